@@ -1,0 +1,26 @@
+using System.Buffers;
+
+namespace Adcp.Aot.Payloads;
+
+/// <summary>Idempotency keys of deliveries: <c>^[A-Za-z0-9_.:-]{16,255}$</c>, random, one for each delivery (PUB-20).</summary>
+public static class IdempotencyKeys
+{
+    private static readonly SearchValues<char> Allowed =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");
+
+    /// <summary>A new key: <c>whk_</c> and a random UUID in hex.</summary>
+    public static string Create() => string.Concat("whk_", Guid.NewGuid().ToString("N"));
+
+    /// <summary>Throws where <paramref name="key"/> breaks the pattern.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="paramName">The argument to name.</param>
+    /// <exception cref="ArgumentException">The key breaks the pattern.</exception>
+    public static void Validate(string key, string paramName)
+    {
+        ArgumentNullException.ThrowIfNull(key, paramName);
+        if (key.Length is < 16 or > 255 || key.AsSpan().ContainsAnyExcept(Allowed))
+        {
+            throw new ArgumentException("An idempotency key is 16 to 255 characters of A-Z a-z 0-9 _ . : -", paramName);
+        }
+    }
+}

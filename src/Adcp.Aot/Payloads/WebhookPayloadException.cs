@@ -1,0 +1,15 @@
+namespace Adcp.Aot.Payloads;
+
+/// <summary>A payload that the wire's rules refuse. Nothing was sent and no sequence number was used.</summary>
+public sealed class WebhookPayloadException : ArgumentException
+{
+    /// <summary>Creates the exception.</summary>
+    /// <param name="code">The stable identifier, such as <c>duplicate_key_input</c>.</param>
+    /// <param name="message">The rule that was broken.</param>
+    /// <param name="paramName">The offending member.</param>
+    public WebhookPayloadException(string code, string message, string? paramName = null)
+        : base(message, paramName) => Code = code;
+
+    /// <summary>Stable identifier: <c>duplicate_key_input</c>, <c>invalid_json</c>, <c>missing_operation_id</c>, <c>body_too_large</c>, ...</summary>
+    public string Code { get; }
+}

@@ -1,0 +1,22 @@
+using Adcp.Aot.Payloads;
+
+namespace Adcp.Aot.Sending;
+
+/// <summary>Makes one signed attempt at a time and never retries. Implementations are safe for concurrent use.</summary>
+public interface IWebhookSender
+{
+    /// <summary>Freezes a payload for a destination: one UTF-8 body and one idempotency key for every attempt that follows.</summary>
+    /// <param name="destination">Where it goes.</param>
+    /// <param name="payload">What it says.</param>
+    /// <param name="sequenceNumber">The delivery's number in its stream, for payloads that carry one in the body.</param>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <exception cref="WebhookPayloadException">The payload breaks a rule of the wire.</exception>
+    PreparedWebhook Prepare(WebhookDestination destination, WebhookPayload payload, long? sequenceNumber = null);
+
+    /// <summary>Makes one attempt with a fresh signature.</summary>
+    /// <param name="webhook">The frozen webhook.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <returns>What came of it. Transport errors and refusals are results, not exceptions.</returns>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    ValueTask<WebhookDeliveryResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default);
+}

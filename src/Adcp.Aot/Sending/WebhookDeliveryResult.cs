@@ -1,0 +1,69 @@
+using System.Net.Http.Headers;
+
+namespace Adcp.Aot.Sending;
+
+/// <summary>What came of one attempt.</summary>
+public sealed class WebhookDeliveryResult
+{
+    /// <summary>An attempt that the receiver answered.</summary>
+    /// <param name="webhook">What was sent.</param>
+    /// <param name="statusCode">The HTTP status code.</param>
+    public WebhookDeliveryResult(PreparedWebhook webhook, int statusCode)
+    {
+        ArgumentNullException.ThrowIfNull(webhook);
+        ArgumentOutOfRangeException.ThrowIfLessThan(statusCode, 100);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(statusCode, 599);
+        Webhook = webhook;
+        StatusCode = statusCode;
+    }
+
+    /// <summary>An attempt that got no answer.</summary>
+    /// <param name="webhook">What was to be sent.</param>
+    /// <param name="error">Why there is no answer.</param>
+    /// <param name="detail">A short classification without secrets, bodies or addresses.</param>
+    public WebhookDeliveryResult(PreparedWebhook webhook, WebhookSendError error, string? detail = null)
+    {
+        ArgumentNullException.ThrowIfNull(webhook);
+        if (error is <= WebhookSendError.None or > WebhookSendError.SigningFailed)
+        {
+            throw new ArgumentOutOfRangeException(nameof(error), error, "A result without a status needs an error.");
+        }
+
+        Webhook = webhook;
+        Error = error;
+        ErrorDetail = detail;
+    }
+
+    /// <summary>What was sent: destination, body and key.</summary>
+    public PreparedWebhook Webhook { get; }
+
+    /// <summary>The HTTP status code; 0 where there was no answer.</summary>
+    public int StatusCode { get; }
+
+    /// <summary>Why there was no answer; <see cref="WebhookSendError.None"/> where there was one.</summary>
+    public WebhookSendError Error { get; }
+
+    /// <summary>A short classification of <see cref="Error"/>, at most 500 characters, without secrets.</summary>
+    public string? ErrorDetail { get; }
+
+    /// <summary>True for 200 to 299.</summary>
+    public bool Ok => (uint)(StatusCode - 200) < 100;
+
+    /// <summary>The key of the delivery.</summary>
+    public string IdempotencyKey => Webhook.IdempotencyKey;
+
+    /// <summary>The url as the caller gave it. It may hold secrets: do not log it.</summary>
+    public string Url => Webhook.Destination.Url;
+
+    /// <summary>The bytes that were sent.</summary>
+    public ReadOnlyMemory<byte> SentBody => Webhook.Body;
+
+    /// <summary>The response's headers, bounded by the sender.</summary>
+    public HttpResponseHeaders? ResponseHeaders { get; init; }
+
+    /// <summary>The first bytes of the response's body, bounded by the sender.</summary>
+    public ReadOnlyMemory<byte> ResponseBody { get; init; }
+
+    /// <summary>Names key and outcome only.</summary>
+    public override string ToString() => Error == WebhookSendError.None ? $"{IdempotencyKey}: HTTP {StatusCode}" : $"{IdempotencyKey}: {Error}";
+}
