@@ -1,0 +1,219 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.ObjectPool;
+
+namespace Adcp.Aot.Auditing;
+
+/// <summary>
+/// Brings records to the sink: through the ring and one reader, or inline. Nothing a sink does reaches a delivery, except the wait that
+/// <see cref="SinkMode.Inline"/> asks for. Records come from one pool; one that a late sink still holds returns to it only when that sink ends.
+/// </summary>
+internal sealed partial class DeliveryLog : IAsyncDisposable
+{
+    private const int MaxBatch = 256;
+
+    private readonly IDeliveryLogSink? _sink;
+    private readonly SinkMode _mode;
+    private readonly TimeSpan _timeout;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly ObjectPool<DeliveryAttempt> _pool = new DefaultObjectPool<DeliveryAttempt>(new Policy(), MaxBatch);
+    private readonly AttemptRing? _ring;
+    private readonly WakeSignal _signal = new();
+    private readonly Task _reader = Task.CompletedTask;
+    private readonly Lock _flushLock = new();
+    private List<TaskCompletionSource>? _flushes;
+    private volatile bool _completing;
+    private CancellationTokenSource? _spareTimeout;
+    private long _sinkFailures;
+
+    internal DeliveryLog(IDeliveryLogSink? sink, SinkMode mode, int capacity, TimeSpan timeout, TimeProvider time, ILogger logger)
+    {
+        _sink = sink;
+        _mode = mode;
+        _timeout = timeout;
+        _time = time;
+        _logger = logger;
+        if (sink is not null && mode == SinkMode.Buffered)
+        {
+            _ring = new AttemptRing(capacity, _pool);
+            _reader = ReadAsync();
+        }
+    }
+
+    /// <summary>Records dropped because the queue was full.</summary>
+    internal long Dropped => _ring?.Dropped ?? 0;
+
+    /// <summary>Sink calls that threw or outlived their timeout.</summary>
+    internal long SinkFailures => Volatile.Read(ref _sinkFailures);
+
+    /// <summary>Hands a record over. Completed at once unless inline. Never throws.</summary>
+    internal ValueTask Record(in AttemptFacts facts)
+    {
+        if (_sink is null)
+        {
+            return ValueTask.CompletedTask;
+        }
+
+        if (_mode == SinkMode.Buffered)
+        {
+            if (_ring!.TryAdd(facts))
+            {
+                _signal.Wake();
+            }
+
+            return ValueTask.CompletedTask;
+        }
+
+        DeliveryAttempt record = _pool.Get();
+        facts.CopyTo(record);
+        return InlineAsync(record);
+    }
+
+    /// <summary>Completes when everything recorded before the call has been given to the sink.</summary>
+    internal Task FlushAsync(CancellationToken cancellationToken)
+    {
+        if (_ring is null || _reader.IsCompleted)
+        {
+            return Task.CompletedTask;
+        }
+
+        TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_flushLock)
+        {
+            (_flushes ??= []).Add(done);
+        }
+
+        _signal.Wake();
+        if (_reader.IsCompleted)
+        {
+            done.TrySetResult();
+        }
+
+        return done.Task.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Gives what is queued to the sink, each batch within its timeout, and ends.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _completing = true;
+        _signal.Wake();
+        await _reader.ConfigureAwait(false);
+    }
+
+    private async Task ReadAsync()
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        DeliveryAttempt[] batch = new DeliveryAttempt[MaxBatch];
+        while (true)
+        {
+            // Taken before the ring is seen empty: whoever asked before then has had its records read.
+            List<TaskCompletionSource>? flushes = TakeFlushes();
+            while (_ring!.Take(batch) is { Count: > 0 } taken)
+            {
+                bool returned = await CallAsync(batch.AsMemory(0, taken.Count)).ConfigureAwait(false);
+                _ring.Release(taken, returned);
+                if (!returned)
+                {
+                    batch = new DeliveryAttempt[MaxBatch];
+                }
+            }
+
+            flushes?.ForEach(static flush => flush.TrySetResult());
+            _signal.Announce();
+            if ((_ring.HasItems || Volatile.Read(ref _flushes) is not null || _completing) && _signal.StayAwake())
+            {
+                if (_completing && !_ring.HasItems && Volatile.Read(ref _flushes) is null)
+                {
+                    return;
+                }
+
+                continue;
+            }
+
+            await _signal.SleepAsync().ConfigureAwait(false);
+        }
+    }
+
+    private List<TaskCompletionSource>? TakeFlushes()
+    {
+        lock (_flushLock)
+        {
+            List<TaskCompletionSource>? taken = _flushes;
+            _flushes = null;
+            return taken;
+        }
+    }
+
+    private async ValueTask InlineAsync(DeliveryAttempt record)
+    {
+        if (await CallAsync(new[] { record }).ConfigureAwait(false))
+        {
+            _pool.Return(record);
+        }
+    }
+
+    /// <returns>True where the sink is done with the records; false where it still holds them, and they return to the pool by themselves.</returns>
+    private async ValueTask<bool> CallAsync(ReadOnlyMemory<DeliveryAttempt> records)
+    {
+        CancellationTokenSource timeout = Interlocked.Exchange(ref _spareTimeout, null) ?? new CancellationTokenSource(Timeout.InfiniteTimeSpan, _time);
+        timeout.CancelAfter(_timeout);
+        Task? call = null;
+        try
+        {
+            ValueTask recording = _sink!.RecordAsync(records, timeout.Token);
+            if (!recording.IsCompletedSuccessfully)
+            {
+                call = recording.AsTask();
+                await call.WaitAsync(timeout.Token).ConfigureAwait(false);
+            }
+        }
+        catch (Exception fault)
+        {
+            Interlocked.Increment(ref _sinkFailures);
+            if (call is { IsCompleted: false })
+            {
+                SinkTimedOut(_logger, _timeout, records.Length);
+                _ = ReturnWhenDoneAsync(call, records, timeout);
+                return false;
+            }
+
+            SinkFailed(_logger, fault.GetType().Name, records.Length);
+        }
+
+        if (!timeout.TryReset() || Interlocked.CompareExchange(ref _spareTimeout, timeout, null) is not null)
+        {
+            timeout.Dispose();
+        }
+
+        return true;
+    }
+
+    /// <summary>The late call is not ours to await; it owns its records until it ends, however late that is.</summary>
+    private async Task ReturnWhenDoneAsync(Task call, ReadOnlyMemory<DeliveryAttempt> records, CancellationTokenSource timeout)
+    {
+        await call.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        for (int i = 0; i < records.Length; i++)
+        {
+            _pool.Return(records.Span[i]);
+        }
+
+        timeout.Dispose();
+    }
+
+    [LoggerMessage(EventId = 301, Level = LogLevel.Warning, Message = "The delivery log sink failed with {Fault}; {Count} audit records are lost.")]
+    private static partial void SinkFailed(ILogger logger, string fault, int count);
+
+    [LoggerMessage(EventId = 302, Level = LogLevel.Warning, Message = "The delivery log sink outlived its timeout of {Timeout} with {Count} audit records.")]
+    private static partial void SinkTimedOut(ILogger logger, TimeSpan timeout, int count);
+
+    private sealed class Policy : PooledObjectPolicy<DeliveryAttempt>
+    {
+        public override DeliveryAttempt Create() => new();
+
+        public override bool Return(DeliveryAttempt obj)
+        {
+            obj.Clear();
+            return true;
+        }
+    }
+}

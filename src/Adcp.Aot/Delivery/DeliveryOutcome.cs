@@ -1,0 +1,37 @@
+using Adcp.Aot.Sending;
+
+namespace Adcp.Aot.Delivery;
+
+/// <summary>What became of a delivery.</summary>
+public readonly record struct DeliveryOutcome
+{
+    /// <summary>How it ended.</summary>
+    public DeliveryStatus Status { get; init; }
+
+    /// <summary>True where the receiver has it.</summary>
+    public bool IsDelivered => Status == DeliveryStatus.Delivered && Webhook is not null;
+
+    /// <summary>The frozen webhook; deliver it again to repeat the same key and bytes. Null where none was prepared.</summary>
+    public PreparedWebhook? Webhook { get; init; }
+
+    /// <summary>The last attempt's result; null where there was none, or its sender threw.</summary>
+    public WebhookDeliveryResult? LastResult { get; init; }
+
+    /// <summary>Attempts made.</summary>
+    public int Attempts { get; init; }
+
+    /// <summary>The number drawn from the delivery's stream; null where it has no stream or no attempt was permitted.</summary>
+    public long? SequenceNumber { get; init; }
+
+    /// <summary>When to come back, UTC: for an open circuit its next probe. Null where nothing is known.</summary>
+    public DateTimeOffset? RetryAt { get; init; }
+
+    /// <summary>A stable identifier of the reason, such as <c>payload_conflict</c> or <c>webhook_signature_invalid</c>.</summary>
+    public string? Code { get; init; }
+
+    /// <summary>What a sender that is not ours threw, where that ended the delivery.</summary>
+    public Exception? Fault { get; init; }
+
+    /// <summary>Names status, attempts and code.</summary>
+    public override string ToString() => $"{Status} after {Attempts} attempts{(Code is null ? "" : ": " + Code)}";
+}

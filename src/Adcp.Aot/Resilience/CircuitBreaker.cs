@@ -1,0 +1,56 @@
+namespace Adcp.Aot.Resilience;
+
+/// <summary>
+/// A consecutive-failure circuit breaker on its own, for use outside the supervisor. Ask for a permit before each attempt and report it
+/// back once: <see cref="RecordSuccess"/>, <see cref="RecordFailure"/> or <see cref="Return"/>. Thread-safe and lock-free; a permit or a success on a closed
+/// breaker is one volatile read.
+/// </summary>
+public sealed class CircuitBreaker
+{
+    internal const int MaxFailures = 1023;
+    internal const int MaxProbes = 31;
+
+    private readonly CircuitBreakerPolicy _policy;
+    private readonly CircuitClock _clock;
+    private CircuitWord _word;
+
+    /// <summary>Creates a closed breaker.</summary>
+    /// <param name="policy">When it opens and closes; null for the defaults.</param>
+    /// <param name="timeProvider">The monotonic clock; null for the system's.</param>
+    public CircuitBreaker(CircuitBreakerPolicy? policy = null, TimeProvider? timeProvider = null)
+    {
+        _policy = policy ?? CircuitBreakerPolicy.Default;
+        _clock = new CircuitClock(timeProvider ?? TimeProvider.System);
+    }
+
+    /// <summary>The state now (volatile read). An open breaker whose timeout has passed stays <see cref="CircuitState.Open"/> until someone asks.</summary>
+    public CircuitState State => _word.State;
+
+    /// <summary>Consecutive failures while closed, else 0 (volatile read).</summary>
+    public int Failures => _word.Failures;
+
+    /// <summary>Asks to make one attempt.</summary>
+    /// <returns>A permit; not granted while open, isolated, or half-open with all probes out.</returns>
+    public CircuitPermit TryAcquire() => _word.TryAcquire(_policy, _clock, out _, out _);
+
+    /// <summary>Reports a healthy answer to a granted permit.</summary>
+    /// <exception cref="ArgumentException">The permit was not granted.</exception>
+    public void RecordSuccess(CircuitPermit permit) => _word.Succeed(Granted(permit), _policy, _clock, out _, out _);
+
+    /// <summary>Reports a failure of the endpoint to a granted permit.</summary>
+    /// <exception cref="ArgumentException">The permit was not granted.</exception>
+    public void RecordFailure(CircuitPermit permit) => _word.Fail(Granted(permit), _policy, _clock.Milliseconds(), out _, out _);
+
+    /// <summary>Gives a granted permit back: the attempt was cancelled, or failed by our own fault, and proves nothing.</summary>
+    /// <exception cref="ArgumentException">The permit was not granted.</exception>
+    public void Return(CircuitPermit permit) => _word.Return(Granted(permit));
+
+    /// <summary>Refuses everything until <see cref="Reset"/>. Permits already out are ignored when they report.</summary>
+    public void Isolate() => _word.Force(CircuitState.Isolated, _clock.Milliseconds());
+
+    /// <summary>Closes the breaker and forgets its counts. Permits already out are ignored when they report.</summary>
+    public void Reset() => _word.Force(CircuitState.Closed, _clock.Milliseconds());
+
+    private static CircuitPermit Granted(CircuitPermit permit) =>
+        permit.IsGranted ? permit : throw new ArgumentException("The permit was refused; there is nothing to report.", nameof(permit));
+}

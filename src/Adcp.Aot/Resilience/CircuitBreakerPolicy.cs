@@ -1,0 +1,60 @@
+namespace Adcp.Aot.Resilience;
+
+/// <summary>When a circuit opens and closes. Immutable; a bad value throws where it is set.</summary>
+public sealed record CircuitBreakerPolicy
+{
+    /// <summary>5 failures, 2 successes, 60 seconds.</summary>
+    public static CircuitBreakerPolicy Default { get; } = new();
+
+    /// <summary>Consecutive failed attempts that open a closed circuit. 1 to 1023, default 5.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1023.</exception>
+    public int FailureThreshold
+    {
+        get;
+        init => field = InRange(value, 1, CircuitBreaker.MaxFailures, nameof(FailureThreshold));
+    }
+
+    = 5;
+
+    /// <summary>Successful probes that close a half-open circuit. 1 to 31, default 2.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 31.</exception>
+    public int SuccessThreshold
+    {
+        get;
+        init => field = InRange(value, 1, CircuitBreaker.MaxProbes, nameof(SuccessThreshold));
+    }
+
+    = 2;
+
+    /// <summary>Probes admitted at a time while half-open. 1 to 31; default null, which means <see cref="SuccessThreshold"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 31.</exception>
+    public int? HalfOpenPermits
+    {
+        get;
+        init => field = value is { } permits ? InRange(permits, 1, CircuitBreaker.MaxProbes, nameof(HalfOpenPermits)) : null;
+    }
+
+    /// <summary>How long an open circuit refuses, and after which an unreturned probe's lease lapses. 1 ms to 7 days, default 60 s.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 7 days.</exception>
+    public TimeSpan OpenTimeout
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.FromMilliseconds(1), nameof(OpenTimeout));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, TimeSpan.FromDays(7), nameof(OpenTimeout));
+            field = value;
+        }
+    }
+
+    = TimeSpan.FromSeconds(60);
+
+    internal int EffectiveHalfOpenPermits => HalfOpenPermits ?? SuccessThreshold;
+
+    private static int InRange(int value, int low, int high, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, low, name);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, high, name);
+        return value;
+    }
+}

@@ -1,0 +1,24 @@
+using Adcp.Aot.Sending;
+
+namespace Adcp.Aot.Resilience;
+
+/// <summary>One endpoint of the table as an operator sees it.</summary>
+/// <param name="Key">The breaker key or canonical url. A url may hold secrets in its query.</param>
+/// <param name="State">The circuit's state.</param>
+/// <param name="ConsecutiveFailures">Failures in a row while closed, else 0.</param>
+/// <param name="InFlight">Attempts at it now.</param>
+/// <param name="LastStatusCode">The status of the last failed attempt, 0 where it had none.</param>
+/// <param name="LastError">The class of the last failed attempt.</param>
+/// <param name="NextProbeIn">How long an open circuit still refuses; null where it does not.</param>
+public readonly record struct EndpointSnapshot(
+    string Key,
+    CircuitState State,
+    int ConsecutiveFailures,
+    int InFlight,
+    int LastStatusCode,
+    WebhookSendError LastError,
+    TimeSpan? NextProbeIn)
+{
+    /// <summary>Names the state only: a key may be a url with secrets.</summary>
+    public override string ToString() => $"{State}, {ConsecutiveFailures} failures";
+}

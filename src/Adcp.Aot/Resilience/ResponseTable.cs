@@ -1,0 +1,79 @@
+using System.Buffers;
+using System.Net.Http.Headers;
+using Adcp.Aot.Sending;
+
+namespace Adcp.Aot.Resilience;
+
+/// <summary>Turns an attempt's result into a verdict. Derive from it to replace AdCP's table. Implementations are thread-safe.</summary>
+public abstract class ResponseTable
+{
+    /// <summary>
+    /// AdCP's own table: 2xx delivered; 409 stops; 401 with <c>WWW-Authenticate: Signature error="webhook_..."</c> stops and names the code, a plain 401 is
+    /// retried; 408, 425, 429, 5xx, timeouts and connection failures are retried; 3xx is a failed attempt, retried and never followed; other 4xx stop; a guard
+    /// refusal and a signing fault stop. Only 408, 429, 5xx, timeouts and connection failures count against the endpoint.
+    /// </summary>
+    public static ResponseTable Adcp { get; } = new AdcpResponseTable();
+
+    /// <summary>Classifies one result.</summary>
+    /// <param name="result">What came of the attempt.</param>
+    public abstract ResponseClassification Classify(WebhookDeliveryResult result);
+
+    private sealed class AdcpResponseTable : ResponseTable
+    {
+        private static readonly SearchValues<char> CodeCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz_");
+        private static readonly ResponseClassification Delivered = new(DeliveryVerdict.Delivered, EndpointHealth.Healthy);
+        private static readonly ResponseClassification RetryFailing = new(DeliveryVerdict.Retry, EndpointHealth.Failing);
+        private static readonly ResponseClassification RetryHealthy = new(DeliveryVerdict.Retry, EndpointHealth.Healthy);
+        private static readonly ResponseClassification StopHealthy = new(DeliveryVerdict.Stop, EndpointHealth.Healthy);
+
+        public override ResponseClassification Classify(WebhookDeliveryResult result)
+        {
+            ArgumentNullException.ThrowIfNull(result);
+            return result.StatusCode switch
+            {
+                >= 200 and < 300 => Delivered,
+                0 => result.Error switch
+                {
+                    WebhookSendError.DestinationRefused => new(DeliveryVerdict.Stop, EndpointHealth.Unknown, "destination_refused"),
+                    WebhookSendError.SigningFailed => new(DeliveryVerdict.Stop, EndpointHealth.Unknown, "signing_failed"),
+                    _ => RetryFailing,
+                },
+                401 => SignatureError(result.ResponseHeaders) is { } code
+                    ? new(DeliveryVerdict.Stop, EndpointHealth.Healthy, code)
+                    : RetryHealthy,
+                408 or 429 or >= 500 => RetryFailing,
+                409 => new(DeliveryVerdict.Stop, EndpointHealth.Healthy, "payload_conflict"),
+                425 or (>= 300 and < 400) or < 200 => RetryHealthy,
+                _ => StopHealthy,
+            };
+        }
+
+        /// <summary>The <c>webhook_*</c> code of a <c>Signature</c> challenge. Only lower-case letters and underscores are believed, 64 at most.</summary>
+        private static string? SignatureError(HttpResponseHeaders? headers)
+        {
+            if (headers is null || !headers.NonValidated.TryGetValues("WWW-Authenticate", out HeaderStringValues values))
+            {
+                return null;
+            }
+
+            foreach (string value in values)
+            {
+                ReadOnlySpan<char> challenge = value.AsSpan().Trim();
+                const string Start = "Signature error=\"webhook_";
+                if (!challenge.StartsWith(Start, StringComparison.OrdinalIgnoreCase))
+                {
+                    continue;
+                }
+
+                ReadOnlySpan<char> code = challenge["Signature error=\"".Length..];
+                int end = code.IndexOf('"');
+                if (end is > 8 and <= 64 && !code[..end].ContainsAnyExcept(CodeCharacters))
+                {
+                    return code[..end].ToString();
+                }
+            }
+
+            return null;
+        }
+    }
+}

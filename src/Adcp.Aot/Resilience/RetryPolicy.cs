@@ -1,0 +1,135 @@
+namespace Adcp.Aot.Resilience;
+
+/// <summary>
+/// How often and when a delivery is tried. Immutable; a bad value throws where it is set. The delay law is the seed's:
+/// 0 before attempt 1, else <c>min(BaseDelay * 2^(n-2), MaxDelay)</c>, with jitter times a uniform draw from [0.5, 1).
+/// </summary>
+public sealed record RetryPolicy
+{
+    private TimeSpan[]? _schedule;
+
+    /// <summary>3 attempts, 1 s doubling to 30 s, jitter.</summary>
+    public static RetryPolicy Default { get; } = new();
+
+    /// <summary>Attempts in all, the first included. 1 to 1000, default 3.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1000.</exception>
+    public int MaxAttempts
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(MaxAttempts));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 1000, nameof(MaxAttempts));
+            field = value;
+        }
+    }
+
+    = 3;
+
+    /// <summary>The delay before attempt 2. 0 to 1 day, default 1 s.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 1 day.</exception>
+    public TimeSpan BaseDelay
+    {
+        get;
+        init => field = InRange(value, TimeSpan.Zero, TimeSpan.FromDays(1), nameof(BaseDelay));
+    }
+
+    = TimeSpan.FromSeconds(1);
+
+    /// <summary>The longest delay of our own. 0 to 7 days, default 30 s.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 7 days.</exception>
+    public TimeSpan MaxDelay
+    {
+        get;
+        init => field = InRange(value, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(MaxDelay));
+    }
+
+    = TimeSpan.FromSeconds(30);
+
+    /// <summary>Whether delays are multiplied by a uniform draw from [0.5, 1). Default true; a <see cref="Schedule"/> starts with false.</summary>
+    public bool Jitter { get; init; } = true;
+
+    /// <summary>The longest <c>Retry-After</c> that is honoured; a longer one is cut to it. 0 (ignore hints) to 7 days, default 60 s.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 7 days.</exception>
+    public TimeSpan MaxRetryAfter
+    {
+        get;
+        init => field = InRange(value, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(MaxRetryAfter));
+    }
+
+    = TimeSpan.FromSeconds(60);
+
+    /// <summary>The longest a whole delivery may take, waits included. 1 ms to 7 days; default null, no limit of its own.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 7 days.</exception>
+    public TimeSpan? Deadline
+    {
+        get;
+        init => field = value is { } deadline ? InRange(deadline, TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(7), nameof(Deadline)) : null;
+    }
+
+    /// <summary>How long a sink may take over what it is given before it is left behind. 1 ms to 1 hour, default 5 s.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 1 hour.</exception>
+    public TimeSpan SinkTimeout
+    {
+        get;
+        init => field = InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), nameof(SinkTimeout));
+    }
+
+    = TimeSpan.FromSeconds(5);
+
+    /// <summary>A policy with explicit delays before attempts 2, 3, ...; <see cref="MaxAttempts"/> is one more than their number, jitter is off.</summary>
+    /// <param name="delays">1 to 999 delays, each 0 to 7 days.</param>
+    /// <exception cref="ArgumentException">No delays, or more than 999.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A delay outside 0 to 7 days.</exception>
+    public static RetryPolicy Schedule(params ReadOnlySpan<TimeSpan> delays)
+    {
+        if (delays.Length is 0 or > 999)
+        {
+            throw new ArgumentException("A schedule has 1 to 999 delays.", nameof(delays));
+        }
+
+        foreach (TimeSpan delay in delays)
+        {
+            InRange(delay, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(delays));
+        }
+
+        return new RetryPolicy { _schedule = delays.ToArray(), MaxAttempts = delays.Length + 1, Jitter = false };
+    }
+
+    /// <summary>The wait before an attempt.</summary>
+    /// <param name="attempt">The attempt's number, from 1. For 1 and below the delay is zero.</param>
+    /// <param name="random">The source of jitter; null for <see cref="Random.Shared"/>.</param>
+    public TimeSpan DelayBeforeAttempt(int attempt, Random? random = null)
+    {
+        if (attempt <= 1)
+        {
+            return TimeSpan.Zero;
+        }
+
+        TimeSpan delay = _schedule is { } schedule ? schedule[Math.Min(attempt - 2, schedule.Length - 1)] : Doubled(attempt - 2);
+        return Jitter ? delay * (0.5 + (0.5 * (random ?? Random.Shared).NextDouble())) : delay;
+    }
+
+    /// <summary>Our own delay, or the receiver's hint where that is longer, up to <see cref="MaxRetryAfter"/>.</summary>
+    internal TimeSpan DelayBeforeAttempt(int attempt, Random random, TimeSpan? retryAfter)
+    {
+        TimeSpan own = DelayBeforeAttempt(attempt, random);
+        TimeSpan hint = retryAfter ?? TimeSpan.Zero;
+        TimeSpan capped = hint < MaxRetryAfter ? hint : MaxRetryAfter;
+        return own > capped ? own : capped;
+    }
+
+    private TimeSpan Doubled(int times)
+    {
+        // Compared in doubles, where no number of doublings overflows.
+        double ticks = BaseDelay.Ticks * Math.Pow(2, times);
+        return ticks >= MaxDelay.Ticks ? MaxDelay : TimeSpan.FromTicks((long)ticks);
+    }
+
+    private static TimeSpan InRange(TimeSpan value, TimeSpan low, TimeSpan high, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, low, name);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, high, name);
+        return value;
+    }
+}

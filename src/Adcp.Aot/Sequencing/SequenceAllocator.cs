@@ -1,0 +1,79 @@
+using System.Collections.Concurrent;
+
+namespace Adcp.Aot.Sequencing;
+
+/// <summary>
+/// Numbers for streams of deliveries: for each key 1, 2, 3, ... without gap or repeat under any contention. In memory: after a restart call
+/// <see cref="Resume"/> with the last number the receiver may have seen. Thread-safe; drawing from a known stream takes no lock.
+/// </summary>
+/// <remarks>
+/// Each stream counts in a cache line of its own, so streams do not contend with each other, and one stream costs one
+/// <see cref="Interlocked.Increment(ref long)"/>. Streams are never forgotten: a forgotten stream would start again at 1. Their number is
+/// bounded instead, and the bound refuses loudly.
+/// </remarks>
+public sealed class SequenceAllocator
+{
+    private readonly ConcurrentDictionary<string, SequenceStream> _streams = new(StringComparer.Ordinal);
+    private int _count;
+
+    /// <summary>Creates an allocator.</summary>
+    /// <param name="maxStreams">The most streams it will hold, 1 or more. Default 1,000,000 (about 170 bytes each beside the key).</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxStreams"/> is below 1.</exception>
+    public SequenceAllocator(int maxStreams = 1_000_000)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxStreams, 1);
+        MaxStreams = maxStreams;
+    }
+
+    /// <summary>The most streams it will hold.</summary>
+    public int MaxStreams { get; }
+
+    /// <summary>How many streams it holds.</summary>
+    public int Count => Volatile.Read(ref _count);
+
+    /// <summary>Draws the next number of a stream, 1 for the first.</summary>
+    /// <param name="key">The stream's key, not empty.</param>
+    /// <exception cref="ArgumentException"><paramref name="key"/> is null or empty.</exception>
+    /// <exception cref="SequenceCapacityException">The key is new and the allocator is full.</exception>
+    public long Next(string key) => GetStream(key).Next();
+
+    /// <summary>The stream of a key, made on first sight.</summary>
+    /// <param name="key">The stream's key, not empty.</param>
+    /// <exception cref="ArgumentException"><paramref name="key"/> is null or empty.</exception>
+    /// <exception cref="SequenceCapacityException">The key is new and the allocator is full.</exception>
+    public SequenceStream GetStream(string key)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(key);
+        return _streams.TryGetValue(key, out SequenceStream? stream) ? stream : Add(key);
+    }
+
+    /// <summary>Continues a stream after <paramref name="last"/>; never moves it back.</summary>
+    /// <param name="key">The stream's key, not empty.</param>
+    /// <param name="last">The last number known to be used, 0 or more.</param>
+    /// <exception cref="ArgumentException"><paramref name="key"/> is null or empty.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="last"/> is negative.</exception>
+    /// <exception cref="SequenceCapacityException">The key is new and the allocator is full.</exception>
+    public void Resume(string key, long last)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(last);
+        GetStream(key).Resume(last);
+    }
+
+    private SequenceStream Add(string key)
+    {
+        if (Interlocked.Increment(ref _count) > MaxStreams)
+        {
+            Interlocked.Decrement(ref _count);
+            return _streams.TryGetValue(key, out SequenceStream? late) ? late : throw new SequenceCapacityException(MaxStreams);
+        }
+
+        SequenceStream mine = new(key);
+        SequenceStream winner = _streams.GetOrAdd(key, mine);
+        if (!ReferenceEquals(winner, mine))
+        {
+            Interlocked.Decrement(ref _count);
+        }
+
+        return winner;
+    }
+}
