@@ -1,0 +1,40 @@
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot.Auditing;
+
+/// <summary>Writes records to a logger: successes at Information, everything else at Warning. No query, token or body is written.</summary>
+public sealed partial class LoggerDeliveryLogSink : IDeliveryLogSink
+{
+    private readonly ILogger _logger;
+
+    /// <summary>Creates the sink.</summary>
+    /// <param name="logger">Where records are written.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="logger"/> is null.</exception>
+    public LoggerDeliveryLogSink(ILogger logger)
+    {
+        ArgumentNullException.ThrowIfNull(logger);
+        _logger = logger;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask RecordAsync(ReadOnlyMemory<DeliveryAttempt> attempts, CancellationToken cancellationToken)
+    {
+        foreach (DeliveryAttempt attempt in attempts.Span)
+        {
+            LogLevel level = attempt.Outcome == AttemptOutcome.Success ? LogLevel.Information : LogLevel.Warning;
+            if (_logger.IsEnabled(level))
+            {
+                string outcome = DeliveryAttempt.WireName(attempt.Outcome);
+                string url = attempt.Url;
+                string? error = attempt.ErrorMessage;
+                Attempted(_logger, level, attempt.IdempotencyKey, attempt.AttemptNumber, attempt.MaxAttempts, outcome, url, error, attempt.ResponseTimeMs);
+            }
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    [LoggerMessage(EventId = 300, Message = "Webhook {IdempotencyKey} attempt {Attempt}/{MaxAttempts} {Outcome} at {Url}: {Error} in {ElapsedMs} ms")]
+    private static partial void Attempted(
+        ILogger logger, LogLevel level, string idempotencyKey, int attempt, int maxAttempts, string outcome, string url, string? error, long elapsedMs);
+}
