@@ -1,3 +1,6 @@
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Signing;
+
 namespace Adcp.Aot.Sending;
 
 /// <summary>
@@ -6,6 +9,8 @@ namespace Adcp.Aot.Sending;
 /// </summary>
 public sealed class PreparedWebhook
 {
+    private string? _contentDigest;
+
     /// <summary>Freezes a body. <see cref="IWebhookSender.Prepare"/> is the usual way; this one is for stores that kept the bytes.</summary>
     /// <param name="destination">Where it goes.</param>
     /// <param name="body">The UTF-8 JSON body. Not copied: the caller must not change it again.</param>
@@ -21,7 +26,7 @@ public sealed class PreparedWebhook
             throw new ArgumentException("A webhook body cannot be empty.", nameof(body));
         }
 
-        Payloads.IdempotencyKeys.Validate(idempotencyKey, nameof(idempotencyKey));
+        IdempotencyKeys.Validate(idempotencyKey, nameof(idempotencyKey));
         Destination = destination;
         Body = body;
         IdempotencyKey = idempotencyKey;
@@ -53,6 +58,9 @@ public sealed class PreparedWebhook
 
     /// <summary>The number that the body carries, if it carries one.</summary>
     public long? SequenceNumber { get; init; }
+
+    /// <summary>The body's digest header, computed once for all attempts.</summary>
+    internal string ContentDigest => _contentDigest ??= Rfc9421Signer.ContentDigest(Body.Span);
 
     /// <summary>Names the key only: url and body may hold secrets.</summary>
     public override string ToString() => $"PreparedWebhook {IdempotencyKey}";

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Adcp.Aot.Signing;
 
 namespace Adcp.Aot.Sending;
@@ -8,6 +9,11 @@ namespace Adcp.Aot.Sending;
 /// </summary>
 public sealed class WebhookDestination
 {
+    private const int MaxUrlLength = 2048;
+
+    private static readonly SearchValues<char> OperationIdCharacters =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");
+
     /// <summary>Checks and canonicalises a registration.</summary>
     /// <param name="url">An absolute http or https URL without userinfo.</param>
     /// <param name="operationId">The registration's <c>operation_id</c>, echoed verbatim.</param>
@@ -17,13 +23,34 @@ public sealed class WebhookDestination
     public WebhookDestination(string url, string? operationId = null, string? token = null)
     {
         ArgumentNullException.ThrowIfNull(url);
+        if (url.Length > MaxUrlLength)
+        {
+            throw new ArgumentException("A webhook url has at most 2048 characters.", nameof(url));
+        }
+
         if (!TargetUri.TryParse(url, out TargetUri? target, out string? reason))
         {
             throw new ArgumentException($"Not a webhook url: {reason}.", nameof(url));
         }
 
+        if (target.HadUserInfo)
+        {
+            throw new ArgumentException("A webhook url cannot carry user information; register a token or authentication instead.", nameof(url));
+        }
+
+        if (operationId is not null && (operationId.Length is 0 or > 255 || operationId.AsSpan().ContainsAnyExcept(OperationIdCharacters)))
+        {
+            throw new ArgumentException("An operation id is 1 to 255 characters of A-Z a-z 0-9 _ . : -", nameof(operationId));
+        }
+
+        if (token is not null)
+        {
+            CheckToken(token);
+        }
+
         Url = url;
         Target = target;
+        RequestUri = target.ToRequestUri();
         OperationId = operationId;
         Token = token;
     }
@@ -40,9 +67,31 @@ public sealed class WebhookDestination
     /// <summary>The registration's <c>token</c>, a secret.</summary>
     public string? Token { get; }
 
+    /// <summary>The canonical url for an HTTP client.</summary>
+    internal Uri RequestUri { get; }
+
     /// <summary>The endpoint that a supervisor's table last resolved for this destination; opaque to this room.</summary>
     internal object? Endpoint { get; set; }
 
     /// <summary>Names the authority only: path, query and token may hold secrets.</summary>
     public override string ToString() => Target.Authority;
+
+    private static void CheckToken(string token)
+    {
+        if (token.Length is < 16 or > 4096)
+        {
+            throw new ArgumentException("A token has 16 to 4096 characters.", nameof(token));
+        }
+
+        for (int i = 0; i < token.Length; i++)
+        {
+            bool pair = char.IsHighSurrogate(token[i]) && i + 1 < token.Length && char.IsLowSurrogate(token[i + 1]);
+            if (char.IsControl(token[i]) || (char.IsSurrogate(token[i]) && !pair))
+            {
+                throw new ArgumentException("A token holds no control characters and no lone surrogates.", nameof(token));
+            }
+
+            i += pair ? 1 : 0;
+        }
+    }
 }

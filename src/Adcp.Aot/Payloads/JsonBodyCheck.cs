@@ -1,0 +1,102 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+
+namespace Adcp.Aot.Payloads;
+
+/// <summary>
+/// Checks that bytes are one JSON value that every parser reads alike: valid UTF-8, no lone surrogates, at most 64 levels, no object with a name twice
+/// at any depth.
+/// </summary>
+internal static class JsonBodyCheck
+{
+    internal const int MaxDepth = 64;
+    private const int MaxNames = 4;
+    private const int MaxNameBytes = 32;
+
+    /// <returns>Null where the value is sound, else the code and a message that is safe to log.</returns>
+    internal static (string Code, string Message)? Check(ReadOnlySpan<byte> json)
+    {
+        if (!Utf8.IsValid(json))
+        {
+            return ("invalid_json", "The JSON is not valid UTF-8.");
+        }
+
+        Utf8JsonReader reader = new(json, new JsonReaderOptions { MaxDepth = MaxDepth });
+        Stack<HashSet<string>> open = new();
+        List<string>? duplicates = null;
+        try
+        {
+            while (reader.Read())
+            {
+                switch (reader.TokenType)
+                {
+                    case JsonTokenType.StartObject:
+                        open.Push(new HashSet<string>(StringComparer.Ordinal));
+                        break;
+                    case JsonTokenType.EndObject:
+                        open.Pop();
+                        break;
+                    case JsonTokenType.PropertyName:
+                        string name = reader.GetString()!;
+                        if (!open.Peek().Add(name))
+                        {
+                            (duplicates ??= []).Add(name);
+                        }
+
+                        break;
+                    case JsonTokenType.String:
+                        if (reader.ValueIsEscaped)
+                        {
+                            _ = reader.GetString();
+                        }
+
+                        break;
+                }
+            }
+        }
+        catch (JsonException)
+        {
+            return ("invalid_json", "Not one well-formed JSON value of at most 64 levels.");
+        }
+        catch (InvalidOperationException)
+        {
+            return ("invalid_json", "A string of the JSON holds a lone surrogate.");
+        }
+
+        return duplicates is null ? null : ("duplicate_key_input", $"An object of the JSON has the same name twice: {Sanitised(duplicates)}.");
+    }
+
+    /// <summary>Names as they may be logged (AdCP security, 14b): cut at the first unprintable character, 32 bytes each, four at most.</summary>
+    private static string Sanitised(List<string> names)
+    {
+        StringBuilder text = new();
+        for (int i = 0; i < Math.Min(names.Count, MaxNames); i++)
+        {
+            text.Append(i == 0 ? "" : ", ").Append(Sanitised(names[i]));
+        }
+
+        return names.Count > MaxNames ? text.Append(", <...").Append(names.Count - MaxNames).Append(" more>").ToString() : text.ToString();
+    }
+
+    private static string Sanitised(string name)
+    {
+        int bytes = 0;
+        int kept = 0;
+        foreach (Rune rune in name.EnumerateRunes())
+        {
+            if (IsUnprintable(rune.Value))
+            {
+                return $"<sanitized:{bytes}>";
+            }
+
+            bytes += rune.Utf8SequenceLength;
+            kept = bytes <= MaxNameBytes ? kept + rune.Utf16SequenceLength : kept;
+        }
+
+        return name[..kept];
+    }
+
+    private static bool IsUnprintable(int c) =>
+        c is < 0x20 or (>= 0x7F and <= 0x9F) or (>= 0x200B and <= 0x200F) or 0x2028 or 0x2029 or (>= 0x202A and <= 0x202E) or (>= 0x2066 and <= 0x2069) or 0xFEFF;
+}

@@ -1,0 +1,12 @@
+namespace Adcp.Aot.Sending;
+
+/// <summary>Carries a guard's refusal out of the connect callback; never leaves the sender.</summary>
+internal sealed class DestinationRefusedException : IOException
+{
+    internal const string Reason = "the destination is reserved";
+
+    internal DestinationRefusedException()
+        : base(Reason)
+    {
+    }
+}

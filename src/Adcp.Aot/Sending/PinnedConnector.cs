@@ -1,0 +1,66 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Adcp.Aot.Sending;
+
+/// <summary>
+/// Opens connections only to checked addresses: the name is resolved here, every answer must pass the guard, and the socket connects to an address that passed. So a
+/// second resolution cannot lead elsewhere. Addresses are tried in order until one accepts.
+/// </summary>
+internal sealed class PinnedConnector(DestinationGuard guard, WebhookSenderOptions options)
+{
+    internal async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    {
+        DnsEndPoint endPoint = context.DnsEndPoint;
+        using CancellationTokenSource timeout = new(options.ConnectTimeout, options.TimeProvider);
+        using CancellationTokenSource linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        try
+        {
+            IPAddress[] addresses = await ResolveAsync(endPoint.Host, linked.Token).ConfigureAwait(false);
+            if (!guard.AllAllowed(addresses))
+            {
+                throw new DestinationRefusedException();
+            }
+
+            return await ConnectAsync(addresses, endPoint.Port, linked.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException("connect timeout");
+        }
+    }
+
+    private static async Task<Stream> ConnectAsync(IPAddress[] addresses, int port, CancellationToken cancellationToken)
+    {
+        for (int i = 0; ; i++)
+        {
+            Socket socket = new(addresses[i].AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            try
+            {
+                await socket.ConnectAsync(new IPEndPoint(addresses[i], port), cancellationToken).ConfigureAwait(false);
+                return new NetworkStream(socket, ownsSocket: true);
+            }
+            catch (SocketException) when (i + 1 < addresses.Length)
+            {
+                socket.Dispose();
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        }
+    }
+
+    private async Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellationToken)
+    {
+        if (IPAddress.TryParse(host, out IPAddress? literal))
+        {
+            return [literal];
+        }
+
+        return options.Resolver is { } resolver
+            ? await resolver(host, cancellationToken).ConfigureAwait(false) ?? []
+            : await Dns.GetHostAddressesAsync(host, cancellationToken).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,338 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Signing;
+
+namespace Adcp.Aot.Sending;
+
+/// <summary>
+/// Makes signed attempts over pooled connections to checked addresses. No retry, no redirect, no proxy, no cookie, no HTTP/3. Thread-safe; keep one for the life of the
+/// process, and dispose it after the supervisors that use it.
+/// </summary>
+public sealed class WebhookSender : IWebhookSender, IDisposable
+{
+    private static readonly Version Http2 = new(2, 0);
+
+    private readonly Rfc9421Signer _signer;
+    private readonly WebhookSenderOptions _options;
+    private readonly DestinationGuard _guard;
+    private readonly HttpMessageInvoker _http;
+    private readonly IDisposable? _ownedKey;
+    private bool _disposed;
+
+    /// <summary>Creates a sender.</summary>
+    /// <param name="signer">Signs every attempt; its key stays the caller's to dispose.</param>
+    /// <param name="options">How to make attempts.</param>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <exception cref="ArgumentException">A transport hook needs private networks and they are not allowed.</exception>
+    public WebhookSender(Rfc9421Signer signer, WebhookSenderOptions options)
+        : this(signer, options, null)
+    {
+    }
+
+    private WebhookSender(Rfc9421Signer signer, WebhookSenderOptions options, IDisposable? ownedKey)
+    {
+        ArgumentNullException.ThrowIfNull(signer);
+        ArgumentNullException.ThrowIfNull(options);
+        foreach (ITransportHook hook in options.TransportHooks)
+        {
+            if (hook is null || (hook.NeedsPrivateNetworks && !options.AllowPrivateNetworks))
+            {
+                throw new ArgumentException(
+                    "A transport hook is null, or reaches private networks while AllowPrivateNetworks is false.", nameof(options));
+            }
+        }
+
+        _signer = signer;
+        _options = options;
+        _ownedKey = ownedKey;
+        _guard = new DestinationGuard(options.AllowHttp, options.AllowPrivateNetworks, options.AllowedPorts);
+        SocketsHttpHandler handler = new()
+        {
+            AllowAutoRedirect = false,
+            UseProxy = false,
+            UseCookies = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            ActivityHeadersPropagator = null,
+            PooledConnectionLifetime = options.ConnectionLifetime,
+            EnableMultipleHttp2Connections = true,
+            MaxResponseHeadersLength = 16,
+            MaxResponseDrainSize = 0,
+            ConnectTimeout = options.AttemptTimeout,
+            ConnectCallback = new PinnedConnector(_guard, options).ConnectAsync,
+        };
+        handler.SslOptions.EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13;
+        _http = new HttpMessageInvoker(handler);
+    }
+
+    /// <summary>A sender that signs with a private JWK.</summary>
+    /// <param name="jwk">The JWK; see <see cref="SigningKey.FromJwk"/>.</param>
+    /// <param name="options">How to make attempts.</param>
+    /// <exception cref="ArgumentException">The key cannot be used.</exception>
+    public static WebhookSender FromJwk(string jwk, WebhookSenderOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return Owning(SigningKey.FromJwk(jwk), options);
+    }
+
+    /// <summary>A sender that signs with a PEM private key.</summary>
+    /// <param name="pem">The PEM text; see <see cref="SigningKey.FromPem"/>.</param>
+    /// <param name="keyId">The <c>kid</c> under which the public key is published.</param>
+    /// <param name="options">How to make attempts.</param>
+    /// <param name="algorithm">The algorithm the key must be for.</param>
+    /// <param name="passphrase">The passphrase of an encrypted PEM.</param>
+    /// <exception cref="ArgumentException">The key cannot be used.</exception>
+    public static WebhookSender FromPem(
+        string pem, string keyId, WebhookSenderOptions options, SignatureAlgorithm algorithm = SignatureAlgorithm.Ed25519, string? passphrase = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return Owning(SigningKey.FromPem(pem, keyId, algorithm, passphrase), options);
+    }
+
+    /// <inheritdoc/>
+    public PreparedWebhook Prepare(WebhookDestination destination, WebhookPayload payload, long? sequenceNumber = null)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        ArgumentNullException.ThrowIfNull(payload);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (sequenceNumber is < 1)
+        {
+            throw new ArgumentOutOfRangeException(nameof(sequenceNumber), sequenceNumber, "Sequence numbers begin at 1.");
+        }
+
+        if (payload.CarriesSequenceNumber && sequenceNumber is null)
+        {
+            throw new WebhookPayloadException("missing_sequence_number", "The payload carries its sequence number and none was given.", nameof(sequenceNumber));
+        }
+
+        string key = payload.IdempotencyKey ?? IdempotencyKeys.Create();
+        IdempotencyKeys.Validate(key, nameof(payload));
+        HeaderRules.Check(payload.Headers);
+        ArrayBufferWriter<byte> body = new(512);
+        PayloadFacts facts = new(
+            _options.Version, key, _options.TimeProvider.GetUtcNow(), destination.OperationId, destination.Token,
+            payload.CarriesSequenceNumber ? sequenceNumber : null);
+        payload.Write(body, facts);
+        if (body.WrittenCount > _options.MaxBodyBytes)
+        {
+            throw new WebhookPayloadException(
+                "body_too_large", $"The body has {body.WrittenCount} bytes; {_options.MaxBodyBytes} are allowed.", nameof(payload));
+        }
+
+        return new PreparedWebhook(destination, body.WrittenMemory, key)
+        {
+            TaskId = payload.AuditTaskId,
+            TaskType = payload.AuditTaskType,
+            NotificationType = payload.NotificationType,
+            NotificationId = payload.NotificationId,
+            Headers = payload.Headers is { Count: > 0 } headers ? [.. headers] : null,
+            SequenceNumber = payload.CarriesSequenceNumber ? sequenceNumber : null,
+        };
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<WebhookDeliveryResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(webhook);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        cancellationToken.ThrowIfCancellationRequested();
+        if (!TryRewrite(webhook.Destination.Target, out TargetUri target))
+        {
+            return new WebhookDeliveryResult(webhook, WebhookSendError.DestinationRefused, "a transport hook gave no valid host");
+        }
+
+        if (_guard.Refuse(target) is { } rule)
+        {
+            return new WebhookDeliveryResult(webhook, WebhookSendError.DestinationRefused, rule);
+        }
+
+        HttpRequestMessage request;
+        try
+        {
+            request = Sign(webhook, target);
+        }
+        catch (Exception fault)
+        {
+            return new WebhookDeliveryResult(webhook, WebhookSendError.SigningFailed, "signing failed: " + fault.GetType().Name);
+        }
+
+        using (request)
+        {
+            using CancellationTokenSource attempt = new(_options.AttemptTimeout, _options.TimeProvider);
+            using CancellationTokenRegistration caller = cancellationToken.UnsafeRegister(
+                static state => ((CancellationTokenSource)state!).Cancel(), attempt);
+            try
+            {
+                using HttpResponseMessage response = await _http.SendAsync(request, attempt.Token).ConfigureAwait(false);
+                ReadOnlyMemory<byte> body = await ReadAsync(response, attempt.Token).ConfigureAwait(false);
+                return new WebhookDeliveryResult(webhook, Math.Clamp((int)response.StatusCode, 100, 599))
+                {
+                    ResponseHeaders = response.Headers,
+                    ResponseBody = body,
+                };
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                throw new OperationCanceledException(cancellationToken);
+            }
+            catch (Exception fault) when (attempt.IsCancellationRequested || IsTransport(fault))
+            {
+                return Failed(webhook, fault, attempt.IsCancellationRequested);
+            }
+        }
+    }
+
+    /// <summary>Makes one more attempt of what a result sent: the same key and bytes, a fresh signature.</summary>
+    /// <param name="result">An earlier attempt's result.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="result"/> is null.</exception>
+    public ValueTask<WebhookDeliveryResult> ResendAsync(WebhookDeliveryResult result, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        return SendAsync(result.Webhook, cancellationToken);
+    }
+
+    /// <summary>Closes the connections. Attempts under way fail.</summary>
+    public void Dispose()
+    {
+        _disposed = true;
+        _http.Dispose();
+        _ownedKey?.Dispose();
+    }
+
+    private static WebhookSender Owning(SigningKey key, WebhookSenderOptions options)
+    {
+        try
+        {
+            return new WebhookSender(new Rfc9421Signer(key), options, key);
+        }
+        catch
+        {
+            key.Dispose();
+            throw;
+        }
+    }
+
+    private static bool IsTransport(Exception fault) =>
+        fault is HttpRequestException or IOException or SocketException or TimeoutException or AuthenticationException or OperationCanceledException;
+
+    /// <summary>A failed attempt, classified without host, address or anything the receiver said.</summary>
+    private static WebhookDeliveryResult Failed(PreparedWebhook webhook, Exception fault, bool timedOut)
+    {
+        for (Exception? inner = fault; inner is not null; inner = inner.InnerException)
+        {
+            switch (inner)
+            {
+                case DestinationRefusedException:
+                    return new WebhookDeliveryResult(webhook, WebhookSendError.DestinationRefused, DestinationRefusedException.Reason);
+                case TimeoutException:
+                    return new WebhookDeliveryResult(webhook, WebhookSendError.Timeout, "connect timeout");
+                case AuthenticationException:
+                    return new WebhookDeliveryResult(webhook, WebhookSendError.ConnectionFailed, "TLS failed");
+                case SocketException socket when !timedOut:
+                    // One text for every failure of name resolution: which names exist behind us is nobody's business.
+                    string detail = socket.SocketErrorCode switch
+                    {
+                        SocketError.ConnectionRefused => "connection refused",
+                        SocketError.ConnectionReset => "connection reset",
+                        SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain or SocketError.NoRecovery => "name not resolved",
+                        SocketError.HostUnreachable or SocketError.NetworkUnreachable => "unreachable",
+                        _ => "connection failed",
+                    };
+                    return new WebhookDeliveryResult(webhook, WebhookSendError.ConnectionFailed, detail);
+            }
+        }
+
+        if (timedOut)
+        {
+            return new WebhookDeliveryResult(webhook, WebhookSendError.Timeout, "attempt timeout");
+        }
+
+        string text = (fault as HttpRequestException)?.HttpRequestError switch
+        {
+            HttpRequestError.ResponseEnded => "connection closed before an answer",
+            HttpRequestError.InvalidResponse => "not an HTTP answer",
+            HttpRequestError.ConfigurationLimitExceeded => "answer's headers too large",
+            HttpRequestError.HttpProtocolError => "HTTP protocol error",
+            HttpRequestError.SecureConnectionError => "TLS failed",
+            _ => "connection failed",
+        };
+        return new WebhookDeliveryResult(webhook, WebhookSendError.ConnectionFailed, text);
+    }
+
+    private HttpRequestMessage Sign(PreparedWebhook webhook, TargetUri target)
+    {
+        string digest = webhook.ContentDigest;
+        _signer.Sign(target, digest, _options.TimeProvider.GetUtcNow(), out string signatureInput, out string signature);
+        HttpRequestMessage request = new(HttpMethod.Post, ReferenceEquals(target, webhook.Destination.Target) ? webhook.Destination.RequestUri : target.ToRequestUri())
+        {
+            Content = new BodyContent(webhook.Body, digest),
+            Version = _options.Http2 ? Http2 : HttpVersion.Version11,
+            VersionPolicy = _options.Http2 && !target.IsHttps ? HttpVersionPolicy.RequestVersionExact : HttpVersionPolicy.RequestVersionOrLower,
+        };
+        request.Headers.TryAddWithoutValidation("User-Agent", "Adcp.Aot");
+        request.Headers.TryAddWithoutValidation("Signature-Input", signatureInput);
+        request.Headers.TryAddWithoutValidation("Signature", signature);
+        if (webhook.Headers is { } headers)
+        {
+            HeaderRules.Check(headers);
+            foreach ((string name, string value) in headers)
+            {
+                request.Headers.TryAddWithoutValidation(name, value);
+            }
+        }
+
+        return request;
+    }
+
+    private bool TryRewrite(TargetUri target, out TargetUri rewritten)
+    {
+        rewritten = target;
+        foreach (ITransportHook hook in _options.TransportHooks)
+        {
+            if (hook.RewriteHost(rewritten.Host) is { } host)
+            {
+                if (!rewritten.TryWithHost(host, out TargetUri? other))
+                {
+                    return false;
+                }
+
+                rewritten = other;
+            }
+        }
+
+        return true;
+    }
+
+    private async ValueTask<ReadOnlyMemory<byte>> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        if (response.Content.Headers.ContentLength == 0)
+        {
+            return default;
+        }
+
+        // One byte more than is kept tells whether the answer ends here, which is what lets its connection be used again.
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(_options.MaxResponseBytes + 1);
+        try
+        {
+            Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
+            int length = 0;
+            int read;
+            while (length <= _options.MaxResponseBytes
+                && (read = await stream.ReadAsync(buffer.AsMemory(length, _options.MaxResponseBytes + 1 - length), cancellationToken).ConfigureAwait(false)) > 0)
+            {
+                length += read;
+            }
+
+            Debug.Assert(length <= _options.MaxResponseBytes + 1, "The cap holds.");
+            return length == 0 ? default : buffer.AsSpan(0, Math.Min(length, _options.MaxResponseBytes)).ToArray();
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+}
