@@ -1,0 +1,187 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace Quickstart;
+
+/// <summary>A buyer's webhook receiver that misbehaves by script and checks whatever reaches it.</summary>
+internal sealed class Buyer : IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<string, Seen> _seen = new(StringComparer.Ordinal);
+    private readonly WebApplication _app;
+    private readonly bool _faults;
+    private readonly int _seed;
+    private long _requests;
+    private long _duplicates;
+    private long _unsigned;
+    private long _corrupt;
+
+    private Buyer(WebApplication app, bool faults, int seed)
+    {
+        _app = app;
+        _faults = faults;
+        _seed = seed;
+    }
+
+    public string BaseUrl => _app.Urls.First();
+
+    public long Requests => Volatile.Read(ref _requests);
+
+    /// <summary>Requests for a key that the buyer had already processed: what at-least-once costs, and why the key matters.</summary>
+    public long Duplicates => Volatile.Read(ref _duplicates);
+
+    public long Unsigned => Volatile.Read(ref _unsigned);
+
+    /// <summary>Bodies that were not a sound envelope, or differed between attempts of one key.</summary>
+    public long Corrupt => Volatile.Read(ref _corrupt);
+
+    public int DistinctKeys => _seen.Count;
+
+    public static async Task<Buyer> StartAsync(bool faults, int seed)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(static kestrel =>
+        {
+            kestrel.Listen(IPAddress.Loopback, 0, static listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Limits.MaxRequestBodySize = 1 << 20;
+        });
+        WebApplication app = builder.Build();
+        Buyer buyer = new(app, faults, seed);
+        app.Run(buyer.ReceiveAsync);
+        await app.StartAsync();
+        return buyer;
+    }
+
+    public bool Processed(string key) => _seen.TryGetValue(key, out Seen? seen) && Volatile.Read(ref seen.Processed) > 0;
+
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    private async Task ReceiveAsync(HttpContext http)
+    {
+        Interlocked.Increment(ref _requests);
+        using MemoryStream buffer = new();
+        await http.Request.Body.CopyToAsync(buffer, http.RequestAborted);
+        if (!IsSigned(http.Request))
+        {
+            Interlocked.Increment(ref _unsigned);
+        }
+
+        if (ReadEnvelope(http.Request, buffer.GetBuffer().AsMemory(0, (int)buffer.Length)) is not { } key)
+        {
+            Interlocked.Increment(ref _corrupt);
+            http.Response.StatusCode = 400;
+            return;
+        }
+
+        byte[] digest = SHA256.HashData(buffer.GetBuffer().AsSpan(0, (int)buffer.Length));
+        Seen seen = _seen.GetOrAdd(key, static (_, first) => new Seen(first), digest);
+        if (!seen.Digest.AsSpan().SequenceEqual(digest))
+        {
+            Interlocked.Increment(ref _corrupt);
+            http.Response.StatusCode = 409;
+            return;
+        }
+
+        await AnswerAsync(http, key, seen, Interlocked.Increment(ref seen.Attempts));
+    }
+
+    private static bool IsSigned(HttpRequest request) =>
+        request.Headers["Signature"].Count == 1 && request.Headers["Signature-Input"].Count == 1 && request.Headers["Content-Digest"].Count == 1;
+
+    /// <summary>The envelope's key; null where the envelope is not what was promised for this path.</summary>
+    private static string? ReadEnvelope(HttpRequest request, ReadOnlyMemory<byte> body)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(body);
+            JsonElement envelope = document.RootElement;
+            string? key = envelope.GetProperty("idempotency_key").GetString();
+            string? operation = envelope.GetProperty("operation_id").GetString();
+            bool sound = key is { Length: >= 16 } && operation == "op_" + request.Path.Value!.Split('/')[^1]
+                && envelope.GetProperty("status").GetString() == "completed"
+                && envelope.GetProperty("result").GetProperty("sequence_number").GetInt64() >= 1;
+            return sound ? key : null;
+        }
+        catch (Exception fault) when (fault is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            return null;
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext http, string key, Seen seen, int attempt)
+    {
+        // Stable for a key and a seed, so that a run can be repeated.
+        int draw = _faults ? (int)(Hash(key) % 100) : 99;
+        switch (draw)
+        {
+            case < 12 when attempt <= 2:
+                http.Response.StatusCode = 503;
+                return;
+            case >= 12 and < 16 when attempt == 1:
+                http.Abort();
+                return;
+            case >= 16 and < 19 when attempt == 1:
+                Process(seen);
+                await HangAsync(http);
+                return;
+            case >= 19 and < 22 when attempt == 1:
+                http.Response.StatusCode = 429;
+                http.Response.Headers.RetryAfter = "1";
+                return;
+            case >= 22 and < 24:
+                http.Response.StatusCode = 409;
+                return;
+            case >= 24 and < 27 when attempt == 1:
+                Process(seen);
+                await DripAsync(http);
+                return;
+            default:
+                Process(seen);
+                http.Response.StatusCode = 200;
+                return;
+        }
+    }
+
+    private void Process(Seen seen)
+    {
+        if (Interlocked.Increment(ref seen.Processed) > 1)
+        {
+            Interlocked.Increment(ref _duplicates);
+        }
+    }
+
+    private static async Task HangAsync(HttpContext http) =>
+        await Task.Delay(Timeout.InfiniteTimeSpan, http.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    private static async Task DripAsync(HttpContext http)
+    {
+        http.Response.ContentLength = 1000;
+        for (int i = 0; i < 1000 && !http.RequestAborted.IsCancellationRequested; i++)
+        {
+            await http.Response.Body.WriteAsync("."u8.ToArray()).AsTask().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await http.Response.Body.FlushAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(TimeSpan.FromMilliseconds(50), http.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private uint Hash(string key)
+    {
+        uint hash = 2166136261 ^ (uint)_seed;
+        foreach (char c in key)
+        {
+            hash = (hash ^ c) * 16777619;
+        }
+
+        return hash >> 8;
+    }
+
+    private sealed class Seen(byte[] digest)
+    {
+        public readonly byte[] Digest = digest;
+        public int Attempts;
+        public int Processed;
+    }
+}

@@ -1,0 +1,101 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Adcp.Aot.Delivery;
+
+namespace Quickstart;
+
+/// <summary>The run in figures.</summary>
+internal sealed record Report
+{
+    public required int Accepted { get; init; }
+    public required int Delivered { get; init; }
+    public required int Stopped { get; init; }
+    public required int Lost { get; init; }
+    public required long Attempts { get; init; }
+    public required long Requests { get; init; }
+    public required int DistinctKeys { get; init; }
+    public required long DuplicatesByKey { get; init; }
+    public required long Unsigned { get; init; }
+    public required long Corrupt { get; init; }
+    public required int BreakerTransitions { get; init; }
+    public required int BreakerOpenings { get; init; }
+    public required double Seconds { get; init; }
+    public required double DeliveriesPerSecond { get; init; }
+    public required double P50Ms { get; init; }
+    public required double P99Ms { get; init; }
+    public required long AuditRecords { get; init; }
+    public required long AuditRecordsDropped { get; init; }
+    public required string AuditLog { get; init; }
+
+    [JsonIgnore]
+    public IReadOnlyList<(string Outcome, int Count)> Outcomes { get; init; } = [];
+
+    [JsonIgnore]
+    public bool IsSound => Lost == 0 && Corrupt == 0 && Unsigned == 0 && AuditRecordsDropped == 0;
+
+    public static Report Of(Delivered[] results, Buyer buyer, Seller seller, TimeSpan elapsed, string auditPath)
+    {
+        double[] ms = [.. results.Where(static r => r.Status == DeliveryStatus.Delivered).Select(static r => r.Elapsed.TotalMilliseconds).Order()];
+        int delivered = results.Count(r => r.Status == DeliveryStatus.Delivered && buyer.Processed(r.Key));
+        int stopped = results.Count(static r => r.Status is DeliveryStatus.Rejected or DeliveryStatus.Refused);
+        return new Report
+        {
+            Accepted = results.Length,
+            Delivered = delivered,
+            Stopped = stopped,
+            Lost = results.Length - delivered - stopped,
+            Attempts = results.Sum(static r => (long)r.Attempts),
+            Requests = buyer.Requests,
+            DistinctKeys = buyer.DistinctKeys,
+            DuplicatesByKey = buyer.Duplicates,
+            Unsigned = buyer.Unsigned,
+            Corrupt = buyer.Corrupt,
+            BreakerTransitions = seller.Transitions,
+            BreakerOpenings = seller.Openings,
+            Seconds = Math.Round(elapsed.TotalSeconds, 3),
+            DeliveriesPerSecond = Math.Round(results.Length / elapsed.TotalSeconds, 1),
+            P50Ms = Percentile(ms, 0.50),
+            P99Ms = Percentile(ms, 0.99),
+            AuditRecords = seller.AuditRecords,
+            AuditRecordsDropped = seller.RecordsDropped,
+            AuditLog = auditPath,
+            Outcomes =
+            [
+                .. results.GroupBy(static r => r.Code is null ? r.Status.ToString() : $"{r.Status} ({r.Code})")
+                    .OrderByDescending(static g => g.Count()).Select(static g => (g.Key, g.Count())),
+            ],
+        };
+    }
+
+    public string ToJson() => JsonSerializer.Serialize(this, ReportJson.Default.Report);
+
+    public void Print(TextWriter output)
+    {
+        void Row(string name, FormattableString value) => output.WriteLine($"  {name,-34}{value.ToString(CultureInfo.InvariantCulture)}");
+        output.WriteLine();
+        Row("deliveries", $"{Accepted:N0}");
+        Row("attempts", $"{Attempts:N0}");
+        foreach ((string outcome, int count) in Outcomes)
+        {
+            Row("  " + outcome, $"{count:N0}");
+        }
+
+        Row("breaker transitions", $"{BreakerTransitions:N0}, {BreakerOpenings:N0} openings");
+        Row("keys at the buyer", $"{DistinctKeys:N0}");
+        Row("duplicates by key", $"{DuplicatesByKey:N0}  (processed, then lost on the way back; the key tells)");
+        Row("unsigned, corrupt", $"{Unsigned:N0}, {Corrupt:N0}");
+        Row("lost", $"{Lost:N0}");
+        Row("p50 / p99", $"{P50Ms:N1} ms / {P99Ms:N1} ms");
+        Row("deliveries per second", $"{DeliveriesPerSecond:N0} over {Seconds:N1} s");
+        Row("audit records", $"{AuditRecords:N0}, {AuditRecordsDropped:N0} dropped");
+        Row("audit log", $"{AuditLog}");
+    }
+
+    private static double Percentile(double[] sorted, double rank) =>
+        sorted.Length == 0 ? 0 : Math.Round(sorted[Math.Min(sorted.Length - 1, (int)(sorted.Length * rank))], 2);
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(Report))]
+internal sealed partial class ReportJson : JsonSerializerContext;

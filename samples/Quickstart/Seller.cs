@@ -1,0 +1,108 @@
+using System.Text;
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Resilience;
+using Adcp.Aot.Sending;
+using Adcp.Aot.Signing;
+
+namespace Quickstart;
+
+/// <summary>A seller that tells buyers about completed media buys, and brings back what the supervisor hands back.</summary>
+internal sealed class Seller : IAsyncDisposable
+{
+    private const int MaxRounds = 100;
+
+    private readonly SigningKey _key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "quickstart-2026");
+    private readonly WebhookSender _sender;
+    private readonly JsonLinesDeliveryLogSink _audit;
+    private readonly InMemoryDeliveryLogSink _counter = new(1);
+    private readonly InMemoryWebhookDeliverySupervisor _supervisor;
+    private readonly WebhookDestination[] _endpoints;
+    private readonly DeliveryOptions[] _streams;
+    private readonly int _seed;
+    private int _openings;
+    private int _transitions;
+
+    public Seller(string buyerUrl, int endpoints, int seed, string auditPath)
+    {
+        _seed = seed;
+        _audit = new JsonLinesDeliveryLogSink(auditPath);
+        _sender = new WebhookSender(new Rfc9421Signer(_key), new WebhookSenderOptions
+        {
+            Version = AdcpVersion.V32,
+            AllowHttp = true,
+            AllowPrivateNetworks = true,
+            AttemptTimeout = TimeSpan.FromMilliseconds(600),
+        });
+        _supervisor = new InMemoryWebhookDeliverySupervisor(_sender, new WebhookDeliveryOptions
+        {
+            Retry = new RetryPolicy { MaxAttempts = 3, BaseDelay = TimeSpan.FromMilliseconds(50), MaxDelay = TimeSpan.FromSeconds(1) },
+            Circuit = new CircuitBreakerPolicy { FailureThreshold = 5, OpenTimeout = TimeSpan.FromMilliseconds(300) },
+            Sink = new FanOutDeliveryLogSink(_audit, _counter),
+            SinkQueueCapacity = 1 << 16,
+        });
+        _supervisor.Endpoints.StateChanged += transition =>
+        {
+            Interlocked.Increment(ref _transitions);
+            Interlocked.Add(ref _openings, transition.To == CircuitState.Open ? 1 : 0);
+        };
+        _endpoints = [.. Enumerable.Range(0, endpoints).Select(i => new WebhookDestination($"{buyerUrl}/webhooks/buyer{i}", $"op_buyer{i}"))];
+        _streams = [.. Enumerable.Range(0, endpoints).Select(i => new DeliveryOptions { SequenceKey = $"buyer{i}", NotificationType = "final" })];
+    }
+
+    public int Openings => Volatile.Read(ref _openings);
+
+    public int Transitions => Volatile.Read(ref _transitions);
+
+    public long AuditRecords => _counter.Recorded;
+
+    public long RecordsDropped => _supervisor.RecordsDropped;
+
+    /// <summary>Delivers one completion until the buyer has it or it can never have it. Everything the supervisor gives back is brought again.</summary>
+    public async Task<Delivered> DeliverAsync(int number, CancellationToken cancellationToken)
+    {
+        int buyer = number % _endpoints.Length;
+        McpWebhook webhook = new()
+        {
+            IdempotencyKey = $"whk_quickstart_{_seed:D10}_{number:D8}",
+            TaskId = $"task_{number}",
+            TaskType = TaskType.CreateMediaBuy,
+            Status = AdcpTaskStatus.Completed,
+            Protocol = AdcpProtocol.MediaBuy,
+            Result = Encoding.UTF8.GetBytes($$"""{"media_buy_id":"mb_{{number}}","packages":[]}"""),
+            NumbersResult = true,
+        };
+
+        long started = TimeProvider.System.GetTimestamp();
+        DeliveryOutcome outcome = await _supervisor.SendMcpAsync(_endpoints[buyer], webhook, _streams[buyer], cancellationToken);
+        int attempts = outcome.Attempts;
+        PreparedWebhook? prepared = outcome.SequenceNumber is null ? null : outcome.Webhook;
+        for (int round = 1; round < MaxRounds && outcome.Status is DeliveryStatus.CircuitOpen or DeliveryStatus.Exhausted; round++)
+        {
+            TimeSpan pause = outcome.RetryAt - TimeProvider.System.GetUtcNow() ?? TimeSpan.FromMilliseconds(100);
+            await Task.Delay(pause > TimeSpan.Zero ? pause : TimeSpan.FromMilliseconds(20), TimeProvider.System, cancellationToken);
+
+            // A frozen webhook goes out again with the same key and bytes. One that was refused before its number was drawn has none yet.
+            outcome = prepared is null
+                ? await _supervisor.SendMcpAsync(_endpoints[buyer], webhook, _streams[buyer], cancellationToken)
+                : await _supervisor.DeliverAsync(prepared, null, cancellationToken);
+            attempts += outcome.Attempts;
+            prepared ??= outcome.SequenceNumber is null ? null : outcome.Webhook;
+        }
+
+        return new Delivered(webhook.IdempotencyKey!, outcome.Status, outcome.Code, attempts, TimeProvider.System.GetElapsedTime(started));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _supervisor.DrainAsync();
+        await _supervisor.DisposeAsync();
+        await _audit.DisposeAsync();
+        _sender.Dispose();
+        _key.Dispose();
+    }
+}
+
+/// <summary>What became of one completion.</summary>
+internal sealed record Delivered(string Key, DeliveryStatus Status, string? Code, int Attempts, TimeSpan Elapsed);
