@@ -12,6 +12,7 @@ namespace Quickstart;
 internal sealed class Seller : IAsyncDisposable
 {
     private const int MaxRounds = 100;
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(20);
 
     private readonly SigningKey _key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "quickstart-2026");
     private readonly WebhookSender _sender;
@@ -81,7 +82,7 @@ internal sealed class Seller : IAsyncDisposable
         for (int round = 1; round < MaxRounds && outcome.Status is DeliveryStatus.CircuitOpen or DeliveryStatus.Exhausted; round++)
         {
             TimeSpan pause = outcome.RetryAt - TimeProvider.System.GetUtcNow() ?? TimeSpan.FromMilliseconds(100);
-            await Task.Delay(pause > TimeSpan.Zero ? pause : TimeSpan.FromMilliseconds(20), TimeProvider.System, cancellationToken);
+            await Task.Delay(pause > ShortestPause ? pause : ShortestPause, TimeProvider.System, cancellationToken);
 
             // A frozen webhook goes out again with the same key and bytes. One that was refused before its number was drawn has none yet.
             outcome = prepared is null

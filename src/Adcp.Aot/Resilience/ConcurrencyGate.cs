@@ -91,8 +91,16 @@ internal struct ConcurrencyGate
 
     private static async Task CancellableAsync(TaskCompletionSource waiter, CancellationToken cancellationToken)
     {
-        using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
+        CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
             static (state, token) => ((TaskCompletionSource)state!).TrySetCanceled(token), waiter);
-        await waiter.Task.ConfigureAwait(false);
+        try
+        {
+            await waiter.Task.ConfigureAwait(false);
+        }
+        finally
+        {
+            // Not Dispose, which blocks while the callback runs: the callback touches nothing but the waiter.
+            registration.Unregister();
+        }
     }
 }

@@ -14,6 +14,7 @@ namespace Adcp.Aot.Sequencing;
 public sealed class SequenceAllocator
 {
     private readonly ConcurrentDictionary<string, SequenceStream> _streams = new(StringComparer.Ordinal);
+    private readonly object _adding = new();
     private int _count;
 
     /// <summary>Creates an allocator.</summary>
@@ -61,19 +62,24 @@ public sealed class SequenceAllocator
 
     private SequenceStream Add(string key)
     {
-        if (Interlocked.Increment(ref _count) > MaxStreams)
+        // Once in a stream's life. Counting without the lock would let two first draws of one key count twice, and refuse the second of them, or a third key,
+        // while there is still room.
+        lock (_adding)
         {
-            Interlocked.Decrement(ref _count);
-            return _streams.TryGetValue(key, out SequenceStream? late) ? late : throw new SequenceCapacityException(MaxStreams);
-        }
+            if (_streams.TryGetValue(key, out SequenceStream? stream))
+            {
+                return stream;
+            }
 
-        SequenceStream mine = new(key);
-        SequenceStream winner = _streams.GetOrAdd(key, mine);
-        if (!ReferenceEquals(winner, mine))
-        {
-            Interlocked.Decrement(ref _count);
-        }
+            if (_count >= MaxStreams)
+            {
+                throw new SequenceCapacityException(MaxStreams);
+            }
 
-        return winner;
+            stream = new SequenceStream(key);
+            _streams[key] = stream;
+            Volatile.Write(ref _count, _count + 1);
+            return stream;
+        }
     }
 }
