@@ -84,7 +84,8 @@ internal sealed class DestinationGuard(bool allowHttp, bool allowPrivateNetworks
             return false;
         }
 
-        bool reserved = Contains(Reserved, address);
+        // Asked by itself: IPNetwork takes a mapped address for the IPv4 one inside.
+        bool reserved = address.IsIPv4MappedToIPv6 || Contains(Reserved, address);
         return !reserved || (allowPrivateNetworks && Contains(Private, address));
     }
 
