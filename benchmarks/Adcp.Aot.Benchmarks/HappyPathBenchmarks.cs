@@ -1,0 +1,38 @@
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Sending;
+using BenchmarkDotNet.Attributes;
+
+namespace Adcp.Aot.Benchmarks;
+
+/// <summary>One delivery that succeeds at once.</summary>
+[MemoryDiagnoser]
+public class HappyPathBenchmarks
+{
+    private Ours _ours = null!;
+    private Peer _peer = null!;
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        _ours = new Ours();
+        _peer = new Peer(_ours);
+    }
+
+    [GlobalCleanup]
+    public async Task Cleanup() => await _ours.DisposeAsync();
+
+    [Benchmark]
+    public DeliveryOutcome By_destination_with_sequence() => _ours.ByHandle();
+
+    [Benchmark]
+    public DeliveryOutcome By_destination() => _ours.Unnumbered();
+
+    [Benchmark(Baseline = true)]
+    public WebhookDeliveryResult Polly_retry_breaker() => _peer.ByHandle();
+
+    [Benchmark]
+    public DeliveryOutcome By_key_of_10000() => _ours.ByKey();
+
+    [Benchmark]
+    public WebhookDeliveryResult Polly_registry_of_10000_retry_breaker() => _peer.ByKey();
+}

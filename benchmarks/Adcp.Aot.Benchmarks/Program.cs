@@ -1,0 +1,10 @@
+using Adcp.Aot.Benchmarks;
+using BenchmarkDotNet.Running;
+
+if (args is ["compare", .. string[] options])
+{
+    return await Comparison.RunAsync(json: options.Contains("--json"));
+}
+
+BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+return 0;
