@@ -273,6 +273,12 @@ public sealed class WebhookSender : IWebhookSender, IDisposable
             Version = _options.Http2 ? Http2 : HttpVersion.Version11,
             VersionPolicy = _options.Http2 && !target.IsHttps ? HttpVersionPolicy.RequestVersionExact : HttpVersionPolicy.RequestVersionOrLower,
         };
+        if (request.RequestUri!.Authority != target.Authority)
+        {
+            // Uri shortens a spelled-out IPv6 address; the receiver compares Host with what was signed.
+            request.Headers.Host = target.Authority;
+        }
+
         request.Headers.TryAddWithoutValidation("User-Agent", "Adcp.Aot");
         request.Headers.TryAddWithoutValidation("Signature-Input", signatureInput);
         request.Headers.TryAddWithoutValidation("Signature", signature);
