@@ -1,0 +1,223 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Resilience;
+using Adcp.Aot.Sending;
+using Adcp.Aot.Sequencing;
+using Adcp.Aot.Tests.Doubles;
+using CsCheck;
+
+namespace Adcp.Aot.Tests.Delivery;
+
+public sealed class DeliveryLawTests
+{
+    [Fact]
+    public void Any_fault_script_leaves_one_key_and_one_body_and_a_record_for_every_attempt() =>
+        Gen.Int[0, 7].Array[0, 8].Sample(script =>
+        {
+            Bench bench = new(o => o with { Retry = new RetryPolicy { MaxAttempts = 5, BaseDelay = TimeSpan.Zero } });
+            foreach (int step in script)
+            {
+                _ = step switch
+                {
+                    0 => bench.Sender.Status(200),
+                    1 => bench.Sender.Status(503),
+                    2 => bench.Sender.Status(409),
+                    3 => bench.Sender.Throws(() => new HttpRequestException()),
+                    4 => bench.Sender.Throws(() => new TaskCanceledException()),
+                    5 => bench.Sender.Result(w => new WebhookDeliveryResult(w, WebhookSendError.Timeout)),
+                    6 => bench.Sender.Status(302),
+                    _ => bench.Sender.Throws(() => new InvalidOperationException()),
+                };
+            }
+
+            RawPayload payload = new();
+            Task<DeliveryOutcome> delivering = bench.Supervisor.SendAsync(bench.Destination, payload).AsTask();
+            Assert.True(delivering.IsCompleted);
+            Assert.Equal(1, payload.Written);
+            Assert.Single(bench.Sender.Sent.Distinct());
+            Assert.Equal(bench.Sender.Sent.Count, bench.Records.Count(r => r.Outcome != AttemptOutcome.CircuitOpen));
+            Assert.Equal(0, bench.Supervisor.InFlight);
+        }, iter: 2000);
+
+    [Fact]
+    public void Numbers_are_contiguous_under_parallel_allocation()
+    {
+        SequenceAllocator allocator = new();
+        ConcurrentBag<(string Key, long Number)> drawn = [];
+        Parallel.For(0, 8, _ =>
+        {
+            for (int i = 0; i < 5000; i++)
+            {
+                string key = "stream" + (i % 3);
+                drawn.Add((key, allocator.Next(key)));
+            }
+        });
+        foreach (IGrouping<string, (string Key, long Number)> stream in drawn.GroupBy(d => d.Key))
+        {
+            Assert.Equal(Enumerable.Range(1, stream.Count()).Select(n => (long)n), stream.Select(d => d.Number).Order());
+        }
+    }
+
+    [Fact]
+    public void A_stream_resumes_and_never_goes_back()
+    {
+        SequenceAllocator allocator = new(1);
+        allocator.Resume("s", 41);
+        Assert.Equal(42, allocator.Next("s"));
+        allocator.Resume("s", 7);
+        Assert.Equal(43, allocator.Next("s"));
+        Assert.Throws<ArgumentOutOfRangeException>(() => allocator.Resume("s", -1));
+        Assert.Throws<ArgumentException>(() => allocator.Next(""));
+        Assert.Throws<ArgumentNullException>(() => allocator.Next(null!));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new SequenceAllocator(0));
+    }
+
+    [Fact]
+    public async Task A_late_sinks_records_are_never_seen_by_another_call_until_it_ends()
+    {
+        // Every call holds its records until released, beyond its timeout; no two calls may hold one record at a time.
+        HashSet<DeliveryAttempt> held = [];
+        List<TaskCompletionSource> calls = [];
+        bool shared = false;
+        DelegateSink sink = new(async (attempts, _) =>
+        {
+            DeliveryAttempt[] mine = attempts.ToArray();
+            TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            lock (held)
+            {
+                shared |= mine.Any(record => !held.Add(record));
+                calls.Add(release);
+            }
+
+            string[] keys = [.. mine.Select(r => r.IdempotencyKey)];
+            await release.Task;
+            lock (held)
+            {
+                shared |= !mine.Select(r => r.IdempotencyKey).SequenceEqual(keys);
+                held.ExceptWith(mine);
+            }
+        });
+        Bench bench = new(o => o with { Sink = sink });
+        for (int i = 0; i < 50; i++)
+        {
+            Task<DeliveryOutcome> delivering = bench.DeliverAsync().AsTask();
+            bench.Time.Advance(TimeSpan.FromSeconds(5));
+            Assert.True((await delivering).IsDelivered);
+            if (i % 3 == 2)
+            {
+                calls[i - 1].SetResult();
+            }
+        }
+
+        Assert.False(shared);
+        Assert.Equal(50, bench.Supervisor.SinkFailures);
+    }
+
+    [Fact]
+    public async Task The_buffered_queue_loses_and_doubles_nothing_under_parallel_deliveries()
+    {
+        InMemoryDeliveryLogSink sink = new(1 << 16);
+        Bench bench = new(o => o with { Sink = sink, SinkMode = SinkMode.Buffered, SinkQueueCapacity = 1 << 16 });
+        await Parallel.ForAsync(0, 20_000, async (i, token) => await bench.DeliverAsync(token: token));
+        await bench.Supervisor.FlushAuditAsync();
+        Assert.Equal(20_000, sink.Recorded + bench.Supervisor.RecordsDropped);
+        Assert.Equal(sink.Recorded, sink.Snapshot().Select(r => r.IdempotencyKey).Distinct().Count());
+        await bench.Supervisor.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task The_json_lines_sink_writes_one_sound_object_a_line()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"adcp-{Guid.NewGuid():N}.jsonl");
+        try
+        {
+            JsonLinesDeliveryLogSink sink = new(path);
+            Bench bench = new(o => o with { Sink = new FanOutDeliveryLogSink(sink, new InMemoryDeliveryLogSink()) });
+            bench.Sender.Status(503);
+            await bench.DeliverAsync(new DeliveryOptions { SequenceKey = "s" });
+            await bench.Supervisor.DisposeAsync();
+            await sink.DisposeAsync();
+            string[] lines = await File.ReadAllLinesAsync(path);
+            Assert.Equal(2, lines.Length);
+            using JsonDocument first = JsonDocument.Parse(lines[0]);
+            Assert.Equal(("failure", 503, 1), (
+                first.RootElement.GetProperty("outcome").GetString(),
+                first.RootElement.GetProperty("http_status_code").GetInt32(),
+                first.RootElement.GetProperty("sequence_number").GetInt32()));
+            Assert.DoesNotContain("secret", lines[0], StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public async Task Activity_records_satisfy_AdCPs_schema()
+    {
+        using JsonDocument document = SharedFiles.Read("schemas/core/webhook-activity-record.json");
+        System.Text.Json.Nodes.JsonObject root = System.Text.Json.Nodes.JsonNode.Parse(document.RootElement.GetRawText())!.AsObject();
+        root.Remove("$id");
+        foreach (KeyValuePair<string, System.Text.Json.Nodes.JsonNode?> member in root["properties"]!.AsObject())
+        {
+            member.Value!.AsObject().Remove("$ref");
+        }
+
+        NJsonSchema.JsonSchema schema = await NJsonSchema.JsonSchema.FromJsonAsync(root.ToJsonString());
+        List<string> bodies = [];
+        DelegateSink sink = new((attempts, _) =>
+        {
+            foreach (DeliveryAttempt attempt in attempts.Span)
+            {
+                if (attempt.ToActivityRecord() is { } record)
+                {
+                    bodies.Add(JsonSerializer.Serialize(record, WebhookActivityRecord.JsonType));
+                }
+            }
+
+            return default;
+        });
+        Bench bench = new(o => o with { Sink = sink });
+        bench.Sender.Status(503).Result(w => new WebhookDeliveryResult(w, WebhookSendError.Timeout, new string('x', 900)));
+        await bench.DeliverAsync(new DeliveryOptions { NotificationType = "scheduled", SequenceKey = "s" });
+        bench.Sender.Result(w => new WebhookDeliveryResult(w, WebhookSendError.ConnectionFailed, "connection refused"));
+        await bench.DeliverAsync(new DeliveryOptions { NotificationType = "final" });
+        await bench.DeliverAsync();
+        Assert.Equal(5, bodies.Count);
+        Assert.All(bodies, body => Assert.Empty(schema.Validate(body)));
+        Assert.Contains("\"status\":\"timeout\"", bodies[1], StringComparison.Ordinal);
+        Assert.Contains("\"http_status_code\":null,\"response_time_ms\":null", bodies[1], StringComparison.Ordinal);
+        Assert.DoesNotContain("token=", string.Concat(bodies), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Bad_input_is_named_at_once()
+    {
+        Bench bench = new();
+        Assert.Throws<ArgumentException>(() => new DeliveryOptions { SequenceKey = "" });
+        Assert.Throws<ArgumentException>(() => new DeliveryOptions { BreakerKey = "" });
+        Assert.Throws<ArgumentException>(() => new DeliveryOptions { NotificationType = "" });
+        Assert.Throws<ArgumentNullException>(() => new WebhookDeliveryOptions { Retry = null! });
+        Assert.Throws<ArgumentNullException>(() => new WebhookDeliveryOptions { TimeProvider = null! });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookDeliveryOptions { SinkQueueCapacity = 0 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookDeliveryOptions { MaxConcurrency = 0 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookDeliveryOptions { MaxConcurrencyPerEndpoint = 0 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookDeliveryOptions { MaxEndpoints = 0 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookDeliveryOptions { EndpointIdleTimeout = TimeSpan.Zero });
+        Assert.Throws<ArgumentException>(() => new FanOutDeliveryLogSink());
+        Assert.Throws<ArgumentException>(() => new FanOutDeliveryLogSink([null!]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new InMemoryDeliveryLogSink(0));
+        Assert.Throws<ArgumentNullException>(() => new LoggerDeliveryLogSink(null!));
+        Assert.Throws<ArgumentNullException>(() => new JsonLinesDeliveryLogSink((System.IO.Pipelines.PipeWriter)null!));
+        Assert.Throws<ArgumentException>(() => new JsonLinesDeliveryLogSink(""));
+        await Assert.ThrowsAsync<ArgumentNullException>(() => bench.Supervisor.DeliverAsync(null!).AsTask());
+        await Assert.ThrowsAsync<ArgumentNullException>(() => bench.Supervisor.SendMcpAsync(null!, null!).AsTask());
+        await Assert.ThrowsAsync<ArgumentException>(() => bench.Supervisor.SendAsync(bench.Destination, new RawPayload(numbered: true)).AsTask());
+        Assert.Throws<ArgumentException>(() => bench.Supervisor.NextSequence(""));
+        Assert.Throws<ArgumentException>(() => bench.Supervisor.Endpoints.Isolate(""));
+        Assert.Throws<ArgumentException>(() => new CircuitBreaker().RecordSuccess(default));
+        Assert.Equal(0, bench.Supervisor.InFlight);
+    }
+}
