@@ -59,24 +59,31 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
 
         if (_mode == SinkMode.Buffered)
         {
-            if (_ring!.TryAdd(facts, out bool filling))
-            {
-                if (filling)
-                {
-                    _signal.Hurry();
-                }
-                else
-                {
-                    _signal.Wake();
-                }
-            }
-
+            RecordBuffered(facts);
             return ValueTask.CompletedTask;
         }
 
         DeliveryAttempt record = _pool.Get();
         facts.CopyTo(record);
         return InlineAsync(record);
+    }
+
+    /// <summary>The same for a caller that knows the mode to be <see cref="SinkMode.Buffered"/> and a sink to be there.</summary>
+    internal void RecordBuffered(in AttemptFacts facts)
+    {
+        if (!_ring!.TryAdd(facts, out bool filling))
+        {
+            return;
+        }
+
+        if (filling)
+        {
+            _signal.Hurry();
+        }
+        else
+        {
+            _signal.Wake();
+        }
     }
 
     /// <summary>Completes when everything recorded before the call has been given to the sink.</summary>

@@ -15,13 +15,13 @@ namespace Adcp.Aot.Auditing;
 /// found something pauses before it looks again. In a pause <see cref="Wake"/> does nothing and <see cref="Hurry"/> still ends it.
 /// </para>
 /// </remarks>
-internal sealed class WakeSignal : IValueTaskSource
+internal sealed class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
 {
     private const int Awake = 0;
     private const int Asleep = 1;
     private const int Pausing = 2;
 
-    private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<bool> _core;
     private int _reader;
 
     /// <summary>Writers: call after publishing (volatile read).</summary>
@@ -38,7 +38,8 @@ internal sealed class WakeSignal : IValueTaskSource
     {
         if (Interlocked.Exchange(ref _reader, Awake) != Awake)
         {
-            _core.SetResult(true);
+            // The signal queues itself: asking the source for asynchronous continuations would allocate a work item on the delivery's thread at every wake-up.
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         }
     }
 
@@ -57,10 +58,12 @@ internal sealed class WakeSignal : IValueTaskSource
         Interlocked.MemoryBarrierProcessWide();
     }
 
-    /// <summary>Reader: true where nobody has signalled yet and the announcement is withdrawn; false: await <see cref="SleepAsync"/>, which is done.</summary>
+    /// <summary>Reader: true where nobody has signalled yet and the announcement is withdrawn; false: await <see cref="SleepAsync"/>, which is done or about to be.</summary>
     internal bool StayAwake() => Interlocked.Exchange(ref _reader, Awake) != Awake;
 
     internal ValueTask SleepAsync() => new(this, _core.Version);
+
+    void IThreadPoolWorkItem.Execute() => _core.SetResult(true);
 
     void IValueTaskSource.GetResult(short token) => _core.GetResult(token);
 
