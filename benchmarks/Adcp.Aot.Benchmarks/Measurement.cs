@@ -20,37 +20,40 @@ internal readonly record struct Measurement(double Nanoseconds, double ThreadByt
         return new(elapsed.TotalNanoseconds / times, (threadAfter - threadBefore) / (double)times, (processAfter - processBefore) / (double)times);
     }
 
-    /// <summary>Nanoseconds of wall time for one operation of any of the threads, started together.</summary>
+    /// <summary>Nanoseconds of wall time for one operation of any of the threads, from the first one's start to the last one's end.</summary>
     internal static double OfThreads(Action<int> loop, int times, int threads)
     {
-        using Barrier barrier = new(threads + 1);
+        using Barrier together = new(threads);
+        long[] starts = new long[threads];
+        long[] ends = new long[threads];
         Thread[] workers = new Thread[threads];
         for (int i = 0; i < threads; i++)
         {
+            int worker = i;
             workers[i] = new Thread(() =>
             {
-                barrier.SignalAndWait();
+                loop(times / 100);
+                together.SignalAndWait();
+                starts[worker] = Stopwatch.GetTimestamp();
                 loop(times);
-                barrier.SignalAndWait();
+                ends[worker] = Stopwatch.GetTimestamp();
             });
             workers[i].Start();
         }
 
-        barrier.SignalAndWait();
-        long start = Stopwatch.GetTimestamp();
-        barrier.SignalAndWait();
-        TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
         foreach (Thread worker in workers)
         {
             worker.Join();
         }
 
-        return elapsed.TotalNanoseconds / ((double)times * threads);
+        return Stopwatch.GetElapsedTime(starts.Min(), ends.Max()).TotalNanoseconds / ((double)times * threads);
     }
 
-    internal static double Median(IEnumerable<double> values)
+    internal static double Median(IEnumerable<double> values) => Quantile(values, 0.5);
+
+    internal static double Quantile(IEnumerable<double> values, double at)
     {
         double[] sorted = [.. values.Order()];
-        return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
+        return sorted[(int)((sorted.Length - 1) * at)];
     }
 }

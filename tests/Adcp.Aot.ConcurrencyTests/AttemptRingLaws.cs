@@ -24,7 +24,7 @@ public sealed class AttemptRingLaws
         {
             for (int number = from; number < from + 2; number++)
             {
-                if (ring.TryAdd(new AttemptFacts { Webhook = Webhook, Endpoint = Buyer, AttemptNumber = number }))
+                if (ring.TryAdd(new AttemptFacts { Webhook = Webhook, Endpoint = Buyer, AttemptNumber = number }, out _))
                 {
                     Interlocked.Increment(ref added);
                 }

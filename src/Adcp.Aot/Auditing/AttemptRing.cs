@@ -76,8 +76,11 @@ internal sealed class AttemptRing
     }
 
     /// <summary>Fills and publishes a record, or drops it where its stripe is full.</summary>
-    internal bool TryAdd(in AttemptFacts facts)
+    /// <param name="facts">What is recorded.</param>
+    /// <param name="filling">True where the stripe is at least half full, seen at every eighth of a lap only: the reader should not pause any longer.</param>
+    internal bool TryAdd(in AttemptFacts facts, out bool filling)
     {
+        filling = false;
         Stripe stripe = _stripes[Environment.CurrentManagedThreadId & (_stripes.Length - 1)];
         long tail = Volatile.Read(ref stripe.Tail);
         while (true)
@@ -91,6 +94,13 @@ internal sealed class AttemptRing
                 {
                     facts.CopyTo(slot.Record ??= _pool.Get());
                     Volatile.Write(ref slot.Turn, tail + 1);
+                    if ((tail & (_mask >> 3)) == 0)
+                    {
+                        // Half a lap ahead, a slot that still has an earlier turn has not been given back yet.
+                        long ahead = tail + ((_mask + 1) >> 1);
+                        filling = Volatile.Read(ref stripe.Slots[(int)ahead & _mask].Turn) < ahead;
+                    }
+
                     return true;
                 }
 

@@ -11,6 +11,9 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
 {
     private const int MaxBatch = 256;
 
+    /// <summary>How long the reader gathers records after it found some.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);
+
     private readonly IDeliveryLogSink? _sink;
     private readonly SinkMode _mode;
     private readonly TimeSpan _timeout;
@@ -56,17 +59,31 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
 
         if (_mode == SinkMode.Buffered)
         {
-            if (_ring!.TryAdd(facts))
-            {
-                _signal.Wake();
-            }
-
+            RecordBuffered(facts);
             return ValueTask.CompletedTask;
         }
 
         DeliveryAttempt record = _pool.Get();
         facts.CopyTo(record);
         return InlineAsync(record);
+    }
+
+    /// <summary>The same for a caller that knows the mode to be <see cref="SinkMode.Buffered"/> and a sink to be there.</summary>
+    internal void RecordBuffered(in AttemptFacts facts)
+    {
+        if (!_ring!.TryAdd(facts, out bool filling))
+        {
+            return;
+        }
+
+        if (filling)
+        {
+            _signal.Hurry();
+        }
+        else
+        {
+            _signal.Wake();
+        }
     }
 
     /// <summary>Completes when everything recorded before the call has been given to the sink.</summary>
@@ -83,7 +100,7 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
             (_flushes ??= []).Add(done);
         }
 
-        _signal.Wake();
+        _signal.Hurry();
         if (_reader.IsCompleted)
         {
             done.TrySetResult();
@@ -96,7 +113,7 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _completing = true;
-        _signal.Wake();
+        _signal.Hurry();
         await _reader.ConfigureAwait(false);
     }
 
@@ -104,12 +121,19 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         DeliveryAttempt[] batch = new DeliveryAttempt[MaxBatch];
+
+        // The machine's own clock: the pause only gathers a batch, and a clock that a test holds still must not hold records back.
+        using ITimer pause = TimeProvider.System.CreateTimer(
+            static state => ((WakeSignal)state!).Hurry(), _signal, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         while (true)
         {
+            bool found = false;
+
             // Taken before the ring is seen empty: whoever asked before then has had its records read.
             List<TaskCompletionSource>? flushes = TakeFlushes();
             while (_ring!.Take(batch) is { Count: > 0 } taken)
             {
+                found = true;
                 bool returned = await CallAsync(batch.AsMemory(0, taken.Count)).ConfigureAwait(false);
                 _ring.Release(taken, returned);
                 if (!returned)
@@ -119,6 +143,19 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
             }
 
             flushes?.ForEach(static flush => flush.TrySetResult());
+            if (found)
+            {
+                _signal.AnnouncePause();
+                if ((Volatile.Read(ref _flushes) is not null || _completing) && _signal.StayAwake())
+                {
+                    continue;
+                }
+
+                pause.Change(Pause, Timeout.InfiniteTimeSpan);
+                await _signal.SleepAsync().ConfigureAwait(false);
+                continue;
+            }
+
             _signal.Announce();
             if ((_ring.HasItems || Volatile.Read(ref _flushes) is not null || _completing) && _signal.StayAwake())
             {

@@ -6,35 +6,64 @@ namespace Adcp.Aot.Auditing;
 /// Wakes one sleeping reader, without allocation.
 /// </summary>
 /// <remarks>
+/// <para>
 /// Writers must see a sleeper, or the sleeper must see what they wrote. Each side stores and then loads, which needs a full fence on both. The writers' fence
 /// would be paid by every delivery, so the reader pays for both with <see cref="Interlocked.MemoryBarrierProcessWide"/> before it sleeps.
+/// </para>
+/// <para>
+/// A reader that slept whenever it had caught up would be woken by nearly every record: waking costs a delivery ten times what delivering does. So a reader that
+/// found something pauses before it looks again. In a pause <see cref="Wake"/> does nothing and <see cref="Hurry"/> still ends it.
+/// </para>
 /// </remarks>
-internal sealed class WakeSignal : IValueTaskSource
+internal sealed class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
 {
-    private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
-    private int _sleeping;
+    private const int Awake = 0;
+    private const int Asleep = 1;
+    private const int Pausing = 2;
+
+    private ManualResetValueTaskSourceCore<bool> _core;
+    private int _reader;
 
     /// <summary>Writers: call after publishing (volatile read).</summary>
     internal void Wake()
     {
-        if (Volatile.Read(ref _sleeping) == 1 && Interlocked.Exchange(ref _sleeping, 0) == 1)
+        if (Volatile.Read(ref _reader) == Asleep)
         {
-            _core.SetResult(true);
+            Hurry();
         }
+    }
+
+    /// <summary>Ends sleep and pause alike (full fence).</summary>
+    internal void Hurry()
+    {
+        if (Interlocked.Exchange(ref _reader, Awake) != Awake)
+        {
+            // The signal queues itself: asking the source for asynchronous continuations would allocate a work item on the delivery's thread at every wake-up.
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
+    }
+
+    /// <summary>Reader: announces a pause (full fence). Look once more for what cannot wait, then <see cref="SleepAsync"/> or <see cref="StayAwake"/>.</summary>
+    internal void AnnouncePause()
+    {
+        _core.Reset();
+        Interlocked.Exchange(ref _reader, Pausing);
     }
 
     /// <summary>Reader: announces sleep. Look once more for work, then <see cref="SleepAsync"/> or <see cref="StayAwake"/>.</summary>
     internal void Announce()
     {
         _core.Reset();
-        Volatile.Write(ref _sleeping, 1);
+        Volatile.Write(ref _reader, Asleep);
         Interlocked.MemoryBarrierProcessWide();
     }
 
-    /// <summary>Reader: true where nobody has signalled yet and the announcement is withdrawn; false: await <see cref="SleepAsync"/>, which is done.</summary>
-    internal bool StayAwake() => Interlocked.Exchange(ref _sleeping, 0) == 1;
+    /// <summary>Reader: true where nobody has signalled yet and the announcement is withdrawn; false: await <see cref="SleepAsync"/>, which is done or about to be.</summary>
+    internal bool StayAwake() => Interlocked.Exchange(ref _reader, Awake) != Awake;
 
     internal ValueTask SleepAsync() => new(this, _core.Version);
+
+    void IThreadPoolWorkItem.Execute() => _core.SetResult(true);
 
     void IValueTaskSource.GetResult(short token) => _core.GetResult(token);
 

@@ -1,3 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+
 namespace Adcp.Aot.Resilience;
 
 /// <summary>
@@ -31,10 +34,12 @@ public sealed class CircuitBreaker
 
     /// <summary>Asks to make one attempt.</summary>
     /// <returns>A permit; not granted while open, isolated, or half-open with all probes out.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public CircuitPermit TryAcquire() => _word.TryAcquire(_policy, _clock, out _, out _);
 
     /// <summary>Reports a healthy answer to a granted permit.</summary>
     /// <exception cref="ArgumentException">The permit was not granted.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void RecordSuccess(CircuitPermit permit) => _word.Succeed(Granted(permit), _policy, _clock, out _, out _);
 
     /// <summary>Reports a failure of the endpoint to a granted permit.</summary>
@@ -51,6 +56,17 @@ public sealed class CircuitBreaker
     /// <summary>Closes the breaker and forgets its counts. Permits already out are ignored when they report.</summary>
     public void Reset() => _word.Force(CircuitState.Closed, _clock.Milliseconds());
 
-    private static CircuitPermit Granted(CircuitPermit permit) =>
-        permit.IsGranted ? permit : throw new ArgumentException("The permit was refused; there is nothing to report.", nameof(permit));
+    private static CircuitPermit Granted(CircuitPermit permit)
+    {
+        if (!permit.IsGranted)
+        {
+            Refuse(permit);
+        }
+
+        return permit;
+    }
+
+    // Apart, so that what calls Granted stays small enough to be inlined.
+    [DoesNotReturn]
+    private static void Refuse(CircuitPermit permit) => throw new ArgumentException("The permit was refused; there is nothing to report.", nameof(permit));
 }

@@ -102,6 +102,18 @@ internal struct CircuitWord
         SucceedSlow(permit, policy, clock.Milliseconds(), out from, out to);
     }
 
+    /// <summary>A permit of a closed circuit (volatile read); false where the circuit is anything else, and nothing has changed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal readonly bool TryAcquireClosed(out CircuitPermit permit)
+    {
+        long word = Volatile.Read(in _word);
+        permit = new CircuitPermit(GenerationOf(word));
+        return (word & (3L << StateShift)) == 0;
+    }
+
+    /// <summary>Whether a success would change nothing: closed, without failures (volatile read).</summary>
+    internal readonly bool IsHealthy => (Volatile.Read(in _word) & (CountMask | (3L << StateShift))) == 0;
+
     /// <summary>Reports a failure that speaks about the endpoint's health.</summary>
     internal void Fail(CircuitPermit permit, CircuitBreakerPolicy policy, uint now, out CircuitState from, out CircuitState to)
     {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Numerics;
 using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Resilience;
@@ -13,6 +14,8 @@ public sealed class EndpointTable
     private readonly int _capacity;
     private readonly uint _idleMilliseconds;
     private readonly CircuitClock _clock;
+    private readonly int _tickShift;
+    private readonly int _idleTicks;
     private int _count;
     private int _sweeping;
     private long _overflows;
@@ -24,6 +27,9 @@ public sealed class EndpointTable
         _capacity = capacity;
         _idleMilliseconds = (uint)idleTimeout.TotalMilliseconds;
         _clock = new CircuitClock(time);
+        long idleStamps = (long)(idleTimeout.TotalSeconds * time.TimestampFrequency);
+        _tickShift = BitOperations.Log2((ulong)Math.Max(1, idleStamps / 8));
+        _idleTicks = (int)(idleStamps >> _tickShift);
     }
 
     /// <summary>
@@ -93,13 +99,15 @@ public sealed class EndpointTable
     /// <summary>Notes use at a timestamp already at hand.</summary>
     internal void Touch(Endpoint endpoint, long timestamp)
     {
-        // An eighth of the idle time is fine enough to tell idle from used, and rarely changes.
-        int now = (int)(_clock.Milliseconds(timestamp) / ((_idleMilliseconds / 8) + 1));
+        int now = TickOf(timestamp);
         if (endpoint.LastUsed != now)
         {
             endpoint.LastUsed = now;
         }
     }
+
+    /// <summary>Coarse time: the largest power of two of timestamps within an eighth of the idle time, which tells idle from used and costs no division.</summary>
+    private int TickOf(long timestamp) => (int)((timestamp - _clock.Origin) >> _tickShift);
 
     internal void Notify(Endpoint endpoint, CircuitState from, CircuitState to, bool late = false)
     {
@@ -121,7 +129,8 @@ public sealed class EndpointTable
     /// <summary>Forgets idle endpoints; one sweep at a time, and not before an eighth of the idle time has passed since the last.</summary>
     private void Sweep()
     {
-        uint now = _clock.Milliseconds();
+        long timestamp = _clock.Time.GetTimestamp();
+        uint now = _clock.Milliseconds(timestamp);
         if (now - _sweptAt < _idleMilliseconds / 8 || Interlocked.Exchange(ref _sweeping, 1) == 1)
         {
             return;
@@ -130,13 +139,11 @@ public sealed class EndpointTable
         try
         {
             _sweptAt = now;
-            uint unit = (_idleMilliseconds / 8) + 1;
-            int idleUnits = (int)(_idleMilliseconds / unit);
-            int tick = (int)(now / unit);
+            int tick = TickOf(timestamp);
             foreach (KeyValuePair<string, Endpoint> entry in _endpoints)
             {
                 Endpoint endpoint = entry.Value;
-                bool idle = tick - endpoint.LastUsed > idleUnits || tick < endpoint.LastUsed;
+                bool idle = tick - endpoint.LastUsed >= _idleTicks || tick < endpoint.LastUsed;
                 if (idle && endpoint.Gate.Holders == 0 && Forgettable(endpoint, now) && _endpoints.TryRemove(entry))
                 {
                     endpoint.Evicted = true;

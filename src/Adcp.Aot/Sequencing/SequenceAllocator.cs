@@ -76,7 +76,7 @@ public sealed class SequenceAllocator
                 throw new SequenceCapacityException(MaxStreams);
             }
 
-            stream = new SequenceStream(key);
+            stream = new SequenceStream(key, this);
             _streams[key] = stream;
             Volatile.Write(ref _count, _count + 1);
             return stream;

@@ -7,10 +7,17 @@ public sealed class SequenceStream
 {
     private Cell _cell;
 
-    internal SequenceStream(string key) => Key = key;
+    internal SequenceStream(string key, SequenceAllocator owner)
+    {
+        Key = key;
+        Owner = owner;
+    }
 
     /// <summary>The stream's key.</summary>
     public string Key { get; }
+
+    /// <summary>The allocator that made it.</summary>
+    internal SequenceAllocator Owner { get; }
 
     /// <summary>The last number drawn, 0 before the first (volatile read).</summary>
     public long Last => Volatile.Read(ref _cell.Value);
