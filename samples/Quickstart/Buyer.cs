@@ -55,7 +55,7 @@ internal sealed class Buyer : IAsyncDisposable
         return buyer;
     }
 
-    public bool Processed(string key) => _seen.TryGetValue(key, out Seen? seen) && Volatile.Read(ref seen.Processed) > 0;
+    public bool Processed(string? key) => key is not null && _seen.TryGetValue(key, out Seen? seen) && Volatile.Read(ref seen.Processed) > 0;
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
@@ -69,7 +69,7 @@ internal sealed class Buyer : IAsyncDisposable
             Interlocked.Increment(ref _unsigned);
         }
 
-        if (ReadEnvelope(http.Request, buffer.GetBuffer().AsMemory(0, (int)buffer.Length)) is not { } key)
+        if (ReadEnvelope(http.Request, buffer.GetBuffer().AsMemory(0, (int)buffer.Length)) is not var (key, task))
         {
             Interlocked.Increment(ref _corrupt);
             http.Response.StatusCode = 400;
@@ -85,14 +85,14 @@ internal sealed class Buyer : IAsyncDisposable
             return;
         }
 
-        await AnswerAsync(http, key, seen, Interlocked.Increment(ref seen.Attempts));
+        await AnswerAsync(http, task, seen, Interlocked.Increment(ref seen.Attempts));
     }
 
     private static bool IsSigned(HttpRequest request) =>
         request.Headers["Signature"].Count == 1 && request.Headers["Signature-Input"].Count == 1 && request.Headers["Content-Digest"].Count == 1;
 
-    /// <summary>The envelope's key; null where the envelope is not what was promised for this path.</summary>
-    private static string? ReadEnvelope(HttpRequest request, ReadOnlyMemory<byte> body)
+    /// <summary>The envelope's key and task; null where the envelope is not what was promised for this path.</summary>
+    private static (string Key, string Task)? ReadEnvelope(HttpRequest request, ReadOnlyMemory<byte> body)
     {
         try
         {
@@ -103,7 +103,7 @@ internal sealed class Buyer : IAsyncDisposable
             bool sound = key is { Length: >= 16 } && operation == "op_" + request.Path.Value!.Split('/')[^1]
                 && envelope.GetProperty("status").GetString() == "completed"
                 && envelope.GetProperty("result").GetProperty("sequence_number").GetInt64() >= 1;
-            return sound ? key : null;
+            return sound ? (key!, envelope.GetProperty("task_id").GetString()!) : null;
         }
         catch (Exception fault) when (fault is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
@@ -111,10 +111,10 @@ internal sealed class Buyer : IAsyncDisposable
         }
     }
 
-    private async Task AnswerAsync(HttpContext http, string key, Seen seen, int attempt)
+    private async Task AnswerAsync(HttpContext http, string task, Seen seen, int attempt)
     {
-        // Stable for a key and a seed, so that a run can be repeated.
-        int draw = _faults ? (int)(Hash(key) % 100) : 99;
+        // Stable for a task and a seed, so that a run can be repeated.
+        int draw = _faults ? (int)(Hash(task) % 100) : 99;
         switch (draw)
         {
             case < 12 when attempt <= 2:
@@ -167,10 +167,10 @@ internal sealed class Buyer : IAsyncDisposable
         }
     }
 
-    private uint Hash(string key)
+    private uint Hash(string task)
     {
         uint hash = 2166136261 ^ (uint)_seed;
-        foreach (char c in key)
+        foreach (char c in task)
         {
             hash = (hash ^ c) * 16777619;
         }

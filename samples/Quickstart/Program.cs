@@ -24,7 +24,17 @@ root.SetAction(async (arguments, cancellationToken) =>
     int total = arguments.GetValue(deliveries);
     string path = arguments.GetValue(audit)!;
     await using Buyer buyer = await Buyer.StartAsync(arguments.GetValue(faults) == "mixed", arguments.GetValue(seed));
-    Seller seller = new(buyer.BaseUrl, arguments.GetValue(endpoints), arguments.GetValue(seed), path);
+    Seller seller;
+    try
+    {
+        seller = new Seller(buyer.BaseUrl, arguments.GetValue(endpoints), path);
+    }
+    catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or ArgumentException)
+    {
+        await Console.Error.WriteLineAsync($"The audit log cannot be written: {fault.Message}");
+        return 2;
+    }
+
     if (!quiet)
     {
         Console.WriteLine($"Delivering {total:N0} signed webhooks to {arguments.GetValue(endpoints):N0} endpoints at {buyer.BaseUrl}, faults {arguments.GetValue(faults)}.");

@@ -11,6 +11,8 @@ internal sealed record Report
     public required int Accepted { get; init; }
     public required int Delivered { get; init; }
     public required int Stopped { get; init; }
+    /// <summary>Given back to the seller, who stopped trying: the receiver was still failing.</summary>
+    public required int Undelivered { get; init; }
     public required int Lost { get; init; }
     public required long Attempts { get; init; }
     public required long Requests { get; init; }
@@ -44,7 +46,12 @@ internal sealed record Report
             Accepted = results.Length,
             Delivered = delivered,
             Stopped = stopped,
-            Lost = results.Length - delivered - stopped,
+            Undelivered = results.Count(static r => r.Status is DeliveryStatus.CircuitOpen or DeliveryStatus.Exhausted),
+
+            // Nobody was told: called delivered though the buyer never processed it, or ended without a reason the seller could act on.
+            Lost = results.Count(r => r.Status == DeliveryStatus.Delivered
+                ? !buyer.Processed(r.Key)
+                : r.Status is not (DeliveryStatus.Rejected or DeliveryStatus.Refused or DeliveryStatus.CircuitOpen or DeliveryStatus.Exhausted)),
             Attempts = results.Sum(static r => (long)r.Attempts),
             Requests = buyer.Requests,
             DistinctKeys = buyer.DistinctKeys,
@@ -85,7 +92,7 @@ internal sealed record Report
         Row("keys at the buyer", $"{DistinctKeys:N0}");
         Row("duplicates by key", $"{DuplicatesByKey:N0}  (processed, then lost on the way back; the key tells)");
         Row("unsigned, corrupt", $"{Unsigned:N0}, {Corrupt:N0}");
-        Row("lost", $"{Lost:N0}");
+        Row("undelivered, lost", $"{Undelivered:N0}, {Lost:N0}");
         Row("p50 / p99", $"{P50Ms:N1} ms / {P99Ms:N1} ms");
         Row("deliveries per second", $"{DeliveriesPerSecond:N0} over {Seconds:N1} s");
         Row("audit records", $"{AuditRecords:N0}, {AuditRecordsDropped:N0} dropped");

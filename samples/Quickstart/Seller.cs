@@ -21,13 +21,11 @@ internal sealed class Seller : IAsyncDisposable
     private readonly InMemoryWebhookDeliverySupervisor _supervisor;
     private readonly WebhookDestination[] _endpoints;
     private readonly DeliveryOptions[] _streams;
-    private readonly int _seed;
     private int _openings;
     private int _transitions;
 
-    public Seller(string buyerUrl, int endpoints, int seed, string auditPath)
+    public Seller(string buyerUrl, int endpoints, string auditPath)
     {
-        _seed = seed;
         _audit = new JsonLinesDeliveryLogSink(auditPath);
         _sender = new WebhookSender(new Rfc9421Signer(_key), new WebhookSenderOptions
         {
@@ -66,7 +64,6 @@ internal sealed class Seller : IAsyncDisposable
         int buyer = number % _endpoints.Length;
         McpWebhook webhook = new()
         {
-            IdempotencyKey = $"whk_quickstart_{_seed:D10}_{number:D8}",
             TaskId = $"task_{number}",
             TaskType = TaskType.CreateMediaBuy,
             Status = AdcpTaskStatus.Completed,
@@ -78,7 +75,7 @@ internal sealed class Seller : IAsyncDisposable
         long started = TimeProvider.System.GetTimestamp();
         DeliveryOutcome outcome = await _supervisor.SendMcpAsync(_endpoints[buyer], webhook, _streams[buyer], cancellationToken);
         int attempts = outcome.Attempts;
-        PreparedWebhook? prepared = outcome.SequenceNumber is null ? null : outcome.Webhook;
+        PreparedWebhook? prepared = outcome.Webhook;
         for (int round = 1; round < MaxRounds && outcome.Status is DeliveryStatus.CircuitOpen or DeliveryStatus.Exhausted; round++)
         {
             TimeSpan pause = outcome.RetryAt - TimeProvider.System.GetUtcNow() ?? TimeSpan.FromMilliseconds(100);
@@ -89,10 +86,10 @@ internal sealed class Seller : IAsyncDisposable
                 ? await _supervisor.SendMcpAsync(_endpoints[buyer], webhook, _streams[buyer], cancellationToken)
                 : await _supervisor.DeliverAsync(prepared, null, cancellationToken);
             attempts += outcome.Attempts;
-            prepared ??= outcome.SequenceNumber is null ? null : outcome.Webhook;
+            prepared ??= outcome.Webhook;
         }
 
-        return new Delivered(webhook.IdempotencyKey!, outcome.Status, outcome.Code, attempts, TimeProvider.System.GetElapsedTime(started));
+        return new Delivered(prepared?.IdempotencyKey, outcome.Status, outcome.Code, attempts, TimeProvider.System.GetElapsedTime(started));
     }
 
     public async ValueTask DisposeAsync()
@@ -106,4 +103,4 @@ internal sealed class Seller : IAsyncDisposable
 }
 
 /// <summary>What became of one completion.</summary>
-internal sealed record Delivered(string Key, DeliveryStatus Status, string? Code, int Attempts, TimeSpan Elapsed);
+internal sealed record Delivered(string? Key, DeliveryStatus Status, string? Code, int Attempts, TimeSpan Elapsed);

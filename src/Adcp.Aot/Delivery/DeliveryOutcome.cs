@@ -11,7 +11,7 @@ public readonly record struct DeliveryOutcome
     /// <summary>True where the receiver has it.</summary>
     public bool IsDelivered => Status == DeliveryStatus.Delivered && Webhook is not null;
 
-    /// <summary>The frozen webhook; deliver it again to repeat the same key and bytes. Null where none was prepared.</summary>
+    /// <summary>The frozen webhook; deliver it again to repeat the same key and bytes. Null where a payload's sequence number was never drawn: send the payload again.</summary>
     public PreparedWebhook? Webhook { get; init; }
 
     /// <summary>The last attempt's result; null where there was none, or its sender threw.</summary>

@@ -163,7 +163,7 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
         if (_stopping)
         {
             Leave();
-            return new(new DeliveryOutcome { Status = DeliveryStatus.ShutDown, Webhook = webhook });
+            return new(new DeliveryOutcome { Status = DeliveryStatus.ShutDown, Webhook = numbered is null ? webhook : null });
         }
 
         RetryPolicy retry = options.Retry ?? _options.Retry;
@@ -179,7 +179,7 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
             return RunAsync(New(webhook, numbered, options, retry, endpoint, startedAt, cancellationToken), default, hasFirst: false);
         }
 
-        if (_straight && numbered is null && options.TryGetStream(_sequences, out SequenceStream? stream)
+        if (_straight && numbered is null && webhook.SequenceNumber is null && options.TryGetStream(_sequences, out SequenceStream? stream)
             && endpoint.Circuit.TryAcquireClosed(out CircuitPermit permit))
         {
             return StraightAsync(webhook, options, retry, endpoint, stream, permit, startedAt);
@@ -493,7 +493,12 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
             return Refusal(delivery);
         }
 
-        if (delivery.Number == 0 && delivery.Options.SequenceKey is not null)
+        if (delivery.Numbered is null && delivery.Webhook.SequenceNumber is { } frozen)
+        {
+            // A frozen webhook keeps the number in its body, however often it is delivered.
+            delivery.Number = frozen;
+        }
+        else if (delivery.Number == 0 && delivery.Options.SequenceKey is not null)
         {
             try
             {
@@ -781,7 +786,9 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
     private static DeliveryOutcome Ended(in Delivery delivery, DeliveryStatus status, string? code, Exception? fault) => new()
     {
         Status = status,
-        Webhook = delivery.Webhook,
+
+        // A payload whose number was never drawn has no frozen form yet.
+        Webhook = delivery.Numbered is null ? delivery.Webhook : null,
         LastResult = delivery.LastResult,
         Attempts = delivery.Attempt,
         SequenceNumber = delivery.NumberOrNull,

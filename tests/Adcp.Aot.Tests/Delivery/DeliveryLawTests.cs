@@ -61,6 +61,21 @@ public sealed class DeliveryLawTests
     }
 
     [Fact]
+    public async Task A_frozen_webhook_keeps_its_number_and_one_refused_before_its_number_is_not_frozen()
+    {
+        Bench bench = new(o => o with { Circuit = new CircuitBreakerPolicy { FailureThreshold = 1 }, Retry = new RetryPolicy { MaxAttempts = 1 } });
+        DeliveryOptions stream = new() { SequenceKey = "s" };
+        bench.Sender.Status(503);
+        DeliveryOutcome failed = await bench.Supervisor.SendAsync(bench.Destination, new RawPayload(numbered: true), stream);
+        DeliveryOutcome refused = await bench.Supervisor.SendAsync(bench.Destination, new RawPayload(numbered: true), stream);
+        Assert.Equal((DeliveryStatus.CircuitOpen, null, null), (refused.Status, refused.Webhook, refused.SequenceNumber));
+        bench.Supervisor.Endpoints.Reset(bench.Destination.Target.Value);
+        DeliveryOutcome again = await bench.Supervisor.DeliverAsync(failed.Webhook!, stream);
+        Assert.Equal((true, 1L), (again.IsDelivered, again.SequenceNumber));
+        Assert.Equal(2, bench.Supervisor.NextSequence("s"));
+    }
+
+    [Fact]
     public void A_stream_resumes_and_never_goes_back()
     {
         SequenceAllocator allocator = new(1);
