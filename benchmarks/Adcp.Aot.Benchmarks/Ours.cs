@@ -11,14 +11,14 @@ internal sealed class Ours : IAsyncDisposable
 
     private int _next;
 
-    internal Ours()
+    internal Ours(bool recorded = true)
     {
         Destination = new WebhookDestination("https://buyer.example/adcp/webhooks/media-buys?account=42");
         Webhook = new PreparedWebhook(Destination, "{\"task_id\":\"task_1\"}"u8.ToArray(), "benchmark-key-00000001");
         Sender = new CompletedSender(new WebhookDeliveryResult(Webhook, 200));
         Supervisor = new InMemoryWebhookDeliverySupervisor(Sender, new WebhookDeliveryOptions
         {
-            Sink = new NoOpSink(),
+            Sink = recorded ? new NoOpSink() : null,
             CircuitOpenRecordInterval = TimeSpan.Zero,
 
             // A circuit that is opened for the measurement stays so, as the peer's does.

@@ -6,5 +6,11 @@ if (args is ["compare", .. string[] options])
     return await Comparison.RunAsync(json: options.Contains("--json"));
 }
 
+if (args is ["profile"])
+{
+    await Profile.RunAsync();
+    return 0;
+}
+
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
 return 0;

@@ -5,6 +5,10 @@ namespace Adcp.Aot.Delivery;
 /// <summary>What became of a delivery.</summary>
 public readonly record struct DeliveryOutcome
 {
+    // Nullables would make this a third larger, and every delivery copies it on its way out. Neither a number nor a time of 0 exists.
+    private readonly long _number;
+    private readonly long _retryAtTicks;
+
     /// <summary>How it ended.</summary>
     public DeliveryStatus Status { get; init; }
 
@@ -21,10 +25,18 @@ public readonly record struct DeliveryOutcome
     public int Attempts { get; init; }
 
     /// <summary>The number drawn from the delivery's stream; null where it has no stream or no attempt was permitted.</summary>
-    public long? SequenceNumber { get; init; }
+    public long? SequenceNumber
+    {
+        get => _number == 0 ? null : _number;
+        init => _number = value ?? 0;
+    }
 
     /// <summary>When to come back, UTC: for an open circuit its next probe. Null where nothing is known.</summary>
-    public DateTimeOffset? RetryAt { get; init; }
+    public DateTimeOffset? RetryAt
+    {
+        get => _retryAtTicks == 0 ? null : new DateTimeOffset(_retryAtTicks, TimeSpan.Zero);
+        init => _retryAtTicks = value?.UtcTicks ?? 0;
+    }
 
     /// <summary>A stable identifier of the reason, such as <c>payload_conflict</c> or <c>webhook_signature_invalid</c>.</summary>
     public string? Code { get; init; }

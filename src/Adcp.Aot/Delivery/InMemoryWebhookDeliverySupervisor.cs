@@ -169,6 +169,12 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
         RetryPolicy retry = options.Retry ?? _options.Retry;
         Endpoint endpoint = options.BreakerKey is null ? Endpoints.Get(webhook.Destination) : options.EndpointOf(Endpoints);
         long startedAt = _time.GetTimestamp();
+        if (!endpoint.Circuit.IsClosed && !cancellationToken.IsCancellationRequested
+            && endpoint.Circuit.WouldRefuse(_options.Circuit, Endpoints.Clock.Milliseconds(startedAt)))
+        {
+            return RefuseAsync(New(webhook, numbered, options, retry, endpoint, startedAt, cancellationToken));
+        }
+
         if (cancellationToken.CanBeCanceled || retry.Deadline is not null)
         {
             return BoundedAsync(New(webhook, numbered, options, retry, endpoint, startedAt, cancellationToken));
@@ -186,6 +192,14 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
         }
 
         return AtOnceAsync(New(webhook, numbered, options, retry, endpoint, startedAt, cancellationToken), null);
+    }
+
+    /// <summary>The road of a delivery whose circuit refuses at the door: no place is taken, no number drawn, and the one timestamp at hand serves for all.</summary>
+    private ValueTask<DeliveryOutcome> RefuseAsync(in Delivery delivery)
+    {
+        DeliveryOutcome refused = Refusal(delivery, delivery.StartedAt);
+        ValueTask recorded = RecordRefusal(delivery, refused, delivery.StartedAt);
+        return recorded.IsCompletedSuccessfully ? new(End(refused)) : AfterRecordAsync(recorded, refused);
     }
 
     private Delivery New(
@@ -322,7 +336,7 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
                 if (refused is { } refusal)
                 {
                     LeaveGates(delivery.Endpoint);
-                    ValueTask refusalRecorded = RecordRefusal(delivery, refusal);
+                    ValueTask refusalRecorded = RecordRefusal(delivery, refusal, _time.GetTimestamp());
                     return refusalRecorded.IsCompletedSuccessfully ? new(End(refusal)) : AfterRecordAsync(refusalRecorded, refusal);
                 }
 
@@ -413,7 +427,8 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
                     if (!entered && !interrupted)
                     {
                         // A circuit that refuses says so now, not after a wait for a place behind its hung probes.
-                        refused = delivery.Endpoint.Circuit.WouldRefuse(_options.Circuit, Endpoints.Clock.Milliseconds()) ? Refusal(delivery) : null;
+                        long now = _time.GetTimestamp();
+                        refused = delivery.Endpoint.Circuit.WouldRefuse(_options.Circuit, Endpoints.Clock.Milliseconds(now)) ? Refusal(delivery, now) : null;
                         entered = refused is null && await EnterGatesAsync(delivery).ConfigureAwait(false);
                         interrupted = refused is null && !entered;
                     }
@@ -433,7 +448,7 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
                             LeaveGates(delivery.Endpoint);
                         }
 
-                        await RecordRefusal(delivery, refusal).ConfigureAwait(false);
+                        await RecordRefusal(delivery, refusal, _time.GetTimestamp()).ConfigureAwait(false);
                         counted = false;
                         return End(refusal);
                     }
@@ -490,7 +505,7 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
 
         if (!delivery.Permit.IsGranted)
         {
-            return Refusal(delivery);
+            return Refusal(delivery, _time.GetTimestamp());
         }
 
         if (delivery.Numbered is null && delivery.Webhook.SequenceNumber is { } frozen)
@@ -520,11 +535,16 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
         return null;
     }
 
-    private DeliveryOutcome Refusal(in Delivery delivery) =>
-        Ended(delivery, DeliveryStatus.CircuitOpen, delivery.Endpoint.Circuit.State == CircuitState.Isolated ? "circuit_isolated" : "circuit_open", null) with
-        {
-            RetryAt = NextProbe(delivery.Endpoint),
-        };
+    private DeliveryOutcome Refusal(in Delivery delivery, long timestamp) => new()
+    {
+        Status = DeliveryStatus.CircuitOpen,
+        Webhook = delivery.Webhook,
+        LastResult = delivery.LastResult,
+        Attempts = delivery.Attempt,
+        SequenceNumber = delivery.NumberOrNull,
+        Code = delivery.Endpoint.Circuit.State == CircuitState.Isolated ? "circuit_isolated" : "circuit_open",
+        RetryAt = NextProbe(delivery.Endpoint, timestamp),
+    };
 
     /// <summary>Starts one attempt. A sender that throws at once is a faulted task, like one that throws later.</summary>
     private ValueTask<WebhookDeliveryResult> Start(ref Delivery delivery)
@@ -702,7 +722,7 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
     }
 
     /// <summary>A refusal's record, or one more on the endpoint's count of refusals without one.</summary>
-    private ValueTask RecordRefusal(in Delivery delivery, in DeliveryOutcome refused)
+    private ValueTask RecordRefusal(in Delivery delivery, in DeliveryOutcome refused, long timestamp)
     {
         DeliveryMeter.Attempt(AttemptOutcome.CircuitOpen, TimeSpan.Zero);
         if (_options.Sink is null)
@@ -711,7 +731,6 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
         }
 
         Endpoint endpoint = delivery.Endpoint;
-        long timestamp = delivery.Attempt == 0 ? delivery.StartedAt : _time.GetTimestamp();
         if (_skipInterval != 0)
         {
             uint now = Endpoints.Clock.Milliseconds(timestamp);
@@ -796,8 +815,8 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
         Fault = fault,
     };
 
-    private DateTimeOffset? NextProbe(Endpoint endpoint) => endpoint.Circuit.NextProbeAt(_options.Circuit) is { } at
-        ? _time.GetUtcNow() + TimeSpan.FromMilliseconds(Math.Max(0, unchecked((int)(at - Endpoints.Clock.Milliseconds()))))
+    private DateTimeOffset? NextProbe(Endpoint endpoint, long timestamp) => endpoint.Circuit.NextProbeAt(_options.Circuit) is { } at
+        ? _wall.At(timestamp).AddTicks(Math.Max(0, unchecked((int)(at - Endpoints.Clock.Milliseconds(timestamp)))) * TimeSpan.TicksPerMillisecond)
         : null;
 
     private bool TryEnterGates(Endpoint endpoint)

@@ -2,29 +2,41 @@ namespace Adcp.Aot.Delivery;
 
 /// <summary>
 /// UTC of monotonic timestamps. The wall clock is read once a second and interpolated in between: a delivery needs its timestamps for durations
-/// anyway, and a third clock read would be a quarter of its cost. A step of the wall clock shows within a second and never bends a duration.
+/// anyway, and a third clock read would be a quarter of its cost. A step of the wall clock shows within a second and never bends a duration. Thread-safe.
 /// </summary>
-internal sealed class WallClock(TimeProvider time)
+internal sealed class WallClock
 {
-    private readonly double _ticksPerStamp = (double)TimeSpan.TicksPerSecond / time.TimestampFrequency;
-    private Anchor _anchor = new(time.GetTimestamp(), time.GetUtcNow());
+    private readonly TimeProvider _time;
+    private readonly double _ticksPerStamp;
+
+    /// <summary>UTC ticks at timestamp 0. One number, so that a reader never pairs the halves of two anchors.</summary>
+    private long _epoch;
+    private long _readAt;
+
+    internal WallClock(TimeProvider time)
+    {
+        _time = time;
+        _ticksPerStamp = (double)TimeSpan.TicksPerSecond / time.TimestampFrequency;
+        Read();
+    }
 
     internal DateTimeOffset At(long timestamp)
     {
-        Anchor anchor = Volatile.Read(ref _anchor);
-        TimeSpan since = Elapsed(anchor.Timestamp, timestamp);
-        if (since.Ticks is < 0 or > TimeSpan.TicksPerSecond)
+        if (timestamp - Volatile.Read(ref _readAt) > _time.TimestampFrequency)
         {
-            anchor = new Anchor(time.GetTimestamp(), time.GetUtcNow());
-            Volatile.Write(ref _anchor, anchor);
-            since = Elapsed(anchor.Timestamp, timestamp);
+            Read();
         }
 
-        return anchor.Utc + since;
+        return new DateTimeOffset(Volatile.Read(ref _epoch) + (long)(timestamp * _ticksPerStamp), TimeSpan.Zero);
     }
 
-    /// <summary>What <see cref="TimeProvider.GetElapsedTime(long, long)"/> gives, without its two virtual calls and its division.</summary>
+    /// <summary>What <see cref="TimeProvider.GetElapsedTime(long, long)"/> gives, without its virtual call and its division.</summary>
     internal TimeSpan Elapsed(long from, long to) => new((long)((to - from) * _ticksPerStamp));
 
-    private sealed record Anchor(long Timestamp, DateTimeOffset Utc);
+    private void Read()
+    {
+        long timestamp = _time.GetTimestamp();
+        Volatile.Write(ref _epoch, _time.GetUtcNow().UtcTicks - (long)(timestamp * _ticksPerStamp));
+        Volatile.Write(ref _readAt, timestamp);
+    }
 }

@@ -111,6 +111,8 @@ internal struct CircuitWord
         return (word & (3L << StateShift)) == 0;
     }
 
+    internal readonly bool IsClosed => (Volatile.Read(in _word) & (3L << StateShift)) == 0;
+
     /// <summary>Whether a success would change nothing: closed, without failures (volatile read).</summary>
     internal readonly bool IsHealthy => (Volatile.Read(in _word) & (CountMask | (3L << StateShift))) == 0;
 
@@ -286,7 +288,7 @@ internal struct CircuitWord
 
     private static bool Elapsed(long word, uint now, CircuitBreakerPolicy policy) => unchecked((int)(now - (uint)word)) >= (int)Millis(policy);
 
-    private static uint Millis(CircuitBreakerPolicy policy) => (uint)policy.OpenTimeout.TotalMilliseconds;
+    private static uint Millis(CircuitBreakerPolicy policy) => policy.OpenMilliseconds;
 
     private static CircuitState StateOf(long word) => (CircuitState)((int)(word >> StateShift) & 3);
 

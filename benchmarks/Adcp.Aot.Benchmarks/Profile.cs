@@ -1,0 +1,91 @@
+using System.Globalization;
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Resilience;
+using Adcp.Aot.Sequencing;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Adcp.Aot.Benchmarks;
+
+/// <summary>Where the nanoseconds of the happy path go: each part on its own, then the whole with and without them. The best tenth of many short slices.</summary>
+internal static class Profile
+{
+    private const int Slices = 2_000;
+    private const int Operations = 2_000;
+
+    internal static async Task RunAsync()
+    {
+        Ours ours = new();
+        Ours quiet = new(recorded: false);
+        TimeProvider time = TimeProvider.System;
+        InFlightCount inFlight = new();
+        Gates gates = new();
+        SequenceStream stream = new SequenceAllocator().GetStream("stream");
+        Endpoint endpoint = ours.Supervisor.Endpoints.Get("handle");
+        WallClock wall = new(time);
+        DeliveryLog log = new(new NoOpSink(), SinkMode.Buffered, 8192, TimeSpan.FromSeconds(5), time, NullLogger.Instance);
+        long sink = 0;
+        (string Name, Action Body)[] parts =
+        [
+            ("clock read", () => sink += time.GetTimestamp()),
+            ("in-flight count, in and out", () => { inFlight.Begin(); inFlight.End(); }),
+            ("both gates, in and out", () => gates.Pass()),
+            ("sequence number", () => sink += stream.Next()),
+            ("breaker permit and report", () => sink += endpoint.Circuit.TryAcquireClosed(out _) && endpoint.Circuit.IsHealthy ? 1 : 0),
+            ("UTC of a timestamp", () => sink += wall.At(sink & 1).Ticks),
+            ("audit record through the queue", () => log.RecordBuffered(new AttemptFacts { Webhook = ours.Webhook, Endpoint = endpoint, AttemptNumber = 1 })),
+            ("whole, neither record nor number", () => sink += quiet.Unnumbered().Attempts),
+            ("whole, number", () => sink += quiet.ByHandle().Attempts),
+            ("whole, record", () => sink += ours.Unnumbered().Attempts),
+            ("whole, record and number", () => sink += ours.ByHandle().Attempts),
+            ("whole, refused and recorded", () => sink += ours.Reject().Attempts),
+            ("whole, refused, no record", () => sink += quiet.Reject().Attempts),
+        ];
+        List<double>[] nanoseconds = [.. parts.Select(static _ => new List<double>(Slices))];
+        for (int slice = -200; slice < Slices; slice++)
+        {
+            for (int part = 0; part < parts.Length; part++)
+            {
+                Action body = parts[part].Body;
+                double taken = Measurement.Of(
+                    times =>
+                    {
+                        for (int i = 0; i < times; i++)
+                        {
+                            body();
+                        }
+                    },
+                    Operations).Nanoseconds;
+                if (slice >= 0)
+                {
+                    nanoseconds[part].Add(taken);
+                }
+            }
+        }
+
+        for (int part = 0; part < parts.Length; part++)
+        {
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{parts[part].Name,-36} {Measurement.Quantile(nanoseconds[part], 0.1),8:0.0} ns  (median {Measurement.Median(nanoseconds[part]):0.0})"));
+        }
+
+        await log.DisposeAsync();
+        await ours.DisposeAsync();
+        await quiet.DisposeAsync();
+    }
+
+    private sealed class Gates
+    {
+        private ConcurrencyGate _one;
+        private ConcurrencyGate _all;
+
+        internal void Pass()
+        {
+            _one.TryEnter(64);
+            _all.TryEnter(8192);
+            _all.Leave(8192);
+            _one.Leave(64);
+        }
+    }
+}
