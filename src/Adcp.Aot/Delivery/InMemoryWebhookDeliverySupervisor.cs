@@ -538,7 +538,7 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
     private DeliveryOutcome Refusal(in Delivery delivery, long timestamp) => new()
     {
         Status = DeliveryStatus.CircuitOpen,
-        Webhook = delivery.Webhook,
+        Webhook = delivery.Numbered is null ? delivery.Webhook : null,
         LastResult = delivery.LastResult,
         Attempts = delivery.Attempt,
         SequenceNumber = delivery.NumberOrNull,

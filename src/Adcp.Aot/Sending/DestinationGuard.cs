@@ -28,9 +28,12 @@ internal sealed class DestinationGuard(bool allowHttp, bool allowPrivateNetworks
             "2620:4f:8000::/48", "3fff::/20", "5f00::/16", "5f00::/8", "fe80::/10", "fec0::/10", "ff00::/8"),
     ];
 
+    private static readonly IPNetwork[] Global = [.. Networks("2000::/3")];
+
     private static readonly IPAddress[] Metadata =
     [
-        IPAddress.Parse("169.254.169.254"), IPAddress.Parse("100.100.100.200"), IPAddress.Parse("192.0.0.192"), IPAddress.Parse("fd00:ec2::254"),
+        IPAddress.Parse("169.254.169.254"), IPAddress.Parse("100.100.100.200"), IPAddress.Parse("192.0.0.192"), IPAddress.Parse("168.63.129.16"), IPAddress.Parse("fd00:ec2::254"),
+        IPAddress.Parse("fd00:ec2::23"), IPAddress.Parse("fd20:ce::254"),
     ];
 
     private static readonly HashSet<string> MetadataNames = new(StringComparer.OrdinalIgnoreCase)
@@ -54,24 +57,24 @@ internal sealed class DestinationGuard(bool allowHttp, bool allowPrivateNetworks
 
         if (MetadataNames.Contains(target.Host))
         {
-            return "the destination is reserved";
+            return DestinationRefusedException.Reason;
         }
 
         if (IPAddress.TryParse(target.Host, out IPAddress? address))
         {
             // IPAddress reads 2130706433, 0x7f.1 and 127.1 too: such hosts are written to slip past a reader.
             bool canonical = address.AddressFamily == AddressFamily.InterNetworkV6 || target.Host == address.ToString();
-            return canonical && IsAllowed(address) ? null : "the destination is reserved";
+            return canonical && IsAllowed(address) ? null : DestinationRefusedException.Reason;
         }
 
         ReadOnlySpan<char> last = target.Host.AsSpan(target.Host.LastIndexOf('.') + 1);
         if (!last.ContainsAnyExceptInRange('0', '9') || last.StartsWith("0x", StringComparison.Ordinal))
         {
-            return "the destination is reserved";
+            return DestinationRefusedException.Reason;
         }
 
         bool local = target.Host == "localhost" || target.Host.EndsWith(".localhost", StringComparison.Ordinal);
-        return local && !allowPrivateNetworks ? "the destination is reserved" : null;
+        return local && !allowPrivateNetworks ? DestinationRefusedException.Reason : null;
     }
 
     /// <summary>True where a name's every address may be connected to.</summary>
@@ -80,6 +83,12 @@ internal sealed class DestinationGuard(bool allowHttp, bool allowPrivateNetworks
     internal bool IsAllowed(IPAddress address)
     {
         if (IsMetadata(address))
+        {
+            return false;
+        }
+
+        // Only 2000::/3 is global unicast; what is unassigned today is nobody's webhook.
+        if (address.AddressFamily == AddressFamily.InterNetworkV6 && !Contains(Global, address) && !Contains(Private, address))
         {
             return false;
         }

@@ -30,7 +30,8 @@ internal static class HeaderRules
                 throw new WebhookPayloadException("invalid_header", "A header name is 1 to 128 token characters.", nameof(headers));
             }
 
-            if (Reserved.Contains(name))
+            if (Reserved.Contains(name) || name.StartsWith("proxy-", StringComparison.OrdinalIgnoreCase)
+                || name.StartsWith("content-", StringComparison.OrdinalIgnoreCase))
             {
                 throw new WebhookPayloadException("reserved_header", $"The header '{name}' is written by the sender and cannot be set.", nameof(headers));
             }

@@ -22,7 +22,7 @@ internal sealed class PinnedConnector(DestinationGuard guard, WebhookSenderOptio
                 throw new DestinationRefusedException();
             }
 
-            return await ConnectAsync(addresses, endPoint.Port, linked.Token).ConfigureAwait(false);
+            return await ConnectAsync(addresses, endPoint.Port, options, linked.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -30,17 +30,22 @@ internal sealed class PinnedConnector(DestinationGuard guard, WebhookSenderOptio
         }
     }
 
-    private static async Task<Stream> ConnectAsync(IPAddress[] addresses, int port, CancellationToken cancellationToken)
+    private static async Task<Stream> ConnectAsync(
+        IPAddress[] addresses, int port, WebhookSenderOptions options, CancellationToken cancellationToken)
     {
         for (int i = 0; ; i++)
         {
+            // One silent address may not use up the time of the others.
+            using CancellationTokenSource share = new(options.ConnectTimeout / (addresses.Length - i), options.TimeProvider);
+            using CancellationTokenSource linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, share.Token);
             Socket socket = new(addresses[i].AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try
             {
-                await socket.ConnectAsync(new IPEndPoint(addresses[i], port), cancellationToken).ConfigureAwait(false);
+                await socket.ConnectAsync(new IPEndPoint(addresses[i], port), linked.Token).ConfigureAwait(false);
                 return new NetworkStream(socket, ownsSocket: true);
             }
-            catch (SocketException) when (i + 1 < addresses.Length)
+            catch (Exception fault) when (i + 1 < addresses.Length && !cancellationToken.IsCancellationRequested
+                && fault is SocketException or OperationCanceledException)
             {
                 socket.Dispose();
             }

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -64,6 +63,9 @@ public sealed class WebhookSender : IWebhookSender, IDisposable
             ConnectTimeout = options.AttemptTimeout,
             ConnectCallback = new PinnedConnector(_guard, options).ConnectAsync,
         };
+
+        // No session is resumed: two destinations of one host may be two trust boundaries.
+        handler.SslOptions.AllowTlsResume = false;
         handler.SslOptions.EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13;
         _http = new HttpMessageInvoker(handler);
     }
@@ -167,11 +169,10 @@ public sealed class WebhookSender : IWebhookSender, IDisposable
             try
             {
                 using HttpResponseMessage response = await _http.SendAsync(request, attempt.Token).ConfigureAwait(false);
-                ReadOnlyMemory<byte> body = await ReadAsync(response, attempt.Token).ConfigureAwait(false);
                 return new WebhookDeliveryResult(webhook, Math.Clamp((int)response.StatusCode, 100, 599))
                 {
                     ResponseHeaders = response.Headers,
-                    ResponseBody = body,
+                    ResponseBody = await ReadAsync(response, attempt.Token).ConfigureAwait(false),
                 };
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -233,12 +234,12 @@ public sealed class WebhookSender : IWebhookSender, IDisposable
                 case AuthenticationException:
                     return new WebhookDeliveryResult(webhook, WebhookSendError.ConnectionFailed, "TLS failed");
                 case SocketException socket when !timedOut:
-                    // One text for every failure of name resolution: which names exist behind us is nobody's business.
+                    // A name that does not resolve reads like one that is refused: which names exist behind us is nobody's business.
                     string detail = socket.SocketErrorCode switch
                     {
                         SocketError.ConnectionRefused => "connection refused",
                         SocketError.ConnectionReset => "connection reset",
-                        SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain or SocketError.NoRecovery => "name not resolved",
+                        SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain or SocketError.NoRecovery => DestinationRefusedException.Reason,
                         SocketError.HostUnreachable or SocketError.NetworkUnreachable => "unreachable",
                         _ => "connection failed",
                     };
@@ -299,14 +300,21 @@ public sealed class WebhookSender : IWebhookSender, IDisposable
         rewritten = target;
         foreach (ITransportHook hook in _options.TransportHooks)
         {
-            if (hook.RewriteHost(rewritten.Host) is { } host)
+            try
             {
-                if (!rewritten.TryWithHost(host, out TargetUri? other))
+                if (hook.RewriteHost(rewritten.Host) is { } host)
                 {
-                    return false;
-                }
+                    if (!rewritten.TryWithHost(host, out TargetUri? other))
+                    {
+                        return false;
+                    }
 
-                rewritten = other;
+                    rewritten = other;
+                }
+            }
+            catch (Exception)
+            {
+                return false;
             }
         }
 
@@ -326,14 +334,20 @@ public sealed class WebhookSender : IWebhookSender, IDisposable
         {
             Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
             int length = 0;
-            int read;
-            while (length <= _options.MaxResponseBytes
-                && (read = await stream.ReadAsync(buffer.AsMemory(length, _options.MaxResponseBytes + 1 - length), cancellationToken).ConfigureAwait(false)) > 0)
+            try
             {
-                length += read;
+                int read;
+                while (length <= _options.MaxResponseBytes
+                    && (read = await stream.ReadAsync(buffer.AsMemory(length, _options.MaxResponseBytes + 1 - length), cancellationToken).ConfigureAwait(false)) > 0)
+                {
+                    length += read;
+                }
+            }
+            catch (Exception fault) when (IsTransport(fault))
+            {
+                // The status is the answer. A body that drips, breaks or is cancelled takes nothing of it back: a 2xx stays delivered.
             }
 
-            Debug.Assert(length <= _options.MaxResponseBytes + 1, "The cap holds.");
             return length == 0 ? default : buffer.AsSpan(0, Math.Min(length, _options.MaxResponseBytes)).ToArray();
         }
         finally
