@@ -10,6 +10,7 @@ namespace Quickstart;
 internal sealed class Buyer : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, Seen> _seen = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string Path, long Number), string> _numbers = new();
     private readonly WebApplication _app;
     private readonly bool _faults;
     private readonly int _seed;
@@ -34,7 +35,7 @@ internal sealed class Buyer : IAsyncDisposable
 
     public long Unsigned => Volatile.Read(ref _unsigned);
 
-    /// <summary>Bodies that were not a sound envelope, or differed between attempts of one key.</summary>
+    /// <summary>Bodies that were not a sound envelope, differed between attempts of one key, or reused another key's number.</summary>
     public long Corrupt => Volatile.Read(ref _corrupt);
 
     public int DistinctKeys => _seen.Count;
@@ -69,7 +70,8 @@ internal sealed class Buyer : IAsyncDisposable
             Interlocked.Increment(ref _unsigned);
         }
 
-        if (ReadEnvelope(http.Request, buffer.GetBuffer().AsMemory(0, (int)buffer.Length)) is not var (key, task))
+        if (ReadEnvelope(http.Request, buffer.GetBuffer().AsMemory(0, (int)buffer.Length)) is not var (key, task, number)
+            || _numbers.GetOrAdd((http.Request.Path.Value!, number), key) != key)
         {
             Interlocked.Increment(ref _corrupt);
             http.Response.StatusCode = 400;
@@ -91,8 +93,8 @@ internal sealed class Buyer : IAsyncDisposable
     private static bool IsSigned(HttpRequest request) =>
         request.Headers["Signature"].Count == 1 && request.Headers["Signature-Input"].Count == 1 && request.Headers["Content-Digest"].Count == 1;
 
-    /// <summary>The envelope's key and task; null where the envelope is not what was promised for this path.</summary>
-    private static (string Key, string Task)? ReadEnvelope(HttpRequest request, ReadOnlyMemory<byte> body)
+    /// <summary>The envelope's key, task and number; null where the envelope is not what was promised for this path.</summary>
+    private static (string Key, string Task, long Number)? ReadEnvelope(HttpRequest request, ReadOnlyMemory<byte> body)
     {
         try
         {
@@ -100,10 +102,11 @@ internal sealed class Buyer : IAsyncDisposable
             JsonElement envelope = document.RootElement;
             string? key = envelope.GetProperty("idempotency_key").GetString();
             string? operation = envelope.GetProperty("operation_id").GetString();
-            bool sound = key is { Length: >= 16 } && operation == "op_" + request.Path.Value!.Split('/')[^1]
+            long number = envelope.GetProperty("result").GetProperty("sequence_number").GetInt64();
+            bool sound = key is { Length: >= 16 and <= 255 } && operation == "op_" + request.Path.Value!.Split('/')[^1]
                 && envelope.GetProperty("status").GetString() == "completed"
-                && envelope.GetProperty("result").GetProperty("sequence_number").GetInt64() >= 1;
-            return sound ? (key!, envelope.GetProperty("task_id").GetString()!) : null;
+                && number >= 1;
+            return sound ? (key!, envelope.GetProperty("task_id").GetString()!, number) : null;
         }
         catch (Exception fault) when (fault is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {

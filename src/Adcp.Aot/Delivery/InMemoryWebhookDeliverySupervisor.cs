@@ -340,7 +340,7 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
                     return refusalRecorded.IsCompletedSuccessfully ? new(End(refusal)) : AfterRecordAsync(refusalRecorded, refusal);
                 }
 
-                ValueTask<WebhookDeliveryResult> sending = Start(ref delivery);
+                ValueTask<WebhookDeliveryResult> sending = Start(ref delivery, queued: false);
                 if (!sending.IsCompletedSuccessfully)
                 {
                     return RunAsync(delivery, sending, hasFirst: true);
@@ -453,7 +453,7 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
                         return End(refusal);
                     }
 
-                    sending = Start(ref delivery);
+                    sending = Start(ref delivery, queued: true);
                 }
 
                 hasFirst = false;
@@ -547,10 +547,10 @@ public sealed partial class InMemoryWebhookDeliverySupervisor : IWebhookDelivery
     };
 
     /// <summary>Starts one attempt. A sender that throws at once is a faulted task, like one that throws later.</summary>
-    private ValueTask<WebhookDeliveryResult> Start(ref Delivery delivery)
+    private ValueTask<WebhookDeliveryResult> Start(ref Delivery delivery, bool queued)
     {
         delivery.Attempt++;
-        delivery.AttemptStartedAt = delivery.Attempt == 1 ? delivery.StartedAt : _time.GetTimestamp();
+        delivery.AttemptStartedAt = delivery.Attempt == 1 && !queued ? delivery.StartedAt : _time.GetTimestamp();
         try
         {
             return _sender.SendAsync(delivery.Webhook, delivery.Token);

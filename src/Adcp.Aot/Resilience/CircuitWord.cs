@@ -286,7 +286,12 @@ internal struct CircuitWord
     /// <summary>Full fence.</summary>
     private bool TrySwap(long expected, long next) => Interlocked.CompareExchange(ref _word, next, expected) == expected;
 
-    private static bool Elapsed(long word, uint now, CircuitBreakerPolicy policy) => unchecked((int)(now - (uint)word)) >= (int)Millis(policy);
+    private static bool Elapsed(long word, uint now, CircuitBreakerPolicy policy)
+    {
+        // Unsigned, so that a circuit nobody asked for weeks does not look young. A stamp a moment ahead of ours, set by another thread, is no age.
+        uint age = unchecked(now - (uint)word);
+        return age >= Millis(policy) && age < uint.MaxValue - 60_000;
+    }
 
     private static uint Millis(CircuitBreakerPolicy policy) => policy.OpenMilliseconds;
 
