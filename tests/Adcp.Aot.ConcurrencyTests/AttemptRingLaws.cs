@@ -73,7 +73,7 @@ public sealed class AttemptRingLaws
         }
 
         await Task.WhenAll(Task.Run(Write), Task.Run(Read));
-        Assert.True(!asleep || signal.SleepAsync().AsTask().IsCompleted, "The reader sleeps and nobody will wake it.");
+        Assert.True(!asleep || signal.IsAwake, "The reader sleeps and nobody will wake it.");
     });
 
     private sealed class Fresh : PooledObjectPolicy<DeliveryAttempt>
