@@ -18,8 +18,8 @@ public sealed class DeliveryAttempt
     /// <summary>Scheme, authority and path of the destination; query and fragment are never kept.</summary>
     public string Url => RedactedUrl.Of(Webhook.Destination.Target);
 
-    /// <summary>The breaker that judged the attempt, redacted where it is a url.</summary>
-    public string BreakerKey => BreakerKeyIsUrl ? Url : RawBreakerKey!;
+    /// <summary>The breaker that judged the attempt: the redacted url, or the caller's key up to a query, since keys are often made of urls.</summary>
+    public string BreakerKey => BreakerKeyIsUrl ? Url : RawBreakerKey!.Split('?', 2)[0];
 
     /// <summary>The stream's key, if the delivery has one.</summary>
     public string? SequenceKey { get; internal set; }

@@ -365,6 +365,14 @@ public sealed class WeaknessTests
     }
 
     [Fact]
+    public async Task W17_a_breaker_key_made_of_a_url_shows_no_query()
+    {
+        Bench bench = new();
+        await bench.DeliverAsync(new DeliveryOptions { BreakerKey = "tenant:https://buyer.example/hooks?token=secret" });
+        Assert.Equal("tenant:https://buyer.example/hooks", bench.Records[0].BreakerKey);
+    }
+
+    [Fact]
     public async Task W18_one_slow_endpoint_holds_only_its_share()
     {
         Bench bench = new(o => o with { MaxConcurrencyPerEndpoint = 2, MaxConcurrency = 3 });
