@@ -6,9 +6,10 @@ namespace Adcp.Aot.Sending;
 
 /// <summary>
 /// Which hosts and addresses webhooks may go to (AdCP security, "SSRF"): https unless told otherwise, no reserved range, no metadata service whatever
-/// the flags, and every address a name resolves to must pass. Immutable.
+/// the flags, and every address a name resolves to must pass. A sender asks it before every connection; ask it yourself before a url is stored. Immutable and
+/// safe for concurrent use.
 /// </summary>
-internal sealed class DestinationGuard(bool allowHttp, bool allowPrivateNetworks, IReadOnlySet<int>? allowedPorts)
+public sealed class DestinationGuard
 {
     private const int MaxAddresses = 32;
 
@@ -42,15 +43,89 @@ internal sealed class DestinationGuard(bool allowHttp, bool allowPrivateNetworks
         "metadata.oraclecloud.com", "metadata.packet.net", "metadata.platformequinix.com",
     };
 
+    private readonly bool _allowHttp;
+    private readonly bool _allowPrivateNetworks;
+    private readonly IReadOnlySet<int>? _allowedPorts;
+    private readonly WebhookSenderOptions? _resolving;
+
+    /// <summary>The guard of senders that have these options.</summary>
+    /// <param name="options">What may be reached, the resolver, and <see cref="WebhookSenderOptions.ConnectTimeout"/> for resolving.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="options"/> is null.</exception>
+    public DestinationGuard(WebhookSenderOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _allowHttp = options.AllowHttp;
+        _allowPrivateNetworks = options.AllowPrivateNetworks;
+        _allowedPorts = options.AllowedPorts;
+        _resolving = options;
+    }
+
+    internal DestinationGuard(bool allowHttp, bool allowPrivateNetworks, IReadOnlySet<int>? allowedPorts)
+    {
+        _allowHttp = allowHttp;
+        _allowPrivateNetworks = allowPrivateNetworks;
+        _allowedPorts = allowedPorts;
+    }
+
+    /// <summary>
+    /// True where a webhook to the url could be sent now: it is well-formed, without user information, and every address that its host resolves to passes. The answer
+    /// says nothing more, so that nothing of our network is told to whoever gave the url. It is no promise for later: the sender checks again.
+    /// </summary>
+    /// <param name="url">The url, untrusted.</param>
+    /// <param name="cancellationToken">Ends the resolution.</param>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    public async ValueTask<bool> AllowsAsync(string? url, CancellationToken cancellationToken = default)
+    {
+        if (url is null || url.Length > WebhookDestination.MaxUrlLength || !TargetUri.TryParse(url, out TargetUri? target, out _)
+            || target.HadUserInfo || Refuse(target) is not null)
+        {
+            return false;
+        }
+
+        if (IPAddress.TryParse(target.Host, out _))
+        {
+            return true;
+        }
+
+        using CancellationTokenSource timeout =
+            _resolving is { } options ? new(options.ConnectTimeout, options.TimeProvider) : new(TimeSpan.FromSeconds(5), TimeProvider.System);
+        using CancellationTokenSource linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        try
+        {
+            return AllAllowed(await ResolveAsync(target.Host, _resolving?.Resolver, linked.Token).ConfigureAwait(false));
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    internal static async Task<IPAddress[]> ResolveAsync(
+        string host, Func<string, CancellationToken, Task<IPAddress[]>>? resolver, CancellationToken cancellationToken)
+    {
+        if (IPAddress.TryParse(host, out IPAddress? literal))
+        {
+            return [literal];
+        }
+
+        return resolver is not null
+            ? await resolver(host, cancellationToken).ConfigureAwait(false) ?? []
+            : await Dns.GetHostAddressesAsync(host, cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>The rule that a url breaks before anything is resolved; null where it passes.</summary>
     internal string? Refuse(TargetUri target)
     {
-        if (!target.IsHttps && !allowHttp)
+        if (!target.IsHttps && !_allowHttp)
         {
             return "https is required";
         }
 
-        if (allowedPorts is not null && !allowedPorts.Contains(target.Port))
+        if (_allowedPorts is not null && !_allowedPorts.Contains(target.Port))
         {
             return "the port is not allowed";
         }
@@ -74,7 +149,7 @@ internal sealed class DestinationGuard(bool allowHttp, bool allowPrivateNetworks
         }
 
         bool local = target.Host == "localhost" || target.Host.EndsWith(".localhost", StringComparison.Ordinal);
-        return local && !allowPrivateNetworks ? DestinationRefusedException.Reason : null;
+        return local && !_allowPrivateNetworks ? DestinationRefusedException.Reason : null;
     }
 
     /// <summary>True where a name's every address may be connected to.</summary>
@@ -95,7 +170,7 @@ internal sealed class DestinationGuard(bool allowHttp, bool allowPrivateNetworks
 
         // Asked by itself: IPNetwork takes a mapped address for the IPv4 one inside.
         bool reserved = address.IsIPv4MappedToIPv6 || Contains(Reserved, address);
-        return !reserved || (allowPrivateNetworks && Contains(Private, address));
+        return !reserved || (_allowPrivateNetworks && Contains(Private, address));
     }
 
     /// <summary>A metadata service's address, also where it is wrapped in an IPv6 form that a gateway unwraps.</summary>

@@ -16,7 +16,7 @@ internal sealed class PinnedConnector(DestinationGuard guard, WebhookSenderOptio
         using CancellationTokenSource linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
-            IPAddress[] addresses = await ResolveAsync(endPoint.Host, linked.Token).ConfigureAwait(false);
+            IPAddress[] addresses = await DestinationGuard.ResolveAsync(endPoint.Host, options.Resolver, linked.Token).ConfigureAwait(false);
             if (!guard.AllAllowed(addresses))
             {
                 throw new DestinationRefusedException();
@@ -55,17 +55,5 @@ internal sealed class PinnedConnector(DestinationGuard guard, WebhookSenderOptio
                 throw;
             }
         }
-    }
-
-    private async Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellationToken)
-    {
-        if (IPAddress.TryParse(host, out IPAddress? literal))
-        {
-            return [literal];
-        }
-
-        return options.Resolver is { } resolver
-            ? await resolver(host, cancellationToken).ConfigureAwait(false) ?? []
-            : await Dns.GetHostAddressesAsync(host, cancellationToken).ConfigureAwait(false);
     }
 }

@@ -9,7 +9,7 @@ namespace Adcp.Aot.Sending;
 /// </summary>
 public sealed class WebhookDestination
 {
-    private const int MaxUrlLength = 2048;
+    internal const int MaxUrlLength = 2048;
 
     private static readonly SearchValues<char> OperationIdCharacters =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");

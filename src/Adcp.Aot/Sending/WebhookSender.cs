@@ -48,7 +48,7 @@ public sealed class WebhookSender : IWebhookSender, IDisposable
         _signer = signer;
         _options = options;
         _ownedKey = ownedKey;
-        _guard = new DestinationGuard(options.AllowHttp, options.AllowPrivateNetworks, options.AllowedPorts);
+        _guard = new DestinationGuard(options);
         SocketsHttpHandler handler = new()
         {
             AllowAutoRedirect = false,

@@ -125,4 +125,52 @@ public sealed class DestinationGuardTests
         Assert.True(TargetUri.TryParse(url, out TargetUri? target, out string? reason), reason);
         return target;
     }
+
+    [Theory]
+    [InlineData("https://buyer.example/hook", true)]
+    [InlineData("https://8.8.8.8/hook", true)]
+    [InlineData("http://buyer.example/hook", false)]
+    [InlineData("https://inside.example/hook", false)]
+    [InlineData("https://half.example/hook", false)]
+    [InlineData("https://gone.example/hook", false)]
+    [InlineData("https://169.254.169.254/latest", false)]
+    [InlineData("https://user:word@buyer.example/", false)]
+    [InlineData("not a url", false)]
+    [InlineData("", false)]
+    [InlineData(null, false)]
+    public async Task Url_is_allowed_where_every_address_of_its_host_is(string? url, bool allowed)
+    {
+        DestinationGuard guard = new(new WebhookSenderOptions
+        {
+            Version = Adcp.Aot.Payloads.AdcpVersion.V32,
+            Resolver = static (host, _) => host switch
+            {
+                "buyer.example" => Task.FromResult(new[] { IPAddress.Parse("8.8.8.8") }),
+                "half.example" => Task.FromResult(new[] { IPAddress.Parse("8.8.8.8"), IPAddress.Loopback }),
+                "inside.example" => Task.FromResult(new[] { IPAddress.Parse("10.0.0.1") }),
+                _ => throw new System.Net.Sockets.SocketException((int)System.Net.Sockets.SocketError.HostNotFound),
+            },
+        });
+        Assert.Equal(allowed, await guard.AllowsAsync(url));
+    }
+
+    [Fact]
+    public async Task Name_that_never_resolves_is_refused_after_the_connect_timeout()
+    {
+        Microsoft.Extensions.Time.Testing.FakeTimeProvider time = new();
+        DestinationGuard guard = new(new WebhookSenderOptions
+        {
+            Version = Adcp.Aot.Payloads.AdcpVersion.V32,
+            TimeProvider = time,
+            Resolver = static async (_, token) =>
+            {
+                await Task.Delay(Timeout.Infinite, token);
+                return [];
+            },
+        });
+        Task<bool> asked = guard.AllowsAsync("https://slow.example/").AsTask();
+        Assert.False(asked.IsCompleted);
+        time.Advance(TimeSpan.FromSeconds(6));
+        Assert.False(await asked);
+    }
 }

@@ -1,0 +1,131 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace Adcp.Aot.Payloads;
+
+/// <summary>
+/// A2A's push notification in A2A's own envelope (A2A 1.0, <c>StreamResponse</c>): an object with exactly one member, <c>task</c>, <c>statusUpdate</c>, <c>artifactUpdate</c>
+/// or <c>message</c>. The envelope has no member for the delivery's key, so the key travels in the <c>Idempotency-Key</c> header, and the registration's token in
+/// <c>X-A2A-Notification-Token</c>; neither changes over the retries. Immutable, except that the value is not copied.
+/// </summary>
+public sealed class A2ATaskWebhook : WebhookPayload
+{
+    /// <summary>The header that carries the delivery's idempotency key.</summary>
+    public const string IdempotencyKeyHeader = "Idempotency-Key";
+
+    /// <summary>The header that carries the registration's token.</summary>
+    public const string TokenHeader = "X-A2A-Notification-Token";
+
+    private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    private readonly string _taskId;
+    private readonly ReadOnlyMemory<byte> _value;
+
+    /// <summary>Puts a value into the envelope.</summary>
+    /// <param name="member">Which member of the envelope the value is. Final states go as <see cref="A2AEnvelopeMember.Task"/>, interim ones as
+    /// <see cref="A2AEnvelopeMember.StatusUpdate"/>.</param>
+    /// <param name="taskId">The A2A task's id, for the audit record.</param>
+    /// <param name="value">The value: one JSON object in UTF-8, without an envelope of its own.</param>
+    /// <param name="token">The registration's <c>token</c>, at most 4096 printable ASCII characters; null where it has none.</param>
+    /// <param name="idempotencyKey">The delivery's key; null draws a random one.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="taskId"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="member"/> is not a member of the envelope.</exception>
+    /// <exception cref="ArgumentException">The key breaks its pattern, the task id is blank, or the token cannot stand in a header.</exception>
+    public A2ATaskWebhook(A2AEnvelopeMember member, string taskId, ReadOnlyMemory<byte> value, string? token = null, string? idempotencyKey = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(taskId);
+        if (!Enum.IsDefined(member))
+        {
+            throw new ArgumentOutOfRangeException(nameof(member), member, "Not a member of the A2A envelope.");
+        }
+
+        if (token is not null && (token.Length is 0 or > 4096 || token.AsSpan().ContainsAnyExceptInRange('!', '~')))
+        {
+            throw new ArgumentException("A token that travels in a header is 1 to 4096 printable ASCII characters without spaces.", nameof(token));
+        }
+
+        if (idempotencyKey is not null)
+        {
+            IdempotencyKeys.Validate(idempotencyKey, nameof(idempotencyKey));
+        }
+
+        Member = member;
+        _taskId = taskId;
+        _value = value;
+        IdempotencyKey = idempotencyKey ?? IdempotencyKeys.Create();
+        List<KeyValuePair<string, string>> headers = [new(IdempotencyKeyHeader, IdempotencyKey)];
+        if (token is not null)
+        {
+            headers.Add(new(TokenHeader, token));
+        }
+
+        Headers = headers;
+    }
+
+    /// <summary>Which member of the envelope is written.</summary>
+    public A2AEnvelopeMember Member { get; }
+
+    /// <inheritdoc/>
+    public override string? AuditTaskId => _taskId;
+
+    /// <inheritdoc/>
+    public override void Write(IBufferWriter<byte> output, in PayloadFacts facts)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        if (facts.IdempotencyKey != IdempotencyKey || Headers is not [{ Key: IdempotencyKeyHeader, Value: { } key }, ..] || key != IdempotencyKey)
+        {
+            throw new WebhookPayloadException(
+                "idempotency_key_mismatch", "The key and the headers of an A2A webhook are set by its constructor.", nameof(IdempotencyKey));
+        }
+
+        if (JsonBodyCheck.Check(_value.Span) is { } fault)
+        {
+            throw new WebhookPayloadException(fault.Code, fault.Message, nameof(Member));
+        }
+
+        if (!IsBareObject())
+        {
+            throw new WebhookPayloadException(
+                "invalid_a2a_value", "The value of an A2A webhook is a JSON object that is not itself an A2A envelope.", nameof(Member));
+        }
+
+        using Utf8JsonWriter json = new(output, Compact);
+        json.WriteStartObject();
+        json.WritePropertyName(Name(Member));
+        json.WriteRawValue(_value.Span, skipInputValidation: true);
+        json.WriteEndObject();
+    }
+
+    private static ReadOnlySpan<byte> Name(A2AEnvelopeMember member) => member switch
+    {
+        A2AEnvelopeMember.Task => "task"u8,
+        A2AEnvelopeMember.StatusUpdate => "statusUpdate"u8,
+        A2AEnvelopeMember.ArtifactUpdate => "artifactUpdate"u8,
+        _ => "message"u8,
+    };
+
+    /// <summary>Receivers unwrap once and refuse what is wrapped twice: an object whose only member is a member of the envelope.</summary>
+    private bool IsBareObject()
+    {
+        Utf8JsonReader reader = new(_value.Span);
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            return false;
+        }
+
+        reader.Read();
+        bool envelope = reader.TokenType == JsonTokenType.PropertyName
+            && (reader.ValueTextEquals("task"u8) || reader.ValueTextEquals("statusUpdate"u8)
+                || reader.ValueTextEquals("artifactUpdate"u8) || reader.ValueTextEquals("message"u8));
+        if (!envelope)
+        {
+            return true;
+        }
+
+        reader.Skip();
+        reader.Read();
+        return reader.TokenType != JsonTokenType.EndObject;
+    }
+}
