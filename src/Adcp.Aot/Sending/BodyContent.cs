@@ -8,12 +8,15 @@ internal sealed class BodyContent : HttpContent
 {
     private readonly ReadOnlyMemory<byte> _body;
 
-    internal BodyContent(ReadOnlyMemory<byte> body, string contentDigest)
+    internal BodyContent(ReadOnlyMemory<byte> body, string? contentDigest)
     {
         _body = body;
         Headers.ContentType = new MediaTypeHeaderValue("application/json");
         Headers.ContentLength = body.Length;
-        Headers.TryAddWithoutValidation("Content-Digest", contentDigest);
+        if (contentDigest is not null)
+        {
+            Headers.TryAddWithoutValidation("Content-Digest", contentDigest);
+        }
     }
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>

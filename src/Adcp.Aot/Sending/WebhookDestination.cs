@@ -4,7 +4,7 @@ using Adcp.Aot.Signing;
 namespace Adcp.Aot.Sending;
 
 /// <summary>
-/// Where webhooks of one registration go: url, operation id and token, parsed and checked once. Keep it and use it for every send:
+/// Where webhooks of one registration go: url, operation id, token and authentication, parsed and checked once. Keep it and use it for every send:
 /// the supervisor remembers the endpoint in it. Immutable to its users and safe for concurrent use.
 /// </summary>
 public sealed class WebhookDestination
@@ -18,9 +18,10 @@ public sealed class WebhookDestination
     /// <param name="url">An absolute http or https URL without userinfo.</param>
     /// <param name="operationId">The registration's <c>operation_id</c>, echoed verbatim.</param>
     /// <param name="token">The registration's <c>token</c>, echoed verbatim in the body.</param>
+    /// <param name="authentication">The registration's <c>authentication</c>, which replaces the sender's own way of signing; null for the sender's.</param>
     /// <exception cref="ArgumentNullException"><paramref name="url"/> is null.</exception>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
-    public WebhookDestination(string url, string? operationId = null, string? token = null)
+    public WebhookDestination(string url, string? operationId = null, string? token = null, WebhookAuthentication? authentication = null)
     {
         ArgumentNullException.ThrowIfNull(url);
         if (url.Length > MaxUrlLength)
@@ -53,6 +54,7 @@ public sealed class WebhookDestination
         RequestUri = target.ToRequestUri();
         OperationId = operationId;
         Token = token;
+        Authentication = authentication;
     }
 
     /// <summary>The url as given. It may hold secrets: do not log it.</summary>
@@ -67,13 +69,16 @@ public sealed class WebhookDestination
     /// <summary>The registration's <c>token</c>, a secret.</summary>
     public string? Token { get; }
 
+    /// <summary>The registration's <c>authentication</c>, with its secret; null where the sender's own way is used.</summary>
+    public WebhookAuthentication? Authentication { get; }
+
     /// <summary>The canonical url for an HTTP client.</summary>
     internal Uri RequestUri { get; }
 
     /// <summary>The endpoint that a supervisor's table last resolved for this destination; opaque to this room.</summary>
     internal object? Endpoint { get; set; }
 
-    /// <summary>Names the authority only: path, query and token may hold secrets.</summary>
+    /// <summary>Names the authority only: path, query, token and authentication may hold secrets.</summary>
     public override string ToString() => Target.Authority;
 
     private static void CheckToken(string token)

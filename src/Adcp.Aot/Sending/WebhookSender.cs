@@ -4,37 +4,39 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Signing;
+using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Sending;
 
 /// <summary>
-/// Makes signed attempts over pooled connections to checked addresses. No retry, no redirect, no proxy, no cookie, no HTTP/3. Thread-safe; keep one for the life of the
+/// Makes authenticated attempts over pooled connections to checked addresses. No retry, no redirect, no proxy, no cookie, no HTTP/3. Thread-safe; keep one for the life of the
 /// process, and dispose it after the supervisors that use it.
 /// </summary>
-public sealed class WebhookSender : IWebhookSender, IDisposable
+public sealed partial class WebhookSender : IWebhookSender, IDisposable
 {
     private static readonly Version Http2 = new(2, 0);
 
-    private readonly Rfc9421Signer _signer;
+    private readonly WebhookAuthenticator _authenticator;
     private readonly WebhookSenderOptions _options;
     private readonly DestinationGuard _guard;
     private readonly HttpMessageInvoker _http;
     private readonly IDisposable? _ownedKey;
     private bool _disposed;
+    private int _deprecationLogged;
 
     /// <summary>Creates a sender.</summary>
-    /// <param name="signer">Signs every attempt; its key stays the caller's to dispose.</param>
+    /// <param name="authenticator">Signs every attempt to a destination without an <c>authentication</c> of its own; its key stays the caller's to dispose.</param>
     /// <param name="options">How to make attempts.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">A transport hook needs private networks and they are not allowed.</exception>
-    public WebhookSender(Rfc9421Signer signer, WebhookSenderOptions options)
-        : this(signer, options, null)
+    public WebhookSender(WebhookAuthenticator authenticator, WebhookSenderOptions options)
+        : this(authenticator, options, null)
     {
     }
 
-    private WebhookSender(Rfc9421Signer signer, WebhookSenderOptions options, IDisposable? ownedKey)
+    private WebhookSender(WebhookAuthenticator authenticator, WebhookSenderOptions options, IDisposable? ownedKey)
     {
-        ArgumentNullException.ThrowIfNull(signer);
+        ArgumentNullException.ThrowIfNull(authenticator);
         ArgumentNullException.ThrowIfNull(options);
         foreach (ITransportHook hook in options.TransportHooks)
         {
@@ -45,7 +47,7 @@ public sealed class WebhookSender : IWebhookSender, IDisposable
             }
         }
 
-        _signer = signer;
+        _authenticator = authenticator;
         _options = options;
         _ownedKey = ownedKey;
         _guard = new DestinationGuard(options);
@@ -68,6 +70,7 @@ public sealed class WebhookSender : IWebhookSender, IDisposable
         handler.SslOptions.AllowTlsResume = false;
         handler.SslOptions.EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13;
         _http = new HttpMessageInvoker(handler);
+        LogDeprecation(authenticator);
     }
 
     /// <summary>A sender that signs with a private JWK.</summary>
@@ -93,6 +96,24 @@ public sealed class WebhookSender : IWebhookSender, IDisposable
         ArgumentNullException.ThrowIfNull(options);
         return Owning(SigningKey.FromPem(pem, keyId, algorithm, passphrase), options);
     }
+
+    /// <summary>A sender that authenticates by AdCP's legacy HMAC-SHA256, which AdCP has deprecated; prefer <see cref="FromJwk"/>.</summary>
+    /// <param name="secret">The shared secret; see <see cref="LegacyHmacSigner"/>.</param>
+    /// <param name="options">How to make attempts.</param>
+    /// <exception cref="ArgumentException">The secret is short or a pattern.</exception>
+    public static WebhookSender FromLegacyHmac(string secret, WebhookSenderOptions options) => new(new LegacyHmacSigner(secret), options);
+
+    /// <summary>A sender that authenticates by a bearer token, which AdCP has deprecated; prefer <see cref="FromJwk"/>.</summary>
+    /// <param name="token">The token; see <see cref="BearerToken"/>.</param>
+    /// <param name="options">How to make attempts.</param>
+    /// <exception cref="ArgumentException">The token could not be sent as it is.</exception>
+    public static WebhookSender FromBearerToken(string token, WebhookSenderOptions options) => new(new BearerToken(token), options);
+
+    /// <summary>A sender that signs by Standard Webhooks, for receivers outside AdCP.</summary>
+    /// <param name="secret">The <c>whsec_</c> secret. While it is being rotated, pass a <see cref="StandardWebhooksSigner"/> with both to the constructor.</param>
+    /// <param name="options">How to make attempts.</param>
+    /// <exception cref="ArgumentException">Not such a secret.</exception>
+    public static WebhookSender FromStandardWebhooksSecret(string secret, WebhookSenderOptions options) => new(new StandardWebhooksSigner([secret]), options);
 
     /// <inheritdoc/>
     public PreparedWebhook Prepare(WebhookDestination destination, WebhookPayload payload, long? sequenceNumber = null)
@@ -151,10 +172,17 @@ public sealed class WebhookSender : IWebhookSender, IDisposable
             return new WebhookDeliveryResult(webhook, WebhookSendError.DestinationRefused, rule);
         }
 
+        using CancellationTokenSource attempt = new(_options.AttemptTimeout, _options.TimeProvider);
+        using CancellationTokenRegistration caller = cancellationToken.UnsafeRegister(
+            static state => ((CancellationTokenSource)state!).Cancel(), attempt);
         HttpRequestMessage request;
         try
         {
-            request = Sign(webhook, target);
+            request = await AuthenticateAsync(webhook, target, attempt.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
         }
         catch (Exception fault)
         {
@@ -163,9 +191,6 @@ public sealed class WebhookSender : IWebhookSender, IDisposable
 
         using (request)
         {
-            using CancellationTokenSource attempt = new(_options.AttemptTimeout, _options.TimeProvider);
-            using CancellationTokenRegistration caller = cancellationToken.UnsafeRegister(
-                static state => ((CancellationTokenSource)state!).Cancel(), attempt);
             try
             {
                 using HttpResponseMessage response = await _http.SendAsync(request, attempt.Token).ConfigureAwait(false);
@@ -264,10 +289,22 @@ public sealed class WebhookSender : IWebhookSender, IDisposable
         return new WebhookDeliveryResult(webhook, WebhookSendError.ConnectionFailed, text);
     }
 
-    private HttpRequestMessage Sign(PreparedWebhook webhook, TargetUri target)
+    /// <summary>Authenticates by the registration's way where it has one, else by the sender's: one of them, never both.</summary>
+    private async ValueTask<HttpRequestMessage> AuthenticateAsync(PreparedWebhook webhook, TargetUri target, CancellationToken cancellationToken)
     {
-        string digest = webhook.ContentDigest;
-        _signer.Sign(target, digest, _options.TimeProvider.GetUtcNow(), out string signatureInput, out string signature);
+        WebhookAuthenticator authenticator = webhook.Destination.Authentication?.Authenticator ?? _authenticator;
+        LogDeprecation(authenticator);
+        string? digest = authenticator.SendsContentDigest ? webhook.ContentDigest : null;
+        UnsignedAttempt unsigned = new(target, webhook.Body, digest, webhook.IdempotencyKey, _options.TimeProvider.GetUtcNow());
+        AttemptHeaders headers = AttemptHeaders.Rent();
+        await authenticator.AuthenticateAsync(unsigned, headers, cancellationToken).ConfigureAwait(false);
+        HttpRequestMessage request = Request(webhook, target, digest, headers);
+        AttemptHeaders.Return(headers);
+        return request;
+    }
+
+    private HttpRequestMessage Request(PreparedWebhook webhook, TargetUri target, string? digest, AttemptHeaders authentication)
+    {
         HttpRequestMessage request = new(HttpMethod.Post, ReferenceEquals(target, webhook.Destination.Target) ? webhook.Destination.RequestUri : target.ToRequestUri())
         {
             Content = new BodyContent(webhook.Body, digest),
@@ -281,8 +318,11 @@ public sealed class WebhookSender : IWebhookSender, IDisposable
         }
 
         request.Headers.TryAddWithoutValidation("User-Agent", "Adcp.Aot");
-        request.Headers.TryAddWithoutValidation("Signature-Input", signatureInput);
-        request.Headers.TryAddWithoutValidation("Signature", signature);
+        for (int i = 0; i < authentication.Count; i++)
+        {
+            request.Headers.TryAddWithoutValidation(authentication.Name(i), authentication.Text(i));
+        }
+
         if (webhook.Headers is { } headers)
         {
             HeaderRules.Check(headers);
@@ -294,6 +334,19 @@ public sealed class WebhookSender : IWebhookSender, IDisposable
 
         return request;
     }
+
+    private void LogDeprecation(WebhookAuthenticator authenticator)
+    {
+        if (authenticator.Deprecated is { } scheme && Volatile.Read(ref _deprecationLogged) == 0 && Interlocked.Exchange(ref _deprecationLogged, 1) == 0)
+        {
+            AuthenticationDeprecated(_options.Logger, scheme);
+        }
+    }
+
+    [LoggerMessage(
+        EventId = 201, Level = LogLevel.Warning,
+        Message = "Webhooks are authenticated by {Scheme}, which AdCP has deprecated and 4.0 removes; ask for registrations without an authentication block.")]
+    private static partial void AuthenticationDeprecated(ILogger logger, string scheme);
 
     private bool TryRewrite(TargetUri target, out TargetUri rewritten)
     {

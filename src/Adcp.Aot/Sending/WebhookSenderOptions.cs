@@ -1,5 +1,7 @@
 using System.Net;
 using Adcp.Aot.Payloads;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Adcp.Aot.Sending;
 
@@ -57,6 +59,9 @@ public sealed record WebhookSenderOptions
 
     /// <summary>The clock of timestamps, signatures and timeouts. Default the system's.</summary>
     public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
+
+    /// <summary>Where the sender says once that it was told to use a deprecated way of authentication. Default none.</summary>
+    public ILogger Logger { get; init => field = value ?? throw new ArgumentNullException(nameof(Logger)); } = NullLogger.Instance;
 
     private static T InRange<T>(T value, T low, T high, string name)
         where T : IComparable<T>

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Cryptography;
@@ -10,37 +9,61 @@ namespace Adcp.Aot.Signing;
 /// Signs webhook requests by AdCP's profile of RFC 9421: POST, <c>application/json</c>, the five covered components, label <c>sig1</c>, tag
 /// <c>adcp/webhook-signing/v1</c>, a fresh nonce and window each time. Thread-safe.
 /// </summary>
-public sealed class Rfc9421Signer
+public sealed class Rfc9421Signer : WebhookAuthenticator
 {
-    internal const string Components = "(\"@method\" \"@target-uri\" \"@authority\" \"content-type\" \"content-digest\")";
     internal const string Tag = "adcp/webhook-signing/v1";
 
     /// <summary>The longest window AdCP allows.</summary>
     public static readonly TimeSpan MaxValidity = TimeSpan.FromSeconds(300);
 
-    private readonly SigningKey _key;
-    private readonly long _validity;
-    private readonly string _tail;
+    private const string SignatureHeader = "Signature";
+    private const string SignatureInputHeader = "Signature-Input";
+    private const int NonceBytes = 16;
+    private const int NonceLength = 22;
+    private const int RawSignatureLength = 64;
 
-    /// <summary>Creates a signer.</summary>
+    /// <summary><c>sig1=:</c>, 86 characters of base64url, <c>:</c>.</summary>
+    private const int SignatureLength = 93;
+
+    /// <summary>More than everything in a base that is not the url, its authority, the digest and the parameters.</summary>
+    private const int BaseOverhead = 160;
+
+    private readonly SigningKey? _key;
+    private readonly RemoteSigningKey? _remote;
+    private readonly long _validity;
+    private readonly byte[] _tail;
+
+    /// <summary>Creates a signer with a key that is here.</summary>
     /// <param name="key">The key; it stays the caller's to dispose.</param>
     /// <param name="validity">From <c>created</c> to <c>expires</c>, in whole seconds: 1 to 300 s, default 300 s.</param>
     /// <exception cref="ArgumentNullException"><paramref name="key"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="validity"/> is outside 1 to 300 s.</exception>
     public Rfc9421Signer(SigningKey key, TimeSpan? validity = null)
+        : this((key ?? throw new ArgumentNullException(nameof(key))).KeyId, key.Algorithm, validity) => _key = key;
+
+    /// <summary>Creates a signer with a key that is kept elsewhere.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="validity">From <c>created</c> to <c>expires</c>, in whole seconds: 1 to 300 s, default 300 s.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="key"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="validity"/> is outside 1 to 300 s.</exception>
+    public Rfc9421Signer(RemoteSigningKey key, TimeSpan? validity = null)
+        : this((key ?? throw new ArgumentNullException(nameof(key))).KeyId, key.Algorithm, validity) => _remote = key;
+
+    private Rfc9421Signer(string keyId, SignatureAlgorithm algorithm, TimeSpan? validity)
     {
-        ArgumentNullException.ThrowIfNull(key);
         TimeSpan window = validity ?? MaxValidity;
         ArgumentOutOfRangeException.ThrowIfLessThan(window, TimeSpan.FromSeconds(1), nameof(validity));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(window, MaxValidity, nameof(validity));
-        _key = key;
+        KeyId = keyId;
         _validity = (long)window.TotalSeconds;
-        string algorithm = key.Algorithm == SignatureAlgorithm.Ed25519 ? "ed25519" : "ecdsa-p256-sha256";
-        _tail = $"\";keyid=\"{key.KeyId}\";alg=\"{algorithm}\";tag=\"{Tag}\"";
+        string name = algorithm == SignatureAlgorithm.Ed25519 ? "ed25519" : "ecdsa-p256-sha256";
+        _tail = Encoding.ASCII.GetBytes($"\";keyid=\"{keyId}\";alg=\"{name}\";tag=\"{Tag}\"");
     }
 
     /// <summary>The key's id.</summary>
-    public string KeyId => _key.KeyId;
+    public string KeyId { get; }
+
+    internal override bool SendsContentDigest => true;
 
     /// <summary>The <c>Content-Digest</c> of a body: <c>sha-256=:...:</c>, unpadded base64url.</summary>
     /// <param name="body">The bytes that are sent.</param>
@@ -53,7 +76,7 @@ public sealed class Rfc9421Signer
         return string.Concat("sha-256=:", text, ":");
     }
 
-    /// <summary>Signs one attempt.</summary>
+    /// <summary>Signs one attempt with a key that is here.</summary>
     /// <param name="target">The canonical url that is requested.</param>
     /// <param name="contentDigest">The <c>Content-Digest</c> header as it is sent.</param>
     /// <param name="now">The time that becomes <c>created</c>.</param>
@@ -61,51 +84,108 @@ public sealed class Rfc9421Signer
     /// <param name="signature">The <c>Signature</c> header.</param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
     /// <exception cref="CryptographicException">The key cannot sign.</exception>
+    /// <exception cref="InvalidOperationException">The key is kept elsewhere.</exception>
     public void Sign(TargetUri target, string contentDigest, DateTimeOffset now, out string signatureInput, out string signature)
     {
         ArgumentNullException.ThrowIfNull(target);
         ArgumentNullException.ThrowIfNull(contentDigest);
-        Span<byte> nonce = stackalloc byte[16];
-        RandomNumberGenerator.Fill(nonce);
-        Span<char> nonceText = stackalloc char[22];
-        Base64Url.EncodeToChars(nonce, nonceText);
-        long created = now.ToUnixTimeSeconds();
-        signatureInput = string.Create(
-            CultureInfo.InvariantCulture, $"sig1={Components};created={created};expires={created + _validity};nonce=\"{nonceText}{_tail}");
-
-        int length = BaseLength(target, contentDigest, signatureInput);
-        byte[]? rented = length > 1024 ? ArrayPool<byte>.Shared.Rent(length) : null;
-        Span<byte> text = rented ?? stackalloc byte[1024];
-        int written = WriteBase(target, contentDigest, signatureInput.AsSpan("sig1=".Length), text);
-        Span<byte> raw = stackalloc byte[64];
-        _key.Sign(text[..written], raw);
-        if (rented is not null)
+        if (_key is null)
         {
-            ArrayPool<byte>.Shared.Return(rented);
+            throw new InvalidOperationException("The key is kept elsewhere; a sender signs with it.");
         }
 
-        Span<char> encoded = stackalloc char[86];
-        Base64Url.EncodeToChars(raw, encoded);
-        signature = string.Concat("sig1=:", encoded, ":");
+        AttemptHeaders headers = AttemptHeaders.Rent();
+        Sign(_key, Write(target, contentDigest, now, headers), headers);
+        signatureInput = headers.Text(0);
+        signature = headers.Text(1);
+        AttemptHeaders.Return(headers);
     }
 
-    /// <summary>The signature base of RFC 9421, section 2.5: a line for each component, the parameters last, no newline at the end.</summary>
-    internal static int WriteBase(TargetUri target, string contentDigest, ReadOnlySpan<char> parameters, Span<byte> output)
+    internal override ValueTask AuthenticateAsync(UnsignedAttempt attempt, AttemptHeaders headers, CancellationToken cancellationToken)
+    {
+        Range text = Write(attempt.Target, attempt.ContentDigest, attempt.Now, headers);
+        if (_key is null)
+        {
+            return SignRemotelyAsync(_remote!, text, headers, cancellationToken);
+        }
+
+        Sign(_key, text, headers);
+        return default;
+    }
+
+    private static void Sign(SigningKey key, Range text, AttemptHeaders headers)
+    {
+        Span<byte> raw = stackalloc byte[RawSignatureLength];
+        key.Sign(headers.Buffer(0).Span[text], raw);
+        AddSignature(raw, text.End.Value, headers);
+    }
+
+    private static async ValueTask SignRemotelyAsync(RemoteSigningKey key, Range text, AttemptHeaders headers, CancellationToken cancellationToken)
+    {
+        // Copied: a signer that does not stop when it is told to may not read what the buffer holds next.
+        byte[] message = headers.Buffer(0)[text].ToArray();
+        byte[] raw = new byte[RawSignatureLength];
+        await key.SignAsync(message, raw, cancellationToken).ConfigureAwait(false);
+        AddSignature(raw, text.End.Value, headers);
+    }
+
+    private static void AddSignature(ReadOnlySpan<byte> raw, int at, AttemptHeaders headers)
+    {
+        Span<byte> output = headers.Buffer(at + SignatureLength).Span[at..];
+        "sig1=:"u8.CopyTo(output);
+        Base64Url.EncodeToUtf8(raw, output[6..]);
+        output[SignatureLength - 1] = (byte)':';
+        headers.Add(SignatureHeader, at, at + SignatureLength);
+    }
+
+    /// <summary>Writes <c>Signature-Input</c> and, behind it, the signature base of RFC 9421, section 2.5.</summary>
+    /// <returns>Where the base is.</returns>
+    private Range Write(TargetUri target, ReadOnlySpan<char> contentDigest, DateTimeOffset now, AttemptHeaders headers)
+    {
+        int most = target.Value.Length + target.Authority.Length + contentDigest.Length + (2 * (_tail.Length + 160)) + BaseOverhead + SignatureLength;
+        Span<byte> output = headers.Buffer(most).Span;
+        int inputLength = WriteInput(now.ToUnixTimeSeconds(), output);
+        headers.Add(SignatureInputHeader, 0, inputLength);
+        int length = WriteBase(target, contentDigest, output["sig1=".Length..inputLength], output[inputLength..]);
+        return inputLength..(inputLength + length);
+    }
+
+    private int WriteInput(long created, Span<byte> output)
     {
         int at = 0;
-        Put("\"@method\": POST\n\"@target-uri\": ", output, ref at);
-        Put(target.Value, output, ref at);
-        Put("\n\"@authority\": ", output, ref at);
-        Put(target.Authority, output, ref at);
-        Put("\n\"content-type\": application/json\n\"content-digest\": ", output, ref at);
-        Put(contentDigest, output, ref at);
-        Put("\n\"@signature-params\": ", output, ref at);
-        Put(parameters, output, ref at);
+        Put("sig1=(\"@method\" \"@target-uri\" \"@authority\" \"content-type\" \"content-digest\");created="u8, output, ref at);
+        created.TryFormat(output[at..], out int digits, default, CultureInfo.InvariantCulture);
+        at += digits;
+        Put(";expires="u8, output, ref at);
+        (created + _validity).TryFormat(output[at..], out digits, default, CultureInfo.InvariantCulture);
+        at += digits;
+        Put(";nonce=\""u8, output, ref at);
+        Span<byte> nonce = stackalloc byte[NonceBytes];
+        RandomNumberGenerator.Fill(nonce);
+        Base64Url.EncodeToUtf8(nonce, output[at..]);
+        at += NonceLength;
+        Put(_tail, output, ref at);
         return at;
-
-        static void Put(ReadOnlySpan<char> text, Span<byte> output, ref int at) => at += Encoding.ASCII.GetBytes(text, output[at..]);
     }
 
-    internal static int BaseLength(TargetUri target, string contentDigest, string parameters) =>
-        target.Value.Length + target.Authority.Length + contentDigest.Length + parameters.Length + 160;
+    /// <summary>A line for each component, the parameters last, no newline at the end.</summary>
+    internal static int WriteBase(TargetUri target, ReadOnlySpan<char> contentDigest, ReadOnlySpan<byte> parameters, Span<byte> output)
+    {
+        int at = 0;
+        Put("\"@method\": POST\n\"@target-uri\": "u8, output, ref at);
+        at += Encoding.ASCII.GetBytes(target.Value, output[at..]);
+        Put("\n\"@authority\": "u8, output, ref at);
+        at += Encoding.ASCII.GetBytes(target.Authority, output[at..]);
+        Put("\n\"content-type\": application/json\n\"content-digest\": "u8, output, ref at);
+        at += Encoding.ASCII.GetBytes(contentDigest, output[at..]);
+        Put("\n\"@signature-params\": "u8, output, ref at);
+        Put(parameters, output, ref at);
+        return at;
+    }
+
+    private static void Put(ReadOnlySpan<byte> text, Span<byte> output, ref int at)
+    {
+        text.CopyTo(output[at..]);
+        at += text.Length;
+    }
 }

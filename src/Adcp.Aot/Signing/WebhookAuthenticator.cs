@@ -1,0 +1,21 @@
+namespace Adcp.Aot.Signing;
+
+/// <summary>
+/// How an attempt says who sends it. AdCP knows four ways, and one registration uses exactly one of them: <see cref="Rfc9421Signer"/>, <see cref="LegacyHmacSigner"/>,
+/// <see cref="BearerToken"/> and <see cref="StandardWebhooksSigner"/>. Thread-safe.
+/// </summary>
+public abstract class WebhookAuthenticator
+{
+    private protected WebhookAuthenticator()
+    {
+    }
+
+    /// <summary>True where the attempt carries <c>Content-Digest</c>.</summary>
+    internal virtual bool SendsContentDigest => false;
+
+    /// <summary>The AdCP name of a way that AdCP has deprecated; null for the others.</summary>
+    internal virtual string? Deprecated => null;
+
+    /// <summary>Writes the headers of one attempt. Completes at once and allocates nothing where the key is local.</summary>
+    internal abstract ValueTask AuthenticateAsync(UnsignedAttempt attempt, AttemptHeaders headers, CancellationToken cancellationToken);
+}

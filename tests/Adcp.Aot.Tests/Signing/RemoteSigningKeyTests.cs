@@ -1,0 +1,163 @@
+using System.Security.Cryptography;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Sending;
+using Adcp.Aot.Signing;
+using Adcp.Aot.Tests.Doubles;
+using CsCheck;
+
+namespace Adcp.Aot.Tests.Signing;
+
+public sealed class RemoteSigningKeyTests : IDisposable
+{
+    private readonly ECDsa _ec = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+
+    public void Dispose() => _ec.Dispose();
+
+    [Fact]
+    public void Der_and_p1363_are_the_same_signature() => Gen.Byte.Array[0, 64].Sample(
+        data =>
+        {
+            byte[] der = _ec.SignData(data, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
+            byte[] p1363 = new byte[64];
+            return RemoteSigningKey.TryConvertDer(der, p1363) && _ec.VerifyData(data, p1363, HashAlgorithmName.SHA256);
+        },
+        iter: 600);
+
+    [Fact]
+    public void Der_that_is_no_signature_is_refused_without_an_exception()
+    {
+        byte[] good = _ec.SignData([1], HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
+        byte[] output = new byte[64];
+        Assert.False(RemoteSigningKey.TryConvertDer(good.AsMemory(..^1), output));
+        Assert.False(RemoteSigningKey.TryConvertDer((byte[])[.. good, 0], output));
+        Assert.False(RemoteSigningKey.TryConvertDer(new byte[] { 0x30, 0x06, 0x02, 0x01, 0x81, 0x02, 0x01, 0x01 }, output));
+        Gen.Byte.Array[0, 80].Sample(bytes => { RemoteSigningKey.TryConvertDer(bytes, new byte[64]); }, iter: 5000);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_sender_signs_with_a_remote_key(bool der)
+    {
+        await using RecordingReceiver receiver = await RecordingReceiver.StartAsync();
+        Kms kms = new(_ec) { Der = der };
+        using WebhookSender sender = new(new Rfc9421Signer(new RemoteSigningKey(kms, PublicJwk(_ec))), Options());
+        Assert.True((await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.BaseUrl), new RawPayload()), CancellationToken.None)).Ok);
+        RecordingReceiver.Received request = Assert.Single(receiver.Requests);
+        byte[] signature = System.Buffers.Text.Base64Url.DecodeFromChars(request.Headers["Signature"].AsSpan(6, 86));
+        Assert.True(_ec.VerifyData(kms.LastMessage, signature, HashAlgorithmName.SHA256));
+        Assert.Contains("keyid=\"kms-1\"", request.Headers["Signature-Input"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_first_signatures_wait_for_one_reading_of_the_public_key()
+    {
+        Kms kms = new(_ec) { Gate = new TaskCompletionSource() };
+        RemoteSigningKey key = new(kms, PublicJwk(_ec));
+        Task[] signing = [.. Enumerable.Range(0, 10).Select(_ => key.SignAsync(new byte[] { 1 }, new byte[64], CancellationToken.None).AsTask())];
+        kms.Gate.SetResult();
+        await Task.WhenAll(signing);
+        await key.SignAsync(new byte[] { 1 }, new byte[64], CancellationToken.None);
+        Assert.Equal((1, 11), (kms.PublicKeyReads, kms.Signatures));
+    }
+
+    [Fact]
+    public async Task One_that_gives_up_waiting_does_not_end_it_for_the_others()
+    {
+        Kms kms = new(_ec) { Gate = new TaskCompletionSource() };
+        RemoteSigningKey key = new(kms, PublicJwk(_ec));
+        using CancellationTokenSource cancel = new();
+        Task impatient = key.SignAsync(new byte[] { 1 }, new byte[64], cancel.Token).AsTask();
+        Task patient = key.SignAsync(new byte[] { 1 }, new byte[64], CancellationToken.None).AsTask();
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => impatient);
+        kms.Gate.SetResult();
+        await patient;
+        Assert.Equal((1, 1), (kms.PublicKeyReads, kms.Signatures));
+    }
+
+    [Fact]
+    public async Task A_failed_first_reading_is_not_remembered()
+    {
+        Kms kms = new(_ec) { Failures = 1 };
+        RemoteSigningKey key = new(kms, PublicJwk(_ec));
+        await Assert.ThrowsAsync<IOException>(() => key.SignAsync(new byte[] { 1 }, new byte[64], CancellationToken.None).AsTask());
+        await key.SignAsync(new byte[] { 1 }, new byte[64], CancellationToken.None);
+        Assert.Equal((2, 1), (kms.PublicKeyReads, kms.Signatures));
+    }
+
+    [Fact]
+    public async Task A_remote_key_that_is_not_the_published_one_signs_nothing()
+    {
+        using ECDsa other = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using SigningKey ed25519 = SigningKey.Generate(SignatureAlgorithm.Ed25519, "kms-1");
+        foreach (string published in new[] { PublicJwk(other), ed25519.ExportPublicJwk() })
+        {
+            Kms kms = new(_ec);
+            RemoteSigningKey key = new(kms, published);
+            Assert.Contains("not the published", (await Assert.ThrowsAsync<CryptographicException>(() => key.SignAsync(new byte[] { 1 }, new byte[64], CancellationToken.None).AsTask())).Message, StringComparison.Ordinal);
+            Assert.Equal(0, kms.Signatures);
+        }
+    }
+
+    [Fact]
+    public async Task A_remote_fault_is_a_result_of_the_attempt_and_nothing_is_sent()
+    {
+        await using RecordingReceiver receiver = await RecordingReceiver.StartAsync();
+        using WebhookSender sender = new(new Rfc9421Signer(new RemoteSigningKey(new Kms(_ec) { Failures = 1 }, PublicJwk(_ec))), Options());
+        WebhookDeliveryResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.BaseUrl), new RawPayload()), CancellationToken.None);
+        Assert.Equal((WebhookSendError.SigningFailed, "signing failed: IOException"), (result.Error, result.ErrorDetail));
+        Assert.Empty(receiver.Requests);
+        Assert.True((await sender.ResendAsync(result, CancellationToken.None)).Ok);
+    }
+
+    [Fact]
+    public void A_private_or_incomplete_jwk_is_refused()
+    {
+        Kms kms = new(_ec);
+        using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "k");
+        Assert.Throws<ArgumentException>(() => new RemoteSigningKey(kms, key.ExportPrivateJwk()));
+        Assert.Throws<ArgumentException>(() => new RemoteSigningKey(kms, """{"kty":"OKP","crv":"Ed25519","kid":"k"}"""));
+        Assert.Throws<ArgumentNullException>(() => new RemoteSigningKey(null!, key.ExportPublicJwk()));
+        Assert.Throws<ArgumentNullException>(() => new Rfc9421Signer((RemoteSigningKey)null!));
+        Assert.True(TargetUri.TryParse("https://buyer.example/", out TargetUri? target, out _));
+        Assert.Throws<InvalidOperationException>(() => new Rfc9421Signer(new RemoteSigningKey(kms, key.ExportPublicJwk())).Sign(target, "d", default, out _, out _));
+    }
+
+    private static string PublicJwk(ECDsa key)
+    {
+        using SigningKey signing = SigningKey.FromPem(key.ExportPkcs8PrivateKeyPem(), "kms-1", SignatureAlgorithm.EcdsaP256Sha256);
+        return signing.ExportPublicJwk();
+    }
+
+    private static WebhookSenderOptions Options() => new() { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true };
+
+    private sealed class Kms(ECDsa key) : IRemoteSigner
+    {
+        public int PublicKeyReads;
+        public int Signatures;
+
+        public bool Der { get; init; } = true;
+
+        public int Failures { get; set; }
+
+        public TaskCompletionSource? Gate { get; init; }
+
+        public byte[] LastMessage { get; private set; } = [];
+
+        public async ValueTask<ReadOnlyMemory<byte>> GetPublicKeyAsync(CancellationToken cancellationToken)
+        {
+            Interlocked.Increment(ref PublicKeyReads);
+            await (Gate?.Task ?? Task.CompletedTask);
+            return Failures-- > 0 ? throw new IOException("the KMS is away") : key.ExportSubjectPublicKeyInfo();
+        }
+
+        public async ValueTask<ReadOnlyMemory<byte>> SignAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+        {
+            await Task.Yield();
+            Interlocked.Increment(ref Signatures);
+            LastMessage = message.ToArray();
+            return key.SignData(LastMessage, HashAlgorithmName.SHA256, Der ? DSASignatureFormat.Rfc3279DerSequence : DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+        }
+    }
+}
