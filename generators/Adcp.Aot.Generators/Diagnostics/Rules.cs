@@ -1,0 +1,55 @@
+using Microsoft.CodeAnalysis;
+
+namespace Adcp.Aot.Generators.Diagnostics;
+
+/// <summary>
+/// Every rule. Numbers: 1 to 39 what all attributes share and delivery logs, 40 to 69 stores, 70 to 99 platforms. A rule is never given another meaning.
+/// </summary>
+internal static class Rules
+{
+    private const string Category = "Adcp.Aot";
+
+    public static readonly DiagnosticDescriptor NotPartial = Error(
+        "ADCP001", "The attributed class must be partial", "'{0}' must be partial: [{1}] generates the other part of it");
+
+    public static readonly DiagnosticDescriptor NestedOrGeneric = Error(
+        "ADCP002", "The attributed class must be a plain top-level class", "'{0}' cannot be {2}: [{1}] generates a top-level class that is neither generic, static nor abstract");
+
+    public static readonly DiagnosticDescriptor NotAnIdentifier = Error(
+        "ADCP003", "A name is not an SQL identifier", "'{0}' is not an identifier: {1}");
+
+    public static readonly DiagnosticDescriptor DuplicateColumn = Error(
+        "ADCP004", "A column is mapped twice", "Column '{0}' is mapped twice");
+
+    public static readonly DiagnosticDescriptor UnknownColumn = Error(
+        "ADCP005", "A column is not mapped", "{0} names '{1}', which is not a column of the log; mapped are {2}");
+
+    public static readonly DiagnosticDescriptor WrongMember = Error(
+        "ADCP006", "A computed column's member has the wrong shape", "Column '{0}': '{1}' must be a method of the class with one DeliveryAttempt parameter that returns {2}");
+
+    public static readonly DiagnosticDescriptor UnsupportedDialect = Error(
+        "ADCP007", "The SQL dialect is not supported", "{0} is not an SqlDialect; supported are Any, Sqlite, PostgreSql and MySql");
+
+    public static readonly DiagnosticDescriptor OptionDoesNotFit = Error(
+        "ADCP008", "An option does not fit its column", "Column '{0}': {1}");
+
+    public static readonly DiagnosticDescriptor UnknownField = Error(
+        "ADCP009", "The attempt has no such field", "{0} is not an AttemptField");
+
+    public static readonly DiagnosticDescriptor NoColumns = Error(
+        "ADCP010", "The log keeps nothing", "'{0}' keeps no field: map at least one");
+
+    public static readonly DiagnosticDescriptor ReaderNeedsFields = new(
+        "ADCP011",
+        "The log cannot be read back as webhook activity",
+        "'{0}' names a principal but keeps no {1}: no reader is generated",
+        Category,
+        DiagnosticSeverity.Warning,
+        isEnabledByDefault: true);
+
+    public static readonly DiagnosticDescriptor NotASink = Error(
+        "ADCP012", "A fan-out's part is not a sink", "'{0}' does not implement IDeliveryLogSink");
+
+    private static DiagnosticDescriptor Error(string id, string title, string message) =>
+        new(id, title, message, Category, DiagnosticSeverity.Error, isEnabledByDefault: true);
+}

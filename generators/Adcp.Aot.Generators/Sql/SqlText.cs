@@ -1,0 +1,96 @@
+namespace Adcp.Aot.Generators.Sql;
+
+/// <summary>
+/// SQL as text, one dialect at a time. Only names that <see cref="Identifier"/> passed ever enter it; every value is a parameter.
+/// </summary>
+internal static class SqlText
+{
+    /// <summary>The dialects that an attribute's choice stands for.</summary>
+    public static Dialect[] DialectsOf(Dialect choice) =>
+        choice == Dialect.Any ? [Dialect.Sqlite, Dialect.PostgreSql, Dialect.MySql] : [choice];
+
+    /// <summary>A column or table name in the dialect's quotes; a table may be <c>schema.table</c>.</summary>
+    public static string Quote(Dialect dialect, string name)
+    {
+        char quote = dialect == Dialect.MySql ? '`' : '"';
+        return string.Join(".", name.Split('.').Select(part => $"{quote}{part}{quote}"));
+    }
+
+    /// <summary>The n-th parameter, from 1: <c>@p1</c>, <c>$1</c> or <c>?</c>. MySQL's have no number: give them in the order in which they stand.</summary>
+    public static string Parameter(Dialect dialect, int position) => dialect switch
+    {
+        Dialect.PostgreSql => "$" + position,
+        Dialect.MySql => "?",
+        _ => "@p" + position,
+    };
+
+    /// <summary>The column's type in a CREATE TABLE.</summary>
+    /// <param name="dialect">Whose.</param>
+    /// <param name="type">What it holds; not Default.</param>
+    /// <param name="maxLength">0 for unbounded text.</param>
+    /// <param name="indexed">True where an index needs bounded text (MySQL).</param>
+    public static string TypeName(Dialect dialect, StoredType type, int maxLength, bool indexed)
+    {
+        switch (dialect)
+        {
+            case Dialect.Sqlite:
+                return type switch
+                {
+                    StoredType.Double or StoredType.Numeric => "REAL",
+                    StoredType.SmallInt or StoredType.Integer or StoredType.BigInt or StoredType.Boolean or StoredType.UnixMilliseconds => "INTEGER",
+                    StoredType.Bytes => "BLOB",
+                    _ => "TEXT",
+                };
+            case Dialect.PostgreSql:
+                return type switch
+                {
+                    StoredType.SmallInt => "smallint",
+                    StoredType.Integer => "integer",
+                    StoredType.BigInt or StoredType.UnixMilliseconds => "bigint",
+                    StoredType.Double => "double precision",
+                    StoredType.Numeric => "numeric",
+                    StoredType.Boolean => "boolean",
+                    StoredType.Timestamp => "timestamptz",
+                    StoredType.Uuid => "uuid",
+                    StoredType.Json => "jsonb",
+                    StoredType.Bytes => "bytea",
+                    _ => maxLength > 0 ? $"varchar({maxLength})" : "text",
+                };
+            default:
+                return type switch
+                {
+                    StoredType.SmallInt => "SMALLINT",
+                    StoredType.Integer => "INT",
+                    StoredType.BigInt or StoredType.UnixMilliseconds => "BIGINT",
+                    StoredType.Double => "DOUBLE",
+                    StoredType.Numeric => "DECIMAL(38,10)",
+                    StoredType.Boolean => "TINYINT(1)",
+                    StoredType.Timestamp => "DATETIME(6)",
+                    StoredType.Uuid => "CHAR(36)",
+                    StoredType.Json => "JSON",
+                    StoredType.Bytes => "LONGBLOB",
+                    _ => maxLength > 0 ? $"VARCHAR({maxLength})" : indexed ? "VARCHAR(255)" : "LONGTEXT",
+                };
+        }
+    }
+
+    /// <summary>
+    /// Text equality to the byte. A column of an adopter's table may ignore case or trailing blanks (MySQL does by default), and a principal that only looks alike is
+    /// somebody else. The plain comparison lets an index find the rows, the second makes it exact. <paramref name="parameter"/> stands twice: with
+    /// MySQL's unnumbered parameters give the value twice.
+    /// </summary>
+    public static string ExactMatch(Dialect dialect, string column, string parameter)
+    {
+        string quoted = Quote(dialect, column);
+        return dialect switch
+        {
+            Dialect.Sqlite => $"{quoted} = {parameter} COLLATE BINARY",
+            Dialect.PostgreSql => $"{quoted} = {parameter} AND {quoted} COLLATE \"C\" = {parameter}",
+            _ => $"{quoted} = {parameter} AND CAST(CONVERT({quoted} USING utf8mb4) AS BINARY) = CAST(CONVERT({parameter} USING utf8mb4) AS BINARY)",
+        };
+    }
+
+    /// <summary>What follows the closing bracket of CREATE TABLE.</summary>
+    public static string TableOptions(Dialect dialect) =>
+        dialect == Dialect.MySql ? " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin" : "";
+}
