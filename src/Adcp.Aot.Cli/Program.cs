@@ -1,0 +1,46 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace Adcp.Aot.Cli;
+
+/// <summary>The <c>adcp-webhooks</c> command.</summary>
+internal static class Program
+{
+    private static async Task<int> Main(string[] args)
+    {
+        RootCommand root = new("Makes keys, sends, receives and checks signed AdCP webhooks. Exit codes: 0 done, 1 not delivered or not verified, 2 usage, 3 refused by policy.")
+        {
+            KeygenCommand.Create(),
+            SendCommand.Create(),
+            CanonicalizeCommand.Create(),
+            JcsCommand.Create(),
+        };
+
+        // A value that begins with @ names a file here; the parser's response files would take it away.
+        ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (ParseError error in parsed.Errors)
+            {
+                Console.Error.WriteLine(error.Message);
+            }
+
+            return ExitCode.Usage;
+        }
+
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
+        }
+        catch (CommandException fault)
+        {
+            Console.Error.WriteLine(fault.Message);
+            return fault.ExitCode;
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Error.WriteLine("Cancelled.");
+            return ExitCode.NotDone;
+        }
+    }
+}

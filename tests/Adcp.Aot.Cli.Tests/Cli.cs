@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace Adcp.Aot.Cli.Tests;
+
+/// <summary>The command as a process: the build beside the tests, or the native binary that <c>ADCP_TEST_CLI</c> names.</summary>
+internal sealed class Cli : IDisposable
+{
+    private readonly Process _process;
+    private readonly Task<string> _errors;
+
+    private Cli(Process process)
+    {
+        _process = process;
+        _errors = process.StandardError.ReadToEndAsync();
+    }
+
+    public StreamReader Output => _process.StandardOutput;
+
+    public static async Task<Result> RunAsync(params string[] arguments)
+    {
+        using Cli cli = Start(arguments);
+        return await cli.EndAsync();
+    }
+
+    public static Cli Start(params string[] arguments)
+    {
+        string? native = Environment.GetEnvironmentVariable("ADCP_TEST_CLI");
+        ProcessStartInfo start = new(string.IsNullOrEmpty(native) ? "dotnet" : native)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            UseShellExecute = false,
+        };
+        if (string.IsNullOrEmpty(native))
+        {
+            start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "adcp-webhooks.dll"));
+        }
+
+        foreach (string argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        Process process = Process.Start(start)!;
+        process.StandardInput.Close();
+        return new Cli(process);
+    }
+
+    public async Task<Result> EndAsync()
+    {
+        string output = await _process.StandardOutput.ReadToEndAsync();
+        string errors = await _errors;
+        await _process.WaitForExitAsync();
+        return new Result(_process.ExitCode, output, errors);
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+        }
+
+        _process.Dispose();
+    }
+
+    internal sealed record Result(int ExitCode, string Output, string Errors)
+    {
+        public JsonElement Json => JsonDocument.Parse(Output).RootElement;
+    }
+}

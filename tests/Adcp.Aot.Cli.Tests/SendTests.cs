@@ -1,0 +1,141 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot.Cli.Tests;
+
+public sealed class SendTests
+{
+    private const string Secret = "0f4a8c1be2d95763a1b2c3d4e5f60718293a4b5c6d7e8f90";
+
+    [Fact]
+    public async Task Retries_carry_one_key_and_the_audit_log_has_a_line_for_each_attempt()
+    {
+        using Folder folder = new();
+        await using Receiver receiver = await Receiver.StartAsync(503, 503, 200);
+        string key = await KeyAsync(folder);
+        Cli.Result sent = await Cli.RunAsync(
+            [.. To(receiver), "--key", key, "--base-delay", "1ms", "--token", "token-of-16-chars", "--context", "@" + folder.Write("context.json", """{"k":[1]}"""),
+            "--result", """{"media_buy_id":"mb"}""", "--log", folder["attempts.jsonl"], "--json"]);
+
+        Assert.Equal(0, sent.ExitCode);
+        Assert.Equal(1, sent.Json.GetProperty("delivered").GetInt32());
+        Assert.Equal(0, sent.Json.GetProperty("failed").GetInt32());
+        Assert.Equal(3, sent.Json.GetProperty("attempts").GetInt32());
+        string idempotencyKey = sent.Json.GetProperty("idempotency_keys")[0].GetString()!;
+        Assert.Equal(3, receiver.Requests.Count);
+        Assert.All(receiver.Requests, request => Assert.Equal(idempotencyKey, request.Body.GetProperty("idempotency_key").GetString()));
+        JsonElement body = receiver.Requests.First().Body;
+        Assert.Equal("token-of-16-chars", body.GetProperty("token").GetString());
+        Assert.Equal("""{"k":[1]}""", body.GetProperty("context").GetRawText());
+        Assert.Equal("""{"media_buy_id":"mb"}""", body.GetProperty("result").GetRawText());
+        Assert.Equal(3, File.ReadAllLines(folder["attempts.jsonl"]).Length);
+        Assert.DoesNotContain("token-of-16-chars", sent.Output + sent.Errors + File.ReadAllText(folder["attempts.jsonl"]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Many_webhooks_have_a_key_each()
+    {
+        using Folder folder = new();
+        await using Receiver receiver = await Receiver.StartAsync(200);
+        Cli.Result sent = await Cli.RunAsync([.. To(receiver), "--key", await KeyAsync(folder), "--count", "40", "--concurrency", "8", "--json"]);
+        Assert.Equal(0, sent.ExitCode);
+        Assert.Equal(40, sent.Json.GetProperty("idempotency_keys").EnumerateArray().Select(k => k.GetString()).Distinct().Count());
+        Assert.Equal(40, receiver.Requests.Count);
+    }
+
+    [Fact]
+    public async Task A_receiver_that_refuses_means_exit_code_one()
+    {
+        using Folder folder = new();
+        await using Receiver receiver = await Receiver.StartAsync(409);
+        Cli.Result sent = await Cli.RunAsync([.. To(receiver), "--key", await KeyAsync(folder)]);
+        Assert.Equal(1, sent.ExitCode);
+        Assert.Contains("payload_conflict", sent.Errors, StringComparison.Ordinal);
+        Assert.Contains("0 of 1 delivered", sent.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("hmac", "X-ADCP-Signature")]
+    [InlineData("bearer", "Authorization")]
+    [InlineData("standard", "webhook-signature")]
+    public async Task The_other_modes_take_their_secret_from_a_file(string auth, string header)
+    {
+        using Folder folder = new();
+        await using Receiver receiver = await Receiver.StartAsync(200);
+        string secret = auth == "standard" ? "whsec_" + Convert.ToBase64String(Convert.FromHexString(Secret)) : Secret;
+        Cli.Result sent = await Cli.RunAsync([.. To(receiver), "--auth", auth, "--secret-file", folder.Write("secret", secret + "\n")]);
+        Assert.Equal(0, sent.ExitCode);
+        Receiver.Request request = receiver.Requests.Single();
+        Assert.True(request.Headers.ContainsKey(header));
+        Assert.False(request.Headers.ContainsKey("Signature"));
+        Assert.DoesNotContain(secret, sent.Output + sent.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Policy_refuses_with_three_and_usage_with_two()
+    {
+        using Folder folder = new();
+        string key = await KeyAsync(folder);
+        string[] rest = ["--task-id", "t", "--task-type", "create_media_buy", "--status", "completed", "--operation-id", "op", "--key", key];
+        Assert.Equal(3, (await Cli.RunAsync(["send", "--url", "http://buyer.example/", .. rest])).ExitCode);
+        Assert.Equal(3, (await Cli.RunAsync(["send", "--url", "https://127.0.0.1/", .. rest])).ExitCode);
+        Assert.Equal(3, (await Cli.RunAsync(["send", "--url", "https://user:secret@buyer.example/", .. rest])).ExitCode);
+        Assert.Equal(3, (await Cli.RunAsync(["send", "--url", "https://buyer.example/", "--result", """{"a":1,"a":2}""", .. rest])).ExitCode);
+        Assert.Equal(2, (await Cli.RunAsync(["send", "--url", "not a url", .. rest])).ExitCode);
+        Assert.Equal(2, (await Cli.RunAsync(["send", "--url", "https://buyer.example/", "--count", "0", .. rest])).ExitCode);
+        Assert.Equal(2, (await Cli.RunAsync(["send", "--url", "https://buyer.example/", "--base-delay", "soon", .. rest])).ExitCode);
+        Assert.Equal(2, (await Cli.RunAsync(["send", "--url", "https://buyer.example/", "--auth", "hmac", .. rest])).ExitCode);
+        Assert.Equal(2, (await Cli.RunAsync(["send", "--url", "https://buyer.example/", "--context", "@" + folder["absent"], .. rest])).ExitCode);
+        Cli.Result wrongKey = await Cli.RunAsync(["send", "--url", "https://buyer.example/", .. rest[..^1], folder.Write("bad.json", """{"kty":"OKP","crv":"Ed25519","d":"c2VjcmV0"}""")]);
+        Assert.Equal(2, wrongKey.ExitCode);
+        Assert.DoesNotContain("c2VjcmV0", wrongKey.Output + wrongKey.Errors, StringComparison.Ordinal);
+    }
+
+    private static string[] To(Receiver receiver) =>
+        ["send", "--url", receiver.Url, "--task-id", "task_1", "--task-type", "create_media_buy", "--status", "completed", "--operation-id", "op_1", "--allow-http", "--allow-private"];
+
+    private static async Task<string> KeyAsync(Folder folder)
+    {
+        Assert.Equal(0, (await Cli.RunAsync("keygen", "--alg", "ed25519", "--kid", "k", "--out", folder["private.jwk.json"], "--jwks", folder["jwks.json"])).ExitCode);
+        return folder["private.jwk.json"];
+    }
+
+    /// <summary>Answers by a script, its last word for ever.</summary>
+    private sealed class Receiver(WebApplication app, int[] script) : IAsyncDisposable
+    {
+        public ConcurrentQueue<Request> Requests { get; } = new();
+
+        public string Url => app.Urls.First() + "/hook?secret=1";
+
+        public static async Task<Receiver> StartAsync(params int[] script)
+        {
+            WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+            builder.Logging.ClearProviders();
+            builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+            WebApplication app = builder.Build();
+            Receiver receiver = new(app, script);
+            app.Run(receiver.AnswerAsync);
+            await app.StartAsync();
+            return receiver;
+        }
+
+        public ValueTask DisposeAsync() => app.DisposeAsync();
+
+        private async Task AnswerAsync(HttpContext http)
+        {
+            using JsonDocument body = await JsonDocument.ParseAsync(http.Request.Body);
+            lock (Requests)
+            {
+                Requests.Enqueue(new Request(http.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase), body.RootElement.Clone()));
+                http.Response.StatusCode = script[Math.Min(Requests.Count, script.Length) - 1];
+            }
+        }
+
+        internal sealed record Request(Dictionary<string, string> Headers, JsonElement Body);
+    }
+}
