@@ -31,7 +31,7 @@ internal sealed class Ours : IAsyncDisposable
         }
 
         Endpoint broken = Supervisor.Endpoints.Get(Open.BreakerKey!);
-        broken.Circuit.Force(CircuitState.Open, Supervisor.Endpoints.Clock.Milliseconds());
+        broken.Circuit.Force(CircuitState.Open, Supervisor.Engine.Clock.Milliseconds(Supervisor.Engine.Clock.Exact()));
     }
 
     internal InMemoryWebhookDeliverySupervisor Supervisor { get; }

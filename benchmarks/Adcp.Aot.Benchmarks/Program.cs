@@ -12,5 +12,10 @@ if (args is ["profile"])
     return 0;
 }
 
+if (args is ["spin", string road, string seconds])
+{
+    return Spin.Run(road, TimeSpan.FromSeconds(double.Parse(seconds, System.Globalization.CultureInfo.InvariantCulture)));
+}
+
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
 return 0;

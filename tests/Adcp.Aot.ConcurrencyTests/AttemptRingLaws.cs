@@ -1,5 +1,4 @@
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
 using Microsoft.Extensions.ObjectPool;
 
@@ -10,8 +9,6 @@ public sealed class AttemptRingLaws
     private static readonly PreparedWebhook Webhook =
         new(new WebhookDestination("https://buyer.example/hook"), "{}"u8.ToArray(), "concurrency-test-key-0001");
 
-    private static readonly Endpoint Buyer = new("buyer", new EndpointTable(CircuitBreakerPolicy.Default, 1, TimeSpan.FromMinutes(1), new HandTurnedTime()));
-
     [Theory]
     [InlineData(2)]
     [InlineData(4)]
@@ -20,11 +17,11 @@ public sealed class AttemptRingLaws
         AttemptRing ring = new(capacity, new DefaultObjectPool<DeliveryAttempt>(new Fresh()));
         int[] seen = new int[5];
         int added = 0;
-        void Add(int from)
+        void Write(int from)
         {
             for (int number = from; number < from + 2; number++)
             {
-                if (ring.TryAdd(new AttemptFacts { Webhook = Webhook, Endpoint = Buyer, AttemptNumber = number }, out _))
+                if (Add(ring, number))
                 {
                     Interlocked.Increment(ref added);
                 }
@@ -46,12 +43,48 @@ public sealed class AttemptRingLaws
             }
         }
 
-        await Task.WhenAll(Task.Run(() => Add(1)), Task.Run(() => Add(3)), Task.Run(Take));
+        await Task.WhenAll(Task.Run(() => Write(1)), Task.Run(() => Write(3)), Task.Run(Take));
         Take();
         Assert.All(seen, static times => Assert.InRange(times, 0, 1));
         Assert.Equal(added, seen.Sum());
         Assert.Equal(4 - added, ring.Dropped);
         Assert.False(ring.HasItems);
+    });
+
+    [Fact]
+    public void What_is_claimed_before_the_ring_closes_is_taken_and_what_comes_later_is_counted() => Systematic.Explore(async () =>
+    {
+        AttemptRing ring = new(4, new DefaultObjectPool<DeliveryAttempt>(new Fresh()));
+        int taken = 0;
+        int added = 0;
+        void Write(int number)
+        {
+            if (Add(ring, number))
+            {
+                Interlocked.Increment(ref added);
+            }
+        }
+
+        async Task Read()
+        {
+            DeliveryAttempt[] batch = new DeliveryAttempt[2];
+            ring.Close();
+            do
+            {
+                while (ring.Take(batch) is { Count: > 0 } some)
+                {
+                    taken += some.Count;
+                    ring.Release(some, keepRecords: true);
+                }
+
+                await Task.Yield();
+            }
+            while (!ring.IsDrained);
+        }
+
+        await Task.WhenAll(Task.Run(() => Write(1)), Task.Run(() => Write(2)), Task.Run(Read));
+        Assert.Equal(added, taken);
+        Assert.Equal(2 - added, ring.Dropped);
     });
 
     [Fact]
@@ -76,9 +109,22 @@ public sealed class AttemptRingLaws
         Assert.True(!asleep || signal.IsAwake, "The reader sleeps and nobody will wake it.");
     });
 
+    private static bool Add(AttemptRing ring, int number)
+    {
+        if (ring.TryClaim(out AttemptRing.Claim claim) is not { } record)
+        {
+            return false;
+        }
+
+        record.FrozenWebhook = Webhook;
+        record.AttemptNumber = number;
+        ring.Publish(claim);
+        return true;
+    }
+
     private sealed class Fresh : PooledObjectPolicy<DeliveryAttempt>
     {
-        public override DeliveryAttempt Create() => new();
+        public override DeliveryAttempt Create() => new(new WallClock(new HandTurnedTime()));
 
         public override bool Return(DeliveryAttempt obj) => true;
     }

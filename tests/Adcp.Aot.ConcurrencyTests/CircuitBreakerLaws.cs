@@ -138,7 +138,7 @@ public sealed class CircuitBreakerLaws
 
         internal CircuitState State => _word.State;
 
-        private CircuitClock Clock => new(Time, 0);
+        private MonotonicClock Clock => new(Time, 0);
 
         internal CircuitPermit TryAcquire() => _word.TryAcquire(policy, Clock, out _, out _);
 
@@ -150,7 +150,7 @@ public sealed class CircuitBreakerLaws
 
         internal bool Fail(CircuitPermit permit)
         {
-            _word.Fail(permit, policy, Clock.Milliseconds(), out CircuitState from, out CircuitState to);
+            _word.Fail(permit, policy, Clock.Milliseconds(Time.GetTimestamp()), out CircuitState from, out CircuitState to);
             return from != to;
         }
     }

@@ -1,5 +1,7 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Adcp.Aot.Resilience;
 using Microsoft.Extensions.ObjectPool;
 
 namespace Adcp.Aot.Auditing;
@@ -11,15 +13,18 @@ namespace Adcp.Aot.Auditing;
 /// <para>
 /// Vyukov's bounded queue: each slot has a turn number. A producer that finds the turn equal to the tail claims the slot with one
 /// compare-exchange, fills the record that lives in it, and publishes by moving the turn on (release). The consumer takes slots whose turn says
-/// "filled" (acquire) and gives them back one lap later. Records stay in their slots, so a delivery neither rents nor returns anything.
+/// "filled" (acquire) and gives them back one lap later. Records stay in their slots, so a delivery neither rents nor returns anything, and fills its record in place.
 /// </para>
 /// <para>
 /// Every delivery writes the tail, and one written line is what stops threads from scaling. So there are several stripes, and a thread keeps to
-/// its own. The price is that records of different threads have no order among each other.
+/// its own while that has room. The price is that records of different threads have no order among each other.
 /// </para>
 /// </remarks>
 internal sealed class AttemptRing
 {
+    /// <summary>A turn that no slot ever has, and later than all of them: to a producer a closed stripe is a full one.</summary>
+    private const long ClosedTail = long.MaxValue / 2;
+
     private readonly Stripe[] _stripes;
     private readonly ObjectPool<DeliveryAttempt> _pool;
     private readonly int _mask;
@@ -27,14 +32,14 @@ internal sealed class AttemptRing
 
     internal AttemptRing(int capacity, ObjectPool<DeliveryAttempt> pool)
     {
-        int stripes = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(Environment.ProcessorCount, 1, 16));
+        int stripes = ThreadStripe.Count;
         while (stripes > 1 && capacity / stripes < 64)
         {
             stripes /= 2;
         }
 
         // Rounded down, so that the bound the caller set is never exceeded.
-        int slots = 1 << System.Numerics.BitOperations.Log2((uint)Math.Max(1, capacity / stripes));
+        int slots = 1 << BitOperations.Log2((uint)Math.Max(1, capacity / stripes));
         _pool = pool;
         _mask = slots - 1;
         _stripes = new Stripe[stripes];
@@ -75,13 +80,29 @@ internal sealed class AttemptRing
         }
     }
 
-    /// <summary>Fills and publishes a record, or drops it where its stripe is full.</summary>
-    /// <param name="facts">What is recorded.</param>
-    /// <param name="filling">True where the stripe is at least half full, seen at every eighth of a lap only: the reader should not pause any longer.</param>
-    internal bool TryAdd(in AttemptFacts facts, out bool filling)
+    /// <summary>
+    /// Claims a slot; its record is the caller's to fill until <see cref="Publish"/>, which must follow without anything between that could throw: the reader waits for it.
+    /// Null where the ring is full or closed, which is counted.
+    /// </summary>
+    internal DeliveryAttempt? TryClaim(out Claim claim)
     {
-        filling = false;
-        Stripe stripe = _stripes[Environment.CurrentManagedThreadId & (_stripes.Length - 1)];
+        int own = ThreadStripe.Index;
+        for (int i = 0; i < _stripes.Length; i++)
+        {
+            // A thread that outruns its own stripe spills into the others, so that one busy thread has the whole queue.
+            if (TryClaim(_stripes[(own + i) & (_stripes.Length - 1)], out claim) is { } record)
+            {
+                return record;
+            }
+        }
+
+        Interlocked.Increment(ref _stripes[own & (_stripes.Length - 1)].Dropped);
+        claim = default;
+        return null;
+    }
+
+    private DeliveryAttempt? TryClaim(Stripe stripe, out Claim claim)
+    {
         long tail = Volatile.Read(ref stripe.Tail);
         while (true)
         {
@@ -92,24 +113,16 @@ internal sealed class AttemptRing
                 long seen = Interlocked.CompareExchange(ref stripe.Tail, tail + 1, tail);
                 if (seen == tail)
                 {
-                    facts.CopyTo(slot.Record ??= _pool.Get());
-                    Volatile.Write(ref slot.Turn, tail + 1);
-                    if ((tail & (_mask >> 3)) == 0)
-                    {
-                        // Half a lap ahead, a slot that still has an earlier turn has not been given back yet.
-                        long ahead = tail + ((_mask + 1) >> 1);
-                        filling = Volatile.Read(ref stripe.Slots[(int)ahead & _mask].Turn) < ahead;
-                    }
-
-                    return true;
+                    claim = new Claim(stripe, tail);
+                    return slot.Record ??= _pool.Get();
                 }
 
                 tail = seen;
             }
             else if (turn < tail)
             {
-                Interlocked.Increment(ref stripe.Dropped);
-                return false;
+                claim = default;
+                return null;
             }
             else
             {
@@ -117,6 +130,35 @@ internal sealed class AttemptRing
             }
         }
     }
+
+    /// <summary>Hands a filled slot to the consumer (release).</summary>
+    /// <returns>True where the stripe is at least half full, seen at every eighth of a lap only: the reader should not pause any longer.</returns>
+    internal bool Publish(in Claim claim)
+    {
+        Slot[] slots = claim.Stripe.Slots;
+        Volatile.Write(ref slots[(int)claim.Turn & _mask].Turn, claim.Turn + 1);
+        if ((claim.Turn & (_mask >> 3)) != 0)
+        {
+            return false;
+        }
+
+        // Half a lap ahead, a slot that still has an earlier turn has not been given back yet.
+        long ahead = claim.Turn + ((_mask + 1) >> 1);
+        return Volatile.Read(ref slots[(int)ahead & _mask].Turn) < ahead;
+    }
+
+    /// <summary>Consumer only: closes the ring to producers. What was claimed before is still to be taken; see <see cref="IsDrained"/>.</summary>
+    internal void Close()
+    {
+        foreach (Stripe stripe in _stripes)
+        {
+            long tail = Interlocked.Exchange(ref stripe.Tail, ClosedTail);
+            stripe.End = tail == ClosedTail ? stripe.End : tail;
+        }
+    }
+
+    /// <summary>Consumer only, after <see cref="Close"/>: true where everything ever claimed has been taken.</summary>
+    internal bool IsDrained => Array.TrueForAll(_stripes, static stripe => stripe.Head == stripe.End);
 
     /// <summary>Consumer only: takes what one stripe holds, up to the batch's length. Empty where no stripe holds anything.</summary>
     internal Taken Take(Span<DeliveryAttempt> batch)
@@ -172,6 +214,9 @@ internal sealed class AttemptRing
     /// <summary>What one take holds.</summary>
     internal readonly record struct Taken(Stripe? Stripe, int Count);
 
+    /// <summary>A slot that a producer fills.</summary>
+    internal readonly record struct Claim(Stripe Stripe, long Turn);
+
     internal struct Slot
     {
         internal long Turn;
@@ -188,6 +233,7 @@ internal sealed class AttemptRing
         internal Line BeforeHead;
         internal long Head;
         internal long Dropped;
+        internal long End;
 
         internal Stripe(int slots)
         {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Auditing;
@@ -9,17 +10,32 @@ namespace Adcp.Aot.Auditing;
 /// </summary>
 public sealed class DeliveryAttempt
 {
-    private PreparedWebhook? _webhook;
+    // What a delivery writes at the end of an attempt: plain fields, filled in place, two cache lines of them. Whatever is not written keeps the default that Clear left.
+    internal PreparedWebhook? FrozenWebhook;
+    internal Endpoint? Endpoint;
+    internal string? OwnNotificationType;
+    internal string? ErrorDetail;
+    internal long SequenceNumberOrZero;
+    internal long StartedAt;
+    internal long EndedAt;
+    internal TimeSpan RetryDelay = NoRetry;
+    internal short StatusCodeOrZero;
+    internal bool BreakerKeyIsUrl;
 
-    internal DeliveryAttempt()
-    {
-    }
+    private static readonly TimeSpan NoRetry = TimeSpan.MinValue;
+
+    private readonly WallClock _wall;
+    private long _occurredAtTicks;
+    private byte _outcome;
+    private byte _error;
+
+    internal DeliveryAttempt(WallClock wall) => _wall = wall;
 
     /// <summary>Scheme, authority and path of the destination; query and fragment are never kept.</summary>
     public string Url => RedactedUrl.Of(Webhook.Destination.Target);
 
     /// <summary>The breaker that judged the attempt: the redacted url, or the caller's key up to a query, since keys are often made of urls.</summary>
-    public string BreakerKey => BreakerKeyIsUrl ? Url : RawBreakerKey!.Split('?', 2)[0];
+    public string BreakerKey => BreakerKeyIsUrl ? Url : Endpoint!.Key.Split('?', 2)[0];
 
     /// <summary>The stream's key, if the delivery has one.</summary>
     public string? SequenceKey { get; internal set; }
@@ -27,20 +43,31 @@ public sealed class DeliveryAttempt
     /// <summary>The delivery's number in its stream, from 1; null where it has none yet.</summary>
     public long? SequenceNumber => SequenceNumberOrZero == 0 ? null : SequenceNumberOrZero;
 
-    /// <summary>The attempt's number, from 1; 0 where nothing was attempted before the delivery ended.</summary>
+    /// <summary>The attempt's number, from 1. Where <see cref="IsAttempt"/> is false, how many attempts were made before.</summary>
     public int AttemptNumber { get; internal set; }
+
+    /// <summary>True for an attempt; false for a delivery that ended without one more: circuit open, or cut short while it waited.</summary>
+    public bool IsAttempt { get; internal set; }
 
     /// <summary>The most attempts the delivery had.</summary>
     public int MaxAttempts { get; internal set; }
 
     /// <summary>What came of it.</summary>
-    public AttemptOutcome Outcome { get; internal set; }
+    public AttemptOutcome Outcome
+    {
+        get => (AttemptOutcome)_outcome;
+        internal set => _outcome = (byte)value;
+    }
 
     /// <summary>The HTTP status; null without an answer.</summary>
     public int? HttpStatusCode => StatusCodeOrZero == 0 ? null : StatusCodeOrZero;
 
     /// <summary>Why there was no answer.</summary>
-    public WebhookSendError Error { get; internal set; }
+    public WebhookSendError Error
+    {
+        get => (WebhookSendError)_error;
+        internal set => _error = (byte)value;
+    }
 
     /// <summary>A short classification, at most 500 characters; null for a success.</summary>
     public string? ErrorMessage => Outcome switch
@@ -60,19 +87,31 @@ public sealed class DeliveryAttempt
     public long ResponseTimeMs => (long)Elapsed.TotalMilliseconds;
 
     /// <summary>From start to end on the monotonic clock.</summary>
-    public TimeSpan Elapsed { get; internal set; }
+    public TimeSpan Elapsed => _wall.Elapsed(StartedAt, EndedAt);
 
     /// <summary>When it began, UTC.</summary>
-    public DateTimeOffset OccurredAt { get; internal set; }
+    public DateTimeOffset OccurredAt
+    {
+        get
+        {
+            // Worked out by the sink that asks, and then kept: the wall clock may be read anew in between.
+            if (_occurredAtTicks == 0)
+            {
+                _occurredAtTicks = _wall.At(StartedAt).Ticks;
+            }
+
+            return new DateTimeOffset(_occurredAtTicks, TimeSpan.Zero);
+        }
+    }
 
     /// <summary>When it ended, UTC.</summary>
     public DateTimeOffset CompletedAt => OccurredAt + Elapsed;
 
     /// <summary>True where another attempt follows.</summary>
-    public bool WillRetry => NextRetryAt is not null;
+    public bool WillRetry => RetryDelay != NoRetry;
 
     /// <summary>When the next attempt is due; exactly what the delivery waits for.</summary>
-    public DateTimeOffset? NextRetryAt { get; internal set; }
+    public DateTimeOffset? NextRetryAt => WillRetry ? CompletedAt + RetryDelay : null;
 
     /// <summary>The wire name of the task type.</summary>
     public string? TaskType => Webhook.TaskType;
@@ -81,7 +120,7 @@ public sealed class DeliveryAttempt
     public string? TaskId => Webhook.TaskId;
 
     /// <summary>The AdCP notification type.</summary>
-    public string? NotificationType { get; internal set; }
+    public string? NotificationType => OwnNotificationType ?? Webhook.NotificationType;
 
     /// <summary>The event's identity over re-emissions.</summary>
     public string? NotificationId => Webhook.NotificationId;
@@ -101,17 +140,7 @@ public sealed class DeliveryAttempt
     /// </summary>
     public int SkippedBefore { get; internal set; }
 
-    internal PreparedWebhook Webhook => _webhook ?? throw new InvalidOperationException("The record was used after RecordAsync returned.");
-
-    internal string? RawBreakerKey { get; set; }
-
-    internal bool BreakerKeyIsUrl { get; set; }
-
-    internal long SequenceNumberOrZero { get; set; }
-
-    internal short StatusCodeOrZero { get; set; }
-
-    internal string? ErrorDetail { get; set; }
+    internal PreparedWebhook Webhook => FrozenWebhook ?? throw new InvalidOperationException("The record was used after RecordAsync returned.");
 
     /// <summary>The outcome's wire name.</summary>
     public static string WireName(AttemptOutcome outcome) => outcome switch
@@ -131,24 +160,28 @@ public sealed class DeliveryAttempt
     /// </summary>
     /// <param name="subscriberId">The subscriber, on account and agent channels.</param>
     public WebhookActivityRecord? ToActivityRecord(string? subscriberId = null) =>
-        AttemptNumber < 1 || NotificationType is null || Outcome is AttemptOutcome.CircuitOpen or AttemptOutcome.Refused
+        !IsAttempt || NotificationType is null || Outcome is AttemptOutcome.Refused
             ? null
             : WebhookActivityRecord.From(this, subscriberId);
 
     /// <summary>Names key, attempt and outcome.</summary>
-    public override string ToString() => _webhook is null ? "unused" : $"{IdempotencyKey} {AttemptNumber}/{MaxAttempts} {Outcome}";
+    public override string ToString() => FrozenWebhook is null ? "unused" : $"{IdempotencyKey} {AttemptNumber}/{MaxAttempts} {Outcome}";
 
-    internal void Begin(PreparedWebhook webhook) => _webhook = webhook;
-
-    /// <summary>Forgets what it refers to, so that neither pool nor ring keeps a body alive.</summary>
+    /// <summary>Forgets what it refers to, so that neither pool nor ring keeps a body alive, and puts back the defaults that not every delivery writes.</summary>
     internal void Clear()
     {
-        _webhook = null;
+        FrozenWebhook = null;
+        Endpoint = null;
         SequenceKey = null;
-        NotificationType = null;
-        RawBreakerKey = null;
+        OwnNotificationType = null;
         ErrorDetail = null;
         Code = null;
+        SequenceNumberOrZero = 0;
+        StatusCodeOrZero = 0;
+        SkippedBefore = 0;
+        Error = WebhookSendError.None;
+        RetryDelay = NoRetry;
+        _occurredAtTicks = 0;
     }
 
     private static string StatusText(int status) => string.Create(CultureInfo.InvariantCulture, $"HTTP {status}");

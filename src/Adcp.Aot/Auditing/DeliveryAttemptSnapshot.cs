@@ -17,6 +17,8 @@ public sealed record DeliveryAttemptSnapshot
     /// <inheritdoc cref="DeliveryAttempt.Outcome"/>
     public required AttemptOutcome Outcome { get; init; }
 
+    /// <inheritdoc cref="DeliveryAttempt.IsAttempt"/>
+    public bool IsAttempt { get; init; }
 
     /// <inheritdoc cref="DeliveryAttempt.AttemptNumber"/>
     public required int AttemptNumber { get; init; }
@@ -90,6 +92,7 @@ public sealed record DeliveryAttemptSnapshot
             Url = attempt.Url,
             BreakerKey = attempt.BreakerKey,
             Outcome = attempt.Outcome,
+            IsAttempt = attempt.IsAttempt,
             AttemptNumber = attempt.AttemptNumber,
             MaxAttempts = attempt.MaxAttempts,
             HttpStatusCode = attempt.HttpStatusCode,

@@ -19,7 +19,7 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     private readonly TimeSpan _timeout;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly ObjectPool<DeliveryAttempt> _pool = new DefaultObjectPool<DeliveryAttempt>(new Policy(), MaxBatch);
+    private readonly ObjectPool<DeliveryAttempt> _pool;
     private readonly AttemptRing? _ring;
     private readonly WakeSignal _signal = new();
     private readonly Task _reader = Task.CompletedTask;
@@ -31,6 +31,8 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
 
     internal DeliveryLog(IDeliveryLogSink? sink, SinkMode mode, int capacity, TimeSpan timeout, TimeProvider time, ILogger logger)
     {
+        Wall = new WallClock(time);
+        _pool = new DefaultObjectPool<DeliveryAttempt>(new Policy(Wall), MaxBatch);
         _sink = sink;
         _mode = mode;
         _timeout = timeout;
@@ -49,34 +51,39 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     /// <summary>Sink calls that threw or outlived their timeout.</summary>
     internal long SinkFailures => Volatile.Read(ref _sinkFailures);
 
-    /// <summary>Hands a record over. Completed at once unless inline. Never throws.</summary>
-    internal ValueTask Record(in AttemptFacts facts)
+    /// <summary>The clock of the records.</summary>
+    internal WallClock Wall { get; }
+
+    /// <summary>
+    /// A record to fill, then to <see cref="Commit"/> without anything between that could throw. Null where nobody listens, or the queue is full, which is counted.
+    /// </summary>
+    internal DeliveryAttempt? Begin(out AttemptRing.Claim claim)
     {
-        if (_sink is null)
+        if (_ring is { } ring)
         {
-            return ValueTask.CompletedTask;
+            return ring.TryClaim(out claim);
         }
 
-        if (_mode == SinkMode.Buffered)
-        {
-            RecordBuffered(facts);
-            return ValueTask.CompletedTask;
-        }
-
-        DeliveryAttempt record = _pool.Get();
-        facts.CopyTo(record);
-        return InlineAsync(record);
+        claim = default;
+        return _sink is null ? null : _pool.Get();
     }
 
-    /// <summary>The same for a caller that knows the mode to be <see cref="SinkMode.Buffered"/> and a sink to be there.</summary>
-    internal void RecordBuffered(in AttemptFacts facts)
+    /// <summary>Hands a filled record over. Completed at once unless inline. Never throws.</summary>
+    internal ValueTask Commit(DeliveryAttempt record, in AttemptRing.Claim claim)
     {
-        if (!_ring!.TryAdd(facts, out bool filling))
+        if (_ring is null)
         {
-            return;
+            return InlineAsync(record);
         }
 
-        if (filling)
+        Publish(claim);
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>The same for a caller that knows the mode to be <see cref="SinkMode.Buffered"/>.</summary>
+    internal void Publish(in AttemptRing.Claim claim)
+    {
+        if (_ring!.Publish(claim))
         {
             _signal.Hurry();
         }
@@ -127,21 +134,9 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
             static state => ((WakeSignal)state!).Hurry(), _signal, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         while (true)
         {
-            bool found = false;
-
             // Taken before the ring is seen empty: whoever asked before then has had its records read.
             List<TaskCompletionSource>? flushes = TakeFlushes();
-            while (_ring!.Take(batch) is { Count: > 0 } taken)
-            {
-                found = true;
-                bool returned = await CallAsync(batch.AsMemory(0, taken.Count)).ConfigureAwait(false);
-                _ring.Release(taken, returned);
-                if (!returned)
-                {
-                    batch = new DeliveryAttempt[MaxBatch];
-                }
-            }
-
+            (batch, bool found) = await DrainAsync(batch).ConfigureAwait(false);
             flushes?.ForEach(static flush => flush.TrySetResult());
             if (found)
             {
@@ -157,11 +152,11 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
             }
 
             _signal.Announce();
-            if ((_ring.HasItems || Volatile.Read(ref _flushes) is not null || _completing) && _signal.StayAwake())
+            if ((_ring!.HasItems || Volatile.Read(ref _flushes) is not null || _completing) && _signal.StayAwake())
             {
                 if (_completing && !_ring.HasItems && Volatile.Read(ref _flushes) is null)
                 {
-                    return;
+                    break;
                 }
 
                 continue;
@@ -169,6 +164,32 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
 
             await _signal.SleepAsync().ConfigureAwait(false);
         }
+
+        // From here on a record is dropped and counted. One that was claimed before and is being filled is worth the moment it takes.
+        _ring!.Close();
+        for (SpinWait claimed = default; !_ring.IsDrained; claimed.SpinOnce())
+        {
+            (batch, _) = await DrainAsync(batch).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Gives the sink what the ring holds, batch after batch.</summary>
+    /// <returns>The batch to go on with, a new one where a late sink kept the old; and whether there was anything.</returns>
+    private async ValueTask<(DeliveryAttempt[] Batch, bool Found)> DrainAsync(DeliveryAttempt[] batch)
+    {
+        bool found = false;
+        while (_ring!.Take(batch) is { Count: > 0 } taken)
+        {
+            found = true;
+            bool returned = await CallAsync(batch.AsMemory(0, taken.Count)).ConfigureAwait(false);
+            _ring.Release(taken, returned);
+            if (!returned)
+            {
+                batch = new DeliveryAttempt[MaxBatch];
+            }
+        }
+
+        return (batch, found);
     }
 
     private List<TaskCompletionSource>? TakeFlushes()
@@ -243,9 +264,9 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     [LoggerMessage(EventId = 302, Level = LogLevel.Warning, Message = "The delivery log sink outlived its timeout of {Timeout} with {Count} audit records.")]
     private static partial void SinkTimedOut(ILogger logger, TimeSpan timeout, int count);
 
-    private sealed class Policy : PooledObjectPolicy<DeliveryAttempt>
+    private sealed class Policy(WallClock wall) : PooledObjectPolicy<DeliveryAttempt>
     {
-        public override DeliveryAttempt Create() => new();
+        public override DeliveryAttempt Create() => new(wall);
 
         public override bool Return(DeliveryAttempt obj)
         {

@@ -94,6 +94,11 @@ public sealed class JsonLinesDeliveryLogSink : IDeliveryLogSink, IAsyncDisposabl
         _json.WriteStartObject();
         _json.WriteString("idempotency_key"u8, attempt.IdempotencyKey);
         _json.WriteString("outcome"u8, DeliveryAttempt.WireName(attempt.Outcome));
+        if (!attempt.IsAttempt)
+        {
+            _json.WriteBoolean("attempted"u8, false);
+        }
+
         _json.WriteNumber("attempt_number"u8, attempt.AttemptNumber);
         _json.WriteNumber("max_attempts"u8, attempt.MaxAttempts);
         _json.WriteString("url"u8, attempt.Url);

@@ -25,6 +25,9 @@ internal static class DeliveryMeter
     private static readonly Counter<long> Transitions = Meter.CreateCounter<long>(
         "adcp.webhook.breaker.transitions", "{transition}", "Circuit changes, by the state entered.");
 
+    /// <summary>True where somebody listens to attempts.</summary>
+    internal static bool IsOn => Attempts.Enabled || AttemptDuration.Enabled;
+
     internal static void Attempt(AttemptOutcome outcome, TimeSpan elapsed)
     {
         if (Attempts.Enabled)

@@ -1,53 +1,83 @@
-using System.Numerics;
 using System.Runtime.InteropServices;
+using Adcp.Aot.Resilience;
 
 namespace Adcp.Aot.Delivery;
 
 /// <summary>
-/// How many deliveries have begun and not ended, counted so that threads do not contend.
+/// How many deliveries have begun and not ended, counted so that a delivery pays next to nothing for it.
 /// </summary>
 /// <remarks>
-/// One counter, written twice by every delivery, would be the line that all threads fight for. So each thread counts in a stripe of its own, and begun and ended are
-/// counted apart: both only ever rise, and whoever sums the ended before the begun can see too many in flight but never too few. Equal sums therefore mean that at the
-/// moment the ended were summed nothing was in flight. Thread-safe and wait-free.
+/// <para>
+/// Begun and ended are counted apart: both only ever rise, and whoever sums the ended before the begun can see too many in flight but never too few. Equal sums therefore mean that
+/// at the moment the ended were summed nothing was in flight.
+/// </para>
+/// <para>
+/// Each of a process's first threads counts in a line of its own, which nobody else writes, so it needs no interlocked operation; later threads share a line and do. A plain
+/// write may sit in a processor's store buffer while its thread already reads on. The rare side pays for that: it calls <see cref="Interlocked.MemoryBarrierProcessWide"/> after
+/// it has announced itself, and from then on sees what every thread wrote before it last looked at the announcement.
+/// </para>
 /// </remarks>
 internal sealed class InFlightCount
 {
-    private readonly Stripe[] _stripes =
-        new Stripe[BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(Environment.ProcessorCount, 1, 32))];
+    private const int Shared = 0;
+    private const int Lines = 64;
 
-    /// <summary>Begun and not ended; may be too high by what begins or ends meanwhile, never too low (volatile reads).</summary>
+    private readonly Line[] _lines = new Line[Lines];
+
+    /// <summary>Begun and not ended; may be too high by what begins or ends meanwhile (volatile reads).</summary>
     internal long Value
     {
         get
         {
             long ended = 0;
-            foreach (ref Stripe stripe in _stripes.AsSpan())
+            foreach (ref Line line in _lines.AsSpan())
             {
-                ended += Volatile.Read(ref stripe.Ended);
+                ended += Volatile.Read(ref line.Ended);
             }
 
             long begun = 0;
-            foreach (ref Stripe stripe in _stripes.AsSpan())
+            foreach (ref Line line in _lines.AsSpan())
             {
-                begun += Volatile.Read(ref stripe.Begun);
+                begun += Volatile.Read(ref line.Begun);
             }
 
             return begun - ended;
         }
     }
 
-    /// <summary>Counts one in (full fence).</summary>
-    internal void Begin() => Interlocked.Increment(ref Mine().Begun);
+    /// <summary>Counts one in (ordered write).</summary>
+    internal void Begin()
+    {
+        int thread = ThreadStripe.Index;
+        if (thread < Lines)
+        {
+            ref long begun = ref _lines[thread].Begun;
+            Volatile.Write(ref begun, begun + 1);
+        }
+        else
+        {
+            Interlocked.Increment(ref _lines[Shared].Begun);
+        }
+    }
 
-    /// <summary>Counts one out (full fence), on whatever thread it ends.</summary>
-    internal void End() => Interlocked.Increment(ref Mine().Ended);
-
-    private ref Stripe Mine() => ref _stripes[Environment.CurrentManagedThreadId & (_stripes.Length - 1)];
+    /// <summary>Counts one out, on whatever thread it ends (ordered write).</summary>
+    internal void End()
+    {
+        int thread = ThreadStripe.Index;
+        if (thread < Lines)
+        {
+            ref long ended = ref _lines[thread].Ended;
+            Volatile.Write(ref ended, ended + 1);
+        }
+        else
+        {
+            Interlocked.Increment(ref _lines[Shared].Ended);
+        }
+    }
 
     /// <summary>Two cache lines, since processors fetch them in pairs.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 128)]
-    private struct Stripe
+    private struct Line
     {
         [FieldOffset(0)]
         internal long Begun;

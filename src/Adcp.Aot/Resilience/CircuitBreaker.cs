@@ -14,7 +14,7 @@ public sealed class CircuitBreaker
     internal const int MaxProbes = 31;
 
     private readonly CircuitBreakerPolicy _policy;
-    private readonly CircuitClock _clock;
+    private readonly MonotonicClock _clock;
     private CircuitWord _word;
 
     /// <summary>Creates a closed breaker.</summary>
@@ -23,7 +23,7 @@ public sealed class CircuitBreaker
     public CircuitBreaker(CircuitBreakerPolicy? policy = null, TimeProvider? timeProvider = null)
     {
         _policy = policy ?? CircuitBreakerPolicy.Default;
-        _clock = new CircuitClock(timeProvider ?? TimeProvider.System);
+        _clock = new MonotonicClock(timeProvider ?? TimeProvider.System);
     }
 
     /// <summary>The state now (volatile read). An open breaker whose timeout has passed stays <see cref="CircuitState.Open"/> until someone asks.</summary>
@@ -44,17 +44,17 @@ public sealed class CircuitBreaker
 
     /// <summary>Reports a failure of the endpoint to a granted permit.</summary>
     /// <exception cref="ArgumentException">The permit was not granted.</exception>
-    public void RecordFailure(CircuitPermit permit) => _word.Fail(Granted(permit), _policy, _clock.Milliseconds(), out _, out _);
+    public void RecordFailure(CircuitPermit permit) => _word.Fail(Granted(permit), _policy, _clock.Milliseconds(_clock.Coarse()), out _, out _);
 
     /// <summary>Gives a granted permit back: the attempt was cancelled, or failed by our own fault, and proves nothing.</summary>
     /// <exception cref="ArgumentException">The permit was not granted.</exception>
     public void Return(CircuitPermit permit) => _word.Return(Granted(permit));
 
     /// <summary>Refuses everything until <see cref="Reset"/>. Permits already out are ignored when they report.</summary>
-    public void Isolate() => _word.Force(CircuitState.Isolated, _clock.Milliseconds());
+    public void Isolate() => _word.Force(CircuitState.Isolated, _clock.Milliseconds(_clock.Coarse()));
 
     /// <summary>Closes the breaker and forgets its counts. Permits already out are ignored when they report.</summary>
-    public void Reset() => _word.Force(CircuitState.Closed, _clock.Milliseconds());
+    public void Reset() => _word.Force(CircuitState.Closed, _clock.Milliseconds(_clock.Coarse()));
 
     private static CircuitPermit Granted(CircuitPermit permit)
     {

@@ -76,7 +76,7 @@ internal struct CircuitWord
 
     /// <summary>Asks for a permit. A volatile read while closed; compare-exchange otherwise.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal CircuitPermit TryAcquire(CircuitBreakerPolicy policy, in CircuitClock clock, out CircuitState from, out CircuitState to)
+    internal CircuitPermit TryAcquire(CircuitBreakerPolicy policy, MonotonicClock clock, out CircuitState from, out CircuitState to)
     {
         long word = Volatile.Read(ref _word);
         if ((word & (3L << StateShift)) == 0)
@@ -85,12 +85,12 @@ internal struct CircuitWord
             return new CircuitPermit(GenerationOf(word));
         }
 
-        return AcquireSlow(policy, clock.Milliseconds(), out from, out to);
+        return AcquireSlow(policy, clock.Milliseconds(clock.Coarse()), out from, out to);
     }
 
     /// <summary>Reports a healthy answer. Read-only while closed without failures.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Succeed(CircuitPermit permit, CircuitBreakerPolicy policy, in CircuitClock clock, out CircuitState from, out CircuitState to)
+    internal void Succeed(CircuitPermit permit, CircuitBreakerPolicy policy, MonotonicClock clock, out CircuitState from, out CircuitState to)
     {
         long word = Volatile.Read(ref _word);
         if ((word & (CountMask | (3L << StateShift))) == 0)
@@ -99,7 +99,7 @@ internal struct CircuitWord
             return;
         }
 
-        SucceedSlow(permit, policy, clock.Milliseconds(), out from, out to);
+        SucceedSlow(permit, policy, clock.Milliseconds(clock.Coarse()), out from, out to);
     }
 
     /// <summary>A permit of a closed circuit (volatile read); false where the circuit is anything else, and nothing has changed.</summary>

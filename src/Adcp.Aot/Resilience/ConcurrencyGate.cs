@@ -1,23 +1,28 @@
 namespace Adcp.Aot.Resilience;
 
 /// <summary>
-/// Admits at most a number of holders at a time; the rest wait in order of arrival.
+/// Admits at most a number of holders at a time; the rest wait, and get in, in order of arrival.
 /// </summary>
 /// <remarks>
 /// Free places cost one interlocked increment. Only a full gate takes a lock, on its queue of waiters. No wake-up is lost: a waiter enqueues and then tries to
 /// enter again, a leaver decrements and then looks at the queue, and each of the two has a full fence between its halves, so at least one sees
-/// the other. A mutable struct: keep it in a field, never copy it.
+/// the other. While anyone waits, newcomers queue too. A mutable struct: keep it in a field, never copy it.
 /// </remarks>
 internal struct ConcurrencyGate
 {
     private int _holders;
-    private Queue<TaskCompletionSource>? _waiters;
+    private Waiters? _waiters;
 
     internal readonly int Holders => Volatile.Read(in _holders);
 
-    /// <summary>Enters if there is room (full fence).</summary>
+    /// <summary>Enters if there is room and nobody waits (full fence).</summary>
     internal bool TryEnter(int limit)
     {
+        if (_waiters is { IsEmpty: false })
+        {
+            return false;
+        }
+
         if (Interlocked.Increment(ref _holders) <= limit)
         {
             return true;
@@ -27,18 +32,17 @@ internal struct ConcurrencyGate
         return false;
     }
 
+    /// <summary>Enters whatever the limit: for an attempt that is under way already and must be counted (full fence).</summary>
+    internal void Enter() => Interlocked.Increment(ref _holders);
+
     /// <summary>Enters, waiting for room. A cancelled waiter holds nothing.</summary>
     internal Task EnterAsync(int limit, CancellationToken cancellationToken)
     {
         TaskCompletionSource waiter = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        Queue<TaskCompletionSource> waiters = Volatile.Read(ref _waiters) ?? CreateQueue();
-        lock (waiters)
-        {
-            waiters.Enqueue(waiter);
-        }
-
+        Waiters waiters = Volatile.Read(ref _waiters) ?? Create();
+        waiters.Add(waiter);
         Admit(waiters, limit);
-        return cancellationToken.CanBeCanceled ? CancellableAsync(waiter, cancellationToken) : waiter.Task;
+        return cancellationToken.CanBeCanceled ? CancellableAsync(waiters, waiter, cancellationToken) : waiter.Task;
     }
 
     /// <summary>Leaves, and lets the next waiter in (full fence).</summary>
@@ -51,24 +55,18 @@ internal struct ConcurrencyGate
         }
     }
 
-    private Queue<TaskCompletionSource> CreateQueue()
+    private Waiters Create()
     {
-        Queue<TaskCompletionSource> mine = new();
+        Waiters mine = new();
         return Interlocked.CompareExchange(ref _waiters, mine, null) ?? mine;
     }
 
-    private void Admit(Queue<TaskCompletionSource> waiters, int limit)
+    private void Admit(Waiters waiters, int limit)
     {
         lock (waiters)
         {
             while (waiters.TryPeek(out TaskCompletionSource? waiter))
             {
-                if (waiter.Task.IsCompleted)
-                {
-                    waiters.Dequeue();
-                    continue;
-                }
-
                 if (Interlocked.Increment(ref _holders) > limit)
                 {
                     // Another leaver may have come between the two; it will find this lock and the queue.
@@ -89,7 +87,7 @@ internal struct ConcurrencyGate
         }
     }
 
-    private static async Task CancellableAsync(TaskCompletionSource waiter, CancellationToken cancellationToken)
+    private static async Task CancellableAsync(Waiters waiters, TaskCompletionSource waiter, CancellationToken cancellationToken)
     {
         CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
             static (state, token) => ((TaskCompletionSource)state!).TrySetCanceled(token), waiter);
@@ -97,10 +95,78 @@ internal struct ConcurrencyGate
         {
             await waiter.Task.ConfigureAwait(false);
         }
+        catch (OperationCanceledException)
+        {
+            waiters.Forget();
+            throw;
+        }
         finally
         {
             // Not Dispose, which blocks while the callback runs: the callback touches nothing but the waiter.
             registration.Unregister();
+        }
+    }
+
+    /// <summary>Who waits, first come first. Its own lock guards it.</summary>
+    private sealed class Waiters
+    {
+        private readonly Queue<TaskCompletionSource> _queue = new();
+        private int _count;
+        private int _cancelled;
+
+        /// <summary>Read without the lock (volatile): a newcomer that is wrong by a moment is admitted or queued a moment early.</summary>
+        internal bool IsEmpty => Volatile.Read(ref _count) == 0;
+
+        internal void Add(TaskCompletionSource waiter)
+        {
+            lock (this)
+            {
+                _queue.Enqueue(waiter);
+                Volatile.Write(ref _count, _queue.Count);
+            }
+        }
+
+        /// <summary>The first who still waits. Under the lock.</summary>
+        internal bool TryPeek([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out TaskCompletionSource? waiter)
+        {
+            while (_queue.TryPeek(out waiter) && waiter.Task.IsCompleted)
+            {
+                Dequeue();
+                _cancelled = Math.Max(0, _cancelled - 1);
+            }
+
+            return waiter is not null;
+        }
+
+        /// <summary>Takes the first out. Under the lock.</summary>
+        internal void Dequeue()
+        {
+            _queue.Dequeue();
+            Volatile.Write(ref _count, _queue.Count);
+        }
+
+        /// <summary>Notes a waiter that gave up. Behind one that waits for long, those who gave up would pile up; when they are most of the queue it is made anew.</summary>
+        internal void Forget()
+        {
+            lock (this)
+            {
+                if (++_cancelled <= 32 || _cancelled * 2 <= _queue.Count)
+                {
+                    return;
+                }
+
+                for (int i = _queue.Count; i > 0; i--)
+                {
+                    TaskCompletionSource waiter = _queue.Dequeue();
+                    if (!waiter.Task.IsCompleted)
+                    {
+                        _queue.Enqueue(waiter);
+                    }
+                }
+
+                _cancelled = 0;
+                Volatile.Write(ref _count, _queue.Count);
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ public sealed class EndpointTable
     private readonly ConcurrentDictionary<string, Endpoint> _endpoints = new(StringComparer.Ordinal);
     private readonly int _capacity;
     private readonly uint _idleMilliseconds;
-    private readonly CircuitClock _clock;
+    private readonly MonotonicClock _clock;
     private readonly int _tickShift;
     private readonly int _idleTicks;
     private int _count;
@@ -21,12 +21,13 @@ public sealed class EndpointTable
     private long _overflows;
     private uint _sweptAt;
 
-    internal EndpointTable(CircuitBreakerPolicy policy, int capacity, TimeSpan idleTimeout, TimeProvider time)
+    internal EndpointTable(CircuitBreakerPolicy policy, int capacity, TimeSpan idleTimeout, MonotonicClock clock)
     {
+        TimeProvider time = clock.Time;
         Policy = policy;
         _capacity = capacity;
         _idleMilliseconds = (uint)idleTimeout.TotalMilliseconds;
-        _clock = new CircuitClock(time);
+        _clock = clock;
         long idleStamps = (long)(idleTimeout.TotalSeconds * time.TimestampFrequency);
         _tickShift = BitOperations.Log2((ulong)Math.Max(1, idleStamps / 8));
         _idleTicks = (int)(idleStamps >> _tickShift);
@@ -44,8 +45,6 @@ public sealed class EndpointTable
     public long Overflows => Volatile.Read(ref _overflows);
 
     internal CircuitBreakerPolicy Policy { get; }
-
-    internal ref readonly CircuitClock Clock => ref _clock;
 
     /// <summary>The endpoints now, in no order. Each row is consistent with itself.</summary>
     public IReadOnlyList<EndpointSnapshot> Snapshot()
@@ -129,7 +128,7 @@ public sealed class EndpointTable
     /// <summary>Forgets idle endpoints; one sweep at a time, and not before an eighth of the idle time has passed since the last.</summary>
     private void Sweep()
     {
-        long timestamp = _clock.Time.GetTimestamp();
+        long timestamp = _clock.Coarse();
         uint now = _clock.Milliseconds(timestamp);
         if (now - _sweptAt < _idleMilliseconds / 8 || Interlocked.Exchange(ref _sweeping, 1) == 1)
         {
@@ -144,9 +143,20 @@ public sealed class EndpointTable
             {
                 Endpoint endpoint = entry.Value;
                 bool idle = tick - endpoint.LastUsed >= _idleTicks || tick < endpoint.LastUsed;
-                if (idle && endpoint.Gate.Holders == 0 && Forgettable(endpoint, now) && _endpoints.TryRemove(entry))
+                if (!idle || endpoint.Gate.Holders != 0 || !Forgettable(endpoint, now))
                 {
-                    endpoint.Evicted = true;
+                    continue;
+                }
+
+                // Announced, then looked at once more: who forces the circuit meanwhile sees the announcement, or is seen here.
+                endpoint.Evicted = true;
+                Interlocked.MemoryBarrier();
+                if (!Forgettable(endpoint, now) || !_endpoints.TryRemove(entry))
+                {
+                    endpoint.Evicted = false;
+                }
+                else
+                {
                     Interlocked.Decrement(ref _count);
                 }
             }
@@ -176,22 +186,47 @@ public sealed class EndpointTable
             return _endpoints.TryGetValue(key, out Endpoint? late) ? late : new Endpoint(key, this) { Evicted = true };
         }
 
-        Endpoint mine = new(key, this);
-        Touch(mine, _clock.Time.GetTimestamp());
-        Endpoint winner = _endpoints.GetOrAdd(key, mine);
-        if (!ReferenceEquals(winner, mine))
+        Endpoint endpoint = GetOrInsert(key, out bool inserted);
+        if (!inserted)
         {
             Interlocked.Decrement(ref _count);
         }
 
+        return endpoint;
+    }
+
+    private Endpoint GetOrInsert(string key, out bool inserted)
+    {
+        Endpoint mine = new(key, this);
+        Touch(mine, _clock.Coarse());
+        Endpoint winner = _endpoints.GetOrAdd(key, mine);
+        inserted = ReferenceEquals(winner, mine);
         return winner;
     }
 
+    /// <summary>An operator's word: it holds also where the table is full, and for the endpoint that deliveries find, not one that a sweep is about to forget.</summary>
     private void Force(string key, CircuitState to)
     {
         ArgumentException.ThrowIfNullOrEmpty(key);
-        Endpoint endpoint = Get(key);
-        Notify(endpoint, endpoint.Circuit.Force(to, _clock.Milliseconds()), to);
+        Endpoint endpoint;
+        CircuitState from;
+        do
+        {
+            if (!_endpoints.TryGetValue(key, out Endpoint? known))
+            {
+                known = GetOrInsert(key, out bool inserted);
+                if (inserted)
+                {
+                    Interlocked.Increment(ref _count);
+                }
+            }
+
+            endpoint = known;
+            from = endpoint.Circuit.Force(to, _clock.Milliseconds(_clock.Coarse()));
+        }
+        while (endpoint.Evicted);
+
+        Notify(endpoint, from, to);
     }
 
     private EndpointSnapshot Describe(Endpoint endpoint) => new(
@@ -201,5 +236,5 @@ public sealed class EndpointTable
         endpoint.Gate.Holders,
         endpoint.LastStatusCode,
         (WebhookSendError)endpoint.LastError,
-        endpoint.Circuit.NextProbeAt(Policy) is { } at ? TimeSpan.FromMilliseconds(Math.Max(0, unchecked((int)(at - _clock.Milliseconds())))) : null);
+        endpoint.Circuit.NextProbeAt(Policy) is { } at ? TimeSpan.FromMilliseconds(Math.Max(0, unchecked((int)(at - _clock.Milliseconds(_clock.Coarse()))))) : null);
 }

@@ -493,7 +493,7 @@ public sealed class WeaknessTests
         Assert.True((await first).IsDelivered);
         Assert.False(draining.IsCompleted);
         await grace.CancelAsync();
-        Assert.Equal(new DrainReport(1, 1, 0), await draining);
+        Assert.Equal(new DrainReport(Finished: 1, CutShort: 1, Abandoned: 0, RecordsDropped: 0), await draining);
         Assert.Equal(DeliveryStatus.ShutDown, (await second).Status);
         Assert.Equal(AttemptOutcome.Cancelled, bench.Records[^1].Outcome);
     }

@@ -1,8 +1,8 @@
-namespace Adcp.Aot.Delivery;
+namespace Adcp.Aot.Auditing;
 
 /// <summary>
 /// UTC of monotonic timestamps. The wall clock is read once a second and interpolated in between: a delivery needs its timestamps for durations
-/// anyway, and a third clock read would be a quarter of its cost. A step of the wall clock shows within a second and never bends a duration. Thread-safe.
+/// anyway, and another clock read would cost as much as the rest of it. A step of the wall clock shows within a second and never bends a duration. Thread-safe.
 /// </summary>
 internal sealed class WallClock
 {
@@ -30,8 +30,8 @@ internal sealed class WallClock
         return new DateTimeOffset(Volatile.Read(ref _epoch) + (long)(timestamp * _ticksPerStamp), TimeSpan.Zero);
     }
 
-    /// <summary>What <see cref="TimeProvider.GetElapsedTime(long, long)"/> gives, without its virtual call and its division.</summary>
-    internal TimeSpan Elapsed(long from, long to) => new((long)((to - from) * _ticksPerStamp));
+    /// <summary>What <see cref="TimeProvider.GetElapsedTime(long, long)"/> gives, without its virtual call and its division; never negative.</summary>
+    internal TimeSpan Elapsed(long from, long to) => to <= from ? TimeSpan.Zero : new((long)((to - from) * _ticksPerStamp));
 
     private void Read()
     {

@@ -1,0 +1,813 @@
+using System.Runtime.CompilerServices;
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Resilience;
+using Adcp.Aot.Sending;
+using Adcp.Aot.Sequencing;
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot.Delivery;
+
+/// <summary>
+/// The way of one delivery: circuit, number, attempts, waits, records. Three roads do the same work. <see cref="Straight"/>: the circuit is healthy and the sender answers at once
+/// with a 2xx. <see cref="AtOnceAsync"/>: the sender answers at once, whatever it answers. <see cref="RunAsync"/>: anything that waits, in a pooled state machine. The first two
+/// allocate nothing; each hands over to the next from where it stands.
+/// </summary>
+internal sealed partial class DeliveryEngine : IAsyncDisposable
+{
+    private readonly IWebhookSender _sender;
+    private readonly WebhookDeliveryOptions _options;
+    private readonly ILogger _logger;
+    private readonly AttemptJudge _judge;
+    private readonly AuditTrail _audit;
+    private readonly SequenceAllocator _sequences;
+    private readonly MonotonicClock _clock;
+    private readonly InFlightCount _inFlight = new();
+    private readonly CancellationTokenSource _shutdown = new();
+    private readonly CancellationToken _shutdownToken;
+    private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly bool _straight;
+    private ConcurrencyGate _gate;
+    private int _cutShort;
+    private volatile bool _stopping;
+
+    /// <summary>
+    /// True until the sender is first seen to wait. While it is, an attempt ends on its caller's thread: it takes no place among those that wait, and a clock of some milliseconds
+    /// says all there is to say. A sender that waits, as every sender on a network does, is given places before it is called and is timed exactly. The attempts
+    /// under way at the moment it first waits have their places counted late, so that once in a sender's life a limit may be passed by as many.
+    /// </summary>
+    private bool _answersAtOnce = true;
+
+    internal DeliveryEngine(IWebhookSender sender, WebhookDeliveryOptions options, SequenceAllocator sequences, ILogger logger)
+    {
+        _sender = sender;
+        _options = options;
+        _logger = logger;
+        _sequences = sequences;
+        _clock = new MonotonicClock(options.TimeProvider);
+        _judge = new AttemptJudge(options.Responses, logger);
+        _audit = new AuditTrail(options, _clock, logger);
+        _shutdownToken = _shutdown.Token;
+        Endpoints = new EndpointTable(options.Circuit, options.MaxEndpoints, options.EndpointIdleTimeout, _clock);
+
+        // What the straight road takes for granted: AdCP's own reading of a 2xx, and a record that nobody waits for.
+        _straight = ReferenceEquals(options.Responses, ResponseTable.Adcp) && (options.Sink is null || options.SinkMode == SinkMode.Buffered);
+    }
+
+    internal EndpointTable Endpoints { get; }
+
+    internal DeliveryLog Log => _audit.Log;
+
+    internal MonotonicClock Clock => _clock;
+
+    internal int InFlight => (int)_inFlight.Value;
+
+    /// <summary>Begins, and where nothing waits ends, one delivery.</summary>
+    /// <param name="webhook">The frozen webhook, or the stand-in of <paramref name="numbered"/>.</param>
+    /// <param name="numbered">A payload that carries its number, to be frozen once the number is drawn; else null.</param>
+    /// <param name="options">The delivery's options.</param>
+    /// <param name="cancellationToken">The caller's token.</param>
+    internal ValueTask<DeliveryOutcome> BeginAsync(
+        PreparedWebhook webhook, WebhookPayload? numbered, DeliveryOptions options, CancellationToken cancellationToken)
+    {
+        RetryPolicy retry = options.Retry ?? _options.Retry;
+        Endpoint endpoint = options.BreakerKey is null ? Endpoints.Get(webhook.Destination) : options.EndpointOf(Endpoints);
+        long startedAt = Now();
+        if (!endpoint.Circuit.IsClosed && !_stopping && !cancellationToken.IsCancellationRequested
+            && endpoint.Circuit.WouldRefuse(_options.Circuit, _clock.Milliseconds(startedAt)))
+        {
+            return RefuseAsync(webhook, numbered, options, retry, endpoint, startedAt);
+        }
+
+        _inFlight.Begin();
+        if (_stopping)
+        {
+            Leave();
+            return new(new DeliveryOutcome { Status = DeliveryStatus.ShutDown, Webhook = numbered is null ? webhook : null, Code = "shutdown" });
+        }
+
+        return _straight && _answersAtOnce && numbered is null && webhook.SequenceNumber is null && !cancellationToken.CanBeCanceled && retry.Deadline is null
+            && endpoint.Circuit.TryAcquireClosed(out CircuitPermit permit) && options.TryGetStream(_sequences, out SequenceStream? stream)
+            ? Straight(webhook, options, retry, endpoint, stream, permit, startedAt)
+            : OtherwiseAsync(webhook, numbered, options, retry, endpoint, startedAt, cancellationToken);
+    }
+
+    /// <summary>
+    /// Stops: new deliveries are refused, those in flight may finish until <paramref name="grace"/> is cancelled and are then cut short. A sender that goes on although it was
+    /// cancelled is given as long as a sink would be, and then left behind.
+    /// </summary>
+    internal async Task<DrainReport> DrainAsync(CancellationToken grace)
+    {
+        _stopping = true;
+        Interlocked.MemoryBarrierProcessWide();
+        int inFlight = InFlight;
+        if (inFlight == 0)
+        {
+            _idle.TrySetResult();
+        }
+
+        int abandoned = 0;
+        try
+        {
+            await _idle.Task.WaitAsync(grace).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            await _shutdown.CancelAsync().ConfigureAwait(false);
+            try
+            {
+                await _idle.Task.WaitAsync(_options.Retry.SinkTimeout, _clock.Time, CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (TimeoutException)
+            {
+                abandoned = InFlight;
+                SenderIgnoresCancellation(_logger, abandoned);
+            }
+        }
+
+        await _audit.DisposeAsync().ConfigureAwait(false);
+        int cutShort = Volatile.Read(ref _cutShort);
+        return new DrainReport(Math.Max(0, inFlight - cutShort - abandoned), cutShort, abandoned, _audit.Log.Dropped);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await DrainAsync(new CancellationToken(canceled: true)).ConfigureAwait(false);
+        _shutdown.Dispose();
+    }
+
+    private long Now() => _answersAtOnce ? _clock.Coarse() : _clock.Exact();
+
+    /// <summary>
+    /// A delivery whose circuit refuses at the door: no place is taken, no number drawn, the one timestamp at hand serves for all, and it is not in flight for a moment: should the
+    /// supervisor be drained meanwhile, the closed queue counts the record as dropped.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ValueTask<DeliveryOutcome> RefuseAsync(
+        PreparedWebhook webhook, WebhookPayload? numbered, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long stamp)
+    {
+        string code = RefusalCode(endpoint);
+        ValueTask recorded = _audit.Refused(webhook, options, retry, endpoint, number: 0, attempts: 0, code, stamp);
+        DeliveryMeter.Delivery(DeliveryStatus.CircuitOpen);
+        DeliveryOutcome refused = new()
+        {
+            Status = DeliveryStatus.CircuitOpen,
+            Webhook = numbered is null ? webhook : null,
+            Code = code,
+            RetryAt = NextProbe(endpoint, stamp),
+        };
+        return recorded.IsCompletedSuccessfully ? new(refused) : AfterRecordAsync(recorded, refused);
+    }
+
+    /// <summary>Any road but the straight one. Not inlined: room for its structs would be made, and cleared, in every delivery's frame.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ValueTask<DeliveryOutcome> OtherwiseAsync(
+        PreparedWebhook webhook,
+        WebhookPayload? numbered,
+        DeliveryOptions options,
+        RetryPolicy retry,
+        Endpoint endpoint,
+        long startedAt,
+        CancellationToken cancellationToken)
+    {
+        DeliveryState delivery = New(webhook, numbered, options, retry, endpoint, startedAt, cancellationToken);
+        if (cancellationToken.CanBeCanceled || retry.Deadline is not null)
+        {
+            return BoundedAsync(delivery);
+        }
+
+        return _answersAtOnce || TryEnterGates(ref delivery) ? AtOnceAsync(delivery, null) : RunAsync(delivery, default, hasFirst: false);
+    }
+
+    private DeliveryState New(
+        PreparedWebhook webhook,
+        WebhookPayload? numbered,
+        DeliveryOptions options,
+        RetryPolicy retry,
+        Endpoint endpoint,
+        long startedAt,
+        CancellationToken cancellationToken) => new()
+        {
+            Webhook = webhook,
+            Numbered = numbered,
+            Options = options,
+            Retry = retry,
+            Caller = cancellationToken,
+            Token = _shutdownToken,
+            Endpoint = endpoint,
+            StartedAt = startedAt,
+            AttemptStartedAt = startedAt,
+        };
+
+    /// <summary>
+    /// The road of a delivery that just works. It does what <see cref="AtOnceAsync"/> does for that case without carrying the delivery, its step and its outcome around in large
+    /// structs, which would cost as much as the work.
+    /// </summary>
+    private ValueTask<DeliveryOutcome> Straight(
+        PreparedWebhook webhook,
+        DeliveryOptions options,
+        RetryPolicy retry,
+        Endpoint endpoint,
+        SequenceStream? stream,
+        CircuitPermit permit,
+        long startedAt)
+    {
+        long number = stream?.Next() ?? 0;
+        ValueTask<WebhookDeliveryResult> sending = Call(webhook, _shutdownToken);
+        if (!sending.IsCompletedSuccessfully)
+        {
+            return DetourAsync(webhook, options, retry, endpoint, permit, number, startedAt, sending, null);
+        }
+
+        WebhookDeliveryResult result = sending.Result;
+        if (result is not { Ok: true } || !endpoint.Circuit.IsHealthy)
+        {
+            return DetourAsync(webhook, options, retry, endpoint, permit, number, startedAt, new ValueTask<WebhookDeliveryResult>(result), result);
+        }
+
+        // A success on a healthy circuit changes nothing: IsHealthy was the report.
+        long now = _clock.Coarse();
+        Endpoints.Touch(endpoint, now);
+        _audit.Delivered(webhook, options, retry, endpoint, number, result.StatusCode, startedAt, now);
+        DeliveryMeter.Delivery(DeliveryStatus.Delivered);
+        Leave();
+        return new(new DeliveryOutcome
+        {
+            Status = DeliveryStatus.Delivered,
+            Webhook = webhook,
+            LastResult = result,
+            Attempts = 1,
+            SequenceNumber = number == 0 ? null : number,
+        });
+    }
+
+    /// <summary>From the straight road to the others, with the first attempt under way, or ended in <paramref name="result"/>. Not inlined, as above.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ValueTask<DeliveryOutcome> DetourAsync(
+        PreparedWebhook webhook,
+        DeliveryOptions options,
+        RetryPolicy retry,
+        Endpoint endpoint,
+        CircuitPermit permit,
+        long number,
+        long startedAt,
+        ValueTask<WebhookDeliveryResult> sending,
+        WebhookDeliveryResult? result)
+    {
+        DeliveryState delivery = New(webhook, null, options, retry, endpoint, startedAt, default);
+        delivery.Number = number;
+        delivery.Permit = permit;
+        delivery.Attempt = 1;
+        if (result is not null)
+        {
+            return AtOnceAsync(delivery, result);
+        }
+
+        if (!sending.IsCompleted)
+        {
+            Waits(ref delivery);
+        }
+
+        return RunAsync(delivery, sending, hasFirst: true);
+    }
+
+    /// <summary>The road of a sender that answers at once: no state machine, no allocation. It ends in <see cref="RunAsync"/> as soon as something has to be waited for.</summary>
+    /// <param name="delivery">The delivery, its places taken where the sender is one that waits.</param>
+    /// <param name="result">The first attempt's result where that has been made; null where the permit is yet to be asked for.</param>
+    private ValueTask<DeliveryOutcome> AtOnceAsync(DeliveryState delivery, WebhookDeliveryResult? result)
+    {
+        while (true)
+        {
+            if (result is null)
+            {
+                DeliveryOutcome? refused;
+                try
+                {
+                    refused = TryPermit(ref delivery);
+                }
+                catch
+                {
+                    Leave();
+                    throw;
+                }
+
+                if (refused is { } refusal)
+                {
+                    LeaveGates(ref delivery);
+                    ValueTask refusalRecorded = Refused(delivery, refusal.Code!);
+                    return refusalRecorded.IsCompletedSuccessfully ? new(End(refusal)) : EndAfterAsync(refusalRecorded, refusal);
+                }
+
+                ValueTask<WebhookDeliveryResult> sending = Start(ref delivery, timed: delivery.Attempt == 0);
+                if (!sending.IsCompletedSuccessfully)
+                {
+                    if (!sending.IsCompleted)
+                    {
+                        Waits(ref delivery);
+                    }
+
+                    return RunAsync(delivery, sending, hasFirst: true);
+                }
+
+                result = sending.Result;
+                if (result is null)
+                {
+                    return RunAsync(delivery, new ValueTask<WebhookDeliveryResult>(result!), hasFirst: true);
+                }
+            }
+
+            AttemptStep step = Settle(ref delivery, result, null);
+            result = null;
+            ValueTask recorded = _audit.Ended(delivery, step, isAttempt: true);
+            if (!recorded.IsCompletedSuccessfully)
+            {
+                return RestAsync(delivery, step, recorded);
+            }
+
+            if (step.Outcome is { } outcome)
+            {
+                return new(End(outcome));
+            }
+
+            if (step.Delay != TimeSpan.Zero || !(_answersAtOnce || TryEnterGates(ref delivery)))
+            {
+                return RestAsync(delivery, step, default);
+            }
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private static async ValueTask<DeliveryOutcome> AfterRecordAsync(ValueTask recorded, DeliveryOutcome outcome)
+    {
+        await recorded.ConfigureAwait(false);
+        return outcome;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<DeliveryOutcome> EndAfterAsync(ValueTask recorded, DeliveryOutcome outcome)
+    {
+        await recorded.ConfigureAwait(false);
+        return End(outcome);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<DeliveryOutcome> RestAsync(DeliveryState delivery, AttemptStep step, ValueTask recorded)
+    {
+        await recorded.ConfigureAwait(false);
+        if (step.Outcome is { } done)
+        {
+            return End(done);
+        }
+
+        if (!await WaitAsync(delivery, step).ConfigureAwait(false))
+        {
+            return End(await InterruptedAsync(delivery).ConfigureAwait(false));
+        }
+
+        // The rest of the delivery counts itself out.
+        return await RunAsync(delivery, default, hasFirst: false).ConfigureAwait(false);
+    }
+
+    /// <summary>A delivery with a caller's token or a deadline: one linked source for all of it.</summary>
+    private async ValueTask<DeliveryOutcome> BoundedAsync(DeliveryState delivery)
+    {
+        using CancellationTokenSource deadline = delivery.Retry.Deadline is { } limit
+            ? new CancellationTokenSource(limit, _clock.Time)
+            : new CancellationTokenSource();
+        using CancellationTokenSource linked = CancellationTokenSource.CreateLinkedTokenSource(delivery.Caller, _shutdownToken, deadline.Token);
+        delivery.Token = linked.Token;
+        return await RunAsync(delivery, default, hasFirst: false).ConfigureAwait(false);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<DeliveryOutcome> RunAsync(DeliveryState delivery, ValueTask<WebhookDeliveryResult> first, bool hasFirst)
+    {
+        bool counted = true;
+        try
+        {
+            while (true)
+            {
+                ValueTask<WebhookDeliveryResult> sending = first;
+                if (!hasFirst)
+                {
+                    DeliveryOutcome? refused = null;
+                    bool interrupted = delivery.Token.IsCancellationRequested;
+                    if (!interrupted && !TryEnterGates(ref delivery))
+                    {
+                        // A circuit that refuses says so now, not after a wait for a place behind its hung probes.
+                        long now = _clock.Exact();
+                        refused = delivery.Endpoint.Circuit.WouldRefuse(_options.Circuit, _clock.Milliseconds(now)) ? Refusal(delivery, now) : null;
+                        if (refused is null)
+                        {
+                            delivery.HoldsPlaces = await EnterGatesAsync(delivery).ConfigureAwait(false);
+                            interrupted = !delivery.HoldsPlaces;
+                        }
+                    }
+
+                    if (interrupted)
+                    {
+                        DeliveryOutcome cut = await InterruptedAsync(delivery).ConfigureAwait(false);
+                        counted = false;
+                        return End(cut);
+                    }
+
+                    refused ??= TryPermit(ref delivery);
+                    if (refused is { } refusal)
+                    {
+                        LeaveGates(ref delivery);
+                        await Refused(delivery, refusal.Code!).ConfigureAwait(false);
+                        counted = false;
+                        return End(refusal);
+                    }
+
+                    sending = Start(ref delivery, timed: false);
+                    if (!sending.IsCompleted)
+                    {
+                        _answersAtOnce = false;
+                    }
+                }
+
+                hasFirst = false;
+                WebhookDeliveryResult? result = null;
+                Exception? fault = null;
+                try
+                {
+                    result = await sending.ConfigureAwait(false);
+                }
+                catch (Exception thrown)
+                {
+                    fault = thrown;
+                }
+
+                AttemptStep step = Settle(ref delivery, result, fault);
+                await _audit.Ended(delivery, step, isAttempt: true).ConfigureAwait(false);
+                if (step.Outcome is { } done)
+                {
+                    counted = false;
+                    return End(done);
+                }
+
+                if (!await WaitAsync(delivery, step).ConfigureAwait(false))
+                {
+                    DeliveryOutcome interrupted = await InterruptedAsync(delivery).ConfigureAwait(false);
+                    counted = false;
+                    return End(interrupted);
+                }
+            }
+        }
+        finally
+        {
+            if (counted)
+            {
+                Leave();
+            }
+        }
+    }
+
+    /// <summary>Asks the circuit, and with the first permit draws the number. Null where the attempt may go on. Throws only with permit and places given back.</summary>
+    private DeliveryOutcome? TryPermit(ref DeliveryState delivery)
+    {
+        Endpoint endpoint = delivery.Endpoint;
+        delivery.Permit = endpoint.Circuit.TryAcquire(_options.Circuit, _clock, out CircuitState from, out CircuitState to);
+        if (from != to)
+        {
+            Changed(endpoint, from, to, late: false);
+        }
+
+        if (!delivery.Permit.IsGranted)
+        {
+            return Refusal(delivery, Now());
+        }
+
+        if (delivery.Numbered is null && delivery.Webhook.SequenceNumber is { } frozen)
+        {
+            // A frozen webhook keeps the number in its body, however often it is delivered.
+            delivery.Number = frozen;
+        }
+        else if (delivery.Number == 0 && delivery.Options.SequenceKey is not null)
+        {
+            try
+            {
+                delivery.Number = delivery.Options.StreamOf(_sequences).Next();
+                if (delivery.Numbered is { } payload)
+                {
+                    delivery.Webhook = _sender.Prepare(delivery.Webhook.Destination, payload, delivery.Number);
+                    delivery.Numbered = null;
+                }
+            }
+            catch
+            {
+                endpoint.Circuit.Return(delivery.Permit);
+                LeaveGates(ref delivery);
+                throw;
+            }
+        }
+
+        return null;
+    }
+
+    private DeliveryOutcome Refusal(in DeliveryState delivery, long stamp) => new()
+    {
+        Status = DeliveryStatus.CircuitOpen,
+        Webhook = delivery.Frozen,
+        LastResult = delivery.LastResult,
+        Attempts = delivery.Attempt,
+        SequenceNumber = delivery.NumberOrNull,
+        Code = RefusalCode(delivery.Endpoint),
+        RetryAt = NextProbe(delivery.Endpoint, stamp),
+    };
+
+    private ValueTask Refused(in DeliveryState delivery, string code) =>
+        _audit.Refused(delivery.Webhook, delivery.Options, delivery.Retry, delivery.Endpoint, delivery.Number, delivery.Attempt, code, Now());
+
+    private static string RefusalCode(Endpoint endpoint) => endpoint.Circuit.State == CircuitState.Isolated ? "circuit_isolated" : "circuit_open";
+
+    private DateTimeOffset? NextProbe(Endpoint endpoint, long stamp) => endpoint.Circuit.NextProbeAt(_options.Circuit) is { } at
+        ? _audit.Wall.At(stamp).AddTicks(Math.Max(0, unchecked((int)(at - _clock.Milliseconds(stamp)))) * TimeSpan.TicksPerMillisecond)
+        : null;
+
+    /// <summary>Starts one attempt.</summary>
+    /// <param name="delivery">The delivery, its permit held.</param>
+    /// <param name="timed">True where the delivery's own start is the attempt's.</param>
+    private ValueTask<WebhookDeliveryResult> Start(ref DeliveryState delivery, bool timed)
+    {
+        delivery.Attempt++;
+        delivery.AttemptStartedAt = timed ? delivery.StartedAt : Now();
+        return Call(delivery.Webhook, delivery.Token);
+    }
+
+    /// <summary>A sender that throws at once is a faulted task, like one that throws later.</summary>
+    private ValueTask<WebhookDeliveryResult> Call(PreparedWebhook webhook, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return _sender.SendAsync(webhook, cancellationToken);
+        }
+        catch (Exception fault)
+        {
+            return ValueTask.FromException<WebhookDeliveryResult>(fault);
+        }
+    }
+
+    /// <summary>An attempt is seen to wait: from now on it holds places, and it and all that follow are timed exactly.</summary>
+    private void Waits(ref DeliveryState delivery)
+    {
+        if (!delivery.HoldsPlaces)
+        {
+            delivery.Endpoint.Gate.Enter();
+            _gate.Enter();
+            delivery.HoldsPlaces = true;
+            delivery.AttemptStartedAt = _clock.Exact();
+        }
+
+        if (_answersAtOnce)
+        {
+            _answersAtOnce = false;
+        }
+    }
+
+    /// <summary>Judges one attempt: tells the breaker, gives the places back, and decides what follows. Never throws.</summary>
+    private AttemptStep Settle(ref DeliveryState delivery, WebhookDeliveryResult? result, Exception? fault)
+    {
+        Endpoint endpoint = delivery.Endpoint;
+        long now = Now();
+        if (result is null)
+        {
+            fault ??= new InvalidOperationException("The sender gave no result.");
+        }
+
+        AttemptStep step = new() { EndedAt = now, Result = result };
+        bool interrupted = fault is OperationCanceledException && delivery.Token.IsCancellationRequested;
+        ResponseClassification verdict;
+        if (interrupted)
+        {
+            verdict = new(DeliveryVerdict.Stop, EndpointHealth.Unknown);
+        }
+        else if (result is not null)
+        {
+            verdict = _judge.Judge(result);
+            step.Error = result.Error;
+            step.Detail = result.ErrorDetail;
+        }
+        else
+        {
+            (verdict, step.Error, step.Detail) = AttemptJudge.Judge(fault!);
+        }
+
+        delivery.LastResult = result ?? delivery.LastResult;
+        Report(endpoint, delivery.Permit, verdict.Health, result, step.Error, now);
+        LeaveGates(ref delivery);
+        Endpoints.Touch(endpoint, now);
+        step.Code = verdict.Code;
+        if (interrupted)
+        {
+            step.Outcome = Interruption(delivery, out step.Kind);
+            return step;
+        }
+
+        if (verdict.Verdict == DeliveryVerdict.Delivered)
+        {
+            step.Kind = AttemptOutcome.Success;
+            step.Outcome = delivery.Ended(DeliveryStatus.Delivered, verdict.Code);
+            return step;
+        }
+
+        bool ours = result is null ? verdict.Health == EndpointHealth.Unknown : result.Error >= WebhookSendError.DestinationRefused;
+        step.Kind = ours ? AttemptOutcome.Refused : AttemptOutcome.Failure;
+        if (verdict.Verdict == DeliveryVerdict.Stop)
+        {
+            step.Outcome = delivery.Ended(ours ? DeliveryStatus.Refused : DeliveryStatus.Rejected, verdict.Code, fault);
+        }
+        else if (delivery.Attempt >= delivery.Retry.MaxAttempts)
+        {
+            step.Outcome = delivery.Ended(DeliveryStatus.Exhausted, verdict.Code, fault);
+        }
+        else
+        {
+            TimeSpan? hint = RetryAfter.From(result?.ResponseHeaders, _clock.Time);
+            step.Delay = delivery.Retry.DelayBeforeAttempt(delivery.Attempt + 1, _options.Random, hint);
+            if (delivery.Retry.Deadline is { } deadline && _audit.Wall.Elapsed(delivery.StartedAt, now) + step.Delay >= deadline)
+            {
+                step.Outcome = delivery.Ended(DeliveryStatus.DeadlineExceeded, "deadline", fault);
+            }
+        }
+
+        return step;
+    }
+
+    private void Report(
+        Endpoint endpoint, CircuitPermit permit, EndpointHealth health, WebhookDeliveryResult? result, WebhookSendError error, long now)
+    {
+        CircuitState from;
+        CircuitState to;
+        switch (health)
+        {
+            case EndpointHealth.Healthy:
+                endpoint.Circuit.Succeed(permit, _options.Circuit, _clock, out from, out to);
+                break;
+            case EndpointHealth.Failing:
+                endpoint.LastStatusCode = (short)(result?.StatusCode ?? 0);
+                endpoint.LastError = (byte)error;
+                endpoint.Circuit.Fail(permit, _options.Circuit, _clock.Milliseconds(now), out from, out to);
+                break;
+            default:
+                endpoint.Circuit.Return(permit);
+                return;
+        }
+
+        if (from != to)
+        {
+            Changed(endpoint, from, to, late: from == CircuitState.Open && to == CircuitState.HalfOpen);
+        }
+    }
+
+    private void Changed(Endpoint endpoint, CircuitState from, CircuitState to, bool late)
+    {
+        DeliveryMeter.Transition(to);
+        if (late)
+        {
+            LateSuccess(_logger, from, to);
+        }
+        else
+        {
+            CircuitChanged(_logger, from, to);
+        }
+
+        Endpoints.Notify(endpoint, from, to, late);
+    }
+
+    /// <summary>Waits until the next attempt is due: what was recorded, less what the record itself took, in the timer's whole milliseconds and never less. False where interrupted.</summary>
+    private async ValueTask<bool> WaitAsync(DeliveryState delivery, AttemptStep step)
+    {
+        TimeSpan remaining = step.Delay - _clock.Time.GetElapsedTime(step.EndedAt);
+        if (remaining > TimeSpan.Zero)
+        {
+            TimeSpan whole = TimeSpan.FromMilliseconds(Math.Ceiling(remaining.TotalMilliseconds));
+            await Task.Delay(whole, _clock.Time, delivery.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        return !delivery.Token.IsCancellationRequested;
+    }
+
+    /// <summary>The record and outcome of a delivery that ended between attempts.</summary>
+    private async ValueTask<DeliveryOutcome> InterruptedAsync(DeliveryState delivery)
+    {
+        DeliveryOutcome outcome = Interruption(delivery, out AttemptOutcome kind);
+        delivery.AttemptStartedAt = Now();
+        AttemptStep step = new() { Kind = kind, EndedAt = delivery.AttemptStartedAt, Outcome = outcome, Code = outcome.Code };
+        await _audit.Ended(delivery, step, isAttempt: false).ConfigureAwait(false);
+        return outcome;
+    }
+
+    private DeliveryOutcome Interruption(in DeliveryState delivery, out AttemptOutcome kind)
+    {
+        if (delivery.Caller.IsCancellationRequested)
+        {
+            kind = AttemptOutcome.Cancelled;
+            return delivery.Ended(DeliveryStatus.Cancelled, "cancelled");
+        }
+
+        if (_shutdownToken.IsCancellationRequested)
+        {
+            kind = AttemptOutcome.Cancelled;
+            Interlocked.Increment(ref _cutShort);
+            return delivery.Ended(DeliveryStatus.ShutDown, "shutdown");
+        }
+
+        kind = AttemptOutcome.Expired;
+        return delivery.Ended(DeliveryStatus.DeadlineExceeded, "deadline");
+    }
+
+    private bool TryEnterGates(ref DeliveryState delivery)
+    {
+        if (!delivery.Endpoint.Gate.TryEnter(_options.MaxConcurrencyPerEndpoint))
+        {
+            return false;
+        }
+
+        if (!_gate.TryEnter(_options.MaxConcurrency))
+        {
+            delivery.Endpoint.Gate.Leave(_options.MaxConcurrencyPerEndpoint);
+            return false;
+        }
+
+        return delivery.HoldsPlaces = true;
+    }
+
+    /// <summary>Enters both gates, waiting where they are full. False where interrupted.</summary>
+    private async ValueTask<bool> EnterGatesAsync(DeliveryState delivery)
+    {
+        Endpoint endpoint = delivery.Endpoint;
+        try
+        {
+            if (!endpoint.Gate.TryEnter(_options.MaxConcurrencyPerEndpoint))
+            {
+                await endpoint.Gate.EnterAsync(_options.MaxConcurrencyPerEndpoint, delivery.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+
+        try
+        {
+            if (!_gate.TryEnter(_options.MaxConcurrency))
+            {
+                await _gate.EnterAsync(_options.MaxConcurrency, delivery.Token).ConfigureAwait(false);
+            }
+
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            endpoint.Gate.Leave(_options.MaxConcurrencyPerEndpoint);
+            return false;
+        }
+    }
+
+    private void LeaveGates(ref DeliveryState delivery)
+    {
+        if (delivery.HoldsPlaces)
+        {
+            delivery.HoldsPlaces = false;
+            _gate.Leave(_options.MaxConcurrency);
+            delivery.Endpoint.Gate.Leave(_options.MaxConcurrencyPerEndpoint);
+        }
+    }
+
+    private DeliveryOutcome End(in DeliveryOutcome outcome)
+    {
+        DeliveryMeter.Delivery(outcome.Status);
+        Leave();
+        return outcome;
+    }
+
+    private void Leave()
+    {
+        _inFlight.End();
+        if (_stopping)
+        {
+            LeaveStopping();
+        }
+    }
+
+    private void LeaveStopping()
+    {
+        // Of the last two that leave together, at least one must see that both have left.
+        Interlocked.MemoryBarrier();
+        if (_inFlight.Value == 0)
+        {
+            _idle.TrySetResult();
+        }
+    }
+
+    [LoggerMessage(EventId = 401, Level = LogLevel.Warning, Message = "A webhook circuit went from {From} to {To}.")]
+    private static partial void CircuitChanged(ILogger logger, CircuitState from, CircuitState to);
+
+    [LoggerMessage(EventId = 402, Level = LogLevel.Warning, Message = "A late success moved a webhook circuit from {From} to {To}.")]
+    private static partial void LateSuccess(ILogger logger, CircuitState from, CircuitState to);
+
+    [LoggerMessage(EventId = 404, Level = LogLevel.Error, Message = "{Count} webhook deliveries go on although their sender was cancelled; nobody waits for them any more.")]
+    private static partial void SenderIgnoresCancellation(ILogger logger, int count);
+}
