@@ -19,6 +19,13 @@ internal static class SharedFiles
         return Directory.EnumerateFiles(Path.Combine(Root!, folder)).Order(StringComparer.Ordinal).Select(file => Path.Combine(folder, Path.GetFileName(file)));
     }
 
+    /// <summary>Full paths of every file below a folder.</summary>
+    public static IEnumerable<string> ListAll(string folder)
+    {
+        Assert.SkipWhen(Root is null, "../shared (AdCP's vectors and schemas) is not beside the repository.");
+        return Directory.EnumerateFiles(Path.Combine(Root!, folder), "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal);
+    }
+
     private static string? Find()
     {
         for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
@@ -11,11 +10,6 @@ namespace Adcp.Aot.Payloads;
 /// </summary>
 public sealed class McpWebhook : WebhookPayload
 {
-    private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
-
-    private static readonly SearchValues<char> IdCharacters =
-        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");
-
     /// <summary>The task's durable handle, as it was returned to the buyer. 1 to 1024 characters.</summary>
     /// <exception cref="ArgumentException">Null, blank, too long, or with a control character or lone surrogate.</exception>
     public required string TaskId
@@ -24,7 +18,7 @@ public sealed class McpWebhook : WebhookPayload
         init
         {
             ArgumentException.ThrowIfNullOrWhiteSpace(value, nameof(TaskId));
-            field = Text(value, 1024, nameof(TaskId))!;
+            field = JsonWire.Text(value, 1024, nameof(TaskId))!;
         }
     }
 
@@ -66,11 +60,11 @@ public sealed class McpWebhook : WebhookPayload
 
     /// <summary>A summary for people; default null, left out.</summary>
     /// <exception cref="ArgumentException">Longer than 65,536 characters, or with a lone surrogate.</exception>
-    public string? Message { get; init => field = Text(value, 65_536, nameof(Message), allowControl: true); }
+    public string? Message { get; init => field = JsonWire.Text(value, 65_536, nameof(Message), allowControl: true); }
 
     /// <summary>The conversation the task belongs to; default null, left out.</summary>
     /// <exception cref="ArgumentException">Longer than 1024 characters, or with a control character or lone surrogate.</exception>
-    public string? ContextId { get; init => field = Text(value, 1024, nameof(ContextId)); }
+    public string? ContextId { get; init => field = JsonWire.Text(value, 1024, nameof(ContextId)); }
 
     /// <summary>The task's result as UTF-8 JSON; default empty, left out. See <see cref="ResultOf"/> for a type of your own.</summary>
     public ReadOnlyMemory<byte> Result { get; init; }
@@ -105,130 +99,34 @@ public sealed class McpWebhook : WebhookPayload
     {
         ArgumentNullException.ThrowIfNull(output);
         Check(facts);
-        using Utf8JsonWriter json = new(output, Compact);
+        using Utf8JsonWriter json = new(output, JsonWire.Compact);
         json.WriteStartObject();
         json.WriteString("idempotency_key"u8, facts.IdempotencyKey);
-        WriteText(json, "notification_id"u8, NotificationId);
-        WriteText(json, "operation_id"u8, facts.OperationId);
+        json.WriteText("notification_id"u8, NotificationId);
+        json.WriteText("operation_id"u8, facts.OperationId);
         json.WriteString("task_id"u8, TaskId);
         json.WriteString("task_type"u8, TaskType.ToWire());
-        WriteText(json, "protocol"u8, Protocol?.ToWire());
+        json.WriteText("protocol"u8, Protocol?.ToWire());
         json.WriteString("status"u8, Status.ToWire());
-        json.WriteString("timestamp"u8, Timestamp(facts.Timestamp));
-        WriteText(json, "context_id"u8, ContextId);
-        WriteText(json, "message"u8, Message);
+        json.WriteString("timestamp"u8, JsonWire.Timestamp(facts.Timestamp));
+        json.WriteText("context_id"u8, ContextId);
+        json.WriteText("message"u8, Message);
 
         // 3.0's envelope does not name the token, but its registration promises the echo and the envelope is open.
-        WriteText(json, "token"u8, facts.Token);
+        json.WriteText("token"u8, facts.Token);
         if (!Result.IsEmpty)
         {
             json.WritePropertyName("result"u8);
-            WriteValue(json, Result.Span, facts.SequenceNumber);
+            JsonWire.WriteValue(json, Result.Span, facts.SequenceNumber);
         }
 
         if (!Context.IsEmpty)
         {
             json.WritePropertyName("context"u8);
-            WriteValue(json, Context.Span, null);
+            JsonWire.WriteValue(json, Context.Span);
         }
 
         json.WriteEndObject();
-    }
-
-    /// <summary>RFC 3339 in UTC with milliseconds.</summary>
-    internal static string Timestamp(DateTimeOffset time) =>
-        time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", System.Globalization.CultureInfo.InvariantCulture);
-
-    private static void WriteText(Utf8JsonWriter json, ReadOnlySpan<byte> name, string? value)
-    {
-        if (value is not null)
-        {
-            json.WriteString(name, value);
-        }
-    }
-
-    /// <summary>The value without its insignificant white space; every token keeps its own bytes.</summary>
-    private static void WriteValue(Utf8JsonWriter json, ReadOnlySpan<byte> value, long? sequenceNumber)
-    {
-        ArrayBufferWriter<byte> compact = new(value.Length + 32);
-        Utf8JsonReader reader = new(value, new JsonReaderOptions { MaxDepth = JsonBodyCheck.MaxDepth });
-        bool first = true;
-        while (reader.Read())
-        {
-            if (reader.TokenType is not (JsonTokenType.EndObject or JsonTokenType.EndArray) && !first)
-            {
-                compact.Write(","u8);
-            }
-
-            first = false;
-            switch (reader.TokenType)
-            {
-                case JsonTokenType.StartObject:
-                    compact.Write("{"u8);
-                    first = true;
-                    if (sequenceNumber is { } number && reader.CurrentDepth == 0)
-                    {
-                        compact.Write("\"sequence_number\":"u8);
-                        number.TryFormat(compact.GetSpan(20), out int written, default, System.Globalization.CultureInfo.InvariantCulture);
-                        compact.Advance(written);
-                        first = false;
-                    }
-
-                    break;
-                case JsonTokenType.StartArray:
-                    compact.Write("["u8);
-                    first = true;
-                    break;
-                case JsonTokenType.EndObject:
-                    compact.Write("}"u8);
-                    break;
-                case JsonTokenType.EndArray:
-                    compact.Write("]"u8);
-                    break;
-                case JsonTokenType.PropertyName:
-                    compact.Write("\""u8);
-                    compact.Write(reader.ValueSpan);
-                    compact.Write("\":"u8);
-                    first = true;
-                    break;
-                case JsonTokenType.String:
-                    compact.Write("\""u8);
-                    compact.Write(reader.ValueSpan);
-                    compact.Write("\""u8);
-                    break;
-                default:
-                    compact.Write(reader.ValueSpan);
-                    break;
-            }
-        }
-
-        json.WriteRawValue(compact.WrittenSpan, skipInputValidation: true);
-    }
-
-    private static string? Text(string? value, int maxLength, string name, bool allowControl = false)
-    {
-        if (value is null)
-        {
-            return null;
-        }
-
-        if (value.Length > maxLength)
-        {
-            throw new ArgumentException($"At most {maxLength} characters.", name);
-        }
-
-        for (int i = 0; i < value.Length; i++)
-        {
-            bool pair = char.IsHighSurrogate(value[i]) && i + 1 < value.Length && char.IsLowSurrogate(value[i + 1]);
-            if ((char.IsSurrogate(value[i]) && !pair) || (!allowControl && char.IsControl(value[i])))
-            {
-                throw new ArgumentException("No lone surrogates" + (allowControl ? "." : " and no control characters."), name);
-            }
-
-            i += pair ? 1 : 0;
-        }
-
-        return value;
     }
 
     private void Check(in PayloadFacts facts)
@@ -245,7 +143,7 @@ public sealed class McpWebhook : WebhookPayload
                 "task_type_not_eligible", $"'{TaskType.ToWire()}' is not a webhook task type of the AdCP version spoken.", nameof(TaskType));
         }
 
-        if (NotificationId is { } id && (id.Length is 0 or > 255 || id.AsSpan().ContainsAnyExcept(IdCharacters)))
+        if (NotificationId is { } id && !JsonWire.IsId(id, 255))
         {
             throw new WebhookPayloadException(
                 "invalid_notification_id", "A notification id is 1 to 255 characters of A-Z a-z 0-9 _ . : -", nameof(NotificationId));
@@ -253,19 +151,19 @@ public sealed class McpWebhook : WebhookPayload
 
         CheckJson(Result.Span, nameof(Result));
         CheckJson(Context.Span, nameof(Context));
-        if (!Context.IsEmpty && FirstToken(Context.Span) != JsonTokenType.StartObject)
+        if (!Context.IsEmpty && JsonWire.FirstToken(Context.Span) != JsonTokenType.StartObject)
         {
             throw new WebhookPayloadException("invalid_context", "The context is a JSON object.", nameof(Context));
         }
 
         if (NumbersResult)
         {
-            if (Result.IsEmpty || FirstToken(Result.Span) != JsonTokenType.StartObject)
+            if (Result.IsEmpty || JsonWire.FirstToken(Result.Span) != JsonTokenType.StartObject)
             {
                 throw new WebhookPayloadException("invalid_result", "A result that carries the sequence number is a JSON object.", nameof(Result));
             }
 
-            if (HasMember(Result.Span, "sequence_number"u8))
+            if (JsonWire.HasMember(Result.Span, "sequence_number"u8))
             {
                 throw new WebhookPayloadException(
                     "duplicate_key_input", "The result already has a sequence_number; the delivery's own would be a second.", nameof(Result));
@@ -279,29 +177,5 @@ public sealed class McpWebhook : WebhookPayload
         {
             throw new WebhookPayloadException(fault.Code, fault.Message, name);
         }
-    }
-
-    private static JsonTokenType FirstToken(ReadOnlySpan<byte> json)
-    {
-        Utf8JsonReader reader = new(json);
-        reader.Read();
-        return reader.TokenType;
-    }
-
-    private static bool HasMember(ReadOnlySpan<byte> json, ReadOnlySpan<byte> name)
-    {
-        Utf8JsonReader reader = new(json, new JsonReaderOptions { MaxDepth = JsonBodyCheck.MaxDepth });
-        reader.Read();
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            if (reader.ValueTextEquals(name))
-            {
-                return true;
-            }
-
-            reader.Skip();
-        }
-
-        return false;
     }
 }

@@ -17,10 +17,10 @@ public abstract class WebhookPayload
     public IReadOnlyList<KeyValuePair<string, string>>? Headers { get; init; }
 
     /// <summary>The AdCP notification type (<c>scheduled</c>, <c>impairment</c>, ...), where the payload has one.</summary>
-    public string? NotificationType { get; init; }
+    public virtual string? NotificationType { get; init; }
 
     /// <summary>The event's identity over re-emissions, where the payload defines one.</summary>
-    public string? NotificationId { get; init; }
+    public virtual string? NotificationId { get; init; }
 
     /// <summary>The task the webhook reports on, for the audit record.</summary>
     public virtual string? AuditTaskId => null;

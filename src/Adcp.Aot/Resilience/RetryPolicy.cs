@@ -11,6 +11,10 @@ public sealed record RetryPolicy
     /// <summary>3 attempts, 1 s doubling to 30 s, jitter.</summary>
     public static RetryPolicy Default { get; } = new();
 
+    /// <summary>AdCP's schedule for rights revocations: after 1 s, 5 s, 30 s, 5 min and 30 min, six attempts in all (<c>acquire_rights</c>).</summary>
+    public static RetryPolicy RightsRevocation { get; } = Schedule(
+        TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(30));
+
     /// <summary>Attempts in all, the first included. 1 to 1000, default 3.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1000.</exception>
     public int MaxAttempts

@@ -1,0 +1,263 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace Adcp.Aot.Payloads;
+
+/// <summary>What every payload type checks and writes alike.</summary>
+internal static class JsonWire
+{
+    internal static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    private static readonly SearchValues<char> IdCharacters =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");
+
+    private static readonly SearchValues<char> WordCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789_");
+
+    /// <summary>A text that is there: 1 to <paramref name="maxLength"/> characters, not blank, nothing unprintable.</summary>
+    internal static string Name(string? value, string name, int maxLength = 1024)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(value, name);
+        return Text(value, maxLength, name)!;
+    }
+
+    /// <summary>A text that may be missing.</summary>
+    internal static string? Text(string? value, int maxLength, string name, bool allowControl = false)
+    {
+        if (value is null)
+        {
+            return null;
+        }
+
+        if (value.Length > maxLength)
+        {
+            throw new ArgumentException($"At most {maxLength} characters.", name);
+        }
+
+        for (int i = 0; i < value.Length; i++)
+        {
+            bool pair = char.IsHighSurrogate(value[i]) && i + 1 < value.Length && char.IsLowSurrogate(value[i + 1]);
+            if ((char.IsSurrogate(value[i]) && !pair) || (!allowControl && char.IsControl(value[i])))
+            {
+                throw new ArgumentException("No lone surrogates" + (allowControl ? "." : " and no control characters."), name);
+            }
+
+            i += pair ? 1 : 0;
+        }
+
+        return value;
+    }
+
+    /// <summary>An id of AdCP's alphabet.</summary>
+    internal static string Id(string? value, string name, int maxLength, int minLength = 1)
+    {
+        ArgumentNullException.ThrowIfNull(value, name);
+        return IsId(value, maxLength, minLength)
+            ? value
+            : throw new ArgumentException($"{minLength} to {maxLength} characters of A-Z a-z 0-9 _ . : -", name);
+    }
+
+    internal static bool IsId(string value, int maxLength, int minLength = 1) =>
+        value.Length >= minLength && value.Length <= maxLength && !value.AsSpan().ContainsAnyExcept(IdCharacters);
+
+    /// <summary>A word of an open AdCP enum: lower case, digits and underscores.</summary>
+    internal static string? Word(string? value, string name)
+    {
+        if (value is not null && (value.Length is 0 or > 64 || !char.IsAsciiLetterLower(value[0]) || value.AsSpan().ContainsAnyExcept(WordCharacters)))
+        {
+            throw new ArgumentException("1 to 64 characters of a-z 0-9 _ that begin with a letter.", name);
+        }
+
+        return value;
+    }
+
+    /// <summary>An absolute http or https URI, kept as it was given.</summary>
+    internal static string WebUri(string? value, string name)
+    {
+        ArgumentNullException.ThrowIfNull(value, name);
+        bool sound = value.Length <= 2048 && !value.AsSpan().ContainsAnyExceptInRange('!', '~') && Uri.TryCreate(value, UriKind.Absolute, out Uri? uri)
+            && (uri.Scheme == Uri.UriSchemeHttps || uri.Scheme == Uri.UriSchemeHttp) && Uri.IsWellFormedUriString(value, UriKind.Absolute);
+        return sound ? value : throw new ArgumentException("An absolute http or https URI of at most 2048 ASCII characters.", name);
+    }
+
+    /// <summary>A value of its enum.</summary>
+    internal static T Defined<T>(T value, string name)
+        where T : struct, Enum => Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(name, value, "Not a value of the enum.");
+
+    /// <summary>A member's wire name: its own name in snake case.</summary>
+    internal static string Wire<T>(this T value)
+        where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+
+    /// <summary>A copy of one sound JSON value of a kind; empty stays empty.</summary>
+    internal static ReadOnlyMemory<byte> Json(ReadOnlyMemory<byte> json, JsonTokenType first, string name)
+    {
+        if (json.IsEmpty)
+        {
+            return json;
+        }
+
+        if (JsonBodyCheck.Check(json.Span) is { } fault)
+        {
+            throw new WebhookPayloadException(fault.Code, fault.Message, name);
+        }
+
+        return FirstToken(json.Span) == first
+            ? json.ToArray()
+            : throw new ArgumentException(first == JsonTokenType.StartObject ? "A JSON object." : "A JSON array.", name);
+    }
+
+    /// <summary>The same, and it must be there.</summary>
+    internal static ReadOnlyMemory<byte> Required(ReadOnlyMemory<byte> json, JsonTokenType first, string name) =>
+        json.IsEmpty ? throw new ArgumentException("Required.", name) : Json(json, first, name);
+
+    /// <summary>RFC 3339 in UTC with milliseconds.</summary>
+    internal static string Timestamp(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+
+    internal static void WriteText(this Utf8JsonWriter json, ReadOnlySpan<byte> name, string? value)
+    {
+        if (value is not null)
+        {
+            json.WriteString(name, value);
+        }
+    }
+
+    internal static void WriteTime(this Utf8JsonWriter json, ReadOnlySpan<byte> name, DateTimeOffset? value)
+    {
+        if (value is { } time)
+        {
+            json.WriteString(name, Timestamp(time));
+        }
+    }
+
+    internal static void WriteNumber(this Utf8JsonWriter json, ReadOnlySpan<byte> name, decimal? value)
+    {
+        if (value is { } number)
+        {
+            json.WriteNumber(name, number);
+        }
+    }
+
+    internal static void WriteFlag(this Utf8JsonWriter json, ReadOnlySpan<byte> name, bool? value)
+    {
+        if (value is { } flag)
+        {
+            json.WriteBoolean(name, flag);
+        }
+    }
+
+    internal static void WriteNames(this Utf8JsonWriter json, ReadOnlySpan<byte> name, IEnumerable<string>? values)
+    {
+        if (values is not null)
+        {
+            json.WriteStartArray(name);
+            foreach (string value in values)
+            {
+                json.WriteStringValue(value);
+            }
+
+            json.WriteEndArray();
+        }
+    }
+
+    internal static void WriteJson(this Utf8JsonWriter json, ReadOnlySpan<byte> name, ReadOnlyMemory<byte> value)
+    {
+        if (!value.IsEmpty)
+        {
+            json.WritePropertyName(name);
+            WriteValue(json, value.Span);
+        }
+    }
+
+    /// <summary>The value without its insignificant white space; every token keeps its own bytes.</summary>
+    internal static void WriteValue(Utf8JsonWriter json, ReadOnlySpan<byte> value, long? sequenceNumber = null)
+    {
+        ArrayBufferWriter<byte> compact = new(value.Length + 32);
+        Utf8JsonReader reader = new(value, new JsonReaderOptions { MaxDepth = JsonBodyCheck.MaxDepth });
+        bool first = true;
+        while (reader.Read())
+        {
+            if (reader.TokenType is not (JsonTokenType.EndObject or JsonTokenType.EndArray) && !first)
+            {
+                compact.Write(","u8);
+            }
+
+            first = false;
+            switch (reader.TokenType)
+            {
+                case JsonTokenType.StartObject:
+                    compact.Write("{"u8);
+                    first = true;
+                    if (sequenceNumber is { } number && reader.CurrentDepth == 0)
+                    {
+                        compact.Write("\"sequence_number\":"u8);
+                        number.TryFormat(compact.GetSpan(20), out int written, default, CultureInfo.InvariantCulture);
+                        compact.Advance(written);
+                        first = false;
+                    }
+
+                    break;
+                case JsonTokenType.StartArray:
+                    compact.Write("["u8);
+                    first = true;
+                    break;
+                case JsonTokenType.EndObject:
+                    compact.Write("}"u8);
+                    break;
+                case JsonTokenType.EndArray:
+                    compact.Write("]"u8);
+                    break;
+                case JsonTokenType.PropertyName:
+                    compact.Write("\""u8);
+                    compact.Write(reader.ValueSpan);
+                    compact.Write("\":"u8);
+                    first = true;
+                    break;
+                case JsonTokenType.String:
+                    compact.Write("\""u8);
+                    compact.Write(reader.ValueSpan);
+                    compact.Write("\""u8);
+                    break;
+                default:
+                    compact.Write(reader.ValueSpan);
+                    break;
+            }
+        }
+
+        json.WriteRawValue(compact.WrittenSpan, skipInputValidation: true);
+    }
+
+    internal static JsonTokenType FirstToken(ReadOnlySpan<byte> json)
+    {
+        Utf8JsonReader reader = new(json);
+        reader.Read();
+        return reader.TokenType;
+    }
+
+    /// <summary>Whether an object has a member of this name at its top.</summary>
+    internal static bool HasMember(ReadOnlySpan<byte> json, ReadOnlySpan<byte> name)
+    {
+        Utf8JsonReader reader = new(json, new JsonReaderOptions { MaxDepth = JsonBodyCheck.MaxDepth });
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            if (reader.ValueTextEquals(name))
+            {
+                return true;
+            }
+
+            reader.Skip();
+        }
+
+        return false;
+    }
+
+    /// <summary>Refuses a payload that a generation does not define.</summary>
+    internal static void Since(AdcpVersion spoken, AdcpVersion since, string what)
+    {
+        if (spoken < since)
+        {
+            throw new WebhookPayloadException("not_in_this_version", $"'{what}' is not defined in the AdCP version spoken; it begins with {since}.", nameof(spoken));
+        }
+    }
+}

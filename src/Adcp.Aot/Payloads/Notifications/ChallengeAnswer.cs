@@ -1,0 +1,17 @@
+namespace Adcp.Aot.Payloads.Notifications;
+
+/// <summary>What a subscriber's answer to a challenge proves.</summary>
+public enum ChallengeAnswer
+{
+    /// <summary>The endpoint gave the value back: the subscriber controls it.</summary>
+    Proven = 0,
+
+    /// <summary>The status is not 2xx.</summary>
+    NotAccepted = 1,
+
+    /// <summary>The body is not a JSON object with exactly one of <c>challenge</c> and <c>token</c>.</summary>
+    Malformed = 2,
+
+    /// <summary>The value is another.</summary>
+    Mismatch = 3,
+}

@@ -1,0 +1,7 @@
+namespace Adcp.Aot.Payloads.Notifications;
+
+/// <summary>How a resolved list changed, in counts; what is null is left out.</summary>
+/// <param name="Added">Items added since the last resolution.</param>
+/// <param name="Removed">Items removed since then.</param>
+/// <param name="Total">Items in the list now.</param>
+public readonly record struct ListChange(long? Added = null, long? Removed = null, long? Total = null);

@@ -1,0 +1,184 @@
+using System.Text.Json;
+
+namespace Adcp.Aot.Payloads.Reporting;
+
+/// <summary>
+/// What was delivered: the spend, and any of AdCP's numbers by name.
+/// <code>new DeliveryMetrics { Spend = 120.50m, [DeliveryMetric.Impressions] = 40_000 }</code>
+/// </summary>
+public class DeliveryMetrics
+{
+    // What the schema shapes itself; Further cannot write over it.
+    private static readonly HashSet<string> Taken =
+    [
+        "spend", "reach", "reach_unit", "reach_window", "by_event_type", "by_action_source", "quartile_data", "dooh_metrics", "viewability", "vendor_metric_values",
+        "package_id", "pacing_index", "pricing_model", "rate", "currency", "delivery_status", "paused", "is_final", "finalized_at", "measurement_window", "supersedes_window",
+        .. Enum.GetValues<DeliveryMetric>().Select(metric => metric.Wire()),
+    ];
+
+    private readonly SortedDictionary<DeliveryMetric, decimal> _numbers = [];
+
+    /// <summary>Money spent in the report's currency. Not negative.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
+    public required decimal Spend { get; init => field = NotNegative(value, nameof(Spend))!.Value; }
+
+    /// <summary>Distinct people, devices and so on; default null, left out.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Negative, or not a unit.</exception>
+    public AudienceReach? Reach
+    {
+        get;
+        init
+        {
+            if (value is { } reach)
+            {
+                ArgumentOutOfRangeException.ThrowIfNegative(reach.Count, nameof(Reach));
+                JsonWire.Defined(reach.Unit, nameof(Reach));
+            }
+
+            field = value;
+        }
+    }
+
+    /// <summary>Viewability; default null, left out.</summary>
+    public Viewability? Viewability { get; init; }
+
+    /// <summary>Views that reached each quarter of the video, four numbers; default null, left out.</summary>
+    /// <exception cref="ArgumentException">Not four numbers, or a negative one.</exception>
+    public IReadOnlyList<decimal>? Quartiles
+    {
+        get;
+        init => field = value is null || (value.Count == 4 && value.All(views => views >= 0))
+            ? value is null ? null : [.. value]
+            : throw new ArgumentException("Four numbers that are not negative.", nameof(Quartiles));
+    }
+
+    /// <summary>Counts by event type; default null, left out.</summary>
+    public IReadOnlyList<EventCount>? ByEventType { get; init => field = NoNull(value, nameof(ByEventType)); }
+
+    /// <summary>Counts by action source; default null, left out.</summary>
+    public IReadOnlyList<EventCount>? ByActionSource { get; init => field = NoNull(value, nameof(ByActionSource)); }
+
+    /// <summary>A vendor's own metrics, a JSON array as UTF-8; default empty, left out.</summary>
+    /// <exception cref="ArgumentException">Not a sound JSON array.</exception>
+    public ReadOnlyMemory<byte> VendorMetricValues { get; init => field = JsonWire.Json(value, JsonTokenType.StartArray, nameof(VendorMetricValues)); }
+
+    /// <summary>Metrics that AdCP does not define, a JSON object as UTF-8 whose members are written among the others; default empty.</summary>
+    /// <exception cref="ArgumentException">Not a sound JSON object, or it names a metric that AdCP defines.</exception>
+    public ReadOnlyMemory<byte> Further
+    {
+        get;
+        init
+        {
+            field = JsonWire.Json(value, JsonTokenType.StartObject, nameof(Further));
+            if (!field.IsEmpty)
+            {
+                using JsonDocument document = JsonDocument.Parse(field);
+                foreach (JsonProperty member in document.RootElement.EnumerateObject())
+                {
+                    if (Taken.Contains(member.Name))
+                    {
+                        throw new ArgumentException($"'{member.Name}' is AdCP's own; set it by its property or metric.", nameof(Further));
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>One of AdCP's numbers. Not negative; a rate is at most 1. Null is left out.</summary>
+    /// <param name="metric">The metric.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Not a metric, negative, or a rate above 1.</exception>
+    public decimal? this[DeliveryMetric metric]
+    {
+        get => _numbers.TryGetValue(metric, out decimal number) ? number : null;
+        init
+        {
+            JsonWire.Defined(metric, nameof(metric));
+            bool isRate = metric is DeliveryMetric.Ctr or DeliveryMetric.CompletionRate or DeliveryMetric.NewToBrandRate or DeliveryMetric.EngagementRate;
+            if (value is < 0 || (isRate && value > 1))
+            {
+                throw new ArgumentOutOfRangeException(nameof(metric), value, $"{metric} is not negative{(isRate ? " and at most 1" : "")}.");
+            }
+
+            if (value is { } number)
+            {
+                _numbers[metric] = number;
+            }
+        }
+    }
+
+    internal static decimal? NotNegative(decimal? value, string name) =>
+        value is < 0 ? throw new ArgumentOutOfRangeException(name, value, "Not negative.") : value;
+
+    internal void WriteMembers(Utf8JsonWriter json)
+    {
+        json.WriteNumber("spend"u8, Spend);
+        foreach ((DeliveryMetric metric, decimal number) in _numbers)
+        {
+            json.WriteNumber(metric.Wire(), number);
+        }
+
+        if (Reach is { } reach)
+        {
+            json.WriteNumber("reach"u8, reach.Count);
+            json.WriteString("reach_unit"u8, reach.Unit.Wire());
+        }
+
+        if (Viewability is { } seen)
+        {
+            json.WriteStartObject("viewability"u8);
+            json.WriteNumber("measurable_impressions"u8, seen.MeasurableImpressions);
+            json.WriteNumber("viewable_impressions"u8, seen.ViewableImpressions);
+            json.WriteNumber("viewable_rate"u8, seen.ViewableRate);
+            json.WriteNumber("viewed_seconds"u8, seen.ViewedSeconds);
+            json.WriteText("standard"u8, seen.Standard);
+            json.WriteEndObject();
+        }
+
+        if (Quartiles is { } quartiles)
+        {
+            json.WriteStartObject("quartile_data"u8);
+            for (int i = 0; i < 4; i++)
+            {
+                json.WriteNumber($"q{i + 1}_views", quartiles[i]);
+            }
+
+            json.WriteEndObject();
+        }
+
+        Counts("by_event_type", "event_type", ByEventType);
+        Counts("by_action_source", "action_source", ByActionSource);
+        json.WriteJson("vendor_metric_values"u8, VendorMetricValues);
+        if (!Further.IsEmpty)
+        {
+            using JsonDocument document = JsonDocument.Parse(Further);
+            foreach (JsonProperty member in document.RootElement.EnumerateObject())
+            {
+                member.WriteTo(json);
+            }
+        }
+
+        void Counts(string name, string kind, IReadOnlyList<EventCount>? counts)
+        {
+            if (counts is null)
+            {
+                return;
+            }
+
+            json.WriteStartArray(name);
+            foreach (EventCount count in counts)
+            {
+                json.WriteStartObject();
+                json.WriteString(kind, count.Name);
+                json.WriteText("event_source_id"u8, count.EventSourceId);
+                json.WriteNumber("count"u8, count.Count);
+                json.WriteNumber("value"u8, count.Value);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+    }
+
+    private static IReadOnlyList<EventCount>? NoNull(IReadOnlyList<EventCount>? counts, string name) =>
+        counts is null ? null : counts.Contains(null!) ? throw new ArgumentException("No count is null.", name) : [.. counts];
+}

@@ -1,0 +1,169 @@
+using System.Buffers;
+using System.Text.Json;
+
+namespace Adcp.Aot.Payloads.Reporting;
+
+/// <summary>
+/// A delivery report to a <c>reporting_webhook</c>, since 3.1: the whole MCP envelope of a <c>media_buy_delivery</c> task with the report as its result (PUB-17) and the stream's number at
+/// <c>result.sequence_number</c>. Deliver it with a sequence key for each stream. Immutable.
+/// </summary>
+public sealed class DeliveryReport : WebhookPayload
+{
+    /// <summary>The ongoing reporting task's durable handle. 1 to 1024 characters.</summary>
+    /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
+    public required string TaskId { get; init => field = JsonWire.Name(value, nameof(TaskId)); }
+
+    /// <summary>Why the report is sent. <c>window_update</c> is since 3.2.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not a type.</exception>
+    public required DeliveryReportType ReportType { get; init => field = JsonWire.Defined(value, nameof(ReportType)); }
+
+    /// <summary>The time covered.</summary>
+    /// <exception cref="ArgumentException">The default value.</exception>
+    public required ReportingPeriod Period
+    {
+        get;
+        init => field = value == default ? throw new ArgumentException("A report has a period.", nameof(Period)) : value;
+    }
+
+    /// <summary>The currency of all money in the report, ISO 4217.</summary>
+    /// <exception cref="ArgumentException">Not three capital letters.</exception>
+    public required string Currency { get; init => field = CheckCurrency(value, nameof(Currency)); }
+
+    /// <summary>Every media buy of the stream; may be none.</summary>
+    /// <exception cref="ArgumentException">Null, or one of them is.</exception>
+    public required IReadOnlyList<MediaBuyDelivery> MediaBuys
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value, nameof(MediaBuys));
+            field = value.Contains(null!) ? throw new ArgumentException("No media buy is null.", nameof(MediaBuys)) : [.. value];
+        }
+    }
+
+    /// <summary>When the next report is due; none follows a <c>final</c> one. Default null, left out.</summary>
+    public DateTimeOffset? NextExpectedAt { get; init; }
+
+    /// <summary>Media buys without data; 1 or more make the report partial. Default null: both members are left out.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
+    public int? UnavailableCount
+    {
+        get;
+        init => field = value is < 0 ? throw new ArgumentOutOfRangeException(nameof(UnavailableCount), value, "Not negative.") : value;
+    }
+
+    /// <summary>True for data of a sandbox account; default null, left out.</summary>
+    public bool? IsSandbox { get; init; }
+
+    /// <summary>The request's top-level context, a JSON object echoed as it is; default empty, left out.</summary>
+    /// <exception cref="ArgumentException">Not a sound JSON object.</exception>
+    public ReadOnlyMemory<byte> Context { get; init => field = JsonWire.Json(value, JsonTokenType.StartObject, nameof(Context)); }
+
+    /// <summary>Extensions of the result, a JSON object as UTF-8; default empty, left out.</summary>
+    /// <exception cref="ArgumentException">Not a sound JSON object.</exception>
+    public ReadOnlyMemory<byte> Ext { get; init => field = JsonWire.Json(value, JsonTokenType.StartObject, nameof(Ext)); }
+
+    /// <inheritdoc/>
+    public override bool CarriesSequenceNumber => true;
+
+    /// <inheritdoc/>
+    public override string? AuditTaskId => TaskId;
+
+    /// <inheritdoc/>
+    public override string? AuditTaskType => TaskType.MediaBuyDelivery.ToWire();
+
+    /// <summary>The report's type.</summary>
+    /// <exception cref="ArgumentException">Set: it follows from <see cref="ReportType"/>.</exception>
+    public override string? NotificationType
+    {
+        get => ReportType.Wire();
+        init => throw new ArgumentException("The notification type follows from ReportType.", nameof(NotificationType));
+    }
+
+    /// <summary>Null: a delivery report is a moment in time and has no identity beside its key (PUB-26).</summary>
+    /// <exception cref="ArgumentException">Set.</exception>
+    public override string? NotificationId
+    {
+        get => null;
+        init => throw new ArgumentException("A delivery report has no notification id.", nameof(NotificationId));
+    }
+
+    /// <inheritdoc/>
+    public override void Write(IBufferWriter<byte> output, in PayloadFacts facts)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        if (ReportType == DeliveryReportType.WindowUpdate)
+        {
+            JsonWire.Since(facts.Version, AdcpVersion.V32, "window_update");
+        }
+
+        if (ReportType == DeliveryReportType.Final && NextExpectedAt is not null)
+        {
+            throw new WebhookPayloadException("next_after_final", "No report follows a final one; leave NextExpectedAt out.", nameof(NextExpectedAt));
+        }
+
+        if (ReportType == DeliveryReportType.Adjusted && !MediaBuys.Any(buy => buy.IsAdjusted == true))
+        {
+            throw new WebhookPayloadException("nothing_adjusted", "An adjusted report marks the rows it replaces with IsAdjusted.", nameof(MediaBuys));
+        }
+
+        if (ReportType == DeliveryReportType.WindowUpdate && !MediaBuys.Any(buy => buy.ByPackage.Any(package => package.SupersedesWindow is not null)))
+        {
+            throw new WebhookPayloadException("nothing_superseded", "A window update names in SupersedesWindow the window that a package's numbers replace.", nameof(MediaBuys));
+        }
+
+        new McpWebhook
+        {
+            TaskId = TaskId,
+            TaskType = TaskType.MediaBuyDelivery,
+            Status = AdcpTaskStatus.Completed,
+            Protocol = AdcpProtocol.MediaBuy,
+            Result = Result(),
+            Context = Context,
+            NumbersResult = true,
+        }.Write(output, facts);
+    }
+
+    internal static string CheckCurrency(string? value, string name)
+    {
+        ArgumentNullException.ThrowIfNull(value, name);
+        return value is [>= 'A' and <= 'Z', >= 'A' and <= 'Z', >= 'A' and <= 'Z'] ? value : throw new ArgumentException("A currency is three capital letters (ISO 4217).", name);
+    }
+
+    private ReadOnlyMemory<byte> Result()
+    {
+        ArrayBufferWriter<byte> output = new(1024);
+        using (Utf8JsonWriter json = new(output, JsonWire.Compact))
+        {
+            json.WriteStartObject();
+            json.WriteString("notification_type"u8, ReportType.Wire());
+            json.WriteTime("next_expected_at"u8, NextExpectedAt);
+            if (UnavailableCount is { } unavailable)
+            {
+                json.WriteBoolean("partial_data"u8, unavailable > 0);
+                if (unavailable > 0)
+                {
+                    json.WriteNumber("unavailable_count"u8, unavailable);
+                }
+            }
+
+            json.WriteStartObject("reporting_period"u8);
+            json.WriteTime("start"u8, Period.Start);
+            json.WriteTime("end"u8, Period.End);
+            json.WriteEndObject();
+            json.WriteString("currency"u8, Currency);
+            json.WriteStartArray("media_buy_deliveries"u8);
+            foreach (MediaBuyDelivery buy in MediaBuys)
+            {
+                buy.Write(json);
+            }
+
+            json.WriteEndArray();
+            json.WriteFlag("sandbox"u8, IsSandbox);
+            json.WriteJson("ext"u8, Ext);
+            json.WriteEndObject();
+        }
+
+        return output.WrittenMemory;
+    }
+}

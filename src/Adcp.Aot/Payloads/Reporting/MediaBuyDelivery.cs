@@ -1,0 +1,72 @@
+using System.Text.Json;
+
+namespace Adcp.Aot.Payloads.Reporting;
+
+/// <summary>One media buy's row in a delivery report. A buy whose data is late has a row too, with <see cref="MediaBuyReportStatus.ReportingDelayed"/>.</summary>
+public sealed class MediaBuyDelivery
+{
+    /// <summary>The media buy. 1 to 1024 characters.</summary>
+    /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
+    public required string MediaBuyId { get; init => field = JsonWire.Name(value, nameof(MediaBuyId)); }
+
+    /// <summary>The buy's state.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not a status.</exception>
+    public required MediaBuyReportStatus Status { get; init => field = JsonWire.Defined(value, nameof(Status)); }
+
+    /// <summary>The buy's sums.</summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public required DeliveryMetrics Totals { get; init => field = value ?? throw new ArgumentNullException(nameof(Totals)); }
+
+    /// <summary>Its packages; may be none.</summary>
+    /// <exception cref="ArgumentException">Null, or one of them is.</exception>
+    public required IReadOnlyList<PackageDelivery> ByPackage
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value, nameof(ByPackage));
+            field = value.Contains(null!) ? throw new ArgumentException("No package is null.", nameof(ByPackage)) : [.. value];
+        }
+    }
+
+    /// <summary>When late data is expected; default null, left out.</summary>
+    public DateTimeOffset? ExpectedAvailability { get; init; }
+
+    /// <summary>True where the row replaces one already reported; default null, left out. An <c>adjusted</c> report has one or more such rows.</summary>
+    public bool? IsAdjusted { get; init; }
+
+    /// <summary>When its numbers became final; null while they are not, and then <c>is_final</c> is left out.</summary>
+    public DateTimeOffset? FinalizedAt { get; init; }
+
+    /// <summary>The pricing model, a word of AdCP's <c>pricing-model</c> such as <c>cpm</c>.</summary>
+    /// <exception cref="ArgumentException">Not a word.</exception>
+    public string? PricingModel { get; init => field = JsonWire.Word(value, nameof(PricingModel)); }
+
+    /// <summary>Delivered of expected, 1 on pace. Not negative.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
+    public decimal? PacingIndex { get; init => field = DeliveryMetrics.NotNegative(value, nameof(PacingIndex)); }
+
+    internal void Write(Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        json.WriteString("media_buy_id"u8, MediaBuyId);
+        json.WriteString("status"u8, Status.Wire());
+        json.WriteTime("expected_availability"u8, ExpectedAvailability);
+        json.WriteFlag("is_adjusted"u8, IsAdjusted);
+        json.WriteFlag("is_final"u8, FinalizedAt is null ? null : true);
+        json.WriteTime("finalized_at"u8, FinalizedAt);
+        json.WriteText("pricing_model"u8, PricingModel);
+        json.WriteNumber("pacing_index"u8, PacingIndex);
+        json.WriteStartObject("totals"u8);
+        Totals.WriteMembers(json);
+        json.WriteEndObject();
+        json.WriteStartArray("by_package"u8);
+        foreach (PackageDelivery package in ByPackage)
+        {
+            package.Write(json);
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+}

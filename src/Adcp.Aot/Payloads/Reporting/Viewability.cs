@@ -1,0 +1,29 @@
+namespace Adcp.Aot.Payloads.Reporting;
+
+/// <summary>Viewability as measured; what is null is left out.</summary>
+public sealed record Viewability
+{
+    /// <summary>Impressions that could be measured. Not negative.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
+    public decimal? MeasurableImpressions { get; init => field = DeliveryMetrics.NotNegative(value, nameof(MeasurableImpressions)); }
+
+    /// <summary>Impressions that were viewable. Not negative.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
+    public decimal? ViewableImpressions { get; init => field = DeliveryMetrics.NotNegative(value, nameof(ViewableImpressions)); }
+
+    /// <summary>Viewable of measurable, 0 to 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 1.</exception>
+    public decimal? ViewableRate
+    {
+        get;
+        init => field = value is < 0 or > 1 ? throw new ArgumentOutOfRangeException(nameof(ViewableRate), value, "0 to 1.") : value;
+    }
+
+    /// <summary>Seconds in view. Not negative.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
+    public decimal? ViewedSeconds { get; init => field = DeliveryMetrics.NotNegative(value, nameof(ViewedSeconds)); }
+
+    /// <summary>The standard, a word of AdCP's <c>viewability-standard</c>, such as <c>mrc</c>.</summary>
+    /// <exception cref="ArgumentException">Not a word.</exception>
+    public string? Standard { get; init => field = JsonWire.Word(value, nameof(Standard)); }
+}

@@ -1,0 +1,91 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json.Nodes;
+using Adcp.Aot.Payloads;
+using Json.Schema;
+
+namespace Adcp.Aot.Tests.Payloads;
+
+/// <summary>
+/// AdCP's JSON schemas, by their own ids and with formats checked. A <c>$ref</c> to a schema that is not among the shared files accepts anything; every other one is followed.
+/// </summary>
+internal static class AdcpSchemas
+{
+    private static readonly Lazy<Dictionary<string, JsonSchema>> Schemas = new(Load);
+
+    private static readonly EvaluationOptions Strictly = new() { RequireFormatValidation = true, OutputFormat = OutputFormat.List };
+
+    public static void Validates(string id, string body)
+    {
+        EvaluationResults results = Schemas.Value[id].Evaluate(JsonNode.Parse(body), Strictly);
+        if (!results.IsValid)
+        {
+            string errors = string.Join("; ", results.Details.Where(detail => detail.Errors is not null)
+                .SelectMany(detail => detail.Errors!.Select(error => $"{detail.InstanceLocation} {detail.EvaluationPath} {error.Value}")));
+            Assert.Fail($"{id} refuses {body}: {errors}");
+        }
+    }
+
+    public static bool Accepts(string id, string body) => Schemas.Value[id].Evaluate(JsonNode.Parse(body), Strictly).IsValid;
+
+    public static string Envelope(AdcpVersion version) => version switch
+    {
+        AdcpVersion.V30 => "/schemas/3.0.6/core/mcp-webhook-payload.json",
+        AdcpVersion.V31 => "/schemas/3.1.19/core/mcp-webhook-payload.json",
+        _ => "/schemas/core/mcp-webhook-payload.json",
+    };
+
+    public static string Write(WebhookPayload payload, PayloadFacts facts)
+    {
+        ArrayBufferWriter<byte> output = new();
+        payload.Write(output, facts);
+        return Encoding.UTF8.GetString(output.WrittenSpan);
+    }
+
+    private static Dictionary<string, JsonSchema> Load()
+    {
+        Dictionary<string, JsonObject> texts = [];
+        foreach (string path in SharedFiles.ListAll("schemas"))
+        {
+            JsonObject schema = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+            texts.Add(schema["$id"]!.GetValue<string>(), schema);
+        }
+
+        Dictionary<string, JsonSchema> schemas = [];
+        foreach ((string id, JsonObject schema) in texts)
+        {
+            Loosen(schema, texts);
+            schema.Remove("examples");
+
+            // The draft resolves a relative id against a base; ours is one that nothing can be fetched from.
+            schema["$id"] = "https://schemas.invalid" + id;
+            schemas.Add(id, JsonSchema.FromText(schema.ToJsonString()));
+            SchemaRegistry.Global.Register(schemas[id]);
+        }
+
+        return schemas;
+    }
+
+    private static void Loosen(JsonNode? node, Dictionary<string, JsonObject> known)
+    {
+        if (node is JsonObject members)
+        {
+            if (members["$ref"] is JsonValue reference && reference.GetValue<string>() is var id && id.StartsWith('/') && !known.ContainsKey(id))
+            {
+                members.Remove("$ref");
+            }
+
+            foreach ((string _, JsonNode? member) in members.ToArray())
+            {
+                Loosen(member, known);
+            }
+        }
+        else if (node is JsonArray items)
+        {
+            foreach (JsonNode? item in items)
+            {
+                Loosen(item, known);
+            }
+        }
+    }
+}
