@@ -50,6 +50,31 @@ internal static class Rules
     public static readonly DiagnosticDescriptor NotASink = Error(
         "ADCP012", "A fan-out's part is not a sink", "'{0}' does not implement IDeliveryLogSink");
 
+    public static readonly DiagnosticDescriptor MissingContract = Error(
+        "ADCP040",
+        "A task store has no JsonTypeInfo",
+        "'{0}' needs a static property or field of type JsonTypeInfo<{1}>: a generator cannot make the contract of another, so the class gives it");
+
+    public static readonly DiagnosticDescriptor MissingFacts = Error(
+        "ADCP041", "A task store does not know its tasks", "'{0}' needs a static method that takes a {1} and returns its TaskFacts");
+
+    public static readonly DiagnosticDescriptor AmbiguousStoreMember = Error(
+        "ADCP042", "Two members would do", "'{0}' has '{1}' and '{2}', of which the store needs one; give the other another type or class");
+
+    public static readonly DiagnosticDescriptor WrongStoreMember = Error(
+        "ADCP043",
+        "A computed column's member has the wrong shape",
+        "Column '{0}': '{1}' must be a method of the class that takes a {2}, or a StoreScope and a {2}, and returns a string, a number, a bool, a Guid or a point in time");
+
+    public static readonly DiagnosticDescriptor NotATaskStore = Error(
+        "ADCP044", "Push configurations belong to no task store", "'{0}' has no [TaskStore]: push configurations go with the tasks of one");
+
+    public static readonly DiagnosticDescriptor OtherDialect = Error(
+        "ADCP045", "Push configurations and tasks are on different databases", "'{0}' is for {1} and '{2}' for {3}; they share one database, so give both the same Dialect");
+
+    public static readonly DiagnosticDescriptor TwoStores = Error(
+        "ADCP046", "A class is two stores", "'{0}' has [TaskStore] and [PushNotificationConfigStore]: make two classes");
+
     private static DiagnosticDescriptor Error(string id, string title, string message) =>
         new(id, title, message, Category, DiagnosticSeverity.Error, isEnabledByDefault: true);
 }

@@ -1,0 +1,85 @@
+using Adcp.Aot.Generators.Models;
+using Adcp.Aot.Generators.Sql;
+using static Adcp.Aot.Generators.Stores.StoreSql;
+
+namespace Adcp.Aot.Generators.Stores;
+
+/// <summary>A push-configuration store's statements in one dialect. Each names the scope first.</summary>
+internal sealed class PushConfigStoreSql(Dialect dialect, PushConfigTable table, TaskTable tasks, EquatableArray<StoreColumn> extra)
+{
+    private string Table => Q(table.Name);
+
+    private string OfTask => $"{Same(dialect, table.Scope, "@scope")} AND {Same(dialect, table.TaskId, "@task_id")}";
+
+    private string Row => $"{OfTask} AND {Same(dialect, table.ConfigId, "@config_id")}";
+
+    private string Task => $"SELECT 1 FROM {Q(tasks.Name)} WHERE {Same(dialect, tasks.Scope, "@scope")} AND {Same(dialect, tasks.TaskId, "@task_id")}";
+
+    public IEnumerable<string> Define()
+    {
+        List<string> lines =
+        [
+            $"{Q(table.Scope)} {KeyType(dialect, ScopeBytes)} NOT NULL",
+            $"{Q(table.TaskId)} {KeyType(dialect, TaskIdBytes)} NOT NULL",
+            $"{Q(table.ConfigId)} {KeyType(dialect, ConfigIdBytes)} NOT NULL",
+            $"{Q(table.Url)} {TypeName(dialect, StoredType.Text)} NOT NULL",
+            $"{Q(table.Token)} {TypeName(dialect, StoredType.Text)} NULL",
+            $"{Q(table.Scheme)} {TypeName(dialect, StoredType.Text)} NULL",
+            $"{Q(table.Credentials)} {TypeName(dialect, StoredType.Text)} NULL",
+            $"{Q(table.IsActive)} {TypeName(dialect, StoredType.Boolean)} NOT NULL",
+            $"{Q(table.UpdatedAt)} {TypeName(dialect, StoredType.BigInt)} NOT NULL",
+            .. Definitions(dialect, extra),
+            $"PRIMARY KEY ({Q(table.Scope)}, {Q(table.TaskId)}, {Q(table.ConfigId)})",
+            $"FOREIGN KEY ({Q(table.Scope)}, {Q(table.TaskId)}) REFERENCES {Q(tasks.Name)} ({Q(tasks.Scope)}, {Q(tasks.TaskId)}) ON DELETE CASCADE",
+        ];
+        yield return Lines($"CREATE TABLE IF NOT EXISTS {Table} (", ListOnLines(lines), ")" + SqlText.TableOptions(dialect));
+    }
+
+    /// <summary>One statement decides: the task is there, and has room for one more or has this one already.</summary>
+    public string Save()
+    {
+        string[] columns = [.. table.Columns, .. extra.Select(static column => column.Name)];
+        string[] values = ["@scope", "@task_id", "@config_id", "@url", "@token", "@auth_scheme", "@auth_credentials", "@is_active", "@now", .. extra.Select(Parameter)];
+        string room = $"SELECT COUNT(*) FROM {Table} WHERE {OfTask} AND NOT ({Same(dialect, table.ConfigId, "@config_id")})";
+        IEnumerable<string> replaced = columns.Skip(3)
+            .Where(column => column != table.UpdatedAt)
+            .Select(column => dialect == Dialect.MySql ? $"{Q(column)} = VALUES({Q(column)})" : $"{Q(column)} = excluded.{Q(column)}");
+        string later = dialect == Dialect.MySql ? Later(dialect, table.UpdatedAt) : Qualified(Later(dialect, table.UpdatedAt));
+        return Lines(
+            $"INSERT INTO {Table} ({Comma(columns.Select(Q))})",
+            $"SELECT {Comma(values)}" + (dialect == Dialect.MySql ? " FROM DUAL" : ""),
+            $"WHERE EXISTS ({Task})",
+            $"    AND ({room}) < @max",
+            dialect == Dialect.MySql ? "ON DUPLICATE KEY UPDATE" : $"ON CONFLICT ({Q(table.Scope)}, {Q(table.TaskId)}, {Q(table.ConfigId)}) DO UPDATE SET",
+            ListOnLines([.. replaced, later]));
+    }
+
+    public string HasTask() => $"SELECT COUNT(*) FROM ({Task}) AS found";
+
+    public string Get() => Lines(Select, $"WHERE {Row}");
+
+    public string List() => Lines(Select, $"WHERE {OfTask}");
+
+    public string OnlyActive() => $" AND {Q(table.IsActive)} = TRUE";
+
+    public string InOrder() => $"\nORDER BY {Q(table.ConfigId)}";
+
+    public string SetActive() => Lines($"UPDATE {Table}", $"SET {Q(table.IsActive)} = @is_active, {Later(dialect, table.UpdatedAt)}", $"WHERE {Row}");
+
+    public string Delete() => Lines($"DELETE FROM {Table}", $"WHERE {Row}");
+
+    private string Select => Lines(
+        $"SELECT {Comma([StoreSql.Text(dialect, table.ConfigId), Q(table.Url), Q(table.Token), Q(table.Scheme), Q(table.Credentials), Q(table.IsActive)])}",
+        $"FROM {Table}");
+
+    /// <summary>Within ON CONFLICT a bare name could be the stored row's column or the refused one's: PostgreSQL wants it said.</summary>
+    private string Qualified(string later)
+    {
+        string column = Q(table.UpdatedAt);
+        string stored = Q(table.Name.Substring(table.Name.IndexOf('.') + 1)) + "." + column;
+        int set = later.IndexOf('=') + 1;
+        return later.Substring(0, set) + later.Substring(set).Replace(column, stored);
+    }
+
+    private string Q(string name) => SqlText.Quote(dialect, name);
+}

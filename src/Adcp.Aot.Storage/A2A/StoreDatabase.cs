@@ -1,0 +1,92 @@
+using System.Data.Common;
+
+namespace Adcp.Aot.Storage.A2A;
+
+/// <summary>The database of a generated store. Safe for concurrent use; the source stays its creator's to dispose.</summary>
+public sealed class StoreDatabase
+{
+    private readonly DbDataSource _source;
+
+    /// <summary>Names the database and its SQL.</summary>
+    /// <param name="source">Opens connections.</param>
+    /// <param name="dialect">The SQL that they speak.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="source"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="dialect"/> is none of the three.</exception>
+    public StoreDatabase(DbDataSource source, SqlDialect dialect)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        if (dialect == SqlDialect.Any || !Enum.IsDefined(dialect))
+        {
+            throw new ArgumentOutOfRangeException(nameof(dialect), dialect, "Say Sqlite, PostgreSql or MySql.");
+        }
+
+        _source = source;
+        Dialect = dialect;
+    }
+
+    /// <summary>The SQL that the database speaks.</summary>
+    public SqlDialect Dialect { get; }
+
+    /// <summary>Opens a connection for one or a few statements.</summary>
+    /// <param name="sql">The first statement.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="DbException">The database cannot be reached.</exception>
+    public async ValueTask<StoreCommand> OpenAsync(string sql, CancellationToken cancellationToken)
+    {
+        DbConnection connection = await _source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            DbCommand command = connection.CreateCommand();
+            if (Dialect == SqlDialect.Sqlite)
+            {
+                // SQLite keeps references, and so a task's configurations with their task, only where the connection says so.
+                command.CommandText = "PRAGMA foreign_keys = ON";
+                await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            }
+
+            command.CommandText = sql;
+            return new StoreCommand(connection, command, Dialect);
+        }
+        catch
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Runs statements that define tables, in one transaction where the database has such, one process at a time.</summary>
+    /// <param name="statements">The statements.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="DbException">A statement failed.</exception>
+    public async ValueTask DefineAsync(IReadOnlyList<string> statements, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(statements);
+        DbConnection connection = await _source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
+        {
+            DbTransaction transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+            await using (transaction.ConfigureAwait(false))
+            {
+                DbCommand command = connection.CreateCommand();
+                await using (command.ConfigureAwait(false))
+                {
+                    command.Transaction = transaction;
+                    if (Dialect == SqlDialect.PostgreSql)
+                    {
+                        // Two CREATE TABLE IF NOT EXISTS at the same moment can still collide in PostgreSQL's catalogue.
+                        command.CommandText = "SELECT pg_advisory_xact_lock(8217394650)";
+                        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                    }
+
+                    foreach (string statement in statements)
+                    {
+                        command.CommandText = statement;
+                        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                    }
+                }
+
+                await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+}
