@@ -182,6 +182,23 @@ public sealed class TargetUri
         return ReadName(name, out host);
     }
 
+    /// <summary>Characters that UTS-46 disallows and the runtime's mapping lets through: unassigned and private ones, controls, separators, replacement characters.</summary>
+    private static bool HoldsNoName(string host)
+    {
+        foreach (Rune rune in host.EnumerateRunes())
+        {
+            bool joiner = rune.Value is 0x200C or 0x200D;
+            bool none = Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned
+                or UnicodeCategory.Surrogate or UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
+            if ((none && !joiner) || rune.Value is 0xFFFC or 0xFFFD)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     private static string? ReadName(ReadOnlySpan<char> name, out string? host)
     {
         host = null;
@@ -193,6 +210,11 @@ public sealed class TargetUri
         string lower = name.ToString().ToLowerInvariant();
         if (!Ascii.IsValid(lower))
         {
+            if (HoldsNoName(lower))
+            {
+                return "the host holds a character that no name is written with";
+            }
+
             try
             {
                 // IDNA's other full stops separate labels too (UTS-46, section 4).
