@@ -11,6 +11,7 @@ namespace Adcp.Aot.Payloads;
 internal static class JsonBodyCheck
 {
     internal const int MaxDepth = 64;
+    private const string DuplicateKey = "duplicate_key_input";
     private const int MaxNames = 4;
     private const int MaxNameBytes = 32;
 
@@ -64,7 +65,32 @@ internal static class JsonBodyCheck
             return ("invalid_json", "A string of the JSON holds a lone surrogate.");
         }
 
-        return duplicates is null ? null : ("duplicate_key_input", $"An object of the JSON has the same name twice: {Sanitised(duplicates)}.");
+        return duplicates is null ? null : (DuplicateKey, $"An object of the JSON has the same name twice: {Sanitised(duplicates)}.");
+    }
+
+    /// <summary>
+    /// Looks for duplicate names only. A body that is not sound otherwise passes, but control characters inside strings, which lenient parsers take, hide nothing.
+    /// </summary>
+    /// <returns>Null where there are none, else a message that is safe to log.</returns>
+    internal static string? FindDuplicates(ReadOnlySpan<byte> json)
+    {
+        if (Check(json) is not { } fault)
+        {
+            return null;
+        }
+
+        if (fault.Code == DuplicateKey)
+        {
+            return fault.Message;
+        }
+
+        byte[] readable = json.ToArray();
+        foreach (ref byte c in readable.AsSpan())
+        {
+            c = c is < 0x20 and not ((byte)'\t' or (byte)'\n' or (byte)'\r') ? (byte)'?' : c;
+        }
+
+        return Check(readable) is { Code: DuplicateKey } duplicate ? duplicate.Message : null;
     }
 
     /// <summary>Names as they may be logged (AdCP security, 14b): cut at the first unprintable character, 32 bytes each, four at most.</summary>

@@ -30,7 +30,7 @@ public sealed class BearerToken : WebhookAuthenticator
 
     internal override string Deprecated => "Bearer";
 
-    internal ReadOnlySpan<byte> HeaderValue => _value;
+    internal ReadOnlySpan<byte> Token => _value.AsSpan("Bearer ".Length);
 
     internal override ValueTask AuthenticateAsync(UnsignedAttempt attempt, AttemptHeaders headers, CancellationToken cancellationToken)
     {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Text.Json;
 
@@ -19,6 +20,15 @@ internal sealed class Jwk
     internal byte[]? Y { get; private set; }
 
     internal byte[]? Private { get; private set; }
+
+    /// <summary>What a published key must say of itself to verify webhooks (AdCP's checklist, step 8). What it does not say is not assumed.</summary>
+    internal bool IsForVerifyingWebhooks =>
+        _use == "sig" && _adcpUse is "request-signing" or "webhook-signing" && _operations is not null && _operations.Contains("verify");
+
+    internal static string? ReadKeyId(JsonElement element) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty("kid", out JsonElement kid) && kid.ValueKind == JsonValueKind.String
+            ? Decode(kid, "kid", nameof(element))
+            : null;
 
     internal static Jwk Parse(string json, string paramName)
     {
@@ -44,7 +54,7 @@ internal sealed class Jwk
             $"The JWK's 'key_ops' does not contain '{operation}'.", paramName);
     }
 
-    private static Jwk Read(JsonElement root, string paramName)
+    internal static Jwk Read(JsonElement root, string paramName)
     {
         Require(root.ValueKind == JsonValueKind.Object, "A JWK is a JSON object.", paramName);
         string? kty = Text(root, "kty", paramName);
@@ -74,7 +84,7 @@ internal sealed class Jwk
             foreach (JsonElement operation in operations.EnumerateArray())
             {
                 Require(operation.ValueKind == JsonValueKind.String, "The JWK's 'key_ops' holds something other than strings.", paramName);
-                jwk._operations.Add(operation.GetString()!);
+                jwk._operations.Add(Decode(operation, "key_ops", paramName));
             }
         }
 
@@ -89,7 +99,19 @@ internal sealed class Jwk
         }
 
         Require(member.ValueKind == JsonValueKind.String, $"The JWK's '{name}' is not a string.", paramName);
-        return member.GetString();
+        return Decode(member, name, paramName);
+    }
+
+    private static string Decode(JsonElement text, string name, string paramName)
+    {
+        try
+        {
+            return text.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            throw new ArgumentException($"The JWK's '{name}' holds a lone surrogate.", paramName);
+        }
     }
 
     private static byte[]? Bytes(JsonElement root, string name, string paramName)
@@ -99,9 +121,9 @@ internal sealed class Jwk
             return null;
         }
 
-        Require(text.Length <= 64 && Base64Url.IsValid(text) && !text.Contains('=', StringComparison.Ordinal), $"The JWK's '{name}' is not unpadded base64url of 32 bytes.", paramName);
-        byte[] bytes = Base64Url.DecodeFromChars(text);
-        Require(bytes.Length == 32, $"The JWK's '{name}' is not 32 bytes.", paramName);
+        byte[] bytes = new byte[32];
+        OperationStatus status = text.Length == 43 ? Base64Url.DecodeFromChars(text, bytes, out _, out _) : OperationStatus.InvalidData;
+        Require(status == OperationStatus.Done && !text.AsSpan().ContainsAny(" \t\r\n="), $"The JWK's '{name}' is not unpadded base64url of 32 bytes.", paramName);
         return bytes;
     }
 

@@ -12,6 +12,8 @@ namespace Adcp.Aot.Signing;
 public sealed class Rfc9421Signer : WebhookAuthenticator
 {
     internal const string Tag = "adcp/webhook-signing/v1";
+    internal const string Ed25519Name = "ed25519";
+    internal const string P256Name = "ecdsa-p256-sha256";
 
     /// <summary>The longest window AdCP allows.</summary>
     public static readonly TimeSpan MaxValidity = TimeSpan.FromSeconds(300);
@@ -56,7 +58,7 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
         ArgumentOutOfRangeException.ThrowIfGreaterThan(window, MaxValidity, nameof(validity));
         KeyId = keyId;
         _validity = (long)window.TotalSeconds;
-        string name = algorithm == SignatureAlgorithm.Ed25519 ? "ed25519" : "ecdsa-p256-sha256";
+        string name = algorithm == SignatureAlgorithm.Ed25519 ? Ed25519Name : P256Name;
         _tail = Encoding.ASCII.GetBytes($"\";keyid=\"{keyId}\";alg=\"{name}\";tag=\"{Tag}\"");
     }
 

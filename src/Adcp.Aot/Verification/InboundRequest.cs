@@ -1,0 +1,71 @@
+namespace Adcp.Aot.Verification;
+
+/// <summary>A webhook request as it arrived, without its body. Header values are read when they are needed; nothing is copied.</summary>
+public readonly struct InboundRequest
+{
+    private readonly object _headers;
+    private readonly Func<object, string, string?> _header;
+
+    /// <summary>Takes a request whose headers are looked up.</summary>
+    /// <param name="method">The method as it arrived.</param>
+    /// <param name="url">
+    /// The absolute url as it arrived: scheme, then HTTP/2's <c>:authority</c> or HTTP/1.1's <c>Host</c>, then path and query as they were on the wire, not decoded.
+    /// Behind a proxy, the url that senders were given.
+    /// </param>
+    /// <param name="headers">What <paramref name="header"/> looks them up in.</param>
+    /// <param name="header">
+    /// Gives a header's value, lines of one name joined by <c>", "</c>, or null where it is absent. Names are asked in lower case and compared without case. Make it static.
+    /// </param>
+    /// <param name="host">The <c>Host</c> or <c>:authority</c> as it arrived, where <paramref name="url"/> was not made of it; it must then name the same authority.</param>
+    /// <exception cref="ArgumentNullException">A reference other than <paramref name="host"/> is null.</exception>
+    public InboundRequest(string method, string url, object headers, Func<object, string, string?> header, string? host = null)
+    {
+        ArgumentNullException.ThrowIfNull(method);
+        ArgumentNullException.ThrowIfNull(url);
+        ArgumentNullException.ThrowIfNull(headers);
+        ArgumentNullException.ThrowIfNull(header);
+        Method = method;
+        Url = url;
+        Host = host;
+        _headers = headers;
+        _header = header;
+    }
+
+    /// <summary>Takes a request whose headers are at hand, for tools and tests.</summary>
+    /// <param name="method">The method as it arrived.</param>
+    /// <param name="url">The absolute url; see the other constructor.</param>
+    /// <param name="headers">The header lines.</param>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    public InboundRequest(string method, string url, IEnumerable<KeyValuePair<string, string>> headers)
+        : this(method, url, headers, static (all, name) => Joined((IEnumerable<KeyValuePair<string, string>>)all, name))
+    {
+    }
+
+    /// <summary>The method.</summary>
+    public string Method { get; }
+
+    /// <summary>The absolute url as it arrived. It may hold secrets: do not log it.</summary>
+    public string Url { get; }
+
+    /// <summary>The <c>Host</c> or <c>:authority</c>; null where the url was made of it.</summary>
+    public string? Host { get; }
+
+    /// <summary>Names the method only.</summary>
+    public override string ToString() => Method ?? "";
+
+    internal string? Header(string name) => _header(_headers, name);
+
+    private static string? Joined(IEnumerable<KeyValuePair<string, string>> headers, string name)
+    {
+        string? joined = null;
+        foreach ((string key, string value) in headers)
+        {
+            if (key.Equals(name, StringComparison.OrdinalIgnoreCase))
+            {
+                joined = joined is null ? value : $"{joined}, {value}";
+            }
+        }
+
+        return joined;
+    }
+}

@@ -1,0 +1,255 @@
+using System.Security.Cryptography;
+using System.Text;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Signing;
+
+namespace Adcp.Aot.Verification;
+
+/// <summary>
+/// Verifies webhooks by AdCP's profile of RFC 9421, in the order of AdCP's checklist: what costs least first, revocation and caps before any cryptography, and the nonce spent
+/// before the body is looked into. Thread-safe.
+/// </summary>
+public sealed class Rfc9421Verifier : WebhookVerifier
+{
+    private const int MaxWindowSeconds = 300;
+    private const int SkewSeconds = 60;
+    private const int TargetSlots = 64;
+
+    private readonly IVerificationKeySource _keys;
+    private readonly IReplayCache _replays;
+    private readonly Rfc9421VerifierOptions _options;
+
+    // The few urls that a receiver is called by, canonicalised once each.
+    private readonly KnownTarget?[] _targets = new KnownTarget?[TargetSlots];
+
+    /// <summary>Creates a verifier for one sender.</summary>
+    /// <param name="keys">The sender's keys.</param>
+    /// <param name="replays">The nonces that were used: one cache for all endpoints that the sender can reach.</param>
+    /// <param name="options">How to verify; null for the defaults.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="keys"/> or <paramref name="replays"/> is null.</exception>
+    public Rfc9421Verifier(IVerificationKeySource keys, IReplayCache replays, Rfc9421VerifierOptions? options = null)
+        : base((options ?? new()).MaxBodyBytes)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        ArgumentNullException.ThrowIfNull(replays);
+        _keys = keys;
+        _replays = replays;
+        _options = options ?? new();
+    }
+
+    private protected override async ValueTask<VerificationResult> VerifyCoreAsync(
+        InboundRequest request, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken)
+    {
+        string? input = request.Header("signature-input");
+        string? signature = request.Header("signature");
+        if (input is null && signature is null)
+        {
+            return Unauthenticated(request, "signature", "x-adcp-signature", "webhook-signature", "authorization");
+        }
+
+        long now = _options.TimeProvider.GetUtcNow().ToUnixTimeSeconds();
+        if (CheckHeaders(request, input, signature, now, out ParsedSignature parsed) is { } malformed)
+        {
+            return malformed;
+        }
+
+        // Step 7. A quote or backslash in the id would stand escaped here, and so names no key: AdCP's signers use neither.
+        ReadOnlyMemory<char> keyId = input.AsMemory(parsed.KeyId);
+        KeyLookup lookup = await _keys.FindAsync(keyId, cancellationToken).ConfigureAwait(false);
+        if (lookup.Key is not { } key)
+        {
+            return lookup.IsUnavailable
+                ? VerificationResult.Refused(VerificationError.KeysUnavailable, "7", "The sender's keys cannot be read now.", keyId.ToString())
+                : VerificationResult.Refused(VerificationError.KeyUnknown, "7", keyId: keyId.ToString());
+        }
+
+        if (CheckKey(key, input!.AsSpan(parsed.Alg)) is { } unusable)
+        {
+            return unusable;
+        }
+
+        // Step 9a
+        if (!await _replays.HasRoomAsync(key.KeyId, cancellationToken).ConfigureAwait(false))
+        {
+            return Refused(VerificationError.RateAbuse, "9a", key);
+        }
+
+        if (CheckSignature(request, parsed, key, input!, signature!) is { } forged)
+        {
+            return forged;
+        }
+
+        if (!DigestMatches(request.Header("content-digest"), body.Span, bodySha256.Span))
+        {
+            return Refused(VerificationError.DigestMismatch, "11", key);
+        }
+
+        // Steps 12 and 13. The nonce is spent here, whatever is said of the body below.
+        ReplayAdmission admission = await _replays.TryAddAsync(
+            key.KeyId, input.AsMemory(parsed.Nonce), DateTimeOffset.FromUnixTimeSeconds(parsed.Expires + SkewSeconds), cancellationToken).ConfigureAwait(false);
+        if (admission != ReplayAdmission.Added)
+        {
+            return admission == ReplayAdmission.Replayed ? Refused(VerificationError.Replayed, "12", key) : Refused(VerificationError.RateAbuse, "13", key);
+        }
+
+        return JsonBodyCheck.Check(body.Span) is { } fault
+            ? VerificationResult.Refused(VerificationError.BodyMalformed, "14", fault.Message, key.KeyId, key.Sender)
+            : VerificationResult.Verified(key.KeyId, key.Sender);
+    }
+
+    /// <summary>Steps 1 to 6: what the headers say by themselves.</summary>
+    private static VerificationResult? CheckHeaders(InboundRequest request, string? input, string? signature, long now, out ParsedSignature parsed)
+    {
+        parsed = default;
+        if (input is null || signature is null)
+        {
+            return Refused(VerificationError.HeaderMalformed, "1", "One of Signature and Signature-Input is there without the other.");
+        }
+
+        if (ParsedSignature.Read(input, signature, out parsed) is { } fault)
+        {
+            return Refused(VerificationError.HeaderMalformed, "1", fault);
+        }
+
+        Span<byte> ignored = stackalloc byte[SHA256.HashSizeInBytes];
+        if (request.Header("content-digest") is { } digest && !ParsedSignature.TryReadContentDigest(digest, ignored))
+        {
+            return Refused(VerificationError.HeaderMalformed, "1", "Content-Digest is not a dictionary with one sha-256 of 32 bytes.");
+        }
+
+        if (!HasAsciiAuthority(request.Url))
+        {
+            return Refused(VerificationError.HeaderMalformed, "1", "The host arrived in other than ASCII.");
+        }
+
+        ReadOnlySpan<char> text = input;
+        VerificationError error;
+        string step;
+        if (!parsed.HasAllParameters)
+        {
+            (error, step) = (VerificationError.ParamsIncomplete, "2");
+        }
+        else if (!text[parsed.Tag].SequenceEqual(Rfc9421Signer.Tag))
+        {
+            (error, step) = (VerificationError.TagInvalid, "3");
+        }
+        else if (!text[parsed.Alg].SequenceEqual(Rfc9421Signer.Ed25519Name) && !text[parsed.Alg].SequenceEqual(Rfc9421Signer.P256Name))
+        {
+            (error, step) = (VerificationError.AlgNotAllowed, "4");
+        }
+        else if (parsed.Expires <= parsed.Created || parsed.Created > now + SkewSeconds || parsed.Expires < now - SkewSeconds
+            || parsed.Expires - parsed.Created > MaxWindowSeconds)
+        {
+            (error, step) = (VerificationError.WindowInvalid, "5");
+        }
+        else if (!parsed.CoversAllRequired)
+        {
+            (error, step) = (VerificationError.ComponentsIncomplete, "6");
+        }
+        else
+        {
+            return null;
+        }
+
+        return Refused(error, step, null, text[parsed.KeyId].ToString());
+    }
+
+    /// <summary>Steps 8 and 9: what the key and its sender say.</summary>
+    private VerificationResult? CheckKey(VerificationKey key, ReadOnlySpan<char> alg)
+    {
+        bool fits = alg.SequenceEqual(key.Algorithm == Signing.SignatureAlgorithm.Ed25519 ? Rfc9421Signer.Ed25519Name : Rfc9421Signer.P256Name);
+        if (!key.MayVerifyWebhooks || !fits)
+        {
+            return Refused(VerificationError.KeyPurposeInvalid, "8", key);
+        }
+
+        if (_options.Revocations?.Current is not { } list)
+        {
+            return null;
+        }
+
+        if (list.Revokes(key.KeyId))
+        {
+            return Refused(VerificationError.KeyRevoked, "9", key);
+        }
+
+        return _options.TimeProvider.GetUtcNow() >= list.StaleFrom ? Refused(VerificationError.RevocationStale, "9", key) : null;
+    }
+
+    /// <summary>Step 10: the url that was called, and the signature over what it covers.</summary>
+    private VerificationResult? CheckSignature(InboundRequest request, in ParsedSignature parsed, VerificationKey key, string input, string signature)
+    {
+        if (Target(request.Url) is not { } target || (request.Host is { } host && !IsAuthority(host, target)))
+        {
+            return Refused(VerificationError.TargetUriMalformed, "10", key);
+        }
+
+        Span<byte> raw = stackalloc byte[ParsedSignature.RawLength];
+        ReadOnlySpan<char> encoded = signature.AsSpan(parsed.Signature);
+        if (!ParsedSignature.TryDecode(encoded, raw))
+        {
+            return Refused(VerificationError.SignatureInvalid, "10", key);
+        }
+
+        SignatureBase text = new(stackalloc byte[1024]);
+        bool valid = text.TryWrite(request, target, input.AsSpan(parsed.Parameters)) && key.Verify(text.Written, raw);
+        text.Dispose();
+        return valid ? null : Refused(VerificationError.SignatureInvalid, "10", key);
+    }
+
+    private static bool DigestMatches(string? header, ReadOnlySpan<byte> body, ReadOnlySpan<byte> bodySha256)
+    {
+        Span<byte> said = stackalloc byte[SHA256.HashSizeInBytes];
+        if (header is null || !ParsedSignature.TryReadContentDigest(header, said))
+        {
+            return false;
+        }
+
+        if (!bodySha256.IsEmpty)
+        {
+            return CryptographicOperations.FixedTimeEquals(said, bodySha256);
+        }
+
+        Span<byte> actual = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(body, actual);
+        return CryptographicOperations.FixedTimeEquals(said, actual);
+    }
+
+    private static bool HasAsciiAuthority(ReadOnlySpan<char> url)
+    {
+        int start = url.IndexOf("://");
+        ReadOnlySpan<char> authority = start < 0 ? url : url[(start + 3)..];
+        int end = authority.IndexOfAny('/', '?', '#');
+        return Ascii.IsValid(end < 0 ? authority : authority[..end]);
+    }
+
+    private static bool IsAuthority(string host, TargetUri target) =>
+        host == target.Authority
+        || (!host.AsSpan().ContainsAny("/?#@") && TargetUri.TryParse((target.IsHttps ? "https://" : "http://") + host, out TargetUri? other, out _)
+            && other.Authority == target.Authority);
+
+    private static VerificationResult Refused(VerificationError error, string step, string? detail, string? keyId = null) =>
+        VerificationResult.Refused(error, step, detail, keyId);
+
+    private static VerificationResult Refused(VerificationError error, string step, VerificationKey key) =>
+        VerificationResult.Refused(error, step, null, key.KeyId, key.Sender);
+
+    private TargetUri? Target(string url)
+    {
+        ref KnownTarget? slot = ref _targets[(uint)url.GetHashCode(StringComparison.Ordinal) % TargetSlots];
+        if (Volatile.Read(ref slot) is { } known && known.Url == url)
+        {
+            return known.Target;
+        }
+
+        if (!TargetUri.TryParse(url, out TargetUri? target, out _) || target.HadUserInfo)
+        {
+            return null;
+        }
+
+        Volatile.Write(ref slot, new KnownTarget(url, target));
+        return target;
+    }
+
+    private sealed record KnownTarget(string Url, TargetUri Target);
+}

@@ -1,0 +1,112 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using Adcp.Aot.Signing;
+
+namespace Adcp.Aot.Verification;
+
+/// <summary>
+/// Verifies Standard Webhooks, version <c>v1</c>: any of the listed signatures under any of the secrets, within 300 s. Compares in constant time. There is no nonce: tell
+/// repeated deliveries by <c>webhook-id</c> or the idempotency key. Thread-safe.
+/// </summary>
+public sealed class StandardWebhooksVerifier : WebhookVerifier
+{
+    private const int MaxSignatures = 16;
+    private const int MaxIdLength = 255;
+    private const int MaxTimestampLength = 15;
+
+    private readonly byte[][] _keys;
+    private readonly string? _sender;
+    private readonly TimeProvider _time;
+
+    /// <summary>Creates a verifier for one registration.</summary>
+    /// <param name="secrets">One to eight <c>whsec_</c> secrets; see <see cref="StandardWebhooksSigner"/>.</param>
+    /// <param name="sender">Whose secrets these are, as <see cref="VerificationResult.Sender"/> will name it.</param>
+    /// <param name="maxBodyBytes">The largest body in bytes. At least 1, default 1 MiB.</param>
+    /// <param name="timeProvider">The clock. Default the system's.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="secrets"/> or one of them is null.</exception>
+    /// <exception cref="ArgumentException">No secret, too many, or one that is none. The message never shows it.</exception>
+    public StandardWebhooksVerifier(IReadOnlyList<string> secrets, string? sender = null, int maxBodyBytes = DefaultMaxBodyBytes, TimeProvider? timeProvider = null)
+        : base(maxBodyBytes)
+    {
+        ArgumentNullException.ThrowIfNull(secrets);
+        if (secrets.Count is 0 or > StandardWebhooksSigner.MaxSecrets)
+        {
+            throw new ArgumentException("One to eight secrets are needed.", nameof(secrets));
+        }
+
+        _keys = [.. secrets.Select(static secret => StandardWebhooksSecret.Decode(secret, nameof(secrets)))];
+        _sender = sender;
+        _time = timeProvider ?? TimeProvider.System;
+    }
+
+    private protected override ValueTask<VerificationResult> VerifyCoreAsync(
+        InboundRequest request, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken) => new(Verify(request, body.Span));
+
+    private VerificationResult Verify(InboundRequest request, ReadOnlySpan<byte> body)
+    {
+        string? signatures = request.Header("webhook-signature");
+        if (signatures is null)
+        {
+            return Unauthenticated(request, StandardWebhooksSigner.SignatureHeader, "signature", "signature-input", "x-adcp-signature", "authorization");
+        }
+
+        string? id = request.Header("webhook-id");
+        if (id is null || id.Length is 0 or > MaxIdLength || id.AsSpan().ContainsAnyExceptInRange('!', '~'))
+        {
+            return Refused(VerificationError.HeaderMalformed, "webhook-id is not 1 to 255 printable ASCII characters.");
+        }
+
+        if (!LegacyHmacVerifier.TryReadSeconds(request.Header("webhook-timestamp"), out long seconds, out ReadOnlySpan<char> digits))
+        {
+            return Refused(VerificationError.HeaderMalformed, "webhook-timestamp is not a number of seconds.");
+        }
+
+        if (Math.Abs(_time.GetUtcNow().ToUnixTimeSeconds() - seconds) > LegacyHmacVerifier.WindowSeconds)
+        {
+            return Refused(VerificationError.WindowInvalid, "webhook-timestamp is more than 300 s away.");
+        }
+
+        Span<byte> idBytes = stackalloc byte[MaxIdLength];
+        idBytes = idBytes[..Encoding.ASCII.GetBytes(id, idBytes)];
+        Span<byte> time = stackalloc byte[MaxTimestampLength];
+        time = time[..Encoding.ASCII.GetBytes(digits, time)];
+        Span<byte> mac = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        bool matches = false;
+        foreach (byte[] key in _keys)
+        {
+            DottedMac.Compute(key, idBytes, time, body, mac);
+            matches |= Lists(signatures, mac);
+        }
+
+        return matches ? Accept(body, _sender) : Refused(VerificationError.SignatureInvalid, null);
+    }
+
+    /// <summary>True where one of the space-separated signatures is <c>v1,</c> and this one. Those of other versions are for others.</summary>
+    private static bool Lists(ReadOnlySpan<char> signatures, ReadOnlySpan<byte> mac)
+    {
+        Span<byte> expected = stackalloc byte[StandardWebhooksSigner.SignatureLength - 3];
+        Base64.EncodeToUtf8(mac, expected, out _, out _);
+        Span<byte> said = stackalloc byte[StandardWebhooksSigner.SignatureLength - 3];
+        bool matches = false;
+        int count = 0;
+        foreach (Range range in signatures.Split(' '))
+        {
+            ReadOnlySpan<char> one = signatures[range];
+            if (++count > MaxSignatures)
+            {
+                break;
+            }
+
+            if (one.Length == StandardWebhooksSigner.SignatureLength && one.StartsWith("v1,") && Ascii.IsValid(one))
+            {
+                Encoding.ASCII.GetBytes(one[3..], said);
+                matches |= CryptographicOperations.FixedTimeEquals(said, expected);
+            }
+        }
+
+        return matches;
+    }
+
+    private VerificationResult Refused(VerificationError error, string? detail) => VerificationResult.Refused(error, "1", detail, sender: _sender);
+}

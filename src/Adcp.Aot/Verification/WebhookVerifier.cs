@@ -1,0 +1,87 @@
+using Adcp.Aot.Payloads;
+
+namespace Adcp.Aot.Verification;
+
+/// <summary>
+/// Verifies webhooks that are authenticated in one way, the one that the registration says: <see cref="Rfc9421Verifier"/>, <see cref="LegacyHmacVerifier"/>,
+/// <see cref="BearerVerifier"/> or <see cref="StandardWebhooksVerifier"/>. It never tries another way: a message authenticated otherwise is refused with
+/// <see cref="VerificationError.ModeMismatch"/>. Thread-safe; keep one for each registration or sender.
+/// </summary>
+public abstract class WebhookVerifier
+{
+    private readonly int _maxBodyBytes;
+
+    private protected WebhookVerifier(int maxBodyBytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxBodyBytes, 1);
+        _maxBodyBytes = maxBodyBytes;
+    }
+
+    /// <summary>The default of <see cref="MaxBodyBytes"/>: 1 MiB.</summary>
+    public const int DefaultMaxBodyBytes = 1 << 20;
+
+    /// <summary>The largest body in bytes. Read no more than this, and answer 413 where there is more.</summary>
+    public int MaxBodyBytes => _maxBodyBytes;
+
+    /// <summary>Verifies a webhook. Completes at once where the keys are known and the replay cache is local.</summary>
+    /// <param name="request">The request as it arrived.</param>
+    /// <param name="body">The body's bytes as they arrived, before any parser.</param>
+    /// <param name="bodySha256">The SHA-256 of the body where it was computed while reading: 32 bytes. Default, it is computed here if it is needed.</param>
+    /// <param name="cancellationToken">Ends the reading of keys.</param>
+    /// <exception cref="ArgumentException"><paramref name="bodySha256"/> is neither empty nor 32 bytes.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    public ValueTask<VerificationResult> VerifyAsync(
+        InboundRequest request, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256 = default, CancellationToken cancellationToken = default)
+    {
+        if (bodySha256.Length is not (0 or 32))
+        {
+            throw new ArgumentException("A SHA-256 has 32 bytes.", nameof(bodySha256));
+        }
+
+        return Precheck(request, body.Length) is { } refusal ? new(refusal) : VerifyCoreAsync(request, body, bodySha256, cancellationToken);
+    }
+
+    private protected abstract ValueTask<VerificationResult> VerifyCoreAsync(
+        InboundRequest request, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken);
+
+    /// <summary>The code for a message without this way's headers: that of a mismatch where it has another way's.</summary>
+    private protected static VerificationResult Unauthenticated(InboundRequest request, string missing, params ReadOnlySpan<string> otherWays)
+    {
+        foreach (string other in otherWays)
+        {
+            if (request.Header(other) is not null)
+            {
+                return VerificationResult.Refused(VerificationError.ModeMismatch, "0", "The message is authenticated in another way than the registration says.");
+            }
+        }
+
+        return VerificationResult.Refused(VerificationError.HeaderMalformed, "1", $"The message has no {missing}.");
+    }
+
+    /// <summary>For the ways without a step 14: refuses duplicate names only, since whether a body is JSON at all is for the schema layer to say.</summary>
+    private protected static VerificationResult Accept(ReadOnlySpan<byte> body, string? sender) =>
+        JsonBodyCheck.FindDuplicates(body) is { } duplicates
+            ? VerificationResult.Refused(VerificationError.BodyMalformed, "14", duplicates, sender: sender)
+            : VerificationResult.Verified(null, sender);
+
+    private VerificationResult? Precheck(InboundRequest request, int length)
+    {
+        if (length > _maxBodyBytes)
+        {
+            return VerificationResult.Refused(VerificationError.BodyTooLarge, "0", $"The body has more than {_maxBodyBytes} bytes.");
+        }
+
+        string? type = request.Header("content-type");
+        if (type is not null && type.Contains(',', StringComparison.Ordinal))
+        {
+            return VerificationResult.Refused(VerificationError.HeaderMalformed, "1", "Content-Type has more than one value.");
+        }
+
+        ReadOnlySpan<char> media = type.AsSpan();
+        int parameters = media.IndexOf(';');
+        media = (parameters < 0 ? media : media[..parameters]).Trim(" \t");
+        return media.Equals("application/json", StringComparison.OrdinalIgnoreCase)
+            ? null
+            : VerificationResult.Refused(VerificationError.UnsupportedContentType, "0", "Content-Type is not application/json.");
+    }
+}
