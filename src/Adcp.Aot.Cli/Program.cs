@@ -12,8 +12,11 @@ internal static class Program
         {
             KeygenCommand.Create(),
             SendCommand.Create(),
+            ListenCommand.Create(),
+            VerifyVectorCommand.Create(),
             CanonicalizeCommand.Create(),
             JcsCommand.Create(),
+            HmacCommand.Create(),
         };
 
         // A value that begins with @ names a file here; the parser's response files would take it away.

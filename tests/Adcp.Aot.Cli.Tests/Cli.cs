@@ -7,15 +7,10 @@ namespace Adcp.Aot.Cli.Tests;
 internal sealed class Cli : IDisposable
 {
     private readonly Process _process;
-    private readonly Task<string> _errors;
 
-    private Cli(Process process)
-    {
-        _process = process;
-        _errors = process.StandardError.ReadToEndAsync();
-    }
+    private Cli(Process process) => _process = process;
 
-    public StreamReader Output => _process.StandardOutput;
+    public StreamReader Errors => _process.StandardError;
 
     public static async Task<Result> RunAsync(params string[] arguments)
     {
@@ -50,10 +45,10 @@ internal sealed class Cli : IDisposable
 
     public async Task<Result> EndAsync()
     {
+        Task<string> errors = _process.StandardError.ReadToEndAsync();
         string output = await _process.StandardOutput.ReadToEndAsync();
-        string errors = await _errors;
         await _process.WaitForExitAsync();
-        return new Result(_process.ExitCode, output, errors);
+        return new Result(_process.ExitCode, output, await errors);
     }
 
     public void Dispose()

@@ -11,6 +11,10 @@ public static class IdempotencyKeys
     /// <summary>A new key: <c>whk_</c> and a random UUID in hex.</summary>
     public static string Create() => string.Concat("whk_", Guid.NewGuid().ToString("N"));
 
+    /// <summary>True where <paramref name="key"/> keeps to the pattern.</summary>
+    /// <param name="key">The key.</param>
+    internal static bool IsValid(string key) => key.Length is >= 16 and <= 255 && !key.AsSpan().ContainsAnyExcept(Allowed);
+
     /// <summary>Throws where <paramref name="key"/> breaks the pattern.</summary>
     /// <param name="key">The key.</param>
     /// <param name="paramName">The argument to name.</param>
@@ -18,7 +22,7 @@ public static class IdempotencyKeys
     public static void Validate(string key, string paramName)
     {
         ArgumentNullException.ThrowIfNull(key, paramName);
-        if (key.Length is < 16 or > 255 || key.AsSpan().ContainsAnyExcept(Allowed))
+        if (!IsValid(key))
         {
             throw new ArgumentException("An idempotency key is 16 to 255 characters of A-Z a-z 0-9 _ . : -", paramName);
         }

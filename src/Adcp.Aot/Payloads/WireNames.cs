@@ -117,6 +117,16 @@ public static class WireNames
         return index >= 0;
     }
 
+    /// <summary>Reads a status's wire name.</summary>
+    /// <param name="wire">The wire name.</param>
+    /// <param name="status">The status.</param>
+    public static bool TryParse(string? wire, out AdcpTaskStatus status)
+    {
+        int index = Array.IndexOf(Statuses, wire);
+        status = (AdcpTaskStatus)Math.Max(index, 0);
+        return index >= 0;
+    }
+
     private static string Name(string[] names, int value, string paramName) => (uint)value < (uint)names.Length
         ? names[value]
         : throw new ArgumentOutOfRangeException(paramName, value, "Not a value of the enum.");

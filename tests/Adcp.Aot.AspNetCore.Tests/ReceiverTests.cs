@@ -1,0 +1,355 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using Adcp.Aot.AspNetCore.Receiving;
+using Adcp.Aot.Sending;
+using Adcp.Aot.Verification;
+
+namespace Adcp.Aot.AspNetCore.Tests;
+
+public sealed class ReceiverTests
+{
+    private const string Token = "a-token-of-sixteen";
+
+    [Fact]
+    public async Task A_webhook_is_processed_once_and_every_retry_acknowledged()
+    {
+        await using Receiver receiver = await Receiver.StartAsync();
+        PreparedWebhook webhook = receiver.Prepare("""{"media_buy_id":"mb_1"}""");
+        for (int attempt = 0; attempt < 3; attempt++)
+        {
+            Assert.Equal(200, await receiver.StatusAsync(webhook));
+        }
+
+        var (sender, key, envelope, body) = Assert.Single(receiver.Handled);
+        Assert.Equal((Receiver.Sender, webhook.IdempotencyKey, "task_1"), (sender, key, envelope?.TaskId));
+        Assert.Equal(Encoding.UTF8.GetString(webhook.Body.Span), body);
+    }
+
+    [Fact]
+    public async Task Another_payload_under_the_key_is_a_conflict_and_the_same_one_written_otherwise_is_not()
+    {
+        await using Receiver receiver = await Receiver.StartAsync();
+        PreparedWebhook first = receiver.Prepare("""{"a":1.0,"b":2}""", "whk_0123456789abcdef");
+        Assert.Equal(200, await receiver.StatusAsync(first));
+        Assert.Equal(409, await receiver.StatusAsync(receiver.Prepare("""{"a":1,"b":3}""", "whk_0123456789abcdef")));
+        string text = Encoding.UTF8.GetString(first.Body.Span).Replace("""{"a":1.0,"b":2}""", """ { "b": 2e0, "a": 1 } """, StringComparison.Ordinal);
+        Assert.Equal(200, await receiver.StatusAsync(receiver.Raw(text)));
+        Assert.Single(receiver.Handled);
+    }
+
+    [Fact]
+    public async Task While_one_request_processes_it_others_are_told_to_come_back()
+    {
+        TaskCompletionSource entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource leave = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using Receiver receiver = await Receiver.StartAsync(handler: async (_, _) =>
+        {
+            entered.SetResult();
+            await leave.Task;
+        });
+        PreparedWebhook webhook = receiver.Prepare();
+        Task<int> first = receiver.StatusAsync(webhook);
+        await entered.Task;
+        WebhookDeliveryResult second = await receiver.SendAsync(webhook);
+        Assert.Equal(503, second.StatusCode);
+        Assert.NotNull(second.ResponseHeaders!.RetryAfter);
+        leave.SetResult();
+        Assert.Equal(200, await first);
+        Assert.Equal(200, await receiver.StatusAsync(webhook));
+        Assert.Single(receiver.Handled);
+    }
+
+    [Fact]
+    public async Task A_handler_that_fails_is_given_the_retry()
+    {
+        int calls = 0;
+        await using Receiver receiver = await Receiver.StartAsync(handler: (_, _) =>
+            Interlocked.Increment(ref calls) < 3 ? throw new InvalidOperationException("no") : default);
+        PreparedWebhook webhook = receiver.Prepare();
+        Assert.Equal(500, await receiver.StatusAsync(webhook));
+        Assert.Equal(500, await receiver.StatusAsync(webhook));
+        Assert.Equal(200, await receiver.StatusAsync(webhook));
+        Assert.Equal(200, await receiver.StatusAsync(webhook));
+        Assert.Equal(3, calls);
+        Assert.Contains(receiver.Log.Lines, line => line.Contains("handler failed", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_sender_that_hangs_up_does_not_stop_the_work()
+    {
+        TaskCompletionSource entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource leave = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        CancellationToken given = default;
+        await using Receiver receiver = await Receiver.StartAsync(handler: async (_, token) =>
+        {
+            given = token;
+            entered.SetResult();
+            await leave.Task;
+        });
+        PreparedWebhook webhook = receiver.Prepare();
+        using CancellationTokenSource impatience = new();
+        Task<WebhookDeliveryResult> first = receiver.Seller.SendAsync(webhook, impatience.Token).AsTask();
+        await entered.Task;
+        await impatience.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
+        Assert.Equal(503, await receiver.StatusAsync(webhook));
+        Assert.False(given.IsCancellationRequested);
+        leave.SetResult();
+        int status;
+        while ((status = await receiver.StatusAsync(webhook)) == 503)
+        {
+            await Task.Yield();
+        }
+
+        Assert.Equal(200, status);
+        Assert.Single(receiver.Handled);
+    }
+
+    [Fact]
+    public async Task A_claim_that_is_lost_cancels_the_handler_and_is_not_acknowledged()
+    {
+        LosingStore store = new();
+        await using Receiver receiver = await Receiver.StartAsync(
+            options => options with { Store = store, Lease = TimeSpan.FromSeconds(1) }, async (_, token) =>
+            {
+                // Ends when the claim is lost, a third of the lease from now.
+                await Task.Delay(Timeout.InfiniteTimeSpan, token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            });
+        Assert.Equal(503, await receiver.StatusAsync(receiver.Prepare()));
+        Assert.Contains(receiver.Log.Lines, line => line.Contains("lapsed", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_is_not_the_senders_is_refused_with_its_code_and_nothing_of_it_is_logged()
+    {
+        await using Receiver receiver = await Receiver.StartAsync();
+        using HttpClient stranger = new();
+        using HttpRequestMessage unsigned = new(HttpMethod.Post, receiver.Url) { Content = Json("""{"private":"pssst"}""") };
+        using HttpResponseMessage answer = await stranger.SendAsync(unsigned);
+        Assert.Equal(401, (int)answer.StatusCode);
+        Assert.Equal("Signature error=\"webhook_signature_header_malformed\"", answer.Headers.GetValues("WWW-Authenticate").Single());
+
+        Adcp.Aot.Signing.SigningKey forged = Adcp.Aot.Signing.SigningKey.Generate(Adcp.Aot.Signing.SignatureAlgorithm.Ed25519, "seller-1");
+        using WebhookSender forger = new(new Adcp.Aot.Signing.Rfc9421Signer(forged), new WebhookSenderOptions { Version = Payloads.AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true });
+        WebhookDeliveryResult refused = await forger.SendAsync(receiver.Raw("""{"private":"pssst"}"""));
+        Assert.Equal(401, refused.StatusCode);
+        Assert.Equal("Signature error=\"webhook_signature_invalid\"", refused.ResponseHeaders!.GetValues("WWW-Authenticate").Single());
+
+        using HttpRequestMessage text = new(HttpMethod.Post, receiver.Url) { Content = new StringContent("{}", Encoding.UTF8, "text/plain") };
+        using HttpResponseMessage unsupported = await stranger.SendAsync(text);
+        Assert.Equal(415, (int)unsupported.StatusCode);
+        using HttpResponseMessage get = await stranger.GetAsync(receiver.Url);
+        Assert.Equal(405, (int)get.StatusCode);
+        Assert.Empty(receiver.Handled);
+        string log = string.Join('\n', receiver.Log.Lines.Where(l => l.Contains("Webhook", StringComparison.Ordinal)));
+        Assert.Contains("webhook_signature_invalid", log, StringComparison.Ordinal);
+        Assert.DoesNotContain("pssst", log, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret=s", log, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Keys_that_cannot_be_read_are_no_fault_of_the_sender()
+    {
+        await using Receiver receiver = await Receiver.StartAsync(options => options with { Verifier = new Rfc9421Verifier(new NoKeysNow(), new InMemoryReplayCache()) });
+        WebhookDeliveryResult result = await receiver.SendAsync(receiver.Prepare());
+        Assert.Equal(503, result.StatusCode);
+        Assert.False(result.ResponseHeaders!.Contains("WWW-Authenticate"));
+    }
+
+    [Fact]
+    public async Task A_verified_body_that_is_no_envelope_is_refused_by_name()
+    {
+        await using Receiver receiver = await Receiver.StartAsync();
+        WebhookDeliveryResult bare = await receiver.SendAsync(receiver.Raw("""{"notification_type":"scheduled"}"""));
+        Assert.Equal(400, bare.StatusCode);
+        Assert.Equal("""{"error_code":"missing_envelope_fields"}""", Encoding.UTF8.GetString(bare.ResponseBody.Span));
+        WebhookDeliveryResult twice = await receiver.SendAsync(receiver.Raw("""{"a":1,"a":2}"""));
+        Assert.Equal(401, twice.StatusCode);
+        Assert.Equal("Signature error=\"webhook_body_malformed\"", twice.ResponseHeaders!.GetValues("WWW-Authenticate").Single());
+        Assert.Empty(receiver.Handled);
+    }
+
+    [Fact]
+    public async Task Other_payloads_pass_where_they_are_asked_for()
+    {
+        await using Receiver receiver = await Receiver.StartAsync(options => options with { AcceptsOtherPayloads = true });
+        PreparedWebhook webhook = receiver.Raw("""{"idempotency_key":"whk_0123456789abcdef","notification_type":"capabilities.changed"}""");
+        Assert.Equal(200, await receiver.StatusAsync(webhook));
+        Assert.Equal(200, await receiver.StatusAsync(webhook));
+        Assert.Null(Assert.Single(receiver.Handled).Envelope);
+        Assert.Equal(400, await receiver.StatusAsync(receiver.Raw("""{"notification_type":"capabilities.changed"}""")));
+    }
+
+    [Fact]
+    public async Task The_registrations_token_is_compared()
+    {
+        await using Receiver receiver = await Receiver.StartAsync(options => options with { Token = Token });
+        Assert.Equal(401, await receiver.StatusAsync(receiver.Prepare()));
+        WebhookDeliveryResult wrong = await receiver.SendAsync(receiver.Prepare(token: Token + "x"));
+        Assert.Equal(401, wrong.StatusCode);
+
+        // Not one of AdCP's codes, which would end the delivery: a receiver may be behind with its registrations.
+        Assert.False(wrong.ResponseHeaders!.Contains("WWW-Authenticate"));
+        Assert.Equal(200, await receiver.StatusAsync(receiver.Prepare(token: Token)));
+        Assert.Single(receiver.Handled);
+        Assert.DoesNotContain(receiver.Log.Lines, line => line.Contains(Token, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_sender_with_too_many_keys_is_slowed_down()
+    {
+        await using Receiver receiver = await Receiver.StartAsync(options => options with { Store = new DevelopmentWebhookClaimStore(maxKeysPerSender: 2) });
+        Assert.Equal(200, await receiver.StatusAsync(receiver.Prepare()));
+        Assert.Equal(200, await receiver.StatusAsync(receiver.Prepare()));
+        Assert.Equal(429, await receiver.StatusAsync(receiver.Prepare()));
+    }
+
+    [Fact]
+    public async Task A_store_that_fails_means_come_back()
+    {
+        await using Receiver receiver = await Receiver.StartAsync(options => options with { Store = new LosingStore { Broken = true } });
+        Assert.Equal(503, await receiver.StatusAsync(receiver.Prepare()));
+        Assert.Empty(receiver.Handled);
+    }
+
+    [Fact]
+    public async Task By_default_claims_are_kept_in_a_file_and_outlive_the_application()
+    {
+        using Folder folder = new();
+        PreparedWebhook webhook;
+        await using (Receiver receiver = await Receiver.StartAsync(contentRoot: folder.Path))
+        {
+            webhook = receiver.Prepare(key: "whk_0123456789abcdef");
+            Assert.Equal(200, await receiver.StatusAsync(webhook));
+            Assert.DoesNotContain(receiver.Log.Lines, line => line.Contains("development", StringComparison.Ordinal));
+        }
+
+        Assert.True(File.Exists(folder["adcp-webhook-claims.db"]));
+        await using Receiver again = await Receiver.StartAsync(contentRoot: folder.Path);
+        Assert.Equal(200, await again.StatusAsync(again.Raw(Encoding.UTF8.GetString(webhook.Body.Span))));
+        Assert.Equal(409, await again.StatusAsync(again.Prepare("{}", "whk_0123456789abcdef")));
+        Assert.Empty(again.Handled);
+    }
+
+    [Fact]
+    public async Task The_store_in_memory_says_what_it_is()
+    {
+        await using Receiver receiver = await Receiver.StartAsync();
+        Assert.Contains(receiver.Log.Lines, line => line.StartsWith("Warning", StringComparison.Ordinal) && line.Contains("development only", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Behind_a_proxy_the_public_origin_is_what_was_signed()
+    {
+        await using Receiver receiver = await Receiver.StartAsync(options => options with { PublicOrigin = "https://buyer.example" });
+        Assert.Equal(401, await receiver.StatusAsync(receiver.Prepare()));
+        Assert.Throws<ArgumentException>(() => new WebhookReceiverOptions { Verifier = new Rfc9421Verifier(new NoKeysNow(), new InMemoryReplayCache()), PublicOrigin = "https://buyer.example/path" });
+    }
+
+    // The limit is one MiB. Bodies at and over it, with and without a length, in one piece and in drips.
+    [Theory]
+    [InlineData(1 << 20, false, 401)]
+    [InlineData((1 << 20) + 1, false, 413)]
+    [InlineData(1 << 20, true, 401)]
+    [InlineData((1 << 20) + 1, true, 413)]
+    [InlineData(8 << 20, true, 413)]
+    public async Task The_limit_holds_for_announced_and_chunked_bodies(int length, bool chunked, int status)
+    {
+        await using Receiver receiver = await Receiver.StartAsync();
+        using HttpClient client = new();
+        using HttpRequestMessage request = new(HttpMethod.Post, receiver.Url) { Content = new ByteArrayContent(new byte[length]) };
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        request.Headers.TransferEncodingChunked = chunked;
+        if (status == 413)
+        {
+            // The answer comes before the body has gone, which breaks the pipe of some clients.
+            Assert.Equal(status, await AnsweredAsync(receiver, length, chunked, drip: 64 << 10));
+            return;
+        }
+
+        using HttpResponseMessage answer = await client.SendAsync(request);
+        Assert.Equal(status, (int)answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task The_limit_holds_for_a_body_that_drips() =>
+        Assert.Equal(413, await AnsweredAsync(await Receiver.StartAsync(), 8 << 20, chunked: true, drip: 1000));
+
+    [Fact]
+    public async Task A_body_that_never_ends_is_given_up()
+    {
+        await using Receiver receiver = await Receiver.StartAsync(options => options with { ReadTimeout = TimeSpan.FromSeconds(1) });
+        await using NetworkStream stream = await receiver.ConnectAsync();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes("POST /adcp/hook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"));
+        Assert.Equal(408, await StatusAsync(stream));
+    }
+
+    [Fact]
+    public async Task A_length_that_is_announced_and_too_large_is_refused_before_a_byte_is_read()
+    {
+        await using Receiver receiver = await Receiver.StartAsync();
+        await using NetworkStream stream = await receiver.ConnectAsync();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes("POST /adcp/hook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1048577\r\n\r\n"));
+        Assert.Equal(413, await StatusAsync(stream));
+    }
+
+    /// <summary>Sends zeros until there is an answer.</summary>
+    private static async Task<int> AnsweredAsync(Receiver receiver, int length, bool chunked, int drip)
+    {
+        await using NetworkStream stream = await receiver.ConnectAsync();
+        string framing = chunked ? "Transfer-Encoding: chunked" : string.Create(CultureInfo.InvariantCulture, $"Content-Length: {length}");
+        await stream.WriteAsync(Encoding.ASCII.GetBytes($"POST /adcp/hook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{framing}\r\n\r\n"));
+        Task<int> answer = StatusAsync(stream);
+        byte[] piece = chunked
+            ? [.. Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{drip:x}\r\n")), .. new byte[drip], .. "\r\n"u8]
+            : new byte[drip];
+        try
+        {
+            for (int sent = 0; sent < length && !answer.IsCompleted; sent += drip)
+            {
+                await stream.WriteAsync(piece);
+            }
+        }
+        catch (IOException)
+        {
+            // It has heard enough.
+        }
+
+        return await answer;
+    }
+
+    private static async Task<int> StatusAsync(NetworkStream stream)
+    {
+        byte[] line = new byte["HTTP/1.1 413".Length];
+        await stream.ReadExactlyAsync(line);
+        return int.Parse(line.AsSpan("HTTP/1.1 ".Length), CultureInfo.InvariantCulture);
+    }
+
+    private static StringContent Json(string text) => new(text, Encoding.UTF8, new MediaTypeHeaderValue("application/json"));
+
+    private sealed class NoKeysNow : IVerificationKeySource
+    {
+        public ValueTask<KeyLookup> FindAsync(ReadOnlyMemory<char> keyId, CancellationToken cancellationToken) => new(KeyLookup.Unavailable);
+    }
+
+    /// <summary>Gives claims that do not hold, or fails.</summary>
+    private sealed class LosingStore : IWebhookClaimStore
+    {
+        public bool Broken { get; init; }
+
+        public bool IsDurable => true;
+
+        public ValueTask<WebhookClaim> ClaimAsync(
+            string sender, string idempotencyKey, ReadOnlyMemory<byte> fingerprint, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => Broken
+            ? throw new IOException("the disk is full")
+            : new(new WebhookClaim(sender, idempotencyKey, 1, ClaimStatus.Owned));
+
+        public ValueTask<bool> RenewAsync(WebhookClaim claim, TimeSpan lease, CancellationToken cancellationToken) => new(false);
+
+        public ValueTask<bool> CompleteAsync(WebhookClaim claim, CancellationToken cancellationToken) => new(false);
+
+        public ValueTask<bool> ReleaseAsync(WebhookClaim claim, CancellationToken cancellationToken) => new(false);
+    }
+}
