@@ -7,22 +7,23 @@ namespace Adcp.Aot.Sending;
 /// Opens connections only to checked addresses: the name is resolved here, every answer must pass the guard, and the socket connects to an address that passed. So a
 /// second resolution cannot lead elsewhere. Addresses are tried in order until one accepts.
 /// </summary>
-internal sealed class PinnedConnector(DestinationGuard guard, WebhookSenderOptions options)
+internal sealed class PinnedConnector(
+    DestinationGuard guard, TimeSpan connectTimeout, TimeProvider time, Func<string, CancellationToken, Task<IPAddress[]>>? resolver)
 {
     internal async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
         DnsEndPoint endPoint = context.DnsEndPoint;
-        using CancellationTokenSource timeout = new(options.ConnectTimeout, options.TimeProvider);
+        using CancellationTokenSource timeout = new(connectTimeout, time);
         using CancellationTokenSource linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
-            IPAddress[] addresses = await DestinationGuard.ResolveAsync(endPoint.Host, options.Resolver, linked.Token).ConfigureAwait(false);
+            IPAddress[] addresses = await DestinationGuard.ResolveAsync(endPoint.Host, resolver, linked.Token).ConfigureAwait(false);
             if (!guard.AllAllowed(addresses))
             {
                 throw new DestinationRefusedException();
             }
 
-            return await ConnectAsync(addresses, endPoint.Port, options, linked.Token).ConfigureAwait(false);
+            return await ConnectAsync(addresses, endPoint.Port, linked.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -30,13 +31,12 @@ internal sealed class PinnedConnector(DestinationGuard guard, WebhookSenderOptio
         }
     }
 
-    private static async Task<Stream> ConnectAsync(
-        IPAddress[] addresses, int port, WebhookSenderOptions options, CancellationToken cancellationToken)
+    private async Task<Stream> ConnectAsync(IPAddress[] addresses, int port, CancellationToken cancellationToken)
     {
         for (int i = 0; ; i++)
         {
             // One silent address may not use up the time of the others.
-            using CancellationTokenSource share = new(options.ConnectTimeout / (addresses.Length - i), options.TimeProvider);
+            using CancellationTokenSource share = new(connectTimeout / (addresses.Length - i), time);
             using CancellationTokenSource linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, share.Token);
             Socket socket = new(addresses[i].AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try

@@ -63,7 +63,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
             MaxResponseHeadersLength = 16,
             MaxResponseDrainSize = 0,
             ConnectTimeout = options.AttemptTimeout,
-            ConnectCallback = new PinnedConnector(_guard, options).ConnectAsync,
+            ConnectCallback = new PinnedConnector(_guard, options.ConnectTimeout, options.TimeProvider, options.Resolver).ConnectAsync,
         };
 
         // No session is resumed: two destinations of one host may be two trust boundaries.

@@ -1,0 +1,42 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Adcp.Aot.Verification;
+
+/// <summary>How published keys are read. Immutable; a bad value throws where it is set.</summary>
+public sealed record RemoteKeySourceOptions
+{
+    /// <summary>How long keys are used after they were read; no longer than the sender's revocation list is polled. 1 to 30 minutes, default 5.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 30 minutes.</exception>
+    public TimeSpan CacheLifetime
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.FromMinutes(1), nameof(CacheLifetime));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, TimeSpan.FromMinutes(30), nameof(CacheLifetime));
+            field = value;
+        }
+    } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Lets plain http pass, for development. Default false.</summary>
+    public bool AllowHttp { get; init; }
+
+    /// <summary>Lets loopback and private networks pass, for development. Metadata services stay refused. Default false.</summary>
+    public bool AllowPrivateNetworks { get; init; }
+
+    /// <summary>Trusts the key ids of AdCP's public test vectors, whose private keys everybody has. Default false.</summary>
+    public bool AllowTestKeys { get; init; }
+
+    /// <summary>Resolves names; default null, the system's resolver.</summary>
+    public Func<string, CancellationToken, Task<IPAddress[]>>? Resolver { get; init; }
+
+    /// <summary>The clock of caching and timeouts. Default the system's.</summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
+
+    /// <summary>Where it is said that keys cannot be read, or are published elsewhere than before. Default none.</summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public ILogger Logger { get; init => field = value ?? throw new ArgumentNullException(nameof(Logger)); } = NullLogger.Instance;
+}

@@ -1,0 +1,201 @@
+using System.Buffers.Text;
+using Adcp.Aot.Verification;
+using CsCheck;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Adcp.Aot.Tests.Verification;
+
+public sealed class ReplayCacheTests
+{
+    private readonly FakeTimeProvider _time = new(DateTimeOffset.FromUnixTimeSeconds(1776520800));
+
+    [Fact]
+    public void A_storm_under_one_key_takes_no_place_and_no_entry_from_another()
+    {
+        InMemoryReplayCache cache = new(maxPerKey: 1000, maxTotal: 10_000, timeProvider: _time);
+        for (int i = 0; i < 500; i++)
+        {
+            Assert.Equal(ReplayAdmission.Added, Add(cache, "quiet", i));
+        }
+
+        int full = 0;
+        for (int i = 0; i < 100_000; i++)
+        {
+            ReplayAdmission admission = Add(cache, "storm", i);
+            Assert.Equal(i < 1000 ? ReplayAdmission.Added : ReplayAdmission.Full, admission);
+            full += admission == ReplayAdmission.Full ? 1 : 0;
+        }
+
+        Assert.Equal(99_000, full);
+        Assert.False(HasRoom(cache, "storm"));
+        Assert.True(HasRoom(cache, "quiet"));
+        for (int i = 0; i < 1000; i++)
+        {
+            Assert.Equal(ReplayAdmission.Replayed, Add(cache, "storm", i));
+            Assert.Equal(i < 500 ? ReplayAdmission.Replayed : ReplayAdmission.Added, Add(cache, "quiet", i));
+        }
+
+        Assert.Equal(2000, cache.Count);
+    }
+
+    [Fact]
+    public void The_whole_is_bounded_too_and_a_seen_nonce_stays_a_replay_when_it_is_full()
+    {
+        InMemoryReplayCache cache = new(maxPerKey: 100, maxTotal: 150, timeProvider: _time);
+        for (int i = 0; i < 100; i++)
+        {
+            Assert.Equal(ReplayAdmission.Added, Add(cache, "a", i));
+        }
+
+        for (int i = 0; i < 100; i++)
+        {
+            Assert.Equal(i < 50 ? ReplayAdmission.Added : ReplayAdmission.Full, Add(cache, "b", i));
+        }
+
+        Assert.False(HasRoom(cache, "b"));
+        Assert.False(HasRoom(cache, "c"));
+        Assert.Equal(ReplayAdmission.Replayed, Add(cache, "a", 1));
+        Assert.Equal(ReplayAdmission.Full, Add(cache, "c", 1));
+        _time.Advance(TimeSpan.FromSeconds(400));
+        Assert.True(HasRoom(cache, "c"));
+        Assert.Equal(ReplayAdmission.Added, Add(cache, "c", 1));
+        Assert.Equal(1, cache.Count);
+    }
+
+    [Fact]
+    public void An_entry_lives_until_it_expires_and_is_gone_soon_after()
+    {
+        InMemoryReplayCache cache = new(timeProvider: _time);
+        Assert.Equal(ReplayAdmission.Added, Add(cache, "a", 1, ttl: 360));
+        _time.Advance(TimeSpan.FromSeconds(360));
+        Assert.Equal(ReplayAdmission.Replayed, Add(cache, "a", 1));
+        _time.Advance(TimeSpan.FromSeconds(8));
+        Assert.Equal(ReplayAdmission.Added, Add(cache, "a", 1));
+    }
+
+    [Fact]
+    public void It_agrees_with_a_dictionary_of_expiry_times() =>
+        Gen.Select(Gen.OneOf("a", "b"), Gen.Int[0, 40], Gen.Int[1, 2000], Gen.Int[0, 30]).Array[1, 300].Sample(
+            steps =>
+            {
+                FakeTimeProvider time = new(DateTimeOffset.FromUnixTimeSeconds(1776520800));
+                InMemoryReplayCache cache = new(timeProvider: time);
+                Dictionary<(string, int), long> model = [];
+                foreach ((string key, int nonce, int ttl, int seconds) in steps)
+                {
+                    time.Advance(TimeSpan.FromSeconds(seconds));
+                    long now = time.GetUtcNow().ToUnixTimeSeconds();
+                    bool known = model.TryGetValue((key, nonce), out long expires);
+                    ReplayAdmission admission = Admit(cache, key, Nonce(nonce), time.GetUtcNow().AddSeconds(ttl));
+
+                    // Forgotten never before its time, and at most one slot after it.
+                    if (known && expires >= now)
+                    {
+                        Assert.Equal(ReplayAdmission.Replayed, admission);
+                    }
+                    else if (!known || expires < now - 8)
+                    {
+                        Assert.Equal(ReplayAdmission.Added, admission);
+                    }
+
+                    if (admission == ReplayAdmission.Added)
+                    {
+                        model[(key, nonce)] = now + ttl;
+                    }
+                }
+            },
+            iter: 300);
+
+    [Fact]
+    public async Task Of_many_threads_with_the_same_nonces_each_is_admitted_once_and_no_bound_is_passed()
+    {
+        InMemoryReplayCache cache = new(maxPerKey: 3000, maxTotal: 5000, timeProvider: _time);
+        int[] admitted = new int[2];
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Factory.StartNew(
+            () =>
+            {
+                for (int i = 0; i < 4000; i++)
+                {
+                    for (int key = 0; key < 2; key++)
+                    {
+                        if (Add(cache, key == 0 ? "a" : "b", i) == ReplayAdmission.Added)
+                        {
+                            Interlocked.Increment(ref admitted[key]);
+                        }
+                    }
+                }
+            },
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default)));
+        Assert.InRange(admitted[0], 2000, 3000);
+        Assert.InRange(admitted[1], 2000, 3000);
+        Assert.Equal(cache.Count, admitted.Sum());
+        Assert.Equal(5000, cache.Count);
+    }
+
+    [Fact]
+    public void Many_keys_that_have_nothing_left_are_forgotten()
+    {
+        InMemoryReplayCache cache = new(maxTotal: 3000, timeProvider: _time);
+        for (int i = 0; i < 3000; i++)
+        {
+            Assert.Equal(ReplayAdmission.Added, Add(cache, "key" + i, 1));
+        }
+
+        _time.Advance(TimeSpan.FromSeconds(400));
+        Assert.True(HasRoom(cache, "other"));
+        Assert.Equal(0, cache.Count);
+        Assert.Equal(ReplayAdmission.Added, Add(cache, "key1", 1));
+        Assert.Equal(ReplayAdmission.Replayed, Add(cache, "key1", 1));
+    }
+
+    [Fact]
+    public void Longer_nonces_and_such_with_unused_bits_count_as_their_text_says()
+    {
+        InMemoryReplayCache cache = new(timeProvider: _time);
+        DateTimeOffset later = _time.GetUtcNow().AddSeconds(100);
+        foreach (string nonce in new[] { "KXYnfEfJ0PBRZXQyVXfVQA", "KXYnfEfJ0PBRZXQyVXfVQB", "KXYnfEfJ0PBRZXQyVXfVQAA", new string('a', 5000), new string('a', 5001) })
+        {
+            Assert.Equal(ReplayAdmission.Added, Admit(cache, "k", nonce, later));
+            Assert.Equal(ReplayAdmission.Replayed, Admit(cache, "k", nonce, later));
+        }
+
+        Assert.Throws<ArgumentException>(() => Admit(cache, "k", "short", later));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new InMemoryReplayCache(0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new InMemoryReplayCache(1, 0));
+    }
+
+    [Fact]
+    public void A_live_entry_takes_no_more_memory_than_is_said()
+    {
+        InMemoryReplayCache cache = new(timeProvider: _time);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        string nonce = Nonce(0);
+        long perNonce = GC.GetAllocatedBytesForCurrentThread() - before;
+        before = GC.GetTotalMemory(true);
+        for (int i = 0; i < 100_000; i++)
+        {
+            Add(cache, "k", i);
+        }
+
+        long after = GC.GetTotalMemory(true);
+        GC.KeepAlive(cache);
+        Assert.InRange(after - before, 1, 10_000_000);
+        Assert.True(perNonce > 0 && nonce.Length == 22);
+    }
+
+    private static string Nonce(int i)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        BitConverter.TryWriteBytes(bytes, i);
+        return Base64Url.EncodeToString(bytes);
+    }
+
+    private ReplayAdmission Add(InMemoryReplayCache cache, string key, int nonce, int ttl = 300) => Admit(cache, key, Nonce(nonce), _time.GetUtcNow().AddSeconds(ttl));
+
+    private static ReplayAdmission Admit(InMemoryReplayCache cache, string key, string nonce, DateTimeOffset expires) =>
+        cache.TryAddAsync(key, nonce.AsMemory(), expires, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+
+    private static bool HasRoom(InMemoryReplayCache cache, string key) => cache.HasRoomAsync(key, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+}
