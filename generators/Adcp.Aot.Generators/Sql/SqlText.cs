@@ -93,4 +93,30 @@ internal static class SqlText
     /// <summary>What follows the closing bracket of CREATE TABLE.</summary>
     public static string TableOptions(Dialect dialect) =>
         dialect == Dialect.MySql ? " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin" : "";
+
+    /// <summary>A list over several lines: the first begins where the caller stands, the others are indented.</summary>
+    public static string Wrap(IEnumerable<string> items, string indent)
+    {
+        System.Text.StringBuilder text = new();
+        int length = 0;
+        foreach (string item in items)
+        {
+            if (length > 0)
+            {
+                text.Append(", ");
+            }
+
+            if (length + item.Length > 110)
+            {
+                text.Length--;
+                text.Append('\n').Append(indent);
+                length = 0;
+            }
+
+            text.Append(item);
+            length += item.Length + 2;
+        }
+
+        return text.ToString();
+    }
 }

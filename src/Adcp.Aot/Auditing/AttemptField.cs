@@ -74,4 +74,7 @@ public enum AttemptField
 
     /// <summary><see cref="DeliveryAttempt.SkippedBefore"/></summary>
     SkippedBefore = 23,
+
+    /// <summary><see cref="DeliveryAttempt.IsAttempt"/></summary>
+    IsAttempt = 24,
 }

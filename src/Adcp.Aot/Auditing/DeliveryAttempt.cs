@@ -154,6 +154,17 @@ public sealed class DeliveryAttempt
         _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, "Not an outcome."),
     };
 
+    /// <summary>The error's wire name, such as <c>connection_failed</c>; null where there was an answer.</summary>
+    public static string? WireName(WebhookSendError error) => error switch
+    {
+        WebhookSendError.None => null,
+        WebhookSendError.Timeout => "timeout",
+        WebhookSendError.ConnectionFailed => "connection_failed",
+        WebhookSendError.DestinationRefused => "destination_refused",
+        WebhookSendError.SigningFailed => "signing_failed",
+        _ => throw new ArgumentOutOfRangeException(nameof(error), error, "Not an error."),
+    };
+
     /// <summary>
     /// The record as AdCP's <c>webhook-activity-record</c> for the buyer's own eyes; null where that schema has no place for it: no HTTP attempt was
     /// made, or the fire has no notification type.

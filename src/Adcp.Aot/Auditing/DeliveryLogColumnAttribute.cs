@@ -23,7 +23,7 @@ public sealed class DeliveryLogColumnAttribute : Attribute
     /// <param name="name">The column.</param>
     /// <param name="member">
     /// A method of the class, static or not, that takes one <see cref="DeliveryAttempt"/> and returns a string, an integer, a <see cref="double"/>, a
-    /// <see cref="decimal"/>, a <see cref="bool"/>, a <see cref="Guid"/>, a <see cref="DateTime"/> in UTC or a <see cref="DateTimeOffset"/>, or null.
+    /// <see cref="decimal"/>, a <see cref="bool"/>, a <see cref="Guid"/> or a <see cref="DateTimeOffset"/>, or null.
     /// </param>
     public DeliveryLogColumnAttribute(string name, string member)
     {

@@ -1,0 +1,166 @@
+using System.Collections.Immutable;
+using Adcp.Aot.Generators.Diagnostics;
+using Adcp.Aot.Generators.Models;
+using Adcp.Aot.Generators.Sql;
+using Microsoft.CodeAnalysis;
+
+namespace Adcp.Aot.Generators.DeliveryLogs;
+
+/// <summary>Reads the attributes of delivery logs. Generator and analyzer both judge by it.</summary>
+internal static class DeliveryLogParser
+{
+    public const string SqlAttribute = "Adcp.Aot.Storage.SqlDeliveryLogAttribute";
+    public const string JsonLinesAttribute = "Adcp.Aot.Auditing.JsonLinesDeliveryLogAttribute";
+    public const string LoggerAttribute = "Adcp.Aot.Auditing.LoggerDeliveryLogAttribute";
+    public const string FanOutAttribute = "Adcp.Aot.Auditing.FanOutDeliveryLogAttribute";
+
+    /// <summary>The fields that webhook activity cannot do without.</summary>
+    private static readonly string[] ReaderFields =
+        ["IdempotencyKey", "Outcome", "AttemptNumber", "Url", "HttpStatusCode", "Error", "OccurredAt", "NotificationType"];
+
+    public static Parsed<SqlDeliveryLogModel> Sql(INamedTypeSymbol type, AttributeData attribute, CancellationToken cancellationToken)
+    {
+        ImmutableArray<Diagnostic>.Builder faults = ImmutableArray.CreateBuilder<Diagnostic>();
+        AttributeSource source = new(attribute, cancellationToken);
+        if (!ClassShape.Check(type, "SqlDeliveryLog", faults, cancellationToken))
+        {
+            return new(null, faults.ToImmutable());
+        }
+
+        string table = attribute.ConstructorArguments is [{ Value: string name }] ? name : "";
+        if (!Identifier.IsTable(table))
+        {
+            faults.Add(Diagnostic.Create(
+                Rules.NotAnIdentifier, source.Argument(0), FixProperties.Replace(Identifier.Nearest(table)), table, Identifier.Rule + ", with or without a schema before it"));
+        }
+
+        Dialect dialect = (Dialect)source.Named<int>("Dialect");
+        if (!Enum.IsDefined(typeof(Dialect), dialect))
+        {
+            faults.Add(Diagnostic.Create(Rules.UnsupportedDialect, source.Argument("Dialect"), (int)dialect));
+        }
+
+        EquatableArray<ColumnModel> columns = new ColumnParser(type, faults, cancellationToken).Parse(source.Named<bool>("OnlyMapped"));
+        ColumnModel? principal = Named(columns, "Principal", source, faults);
+        ColumnModel? subscriber = Named(columns, "Subscriber", source, faults);
+        if (principal is not null && (principal.MaxLength > 0 || principal.Redaction != Redaction.None))
+        {
+            faults.Add(Diagnostic.Create(
+                Rules.OptionDoesNotFit, source.Argument("Principal"), principal.Name, "a principal is neither cut nor hidden: two of them could become one"));
+        }
+
+        if (faults.Count > 0)
+        {
+            return new(null, faults.ToImmutable());
+        }
+
+        SqlDeliveryLogModel model = new(TypeModel.Of(type), table, dialect, columns, principal?.Name, subscriber?.Name, HasReader: false);
+        if (principal is null)
+        {
+            return new(model, []);
+        }
+
+        string[] missing = [.. ReaderFields.Where(field => model.Of(field) is null or { Redaction: not Redaction.None })];
+        if (model.Of("CompletedAt") is null && model.Of("ResponseTimeMs") is null)
+        {
+            missing = [.. missing, "CompletedAt or ResponseTimeMs"];
+        }
+
+        return missing.Length == 0
+            ? new(model with { HasReader = true }, [])
+            : new(model, [Diagnostic.Create(Rules.ReaderNeedsFields, source.Argument("Principal"), type.Name, string.Join(", ", missing))]);
+    }
+
+    public static Parsed<DeliveryLogModel> Text(INamedTypeSymbol type, AttributeData attribute, CancellationToken cancellationToken)
+    {
+        ImmutableArray<Diagnostic>.Builder faults = ImmutableArray.CreateBuilder<Diagnostic>();
+        AttributeSource source = new(attribute, cancellationToken);
+        string name = attribute.AttributeClass!.Name;
+        if (!ClassShape.Check(type, name[..^"Attribute".Length], faults, cancellationToken))
+        {
+            return new(null, faults.ToImmutable());
+        }
+
+        EquatableArray<ColumnModel> columns = new ColumnParser(type, faults, cancellationToken).Parse(source.Named<bool>("OnlyMapped"));
+        return faults.Count > 0 ? new(null, faults.ToImmutable()) : new(new DeliveryLogModel(TypeModel.Of(type), columns, source.Named<int?>("EventId") ?? 300), []);
+    }
+
+    public static Parsed<FanOutModel> FanOut(INamedTypeSymbol type, AttributeData attribute, CancellationToken cancellationToken)
+    {
+        ImmutableArray<Diagnostic>.Builder faults = ImmutableArray.CreateBuilder<Diagnostic>();
+        AttributeSource source = new(attribute, cancellationToken);
+        if (!ClassShape.Check(type, "FanOutDeliveryLog", faults, cancellationToken))
+        {
+            return new(null, faults.ToImmutable());
+        }
+
+        List<string> parts = [];
+        ImmutableArray<TypedConstant> types = attribute.ConstructorArguments is [{ Kind: TypedConstantKind.Array, Values: var values }] ? values : [];
+        for (int i = 0; i < types.Length; i++)
+        {
+            if (types[i].Value is INamedTypeSymbol part && IsSink(part, cancellationToken))
+            {
+                parts.Add(part.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat));
+            }
+            else
+            {
+                faults.Add(Diagnostic.Create(Rules.NotASink, source.Argument(i), (types[i].Value as ITypeSymbol)?.ToDisplayString() ?? "null"));
+            }
+        }
+
+        if (types.Length == 0)
+        {
+            faults.Add(Diagnostic.Create(Rules.NoColumns, source.Whole, type.Name));
+        }
+
+        return faults.Count > 0 ? new(null, faults.ToImmutable()) : new(new FanOutModel(TypeModel.Of(type), parts.ToEquatableArray()), []);
+    }
+
+    /// <summary>A sink by its own declaration, or one that this generator makes a sink: its interface is not there yet.</summary>
+    private static bool IsSink(INamedTypeSymbol type, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return type.ToDisplayString() == "Adcp.Aot.Auditing.IDeliveryLogSink"
+            || type.AllInterfaces.Any(static implemented => implemented.ToDisplayString() == "Adcp.Aot.Auditing.IDeliveryLogSink")
+            || type.GetAttributes().Any(static attribute => attribute.AttributeClass?.ToDisplayString()
+                is SqlAttribute or JsonLinesAttribute or LoggerAttribute or FanOutAttribute);
+    }
+
+    private static ColumnModel? Named(
+        EquatableArray<ColumnModel> columns, string argument, AttributeSource source, ImmutableArray<Diagnostic>.Builder faults)
+    {
+        if (source.Named<string>(argument) is not { } name)
+        {
+            return null;
+        }
+
+        ColumnModel? column = columns.FirstOrDefault(column => column.Name == name);
+        if (column is null)
+        {
+            string nearest = columns.OrderBy(column => Distance(column.Name, name)).Select(column => column.Name).FirstOrDefault() ?? "";
+            faults.Add(Diagnostic.Create(
+                Rules.UnknownColumn, source.Argument(argument), FixProperties.Replace(nearest), argument, name, string.Join(", ", columns.Select(column => column.Name))));
+        }
+
+        return column;
+    }
+
+    /// <summary>How many edits lead from one name to the other (Levenshtein).</summary>
+    private static int Distance(string from, string to)
+    {
+        int[] row = [.. Enumerable.Range(0, to.Length + 1)];
+        for (int i = 1; i <= from.Length; i++)
+        {
+            int diagonal = row[0];
+            row[0] = i;
+            for (int j = 1; j <= to.Length; j++)
+            {
+                int above = row[j];
+                row[j] = Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (from[i - 1] == to[j - 1] ? 0 : 1));
+                diagonal = above;
+            }
+        }
+
+        return row[to.Length];
+    }
+}

@@ -1,0 +1,16 @@
+using System.Collections.Immutable;
+
+namespace Adcp.Aot.Generators.Diagnostics;
+
+/// <summary>What a diagnostic tells its code fix.</summary>
+internal static class FixProperties
+{
+    /// <summary>The text that should stand in the string literal.</summary>
+    public const string Replacement = "replacement";
+
+    /// <summary>The method that is missing.</summary>
+    public const string Member = "member";
+
+    public static ImmutableDictionary<string, string?> Replace(string replacement) =>
+        ImmutableDictionary<string, string?>.Empty.Add(Replacement, replacement);
+}

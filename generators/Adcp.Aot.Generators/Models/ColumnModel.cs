@@ -1,0 +1,86 @@
+using Adcp.Aot.Generators.Sql;
+
+namespace Adcp.Aot.Generators.Models;
+
+/// <summary>One column of a log.</summary>
+/// <param name="Name">Its name in the log.</param>
+/// <param name="Field">The attempt's field; null where computed.</param>
+/// <param name="Member">The computing method; null for a field.</param>
+/// <param name="Kind">What C# gives.</param>
+/// <param name="Nullable">True where it may give null.</param>
+/// <param name="Stored">What the column holds; never Default.</param>
+/// <param name="MaxLength">The bound of a text; 0 for none.</param>
+/// <param name="Redaction">How a text is hidden.</param>
+internal sealed record ColumnModel(
+    string Name, string? Field, string? Member, ValueKind Kind, bool Nullable, StoredType Stored, int MaxLength, Redaction Redaction)
+{
+    /// <summary>The name of the generated method that calls <see cref="Member"/> and says which column failed.</summary>
+    public string Computation => $"Compute_{Name}";
+
+    /// <summary>C# for the value as C# has it, cut and hidden: what text logs write.</summary>
+    public string Value
+    {
+        get
+        {
+            string value = Member is null ? AttemptFieldModel.All.First(known => known.Name == Field).Expression : $"{Computation}(attempt)";
+            value = Redaction switch
+            {
+                Redaction.Mask => $"LogText.Mask({value})",
+                Redaction.Hash => $"LogText.Hash({value})",
+                _ => value,
+            };
+            return MaxLength > 0 && Redaction != Redaction.Mask ? $"LogText.Cut({value}, {MaxLength})" : value;
+        }
+    }
+
+    /// <summary>C# for the value as a database driver takes it.</summary>
+    public string StoredValue
+    {
+        get
+        {
+            string value = Value;
+            string maybe = Nullable ? "?" : "";
+            return (Kind, Stored) switch
+            {
+                (ValueKind.Time, StoredType.UnixMilliseconds) => $"{value}{maybe}.ToUnixTimeMilliseconds()",
+                (ValueKind.Time, _) => $"{value}{maybe}.UtcDateTime",
+                (ValueKind.Guid, StoredType.Text) => $"{value}{maybe}.ToString()",
+                (ValueKind.Text, StoredType.Uuid) => Nullable ? $"(({value}) is {{ }} id ? Guid.Parse(id) : (Guid?)null)" : $"Guid.Parse({value})",
+                (ValueKind.Int32 or ValueKind.Int64, StoredType.SmallInt) => $"checked((short{maybe}){value})",
+                (ValueKind.Int64, StoredType.Integer) => $"checked((int{maybe}){value})",
+                (ValueKind.Int16, StoredType.Integer) => $"(int{maybe}){value}",
+                (ValueKind.Int16 or ValueKind.Int32, StoredType.BigInt) => $"(long{maybe}){value}",
+                (not ValueKind.Double, StoredType.Double) => $"(double{maybe}){value}",
+                (not ValueKind.Decimal, StoredType.Numeric) => $"(decimal{maybe}){value}",
+                _ => value,
+            };
+        }
+    }
+
+    /// <summary>The stored type that a kind has by itself.</summary>
+    public static StoredType DefaultOf(ValueKind kind) => kind switch
+    {
+        ValueKind.Int16 => StoredType.SmallInt,
+        ValueKind.Int32 => StoredType.Integer,
+        ValueKind.Int64 => StoredType.BigInt,
+        ValueKind.Double => StoredType.Double,
+        ValueKind.Decimal => StoredType.Numeric,
+        ValueKind.Boolean => StoredType.Boolean,
+        ValueKind.Guid => StoredType.Uuid,
+        ValueKind.Time => StoredType.Timestamp,
+        _ => StoredType.Text,
+    };
+
+    /// <summary>True where a kind can be stored so.</summary>
+    public static bool CanStore(ValueKind kind, StoredType stored) => kind switch
+    {
+        ValueKind.Text => stored is StoredType.Text or StoredType.Uuid,
+        ValueKind.Int16 or ValueKind.Int32 or ValueKind.Int64 =>
+            stored is StoredType.SmallInt or StoredType.Integer or StoredType.BigInt or StoredType.Double or StoredType.Numeric,
+        ValueKind.Double or ValueKind.Decimal => stored is StoredType.Double or StoredType.Numeric,
+        ValueKind.Boolean => stored is StoredType.Boolean,
+        ValueKind.Guid => stored is StoredType.Uuid or StoredType.Text,
+        ValueKind.Time => stored is StoredType.Timestamp or StoredType.UnixMilliseconds,
+        _ => false,
+    };
+}

@@ -1,0 +1,18 @@
+using Adcp.Aot.Generators.Sql;
+
+namespace Adcp.Aot.Generators.Models;
+
+/// <summary>A log that is a table.</summary>
+/// <param name="Type">The attributed class.</param>
+/// <param name="Table">The table, with or without its schema.</param>
+/// <param name="Dialect">The database; Any for all.</param>
+/// <param name="Columns">The columns, in order.</param>
+/// <param name="Principal">The column that says whose an attempt is; null for none.</param>
+/// <param name="Subscriber">The column of the subscriber id; null for none.</param>
+/// <param name="HasReader">True where the columns are enough for webhook activity.</param>
+internal sealed record SqlDeliveryLogModel(
+    TypeModel Type, string Table, Dialect Dialect, EquatableArray<ColumnModel> Columns, string? Principal, string? Subscriber, bool HasReader)
+{
+    /// <summary>The column of a field that is kept.</summary>
+    public ColumnModel? Of(string field) => Columns.FirstOrDefault(column => column.Field == field);
+}

@@ -1,0 +1,244 @@
+using System.Data;
+using System.Data.Common;
+using System.Globalization;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>
+/// Brings a table to its version: version n is reached by the first n migrations. What is there is written down in one row of <c>adcp_schema_versions</c>. Processes that start at the same time
+/// wait for each other. Immutable and safe for concurrent use.
+/// </summary>
+public sealed class SqlSchema
+{
+    private const string VersionsTable = "adcp_schema_versions";
+
+    private const int LockTimeoutSeconds = 30;
+
+    private readonly SqlDialect _dialect;
+    private readonly string _table;
+    private readonly SqlMigration[] _migrations;
+
+    /// <summary>Describes a table and how it came to be.</summary>
+    /// <param name="dialect">The database.</param>
+    /// <param name="table">The table, which also names the schema's row: <c>table</c> or <c>schema.table</c>.</param>
+    /// <param name="migrations">At least one; the first makes the table.</param>
+    /// <exception cref="ArgumentException">A value breaks its rule.</exception>
+    public SqlSchema(SqlDialect dialect, string table, params SqlMigration[] migrations)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(table);
+        ArgumentNullException.ThrowIfNull(migrations);
+        if (migrations.Length == 0)
+        {
+            throw new ArgumentException("A schema needs the migration that makes its table.", nameof(migrations));
+        }
+
+        _dialect = SqlDialects.Concrete(dialect, nameof(dialect));
+        _table = table;
+        _migrations = [.. migrations];
+    }
+
+    /// <summary>The version that this program knows.</summary>
+    public int Version => _migrations.Length;
+
+    /// <summary>
+    /// Creates what is absent. A table that is there without a version row is somebody's own: it is taken as version 1 as it stands, and nothing is added to it.
+    /// </summary>
+    /// <param name="source">Where the connection comes from.</param>
+    /// <param name="cancellationToken">Ends the work; the next call goes on from where it stood.</param>
+    /// <returns>The version that was there before, 0 for none.</returns>
+    /// <exception cref="InvalidOperationException">The database has a newer version than this program knows.</exception>
+    /// <exception cref="DbException">A statement failed.</exception>
+    public async Task<int> ApplyAsync(DbDataSource source, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        DbConnection connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
+        {
+            await LockAsync(connection, cancellationToken).ConfigureAwait(false);
+            bool done = false;
+            try
+            {
+                int before = await ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
+                done = true;
+                return before;
+            }
+            finally
+            {
+                await UnlockAsync(connection, done).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Runs a query that names every column a program needs, so that a missing one is found at start and not by the first row.</summary>
+    /// <param name="source">Where the connection comes from.</param>
+    /// <param name="columns">Such as <c>SELECT a, b FROM t WHERE 1 = 0</c>.</param>
+    /// <param name="cancellationToken">Ends the query.</param>
+    /// <exception cref="InvalidOperationException">The database refuses the query; its reason is inside.</exception>
+    public async Task RequireAsync(DbDataSource source, string columns, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ArgumentException.ThrowIfNullOrEmpty(columns);
+        DbConnection connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
+        {
+            try
+            {
+                await ScalarAsync(connection, columns, cancellationToken).ConfigureAwait(false);
+            }
+            catch (DbException fault) when (SqlFaults.Of(fault, connection) == SqlFault.Permanent)
+            {
+                throw new InvalidOperationException($"Table '{_table}' has not every column that is mapped to it: {fault.Message}", fault);
+            }
+        }
+    }
+
+    private async Task<int> ApplyAsync(DbConnection connection, CancellationToken cancellationToken)
+    {
+        string text = _dialect == SqlDialect.MySql ? "VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin" : "TEXT";
+        await ExecuteAsync(
+            connection, $"CREATE TABLE IF NOT EXISTS {VersionsTable} (table_name {text} NOT NULL PRIMARY KEY, version INTEGER NOT NULL)", cancellationToken).ConfigureAwait(false);
+
+        int before = await VersionOfAsync(connection, cancellationToken).ConfigureAwait(false);
+        if (before > Version)
+        {
+            throw new InvalidOperationException(
+                $"Table '{_table}' has schema version {before}; this program knows {Version}. Run the newer program, or point this one at another table.");
+        }
+
+        if (before == 0)
+        {
+            if (!await TableExistsAsync(connection, cancellationToken).ConfigureAwait(false))
+            {
+                await RunAsync(connection, _migrations[0], cancellationToken).ConfigureAwait(false);
+            }
+
+            await ExecuteAsync(
+                connection, $"INSERT INTO {VersionsTable} (table_name, version) VALUES ({P(1)}, 1)", cancellationToken, (DbType.String, _table)).ConfigureAwait(false);
+        }
+
+        for (int version = Math.Max(before, 1); version < Version; version++)
+        {
+            await RunAsync(connection, _migrations[version], cancellationToken).ConfigureAwait(false);
+            await ExecuteAsync(
+                connection,
+                $"UPDATE {VersionsTable} SET version = {P(1)} WHERE table_name = {P(2)}",
+                cancellationToken,
+                (DbType.Int32, version + 1),
+                (DbType.String, _table)).ConfigureAwait(false);
+        }
+
+        return before;
+    }
+
+    private async Task RunAsync(DbConnection connection, SqlMigration migration, CancellationToken cancellationToken)
+    {
+        foreach (string statement in migration.Statements)
+        {
+            await ExecuteAsync(connection, statement, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<int> VersionOfAsync(DbConnection connection, CancellationToken cancellationToken)
+    {
+        object? version = await ScalarAsync(
+            connection, $"SELECT version FROM {VersionsTable} WHERE table_name = {P(1)}", cancellationToken, (DbType.String, _table)).ConfigureAwait(false);
+        return version is null or DBNull ? 0 : Convert.ToInt32(version, CultureInfo.InvariantCulture);
+    }
+
+    private async Task<bool> TableExistsAsync(DbConnection connection, CancellationToken cancellationToken)
+    {
+        string? schema = _table.Contains('.', StringComparison.Ordinal) ? _table.Split('.')[0] : null;
+        string name = _table[(schema is null ? 0 : schema.Length + 1)..];
+        object? count = _dialect switch
+        {
+            SqlDialect.Sqlite => await ScalarAsync(
+                connection,
+                $"SELECT COUNT(*) FROM {(schema is null ? "" : $"\"{schema}\".")}sqlite_master WHERE type IN ('table', 'view') AND name = {P(1)} COLLATE NOCASE",
+                cancellationToken,
+                (DbType.String, name)).ConfigureAwait(false),
+            SqlDialect.PostgreSql => await ScalarAsync(
+                connection,
+                "SELECT COUNT(*) FROM pg_catalog.pg_class WHERE oid = to_regclass($1)",
+                cancellationToken,
+                (DbType.String, schema is null ? $"\"{name}\"" : $"\"{schema}\".\"{name}\"")).ConfigureAwait(false),
+            _ => await ScalarAsync(
+                connection,
+                "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ?",
+                cancellationToken,
+                (DbType.String, schema),
+                (DbType.String, name)).ConfigureAwait(false),
+        };
+        return Convert.ToInt64(count, CultureInfo.InvariantCulture) > 0;
+    }
+
+    /// <summary>SQLite and PostgreSQL change schemas in a transaction; MySQL cannot, and takes a named lock.</summary>
+    private async Task LockAsync(DbConnection connection, CancellationToken cancellationToken)
+    {
+        switch (_dialect)
+        {
+            case SqlDialect.Sqlite:
+                await ExecuteAsync(connection, "BEGIN IMMEDIATE", cancellationToken).ConfigureAwait(false);
+                break;
+            case SqlDialect.PostgreSql:
+                await ExecuteAsync(connection, "BEGIN", cancellationToken).ConfigureAwait(false);
+                await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock(hashtext('{VersionsTable}'))", cancellationToken).ConfigureAwait(false);
+                break;
+            default:
+                object? taken = await ScalarAsync(
+                    connection, $"SELECT GET_LOCK('{VersionsTable}', {LockTimeoutSeconds})", cancellationToken).ConfigureAwait(false);
+                if (taken is null or DBNull || Convert.ToInt32(taken, CultureInfo.InvariantCulture) != 1)
+                {
+                    throw new TimeoutException($"Another process has been changing the schema for {LockTimeoutSeconds} s.");
+                }
+
+                break;
+        }
+    }
+
+    private async Task UnlockAsync(DbConnection connection, bool done)
+    {
+        string statement = _dialect == SqlDialect.MySql ? $"DO RELEASE_LOCK('{VersionsTable}')" : done ? "COMMIT" : "ROLLBACK";
+        try
+        {
+            await ExecuteAsync(connection, statement, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception fault) when (!done && fault is DbException or InvalidOperationException)
+        {
+            // The connection is gone, and the lock with it; the first fault is the one that says why.
+        }
+    }
+
+    private async Task ExecuteAsync(DbConnection connection, string sql, CancellationToken cancellationToken, params (DbType Type, object? Value)[] values)
+    {
+        DbCommand command = Command(connection, sql, values);
+        await using (command.ConfigureAwait(false))
+        {
+            await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<object?> ScalarAsync(DbConnection connection, string sql, CancellationToken cancellationToken, params (DbType Type, object? Value)[] values)
+    {
+        DbCommand command = Command(connection, sql, values);
+        await using (command.ConfigureAwait(false))
+        {
+            return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private DbCommand Command(DbConnection connection, string sql, (DbType Type, object? Value)[] values)
+    {
+        DbCommand command = connection.CreateCommand();
+#pragma warning disable CA2100 // The statements are constants of this file and of generated code; names in them passed the generator's rule, values are parameters.
+        command.CommandText = sql;
+#pragma warning restore CA2100
+        foreach ((DbType type, object? value) in values)
+        {
+            command.Add(_dialect, type, value);
+        }
+
+        return command;
+    }
+
+    private string P(int position) => SqlDialects.Parameter(_dialect, position);
+}

@@ -1,0 +1,219 @@
+using System.Data.Common;
+using System.Globalization;
+using System.Text;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>One connection and its prepared way of inserting rows. Used by one call at a time; thrown away after any fault of the connection.</summary>
+/// <remarks>
+/// SQLite inserts row by row in a transaction: a statement that violates a constraint undoes only itself. PostgreSQL and MySQL insert all rows of a unit in one statement that
+/// commits by itself: it is there as a whole or not at all, and costs one round trip.
+/// </remarks>
+internal sealed class SqlSession<TRow> : IAsyncDisposable
+    where TRow : class
+{
+    /// <summary>Well below PostgreSQL's and MySQL's 65,535 parameters of a statement.</summary>
+    private const int MaxParameters = 32_000;
+
+    private const int MaxRowsOfStatement = 1_000;
+
+    private readonly SqlTable<TRow> _table;
+    private readonly SqlDialect _dialect;
+    private readonly DbCommand _insert;
+    private readonly DbCommand? _begin;
+    private readonly DbCommand? _commit;
+    private readonly DbCommand? _rollback;
+    private DbParameter[] _parameters = [];
+    private string _insertText = "";
+    private int[] _insertEnds = [];
+
+    internal SqlSession(DbConnection connection, SqlTable<TRow> table, SqlDialect dialect)
+    {
+        Connection = connection;
+        _table = table;
+        _dialect = dialect;
+        CanCopy = table.CanCopy(connection);
+        MaxRows = dialect == SqlDialect.Sqlite || CanCopy ? int.MaxValue : Math.Clamp(MaxParameters / table.Columns.Count, 1, MaxRowsOfStatement);
+        _insert = connection.CreateCommand();
+        if (dialect == SqlDialect.Sqlite)
+        {
+            _begin = Command("BEGIN IMMEDIATE");
+            _commit = Command("COMMIT");
+            _rollback = Command("ROLLBACK");
+            EnsureRows(1);
+            _insert.CommandText = _insertText;
+            _insert.Parameters.AddRange(_parameters);
+        }
+    }
+
+    internal DbConnection Connection { get; }
+
+    internal bool CanCopy { get; }
+
+    /// <summary>The most rows that <see cref="InsertAsync"/> takes at once.</summary>
+    internal int MaxRows { get; }
+
+    /// <summary>Inserts rows, all or none, except those that it adds to <paramref name="rejected"/>.</summary>
+    internal Task InsertAsync(ReadOnlyMemory<TRow> rows, List<(TRow Row, Exception Reason)> rejected, CancellationToken cancellationToken) =>
+        _dialect == SqlDialect.Sqlite ? InsertRowByRowAsync(rows, rejected, cancellationToken)
+        : CanCopy ? _table.CopyAsync(Connection, rows, cancellationToken)
+        : InsertAtOnceAsync(rows, cancellationToken);
+
+    /// <summary>True where a row of this identity is in the table.</summary>
+    internal async Task<bool> ContainsAsync(object?[] identity, CancellationToken cancellationToken)
+    {
+        DbCommand command = Connection.CreateCommand();
+        await using (command.ConfigureAwait(false))
+        {
+            command.CommandText = _table.CountSame;
+            for (int i = 0; i < identity.Length; i++)
+            {
+                command.Add(_dialect, _table.IdentityTypes[i], identity[i]);
+            }
+
+            try
+            {
+                object? count = await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
+                return Convert.ToInt64(count, CultureInfo.InvariantCulture) > 0;
+            }
+            catch (Exception fault) when (SqlFaults.Of(fault, Connection) == SqlFault.Row)
+            {
+                // A value that the database cannot even be asked for is not in it.
+                return false;
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await _insert.DisposeAsync().ConfigureAwait(false);
+            if (_begin is not null)
+            {
+                await _begin.DisposeAsync().ConfigureAwait(false);
+                await _commit!.DisposeAsync().ConfigureAwait(false);
+                await _rollback!.DisposeAsync().ConfigureAwait(false);
+            }
+
+            await Connection.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (Exception fault) when (fault is DbException or InvalidOperationException or IOException)
+        {
+            // A broken connection may say so once more; what it held is settled elsewhere.
+        }
+    }
+
+    private async Task InsertRowByRowAsync(ReadOnlyMemory<TRow> rows, List<(TRow Row, Exception Reason)> rejected, CancellationToken cancellationToken)
+    {
+        await _begin!.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            for (int i = 0; i < rows.Length; i++)
+            {
+                TRow row = rows.Span[i];
+                try
+                {
+                    _table.Bind(row, _parameters);
+                    await _insert.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                }
+                catch (Exception fault) when (SqlFaults.Of(fault, Connection) == SqlFault.Row)
+                {
+                    rejected.Add((row, fault));
+                }
+            }
+
+            await _commit!.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch
+        {
+            rejected.Clear();
+            await RollBackAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task RollBackAsync()
+    {
+        try
+        {
+            await _rollback!.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (DbException)
+        {
+            // SQLite has rolled back by itself; the session is thrown away either way.
+        }
+    }
+
+    private async Task InsertAtOnceAsync(ReadOnlyMemory<TRow> rows, CancellationToken cancellationToken)
+    {
+        EnsureRows(rows.Length);
+        int columns = _table.Columns.Count;
+        for (int i = 0; i < rows.Length; i++)
+        {
+            _table.Bind(rows.Span[i], _parameters.AsSpan(i * columns, columns));
+        }
+
+        if (_insert.Parameters.Count != rows.Length * columns)
+        {
+            _insert.Parameters.Clear();
+            for (int i = 0; i < rows.Length * columns; i++)
+            {
+                _insert.Parameters.Add(_parameters[i]);
+            }
+
+            // The text for fewer rows is the beginning of the text for more.
+            _insert.CommandText = _insertText[.._insertEnds[rows.Length - 1]];
+        }
+
+        await _insert.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Text and parameters for at least so many rows.</summary>
+    private void EnsureRows(int count)
+    {
+        int columns = _table.Columns.Count;
+        int have = _insertEnds.Length;
+        if (count <= have)
+        {
+            return;
+        }
+
+        count = Math.Min(Math.Max(count, have * 2), MaxRows);
+        StringBuilder text = new(have == 0 ? _table.Insert : _insertText);
+        Array.Resize(ref _insertEnds, count);
+        Array.Resize(ref _parameters, count * columns);
+        for (int row = have; row < count; row++)
+        {
+            text.Append(row == 0 ? "(" : ", (");
+            for (int column = 0; column < columns; column++)
+            {
+                int at = (row * columns) + column;
+                text.Append(column == 0 ? "" : ", ").Append(SqlDialects.Parameter(_dialect, at + 1));
+                DbParameter parameter = _insert.CreateParameter();
+                parameter.DbType = _table.Columns[column];
+                if (_dialect == SqlDialect.Sqlite)
+                {
+                    parameter.ParameterName = SqlDialects.Parameter(_dialect, at + 1);
+                }
+
+                _parameters[at] = parameter;
+            }
+
+            text.Append(')');
+            _insertEnds[row] = text.Length;
+        }
+
+        _insertText = text.ToString();
+    }
+
+    private DbCommand Command(string text)
+    {
+        DbCommand command = Connection.CreateCommand();
+        command.CommandText = text;
+
+        // SQLite waits for a lock on the caller's thread: not long, the writer comes back.
+        command.CommandTimeout = 1;
+        return command;
+    }
+}

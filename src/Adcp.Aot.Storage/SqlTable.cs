@@ -1,0 +1,51 @@
+using System.Data;
+using System.Data.Common;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>A table as a <see cref="SqlBatchWriter{TRow}"/> fills it. Generated code derives from it; all of it must be safe for concurrent calls.</summary>
+/// <typeparam name="TRow">What a row is made of.</typeparam>
+public abstract class SqlTable<TRow>
+    where TRow : class
+{
+    /// <summary>The statement up to and including <c>VALUES</c>: <c>INSERT INTO t (a, b) VALUES </c>.</summary>
+    public abstract string Insert { get; }
+
+    /// <summary>The types of the inserted columns, in order.</summary>
+    public abstract IReadOnlyList<DbType> Columns { get; }
+
+    /// <summary>
+    /// A query for the number of rows that are a given one, its parameters those of <see cref="Identity"/>; null where the table does not keep enough to know a row again.
+    /// </summary>
+    public virtual string? CountSame => null;
+
+    /// <summary>The types of the parameters of <see cref="CountSame"/>.</summary>
+    public virtual IReadOnlyList<DbType> IdentityTypes => [];
+
+    /// <summary>Gives a row's values to the parameters of its columns.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="parameters">One for each of <see cref="Columns"/>.</param>
+    public abstract void Bind(TRow row, ReadOnlySpan<DbParameter> parameters);
+
+    /// <summary>The values of <see cref="CountSame"/> for a row.</summary>
+    /// <param name="row">The row.</param>
+    public virtual object?[] Identity(TRow row) => [];
+
+    /// <summary>True where <see cref="CopyAsync"/> is faster than an INSERT on this connection.</summary>
+    /// <param name="connection">An open connection.</param>
+    public virtual bool CanCopy(DbConnection connection) => false;
+
+    /// <summary>Writes rows by the driver's bulk protocol: all of them or none.</summary>
+    /// <param name="connection">An open connection.</param>
+    /// <param name="rows">At least one row.</param>
+    /// <param name="cancellationToken">Ends the copy without a row.</param>
+    public virtual Task CopyAsync(DbConnection connection, ReadOnlyMemory<TRow> rows, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("CanCopy is false for every connection.");
+
+    /// <summary>Told of each row that the table refused. Must not throw.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="reason">What the database or the binding said.</param>
+    public virtual void Rejected(TRow row, Exception reason)
+    {
+    }
+}

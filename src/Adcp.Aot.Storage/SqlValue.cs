@@ -1,0 +1,54 @@
+using System.Data.Common;
+using System.Globalization;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>Values on their way into a column, and out of one.</summary>
+public static class SqlValue
+{
+    /// <summary>A parameter's value: SQL's NULL for null.</summary>
+    /// <param name="value">The value.</param>
+    public static object OrNull(object? value) => value ?? DBNull.Value;
+
+    /// <summary>The column as text; null for NULL.</summary>
+    /// <param name="reader">The reader, on a row.</param>
+    /// <param name="ordinal">The column.</param>
+    public static string? Text(this DbDataReader reader, int ordinal)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        return reader.IsDBNull(ordinal)
+            ? null
+            : reader.GetValue(ordinal) is var value && value is string text ? text : Convert.ToString(value, CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>The column as a number, whatever its size; null for NULL.</summary>
+    /// <param name="reader">The reader, on a row.</param>
+    /// <param name="ordinal">The column.</param>
+    public static long? Number(this DbDataReader reader, int ordinal)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        return reader.IsDBNull(ordinal) ? null : Convert.ToInt64(reader.GetValue(ordinal), CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>The column as a point in time: a timestamp, SQLite's text of one, or milliseconds since 1970; null for NULL.</summary>
+    /// <param name="reader">The reader, on a row.</param>
+    /// <param name="ordinal">The column.</param>
+    /// <exception cref="InvalidCastException">The column holds no time.</exception>
+    public static DateTimeOffset? Time(this DbDataReader reader, int ordinal)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        if (reader.IsDBNull(ordinal))
+        {
+            return null;
+        }
+
+        return reader.GetValue(ordinal) switch
+        {
+            DateTimeOffset time => time.ToUniversalTime(),
+            DateTime time => new DateTimeOffset(DateTime.SpecifyKind(time, DateTimeKind.Utc)),
+            long milliseconds => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds),
+            string text => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal),
+            object other => throw new InvalidCastException($"The column '{reader.GetName(ordinal)}' holds a {other.GetType().Name}, not a time."),
+        };
+    }
+}

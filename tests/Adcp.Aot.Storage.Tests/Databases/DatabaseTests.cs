@@ -1,0 +1,29 @@
+namespace Adcp.Aot.Storage.Tests.Databases;
+
+/// <summary>Runs the same tests on one database; derive once for each dialect.</summary>
+public abstract class DatabaseTests(SqlDialect dialect) : IAsyncLifetime
+{
+    private TestDatabase? _database;
+
+    private protected TestDatabase Database => _database!;
+
+    public SqlDialect Dialect { get; } = dialect;
+
+    public async ValueTask InitializeAsync()
+    {
+        _database = await TestDatabase.CreateAsync(Dialect);
+        await PrepareAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        if (_database is not null)
+        {
+            await _database.DisposeAsync();
+        }
+    }
+
+    /// <summary>What each test needs before it begins.</summary>
+    protected virtual Task PrepareAsync() => Task.CompletedTask;
+}
