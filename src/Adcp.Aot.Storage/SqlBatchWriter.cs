@@ -132,9 +132,10 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
                 await SettleDoubtsAsync(session, progress, cancellationToken).ConfigureAwait(false);
                 while (progress.Units.TryPeek(out (int Start, int Count) unit))
                 {
-                    if (unit.Count > session.MaxRows)
+                    int most = session.MaxRows(copy: !progress.Isolating);
+                    if (unit.Count > most)
                     {
-                        progress.Split(session.MaxRows);
+                        progress.Split(most);
                         continue;
                     }
 
@@ -153,9 +154,16 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
             bool permanent = session is null
                 ? fault is not DbException and not IOException and not TimeoutException || IsRefusal(fault)
                 : SqlFaults.Of(fault, session.Connection) == SqlFault.Permanent;
+            bool rowsOnly = session is not null && SqlFaults.Of(fault, session.Connection) == SqlFault.Row;
             if (session is not null)
             {
                 await session.DisposeAsync().ConfigureAwait(false);
+            }
+
+            if (rowsOnly)
+            {
+                // Dealt with; only the connection is worn out.
+                continue;
             }
 
             if (cancellationToken.IsCancellationRequested)
@@ -180,7 +188,7 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
         progress.Rejected.Clear();
         try
         {
-            await session.InsertAsync(rows, progress.Rejected, cancellationToken).ConfigureAwait(false);
+            await session.InsertAsync(rows, copy: !progress.Isolating, progress.Rejected, cancellationToken).ConfigureAwait(false);
             progress.Units.Pop();
             Interlocked.Add(ref _recorded, unit.Count - progress.Rejected.Count);
             Interlocked.Add(ref _rejected, progress.Rejected.Count);
@@ -206,8 +214,10 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
                     throw;
             }
 
-            // The row is dealt with; a connection that broke over it is not fit for the next.
-            if (session.Connection.State != ConnectionState.Open)
+            // The row is dealt with, or will be: single statements find it. A connection that broke over it, or was in the middle of a bulk copy, is not fit for the next.
+            bool copied = session.CanCopy && !progress.Isolating;
+            progress.Isolating = true;
+            if (copied || session.Connection.State != ConnectionState.Open)
             {
                 throw;
             }
@@ -370,6 +380,9 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
         internal List<(int Start, int Count)> Doubts { get; } = [];
 
         internal List<(TRow Row, Exception Reason)> Rejected { get; } = [];
+
+        /// <summary>True once a row was at fault: from then on statements, whose failures leave a connection as it was.</summary>
+        internal bool Isolating { get; set; }
 
         /// <summary>The top unit becomes two, the first of so many rows.</summary>
         internal void Split(int count)

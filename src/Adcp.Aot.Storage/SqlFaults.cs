@@ -15,17 +15,10 @@ internal static class SqlFaults
 
     internal static SqlFault Of(Exception fault, DbConnection connection)
     {
-        if (fault is SqlRowException)
-        {
-            return SqlFault.Row;
-        }
-
         if (fault is not DbException database)
         {
-            return fault is IOException or SocketException or TimeoutException or ObjectDisposedException or OperationCanceledException
-                || (fault is InvalidOperationException && connection.State != ConnectionState.Open)
-                ? SqlFault.InDoubt
-                : SqlFault.Row;
+            // What a value does that cannot be computed, converted or encoded. Whatever else a driver throws says nothing about the row.
+            return fault is SqlRowException or ArgumentException or OverflowException or FormatException or InvalidCastException ? SqlFault.Row : SqlFault.InDoubt;
         }
 
         if (SqliteCode(database) is { } code)

@@ -23,6 +23,7 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
     private readonly DbCommand? _begin;
     private readonly DbCommand? _commit;
     private readonly DbCommand? _rollback;
+    private readonly int _maxRowsOfStatement;
     private DbParameter[] _parameters = [];
     private string _insertText = "";
     private int[] _insertEnds = [];
@@ -33,7 +34,7 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
         _table = table;
         _dialect = dialect;
         CanCopy = table.CanCopy(connection);
-        MaxRows = dialect == SqlDialect.Sqlite || CanCopy ? int.MaxValue : Math.Clamp(MaxParameters / table.Columns.Count, 1, MaxRowsOfStatement);
+        _maxRowsOfStatement = Math.Clamp(MaxParameters / table.Columns.Count, 1, MaxRowsOfStatement);
         _insert = connection.CreateCommand();
         if (dialect == SqlDialect.Sqlite)
         {
@@ -51,12 +52,17 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
     internal bool CanCopy { get; }
 
     /// <summary>The most rows that <see cref="InsertAsync"/> takes at once.</summary>
-    internal int MaxRows { get; }
+    /// <param name="copy">Whether it may copy.</param>
+    internal int MaxRows(bool copy) => _dialect == SqlDialect.Sqlite || (CanCopy && copy) ? int.MaxValue : _maxRowsOfStatement;
 
     /// <summary>Inserts rows, all or none, except those that it adds to <paramref name="rejected"/>.</summary>
-    internal Task InsertAsync(ReadOnlyMemory<TRow> rows, List<(TRow Row, Exception Reason)> rejected, CancellationToken cancellationToken) =>
+    /// <param name="rows">The rows.</param>
+    /// <param name="copy">True to use the driver's bulk protocol where there is one.</param>
+    /// <param name="rejected">Where refused rows go.</param>
+    /// <param name="cancellationToken">Ends the statement.</param>
+    internal Task InsertAsync(ReadOnlyMemory<TRow> rows, bool copy, List<(TRow Row, Exception Reason)> rejected, CancellationToken cancellationToken) =>
         _dialect == SqlDialect.Sqlite ? InsertRowByRowAsync(rows, rejected, cancellationToken)
-        : CanCopy ? _table.CopyAsync(Connection, rows, cancellationToken)
+        : CanCopy && copy ? _table.CopyAsync(Connection, rows, cancellationToken)
         : InsertAtOnceAsync(rows, cancellationToken);
 
     /// <summary>True where a row of this identity is in the table.</summary>
@@ -179,7 +185,7 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
             return;
         }
 
-        count = Math.Min(Math.Max(count, have * 2), MaxRows);
+        count = Math.Min(Math.Max(count, have * 2), _maxRowsOfStatement);
         StringBuilder text = new(have == 0 ? _table.Insert : _insertText);
         Array.Resize(ref _insertEnds, count);
         Array.Resize(ref _parameters, count * columns);

@@ -425,7 +425,7 @@ public sealed partial class DeliveryLogGenerator
                 for (int i = 0; i < model.Columns.Count; i++)
                 {
                     string value = Owned(model.Columns[i].StoredValue);
-                    text.Line($"parameters[{i}].Value = {(model.Columns[i].Nullable ? $"SqlValue.OrNull({value})" : value)};");
+                    text.Line($"parameters[{i}].Value = {(MayBeNull(model.Columns[i]) ? $"SqlValue.OrNull({value})" : value)};");
                 }
             }
 
@@ -487,12 +487,12 @@ public sealed partial class DeliveryLogGenerator
             text.Line("await copy.StartRowAsync(cancellationToken).ConfigureAwait(false);");
             foreach (ColumnModel column in model.Columns)
             {
-                string write = column.Nullable ? "WriteOrNullAsync(copy, " : "copy.WriteAsync(";
+                string write = MayBeNull(column) ? "WriteOrNullAsync(copy, " : "copy.WriteAsync(";
                 text.Line($"await {write}{Owned(column.StoredValue)}, NpgsqlDbType.{NpgsqlTypeOf(column.Stored)}, cancellationToken).ConfigureAwait(false);");
             }
         }
 
-        if (model.Columns.Any(static column => column.Nullable && column.Stored == StoredType.Text))
+        if (model.Columns.Any(static column => MayBeNull(column) && column.Stored == StoredType.Text))
         {
             text.Line().Line(
                 """
@@ -513,6 +513,9 @@ public sealed partial class DeliveryLogGenerator
 
     /// <summary>Inside the nested table, what the class computes is the class's.</summary>
     private static string Owned(string value) => value.Replace("Compute_", "log.Compute_");
+
+    /// <summary>Also true for a member that promises a text: if it gives null all the same, the table's NOT NULL judges.</summary>
+    private static bool MayBeNull(ColumnModel column) => column.Nullable || column is { Member: not null, Kind: ValueKind.Text };
 
     private static string CSharpType(ValueKind kind) => kind switch
     {

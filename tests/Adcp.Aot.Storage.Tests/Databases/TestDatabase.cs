@@ -14,12 +14,19 @@ internal sealed class TestDatabase : IAsyncDisposable
     public const string PostgresVariable = "ADCP_TEST_POSTGRES";
     public const string MySqlVariable = "ADCP_TEST_MYSQL";
 
+    private readonly string _connectionString;
     private readonly Func<Task> _drop;
 
-    private TestDatabase(SqlDialect dialect, DbDataSource source, Func<Task> drop)
+    private TestDatabase(SqlDialect dialect, string connectionString, Func<Task> drop)
     {
         Dialect = dialect;
-        Source = source;
+        Source = dialect switch
+        {
+            SqlDialect.Sqlite => SqliteFactory.Instance.CreateDataSource(connectionString),
+            SqlDialect.PostgreSql => NpgsqlDataSource.Create(connectionString),
+            _ => new MySqlDataSource(connectionString),
+        };
+        _connectionString = connectionString;
         _drop = drop;
     }
 
@@ -39,16 +46,34 @@ internal sealed class TestDatabase : IAsyncDisposable
                 await AdministerAsync(NpgsqlDataSource.Create(postgres), $"CREATE DATABASE {name}");
                 return new TestDatabase(
                     dialect,
-                    NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(postgres) { Database = name }.ConnectionString),
+                    new NpgsqlConnectionStringBuilder(postgres) { Database = name }.ConnectionString,
                     () => AdministerAsync(NpgsqlDataSource.Create(postgres), $"DROP DATABASE {name} WITH (FORCE)"));
             default:
                 string mysql = Variable(MySqlVariable);
                 await AdministerAsync(new MySqlDataSource(mysql), $"CREATE DATABASE {name} CHARACTER SET utf8mb4");
                 return new TestDatabase(
                     dialect,
-                    new MySqlDataSource(new MySqlConnectionStringBuilder(mysql) { Database = name }.ConnectionString),
+                    new MySqlConnectionStringBuilder(mysql) { Database = name }.ConnectionString,
                     () => AdministerAsync(new MySqlDataSource(mysql), $"DROP DATABASE {name}"));
         }
+    }
+
+    /// <summary>The same database over a road that can be cut; SQLite is embedded and has none.</summary>
+    public (DbDataSource Source, CuttableRoad Road) Cuttable()
+    {
+        // Short timeouts, so that a connection attempt does not outlive the outage.
+        if (Dialect == SqlDialect.PostgreSql)
+        {
+            NpgsqlConnectionStringBuilder postgres = new(_connectionString) { Timeout = 2 };
+            CuttableRoad road = new(postgres.Port);
+            postgres.Port = road.Port;
+            return (NpgsqlDataSource.Create(postgres.ConnectionString), road);
+        }
+
+        MySqlConnectionStringBuilder mysql = new(_connectionString) { ConnectionTimeout = 2 };
+        CuttableRoad mysqlRoad = new((int)mysql.Port);
+        mysql.Port = (uint)mysqlRoad.Port;
+        return (new MySqlDataSource(mysql.ConnectionString), mysqlRoad);
     }
 
     public async Task ExecuteAsync(string sql)
@@ -97,7 +122,7 @@ internal sealed class TestDatabase : IAsyncDisposable
     private static async Task<TestDatabase> SqliteAsync(string path)
     {
         string connectionString = new SqliteConnectionStringBuilder { DataSource = path, DefaultTimeout = 5 }.ConnectionString;
-        TestDatabase database = new(SqlDialect.Sqlite, SqliteFactory.Instance.CreateDataSource(connectionString), () =>
+        TestDatabase database = new(SqlDialect.Sqlite, connectionString, () =>
         {
             SqliteConnection.ClearPool(new SqliteConnection(connectionString));
             foreach (string file in new[] { path, path + "-wal", path + "-shm" })

@@ -1,0 +1,14 @@
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Sending;
+
+namespace Adcp.Aot.Storage.Tests.DeliveryLogs;
+
+/// <summary>Answers 200 at once.</summary>
+internal sealed class CompletedSender : IWebhookSender
+{
+    public PreparedWebhook Prepare(WebhookDestination destination, WebhookPayload payload, long? sequenceNumber = null) =>
+        throw new NotSupportedException("Only prepared webhooks are sent.");
+
+    public ValueTask<WebhookDeliveryResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default) =>
+        new(new WebhookDeliveryResult(webhook, 200));
+}
