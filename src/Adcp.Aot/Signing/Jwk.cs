@@ -37,8 +37,9 @@ internal sealed class Jwk
             using JsonDocument document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
             return Read(document.RootElement, paramName);
         }
-        catch (JsonException)
+        catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
+            // The second is the platform's word for a lone surrogate in a name.
             throw new ArgumentException("Not a JSON object without duplicate members.", paramName);
         }
     }

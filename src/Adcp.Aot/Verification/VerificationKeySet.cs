@@ -62,8 +62,9 @@ public sealed class VerificationKeySet : IVerificationKeySource
 
             return new VerificationKeySet(byId);
         }
-        catch (JsonException)
+        catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
+            // The second is the platform's word for a lone surrogate in a name.
             return null;
         }
     }
