@@ -75,6 +75,23 @@ internal static class Rules
     public static readonly DiagnosticDescriptor TwoStores = Error(
         "ADCP046", "A class is two stores", "'{0}' has [TaskStore] and [PushNotificationConfigStore]: make two classes");
 
+    public static readonly DiagnosticDescriptor NotAJsonContext = Error(
+        "ADCP070", "A platform has no JSON contracts", "[AdcpPlatform] of '{0}' must name a class that derives from JsonSerializerContext");
+
+    public static readonly DiagnosticDescriptor NotAToolName = Error(
+        "ADCP071", "A name is not a tool's", "'{0}' is not a tool name: 1 to 64 of a-z 0-9 _ that begin with a letter");
+
+    public static readonly DiagnosticDescriptor DuplicateTool = Error(
+        "ADCP072", "A tool is performed twice", "The tool '{0}' has two methods");
+
+    public static readonly DiagnosticDescriptor WrongToolShape = Error(
+        "ADCP073",
+        "A tool's method has the wrong shape",
+        "'{0}' must be a method without type parameters that takes its arguments, ToolCall and CancellationToken at most once each and returns ValueTask<T> or Task<T>");
+
+    public static readonly DiagnosticDescriptor NoTools = Error(
+        "ADCP074", "A platform performs nothing", "'{0}' has no [AdcpTool] method");
+
     private static DiagnosticDescriptor Error(string id, string title, string message) =>
         new(id, title, message, Category, DiagnosticSeverity.Error, isEnabledByDefault: true);
 }

@@ -1,0 +1,9 @@
+using Adcp.Aot.Generators.Models;
+
+namespace Adcp.Aot.Generators.Platforms;
+
+/// <summary>What <c>[AdcpPlatform]</c> says.</summary>
+/// <param name="Type">The class.</param>
+/// <param name="JsonContext">The fully qualified contracts.</param>
+/// <param name="Tools">Its tools, in source order.</param>
+internal sealed record PlatformModel(TypeModel Type, string JsonContext, EquatableArray<ToolModel> Tools);

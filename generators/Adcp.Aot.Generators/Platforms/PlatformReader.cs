@@ -1,0 +1,126 @@
+using System.Collections.Immutable;
+using Adcp.Aot.Generators.Diagnostics;
+using Adcp.Aot.Generators.Models;
+using Microsoft.CodeAnalysis;
+
+namespace Adcp.Aot.Generators.Platforms;
+
+/// <summary>Reads an attributed platform; generator and analyzer judge by it.</summary>
+internal static class PlatformReader
+{
+    public const string Attribute = "Adcp.Aot.Platform.AdcpPlatformAttribute";
+    private const string Tool = "Adcp.Aot.Platform.AdcpToolAttribute";
+
+    private static readonly SymbolDisplayFormat Qualified = SymbolDisplayFormat.FullyQualifiedFormat.WithMiscellaneousOptions(
+        SymbolDisplayFormat.FullyQualifiedFormat.MiscellaneousOptions | SymbolDisplayMiscellaneousOptions.IncludeNullableReferenceTypeModifier);
+
+    public static Parsed<PlatformModel> Read(INamedTypeSymbol type, AttributeData attribute, CancellationToken cancellationToken)
+    {
+        ImmutableArray<Diagnostic>.Builder faults = ImmutableArray.CreateBuilder<Diagnostic>();
+        if (!ClassShape.Check(type, "AdcpPlatform", faults, cancellationToken))
+        {
+            return new(null, faults.ToImmutable());
+        }
+
+        Location location = type.Locations.FirstOrDefault() ?? Location.None;
+        string? context = attribute.ConstructorArguments.FirstOrDefault().Value is INamedTypeSymbol named && DerivesFromContext(named) ? named.ToDisplayString(Qualified) : null;
+        if (context is null)
+        {
+            faults.Add(Diagnostic.Create(Rules.NotAJsonContext, location, type.Name));
+        }
+
+        List<ToolModel> tools = [];
+        HashSet<string> names = [];
+        foreach (IMethodSymbol method in type.GetMembers().OfType<IMethodSymbol>())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (method.GetAttributes().FirstOrDefault(each => each.AttributeClass?.ToDisplayString() == Tool) is not { } tool)
+            {
+                continue;
+            }
+
+            Location place = method.Locations.FirstOrDefault() ?? location;
+            string name = tool.ConstructorArguments.FirstOrDefault().Value as string ?? "";
+            if (!IsToolName(name))
+            {
+                faults.Add(Diagnostic.Create(Rules.NotAToolName, place, name));
+            }
+            else if (!names.Add(name))
+            {
+                faults.Add(Diagnostic.Create(Rules.DuplicateTool, place, name));
+            }
+            else if (Shape(method, name, tool) is { } model)
+            {
+                tools.Add(model);
+            }
+            else
+            {
+                faults.Add(Diagnostic.Create(Rules.WrongToolShape, place, method.Name));
+            }
+        }
+
+        if (tools.Count == 0 && faults.Count == 0)
+        {
+            faults.Add(Diagnostic.Create(Rules.NoTools, location, type.Name));
+        }
+
+        return new(context is null || faults.Count > 0 ? null : new PlatformModel(TypeModel.Of(type), context, new([.. tools])), faults.ToImmutable());
+    }
+
+    private static ToolModel? Shape(IMethodSymbol method, string name, AttributeData attribute)
+    {
+        if (method.IsGenericMethod || method.ReturnType is not INamedTypeSymbol { IsGenericType: true } awaited)
+        {
+            return null;
+        }
+
+        bool isTask = IsOf(awaited, "System.Threading.Tasks.Task<TResult>");
+        if (!isTask && !IsOf(awaited, "System.Threading.Tasks.ValueTask<TResult>"))
+        {
+            return null;
+        }
+
+        ITypeSymbol result = awaited.TypeArguments[0];
+        bool isOutcome = result is INamedTypeSymbol outcome && IsOf(outcome, "Adcp.Aot.Platform.ToolOutcome<T>");
+        result = isOutcome ? ((INamedTypeSymbol)result).TypeArguments[0] : result;
+
+        string parameters = "";
+        string? arguments = null;
+        foreach (IParameterSymbol parameter in method.Parameters)
+        {
+            char kind = parameter.Type.ToDisplayString() switch
+            {
+                "Adcp.Aot.Platform.ToolCall" => 'C',
+                "System.Threading.CancellationToken" => 'T',
+                _ => 'A',
+            };
+            if (parameter.RefKind != RefKind.None || parameters.IndexOf(kind) >= 0)
+            {
+                return null;
+            }
+
+            parameters += kind;
+            arguments = kind == 'A' ? parameter.Type.WithNullableAnnotation(NullableAnnotation.NotAnnotated).ToDisplayString(Qualified) : arguments;
+        }
+
+        string? description = attribute.NamedArguments.FirstOrDefault(argument => argument.Key == "Description").Value.Value as string;
+        return new(name, description, method.Name, parameters, arguments, result.ToDisplayString(Qualified), isOutcome, isTask);
+    }
+
+    private static bool IsOf(INamedTypeSymbol type, string definition) => type.OriginalDefinition.ToDisplayString() == definition;
+
+    private static bool DerivesFromContext(INamedTypeSymbol type)
+    {
+        for (INamedTypeSymbol? each = type; each is not null; each = each.BaseType)
+        {
+            if (each.ToDisplayString() == "System.Text.Json.Serialization.JsonSerializerContext")
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool IsToolName(string name) => name.Length is > 0 and <= 64 && name[0] is >= 'a' and <= 'z' && name.All(static c => c is (>= 'a' and <= 'z') or (>= '0' and <= '9') or '_');
+}

@@ -1,0 +1,38 @@
+namespace Adcp.Aot.Platform;
+
+/// <summary>AdCP's <c>error</c> as a tool answers it.</summary>
+public sealed record AdcpError
+{
+    /// <summary>A broken request: <c>INVALID_REQUEST</c>, correctable.</summary>
+    /// <param name="message">The rule that was broken.</param>
+    /// <param name="field">The member at fault, such as <c>push_notification_config.url</c>.</param>
+    public static AdcpError InvalidRequest(string message, string? field = null) => new("INVALID_REQUEST", message, field);
+
+    /// <summary>Creates an error.</summary>
+    /// <param name="code">One of AdCP's codes. 1 to 64 characters.</param>
+    /// <param name="message">What went wrong, fit for the buyer's eyes.</param>
+    /// <param name="field">The member at fault; null for none.</param>
+    /// <param name="recovery">Who can mend it.</param>
+    /// <exception cref="ArgumentException">A code or message is blank or too long.</exception>
+    public AdcpError(string code, string message, string? field = null, ErrorRecovery recovery = ErrorRecovery.Correctable)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(code);
+        ArgumentException.ThrowIfNullOrWhiteSpace(message);
+        Code = code.Length <= 64 ? code : throw new ArgumentException("At most 64 characters.", nameof(code));
+        Message = message;
+        Field = field;
+        Recovery = Enum.IsDefined(recovery) ? recovery : throw new ArgumentOutOfRangeException(nameof(recovery), recovery, "Not a recovery.");
+    }
+
+    /// <summary>The code.</summary>
+    public string Code { get; }
+
+    /// <summary>What went wrong.</summary>
+    public string Message { get; }
+
+    /// <summary>The member at fault.</summary>
+    public string? Field { get; }
+
+    /// <summary>Who can mend it.</summary>
+    public ErrorRecovery Recovery { get; }
+}

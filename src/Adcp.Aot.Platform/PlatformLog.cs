@@ -1,0 +1,19 @@
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot.Platform;
+
+/// <summary>What the platform logs: ids and reasons, never urls, secrets or bodies.</summary>
+internal static partial class PlatformLog
+{
+    [LoggerMessage(EventId = 2001, Level = LogLevel.Warning, Message = "The webhook of task {TaskId} ({Status}) was not delivered: {Reason}")]
+    internal static partial void NotDelivered(ILogger logger, string taskId, string status, string reason);
+
+    [LoggerMessage(EventId = 2002, Level = LogLevel.Warning, Message = "A {Tool} call of {Tenant} registered a webhook to {Authority} with authentication {Scheme}, which AdCP deprecates")]
+    internal static partial void LegacyRegistration(ILogger logger, string tool, string tenant, string authority, string scheme);
+
+    [LoggerMessage(EventId = 2003, Level = LogLevel.Error, Message = "The tool {Tool} failed")]
+    internal static partial void ToolFailed(ILogger logger, string tool, Exception fault);
+
+    [LoggerMessage(EventId = 2004, Level = LogLevel.Warning, Message = "Development mode: webhooks that are not delivered when the process ends are lost, and no retry horizon is promised")]
+    internal static partial void ProcessLocal(ILogger logger);
+}

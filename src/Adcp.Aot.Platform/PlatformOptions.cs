@@ -1,0 +1,86 @@
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Sending;
+using Adcp.Aot.Signing;
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot.Platform;
+
+/// <summary>How a seller's platform answers and tells. Immutable; what one member decides throws where it is set, what members decide together is reported at boot.</summary>
+public sealed record PlatformOptions
+{
+    /// <summary>The AdCP generation spoken. There is no default to get wrong.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not a version.</exception>
+    public required AdcpVersion Version
+    {
+        get;
+        init => field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(Version), value, "Not an AdCP version.");
+    }
+
+    /// <summary>Keeps the tasks that calls are handed off to. Default one in memory.</summary>
+    public ITaskRegistry Tasks { get; init => field = value ?? throw new ArgumentNullException(nameof(Tasks)); } = new InMemoryTaskRegistry();
+
+    /// <summary>What <c>get_adcp_capabilities</c> promises; default null, no block.</summary>
+    public WebhookSigningCapability? WebhookSigning { get; init; }
+
+    /// <summary>The keys that the sender signs with, as they are published. Default none.</summary>
+    public IReadOnlyList<SigningKey> SigningKeys { get; init => field = [.. value ?? throw new ArgumentNullException(nameof(SigningKeys))]; } = [];
+
+    /// <summary>
+    /// The keys of remote signers (a KMS) by their algorithm, where the private key is not here. Default none.
+    /// </summary>
+    public IReadOnlyList<RemoteSigningKey> RemoteSigningKeys { get; init => field = [.. value ?? throw new ArgumentNullException(nameof(RemoteSigningKeys))]; } = [];
+
+    /// <summary>Whether calls may register webhooks. Default true; false refuses every <c>push_notification_config</c> at the call.</summary>
+    public bool AcceptsPushConfigs { get; init; } = true;
+
+    /// <summary>AdCP 3.0 only: one completion webhook after each successful mutating call that registered one. Default true. Later generations never send it.</summary>
+    public bool EmitsInlineCompletions { get; init; } = true;
+
+    /// <summary>Whether <c>working</c>, <c>input-required</c> and the like are told, beside the terminal status that always is. Default true.</summary>
+    public bool EmitsInterimStatuses { get; init; } = true;
+
+    /// <summary>A durable outbox that owns the task webhooks instead of a sender or supervisor. Default null.</summary>
+    public ITaskWebhookOutbox? Outbox { get; init; }
+
+    /// <summary>True where a system outside this process delivers the task webhooks. Default false.</summary>
+    public bool TaskWebhooksAreExternal { get; init; }
+
+    /// <summary>How long that system retries a delivery; null where it promises nothing.</summary>
+    public TimeSpan? ExternalRetryHorizon { get; init; }
+
+    /// <summary>
+    /// Development only: lets a 3.2 seller boot without a durable retry horizon. Its capabilities then promise none, and what is not delivered when the process ends is lost. Default false.
+    /// </summary>
+    public bool AllowsProcessLocalDelivery { get; init; }
+
+    /// <summary>Judges urls at the call, by the same rules as the sender. Default null: only their form is judged there, and the sender refuses the rest later.</summary>
+    public DestinationGuard? Guard { get; init; }
+
+    /// <summary>
+    /// How long a webhook that ran out of attempts or met an open circuit is tried again in this process, under its own key. 0 to 7 days, default 24 hours; a durable supervisor does this itself.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 7 days.</exception>
+    public TimeSpan RedeliveryWindow
+    {
+        get;
+        init => field = value >= TimeSpan.Zero && value <= TimeSpan.FromDays(7) ? value : throw new ArgumentOutOfRangeException(nameof(RedeliveryWindow), value, "0 to 7 days.");
+    }
+
+    = TimeSpan.FromHours(24);
+
+    /// <summary>The most requests remembered for replay by their <c>idempotency_key</c>. 1 to 10,000,000, default 100,000.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 10,000,000.</exception>
+    public int MaxReplays
+    {
+        get;
+        init => field = value is >= 1 and <= 10_000_000 ? value : throw new ArgumentOutOfRangeException(nameof(MaxReplays), value, "1 to 10,000,000.");
+    }
+
+    = 100_000;
+
+    /// <summary>The clock. Default the system's.</summary>
+    public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
+
+    /// <summary>Where the platform logs. Default null, nowhere.</summary>
+    public ILogger? Logger { get; init; }
+}

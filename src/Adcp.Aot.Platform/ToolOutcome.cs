@@ -1,0 +1,31 @@
+namespace Adcp.Aot.Platform;
+
+/// <summary>What a tool that may hand off answers: its result now, or a task whose result comes later.</summary>
+/// <typeparam name="T">The result.</typeparam>
+public readonly struct ToolOutcome<T>
+    where T : class
+{
+    private ToolOutcome(T? result, HandedOff? task)
+    {
+        Result = result;
+        Task = task;
+    }
+
+    /// <summary>The result; null where it comes later.</summary>
+    public T? Result { get; }
+
+    /// <summary>The task; null where the result is here.</summary>
+    public HandedOff? Task { get; }
+
+    /// <summary>The result, now.</summary>
+    /// <param name="result">The result.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="result"/> is null.</exception>
+#pragma warning disable CA1000, CA2225 // A tool writes `return result;` or `return task;`: the conversions are the API.
+    public static implicit operator ToolOutcome<T>(T result) => new(result ?? throw new ArgumentNullException(nameof(result)), null);
+
+    /// <summary>A task, from <see cref="ToolCall.HandOffAsync"/>.</summary>
+    /// <param name="task">The task.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="task"/> is null.</exception>
+    public static implicit operator ToolOutcome<T>(HandedOff task) => new(null, task ?? throw new ArgumentNullException(nameof(task)));
+#pragma warning restore CA1000, CA2225
+}

@@ -1,0 +1,85 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace Adcp.Aot.Platform;
+
+/// <summary>Writes and rewrites JSON objects.</summary>
+internal static class WireObject
+{
+    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    internal static ReadOnlyMemory<byte> Of(Action<Utf8JsonWriter> members)
+    {
+        ArrayBufferWriter<byte> output = new();
+        using (Utf8JsonWriter json = new(output, Options))
+        {
+            json.WriteStartObject();
+            members(json);
+            json.WriteEndObject();
+        }
+
+        return output.WrittenMemory;
+    }
+
+    /// <summary>
+    /// The answer as it may leave: without what a buyer may write and nobody may read back (<c>authentication.credentials</c>, <c>billing_entity.bank</c>, at any depth), and with the
+    /// request's context where the answer has none of its own.
+    /// </summary>
+    internal static ReadOnlyMemory<byte> Outgoing(ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> context)
+    {
+        using JsonDocument document = JsonDocument.Parse(body);
+        return Of(json =>
+        {
+            foreach (JsonProperty member in document.RootElement.EnumerateObject())
+            {
+                Write(json, member, "");
+            }
+
+            if (!context.IsEmpty && !document.RootElement.TryGetProperty("context"u8, out _))
+            {
+                json.WritePropertyName("context"u8);
+                json.WriteRawValue(context.Span, skipInputValidation: true);
+            }
+        });
+    }
+
+    private static void Write(Utf8JsonWriter json, JsonProperty member, string parent)
+    {
+        if ((parent == "authentication" && member.NameEquals("credentials"u8)) || (parent == "billing_entity" && member.NameEquals("bank"u8)))
+        {
+            return;
+        }
+
+        json.WritePropertyName(member.Name);
+        Write(json, member.Value, member.Name);
+    }
+
+    private static void Write(Utf8JsonWriter json, JsonElement value, string name)
+    {
+        switch (value.ValueKind)
+        {
+            case JsonValueKind.Object:
+                json.WriteStartObject();
+                foreach (JsonProperty member in value.EnumerateObject())
+                {
+                    Write(json, member, name);
+                }
+
+                json.WriteEndObject();
+                break;
+            case JsonValueKind.Array:
+                json.WriteStartArray();
+                foreach (JsonElement item in value.EnumerateArray())
+                {
+                    Write(json, item, name);
+                }
+
+                json.WriteEndArray();
+                break;
+            default:
+                value.WriteTo(json);
+                break;
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using System.Text;
+using System.Text.Json;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Resilience;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Adcp.Aot.Platform.Tests;
+
+/// <summary>A wired seller over a recording sender, with a clock that the test turns.</summary>
+internal sealed class Bench : IAsyncDisposable
+{
+    public const string Push = """{"url":"https://buyer.example/hooks/a?x=1","operation_id":"op_1","token":"a-token-of-sixteen"}""";
+
+    public Bench(AdcpVersion version, Func<PlatformOptions, PlatformOptions>? configure = null, bool senderOnly = false)
+    {
+        Sender = new RecordingSender(version, Time);
+        Supervisor = new InMemoryWebhookDeliverySupervisor(Sender, new WebhookDeliveryOptions { TimeProvider = Time, Retry = new RetryPolicy { MaxAttempts = 5 } });
+        PlatformOptions options = new()
+        {
+            Version = version,
+            TimeProvider = Time,
+            SigningKeys = [Sender.Key],
+            WebhookSigning = new WebhookSigningCapability { Algorithms = [Sender.Key.Algorithm], AllowsLegacyAuthentication = true },
+            AllowsProcessLocalDelivery = version == AdcpVersion.V32,
+        };
+        Handler = AdcpServer.CreateFromPlatform(Platform, configure?.Invoke(options) ?? options, Sender, senderOnly ? null : Supervisor);
+    }
+
+    public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 11, 24, 12, 0, 0, TimeSpan.Zero));
+
+    public TestPlatform Platform { get; } = new();
+
+    public RecordingSender Sender { get; }
+
+    public InMemoryWebhookDeliverySupervisor Supervisor { get; }
+
+    public PlatformHandler Handler { get; }
+
+    public ValueTask<ToolReply> CallAsync(string tool, string arguments, string tenant = "buyer")
+    {
+        using JsonDocument document = JsonDocument.Parse(arguments);
+        return Handler.CallAsync(tool, document.RootElement.Clone(), tenant);
+    }
+
+    public ValueTask<ToolReply> BuyAsync(string plan = "now", string? push = Push, string more = "") =>
+        CallAsync("create_media_buy", $$"""{"plan":"{{plan}}","context":{"k":[1]}{{more}}{{(push is null ? "" : ",\"push_notification_config\":" + push)}}}""");
+
+    public static JsonElement Body(ReadOnlyMemory<byte> json)
+    {
+        using JsonDocument document = JsonDocument.Parse(json);
+        return document.RootElement.Clone();
+    }
+
+    public static string Text(ToolReply reply) => Encoding.UTF8.GetString(reply.Body.Span);
+
+    /// <summary>Turns the clock second by second until something holds, giving what waits its turn.</summary>
+    public async Task TurnUntilAsync(Func<bool> holds, int seconds = 10_000)
+    {
+        for (int i = 0; i < seconds && !holds(); i++)
+        {
+            Time.Advance(TimeSpan.FromSeconds(1));
+            for (int turn = 0; turn < 20 && !holds(); turn++)
+            {
+                await Task.Yield();
+            }
+        }
+
+        Assert.True(holds(), "The clock was turned and it never came to hold.");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Handler.DisposeAsync();
+        await Supervisor.DisposeAsync();
+        Sender.Dispose();
+    }
+}

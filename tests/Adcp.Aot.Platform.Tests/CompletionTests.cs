@@ -1,0 +1,231 @@
+using System.Text;
+using System.Text.Json;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Resilience;
+using Adcp.Aot.Sending;
+
+namespace Adcp.Aot.Platform.Tests;
+
+public sealed class CompletionTests
+{
+    [Fact]
+    public async Task A_3_0_seller_tells_once_of_each_successful_mutating_call()
+    {
+        await using Bench bench = new(AdcpVersion.V30);
+        ToolReply reply = await bench.BuyAsync();
+        Assert.Equal("""{"media_buy_id":"mb_1","context":{"k":[1]}}""", Bench.Text(reply));
+        await bench.Sender.MadeAsync(1);
+        await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
+        PreparedWebhook sent = Assert.Single(bench.Sender.Sent);
+        JsonElement body = Bench.Body(sent.Body);
+        Assert.Equal("completed", body.GetProperty("status").GetString());
+        Assert.Equal("create_media_buy", body.GetProperty("task_type").GetString());
+        Assert.StartsWith("sync-", body.GetProperty("task_id").GetString(), StringComparison.Ordinal);
+        Assert.Equal("op_1", body.GetProperty("operation_id").GetString());
+        Assert.Equal("a-token-of-sixteen", body.GetProperty("token").GetString());
+        Assert.Equal("""{"k":[1]}""", body.GetProperty("context").GetRawText());
+        Assert.Equal("mb_1", body.GetProperty("result").GetProperty("media_buy_id").GetString());
+    }
+
+    [Fact]
+    public async Task A_3_0_completion_is_not_sent_without_registration_for_reads_failures_or_when_switched_off()
+    {
+        await using Bench bench = new(AdcpVersion.V30);
+        await bench.BuyAsync(push: null);
+        await bench.BuyAsync("refuse");
+        await bench.CallAsync("get_signals", $$"""{"push_notification_config":{{Bench.Push}}}""");
+        await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
+        Assert.Empty(bench.Sender.Sent);
+
+        await using Bench off = new(AdcpVersion.V30, options => options with { EmitsInlineCompletions = false });
+        await off.BuyAsync();
+        await off.Handler.DrainAsync(TimeSpan.FromMinutes(1));
+        Assert.Empty(off.Sender.Sent);
+    }
+
+    [Fact]
+    public async Task The_answer_never_waits_for_the_webhook_and_shutdown_does()
+    {
+        await using Bench bench = new(AdcpVersion.V30);
+        bench.Sender.Gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        ToolReply reply = await bench.BuyAsync();
+        Assert.Null(reply.Error);
+        await bench.Sender.MadeAsync(1);
+        Task drained = bench.Handler.DrainAsync(TimeSpan.FromMinutes(1)).AsTask();
+        Assert.False(drained.IsCompleted);
+        bench.Sender.Gate.SetResult();
+        await drained.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal(0, bench.Handler.PendingDeliveries);
+    }
+
+    [Theory]
+    [InlineData(AdcpVersion.V31)]
+    [InlineData(AdcpVersion.V32)]
+    public async Task From_3_1_a_final_answer_is_followed_by_silence(AdcpVersion version)
+    {
+        await using Bench bench = new(version);
+        Assert.Null((await bench.BuyAsync()).Error);
+        bench.Time.Advance(TimeSpan.FromSeconds(5));
+        await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
+        Assert.Empty(bench.Sender.Sent);
+    }
+
+    [Theory]
+    [InlineData(AdcpVersion.V30)]
+    [InlineData(AdcpVersion.V31)]
+    [InlineData(AdcpVersion.V32)]
+    public async Task Each_status_of_a_handed_off_task_is_told_and_the_end_once(AdcpVersion version)
+    {
+        await using Bench bench = new(version);
+        ToolReply reply = await bench.BuyAsync("later");
+        string task = Assert.Single(bench.Platform.Tasks);
+        Assert.Equal($$$"""{"status":"submitted","task_id":"{{{task}}}","context":{"k":[1]}}""", Bench.Text(reply));
+        Assert.Equal(AdcpTaskStatus.Submitted, reply.Status);
+
+        Assert.Equal(TaskTransition.Entered, await bench.Handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Working, message: "half way"));
+        await bench.Sender.MadeAsync(1);
+        Assert.Equal(TaskTransition.Entered, await Complete("mb_9"));
+        await bench.Sender.MadeAsync(2);
+        Assert.Equal(TaskTransition.Repeated, await Complete("mb_9"));
+        Assert.Equal(TaskTransition.Conflict, await Complete("mb_other"));
+        Assert.Equal(TaskTransition.Conflict, await bench.Handler.Tasks.FailAsync("buyer", task, new AdcpError("X", "x")));
+        Assert.Equal(TaskTransition.Repeated, await bench.Handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Working));
+        Assert.Equal(TaskTransition.Unknown, await bench.Handler.Tasks.EnterAsync("another", task, AdcpTaskStatus.Working));
+        await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
+
+        Assert.Equal(["working", "completed"], bench.Sender.Sent.Select(sent => Bench.Body(sent.Body).GetProperty("status").GetString()));
+        Assert.All(bench.Sender.Sent, sent => Assert.Equal(
+            (task, "op_1", "a-token-of-sixteen", """{"k":[1]}"""),
+            (Bench.Body(sent.Body).GetProperty("task_id").GetString(), Bench.Body(sent.Body).GetProperty("operation_id").GetString(),
+                Bench.Body(sent.Body).GetProperty("token").GetString(), Bench.Body(sent.Body).GetProperty("context").GetRawText())));
+        Assert.NotEqual(bench.Sender.Sent[0].IdempotencyKey, bench.Sender.Sent[1].IdempotencyKey);
+
+        ValueTask<TaskTransition> Complete(string id) => bench.Handler.Tasks.CompleteAsync("buyer", task, new BuyResponse(id), TestJson.Default.BuyResponse);
+    }
+
+    [Fact]
+    public async Task Interim_statuses_can_be_kept_quiet_and_the_terminal_one_cannot()
+    {
+        await using Bench bench = new(AdcpVersion.V32, options => options with { EmitsInterimStatuses = false });
+        await bench.BuyAsync("later");
+        await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks[0], AdcpTaskStatus.Working);
+        await bench.Handler.Tasks.FailAsync("buyer", bench.Platform.Tasks[0], new AdcpError("SOLD_OUT", "Gone."));
+        await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
+        JsonElement body = Bench.Body(Assert.Single(bench.Sender.Sent).Body);
+        Assert.Equal("failed", body.GetProperty("status").GetString());
+        Assert.Equal("SOLD_OUT", body.GetProperty("result").GetProperty("errors")[0].GetProperty("code").GetString());
+    }
+
+    [Theory]
+    [InlineData(AdcpVersion.V30, "now")]
+    [InlineData(AdcpVersion.V32, "later")]
+    public async Task A_replay_gets_the_first_answer_and_tells_nothing_twice(AdcpVersion version, string plan)
+    {
+        await using Bench bench = new(version);
+        const string Key = ",\"idempotency_key\":\"req_0123456789abcdef\"";
+        ToolReply first = await bench.BuyAsync(plan, more: Key);
+        ToolReply second = await bench.BuyAsync(plan, more: Key);
+        Assert.Equal(Bench.Text(first), Bench.Text(second));
+        Assert.Equal(1, bench.Platform.Performed);
+        if (plan == "later")
+        {
+            await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks.Single(), AdcpTaskStatus.Canceled);
+        }
+
+        await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
+        Assert.Single(bench.Sender.Sent);
+        Assert.Equal("IDEMPOTENCY_CONFLICT", (await bench.BuyAsync("refuse", more: Key)).Error?.Code);
+    }
+
+    [Fact]
+    public async Task A_call_that_failed_may_be_made_again_under_its_key()
+    {
+        await using Bench bench = new(AdcpVersion.V32);
+        const string Key = ",\"idempotency_key\":\"req_0123456789abcdef\"";
+        Assert.Equal("BUDGET_TOO_LOW", (await bench.BuyAsync("refuse", more: Key)).Error?.Code);
+        Assert.Null((await bench.BuyAsync("now", more: Key)).Error);
+    }
+
+    [Fact]
+    public async Task Three_503_then_200_is_one_key_one_body_and_an_unopened_circuit()
+    {
+        await using Bench bench = new(AdcpVersion.V32);
+        bench.Sender.Status(503, 503, 503);
+        await bench.BuyAsync("later");
+        DateTimeOffset started = bench.Time.GetUtcNow();
+        await bench.Handler.Tasks.CompleteAsync("buyer", bench.Platform.Tasks[0], new BuyResponse("mb_1"), TestJson.Default.BuyResponse);
+        await bench.TurnUntilAsync(() => bench.Sender.Sent.Count >= 2, 90);
+        Assert.True(bench.Time.GetUtcNow() - started <= TimeSpan.FromSeconds(90));
+        await bench.TurnUntilAsync(() => bench.Handler.PendingDeliveries == 0);
+        Assert.Equal(4, bench.Sender.Sent.Count);
+        Assert.Single(bench.Sender.Sent.Select(sent => sent.IdempotencyKey).Distinct());
+        Assert.Single(bench.Sender.Sent.Select(sent => Encoding.UTF8.GetString(sent.Body.Span)).Distinct());
+        Assert.All(bench.Supervisor.Endpoints.Snapshot(), endpoint => Assert.Equal(CircuitState.Closed, endpoint.State));
+    }
+
+    [Fact]
+    public async Task A_terminal_webhook_outlives_an_open_circuit_under_its_own_key()
+    {
+        await using Bench bench = new(AdcpVersion.V32);
+        bench.Sender.Status([.. Enumerable.Repeat(503, 12)]);
+        await bench.BuyAsync("later");
+        await bench.Handler.Tasks.CompleteAsync("buyer", bench.Platform.Tasks[0], new BuyResponse("mb_1"), TestJson.Default.BuyResponse);
+        await bench.TurnUntilAsync(() => bench.Handler.PendingDeliveries == 0);
+        Assert.Equal(13, bench.Sender.Sent.Count);
+        Assert.Single(bench.Sender.Sent.Select(sent => sent.IdempotencyKey).Distinct());
+    }
+
+    [Fact]
+    public async Task Circuits_are_a_tenants_own()
+    {
+        await using Bench bench = new(AdcpVersion.V32);
+        foreach (string tenant in (string[])["one", "two"])
+        {
+            await bench.CallAsync("create_media_buy", $$"""{"plan":"later","push_notification_config":{{Bench.Push}}}""", tenant);
+            await bench.Handler.Tasks.EnterAsync(tenant, bench.Platform.Tasks[^1], AdcpTaskStatus.Canceled);
+        }
+
+        await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
+        Assert.Equal(
+            ["one:https://buyer.example/hooks/a?x=1", "two:https://buyer.example/hooks/a?x=1"],
+            bench.Supervisor.Endpoints.Snapshot().Select(endpoint => endpoint.Key).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_sender_alone_makes_one_attempt_and_a_supervisor_wins_over_it()
+    {
+        await using Bench alone = new(AdcpVersion.V30, senderOnly: true);
+        alone.Sender.Status(503);
+        await alone.BuyAsync();
+        await alone.Handler.DrainAsync(TimeSpan.FromMinutes(1));
+        Assert.Single(alone.Sender.Sent);
+        Assert.Empty(alone.Supervisor.Endpoints.Snapshot());
+
+        await using Bench both = new(AdcpVersion.V30);
+        await both.BuyAsync();
+        await both.Handler.DrainAsync(TimeSpan.FromMinutes(1));
+        Assert.Single(both.Supervisor.Endpoints.Snapshot());
+    }
+
+    [Fact]
+    public async Task A2A_registrations_get_A2As_envelope()
+    {
+        await using Bench bench = new(AdcpVersion.V32);
+        using JsonDocument arguments = JsonDocument.Parse("""{"plan":"later"}""");
+        PushRegistration a2a = new(PushChannel.A2A, new WebhookDestination("https://buyer.example/a2a", null, "a-token-of-sixteen"));
+        await bench.Handler.CallAsync("create_media_buy", arguments.RootElement, "buyer", a2a);
+        string task = bench.Platform.Tasks[0];
+        await bench.Handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Working);
+        await bench.Sender.MadeAsync(1);
+        await bench.Handler.Tasks.CompleteAsync("buyer", task, new BuyResponse("mb_1"), TestJson.Default.BuyResponse);
+        await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
+        JsonElement interim = Bench.Body(bench.Sender.Sent[0].Body).GetProperty("statusUpdate");
+        Assert.Equal("TASK_STATE_WORKING", interim.GetProperty("status").GetProperty("state").GetString());
+        Assert.Equal("ROLE_AGENT", interim.GetProperty("status").GetProperty("message").GetProperty("role").GetString());
+        JsonElement final = Bench.Body(bench.Sender.Sent[1].Body).GetProperty("task");
+        Assert.Equal(task, final.GetProperty("id").GetString());
+        Assert.Equal("mb_1", final.GetProperty("artifacts")[0].GetProperty("parts")[0].GetProperty("data").GetProperty("media_buy_id").GetString());
+        Assert.DoesNotContain("a-token-of-sixteen", Encoding.UTF8.GetString(bench.Sender.Sent[1].Body.Span), StringComparison.Ordinal);
+    }
+}

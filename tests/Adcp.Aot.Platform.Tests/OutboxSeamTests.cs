@@ -1,0 +1,92 @@
+using System.Data.Common;
+using System.Text.Json;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Payloads.Notifications;
+using Adcp.Aot.Sending;
+
+namespace Adcp.Aot.Platform.Tests;
+
+public sealed class OutboxSeamTests
+{
+    [Fact]
+    public async Task Status_and_webhook_are_kept_together_or_not_at_all()
+    {
+        FailingOutbox outbox = new();
+        TestPlatform platform = new();
+        using InMemoryTaskRegistry tasks = new();
+        await using PlatformHandler handler = new(platform, new PlatformOptions { Version = AdcpVersion.V31, Tasks = tasks, Outbox = outbox });
+        using JsonDocument arguments = JsonDocument.Parse($$"""{"plan":"later","push_notification_config":{{Bench.Push}}}""");
+        await handler.CallAsync("create_media_buy", arguments.RootElement, "buyer");
+        string task = platform.Tasks[0];
+
+        await Assert.ThrowsAsync<IOException>(() => handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Canceled).AsTask());
+        Assert.Equal(AdcpTaskStatus.Submitted, (await tasks.FindAsync("buyer", task))!.Status);
+
+        outbox.Fails = false;
+        Assert.Equal(TaskTransition.Entered, await handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Canceled));
+        Assert.Equal("buyer:https://buyer.example/hooks/a?x=1", Assert.Single(outbox.Kept));
+    }
+
+    [Fact]
+    public async Task A_full_registry_makes_room_for_the_oldest_that_ended_and_refuses_otherwise()
+    {
+        using InMemoryTaskRegistry tasks = new(2);
+        await tasks.CreateAsync(New("a"));
+        await tasks.CreateAsync(New("b"));
+        await Assert.ThrowsAsync<ArgumentException>(() => tasks.CreateAsync(New("a")).AsTask());
+        await Assert.ThrowsAsync<InvalidOperationException>(() => tasks.CreateAsync(New("c")).AsTask());
+        await tasks.TransitionAsync("t", "b", AdcpTaskStatus.Completed, "{\"x\":1,\"y\":1.0}"u8.ToArray());
+        Assert.Equal(TaskTransition.Repeated, await tasks.TransitionAsync("t", "b", AdcpTaskStatus.Completed, "{ \"y\":1, \"x\":1e0 }"u8.ToArray()));
+        await tasks.CreateAsync(New("c"));
+        Assert.Null(await tasks.FindAsync("t", "b"));
+        Assert.Null(await tasks.FindAsync("another", "a"));
+        Assert.NotNull(await tasks.FindAsync("t", "a"));
+
+        static SellerTask New(string id) => new("t", id, TaskType.CreateMediaBuy, AdcpTaskStatus.Submitted, null, null, default);
+    }
+
+    [Theory]
+    [InlineData(200, true, ChallengeAnswer.Proven)]
+    [InlineData(200, false, ChallengeAnswer.Mismatch)]
+    [InlineData(403, true, ChallengeAnswer.NotAccepted)]
+    public async Task Ownership_is_proven_by_the_value_alone(int status, bool echoes, ChallengeAnswer expected)
+    {
+        using RecordingSender sender = new(AdcpVersion.V32, TimeProvider.System);
+        int attempts = 0;
+        sender.Answers = webhook => attempts++ == 0
+            ? new WebhookDeliveryResult(webhook, WebhookSendError.ConnectionFailed, "connection reset")
+            : new WebhookDeliveryResult(webhook, status)
+            {
+                ResponseBody = JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string>
+                {
+                    ["challenge"] = echoes ? Bench.Body(webhook.Body).GetProperty("challenge").GetString()! : new string('x', 43),
+                }),
+            };
+        AgentWebhookChallenge challenge = new() { SubscriberId = "s", SellerAgentUrl = "https://seller.example", DeliveryAuthentication = DeliveryAuthentication.Rfc9421 };
+        Assert.Equal(expected, await OwnershipProof.ProveAsync(sender, new WebhookDestination("https://b.example/"), challenge));
+        Assert.Equal(2, sender.Sent.Count);
+        Assert.Same(sender.Sent[0], sender.Sent[1]);
+    }
+
+    private sealed class FailingOutbox : ITaskWebhookOutbox
+    {
+        public bool Fails { get; set; } = true;
+
+        public List<string> Kept { get; } = [];
+
+        public TimeSpan? RetryHorizon => null;
+
+        public ValueTask EnqueueAsync(
+            WebhookDestination destination, WebhookPayload payload, DeliveryOptions options, DbTransaction? transaction, CancellationToken cancellationToken = default)
+        {
+            if (Fails)
+            {
+                throw new IOException("disk full");
+            }
+
+            Kept.Add(options.BreakerKey!);
+            return default;
+        }
+    }
+}

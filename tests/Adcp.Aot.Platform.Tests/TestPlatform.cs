@@ -1,0 +1,61 @@
+using System.Text.Json.Serialization;
+
+namespace Adcp.Aot.Platform.Tests;
+
+public sealed record BuyRequest([property: JsonPropertyName("plan")] string Plan = "now", [property: JsonPropertyName("budget")] decimal Budget = 0);
+
+public sealed record BuyResponse([property: JsonPropertyName("media_buy_id")] string MediaBuyId);
+
+public sealed record AccountsResponse([property: JsonPropertyName("accounts")] IReadOnlyList<AccountEntry> Accounts);
+
+public sealed record AccountEntry(
+    [property: JsonPropertyName("account_id")] string AccountId,
+    [property: JsonPropertyName("authentication")] Secret Authentication,
+    [property: JsonPropertyName("billing_entity")] Billing Billing);
+
+public sealed record Secret([property: JsonPropertyName("schemes")] string[] Schemes, [property: JsonPropertyName("credentials")] string Credentials);
+
+public sealed record Billing([property: JsonPropertyName("name")] string Name, [property: JsonPropertyName("bank")] string Bank);
+
+[JsonSerializable(typeof(BuyRequest))]
+[JsonSerializable(typeof(BuyResponse))]
+[JsonSerializable(typeof(AccountsResponse))]
+internal sealed partial class TestJson : JsonSerializerContext;
+
+/// <summary>A seller as the generator wires it.</summary>
+[AdcpPlatform(typeof(TestJson))]
+internal sealed partial class TestPlatform
+{
+    public int Performed { get; private set; }
+
+    public List<string> Tasks { get; } = [];
+
+    [AdcpTool("create_media_buy", Description = "Buys.")]
+    public async ValueTask<ToolOutcome<BuyResponse>> CreateMediaBuyAsync(BuyRequest request, ToolCall call, CancellationToken cancellationToken)
+    {
+        Performed++;
+        switch (request.Plan)
+        {
+            case "later":
+                HandedOff task = await call.HandOffAsync(cancellationToken: cancellationToken);
+                Tasks.Add(task.TaskId);
+                return task;
+            case "refuse":
+                throw new AdcpErrorException(new AdcpError("BUDGET_TOO_LOW", "More, please.", "budget"));
+            case "break":
+                throw new FormatException("secret detail");
+            default:
+                return new BuyResponse("mb_" + Performed);
+        }
+    }
+
+    [AdcpTool("sync_accounts")]
+    public static Task<AccountsResponse> SyncAccountsAsync() => Task.FromResult(new AccountsResponse(
+        [new AccountEntry("a1", new Secret(["Bearer"], "0123456789abcdef0123456789abcdef"), new Billing("ACME", "DE0212"))]));
+
+    [AdcpTool("get_signals")]
+    public static ValueTask<BuyResponse> GetSignalsAsync(ToolCall call, BuyRequest request) => new(new BuyResponse(request.Plan + call.Tenant));
+
+    [AdcpTool("seller_ping")]
+    public static ValueTask<BuyResponse> PingAsync(ToolCall call) => new(new BuyResponse(call.Tenant));
+}
