@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Adcp.Aot.Delivery;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
