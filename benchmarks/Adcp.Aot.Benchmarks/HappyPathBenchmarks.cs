@@ -1,5 +1,3 @@
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Sending;
 using BenchmarkDotNet.Attributes;
 
 namespace Adcp.Aot.Benchmarks;
@@ -22,17 +20,17 @@ public class HappyPathBenchmarks
     public async Task Cleanup() => await _ours.DisposeAsync();
 
     [Benchmark]
-    public DeliveryOutcome By_destination_with_sequence() => _ours.ByHandle();
+    public bool By_destination_with_sequence() => _ours.ByHandle();
 
     [Benchmark]
-    public DeliveryOutcome By_destination() => _ours.Unnumbered();
+    public bool By_destination() => _ours.Unnumbered();
 
     [Benchmark(Baseline = true)]
-    public WebhookDeliveryResult Polly_retry_breaker() => _peer.ByHandle();
+    public bool Polly_retry_breaker() => _peer.ByHandle();
 
     [Benchmark]
-    public DeliveryOutcome By_key_of_10000() => _ours.ByKey();
+    public bool By_url_of_10000() => _ours.ByUrl();
 
     [Benchmark]
-    public WebhookDeliveryResult Polly_registry_of_10000_retry_breaker() => _peer.ByKey();
+    public bool Polly_registry_of_10000_retry_breaker() => _peer.ByKey();
 }

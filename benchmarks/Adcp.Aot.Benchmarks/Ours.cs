@@ -9,29 +9,41 @@ internal sealed class Ours : IAsyncDisposable
 {
     internal const int Endpoints = 10_000;
 
+    private readonly DeliveryOptions[] _byUrl;
+    private readonly InMemoryWebhookDeliverySupervisor _flaky;
+    private readonly InMemoryWebhookDeliverySupervisor _yielding;
+    private readonly YieldingSender _yieldingSender;
     private int _next;
 
     internal Ours(bool recorded = true)
     {
         Destination = new WebhookDestination("https://buyer.example/adcp/webhooks/media-buys?account=42");
         Webhook = new PreparedWebhook(Destination, "{\"task_id\":\"task_1\"}"u8.ToArray(), "benchmark-key-00000001");
-        Sender = new CompletedSender(new WebhookDeliveryResult(Webhook, 200));
-        Supervisor = new InMemoryWebhookDeliverySupervisor(Sender, new WebhookDeliveryOptions
+        WebhookDeliveryResult delivered = new(Webhook, 200);
+        WebhookDeliveryResult failed = new(Webhook, 503);
+        Sender = new CompletedSender(delivered);
+        WebhookDeliveryOptions options = new()
         {
             Sink = recorded ? new NoOpSink() : null,
+            SinkQueueCapacity = 32_768,
             CircuitOpenRecordInterval = TimeSpan.Zero,
+            Retry = new RetryPolicy { BaseDelay = TimeSpan.Zero, Jitter = false },
 
             // A circuit that is opened for the measurement stays so, as the peer's does.
             Circuit = new CircuitBreakerPolicy { OpenTimeout = TimeSpan.FromHours(12) },
-        });
-        Keyed = [.. Enumerable.Range(0, Endpoints).Select(static i => new DeliveryOptions { BreakerKey = Url(i) })];
-        foreach (DeliveryOptions options in Keyed)
+        };
+        Supervisor = new InMemoryWebhookDeliverySupervisor(Sender, options);
+        _flaky = new InMemoryWebhookDeliverySupervisor(new CompletedSender(failed, delivered), options);
+        _yieldingSender = new YieldingSender(delivered);
+        _yielding = new InMemoryWebhookDeliverySupervisor(_yieldingSender, options);
+        Keys = [.. Enumerable.Range(0, Endpoints).Select(Url)];
+        _byUrl = [.. Keys.Select(static key => new DeliveryOptions { BreakerKey = key })];
+        foreach (string key in Keys)
         {
-            Supervisor.Endpoints.Reset(options.BreakerKey!);
+            Supervisor.Endpoints.Get(key);
         }
 
-        Endpoint broken = Supervisor.Endpoints.Get(Open.BreakerKey!);
-        broken.Circuit.Force(CircuitState.Open, Supervisor.Engine.Clock.Milliseconds(Supervisor.Engine.Clock.Exact()));
+        Supervisor.Endpoints.Get("open").Circuit.Force(CircuitState.Open, Supervisor.Engine.Clock.Milliseconds(Supervisor.Engine.Clock.Exact()));
     }
 
     internal InMemoryWebhookDeliverySupervisor Supervisor { get; }
@@ -42,32 +54,74 @@ internal sealed class Ours : IAsyncDisposable
 
     internal PreparedWebhook Webhook { get; }
 
+    internal string[] Keys { get; }
+
     internal DeliveryOptions Stream { get; } = new() { SequenceKey = "media_buy_1:scheduled" };
 
-    internal DeliveryOptions[] Keyed { get; }
-
     internal DeliveryOptions Open { get; } = new() { BreakerKey = "open" };
-
 
     /// <summary>A webhook url of 50 to 60 characters, as buyers have them.</summary>
     internal static string Url(int i) => $"https://buyer{i}.example/adcp/webhooks/media-buys/account-{i}";
 
-    internal DeliveryOutcome ByHandle() => Result(Supervisor.DeliverAsync(Webhook, Stream));
+    internal bool ByHandle() => Result(Supervisor.DeliverAsync(Webhook, Stream)).Status == DeliveryStatus.Delivered;
 
-    internal DeliveryOutcome Unnumbered() => Result(Supervisor.DeliverAsync(Webhook));
+    internal bool Unnumbered() => Result(Supervisor.DeliverAsync(Webhook)).Status == DeliveryStatus.Delivered;
 
-    internal DeliveryOutcome ByKey()
+    internal bool ByUrl()
     {
-        // A stride that visits every key and never two neighbours, so that a look-up meets a cold line as it does in life.
+        // A stride that visits every url and never two neighbours, so that a look-up meets a cold line as it does in life. The options forget the endpoint, so that there is one.
         int i = _next;
         _next = (i + 4_909) % Endpoints;
-        return Result(Supervisor.DeliverAsync(Webhook, Keyed[i]));
+        DeliveryOptions options = _byUrl[i];
+        options.Forget();
+        return Result(Supervisor.DeliverAsync(Webhook, options)).Status == DeliveryStatus.Delivered;
     }
 
-    internal DeliveryOutcome Reject() => Result(Supervisor.DeliverAsync(Webhook, Open));
+    internal bool OneFailure() => Result(_flaky.DeliverAsync(Webhook)) is { Status: DeliveryStatus.Delivered, Attempts: 2 };
 
-    public ValueTask DisposeAsync() => Supervisor.DisposeAsync();
+    internal bool Reject() => Result(Supervisor.DeliverAsync(Webhook, Open)).Status == DeliveryStatus.CircuitOpen;
+
+    internal void Suspended(int times) => AwaitedAsync(times).Wait();
+
+    internal void SuspendedBare(int times) => BareAsync(times).Wait();
+
+    /// <summary>Empties the audit queues. Waited for on this thread: another one would begin with empty slots in its part of the queue.</summary>
+    internal void Flush()
+    {
+        Supervisor.FlushAuditAsync().Wait();
+        _flaky.FlushAuditAsync().Wait();
+        _yielding.FlushAuditAsync().Wait();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Supervisor.DisposeAsync();
+        await _flaky.DisposeAsync();
+        await _yielding.DisposeAsync();
+    }
 
     private static DeliveryOutcome Result(ValueTask<DeliveryOutcome> delivery) =>
         delivery.IsCompletedSuccessfully ? delivery.Result : throw new InvalidOperationException("The delivery suspended.");
+
+    private async Task AwaitedAsync(int times)
+    {
+        for (int i = 0; i < times; i++)
+        {
+            if (!(await _yielding.DeliverAsync(Webhook)).IsDelivered)
+            {
+                throw new InvalidOperationException("Not delivered.");
+            }
+        }
+    }
+
+    private async Task BareAsync(int times)
+    {
+        for (int i = 0; i < times; i++)
+        {
+            if (!(await _yieldingSender.SendAsync(Webhook)).Ok)
+            {
+                throw new InvalidOperationException("Not delivered.");
+            }
+        }
+    }
 }

@@ -18,6 +18,8 @@ internal sealed class Peer
     private readonly (CompletedSender Sender, PreparedWebhook Webhook) _state;
     private readonly ResiliencePipeline<WebhookDeliveryResult> _both;
     private readonly ResiliencePipeline<WebhookDeliveryResult> _open;
+    private readonly ResiliencePipeline<WebhookDeliveryResult> _zeroDelay;
+    private readonly (CompletedSender Sender, PreparedWebhook Webhook) _flaky;
     private readonly ResiliencePipelineRegistry<string> _registry = new();
     private readonly string[] _keys;
     private int _next;
@@ -25,8 +27,10 @@ internal sealed class Peer
     internal Peer(Ours ours)
     {
         _state = (ours.Sender, ours.Webhook);
-        _both = Both(new ResiliencePipelineBuilder<WebhookDeliveryResult>());
-        _keys = [.. ours.Keyed.Select(static options => options.BreakerKey!)];
+        _both = Built(TimeSpan.FromSeconds(1));
+        _zeroDelay = Built(TimeSpan.Zero);
+        _flaky = (new CompletedSender(new WebhookDeliveryResult(ours.Webhook, 503), new WebhookDeliveryResult(ours.Webhook, 200)), ours.Webhook);
+        _keys = ours.Keys;
         foreach (string key in _keys)
         {
             Add(_registry, key);
@@ -41,51 +45,54 @@ internal sealed class Peer
     }
 
     internal static ResiliencePipeline<WebhookDeliveryResult> Add(ResiliencePipelineRegistry<string> registry, string key) =>
-        registry.GetOrAddPipeline<WebhookDeliveryResult>(key, static builder => AddBoth(builder));
+        registry.GetOrAddPipeline<WebhookDeliveryResult>(key, static builder => AddBoth(builder, TimeSpan.FromSeconds(1)));
 
-    internal WebhookDeliveryResult ByHandle() => _both.ExecuteAsync(Send, _state, default).Result;
+    internal bool ByHandle() => _both.ExecuteAsync(Send, _state, default).Result.Ok;
 
-    internal WebhookDeliveryResult ByKey()
+    internal bool OneFailure() => _zeroDelay.ExecuteAsync(Send, _flaky, default).Result.Ok;
+
+    internal bool ByKey()
     {
         int i = _next;
         _next = (i + 4_909) % _keys.Length;
-        return Add(_registry, _keys[i]).ExecuteAsync(Send, _state, default).Result;
+        return Add(_registry, _keys[i]).ExecuteAsync(Send, _state, default).Result.Ok;
     }
 
-    internal Exception? RejectWithoutThrow()
+    internal bool RejectWithoutThrow()
     {
         ResilienceContext context = ResilienceContextPool.Shared.Get();
         Exception? refusal = _open.ExecuteOutcomeAsync(SendOutcome, context, _state).Result.Exception;
         ResilienceContextPool.Shared.Return(context);
-        return refusal;
+        return refusal is not null;
     }
 
-    internal Exception? RejectByThrow()
+    internal bool RejectByThrow()
     {
         try
         {
             _ = _open.ExecuteAsync(Send, _state, default).Result;
-            return null;
+            return false;
         }
-        catch (BrokenCircuitException refusal)
+        catch (BrokenCircuitException)
         {
-            return refusal;
+            return true;
         }
     }
 
-    private static ResiliencePipeline<WebhookDeliveryResult> Both(ResiliencePipelineBuilder<WebhookDeliveryResult> builder)
+    private static ResiliencePipeline<WebhookDeliveryResult> Built(TimeSpan delay)
     {
-        AddBoth(builder);
+        ResiliencePipelineBuilder<WebhookDeliveryResult> builder = new();
+        AddBoth(builder, delay);
         return builder.Build();
     }
 
-    private static void AddBoth(ResiliencePipelineBuilder<WebhookDeliveryResult> builder) => builder
+    private static void AddBoth(ResiliencePipelineBuilder<WebhookDeliveryResult> builder, TimeSpan delay) => builder
         .AddRetry(new RetryStrategyOptions<WebhookDeliveryResult>
         {
             MaxRetryAttempts = 2,
-            Delay = TimeSpan.FromSeconds(1),
-            BackoffType = DelayBackoffType.Exponential,
-            UseJitter = true,
+            Delay = delay,
+            BackoffType = delay == TimeSpan.Zero ? DelayBackoffType.Constant : DelayBackoffType.Exponential,
+            UseJitter = delay != TimeSpan.Zero,
             ShouldHandle = static arguments => new(arguments.Outcome.Result is not { Ok: true }),
         })
         .AddCircuitBreaker(Breaker(minimum: 5));

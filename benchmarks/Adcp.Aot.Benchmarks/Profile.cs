@@ -37,12 +37,12 @@ internal static class Profile
             ("breaker permit and report", () => sink += endpoint.Circuit.TryAcquireClosed(out _) && endpoint.Circuit.IsHealthy ? 1 : 0),
             ("UTC of a timestamp", () => sink += wall.At(sink & 1).Ticks),
             ("audit record through the queue", () => Record(log, ours.Webhook, endpoint)),
-            ("whole, neither record nor number", () => sink += quiet.Unnumbered().Attempts),
-            ("whole, number", () => sink += quiet.ByHandle().Attempts),
-            ("whole, record", () => sink += ours.Unnumbered().Attempts),
-            ("whole, record and number", () => sink += ours.ByHandle().Attempts),
-            ("whole, refused and recorded", () => sink += ours.Reject().Attempts),
-            ("whole, refused, no record", () => sink += quiet.Reject().Attempts),
+            ("whole, neither record nor number", () => sink += quiet.Unnumbered() ? 1 : 0),
+            ("whole, number", () => sink += quiet.ByHandle() ? 1 : 0),
+            ("whole, record", () => sink += ours.Unnumbered() ? 1 : 0),
+            ("whole, record and number", () => sink += ours.ByHandle() ? 1 : 0),
+            ("whole, refused and recorded", () => sink += ours.Reject() ? 1 : 0),
+            ("whole, refused, no record", () => sink += quiet.Reject() ? 1 : 0),
         ];
         List<double>[] nanoseconds = [.. parts.Select(static _ => new List<double>(Slices))];
         for (int slice = -200; slice < Slices; slice++)
@@ -80,11 +80,11 @@ internal static class Profile
 
     private static void Record(DeliveryLog log, PreparedWebhook webhook, Endpoint endpoint)
     {
-        if (log.Begin(out AttemptRing.Claim claim) is { } record)
+        if (log.TryClaim(out AttemptQueue.Claim claim))
         {
-            record.FrozenWebhook = webhook;
-            record.Endpoint = endpoint;
-            record.AttemptNumber = 1;
+            claim.Entry.Webhook = webhook;
+            claim.Entry.Endpoint = endpoint;
+            claim.Entry.AttemptNumber = 1;
             log.Publish(claim);
         }
     }

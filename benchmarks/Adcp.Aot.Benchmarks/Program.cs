@@ -1,9 +1,10 @@
 using Adcp.Aot.Benchmarks;
+using Adcp.Aot.Benchmarks.Gates;
 using BenchmarkDotNet.Running;
 
-if (args is ["compare", .. string[] options])
+if (args is ["gates", .. string[] options])
 {
-    return await Comparison.RunAsync(json: options.Contains("--json"));
+    return GatesCommand.Run(options);
 }
 
 if (args is ["profile"])

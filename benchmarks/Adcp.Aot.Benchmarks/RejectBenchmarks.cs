@@ -1,4 +1,3 @@
-using Adcp.Aot.Delivery;
 using BenchmarkDotNet.Attributes;
 
 namespace Adcp.Aot.Benchmarks;
@@ -21,11 +20,11 @@ public class RejectBenchmarks
     public async Task Cleanup() => await _ours.DisposeAsync();
 
     [Benchmark]
-    public DeliveryOutcome Open_circuit() => _ours.Reject();
+    public bool Open_circuit() => _ours.Reject();
 
     [Benchmark(Baseline = true)]
-    public Exception? Polly_outcome() => _peer.RejectWithoutThrow();
+    public bool Polly_outcome() => _peer.RejectWithoutThrow();
 
     [Benchmark]
-    public Exception? Polly_throw() => _peer.RejectByThrow();
+    public bool Polly_throw() => _peer.RejectByThrow();
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Adcp.Aot.Delivery;
 
 namespace Adcp.Aot.Benchmarks;
 
@@ -9,16 +8,16 @@ internal static class Spin
     internal static int Run(string road, TimeSpan time)
     {
         Ours ours = new();
-        Func<DeliveryOutcome>? deliver = road switch
+        Func<bool>? deliver = road switch
         {
             "happy" => ours.ByHandle,
-            "key" => ours.ByKey,
+            "url" => ours.ByUrl,
             "reject" => ours.Reject,
             _ => null,
         };
         if (deliver is null)
         {
-            Console.Error.WriteLine("spin happy|key|reject SECONDS");
+            Console.Error.WriteLine("spin happy|url|reject SECONDS");
             return 2;
         }
 

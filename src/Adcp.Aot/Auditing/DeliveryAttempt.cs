@@ -1,5 +1,4 @@
 using System.Globalization;
-using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Auditing;
@@ -10,24 +9,9 @@ namespace Adcp.Aot.Auditing;
 /// </summary>
 public sealed class DeliveryAttempt
 {
-    // What a delivery writes at the end of an attempt: plain fields, filled in place, two cache lines of them. Whatever is not written keeps the default that Clear left.
-    internal PreparedWebhook? FrozenWebhook;
-    internal Endpoint? Endpoint;
-    internal string? OwnNotificationType;
-    internal string? ErrorDetail;
-    internal long SequenceNumberOrZero;
-    internal long StartedAt;
-    internal long EndedAt;
-    internal TimeSpan RetryDelay = NoRetry;
-    internal short StatusCodeOrZero;
-    internal bool BreakerKeyIsUrl;
-
-    private static readonly TimeSpan NoRetry = TimeSpan.MinValue;
-
     private readonly WallClock _wall;
+    private AttemptEntry _entry;
     private long _occurredAtTicks;
-    private byte _outcome;
-    private byte _error;
 
     internal DeliveryAttempt(WallClock wall) => _wall = wall;
 
@@ -35,59 +19,51 @@ public sealed class DeliveryAttempt
     public string Url => RedactedUrl.Of(Webhook.Destination.Target);
 
     /// <summary>The breaker that judged the attempt: the redacted url, or the caller's key up to a query, since keys are often made of urls.</summary>
-    public string BreakerKey => BreakerKeyIsUrl ? Url : Endpoint!.Key.Split('?', 2)[0];
+    public string BreakerKey => Context.BreakerKey is null ? Url : _entry.Endpoint!.Key.Split('?', 2)[0];
 
     /// <summary>The stream's key, if the delivery has one.</summary>
-    public string? SequenceKey { get; internal set; }
+    public string? SequenceKey => Context.SequenceKey;
 
     /// <summary>The delivery's number in its stream, from 1; null where it has none yet.</summary>
-    public long? SequenceNumber => SequenceNumberOrZero == 0 ? null : SequenceNumberOrZero;
+    public long? SequenceNumber => _entry.SequenceNumber == 0 ? null : _entry.SequenceNumber;
 
     /// <summary>The attempt's number, from 1. Where <see cref="IsAttempt"/> is false, how many attempts were made before.</summary>
-    public int AttemptNumber { get; internal set; }
+    public int AttemptNumber => _entry.AttemptNumber;
 
     /// <summary>True for an attempt; false for a delivery that ended without one more: circuit open, or cut short while it waited.</summary>
-    public bool IsAttempt { get; internal set; }
+    public bool IsAttempt => _entry.IsAttempt;
 
     /// <summary>The most attempts the delivery had.</summary>
-    public int MaxAttempts { get; internal set; }
+    public int MaxAttempts => _entry.MaxAttempts;
 
     /// <summary>What came of it.</summary>
-    public AttemptOutcome Outcome
-    {
-        get => (AttemptOutcome)_outcome;
-        internal set => _outcome = (byte)value;
-    }
+    public AttemptOutcome Outcome => (AttemptOutcome)_entry.Outcome;
 
     /// <summary>The HTTP status; null without an answer.</summary>
-    public int? HttpStatusCode => StatusCodeOrZero == 0 ? null : StatusCodeOrZero;
+    public int? HttpStatusCode => _entry.StatusCode == 0 ? null : _entry.StatusCode;
 
     /// <summary>Why there was no answer.</summary>
-    public WebhookSendError Error
-    {
-        get => (WebhookSendError)_error;
-        internal set => _error = (byte)value;
-    }
+    public WebhookSendError Error => (WebhookSendError)_entry.Error;
 
     /// <summary>A short classification, at most 500 characters; null for a success.</summary>
     public string? ErrorMessage => Outcome switch
     {
         AttemptOutcome.Success => null,
         AttemptOutcome.CircuitOpen => "circuit open, delivery not attempted",
-        AttemptOutcome.Cancelled => ErrorDetail ?? "cancelled",
+        AttemptOutcome.Cancelled => _entry.Detail ?? "cancelled",
         AttemptOutcome.Expired => "delivery deadline passed",
-        _ when StatusCodeOrZero != 0 => Code is null ? StatusText(StatusCodeOrZero) : $"{StatusText(StatusCodeOrZero)} {Code}",
-        _ => ErrorDetail is { Length: > 500 } detail ? detail[..500] : ErrorDetail ?? Code ?? Error.ToString(),
+        _ when _entry.StatusCode != 0 => Code is null ? StatusText(_entry.StatusCode) : $"{StatusText(_entry.StatusCode)} {Code}",
+        _ => _entry.Detail is { Length: > 500 } detail ? detail[..500] : _entry.Detail ?? Code ?? Error.ToString(),
     };
 
     /// <summary>The stable identifier of a refusal, such as <c>webhook_signature_invalid</c> or <c>payload_conflict</c>.</summary>
-    public string? Code { get; internal set; }
+    public string? Code => _entry.Code;
 
     /// <summary>Whole milliseconds from start to end on the monotonic clock.</summary>
     public long ResponseTimeMs => (long)Elapsed.TotalMilliseconds;
 
     /// <summary>From start to end on the monotonic clock.</summary>
-    public TimeSpan Elapsed => _wall.Elapsed(StartedAt, EndedAt);
+    public TimeSpan Elapsed => _wall.Elapsed(_entry.StartedAt, _entry.EndedAt);
 
     /// <summary>When it began, UTC.</summary>
     public DateTimeOffset OccurredAt
@@ -97,7 +73,7 @@ public sealed class DeliveryAttempt
             // Worked out by the sink that asks, and then kept: the wall clock may be read anew in between.
             if (_occurredAtTicks == 0)
             {
-                _occurredAtTicks = _wall.At(StartedAt).Ticks;
+                _occurredAtTicks = _wall.At(_entry.StartedAt).Ticks;
             }
 
             return new DateTimeOffset(_occurredAtTicks, TimeSpan.Zero);
@@ -108,10 +84,10 @@ public sealed class DeliveryAttempt
     public DateTimeOffset CompletedAt => OccurredAt + Elapsed;
 
     /// <summary>True where another attempt follows.</summary>
-    public bool WillRetry => RetryDelay != NoRetry;
+    public bool WillRetry => _entry.WillRetry;
 
     /// <summary>When the next attempt is due; exactly what the delivery waits for.</summary>
-    public DateTimeOffset? NextRetryAt => WillRetry ? CompletedAt + RetryDelay : null;
+    public DateTimeOffset? NextRetryAt => WillRetry ? CompletedAt + _entry.RetryDelay : null;
 
     /// <summary>The wire name of the task type.</summary>
     public string? TaskType => Webhook.TaskType;
@@ -120,7 +96,7 @@ public sealed class DeliveryAttempt
     public string? TaskId => Webhook.TaskId;
 
     /// <summary>The AdCP notification type.</summary>
-    public string? NotificationType => OwnNotificationType ?? Webhook.NotificationType;
+    public string? NotificationType => Context.NotificationType ?? Webhook.NotificationType;
 
     /// <summary>The event's identity over re-emissions.</summary>
     public string? NotificationId => Webhook.NotificationId;
@@ -138,9 +114,11 @@ public sealed class DeliveryAttempt
     /// Refusals by this endpoint's open circuit that had no record of their own since its last one (see
     /// <c>WebhookDeliveryOptions.CircuitOpenRecordInterval</c>).
     /// </summary>
-    public int SkippedBefore { get; internal set; }
+    public int SkippedBefore => _entry.SkippedBefore;
 
-    internal PreparedWebhook Webhook => FrozenWebhook ?? throw new InvalidOperationException("The record was used after RecordAsync returned.");
+    internal PreparedWebhook Webhook => _entry.Webhook ?? throw Late();
+
+    private IAttemptContext Context => _entry.Context ?? throw Late();
 
     /// <summary>The outcome's wire name.</summary>
     public static string WireName(AttemptOutcome outcome) => outcome switch
@@ -176,24 +154,18 @@ public sealed class DeliveryAttempt
             : WebhookActivityRecord.From(this, subscriberId);
 
     /// <summary>Names key, attempt and outcome.</summary>
-    public override string ToString() => FrozenWebhook is null ? "unused" : $"{IdempotencyKey} {AttemptNumber}/{MaxAttempts} {Outcome}";
+    public override string ToString() => _entry.Webhook is null ? "unused" : $"{IdempotencyKey} {AttemptNumber}/{MaxAttempts} {Outcome}";
 
-    /// <summary>Forgets what it refers to, so that neither pool nor ring keeps a body alive, and puts back the defaults that not every delivery writes.</summary>
-    internal void Clear()
+    internal void Fill(in AttemptEntry entry)
     {
-        FrozenWebhook = null;
-        Endpoint = null;
-        SequenceKey = null;
-        OwnNotificationType = null;
-        ErrorDetail = null;
-        Code = null;
-        SequenceNumberOrZero = 0;
-        StatusCodeOrZero = 0;
-        SkippedBefore = 0;
-        Error = WebhookSendError.None;
-        RetryDelay = NoRetry;
+        _entry = entry;
         _occurredAtTicks = 0;
     }
+
+    /// <summary>Forgets what it refers to, so that no pool keeps a body alive.</summary>
+    internal void Clear() => _entry = default;
+
+    private static InvalidOperationException Late() => new("The record was used after RecordAsync returned.");
 
     private static string StatusText(int status) => string.Create(CultureInfo.InvariantCulture, $"HTTP {status}");
 }

@@ -4,7 +4,7 @@ using Microsoft.Extensions.ObjectPool;
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
-/// Brings records to the sink: through the ring and one reader, or inline. Nothing a sink does reaches a delivery, except the wait that
+/// Brings records to the sink: through the queue and one reader, or inline. Nothing a sink does reaches a delivery, except the wait that
 /// <see cref="SinkMode.Inline"/> asks for. Records come from one pool; one that a late sink still holds returns to it only when that sink ends.
 /// </summary>
 internal sealed partial class DeliveryLog : IAsyncDisposable
@@ -20,7 +20,7 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ObjectPool<DeliveryAttempt> _pool;
-    private readonly AttemptRing? _ring;
+    private readonly AttemptQueue? _queue;
     private readonly WakeSignal _signal = new();
     private readonly Task _reader = Task.CompletedTask;
     private readonly Lock _flushLock = new();
@@ -40,50 +40,42 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
         _logger = logger;
         if (sink is not null && mode == SinkMode.Buffered)
         {
-            _ring = new AttemptRing(capacity, _pool);
+            _queue = new AttemptQueue(capacity);
             _reader = ReadAsync();
         }
     }
 
     /// <summary>Records dropped because the queue was full.</summary>
-    internal long Dropped => _ring?.Dropped ?? 0;
+    internal long Dropped => _queue?.Dropped ?? 0;
 
     /// <summary>Sink calls that threw or outlived their timeout.</summary>
     internal long SinkFailures => Volatile.Read(ref _sinkFailures);
+
+    /// <summary>True where a delivery waits for its record.</summary>
+    internal bool IsInline => _queue is null && _sink is not null;
 
     /// <summary>The clock of the records.</summary>
     internal WallClock Wall { get; }
 
     /// <summary>
-    /// A record to fill, then to <see cref="Commit"/> without anything between that could throw. Null where nobody listens, or the queue is full, which is counted.
+    /// Claims an entry to fill in place, then to <see cref="Publish"/> without anything between that could throw. False where nobody listens, the sink is inline, or the queue is
+    /// full, which is counted.
     /// </summary>
-    internal DeliveryAttempt? Begin(out AttemptRing.Claim claim)
+    internal bool TryClaim(out AttemptQueue.Claim claim)
     {
-        if (_ring is { } ring)
+        if (_queue is { } queue)
         {
-            return ring.TryClaim(out claim);
+            return queue.TryClaim(out claim);
         }
 
         claim = default;
-        return _sink is null ? null : _pool.Get();
+        return false;
     }
 
-    /// <summary>Hands a filled record over. Completed at once unless inline. Never throws.</summary>
-    internal ValueTask Commit(DeliveryAttempt record, in AttemptRing.Claim claim)
+    /// <summary>Hands a filled entry to the reader.</summary>
+    internal void Publish(in AttemptQueue.Claim claim)
     {
-        if (_ring is null)
-        {
-            return InlineAsync(record);
-        }
-
-        Publish(claim);
-        return ValueTask.CompletedTask;
-    }
-
-    /// <summary>The same for a caller that knows the mode to be <see cref="SinkMode.Buffered"/>.</summary>
-    internal void Publish(in AttemptRing.Claim claim)
-    {
-        if (_ring!.Publish(claim))
+        if (_queue!.Publish(claim))
         {
             _signal.Hurry();
         }
@@ -93,10 +85,34 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
         }
     }
 
+    /// <summary>Hands an entry over by copy. Completed at once unless inline. Never throws.</summary>
+    internal ValueTask Record(in AttemptEntry entry)
+    {
+        if (_queue is null)
+        {
+            return _sink is null ? ValueTask.CompletedTask : InlineAsync(Made(entry));
+        }
+
+        if (TryClaim(out AttemptQueue.Claim claim))
+        {
+            claim.Entry = entry;
+            Publish(claim);
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    private DeliveryAttempt Made(in AttemptEntry entry)
+    {
+        DeliveryAttempt record = _pool.Get();
+        record.Fill(entry);
+        return record;
+    }
+
     /// <summary>Completes when everything recorded before the call has been given to the sink.</summary>
     internal Task FlushAsync(CancellationToken cancellationToken)
     {
-        if (_ring is null || _reader.IsCompleted)
+        if (_queue is null || _reader.IsCompleted)
         {
             return Task.CompletedTask;
         }
@@ -127,14 +143,14 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     private async Task ReadAsync()
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        DeliveryAttempt[] batch = new DeliveryAttempt[MaxBatch];
+        DeliveryAttempt[] batch = [.. Rented(MaxBatch)];
 
         // The machine's own clock: the pause only gathers a batch, and a clock that a test holds still must not hold records back.
         using ITimer pause = TimeProvider.System.CreateTimer(
             static state => ((WakeSignal)state!).Hurry(), _signal, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         while (true)
         {
-            // Taken before the ring is seen empty: whoever asked before then has had its records read.
+            // Taken before the queue is seen empty: whoever asked before then has had its records read.
             List<TaskCompletionSource>? flushes = TakeFlushes();
             (batch, bool found) = await DrainAsync(batch).ConfigureAwait(false);
             flushes?.ForEach(static flush => flush.TrySetResult());
@@ -152,11 +168,11 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
             }
 
             _signal.Announce();
-            if ((_ring!.HasItems || Volatile.Read(ref _flushes) is not null || _completing) && _signal.StayAwake())
+            if ((_queue!.HasItems || Volatile.Read(ref _flushes) is not null || _completing) && _signal.StayAwake())
             {
-                if (_completing && !_ring.HasItems && Volatile.Read(ref _flushes) is null)
+                if (_completing && !_queue.HasItems && Volatile.Read(ref _flushes) is null)
                 {
-                    break;
+                    return;
                 }
 
                 continue;
@@ -164,32 +180,39 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
 
             await _signal.SleepAsync().ConfigureAwait(false);
         }
-
-        // From here on a record is dropped and counted. One that was claimed before and is being filled is worth the moment it takes.
-        _ring!.Close();
-        for (SpinWait claimed = default; !_ring.IsDrained; claimed.SpinOnce())
-        {
-            (batch, _) = await DrainAsync(batch).ConfigureAwait(false);
-        }
     }
 
-    /// <summary>Gives the sink what the ring holds, batch after batch.</summary>
+    /// <summary>Gives the sink what the queue holds, batch after batch.</summary>
     /// <returns>The batch to go on with, a new one where a late sink kept the old; and whether there was anything.</returns>
     private async ValueTask<(DeliveryAttempt[] Batch, bool Found)> DrainAsync(DeliveryAttempt[] batch)
     {
         bool found = false;
-        while (_ring!.Take(batch) is { Count: > 0 } taken)
+        while (_queue!.Take(batch) is > 0 and int count)
         {
             found = true;
-            bool returned = await CallAsync(batch.AsMemory(0, taken.Count)).ConfigureAwait(false);
-            _ring.Release(taken, returned);
-            if (!returned)
+            if (await CallAsync(batch.AsMemory(0, count)).ConfigureAwait(false))
             {
-                batch = new DeliveryAttempt[MaxBatch];
+                for (int i = 0; i < count; i++)
+                {
+                    batch[i].Clear();
+                }
+            }
+            else
+            {
+                // The late sink keeps these until it ends; the others of the batch go on.
+                batch = [.. Rented(count), .. batch.AsSpan(count)];
             }
         }
 
         return (batch, found);
+    }
+
+    private IEnumerable<DeliveryAttempt> Rented(int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            yield return _pool.Get();
+        }
     }
 
     private List<TaskCompletionSource>? TakeFlushes()

@@ -3,15 +3,26 @@ using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Delivery;
 
-/// <summary>What one attempt led to: an outcome, or a delay before the next.</summary>
+/// <summary>What one attempt led to: the delivery's end, or a delay before the next. The default is a delivery that is yet to make its first.</summary>
 internal struct AttemptStep
 {
-    internal DeliveryOutcome? Outcome;
     internal WebhookDeliveryResult? Result;
-    internal AttemptOutcome Kind;
-    internal WebhookSendError Error;
     internal string? Detail;
     internal string? Code;
+    internal Exception? Fault;
     internal TimeSpan Delay;
     internal long EndedAt;
+    internal bool Ends;
+
+    /// <summary>How the delivery ended, where it did.</summary>
+    internal DeliveryStatus Status;
+
+    internal AttemptOutcome Kind;
+    internal WebhookSendError Error;
+
+    internal void End(DeliveryStatus status)
+    {
+        Ends = true;
+        Status = status;
+    }
 }

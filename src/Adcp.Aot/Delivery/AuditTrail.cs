@@ -32,46 +32,43 @@ internal sealed class AuditTrail : IAsyncDisposable
             DeliveryMeter.Attempt(AttemptOutcome.Success, Wall.Elapsed(startedAt, endedAt));
         }
 
-        if (_log.Begin(out AttemptRing.Claim claim) is not { } record)
+        if (!_log.TryClaim(out AttemptQueue.Claim claim))
         {
             return;
         }
 
-        Fill(record, webhook, options, endpoint, number, retry.MaxAttempts);
-        record.IsAttempt = true;
-        record.AttemptNumber = 1;
-        record.Outcome = AttemptOutcome.Success;
-        record.StatusCodeOrZero = (short)statusCode;
-        record.StartedAt = startedAt;
-        record.EndedAt = endedAt;
+        ref AttemptEntry entry = ref claim.Entry;
+        Fill(ref entry, webhook, options, endpoint, number, retry.MaxAttempts);
+        entry.IsAttempt = true;
+        entry.AttemptNumber = 1;
+        entry.StatusCode = (short)statusCode;
+        entry.StartedAt = startedAt;
+        entry.EndedAt = endedAt;
         _log.Publish(claim);
     }
 
     /// <summary>The record of an attempt, or of a delivery's end between two.</summary>
     internal ValueTask Ended(in DeliveryState delivery, in AttemptStep step, bool isAttempt)
     {
-        DeliveryMeter.Attempt(step.Kind, Wall.Elapsed(delivery.AttemptStartedAt, step.EndedAt));
-        if (_log.Begin(out AttemptRing.Claim claim) is not { } record)
+        if (DeliveryMeter.IsOn)
         {
-            return ValueTask.CompletedTask;
+            DeliveryMeter.Attempt(step.Kind, Wall.Elapsed(delivery.AttemptStartedAt, step.EndedAt));
         }
 
-        Fill(record, delivery.Webhook, delivery.Options, delivery.Endpoint, delivery.Number, delivery.Retry.MaxAttempts);
-        record.IsAttempt = isAttempt;
-        record.AttemptNumber = delivery.Attempt;
-        record.Outcome = step.Kind;
-        record.StatusCodeOrZero = (short)(step.Result?.StatusCode ?? 0);
-        record.Error = step.Error;
-        record.ErrorDetail = step.Detail;
-        record.Code = step.Code;
-        record.StartedAt = delivery.AttemptStartedAt;
-        record.EndedAt = step.EndedAt;
-        if (step.Outcome is null)
-        {
-            record.RetryDelay = step.Delay;
-        }
-
-        return _log.Commit(record, claim);
+        AttemptEntry entry = default;
+        Fill(ref entry, delivery.Webhook, delivery.Options, delivery.Endpoint, delivery.Number, delivery.Retry.MaxAttempts);
+        entry.IsAttempt = isAttempt;
+        entry.AttemptNumber = (short)delivery.Attempt;
+        entry.Outcome = (byte)step.Kind;
+        entry.StatusCode = (short)(step.Result?.StatusCode ?? 0);
+        entry.Error = (byte)step.Error;
+        entry.Detail = step.Detail;
+        entry.Code = step.Code;
+        entry.StartedAt = delivery.AttemptStartedAt;
+        entry.EndedAt = step.EndedAt;
+        entry.WillRetry = !step.Ends;
+        entry.RetryDelay = step.Delay;
+        return _log.Record(entry);
     }
 
     /// <summary>A refusal's record, or one more on the endpoint's count of refusals without one.</summary>
@@ -94,44 +91,47 @@ internal sealed class AuditTrail : IAsyncDisposable
             }
         }
 
-        if (_log.Begin(out AttemptRing.Claim claim) is not { } record)
+        if (!_log.TryClaim(out AttemptQueue.Claim claim))
         {
-            return ValueTask.CompletedTask;
+            return _log.IsInline ? RefusedInline(webhook, options, retry, endpoint, number, attempts, code, stamp) : ValueTask.CompletedTask;
         }
 
-        Fill(record, webhook, options, endpoint, number, retry.MaxAttempts);
-        record.IsAttempt = false;
-        record.AttemptNumber = attempts;
-        record.Outcome = AttemptOutcome.CircuitOpen;
-        record.Code = code;
-        record.StartedAt = stamp;
-        record.EndedAt = stamp;
-        return _log.Commit(record, claim);
+        Fill(ref claim.Entry, webhook, options, endpoint, number, retry.MaxAttempts);
+        Refuse(ref claim.Entry, attempts, code, stamp);
+        _log.Publish(claim);
+        return ValueTask.CompletedTask;
     }
 
     public ValueTask DisposeAsync() => _log.DisposeAsync();
 
-    /// <summary>What every record says. References are written only where there is one: each costs the collector's barrier, and the reader leaves them null.</summary>
-    private static void Fill(DeliveryAttempt record, PreparedWebhook webhook, DeliveryOptions options, Endpoint endpoint, long number, int maxAttempts)
+    private ValueTask RefusedInline(
+        PreparedWebhook webhook, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long number, int attempts, string code, long stamp)
     {
-        record.FrozenWebhook = webhook;
-        record.Endpoint = endpoint;
-        record.BreakerKeyIsUrl = options.BreakerKey is null;
-        record.SequenceNumberOrZero = number;
-        record.MaxAttempts = maxAttempts;
-        if (options.SequenceKey is { } sequenceKey)
-        {
-            record.SequenceKey = sequenceKey;
-        }
+        AttemptEntry entry = default;
+        Fill(ref entry, webhook, options, endpoint, number, retry.MaxAttempts);
+        Refuse(ref entry, attempts, code, stamp);
+        return _log.Record(entry);
+    }
 
-        if (options.NotificationType is { } notificationType)
-        {
-            record.OwnNotificationType = notificationType;
-        }
+    private static void Refuse(ref AttemptEntry entry, int attempts, string code, long stamp)
+    {
+        entry.AttemptNumber = (short)attempts;
+        entry.Outcome = (byte)AttemptOutcome.CircuitOpen;
+        entry.Code = code;
+        entry.StartedAt = stamp;
+        entry.EndedAt = stamp;
+    }
 
+    private static void Fill(ref AttemptEntry entry, PreparedWebhook webhook, DeliveryOptions options, Endpoint endpoint, long number, int maxAttempts)
+    {
+        entry.Webhook = webhook;
+        entry.Endpoint = endpoint;
+        entry.Context = options;
+        entry.SequenceNumber = number;
+        entry.MaxAttempts = (short)maxAttempts;
         if (endpoint.Skipped != 0)
         {
-            record.SkippedBefore = Interlocked.Exchange(ref endpoint.Skipped, 0);
+            entry.SkippedBefore = Interlocked.Exchange(ref endpoint.Skipped, 0);
         }
     }
 }

@@ -9,9 +9,10 @@ using Microsoft.Extensions.Logging;
 namespace Adcp.Aot.Delivery;
 
 /// <summary>
-/// The way of one delivery: circuit, number, attempts, waits, records. Three roads do the same work. <see cref="Straight"/>: the circuit is healthy and the sender answers at once
-/// with a 2xx. <see cref="AtOnceAsync"/>: the sender answers at once, whatever it answers. <see cref="RunAsync"/>: anything that waits, in a pooled state machine. The first two
-/// allocate nothing; each hands over to the next from where it stands.
+/// The way of one delivery: circuit, number, attempts, waits, records. Four roads do the same work. <see cref="Straight"/>: the circuit is healthy and the sender answers at once
+/// with a 2xx. <see cref="AtOnceAsync"/>: whatever is answered at once. <see cref="AnsweredAsync"/>: the sender waits, and its answer ends the delivery. <see cref="RunAsync"/>: the delivery
+/// itself waits, for a place or for its next attempt. The first two allocate nothing, the others run in pooled state machines, small where it counts. Each hands over to the next from
+/// where it stands.
 /// </summary>
 internal sealed partial class DeliveryEngine : IAsyncDisposable
 {
@@ -73,17 +74,17 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         RetryPolicy retry = options.Retry ?? _options.Retry;
         Endpoint endpoint = options.BreakerKey is null ? Endpoints.Get(webhook.Destination) : options.EndpointOf(Endpoints);
         long startedAt = Now();
-        if (!endpoint.Circuit.IsClosed && !_stopping && !cancellationToken.IsCancellationRequested
-            && endpoint.Circuit.WouldRefuse(_options.Circuit, _clock.Milliseconds(startedAt)))
-        {
-            return RefuseAsync(webhook, numbered, options, retry, endpoint, startedAt);
-        }
-
         _inFlight.Begin();
         if (_stopping)
         {
             Leave();
             return new(new DeliveryOutcome { Status = DeliveryStatus.ShutDown, Webhook = numbered is null ? webhook : null, Code = "shutdown" });
+        }
+
+        if (!endpoint.Circuit.IsClosed && !cancellationToken.IsCancellationRequested
+            && endpoint.Circuit.WouldRefuse(_options.Circuit, _clock.Milliseconds(startedAt)))
+        {
+            return RefuseAsync(webhook, numbered, options, retry, endpoint, startedAt);
         }
 
         return _straight && _answersAtOnce && numbered is null && webhook.SequenceNumber is null && !cancellationToken.CanBeCanceled && retry.Deadline is null
@@ -139,8 +140,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     private long Now() => _answersAtOnce ? _clock.Coarse() : _clock.Exact();
 
     /// <summary>
-    /// A delivery whose circuit refuses at the door: no place is taken, no number drawn, the one timestamp at hand serves for all, and it is not in flight for a moment: should the
-    /// supervisor be drained meanwhile, the closed queue counts the record as dropped.
+    /// A delivery whose circuit refuses at the door: no place is taken, no number drawn, and the one timestamp at hand serves for all.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ValueTask<DeliveryOutcome> RefuseAsync(
@@ -148,7 +148,6 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     {
         string code = RefusalCode(endpoint);
         ValueTask recorded = _audit.Refused(webhook, options, retry, endpoint, number: 0, attempts: 0, code, stamp);
-        DeliveryMeter.Delivery(DeliveryStatus.CircuitOpen);
         DeliveryOutcome refused = new()
         {
             Status = DeliveryStatus.CircuitOpen,
@@ -156,7 +155,14 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
             Code = code,
             RetryAt = NextProbe(endpoint, stamp),
         };
-        return recorded.IsCompletedSuccessfully ? new(refused) : AfterRecordAsync(recorded, refused);
+        if (!recorded.IsCompletedSuccessfully)
+        {
+            return EndAfterAsync(recorded, refused);
+        }
+
+        DeliveryMeter.Delivery(DeliveryStatus.CircuitOpen);
+        Leave();
+        return new(refused);
     }
 
     /// <summary>Any road but the straight one. Not inlined: room for its structs would be made, and cleared, in every delivery's frame.</summary>
@@ -176,7 +182,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
             return BoundedAsync(delivery);
         }
 
-        return _answersAtOnce || TryEnterGates(ref delivery) ? AtOnceAsync(delivery, null) : RunAsync(delivery, default, hasFirst: false);
+        return _answersAtOnce || TryEnterGates(ref delivery) ? AtOnceAsync(delivery, null) : RunAsync(delivery, default, default);
     }
 
     private DeliveryState New(
@@ -263,15 +269,10 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
             return AtOnceAsync(delivery, result);
         }
 
-        if (!sending.IsCompleted)
-        {
-            Waits(ref delivery);
-        }
-
-        return RunAsync(delivery, sending, hasFirst: true);
+        return AnsweredAsync(delivery, sending);
     }
 
-    /// <summary>The road of a sender that answers at once: no state machine, no allocation. It ends in <see cref="RunAsync"/> as soon as something has to be waited for.</summary>
+    /// <summary>The road of what is answered at once: no state machine, no allocation. It ends as soon as something has to be waited for.</summary>
     /// <param name="delivery">The delivery, its places taken where the sender is one that waits.</param>
     /// <param name="result">The first attempt's result where that has been made; null where the permit is yet to be asked for.</param>
     private ValueTask<DeliveryOutcome> AtOnceAsync(DeliveryState delivery, WebhookDeliveryResult? result)
@@ -301,19 +302,10 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
                 ValueTask<WebhookDeliveryResult> sending = Start(ref delivery, timed: delivery.Attempt == 0);
                 if (!sending.IsCompletedSuccessfully)
                 {
-                    if (!sending.IsCompleted)
-                    {
-                        Waits(ref delivery);
-                    }
-
-                    return RunAsync(delivery, sending, hasFirst: true);
+                    return AnsweredAsync(delivery, sending);
                 }
 
                 result = sending.Result;
-                if (result is null)
-                {
-                    return RunAsync(delivery, new ValueTask<WebhookDeliveryResult>(result!), hasFirst: true);
-                }
             }
 
             AttemptStep step = Settle(ref delivery, result, null);
@@ -321,26 +313,46 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
             ValueTask recorded = _audit.Ended(delivery, step, isAttempt: true);
             if (!recorded.IsCompletedSuccessfully)
             {
-                return RestAsync(delivery, step, recorded);
+                return RunAsync(delivery, step, recorded);
             }
 
-            if (step.Outcome is { } outcome)
+            if (step.Ends)
             {
-                return new(End(outcome));
+                return new(End(delivery, step));
             }
 
             if (step.Delay != TimeSpan.Zero || !(_answersAtOnce || TryEnterGates(ref delivery)))
             {
-                return RestAsync(delivery, step, default);
+                return RunAsync(delivery, step, default);
             }
         }
     }
 
+    /// <summary>
+    /// The road of a sender that waits. Only the delivery and the sender's promise live in its state machine, since all of that is copied to the heap's frame when it suspends.
+    /// </summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private static async ValueTask<DeliveryOutcome> AfterRecordAsync(ValueTask recorded, DeliveryOutcome outcome)
+    private async ValueTask<DeliveryOutcome> AnsweredAsync(DeliveryState delivery, ValueTask<WebhookDeliveryResult> sending)
     {
-        await recorded.ConfigureAwait(false);
-        return outcome;
+        if (!sending.IsCompleted)
+        {
+            Waits(ref delivery);
+        }
+
+        WebhookDeliveryResult? result = null;
+        Exception? fault = null;
+        try
+        {
+            result = await sending.ConfigureAwait(false);
+        }
+        catch (Exception thrown)
+        {
+            fault = thrown;
+        }
+
+        AttemptStep step = Settle(ref delivery, result, fault);
+        ValueTask recorded = _audit.Ended(delivery, step, isAttempt: true);
+        return step.Ends && recorded.IsCompletedSuccessfully ? End(delivery, step) : await RunAsync(delivery, step, recorded).ConfigureAwait(false);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -348,24 +360,6 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     {
         await recorded.ConfigureAwait(false);
         return End(outcome);
-    }
-
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<DeliveryOutcome> RestAsync(DeliveryState delivery, AttemptStep step, ValueTask recorded)
-    {
-        await recorded.ConfigureAwait(false);
-        if (step.Outcome is { } done)
-        {
-            return End(done);
-        }
-
-        if (!await WaitAsync(delivery, step).ConfigureAwait(false))
-        {
-            return End(await InterruptedAsync(delivery).ConfigureAwait(false));
-        }
-
-        // The rest of the delivery counts itself out.
-        return await RunAsync(delivery, default, hasFirst: false).ConfigureAwait(false);
     }
 
     /// <summary>A delivery with a caller's token or a deadline: one linked source for all of it.</summary>
@@ -376,62 +370,63 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
             : new CancellationTokenSource();
         using CancellationTokenSource linked = CancellationTokenSource.CreateLinkedTokenSource(delivery.Caller, _shutdownToken, deadline.Token);
         delivery.Token = linked.Token;
-        return await RunAsync(delivery, default, hasFirst: false).ConfigureAwait(false);
+        return await RunAsync(delivery, default, default).ConfigureAwait(false);
     }
 
+    /// <summary>The road of a delivery that waits itself.</summary>
+    /// <param name="delivery">The delivery, no places held.</param>
+    /// <param name="step">What the last attempt led to; the default before the first.</param>
+    /// <param name="recorded">The last attempt's record on its way.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<DeliveryOutcome> RunAsync(DeliveryState delivery, ValueTask<WebhookDeliveryResult> first, bool hasFirst)
+    private async ValueTask<DeliveryOutcome> RunAsync(DeliveryState delivery, AttemptStep step, ValueTask recorded)
     {
-        bool counted = true;
         try
         {
             while (true)
             {
-                ValueTask<WebhookDeliveryResult> sending = first;
-                if (!hasFirst)
+                await recorded.ConfigureAwait(false);
+                if (step.Ends)
                 {
-                    DeliveryOutcome? refused = null;
-                    bool interrupted = delivery.Token.IsCancellationRequested;
-                    if (!interrupted && !TryEnterGates(ref delivery))
+                    return Outcome(delivery, step);
+                }
+
+                if (!await WaitAsync(delivery.Token, step).ConfigureAwait(false))
+                {
+                    return await InterruptedAsync(delivery).ConfigureAwait(false);
+                }
+
+                if (!TryEnterGates(ref delivery))
+                {
+                    // A circuit that refuses says so now, not after a wait for a place behind its hung probes.
+                    long now = _clock.Exact();
+                    if (delivery.Endpoint.Circuit.WouldRefuse(_options.Circuit, _clock.Milliseconds(now)))
                     {
-                        // A circuit that refuses says so now, not after a wait for a place behind its hung probes.
-                        long now = _clock.Exact();
-                        refused = delivery.Endpoint.Circuit.WouldRefuse(_options.Circuit, _clock.Milliseconds(now)) ? Refusal(delivery, now) : null;
-                        if (refused is null)
-                        {
-                            delivery.HoldsPlaces = await EnterGatesAsync(delivery).ConfigureAwait(false);
-                            interrupted = !delivery.HoldsPlaces;
-                        }
+                        return await RefusedAsync(delivery, Refusal(delivery, now)).ConfigureAwait(false);
                     }
 
-                    if (interrupted)
+                    delivery.HoldsPlaces = await EnterGatesAsync(delivery.Endpoint, delivery.Token).ConfigureAwait(false);
+                    if (!delivery.HoldsPlaces)
                     {
-                        DeliveryOutcome cut = await InterruptedAsync(delivery).ConfigureAwait(false);
-                        counted = false;
-                        return End(cut);
-                    }
-
-                    refused ??= TryPermit(ref delivery);
-                    if (refused is { } refusal)
-                    {
-                        LeaveGates(ref delivery);
-                        await Refused(delivery, refusal.Code!).ConfigureAwait(false);
-                        counted = false;
-                        return End(refusal);
-                    }
-
-                    sending = Start(ref delivery, timed: false);
-                    if (!sending.IsCompleted)
-                    {
-                        _answersAtOnce = false;
+                        return await InterruptedAsync(delivery).ConfigureAwait(false);
                     }
                 }
 
-                hasFirst = false;
+                if (TryPermit(ref delivery) is { } refusal)
+                {
+                    LeaveGates(ref delivery);
+                    return await RefusedAsync(delivery, refusal).ConfigureAwait(false);
+                }
+
                 WebhookDeliveryResult? result = null;
                 Exception? fault = null;
                 try
                 {
+                    ValueTask<WebhookDeliveryResult> sending = Start(ref delivery, timed: false);
+                    if (!sending.IsCompleted)
+                    {
+                        Waits(ref delivery);
+                    }
+
                     result = await sending.ConfigureAwait(false);
                 }
                 catch (Exception thrown)
@@ -439,29 +434,21 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
                     fault = thrown;
                 }
 
-                AttemptStep step = Settle(ref delivery, result, fault);
-                await _audit.Ended(delivery, step, isAttempt: true).ConfigureAwait(false);
-                if (step.Outcome is { } done)
-                {
-                    counted = false;
-                    return End(done);
-                }
-
-                if (!await WaitAsync(delivery, step).ConfigureAwait(false))
-                {
-                    DeliveryOutcome interrupted = await InterruptedAsync(delivery).ConfigureAwait(false);
-                    counted = false;
-                    return End(interrupted);
-                }
+                step = Settle(ref delivery, result, fault);
+                recorded = _audit.Ended(delivery, step, isAttempt: true);
             }
         }
         finally
         {
-            if (counted)
-            {
-                Leave();
-            }
+            Leave();
         }
+    }
+
+    private async ValueTask<DeliveryOutcome> RefusedAsync(DeliveryState delivery, DeliveryOutcome refusal)
+    {
+        await Refused(delivery, refusal.Code!).ConfigureAwait(false);
+        DeliveryMeter.Delivery(refusal.Status);
+        return refusal;
     }
 
     /// <summary>Asks the circuit, and with the first permit draws the number. Null where the attempt may go on. Throws only with permit and places given back.</summary>
@@ -576,7 +563,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
             fault ??= new InvalidOperationException("The sender gave no result.");
         }
 
-        AttemptStep step = new() { EndedAt = now, Result = result };
+        AttemptStep step = new() { EndedAt = now, Result = result, Fault = fault };
         bool interrupted = fault is OperationCanceledException && delivery.Token.IsCancellationRequested;
         ResponseClassification verdict;
         if (interrupted)
@@ -601,14 +588,14 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         step.Code = verdict.Code;
         if (interrupted)
         {
-            step.Outcome = Interruption(delivery, out step.Kind);
+            Interrupt(delivery, ref step);
             return step;
         }
 
         if (verdict.Verdict == DeliveryVerdict.Delivered)
         {
             step.Kind = AttemptOutcome.Success;
-            step.Outcome = delivery.Ended(DeliveryStatus.Delivered, verdict.Code);
+            step.End(DeliveryStatus.Delivered);
             return step;
         }
 
@@ -616,11 +603,11 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         step.Kind = ours ? AttemptOutcome.Refused : AttemptOutcome.Failure;
         if (verdict.Verdict == DeliveryVerdict.Stop)
         {
-            step.Outcome = delivery.Ended(ours ? DeliveryStatus.Refused : DeliveryStatus.Rejected, verdict.Code, fault);
+            step.End(ours ? DeliveryStatus.Refused : DeliveryStatus.Rejected);
         }
         else if (delivery.Attempt >= delivery.Retry.MaxAttempts)
         {
-            step.Outcome = delivery.Ended(DeliveryStatus.Exhausted, verdict.Code, fault);
+            step.End(DeliveryStatus.Exhausted);
         }
         else
         {
@@ -628,7 +615,8 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
             step.Delay = delivery.Retry.DelayBeforeAttempt(delivery.Attempt + 1, _options.Random, hint);
             if (delivery.Retry.Deadline is { } deadline && _audit.Wall.Elapsed(delivery.StartedAt, now) + step.Delay >= deadline)
             {
-                step.Outcome = delivery.Ended(DeliveryStatus.DeadlineExceeded, "deadline", fault);
+                step.End(DeliveryStatus.DeadlineExceeded);
+                step.Code = "deadline";
             }
         }
 
@@ -677,45 +665,50 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     }
 
     /// <summary>Waits until the next attempt is due: what was recorded, less what the record itself took, in the timer's whole milliseconds and never less. False where interrupted.</summary>
-    private async ValueTask<bool> WaitAsync(DeliveryState delivery, AttemptStep step)
+    private ValueTask<bool> WaitAsync(CancellationToken cancellationToken, in AttemptStep step)
     {
-        TimeSpan remaining = step.Delay - _clock.Time.GetElapsedTime(step.EndedAt);
-        if (remaining > TimeSpan.Zero)
-        {
-            TimeSpan whole = TimeSpan.FromMilliseconds(Math.Ceiling(remaining.TotalMilliseconds));
-            await Task.Delay(whole, _clock.Time, delivery.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
+        TimeSpan remaining = step.Delay == TimeSpan.Zero ? TimeSpan.Zero : step.Delay - _clock.Time.GetElapsedTime(step.EndedAt);
+        return remaining > TimeSpan.Zero ? TimerAsync(remaining, cancellationToken) : new(!cancellationToken.IsCancellationRequested);
+    }
 
-        return !delivery.Token.IsCancellationRequested;
+    private async ValueTask<bool> TimerAsync(TimeSpan time, CancellationToken cancellationToken)
+    {
+        TimeSpan whole = TimeSpan.FromMilliseconds(Math.Ceiling(time.TotalMilliseconds));
+        await Task.Delay(whole, _clock.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return !cancellationToken.IsCancellationRequested;
     }
 
     /// <summary>The record and outcome of a delivery that ended between attempts.</summary>
     private async ValueTask<DeliveryOutcome> InterruptedAsync(DeliveryState delivery)
     {
-        DeliveryOutcome outcome = Interruption(delivery, out AttemptOutcome kind);
         delivery.AttemptStartedAt = Now();
-        AttemptStep step = new() { Kind = kind, EndedAt = delivery.AttemptStartedAt, Outcome = outcome, Code = outcome.Code };
+        AttemptStep step = new() { EndedAt = delivery.AttemptStartedAt };
+        Interrupt(delivery, ref step);
         await _audit.Ended(delivery, step, isAttempt: false).ConfigureAwait(false);
-        return outcome;
+        return Outcome(delivery, step);
     }
 
-    private DeliveryOutcome Interruption(in DeliveryState delivery, out AttemptOutcome kind)
+    private void Interrupt(in DeliveryState delivery, ref AttemptStep step)
     {
+        step.Fault = null;
+        step.Kind = AttemptOutcome.Cancelled;
         if (delivery.Caller.IsCancellationRequested)
         {
-            kind = AttemptOutcome.Cancelled;
-            return delivery.Ended(DeliveryStatus.Cancelled, "cancelled");
+            step.End(DeliveryStatus.Cancelled);
+            step.Code = "cancelled";
         }
-
-        if (_shutdownToken.IsCancellationRequested)
+        else if (_shutdownToken.IsCancellationRequested)
         {
-            kind = AttemptOutcome.Cancelled;
             Interlocked.Increment(ref _cutShort);
-            return delivery.Ended(DeliveryStatus.ShutDown, "shutdown");
+            step.End(DeliveryStatus.ShutDown);
+            step.Code = "shutdown";
         }
-
-        kind = AttemptOutcome.Expired;
-        return delivery.Ended(DeliveryStatus.DeadlineExceeded, "deadline");
+        else
+        {
+            step.Kind = AttemptOutcome.Expired;
+            step.End(DeliveryStatus.DeadlineExceeded);
+            step.Code = "deadline";
+        }
     }
 
     private bool TryEnterGates(ref DeliveryState delivery)
@@ -735,14 +728,13 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     }
 
     /// <summary>Enters both gates, waiting where they are full. False where interrupted.</summary>
-    private async ValueTask<bool> EnterGatesAsync(DeliveryState delivery)
+    private async ValueTask<bool> EnterGatesAsync(Endpoint endpoint, CancellationToken cancellationToken)
     {
-        Endpoint endpoint = delivery.Endpoint;
         try
         {
             if (!endpoint.Gate.TryEnter(_options.MaxConcurrencyPerEndpoint))
             {
-                await endpoint.Gate.EnterAsync(_options.MaxConcurrencyPerEndpoint, delivery.Token).ConfigureAwait(false);
+                await endpoint.Gate.EnterAsync(_options.MaxConcurrencyPerEndpoint, cancellationToken).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException)
@@ -754,7 +746,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         {
             if (!_gate.TryEnter(_options.MaxConcurrency))
             {
-                await _gate.EnterAsync(_options.MaxConcurrency, delivery.Token).ConfigureAwait(false);
+                await _gate.EnterAsync(_options.MaxConcurrency, cancellationToken).ConfigureAwait(false);
             }
 
             return true;
@@ -774,6 +766,19 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
             _gate.Leave(_options.MaxConcurrency);
             delivery.Endpoint.Gate.Leave(_options.MaxConcurrencyPerEndpoint);
         }
+    }
+
+    private DeliveryOutcome End(in DeliveryState delivery, in AttemptStep step)
+    {
+        DeliveryOutcome outcome = Outcome(delivery, step);
+        Leave();
+        return outcome;
+    }
+
+    private static DeliveryOutcome Outcome(in DeliveryState delivery, in AttemptStep step)
+    {
+        DeliveryMeter.Delivery(step.Status);
+        return delivery.Outcome(step);
     }
 
     private DeliveryOutcome End(in DeliveryOutcome outcome)

@@ -1,10 +1,11 @@
+using Adcp.Aot.Auditing;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sequencing;
 
 namespace Adcp.Aot.Delivery;
 
 /// <summary>How one delivery, or all of one stream, is made. Immutable: keep one for a stream and its look-up is made once.</summary>
-public sealed record DeliveryOptions
+public sealed record DeliveryOptions : IAttemptContext
 {
     private Endpoint? _endpoint;
     private SequenceStream? _stream;
@@ -62,6 +63,9 @@ public sealed record DeliveryOptions
         _endpoint = endpoint;
         return endpoint;
     }
+
+    /// <summary>Forgets the endpoint, for a measurement of the look-up.</summary>
+    internal void Forget() => _endpoint = null;
 
     /// <summary>The stream, where it is already resolved; looking it up may throw and is left to the slow road.</summary>
     internal bool TryGetStream(SequenceAllocator allocator, out SequenceStream? stream)

@@ -37,14 +37,14 @@ internal struct DeliveryState
     /// <summary>The webhook where it is frozen. A payload whose number was never drawn has no frozen form yet.</summary>
     internal readonly PreparedWebhook? Frozen => Numbered is null ? Webhook : null;
 
-    internal readonly DeliveryOutcome Ended(DeliveryStatus status, string? code, Exception? fault = null) => new()
+    internal readonly DeliveryOutcome Outcome(in AttemptStep step) => new()
     {
-        Status = status,
+        Status = step.Status,
         Webhook = Frozen,
         LastResult = LastResult,
         Attempts = Attempt,
         SequenceNumber = NumberOrNull,
-        Code = code,
-        Fault = fault,
+        Code = step.Code,
+        Fault = step.Fault,
     };
 }

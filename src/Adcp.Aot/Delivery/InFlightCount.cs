@@ -12,7 +12,7 @@ namespace Adcp.Aot.Delivery;
 /// at the moment the ended were summed nothing was in flight.
 /// </para>
 /// <para>
-/// Each of a process's first threads counts in a line of its own, which nobody else writes, so it needs no interlocked operation; later threads share a line and do. A plain
+/// Each of the first 63 threads alive counts in a line of its own, which nobody else writes, so it needs no interlocked operation; further ones share a line and do. A plain
 /// write may sit in a processor's store buffer while its thread already reads on. The rare side pays for that: it calls <see cref="Interlocked.MemoryBarrierProcessWide"/> after
 /// it has announced itself, and from then on sees what every thread wrote before it last looked at the announcement.
 /// </para>

@@ -35,12 +35,18 @@ public sealed class CircuitBreaker
     /// <summary>Asks to make one attempt.</summary>
     /// <returns>A permit; not granted while open, isolated, or half-open with all probes out.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public CircuitPermit TryAcquire() => _word.TryAcquire(_policy, _clock, out _, out _);
+    public CircuitPermit TryAcquire() => _word.TryAcquireClosed(out CircuitPermit permit) ? permit : _word.TryAcquire(_policy, _clock, out _, out _);
 
     /// <summary>Reports a healthy answer to a granted permit.</summary>
     /// <exception cref="ArgumentException">The permit was not granted.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void RecordSuccess(CircuitPermit permit) => _word.Succeed(Granted(permit), _policy, _clock, out _, out _);
+    public void RecordSuccess(CircuitPermit permit)
+    {
+        if (!permit.IsGranted || !_word.IsHealthy)
+        {
+            _word.Succeed(Granted(permit), _policy, _clock, out _, out _);
+        }
+    }
 
     /// <summary>Reports a failure of the endpoint to a granted permit.</summary>
     /// <exception cref="ArgumentException">The permit was not granted.</exception>

@@ -125,9 +125,9 @@ public sealed record RetryPolicy
 
     private TimeSpan Doubled(int times)
     {
-        // Compared in doubles, where no number of doublings overflows.
-        double ticks = BaseDelay.Ticks * Math.Pow(2, times);
-        return ticks >= MaxDelay.Ticks ? MaxDelay : TimeSpan.FromTicks((long)ticks);
+        // Shifted only while nothing can be shifted out: beyond that the delay is past any maximum, unless it is zero.
+        long ticks = BaseDelay.Ticks;
+        return ticks == 0 || (times < 62 && ticks <= MaxDelay.Ticks >> times) ? TimeSpan.FromTicks(ticks << Math.Min(times, 62)) : MaxDelay;
     }
 
     private static TimeSpan InRange(TimeSpan value, TimeSpan low, TimeSpan high, string name)

@@ -1,16 +1,20 @@
 namespace Adcp.Aot.Resilience;
 
 /// <summary>
-/// A number for each thread, from 1, dealt in turn and never dealt again, by which striped structures choose a thread's own line. Threads that start one after the other never share
+/// A number for each living thread, from 1 and as small as can be, by which striped structures choose a thread's own line. Threads that start one after the other never share
 /// a stripe while there are as many stripes as threads, which a thread id, dealt by the runtime to all its threads, does not give.
 /// </summary>
 internal static class ThreadStripe
 {
+    private static readonly Stack<int> Free = new();
     private static int Dealt;
 
     // Zero is "not dealt yet".
     [ThreadStatic]
     private static int Mine;
+
+    [ThreadStatic]
+    private static Loan? MyLoan;
 
     internal static int Index => Mine != 0 ? Mine : Deal();
 
@@ -19,8 +23,24 @@ internal static class ThreadStripe
 
     private static int Deal()
     {
-        // Four thousand million threads later the numbers stay large, where stripes are shared, and never come back to those that a thread has for itself.
-        int number = Interlocked.Increment(ref Dealt);
-        return Mine = number > 0 ? number : int.MaxValue;
+        lock (Free)
+        {
+            Mine = Free.TryPop(out int freed) ? freed : ++Dealt;
+        }
+
+        MyLoan = new Loan(Mine);
+        return Mine;
+    }
+
+    /// <summary>Reachable from its thread alone: when that has ended, the collector finds this, and the number goes to a thread to come.</summary>
+    private sealed class Loan(int number)
+    {
+        ~Loan()
+        {
+            lock (Free)
+            {
+                Free.Push(number);
+            }
+        }
     }
 }

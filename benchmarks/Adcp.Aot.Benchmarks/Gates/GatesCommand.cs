@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace Adcp.Aot.Benchmarks.Gates;
+
+/// <summary>
+/// The promised ratios, each with its peer or floor in the same run. <c>gates [--json] [--slack SHARE] [--only GROUP]</c>; exit code 1 where a promise is broken.
+/// </summary>
+internal static class GatesCommand
+{
+    private static readonly (string Name, Func<IEnumerable<Gate>> Run)[] Groups =
+    [
+        ("memory", MemoryGates.Run),
+        ("engine", EngineGates.Run),
+        ("threads", ThreadGates.Run),
+    ];
+
+    internal static int Run(string[] arguments)
+    {
+        string? only = Option(arguments, "--only");
+        double slack = Option(arguments, "--slack") is { } share ? double.Parse(share, CultureInfo.InvariantCulture) : 0;
+        long start = Stopwatch.GetTimestamp();
+        List<Gate> gates = [];
+        foreach ((string name, Func<IEnumerable<Gate>> run) in Groups)
+        {
+            if (only is null || only == name)
+            {
+                Console.Error.WriteLine($"measuring {name} ...");
+                gates.AddRange(run());
+            }
+        }
+
+        if (gates.Count == 0)
+        {
+            Console.Error.WriteLine("There is no such group. Groups: " + string.Join(", ", Groups.Select(static group => group.Name)));
+            return 2;
+        }
+
+        GatesReport report = new(
+            RuntimeInformation.FrameworkDescription, RuntimeInformation.OSDescription, Environment.ProcessorCount, slack, Stopwatch.GetElapsedTime(start).TotalSeconds, gates);
+        string json = JsonSerializer.Serialize(report, GatesJson.Default.GatesReport);
+        Directory.CreateDirectory("artifacts");
+        File.WriteAllText(Path.Combine("artifacts", "gates.json"), json);
+        Console.WriteLine(arguments.Contains("--json") ? json : Table(report));
+        return gates.TrueForAll(gate => gate.IsKept(slack)) ? 0 : 1;
+    }
+
+    private static string? Option(string[] arguments, string name)
+    {
+        int at = Array.IndexOf(arguments, name);
+        return at >= 0 && at + 1 < arguments.Length ? arguments[at + 1] : null;
+    }
+
+    private static string Table(GatesReport report)
+    {
+        StringWriter text = new(CultureInfo.InvariantCulture);
+        text.WriteLine($"{report.Runtime}, {report.Machine}, {report.Processors} processors, {report.Seconds:0} s");
+        text.WriteLine();
+        text.WriteLine("| what | ours | peer or floor | ratio | bound | B/op | bound | |");
+        text.WriteLine("|---|---|---|---|---|---|---|---|");
+        foreach (Gate gate in report.Gates)
+        {
+            string kept = gate.Bound is null && gate.BytesBound is null ? "-" : gate.IsKept(report.Slack) ? "ok" : "MISSED";
+            text.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"| {gate.What} | {gate.Ours:0.##} {gate.Unit} | {gate.Other:0.##} {gate.Unit} | {gate.Ratio:0.00}x | {(gate.Bound is null ? "-" : gate.AtLeast ? ">= " : "<= ")}{gate.Bound:0.##} | {gate.Bytes:0.##} | {gate.BytesBound:0.##} | {kept} |"));
+        }
+
+        return text.ToString();
+    }
+}

@@ -1,0 +1,10 @@
+using System.Text.Json.Serialization;
+
+namespace Adcp.Aot.Benchmarks.Gates;
+
+/// <summary>All lines and where they were measured.</summary>
+internal sealed record GatesReport(string Runtime, string Machine, int Processors, double Slack, double Seconds, IReadOnlyList<Gate> Gates);
+
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(GatesReport))]
+internal sealed partial class GatesJson : JsonSerializerContext;

@@ -1,0 +1,235 @@
+using System.Runtime.InteropServices;
+using Adcp.Aot.Resilience;
+
+namespace Adcp.Aot.Auditing;
+
+/// <summary>
+/// A bounded queue of audit entries, many producers, one consumer, in which a producer shares nothing with anybody.
+/// </summary>
+/// <remarks>
+/// <para>
+/// Each of the first threads alive has a line of its own: a chain of blocks, of which it fills the last. Only its thread writes to a line, so an entry is published by one ordered
+/// write of the block's count, and no interlocked operation makes the thread wait until the entry's memory, which the consumer's core touched last, has come back to its own.
+/// Further threads share a line under a lock.
+/// </para>
+/// <para>
+/// Blocks come from a common stock and go back when the consumer has read them, so one busy thread may use nearly all of the queue, and the stock is the bound. Every line may
+/// keep one block that is read and not yet full; there are at most half as many lines as blocks, so that these never exhaust the stock. Entries
+/// are filled in place. Those of different threads have no order among each other.
+/// </para>
+/// </remarks>
+internal sealed class AttemptQueue
+{
+    private const int Shared = 0;
+    private const int MaxLines = 64;
+    private const int MaxBlockSize = 64;
+
+    private readonly Line[] _lines;
+    private readonly Lock _sharing = new();
+    private readonly Stack<Block> _stock = new();
+    private readonly int _blockSize;
+    private readonly int _blocks;
+    private int _made;
+    private int _next;
+
+    internal AttemptQueue(int capacity)
+    {
+        // Rounded down, so that the bound the caller set is never exceeded.
+        _blockSize = Math.Clamp(capacity / 8, 1, MaxBlockSize);
+        _blocks = capacity / _blockSize;
+        _lines = new Line[Math.Clamp(_blocks / 2, 1, MaxLines)];
+    }
+
+    /// <summary>Entries that found no room (volatile reads).</summary>
+    internal long Dropped
+    {
+        get
+        {
+            long sum = 0;
+            foreach (ref Line line in _lines.AsSpan())
+            {
+                sum += Volatile.Read(ref line.Dropped);
+            }
+
+            return sum;
+        }
+    }
+
+    /// <summary>True where an entry is published and not yet taken (volatile reads).</summary>
+    internal bool HasItems
+    {
+        get
+        {
+            foreach (ref Line line in _lines.AsSpan())
+            {
+                for (Block? block = Volatile.Read(ref line.First); block is not null; block = Volatile.Read(ref block.Next))
+                {
+                    if (Volatile.Read(ref block.Written) > block.Read)
+                    {
+                        return true;
+                    }
+                }
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// Claims an entry, to fill until <see cref="Publish"/>, which must follow on the same thread without anything between that could throw. False where the queue is full, which is
+    /// counted.
+    /// </summary>
+    internal bool TryClaim(out Claim claim)
+    {
+        int thread = ThreadStripe.Index;
+        bool shared = thread >= _lines.Length;
+        if (shared)
+        {
+            _sharing.Enter();
+        }
+
+        ref Line line = ref _lines[shared ? Shared : thread];
+        Block? block = line.Last;
+        bool filling = false;
+        if ((block is null || block.Written == block.Entries.Length) && (block = Extend(ref line, out filling)) is null)
+        {
+            Volatile.Write(ref line.Dropped, line.Dropped + 1);
+            if (shared)
+            {
+                _sharing.Exit();
+            }
+
+            claim = default;
+            return false;
+        }
+
+        claim = new Claim(block, shared, filling);
+        return true;
+    }
+
+    /// <summary>Hands a filled entry to the consumer (release).</summary>
+    /// <returns>True where the stock has run half out: the consumer should not pause any longer.</returns>
+    internal bool Publish(in Claim claim)
+    {
+        Volatile.Write(ref claim.Block.Written, claim.Block.Written + 1);
+        if (claim.IsShared)
+        {
+            _sharing.Exit();
+        }
+
+        return claim.IsFilling;
+    }
+
+    /// <summary>Consumer only: makes records of what one block holds, up to the batch's length, and frees their entries.</summary>
+    /// <returns>How many; 0 where no line holds anything.</returns>
+    internal int Take(ReadOnlySpan<DeliveryAttempt> batch)
+    {
+        for (int i = 0; i < _lines.Length; i++)
+        {
+            if (TakeFrom(ref _lines[_next], batch) is > 0 and int count)
+            {
+                return count;
+            }
+
+            _next = _next + 1 == _lines.Length ? 0 : _next + 1;
+        }
+
+        return 0;
+    }
+
+    private int TakeFrom(ref Line line, ReadOnlySpan<DeliveryAttempt> batch)
+    {
+        while (Volatile.Read(ref line.First) is { } block)
+        {
+            int count = Math.Min(Volatile.Read(ref block.Written) - block.Read, batch.Length);
+            if (count > 0)
+            {
+                for (int i = 0; i < count; i++)
+                {
+                    ref AttemptEntry entry = ref block.Entries[block.Read++];
+                    batch[i].Fill(entry);
+                    entry = default;
+                }
+
+                return count;
+            }
+
+            if (block.Read < block.Entries.Length || Volatile.Read(ref block.Next) is not { } next)
+            {
+                break;
+            }
+
+            // Its thread has gone on to the next block and never looks back.
+            line.First = next;
+            block.Written = 0;
+            block.Read = 0;
+            block.Next = null;
+            lock (_stock)
+            {
+                _stock.Push(block);
+            }
+        }
+
+        return 0;
+    }
+
+    /// <summary>Producer only: a new last block for its line; null where there is none left.</summary>
+    private Block? Extend(ref Line line, out bool filling)
+    {
+        Block? block;
+        lock (_stock)
+        {
+            if (!_stock.TryPop(out block) && _made < _blocks)
+            {
+                _made++;
+                block = new Block(_blockSize);
+            }
+
+            filling = _stock.Count + _blocks - _made < _blocks / 2;
+        }
+
+        if (block is not null)
+        {
+            if (line.Last is { } last)
+            {
+                Volatile.Write(ref last.Next, block);
+            }
+            else
+            {
+                Volatile.Write(ref line.First, block);
+            }
+
+            line.Last = block;
+        }
+
+        return block;
+    }
+
+    /// <summary>An entry that a producer fills.</summary>
+    internal readonly record struct Claim(Block Block, bool IsShared, bool IsFilling)
+    {
+        internal ref AttemptEntry Entry => ref Block.Entries[Block.Written];
+    }
+
+    /// <summary>Written by its producer, but for <see cref="Read"/>, which is the consumer's.</summary>
+    internal sealed class Block(int size)
+    {
+        internal readonly AttemptEntry[] Entries = new AttemptEntry[size];
+        internal Block? Next;
+        internal int Written;
+        internal int Read;
+    }
+
+    /// <summary>Two cache lines, since processors fetch them in pairs.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 128)]
+    private struct Line
+    {
+        /// <summary>The producer's.</summary>
+        internal Block? Last;
+
+        internal long Dropped;
+
+        /// <summary>Set once by the producer, then the consumer's.</summary>
+        internal Block? First;
+    }
+}
