@@ -25,7 +25,6 @@ internal sealed class AttemptQueue
     private const int MaxBlockSize = 64;
 
     private readonly Line[] _lines;
-    private readonly Lock _sharing = new();
     private readonly Stack<Block> _stock = new();
     private readonly int _blockSize;
     private readonly int _blocks;
@@ -85,7 +84,7 @@ internal sealed class AttemptQueue
         bool shared = thread >= _lines.Length;
         if (shared)
         {
-            _sharing.Enter();
+            Monitor.Enter(_lines);
         }
 
         ref Line line = ref _lines[shared ? Shared : thread];
@@ -96,7 +95,7 @@ internal sealed class AttemptQueue
             Volatile.Write(ref line.Dropped, line.Dropped + 1);
             if (shared)
             {
-                _sharing.Exit();
+                Monitor.Exit(_lines);
             }
 
             claim = default;
@@ -114,7 +113,7 @@ internal sealed class AttemptQueue
         Volatile.Write(ref claim.Block.Written, claim.Block.Written + 1);
         if (claim.IsShared)
         {
-            _sharing.Exit();
+            Monitor.Exit(_lines);
         }
 
         return claim.IsFilling;
