@@ -158,11 +158,21 @@ internal sealed class ListenCommand
         });
 
         using CancellationTokenSource reading = new(ReadTimeout, TimeProvider.System);
-        using WebhookBody? body = await WebhookBody.ReadAsync(http.Request, _verifier.MaxBodyBytes, reading.Token).ConfigureAwait(false);
+        WebhookBody? read;
+        try
+        {
+            read = await WebhookBody.ReadAsync(http.Request, _verifier.MaxBodyBytes, reading.Token).ConfigureAwait(false);
+        }
+        catch (Exception fault) when (fault is OperationCanceledException or IOException)
+        {
+            http.Response.StatusCode = Print(default, "body_incomplete", StatusCodes.Status408RequestTimeout, default);
+            return;
+        }
+
+        using WebhookBody? body = read;
         if (body is null)
         {
-            http.Response.StatusCode = StatusCodes.Status413PayloadTooLarge;
-            Print(default, "body_too_large", StatusCodes.Status413PayloadTooLarge, default);
+            http.Response.StatusCode = Print(default, "body_too_large", StatusCodes.Status413PayloadTooLarge, default);
             return;
         }
 
