@@ -3,7 +3,6 @@ using System.Text.Json;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Resilience;
-using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Platform.Tests;
 
@@ -27,7 +26,7 @@ internal sealed class Bench : IAsyncDisposable
         Handler = AdcpServer.CreateFromPlatform(Platform, configure?.Invoke(options) ?? options, Sender, senderOnly ? null : Supervisor);
     }
 
-    public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 11, 24, 12, 0, 0, TimeSpan.Zero));
+    public TurnedTime Time { get; } = new(new DateTimeOffset(2026, 11, 24, 12, 0, 0, TimeSpan.Zero));
 
     public TestPlatform Platform { get; } = new();
 
@@ -54,23 +53,30 @@ internal sealed class Bench : IAsyncDisposable
 
     public static string Text(ToolReply reply) => Encoding.UTF8.GetString(reply.Body.Span);
 
-    /// <summary>Turns the clock second by second until something holds, giving what waits its turn.</summary>
-    public async Task TurnUntilAsync(Func<bool> holds, int seconds = 10_000)
+    /// <summary>Turns the clock by each wait as it begins, until nothing is pending.</summary>
+    public async Task SettleAsync()
     {
-        for (int i = 0; i < seconds && !holds(); i++)
+        using CancellationTokenSource guard = new(TimeSpan.FromMinutes(2));
+        while (Handler.PendingDeliveries > 0)
         {
-            Time.Advance(TimeSpan.FromSeconds(1));
-            for (int turn = 0; turn < 20 && !holds(); turn++)
+            // A last attempt begins no wait: then only the count tells. The pause orders nothing, it merely asks again.
+            Task<TimeSpan> wait = Time.Waits.ReadAsync(guard.Token).AsTask();
+            while (!wait.IsCompleted && Handler.PendingDeliveries > 0)
             {
-                await Task.Yield();
+                await Task.WhenAny(wait, Task.Delay(5, guard.Token));
+                guard.Token.ThrowIfCancellationRequested();
+            }
+
+            if (wait.IsCompletedSuccessfully)
+            {
+                Time.Advance(await wait);
             }
         }
-
-        Assert.True(holds(), "The clock was turned and it never came to hold.");
     }
 
     public async ValueTask DisposeAsync()
     {
+        await Handler.DrainAsync(TimeSpan.Zero);
         await Handler.DisposeAsync();
         await Supervisor.DisposeAsync();
         Sender.Dispose();

@@ -154,9 +154,8 @@ public sealed class CompletionTests
         await bench.BuyAsync("later");
         DateTimeOffset started = bench.Time.GetUtcNow();
         await bench.Handler.Tasks.CompleteAsync("buyer", bench.Platform.Tasks[0], new BuyResponse("mb_1"), TestJson.Default.BuyResponse);
-        await bench.TurnUntilAsync(() => bench.Sender.Sent.Count >= 2, 90);
+        await bench.SettleAsync();
         Assert.True(bench.Time.GetUtcNow() - started <= TimeSpan.FromSeconds(90));
-        await bench.TurnUntilAsync(() => bench.Handler.PendingDeliveries == 0);
         Assert.Equal(4, bench.Sender.Sent.Count);
         Assert.Single(bench.Sender.Sent.Select(sent => sent.IdempotencyKey).Distinct());
         Assert.Single(bench.Sender.Sent.Select(sent => Encoding.UTF8.GetString(sent.Body.Span)).Distinct());
@@ -170,7 +169,7 @@ public sealed class CompletionTests
         bench.Sender.Status([.. Enumerable.Repeat(503, 12)]);
         await bench.BuyAsync("later");
         await bench.Handler.Tasks.CompleteAsync("buyer", bench.Platform.Tasks[0], new BuyResponse("mb_1"), TestJson.Default.BuyResponse);
-        await bench.TurnUntilAsync(() => bench.Handler.PendingDeliveries == 0);
+        await bench.SettleAsync();
         Assert.Equal(13, bench.Sender.Sent.Count);
         Assert.Single(bench.Sender.Sent.Select(sent => sent.IdempotencyKey).Distinct());
     }
