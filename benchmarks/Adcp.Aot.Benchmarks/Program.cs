@@ -7,6 +7,11 @@ if (args is ["gates", .. string[] options])
     return GatesCommand.Run(options);
 }
 
+if (args is ["signing", .. string[] signingOptions])
+{
+    return await SigningComparison.RunAsync(json: signingOptions.Contains("--json"));
+}
+
 if (args is ["profile"])
 {
     await Profile.RunAsync();

@@ -2,32 +2,39 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Adcp.Aot.Verification;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Quickstart;
 
-/// <summary>A buyer's webhook receiver that misbehaves by script and checks whatever reaches it.</summary>
+/// <summary>A buyer's webhook receiver that misbehaves by script, and verifies and checks whatever reaches it.</summary>
 internal sealed class Buyer : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, Seen> _seen = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<(string Path, long Number), string> _numbers = new();
     private readonly WebApplication _app;
+    private readonly Rfc9421Verifier _verifier;
     private readonly bool _faults;
     private readonly int _seed;
     private long _requests;
     private long _duplicates;
     private long _unsigned;
+    private long _forged;
+    private long _stale;
     private long _corrupt;
 
-    private Buyer(WebApplication app, bool faults, int seed)
+    private Buyer(WebApplication app, Rfc9421Verifier verifier, bool faults, int seed)
     {
         _app = app;
+        _verifier = verifier;
         _faults = faults;
         _seed = seed;
     }
 
     public string BaseUrl => _app.Urls.First();
 
+    /// <summary>Requests whose signature was verified.</summary>
     public long Requests => Volatile.Read(ref _requests);
 
     /// <summary>Requests for a key that the buyer had already processed: what at-least-once costs, and why the key matters.</summary>
@@ -35,12 +42,21 @@ internal sealed class Buyer : IAsyncDisposable
 
     public long Unsigned => Volatile.Read(ref _unsigned);
 
+    /// <summary>Requests that were signed, but not by the seller or not as they arrived.</summary>
+    public long Forged => Volatile.Read(ref _forged);
+
+    /// <summary>Requests that the seller signed, but not now: out of their window, or brought a second time.</summary>
+    public long Stale => Volatile.Read(ref _stale);
+
     /// <summary>Bodies that were not a sound envelope, differed between attempts of one key, or reused another key's number.</summary>
     public long Corrupt => Volatile.Read(ref _corrupt);
 
     public int DistinctKeys => _seen.Count;
 
-    public static async Task<Buyer> StartAsync(bool faults, int seed)
+    /// <param name="jwks">The seller's published keys.</param>
+    /// <param name="faults">Whether to misbehave.</param>
+    /// <param name="seed">Makes the faults repeatable.</param>
+    public static async Task<Buyer> StartAsync(string jwks, bool faults, int seed)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -50,7 +66,10 @@ internal sealed class Buyer : IAsyncDisposable
             kestrel.Limits.MaxRequestBodySize = 1 << 20;
         });
         WebApplication app = builder.Build();
-        Buyer buyer = new(app, faults, seed);
+
+        // One key signs everything here, a million webhooks if asked to, so its share of the replay cache is larger than the usual 100,000.
+        InMemoryReplayCache replays = new(maxPerKey: 10_000_000, maxTotal: 10_000_000);
+        Buyer buyer = new(app, new Rfc9421Verifier(VerificationKeySet.FromJwks(jwks, "seller"), replays), faults, seed);
         app.Run(buyer.ReceiveAsync);
         await app.StartAsync();
         return buyer;
@@ -62,15 +81,19 @@ internal sealed class Buyer : IAsyncDisposable
 
     private async Task ReceiveAsync(HttpContext http)
     {
-        Interlocked.Increment(ref _requests);
         using MemoryStream buffer = new();
         await http.Request.Body.CopyToAsync(buffer, http.RequestAborted);
-        if (!IsSigned(http.Request))
+        ReadOnlyMemory<byte> body = buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
+        byte[] digest = SHA256.HashData(body.Span);
+        VerificationResult verification = await _verifier.VerifyAsync(Inbound(http), body, digest, http.RequestAborted);
+        if (!verification.Ok)
         {
-            Interlocked.Increment(ref _unsigned);
+            Refuse(http, verification);
+            return;
         }
 
-        if (ReadEnvelope(http.Request, buffer.GetBuffer().AsMemory(0, (int)buffer.Length)) is not var (key, task, number)
+        Interlocked.Increment(ref _requests);
+        if (ReadEnvelope(http.Request, body) is not var (key, task, number)
             || _numbers.GetOrAdd((http.Request.Path.Value!, number), key) != key)
         {
             Interlocked.Increment(ref _corrupt);
@@ -78,7 +101,6 @@ internal sealed class Buyer : IAsyncDisposable
             return;
         }
 
-        byte[] digest = SHA256.HashData(buffer.GetBuffer().AsSpan(0, (int)buffer.Length));
         Seen seen = _seen.GetOrAdd(key, static (_, first) => new Seen(first), digest);
         if (!seen.Digest.AsSpan().SequenceEqual(digest))
         {
@@ -90,8 +112,21 @@ internal sealed class Buyer : IAsyncDisposable
         await AnswerAsync(http, task, seen, Interlocked.Increment(ref seen.Attempts));
     }
 
-    private static bool IsSigned(HttpRequest request) =>
-        request.Headers["Signature"].Count == 1 && request.Headers["Signature-Input"].Count == 1 && request.Headers["Content-Digest"].Count == 1;
+    /// <summary>The request as it was on the wire: Host and target untouched.</summary>
+    private static InboundRequest Inbound(HttpContext http) => new(
+        http.Request.Method,
+        $"{http.Request.Scheme}://{http.Request.Host.Value}{http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget}",
+        http.Request.Headers,
+        static (headers, name) => ((IHeaderDictionary)headers)[name] is { Count: > 0 } values ? string.Join(", ", values.ToArray()) : null);
+
+    private void Refuse(HttpContext http, VerificationResult verification)
+    {
+        bool signed = http.Request.Headers.ContainsKey("Signature");
+        bool stale = verification.Error is VerificationError.WindowInvalid or VerificationError.Replayed;
+        Interlocked.Increment(ref stale ? ref _stale : ref signed ? ref _forged : ref _unsigned);
+        http.Response.StatusCode = verification.StatusCode;
+        http.Response.Headers.WWWAuthenticate = verification.Challenge;
+    }
 
     /// <summary>The envelope's key, task and number; null where the envelope is not what was promised for this path.</summary>
     private static (string Key, string Task, long Number)? ReadEnvelope(HttpRequest request, ReadOnlyMemory<byte> body)

@@ -1,10 +1,11 @@
 using System.CommandLine;
+using Adcp.Aot.Signing;
 using Quickstart;
 
 Option<int> deliveries = Positive("--deliveries", "How many completions to deliver.", 2000, 1_000_000);
 Option<int> endpoints = Positive("--endpoints", "How many buyers' endpoints.", 50, 10_000);
 Option<int> concurrency = Positive("--concurrency", "Deliveries under way at a time.", 64, 4096);
-Option<string> faults = new("--faults") { Description = "none, or mixed: 503 bursts, hangs, resets, 409, 429, slow drips.", DefaultValueFactory = _ => "mixed" };
+Option<string> faults = new("--faults") { Description = "none, or mixed: 503 bursts, hangs, resets, 409, 429, slow drips, a forged and a stale signature.", DefaultValueFactory = _ => "mixed" };
 faults.AcceptOnlyFromAmong("none", "mixed");
 Option<int> seed = new("--seed") { Description = "Makes the faults repeatable.", DefaultValueFactory = _ => 1 };
 Option<string> audit = new("--audit")
@@ -23,11 +24,13 @@ root.SetAction(async (arguments, cancellationToken) =>
     bool quiet = arguments.GetValue(json);
     int total = arguments.GetValue(deliveries);
     string path = arguments.GetValue(audit)!;
-    await using Buyer buyer = await Buyer.StartAsync(arguments.GetValue(faults) == "mixed", arguments.GetValue(seed));
+    bool mixed = arguments.GetValue(faults) == "mixed";
+    using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "quickstart-2026");
+    await using Buyer buyer = await Buyer.StartAsync(SigningKey.ExportJwks([key]), mixed, arguments.GetValue(seed));
     Seller seller;
     try
     {
-        seller = new Seller(buyer.BaseUrl, arguments.GetValue(endpoints), path);
+        seller = new Seller(key, buyer.BaseUrl, arguments.GetValue(endpoints), path);
     }
     catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or ArgumentException)
     {
@@ -52,11 +55,16 @@ root.SetAction(async (arguments, cancellationToken) =>
         Interlocked.Increment(ref done);
     });
     TimeSpan elapsed = TimeProvider.System.GetElapsedTime(started);
+    if (mixed)
+    {
+        await Intruder.IntrudeAsync(key, buyer.BaseUrl, cancellationToken);
+    }
+
     ticks.Dispose();
     await progress;
     await seller.DisposeAsync();
 
-    Report report = Report.Of(results, buyer, seller, elapsed, path);
+    Report report = Report.Of(results, buyer, seller, intrusions: mixed ? 1 : 0, elapsed, path);
     if (quiet)
     {
         Console.WriteLine(report.ToJson());

@@ -18,7 +18,13 @@ internal sealed record Report
     public required long Requests { get; init; }
     public required int DistinctKeys { get; init; }
     public required long DuplicatesByKey { get; init; }
+    /// <summary>Requests whose signature the buyer verified.</summary>
+    public required long Verified { get; init; }
     public required long Unsigned { get; init; }
+    /// <summary>Refused: signed, but not by the seller. With faults one intruder brings one.</summary>
+    public required long Forged { get; init; }
+    /// <summary>Refused: signed by the seller, but not now. With faults one intruder brings one.</summary>
+    public required long Stale { get; init; }
     public required long Corrupt { get; init; }
     public required int BreakerTransitions { get; init; }
     public required int BreakerOpenings { get; init; }
@@ -34,9 +40,12 @@ internal sealed record Report
     public IReadOnlyList<(string Outcome, int Count)> Outcomes { get; init; } = [];
 
     [JsonIgnore]
-    public bool IsSound => Lost == 0 && Corrupt == 0 && Unsigned == 0 && AuditRecordsDropped == 0;
+    public int Intrusions { get; init; }
 
-    public static Report Of(Delivered[] results, Buyer buyer, Seller seller, TimeSpan elapsed, string auditPath)
+    [JsonIgnore]
+    public bool IsSound => Lost == 0 && Corrupt == 0 && Unsigned == 0 && Forged == Intrusions && Stale == Intrusions && AuditRecordsDropped == 0;
+
+    public static Report Of(Delivered[] results, Buyer buyer, Seller seller, int intrusions, TimeSpan elapsed, string auditPath)
     {
         double[] ms = [.. results.Where(static r => r.Status == DeliveryStatus.Delivered).Select(static r => r.Elapsed.TotalMilliseconds).Order()];
         int delivered = results.Count(r => r.Status == DeliveryStatus.Delivered && buyer.Processed(r.Key));
@@ -56,7 +65,11 @@ internal sealed record Report
             Requests = buyer.Requests,
             DistinctKeys = buyer.DistinctKeys,
             DuplicatesByKey = buyer.Duplicates,
+            Verified = buyer.Requests,
             Unsigned = buyer.Unsigned,
+            Forged = buyer.Forged,
+            Stale = buyer.Stale,
+            Intrusions = intrusions,
             Corrupt = buyer.Corrupt,
             BreakerTransitions = seller.Transitions,
             BreakerOpenings = seller.Openings,
@@ -91,7 +104,9 @@ internal sealed record Report
         Row("breaker transitions", $"{BreakerTransitions:N0}, {BreakerOpenings:N0} openings");
         Row("keys at the buyer", $"{DistinctKeys:N0}");
         Row("duplicates by key", $"{DuplicatesByKey:N0}  (processed, then lost on the way back; the key tells)");
-        Row("unsigned, corrupt", $"{Unsigned:N0}, {Corrupt:N0}");
+        Row("signatures verified", $"{Verified:N0}");
+        Row("refused: forged, stale, unsigned", $"{Forged:N0}, {Stale:N0}, {Unsigned:N0}  {(Intrusions > 0 ? "(an intruder brought one forged and one stale)" : "")}");
+        Row("corrupt", $"{Corrupt:N0}");
         Row("undelivered, lost", $"{Undelivered:N0}, {Lost:N0}");
         Row("p50 / p99", $"{P50Ms:N1} ms / {P99Ms:N1} ms");
         Row("deliveries per second", $"{DeliveriesPerSecond:N0} over {Seconds:N1} s");

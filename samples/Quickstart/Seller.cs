@@ -14,7 +14,6 @@ internal sealed class Seller : IAsyncDisposable
     private const int MaxRounds = 100;
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(20);
 
-    private readonly SigningKey _key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "quickstart-2026");
     private readonly WebhookSender _sender;
     private readonly JsonLinesDeliveryLogSink _audit;
     private readonly InMemoryDeliveryLogSink _counter = new(1);
@@ -24,10 +23,10 @@ internal sealed class Seller : IAsyncDisposable
     private int _openings;
     private int _transitions;
 
-    public Seller(string buyerUrl, int endpoints, string auditPath)
+    public Seller(SigningKey key, string buyerUrl, int endpoints, string auditPath)
     {
         _audit = new JsonLinesDeliveryLogSink(auditPath);
-        _sender = new WebhookSender(new Rfc9421Signer(_key), new WebhookSenderOptions
+        _sender = new WebhookSender(new Rfc9421Signer(key), new WebhookSenderOptions
         {
             Version = AdcpVersion.V32,
             AllowHttp = true,
@@ -98,7 +97,6 @@ internal sealed class Seller : IAsyncDisposable
         await _supervisor.DisposeAsync();
         await _audit.DisposeAsync();
         _sender.Dispose();
-        _key.Dispose();
     }
 }
 

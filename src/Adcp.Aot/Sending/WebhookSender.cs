@@ -295,7 +295,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         WebhookAuthenticator authenticator = webhook.Destination.Authentication?.Authenticator ?? _authenticator;
         LogDeprecation(authenticator);
         string? digest = authenticator.SendsContentDigest ? webhook.ContentDigest : null;
-        UnsignedAttempt unsigned = new(target, webhook.Body, digest, webhook.IdempotencyKey, _options.TimeProvider.GetUtcNow());
+        UnsignedAttempt unsigned = new(target, webhook.Body, digest.AsMemory(), webhook.IdempotencyKey, _options.TimeProvider.GetUtcNow());
         AttemptHeaders headers = AttemptHeaders.Rent();
         await authenticator.AuthenticateAsync(unsigned, headers, cancellationToken).ConfigureAwait(false);
         HttpRequestMessage request = Request(webhook, target, digest, headers);

@@ -18,6 +18,9 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
     /// <summary>The longest window AdCP allows.</summary>
     public static readonly TimeSpan MaxValidity = TimeSpan.FromSeconds(300);
 
+    /// <summary><c>sha-256=:</c>, 43 characters of base64url, <c>:</c>.</summary>
+    internal const int ContentDigestLength = 53;
+
     private const string SignatureHeader = "Signature";
     private const string SignatureInputHeader = "Signature-Input";
     private const int NonceBytes = 16;
@@ -71,11 +74,18 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
     /// <param name="body">The bytes that are sent.</param>
     public static string ContentDigest(ReadOnlySpan<byte> body)
     {
+        Span<char> text = stackalloc char[ContentDigestLength];
+        WriteContentDigest(body, text);
+        return text.ToString();
+    }
+
+    internal static void WriteContentDigest(ReadOnlySpan<byte> body, Span<char> text)
+    {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(body, hash);
-        Span<char> text = stackalloc char[43];
-        Base64Url.EncodeToChars(hash, text);
-        return string.Concat("sha-256=:", text, ":");
+        "sha-256=:".CopyTo(text);
+        Base64Url.EncodeToChars(hash, text[9..]);
+        text[ContentDigestLength - 1] = ':';
     }
 
     /// <summary>Signs one attempt with a key that is here.</summary>
@@ -105,7 +115,7 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
 
     internal override ValueTask AuthenticateAsync(UnsignedAttempt attempt, AttemptHeaders headers, CancellationToken cancellationToken)
     {
-        Range text = Write(attempt.Target, attempt.ContentDigest, attempt.Now, headers);
+        Range text = Write(attempt.Target, attempt.ContentDigest.Span, attempt.Now, headers);
         if (_key is null)
         {
             return SignRemotelyAsync(_remote!, text, headers, cancellationToken);
@@ -146,13 +156,13 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
     {
         int most = target.Value.Length + target.Authority.Length + contentDigest.Length + (2 * (_tail.Length + 160)) + BaseOverhead + SignatureLength;
         Span<byte> output = headers.Buffer(most).Span;
-        int inputLength = WriteInput(now.ToUnixTimeSeconds(), output);
+        int inputLength = WriteInput(now.ToUnixTimeSeconds(), headers.Random(NonceBytes), output);
         headers.Add(SignatureInputHeader, 0, inputLength);
         int length = WriteBase(target, contentDigest, output["sig1=".Length..inputLength], output[inputLength..]);
         return inputLength..(inputLength + length);
     }
 
-    private int WriteInput(long created, Span<byte> output)
+    private int WriteInput(long created, ReadOnlySpan<byte> nonce, Span<byte> output)
     {
         int at = 0;
         Put("sig1=(\"@method\" \"@target-uri\" \"@authority\" \"content-type\" \"content-digest\");created="u8, output, ref at);
@@ -162,8 +172,6 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
         (created + _validity).TryFormat(output[at..], out digits, default, CultureInfo.InvariantCulture);
         at += digits;
         Put(";nonce=\""u8, output, ref at);
-        Span<byte> nonce = stackalloc byte[NonceBytes];
-        RandomNumberGenerator.Fill(nonce);
         Base64Url.EncodeToUtf8(nonce, output[at..]);
         at += NonceLength;
         Put(_tail, output, ref at);

@@ -199,7 +199,7 @@ public sealed class AuthenticationTests
         };
         Assert.True(TargetUri.TryParse("https://buyer.example/adcp/webhook/create_media_buy/agent_123/op_abc", out TargetUri? target, out _));
         byte[] body = new byte[1024];
-        UnsignedAttempt attempt = new(target, body, Rfc9421Signer.ContentDigest(body), "whk_0123456789abcdef", Now);
+        UnsignedAttempt attempt = new(target, body, Rfc9421Signer.ContentDigest(body).AsMemory(), "whk_0123456789abcdef", Now);
         Run(100);
         long before = GC.GetAllocatedBytesForCurrentThread();
         Run(100);

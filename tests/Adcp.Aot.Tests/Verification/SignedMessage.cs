@@ -11,7 +11,7 @@ internal sealed record SignedMessage(string Method, string Url, byte[] Body, IRe
         Assert.True(TargetUri.TryParse(url, out TargetUri? target, out string? reason), reason);
         string? digest = authenticator.SendsContentDigest ? Rfc9421Signer.ContentDigest(body) : null;
         AttemptHeaders written = AttemptHeaders.Rent();
-        Assert.True(authenticator.AuthenticateAsync(new UnsignedAttempt(target, body, digest, key, now), written, CancellationToken.None).AsTask().IsCompletedSuccessfully);
+        Assert.True(authenticator.AuthenticateAsync(new UnsignedAttempt(target, body, digest.AsMemory(), key, now), written, CancellationToken.None).AsTask().IsCompletedSuccessfully);
         Dictionary<string, string> headers = new(StringComparer.OrdinalIgnoreCase) { ["Content-Type"] = "application/json" };
         if (digest is not null)
         {
