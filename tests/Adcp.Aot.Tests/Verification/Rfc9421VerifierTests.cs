@@ -294,6 +294,30 @@ public sealed class Rfc9421VerifierTests : IDisposable
         Assert.DoesNotContain("secret", result.ToString() + result.Detail + result.Challenge, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void With_keys_at_hand_verifying_completes_at_once_and_allocates_nothing()
+    {
+        Rfc9421Verifier verifier = new(Keys(), new OpenCache(), new() { TimeProvider = _time });
+        SignedMessage message = Sign("{\"a\":[{\"b\":1}]}"u8.ToArray());
+        InboundRequest request = message.Request();
+        Verify(100);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Verify(100);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        void Verify(int times)
+        {
+            for (int i = 0; i < times; i++)
+            {
+                ValueTask<VerificationResult> verifying = verifier.VerifyAsync(request, message.Body);
+                if (!verifying.IsCompletedSuccessfully || !verifying.Result.Ok)
+                {
+                    throw new InvalidOperationException("not verified at once");
+                }
+            }
+        }
+    }
+
     private SignedMessage Sign(byte[]? body = null) => SignedMessage.Sign(new Rfc9421Signer(_key), Url, body ?? "{}"u8.ToArray(), _time.GetUtcNow());
 
     private SignedMessage SignWithDigest(byte[] body, string digest)
@@ -318,4 +342,12 @@ public sealed class Rfc9421VerifierTests : IDisposable
 
     private Rfc9421Verifier Verifier(VerificationKeySet? keys = null) =>
         new(keys ?? Keys(), new InMemoryReplayCache(timeProvider: _time), new() { TimeProvider = _time });
+
+    private sealed class OpenCache : IReplayCache
+    {
+        public ValueTask<bool> HasRoomAsync(string keyId, CancellationToken cancellationToken) => new(true);
+
+        public ValueTask<ReplayAdmission> TryAddAsync(string keyId, ReadOnlyMemory<char> nonce, DateTimeOffset expiresAt, CancellationToken cancellationToken) =>
+            new(ReplayAdmission.Added);
+    }
 }
