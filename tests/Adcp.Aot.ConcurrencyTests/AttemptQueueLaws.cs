@@ -31,12 +31,15 @@ public sealed class AttemptQueueLaws
         {
             WallClock wall = new(new HandTurnedTime());
             DeliveryAttempt[] batch = [new(wall), new(wall)];
-            while (queue.Take(batch) is > 0 and int taken)
+            for (int line = 0; line < queue.Lines; line++)
             {
-                foreach (DeliveryAttempt record in batch.AsSpan(0, taken))
+                while (queue.Take(line, batch) is > 0 and int taken)
                 {
-                    Assert.Same(Webhook, record.Webhook);
-                    seen[record.AttemptNumber]++;
+                    foreach (DeliveryAttempt record in batch.AsSpan(0, taken))
+                    {
+                        Assert.Same(Webhook, record.Webhook);
+                        seen[record.AttemptNumber]++;
+                    }
                 }
             }
         }

@@ -28,8 +28,8 @@ internal sealed class Slice(int operations, Action<int> loop, Action? before = n
     {
         before?.Invoke();
 
-        // The first operations after another candidate's slice pay for its having used the caches, and ours for waking the audit reader, once.
-        loop(warm ?? operations / 5);
+        // The first operations after another candidate's slice pay for its having used the caches, and ours for waking the audit reader, which takes a while to come.
+        loop(warm ?? 5 * operations);
         _measured.Add(Measurement.Of(loop, operations));
     }
 

@@ -29,7 +29,6 @@ internal sealed class AttemptQueue
     private readonly int _blockSize;
     private readonly int _blocks;
     private int _made;
-    private int _next;
 
     internal AttemptQueue(int capacity)
     {
@@ -119,38 +118,23 @@ internal sealed class AttemptQueue
         return claim.IsFilling;
     }
 
-    /// <summary>Consumer only: makes records of what one block holds, up to the batch's length, and frees their entries.</summary>
-    /// <returns>How many; 0 where no line holds anything.</returns>
-    internal int Take(ReadOnlySpan<DeliveryAttempt> batch)
+    /// <summary>How many lines there are to take from.</summary>
+    internal int Lines => _lines.Length;
+
+    /// <summary>Consumer only: makes records of what a line holds, up to the batch's length, and frees the entries.</summary>
+    /// <returns>How many; less than the batch's length where the line is read up to now.</returns>
+    internal int Take(int from, ReadOnlySpan<DeliveryAttempt> batch)
     {
-        for (int i = 0; i < _lines.Length; i++)
+        ref Line line = ref _lines[from];
+        int count = 0;
+        while (count < batch.Length && Volatile.Read(ref line.First) is { } block)
         {
-            if (TakeFrom(ref _lines[_next], batch) is > 0 and int count)
+            int written = Volatile.Read(ref block.Written);
+            while (block.Read < written && count < batch.Length)
             {
-                return count;
-            }
-
-            _next = _next + 1 == _lines.Length ? 0 : _next + 1;
-        }
-
-        return 0;
-    }
-
-    private int TakeFrom(ref Line line, ReadOnlySpan<DeliveryAttempt> batch)
-    {
-        while (Volatile.Read(ref line.First) is { } block)
-        {
-            int count = Math.Min(Volatile.Read(ref block.Written) - block.Read, batch.Length);
-            if (count > 0)
-            {
-                for (int i = 0; i < count; i++)
-                {
-                    ref AttemptEntry entry = ref block.Entries[block.Read++];
-                    batch[i].Fill(entry);
-                    entry = default;
-                }
-
-                return count;
+                ref AttemptEntry entry = ref block.Entries[block.Read++];
+                batch[count++].Fill(entry);
+                entry = default;
             }
 
             if (block.Read < block.Entries.Length || Volatile.Read(ref block.Next) is not { } next)
@@ -169,7 +153,7 @@ internal sealed class AttemptQueue
             }
         }
 
-        return 0;
+        return count;
     }
 
     /// <summary>Producer only: a new last block for its line; null where there is none left.</summary>

@@ -23,7 +23,7 @@ public sealed record WebhookDeliveryOptions
     /// <summary>How records reach the sink. Default <see cref="SinkMode.Buffered"/>.</summary>
     public SinkMode SinkMode { get; init; }
 
-    /// <summary>The most records that wait for a buffered sink, rounded down to a power of two for each core. 1 to 1,048,576, default 8,192.</summary>
+    /// <summary>The most records that wait for a buffered sink, in blocks of up to 64 that threads fill each for itself. 1 to 1,048,576, default 8,192.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,048,576.</exception>
     public int SinkQueueCapacity { get; init => field = InRange(value, 1, 1 << 20, nameof(SinkQueueCapacity)); } = 8192;
 
@@ -40,11 +40,14 @@ public sealed record WebhookDeliveryOptions
 
     = TimeSpan.FromSeconds(1);
 
-    /// <summary>The most attempts at one endpoint at a time; further ones wait in order. 1 to 1,000,000, default 64.</summary>
+    /// <summary>
+    /// The most attempts that wait for an answer of one endpoint at a time; further ones wait in order. An attempt that its sender ends at once, on its caller's thread, is none of them.
+    /// 1 to 1,000,000, default 64.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,000,000.</exception>
     public int MaxConcurrencyPerEndpoint { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxConcurrencyPerEndpoint)); } = 64;
 
-    /// <summary>The most attempts at a time in all; further ones wait in order. 1 to 1,000,000, default 8,192.</summary>
+    /// <summary>The most attempts that wait for an answer at a time in all; further ones wait in order. 1 to 1,000,000, default 8,192.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,000,000.</exception>
     public int MaxConcurrency { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxConcurrency)); } = 8192;
 
