@@ -23,5 +23,10 @@ if (args is ["spin", string road, string seconds])
     return Spin.Run(road, TimeSpan.FromSeconds(double.Parse(seconds, System.Globalization.CultureInfo.InvariantCulture)));
 }
 
+if (args is ["stores", .. string[] storeOptions])
+{
+    return await StoreComparison.RunAsync(storeOptions);
+}
+
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
 return 0;

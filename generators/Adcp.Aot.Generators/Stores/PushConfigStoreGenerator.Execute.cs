@@ -47,7 +47,7 @@ public sealed partial class PushConfigStoreGenerator
                 }
 
                 PushConfig stored = config.AsStored(_options.Secrets);
-                await using StoreCommand command = await _database.OpenAsync(_sql.Save, cancellationToken).ConfigureAwait(false);
+                await using StoreCommand command = await _database.OpenReferencingAsync(_sql.Save, cancellationToken).ConfigureAwait(false);
                 command.Bind("@scope", scope.Key);
                 command.Bind("@task_id", stored.TaskId);
                 command.Bind("@config_id", stored.Id);

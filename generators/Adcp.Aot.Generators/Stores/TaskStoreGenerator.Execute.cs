@@ -117,7 +117,7 @@ public sealed partial class TaskStoreGenerator
                     return false;
                 }
 
-                await using StoreCommand command = await _database.OpenAsync(_sql.Delete, cancellationToken).ConfigureAwait(false);
+                await using StoreCommand command = await _database.OpenReferencingAsync(_sql.Delete, cancellationToken).ConfigureAwait(false);
                 command.Bind("@scope", scope.Key);
                 command.Bind("@task_id", taskId);
                 return await command.ExecuteAsync(cancellationToken).ConfigureAwait(false) > 0;
@@ -203,7 +203,7 @@ public sealed partial class TaskStoreGenerator
                     return 0;
                 }
 
-                await using StoreCommand command = await _database.OpenAsync(_sql.Purge, cancellationToken).ConfigureAwait(false);
+                await using StoreCommand command = await _database.OpenReferencingAsync(_sql.Purge, cancellationToken).ConfigureAwait(false);
                 command.Bind("@is_terminal", isTerminal);
                 command.Bind("@before", Now() - (long)kept.TotalMilliseconds);
                 command.Bind("@limit", limit);

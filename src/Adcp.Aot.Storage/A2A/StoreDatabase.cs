@@ -34,24 +34,27 @@ public sealed class StoreDatabase
     public async ValueTask<StoreCommand> OpenAsync(string sql, CancellationToken cancellationToken)
     {
         DbConnection connection = await _source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            DbCommand command = connection.CreateCommand();
-            if (Dialect == SqlDialect.Sqlite)
-            {
-                // SQLite keeps references, and so a task's configurations with their task, only where the connection says so.
-                command.CommandText = "PRAGMA foreign_keys = ON";
-                await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-            }
+        DbCommand command = connection.CreateCommand();
+        command.CommandText = sql;
+        return new StoreCommand(connection, command, Dialect);
+    }
 
-            command.CommandText = sql;
-            return new StoreCommand(connection, command, Dialect);
-        }
-        catch
+    /// <summary>
+    /// Opens a connection for a statement that deletes what others refer to, or refers to others. SQLite keeps references, and so a task's configurations with their
+    /// task, only where the connection says so, and a pooled one may have been told otherwise.
+    /// </summary>
+    /// <inheritdoc cref="OpenAsync"/>
+    public async ValueTask<StoreCommand> OpenReferencingAsync(string sql, CancellationToken cancellationToken)
+    {
+        StoreCommand command = await OpenAsync(Dialect == SqlDialect.Sqlite ? "PRAGMA foreign_keys = ON" : sql, cancellationToken).ConfigureAwait(false);
+        if (Dialect == SqlDialect.Sqlite)
         {
-            await connection.DisposeAsync().ConfigureAwait(false);
-            throw;
+            // By itself: run together with a statement it would be counted among the rows that the statement touched.
+            await command.ExecuteAsync(cancellationToken).ConfigureAwait(false);
+            command.Next(sql);
         }
+
+        return command;
     }
 
     /// <summary>Runs statements that define tables, in one transaction where the database has such, one process at a time.</summary>

@@ -10,14 +10,18 @@ internal sealed class TestDatabase : IAsyncDisposable
 {
     private readonly Func<ValueTask> _drop;
 
-    private TestDatabase(DbDataSource source, SqlDialect dialect, Func<ValueTask> drop)
+    private TestDatabase(DbDataSource source, string connectionString, SqlDialect dialect, Func<ValueTask> drop)
     {
         Source = source;
+        ConnectionString = connectionString;
         Dialect = dialect;
         _drop = drop;
     }
 
     public DbDataSource Source { get; }
+
+    /// <summary>For another process. A source of Npgsql's does not tell its password.</summary>
+    public string ConnectionString { get; }
 
     public SqlDialect Dialect { get; }
 
@@ -34,7 +38,7 @@ internal sealed class TestDatabase : IAsyncDisposable
                     await wal.ExecuteNonQueryAsync();
                 }
 
-                return new TestDatabase(sqlite, dialect, () =>
+                return new TestDatabase(sqlite, $"Data Source={path}", dialect, () =>
                 {
                     SqliteConnection.ClearAllPools();
                     foreach (string file in Directory.EnumerateFiles(Path.GetTempPath(), name + ".db*"))
@@ -53,8 +57,9 @@ internal sealed class TestDatabase : IAsyncDisposable
                     await create.ExecuteNonQueryAsync();
                 }
 
-                NpgsqlDataSource inSchema = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(postgres) { SearchPath = name, MaxPoolSize = 16 }.ConnectionString);
-                return new TestDatabase(inSchema, dialect, async () =>
+                string schema = new NpgsqlConnectionStringBuilder(postgres) { SearchPath = name, MaxPoolSize = 16 }.ConnectionString;
+                NpgsqlDataSource inSchema = NpgsqlDataSource.Create(schema);
+                return new TestDatabase(inSchema, schema, dialect, async () =>
                 {
                     await using NpgsqlCommand drop = inSchema.CreateCommand($"DROP SCHEMA {name} CASCADE");
                     await drop.ExecuteNonQueryAsync();
@@ -68,8 +73,9 @@ internal sealed class TestDatabase : IAsyncDisposable
                     await create.ExecuteNonQueryAsync();
                 }
 
-                MySqlDataSource inDatabase = new(new MySqlConnectionStringBuilder(mysql) { Database = name, MaximumPoolSize = 16 }.ConnectionString);
-                return new TestDatabase(inDatabase, dialect, async () =>
+                string database = new MySqlConnectionStringBuilder(mysql) { Database = name, MaximumPoolSize = 16 }.ConnectionString;
+                MySqlDataSource inDatabase = new(database);
+                return new TestDatabase(inDatabase, database, dialect, async () =>
                 {
                     await using DbCommand drop = inDatabase.CreateCommand($"DROP DATABASE {name}");
                     await drop.ExecuteNonQueryAsync();

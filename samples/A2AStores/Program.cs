@@ -1,0 +1,124 @@
+using System.CommandLine;
+using System.Data.Common;
+using System.Net;
+using A2AStores;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Sending;
+using Adcp.Aot.Signing;
+using Adcp.Aot.Storage;
+using Adcp.Aot.Storage.A2A;
+
+Option<string> store = new("--store") { Description = Database.Forms + ".", DefaultValueFactory = _ => "sqlite:a2a.db" };
+Option<int> port = new("--port") { Description = "Where to listen on loopback; 0 picks a free one.", DefaultValueFactory = _ => 5080 };
+Option<string> keyFile = new("--key-file") { Description = "The key that encrypts push tokens; created where it is absent.", DefaultValueFactory = _ => "a2a.key" };
+Option<string[]> principal = new("--principal") { Description = "name=token of a caller; repeat it for several. Without any, all callers share one anonymous scope." };
+Option<int> workMilliseconds = new("--work-ms") { Description = "How long a task works.", DefaultValueFactory = _ => 300 };
+Option<bool> allowPrivate = new("--allow-private") { Description = "Lets notifications go to http and to private networks, for receivers on this machine." };
+
+RootCommand root = new("An A2A 1.0 agent whose tasks and push configurations live in generated stores.") { store, port, keyFile, principal, workMilliseconds, allowPrivate };
+root.SetAction(async (arguments, cancellationToken) =>
+{
+    Database database;
+    Principals principals;
+    EncryptionKey secrets;
+    try
+    {
+        principals = new Principals(arguments.GetValue(principal) ?? []);
+        secrets = KeyFile.ReadOrCreate(arguments.GetValue(keyFile)!);
+        database = await Database.OpenAsync(arguments.GetValue(store)!);
+    }
+    catch (Exception fault) when (fault is ArgumentException or IOException or UnauthorizedAccessException or DbException)
+    {
+        await Console.Error.WriteLineAsync(fault.Message);
+        return 2;
+    }
+
+    await using Database closed = database;
+    WebhookSenderOptions sending = new()
+    {
+        Version = AdcpVersion.V32,
+        AllowHttp = arguments.GetValue(allowPrivate),
+        AllowPrivateNetworks = arguments.GetValue(allowPrivate),
+    };
+    AnonymousCallers anonymous = principals.AreNamed ? AnonymousCallers.Refused : AnonymousCallers.ShareOneScope;
+    TaskStore tasks = new(database.Source, database.Dialect, new TaskStoreOptions { Anonymous = anonymous });
+    PushConfigStore configs = new(database.Source, database.Dialect, new PushNotificationConfigStoreOptions
+    {
+        Secrets = SecretsAtRest.EncryptedWith(secrets),
+        Destinations = new DestinationGuard(sending),
+        Anonymous = anonymous,
+    });
+    try
+    {
+        await tasks.CreateIfAbsentAsync(cancellationToken);
+        await configs.CreateIfAbsentAsync(cancellationToken);
+    }
+    catch (DbException fault)
+    {
+        await Console.Error.WriteLineAsync($"The tables cannot be created: {fault.Message}");
+        return 1;
+    }
+
+    using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "a2a-stores-" + Guid.NewGuid().ToString("N")[..8]);
+    using WebhookSender sender = new(new Rfc9421Signer(key), sending);
+    await using InMemoryWebhookDeliverySupervisor webhooks = new(sender);
+
+    WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+    builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+    builder.WebHost.ConfigureKestrel(kestrel =>
+    {
+        kestrel.Listen(IPAddress.Loopback, arguments.GetValue(port));
+        kestrel.Limits.MaxRequestBodySize = 1 << 20;
+        kestrel.AddServerHeader = false;
+    });
+    builder.Services.AddSingleton(TimeProvider.System);
+    builder.Services.AddSingleton(tasks);
+    builder.Services.AddHostedService<Purger>();
+    WebApplication app = builder.Build();
+    ILoggerFactory logs = app.Services.GetRequiredService<ILoggerFactory>();
+    PushNotifier notifier = new(configs, webhooks, logs.CreateLogger<PushNotifier>());
+    using Agent agent = new(tasks, notifier, TimeSpan.FromMilliseconds(arguments.GetValue(workMilliseconds)), TimeProvider.System, logs.CreateLogger<Agent>());
+    A2AServer server = new(tasks, configs, agent, principals, logs.CreateLogger<A2AServer>());
+    RequestDelegate card = http =>
+        http.Response.WriteAsJsonAsync(Card.Of($"http://{http.Request.Host}/a2a", principals.AreNamed), A2AJson.Default.AgentCard);
+    RequestDelegate keys = http =>
+    {
+        http.Response.ContentType = "application/json";
+        return http.Response.WriteAsync(SigningKey.ExportJwks([key]));
+    };
+    app.MapPost("/a2a", (RequestDelegate)server.HandleAsync);
+    app.MapGet("/.well-known/agent-card.json", card);
+    app.MapGet("/.well-known/jwks.json", keys);
+    try
+    {
+        await app.StartAsync(cancellationToken);
+    }
+    catch (IOException fault)
+    {
+        await Console.Error.WriteLineAsync(fault.Message);
+        return 1;
+    }
+
+    Console.WriteLine($"Listening on {app.Urls.First()}, tasks in {database.Name}, callers {(principals.AreNamed ? "by bearer token" : "anonymous, in one scope")}.");
+    Console.WriteLine($"Agent card at {app.Urls.First()}/.well-known/agent-card.json");
+    await app.WaitForShutdownAsync(cancellationToken);
+    using CancellationTokenSource patience = new(TimeSpan.FromSeconds(5));
+    await agent.DrainAsync(patience.Token);
+    await webhooks.DrainAsync(patience.Token);
+    await app.DisposeAsync();
+    return 0;
+});
+
+ParseResult parsed = root.Parse(args);
+if (parsed.Errors.Count == 0)
+{
+    return await parsed.InvokeAsync();
+}
+
+foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors)
+{
+    await Console.Error.WriteLineAsync(error.Message);
+}
+
+return 2;

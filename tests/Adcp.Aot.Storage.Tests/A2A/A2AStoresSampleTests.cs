@@ -1,0 +1,100 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+
+namespace Adcp.Aot.Storage.Tests.A2A;
+
+/// <summary>samples/A2AStores as a process, with the public A2A client for JavaScript.</summary>
+public sealed partial class A2AStoresSampleTests
+{
+    private const string Alice = "alice-token-0123456789";
+    private const string Bob = "bob-token-0123456789";
+
+    /// <summary>What the client saw: numbers of refusals are JSON-RPC's and A2A's codes.</summary>
+    private static readonly string Expected = string.Concat(
+        """{"state":3,"sameTask":true,"answer":{"messages":1,"parts":1},"history":1,"serverPickedId":true,"secretShown":false,"configs":2,"canceled":5""",
+        ""","pushes":[{"token":null,"key":true,"signed":true,"members":["task"],"state":"TASK_STATE_CANCELED"}""",
+        """,{"token":"token-of-the-client","key":true,"signed":true,"members":["task"],"state":"TASK_STATE_CANCELED"}]""",
+        ""","total":2,"pages":[1,1,""],"pageIds":true,"doneArtifacts":[1],"foreignTask":-32001,"foreignList":0,"foreignConfigs":-32001""",
+        ""","cancelAgain":-32002,"badDestination":-32602,"badToken":-32602,"unauthenticated":"401"}""");
+
+    [Theory]
+    [InlineData("sqlite")]
+    [InlineData("postgres")]
+    [InlineData("mysql")]
+    public async Task Public_client_sends_reads_lists_cancels_and_manages_push_configurations(string kind)
+    {
+        string? modules = Environment.GetEnvironmentVariable("ADCP_TEST_NODE_MODULES");
+        Assert.SkipWhen(string.IsNullOrEmpty(modules) || !Directory.Exists(Path.Combine(modules, "@a2a-js")), "ADCP_TEST_NODE_MODULES names no folder with @a2a-js/sdk.");
+        await using SampleFolder folder = new();
+        await using TestDatabase? server = kind == "sqlite" ? null : await TestDatabase.CreateAsync(kind == "postgres" ? SqlDialect.PostgreSql : SqlDialect.MySql);
+        string store = server is null ? "sqlite:" + folder.File("a2a.db") : $"{kind}:{server.ConnectionString}";
+        using Process agent = Start(
+            "dotnet",
+            [
+                Path.Combine(AppContext.BaseDirectory, "A2AStores.dll"), "--store", store, "--port", "0", "--key-file", folder.File("a2a.key"), "--allow-private", "--work-ms", "1500",
+                "--principal", "alice=" + Alice, "--principal", "bob=" + Bob,
+            ]);
+        try
+        {
+            string? line = await agent.StandardOutput.ReadLineAsync();
+            Assert.True(line is not null, line is null ? await agent.StandardError.ReadToEndAsync() : null);
+            string url = Address().Match(line!).Value;
+            _ = agent.StandardOutput.ReadToEndAsync();
+
+            using Process client = Start("node", [Path.Combine(AppContext.BaseDirectory, "A2A", "Interop", "client.cjs"), url, Alice, Bob]);
+            Task<string> faults = client.StandardError.ReadToEndAsync();
+            string seen = await client.StandardOutput.ReadToEndAsync();
+            await client.WaitForExitAsync();
+            Assert.True(client.ExitCode == 0, await faults);
+            Assert.Equal(Expected, seen.Trim());
+            if (server is null && !OperatingSystem.IsWindows())
+            {
+                foreach (string file in Directory.EnumerateFiles(folder.Path))
+                {
+                    Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+                }
+            }
+        }
+        finally
+        {
+            agent.Kill(entireProcessTree: true);
+            await agent.WaitForExitAsync();
+        }
+    }
+
+    [Theory]
+    [InlineData("redis:somewhere")]
+    [InlineData("sqlite:")]
+    [InlineData("postgres")]
+    public async Task Store_that_is_none_ends_with_a_usage_error(string store)
+    {
+        await using SampleFolder folder = new();
+        using Process agent = Start("dotnet", [Path.Combine(AppContext.BaseDirectory, "A2AStores.dll"), "--store", store, "--key-file", folder.File("a2a.key")]);
+        string error = await agent.StandardError.ReadToEndAsync();
+        await agent.WaitForExitAsync();
+        Assert.Equal(2, agent.ExitCode);
+        Assert.Contains("sqlite:<file>", error, StringComparison.Ordinal);
+    }
+
+    private static Process Start(string program, IEnumerable<string> arguments)
+    {
+        ProcessStartInfo start = new(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        return Process.Start(start)!;
+    }
+
+    [GeneratedRegex(@"http://127\.0\.0\.1:\d+")]
+    private static partial Regex Address();
+
+    private sealed class SampleFolder : IAsyncDisposable
+    {
+        public string Path { get; } = Directory.CreateTempSubdirectory("a2a").FullName;
+
+        public string File(string name) => System.IO.Path.Combine(Path, name);
+
+        public ValueTask DisposeAsync()
+        {
+            Directory.Delete(Path, recursive: true);
+            return ValueTask.CompletedTask;
+        }
+    }
+}
