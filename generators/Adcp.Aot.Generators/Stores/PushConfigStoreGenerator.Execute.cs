@@ -11,7 +11,7 @@ public sealed partial class PushConfigStoreGenerator
     internal static string Write(PushConfigStoreModel model) => GeneratedFile.Of(
         model.Type, Usings, "IPushNotificationConfigStore", text =>
         {
-            StoreText.Constructor(text, model.Type, model.Dialect, "PushNotificationConfigStoreOptions", optionsRequired: true);
+            StoreText.Constructor(text, model.Type, model.Dialect, model.Table.Name, "PushNotificationConfigStoreOptions", optionsRequired: true);
             Save(text.Line(), model);
             Rest(text.Line());
             StoreText.Statements(text.Line(), model.Dialect, dialect => Sql(model, dialect));

@@ -8,7 +8,7 @@ namespace Adcp.Aot.Generators.Stores;
 internal static class StoreText
 {
     /// <summary>Fields and the constructor.</summary>
-    public static void Constructor(IndentedWriter text, TypeModel type, Dialect dialect, string options, bool optionsRequired)
+    public static void Constructor(IndentedWriter text, TypeModel type, Dialect dialect, string table, string options, bool optionsRequired)
     {
         string parameters = dialect == Dialect.Any ? "DbDataSource source, SqlDialect dialect, " : "DbDataSource source, ";
         string chosen = dialect == Dialect.Any ? "dialect" : "SqlDialect." + dialect;
@@ -53,7 +53,7 @@ internal static class StoreText
         text.Line("public ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken = default) =>");
         using (text.Indent())
         {
-            text.Line("_database.DefineAsync(_sql.Define, cancellationToken);");
+            text.Line($"_database.CreateIfAbsentAsync({Literal.Of(table)}, _sql.Define, cancellationToken);");
         }
     }
 

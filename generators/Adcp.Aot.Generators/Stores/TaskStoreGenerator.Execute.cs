@@ -12,7 +12,7 @@ public sealed partial class TaskStoreGenerator
     internal static string Write(TaskStoreModel model) => GeneratedFile.Of(
         model.Type, Usings, $"ITaskStore<{model.TaskType}>, IExpiringStore", text =>
         {
-            StoreText.Constructor(text, model.Type, model.Dialect, "TaskStoreOptions", optionsRequired: false);
+            StoreText.Constructor(text, model.Type, model.Dialect, model.Table.Name, "TaskStoreOptions", optionsRequired: false);
             text.Line().Line("/// <inheritdoc/>").Line("public int PurgeBatchSize => _options.PurgeBatchSize;");
             Get(text.Line(), model);
             Save(text.Line(), model);

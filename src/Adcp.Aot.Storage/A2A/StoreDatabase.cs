@@ -57,39 +57,12 @@ public sealed class StoreDatabase
         return command;
     }
 
-    /// <summary>Runs statements that define tables, in one transaction where the database has such, one process at a time.</summary>
-    /// <param name="statements">The statements.</param>
+    /// <summary>Creates a table with its indexes where it is absent, by <see cref="SqlSchema"/>.</summary>
+    /// <param name="table">The table.</param>
+    /// <param name="statements">What creates it.</param>
     /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="InvalidOperationException">The database has a newer version of the table than this program knows.</exception>
     /// <exception cref="DbException">A statement failed.</exception>
-    public async ValueTask DefineAsync(IReadOnlyList<string> statements, CancellationToken cancellationToken)
-    {
-        ArgumentNullException.ThrowIfNull(statements);
-        DbConnection connection = await _source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-        await using (connection.ConfigureAwait(false))
-        {
-            DbTransaction transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
-            await using (transaction.ConfigureAwait(false))
-            {
-                DbCommand command = connection.CreateCommand();
-                await using (command.ConfigureAwait(false))
-                {
-                    command.Transaction = transaction;
-                    if (Dialect == SqlDialect.PostgreSql)
-                    {
-                        // Two CREATE TABLE IF NOT EXISTS at the same moment can still collide in PostgreSQL's catalogue.
-                        command.CommandText = "SELECT pg_advisory_xact_lock(8217394650)";
-                        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-                    }
-
-                    foreach (string statement in statements)
-                    {
-                        command.CommandText = statement;
-                        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-                    }
-                }
-
-                await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
-            }
-        }
-    }
+    public async ValueTask CreateIfAbsentAsync(string table, string[] statements, CancellationToken cancellationToken) =>
+        await new SqlSchema(Dialect, table, new SqlMigration(statements)).ApplyAsync(_source, cancellationToken).ConfigureAwait(false);
 }
