@@ -12,6 +12,11 @@ if (args is ["signing", .. string[] signingOptions])
     return await SigningComparison.RunAsync(json: signingOptions.Contains("--json"));
 }
 
+if (args is ["sinks", .. string[] sinkOptions])
+{
+    return await SinkComparison.RunAsync(rounds: sinkOptions is [string given] ? int.Parse(given, System.Globalization.CultureInfo.InvariantCulture) : 40);
+}
+
 if (args is ["profile"])
 {
     await Profile.RunAsync();

@@ -56,7 +56,7 @@ internal sealed class ColumnParser(INamedTypeSymbol type, ImmutableArray<Diagnos
         }
 
         columns.AddRange(_computed);
-        if (columns.Count == 0)
+        if (columns.Count == 0 && faults.Count == 0)
         {
             faults.Add(Diagnostic.Create(Rules.NoColumns, type.Locations.FirstOrDefault(), type.Name));
         }
@@ -91,10 +91,16 @@ internal sealed class ColumnParser(INamedTypeSymbol type, ImmutableArray<Diagnos
         {
             _mapped.Add(number, column with { Field = field.Name });
         }
+        else
+        {
+            // It was meant to be kept, only not so: its own name is not a second mapping.
+            _ignored.Add(number);
+        }
     }
 
     private void ParseComputed(string? name, string? member, AttributeSource source)
     {
+        member ??= source.NameOf(1);
         IMethodSymbol? method = type.GetMembers(member ?? "").OfType<IMethodSymbol>().FirstOrDefault(IsComputation);
         if (method is null || KindOf(method.ReturnType) is not { } value)
         {

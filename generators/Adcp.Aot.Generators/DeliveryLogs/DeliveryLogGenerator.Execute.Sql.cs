@@ -59,6 +59,11 @@ public sealed partial class DeliveryLogGenerator
 
         // A class with constructors of its own decides how it is made: they chain to this one.
         string access = model.Type.HasConstructor ? "private" : "public";
+        if (model.Type.HasConstructor)
+        {
+            text.Line("#pragma warning disable CS8618 // What the class owns is set by the constructors that chain to this one.");
+        }
+
         using (text.Open($"{access} {model.Type.Name}(DbDataSource source, {dialect}TimeProvider? time = null)"))
         {
             text.Line("ArgumentNullException.ThrowIfNull(source);");
@@ -69,6 +74,11 @@ public sealed partial class DeliveryLogGenerator
             }
 
             text.Line("_writer = new SqlBatchWriter<DeliveryAttempt>(source, _dialect, new Table(this), time);");
+        }
+
+        if (model.Type.HasConstructor)
+        {
+            text.Line("#pragma warning restore CS8618");
         }
 
         text.Line();

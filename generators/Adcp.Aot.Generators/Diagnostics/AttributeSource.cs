@@ -14,6 +14,12 @@ internal sealed class AttributeSource(AttributeData attribute, CancellationToken
     public Location Argument(int position) => _syntax?.ArgumentList?.Arguments
         .Where(static argument => argument.NameEquals is null).Skip(position).FirstOrDefault()?.Expression.GetLocation() ?? Whole;
 
+    /// <summary>What a <c>nameof</c> at the n-th positional argument names; it has no value while there is no such member.</summary>
+    public string? NameOf(int position) => _syntax?.ArgumentList?.Arguments.Where(static argument => argument.NameEquals is null).Skip(position).FirstOrDefault()?.Expression
+        is InvocationExpressionSyntax { Expression: IdentifierNameSyntax { Identifier.ValueText: "nameof" }, ArgumentList.Arguments: [{ Expression: IdentifierNameSyntax name }] }
+        ? name.Identifier.ValueText
+        : null;
+
     /// <summary>The value of a named argument.</summary>
     public Location Argument(string name) => _syntax?.ArgumentList?.Arguments
         .FirstOrDefault(argument => argument.NameEquals?.Name.Identifier.ValueText == name)?.Expression.GetLocation() ?? Whole;

@@ -1,0 +1,47 @@
+using System.Collections.Immutable;
+using System.Composition;
+using Adcp.Aot.Generators.Diagnostics;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CodeActions;
+using Microsoft.CodeAnalysis.CodeFixes;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+
+namespace Adcp.Aot.CodeFixes;
+
+/// <summary>Takes away a second mapping of a column, a dialect that does not exist, an option that does not fit.</summary>
+[ExportCodeFixProvider(LanguageNames.CSharp, Name = nameof(RemoveFix)), Shared]
+public sealed class RemoveFix : CodeFixProvider
+{
+    /// <summary>ADCP004, ADCP007 and ADCP008.</summary>
+    public override ImmutableArray<string> FixableDiagnosticIds { get; } = [Rules.DuplicateColumn.Id, Rules.UnsupportedDialect.Id, Rules.OptionDoesNotFit.Id];
+
+    /// <summary>One at a time: of two mappings only one is too many.</summary>
+    public override FixAllProvider? GetFixAllProvider() => null;
+
+    /// <summary>Offers the change.</summary>
+    /// <param name="context">The editor's side of it.</param>
+    public override async Task RegisterCodeFixesAsync(CodeFixContext context)
+    {
+        SyntaxNode? root = await context.Document.GetSyntaxRootAsync(context.CancellationToken).ConfigureAwait(false);
+        if (root?.FindNode(context.Span, getInnermostNodeForTie: true) is not { } found)
+        {
+            return;
+        }
+
+        bool whole = context.Diagnostics[0].Id == Rules.DuplicateColumn.Id;
+        SyntaxNode? superfluous = whole ? Whole(found.FirstAncestorOrSelf<AttributeSyntax>()) : Part(found.FirstAncestorOrSelf<AttributeArgumentSyntax>());
+        if (superfluous is not null)
+        {
+            SyntaxNode changed = root.RemoveNode(superfluous, SyntaxRemoveOptions.KeepNoTrivia)!;
+            context.RegisterCodeFix(
+                CodeAction.Create(whole ? "Remove the mapping" : "Remove the option", _ => Task.FromResult(context.Document.WithSyntaxRoot(changed)), nameof(RemoveFix)),
+                context.Diagnostics);
+        }
+    }
+
+    /// <summary>The attribute, with its brackets where it stands alone.</summary>
+    private static SyntaxNode? Whole(AttributeSyntax? attribute) => attribute?.Parent is AttributeListSyntax { Attributes.Count: 1 } list ? list : attribute;
+
+    /// <summary>The argument, with its parentheses where it stands alone.</summary>
+    private static SyntaxNode? Part(AttributeArgumentSyntax? argument) => argument?.Parent is AttributeArgumentListSyntax { Arguments.Count: 1 } list ? list : argument;
+}
