@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Diagnostics;
 using System.Globalization;
 using Adcp.Aot.Auditing;
+using Adcp.Aot.Delivery;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Storage;
 using Microsoft.Data.Sqlite;
@@ -130,23 +131,27 @@ internal static class SinkComparison
     {
         WallClock wall = new(TimeProvider.System);
         WebhookDestination destination = new("https://buyer.example/adcp/webhooks", "op_456");
-        return [.. Enumerable.Range(0, count).Select(n => new DeliveryAttempt(wall)
+        DeliveryOptions context = new() { SequenceKey = "media_buy_17", NotificationType = "scheduled" };
+        return [.. Enumerable.Range(0, count).Select(n =>
         {
-            FrozenWebhook = new PreparedWebhook(destination, new byte[900], $"0f8fad5b-d9cb-469f-a165-{n:D12}")
+            DeliveryAttempt attempt = new(wall);
+            attempt.Fill(new AttemptEntry
             {
-                TaskId = $"task_{n:D8}",
-                TaskType = "create_media_buy",
-            },
-            OwnNotificationType = "scheduled",
-            SequenceKey = "media_buy_17",
-            SequenceNumberOrZero = n + 1,
-            AttemptNumber = 1,
-            MaxAttempts = 3,
-            IsAttempt = true,
-            StatusCodeOrZero = 200,
-            BreakerKeyIsUrl = true,
-            StartedAt = TimeProvider.System.GetTimestamp(),
-            EndedAt = TimeProvider.System.GetTimestamp() + (TimeProvider.System.TimestampFrequency / 50),
+                Webhook = new PreparedWebhook(destination, new byte[900], $"0f8fad5b-d9cb-469f-a165-{n:D12}")
+                {
+                    TaskId = $"task_{n:D8}",
+                    TaskType = "create_media_buy",
+                },
+                Context = context,
+                SequenceNumber = n + 1,
+                AttemptNumber = 1,
+                MaxAttempts = 3,
+                IsAttempt = true,
+                StatusCode = 200,
+                StartedAt = TimeProvider.System.GetTimestamp(),
+                EndedAt = TimeProvider.System.GetTimestamp() + (TimeProvider.System.TimestampFrequency / 50),
+            });
+            return attempt;
         })];
     }
 

@@ -1,4 +1,5 @@
 using Adcp.Aot.Auditing;
+using Adcp.Aot.Delivery;
 using Adcp.Aot.Sending;
 using Microsoft.Extensions.Time.Testing;
 
@@ -15,31 +16,34 @@ internal static class Attempts
 
     private static readonly WebhookDestination Destination = new("https://buyer.example/hooks/a?token=secret", "op_1");
 
+    /// <summary>Changes what a record is made of.</summary>
+    public delegate void Change(ref AttemptEntry entry);
+
     /// <summary>The n-th record: its key and time follow from n.</summary>
-    public static DeliveryAttempt Of(int n, string tenant = "acme", int status = 200, Action<DeliveryAttempt>? change = null)
+    public static DeliveryAttempt Of(int n, string tenant = "acme", int status = 200, Change? change = null)
     {
         long start = Clock.GetTimestamp() + (n * 10L * TimeSpan.TicksPerMillisecond) + 10;
-        DeliveryAttempt attempt = new(Wall)
+        AttemptEntry entry = new()
         {
-            FrozenWebhook = new PreparedWebhook(Destination, "{}"u8.ToArray(), $"key_{n:D16}")
+            Webhook = new PreparedWebhook(Destination, "{}"u8.ToArray(), $"key_{n:D16}")
             {
                 TaskId = "task_" + n,
                 TaskType = "create_media_buy",
                 NotificationId = "event_" + n,
             },
-            OwnNotificationType = "scheduled",
-            IsAttempt = true,
+            Context = new DeliveryOptions { SequenceKey = tenant, NotificationType = "scheduled" },
+            SequenceNumber = n + 1,
             StartedAt = start,
             EndedAt = start + (n % 500 * TimeSpan.TicksPerMillisecond),
+            AttemptNumber = 1,
+            MaxAttempts = 3,
+            IsAttempt = true,
+            StatusCode = (short)status,
+            Outcome = (byte)(status is >= 200 and < 300 ? AttemptOutcome.Success : AttemptOutcome.Failure),
         };
-        attempt.BreakerKeyIsUrl = true;
-        attempt.SequenceKey = tenant;
-        attempt.SequenceNumberOrZero = n + 1;
-        attempt.AttemptNumber = 1;
-        attempt.MaxAttempts = 3;
-        attempt.Outcome = status is >= 200 and < 300 ? AttemptOutcome.Success : AttemptOutcome.Failure;
-        attempt.StatusCodeOrZero = (short)status;
-        change?.Invoke(attempt);
+        change?.Invoke(ref entry);
+        DeliveryAttempt attempt = new(Wall);
+        attempt.Fill(entry);
         return attempt;
     }
 

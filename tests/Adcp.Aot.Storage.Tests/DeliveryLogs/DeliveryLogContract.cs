@@ -31,10 +31,11 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     public async Task Every_field_is_kept_as_it_was()
     {
         await using AuditLog log = await LogAsync();
-        DeliveryAttempt failed = Attempts.Of(7, status: 503, change: static attempt =>
+        DeliveryAttempt failed = Attempts.Of(7, status: 503, change: static (ref AttemptEntry attempt) =>
         {
             attempt.AttemptNumber = 2;
             attempt.RetryDelay = TimeSpan.FromSeconds(4);
+            attempt.WillRetry = true;
             attempt.Code = "busy";
             attempt.SkippedBefore = 3;
         });
@@ -125,7 +126,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
         batch[17] = Attempts.Of(16); // UNIQUE
         batch[100] = Attempts.Of(100, "refused"); // CHECK
         batch[101] = Attempts.Of(101, null!); // NOT NULL
-        batch[299] = Attempts.Of(299, change: static attempt => attempt.AttemptNumber = 40_000); // no smallint
+        batch[299] = Attempts.Of(299, "refused"); // CHECK, at the very end
 
         await log.RecordAsync(batch, default);
 
@@ -225,10 +226,10 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
         [
             Attempts.Of(0),
             Attempts.Of(1, status: 500),
-            Attempts.Of(2, status: 0, change: static attempt => attempt.Error = WebhookSendError.Timeout),
-            Attempts.Of(3, status: 0, change: static attempt => attempt.Error = WebhookSendError.ConnectionFailed),
-            Attempts.Of(4, change: static attempt => attempt.SequenceNumberOrZero = 0),
-            Attempts.Of(5, status: 0, change: static attempt => attempt.Outcome = AttemptOutcome.Cancelled),
+            Attempts.Of(2, status: 0, change: static (ref AttemptEntry attempt) => attempt.Error = (byte)WebhookSendError.Timeout),
+            Attempts.Of(3, status: 0, change: static (ref AttemptEntry attempt) => attempt.Error = (byte)WebhookSendError.ConnectionFailed),
+            Attempts.Of(4, change: static (ref AttemptEntry attempt) => attempt.SequenceNumber = 0),
+            Attempts.Of(5, status: 0, change: static (ref AttemptEntry attempt) => attempt.Outcome = (byte)AttemptOutcome.Cancelled),
         ];
         await log.RecordAsync(batch, default);
 
@@ -247,10 +248,10 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
         await log.RecordAsync(
             new[]
             {
-                Attempts.Of(0, change: static attempt => { attempt.IsAttempt = false; attempt.Outcome = AttemptOutcome.CircuitOpen; }),
-                Attempts.Of(1, change: static attempt => { attempt.IsAttempt = false; attempt.Outcome = AttemptOutcome.Expired; }),
-                Attempts.Of(2, change: static attempt => attempt.Outcome = AttemptOutcome.Refused),
-                Attempts.Of(3, change: static attempt => attempt.OwnNotificationType = null),
+                Attempts.Of(0, change: static (ref AttemptEntry attempt) => { attempt.IsAttempt = false; attempt.Outcome = (byte)AttemptOutcome.CircuitOpen; }),
+                Attempts.Of(1, change: static (ref AttemptEntry attempt) => { attempt.IsAttempt = false; attempt.Outcome = (byte)AttemptOutcome.Expired; }),
+                Attempts.Of(2, change: static (ref AttemptEntry attempt) => attempt.Outcome = (byte)AttemptOutcome.Refused),
+                Attempts.Of(3, change: static (ref AttemptEntry attempt) => attempt.Context = new DeliveryOptions { SequenceKey = "acme" }),
             },
             default);
 
