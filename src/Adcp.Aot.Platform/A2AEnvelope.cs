@@ -47,6 +47,32 @@ internal static class A2AEnvelope
         }
     }
 
+    /// <summary>The members of an A2A task that answers a call, with the AdCP answer as its artifact.</summary>
+    internal static void WriteTask(Utf8JsonWriter json, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> answer)
+    {
+        json.WriteString("id"u8, taskId);
+        json.WriteString("contextId"u8, taskId);
+        json.WriteStartObject("status"u8);
+        json.WriteString("state"u8, State(status));
+        json.WriteEndObject();
+        if (answer.IsEmpty)
+        {
+            return;
+        }
+
+        json.WriteStartArray("artifacts"u8);
+        json.WriteStartObject();
+        json.WriteString("artifactId"u8, taskId);
+        json.WriteStartArray("parts"u8);
+        json.WriteStartObject();
+        json.WritePropertyName("data"u8);
+        json.WriteRawValue(answer.Span, skipInputValidation: true);
+        json.WriteEndObject();
+        json.WriteEndArray();
+        json.WriteEndObject();
+        json.WriteEndArray();
+    }
+
     /// <summary>The AdCP answer as one data part.</summary>
     internal static void Part(Utf8JsonWriter json, SellerTask task, string? message)
     {

@@ -4,8 +4,13 @@ using Adcp.Aot.Sending;
 namespace Adcp.Aot.Platform;
 
 /// <summary>The seed's entrance: one call from a platform to a wired, validated seller. <c>Serve</c> is added by Adcp.Aot.AspNetCore.</summary>
-public static class AdcpServer
+public sealed class AdcpServer
 {
+    // A static class could not be extended by Serve.
+    private AdcpServer()
+    {
+    }
+
     /// <summary>Wires and validates a seller.</summary>
     /// <param name="platform">The tools.</param>
     /// <param name="options">What is promised and spoken.</param>

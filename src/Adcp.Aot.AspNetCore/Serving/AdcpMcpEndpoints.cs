@@ -1,0 +1,84 @@
+using System.Text.Json;
+using Adcp.Aot.Platform;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using ModelContextProtocol.Protocol;
+using ModelContextProtocol.Server;
+
+namespace Adcp.Aot.AspNetCore.Serving;
+
+/// <summary>Serves a seller's platform over MCP, on the official SDK's streamable HTTP transport without sessions.</summary>
+public static class AdcpMcpEndpoints
+{
+    private static readonly JsonElement AnyArguments = JsonElement.Parse("""{"type":"object"}""");
+
+    /// <summary>Registers the MCP server of a platform.</summary>
+    /// <param name="services">The application's services.</param>
+    /// <param name="platform">The wired platform. It stays the caller's to drain.</param>
+    /// <param name="tenantOf">The authenticated caller of a request; null for the name of its principal, or <c>anonymous</c>.</param>
+    /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    public static IServiceCollection AddAdcpMcp(this IServiceCollection services, PlatformHandler platform, Func<HttpContext, string>? tenantOf = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(platform);
+        services.AddHttpContextAccessor();
+        services.AddMcpServer(options => options.ServerInfo = new Implementation { Name = "adcp-seller", Version = "1.0" })
+            .WithHttpTransport(options => options.Stateless = true)
+            .WithListToolsHandler((_, _) => ValueTask.FromResult(new ListToolsResult { Tools = [.. platform.Tools.Select(Describe)] }))
+            .WithCallToolHandler(async (request, cancellationToken) =>
+            {
+                HttpContext? http = request.Services?.GetService<IHttpContextAccessor>()?.HttpContext;
+                string tenant = http is null ? Tenants.Anonymous : (tenantOf ?? Tenants.Of)(http);
+                JsonElement arguments = Arguments(request.Params?.Arguments);
+                return Answer(await platform.CallAsync(request.Params!.Name, arguments, tenant, null, cancellationToken).ConfigureAwait(false));
+            });
+        return services;
+    }
+
+    /// <summary>Maps the MCP server that <see cref="AddAdcpMcp"/> registered.</summary>
+    /// <param name="endpoints">The application.</param>
+    /// <param name="pattern">The route.</param>
+    /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    public static IEndpointConventionBuilder MapAdcpMcp(this IEndpointRouteBuilder endpoints, string pattern = "/mcp")
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        ArgumentNullException.ThrowIfNull(pattern);
+        return endpoints.MapMcp(pattern);
+    }
+
+    private static Tool Describe(ToolDescription tool) => new()
+    {
+        Name = tool.Name,
+        Description = tool.Description,
+        InputSchema = AnyArguments,
+        Annotations = new ToolAnnotations { ReadOnlyHint = !tool.IsMutating },
+    };
+
+    private static JsonElement Arguments(IDictionary<string, JsonElement>? arguments)
+    {
+        using MemoryStream output = new();
+        using (Utf8JsonWriter json = new(output))
+        {
+            json.WriteStartObject();
+            foreach ((string name, JsonElement value) in arguments ?? new Dictionary<string, JsonElement>())
+            {
+                json.WritePropertyName(name);
+                value.WriteTo(json);
+            }
+
+            json.WriteEndObject();
+        }
+
+        return JsonElement.Parse(output.ToArray());
+    }
+
+    /// <summary>The answer as structured content, and the same as text for clients that read no other.</summary>
+    private static CallToolResult Answer(ToolReply reply) => new()
+    {
+        StructuredContent = JsonElement.Parse(reply.Body.Span),
+        Content = [new TextContentBlock { Text = System.Text.Encoding.UTF8.GetString(reply.Body.Span) }],
+        IsError = reply.Error is not null,
+    };
+}

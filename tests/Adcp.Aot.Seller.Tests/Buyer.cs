@@ -1,0 +1,98 @@
+using System.Net;
+using System.Text.Json;
+using System.Threading.Channels;
+using Adcp.Aot.AspNetCore;
+using Adcp.Aot.AspNetCore.Receiving;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Verification;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot.Seller.Tests;
+
+/// <summary>A buyer's receiver that verifies every attempt with the keys the seller publishes, and can refuse the first few.</summary>
+internal sealed class Buyer : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly Channel<JsonElement> _received = Channel.CreateUnbounded<JsonElement>();
+
+    private Buyer(WebApplication app) => _app = app;
+
+    /// <summary>Nonce parameters of every attempt, also of those that were refused.</summary>
+    public List<string> Attempts { get; } = [];
+
+    public int Refusals { get; set; }
+
+    public string Url => _app.Urls.First() + "/hook";
+
+    public string A2AUrl => _app.Urls.First() + "/a2a-hook";
+
+    public int Waiting => _received.Reader.Count;
+
+    public static async Task<Buyer> StartAsync(SellerProcess seller, AdcpVersion version)
+    {
+        using HttpClient http = new();
+        string jwks = await http.GetStringAsync(new Uri(seller.Url, ".well-known/jwks.json"));
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+        WebApplication app = builder.Build();
+        Buyer buyer = new(app);
+        app.Use(async (context, next) =>
+        {
+            bool refused;
+            lock (buyer.Attempts)
+            {
+                buyer.Attempts.Add(context.Request.Headers["Signature-Input"].ToString().Split("nonce=\"")[1].Split('"')[0]);
+                refused = buyer.Attempts.Count <= buyer.Refusals;
+            }
+
+            if (refused)
+            {
+                context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+                return;
+            }
+
+            await next(context);
+        });
+        Rfc9421Verifier verifier = new(VerificationKeySet.FromJwks(jwks, seller.Url.ToString()), new InMemoryReplayCache());
+        app.MapPost("/a2a-hook", (RequestDelegate)(async context =>
+        {
+            // A2A's envelope has no idempotency key, so that the receiver of AdCP's does not take it; the signature is the same.
+            using MemoryStream body = new();
+            await context.Request.Body.CopyToAsync(body);
+            VerificationResult verified = await verifier.VerifyAsync(
+                new InboundRequest("POST", $"http://{context.Request.Host}{context.Request.Path}", context.Request.Headers.Select(header => KeyValuePair.Create(header.Key, header.Value.ToString()))),
+                body.ToArray());
+            context.Response.StatusCode = verified.Ok ? 200 : verified.StatusCode;
+            if (verified.Ok)
+            {
+                buyer._received.Writer.TryWrite(JsonElement.Parse(body.ToArray()));
+            }
+        }));
+        app.MapAdcpWebhookReceiver("/hook", (webhook, _) =>
+        {
+            buyer._received.Writer.TryWrite(JsonElement.Parse(webhook.Body.Span));
+            return default;
+        }, new WebhookReceiverOptions
+        {
+            Verifier = verifier,
+            Store = new DevelopmentWebhookClaimStore(),
+            Version = version,
+        });
+        await app.StartAsync();
+        return buyer;
+    }
+
+    public async Task<JsonElement> NextAsync()
+    {
+        using CancellationTokenSource guard = new(TimeSpan.FromMinutes(2));
+        return await _received.Reader.ReadAsync(guard.Token);
+    }
+
+    public string Push(string operation) => $$"""{"url":"{{Url}}","operation_id":"{{operation}}","token":"a-token-of-sixteen"}""";
+
+    public async ValueTask DisposeAsync() => await _app.DisposeAsync();
+}
