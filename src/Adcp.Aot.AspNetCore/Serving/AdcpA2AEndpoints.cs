@@ -98,14 +98,17 @@ public static class AdcpA2AEndpoints
     private static async ValueTask<Action<Utf8JsonWriter>> GetAsync(PlatformHandler platform, JsonElement parameters, string tenant, CancellationToken cancellationToken)
     {
         string id = Text(parameters, "id") is { Length: > 0 } given ? given : throw new ArgumentException("GetTask names a task by 'id'.");
-        return await platform.Options.Tasks.FindAsync(tenant, id, cancellationToken).ConfigureAwait(false) is { } task
-            ? json =>
-            {
-                json.WriteStartObject("result"u8);
-                A2AEnvelope.WriteTask(json, task.TaskId, task.Status, task.Result);
-                json.WriteEndObject();
-            }
-            : json => Error(json, -32001, "No such task.");
+        if (await platform.Options.Tasks.FindAsync(tenant, id, cancellationToken).ConfigureAwait(false) is not { } task)
+        {
+            return json => Error(json, -32001, "No such task.");
+        }
+
+        return json =>
+        {
+            json.WriteStartObject("result"u8);
+            A2AEnvelope.WriteTask(json, task.TaskId, task.Status, task.Result);
+            json.WriteEndObject();
+        };
     }
 
     private static PushRegistration? Push(JsonElement config)
