@@ -7,11 +7,6 @@ if (args is ["gates", .. string[] options])
     return GatesCommand.Run(options);
 }
 
-if (args is ["signing", .. string[] signingOptions])
-{
-    return await SigningComparison.RunAsync(json: signingOptions.Contains("--json"));
-}
-
 if (args is ["sinks", .. string[] sinkOptions])
 {
     return await SinkComparison.RunAsync(rounds: sinkOptions is [string given] ? int.Parse(given, System.Globalization.CultureInfo.InvariantCulture) : 40);

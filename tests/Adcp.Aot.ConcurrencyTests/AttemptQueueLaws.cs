@@ -82,7 +82,7 @@ public sealed class AttemptQueueLaws
         }
 
         claim.Entry.Webhook = Webhook;
-        claim.Entry.AttemptNumber = (short)number;
+        claim.Entry.AttemptNumber = (ushort)number;
         queue.Publish(claim);
         return true;
     }

@@ -15,6 +15,7 @@ internal static class GatesCommand
         ("memory", MemoryGates.Run),
         ("engine", EngineGates.Run),
         ("threads", ThreadGates.Run),
+        ("signing", SigningGates.Run),
     ];
 
     internal static int Run(string[] arguments)

@@ -19,8 +19,8 @@ internal struct AttemptEntry
     internal long EndedAt;
     internal TimeSpan RetryDelay;
     internal int SkippedBefore;
-    internal short AttemptNumber;
-    internal short MaxAttempts;
+    internal ushort AttemptNumber;
+    internal ushort MaxAttempts;
     internal short StatusCode;
     internal byte Outcome;
     internal byte Error;

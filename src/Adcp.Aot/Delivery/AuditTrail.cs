@@ -58,7 +58,7 @@ internal sealed class AuditTrail : IAsyncDisposable
         AttemptEntry entry = default;
         Fill(ref entry, delivery.Webhook, delivery.Options, delivery.Endpoint, delivery.Number, delivery.Retry.MaxAttempts);
         entry.IsAttempt = isAttempt;
-        entry.AttemptNumber = (short)delivery.Attempt;
+        entry.AttemptNumber = (ushort)delivery.Attempt;
         entry.Outcome = (byte)step.Kind;
         entry.StatusCode = (short)(step.Result?.StatusCode ?? 0);
         entry.Error = (byte)step.Error;
@@ -115,7 +115,7 @@ internal sealed class AuditTrail : IAsyncDisposable
 
     private static void Refuse(ref AttemptEntry entry, int attempts, string code, long stamp)
     {
-        entry.AttemptNumber = (short)attempts;
+        entry.AttemptNumber = (ushort)attempts;
         entry.Outcome = (byte)AttemptOutcome.CircuitOpen;
         entry.Code = code;
         entry.StartedAt = stamp;
@@ -128,7 +128,7 @@ internal sealed class AuditTrail : IAsyncDisposable
         entry.Endpoint = endpoint;
         entry.Context = options;
         entry.SequenceNumber = number;
-        entry.MaxAttempts = (short)maxAttempts;
+        entry.MaxAttempts = (ushort)maxAttempts;
         if (endpoint.Skipped != 0)
         {
             entry.SkippedBefore = Interlocked.Exchange(ref endpoint.Skipped, 0);

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -8,27 +6,27 @@ using Adcp.Aot.Verification;
 using NSec.Cryptography;
 using SignatureAlgorithm = Adcp.Aot.Signing.SignatureAlgorithm;
 
-namespace Adcp.Aot.Benchmarks;
+namespace Adcp.Aot.Benchmarks.Gates;
 
 /// <summary>
 /// RFC 9421 signing and verifying of a 1 KiB webhook beside the bare operation over the same signature base plus the body's SHA-256, in one process, interleaved. Signing is the
 /// digest, the nonce, the base, the signature and both headers as text; verifying is the whole checklist, from the header strings that arrived to the spent nonce and the
-/// body's duplicate names. Exit code 1 where a promise is broken.
+/// body's duplicate names.
 /// </summary>
 /// <remarks>
 /// Slices are short and follow one another, and a round's ratio is of its own slices, so that a machine that is slow for a while is slow for both. The bare P-256 operations
 /// of the platform allocate by themselves; what counts there is what we add to it.
 /// </remarks>
-internal static class SigningComparison
+internal static class SigningGates
 {
     private const int Rounds = 1_500;
-    private const int Slice = 8;
+    private const int Operations = 8;
     private const double MaxSign = 1.12;
     private const double MaxVerify = 1.15;
 
-    internal static async Task<int> RunAsync(bool json)
+    internal static IEnumerable<Gate> Run()
     {
-        List<ComparisonRow> rows = [];
+        List<Gate> gates = [];
         foreach (SignatureAlgorithm algorithm in Enum.GetValues<SignatureAlgorithm>())
         {
             using Candidate candidate = new(algorithm);
@@ -38,7 +36,7 @@ internal static class SigningComparison
                 candidate.BareSign(2_000);
                 candidate.Verify(1_000);
                 candidate.BareVerify(1_000);
-                await Task.Delay(300);
+                Thread.Sleep(300);
             }
 
             List<(Measurement Sign, Measurement BareSign, Measurement Verify, Measurement BareVerify)> rounds = [];
@@ -51,54 +49,31 @@ internal static class SigningComparison
                 rounds.Add((sign, bareSign, verify, bareVerify));
             }
 
-            rows.Add(Row($"{algorithm} sign / bare sign + SHA-256", [.. rounds.Select(static r => (r.Sign, r.BareSign))], MaxSign, noBytes: true));
-            rows.Add(Row($"{algorithm} verify / bare verify + SHA-256", [.. rounds.Select(static r => (r.Verify, r.BareVerify))], MaxVerify, noBytes: false));
+            gates.Add(Beside($"{algorithm} sign 1 KiB, digest and headers / bare sign + SHA-256", [.. rounds.Select(static r => (r.Sign, r.BareSign))], MaxSign, bytes: 0));
+            gates.Add(Beside($"{algorithm} verify 1 KiB, whole checklist / bare verify + SHA-256", [.. rounds.Select(static r => (r.Verify, r.BareVerify))], MaxVerify, bytes: null));
         }
 
-        ComparisonReport report = new(RuntimeInformation.FrameworkDescription, RuntimeInformation.OSDescription, Environment.ProcessorCount, Rounds, 0, rows);
-        Console.WriteLine(json ? JsonSerializer.Serialize(report, ComparisonJson.Default.ComparisonReport) : Table(report));
-        return rows.TrueForAll(static row => row.Ok) ? 0 : 1;
+        return gates;
     }
 
     private static (Measurement Ours, Measurement Bare) Pair(Action<int> ours, Action<int> bare, bool bareFirst)
     {
-        Measurement first = Measurement.Of(bareFirst ? bare : ours, Slice);
-        Measurement second = Measurement.Of(bareFirst ? ours : bare, Slice);
+        Measurement first = Measurement.Of(bareFirst ? bare : ours, Operations);
+        Measurement second = Measurement.Of(bareFirst ? ours : bare, Operations);
         return bareFirst ? (second, first) : (first, second);
     }
 
-    private static ComparisonRow Row(string what, (Measurement Ours, Measurement Bare)[] rounds, double atMost, bool noBytes)
-    {
-        double ratio = Measurement.Median(rounds.Select(static r => r.Ours.Nanoseconds / r.Bare.Nanoseconds));
-        double bytes = Measurement.Median(rounds.Select(static r => r.Ours.ThreadBytes - r.Bare.ThreadBytes));
-        string bound = FormattableString.Invariant($"<= {atMost}x{(noBytes ? ", 0 B" : "")}");
-        return new(
-            what,
-            "ns",
-            Measurement.Median(rounds.Select(static r => r.Ours.Nanoseconds)),
-            Measurement.Median(rounds.Select(static r => r.Bare.Nanoseconds)),
-            ratio,
-            bytes,
-            Measurement.Median(rounds.Select(static r => r.Bare.ThreadBytes)),
-            bound,
-            ratio <= atMost && (!noBytes || bytes <= 0));
-    }
-
-    private static string Table(ComparisonReport report)
-    {
-        StringWriter text = new(CultureInfo.InvariantCulture);
-        text.WriteLine($"{report.Runtime}, {report.Machine}, {report.Processors} processors, {report.Rounds} rounds");
-        text.WriteLine();
-        text.WriteLine("| what | ours | bare | ratio | B/op added, bare | bound | ok |");
-        text.WriteLine("|---|---|---|---|---|---|---|");
-        foreach (ComparisonRow row in report.Rows)
-        {
-            text.WriteLine(FormattableString.Invariant(
-                $"| {row.What} | {row.Ours:0} {row.Unit} | {row.Peer:0} {row.Unit} | {row.Ratio:0.000}x | {row.BytesPerOperation:0.##}, {row.ProcessBytesPerOperation:0.##} | {row.Bound} | {(row.Ok ? "ok" : "MISSED")} |"));
-        }
-
-        return text.ToString();
-    }
+    /// <summary>Bytes beyond what the bare operation allocates by itself.</summary>
+    private static Gate Beside(string what, (Measurement Ours, Measurement Bare)[] rounds, double bound, double? bytes) => new(
+        what,
+        "ns",
+        Measurement.Median(rounds.Select(static r => r.Ours.Nanoseconds)),
+        Measurement.Median(rounds.Select(static r => r.Bare.Nanoseconds)),
+        Measurement.Median(rounds.Select(static r => r.Ours.Nanoseconds / r.Bare.Nanoseconds)),
+        AtLeast: false,
+        bound,
+        Math.Max(0, Measurement.Median(rounds.Select(static r => r.Ours.ThreadBytes - r.Bare.ThreadBytes))),
+        bytes);
 
     private sealed class Candidate : IDisposable
     {

@@ -1,7 +1,0 @@
-using System.Text.Json.Serialization;
-
-namespace Adcp.Aot.Benchmarks;
-
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
-[JsonSerializable(typeof(ComparisonReport))]
-internal sealed partial class ComparisonJson : JsonSerializerContext;
