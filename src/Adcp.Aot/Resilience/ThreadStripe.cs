@@ -7,16 +7,16 @@ namespace Adcp.Aot.Resilience;
 internal static class ThreadStripe
 {
     private static readonly Stack<int> Free = new();
-    private static int Dealt;
+    private static int _dealt;
 
     // Zero is "not dealt yet".
     [ThreadStatic]
-    private static int Mine;
+    private static int _mine;
 
     [ThreadStatic]
-    private static Loan? MyLoan;
+    private static Loan? _loan;
 
-    internal static int Index => Mine != 0 ? Mine : Deal();
+    internal static int Index => _mine != 0 ? _mine : Deal();
 
     /// <summary>How many stripes serve this machine: a power of two, at least twice its processors up to 32.</summary>
     internal static int Count { get; } = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(2 * Environment.ProcessorCount, 2, 32));
@@ -25,11 +25,11 @@ internal static class ThreadStripe
     {
         lock (Free)
         {
-            Mine = Free.TryPop(out int freed) ? freed : ++Dealt;
+            _mine = Free.TryPop(out int freed) ? freed : ++_dealt;
         }
 
-        MyLoan = new Loan(Mine);
-        return Mine;
+        _loan = new Loan(_mine);
+        return _mine;
     }
 
     /// <summary>Reachable from its thread alone: when that has ended, the collector finds this, and the number goes to a thread to come.</summary>
