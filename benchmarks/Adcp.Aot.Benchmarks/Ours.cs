@@ -12,6 +12,7 @@ internal sealed class Ours : IAsyncDisposable
     private readonly DeliveryOptions[] _byUrl;
     private readonly InMemoryWebhookDeliverySupervisor _flaky;
     private readonly InMemoryWebhookDeliverySupervisor _yielding;
+    private readonly InMemoryWebhookDeliverySupervisor _sparing;
     private readonly YieldingSender _yieldingSender;
     private int _next;
 
@@ -35,6 +36,7 @@ internal sealed class Ours : IAsyncDisposable
         Supervisor = new InMemoryWebhookDeliverySupervisor(Sender, options);
         _flaky = new InMemoryWebhookDeliverySupervisor(new CompletedSender(failed, delivered), options);
         _yieldingSender = new YieldingSender(delivered);
+        _sparing = new InMemoryWebhookDeliverySupervisor(Sender, options with { CircuitOpenRecordInterval = new WebhookDeliveryOptions().CircuitOpenRecordInterval });
         _yielding = new InMemoryWebhookDeliverySupervisor(_yieldingSender, options);
         Keys = [.. Enumerable.Range(0, Endpoints).Select(Url)];
         _byUrl = [.. Keys.Select(static key => new DeliveryOptions { BreakerKey = key })];
@@ -43,7 +45,10 @@ internal sealed class Ours : IAsyncDisposable
             Supervisor.Endpoints.Get(key);
         }
 
-        Supervisor.Endpoints.Get("open").Circuit.Force(CircuitState.Open, Supervisor.Engine.Clock.Milliseconds(Supervisor.Engine.Clock.Exact()));
+        foreach (InMemoryWebhookDeliverySupervisor refusing in new[] { Supervisor, _sparing })
+        {
+            refusing.Endpoints.Get("open").Circuit.Force(CircuitState.Open, refusing.Engine.Clock.Milliseconds(refusing.Engine.Clock.Exact()));
+        }
     }
 
     internal InMemoryWebhookDeliverySupervisor Supervisor { get; }
@@ -59,6 +64,9 @@ internal sealed class Ours : IAsyncDisposable
     internal DeliveryOptions Stream { get; } = new() { SequenceKey = "media_buy_1:scheduled" };
 
     internal DeliveryOptions Open { get; } = new() { BreakerKey = "open" };
+
+    /// <summary>Its own, since options remember the endpoint of one supervisor.</summary>
+    internal DeliveryOptions OpenSparing { get; } = new() { BreakerKey = "open" };
 
     /// <summary>A webhook url of 50 to 60 characters, as buyers have them.</summary>
     internal static string Url(int i) => $"https://buyer{i}.example/adcp/webhooks/media-buys/account-{i}";
@@ -81,6 +89,9 @@ internal sealed class Ours : IAsyncDisposable
 
     internal bool Reject() => Result(Supervisor.DeliverAsync(Webhook, Open)).Status == DeliveryStatus.CircuitOpen;
 
+    /// <summary>A refusal at the default, which records one a second of an endpoint and counts the others.</summary>
+    internal bool RejectSparing() => Result(_sparing.DeliverAsync(Webhook, OpenSparing)).Status == DeliveryStatus.CircuitOpen;
+
     internal void Suspended(int times) => AwaitedAsync(times).Wait();
 
     internal void SuspendedBare(int times) => BareAsync(times).Wait();
@@ -98,6 +109,7 @@ internal sealed class Ours : IAsyncDisposable
         await Supervisor.DisposeAsync();
         await _flaky.DisposeAsync();
         await _yielding.DisposeAsync();
+        await _sparing.DisposeAsync();
     }
 
     private static DeliveryOutcome Result(ValueTask<DeliveryOutcome> delivery) =>

@@ -29,6 +29,7 @@ internal static class EngineGates
         Slice oneFailure = new(Deliveries / 2, ours.OneFailure, ours.Flush);
         Slice oneFailurePeer = new(Deliveries / 2, peer.OneFailure);
         Slice reject = new(Deliveries, ours.Reject, ours.Flush);
+        Slice rejectSparing = new(Deliveries, ours.RejectSparing);
         Slice rejectPeer = new(Deliveries, peer.RejectWithoutThrow);
         Slice rejectByThrow = new(Throws, peer.RejectByThrow);
         Slice permit = new(Permits, breaker.Loop);
@@ -37,7 +38,7 @@ internal static class EngineGates
         Slice bare = new(Suspensions, ours.SuspendedBare);
         Slice[] slices =
         [
-            byHandle, byHandlePeer, byUrl, byUrlPeer, oneFailure, oneFailurePeer, reject, rejectPeer, rejectByThrow, permit, read, suspended, bare,
+            byHandle, byHandlePeer, byUrl, byUrlPeer, oneFailure, oneFailurePeer, reject, rejectSparing, rejectPeer, rejectByThrow, permit, read, suspended, bare,
         ];
 
         // Tiered compilation needs the calls and then some time in the background.
@@ -76,6 +77,7 @@ internal static class EngineGates
             Faster("happy path by url string of 10,000, record / Polly.Core registry by key", byUrl, byUrlPeer, 4, 0),
             Faster("one failure, then success, records / Polly.Core retry + breaker, zero delay", oneFailure, oneFailurePeer, 3, 0),
             Faster("open circuit, refusal recorded / Polly.Core outcome without throw", reject, rejectPeer, 5, 0),
+            Faster("open circuit, refusal at the defaults / Polly.Core outcome without throw", rejectSparing, rejectPeer, 5, 0),
             Faster("open circuit, refusal recorded / Polly.Core throw and catch", reject, rejectByThrow, 50, 0),
             Slower("breaker permit + success, closed / one volatile read", permit, read, 6, 0),
             Slower("suspended delivery / bare awaited sender that yields", suspended, bare, 1.5, 48),
