@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
@@ -81,7 +82,7 @@ internal sealed class Ours : IAsyncDisposable
         int i = _next;
         _next = (i + 4_909) % Endpoints;
         DeliveryOptions options = _byUrl[i];
-        options.Forget();
+        Remembered(options) = null;
         return Result(Supervisor.DeliverAsync(Webhook, options)).Status == DeliveryStatus.Delivered;
     }
 
@@ -111,6 +112,10 @@ internal sealed class Ours : IAsyncDisposable
         await _yielding.DisposeAsync();
         await _sparing.DisposeAsync();
     }
+
+    /// <summary>What options remember; the product has no use for making them forget.</summary>
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_endpoint")]
+    private static extern ref Endpoint? Remembered(DeliveryOptions options);
 
     private static DeliveryOutcome Result(ValueTask<DeliveryOutcome> delivery) =>
         delivery.IsCompletedSuccessfully ? delivery.Result : throw new InvalidOperationException("The delivery suspended.");

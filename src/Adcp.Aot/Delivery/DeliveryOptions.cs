@@ -64,9 +64,6 @@ public sealed record DeliveryOptions : IAttemptContext
         return endpoint;
     }
 
-    /// <summary>Forgets the endpoint, for a measurement of the look-up.</summary>
-    internal void Forget() => _endpoint = null;
-
     /// <summary>The stream, where it is already resolved; looking it up may throw and is left to the slow road.</summary>
     internal bool TryGetStream(SequenceAllocator allocator, out SequenceStream? stream)
     {
