@@ -9,6 +9,8 @@ namespace Adcp.Aot.Storage.A2A;
 /// </summary>
 public sealed class StoreCommand : IAsyncDisposable
 {
+    private const int MaxDeadlocks = 10;
+
     private readonly DbConnection _connection;
     private readonly DbCommand _command;
     private readonly SqlDialect _dialect;
@@ -94,7 +96,20 @@ public sealed class StoreCommand : IAsyncDisposable
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>How many rows it touched.</returns>
     /// <exception cref="DbException">The database refused it or is gone.</exception>
-    public Task<int> ExecuteAsync(CancellationToken cancellationToken) => _command.ExecuteNonQueryAsync(cancellationToken);
+    public async Task<int> ExecuteAsync(CancellationToken cancellationToken)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await _command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (DbException fault) when (fault.SqlState is "40001" or "40P01" && attempt < MaxDeadlocks)
+            {
+                // The victim of a deadlock. A statement that commits by itself has left nothing behind and may be run again.
+            }
+        }
+    }
 
     /// <summary>Runs an insert that another's row, or another's delete of the row referred to, may refuse.</summary>
     /// <param name="cancellationToken">Ends it.</param>
@@ -104,7 +119,7 @@ public sealed class StoreCommand : IAsyncDisposable
     {
         try
         {
-            return (await _command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false), null);
+            return (await ExecuteAsync(cancellationToken).ConfigureAwait(false), null);
         }
         catch (DbException fault) when (fault.SqlState is { Length: 5 } state && state.StartsWith("23", StringComparison.Ordinal))
         {
