@@ -1,18 +1,19 @@
 using System.Data.Common;
 using Adcp.Aot.Payloads;
+using Adcp.Aot.Storage.A2A;
 
 namespace Adcp.Aot.Platform;
 
 /// <summary>
 /// Keeps the tasks that calls were handed off to. A terminal status is entered once: the same status and result again is <see cref="TaskTransition.Repeated"/>, another is
-/// <see cref="TaskTransition.Conflict"/>, and results are the same where their canonical JSON (RFC 8785) is. Implementations are safe for concurrent use.
+/// <see cref="TaskTransition.Conflict"/>, and results are the same where their canonical JSON (RFC 8785) is. Every method answers for one tenant only. Implementations are safe for concurrent use.
 /// </summary>
 public interface ITaskRegistry
 {
     /// <summary>Keeps a new task.</summary>
     /// <param name="task">The task.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="ArgumentException">The tenant has a task of this id.</exception>
+    /// <exception cref="ArgumentException">The tenant has a task of this id, or an id breaks its rule (<see cref="StoreScope.Of"/>, <see cref="TaskFacts.IsTaskId"/>).</exception>
     ValueTask CreateAsync(SellerTask task, CancellationToken cancellationToken = default);
 
     /// <summary>Reads a task; another tenant's looks missing.</summary>
@@ -34,4 +35,29 @@ public interface ITaskRegistry
     ValueTask<TaskTransition> TransitionAsync(
         string tenant, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> result, Func<SellerTask, DbTransaction?, CancellationToken, ValueTask>? beforeCommit = null,
         CancellationToken cancellationToken = default);
+
+    /// <summary>Registers A2A's own channel for a task that has not ended, or takes the registration back.</summary>
+    /// <param name="tenant">Whose.</param>
+    /// <param name="taskId">Which.</param>
+    /// <param name="registration">The registration; null to take it back.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>
+    /// <see cref="TaskTransition.Entered"/>; <see cref="TaskTransition.Repeated"/> where there was none to take back; <see cref="TaskTransition.Conflict"/> where the task has ended or has one
+    /// already, which is a promise and not replaced in silence; <see cref="TaskTransition.Unknown"/>.
+    /// </returns>
+    ValueTask<TaskTransition> RegisterAsync(string tenant, string taskId, PushRegistration? registration, CancellationToken cancellationToken = default);
+
+    /// <summary>Reads a page of a tenant's tasks, the latest change first.</summary>
+    /// <param name="tenant">Whose.</param>
+    /// <param name="query">Which: a state is AdCP's name of a status, and a task's context is the task itself.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="PageTokenException">The page token is none of this registry's for this tenant and these filters.</exception>
+    ValueTask<TaskPage<SellerTask>> ListAsync(string tenant, TaskQuery query, CancellationToken cancellationToken = default);
+
+    /// <summary>Counts what <paramref name="query"/> lists over all its pages.</summary>
+    /// <param name="tenant">Whose.</param>
+    /// <param name="query">Which; its size and token do not matter.</param>
+    /// <param name="limit">Where to stop counting. At least 1.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    ValueTask<int> CountAsync(string tenant, TaskQuery query, int limit, CancellationToken cancellationToken = default);
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Sending;
+using Adcp.Aot.Storage.A2A;
 
 namespace Adcp.Aot.Platform;
 
@@ -66,12 +67,12 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// <param name="a2aRegistration">What the caller registered on A2A's own channel; null for none.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>The answer. An error of the call is an answer with <see cref="ToolReply.Error"/>, not an exception.</returns>
-    /// <exception cref="ArgumentException">A null or empty name.</exception>
+    /// <exception cref="ArgumentException">A null or empty name, or a tenant that breaks the rule of <see cref="StoreScope.Of"/>.</exception>
     public async ValueTask<ToolReply> CallAsync(
         string tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(tool);
-        ArgumentException.ThrowIfNullOrEmpty(tenant);
+        StoreScope.Of(tenant);
         ReadOnlyMemory<byte> context = default;
         try
         {

@@ -1,4 +1,5 @@
 using Adcp.Aot.Payloads;
+using Adcp.Aot.Storage.A2A;
 
 namespace Adcp.Aot.Platform;
 
@@ -16,6 +17,23 @@ internal static class TaskRules
         // A status that comes after the end is stale news and changes nothing.
         return !status.IsTerminal() || (status == task.Status && Same(task.Result.Span, result.Span)) ? TaskTransition.Repeated : TaskTransition.Conflict;
     }
+
+    /// <returns>Null where the registration may be changed so.</returns>
+    internal static TaskTransition? JudgeRegistration(SellerTask task, PushRegistration? registration) =>
+        task.Status.IsTerminal() ? TaskTransition.Conflict
+        : registration is null ? task.A2ARegistration is null ? TaskTransition.Repeated : null
+        : task.A2ARegistration is null ? null : TaskTransition.Conflict;
+
+    /// <summary>The scope of a new task, whose ids any registry can keep.</summary>
+    internal static StoreScope Checked(SellerTask task)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        return TaskFacts.IsTaskId(task.TaskId)
+            ? StoreScope.Of(task.Tenant)
+            : throw new ArgumentException($"A task id has 1 to {TaskFacts.MaxIdBytes} bytes of UTF-8, no control characters and no lone surrogates.", nameof(task));
+    }
+
+    internal static ArgumentException Taken() => new("The tenant has a task of this id.", "task");
 
     private static bool Same(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
     {

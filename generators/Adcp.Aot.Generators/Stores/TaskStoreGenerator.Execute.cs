@@ -71,8 +71,12 @@ public sealed partial class TaskStoreGenerator
     private static void Save(IndentedWriter text, TaskStoreModel model)
     {
         text.Line("/// <inheritdoc/>");
+        text.Line($"public ValueTask<TaskSave> SaveAsync(StoreScope scope, {model.TaskType} task, long expectedVersion, CancellationToken cancellationToken = default) =>");
+        text.Line("    SaveAsync(scope, task, expectedVersion, null, cancellationToken);");
+        text.Line().Line("/// <inheritdoc/>");
+        text.Line("public async ValueTask<TaskSave> SaveAsync(");
         using (text.Open(
-            $"public async ValueTask<TaskSave> SaveAsync(StoreScope scope, {model.TaskType} task, long expectedVersion, CancellationToken cancellationToken = default)"))
+            $"    StoreScope scope, {model.TaskType} task, long expectedVersion, Func<DbTransaction, CancellationToken, ValueTask>? beforeCommit, CancellationToken cancellationToken)"))
         {
             text.Line($$"""
                 StoreScope.Require(scope, _options.Anonymous);
@@ -96,7 +100,7 @@ public sealed partial class TaskStoreGenerator
                     command.Bind("@expected_version", expectedVersion);
                 }
 
-                (int rows, DbException? refusal) = await command.TryExecuteAsync(cancellationToken).ConfigureAwait(false);
+                (int rows, DbException? refusal) = await command.TryExecuteAsync(beforeCommit, cancellationToken).ConfigureAwait(false);
                 return rows > 0
                     ? new TaskSave(TaskSaveStatus.Saved, expectedVersion + 1)
                     : await ExplainAsync(command, scope, facts.TaskId, isNew, refusal, cancellationToken).ConfigureAwait(false);

@@ -1,3 +1,5 @@
+using System.Data.Common;
+
 namespace Adcp.Aot.Storage.A2A;
 
 /// <summary>
@@ -29,6 +31,19 @@ public interface ITaskStore<TTask>
     /// <exception cref="ArgumentException">A fact of the task breaks its rule.</exception>
     /// <exception cref="AnonymousScopeException">The scope is anonymous and the store refuses such callers.</exception>
     ValueTask<TaskSave> SaveAsync(StoreScope scope, TTask task, long expectedVersion, CancellationToken cancellationToken = default);
+
+    /// <summary>The same in one transaction with what the caller writes: both are there, or neither.</summary>
+    /// <param name="scope">The caller's scope.</param>
+    /// <param name="task">The task.</param>
+    /// <param name="expectedVersion">The version that was read; 0 for a new task.</param>
+    /// <param name="beforeCommit">
+    /// Runs after the task is written and before that is committed, and only then: not where nothing is saved. It writes by commands of the transaction and its connection, and neither commits nor
+    /// ends them. What it throws takes the save back and is thrown on. Null for nothing.
+    /// </param>
+    /// <param name="cancellationToken">Ends the call, up to the commit.</param>
+    /// <inheritdoc cref="SaveAsync(StoreScope, TTask, long, CancellationToken)"/>
+    ValueTask<TaskSave> SaveAsync(
+        StoreScope scope, TTask task, long expectedVersion, Func<DbTransaction, CancellationToken, ValueTask>? beforeCommit, CancellationToken cancellationToken);
 
     /// <summary>Deletes a task with its push configurations.</summary>
     /// <param name="scope">The caller's scope.</param>

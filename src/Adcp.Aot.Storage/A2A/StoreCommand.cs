@@ -127,6 +127,52 @@ public sealed class StoreCommand : IAsyncDisposable
         }
     }
 
+    /// <summary>Runs the same in a transaction with what <paramref name="beforeCommit"/> writes under it, where the statement touched a row.</summary>
+    /// <param name="beforeCommit">Runs between statement and commit; null for no transaction. What it throws rolls both back and is thrown on.</param>
+    /// <param name="cancellationToken">Ends it, up to the commit.</param>
+    /// <inheritdoc cref="TryExecuteAsync(CancellationToken)"/>
+    public async Task<(int Rows, DbException? Refusal)> TryExecuteAsync(Func<DbTransaction, CancellationToken, ValueTask>? beforeCommit, CancellationToken cancellationToken)
+    {
+        if (beforeCommit is null)
+        {
+            return await TryExecuteAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        for (int attempt = 1; ; attempt++)
+        {
+            DbTransaction transaction = await _connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+            await using (transaction.ConfigureAwait(false))
+            {
+                _command.Transaction = transaction;
+                try
+                {
+                    (int rows, bool again, DbException? refusal) = await StatementAsync(attempt, cancellationToken).ConfigureAwait(false);
+                    if (rows == 0)
+                    {
+                        // What is asked next must not be asked in a transaction that PostgreSQL calls aborted.
+                        await transaction.RollbackAsync(CancellationToken.None).ConfigureAwait(false);
+                        if (again)
+                        {
+                            continue;
+                        }
+
+                        return (0, refusal);
+                    }
+
+                    await beforeCommit(transaction, cancellationToken).ConfigureAwait(false);
+
+                    // Not to be cancelled: half a commit is in doubt.
+                    await transaction.CommitAsync(CancellationToken.None).ConfigureAwait(false);
+                    return (rows, null);
+                }
+                finally
+                {
+                    _command.Transaction = null;
+                }
+            }
+        }
+    }
+
     /// <summary>Runs a query.</summary>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="DbException">The database refused it or is gone.</exception>
@@ -143,6 +189,22 @@ public sealed class StoreCommand : IAsyncDisposable
     {
         await _command.DisposeAsync().ConfigureAwait(false);
         await _connection.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task<(int Rows, bool Again, DbException? Refusal)> StatementAsync(int attempt, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await _command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false), false, null);
+        }
+        catch (DbException fault) when (fault.SqlState is "40001" or "40P01" && attempt < MaxDeadlocks)
+        {
+            return (0, true, null);
+        }
+        catch (DbException fault) when (fault.SqlState is { Length: 5 } state && state.StartsWith("23", StringComparison.Ordinal))
+        {
+            return (0, false, fault);
+        }
     }
 
     private void Add(string name, DbType type, object? value)

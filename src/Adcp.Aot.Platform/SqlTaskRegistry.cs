@@ -1,0 +1,130 @@
+using System.Data.Common;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Storage;
+using Adcp.Aot.Storage.A2A;
+
+namespace Adcp.Aot.Platform;
+
+/// <summary>
+/// Tasks in the table <c>adcp_tasks</c> of SQLite, PostgreSQL or MySQL/MariaDB: they outlive the process, and several processes share them. A status is entered by a save that states the version it
+/// judged, so that of two writers one wins and the other judges anew; what <c>beforeCommit</c> writes is in the same transaction. Registrations are encrypted. Thread-safe.
+/// </summary>
+public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
+{
+    private readonly KeptTasks _tasks;
+    private readonly SecretsAtRest _secrets;
+
+    /// <summary>Opens a registry; the table is <see cref="CreateIfAbsentAsync"/>'s.</summary>
+    /// <param name="source">Opens connections; it stays yours to dispose.</param>
+    /// <param name="dialect">The SQL that they speak.</param>
+    /// <param name="secrets">Encrypts the registrations: urls, tokens and credentials.</param>
+    /// <param name="options">How long tasks are kept, and the clock; null for the defaults.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="source"/> or <paramref name="secrets"/> is null.</exception>
+    /// <exception cref="ArgumentException">Secrets are kept out: a registration is a promise that must outlive the process.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="dialect"/> is none of the three.</exception>
+    public SqlTaskRegistry(DbDataSource source, SqlDialect dialect, SecretsAtRest secrets, TaskStoreOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(secrets);
+        _secrets = secrets.AreStored
+            ? secrets
+            : throw new ArgumentException("A registration is a promise that outlives the process: give SecretsAtRest.EncryptedWith a key.", nameof(secrets));
+        _tasks = new KeptTasks(source, dialect, options);
+    }
+
+    /// <inheritdoc/>
+    public int PurgeBatchSize => _tasks.PurgeBatchSize;
+
+    /// <summary>Creates table and indexes where they are absent.</summary>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="InvalidOperationException">The database has a newer version of the table than this program knows.</exception>
+    /// <exception cref="DbException">A statement failed.</exception>
+    public ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken = default) => _tasks.CreateIfAbsentAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask CreateAsync(SellerTask task, CancellationToken cancellationToken = default)
+    {
+        StoreScope scope = TaskRules.Checked(task);
+        TaskSave save = await _tasks.SaveAsync(scope, KeptTask.Of(task, _secrets), 0, cancellationToken).ConfigureAwait(false);
+        if (save.Status != TaskSaveStatus.Saved)
+        {
+            throw TaskRules.Taken();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<SellerTask?> FindAsync(string tenant, string taskId, CancellationToken cancellationToken = default) =>
+        (await _tasks.GetAsync(StoreScope.Of(tenant), taskId, cancellationToken).ConfigureAwait(false))?.Task.Open(tenant, _secrets);
+
+    /// <inheritdoc/>
+    /// <exception cref="DbException">The database refused it or is gone. Where the answer to the commit was lost the status may have been entered, and the same call again tells.</exception>
+    public ValueTask<TaskTransition> TransitionAsync(
+        string tenant, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> result, Func<SellerTask, DbTransaction?, CancellationToken, ValueTask>? beforeCommit = null,
+        CancellationToken cancellationToken = default) => ChangeAsync(
+            tenant,
+            taskId,
+            task => TaskRules.Judge(task, status, result),
+            (_, kept) => kept with { Status = status.ToWire(), Result = KeptTask.Text(result) },
+            beforeCommit,
+            cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<TaskTransition> RegisterAsync(string tenant, string taskId, PushRegistration? registration, CancellationToken cancellationToken = default) => ChangeAsync(
+        tenant,
+        taskId,
+        task => TaskRules.JudgeRegistration(task, registration),
+        (task, kept) => kept with { A2ARegistration = KeptTask.Protect(task, registration, _secrets) },
+        null,
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<TaskPage<SellerTask>> ListAsync(string tenant, TaskQuery query, CancellationToken cancellationToken = default)
+    {
+        TaskPage<KeptTask> page = await _tasks.ListAsync(StoreScope.Of(tenant), query, cancellationToken).ConfigureAwait(false);
+        return new TaskPage<SellerTask>([.. page.Tasks.Select(kept => new StoredTask<SellerTask>(kept.Task.Open(tenant, _secrets), kept.Version, kept.UpdatedAt))], page.NextPageToken);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<int> CountAsync(string tenant, TaskQuery query, int limit, CancellationToken cancellationToken = default) =>
+        _tasks.CountAsync(StoreScope.Of(tenant), query, limit, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<int> PurgeAsync(CancellationToken cancellationToken = default) => _tasks.PurgeAsync(cancellationToken);
+
+    /// <summary>Read, judge, save; again where another save came between. Each turn that is lost is somebody else's progress.</summary>
+    private async ValueTask<TaskTransition> ChangeAsync(
+        string tenant, string taskId, Func<SellerTask, TaskTransition?> judge, Func<SellerTask, KeptTask, KeptTask> change,
+        Func<SellerTask, DbTransaction?, CancellationToken, ValueTask>? beforeCommit, CancellationToken cancellationToken)
+    {
+        StoreScope scope = StoreScope.Of(tenant);
+        while (true)
+        {
+            if (await _tasks.GetAsync(scope, taskId, cancellationToken).ConfigureAwait(false) is not { } stored)
+            {
+                return TaskTransition.Unknown;
+            }
+
+            SellerTask task = stored.Task.Open(tenant, _secrets);
+            if (judge(task) is { } refusal)
+            {
+                return refusal;
+            }
+
+            KeptTask changed = change(task, stored.Task);
+            TaskSave save = await _tasks.SaveAsync(
+                scope,
+                changed,
+                stored.Version,
+                beforeCommit is null ? null : (transaction, token) => beforeCommit(changed.Open(tenant, _secrets), transaction, token),
+                cancellationToken).ConfigureAwait(false);
+            switch (save.Status)
+            {
+                case TaskSaveStatus.Saved:
+                    return TaskTransition.Entered;
+                case TaskSaveStatus.Missing:
+                    return TaskTransition.Unknown;
+                default:
+                    break;
+            }
+        }
+    }
+}
