@@ -4,6 +4,7 @@ using Adcp.Aot.Delivery;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Sequencing;
+using Adcp.Aot.Signing;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Adcp.Aot.Benchmarks;
@@ -26,6 +27,8 @@ internal static class Profile
         WallClock wall = new(time);
         MonotonicClock clock = new(time);
         DeliveryLog log = new(new NoOpSink(), SinkMode.Buffered, 8192, TimeSpan.FromSeconds(5), time, NullLogger.Instance);
+        using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "seller-2026");
+        await using Loopback.Engine loopback = new(key, ["http://127.0.0.1:1/"], http2: false);
         long sink = 0;
         (string Name, Action Body)[] parts =
         [
@@ -37,6 +40,8 @@ internal static class Profile
             ("breaker permit and report", () => sink += endpoint.Circuit.TryAcquireClosed(out _) && endpoint.Circuit.IsHealthy ? 1 : 0),
             ("UTC of a timestamp", () => sink += wall.At(sink & 1).Ticks),
             ("audit record through the queue", () => Record(log, ours.Webhook, endpoint)),
+            ("webhook of 1 KiB, prepared", () => sink += loopback.Prepare().Body.Length),
+            ("webhook of 1 KiB, written by hand", () => sink += Loopback.ByHand.Body("whk_" + Guid.NewGuid().ToString("N")).Length),
             ("whole, neither record nor number", () => sink += quiet.Unnumbered() ? 1 : 0),
             ("whole, number", () => sink += quiet.ByHandle() ? 1 : 0),
             ("whole, record", () => sink += ours.Unnumbered() ? 1 : 0),

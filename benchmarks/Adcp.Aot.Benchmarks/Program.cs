@@ -1,5 +1,6 @@
 using Adcp.Aot.Benchmarks;
 using Adcp.Aot.Benchmarks.Gates;
+using Adcp.Aot.Benchmarks.Loopback;
 using BenchmarkDotNet.Running;
 
 if (args is ["gates", .. string[] options])
@@ -10,6 +11,11 @@ if (args is ["gates", .. string[] options])
 if (args is ["sinks", .. string[] sinkOptions])
 {
     return await SinkComparison.RunAsync(rounds: sinkOptions is [string given] ? int.Parse(given, System.Globalization.CultureInfo.InvariantCulture) : 40);
+}
+
+if (args is ["receiver"])
+{
+    return await Receiver.RunAsync();
 }
 
 if (args is ["profile"])

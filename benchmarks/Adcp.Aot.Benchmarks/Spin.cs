@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using Adcp.Aot.Benchmarks.Loopback;
+using Adcp.Aot.Signing;
 
 namespace Adcp.Aot.Benchmarks;
 
@@ -7,6 +9,11 @@ internal static class Spin
 {
     internal static int Run(string road, TimeSpan time)
     {
+        if (road.StartsWith("http", StringComparison.Ordinal) || road.StartsWith("h2c", StringComparison.Ordinal))
+        {
+            return LoopbackAsync(road, time).GetAwaiter().GetResult();
+        }
+
         Ours ours = new();
         Func<bool>? deliver = road switch
         {
@@ -17,7 +24,7 @@ internal static class Spin
         };
         if (deliver is null)
         {
-            Console.Error.WriteLine("spin happy|url|reject SECONDS");
+            Console.Error.WriteLine("spin happy|url|reject|http|http-by-hand|http-bare|h2c|h2c-by-hand|h2c-bare SECONDS");
             return 2;
         }
 
@@ -34,6 +41,25 @@ internal static class Spin
         }
 
         Console.WriteLine($"{Stopwatch.GetElapsedTime(start).TotalNanoseconds / deliveries:0.0} ns");
+        return 0;
+    }
+
+    private static async Task<int> LoopbackAsync(string road, TimeSpan time)
+    {
+        using ReceiverProcess receiver = new();
+        using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "seller-2026");
+        bool http2 = road.StartsWith("h2c", StringComparison.Ordinal);
+        string[] urls = [(http2 ? receiver.Http2 : receiver.Http1) + "/adcp/webhooks/create_media_buy/agent_1/op_456"];
+        await using Loopback.Engine engine = new(key, urls, http2);
+        using ByHand byHand = new(key, urls, http2);
+        Load load = new(1, road.EndsWith("bare", StringComparison.Ordinal) ? byHand.BareAsync : road.EndsWith("hand", StringComparison.Ordinal) ? byHand.SignedAsync : engine.RequireAsync);
+        long start = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(start) < time)
+        {
+            await load.MeasureAsync(10_000, keep: true);
+        }
+
+        Console.WriteLine($"{load.Nanoseconds / 1000:0.00} us, {load.CpuNanoseconds / 1000:0.00} us of processor, {load.Bytes:0} B");
         return 0;
     }
 }

@@ -16,6 +16,8 @@ internal static class GatesCommand
         ("engine", EngineGates.Run),
         ("threads", ThreadGates.Run),
         ("signing", SigningGates.Run),
+        ("loopback", LoopbackGates.Run),
+        ("hanging", HangingGates.Run),
     ];
 
     internal static int Run(string[] arguments)

@@ -11,8 +11,11 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
 {
     private const int MaxBatch = 256;
 
-    /// <summary>How long the reader gathers records after it found some.</summary>
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);
+    /// <summary>How long the reader gathers records after it found a batch or more.</summary>
+    private static readonly TimeSpan ShortPause = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>And after it found fewer: to wake up costs as much as some deliveries over a network do. A queue that fills in the meantime ends either pause.</summary>
+    private static readonly TimeSpan LongPause = TimeSpan.FromMilliseconds(10);
 
     private readonly IDeliveryLogSink? _sink;
     private readonly SinkMode _mode;
@@ -152,9 +155,9 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
         {
             // Taken before the queue is seen empty: whoever asked before then has had its records read.
             List<TaskCompletionSource>? flushes = TakeFlushes();
-            (batch, bool found) = await DrainAsync(batch).ConfigureAwait(false);
+            (batch, int found) = await DrainAsync(batch).ConfigureAwait(false);
             flushes?.ForEach(static flush => flush.TrySetResult());
-            if (found)
+            if (found > 0)
             {
                 _signal.AnnouncePause();
                 if ((Volatile.Read(ref _flushes) is not null || _completing) && _signal.StayAwake())
@@ -162,7 +165,7 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
                     continue;
                 }
 
-                pause.Change(Pause, Timeout.InfiniteTimeSpan);
+                pause.Change(found < MaxBatch ? LongPause : ShortPause, Timeout.InfiniteTimeSpan);
                 await _signal.SleepAsync().ConfigureAwait(false);
                 continue;
             }
@@ -186,10 +189,10 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     /// Gives the sink what the queue holds, each line up to now and no further: a reader at the heels of a busy thread would have each line of its memory as soon as it is written,
     /// which costs that thread more than its delivery.
     /// </summary>
-    /// <returns>The batch to go on with, in part a new one where a late sink kept the old; and whether there was anything.</returns>
-    private async ValueTask<(DeliveryAttempt[] Batch, bool Found)> DrainAsync(DeliveryAttempt[] batch)
+    /// <returns>The batch to go on with, in part a new one where a late sink kept the old; and how many there were.</returns>
+    private async ValueTask<(DeliveryAttempt[] Batch, int Found)> DrainAsync(DeliveryAttempt[] batch)
     {
-        bool found = false;
+        int found = 0;
         for (int line = 0; line < _queue!.Lines; line++)
         {
             int count;
@@ -201,7 +204,7 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
                     break;
                 }
 
-                found = true;
+                found += count;
                 if (await CallAsync(batch.AsMemory(0, count)).ConfigureAwait(false))
                 {
                     for (int i = 0; i < count; i++)

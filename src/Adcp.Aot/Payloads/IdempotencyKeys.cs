@@ -8,8 +8,12 @@ public static class IdempotencyKeys
     private static readonly SearchValues<char> Allowed =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");
 
-    /// <summary>A new key: <c>whk_</c> and a random UUID in hex.</summary>
-    public static string Create() => string.Concat("whk_", Guid.NewGuid().ToString("N"));
+    /// <summary>A new key: <c>whk_</c> and 128 random bits in hex.</summary>
+    public static string Create() => string.Create(36, (object?)null, static (text, _) =>
+    {
+        "whk_".CopyTo(text);
+        Convert.TryToHexStringLower(RandomBytes.Next(16), text[4..], out int _);
+    });
 
     /// <summary>True where <paramref name="key"/> keeps to the pattern.</summary>
     /// <param name="key">The key.</param>

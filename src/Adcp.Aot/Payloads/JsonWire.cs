@@ -13,6 +13,10 @@ internal static class JsonWire
     private static readonly SearchValues<char> IdCharacters =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");
 
+    private static readonly SearchValues<byte> WhiteSpace = SearchValues.Create(" \t\r\n"u8);
+
+    private static readonly SearchValues<byte> OutsideStrings = SearchValues.Create("\" \t\r\n"u8);
+
     private static readonly SearchValues<char> WordCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789_");
 
     /// <summary>A text that is there: 1 to <paramref name="maxLength"/> characters, not blank, nothing unprintable.</summary>
@@ -169,62 +173,54 @@ internal static class JsonWire
         }
     }
 
-    /// <summary>The value without its insignificant white space; every token keeps its own bytes.</summary>
+    /// <summary>A sound value without its insignificant white space; every token keeps its own bytes.</summary>
+    /// <param name="json">The body.</param>
+    /// <param name="value">One JSON value that <see cref="JsonBodyCheck"/> found sound.</param>
+    /// <param name="sequenceNumber">Written as the first member of <paramref name="value"/>, which then is an object.</param>
     internal static void WriteValue(Utf8JsonWriter json, ReadOnlySpan<byte> value, long? sequenceNumber = null)
     {
-        ArrayBufferWriter<byte> compact = new(value.Length + 32);
-        Utf8JsonReader reader = new(value, new JsonReaderOptions { MaxDepth = JsonBodyCheck.MaxDepth });
-        bool first = true;
-        while (reader.Read())
+        if (sequenceNumber is null && !value.ContainsAny(WhiteSpace))
         {
-            if (reader.TokenType is not (JsonTokenType.EndObject or JsonTokenType.EndArray) && !first)
-            {
-                compact.Write(","u8);
-            }
-
-            first = false;
-            switch (reader.TokenType)
-            {
-                case JsonTokenType.StartObject:
-                    compact.Write("{"u8);
-                    first = true;
-                    if (sequenceNumber is { } number && reader.CurrentDepth == 0)
-                    {
-                        compact.Write("\"sequence_number\":"u8);
-                        number.TryFormat(compact.GetSpan(20), out int written, default, CultureInfo.InvariantCulture);
-                        compact.Advance(written);
-                        first = false;
-                    }
-
-                    break;
-                case JsonTokenType.StartArray:
-                    compact.Write("["u8);
-                    first = true;
-                    break;
-                case JsonTokenType.EndObject:
-                    compact.Write("}"u8);
-                    break;
-                case JsonTokenType.EndArray:
-                    compact.Write("]"u8);
-                    break;
-                case JsonTokenType.PropertyName:
-                    compact.Write("\""u8);
-                    compact.Write(reader.ValueSpan);
-                    compact.Write("\":"u8);
-                    first = true;
-                    break;
-                case JsonTokenType.String:
-                    compact.Write("\""u8);
-                    compact.Write(reader.ValueSpan);
-                    compact.Write("\""u8);
-                    break;
-                default:
-                    compact.Write(reader.ValueSpan);
-                    break;
-            }
+            json.WriteRawValue(value, skipInputValidation: true);
+            return;
         }
 
+        ArrayBufferWriter<byte> compact = new(value.Length + 48);
+        if (sequenceNumber is { } number)
+        {
+            value = value.TrimStart(" \t\r\n"u8)[1..].TrimStart(" \t\r\n"u8);
+            compact.Write("{\"sequence_number\":"u8);
+            number.TryFormat(compact.GetSpan(20), out int written, default, CultureInfo.InvariantCulture);
+            compact.Advance(written);
+            compact.Write(value[0] == (byte)'}' ? [] : ","u8);
+        }
+
+        // From one mark to the next: white space between tokens is left out, a string is stepped over with whatever is in it.
+        while (value.IndexOfAny(OutsideStrings) is >= 0 and int mark)
+        {
+            int end = value[mark] == (byte)'"' ? mark + StringLength(value[mark..]) : mark;
+            compact.Write(value[..end]);
+            value = value[end..].TrimStart(" \t\r\n"u8);
+        }
+
+        compact.Write(value);
         json.WriteRawValue(compact.WrittenSpan, skipInputValidation: true);
+    }
+
+    /// <summary>The length of the string that begins here, its quotes included.</summary>
+    private static int StringLength(ReadOnlySpan<byte> json)
+    {
+        int at = 1;
+        while (true)
+        {
+            at += json[at..].IndexOfAny((byte)'"', (byte)'\\');
+            if (json[at] == (byte)'"')
+            {
+                return at + 1;
+            }
+
+            at += 2;
+        }
     }
 
     internal static JsonTokenType FirstToken(ReadOnlySpan<byte> json)

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Adcp.Aot.Payloads;
 
 /// <summary>
-/// The member names of the objects that are open while a JSON text is read. When an object closes, its names are compared: pair by pair by hash where they are few, sorted
+/// The member names of the objects that are open while a JSON text is read. When an object closes, its names are compared: pair by pair where they are few, sorted by hash
 /// where they are many, so that no object costs more than n log n. Allocates nothing for texts of ordinary size.
 /// </summary>
 internal ref struct NameScopes
@@ -52,9 +52,6 @@ internal ref struct NameScopes
             ? new Name { Start = ~_unescapedLength, Length = Unescape(in reader) }
             : new Name { Start = (int)reader.TokenStartIndex + 1, Length = reader.ValueSpan.Length };
         _unescapedLength += name.Start < 0 ? name.Length : 0;
-        HashCode hash = default;
-        hash.AddBytes(Text(name));
-        name.Hash = hash.ToHashCode();
         _names[_count++] = name;
     }
 
@@ -97,7 +94,7 @@ internal ref struct NameScopes
         {
             for (int j = 0; j < i; j++)
             {
-                if (names[i].Hash == names[j].Hash && Text(names[i]).SequenceEqual(Text(names[j])))
+                if (names[i].Length == names[j].Length && Text(names[i]).SequenceEqual(Text(names[j])))
                 {
                     return false;
                 }
@@ -110,6 +107,13 @@ internal ref struct NameScopes
     private readonly bool AllDifferSorted(Span<Name> names)
     {
         // By hash, which differs from process to process, so that nobody can write many names of one hash; those of one hash are compared in a second pass.
+        foreach (ref Name name in names)
+        {
+            HashCode hash = default;
+            hash.AddBytes(Text(name));
+            name.Hash = hash.ToHashCode();
+        }
+
         names.Sort(static (one, other) => one.Hash.CompareTo(other.Hash));
         for (int start = 0; start < names.Length;)
         {
@@ -141,6 +145,8 @@ internal ref struct NameScopes
         /// <summary>Where the text is in the JSON; the complement of where it is among the unescaped ones.</summary>
         internal int Start;
         internal int Length;
+
+        /// <summary>Of the text; made only where names are sorted.</summary>
         internal int Hash;
     }
 }

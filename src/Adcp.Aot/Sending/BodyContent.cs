@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Headers;
 
 namespace Adcp.Aot.Sending;
 
@@ -11,8 +10,7 @@ internal sealed class BodyContent : HttpContent
     internal BodyContent(ReadOnlyMemory<byte> body, string? contentDigest)
     {
         _body = body;
-        Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        Headers.ContentLength = body.Length;
+        Headers.TryAddWithoutValidation("Content-Type", "application/json");
         if (contentDigest is not null)
         {
             Headers.TryAddWithoutValidation("Content-Digest", contentDigest);

@@ -52,6 +52,7 @@ public sealed class WebhookDestination
         Url = url;
         Target = target;
         RequestUri = target.ToRequestUri();
+        NeedsHostHeader = NeedsHost(target, RequestUri);
         OperationId = operationId;
         Token = token;
         Authentication = authentication;
@@ -75,11 +76,17 @@ public sealed class WebhookDestination
     /// <summary>The canonical url for an HTTP client.</summary>
     internal Uri RequestUri { get; }
 
+    /// <summary>True where the client would send another <c>Host</c> than the one that is signed.</summary>
+    internal bool NeedsHostHeader { get; }
+
     /// <summary>The endpoint that a supervisor's table last resolved for this destination; opaque to this room.</summary>
     internal object? Endpoint { get; set; }
 
     /// <summary>Names the authority only: path, query, token and authentication may hold secrets.</summary>
     public override string ToString() => Target.Authority;
+
+    /// <summary><see cref="Uri"/> shortens a spelled-out IPv6 address; the receiver compares <c>Host</c> with what was signed.</summary>
+    internal static bool NeedsHost(TargetUri target, Uri request) => request.Authority != target.Authority;
 
     private static void CheckToken(string token)
     {

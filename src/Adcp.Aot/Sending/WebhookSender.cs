@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Security.Authentication;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Signing;
@@ -14,12 +15,19 @@ namespace Adcp.Aot.Sending;
 /// </summary>
 public sealed partial class WebhookSender : IWebhookSender, IDisposable
 {
+    private const int MaxSpareBody = 64 << 10;
+
     private static readonly Version Http2 = new(2, 0);
+
+    /// <summary>Where this thread writes its next body before it is copied out at its length.</summary>
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? _spareBody;
 
     private readonly WebhookAuthenticator _authenticator;
     private readonly WebhookSenderOptions _options;
     private readonly DestinationGuard _guard;
     private readonly HttpMessageInvoker _http;
+    private readonly AttemptTimeouts _timeouts;
     private readonly IDisposable? _ownedKey;
     private bool _disposed;
     private int _deprecationLogged;
@@ -51,6 +59,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         _options = options;
         _ownedKey = ownedKey;
         _guard = new DestinationGuard(options);
+        _timeouts = new AttemptTimeouts(options.AttemptTimeout, options.TimeProvider);
         SocketsHttpHandler handler = new()
         {
             AllowAutoRedirect = false,
@@ -134,7 +143,9 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         string key = payload.IdempotencyKey ?? IdempotencyKeys.Create();
         IdempotencyKeys.Validate(key, nameof(payload));
         HeaderRules.Check(payload.Headers);
-        ArrayBufferWriter<byte> body = new(512);
+        ArrayBufferWriter<byte> body = _spareBody ?? new ArrayBufferWriter<byte>(4096);
+        _spareBody = null;
+        body.ResetWrittenCount();
         PayloadFacts facts = new(
             _options.Version, key, _options.TimeProvider.GetUtcNow(), destination.OperationId, destination.Token,
             payload.CarriesSequenceNumber ? sequenceNumber : null);
@@ -145,7 +156,9 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
                 "body_too_large", $"The body has {body.WrittenCount} bytes; {_options.MaxBodyBytes} are allowed.", nameof(payload));
         }
 
-        return new PreparedWebhook(destination, body.WrittenMemory, key)
+        byte[] frozen = body.WrittenSpan.ToArray();
+        _spareBody = body.Capacity <= MaxSpareBody ? body : null;
+        return new PreparedWebhook(destination, frozen, key)
         {
             TaskId = payload.AuditTaskId,
             TaskType = payload.AuditTaskType,
@@ -157,6 +170,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
     }
 
     /// <inheritdoc/>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<WebhookDeliveryResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(webhook);
@@ -172,42 +186,49 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
             return new WebhookDeliveryResult(webhook, WebhookSendError.DestinationRefused, rule);
         }
 
-        using CancellationTokenSource attempt = new(_options.AttemptTimeout, _options.TimeProvider);
-        using CancellationTokenRegistration caller = cancellationToken.UnsafeRegister(
-            static state => ((CancellationTokenSource)state!).Cancel(), attempt);
-        HttpRequestMessage request;
+        CancellationTokenSource attempt = _timeouts.Start();
         try
         {
-            request = await AuthenticateAsync(webhook, target, attempt.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            throw new OperationCanceledException(cancellationToken);
-        }
-        catch (Exception fault)
-        {
-            return new WebhookDeliveryResult(webhook, WebhookSendError.SigningFailed, "signing failed: " + fault.GetType().Name);
-        }
-
-        using (request)
-        {
+            using CancellationTokenRegistration caller = cancellationToken.UnsafeRegister(
+                static state => ((CancellationTokenSource)state!).Cancel(), attempt);
+            HttpRequestMessage request;
             try
             {
-                using HttpResponseMessage response = await _http.SendAsync(request, attempt.Token).ConfigureAwait(false);
-                return new WebhookDeliveryResult(webhook, Math.Clamp((int)response.StatusCode, 100, 599))
-                {
-                    ResponseHeaders = response.Headers,
-                    ResponseBody = await ReadAsync(response, attempt.Token).ConfigureAwait(false),
-                };
+                request = await AuthenticateAsync(webhook, target, attempt.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
                 throw new OperationCanceledException(cancellationToken);
             }
-            catch (Exception fault) when (attempt.IsCancellationRequested || IsTransport(fault))
+            catch (Exception fault)
             {
-                return Failed(webhook, fault, attempt.IsCancellationRequested);
+                return new WebhookDeliveryResult(webhook, WebhookSendError.SigningFailed, "signing failed: " + fault.GetType().Name);
             }
+
+            using (request)
+            {
+                try
+                {
+                    using HttpResponseMessage response = await _http.SendAsync(request, attempt.Token).ConfigureAwait(false);
+                    return new WebhookDeliveryResult(webhook, Math.Clamp((int)response.StatusCode, 100, 599))
+                    {
+                        ResponseHeaders = response.Headers,
+                        ResponseBody = response.Content.Headers.ContentLength == 0 ? default : await ReadAsync(response, attempt.Token).ConfigureAwait(false),
+                    };
+                }
+                catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+                {
+                    throw new OperationCanceledException(cancellationToken);
+                }
+                catch (Exception fault) when (attempt.IsCancellationRequested || IsTransport(fault))
+                {
+                    return Failed(webhook, fault, attempt.IsCancellationRequested);
+                }
+            }
+        }
+        finally
+        {
+            _timeouts.End(attempt);
         }
     }
 
@@ -290,30 +311,36 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
     }
 
     /// <summary>Authenticates by the registration's way where it has one, else by the sender's: one of them, never both.</summary>
-    private async ValueTask<HttpRequestMessage> AuthenticateAsync(PreparedWebhook webhook, TargetUri target, CancellationToken cancellationToken)
+    private ValueTask<HttpRequestMessage> AuthenticateAsync(PreparedWebhook webhook, TargetUri target, CancellationToken cancellationToken)
     {
         WebhookAuthenticator authenticator = webhook.Destination.Authentication?.Authenticator ?? _authenticator;
         LogDeprecation(authenticator);
         string? digest = authenticator.SendsContentDigest ? webhook.ContentDigest : null;
         UnsignedAttempt unsigned = new(target, webhook.Body, digest.AsMemory(), webhook.IdempotencyKey, _options.TimeProvider.GetUtcNow());
         AttemptHeaders headers = AttemptHeaders.Rent();
-        await authenticator.AuthenticateAsync(unsigned, headers, cancellationToken).ConfigureAwait(false);
-        HttpRequestMessage request = Request(webhook, target, digest, headers);
-        AttemptHeaders.Return(headers);
-        return request;
+        ValueTask authenticated = authenticator.AuthenticateAsync(unsigned, headers, cancellationToken);
+        return authenticated.IsCompletedSuccessfully ? new(Request(webhook, target, digest, headers)) : RequestAsync(authenticated, webhook, target, digest, headers);
+    }
+
+    /// <summary>Behind a key that is kept elsewhere.</summary>
+    private async ValueTask<HttpRequestMessage> RequestAsync(
+        ValueTask authenticated, PreparedWebhook webhook, TargetUri target, string? digest, AttemptHeaders headers)
+    {
+        await authenticated.ConfigureAwait(false);
+        return Request(webhook, target, digest, headers);
     }
 
     private HttpRequestMessage Request(PreparedWebhook webhook, TargetUri target, string? digest, AttemptHeaders authentication)
     {
-        HttpRequestMessage request = new(HttpMethod.Post, ReferenceEquals(target, webhook.Destination.Target) ? webhook.Destination.RequestUri : target.ToRequestUri())
+        bool rewritten = !ReferenceEquals(target, webhook.Destination.Target);
+        HttpRequestMessage request = new(HttpMethod.Post, rewritten ? target.ToRequestUri() : webhook.Destination.RequestUri)
         {
             Content = new BodyContent(webhook.Body, digest),
             Version = _options.Http2 ? Http2 : HttpVersion.Version11,
             VersionPolicy = _options.Http2 && !target.IsHttps ? HttpVersionPolicy.RequestVersionExact : HttpVersionPolicy.RequestVersionOrLower,
         };
-        if (request.RequestUri!.Authority != target.Authority)
+        if (rewritten ? WebhookDestination.NeedsHost(target, request.RequestUri!) : webhook.Destination.NeedsHostHeader)
         {
-            // Uri shortens a spelled-out IPv6 address; the receiver compares Host with what was signed.
             request.Headers.Host = target.Authority;
         }
 
@@ -322,6 +349,8 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         {
             request.Headers.TryAddWithoutValidation(authentication.Name(i), authentication.Text(i));
         }
+
+        AttemptHeaders.Return(authentication);
 
         if (webhook.Headers is { } headers)
         {
@@ -376,11 +405,6 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
 
     private async ValueTask<ReadOnlyMemory<byte>> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
-        if (response.Content.Headers.ContentLength == 0)
-        {
-            return default;
-        }
-
         // One byte more than is kept tells whether the answer ends here, which is what lets its connection be used again.
         byte[] buffer = ArrayPool<byte>.Shared.Rent(_options.MaxResponseBytes + 1);
         try

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 
 namespace Adcp.Aot.Signing;
@@ -15,9 +14,7 @@ internal sealed class AttemptHeaders
     private static AttemptHeaders? _spare;
 
     private readonly (string Name, int Start, int End)[] _headers = new (string, int, int)[MaxHeaders];
-    private readonly byte[] _random = new byte[1024];
     private byte[] _buffer = new byte[2048];
-    private int _randomUsed = 1024;
 
     internal int Count { get; private set; }
 
@@ -41,22 +38,6 @@ internal sealed class AttemptHeaders
         }
 
         return _buffer;
-    }
-
-    /// <summary>
-    /// Random bytes that were given to nobody before. Drawn for many nonces at a time, because one call of the system's generator costs a tenth of a signature; a nonce is
-    /// public the moment it is sent, so that keeping some ahead gives nothing away.
-    /// </summary>
-    internal ReadOnlySpan<byte> Random(int length)
-    {
-        if (_randomUsed + length > _random.Length)
-        {
-            RandomNumberGenerator.Fill(_random);
-            _randomUsed = 0;
-        }
-
-        _randomUsed += length;
-        return _random.AsSpan(_randomUsed - length, length);
     }
 
     /// <summary>Names a part of the buffer as a header's value.</summary>

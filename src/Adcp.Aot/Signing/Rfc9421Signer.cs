@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Adcp.Aot.Payloads;
 
 namespace Adcp.Aot.Signing;
 
@@ -156,7 +157,7 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
     {
         int most = target.Value.Length + target.Authority.Length + contentDigest.Length + (2 * (_tail.Length + 160)) + BaseOverhead + SignatureLength;
         Span<byte> output = headers.Buffer(most).Span;
-        int inputLength = WriteInput(now.ToUnixTimeSeconds(), headers.Random(NonceBytes), output);
+        int inputLength = WriteInput(now.ToUnixTimeSeconds(), RandomBytes.Next(NonceBytes), output);
         headers.Add(SignatureInputHeader, 0, inputLength);
         int length = WriteBase(target, contentDigest, output["sig1=".Length..inputLength], output[inputLength..]);
         return inputLength..(inputLength + length);

@@ -19,7 +19,7 @@ public sealed class CanonicalJsonTests
         Gen.Char['\uE000', '\uFFFF'].Select(c => c.ToString()),
         Gen.Int[0x10000, 0x10FFFF].Select(char.ConvertFromUtf32)).Array[0, 6].Select(string.Concat);
 
-    private static readonly Gen<JsonNode?> Json = Gen.Recursive<JsonNode?>((depth, self) => depth > 3
+    internal static readonly Gen<JsonNode?> Json = Gen.Recursive<JsonNode?>((depth, self) => depth > 3
         ? Leaf()
         : Gen.OneOf(
             Leaf(),

@@ -42,6 +42,29 @@ public sealed class McpWebhookTests
         Assert.Equal("invalid_result", Code(With("[]", numbers: true), Facts with { SequenceNumber = 7 }));
     }
 
+    [Fact]
+    public void White_space_between_tokens_goes_and_nothing_else_changes() => CanonicalJsonTests.Json.Sample(node =>
+    {
+        if (node is not null)
+        {
+            string compact = node.ToJsonString();
+            string indented = node.ToJsonString(new JsonSerializerOptions { WriteIndented = true, IndentCharacter = '\t', NewLine = "\r\n" });
+            string written = Write(With(compact), Facts);
+            Assert.Equal(written, Write(With(" " + indented + "\r\n"), Facts));
+            Assert.EndsWith(",\"result\":" + compact + "}", written, StringComparison.Ordinal);
+        }
+    });
+
+    [Theory]
+    [InlineData(" { } ", "{\"sequence_number\":7}")]
+    [InlineData("{ \"a b\" : \" \\\\\" , \"c\\\"\t\" : [ 1 , 2 ] }", "{\"sequence_number\":7,\"a b\":\" \\\\\",\"c\\\"\t\":[1,2]}")]
+    public void The_number_stands_before_whatever_the_result_has(string result, string written)
+    {
+        string json = result.Replace("\t", "\\t", StringComparison.Ordinal);
+        Assert.EndsWith(
+            ",\"result\":" + written.Replace("\t", "\\t", StringComparison.Ordinal) + "}", Write(With(json, numbers: true), Facts with { SequenceNumber = 7 }), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("{\"a\":1,\"a\":2}", "duplicate_key_input")]
     [InlineData("[{\"b\":{\"a\":1,\"\\u0061\":2}}]", "duplicate_key_input")]
