@@ -1,7 +1,7 @@
 using System.Data.Common;
 using Adcp.Aot.Storage;
-using Microsoft.Data.Sqlite;
 using Npgsql;
+using Samples;
 
 namespace A2AStores;
 
@@ -17,7 +17,7 @@ internal sealed record Database(DbDataSource Source, SqlDialect Dialect, string 
         string where = store[(colon + 1)..];
         return (colon < 0 ? "" : store[..colon], where.Length) switch
         {
-            ("sqlite", > 0) => await SqliteAsync(where),
+            ("sqlite", > 0) => new Database(await SqliteFile.OpenAsync(where), SqlDialect.Sqlite, $"SQLite file {where}"),
             ("postgres", > 0) => new Database(Postgres(where), SqlDialect.PostgreSql, "PostgreSQL"),
 #if MYSQL
             ("mysql", > 0) => new Database(new MySqlConnector.MySqlDataSource(where), SqlDialect.MySql, "MySQL"),
@@ -29,26 +29,6 @@ internal sealed record Database(DbDataSource Source, SqlDialect Dialect, string 
     }
 
     public ValueTask DisposeAsync() => Source.DisposeAsync();
-
-    private static async Task<Database> SqliteAsync(string path)
-    {
-        // SQLite would create the file with the umask's mode; tasks are their owners' business. Its -wal and -shm files take the mode of this one.
-        if (!File.Exists(path))
-        {
-            FileStreamOptions options = new() { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-            if (!OperatingSystem.IsWindows())
-            {
-                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            }
-
-            await using FileStream created = new(path, options);
-        }
-
-        DbDataSource source = SqliteFactory.Instance.CreateDataSource(new SqliteConnectionStringBuilder { DataSource = path }.ConnectionString);
-        await using DbCommand wal = source.CreateCommand("PRAGMA journal_mode = WAL");
-        await wal.ExecuteNonQueryAsync();
-        return new Database(source, SqlDialect.Sqlite, $"SQLite file {path}");
-    }
 
     private static NpgsqlDataSource Postgres(string connectionString)
     {

@@ -8,6 +8,7 @@ using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
 using Adcp.Aot.Storage.A2A;
+using Samples;
 
 Option<string> store = new("--store") { Description = Database.Forms + ".", DefaultValueFactory = _ => "sqlite:a2a.db" };
 Option<int> port = new("--port") { Description = "Where to listen on loopback; 0 picks a free one.", DefaultValueFactory = _ => 5080 };

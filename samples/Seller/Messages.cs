@@ -14,7 +14,13 @@ internal sealed record CreateMediaBuyRequest
     public string? BuyerRef { get; init; }
 
     public IReadOnlyList<PackageRequest>? Packages { get; init; }
+
+    public ReportingWebhook? ReportingWebhook { get; init; }
 }
+
+internal sealed record ReportingWebhook(string? Url = null, string? Token = null, ReportingAuthentication? Authentication = null);
+
+internal sealed record ReportingAuthentication(IReadOnlyList<string>? Schemes = null, string? Credentials = null);
 
 internal sealed record PackageRequest(string? ProductId = null, decimal? Budget = null);
 
@@ -48,5 +54,6 @@ internal sealed record MediaBuy(string MediaBuyId, string Status)
 [JsonSerializable(typeof(SyncCreativesResponse))]
 [JsonSerializable(typeof(GetMediaBuysRequest))]
 [JsonSerializable(typeof(GetMediaBuysResponse))]
+[JsonSerializable(typeof(KeptBuy))]
 [JsonSerializable(typeof(JsonElement))]
 internal sealed partial class SellerJson : JsonSerializerContext;

@@ -1,12 +1,14 @@
 using System.CommandLine;
+using System.Data.Common;
 using Adcp.Aot.AspNetCore.Serving;
-using Adcp.Aot.Auditing;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Platform;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
+using Adcp.Aot.Storage;
+using Samples;
 using Seller;
 
 Option<string> adcp = new("--adcp") { Description = "The AdCP generation: 3.0, 3.1 or 3.2.", DefaultValueFactory = _ => "3.2" };
@@ -14,19 +16,48 @@ adcp.AcceptOnlyFromAmong("3.0", "3.1", "3.2");
 Option<int> port = new("--port") { Description = "Where to listen on loopback.", DefaultValueFactory = _ => 5080 };
 Option<bool> allowPrivate = new("--allow-private") { Description = "Lets webhooks go to http and to private addresses: receivers on this machine." };
 Option<int> completesAfter = new("--complete-after") { Description = "Milliseconds until a media buy completes; 0 answers at once.", DefaultValueFactory = _ => 1000 };
-RootCommand root = new("A seller that answers AdCP over MCP and A2A and tells by signed webhooks.") { adcp, port, allowPrivate, completesAfter };
+Option<string> store = new("--store")
+{
+    Description = "The SQLite file of tasks, media buys and webhook activity, created with mode 0600; beside it, FILE.key encrypts its secrets and FILE.jwk signs.",
+    DefaultValueFactory = _ => "seller.db",
+};
+Option<string[]> principal = new("--principal") { Description = "name=token of a caller; repeat it for several. Without any, all callers are one." };
+RootCommand root = new("A seller that answers AdCP over MCP and A2A and tells by signed webhooks.") { adcp, port, allowPrivate, completesAfter, store, principal };
 root.SetAction(async (parsed, cancellationToken) =>
 {
     AdcpVersion version = parsed.GetValue(adcp) switch { "3.0" => AdcpVersion.V30, "3.1" => AdcpVersion.V31, _ => AdcpVersion.V32 };
     bool isPrivate = parsed.GetValue(allowPrivate);
     Uri url = new($"http://127.0.0.1:{parsed.GetValue(port)}");
+    string file = parsed.GetValue(store)!;
+    Principals principals;
+    SecretsAtRest secrets;
+    SigningKey key;
+    DbDataSource database;
+    try
+    {
+        principals = new Principals(parsed.GetValue(principal) ?? []);
+        secrets = SecretsAtRest.EncryptedWith(KeyFile.ReadOrCreate(file + ".key"));
+        key = ReadOrCreateKey(file + ".jwk");
+        database = await SqliteFile.OpenAsync(file);
+    }
+    catch (Exception fault) when (fault is ArgumentException or IOException or UnauthorizedAccessException or DbException)
+    {
+        await Console.Error.WriteLineAsync(fault.Message);
+        return 2;
+    }
 
-    using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "seller-sample");
+    using SigningKey signing = key;
+    await using DbDataSource closed = database;
+    SqlTaskRegistry tasks = new(database, SqlDialect.Sqlite, secrets);
+    MediaBuys buys = new(database, secrets);
+    await using AuditLog audit = new(database);
+    await tasks.CreateIfAbsentAsync(cancellationToken);
+    await buys.CreateIfAbsentAsync();
+    await audit.CreateIfAbsentAsync(cancellationToken);
+
     WebhookSenderOptions sending = new() { Version = version, AllowHttp = isPrivate, AllowPrivateNetworks = isPrivate };
     using WebhookSender sender = new(new Rfc9421Signer(key), sending);
-    InMemoryDeliveryLogSink audit = new(10_000);
     await using InMemoryWebhookDeliverySupervisor supervisor = new(sender, new WebhookDeliveryOptions { Sink = audit, Retry = new RetryPolicy { MaxAttempts = 5 } });
-    using InMemoryTaskRegistry tasks = new();
     PlatformOptions options = new()
     {
         Version = version,
@@ -38,14 +69,39 @@ root.SetAction(async (parsed, cancellationToken) =>
         // A sample has no durable outbox, so that a 3.2 seller of this kind promises no retry horizon.
         AllowsProcessLocalDelivery = true,
     };
-    SellerPlatform platform = new(options, audit, TimeSpan.FromMilliseconds(parsed.GetValue(completesAfter)));
-    await AdcpServer.ServeAsync(platform, options, url, sender, supervisor, handler =>
-    {
-        platform.Handler = handler;
-        Console.WriteLine($"AdCP {parsed.GetValue(adcp)} seller. MCP: {url}mcp  A2A: {url}a2a  keys: {url}.well-known/jwks.json");
-        Console.WriteLine("Call it, for example:");
-        Console.WriteLine($"curl -s {url}a2a -H 'Content-Type: application/json' -d "
-            + """'{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":{"messageId":"1","role":"ROLE_USER","parts":[{"data":{"skill":"get_products","input":{}}}]}}}'""");
-    }, platform.FinishAsync, cancellationToken);
+    List<KeptBuy> pending = await buys.PendingAsync();
+    SellerPlatform platform = new(options, supervisor, buys, audit, TimeSpan.FromMilliseconds(parsed.GetValue(completesAfter)));
+    await AdcpServer.ServeAsync(
+        platform,
+        options,
+        url,
+        sender,
+        supervisor,
+        handler =>
+        {
+            platform.Handler = handler;
+            platform.Resume(pending);
+            Console.WriteLine($"AdCP {parsed.GetValue(adcp)} seller. MCP: {url}mcp  A2A: {url}a2a  card: {url}.well-known/agent-card.json  keys: {url}.well-known/jwks.json");
+            Console.WriteLine("Call it, for example:");
+            Console.WriteLine($"curl -s {url}a2a -H 'Content-Type: application/json' -H 'A2A-Version: 1.0' -d "
+                + """'{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":{"messageId":"1","role":"ROLE_USER","parts":[{"data":{"skill":"get_products","input":{}}}]}}}'""");
+        },
+        platform.FinishAsync,
+        principals.AreNamed ? http => principals.ScopeOf(http.Request)?.Key : null,
+        cancellationToken);
+    return 0;
 });
 return await root.Parse(args).InvokeAsync();
+
+// The key outlives the process as the store does, so that buyers who keep the published one still verify.
+static SigningKey ReadOrCreateKey(string path)
+{
+    if (!File.Exists(path))
+    {
+        using SigningKey created = SigningKey.Generate(SignatureAlgorithm.Ed25519, "seller-sample-" + Guid.NewGuid().ToString("N")[..8]);
+        using StreamWriter file = new(PrivateFile.Create(path));
+        file.Write(created.ExportPrivateJwk());
+    }
+
+    return SigningKey.FromJwk(File.ReadAllText(path));
+}

@@ -1,15 +1,17 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
-using Adcp.Aot.Auditing;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Payloads.Reporting;
 using Adcp.Aot.Platform;
+using Adcp.Aot.Sending;
 
 namespace Seller;
 
-/// <summary>A seller with one product: a media buy is submitted at once and completed a little later.</summary>
+/// <summary>A seller with one product: a media buy is submitted at once, completed a little later, and reported on once to its <c>reporting_webhook</c>.</summary>
 [AdcpPlatform(typeof(SellerJson))]
-internal sealed partial class SellerPlatform(PlatformOptions options, InMemoryDeliveryLogSink audit, TimeSpan completesAfter)
+internal sealed partial class SellerPlatform(PlatformOptions options, IWebhookDeliverySupervisor supervisor, MediaBuys buys, AuditLog audit, TimeSpan completesAfter)
 {
-    private readonly ConcurrentDictionary<(string Tenant, string MediaBuyId), CreateMediaBuyResponse> _buys = new();
     private readonly ConcurrentDictionary<Task, byte> _running = new();
 
     /// <summary>Set once the platform is wired.</summary>
@@ -43,18 +45,21 @@ internal sealed partial class SellerPlatform(PlatformOptions options, InMemoryDe
     [AdcpTool("create_media_buy", Description = "Buys. Answers submitted; completes later.")]
     public async ValueTask<ToolOutcome<CreateMediaBuyResponse>> CreateMediaBuyAsync(CreateMediaBuyRequest request, ToolCall call, CancellationToken cancellationToken)
     {
-        CreateMediaBuyResponse buy = new(
+        CreateMediaBuyResponse response = new(
             "mb_" + Guid.NewGuid().ToString("N")[..12], request.BuyerRef, [.. (request.Packages ?? []).Select((package, i) => new Package($"pkg_{i + 1}", package.ProductId))]);
+        await AdmitAsync(request.ReportingWebhook, response.MediaBuyId, cancellationToken);
         if (completesAfter == TimeSpan.Zero)
         {
-            _buys[(call.Tenant, buy.MediaBuyId)] = buy;
-            return buy;
+            KeptBuy active = new(call.Tenant, null, response, request.ReportingWebhook, IsActive: true);
+            await buys.SaveAsync(active);
+            Track(ReportAsync(active));
+            return response;
         }
 
         HandedOff task = await call.HandOffAsync(message: "In trafficking.", cancellationToken: cancellationToken);
-        Task completion = CompleteAsync(call.Tenant, task.TaskId, buy);
-        _running.TryAdd(completion, 0);
-        _ = completion.ContinueWith(done => _running.TryRemove(done, out byte _), TaskScheduler.Default);
+        KeptBuy pending = new(call.Tenant, task.TaskId, response, request.ReportingWebhook, IsActive: false);
+        await buys.SaveAsync(pending);
+        Track(CompleteAsync(pending));
         return task;
     }
 
@@ -64,49 +69,111 @@ internal sealed partial class SellerPlatform(PlatformOptions options, InMemoryDe
             creative.CreativeId ?? throw new AdcpErrorException(AdcpError.InvalidRequest("A creative has an id.", "creatives[].creative_id")), "created"))]));
 
     [AdcpTool("get_media_buys", Description = "The caller's media buys, with webhook activity on request.")]
-    public ValueTask<GetMediaBuysResponse> GetMediaBuysAsync(GetMediaBuysRequest request, ToolCall call)
+    public async ValueTask<GetMediaBuysResponse> GetMediaBuysAsync(GetMediaBuysRequest request, ToolCall call, CancellationToken cancellationToken)
     {
         if (request.WebhookActivityLimit is < 1 or > 200)
         {
             throw new AdcpErrorException(AdcpError.InvalidRequest("1 to 200.", "webhook_activity_limit"));
         }
 
-        return new(new GetMediaBuysResponse([.. _buys.Where(buy => buy.Key.Tenant == call.Tenant).Select(buy => new MediaBuy(buy.Key.MediaBuyId, "active")
+        List<MediaBuy> answer = [];
+        foreach (KeptBuy buy in await buys.ActiveAsync(call.Tenant))
         {
-            WebhookActivity = request.IncludeWebhookActivity ? Activity(call.Tenant, request.WebhookActivityLimit) : null,
-        })]));
+            string id = buy.Buy.MediaBuyId;
+            answer.Add(new MediaBuy(id, "active")
+            {
+                WebhookActivity = request.IncludeWebhookActivity
+                    ? await audit.ReadRecentAsync(AuditLog.StreamOf(call.Tenant, id), request.WebhookActivityLimit, cancellationToken)
+                    : null,
+            });
+        }
+
+        return new GetMediaBuysResponse(answer);
     }
 
-    /// <summary>Waits for the media buys that are still in trafficking.</summary>
+    /// <summary>Goes on with the media buys that were in trafficking when the last process ended.</summary>
+    public void Resume(IEnumerable<KeptBuy> pending)
+    {
+        foreach (KeptBuy buy in pending)
+        {
+            Track(CompleteAsync(buy));
+        }
+    }
+
+    /// <summary>Waits for the media buys that are still in trafficking, and for the reports.</summary>
     public Task FinishAsync() => Task.WhenAll(_running.Keys);
 
-    /// <summary>Attempts of the caller's persistent channels, the latest first. Task webhooks have no notification type and no place in it.</summary>
-    private WebhookActivityRecord[] Activity(string tenant, int limit) =>
-    [
-        .. audit.Snapshot().Where(attempt => attempt.NotificationType is not null && attempt.BreakerKey.StartsWith(tenant + ":", StringComparison.Ordinal) && attempt.AttemptNumber > 0)
-            .OrderByDescending(attempt => attempt.OccurredAt).Take(limit).Select(Record),
-    ];
+    private static WebhookDestination Destination(ReportingWebhook webhook, string mediaBuyId) => new(
+        webhook.Url ?? "",
+        "report_" + mediaBuyId, // Nobody gives a reporting webhook an operation id; the envelope has one.
+        webhook.Token,
+        webhook.Authentication is { } authentication ? WebhookAuthentication.FromRegistration(authentication.Schemes ?? [], authentication.Credentials ?? "") : null);
 
-    private static WebhookActivityRecord Record(DeliveryAttemptSnapshot attempt) => new()
+    /// <summary>Refuses at the call what could not be honoured later.</summary>
+    private async Task AdmitAsync(ReportingWebhook? webhook, string mediaBuyId, CancellationToken cancellationToken)
     {
-        IdempotencyKey = attempt.IdempotencyKey,
-        FiredAt = attempt.OccurredAt,
-        CompletedAt = attempt.CompletedAt,
-        NotificationType = attempt.NotificationType!,
-        SequenceNumber = attempt.SequenceNumber,
-        Attempt = attempt.AttemptNumber,
-        Status = attempt.Outcome == AttemptOutcome.Success ? "success" : attempt.HttpStatusCode is null ? "connection_error" : "failed",
-        Url = attempt.Url,
-        HttpStatusCode = attempt.HttpStatusCode,
-        ResponseTimeMs = attempt.HttpStatusCode is null ? null : attempt.ResponseTimeMs,
-        PayloadSizeBytes = attempt.PayloadSizeBytes,
-        ErrorMessage = attempt.ErrorMessage,
-    };
+        if (webhook is null)
+        {
+            return;
+        }
 
-    private async Task CompleteAsync(string tenant, string taskId, CreateMediaBuyResponse buy)
+        if (options.Version < AdcpVersion.V31)
+        {
+            throw Refused("This seller reports by webhook from AdCP 3.1 on.");
+        }
+
+        try
+        {
+            if (!await options.Guard!.AllowsAsync(Destination(webhook, mediaBuyId).Url, cancellationToken))
+            {
+                throw Refused("The url is not one that webhooks may be sent to.");
+            }
+        }
+        catch (ArgumentException fault)
+        {
+            throw Refused(fault.Message.Split(" (Parameter", 2)[0]);
+        }
+
+        static AdcpErrorException Refused(string message) => new(AdcpError.InvalidRequest(message, "reporting_webhook"));
+    }
+
+    private async Task CompleteAsync(KeptBuy pending)
     {
         await Task.Delay(completesAfter, options.TimeProvider);
-        _buys[(tenant, buy.MediaBuyId)] = buy;
-        await Handler!.Tasks.CompleteAsync(tenant, taskId, buy, SellerJson.Default.CreateMediaBuyResponse);
+        KeptBuy active = pending with { IsActive = true };
+
+        // The task first: a process that dies in between finds the buy pending, and completing the task again with the same result is no news.
+        await Handler!.Tasks.CompleteAsync(pending.Tenant, pending.TaskId!, pending.Buy, SellerJson.Default.CreateMediaBuyResponse);
+        await buys.SaveAsync(active);
+        await ReportAsync(active);
+    }
+
+    private async Task ReportAsync(KeptBuy buy)
+    {
+        if (buy.Reporting is not { } webhook)
+        {
+            return;
+        }
+
+        string id = buy.Buy.MediaBuyId;
+        DateTimeOffset now = options.TimeProvider.GetUtcNow();
+        WebhookDestination destination = Destination(webhook, id);
+        await supervisor.SendAsync(
+            destination,
+            new DeliveryReport
+            {
+                TaskId = "reporting_" + id,
+                ReportType = DeliveryReportType.Scheduled,
+                Period = new ReportingPeriod(now.AddHours(-1), now),
+                Currency = "USD",
+                MediaBuys = [new MediaBuyDelivery { MediaBuyId = id, Status = MediaBuyReportStatus.Active, Totals = new DeliveryMetrics { Spend = 0 }, ByPackage = [] }],
+            },
+            new DeliveryOptions { SequenceKey = AuditLog.StreamOf(buy.Tenant, id), BreakerKey = buy.Tenant + ":" + destination.Target.Value });
+    }
+
+    private void Track(Task task)
+    {
+        _running.TryAdd(task, 0);
+        _ = task.ContinueWith(done => _running.TryRemove(done, out byte _), TaskScheduler.Default);
     }
 }

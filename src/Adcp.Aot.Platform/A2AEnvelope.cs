@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Adcp.Aot.Payloads;
 
@@ -48,12 +49,17 @@ internal static class A2AEnvelope
     }
 
     /// <summary>The members of an A2A task that answers a call, with the AdCP answer as its artifact.</summary>
-    internal static void WriteTask(Utf8JsonWriter json, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> answer)
+    internal static void WriteTask(Utf8JsonWriter json, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> answer, DateTimeOffset? changedAt = null)
     {
         json.WriteString("id"u8, taskId);
         json.WriteString("contextId"u8, taskId);
         json.WriteStartObject("status"u8);
         json.WriteString("state"u8, State(status));
+        if (changedAt is { } time)
+        {
+            json.WriteString("timestamp"u8, time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
+        }
+
         json.WriteEndObject();
         if (answer.IsEmpty)
         {
@@ -96,6 +102,20 @@ internal static class A2AEnvelope
         }
 
         json.WriteEndObject();
+    }
+
+    /// <summary>The status of a state's name; null for no state that a task can be in.</summary>
+    internal static AdcpTaskStatus? Status(string state)
+    {
+        foreach (AdcpTaskStatus status in Enum.GetValues<AdcpTaskStatus>())
+        {
+            if (status != AdcpTaskStatus.Unknown && State(status) == state)
+            {
+                return status;
+            }
+        }
+
+        return null;
     }
 
     internal static string State(AdcpTaskStatus status) => status switch

@@ -40,7 +40,7 @@ internal sealed record KeptTask(string TaskId, string TaskType, string Status, s
         }
 
         KeptRegistration kept = new(
-            destination.Url, destination.OperationId, destination.Token, destination.Authentication?.Scheme, destination.Authentication?.Credentials);
+            registration.ConfigId, destination.Url, destination.OperationId, destination.Token, destination.Authentication?.Scheme, destination.Authentication?.Credentials);
         return secrets.Protect(JsonSerializer.Serialize(kept, KeptJson.Default.KeptRegistration), task.Tenant, task.TaskId, registration.Channel.ToString());
     }
 
@@ -57,12 +57,12 @@ internal sealed record KeptTask(string TaskId, string TaskType, string Status, s
 
         KeptRegistration kept = JsonSerializer.Deserialize(text, KeptJson.Default.KeptRegistration)!;
         WebhookAuthentication? authentication = kept is { Scheme: { } scheme, Credentials: { } credentials } ? new WebhookAuthentication(scheme, credentials) : null;
-        return new PushRegistration(channel, new WebhookDestination(kept.Url, kept.OperationId, kept.Token, authentication));
+        return new PushRegistration(channel, new WebhookDestination(kept.Url, kept.OperationId, kept.Token, authentication)) { ConfigId = kept.ConfigId };
     }
 }
 
 /// <summary>A registration in plain, before it is encrypted and after.</summary>
-internal sealed record KeptRegistration(string Url, string? OperationId, string? Token, AuthenticationScheme? Scheme, string? Credentials)
+internal sealed record KeptRegistration(string? ConfigId, string Url, string? OperationId, string? Token, AuthenticationScheme? Scheme, string? Credentials)
 {
     /// <summary>Nothing: all of it may be secret.</summary>
     public override string ToString() => nameof(KeptRegistration);

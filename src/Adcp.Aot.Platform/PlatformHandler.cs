@@ -60,6 +60,9 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// <summary>Webhooks under way or waiting for a later try.</summary>
     public int PendingDeliveries => _emitter.Pending;
 
+    /// <summary>Whether a call may register a webhook at all.</summary>
+    internal bool TellsByWebhook => Options.AcceptsPushConfigs && (_target.IsWired || Options.Outbox is not null || Options.TaskWebhooksAreExternal);
+
     /// <summary>Performs a call. It never waits for a webhook.</summary>
     /// <param name="tool">The tool's name.</param>
     /// <param name="arguments">The arguments, a JSON object.</param>
@@ -100,6 +103,16 @@ public sealed class PlatformHandler : IAsyncDisposable
 
             return Answer(ToolReply.Failed(new AdcpError("INTERNAL_ERROR", "The seller failed to perform the call.", null, ErrorRecovery.Transient)), context);
         }
+    }
+
+    /// <summary>Registers A2A's own channel for a task, where it can be honoured.</summary>
+    /// <exception cref="AdcpErrorException">It cannot.</exception>
+    internal async ValueTask<TaskTransition> RegisterA2AAsync(SellerTask task, PushRegistration registration, CancellationToken cancellationToken)
+    {
+        // A task of a tool that was sold once and is no longer has a type that says as much.
+        string tool = task.TaskType.ToWire();
+        await AdmitAsync(_tools.GetValueOrDefault(tool) ?? new ToolDescription(tool), task.Tenant, registration, "taskPushNotificationConfig", cancellationToken).ConfigureAwait(false);
+        return await Options.Tasks.RegisterAsync(task.Tenant, task.TaskId, registration, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Accepts no more webhooks and waits for those under way; what waits for a later try is given up when the time is over, and logged.</summary>
@@ -163,8 +176,7 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// <summary>Refuses a registration that could not be honoured (PUB-2): an accepted one is a promise.</summary>
     private async ValueTask AdmitAsync(ToolDescription tool, string tenant, PushRegistration registration, string field, CancellationToken cancellationToken)
     {
-        bool delivered = _target.IsWired || Options.Outbox is not null || Options.TaskWebhooksAreExternal;
-        if (!Options.AcceptsPushConfigs || !delivered)
+        if (!TellsByWebhook)
         {
             throw Refused("This seller sends no webhooks.", field);
         }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Sending;
+using Adcp.Aot.Storage.A2A;
 
 namespace Adcp.Aot.Platform;
 
@@ -26,6 +27,16 @@ public sealed class PushRegistration
 
     /// <summary>Where its webhooks go.</summary>
     public WebhookDestination Destination { get; }
+
+    /// <summary>The name that A2A's channel gave the configuration; default null, none. 1 to 512 bytes of UTF-8 without control characters.</summary>
+    /// <exception cref="ArgumentException">It breaks its rule.</exception>
+    public string? ConfigId
+    {
+        get;
+        init => field = value is null || TaskFacts.IsTaskId(value)
+            ? value
+            : throw new ArgumentException($"A configuration's id has 1 to {TaskFacts.MaxIdBytes} bytes of UTF-8, no control characters and no lone surrogates.", nameof(ConfigId));
+    }
 
     /// <summary>Names channel and authority only.</summary>
     public override string ToString() => $"{Channel} {Destination}";

@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
 using ModelContextProtocol.Client;
 
 namespace Adcp.Aot.Seller.Tests;
@@ -11,20 +14,29 @@ internal sealed class SellerProcess : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     private readonly Process _process;
+    private readonly string? _folder;
 
-    private SellerProcess(Process process, Uri url)
+    private SellerProcess(Process process, Uri url, string store, string? folder)
     {
         _process = process;
+        _folder = folder;
         Url = url;
+        Store = store;
     }
+
+    /// <summary>The file of its store, deleted with the process that made it.</summary>
+    public string Store { get; }
 
     public Uri Url { get; }
 
-    public static async Task<SellerProcess> StartAsync(string version, int completeAfter)
+    public static async Task<SellerProcess> StartAsync(string version, int completeAfter, SellerProcess? after = null, params string[] principals)
     {
+        string? folder = after is null ? Directory.CreateTempSubdirectory("seller-").FullName : null;
+        string store = after?.Store ?? Path.Combine(folder!, "seller.db");
         int port = FreePort();
         ProcessStartInfo start = new("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string argument in (string[])[Program(), "--adcp", version, "--port", $"{port}", "--allow-private", "--complete-after", $"{completeAfter}"])
+        foreach (string argument in (string[])[Program(), "--adcp", version, "--port", $"{port}", "--allow-private", "--complete-after", $"{completeAfter}", "--store", store,
+            .. principals.SelectMany(principal => new[] { "--principal", principal })])
         {
             start.ArgumentList.Add(argument);
         }
@@ -44,13 +56,14 @@ internal sealed class SellerProcess : IAsyncDisposable
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         await ready.Task.WaitAsync(Patience);
-        return new SellerProcess(process, new Uri($"http://127.0.0.1:{port}/"));
+        return new SellerProcess(process, new Uri($"http://127.0.0.1:{port}/"), store, folder);
     }
 
-    public Task<McpClient> ConnectAsync() => McpClient.CreateAsync(new HttpClientTransport(new HttpClientTransportOptions
+    public Task<McpClient> ConnectAsync(string? token = null) => McpClient.CreateAsync(new HttpClientTransport(new HttpClientTransportOptions
     {
         Endpoint = new Uri(Url, "mcp"),
         TransportMode = HttpTransportMode.StreamableHttp,
+        AdditionalHeaders = token is null ? null : new Dictionary<string, string> { ["Authorization"] = "Bearer " + token },
     }));
 
     /// <summary>Asks the seller to stop, which drains its webhooks, and waits until it has.</summary>
@@ -65,10 +78,41 @@ internal sealed class SellerProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Ends the seller as a crash of its machine would.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync().WaitAsync(Patience);
+    }
+
+    /// <summary>Calls an A2A method.</summary>
+    /// <returns>The whole answer.</returns>
+    public async Task<JsonElement> A2AAsync(string method, string parameters, string? token = null)
+    {
+        using HttpClient http = new();
+        using HttpRequestMessage request = new(HttpMethod.Post, new Uri(Url, "a2a"))
+        {
+            Content = new StringContent($$"""{"jsonrpc":"2.0","id":1,"method":"{{method}}","params":{{parameters}}}""", Encoding.UTF8, "application/json"),
+        };
+        request.Headers.Add("A2A-Version", "1.0");
+        if (token is not null)
+        {
+            request.Headers.Add("Authorization", "Bearer " + token);
+        }
+
+        using HttpResponseMessage response = await http.SendAsync(request);
+        response.EnsureSuccessStatusCode();
+        return await response.Content.ReadFromJsonAsync<JsonElement>();
+    }
+
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
         _process.Dispose();
+        if (_folder is not null)
+        {
+            Directory.Delete(_folder, recursive: true);
+        }
     }
 
     private static string Program()

@@ -1,4 +1,3 @@
-using System.Net.Http.Json;
 using System.Text.Json;
 using Adcp.Aot.Payloads;
 using ModelContextProtocol.Client;
@@ -82,10 +81,9 @@ public sealed class SellerTests
     {
         await using SellerProcess seller = await SellerProcess.StartAsync("3.2", 300);
         await using Buyer buyer = await Buyer.StartAsync(seller, AdcpVersion.V32);
-        using HttpClient http = new();
-        using HttpResponseMessage response = await http.PostAsJsonAsync(new Uri(seller.Url, "a2a"), JsonElement.Parse(
-            $$$"""{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":{"messageId":"1","role":"ROLE_USER","parts":[{"data":{"skill":"create_media_buy","input":{} } }]},"configuration":{"taskPushNotificationConfig":{"url":"{{{buyer.A2AUrl}}}"} } } }"""));
-        JsonElement task = (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("result").GetProperty("task");
+        JsonElement answer = await seller.A2AAsync("SendMessage",
+            $$$"""{"message":{"messageId":"1","role":"ROLE_USER","parts":[{"data":{"skill":"create_media_buy","input":{} } }]},"configuration":{"taskPushNotificationConfig":{"url":"{{{buyer.A2AUrl}}}"} } }""");
+        JsonElement task = answer.GetProperty("result").GetProperty("task");
         Assert.Equal("TASK_STATE_SUBMITTED", task.GetProperty("status").GetProperty("state").GetString());
         JsonElement told = (await buyer.NextAsync()).GetProperty("task");
         Assert.Equal(task.GetProperty("id").GetString(), told.GetProperty("id").GetString());

@@ -36,7 +36,7 @@ public static class AdcpMcpEndpoints
         return services;
     }
 
-    /// <summary>Maps the MCP server that <see cref="AddAdcpMcp"/> registered.</summary>
+    /// <summary>Maps the MCP server that <see cref="AddAdcpMcp"/> registered. It takes requests of up to 1 MiB, however they announce their length.</summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="pattern">The route.</param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
@@ -44,7 +44,7 @@ public static class AdcpMcpEndpoints
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(pattern);
-        return endpoints.MapMcp(pattern);
+        return endpoints.MapMcp(pattern).WithMetadata(new BodyLimit());
     }
 
     private static Tool Describe(ToolDescription tool) => new()

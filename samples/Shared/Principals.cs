@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Adcp.Aot.Storage.A2A;
 
-namespace A2AStores;
+namespace Samples;
 
 /// <summary>Who calls: a bearer token names a principal. Without principals every caller is anonymous, and all share one scope.</summary>
 internal sealed class Principals

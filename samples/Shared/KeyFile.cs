@@ -1,9 +1,9 @@
 using System.Security.Cryptography;
 using Adcp.Aot.Storage;
 
-namespace A2AStores;
+namespace Samples;
 
-/// <summary>The key that encrypts push secrets, in a file that only its owner reads. Keep a real one in a secret store.</summary>
+/// <summary>The key that encrypts secrets at rest, in a file that only its owner reads. Keep a real one in a secret store.</summary>
 internal static class KeyFile
 {
     /// <exception cref="ArgumentException">The file holds no such key.</exception>
@@ -11,13 +11,7 @@ internal static class KeyFile
     {
         if (!File.Exists(path))
         {
-            FileStreamOptions options = new() { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-            if (!OperatingSystem.IsWindows())
-            {
-                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            }
-
-            using FileStream file = new(path, options);
+            using FileStream file = PrivateFile.Create(path);
             file.Write(RandomNumberGenerator.GetBytes(EncryptionKey.SizeInBytes));
         }
 

@@ -1,0 +1,238 @@
+using System.Text.Json;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Platform;
+using Adcp.Aot.Sending;
+using Adcp.Aot.Storage.A2A;
+
+namespace Adcp.Aot.AspNetCore.Serving;
+
+/// <summary>A2A 1.0's methods as a seller's platform has them: tasks are the registry's, a task has one push configuration, and its context is the task itself.</summary>
+internal sealed class A2AMethods(PlatformHandler platform, string tenant, CancellationToken cancellationToken)
+{
+    /// <summary>Totals are counted up to here; beyond it they say "at least".</summary>
+    private const int MostCounted = 10_000;
+
+    private ITaskRegistry Tasks => platform.Options.Tasks;
+
+    /// <summary>Performs a method and writes its result.</summary>
+    /// <exception cref="RpcFault">The answer is an error.</exception>
+    internal async ValueTask<Action<Utf8JsonWriter>> PerformAsync(string method, JsonElement parameters)
+    {
+        if (parameters.ValueKind != JsonValueKind.Object)
+        {
+            throw RpcFault.Params("The params are an object.");
+        }
+
+        // Whose rows a call sees is decided by who calls, never by what the call says.
+        if (Text(parameters, "tenant") is { Length: > 0 })
+        {
+            throw RpcFault.Params("This agent has no tenants; leave tenant out.");
+        }
+
+        return method switch
+        {
+            "SendMessage" => await SendAsync(parameters).ConfigureAwait(false),
+            "GetTask" => Written(await FindAsync(parameters, "id").ConfigureAwait(false)),
+            "ListTasks" => await ListAsync(parameters).ConfigureAwait(false),
+            "CancelTask" => throw await NotCancelableAsync(parameters).ConfigureAwait(false),
+            "CreateTaskPushNotificationConfig" => await CreateConfigAsync(parameters).ConfigureAwait(false),
+            "GetTaskPushNotificationConfig" => await GetConfigAsync(parameters).ConfigureAwait(false),
+            "ListTaskPushNotificationConfigs" => await ListConfigsAsync(parameters).ConfigureAwait(false),
+            "DeleteTaskPushNotificationConfig" => await DeleteConfigAsync(parameters).ConfigureAwait(false),
+            "SendStreamingMessage" or "SubscribeToTask" or "GetExtendedAgentCard" =>
+                throw new RpcFault(RpcFault.UnsupportedOperation, "This agent does not offer the operation; see its card."),
+            _ => throw new RpcFault(RpcFault.MethodNotFound, "No such method."),
+        };
+    }
+
+    internal static JsonElement Member(JsonElement value, string name) =>
+        value.ValueKind == JsonValueKind.Object && value.TryGetProperty(name, out JsonElement member) ? member : default;
+
+    internal static string? Text(JsonElement value, string name) => Member(value, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
+
+    private static string Required(JsonElement value, string name) => Text(value, name) is { Length: > 0 } text ? text : throw RpcFault.Params($"'{name}' is missing.");
+
+    private static Action<Utf8JsonWriter> Written(SellerTask task) => json => Write(json, task, withArtifacts: true, null);
+
+    private static void Write(Utf8JsonWriter json, SellerTask task, bool withArtifacts, DateTimeOffset? changedAt)
+    {
+        json.WriteStartObject();
+        A2AEnvelope.WriteTask(json, task.TaskId, task.Status, withArtifacts && !task.Result.IsEmpty ? WireObject.Outgoing(task.Result, task.Context) : default, changedAt);
+        json.WriteEndObject();
+    }
+
+    private async ValueTask<Action<Utf8JsonWriter>> SendAsync(JsonElement parameters)
+    {
+        JsonElement message = Member(parameters, "message");
+        if (Text(message, "taskId") is { Length: > 0 } taskId)
+        {
+            _ = await Tasks.FindAsync(tenant, taskId, cancellationToken).ConfigureAwait(false) ?? throw RpcFault.NoTask();
+            throw new RpcFault(RpcFault.UnsupportedOperation, "A task takes no further messages; send one without taskId.");
+        }
+
+        if (Text(message, "contextId") is { Length: > 0 })
+        {
+            throw RpcFault.Params("This agent gives each task a context of its own; leave contextId out.");
+        }
+
+        JsonElement data = Member(message, "parts") is { ValueKind: JsonValueKind.Array } parts
+            ? parts.EnumerateArray().Select(part => Member(part, "data")).FirstOrDefault(part => part.ValueKind == JsonValueKind.Object)
+            : default;
+        string skill = Text(data, "skill") is { Length: > 0 } named ? named : throw RpcFault.Params("A message has a data part with 'skill' and 'input'.");
+        JsonElement input = Member(data, "input") is { ValueKind: JsonValueKind.Object } given ? given : JsonElement.Parse("{}"u8);
+        JsonElement config = Member(Member(parameters, "configuration"), "taskPushNotificationConfig");
+        PushRegistration? push = config.ValueKind == JsonValueKind.Object ? Registration(config) : null;
+        ToolReply reply = await platform.CallAsync(skill, input, tenant, push, cancellationToken).ConfigureAwait(false);
+
+        // Without A2A's own channel the transport ends with the answer: a task that is completed here and submitted under its AdCP name must not share that name.
+        bool isNative = reply.TaskId is not null && push is not null;
+        string id = isNative ? reply.TaskId! : "a2a_" + Guid.NewGuid().ToString("N");
+        AdcpTaskStatus state = isNative ? reply.Status : reply.Error is null ? AdcpTaskStatus.Completed : AdcpTaskStatus.Failed;
+        return json =>
+        {
+            json.WriteStartObject();
+            json.WriteStartObject("task"u8);
+            A2AEnvelope.WriteTask(json, id, state, reply.Body);
+            json.WriteEndObject();
+            json.WriteEndObject();
+        };
+    }
+
+    private async ValueTask<SellerTask> FindAsync(JsonElement parameters, string name) =>
+        await Tasks.FindAsync(tenant, Required(parameters, name), cancellationToken).ConfigureAwait(false) ?? throw RpcFault.NoTask();
+
+    /// <summary>AdCP cancels what a task is about by tools of its own, such as an update of the media buy; the transport task follows.</summary>
+    private async ValueTask<RpcFault> NotCancelableAsync(JsonElement parameters)
+    {
+        _ = await FindAsync(parameters, "id").ConfigureAwait(false);
+        return new RpcFault(RpcFault.TaskNotCancelable, "Cancel by the AdCP tool of what the task is about; the task cannot be.");
+    }
+
+    private async ValueTask<Action<Utf8JsonWriter>> ListAsync(JsonElement parameters)
+    {
+        TaskQuery query = new()
+        {
+            ContextId = Text(parameters, "contextId") is { Length: > 0 } context ? context : null,
+            State = Text(parameters, "status") is { Length: > 0 } state and not "TASK_STATE_UNSPECIFIED"
+                ? (A2AEnvelope.Status(state) ?? throw RpcFault.Params("'status' is no task state.")).ToWire()
+                : null,
+            UpdatedSince = Since(parameters),
+            PageSize = PageSize(parameters),
+            PageToken = Text(parameters, "pageToken") is { Length: > 0 } token ? token : null,
+        };
+        bool withArtifacts = Member(parameters, "includeArtifacts").ValueKind == JsonValueKind.True;
+        TaskPage<SellerTask> page = await Tasks.ListAsync(tenant, query, cancellationToken).ConfigureAwait(false);
+        int total = await Tasks.CountAsync(tenant, query, MostCounted, cancellationToken).ConfigureAwait(false);
+        return json =>
+        {
+            json.WriteStartObject();
+            json.WriteStartArray("tasks"u8);
+            foreach (StoredTask<SellerTask> task in page.Tasks)
+            {
+                Write(json, task.Task, withArtifacts, task.UpdatedAt);
+            }
+
+            json.WriteEndArray();
+            json.WriteString("nextPageToken"u8, page.NextPageToken ?? "");
+            json.WriteNumber("pageSize"u8, query.PageSize);
+            json.WriteNumber("totalSize"u8, total);
+            json.WriteEndObject();
+        };
+    }
+
+    private static int PageSize(JsonElement parameters)
+    {
+        JsonElement given = Member(parameters, "pageSize");
+        return given.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null ? 50
+            : given.ValueKind == JsonValueKind.Number && given.TryGetInt32(out int size) && size is >= 0 and <= TaskQuery.MaxPageSize ? size == 0 ? 50 : size
+            : throw RpcFault.Params($"'pageSize' is 1 to {TaskQuery.MaxPageSize}.");
+    }
+
+    private static DateTimeOffset? Since(JsonElement parameters)
+    {
+        JsonElement given = Member(parameters, "statusTimestampAfter");
+        return given.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null ? null
+            : given.ValueKind == JsonValueKind.String && given.TryGetDateTimeOffset(out DateTimeOffset since) ? since
+            : throw RpcFault.Params("'statusTimestampAfter' is an RFC 3339 timestamp.");
+    }
+
+    private async ValueTask<Action<Utf8JsonWriter>> CreateConfigAsync(JsonElement parameters)
+    {
+        if (!platform.TellsByWebhook)
+        {
+            throw new RpcFault(RpcFault.PushNotificationNotSupported, "This agent sends no push notifications.");
+        }
+
+        SellerTask task = await FindAsync(parameters, "taskId").ConfigureAwait(false);
+        PushRegistration registration = Registration(parameters);
+        TaskTransition registered = await platform.RegisterA2AAsync(task, registration, cancellationToken).ConfigureAwait(false);
+        return registered switch
+        {
+            TaskTransition.Entered => Config(task.TaskId, registration),
+            TaskTransition.Unknown => throw RpcFault.NoTask(),
+            _ => throw new RpcFault(RpcFault.UnsupportedOperation, "The task has ended, or has a push notification configuration: it has one at a time, to be deleted before the next."),
+        };
+    }
+
+    private async ValueTask<Action<Utf8JsonWriter>> GetConfigAsync(JsonElement parameters)
+    {
+        SellerTask task = await FindAsync(parameters, "taskId").ConfigureAwait(false);
+        return task.A2ARegistration is { } registration && IdOf(task.TaskId, registration) == Required(parameters, "id") ? Config(task.TaskId, registration) : throw RpcFault.NoConfig();
+    }
+
+    private async ValueTask<Action<Utf8JsonWriter>> ListConfigsAsync(JsonElement parameters)
+    {
+        SellerTask task = await FindAsync(parameters, "taskId").ConfigureAwait(false);
+        return json =>
+        {
+            json.WriteStartObject();
+            json.WriteStartArray("configs"u8);
+            if (task.A2ARegistration is { } registration)
+            {
+                Config(task.TaskId, registration)(json);
+            }
+
+            json.WriteEndArray();
+            json.WriteString("nextPageToken"u8, "");
+            json.WriteEndObject();
+        };
+    }
+
+    private async ValueTask<Action<Utf8JsonWriter>> DeleteConfigAsync(JsonElement parameters)
+    {
+        SellerTask task = await FindAsync(parameters, "taskId").ConfigureAwait(false);
+        string id = Required(parameters, "id");
+        if (task.A2ARegistration is { } registration && IdOf(task.TaskId, registration) == id
+            && await Tasks.RegisterAsync(tenant, task.TaskId, null, cancellationToken).ConfigureAwait(false) == TaskTransition.Conflict)
+        {
+            throw new RpcFault(RpcFault.UnsupportedOperation, "The task has ended.");
+        }
+
+        return json =>
+        {
+            json.WriteStartObject();
+            json.WriteEndObject();
+        };
+    }
+
+    private static string IdOf(string taskId, PushRegistration registration) => registration.ConfigId ?? taskId;
+
+    /// <summary>Secrets go in and do not come out.</summary>
+    private static Action<Utf8JsonWriter> Config(string taskId, PushRegistration registration) => json =>
+    {
+        json.WriteStartObject();
+        json.WriteString("id"u8, IdOf(taskId, registration));
+        json.WriteString("taskId"u8, taskId);
+        json.WriteString("url"u8, registration.Destination.Url);
+        json.WriteEndObject();
+    };
+
+    private static PushRegistration Registration(JsonElement config)
+    {
+        WebhookAuthentication? authentication = Member(config, "authentication") is { ValueKind: JsonValueKind.Object } block
+            ? WebhookAuthentication.FromRegistration([Text(block, "scheme") ?? ""], Text(block, "credentials") ?? "")
+            : null;
+        WebhookDestination destination = new(Required(config, "url"), null, Text(config, "token") is { Length: > 0 } token ? token : null, authentication);
+        return new PushRegistration(PushChannel.A2A, destination) { ConfigId = Text(config, "id") is { Length: > 0 } id ? id : null };
+    }
+}
