@@ -13,12 +13,17 @@ namespace Adcp.Aot.Benchmarks;
 
 /// <summary>
 /// Audit rows a second: the generated sink, hand-written code on the same driver, Dapper. The contestants take short turns on one table. What else the machine does slows
-/// a turn and never speeds one up, so each is judged by its ninth decile. PostgreSQL and MySQL are measured where <c>ADCP_TEST_POSTGRES</c> and <c>ADCP_TEST_MYSQL</c> are set.
+/// a turn and never speeds one up, so each one's figure is its ninth decile; a ratio is the median of the rounds' own. PostgreSQL and MySQL are measured where
+/// <c>ADCP_TEST_POSTGRES</c> and <c>ADCP_TEST_MYSQL</c> are set.
 /// </summary>
+/// <remarks>
+/// All of them use one connection. A PostgreSQL process that has once allocated something lasting above a COPY's memory no longer gives that memory back after each COPY, takes half the page
+/// faults from then on, and is faster by half for the rest of its life: whoever has that process by chance would win. Nothing times out: a machine that stands still costs a turn, not the run.
+/// </remarks>
 internal static class SinkComparison
 {
-    /// <summary>What the issue asks: generated code costs next to nothing.</summary>
-    private const double Bound = 0.95;
+    /// <summary>Generated code costs next to nothing.</summary>
+    internal const double Bound = 0.95;
 
     private const int RowsOfTurn = 2_000;
 
@@ -27,12 +32,30 @@ internal static class SinkComparison
         bool met = true;
         Console.WriteLine("| dialect | batch | generated | hand-written | Dapper | generated / hand-written | generated / Dapper |");
         Console.WriteLine("|---|---|---|---|---|---|---|");
+        await foreach (SinkFigures of in MeasureAsync(rounds, withDapper: true))
+        {
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"| {of.Dialect} | {of.Batch} | {of.Generated:N0} | {of.HandWritten:N0} | {of.Dapper:N0} | {of.ByHand:0.00}x{(of.ByHand < Bound ? " **missed**" : "")} | {of.ByDapper:0.0}x |"));
+            met &= of.ByHand >= Bound;
+        }
+
+        return met ? 0 : 1;
+    }
+
+    /// <summary>The figures of each dialect whose database is there, batches of 256 and of 1000.</summary>
+    internal static async IAsyncEnumerable<SinkFigures> MeasureAsync(int rounds, bool withDapper)
+    {
+        int[] batches = [256, 1_000];
         string file = Path.Combine(Path.GetTempPath(), $"adcp-sinks-{Environment.ProcessId}.db");
         try
         {
             DbDataSource sqlite = SqliteFactory.Instance.CreateDataSource($"Data Source={file}");
             await ExecuteAsync(sqlite, "PRAGMA journal_mode = WAL");
-            met &= await CompareAsync(SqlDialect.Sqlite, sqlite, rounds);
+            foreach (int batch in batches)
+            {
+                yield return await CompareAsync(SqlDialect.Sqlite, sqlite, batch, rounds, withDapper);
+            }
         }
         finally
         {
@@ -45,8 +68,11 @@ internal static class SinkComparison
 
         if (Environment.GetEnvironmentVariable("ADCP_TEST_POSTGRES") is { Length: > 0 } postgres)
         {
-            await using DbDataSource source = NpgsqlDataSource.Create(postgres);
-            met &= await CompareAsync(SqlDialect.PostgreSql, source, rounds);
+            await using DbDataSource source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(postgres) { Timeout = 0, CommandTimeout = 0 });
+            foreach (int batch in batches)
+            {
+                yield return await CompareAsync(SqlDialect.PostgreSql, source, batch, rounds, withDapper);
+            }
         }
 
         if (Environment.GetEnvironmentVariable("ADCP_TEST_MYSQL") is { Length: > 0 } mysql)
@@ -56,63 +82,64 @@ internal static class SinkComparison
                 await ExecuteAsync(server, "CREATE DATABASE IF NOT EXISTS adcp_sinks");
             }
 
-            await using DbDataSource source = new MySqlDataSource(new MySqlConnectionStringBuilder(mysql) { Database = "adcp_sinks" }.ConnectionString);
-            met &= await CompareAsync(SqlDialect.MySql, source, rounds);
+            await using DbDataSource source = new MySqlDataSource(
+                new MySqlConnectionStringBuilder(mysql) { Database = "adcp_sinks", ConnectionTimeout = 0, DefaultCommandTimeout = 0 }.ConnectionString);
+            foreach (int batch in batches)
+            {
+                yield return await CompareAsync(SqlDialect.MySql, source, batch, rounds, withDapper);
+            }
         }
-
-        return met ? 0 : 1;
     }
 
-    private static async Task<bool> CompareAsync(SqlDialect dialect, DbDataSource source, int rounds)
+    private static async Task<SinkFigures> CompareAsync(SqlDialect dialect, DbDataSource source, int batch, int rounds, bool withDapper)
     {
-        bool met = true;
-        foreach (int batch in new[] { 256, 1_000 })
+        await ExecuteAsync(source, "DROP TABLE IF EXISTS webhook_delivery_log");
+        await ExecuteAsync(source, "DROP TABLE IF EXISTS adcp_schema_versions");
+        await using (BenchLog first = new(source, dialect))
         {
-            await ExecuteAsync(source, "DROP TABLE IF EXISTS webhook_delivery_log");
-            await ExecuteAsync(source, "DROP TABLE IF EXISTS adcp_schema_versions");
-            await using BenchLog log = new(source, dialect);
-            await log.CreateIfAbsentAsync();
-            await using DbConnection one = await source.OpenConnectionAsync();
-            await using DbConnection other = await source.OpenConnectionAsync();
-            HandWritten written = new(one, dialect);
-            DapperWriter dapper = new(other);
-            DeliveryAttempt[] attempts = Attempts(batch);
-            Func<Task>[] contestants =
-            [
-                async () => await log.RecordAsync(attempts, CancellationToken.None),
-                () => written.WriteAsync(attempts),
-                () => dapper.WriteAsync(attempts),
-            ];
-            double[][] rates = [new double[rounds], new double[rounds], new double[rounds]];
-            for (int round = -2; round < rounds; round++)
-            {
-                int[] order = [0, 1, 2];
-                Random.Shared.Shuffle(order);
-                foreach (int who in order)
-                {
-                    double rate = await RateAsync(contestants[who], batch);
-                    if (round >= 0)
-                    {
-                        rates[who][round] = rate;
-                    }
-                }
-            }
-
-            if (log.Counts is not { Rejected: 0, Failed: 0, InDoubt: 0 })
-            {
-                throw new InvalidOperationException($"The generated sink lost rows: {log.Counts}");
-            }
-
-            double[] best = [.. rates.Select(static turns => Measurement.Quantile(turns, 0.9))];
-            double byHand = best[0] / best[1];
-            double byDapper = best[0] / best[2];
-            Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"| {dialect} | {batch} | {best[0]:N0} | {best[1]:N0} | {best[2]:N0} | {byHand:0.00}x{(byHand < Bound ? " **missed**" : "")} | {byDapper:0.0}x |"));
-            met &= byHand >= Bound;
+            await first.CreateIfAbsentAsync();
         }
 
-        return met;
+        await using DbConnection shared = await source.OpenConnectionAsync();
+        await using BenchLog log = new(new OneConnection(shared), dialect);
+        HandWritten written = new(shared, dialect);
+        DapperWriter dapper = new(shared);
+        DeliveryAttempt[] attempts = Attempts(batch);
+        List<Func<Task>> contestants =
+        [
+            async () => await log.RecordAsync(attempts, CancellationToken.None),
+            () => written.WriteAsync(attempts),
+        ];
+        if (withDapper)
+        {
+            contestants.Add(() => dapper.WriteAsync(attempts));
+        }
+
+        double[][] rates = [.. contestants.Select(_ => new double[rounds])];
+        int[] order = [.. Enumerable.Range(0, contestants.Count)];
+        for (int round = -2; round < rounds; round++)
+        {
+            Random.Shared.Shuffle(order);
+            foreach (int who in order)
+            {
+                double rate = await RateAsync(contestants[who], batch);
+                if (round >= 0)
+                {
+                    rates[who][round] = rate;
+                }
+            }
+        }
+
+        if (log.Counts is not { Rejected: 0, Failed: 0, InDoubt: 0 })
+        {
+            throw new InvalidOperationException($"The generated sink lost rows: {log.Counts}");
+        }
+
+        double[] best = [.. rates.Select(static turns => Measurement.Quantile(turns, 0.9))];
+        return new SinkFigures(
+            dialect, batch, best[0], best[1], withDapper ? best[2] : null, RatioOf(0, 1), withDapper ? RatioOf(0, 2) : null);
+
+        double RatioOf(int who, int beside) => Measurement.Median(rates[who].Zip(rates[beside], static (a, b) => a / b));
     }
 
     private static async Task<double> RateAsync(Func<Task> write, int batch)

@@ -28,8 +28,10 @@ public sealed class RemoveFix : CodeFixProvider
             return;
         }
 
-        bool whole = context.Diagnostics[0].Id == Rules.DuplicateColumn.Id;
-        SyntaxNode? superfluous = whole ? Whole(found.FirstAncestorOrSelf<AttributeSyntax>()) : Part(found.FirstAncestorOrSelf<AttributeArgumentSyntax>());
+        // A column that an option of a store's attribute renames has its own name without it.
+        AttributeArgumentSyntax? argument = found.FirstAncestorOrSelf<AttributeArgumentSyntax>();
+        bool whole = context.Diagnostics[0].Id == Rules.DuplicateColumn.Id && argument?.NameEquals is null;
+        SyntaxNode? superfluous = whole ? Whole(found.FirstAncestorOrSelf<AttributeSyntax>()) : Part(argument);
         if (superfluous is not null)
         {
             SyntaxNode changed = root.RemoveNode(superfluous, SyntaxRemoveOptions.KeepNoTrivia)!;

@@ -50,10 +50,12 @@ root.SetAction(async (arguments, cancellationToken) =>
         Destinations = new DestinationGuard(sending),
         Anonymous = anonymous,
     });
+    await using PushLog pushes = new(database.Source, database.Dialect);
     try
     {
         await tasks.CreateIfAbsentAsync(cancellationToken);
         await configs.CreateIfAbsentAsync(cancellationToken);
+        await pushes.CreateIfAbsentAsync(cancellationToken);
     }
     catch (DbException fault)
     {
@@ -63,7 +65,7 @@ root.SetAction(async (arguments, cancellationToken) =>
 
     using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "a2a-stores-" + Guid.NewGuid().ToString("N")[..8]);
     using WebhookSender sender = new(new Rfc9421Signer(key), sending);
-    await using InMemoryWebhookDeliverySupervisor webhooks = new(sender);
+    await using InMemoryWebhookDeliverySupervisor webhooks = new(sender, new WebhookDeliveryOptions { Sink = pushes });
 
     WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
     builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
@@ -107,6 +109,7 @@ root.SetAction(async (arguments, cancellationToken) =>
     using CancellationTokenSource patience = new(TimeSpan.FromSeconds(5));
     await agent.DrainAsync(patience.Token);
     await webhooks.DrainAsync(patience.Token);
+    Console.WriteLine($"{pushes.Counts.Recorded} attempts to notify are in a2a_push_log.");
     await app.DisposeAsync();
     return 0;
 });

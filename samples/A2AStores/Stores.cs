@@ -1,4 +1,6 @@
 using System.Text.Json.Serialization.Metadata;
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Storage;
 using Adcp.Aot.Storage.A2A;
 
 namespace A2AStores;
@@ -18,3 +20,8 @@ internal sealed partial class TaskStore
 /// <summary>Where the agent's clients want to hear of them.</summary>
 [PushNotificationConfigStore("a2a_push_configs", typeof(TaskStore))]
 internal sealed partial class PushConfigStore;
+
+/// <summary>What became of each attempt to tell them. What A2A has no use for is left out.</summary>
+[SqlDeliveryLog("a2a_push_log")]
+[DeliveryLogIgnore(AttemptField.SequenceKey, AttemptField.SequenceNumber, AttemptField.TaskType, AttemptField.OperationId, AttemptField.NotificationType, AttemptField.NotificationId)]
+internal sealed partial class PushLog;

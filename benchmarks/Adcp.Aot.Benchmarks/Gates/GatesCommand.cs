@@ -18,6 +18,7 @@ internal static class GatesCommand
         ("signing", SigningGates.Run),
         ("loopback", LoopbackGates.Run),
         ("hanging", HangingGates.Run),
+        ("sinks", SinkGates.Run),
     ];
 
     internal static int Run(string[] arguments)

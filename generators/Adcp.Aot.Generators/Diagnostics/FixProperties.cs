@@ -11,6 +11,11 @@ internal static class FixProperties
     /// <summary>The method that is missing.</summary>
     public const string Member = "member";
 
+    /// <summary>The dialect that should be given.</summary>
+    public const string Dialect = "dialect";
+
+    public static ImmutableDictionary<string, string?> SetDialect(string dialect) => ImmutableDictionary<string, string?>.Empty.Add(Dialect, dialect);
+
     public static ImmutableDictionary<string, string?> Replace(string replacement) =>
         ImmutableDictionary<string, string?>.Empty.Add(Replacement, replacement);
 }

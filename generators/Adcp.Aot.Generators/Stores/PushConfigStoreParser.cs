@@ -11,20 +11,23 @@ internal static class PushConfigStoreParser
 {
     public const string Attribute = "Adcp.Aot.Storage.A2A.PushNotificationConfigStoreAttribute";
     public const string AttributeName = "PushNotificationConfigStore";
-    private const string TaskStoreType = "Adcp.Aot.Storage.A2A.TaskStoreAttribute<TTask>";
     private const string ConfigType = "Adcp.Aot.Storage.A2A.PushConfig";
+
+    /// <summary>What names each of <see cref="PushConfigTable.Columns"/>.</summary>
+    private static readonly string[] Options =
+        ["ScopeColumn", "TaskIdColumn", "ConfigIdColumn", "UrlColumn", "TokenColumn", "SchemeColumn", "CredentialsColumn", "IsActiveColumn", "UpdatedAtColumn"];
 
     public static Parsed<PushConfigStoreModel> Parse(
         INamedTypeSymbol type, AttributeData attribute, CancellationToken cancellationToken)
     {
         ImmutableArray<Diagnostic>.Builder faults = ImmutableArray.CreateBuilder<Diagnostic>();
-        if (!ClassShape.Check(type, AttributeName, faults, cancellationToken) || StoreParser.Given(attribute, 0) is not string name)
+        if (StoreParser.IsBoth(type) || !ClassShape.Check(type, AttributeName, faults, cancellationToken) || StoreParser.Given(attribute, 0) is not string name)
         {
             return new(null, faults.ToImmutable());
         }
 
-        Location at = StoreParser.At(attribute, type, cancellationToken);
-        Dialect? own = StoreParser.DialectOf(attribute, at, faults);
+        AttributeSource source = new(attribute, cancellationToken);
+        Dialect? own = StoreParser.DialectOf(attribute, source, faults);
         PushConfigTable table = new(
             name,
             StoreParser.Named(attribute, "ScopeColumn", "scope"),
@@ -37,27 +40,28 @@ internal static class PushConfigStoreParser
             StoreParser.Named(attribute, "IsActiveColumn", "is_active"),
             StoreParser.Named(attribute, "UpdatedAtColumn", "updated_at"));
         ITypeSymbol? config = attribute.AttributeClass!.ContainingAssembly.GetTypeByMetadataName(ConfigType);
-        IReadOnlyList<StoreColumn> extra = config is null ? [] : StoreParser.Columns(type, config, faults, cancellationToken);
-        StoreParser.CheckNames(table.Name, table.Columns.Concat(extra.Select(static column => column.Name)), at, faults);
+        IReadOnlyList<(StoreColumn Column, Location At)> extra = config is null ? [] : StoreParser.Columns(type, config, faults, cancellationToken);
+        StoreParser.CheckNames(
+            table.Name, table.Columns.Zip(Options, (name, option) => (name, source.Argument(option))).Concat(extra.Select(static one => (one.Column.Name, one.At))), source, faults);
 
         INamedTypeSymbol? owner = StoreParser.Given(attribute, 1) as INamedTypeSymbol;
         AttributeData? tasks = owner?.GetAttributes()
-            .FirstOrDefault(static candidate => candidate.AttributeClass?.OriginalDefinition.ToDisplayString() == TaskStoreType);
+            .FirstOrDefault(static candidate => candidate.AttributeClass?.OriginalDefinition.ToDisplayString() == StoreParser.TaskStoreType);
         if (tasks is null || StoreParser.Given(tasks, 0) is not string)
         {
-            faults.Add(Diagnostic.Create(Rules.NotATaskStore, at, owner?.Name ?? "null"));
+            faults.Add(Diagnostic.Create(Rules.NotATaskStore, source.Argument(1), owner?.Name ?? "null"));
             return new(null, faults.ToImmutable());
         }
 
         Dialect theirs = (Dialect)(tasks.NamedArguments.FirstOrDefault(static argument => argument.Key == "Dialect").Value.Value as int? ?? 0);
         if (own is { } mine && mine != theirs)
         {
-            faults.Add(Diagnostic.Create(Rules.OtherDialect, at, type.Name, mine, owner!.Name, theirs));
+            faults.Add(Diagnostic.Create(Rules.OtherDialect, source.Argument("Dialect"), FixProperties.SetDialect(theirs.ToString()), type.Name, mine, owner!.Name, theirs));
         }
 
         PushConfigStoreModel? model = faults.Count > 0 || own is not { } dialect
             ? null
-            : new PushConfigStoreModel(TypeModel.Of(type), dialect, table, TaskStoreParser.Table(tasks), extra.ToEquatableArray());
+            : new PushConfigStoreModel(TypeModel.Of(type), dialect, table, TaskStoreParser.Table(tasks), extra.Select(static one => one.Column).ToEquatableArray());
         return new(model, faults.ToImmutable());
     }
 }

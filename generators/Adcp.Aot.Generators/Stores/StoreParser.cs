@@ -10,12 +10,14 @@ namespace Adcp.Aot.Generators.Stores;
 internal static class StoreParser
 {
     public const string ColumnAttribute = "Adcp.Aot.Storage.A2A.StoreColumnAttribute";
+    public const string TaskStoreType = "Adcp.Aot.Storage.A2A.TaskStoreAttribute<TTask>";
     private const string ScopeType = "Adcp.Aot.Storage.A2A.StoreScope";
 
     public static bool IsClass(SyntaxNode node) => node is ClassDeclarationSyntax or RecordDeclarationSyntax;
 
-    public static Location At(AttributeData attribute, ISymbol fallback, CancellationToken cancellationToken) =>
-        attribute.ApplicationSyntaxReference?.GetSyntax(cancellationToken).GetLocation() ?? fallback.Locations.FirstOrDefault() ?? Location.None;
+    /// <summary>True where a class claims to be both stores; its analyzer says so, and nothing is made of it.</summary>
+    public static bool IsBoth(INamedTypeSymbol type) => type.GetAttributes().Count(static attribute =>
+        attribute.AttributeClass?.OriginalDefinition.ToDisplayString() is TaskStoreType or PushConfigStoreParser.Attribute) > 1;
 
     /// <summary>A constructor's argument; null where it is missing, as in code that does not compile yet.</summary>
     public static object? Given(AttributeData attribute, int position) =>
@@ -25,7 +27,7 @@ internal static class StoreParser
         attribute.NamedArguments.FirstOrDefault(argument => argument.Key == name).Value.Value as string ?? fallback;
 
     /// <returns>Null, with a fault, where the value is none of the enum's.</returns>
-    public static Dialect? DialectOf(AttributeData attribute, Location at, ImmutableArray<Diagnostic>.Builder faults)
+    public static Dialect? DialectOf(AttributeData attribute, AttributeSource source, ImmutableArray<Diagnostic>.Builder faults)
     {
         int value = attribute.NamedArguments.FirstOrDefault(static argument => argument.Key == "Dialect").Value.Value as int? ?? 0;
         if (value is >= (int)Dialect.Any and <= (int)Dialect.MySql)
@@ -33,27 +35,38 @@ internal static class StoreParser
             return (Dialect)value;
         }
 
-        faults.Add(Diagnostic.Create(Rules.UnsupportedDialect, at, value));
+        faults.Add(Diagnostic.Create(Rules.UnsupportedDialect, source.Argument("Dialect"), value));
         return null;
     }
 
-    public static void CheckNames(string table, IEnumerable<string> columns, Location at, ImmutableArray<Diagnostic>.Builder faults)
+    /// <summary>Checks every name that is going to stand in SQL.</summary>
+    /// <param name="table">The table's.</param>
+    /// <param name="columns">The columns', each with where it is given; the whole attribute for one that is not.</param>
+    /// <param name="source">The store's attribute.</param>
+    /// <param name="faults">What is wrong with them.</param>
+    public static void CheckNames(
+        string table, IEnumerable<(string Name, Location At)> columns, AttributeSource source, ImmutableArray<Diagnostic>.Builder faults)
     {
         if (!Identifier.IsTable(table))
         {
-            faults.Add(Diagnostic.Create(Rules.NotAnIdentifier, at, table, Identifier.Rule));
+            faults.Add(Diagnostic.Create(Rules.NotAnIdentifier, source.Argument(0), FixProperties.Replace(Identifier.Nearest(table)), table, Identifier.Rule));
         }
 
-        HashSet<string> seen = new(StringComparer.OrdinalIgnoreCase);
-        foreach (string column in columns)
+        Dictionary<string, Location> seen = new(StringComparer.OrdinalIgnoreCase);
+        foreach ((string column, Location at) in columns)
         {
             if (!Identifier.IsColumn(column))
             {
-                faults.Add(Diagnostic.Create(Rules.NotAnIdentifier, at, column, Identifier.Rule));
+                faults.Add(Diagnostic.Create(Rules.NotAnIdentifier, at, FixProperties.Replace(Identifier.Nearest(column)), column, Identifier.Rule));
             }
-            else if (!seen.Add(column))
+            else if (seen.TryGetValue(column, out Location? taken))
             {
-                faults.Add(Diagnostic.Create(Rules.DuplicateColumn, at, column));
+                // A column under its own name has nothing to point at: the one that took the name has.
+                faults.Add(Diagnostic.Create(Rules.DuplicateColumn, at == source.Whole ? taken : at, column));
+            }
+            else
+            {
+                seen.Add(column, at);
             }
         }
     }
@@ -63,10 +76,10 @@ internal static class StoreParser
     /// <param name="saved">The type of what is saved.</param>
     /// <param name="faults">What is wrong with them.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    public static IReadOnlyList<StoreColumn> Columns(
+    public static IReadOnlyList<(StoreColumn Column, Location At)> Columns(
         INamedTypeSymbol type, ITypeSymbol saved, ImmutableArray<Diagnostic>.Builder faults, CancellationToken cancellationToken)
     {
-        List<StoreColumn> columns = [];
+        List<(StoreColumn Column, Location At)> columns = [];
         foreach (AttributeData attribute in type.GetAttributes())
         {
             if (attribute.AttributeClass?.ToDisplayString() != ColumnAttribute || Given(attribute, 0) is not string name || Given(attribute, 1) is not string member)
@@ -74,22 +87,22 @@ internal static class StoreParser
                 continue;
             }
 
-            Location at = At(attribute, type, cancellationToken);
+            AttributeSource source = new(attribute, cancellationToken);
             int maxLength = attribute.NamedArguments.FirstOrDefault(static argument => argument.Key == "MaxLength").Value.Value as int? ?? 0;
             (IMethodSymbol Method, StoredType Type)? found = Member(type, member, saved);
             if (found is not { } computed)
             {
-                faults.Add(Diagnostic.Create(Rules.WrongStoreMember, at, Properties(member, saved), name, member, saved.Name));
+                faults.Add(Diagnostic.Create(Rules.WrongStoreMember, source.Whole, Properties(member, saved), name, member, saved.Name));
                 continue;
             }
 
             if (maxLength < 0 || (maxLength > 0 && computed.Type != StoredType.Text))
             {
-                faults.Add(Diagnostic.Create(Rules.OptionDoesNotFit, at, name, "MaxLength bounds a text, by a number above 0"));
+                faults.Add(Diagnostic.Create(Rules.OptionDoesNotFit, source.Argument("MaxLength"), name, "MaxLength bounds a text, by a number above 0"));
                 continue;
             }
 
-            columns.Add(new StoreColumn(name, member, computed.Method.Parameters.Length == 2, computed.Type, maxLength));
+            columns.Add((new StoreColumn(name, member, computed.Method.Parameters.Length == 2, computed.Type, maxLength), source.Argument(0)));
         }
 
         return columns;

@@ -14,28 +14,33 @@ internal static class TaskStoreParser
     private const string ContractType = "System.Text.Json.Serialization.Metadata.JsonTypeInfo<T>";
     private const string FactsType = "Adcp.Aot.Storage.A2A.TaskFacts";
 
+    /// <summary>What names each of <see cref="TaskTable.Columns"/>.</summary>
+    private static readonly string[] Options =
+        ["ScopeColumn", "TaskIdColumn", "ContextIdColumn", "StateColumn", "IsTerminalColumn", "VersionColumn", "UpdatedAtColumn", "TaskColumn"];
+
     public static Parsed<TaskStoreModel> Parse(INamedTypeSymbol type, AttributeData attribute, CancellationToken cancellationToken)
     {
         ImmutableArray<Diagnostic>.Builder faults = ImmutableArray.CreateBuilder<Diagnostic>();
-        if (!ClassShape.Check(type, AttributeName, faults, cancellationToken)
+        if (StoreParser.IsBoth(type) || !ClassShape.Check(type, AttributeName, faults, cancellationToken)
             || attribute.AttributeClass?.TypeArguments[0] is not INamedTypeSymbol { TypeKind: not TypeKind.Error } task
             || StoreParser.Given(attribute, 0) is not string)
         {
             return new(null, faults.ToImmutable());
         }
 
-        Location at = StoreParser.At(attribute, type, cancellationToken);
-        Dialect? dialect = StoreParser.DialectOf(attribute, at, faults);
+        AttributeSource source = new(attribute, cancellationToken);
+        Dialect? dialect = StoreParser.DialectOf(attribute, source, faults);
         TaskTable table = Table(attribute);
-        IReadOnlyList<StoreColumn> extra = StoreParser.Columns(type, task, faults, cancellationToken);
-        StoreParser.CheckNames(table.Name, table.Columns.Concat(extra.Select(static column => column.Name)), at, faults);
+        IReadOnlyList<(StoreColumn Column, Location At)> extra = StoreParser.Columns(type, task, faults, cancellationToken);
+        StoreParser.CheckNames(
+            table.Name, table.Columns.Zip(Options, (name, option) => (name, source.Argument(option))).Concat(extra.Select(static one => (one.Column.Name, one.At))), source, faults);
 
         ISymbol? contract = Only(type, Contracts(type, task), Rules.MissingContract, task, faults);
         ISymbol? facts = Only(type, Facts(type, task), Rules.MissingFacts, task, faults);
         TaskStoreModel? model = faults.Count > 0 || dialect is not { } chosen || contract is null || facts is null
             ? null
             : new TaskStoreModel(
-                TypeModel.Of(type), task.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat), contract.Name, facts.Name, chosen, table, extra.ToEquatableArray());
+                TypeModel.Of(type), task.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat), contract.Name, facts.Name, chosen, table, extra.Select(static one => one.Column).ToEquatableArray());
         return new(model, faults.ToImmutable());
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Adcp.Aot.CodeFixes;
 using Adcp.Aot.CodeFixes.Stores;
 using Adcp.Aot.Generators.Stores;
 using Adcp.Aot.Generators.Tests.Harness;
@@ -128,6 +129,58 @@ public sealed class StoreAnalyzerTests
         string text = await Analysis.FixAsync<StoreAnalyzer, StoreCodeFix>(StoreSource.Class(Plain + "[StoreColumn(\"extra\", \"ExtraOf\")]"), "ADCP043");
         Assert.Contains("private static string? ExtraOf(Job saved) => throw new NotImplementedException();", text, StringComparison.Ordinal);
         Assert.Empty(await Faults(text));
+    }
+
+    [Theory]
+    [InlineData("typeof(Job)")]
+    [InlineData("null!")]
+    public async Task Fix_names_a_task_store(string given)
+    {
+        string text = await Analysis.FixAsync<StoreAnalyzer, PushConfigStoreFix>(StoreSource.Sound.Replace("typeof(Jobs)", given, StringComparison.Ordinal), "ADCP044");
+        Assert.Equal(StoreSource.Sound, text);
+    }
+
+    [Theory]
+    [InlineData("Jobs", "Jobs), Dialect = SqlDialect.Sqlite", "")]
+    [InlineData("Jobs", "Jobs), Dialect = SqlDialect.Sqlite", ", Dialect = SqlDialect.PostgreSql")]
+    [InlineData("Jobs", "Jobs)", ", Dialect = SqlDialect.MySql")]
+    public async Task Fix_gives_push_configurations_the_dialect_of_their_tasks(string store, string given, string tasks)
+    {
+        string sound = StoreSource.Sound.Replace("<Job>(\"jobs\"", "<Job>(\"jobs\"" + tasks, StringComparison.Ordinal);
+        string text = await Analysis.FixAsync<StoreAnalyzer, PushConfigStoreFix>(
+            sound.Replace($"typeof({store})", "typeof(" + given, StringComparison.Ordinal), "ADCP045");
+        Assert.Equal(sound.Replace("typeof(Jobs)", "typeof(Jobs)" + tasks, StringComparison.Ordinal), text);
+    }
+
+    [Fact]
+    public async Task Fix_makes_two_classes_of_two_stores()
+    {
+        string text = await Analysis.FixAsync<StoreAnalyzer, PushConfigStoreFix>(
+            StoreSource.Class(Plain + "\n[PushNotificationConfigStore(\"hooks\", typeof(Jobs), UrlColumn = \"target\")]"), "ADCP046");
+        Assert.Equal(
+            StoreSource.Class(Plain) + "\n[PushNotificationConfigStore(\"hooks\", typeof(Jobs), UrlColumn = \"target\")]\npublic sealed partial class JobsPushConfigs;\n", text);
+        Assert.Empty(await Faults(text));
+    }
+
+    [Theory]
+    [InlineData("ADCP003", "[TaskStore<Job>(\"my jobs\")]", "[TaskStore<Job>(\"my_jobs\")]")]
+    [InlineData("ADCP003", "[TaskStore<Job>(\"jobs\", ScopeColumn = \"the scope\")]", "[TaskStore<Job>(\"jobs\", ScopeColumn = \"the_scope\")]")]
+    public async Task Fix_makes_a_name_an_identifier(string rule, string given, string expected) => Assert.Equal(
+        StoreSource.Class(expected), await Analysis.FixAsync<StoreAnalyzer, ReplaceNameFix>(StoreSource.Class(given), rule));
+
+    [Theory]
+    [InlineData("ADCP004", "[TaskStore<Job>(\"jobs\", StateColumn = \"SCOPE\")]")]
+    [InlineData("ADCP004", "[TaskStore<Job>(\"jobs\", ScopeColumn = \"state\")]")]
+    [InlineData("ADCP007", "[TaskStore<Job>(\"jobs\", Dialect = (SqlDialect)9)]")]
+    public async Task Fix_removes_an_option_and_leaves_the_store(string rule, string given) =>
+        Assert.Equal(StoreSource.Class(Plain), await Analysis.FixAsync<StoreAnalyzer, RemoveFix>(StoreSource.Class(given), rule));
+
+    [Fact]
+    public void Class_that_is_two_stores_is_neither()
+    {
+        string source = StoreSource.Class(Plain + "[PushNotificationConfigStore(\"hooks\", typeof(Jobs))]");
+        Assert.Empty(GeneratorRun.Of<TaskStoreGenerator>(Compilations.Of(source)).Files);
+        Assert.Empty(GeneratorRun.Of<PushConfigStoreGenerator>(Compilations.Of(source)).Files);
     }
 
     private static Task<ImmutableArray<Diagnostic>> Faults(string source) => Analysis.ReportsAsync<StoreAnalyzer>(source);

@@ -136,7 +136,7 @@ public abstract class PushConfigStoreContract(SqlDialect dialect)
         await using StoreBench bench = await WithTaskAsync();
         await bench.Push.SaveAsync(Alice, new PushConfig { TaskId = "t1", Id = "one", Url = "https://one.example/", Token = "token-one", AuthenticationCredentials = "credentials-one" });
         await bench.Push.SaveAsync(Alice, new PushConfig { TaskId = "t1", Id = "two", Url = "https://two.example/", Token = "token-two" });
-        await bench.Database.RunAsync(tamper);
+        await bench.Database.ExecuteAsync(tamper);
         CryptographicException refusal = await Assert.ThrowsAsync<CryptographicException>(async () => await bench.Push.GetAsync(Alice, "t1", "one"));
         Assert.DoesNotContain("token-", refusal.ToString(), StringComparison.Ordinal);
         Assert.Equal("token-two", (await bench.Push.GetAsync(Alice, "t1", "two"))!.Token);

@@ -2,6 +2,7 @@ using System.Net;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Storage.A2A;
+using Adcp.Aot.Storage.Tests.Databases;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Storage.Tests.A2A;

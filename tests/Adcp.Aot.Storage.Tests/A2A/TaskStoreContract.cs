@@ -374,7 +374,7 @@ public abstract class TaskStoreContract(SqlDialect dialect)
         Assert.Equal(0, await bench.Tasks.PurgeAsync());
         Assert.Equal(["young", "open"], (await bench.AllAsync(Alice, new TaskQuery())).Select(static stored => stored.Task.Id));
         Assert.Empty(await bench.AllAsync(Bob, new TaskQuery()));
-        Assert.Equal(0L, Convert.ToInt64(await bench.Database.RunAsync("SELECT COUNT(*) FROM a2a_push_configs"), null));
+        Assert.Equal(0, await bench.Database.CountAsync("SELECT COUNT(*) FROM a2a_push_configs"));
         bench.Time.Advance(TimeSpan.FromDays(9));
         Assert.Equal(2, await bench.Tasks.PurgeAsync());
         Assert.Empty(await bench.AllAsync(Alice, new TaskQuery()));
@@ -404,11 +404,11 @@ public abstract class TaskStoreContract(SqlDialect dialect)
     {
         await using StoreBench bench = await CreateAsync(dialect);
         await bench.AddAsync(Alice, Task1("t1") with { Budget = 5 });
-        Assert.Equal(5L, Convert.ToInt64(await bench.Database.RunAsync("SELECT budget FROM a2a_tasks"), null));
-        Assert.Equal("alice/working", await bench.Database.RunAsync("SELECT owner FROM a2a_tasks"));
+        Assert.Equal(5, await bench.Database.CountAsync("SELECT budget FROM a2a_tasks"));
+        Assert.Equal("alice/working", await bench.Database.ExecuteAsync("SELECT owner FROM a2a_tasks"));
         await bench.Tasks.SaveAsync(Alice, Task1("t1", "completed") with { Budget = 6 }, 1);
-        Assert.Equal(6L, Convert.ToInt64(await bench.Database.RunAsync("SELECT budget FROM a2a_tasks"), null));
-        Assert.Equal("alice/completed", await bench.Database.RunAsync("SELECT owner FROM a2a_tasks"));
+        Assert.Equal(6, await bench.Database.CountAsync("SELECT budget FROM a2a_tasks"));
+        Assert.Equal("alice/completed", await bench.Database.ExecuteAsync("SELECT owner FROM a2a_tasks"));
     }
 
     [Fact]

@@ -6,15 +6,17 @@ using Npgsql;
 namespace Adcp.Aot.Storage.Tests.Databases;
 
 /// <summary>
-/// A fresh database for one test: a file of SQLite always, a database of its own on PostgreSQL and MySQL where <c>ADCP_TEST_POSTGRES</c> and <c>ADCP_TEST_MYSQL</c> hold a connection
-/// string whose user may create one.
+/// A fresh database for one test: a file of SQLite always, a schema or database of its own on PostgreSQL and MySQL where <c>ADCP_TEST_POSTGRES</c> and <c>ADCP_TEST_MYSQL</c> hold a connection
+/// string whose user may create one. Dropped with the test.
 /// </summary>
 internal sealed class TestDatabase : IAsyncDisposable
 {
-    public const string PostgresVariable = "ADCP_TEST_POSTGRES";
-    public const string MySqlVariable = "ADCP_TEST_MYSQL";
+    private const string PostgresVariable = "ADCP_TEST_POSTGRES";
+    private const string MySqlVariable = "ADCP_TEST_MYSQL";
 
-    private readonly string _connectionString;
+    /// <summary>Tests run side by side: together they stay below what a server accepts.</summary>
+    private const int MaxConnections = 16;
+
     private readonly Func<Task> _drop;
 
     private TestDatabase(SqlDialect dialect, string connectionString, Func<Task> drop)
@@ -26,13 +28,16 @@ internal sealed class TestDatabase : IAsyncDisposable
             SqlDialect.PostgreSql => NpgsqlDataSource.Create(connectionString),
             _ => new MySqlDataSource(connectionString),
         };
-        _connectionString = connectionString;
+        ConnectionString = connectionString;
         _drop = drop;
     }
 
     public SqlDialect Dialect { get; }
 
     public DbDataSource Source { get; }
+
+    /// <summary>For another process. A source of Npgsql's does not tell its password.</summary>
+    public string ConnectionString { get; }
 
     public static async Task<TestDatabase> CreateAsync(SqlDialect dialect)
     {
@@ -43,17 +48,17 @@ internal sealed class TestDatabase : IAsyncDisposable
                 return await SqliteAsync(Path.Combine(Path.GetTempPath(), name + ".db"));
             case SqlDialect.PostgreSql:
                 string postgres = Variable(PostgresVariable);
-                await AdministerAsync(NpgsqlDataSource.Create(postgres), $"CREATE DATABASE {name}");
+                await AdministerAsync(NpgsqlDataSource.Create(postgres), $"CREATE SCHEMA {name}");
                 return new TestDatabase(
                     dialect,
-                    new NpgsqlConnectionStringBuilder(postgres) { Database = name }.ConnectionString,
-                    () => AdministerAsync(NpgsqlDataSource.Create(postgres), $"DROP DATABASE {name} WITH (FORCE)"));
+                    new NpgsqlConnectionStringBuilder(postgres) { SearchPath = name, MaxPoolSize = MaxConnections }.ConnectionString,
+                    () => AdministerAsync(NpgsqlDataSource.Create(postgres), $"DROP SCHEMA {name} CASCADE"));
             default:
                 string mysql = Variable(MySqlVariable);
                 await AdministerAsync(new MySqlDataSource(mysql), $"CREATE DATABASE {name} CHARACTER SET utf8mb4");
                 return new TestDatabase(
                     dialect,
-                    new MySqlConnectionStringBuilder(mysql) { Database = name }.ConnectionString,
+                    new MySqlConnectionStringBuilder(mysql) { Database = name, MaximumPoolSize = MaxConnections }.ConnectionString,
                     () => AdministerAsync(new MySqlDataSource(mysql), $"DROP DATABASE {name}"));
         }
     }
@@ -64,39 +69,31 @@ internal sealed class TestDatabase : IAsyncDisposable
         // Short timeouts, so that a connection attempt does not outlive the outage.
         if (Dialect == SqlDialect.PostgreSql)
         {
-            NpgsqlConnectionStringBuilder postgres = new(_connectionString) { Timeout = 2 };
+            NpgsqlConnectionStringBuilder postgres = new(ConnectionString) { Timeout = 2 };
             CuttableRoad road = new(postgres.Port);
             postgres.Port = road.Port;
             return (NpgsqlDataSource.Create(postgres.ConnectionString), road);
         }
 
-        MySqlConnectionStringBuilder mysql = new(_connectionString) { ConnectionTimeout = 2 };
+        MySqlConnectionStringBuilder mysql = new(ConnectionString) { ConnectionTimeout = 2 };
         CuttableRoad mysqlRoad = new((int)mysql.Port);
         mysql.Port = (uint)mysqlRoad.Port;
         return (new MySqlDataSource(mysql.ConnectionString), mysqlRoad);
     }
 
-    public async Task ExecuteAsync(string sql)
+    /// <summary>Runs a statement of the test's own.</summary>
+    /// <returns>Its first value.</returns>
+    public async Task<object?> ExecuteAsync(string sql)
     {
-        await using DbConnection connection = await Source.OpenConnectionAsync();
-        await using DbCommand command = connection.CreateCommand();
-        command.CommandText = sql;
-        await command.ExecuteNonQueryAsync();
+        await using DbCommand command = Source.CreateCommand(sql);
+        return await command.ExecuteScalarAsync();
     }
 
-    public async Task<long> CountAsync(string sql)
-    {
-        await using DbConnection connection = await Source.OpenConnectionAsync();
-        await using DbCommand command = connection.CreateCommand();
-        command.CommandText = sql;
-        return Convert.ToInt64(await command.ExecuteScalarAsync(), null);
-    }
+    public async Task<long> CountAsync(string sql) => Convert.ToInt64(await ExecuteAsync(sql), null);
 
     public async Task<List<object?[]>> RowsAsync(string sql)
     {
-        await using DbConnection connection = await Source.OpenConnectionAsync();
-        await using DbCommand command = connection.CreateCommand();
-        command.CommandText = sql;
+        await using DbCommand command = Source.CreateCommand(sql);
         await using DbDataReader reader = await command.ExecuteReaderAsync();
         List<object?[]> rows = [];
         while (await reader.ReadAsync())
@@ -147,9 +144,7 @@ internal sealed class TestDatabase : IAsyncDisposable
     {
         await using (source)
         {
-            await using DbConnection connection = await source.OpenConnectionAsync();
-            await using DbCommand command = connection.CreateCommand();
-            command.CommandText = sql;
+            await using DbCommand command = source.CreateCommand(sql);
             await command.ExecuteNonQueryAsync();
         }
     }

@@ -1,12 +1,16 @@
 using Adcp.Aot.Auditing;
 
+#if PLAIN
+namespace Adcp.Aot.Storage.Tests.DeliveryLogs.Plain;
+#else
 namespace Adcp.Aot.Storage.Tests.DeliveryLogs;
+#endif
 
 /// <summary>Every field of an attempt and its tenant, on any database.</summary>
 [SqlDeliveryLog("webhook_delivery_log", Principal = "tenant_id", Subscriber = "subscriber_id")]
 [DeliveryLogColumn("tenant_id", nameof(TenantOf))]
 [DeliveryLogColumn("subscriber_id", nameof(SubscriberOf))]
-internal sealed partial class AuditLog
+internal sealed partial class AuditLog : ITestAuditLog
 {
     public List<(string? Tenant, Exception Reason)> Rejected { get; } = [];
 

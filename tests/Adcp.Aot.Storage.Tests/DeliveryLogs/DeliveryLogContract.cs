@@ -12,6 +12,18 @@ public sealed class SqliteDeliveryLogTests() : DeliveryLogContract(SqlDialect.Sq
 
 public sealed class PostgreSqlDeliveryLogTests() : DeliveryLogContract(SqlDialect.PostgreSql);
 
+/// <summary>PostgreSQL for a project that does not reference Npgsql: INSERTs of many rows.</summary>
+public sealed class PostgreSqlInsertDeliveryLogTests() : DeliveryLogContract(SqlDialect.PostgreSql)
+{
+    [Fact]
+    public void The_logs_know_nothing_of_the_driver() =>
+        Assert.DoesNotContain(typeof(Plain.AuditLog).Assembly.GetReferencedAssemblies(), static reference => reference.Name == "Npgsql");
+
+    private protected override ITestAuditLog Audit(DbDataSource source) => new Plain.AuditLog(source, Dialect);
+
+    private protected override ITestLog Mapped() => new Plain.MappedLog(Database.Source, Dialect);
+}
+
 public sealed class MySqlDeliveryLogTests() : DeliveryLogContract(SqlDialect.MySql);
 
 /// <summary>What a generated SQL delivery log promises, the same on every database.</summary>
@@ -30,7 +42,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     [Fact]
     public async Task Every_field_is_kept_as_it_was()
     {
-        await using AuditLog log = await LogAsync();
+        await using ITestAuditLog log = await LogAsync();
         DeliveryAttempt failed = Attempts.Of(7, status: 503, change: static (ref AttemptEntry attempt) =>
         {
             attempt.AttemptNumber = 2;
@@ -60,7 +72,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     [Fact]
     public async Task Creating_what_is_there_changes_nothing()
     {
-        await using AuditLog log = await LogAsync();
+        await using ITestAuditLog log = await LogAsync();
         await log.RecordAsync(Attempts.Many(3), default);
 
         await log.CreateIfAbsentAsync();
@@ -72,7 +84,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     [Fact]
     public async Task Processes_that_start_together_create_one_table()
     {
-        await using AuditLog log = new(Database.Source, Dialect);
+        await using ITestAuditLog log = Audit(Database.Source);
 
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => log.CreateIfAbsentAsync())));
 
@@ -82,7 +94,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     [Fact]
     public async Task A_newer_schema_is_refused()
     {
-        await using AuditLog log = await LogAsync();
+        await using ITestAuditLog log = await LogAsync();
         await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = 9");
 
         InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(() => log.CreateIfAbsentAsync());
@@ -94,7 +106,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     public async Task A_table_without_a_mapped_column_is_found_at_start()
     {
         await Database.ExecuteAsync("CREATE TABLE webhook_delivery_log (idempotency_key varchar(99))");
-        await using AuditLog log = new(Database.Source, Dialect);
+        await using ITestAuditLog log = Audit(Database.Source);
 
         InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(() => log.CreateIfAbsentAsync());
 
@@ -105,7 +117,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     public async Task An_existing_table_is_mapped_without_sql()
     {
         await Database.ExecuteAsync(MappedLog.Create(Dialect));
-        await using MappedLog log = new(Database.Source, Dialect);
+        await using ITestLog log = Mapped();
         await log.CreateIfAbsentAsync();
 
         DeliveryAttempt attempt = Attempts.Of(1, "tenant");
@@ -121,7 +133,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     public async Task A_row_that_violates_a_constraint_fails_alone()
     {
         await Database.ExecuteAsync(MappedLog.Create(Dialect));
-        await using MappedLog log = new(Database.Source, Dialect);
+        await using ITestLog log = Mapped();
         DeliveryAttempt[] batch = Attempts.Many(300);
         batch[17] = Attempts.Of(16); // UNIQUE
         batch[100] = Attempts.Of(100, "refused"); // CHECK
@@ -140,7 +152,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     public async Task A_batch_of_nothing_but_bad_rows_leaves_the_next_one_alone()
     {
         await Database.ExecuteAsync(MappedLog.Create(Dialect));
-        await using MappedLog log = new(Database.Source, Dialect);
+        await using ITestLog log = Mapped();
 
         await log.RecordAsync(Attempts.Many(40, tenant: "refused"), default);
         await log.RecordAsync(Attempts.Many(40), default);
@@ -151,7 +163,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     [Fact]
     public async Task A_member_that_throws_fails_its_row_alone()
     {
-        await using AuditLog log = await LogAsync();
+        await using ITestAuditLog log = await LogAsync();
         DeliveryAttempt[] batch = Attempts.Many(50);
         batch[20] = Attempts.Of(20, "broken");
 
@@ -166,7 +178,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     [Fact]
     public async Task A_text_that_the_database_cannot_hold_costs_no_other_row()
     {
-        await using AuditLog log = await LogAsync();
+        await using ITestAuditLog log = await LogAsync();
         DeliveryAttempt[] batch = Attempts.Many(20);
         batch[3] = Attempts.Of(3, "nul\0nul");
         batch[9] = Attempts.Of(9, "half \ud83e");
@@ -183,7 +195,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     [Fact]
     public async Task Hostile_texts_are_values_and_nobody_elses()
     {
-        await using AuditLog log = await LogAsync();
+        await using ITestAuditLog log = await LogAsync();
         await log.RecordAsync(HostileTexts.Select((text, i) => Attempts.Of(i, text)).ToArray(), default);
         await log.RecordAsync(Attempts.Many(1, first: 1000), default);
 
@@ -208,7 +220,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
             SqlDialect.PostgreSql => "text",
             _ => "VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
         };
-        await using AuditLog log = await LogAsync();
+        await using ITestAuditLog log = await LogAsync();
         await Database.ExecuteAsync(Dialect == SqlDialect.MySql
             ? $"ALTER TABLE webhook_delivery_log MODIFY tenant_id {collation} NOT NULL"
             : Dialect == SqlDialect.PostgreSql ? "SELECT 1" : "CREATE INDEX by_tenant ON webhook_delivery_log (tenant_id COLLATE NOCASE)");
@@ -221,7 +233,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     [Fact]
     public async Task Recent_attempts_come_back_as_the_record_that_was_told()
     {
-        await using AuditLog log = await LogAsync();
+        await using ITestAuditLog log = await LogAsync();
         DeliveryAttempt[] batch =
         [
             Attempts.Of(0),
@@ -244,7 +256,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     [Fact]
     public async Task What_was_no_attempt_or_has_no_notification_type_is_not_activity()
     {
-        await using AuditLog log = await LogAsync();
+        await using ITestAuditLog log = await LogAsync();
         await log.RecordAsync(
             new[]
             {
@@ -261,7 +273,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     [Fact]
     public async Task The_limit_is_1_to_200()
     {
-        await using AuditLog log = await LogAsync();
+        await using ITestAuditLog log = await LogAsync();
         await log.RecordAsync(Attempts.Many(250), default);
 
         Assert.Equal(200, (await log.ReadRecentAsync("acme", 200)).Count);
@@ -274,7 +286,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     [Fact]
     public async Task An_absent_table_is_an_error_at_once_and_counted()
     {
-        await using AuditLog log = new(Database.Source, Dialect);
+        await using ITestAuditLog log = Audit(Database.Source);
 
         await Assert.ThrowsAnyAsync<DbException>(async () => await log.RecordAsync(Attempts.Many(5), new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token));
 
@@ -284,7 +296,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     [Fact]
     public async Task Calls_at_the_same_time_lose_nothing()
     {
-        await using AuditLog log = await LogAsync();
+        await using ITestAuditLog log = await LogAsync();
 
         await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(async () =>
         {
@@ -303,7 +315,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     public async Task A_healthy_database_loses_no_attempt()
     {
         int count = Environment.GetEnvironmentVariable("ADCP_TEST_MILLION") == "1" ? 1_000_000 : 20_000;
-        await using AuditLog log = await LogAsync();
+        await using ITestAuditLog log = await LogAsync();
         await using InMemoryWebhookDeliverySupervisor supervisor = new(new CompletedSender(), new WebhookDeliveryOptions { Sink = log });
         WebhookDestination destination = new("https://buyer.example/hooks/a", "op_1");
         DeliveryOptions options = new() { SequenceKey = "acme" };
@@ -331,7 +343,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     {
         double seconds = double.Parse(Environment.GetEnvironmentVariable("ADCP_TEST_OUTAGE") ?? "1", null);
         await using Outage outage = await Outage.OfAsync(Database);
-        await using AuditLog log = new(outage.Source, Dialect);
+        await using ITestAuditLog log = Audit(outage.Source);
         await log.CreateIfAbsentAsync();
         await using InMemoryWebhookDeliverySupervisor supervisor = new(new CompletedSender(), new WebhookDeliveryOptions
         {
@@ -394,9 +406,13 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     /// <summary>PostgreSQL and MySQL keep microseconds.</summary>
     private static DateTimeOffset Micro(DateTimeOffset time) => time.AddTicks(-(time.Ticks % TimeSpan.TicksPerMicrosecond));
 
-    private async Task<AuditLog> LogAsync()
+    private protected virtual ITestAuditLog Audit(DbDataSource source) => new AuditLog(source, Dialect);
+
+    private protected virtual ITestLog Mapped() => new MappedLog(Database.Source, Dialect);
+
+    private async Task<ITestAuditLog> LogAsync()
     {
-        AuditLog log = new(Database.Source, Dialect);
+        ITestAuditLog log = Audit(Database.Source);
         await log.CreateIfAbsentAsync();
         return log;
     }

@@ -1,6 +1,10 @@
 using Adcp.Aot.Auditing;
 
+#if PLAIN
+namespace Adcp.Aot.Storage.Tests.DeliveryLogs.Plain;
+#else
 namespace Adcp.Aot.Storage.Tests.DeliveryLogs;
+#endif
 
 /// <summary>A table that somebody else made, with names, types and rules of its own.</summary>
 [SqlDeliveryLog("hook_log", OnlyMapped = true)]
@@ -12,7 +16,7 @@ namespace Adcp.Aot.Storage.Tests.DeliveryLogs;
 [DeliveryLogColumn(AttemptField.TaskId, "task", Redaction = Redaction.Mask)]
 [DeliveryLogColumn(AttemptField.OperationId, "operation", Redaction = Redaction.Hash)]
 [DeliveryLogColumn("tenant", nameof(TenantOf))]
-internal sealed partial class MappedLog
+internal sealed partial class MappedLog : ITestLog
 {
     private readonly Func<DeliveryAttempt, string?> _directory = static attempt => attempt.SequenceKey;
 
@@ -28,9 +32,9 @@ internal sealed partial class MappedLog
                 state varchar(16) NOT NULL, tries smallint NOT NULL, at_ms bigint NOT NULL, task varchar(10), operation varchar(32), tenant varchar(64) NOT NULL CHECK (tenant <> 'refused'))
             """;
 
-    public List<Exception> Rejected { get; } = [];
+    public List<(string? Tenant, Exception Reason)> Rejected { get; } = [];
 
-    partial void OnRejected(DeliveryAttempt attempt, Exception reason) => Rejected.Add(reason);
+    partial void OnRejected(DeliveryAttempt attempt, Exception reason) => Rejected.Add((attempt.SequenceKey, reason));
 
     private string? TenantOf(DeliveryAttempt attempt) => _directory(attempt);
 }

@@ -1,0 +1,13 @@
+using Adcp.Aot.Auditing;
+
+namespace Adcp.Aot.Storage.Tests.DeliveryLogs;
+
+/// <summary>What every generated log of a table has, so that one contract is run on several.</summary>
+internal interface ITestLog : IDeliveryLogSink, IAsyncDisposable
+{
+    SqlBatchCounts Counts { get; }
+
+    List<(string? Tenant, Exception Reason)> Rejected { get; }
+
+    Task CreateIfAbsentAsync(CancellationToken cancellationToken = default);
+}
