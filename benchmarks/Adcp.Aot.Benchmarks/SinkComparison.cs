@@ -17,8 +17,8 @@ namespace Adcp.Aot.Benchmarks;
 /// <c>ADCP_TEST_POSTGRES</c> and <c>ADCP_TEST_MYSQL</c> are set.
 /// </summary>
 /// <remarks>
-/// All of them use one connection. A PostgreSQL process that has once allocated something lasting above a COPY's memory no longer gives that memory back after each COPY, takes half the page
-/// faults from then on, and is faster by half for the rest of its life: whoever has that process by chance would win. Nothing times out: a machine that stands still costs a turn, not the run.
+/// All of them use one connection. Some server processes of PostgreSQL, such as one that has run DDL, take half the page faults of others for the same COPY and are faster by half for the
+/// rest of their lives: whoever has such a process by chance would win. Nothing times out: a machine that stands still costs a turn, not the run.
 /// </remarks>
 internal static class SinkComparison
 {

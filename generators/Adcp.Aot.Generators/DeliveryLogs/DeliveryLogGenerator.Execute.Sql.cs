@@ -396,7 +396,7 @@ public sealed partial class DeliveryLogGenerator
                 {
                     try
                     {
-                        return {{column.Member}}(attempt);
+                        return {{Literal.Name(column.Member!)}}(attempt);
                     }
                     catch (Exception reason)
                     {

@@ -5,14 +5,12 @@ namespace Adcp.Aot.Generators.DeliveryLogs;
 
 public sealed partial class DeliveryLogGenerator
 {
-    private static readonly string[] TextUsings = ["System", "System.Threading", "System.Threading.Tasks", "Adcp.Aot.Auditing"];
-
     private static string JsonLinesLog(DeliveryLogModel model)
     {
         ColumnModel[] columns = Forgiving(model);
         string access = model.Type.HasConstructor ? "private" : "public";
         return GeneratedFile.Of(
-            model.Type, [.. TextUsings, "System.IO.Pipelines", "System.Text.Json"], "IDeliveryLogSink, IAsyncDisposable", text =>
+            model.Type, ["System", "System.IO.Pipelines", "System.Text.Json", "System.Threading", "System.Threading.Tasks", "Adcp.Aot.Auditing"], "IDeliveryLogSink, IAsyncDisposable", text =>
             {
                 text.Line(
                     $$"""
@@ -35,9 +33,15 @@ public sealed partial class DeliveryLogGenerator
                 WriteForgivingComputations(text, columns);
                 using (text.Open("private void Write(Utf8JsonWriter json, DeliveryAttempt attempt)"))
                 {
-                    foreach (ColumnModel column in columns)
+                    for (int i = 0; i < columns.Length; i++)
                     {
-                        WriteMember(text, column);
+                        // A block is set off from what follows it.
+                        if (i > 0 && columns[i - 1].Nullable)
+                        {
+                            text.Line();
+                        }
+
+                        WriteMember(text, columns[i]);
                     }
                 }
             });
@@ -65,8 +69,6 @@ public sealed partial class DeliveryLogGenerator
         {
             text.Line($"json.{(unix ? "WriteNumber" : method)}({name}, {local});");
         }
-
-        text.Line();
     }
 
     private static string LoggerLog(DeliveryLogModel model)
@@ -74,7 +76,10 @@ public sealed partial class DeliveryLogGenerator
         ColumnModel[] columns = Forgiving(model);
         string access = model.Type.HasConstructor ? "private" : "public";
         return GeneratedFile.Of(
-            model.Type, [.. TextUsings, "System.Collections.Generic", "System.Globalization", "System.Text", "Microsoft.Extensions.Logging"], "IDeliveryLogSink", text =>
+            model.Type,
+            ["System", "System.Collections.Generic", "System.Globalization", "System.Text", "System.Threading", "System.Threading.Tasks", "Adcp.Aot.Auditing", "Microsoft.Extensions.Logging"],
+            "IDeliveryLogSink",
+            text =>
             {
                 text.Line(
                     $$"""
@@ -151,7 +156,7 @@ public sealed partial class DeliveryLogGenerator
         string access = model.Type.HasConstructor ? "private" : "public";
         string parameters = string.Join(", ", model.Parts.Select(static (part, i) => $"{part} sink{i + 1}"));
         string arguments = string.Join(", ", model.Parts.Select(static (_, i) => $"sink{i + 1}"));
-        return GeneratedFile.Of(model.Type, TextUsings, "IDeliveryLogSink", text => text.Line(
+        return GeneratedFile.Of(model.Type, ["System", "System.Threading", "System.Threading.Tasks", "Adcp.Aot.Auditing"], "IDeliveryLogSink", text => text.Line(
             $$"""
             private readonly FanOutDeliveryLogSink _sinks;
 
@@ -185,7 +190,7 @@ public sealed partial class DeliveryLogGenerator
                 {
                     try
                     {
-                        return {{column.Member}}(attempt);
+                        return {{Literal.Name(column.Member!)}}(attempt);
                     }
                     catch (Exception reason)
                     {

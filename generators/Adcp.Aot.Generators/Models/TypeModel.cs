@@ -1,20 +1,21 @@
+using Adcp.Aot.Generators.Text;
 using Microsoft.CodeAnalysis;
 
 namespace Adcp.Aot.Generators.Models;
 
 /// <summary>The attributed class, as text: no symbol outlives the step that read it.</summary>
 /// <param name="Namespace">Empty for the global namespace.</param>
-/// <param name="Name">The simple name.</param>
+/// <param name="Name">The simple name, as C# says it.</param>
 /// <param name="Keyword"><c>class</c> or <c>record</c>.</param>
 /// <param name="HasConstructor">True where the class declares an instance constructor of its own.</param>
 internal sealed record TypeModel(string Namespace, string Name, string Keyword, bool HasConstructor)
 {
     /// <summary>The name of the generated file, without its suffix.</summary>
-    public string HintName => Namespace.Length == 0 ? Name : Namespace + "." + Name;
+    public string HintName => (Namespace.Length == 0 ? Name : Namespace + "." + Name).Replace("@", "");
 
     public static TypeModel Of(INamedTypeSymbol type) => new(
         type.ContainingNamespace.IsGlobalNamespace ? "" : type.ContainingNamespace.ToDisplayString(),
-        type.Name,
+        Literal.Name(type.Name),
         type.IsRecord ? "record" : "class",
         type.InstanceConstructors.Any(static constructor => !constructor.IsImplicitlyDeclared));
 }

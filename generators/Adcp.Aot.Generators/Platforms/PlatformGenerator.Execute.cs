@@ -38,7 +38,7 @@ public sealed partial class PlatformGenerator
             'C' => "call",
             _ => "cancellationToken",
         });
-        string call = $"{tool.Method}({string.Join(", ", arguments)})";
+        string call = $"{Literal.Name(tool.Method)}({string.Join(", ", arguments)})";
         string inner = tool.ReturnsOutcome ? $"ToolOutcome<{tool.ResultType}>" : tool.ResultType;
         string awaitable = tool.ReturnsTask ? $"new ValueTask<{inner}>({call})" : call;
         return $"PlatformDispatch.{(tool.ReturnsOutcome ? "OutcomeAsync" : "ResultAsync")}({awaitable}, {Contract(model, tool.ResultType)})";

@@ -6,7 +6,8 @@ namespace Adcp.Aot.Generators.Stores;
 /// <content>From the model to C#.</content>
 public sealed partial class PushConfigStoreGenerator
 {
-    private static readonly string[] Usings = ["System.Data.Common", "Adcp.Aot.Storage", "Adcp.Aot.Storage.A2A"];
+    private static readonly string[] Usings =
+        ["System", "System.Collections.Generic", "System.Data.Common", "System.Threading", "System.Threading.Tasks", "Adcp.Aot.Storage", "Adcp.Aot.Storage.A2A"];
 
     internal static string Write(PushConfigStoreModel model) => GeneratedFile.Of(
         model.Type, Usings, "IPushNotificationConfigStore", text =>

@@ -105,7 +105,7 @@ internal static class StoreText
     {
         foreach (StoreColumn column in extra)
         {
-            text.Line($"command.Bind({Literal.Of(StoreSql.Parameter(column))}, {column.Member}({(column.TakesScope ? "scope, " : "")}{saved}));");
+            text.Line($"command.Bind({Literal.Of(StoreSql.Parameter(column))}, {Literal.Name(column.Member)}({(column.TakesScope ? "scope, " : "")}{saved}));");
         }
     }
 

@@ -7,7 +7,9 @@ namespace Adcp.Aot.Generators.Stores;
 public sealed partial class TaskStoreGenerator
 {
     private static readonly string[] Usings =
-        ["System.Data.Common", "System.Text.Json", "Adcp.Aot.Storage", "Adcp.Aot.Storage.A2A"];
+    [
+        "System", "System.Collections.Generic", "System.Data.Common", "System.Text.Json", "System.Threading", "System.Threading.Tasks", "Adcp.Aot.Storage", "Adcp.Aot.Storage.A2A",
+    ];
 
     internal static string Write(TaskStoreModel model) => GeneratedFile.Of(
         model.Type, Usings, $"ITaskStore<{model.TaskType}>, IExpiringStore", text =>

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Adcp.Aot.Generators.Diagnostics;
 using Adcp.Aot.Generators.Models;
 using Adcp.Aot.Generators.Sql;
+using Adcp.Aot.Generators.Text;
 using Microsoft.CodeAnalysis;
 
 namespace Adcp.Aot.Generators.Stores;
@@ -40,7 +41,7 @@ internal static class TaskStoreParser
         TaskStoreModel? model = faults.Count > 0 || dialect is not { } chosen || contract is null || facts is null
             ? null
             : new TaskStoreModel(
-                TypeModel.Of(type), task.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat), contract.Name, facts.Name, chosen, table, extra.Select(static one => one.Column).ToEquatableArray());
+                TypeModel.Of(type), task.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat), Literal.Name(contract.Name), Literal.Name(facts.Name), chosen, table, extra.Select(static one => one.Column).ToEquatableArray());
         return new(model, faults.ToImmutable());
     }
 

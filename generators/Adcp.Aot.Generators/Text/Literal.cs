@@ -2,9 +2,12 @@ using Microsoft.CodeAnalysis.CSharp;
 
 namespace Adcp.Aot.Generators.Text;
 
-/// <summary>Values as C# source.</summary>
+/// <summary>Values and names as C# source.</summary>
 internal static class Literal
 {
     /// <summary>A quoted and escaped string literal.</summary>
     public static string Of(string value) => SymbolDisplay.FormatLiteral(value, quote: true);
+
+    /// <summary>A name that may be one of C#'s keywords.</summary>
+    public static string Name(string name) => SyntaxFacts.GetKeywordKind(name) == SyntaxKind.None ? name : "@" + name;
 }

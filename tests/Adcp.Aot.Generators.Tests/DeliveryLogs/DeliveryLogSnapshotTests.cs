@@ -43,6 +43,20 @@ public sealed class DeliveryLogSnapshotTests
         }
     }
 
+    [Theory]
+    [InlineData("SqlDeliveryLog(\"log\")")]
+    [InlineData("JsonLinesDeliveryLog")]
+    [InlineData("LoggerDeliveryLog")]
+    public void Names_may_be_keywords(string attribute)
+    {
+        GeneratorRun run = GeneratorRun.Of<DeliveryLogGenerator>(Compilations.Of(
+            Sources.Usings.Replace("Shop", "Shop.@namespace", StringComparison.Ordinal)
+            + $"[{attribute}]\n[DeliveryLogColumn(\"select\", nameof(@return))]\npublic sealed partial class @class\n{{\n    private static string @return(DeliveryAttempt attempt) => attempt.Url;\n}}\n"));
+
+        Assert.Empty(run.Problems);
+        Assert.Single(run.Files);
+    }
+
     [Fact]
     public void A_class_with_a_constructor_of_its_own_chains_to_the_generated_one()
     {
