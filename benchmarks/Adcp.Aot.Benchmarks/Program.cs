@@ -13,6 +13,11 @@ if (args is ["sinks", .. string[] sinkOptions])
     return await SinkComparison.RunAsync(rounds: sinkOptions is [string given] ? int.Parse(given, System.Globalization.CultureInfo.InvariantCulture) : 40);
 }
 
+if (args is ["scale", .. string[] scaleOptions])
+{
+    return Scale.Run(scaleOptions.FirstOrDefault());
+}
+
 if (args is ["receiver"])
 {
     return await Receiver.RunAsync();

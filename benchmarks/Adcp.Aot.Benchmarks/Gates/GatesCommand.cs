@@ -15,10 +15,12 @@ internal static class GatesCommand
         ("memory", MemoryGates.Run),
         ("engine", EngineGates.Run),
         ("threads", ThreadGates.Run),
+        ("scale", ScaleGates.Run),
         ("signing", SigningGates.Run),
         ("loopback", LoopbackGates.Run),
         ("hanging", HangingGates.Run),
         ("sinks", SinkGates.Run),
+        ("native", NativeGates.Run),
     ];
 
     internal static int Run(string[] arguments)
