@@ -20,19 +20,22 @@ internal static class Spin
             "happy" => ours.ByHandle,
             "url" => ours.ByUrl,
             "reject" => ours.Reject,
+            "suspended" => () => Hundred(ours.Suspended),
+            "suspended-bare" => () => Hundred(ours.SuspendedBare),
             _ => null,
         };
         if (deliver is null)
         {
-            Console.Error.WriteLine("spin happy|url|reject|http|http-by-hand|http-bare|h2c|h2c-by-hand|h2c-bare SECONDS");
+            Console.Error.WriteLine("spin happy|url|reject|suspended|suspended-bare|http|http-by-hand|http-bare|h2c|h2c-by-hand|h2c-bare SECONDS");
             return 2;
         }
 
+        int each = road.StartsWith("suspended", StringComparison.Ordinal) ? 100 : 1;
         long deliveries = 0;
         long start = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(start) < time)
         {
-            for (int i = 0; i < 10_000; i++)
+            for (int i = 0; i < 10_000 / each; i++)
             {
                 deliver();
             }
@@ -42,6 +45,12 @@ internal static class Spin
 
         Console.WriteLine($"{Stopwatch.GetElapsedTime(start).TotalNanoseconds / deliveries:0.0} ns");
         return 0;
+    }
+
+    private static bool Hundred(Action<int> deliver)
+    {
+        deliver(100);
+        return true;
     }
 
     private static async Task<int> LoopbackAsync(string road, TimeSpan time)

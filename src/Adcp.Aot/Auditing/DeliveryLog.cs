@@ -88,22 +88,8 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
         }
     }
 
-    /// <summary>Hands an entry over by copy. Completed at once unless inline. Never throws.</summary>
-    internal ValueTask Record(in AttemptEntry entry)
-    {
-        if (_queue is null)
-        {
-            return _sink is null ? ValueTask.CompletedTask : InlineAsync(Made(entry));
-        }
-
-        if (TryClaim(out AttemptQueue.Claim claim))
-        {
-            claim.Entry = entry;
-            Publish(claim);
-        }
-
-        return ValueTask.CompletedTask;
-    }
+    /// <summary>Gives one record to the sink of a log that <see cref="IsInline"/>. Never throws.</summary>
+    internal ValueTask RecordInline(in AttemptEntry entry) => InlineAsync(Made(entry));
 
     private DeliveryAttempt Made(in AttemptEntry entry)
     {

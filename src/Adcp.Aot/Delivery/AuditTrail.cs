@@ -48,27 +48,21 @@ internal sealed class AuditTrail : IAsyncDisposable
     }
 
     /// <summary>The record of an attempt, or of a delivery's end between two.</summary>
-    internal ValueTask Ended(in DeliveryState delivery, in AttemptStep step, bool isAttempt)
+    internal ValueTask Ended(PendingDelivery delivery, bool isAttempt)
     {
         if (DeliveryMeter.IsOn)
         {
-            DeliveryMeter.Attempt(step.Kind, Wall.Elapsed(delivery.AttemptStartedAt, step.EndedAt));
+            DeliveryMeter.Attempt(delivery.Step.Kind, Wall.Elapsed(delivery.AttemptStartedAt, delivery.Step.EndedAt));
         }
 
-        AttemptEntry entry = default;
-        Fill(ref entry, delivery.Webhook, delivery.Options, delivery.Endpoint, delivery.Number, delivery.Retry.MaxAttempts);
-        entry.IsAttempt = isAttempt;
-        entry.AttemptNumber = (ushort)delivery.Attempt;
-        entry.Outcome = (byte)step.Kind;
-        entry.StatusCode = (short)(step.Result?.StatusCode ?? 0);
-        entry.Error = (byte)step.Error;
-        entry.Detail = step.Detail;
-        entry.Code = step.Code;
-        entry.StartedAt = delivery.AttemptStartedAt;
-        entry.EndedAt = step.EndedAt;
-        entry.WillRetry = !step.Ends;
-        entry.RetryDelay = step.Delay;
-        return _log.Record(entry);
+        if (!_log.TryClaim(out AttemptQueue.Claim claim))
+        {
+            return _log.IsInline ? EndedInline(delivery, isAttempt) : ValueTask.CompletedTask;
+        }
+
+        End(ref claim.Entry, delivery, isAttempt);
+        _log.Publish(claim);
+        return ValueTask.CompletedTask;
     }
 
     /// <summary>A refusal's record, or one more on the endpoint's count of refusals without one.</summary>
@@ -104,13 +98,41 @@ internal sealed class AuditTrail : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _log.DisposeAsync();
 
+    private ValueTask EndedInline(PendingDelivery delivery, bool isAttempt)
+    {
+        AttemptEntry entry = default;
+        End(ref entry, delivery, isAttempt);
+        return _log.RecordInline(entry);
+    }
+
     private ValueTask RefusedInline(
         PreparedWebhook webhook, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long number, int attempts, string code, long stamp)
     {
         AttemptEntry entry = default;
         Fill(ref entry, webhook, options, endpoint, number, retry.MaxAttempts);
         Refuse(ref entry, attempts, code, stamp);
-        return _log.Record(entry);
+        return _log.RecordInline(entry);
+    }
+
+    /// <summary>Fills a cleared entry: what is the default of most attempts is not written.</summary>
+    private static void End(ref AttemptEntry entry, PendingDelivery delivery, bool isAttempt)
+    {
+        ref AttemptStep step = ref delivery.Step;
+        Fill(ref entry, delivery.Webhook, delivery.Options, delivery.Endpoint, delivery.Number, delivery.Retry.MaxAttempts);
+        entry.IsAttempt = isAttempt;
+        entry.AttemptNumber = (ushort)delivery.Attempt;
+        entry.StatusCode = (short)(step.Result?.StatusCode ?? 0);
+        entry.StartedAt = delivery.AttemptStartedAt;
+        entry.EndedAt = step.EndedAt;
+        if (step.Kind != AttemptOutcome.Success || step.Code is not null)
+        {
+            entry.Outcome = (byte)step.Kind;
+            entry.Error = (byte)step.Error;
+            entry.Detail = step.Detail;
+            entry.Code = step.Code;
+            entry.WillRetry = !step.Ends;
+            entry.RetryDelay = step.Delay;
+        }
     }
 
     private static void Refuse(ref AttemptEntry entry, int attempts, string code, long stamp)

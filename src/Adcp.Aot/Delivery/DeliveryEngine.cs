@@ -10,9 +10,9 @@ namespace Adcp.Aot.Delivery;
 
 /// <summary>
 /// The way of one delivery: circuit, number, attempts, waits, records. Four roads do the same work. <see cref="Straight"/>: the circuit is healthy and the sender answers at once
-/// with a 2xx. <see cref="AtOnceAsync"/>: whatever is answered at once. <see cref="AnsweredAsync"/>: the sender waits, and its answer ends the delivery. <see cref="RunAsync"/>: the delivery
-/// itself waits, for a place or for its next attempt. The first two allocate nothing, the others run in pooled state machines, small where it counts. Each hands over to the next from
-/// where it stands.
+/// with a 2xx. <see cref="AtOnceAsync"/>: whatever is answered at once. <see cref="Answered"/>: the sender waits, and its answer ends the delivery. <see cref="RunAsync"/>: the delivery
+/// itself waits, for a place or for its next attempt. None allocates: the first needs nothing, the others a <see cref="PendingDelivery"/> that is used again. Each hands over to the next
+/// from where it stands.
 /// </summary>
 internal sealed partial class DeliveryEngine : IAsyncDisposable
 {
@@ -176,34 +176,14 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         long startedAt,
         CancellationToken cancellationToken)
     {
-        DeliveryState delivery = New(webhook, numbered, options, retry, endpoint, startedAt, cancellationToken);
+        PendingDelivery delivery = PendingDelivery.Rent(this, webhook, numbered, options, retry, endpoint, startedAt, cancellationToken, _shutdownToken);
         if (cancellationToken.CanBeCanceled || retry.Deadline is not null)
         {
             return BoundedAsync(delivery);
         }
 
-        return _answersAtOnce || TryEnterGates(ref delivery) ? AtOnceAsync(delivery, null) : RunAsync(delivery, default, default);
+        return _answersAtOnce || TryEnterGates(delivery) ? AtOnceAsync(delivery, null) : RunAsync(delivery, default);
     }
-
-    private DeliveryState New(
-        PreparedWebhook webhook,
-        WebhookPayload? numbered,
-        DeliveryOptions options,
-        RetryPolicy retry,
-        Endpoint endpoint,
-        long startedAt,
-        CancellationToken cancellationToken) => new()
-        {
-            Webhook = webhook,
-            Numbered = numbered,
-            Options = options,
-            Retry = retry,
-            Caller = cancellationToken,
-            Token = _shutdownToken,
-            Endpoint = endpoint,
-            StartedAt = startedAt,
-            AttemptStartedAt = startedAt,
-        };
 
     /// <summary>
     /// The road of a delivery that just works. It does what <see cref="AtOnceAsync"/> does for that case without carrying the delivery, its step and its outcome around in large
@@ -260,99 +240,102 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         ValueTask<WebhookDeliveryResult> sending,
         WebhookDeliveryResult? result)
     {
-        DeliveryState delivery = New(webhook, null, options, retry, endpoint, startedAt, default);
+        PendingDelivery delivery = PendingDelivery.Rent(this, webhook, null, options, retry, endpoint, startedAt, default, _shutdownToken);
         delivery.Number = number;
         delivery.Permit = permit;
         delivery.Attempt = 1;
-        if (result is not null)
-        {
-            return AtOnceAsync(delivery, result);
-        }
-
-        return AnsweredAsync(delivery, sending);
+        return result is not null ? AtOnceAsync(delivery, result) : Promise(delivery, sending);
     }
 
     /// <summary>The road of what is answered at once: no state machine, no allocation. It ends as soon as something has to be waited for.</summary>
     /// <param name="delivery">The delivery, its places taken where the sender is one that waits.</param>
     /// <param name="result">The first attempt's result where that has been made; null where the permit is yet to be asked for.</param>
-    private ValueTask<DeliveryOutcome> AtOnceAsync(DeliveryState delivery, WebhookDeliveryResult? result)
+    private ValueTask<DeliveryOutcome> AtOnceAsync(PendingDelivery delivery, WebhookDeliveryResult? result)
     {
         while (true)
         {
             if (result is null)
             {
-                DeliveryOutcome? refused;
+                bool permitted;
                 try
                 {
-                    refused = TryPermit(ref delivery);
+                    permitted = TryPermit(delivery);
                 }
                 catch
                 {
+                    delivery.Return();
                     Leave();
                     throw;
                 }
 
-                if (refused is { } refusal)
+                if (!permitted)
                 {
-                    LeaveGates(ref delivery);
+                    LeaveGates(delivery);
+                    DeliveryOutcome refusal = Refusal(delivery, Now());
                     ValueTask refusalRecorded = Refused(delivery, refusal.Code!);
+                    delivery.Return();
                     return refusalRecorded.IsCompletedSuccessfully ? new(End(refusal)) : EndAfterAsync(refusalRecorded, refusal);
                 }
 
-                ValueTask<WebhookDeliveryResult> sending = Start(ref delivery, timed: delivery.Attempt == 0);
+                ValueTask<WebhookDeliveryResult> sending = Start(delivery, timed: delivery.Attempt == 0);
                 if (!sending.IsCompletedSuccessfully)
                 {
-                    return AnsweredAsync(delivery, sending);
+                    return Promise(delivery, sending);
                 }
 
                 result = sending.Result;
             }
 
-            AttemptStep step = Settle(ref delivery, result, null);
+            Settle(delivery, result, null);
             result = null;
-            ValueTask recorded = _audit.Ended(delivery, step, isAttempt: true);
+            ValueTask recorded = _audit.Ended(delivery, isAttempt: true);
             if (!recorded.IsCompletedSuccessfully)
             {
-                return RunAsync(delivery, step, recorded);
+                return RunAsync(delivery, recorded);
             }
 
-            if (step.Ends)
+            if (delivery.Step.Ends)
             {
-                return new(End(delivery, step));
+                DeliveryOutcome outcome = delivery.Outcome();
+                delivery.Return();
+                return new(End(outcome));
             }
 
-            if (step.Delay != TimeSpan.Zero || !(_answersAtOnce || TryEnterGates(ref delivery)))
+            if (delivery.Step.Delay != TimeSpan.Zero || !(_answersAtOnce || TryEnterGates(delivery)))
             {
-                return RunAsync(delivery, step, default);
+                return RunAsync(delivery, default);
             }
         }
     }
 
-    /// <summary>
-    /// The road of a sender that waits. Only the delivery and the sender's promise live in its state machine, since all of that is copied to the heap's frame when it suspends.
-    /// </summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<DeliveryOutcome> AnsweredAsync(DeliveryState delivery, ValueTask<WebhookDeliveryResult> sending)
+    /// <summary>The road of a sender that waits: the delivery itself is the promise, and <see cref="Answered"/> goes on.</summary>
+    private ValueTask<DeliveryOutcome> Promise(PendingDelivery delivery, in ValueTask<WebhookDeliveryResult> sending)
     {
         if (!sending.IsCompleted)
         {
-            Waits(ref delivery);
+            Waits(delivery);
         }
 
-        WebhookDeliveryResult? result = null;
-        Exception? fault = null;
-        try
+        return delivery.Promise(sending);
+    }
+
+    /// <summary>What a promised delivery's answer comes to.</summary>
+    /// <returns>True where the delivery ended, in <paramref name="outcome"/>; false where the rest of its way is run, in <paramref name="rest"/>.</returns>
+    internal bool Answered(
+        PendingDelivery delivery, WebhookDeliveryResult? result, Exception? fault, out DeliveryOutcome outcome, out ValueTask<DeliveryOutcome> rest)
+    {
+        Settle(delivery, result, fault);
+        ValueTask recorded = _audit.Ended(delivery, isAttempt: true);
+        if (delivery.Step.Ends && recorded.IsCompletedSuccessfully)
         {
-            result = await sending.ConfigureAwait(false);
-        }
-        catch (Exception thrown)
-        {
-            fault = thrown;
+            outcome = End(delivery.Outcome());
+            rest = default;
+            return true;
         }
 
-        AttemptStep step = Settle(ref delivery, result, fault);
-        ValueTask recorded = _audit.Ended(delivery, step, isAttempt: true);
-        return step.Ends && recorded.IsCompletedSuccessfully ? End(delivery, step) : await RunAsync(delivery, step, recorded).ConfigureAwait(false);
+        outcome = default;
+        rest = RunAsync(delivery, recorded);
+        return false;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -363,39 +346,38 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     }
 
     /// <summary>A delivery with a caller's token or a deadline: one linked source for all of it.</summary>
-    private async ValueTask<DeliveryOutcome> BoundedAsync(DeliveryState delivery)
+    private async ValueTask<DeliveryOutcome> BoundedAsync(PendingDelivery delivery)
     {
         using CancellationTokenSource deadline = delivery.Retry.Deadline is { } limit
             ? new CancellationTokenSource(limit, _clock.Time)
             : new CancellationTokenSource();
         using CancellationTokenSource linked = CancellationTokenSource.CreateLinkedTokenSource(delivery.Caller, _shutdownToken, deadline.Token);
         delivery.Token = linked.Token;
-        return await RunAsync(delivery, default, default).ConfigureAwait(false);
+        return await RunAsync(delivery, default).ConfigureAwait(false);
     }
 
     /// <summary>The road of a delivery that waits itself.</summary>
-    /// <param name="delivery">The delivery, no places held.</param>
-    /// <param name="step">What the last attempt led to; the default before the first.</param>
+    /// <param name="delivery">The delivery, no places held; it is set free at the end unless it is a promise.</param>
     /// <param name="recorded">The last attempt's record on its way.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<DeliveryOutcome> RunAsync(DeliveryState delivery, AttemptStep step, ValueTask recorded)
+    private async ValueTask<DeliveryOutcome> RunAsync(PendingDelivery delivery, ValueTask recorded)
     {
         try
         {
             while (true)
             {
                 await recorded.ConfigureAwait(false);
-                if (step.Ends)
+                if (delivery.Step.Ends)
                 {
-                    return Outcome(delivery, step);
+                    return Outcome(delivery);
                 }
 
-                if (!await WaitAsync(delivery.Token, step).ConfigureAwait(false))
+                if (!await WaitAsync(delivery).ConfigureAwait(false))
                 {
                     return await InterruptedAsync(delivery).ConfigureAwait(false);
                 }
 
-                if (!TryEnterGates(ref delivery))
+                if (!TryEnterGates(delivery))
                 {
                     // A circuit that refuses says so now, not after a wait for a place behind its hung probes.
                     long now = _clock.Exact();
@@ -411,20 +393,20 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
                     }
                 }
 
-                if (TryPermit(ref delivery) is { } refusal)
+                if (!TryPermit(delivery))
                 {
-                    LeaveGates(ref delivery);
-                    return await RefusedAsync(delivery, refusal).ConfigureAwait(false);
+                    LeaveGates(delivery);
+                    return await RefusedAsync(delivery, Refusal(delivery, Now())).ConfigureAwait(false);
                 }
 
                 WebhookDeliveryResult? result = null;
                 Exception? fault = null;
                 try
                 {
-                    ValueTask<WebhookDeliveryResult> sending = Start(ref delivery, timed: false);
+                    ValueTask<WebhookDeliveryResult> sending = Start(delivery, timed: false);
                     if (!sending.IsCompleted)
                     {
-                        Waits(ref delivery);
+                        Waits(delivery);
                     }
 
                     result = await sending.ConfigureAwait(false);
@@ -434,25 +416,30 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
                     fault = thrown;
                 }
 
-                step = Settle(ref delivery, result, fault);
-                recorded = _audit.Ended(delivery, step, isAttempt: true);
+                Settle(delivery, result, fault);
+                recorded = _audit.Ended(delivery, isAttempt: true);
             }
         }
         finally
         {
+            if (!delivery.IsPromised)
+            {
+                delivery.Return();
+            }
+
             Leave();
         }
     }
 
-    private async ValueTask<DeliveryOutcome> RefusedAsync(DeliveryState delivery, DeliveryOutcome refusal)
+    private async ValueTask<DeliveryOutcome> RefusedAsync(PendingDelivery delivery, DeliveryOutcome refusal)
     {
         await Refused(delivery, refusal.Code!).ConfigureAwait(false);
         DeliveryMeter.Delivery(refusal.Status);
         return refusal;
     }
 
-    /// <summary>Asks the circuit, and with the first permit draws the number. Null where the attempt may go on. Throws only with permit and places given back.</summary>
-    private DeliveryOutcome? TryPermit(ref DeliveryState delivery)
+    /// <summary>Asks the circuit, and with the first permit draws the number. Throws only with permit and places given back.</summary>
+    private bool TryPermit(PendingDelivery delivery)
     {
         Endpoint endpoint = delivery.Endpoint;
         delivery.Permit = endpoint.Circuit.TryAcquire(_options.Circuit, _clock, out CircuitState from, out CircuitState to);
@@ -463,7 +450,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
 
         if (!delivery.Permit.IsGranted)
         {
-            return Refusal(delivery, Now());
+            return false;
         }
 
         if (delivery.Numbered is null && delivery.Webhook.SequenceNumber is { } frozen)
@@ -485,15 +472,15 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
             catch
             {
                 endpoint.Circuit.Return(delivery.Permit);
-                LeaveGates(ref delivery);
+                LeaveGates(delivery);
                 throw;
             }
         }
 
-        return null;
+        return true;
     }
 
-    private DeliveryOutcome Refusal(in DeliveryState delivery, long stamp) => new()
+    private DeliveryOutcome Refusal(PendingDelivery delivery, long stamp) => new()
     {
         Status = DeliveryStatus.CircuitOpen,
         Webhook = delivery.Frozen,
@@ -504,7 +491,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         RetryAt = NextProbe(delivery.Endpoint, stamp),
     };
 
-    private ValueTask Refused(in DeliveryState delivery, string code) =>
+    private ValueTask Refused(PendingDelivery delivery, string code) =>
         _audit.Refused(delivery.Webhook, delivery.Options, delivery.Retry, delivery.Endpoint, delivery.Number, delivery.Attempt, code, Now());
 
     private static string RefusalCode(Endpoint endpoint) => endpoint.Circuit.State == CircuitState.Isolated ? "circuit_isolated" : "circuit_open";
@@ -516,7 +503,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     /// <summary>Starts one attempt.</summary>
     /// <param name="delivery">The delivery, its permit held.</param>
     /// <param name="timed">True where the delivery's own start is the attempt's.</param>
-    private ValueTask<WebhookDeliveryResult> Start(ref DeliveryState delivery, bool timed)
+    private ValueTask<WebhookDeliveryResult> Start(PendingDelivery delivery, bool timed)
     {
         delivery.Attempt++;
         delivery.AttemptStartedAt = timed ? delivery.StartedAt : Now();
@@ -537,7 +524,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     }
 
     /// <summary>An attempt is seen to wait: from now on it holds places, and it and all that follow are timed exactly.</summary>
-    private void Waits(ref DeliveryState delivery)
+    private void Waits(PendingDelivery delivery)
     {
         if (!delivery.HoldsPlaces)
         {
@@ -554,7 +541,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     }
 
     /// <summary>Judges one attempt: tells the breaker, gives the places back, and decides what follows. Never throws.</summary>
-    private AttemptStep Settle(ref DeliveryState delivery, WebhookDeliveryResult? result, Exception? fault)
+    private void Settle(PendingDelivery delivery, WebhookDeliveryResult? result, Exception? fault)
     {
         Endpoint endpoint = delivery.Endpoint;
         long now = Now();
@@ -563,7 +550,8 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
             fault ??= new InvalidOperationException("The sender gave no result.");
         }
 
-        AttemptStep step = new() { EndedAt = now, Result = result, Fault = fault };
+        ref AttemptStep step = ref delivery.Step;
+        step = new() { EndedAt = now, Result = result, Fault = fault };
         bool interrupted = fault is OperationCanceledException && delivery.Token.IsCancellationRequested;
         ResponseClassification verdict;
         if (interrupted)
@@ -583,20 +571,20 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
 
         delivery.LastResult = result ?? delivery.LastResult;
         Report(endpoint, delivery.Permit, verdict.Health, result, step.Error, now);
-        LeaveGates(ref delivery);
+        LeaveGates(delivery);
         Endpoints.Touch(endpoint, now);
         step.Code = verdict.Code;
         if (interrupted)
         {
-            Interrupt(delivery, ref step);
-            return step;
+            Interrupt(delivery);
+            return;
         }
 
         if (verdict.Verdict == DeliveryVerdict.Delivered)
         {
             step.Kind = AttemptOutcome.Success;
             step.End(DeliveryStatus.Delivered);
-            return step;
+            return;
         }
 
         bool ours = result is null ? verdict.Health == EndpointHealth.Unknown : result.Error >= WebhookSendError.DestinationRefused;
@@ -619,8 +607,6 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
                 step.Code = "deadline";
             }
         }
-
-        return step;
     }
 
     private void Report(
@@ -665,10 +651,11 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     }
 
     /// <summary>Waits until the next attempt is due: what was recorded, less what the record itself took, in the timer's whole milliseconds and never less. False where interrupted.</summary>
-    private ValueTask<bool> WaitAsync(CancellationToken cancellationToken, in AttemptStep step)
+    private ValueTask<bool> WaitAsync(PendingDelivery delivery)
     {
+        ref AttemptStep step = ref delivery.Step;
         TimeSpan remaining = step.Delay == TimeSpan.Zero ? TimeSpan.Zero : step.Delay - _clock.Time.GetElapsedTime(step.EndedAt);
-        return remaining > TimeSpan.Zero ? TimerAsync(remaining, cancellationToken) : new(!cancellationToken.IsCancellationRequested);
+        return remaining > TimeSpan.Zero ? TimerAsync(remaining, delivery.Token) : new(!delivery.Token.IsCancellationRequested);
     }
 
     private async ValueTask<bool> TimerAsync(TimeSpan time, CancellationToken cancellationToken)
@@ -679,17 +666,18 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     }
 
     /// <summary>The record and outcome of a delivery that ended between attempts.</summary>
-    private async ValueTask<DeliveryOutcome> InterruptedAsync(DeliveryState delivery)
+    private async ValueTask<DeliveryOutcome> InterruptedAsync(PendingDelivery delivery)
     {
         delivery.AttemptStartedAt = Now();
-        AttemptStep step = new() { EndedAt = delivery.AttemptStartedAt };
-        Interrupt(delivery, ref step);
-        await _audit.Ended(delivery, step, isAttempt: false).ConfigureAwait(false);
-        return Outcome(delivery, step);
+        delivery.Step = new() { EndedAt = delivery.AttemptStartedAt };
+        Interrupt(delivery);
+        await _audit.Ended(delivery, isAttempt: false).ConfigureAwait(false);
+        return Outcome(delivery);
     }
 
-    private void Interrupt(in DeliveryState delivery, ref AttemptStep step)
+    private void Interrupt(PendingDelivery delivery)
     {
+        ref AttemptStep step = ref delivery.Step;
         step.Fault = null;
         step.Kind = AttemptOutcome.Cancelled;
         if (delivery.Caller.IsCancellationRequested)
@@ -711,7 +699,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         }
     }
 
-    private bool TryEnterGates(ref DeliveryState delivery)
+    private bool TryEnterGates(PendingDelivery delivery)
     {
         if (!delivery.Endpoint.Gate.TryEnter(_options.MaxConcurrencyPerEndpoint))
         {
@@ -758,7 +746,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         }
     }
 
-    private void LeaveGates(ref DeliveryState delivery)
+    private void LeaveGates(PendingDelivery delivery)
     {
         if (delivery.HoldsPlaces)
         {
@@ -768,17 +756,10 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         }
     }
 
-    private DeliveryOutcome End(in DeliveryState delivery, in AttemptStep step)
+    private static DeliveryOutcome Outcome(PendingDelivery delivery)
     {
-        DeliveryOutcome outcome = Outcome(delivery, step);
-        Leave();
-        return outcome;
-    }
-
-    private static DeliveryOutcome Outcome(in DeliveryState delivery, in AttemptStep step)
-    {
-        DeliveryMeter.Delivery(step.Status);
-        return delivery.Outcome(step);
+        DeliveryMeter.Delivery(delivery.Step.Status);
+        return delivery.Outcome();
     }
 
     private DeliveryOutcome End(in DeliveryOutcome outcome)

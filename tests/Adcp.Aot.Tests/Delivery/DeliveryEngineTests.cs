@@ -149,6 +149,57 @@ public sealed class DeliveryEngineTests
     }
 
     [Fact]
+    public async Task An_outcome_is_taken_once_and_not_before_its_time()
+    {
+        Bench bench = new(o => o with { SinkMode = SinkMode.Buffered });
+        TaskCompletionSource<WebhookDeliveryResult> answer = new();
+        bench.Sender.Does((_, _) => new(answer.Task));
+        ValueTask<DeliveryOutcome> first = bench.DeliverAsync();
+        Assert.Throws<InvalidOperationException>(() => Taken(first));
+        answer.SetResult(new WebhookDeliveryResult(bench.Sender.Sent[0], 200));
+        Assert.True(Taken(first).IsDelivered);
+
+        // What the first delivery was kept in may serve another now, which a second look must not disturb.
+        TaskCompletionSource<WebhookDeliveryResult> later = new();
+        bench.Sender.Does((_, _) => new(later.Task));
+        ValueTask<DeliveryOutcome> second = bench.DeliverAsync();
+        Assert.Throws<InvalidOperationException>(() => Taken(first));
+        later.SetResult(new WebhookDeliveryResult(bench.Sender.Sent[1], 410));
+        DeliveryOutcome outcome = await second;
+        Assert.Equal((DeliveryStatus.Rejected, bench.Sender.Sent[1]), (outcome.Status, outcome.Webhook));
+    }
+
+    [Fact]
+    public async Task Deliveries_that_wait_keep_their_own_outcomes_whatever_the_order_of_the_answers()
+    {
+        Bench bench = new(o => o with { SinkMode = SinkMode.Buffered, MaxConcurrencyPerEndpoint = 1000, Circuit = new CircuitBreakerPolicy { FailureThreshold = 1000 } });
+        Dictionary<PreparedWebhook, TaskCompletionSource<WebhookDeliveryResult>> answers = [];
+        for (int round = 0; round < 20; round++)
+        {
+            List<(PreparedWebhook Webhook, int Status, Task<DeliveryOutcome> Outcome)> waiting = [];
+            for (int i = 0; i < 100; i++)
+            {
+                bench.Sender.Does((webhook, _) => new((answers[webhook] = new TaskCompletionSource<WebhookDeliveryResult>()).Task));
+                Task<DeliveryOutcome> outcome = bench.DeliverAsync(new DeliveryOptions { Retry = OneAttempt }).AsTask();
+                waiting.Add((bench.Sender.Sent[^1], i % 3 == 0 ? 503 : i % 3 == 1 ? 200 : 410, outcome));
+            }
+
+            foreach ((PreparedWebhook webhook, int status, _) in waiting.OrderBy(w => w.Webhook.IdempotencyKey, StringComparer.Ordinal))
+            {
+                answers[webhook].SetResult(new WebhookDeliveryResult(webhook, status));
+            }
+
+            foreach ((PreparedWebhook webhook, int status, Task<DeliveryOutcome> delivering) in waiting)
+            {
+                DeliveryOutcome outcome = await delivering;
+                Assert.Same(webhook, outcome.Webhook);
+                Assert.Equal(status, outcome.LastResult!.StatusCode);
+                Assert.Equal(status switch { 200 => DeliveryStatus.Delivered, 410 => DeliveryStatus.Rejected, _ => DeliveryStatus.Exhausted }, outcome.Status);
+            }
+        }
+    }
+
+    [Fact]
     public async Task After_a_drain_everything_is_refused_as_shut_down()
     {
         Bench bench = new(o => o with { SinkMode = SinkMode.Buffered });
@@ -157,6 +208,10 @@ public sealed class DeliveryEngineTests
         Assert.Equal(DeliveryStatus.ShutDown, (await bench.DeliverAsync()).Status);
         Assert.Equal(0, bench.Supervisor.RecordsDropped);
     }
+
+#pragma warning disable CA2012 // That it is wrong is what is tested.
+    private static DeliveryOutcome Taken(ValueTask<DeliveryOutcome> delivery) => delivery.GetAwaiter().GetResult();
+#pragma warning restore CA2012
 
     private sealed class ThrowingLogger : ILogger
     {
