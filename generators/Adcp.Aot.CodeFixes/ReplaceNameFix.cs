@@ -9,12 +9,12 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Adcp.Aot.CodeFixes;
 
-/// <summary>Puts the nearest valid name where one is no identifier, or no mapped column.</summary>
+/// <summary>Puts the nearest valid name where one is no identifier, no mapped column, or no tool's.</summary>
 [ExportCodeFixProvider(LanguageNames.CSharp, Name = nameof(ReplaceNameFix)), Shared]
 public sealed class ReplaceNameFix : CodeFixProvider
 {
-    /// <summary>ADCP003 and ADCP005.</summary>
-    public override ImmutableArray<string> FixableDiagnosticIds { get; } = [Rules.NotAnIdentifier.Id, Rules.UnknownColumn.Id];
+    /// <summary>ADCP003, ADCP005 and ADCP071.</summary>
+    public override ImmutableArray<string> FixableDiagnosticIds { get; } = [Rules.NotAnIdentifier.Id, Rules.UnknownColumn.Id, Rules.NotAToolName.Id];
 
     /// <summary>Every name of a document at once.</summary>
     public override FixAllProvider GetFixAllProvider() => WellKnownFixAllProviders.BatchFixer;

@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
+using System.Text;
 using Adcp.Aot.Generators.Diagnostics;
 using Adcp.Aot.Generators.Models;
+using Adcp.Aot.Generators.Text;
 using Microsoft.CodeAnalysis;
 
 namespace Adcp.Aot.Generators.Platforms;
@@ -43,7 +45,9 @@ internal static class PlatformReader
             string name = tool.ConstructorArguments.FirstOrDefault().Value as string ?? "";
             if (!IsToolName(name))
             {
-                faults.Add(Diagnostic.Create(Rules.NotAToolName, place, name));
+                string nearest = NearestToolName(name);
+                Location argument = new AttributeSource(tool, cancellationToken).Argument(0);
+                faults.Add(Diagnostic.Create(Rules.NotAToolName, argument, nearest.Length == 0 ? null : FixProperties.Replace(nearest), name));
             }
             else if (!names.Add(name))
             {
@@ -104,7 +108,7 @@ internal static class PlatformReader
         }
 
         string? description = attribute.NamedArguments.FirstOrDefault(argument => argument.Key == "Description").Value.Value as string;
-        return new(name, description, method.Name, parameters, arguments, result.ToDisplayString(Qualified), isOutcome, isTask);
+        return new(name, description, Literal.Name(method.Name), parameters, arguments, result.ToDisplayString(Qualified), isOutcome, isTask);
     }
 
     private static bool IsOf(INamedTypeSymbol type, string definition) => type.OriginalDefinition.ToDisplayString() == definition;
@@ -120,6 +124,34 @@ internal static class PlatformReader
         }
 
         return false;
+    }
+
+    /// <summary>The name in snake case, without what no tool's name has; empty where nothing is left.</summary>
+    private static string NearestToolName(string name)
+    {
+        StringBuilder nearest = new();
+        for (int i = 0; i < name.Length; i++)
+        {
+            char c = name[i];
+            bool begins = c is >= 'A' and <= 'Z' && i > 0 && name[i - 1] is (>= 'a' and <= 'z') or (>= '0' and <= '9');
+            bool separates = nearest.Length > 0 && nearest[nearest.Length - 1] != '_';
+            if (c is >= 'A' and <= 'Z' && begins && separates)
+            {
+                nearest.Append('_');
+            }
+
+            c = c is >= 'A' and <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+            if (c is >= 'a' and <= 'z' || (c is >= '0' and <= '9' && nearest.Length > 0))
+            {
+                nearest.Append(c);
+            }
+            else if (nearest.Length > 0 && nearest[nearest.Length - 1] != '_')
+            {
+                nearest.Append('_');
+            }
+        }
+
+        return nearest.ToString(0, Math.Min(nearest.Length, 64)).TrimEnd('_');
     }
 
     private static bool IsToolName(string name) => name.Length is > 0 and <= 64 && name[0] is >= 'a' and <= 'z' && name.All(static c => c is (>= 'a' and <= 'z') or (>= '0' and <= '9') or '_');

@@ -1,4 +1,5 @@
 using Adcp.Aot.Auditing;
+using Adcp.Aot.Platform;
 using Adcp.Aot.Storage;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
@@ -6,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Generators.Tests.Harness;
 
-/// <summary>A consumer's project in memory: its sources against the framework, Adcp.Aot, Adcp.Aot.Storage and, if asked, Npgsql.</summary>
+/// <summary>A consumer's project in memory: its sources against the framework, Adcp.Aot, Adcp.Aot.Storage, Adcp.Aot.Platform and, if asked, Npgsql.</summary>
 internal static class Compilations
 {
     public static CSharpParseOptions Parse { get; } = new(LanguageVersion.Latest, DocumentationMode.Diagnose);
@@ -18,6 +19,7 @@ internal static class Compilations
             .Select(static path => (MetadataReference)MetadataReference.CreateFromFile(path)),
         MetadataReference.CreateFromFile(typeof(IDeliveryLogSink).Assembly.Location),
         MetadataReference.CreateFromFile(typeof(SqlDialect).Assembly.Location),
+        MetadataReference.CreateFromFile(typeof(IAdcpPlatform).Assembly.Location),
         MetadataReference.CreateFromFile(typeof(ILogger).Assembly.Location),
     ];
 

@@ -42,6 +42,32 @@ internal static class AdcpSchemas
         return Encoding.UTF8.GetString(output.WrittenSpan);
     }
 
+    /// <summary>Null where the generation does not define the payload.</summary>
+    public static string? TryWrite(WebhookPayload payload, PayloadFacts facts)
+    {
+        try
+        {
+            return Write(payload, facts);
+        }
+        catch (WebhookPayloadException fault) when (fault.Code is "not_in_this_version" or "task_type_not_eligible")
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The file names of a generation's schemas.</summary>
+    public static HashSet<string> FilesOf(AdcpVersion version) => [.. Schemas.Value.Keys.Where(id => IsOf(id, version)).Select(id => Path.GetFileName(id))];
+
+    /// <summary>The id of a generation's schema.</summary>
+    public static string IdOf(AdcpVersion version, string file) => Schemas.Value.Keys.Single(id => IsOf(id, version) && Path.GetFileName(id) == file);
+
+    private static bool IsOf(string id, AdcpVersion version) => version switch
+    {
+        AdcpVersion.V30 => id.StartsWith("/schemas/3.0.6/", StringComparison.Ordinal),
+        AdcpVersion.V31 => id.StartsWith("/schemas/3.1.19/", StringComparison.Ordinal),
+        _ => !char.IsAsciiDigit(id["/schemas/".Length]),
+    };
+
     private static Dictionary<string, JsonSchema> Load()
     {
         Dictionary<string, JsonObject> texts = [];
