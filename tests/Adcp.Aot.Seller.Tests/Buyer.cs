@@ -23,6 +23,9 @@ internal sealed class Buyer : IAsyncDisposable
     /// <summary>Nonce parameters of every attempt, also of those that were refused.</summary>
     public List<string> Attempts { get; } = [];
 
+    /// <summary>The idempotency keys of the attempts that were refused, as their bodies say them.</summary>
+    public List<string> RefusedKeys { get; } = [];
+
     public int Refusals { get; set; }
 
     public string Url => _app.Urls.First() + "/hook";
@@ -51,6 +54,13 @@ internal sealed class Buyer : IAsyncDisposable
 
             if (refused)
             {
+                using MemoryStream body = new();
+                await context.Request.Body.CopyToAsync(body);
+                lock (buyer.Attempts)
+                {
+                    buyer.RefusedKeys.Add(JsonElement.Parse(body.ToArray()).GetProperty("idempotency_key").GetString()!);
+                }
+
                 context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
                 return;
             }

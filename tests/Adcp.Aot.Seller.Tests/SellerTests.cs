@@ -58,8 +58,9 @@ public sealed class SellerTests
         buyer.Refusals = 3;
         await using McpClient client = await seller.ConnectAsync();
         await CallAsync(client, "create_media_buy", buyer.Push("op_1"));
-        await buyer.NextAsync();
+        JsonElement told = await buyer.NextAsync();
         Assert.Equal(4, buyer.Attempts.Count);
+        Assert.Equal(Enumerable.Repeat(told.GetProperty("idempotency_key").GetString(), 3), buyer.RefusedKeys);
         Assert.Equal(4, buyer.Attempts.Distinct().Count());
     }
 
