@@ -91,7 +91,9 @@ root.SetAction(async (parsed, cancellationToken) =>
         cancellationToken);
     return 0;
 });
-return await root.Parse(args).InvokeAsync();
+
+// Signals are the web host's: it stops taking requests, and what was promised is told before the process ends, however long its retries take.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
 
 // The key outlives the process as the store does, so that buyers who keep the published one still verify.
 static SigningKey ReadOrCreateKey(string path)
