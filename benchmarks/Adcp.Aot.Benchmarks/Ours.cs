@@ -97,6 +97,9 @@ internal sealed class Ours : IAsyncDisposable
 
     internal void SuspendedBare(int times) => BareAsync(times).Wait();
 
+    /// <summary>The least that anything around a sender can be: one pooled async method that makes an outcome of its result.</summary>
+    internal void SuspendedLayer(int times) => LayeredAsync(times).Wait();
+
     /// <summary>Empties the audit queues. Waited for on this thread: another one would begin with empty slots in its part of the queue.</summary>
     internal void Flush()
     {
@@ -130,6 +133,21 @@ internal sealed class Ours : IAsyncDisposable
             }
         }
     }
+
+    private async Task LayeredAsync(int times)
+    {
+        for (int i = 0; i < times; i++)
+        {
+            if (!(await LayerAsync()).IsDelivered)
+            {
+                throw new InvalidOperationException("Not delivered.");
+            }
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<DeliveryOutcome> LayerAsync() =>
+        new() { Status = DeliveryStatus.Delivered, Webhook = Webhook, LastResult = await _yieldingSender.SendAsync(Webhook), Attempts = 1 };
 
     private async Task BareAsync(int times)
     {

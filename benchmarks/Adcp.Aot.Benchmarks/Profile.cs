@@ -34,7 +34,7 @@ internal static class Profile
         [
             ("clock read, exact", () => sink += clock.Exact()),
             ("clock read, coarse", () => sink += clock.Coarse()),
-            ("in-flight count, in and out", () => { inFlight.Begin(); inFlight.End(); }),
+            ("in-flight count, in and out", () => { inFlight.Begin(ThreadStripe.Index); inFlight.End(ThreadStripe.Index); }),
             ("both gates, in and out", () => gates.Pass()),
             ("sequence number", () => sink += stream.Next()),
             ("breaker permit and report", () => sink += endpoint.Circuit.TryAcquireClosed(out _) && endpoint.Circuit.IsHealthy ? 1 : 0),
@@ -85,7 +85,7 @@ internal static class Profile
 
     private static void Record(DeliveryLog log, PreparedWebhook webhook, Endpoint endpoint)
     {
-        if (log.TryClaim(out AttemptQueue.Claim claim))
+        if (log.TryClaim(ThreadStripe.Index, out AttemptQueue.Claim claim))
         {
             claim.Entry.Webhook = webhook;
             claim.Entry.Endpoint = endpoint;

@@ -1,4 +1,5 @@
 using Adcp.Aot.Auditing;
+using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.ConcurrencyTests;
@@ -76,7 +77,7 @@ public sealed class AttemptQueueLaws
 
     private static bool Add(AttemptQueue queue, int number)
     {
-        if (!queue.TryClaim(out AttemptQueue.Claim claim))
+        if (!queue.TryClaim(ThreadStripe.Index, out AttemptQueue.Claim claim))
         {
             return false;
         }

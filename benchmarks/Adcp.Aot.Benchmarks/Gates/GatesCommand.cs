@@ -6,7 +6,8 @@ using System.Text.Json;
 namespace Adcp.Aot.Benchmarks.Gates;
 
 /// <summary>
-/// The promised ratios, each with its peer or floor in the same run. <c>gates [--json] [--slack SHARE] [--only GROUP]</c>; exit code 1 where a promise is broken.
+/// The promised ratios, each with its peer or floor in the same run. <c>gates [--json] [--slack SHARE] [--tries N] [--only GROUP]</c>; exit code 1 where a promise is broken. A group in which
+/// one is broken is measured again, N times in all, since a neighbour of a shared machine can spoil a run; the last run is what is reported.
 /// </summary>
 internal static class GatesCommand
 {
@@ -27,18 +28,18 @@ internal static class GatesCommand
     {
         string? only = Option(arguments, "--only");
         double slack = Option(arguments, "--slack") is { } share ? double.Parse(share, CultureInfo.InvariantCulture) : 0;
+        int tries = Option(arguments, "--tries") is { } number ? int.Parse(number, CultureInfo.InvariantCulture) : 1;
         long start = Stopwatch.GetTimestamp();
         List<Gate> gates = [];
         foreach ((string name, Func<IEnumerable<Gate>> run) in Groups)
         {
             if (only is null || only == name)
             {
-                Console.Error.WriteLine($"measuring {name} ...");
-                gates.AddRange(run());
+                gates.AddRange(Measure(name, run, slack, tries));
             }
         }
 
-        if (gates.Count == 0)
+        if (only is not null && !Groups.Any(group => group.Name == only))
         {
             Console.Error.WriteLine("There is no such group. Groups: " + string.Join(", ", Groups.Select(static group => group.Name)));
             return 2;
@@ -51,6 +52,26 @@ internal static class GatesCommand
         File.WriteAllText(Path.Combine("artifacts", "gates.json"), json);
         Console.WriteLine(arguments.Contains("--json") ? json : Table(report));
         return gates.TrueForAll(gate => gate.IsKept(slack)) ? 0 : 1;
+    }
+
+    private static Gate[] Measure(string name, Func<IEnumerable<Gate>> run, double slack, int tries)
+    {
+        while (true)
+        {
+            long start = Stopwatch.GetTimestamp();
+            Console.Error.WriteLine($"measuring {name} ...");
+            Gate[] gates = [.. run()];
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s"));
+            if (gates.All(gate => gate.IsKept(slack)) || --tries < 1)
+            {
+                return gates;
+            }
+
+            foreach (Gate missed in gates.Where(gate => !gate.IsKept(slack)))
+            {
+                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  missed, once more: {missed.What}: {missed.Ratio:0.00}x, {missed.Bytes:0.##} B"));
+            }
+        }
     }
 
     private static string? Option(string[] arguments, string name)

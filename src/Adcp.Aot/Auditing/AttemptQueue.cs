@@ -77,9 +77,10 @@ internal sealed class AttemptQueue
     /// Claims an entry, to fill until <see cref="Publish"/>, which must follow on the same thread without anything between that could throw. False where the queue is full, which is
     /// counted.
     /// </summary>
-    internal bool TryClaim(out Claim claim)
+    /// <param name="thread">This thread's <see cref="ThreadStripe.Index"/>.</param>
+    /// <param name="claim">The claim.</param>
+    internal bool TryClaim(int thread, out Claim claim)
     {
-        int thread = ThreadStripe.Index;
         bool shared = thread >= _lines.Length;
         if (shared)
         {

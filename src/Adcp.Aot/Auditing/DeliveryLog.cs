@@ -1,3 +1,4 @@
+using Adcp.Aot.Resilience;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.ObjectPool;
 
@@ -64,11 +65,13 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     /// Claims an entry to fill in place, then to <see cref="Publish"/> without anything between that could throw. False where nobody listens, the sink is inline, or the queue is
     /// full, which is counted.
     /// </summary>
-    internal bool TryClaim(out AttemptQueue.Claim claim)
+    /// <param name="thread">This thread's <see cref="ThreadStripe.Index"/>.</param>
+    /// <param name="claim">The claim.</param>
+    internal bool TryClaim(int thread, out AttemptQueue.Claim claim)
     {
         if (_queue is { } queue)
         {
-            return queue.TryClaim(out claim);
+            return queue.TryClaim(thread, out claim);
         }
 
         claim = default;

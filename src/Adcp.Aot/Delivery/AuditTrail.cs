@@ -5,7 +5,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Delivery;
 
-/// <summary>Turns what happens on a delivery's way into records and measurements. Nothing here throws or, unless inline, waits.</summary>
+/// <summary>
+/// Turns what happens on a delivery's way into records and measurements. Nothing here throws or, unless inline, waits. Where a thread is asked for, it is this one's
+/// <see cref="ThreadStripe.Index"/>: a delivery looks it up once, since that costs as much as its permit.
+/// </summary>
 internal sealed class AuditTrail : IAsyncDisposable
 {
     private readonly MonotonicClock _clock;
@@ -25,14 +28,14 @@ internal sealed class AuditTrail : IAsyncDisposable
 
     /// <summary>The record of a delivery that the first attempt made at once. Only for a sink that is buffered, or none.</summary>
     internal void Delivered(
-        PreparedWebhook webhook, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long number, int statusCode, long startedAt, long endedAt)
+        PreparedWebhook webhook, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long number, int statusCode, long startedAt, long endedAt, int thread)
     {
         if (DeliveryMeter.IsOn)
         {
             DeliveryMeter.Attempt(AttemptOutcome.Success, Wall.Elapsed(startedAt, endedAt));
         }
 
-        if (!_log.TryClaim(out AttemptQueue.Claim claim))
+        if (!_log.TryClaim(thread, out AttemptQueue.Claim claim))
         {
             return;
         }
@@ -48,14 +51,14 @@ internal sealed class AuditTrail : IAsyncDisposable
     }
 
     /// <summary>The record of an attempt, or of a delivery's end between two.</summary>
-    internal ValueTask Ended(PendingDelivery delivery, bool isAttempt)
+    internal ValueTask Ended(PendingDelivery delivery, bool isAttempt, int thread)
     {
         if (DeliveryMeter.IsOn)
         {
             DeliveryMeter.Attempt(delivery.Step.Kind, Wall.Elapsed(delivery.AttemptStartedAt, delivery.Step.EndedAt));
         }
 
-        if (!_log.TryClaim(out AttemptQueue.Claim claim))
+        if (!_log.TryClaim(thread, out AttemptQueue.Claim claim))
         {
             return _log.IsInline ? EndedInline(delivery, isAttempt) : ValueTask.CompletedTask;
         }
@@ -67,7 +70,7 @@ internal sealed class AuditTrail : IAsyncDisposable
 
     /// <summary>A refusal's record, or one more on the endpoint's count of refusals without one.</summary>
     internal ValueTask Refused(
-        PreparedWebhook webhook, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long number, int attempts, string code, long stamp)
+        PreparedWebhook webhook, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long number, int attempts, string code, long stamp, int thread)
     {
         if (DeliveryMeter.IsOn)
         {
@@ -85,7 +88,7 @@ internal sealed class AuditTrail : IAsyncDisposable
             }
         }
 
-        if (!_log.TryClaim(out AttemptQueue.Claim claim))
+        if (!_log.TryClaim(thread, out AttemptQueue.Claim claim))
         {
             return _log.IsInline ? RefusedInline(webhook, options, retry, endpoint, number, attempts, code, stamp) : ValueTask.CompletedTask;
         }

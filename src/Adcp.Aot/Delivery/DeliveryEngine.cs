@@ -74,23 +74,24 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         RetryPolicy retry = options.Retry ?? _options.Retry;
         Endpoint endpoint = options.BreakerKey is null ? Endpoints.Get(webhook.Destination) : options.EndpointOf(Endpoints);
         long startedAt = Now();
-        _inFlight.Begin();
+        int thread = ThreadStripe.Index;
+        _inFlight.Begin(thread);
         if (_stopping)
         {
-            Leave();
+            Leave(thread);
             return new(new DeliveryOutcome { Status = DeliveryStatus.ShutDown, Webhook = numbered is null ? webhook : null, Code = "shutdown" });
         }
 
         if (!endpoint.Circuit.IsClosed && !cancellationToken.IsCancellationRequested
             && endpoint.Circuit.WouldRefuse(_options.Circuit, _clock.Milliseconds(startedAt)))
         {
-            return RefuseAsync(webhook, numbered, options, retry, endpoint, startedAt);
+            return RefuseAsync(webhook, numbered, options, retry, endpoint, startedAt, thread);
         }
 
         return _straight && _answersAtOnce && numbered is null && webhook.SequenceNumber is null && !cancellationToken.CanBeCanceled && retry.Deadline is null
             && endpoint.Circuit.TryAcquireClosed(out CircuitPermit permit) && options.TryGetStream(_sequences, out SequenceStream? stream)
-            ? Straight(webhook, options, retry, endpoint, stream, permit, startedAt)
-            : OtherwiseAsync(webhook, numbered, options, retry, endpoint, startedAt, cancellationToken);
+            ? Straight(webhook, options, retry, endpoint, stream, permit, startedAt, thread)
+            : OtherwiseAsync(webhook, numbered, options, retry, endpoint, startedAt, thread, cancellationToken);
     }
 
     /// <summary>
@@ -144,10 +145,10 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ValueTask<DeliveryOutcome> RefuseAsync(
-        PreparedWebhook webhook, WebhookPayload? numbered, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long stamp)
+        PreparedWebhook webhook, WebhookPayload? numbered, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long stamp, int thread)
     {
         string code = RefusalCode(endpoint);
-        ValueTask recorded = _audit.Refused(webhook, options, retry, endpoint, number: 0, attempts: 0, code, stamp);
+        ValueTask recorded = _audit.Refused(webhook, options, retry, endpoint, number: 0, attempts: 0, code, stamp, thread);
         DeliveryOutcome refused = new()
         {
             Status = DeliveryStatus.CircuitOpen,
@@ -161,7 +162,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         }
 
         DeliveryMeter.Delivery(DeliveryStatus.CircuitOpen);
-        Leave();
+        Leave(thread);
         return new(refused);
     }
 
@@ -174,6 +175,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         RetryPolicy retry,
         Endpoint endpoint,
         long startedAt,
+        int thread,
         CancellationToken cancellationToken)
     {
         PendingDelivery delivery = PendingDelivery.Rent(this, webhook, numbered, options, retry, endpoint, startedAt, cancellationToken, _shutdownToken);
@@ -182,7 +184,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
             return BoundedAsync(delivery);
         }
 
-        return _answersAtOnce || TryEnterGates(delivery) ? AtOnceAsync(delivery, null) : RunAsync(delivery, default);
+        return _answersAtOnce || TryEnterGates(delivery) ? AtOnceAsync(delivery, null, thread) : RunAsync(delivery, default);
     }
 
     /// <summary>
@@ -196,27 +198,28 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         Endpoint endpoint,
         SequenceStream? stream,
         CircuitPermit permit,
-        long startedAt)
+        long startedAt,
+        int thread)
     {
         long number = stream?.Next() ?? 0;
         ValueTask<WebhookDeliveryResult> sending = Call(webhook, _shutdownToken);
         if (!sending.IsCompletedSuccessfully)
         {
-            return DetourAsync(webhook, options, retry, endpoint, permit, number, startedAt, sending, null);
+            return DetourAsync(webhook, options, retry, endpoint, permit, number, startedAt, sending, null, thread);
         }
 
         WebhookDeliveryResult result = sending.Result;
         if (result is not { Ok: true } || !endpoint.Circuit.IsHealthy)
         {
-            return DetourAsync(webhook, options, retry, endpoint, permit, number, startedAt, new ValueTask<WebhookDeliveryResult>(result), result);
+            return DetourAsync(webhook, options, retry, endpoint, permit, number, startedAt, new ValueTask<WebhookDeliveryResult>(result), result, thread);
         }
 
         // A success on a healthy circuit changes nothing: IsHealthy was the report.
         long now = _clock.Coarse();
         Endpoints.Touch(endpoint, now);
-        _audit.Delivered(webhook, options, retry, endpoint, number, result.StatusCode, startedAt, now);
+        _audit.Delivered(webhook, options, retry, endpoint, number, result.StatusCode, startedAt, now, thread);
         DeliveryMeter.Delivery(DeliveryStatus.Delivered);
-        Leave();
+        Leave(thread);
         return new(new DeliveryOutcome
         {
             Status = DeliveryStatus.Delivered,
@@ -238,19 +241,21 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         long number,
         long startedAt,
         ValueTask<WebhookDeliveryResult> sending,
-        WebhookDeliveryResult? result)
+        WebhookDeliveryResult? result,
+        int thread)
     {
         PendingDelivery delivery = PendingDelivery.Rent(this, webhook, null, options, retry, endpoint, startedAt, default, _shutdownToken);
         delivery.Number = number;
         delivery.Permit = permit;
         delivery.Attempt = 1;
-        return result is not null ? AtOnceAsync(delivery, result) : Promise(delivery, sending);
+        return result is not null ? AtOnceAsync(delivery, result, thread) : Promise(delivery, sending);
     }
 
     /// <summary>The road of what is answered at once: no state machine, no allocation. It ends as soon as something has to be waited for.</summary>
     /// <param name="delivery">The delivery, its places taken where the sender is one that waits.</param>
     /// <param name="result">The first attempt's result where that has been made; null where the permit is yet to be asked for.</param>
-    private ValueTask<DeliveryOutcome> AtOnceAsync(PendingDelivery delivery, WebhookDeliveryResult? result)
+    /// <param name="thread">This thread's <see cref="ThreadStripe.Index"/>.</param>
+    private ValueTask<DeliveryOutcome> AtOnceAsync(PendingDelivery delivery, WebhookDeliveryResult? result, int thread)
     {
         while (true)
         {
@@ -264,7 +269,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
                 catch
                 {
                     delivery.Return();
-                    Leave();
+                    Leave(thread);
                     throw;
                 }
 
@@ -272,9 +277,9 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
                 {
                     LeaveGates(delivery);
                     DeliveryOutcome refusal = Refusal(delivery, Now());
-                    ValueTask refusalRecorded = Refused(delivery, refusal.Code!);
+                    ValueTask refusalRecorded = Refused(delivery, refusal.Code!, thread);
                     delivery.Return();
-                    return refusalRecorded.IsCompletedSuccessfully ? new(End(refusal)) : EndAfterAsync(refusalRecorded, refusal);
+                    return refusalRecorded.IsCompletedSuccessfully ? new(End(refusal, thread)) : EndAfterAsync(refusalRecorded, refusal);
                 }
 
                 ValueTask<WebhookDeliveryResult> sending = Start(delivery, timed: delivery.Attempt == 0);
@@ -288,7 +293,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
 
             Settle(delivery, result, null);
             result = null;
-            ValueTask recorded = _audit.Ended(delivery, isAttempt: true);
+            ValueTask recorded = _audit.Ended(delivery, isAttempt: true, thread);
             if (!recorded.IsCompletedSuccessfully)
             {
                 return RunAsync(delivery, recorded);
@@ -298,7 +303,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
             {
                 DeliveryOutcome outcome = delivery.Outcome();
                 delivery.Return();
-                return new(End(outcome));
+                return new(End(outcome, thread));
             }
 
             if (delivery.Step.Delay != TimeSpan.Zero || !(_answersAtOnce || TryEnterGates(delivery)))
@@ -325,10 +330,11 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         PendingDelivery delivery, WebhookDeliveryResult? result, Exception? fault, out DeliveryOutcome outcome, out ValueTask<DeliveryOutcome> rest)
     {
         Settle(delivery, result, fault);
-        ValueTask recorded = _audit.Ended(delivery, isAttempt: true);
+        int thread = ThreadStripe.Index;
+        ValueTask recorded = _audit.Ended(delivery, isAttempt: true, thread);
         if (delivery.Step.Ends && recorded.IsCompletedSuccessfully)
         {
-            outcome = End(delivery.Outcome());
+            outcome = End(delivery.Outcome(), thread);
             rest = default;
             return true;
         }
@@ -342,7 +348,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     private async ValueTask<DeliveryOutcome> EndAfterAsync(ValueTask recorded, DeliveryOutcome outcome)
     {
         await recorded.ConfigureAwait(false);
-        return End(outcome);
+        return End(outcome, ThreadStripe.Index);
     }
 
     /// <summary>A delivery with a caller's token or a deadline: one linked source for all of it.</summary>
@@ -417,7 +423,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
                 }
 
                 Settle(delivery, result, fault);
-                recorded = _audit.Ended(delivery, isAttempt: true);
+                recorded = _audit.Ended(delivery, isAttempt: true, ThreadStripe.Index);
             }
         }
         finally
@@ -427,13 +433,13 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
                 delivery.Return();
             }
 
-            Leave();
+            Leave(ThreadStripe.Index);
         }
     }
 
     private async ValueTask<DeliveryOutcome> RefusedAsync(PendingDelivery delivery, DeliveryOutcome refusal)
     {
-        await Refused(delivery, refusal.Code!).ConfigureAwait(false);
+        await Refused(delivery, refusal.Code!, ThreadStripe.Index).ConfigureAwait(false);
         DeliveryMeter.Delivery(refusal.Status);
         return refusal;
     }
@@ -491,8 +497,8 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         RetryAt = NextProbe(delivery.Endpoint, stamp),
     };
 
-    private ValueTask Refused(PendingDelivery delivery, string code) =>
-        _audit.Refused(delivery.Webhook, delivery.Options, delivery.Retry, delivery.Endpoint, delivery.Number, delivery.Attempt, code, Now());
+    private ValueTask Refused(PendingDelivery delivery, string code, int thread) =>
+        _audit.Refused(delivery.Webhook, delivery.Options, delivery.Retry, delivery.Endpoint, delivery.Number, delivery.Attempt, code, Now(), thread);
 
     private static string RefusalCode(Endpoint endpoint) => endpoint.Circuit.State == CircuitState.Isolated ? "circuit_isolated" : "circuit_open";
 
@@ -671,7 +677,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         delivery.AttemptStartedAt = Now();
         delivery.Step = new() { EndedAt = delivery.AttemptStartedAt };
         Interrupt(delivery);
-        await _audit.Ended(delivery, isAttempt: false).ConfigureAwait(false);
+        await _audit.Ended(delivery, isAttempt: false, ThreadStripe.Index).ConfigureAwait(false);
         return Outcome(delivery);
     }
 
@@ -762,16 +768,16 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         return delivery.Outcome();
     }
 
-    private DeliveryOutcome End(in DeliveryOutcome outcome)
+    private DeliveryOutcome End(in DeliveryOutcome outcome, int thread)
     {
         DeliveryMeter.Delivery(outcome.Status);
-        Leave();
+        Leave(thread);
         return outcome;
     }
 
-    private void Leave()
+    private void Leave(int thread)
     {
-        _inFlight.End();
+        _inFlight.End(thread);
         if (_stopping)
         {
             LeaveStopping();

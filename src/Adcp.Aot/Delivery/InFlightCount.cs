@@ -46,9 +46,9 @@ internal sealed class InFlightCount
     }
 
     /// <summary>Counts one in (ordered write).</summary>
-    internal void Begin()
+    /// <param name="thread">This thread's <see cref="ThreadStripe.Index"/>.</param>
+    internal void Begin(int thread)
     {
-        int thread = ThreadStripe.Index;
         if (thread < Lines)
         {
             ref long begun = ref _lines[thread].Begun;
@@ -61,9 +61,9 @@ internal sealed class InFlightCount
     }
 
     /// <summary>Counts one out, on whatever thread it ends (ordered write).</summary>
-    internal void End()
+    /// <param name="thread">That thread's <see cref="ThreadStripe.Index"/>.</param>
+    internal void End(int thread)
     {
-        int thread = ThreadStripe.Index;
         if (thread < Lines)
         {
             ref long ended = ref _lines[thread].Ended;
