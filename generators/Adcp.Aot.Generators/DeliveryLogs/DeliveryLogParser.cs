@@ -60,7 +60,7 @@ internal static class DeliveryLogParser
             return new(model, []);
         }
 
-        string[] missing = [.. ReaderFields.Where(field => model.Of(field) is null or { Redaction: not Redaction.None })];
+        string[] missing = [.. ReaderFields.Where(field => model.Of(field) is null or { Redaction: not Redaction.None } || IsCutName(field, model.Of(field)!))];
         if (model.Of("CompletedAt") is null && model.Of("ResponseTimeMs") is null)
         {
             missing = [.. missing, "CompletedAt or ResponseTimeMs"];
@@ -115,6 +115,10 @@ internal static class DeliveryLogParser
 
         return faults.Count > 0 ? new(null, faults.ToImmutable()) : new(new FanOutModel(TypeModel.Of(type), parts.ToEquatableArray()), []);
     }
+
+    /// <summary>True for an outcome or error whose wire name would not be known again: a cut "success" would be read as a failure.</summary>
+    private static bool IsCutName(string field, ColumnModel column) =>
+        column.MaxLength > 0 && column.MaxLength < (field switch { "Outcome" => "circuit_open".Length, "Error" => "destination_refused".Length, _ => 0 });
 
     /// <summary>A sink by its own declaration, or one that this generator makes a sink: its interface is not there yet.</summary>
     private static bool IsSink(INamedTypeSymbol type, CancellationToken cancellationToken)

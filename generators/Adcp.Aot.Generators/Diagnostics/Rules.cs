@@ -42,7 +42,7 @@ internal static class Rules
     public static readonly DiagnosticDescriptor ReaderNeedsFields = new(
         "ADCP011",
         "The log cannot be read back as webhook activity",
-        "'{0}' names a principal but keeps no {1}: no reader is generated",
+        "'{0}' names a principal but keeps no whole {1}: no reader is generated",
         Category,
         DiagnosticSeverity.Warning,
         isEnabledByDefault: true);

@@ -41,7 +41,8 @@ public sealed class DeliveryLogDiagnosticTests
     [InlineData("ADCP009", "99 is not an AttemptField", "[SqlDeliveryLog(\"t\"), DeliveryLogIgnore((AttemptField)99)] partial class Log;")]
     [InlineData("ADCP009", "-1 is not an AttemptField", "[SqlDeliveryLog(\"t\"), DeliveryLogColumn((AttemptField)(-1), \"x\")] partial class Log;")]
     [InlineData("ADCP010", "'Log' keeps no field", "[SqlDeliveryLog(\"t\", OnlyMapped = true)] partial class Log;")]
-    [InlineData("ADCP011", "keeps no Error, NotificationType: no reader is generated", "[SqlDeliveryLog(\"t\", Principal = \"task_id\"), DeliveryLogIgnore(AttemptField.Error, AttemptField.NotificationType)] partial class Log;")]
+    [InlineData("ADCP011", "keeps no whole Error, NotificationType: no reader is generated", "[SqlDeliveryLog(\"t\", Principal = \"task_id\"), DeliveryLogIgnore(AttemptField.Error, AttemptField.NotificationType)] partial class Log;")]
+    [InlineData("ADCP011", "keeps no whole Outcome: no reader is generated", "[SqlDeliveryLog(\"t\", Principal = \"task_id\"), DeliveryLogColumn(AttemptField.Outcome, MaxLength = 4)] partial class Log;")]
     [InlineData("ADCP012", "'string' does not implement IDeliveryLogSink", "[FanOutDeliveryLog(typeof(string))] partial class Log;")]
     public async Task A_fault_is_named(string id, string message, string source)
     {

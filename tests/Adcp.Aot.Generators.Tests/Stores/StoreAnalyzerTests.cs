@@ -176,6 +176,20 @@ public sealed class StoreAnalyzerTests
         Assert.Equal(StoreSource.Class(Plain), await Analysis.FixAsync<StoreAnalyzer, RemoveFix>(StoreSource.Class(given), rule));
 
     [Fact]
+    public async Task Fix_makes_a_store_partial() => Assert.Equal(
+        StoreSource.Class(Plain), await Analysis.FixAsync<StoreAnalyzer, MakePartialFix>(StoreSource.Class(Plain, head: "public sealed class Jobs"), "ADCP001"));
+
+    [Fact]
+    public async Task Fix_removes_the_second_computed_column()
+    {
+        const string Column = "\n[StoreColumn(\"a\", \"Of\")]";
+        const string Members = StoreSource.Members + "private static string Of(Job job) => \"\";";
+        Assert.Equal(
+            StoreSource.Class(Plain + Column, Members),
+            await Analysis.FixAsync<StoreAnalyzer, RemoveFix>(StoreSource.Class(Plain + Column + Column, Members), "ADCP004"));
+    }
+
+    [Fact]
     public void Class_that_is_two_stores_is_neither()
     {
         string source = StoreSource.Class(Plain + "[PushNotificationConfigStore(\"hooks\", typeof(Jobs))]");
