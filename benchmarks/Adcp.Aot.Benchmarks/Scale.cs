@@ -13,7 +13,7 @@ internal static class Scale
 {
     internal static readonly int[] Decades = [1_000, 10_000, 100_000, 1_000_000];
 
-    private const int Rounds = 30;
+    private const int Rounds = 18;
     private const int LookUps = 100_000;
 
     /// <summary>Makes the bare dictionary's values as large as an endpoint, so that it spreads over as much memory.</summary>

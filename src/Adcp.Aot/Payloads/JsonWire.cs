@@ -116,7 +116,14 @@ internal static class JsonWire
         json.IsEmpty ? throw new ArgumentException("Required.", name) : Json(json, first, name);
 
     /// <summary>RFC 3339 in UTC with milliseconds.</summary>
-    internal static string Timestamp(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+    internal static string Timestamp(DateTimeOffset time)
+    {
+        // The round-trip format is written by a tenth of what a custom one is read and written by; its last four digits make room for the Z.
+        Span<char> text = stackalloc char[28];
+        time.UtcDateTime.TryFormat(text, out _, "O", CultureInfo.InvariantCulture);
+        text[23] = 'Z';
+        return new string(text[..24]);
+    }
 
     internal static void WriteText(this Utf8JsonWriter json, ReadOnlySpan<byte> name, string? value)
     {

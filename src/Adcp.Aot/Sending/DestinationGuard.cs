@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Net;
 using System.Net.Sockets;
 using Adcp.Aot.Signing;
@@ -56,7 +57,7 @@ public sealed class DestinationGuard
         ArgumentNullException.ThrowIfNull(options);
         _allowHttp = options.AllowHttp;
         _allowPrivateNetworks = options.AllowPrivateNetworks;
-        _allowedPorts = options.AllowedPorts;
+        _allowedPorts = options.AllowedPorts?.ToFrozenSet();
         _resolving = options;
     }
 

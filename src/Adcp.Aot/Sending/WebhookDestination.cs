@@ -79,6 +79,9 @@ public sealed class WebhookDestination
     /// <summary>True where the client would send another <c>Host</c> than the one that is signed.</summary>
     internal bool NeedsHostHeader { get; }
 
+    /// <summary>The guard that last found nothing against the url, so that it is asked once.</summary>
+    internal DestinationGuard? AdmittedBy { get; set; }
+
     /// <summary>The endpoint that a supervisor's table last resolved for this destination; opaque to this room.</summary>
     internal object? Endpoint { get; set; }
 
