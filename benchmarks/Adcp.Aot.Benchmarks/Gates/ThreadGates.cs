@@ -3,7 +3,9 @@ using Adcp.Aot.Sequencing;
 namespace Adcp.Aot.Benchmarks.Gates;
 
 /// <summary>
-/// Two threads beside one. Both cores are needed at once, which a shared machine gives now and then: the best twentieth of many short slices is compared, for either side.
+/// Two threads beside one. Both cores are needed at once, which a shared machine gives now and then: the best twentieth of many short slices is compared, for either side. Nor are two
+/// processors of a virtual machine always two cores: what two threads that share nothing gain is measured beside it, and where that is less than twice, a gain is
+/// given as the part of it that it is.
 /// </summary>
 internal static class ThreadGates
 {
@@ -16,6 +18,7 @@ internal static class ThreadGates
     {
         Ours ours = new();
         BreakerCost breaker = new();
+        BreakerCost another = new();
         SequenceAllocator allocator = new();
         SequenceStream shared = allocator.GetStream("shared");
         SequenceStream[] own = [allocator.GetStream("a"), allocator.GetStream("b")];
@@ -24,13 +27,14 @@ internal static class ThreadGates
         using Crew two = new(2);
         Threaded permitOne = new(one, Permits, breaker.Loop);
         Threaded permitTwo = new(two, Permits, breaker.Loop, breaker.Loop);
+        Threaded apartTwo = new(two, Permits, breaker.Loop, another.Loop);
         Threaded wholeOne = new(one, Deliveries, Whole);
         Threaded wholeTwo = new(two, Deliveries, Whole, Whole);
         Threaded cellTwo = new(two, Draws, cell.Increment, cell.Increment);
         Threaded streamTwo = new(two, Draws, times => Draw(shared, times), times => Draw(shared, times));
         Threaded ownOne = new(one, Draws, times => Draw(own[0], times));
         Threaded ownTwo = new(two, Draws, times => Draw(own[0], times), times => Draw(own[1], times));
-        Threaded[] all = [permitOne, permitTwo, wholeOne, wholeTwo, cellTwo, streamTwo, ownOne, ownTwo];
+        Threaded[] all = [permitOne, permitTwo, apartTwo, wholeOne, wholeTwo, cellTwo, streamTwo, ownOne, ownTwo];
         for (int i = -20; i < Rounds; i++)
         {
             foreach (Threaded candidate in all)
@@ -41,12 +45,14 @@ internal static class ThreadGates
         }
 
         ours.DisposeAsync().AsTask().Wait();
+        double most = Math.Min(2, permitOne.Best / apartTwo.Best);
         return
         [
-            Scaled("permit + success, two threads on one endpoint / one thread", permitOne, permitTwo, 1.9),
-            Scaled("whole happy path with record, two threads on one endpoint / one thread", wholeOne, wholeTwo, 1.5),
+            Scaled("two threads that share nothing (permit + success, a breaker each) / one thread", permitOne, apartTwo, null, 2),
+            Scaled("permit + success, two threads on one endpoint / one thread, of twice", permitOne, permitTwo, 1.9, most),
+            Scaled("whole happy path with record, two threads on one endpoint / one thread, of twice", wholeOne, wholeTwo, 1.5, most),
             new("two threads on one stream / two threads on one Interlocked.Increment cell", "ns", streamTwo.Best, cellTwo.Best, streamTwo.Best / cellTwo.Best, AtLeast: false, 1.3),
-            Scaled("two threads on a stream each / one thread", ownOne, ownTwo, 1.8),
+            Scaled("two threads on a stream each / one thread, of twice", ownOne, ownTwo, 1.8, most),
         ];
 
         void Whole(int times)
@@ -66,8 +72,13 @@ internal static class ThreadGates
         }
     }
 
-    private static Gate Scaled(string what, Threaded one, Threaded two, double bound) =>
-        new(what, "ns", two.Best, one.Best, one.Best / two.Best, AtLeast: true, bound);
+    /// <param name="what">What is compared.</param>
+    /// <param name="one">One thread.</param>
+    /// <param name="two">Two of them.</param>
+    /// <param name="bound">The promised gain.</param>
+    /// <param name="most">What two threads that share nothing gain now; as much is twice.</param>
+    private static Gate Scaled(string what, Threaded one, Threaded two, double? bound, double most) =>
+        new(what, "ns", two.Best, one.Best, one.Best / two.Best * 2 / most, AtLeast: true, bound);
 
     private sealed class Threaded(Crew crew, int operations, params Action<int>[] loops)
     {

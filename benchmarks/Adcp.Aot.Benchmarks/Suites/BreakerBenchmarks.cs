@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
 
-namespace Adcp.Aot.Benchmarks;
+namespace Adcp.Aot.Benchmarks.Suites;
 
 /// <summary>What a closed breaker costs.</summary>
 public class BreakerBenchmarks

@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
 
-namespace Adcp.Aot.Benchmarks;
+namespace Adcp.Aot.Benchmarks.Suites;
 
 /// <summary>One delivery that an open circuit refuses, recorded each time.</summary>
 [MemoryDiagnoser]

@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
 
-namespace Adcp.Aot.Benchmarks;
+namespace Adcp.Aot.Benchmarks.Suites;
 
 /// <summary>One delivery that succeeds at once.</summary>
 [MemoryDiagnoser]

@@ -1,0 +1,32 @@
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Resilience;
+using Adcp.Aot.Sending;
+using BenchmarkDotNet.Attributes;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Adcp.Aot.Benchmarks.Suites;
+
+/// <summary>One record through the queue to a sink that does nothing; what does not fit is dropped and counted, as in life.</summary>
+[MemoryDiagnoser]
+public class AuditingBenchmarks
+{
+    private readonly DeliveryLog _log = new(new NoOpSink(), SinkMode.Buffered, 32_768, TimeSpan.FromSeconds(5), TimeProvider.System, NullLogger.Instance);
+    private readonly PreparedWebhook _webhook = new(new WebhookDestination("https://buyer.example/hook"), "{}"u8.ToArray(), "benchmark-key-00000001");
+
+    [GlobalCleanup]
+    public async Task Cleanup() => await _log.DisposeAsync();
+
+    [Benchmark]
+    public bool Record_through_the_queue()
+    {
+        if (!_log.TryClaim(ThreadStripe.Index, out AttemptQueue.Claim claim))
+        {
+            return false;
+        }
+
+        claim.Entry.Webhook = _webhook;
+        claim.Entry.AttemptNumber = 1;
+        _log.Publish(claim);
+        return true;
+    }
+}
