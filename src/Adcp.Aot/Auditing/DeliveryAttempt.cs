@@ -140,6 +140,7 @@ public sealed class DeliveryAttempt
         WebhookSendError.ConnectionFailed => "connection_failed",
         WebhookSendError.DestinationRefused => "destination_refused",
         WebhookSendError.SigningFailed => "signing_failed",
+        WebhookSendError.SignerUnavailable => "signer_unavailable",
         _ => throw new ArgumentOutOfRangeException(nameof(error), error, "Not an error."),
     };
 

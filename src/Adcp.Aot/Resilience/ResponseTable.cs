@@ -10,7 +10,7 @@ public abstract class ResponseTable
     /// <summary>
     /// AdCP's own table: 2xx delivered; 409 stops; 401 with <c>WWW-Authenticate: Signature error="webhook_..."</c> stops and names the code, a plain 401 is
     /// retried; 408, 425, 429, 5xx, timeouts and connection failures are retried; 3xx is a failed attempt, retried and never followed; other 4xx stop; a guard
-    /// refusal and a signing fault stop. Only 408, 429, 5xx, timeouts and connection failures count against the endpoint.
+    /// refusal and a signing fault stop; a key kept elsewhere that cannot be asked is asked again. Only 408, 429, 5xx, timeouts and connection failures count against the endpoint.
     /// </summary>
     public static ResponseTable Adcp { get; } = new AdcpResponseTable();
 
@@ -36,6 +36,7 @@ public abstract class ResponseTable
                 {
                     WebhookSendError.DestinationRefused => new(DeliveryVerdict.Stop, EndpointHealth.Unknown, "destination_refused"),
                     WebhookSendError.SigningFailed => new(DeliveryVerdict.Stop, EndpointHealth.Unknown, "signing_failed"),
+                    WebhookSendError.SignerUnavailable => new(DeliveryVerdict.Retry, EndpointHealth.Unknown, "signer_unavailable"),
                     _ => RetryFailing,
                 },
                 401 => SignatureError(result.ResponseHeaders) is { } code

@@ -24,7 +24,7 @@ public sealed class WebhookDeliveryResult
     public WebhookDeliveryResult(PreparedWebhook webhook, WebhookSendError error, string? detail = null)
     {
         ArgumentNullException.ThrowIfNull(webhook);
-        if (error is <= WebhookSendError.None or > WebhookSendError.SigningFailed)
+        if (error is <= WebhookSendError.None or > WebhookSendError.SignerUnavailable)
         {
             throw new ArgumentOutOfRangeException(nameof(error), error, "A result without a status needs an error.");
         }

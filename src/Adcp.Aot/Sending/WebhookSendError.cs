@@ -17,4 +17,7 @@ public enum WebhookSendError
 
     /// <summary>The request could not be built or signed. Nothing was sent.</summary>
     SigningFailed = 4,
+
+    /// <summary>The key that is kept elsewhere could not be asked, or did not answer within the attempt's timeout. Nothing was sent; another attempt may find it back.</summary>
+    SignerUnavailable = 5,
 }

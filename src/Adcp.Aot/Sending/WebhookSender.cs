@@ -205,9 +205,13 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
             {
                 request = await AuthenticateAsync(webhook, target, attempt.Token).ConfigureAwait(false);
             }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            catch (Exception fault) when (cancellationToken.IsCancellationRequested && fault is OperationCanceledException or SignerUnavailableException)
             {
                 throw new OperationCanceledException(cancellationToken);
+            }
+            catch (SignerUnavailableException fault)
+            {
+                return new WebhookDeliveryResult(webhook, WebhookSendError.SignerUnavailable, fault.Message);
             }
             catch (Exception fault)
             {

@@ -138,7 +138,15 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
         // Copied: a signer that does not stop when it is told to may not read what the buffer holds next.
         byte[] message = headers.Buffer(0)[text].ToArray();
         byte[] raw = new byte[RawSignatureLength];
-        await key.SignAsync(message, raw, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await key.SignAsync(message, raw, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception fault) when (fault is not CryptographicException)
+        {
+            throw new SignerUnavailableException(fault);
+        }
+
         AddSignature(raw, text.End.Value, headers);
     }
 

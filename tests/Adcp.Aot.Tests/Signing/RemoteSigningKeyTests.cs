@@ -1,5 +1,8 @@
 using System.Security.Cryptography;
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Delivery;
 using Adcp.Aot.Payloads;
+using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Tests.Doubles;
@@ -106,9 +109,41 @@ public sealed class RemoteSigningKeyTests : IDisposable
         await using RecordingReceiver receiver = await RecordingReceiver.StartAsync();
         using WebhookSender sender = new(new Rfc9421Signer(new RemoteSigningKey(new Kms(_ec) { Failures = 1 }, PublicJwk(_ec))), Options());
         WebhookDeliveryResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.BaseUrl), new RawPayload()), CancellationToken.None);
-        Assert.Equal((WebhookSendError.SigningFailed, "signing failed: IOException"), (result.Error, result.ErrorDetail));
+        Assert.Equal((WebhookSendError.SignerUnavailable, "signer unavailable: IOException"), (result.Error, result.ErrorDetail));
         Assert.Empty(receiver.Requests);
         Assert.True((await sender.ResendAsync(result, CancellationToken.None)).Ok);
+    }
+
+    [Fact]
+    public async Task A_delivery_outlives_a_remote_key_that_is_away_and_blames_no_endpoint()
+    {
+        await using RecordingReceiver receiver = await RecordingReceiver.StartAsync();
+        using WebhookSender sender = new(new Rfc9421Signer(new RemoteSigningKey(new Kms(_ec) { Failures = 2 }, PublicJwk(_ec))), Options());
+        InMemoryDeliveryLogSink sink = new();
+        await using InMemoryWebhookDeliverySupervisor supervisor = new(sender, new WebhookDeliveryOptions
+        {
+            Sink = sink,
+            SinkMode = SinkMode.Inline,
+            Retry = new RetryPolicy { BaseDelay = TimeSpan.Zero },
+            Circuit = new CircuitBreakerPolicy { FailureThreshold = 1 },
+        });
+        DeliveryOutcome outcome = await supervisor.SendAsync(new WebhookDestination(receiver.BaseUrl), new RawPayload());
+        Assert.Equal((DeliveryStatus.Delivered, 3), (outcome.Status, outcome.Attempts));
+        Assert.Equal([WebhookSendError.SignerUnavailable, WebhookSendError.SignerUnavailable, WebhookSendError.None], sink.Snapshot().Select(record => record.Error));
+        Assert.Single(receiver.Requests);
+        Assert.Equal(CircuitState.Closed, supervisor.Endpoints.Snapshot()[0].State);
+    }
+
+    [Fact]
+    public async Task A_remote_key_that_signs_wrongly_is_not_asked_again()
+    {
+        await using RecordingReceiver receiver = await RecordingReceiver.StartAsync();
+        using ECDsa other = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using WebhookSender sender = new(new Rfc9421Signer(new RemoteSigningKey(new Kms(_ec), PublicJwk(other))), Options());
+        await using InMemoryWebhookDeliverySupervisor supervisor = new(sender, new WebhookDeliveryOptions { Retry = new RetryPolicy { BaseDelay = TimeSpan.Zero } });
+        DeliveryOutcome outcome = await supervisor.SendAsync(new WebhookDestination(receiver.BaseUrl), new RawPayload());
+        Assert.Equal((DeliveryStatus.Refused, "signing_failed", 1), (outcome.Status, outcome.Code, outcome.Attempts));
+        Assert.Empty(receiver.Requests);
     }
 
     [Fact]
