@@ -11,10 +11,12 @@ using NSec.Cryptography;
 namespace Adcp.Aot.Benchmarks.Loopback;
 
 /// <summary>
-/// The same requests written by hand over <see cref="HttpMessageInvoker"/>, and the bare ones. No retry, no breaker, no limits, no record, and no time limit either, so that nothing flatters us.
+/// The same requests written by hand over <see cref="HttpMessageInvoker"/>, with the time limit that a request to a stranger needs, and the bare ones without. No retry, no breaker, no places, no record.
 /// </summary>
 internal sealed class ByHand : IDisposable
 {
+    private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(10);
+
     private readonly HttpMessageInvoker _http = new(new SocketsHttpHandler
     {
         UseProxy = false,
@@ -55,7 +57,8 @@ internal sealed class ByHand : IDisposable
         request.Headers.TryAddWithoutValidation("User-Agent", "Adcp.Aot");
         request.Headers.TryAddWithoutValidation("Signature-Input", input);
         request.Headers.TryAddWithoutValidation("Signature", signature);
-        await SendAsync(request);
+        using CancellationTokenSource limit = new(TimeLimit);
+        await SendAsync(request, limit.Token);
     }
 
     /// <summary>An unsigned request of the same body, a bare signature and a bare digest beside it.</summary>
@@ -63,7 +66,7 @@ internal sealed class ByHand : IDisposable
     {
         Sign();
         using HttpRequestMessage request = Request(endpoint, _bareBody);
-        await SendAsync(request);
+        await SendAsync(request, CancellationToken.None);
 
         void Sign()
         {
@@ -110,9 +113,9 @@ internal sealed class ByHand : IDisposable
         return request;
     }
 
-    private async Task SendAsync(HttpRequestMessage request)
+    private async Task SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        using HttpResponseMessage response = await _http.SendAsync(request, CancellationToken.None);
+        using HttpResponseMessage response = await _http.SendAsync(request, cancellationToken);
         if (response.StatusCode != HttpStatusCode.OK)
         {
             throw new InvalidOperationException($"{response.StatusCode}");
