@@ -24,6 +24,8 @@ internal static class GatesCommand
         ("native", NativeGates.Run),
     ];
 
+    private static readonly TimeSpan BetweenTries = TimeSpan.FromSeconds(15);
+
     internal static int Run(string[] arguments)
     {
         string? only = Option(arguments, "--only");
@@ -67,6 +69,8 @@ internal static class GatesCommand
                 return gates;
             }
 
+            // A neighbour that spoils a run may be gone in a while.
+            Thread.Sleep(BetweenTries);
             foreach (Gate missed in gates.Where(gate => !gate.IsKept(slack)))
             {
                 Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  missed, once more: {missed.What}: {missed.Ratio:0.00}x, {missed.Bytes:0.##} B"));
