@@ -4,26 +4,13 @@ using BenchmarkDotNet.Attributes;
 namespace Adcp.Aot.Benchmarks.Suites;
 
 /// <summary>RFC 9421 over a webhook of 1 KiB, beside the bare signature and SHA-256; and a url's canonical form.</summary>
-[MemoryDiagnoser]
-public class SigningBenchmarks
+public class SigningBenchmarks : SignedMessageBenchmarks
 {
-    private SigningCandidate _candidate = null!;
-
-    /// <summary>The algorithm.</summary>
-    [Params(SignatureAlgorithm.Ed25519, SignatureAlgorithm.EcdsaP256Sha256)]
-    public SignatureAlgorithm Algorithm { get; set; }
-
-    [GlobalSetup]
-    public void Setup() => _candidate = new SigningCandidate(Algorithm);
-
-    [GlobalCleanup]
-    public void Cleanup() => _candidate.Dispose();
-
     [Benchmark]
-    public void Digest_base_signature_headers() => _candidate.Sign(1);
+    public void Digest_base_signature_headers() => Candidate.Sign(1);
 
     [Benchmark(Baseline = true)]
-    public void Bare_signature_and_digest() => _candidate.BareSign(1);
+    public void Bare_signature_and_digest() => Candidate.BareSign(1);
 
     [Benchmark]
     public bool Canonical_url() => TargetUri.TryParse("HTTPS://Buyer.example:443/adcp/./webhooks/%7ebuyer?account=42", out _, out _);

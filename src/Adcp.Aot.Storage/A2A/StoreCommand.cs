@@ -104,7 +104,7 @@ public sealed class StoreCommand : IAsyncDisposable
             {
                 return await _command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             }
-            catch (DbException fault) when (fault.SqlState is "40001" or "40P01" && attempt < MaxDeadlocks)
+            catch (DbException fault) when (attempt < MaxDeadlocks && IsDeadlock(fault))
             {
                 // The victim of a deadlock. A statement that commits by itself has left nothing behind and may be run again.
             }
@@ -121,7 +121,7 @@ public sealed class StoreCommand : IAsyncDisposable
         {
             return (await ExecuteAsync(cancellationToken).ConfigureAwait(false), null);
         }
-        catch (DbException fault) when (fault.SqlState is { Length: 5 } state && state.StartsWith("23", StringComparison.Ordinal))
+        catch (DbException fault) when (IsConstraint(fault))
         {
             return (0, fault);
         }
@@ -191,17 +191,21 @@ public sealed class StoreCommand : IAsyncDisposable
         await _connection.DisposeAsync().ConfigureAwait(false);
     }
 
+    private static bool IsDeadlock(DbException fault) => fault.SqlState is "40001" or "40P01";
+
+    private static bool IsConstraint(DbException fault) => fault.SqlState is { Length: 5 } state && state.StartsWith("23", StringComparison.Ordinal);
+
     private async Task<(int Rows, bool Again, DbException? Refusal)> StatementAsync(int attempt, CancellationToken cancellationToken)
     {
         try
         {
             return (await _command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false), false, null);
         }
-        catch (DbException fault) when (fault.SqlState is "40001" or "40P01" && attempt < MaxDeadlocks)
+        catch (DbException fault) when (attempt < MaxDeadlocks && IsDeadlock(fault))
         {
             return (0, true, null);
         }
-        catch (DbException fault) when (fault.SqlState is { Length: 5 } state && state.StartsWith("23", StringComparison.Ordinal))
+        catch (DbException fault) when (IsConstraint(fault))
         {
             return (0, false, fault);
         }

@@ -182,17 +182,9 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
             return new WebhookDeliveryResult(webhook, WebhookSendError.DestinationRefused, "a transport hook gave no valid host");
         }
 
-        if (!ReferenceEquals(webhook.Destination.AdmittedBy, _guard) || !ReferenceEquals(target, webhook.Destination.Target))
+        if (Refuse(webhook.Destination, target) is { } rule)
         {
-            if (_guard.Refuse(target) is { } rule)
-            {
-                return new WebhookDeliveryResult(webhook, WebhookSendError.DestinationRefused, rule);
-            }
-
-            if (ReferenceEquals(target, webhook.Destination.Target))
-            {
-                webhook.Destination.AdmittedBy = _guard;
-            }
+            return new WebhookDeliveryResult(webhook, WebhookSendError.DestinationRefused, rule);
         }
 
         CancellationTokenSource attempt = _timeouts.Start();
@@ -389,6 +381,24 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         EventId = 201, Level = LogLevel.Warning,
         Message = "Webhooks are authenticated by {Scheme}, which AdCP has deprecated and 4.0 removes; ask for registrations without an authentication block.")]
     private static partial void AuthenticationDeprecated(ILogger logger, string scheme);
+
+    /// <summary>The guard's word on where a webhook goes; asked once for a destination's own url, each time for one that a hook made of it.</summary>
+    private string? Refuse(WebhookDestination destination, TargetUri target)
+    {
+        if (!ReferenceEquals(target, destination.Target))
+        {
+            return _guard.Refuse(target);
+        }
+
+        if (ReferenceEquals(destination.AdmittedBy, _guard))
+        {
+            return null;
+        }
+
+        string? rule = _guard.Refuse(target);
+        destination.AdmittedBy = rule is null ? _guard : null;
+        return rule;
+    }
 
     private bool TryRewrite(TargetUri target, out TargetUri rewritten)
     {
