@@ -4,6 +4,7 @@ using Adcp.Aot.AspNetCore.Serving;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Platform;
+using Adcp.Aot.Platform.Idempotency;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
@@ -18,7 +19,7 @@ Option<bool> allowPrivate = new("--allow-private") { Description = "Lets webhook
 Option<int> completesAfter = new("--complete-after") { Description = "Milliseconds until a media buy completes; 0 answers at once.", DefaultValueFactory = _ => 1000 };
 Option<string> store = new("--store")
 {
-    Description = "The SQLite file of tasks, media buys and webhook activity, created with mode 0600; beside it, FILE.key encrypts its secrets and FILE.jwk signs.",
+    Description = "The SQLite file of tasks, answers, media buys and webhook activity, created with mode 0600; beside it, FILE.key encrypts its secrets and FILE.jwk signs.",
     DefaultValueFactory = _ => "seller.db",
 };
 Option<string[]> principal = new("--principal") { Description = "name=token of a caller; repeat it for several. Without any, all callers are one." };
@@ -49,9 +50,11 @@ root.SetAction(async (parsed, cancellationToken) =>
     using SigningKey signing = key;
     await using DbDataSource closed = database;
     SqlTaskRegistry tasks = new(database, SqlDialect.Sqlite, secrets);
+    SqlIdempotencyStore answers = new(database, SqlDialect.Sqlite);
     MediaBuys buys = new(database, secrets);
     await using AuditLog audit = new(database);
     await tasks.CreateIfAbsentAsync(cancellationToken);
+    await answers.CreateIfAbsentAsync(cancellationToken);
     await buys.CreateIfAbsentAsync();
     await audit.CreateIfAbsentAsync(cancellationToken);
 
@@ -62,6 +65,7 @@ root.SetAction(async (parsed, cancellationToken) =>
     {
         Version = version,
         Tasks = tasks,
+        Idempotency = answers,
         SigningKeys = [key],
         WebhookSigning = new WebhookSigningCapability { Algorithms = [key.Algorithm] },
         Guard = new DestinationGuard(sending),

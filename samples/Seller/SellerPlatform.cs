@@ -28,6 +28,10 @@ internal sealed partial class SellerPlatform(PlatformOptions options, IWebhookDe
             json.WriteStartArray("major_versions"u8);
             json.WriteNumberValue(3);
             json.WriteEndArray();
+            json.WriteStartObject("idempotency"u8);
+            json.WriteBoolean("supported"u8, true);
+            json.WriteNumber("replay_ttl_seconds"u8, (long)options.Idempotency.ReplayTimeToLive.TotalSeconds);
+            json.WriteEndObject();
             json.WriteEndObject();
             json.WriteStartArray("supported_protocols"u8);
             json.WriteStringValue("media_buy"u8);

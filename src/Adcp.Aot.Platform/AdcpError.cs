@@ -35,4 +35,7 @@ public sealed record AdcpError
 
     /// <summary>Who can mend it.</summary>
     public ErrorRecovery Recovery { get; }
+
+    /// <summary>When to try again, written in whole seconds and at least one; null where nothing is known.</summary>
+    public TimeSpan? RetryAfter { get; init; }
 }

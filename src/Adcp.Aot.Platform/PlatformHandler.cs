@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Payloads;
+using Adcp.Aot.Platform.Idempotency;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Storage.A2A;
 
@@ -15,7 +16,7 @@ public sealed class PlatformHandler : IAsyncDisposable
     private readonly IAdcpPlatform _platform;
     private readonly DeliveryTarget _target;
     private readonly WebhookEmitter _emitter;
-    private readonly RequestReplays _replays;
+    private readonly IdempotentCalls _idempotent;
     private readonly Dictionary<string, ToolDescription> _tools;
 
     /// <summary>Wires a platform.</summary>
@@ -40,11 +41,19 @@ public sealed class PlatformHandler : IAsyncDisposable
         Options = options;
         _tools = platform.Tools.ToDictionary(tool => tool.Name, StringComparer.Ordinal);
         _emitter = new WebhookEmitter(_target, options);
-        _replays = new RequestReplays(options.MaxReplays);
+        _idempotent = new IdempotentCalls(options);
         Tasks = new TaskHandOff(options, _emitter);
-        if (options is { AllowsProcessLocalDelivery: true, Logger: { } logger })
+        if (options.Logger is { } logger)
         {
-            PlatformLog.ProcessLocal(logger);
+            if (options.AllowsProcessLocalDelivery)
+            {
+                PlatformLog.ProcessLocal(logger);
+            }
+
+            if (!options.Idempotency.IsDurable)
+            {
+                PlatformLog.ProcessLocalAnswers(logger);
+            }
         }
     }
 
@@ -85,10 +94,14 @@ public sealed class PlatformHandler : IAsyncDisposable
             }
 
             context = ContextOf(arguments);
-            ToolReply reply = arguments.TryGetProperty("idempotency_key"u8, out JsonElement key) && key.ValueKind == JsonValueKind.String && description.IsMutating
-                ? await _replays.OnceAsync(tenant, tool, key.GetString()!, arguments, () => PerformAsync(description, arguments, tenant, a2aRegistration, context, cancellationToken)).ConfigureAwait(false)
-                : await PerformAsync(description, arguments, tenant, a2aRegistration, context, cancellationToken).ConfigureAwait(false);
-            return reply;
+            RequestIdentity? identity = IdentityOf(description, arguments, a2aRegistration);
+            ReadOnlyMemory<byte> echoed = context;
+            ToolReply reply = identity is { } request
+                ? await _idempotent.OnceAsync(tool, tenant, request, Perform, cancellationToken).ConfigureAwait(false)
+                : await Perform(cancellationToken).ConfigureAwait(false);
+            return Answer(reply, context);
+
+            ValueTask<ToolReply> Perform(CancellationToken limited) => PerformAsync(description, arguments, tenant, a2aRegistration, echoed, identity?.Key, limited);
         }
         catch (AdcpErrorException fault)
         {
@@ -126,7 +139,25 @@ public sealed class PlatformHandler : IAsyncDisposable
         await _emitter.DisposeAsync().ConfigureAwait(false);
     }
 
-    private static ToolReply Answer(ToolReply reply, ReadOnlyMemory<byte> context) => reply.With(WireObject.Outgoing(reply.Body, context));
+    private static ToolReply Answer(ToolReply reply, ReadOnlyMemory<byte> context) => reply.With(WireObject.Outgoing(reply.Body, context, reply.IsReplay));
+
+    /// <returns>Null for a call that only reads, and where a key is neither given nor demanded.</returns>
+    private RequestIdentity? IdentityOf(ToolDescription tool, JsonElement arguments, PushRegistration? a2aRegistration)
+    {
+        if (!tool.IsMutating)
+        {
+            return null;
+        }
+
+        if (arguments.TryGetProperty("idempotency_key"u8, out JsonElement key) && key.ValueKind != JsonValueKind.Null)
+        {
+            return RequestIdentity.Of(tool.Name, arguments, a2aRegistration, key);
+        }
+
+        return Options.RequiresIdempotencyKey
+            ? throw new AdcpErrorException(AdcpError.InvalidRequest("A call that changes something has an idempotency_key, so that it can be made again safely.", "idempotency_key"))
+            : null;
+    }
 
     private static ReadOnlyMemory<byte> ContextOf(JsonElement arguments)
     {
@@ -145,8 +176,9 @@ public sealed class PlatformHandler : IAsyncDisposable
             : throw new AdcpErrorException(AdcpError.InvalidRequest("A context is a JSON object.", "context"));
     }
 
+    /// <returns>The answer, without what may not be read back and without the context, which is each caller's own.</returns>
     private async ValueTask<ToolReply> PerformAsync(
-        ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration, ReadOnlyMemory<byte> context, CancellationToken cancellationToken)
+        ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration, ReadOnlyMemory<byte> context, string? idempotencyKey, CancellationToken cancellationToken)
     {
         PushRegistration? registration = null;
         if (arguments.TryGetProperty(PushRegistration.MemberName, out JsonElement config) && config.ValueKind != JsonValueKind.Null)
@@ -160,14 +192,15 @@ public sealed class PlatformHandler : IAsyncDisposable
             await AdmitAsync(tool, tenant, a2aRegistration, "taskPushNotificationConfig", cancellationToken).ConfigureAwait(false);
         }
 
-        ToolCall call = new(this, tool, tenant, registration, a2aRegistration, context);
-        ToolReply reply = Answer(await _platform.InvokeAsync(tool.Name, arguments, call, cancellationToken).ConfigureAwait(false), context);
+        ToolCall call = new(this, tool, tenant, registration, a2aRegistration, context, idempotencyKey);
+        ToolReply reply = Answer(await _platform.InvokeAsync(tool.Name, arguments, call, cancellationToken).ConfigureAwait(false), default);
 
         // 3.0's completion of a final answer. From 3.1 on such an answer is never told again (PUB-1).
         if (Options is { Version: AdcpVersion.V30, EmitsInlineCompletions: true } && reply.Status == AdcpTaskStatus.Completed && tool.IsMutating && registration is not null
             && tool.IsEligible(Options.Version, out TaskType type))
         {
-            _emitter.Start(new SellerTask(tenant, "sync-" + Guid.NewGuid().ToString("N")[..16], type, AdcpTaskStatus.Completed, registration, null, context, reply.Body));
+            _emitter.Start(new SellerTask(
+                tenant, "sync-" + Guid.NewGuid().ToString("N")[..16], type, AdcpTaskStatus.Completed, registration, null, context, WireObject.Outgoing(reply.Body, context)));
         }
 
         return reply;

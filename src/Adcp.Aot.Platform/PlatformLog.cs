@@ -16,4 +16,10 @@ internal static partial class PlatformLog
 
     [LoggerMessage(EventId = 2004, Level = LogLevel.Warning, Message = "Development mode: webhooks that are not delivered when the process ends are lost, and no retry horizon is promised")]
     internal static partial void ProcessLocal(ILogger logger);
+
+    [LoggerMessage(EventId = 2005, Level = LogLevel.Error, Message = "The answer of a {Tool} call was not kept: the same request would be performed again")]
+    internal static partial void AnswerNotKept(ILogger logger, string tool, Exception? fault);
+
+    [LoggerMessage(EventId = 2006, Level = LogLevel.Warning, Message = "Answers are remembered in memory: a request that is made again after this process ends is performed again")]
+    internal static partial void ProcessLocalAnswers(ILogger logger);
 }

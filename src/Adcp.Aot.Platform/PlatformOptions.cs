@@ -1,4 +1,5 @@
 using Adcp.Aot.Payloads;
+using Adcp.Aot.Platform.Idempotency;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Microsoft.Extensions.Logging;
@@ -68,15 +69,24 @@ public sealed record PlatformOptions
 
     = TimeSpan.FromHours(24);
 
-    /// <summary>The most requests remembered for replay by their <c>idempotency_key</c>. 1 to 10,000,000, default 100,000.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 10,000,000.</exception>
-    public int MaxReplays
+    /// <summary>
+    /// Remembers requests by their <c>idempotency_key</c>, so that one that is made again is answered again and performed once. Default one in memory, which does not outlive the process as AdCP asks of
+    /// production. Say its <see cref="IIdempotencyStore.ReplayTimeToLive"/> in the capabilities.
+    /// </summary>
+    public IIdempotencyStore Idempotency { get; init => field = value ?? throw new ArgumentNullException(nameof(Idempotency)); } = new InMemoryIdempotencyStore();
+
+    /// <summary>Whether a mutating call without an <c>idempotency_key</c> is refused, as AdCP demands of a seller from 3.0 on. Default true; false for buyers that send none.</summary>
+    public bool RequiresIdempotencyKey { get; init; } = true;
+
+    /// <summary>How long a call with an <c>idempotency_key</c> may take: then it is cancelled and has failed, and the same request may be made again. 1 second to 1 hour, default 2 minutes.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 second to 1 hour.</exception>
+    public TimeSpan CallTimeout
     {
         get;
-        init => field = value is >= 1 and <= 10_000_000 ? value : throw new ArgumentOutOfRangeException(nameof(MaxReplays), value, "1 to 10,000,000.");
+        init => field = value >= TimeSpan.FromSeconds(1) && value <= TimeSpan.FromHours(1) ? value : throw new ArgumentOutOfRangeException(nameof(CallTimeout), value, "1 second to 1 hour.");
     }
 
-    = 100_000;
+    = TimeSpan.FromMinutes(2);
 
     /// <summary>The clock. Default the system's.</summary>
     public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;

@@ -8,7 +8,8 @@ public sealed class ToolCall
     private readonly PlatformHandler _handler;
     private readonly ToolDescription _tool;
 
-    internal ToolCall(PlatformHandler handler, ToolDescription tool, string tenant, PushRegistration? registration, PushRegistration? a2aRegistration, ReadOnlyMemory<byte> context)
+    internal ToolCall(
+        PlatformHandler handler, ToolDescription tool, string tenant, PushRegistration? registration, PushRegistration? a2aRegistration, ReadOnlyMemory<byte> context, string? idempotencyKey)
     {
         _handler = handler;
         _tool = tool;
@@ -16,6 +17,7 @@ public sealed class ToolCall
         Registration = registration;
         A2ARegistration = a2aRegistration;
         Context = context;
+        IdempotencyKey = idempotencyKey;
     }
 
     /// <summary>The authenticated caller, which owns the tasks of its calls.</summary>
@@ -29,6 +31,12 @@ public sealed class ToolCall
 
     /// <summary>The call's <c>context</c>, a UTF-8 JSON object; empty for none.</summary>
     public ReadOnlyMemory<byte> Context { get; }
+
+    /// <summary>
+    /// The call's <c>idempotency_key</c>; null for none. A process that dies after the tool has done its work and before the answer is kept performs the request again: a tool whose work must not be
+    /// done twice keeps the key with that work, or derives from it the key of a system it calls. It is a capability: never log it or send it on.
+    /// </summary>
+    public string? IdempotencyKey { get; }
 
     internal HandedOff? Task { get; private set; }
 

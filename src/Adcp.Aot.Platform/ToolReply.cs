@@ -6,12 +6,13 @@ namespace Adcp.Aot.Platform;
 /// <summary>What a call answers: a status and one JSON object. Immutable.</summary>
 public sealed class ToolReply
 {
-    private ToolReply(AdcpTaskStatus status, ReadOnlyMemory<byte> body, string? taskId, AdcpError? error)
+    private ToolReply(AdcpTaskStatus status, ReadOnlyMemory<byte> body, string? taskId, AdcpError? error, bool isReplay = false)
     {
         Status = status;
         Body = body;
         TaskId = taskId;
         Error = error;
+        IsReplay = isReplay;
     }
 
     /// <summary><c>completed</c>, <c>submitted</c>, <c>working</c> or, with an <see cref="Error"/>, <c>failed</c>.</summary>
@@ -25,6 +26,9 @@ public sealed class ToolReply
 
     /// <summary>The error; null for none.</summary>
     public AdcpError? Error { get; }
+
+    /// <summary>True where an earlier request with the same <c>idempotency_key</c> was answered so; the body then says <c>"replayed":true</c>.</summary>
+    public bool IsReplay { get; }
 
     /// <summary>A result, now.</summary>
     /// <param name="body">A UTF-8 JSON object.</param>
@@ -87,8 +91,17 @@ public sealed class ToolReply
             ErrorRecovery.Correctable => "correctable"u8,
             _ => "terminal"u8,
         });
+        if (error.RetryAfter is { } wait)
+        {
+            json.WriteNumber("retry_after"u8, Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds)));
+        }
+
         json.WriteEndObject();
     }
 
-    internal ToolReply With(ReadOnlyMemory<byte> body) => new(Status, body, TaskId, Error);
+    internal static ToolReply Kept(AdcpTaskStatus status, ReadOnlyMemory<byte> body, string? taskId) => new(status, body, taskId, null);
+
+    internal ToolReply With(ReadOnlyMemory<byte> body) => new(Status, body, TaskId, Error, IsReplay);
+
+    internal ToolReply AsReplay() => new(Status, Body, TaskId, Error, Error is null);
 }

@@ -24,16 +24,24 @@ internal static class WireObject
 
     /// <summary>
     /// The answer as it may leave: without what a buyer may write and nobody may read back (<c>authentication.credentials</c>, <c>billing_entity.bank</c>, at any depth), and with the
-    /// request's context where the answer has none of its own.
+    /// request's context where the answer has none of its own. A replay says that it is one.
     /// </summary>
-    internal static ReadOnlyMemory<byte> Outgoing(ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> context)
+    internal static ReadOnlyMemory<byte> Outgoing(ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> context, bool isReplay = false)
     {
         using JsonDocument document = JsonDocument.Parse(body);
         return Of(json =>
         {
             foreach (JsonProperty member in document.RootElement.EnumerateObject())
             {
-                Write(json, member, "");
+                if (!isReplay || !member.NameEquals("replayed"u8))
+                {
+                    Write(json, member, "");
+                }
+            }
+
+            if (isReplay)
+            {
+                json.WriteBoolean("replayed"u8, true);
             }
 
             if (!context.IsEmpty && !document.RootElement.TryGetProperty("context"u8, out _))

@@ -36,9 +36,14 @@ internal sealed class Bench : IAsyncDisposable
 
     public PlatformHandler Handler { get; }
 
+    /// <summary>The arguments with a key of their own where they have none.</summary>
+    public static string Keyed(string arguments) => arguments.Contains("\"idempotency_key\"", StringComparison.Ordinal) || !arguments.StartsWith('{')
+        ? arguments
+        : $$"""{"idempotency_key":"{{Guid.NewGuid()}}"{{(arguments is "{}" ? "" : ",")}}{{arguments[1..]}}""";
+
     public ValueTask<ToolReply> CallAsync(string tool, string arguments, string tenant = "buyer")
     {
-        using JsonDocument document = JsonDocument.Parse(arguments);
+        using JsonDocument document = JsonDocument.Parse(Keyed(arguments));
         return Handler.CallAsync(tool, document.RootElement.Clone(), tenant);
     }
 
@@ -60,7 +65,7 @@ internal sealed class Bench : IAsyncDisposable
         while (Handler.PendingDeliveries > 0)
         {
             // A last attempt begins no wait: then only the count tells. The pause orders nothing, it merely asks again.
-            Task<TimeSpan> wait = Time.Waits.ReadAsync(guard.Token).AsTask();
+            Task<TimeSpan> wait = Time.NextWaitAsync(guard.Token);
             while (!wait.IsCompleted && Handler.PendingDeliveries > 0)
             {
                 await Task.WhenAny(wait, Task.Delay(5, guard.Token));

@@ -116,36 +116,6 @@ public sealed class CompletionTests
         Assert.Equal("SOLD_OUT", body.GetProperty("result").GetProperty("errors")[0].GetProperty("code").GetString());
     }
 
-    [Theory]
-    [InlineData(AdcpVersion.V30, "now")]
-    [InlineData(AdcpVersion.V32, "later")]
-    public async Task A_replay_gets_the_first_answer_and_tells_nothing_twice(AdcpVersion version, string plan)
-    {
-        await using Bench bench = new(version);
-        const string Key = ",\"idempotency_key\":\"req_0123456789abcdef\"";
-        ToolReply first = await bench.BuyAsync(plan, more: Key);
-        ToolReply second = await bench.BuyAsync(plan, more: Key);
-        Assert.Equal(Bench.Text(first), Bench.Text(second));
-        Assert.Equal(1, bench.Platform.Performed);
-        if (plan == "later")
-        {
-            await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks.Single(), AdcpTaskStatus.Canceled);
-        }
-
-        await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
-        Assert.Single(bench.Sender.Sent);
-        Assert.Equal("IDEMPOTENCY_CONFLICT", (await bench.BuyAsync("refuse", more: Key)).Error?.Code);
-    }
-
-    [Fact]
-    public async Task A_call_that_failed_may_be_made_again_under_its_key()
-    {
-        await using Bench bench = new(AdcpVersion.V32);
-        const string Key = ",\"idempotency_key\":\"req_0123456789abcdef\"";
-        Assert.Equal("BUDGET_TOO_LOW", (await bench.BuyAsync("refuse", more: Key)).Error?.Code);
-        Assert.Null((await bench.BuyAsync("now", more: Key)).Error);
-    }
-
     [Fact]
     public async Task Three_503_then_200_is_one_key_one_body_and_an_unopened_circuit()
     {
@@ -210,7 +180,7 @@ public sealed class CompletionTests
     public async Task A2A_registrations_get_A2As_envelope()
     {
         await using Bench bench = new(AdcpVersion.V32);
-        using JsonDocument arguments = JsonDocument.Parse("""{"plan":"later"}""");
+        using JsonDocument arguments = JsonDocument.Parse(Bench.Keyed("""{"plan":"later"}"""));
         PushRegistration a2a = new(PushChannel.A2A, new WebhookDestination("https://buyer.example/a2a", null, "a-token-of-sixteen"));
         await bench.Handler.CallAsync("create_media_buy", arguments.RootElement, "buyer", a2a);
         string task = bench.Platform.Tasks[0];

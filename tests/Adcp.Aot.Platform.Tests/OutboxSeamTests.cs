@@ -16,7 +16,7 @@ public sealed class OutboxSeamTests
         TestPlatform platform = new();
         using InMemoryTaskRegistry tasks = new();
         await using PlatformHandler handler = new(platform, new PlatformOptions { Version = AdcpVersion.V31, Tasks = tasks, Outbox = outbox });
-        using JsonDocument arguments = JsonDocument.Parse($$"""{"plan":"later","push_notification_config":{{Bench.Push}}}""");
+        using JsonDocument arguments = JsonDocument.Parse(Bench.Keyed($$"""{"plan":"later","push_notification_config":{{Bench.Push}}}"""));
         await handler.CallAsync("create_media_buy", arguments.RootElement, "buyer");
         string task = platform.Tasks[0];
 

@@ -30,10 +30,18 @@ internal sealed partial class TestPlatform
 
     public List<string> Tasks { get; } = [];
 
+    public List<string?> Keys { get; } = [];
+
+    /// <summary>Reached by each call of plan "wait", which then waits for <see cref="Go"/>.</summary>
+    public SemaphoreSlim Waiting { get; } = new(0);
+
+    public TaskCompletionSource Go { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     [AdcpTool("create_media_buy", Description = "Buys.")]
     public async ValueTask<ToolOutcome<BuyResponse>> CreateMediaBuyAsync(BuyRequest request, ToolCall call, CancellationToken cancellationToken)
     {
         Performed++;
+        Keys.Add(call.IdempotencyKey);
         switch (request.Plan)
         {
             case "later":
@@ -42,6 +50,10 @@ internal sealed partial class TestPlatform
                 return task;
             case "refuse":
                 throw new AdcpErrorException(new AdcpError("BUDGET_TOO_LOW", "More, please.", "budget"));
+            case "wait":
+                Waiting.Release();
+                await Go.Task.WaitAsync(cancellationToken);
+                return new BuyResponse("mb_" + Performed);
             case "break":
                 throw new FormatException("secret detail");
             default:

@@ -6,22 +6,33 @@ namespace Adcp.Aot.Platform.Tests;
 /// <summary>A clock that tells for how long somebody began to wait, so that a test turns it by exactly that.</summary>
 internal sealed class TurnedTime(DateTimeOffset start) : FakeTimeProvider(start)
 {
-    private readonly Channel<TimeSpan> _waits = Channel.CreateUnbounded<TimeSpan>();
+    private readonly Channel<(TimeSpan DueTime, Timer Timer)> _waits = Channel.CreateUnbounded<(TimeSpan, Timer)>();
 
-    public ChannelReader<TimeSpan> Waits => _waits.Reader;
+    /// <summary>The next wait that nobody has given up, such as a time limit of what has ended.</summary>
+    public async Task<TimeSpan> NextWaitAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            (TimeSpan dueTime, Timer timer) = await _waits.Reader.ReadAsync(cancellationToken);
+            if (!timer.IsDisposed)
+            {
+                return dueTime;
+            }
+        }
+    }
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         Timer timer = new(base.CreateTimer(callback, state, dueTime, period), this);
-        Begun(dueTime);
+        Begun(dueTime, timer);
         return timer;
     }
 
-    private void Begun(TimeSpan dueTime)
+    private void Begun(TimeSpan dueTime, Timer timer)
     {
         if (dueTime > TimeSpan.Zero)
         {
-            _waits.Writer.TryWrite(dueTime);
+            _waits.Writer.TryWrite((dueTime, timer));
         }
     }
 
@@ -30,12 +41,22 @@ internal sealed class TurnedTime(DateTimeOffset start) : FakeTimeProvider(start)
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
             bool changed = inner.Change(dueTime, period);
-            time.Begun(dueTime);
+            time.Begun(dueTime, this);
             return changed;
         }
 
-        public void Dispose() => inner.Dispose();
+        public bool IsDisposed { get; private set; }
 
-        public ValueTask DisposeAsync() => inner.DisposeAsync();
+        public void Dispose()
+        {
+            IsDisposed = true;
+            inner.Dispose();
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            Dispose();
+            return default;
+        }
     }
 }

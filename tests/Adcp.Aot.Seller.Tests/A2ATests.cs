@@ -8,7 +8,9 @@ namespace Adcp.Aot.Seller.Tests;
 /// <summary>The Seller over A2A 1.0: what its card says is what it does.</summary>
 public sealed class A2ATests
 {
-    private const string Buy = """{"message":{"messageId":"1","role":"ROLE_USER","parts":[{"data":{"skill":"create_media_buy","input":{"buyer_ref":"b"}}}]}""";
+    /// <summary>A request of its own each time, but for its last brace.</summary>
+    private static string Buy =>
+        $$$"""{"message":{"messageId":"1","role":"ROLE_USER","parts":[{"data":{"skill":"create_media_buy","input":{"buyer_ref":"b","idempotency_key":"{{{Guid.NewGuid()}}}"} } }]}""";
 
     [Fact]
     public async Task The_card_says_what_is_served()

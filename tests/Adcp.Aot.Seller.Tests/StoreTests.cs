@@ -84,6 +84,37 @@ public sealed class StoreTests
         Assert.Equal((task, "completed", "op_1"), (told.GetProperty("task_id").GetString(), told.GetProperty("status").GetString(), told.GetProperty("operation_id").GetString()));
     }
 
+    [Fact]
+    public async Task A_request_that_is_made_again_after_a_crash_is_answered_as_before_performed_once_and_told_once()
+    {
+        await using SellerProcess seller = await SellerProcess.StartAsync("3.2", 3_600_000);
+        await using Buyer buyer = await Buyer.StartAsync(seller, AdcpVersion.V32);
+        string request = $$"""{"idempotency_key":"{{Guid.NewGuid()}}","context":{"try":1},"push_notification_config":{{buyer.Push("op_1")}}}""";
+        JsonElement first;
+        await using (McpClient client = await seller.ConnectAsync())
+        {
+            first = await CallAsync(client, "create_media_buy", request);
+        }
+
+        await seller.KillAsync();
+        await using SellerProcess restarted = await SellerProcess.StartAsync("3.2", 1, seller);
+        await using (McpClient client = await restarted.ConnectAsync())
+        {
+            JsonElement again = await CallAsync(client, "create_media_buy", request.Replace("\"try\":1", "\"try\":2", StringComparison.Ordinal));
+            Assert.Equal(first.GetProperty("task_id").GetString(), again.GetProperty("task_id").GetString());
+            Assert.False(first.TryGetProperty("replayed", out _));
+            Assert.True(again.GetProperty("replayed").GetBoolean());
+            Assert.Equal(2, again.GetProperty("context").GetProperty("try").GetInt32());
+            JsonElement other = await CallAsync(client, "create_media_buy", request.Replace("op_1", "op_2", StringComparison.Ordinal), isError: true);
+            Assert.Equal("IDEMPOTENCY_CONFLICT", other.GetProperty("adcp_error").GetProperty("code").GetString());
+        }
+
+        Assert.Equal("completed", (await buyer.NextAsync()).GetProperty("status").GetString());
+        Assert.Equal(1, (await restarted.A2AAsync("ListTasks", "{}")).GetProperty("result").GetProperty("totalSize").GetInt32());
+        await restarted.StopAsync();
+        Assert.Single(buyer.Attempts);
+    }
+
     /// <summary>Asks until the sink, which is off the delivery's road, has written so many records.</summary>
     private static async Task<JsonElement> RecordedAsync(McpClient client, int records)
     {
@@ -101,10 +132,12 @@ public sealed class StoreTests
     private static async Task<JsonElement[]> BuysAsync(McpClient client, string more = "") =>
         [.. (await CallAsync(client, "get_media_buys", $$"""{"include_webhook_activity":true{{more}}}""")).GetProperty("media_buys").EnumerateArray()];
 
-    private static async Task<JsonElement> CallAsync(McpClient client, string tool, string arguments)
+    private static async Task<JsonElement> CallAsync(McpClient client, string tool, string arguments, bool isError = false)
     {
-        CallToolResult result = await client.CallToolAsync(tool, JsonElement.Parse(arguments).EnumerateObject().ToDictionary(member => member.Name, member => (object?)member.Value));
-        Assert.NotEqual(true, result.IsError);
+        Dictionary<string, object?> given = JsonElement.Parse(arguments).EnumerateObject().ToDictionary(member => member.Name, member => (object?)member.Value);
+        given.TryAdd("idempotency_key", Guid.NewGuid().ToString());
+        CallToolResult result = await client.CallToolAsync(tool, given);
+        Assert.Equal(isError, result.IsError ?? false);
         return result.StructuredContent!.Value;
     }
 }

@@ -70,7 +70,7 @@ public abstract class SqlTaskRegistryTests(SqlDialect dialect) : TaskRegistryCon
         await using PlatformHandler two = new(platform, options with { Tasks = Open() });
         for (int round = 0; round < 4; round++)
         {
-            using JsonDocument arguments = JsonDocument.Parse($$"""{"plan":"later","push_notification_config":{{Bench.Push}}}""");
+            using JsonDocument arguments = JsonDocument.Parse(Bench.Keyed($$"""{"plan":"later","push_notification_config":{{Bench.Push}}}"""));
             await one.CallAsync("create_media_buy", arguments.RootElement, "buyer");
             string task = platform.Tasks[^1];
             TaskTransition[] ends = await Task.WhenAll(Enumerable.Range(0, 6).Select(i =>

@@ -1,0 +1,31 @@
+using System.Text;
+using System.Text.Json;
+using Adcp.Aot.Payloads;
+
+namespace Adcp.Aot.Platform.Idempotency;
+
+/// <summary>An answer as a store keeps it: <c>{"status":…,"task_id":…,"body":…}</c>, the body's bytes as they were.</summary>
+internal static class KeptAnswer
+{
+    internal static string Write(ToolReply reply) => Encoding.UTF8.GetString(WireObject.Of(json =>
+    {
+        json.WriteString("status"u8, reply.Status.ToWire());
+        if (reply.TaskId is not null)
+        {
+            json.WriteString("task_id"u8, reply.TaskId);
+        }
+
+        json.WritePropertyName("body"u8);
+        json.WriteRawValue(reply.Body.Span, skipInputValidation: true);
+    }).Span);
+
+    /// <exception cref="JsonException">It was not written here.</exception>
+    internal static ToolReply Read(string answer)
+    {
+        using JsonDocument document = JsonDocument.Parse(answer);
+        JsonElement kept = document.RootElement;
+        return WireNames.TryParse(kept.GetProperty("status"u8).GetString()!, out AdcpTaskStatus status)
+            ? ToolReply.Kept(status, Encoding.UTF8.GetBytes(kept.GetProperty("body"u8).GetRawText()), kept.TryGetProperty("task_id"u8, out JsonElement taskId) ? taskId.GetString() : null)
+            : throw new JsonException("A kept answer has a status that AdCP does not name.");
+    }
+}

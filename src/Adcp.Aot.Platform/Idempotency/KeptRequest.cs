@@ -1,0 +1,25 @@
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using Adcp.Aot.Storage.A2A;
+
+namespace Adcp.Aot.Platform.Idempotency;
+
+/// <summary>A request as a row keeps it.</summary>
+/// <param name="Request">Its identity.</param>
+/// <param name="Fingerprint">What it asks for.</param>
+/// <param name="Until">The end of the lease in Unix milliseconds, and from the answer on the end of its time.</param>
+/// <param name="Answer">The answer; null while the request is in flight or after it failed.</param>
+internal sealed record KeptRequest(string Request, string Fingerprint, long Until, string? Answer = null);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(KeptRequest))]
+internal sealed partial class KeptRequestJson : JsonSerializerContext;
+
+/// <summary>The store's table; SQL and concurrency are generated. A request is a task of two states, and the version that was saved last is the fence of a claim.</summary>
+[TaskStore<KeptRequest>("adcp_idempotency", TaskIdColumn = "request", TaskColumn = "kept")]
+internal sealed partial class KeptRequests
+{
+    private static JsonTypeInfo<KeptRequest> Contract => KeptRequestJson.Default.KeptRequest;
+
+    private static TaskFacts FactsOf(KeptRequest request) => new(request.Request, null, request.Answer is null ? "in_flight" : "answered", request.Answer is not null);
+}

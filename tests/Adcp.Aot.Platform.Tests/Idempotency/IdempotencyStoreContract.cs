@@ -1,0 +1,137 @@
+using Adcp.Aot.Platform.Idempotency;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Adcp.Aot.Platform.Tests.Idempotency;
+
+/// <summary>What every idempotency store must do.</summary>
+public abstract class IdempotencyStoreContract : IAsyncLifetime
+{
+    protected static readonly string Request = new('a', 64);
+    protected static readonly string Asked = new('1', 64);
+    protected static readonly string AskedElse = new('2', 64);
+    protected static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
+
+    protected FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 11, 25, 12, 0, 0, TimeSpan.Zero));
+
+    private protected IIdempotencyStore Store { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        await PrepareAsync();
+        Store = Open();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        await EndAsync();
+    }
+
+    protected virtual Task PrepareAsync() => Task.CompletedTask;
+
+    protected virtual Task EndAsync() => Task.CompletedTask;
+
+    /// <summary>The store as another process sees it; one in memory has only the first.</summary>
+    private protected abstract IIdempotencyStore Open();
+
+    private protected ValueTask<IdempotencyClaim> ClaimAsync(string? fingerprint = null, string tenant = "buyer", string? request = null) =>
+        Open().ClaimAsync(tenant, request ?? Request, fingerprint ?? Asked, Lease);
+
+    [Fact]
+    public async Task Whoever_comes_first_owns_the_request_and_is_answered_for_all()
+    {
+        IdempotencyClaim claim = await ClaimAsync();
+        Assert.Equal(IdempotencyClaimStatus.Owned, claim.Status);
+        Assert.Equal(IdempotencyClaimStatus.InFlight, (await ClaimAsync()).Status);
+        Assert.Equal(IdempotencyClaimStatus.Conflict, (await ClaimAsync(AskedElse)).Status);
+        const string Answer = """{"body":{"k":[1e0,"\u0000 😀 '"]}}""";
+        Assert.True(await Store.CompleteAsync(claim, Answer));
+        IdempotencyClaim again = await ClaimAsync();
+        Assert.Equal((IdempotencyClaimStatus.Answered, Answer), (again.Status, again.Answer));
+        IdempotencyClaim other = await ClaimAsync(AskedElse);
+        Assert.Equal((IdempotencyClaimStatus.Conflict, null), (other.Status, other.Answer));
+        Assert.False(await Store.CompleteAsync(claim, "{}"));
+        Assert.False(await Store.ReleaseAsync(claim));
+        Assert.Equal(Answer, (await ClaimAsync()).Answer);
+    }
+
+    [Fact]
+    public async Task Tenants_and_requests_are_apart()
+    {
+        Assert.True(await Store.CompleteAsync(await ClaimAsync(), "{}"));
+        Assert.Equal(IdempotencyClaimStatus.Owned, (await ClaimAsync(tenant: "another")).Status);
+        Assert.Equal(IdempotencyClaimStatus.Owned, (await ClaimAsync(request: new string('b', 64))).Status);
+    }
+
+    [Fact]
+    public async Task A_request_that_failed_is_as_if_it_was_never_made()
+    {
+        IdempotencyClaim claim = await ClaimAsync();
+        Assert.True(await Store.ReleaseAsync(claim));
+        Assert.False(await Store.CompleteAsync(claim, "{}"));
+        IdempotencyClaim next = await ClaimAsync(AskedElse);
+        Assert.Equal(IdempotencyClaimStatus.Owned, next.Status);
+        Assert.False(await Store.ReleaseAsync(claim));
+        Assert.True(await Store.CompleteAsync(next, "{}"));
+    }
+
+    [Fact]
+    public async Task A_claim_that_lapsed_is_the_next_ones_and_its_owner_can_do_nothing_more()
+    {
+        IdempotencyClaim dead = await ClaimAsync();
+        Time.Advance(Lease - TimeSpan.FromMilliseconds(1));
+        Assert.Equal(IdempotencyClaimStatus.InFlight, (await ClaimAsync()).Status);
+        Time.Advance(TimeSpan.FromMilliseconds(1));
+        IdempotencyClaim next = await ClaimAsync();
+        Assert.Equal(IdempotencyClaimStatus.Owned, next.Status);
+        Assert.False(await Store.CompleteAsync(dead, "\"dead\""));
+        Assert.False(await Store.ReleaseAsync(dead));
+        Assert.True(await Store.CompleteAsync(next, "\"next\""));
+        Assert.Equal("\"next\"", (await ClaimAsync()).Answer);
+    }
+
+    [Fact]
+    public async Task A_claim_that_lapsed_and_nobody_took_is_still_its_owners_to_complete()
+    {
+        IdempotencyClaim slow = await ClaimAsync();
+        Time.Advance(2 * Lease);
+        Assert.True(await Store.CompleteAsync(slow, "{}"));
+        Assert.Equal(IdempotencyClaimStatus.Answered, (await ClaimAsync()).Status);
+    }
+
+    [Fact]
+    public async Task An_answer_is_given_for_its_time_and_a_minute_and_then_refused_for_whatever_is_asked()
+    {
+        Assert.Equal(TimeSpan.FromHours(24), Store.ReplayTimeToLive);
+        Assert.True(await Store.CompleteAsync(await ClaimAsync(), "{}"));
+        Time.Advance(TimeSpan.FromHours(24) + TimeSpan.FromSeconds(59));
+        Assert.Equal(IdempotencyClaimStatus.Answered, (await ClaimAsync()).Status);
+        Time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(IdempotencyClaimStatus.Expired, (await ClaimAsync()).Status);
+        Assert.Equal(IdempotencyClaimStatus.Expired, (await ClaimAsync(AskedElse)).Status);
+    }
+
+    [Fact]
+    public async Task Of_claims_that_race_one_owns_the_request()
+    {
+        for (int round = 0; round < 8; round++)
+        {
+            string request = round.ToString("x64", null);
+            IdempotencyClaim[] claims = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(() => ClaimAsync(i % 2 == 0 ? Asked : AskedElse, request: request).AsTask())));
+            IdempotencyClaim owner = Assert.Single(claims, claim => claim.Status == IdempotencyClaimStatus.Owned);
+            Assert.Equal(3, claims.Count(claim => claim.Status == IdempotencyClaimStatus.InFlight));
+            Assert.Equal(4, claims.Count(claim => claim.Status == IdempotencyClaimStatus.Conflict));
+            Assert.True(await Store.CompleteAsync(owner, "{}"));
+        }
+    }
+
+    [Fact]
+    public void Bad_options_are_refused_by_name()
+    {
+        Assert.Equal("ReplayTimeToLive", Assert.Throws<ArgumentOutOfRangeException>(() => new IdempotencyStoreOptions { ReplayTimeToLive = TimeSpan.FromMinutes(59) }).ParamName);
+        Assert.Equal("ReplayTimeToLive", Assert.Throws<ArgumentOutOfRangeException>(() => new IdempotencyStoreOptions { ReplayTimeToLive = TimeSpan.FromDays(8) }).ParamName);
+        Assert.Equal("ReplayTimeToLive", Assert.Throws<ArgumentOutOfRangeException>(() => new IdempotencyStoreOptions { ReplayTimeToLive = TimeSpan.FromHours(1.0001) }).ParamName);
+        Assert.Equal("ExpiredTimeToLive", Assert.Throws<ArgumentOutOfRangeException>(() => new IdempotencyStoreOptions { ExpiredTimeToLive = TimeSpan.Zero }).ParamName);
+        Assert.Throws<ArgumentNullException>(() => new IdempotencyStoreOptions { TimeProvider = null! });
+    }
+}
