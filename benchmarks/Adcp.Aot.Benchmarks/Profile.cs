@@ -88,7 +88,6 @@ internal static class Profile
         if (log.TryClaim(ThreadStripe.Index, out AttemptQueue.Claim claim))
         {
             claim.Entry.Webhook = webhook;
-            claim.Entry.Endpoint = endpoint;
             claim.Entry.AttemptNumber = 1;
             log.Publish(claim);
         }

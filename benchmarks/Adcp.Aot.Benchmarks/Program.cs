@@ -8,6 +8,11 @@ if (args is ["gates", .. string[] options])
     return GatesCommand.Run(options);
 }
 
+if (args is ["measure", string group])
+{
+    return GatesCommand.Measure(group);
+}
+
 if (args is ["sinks", .. string[] sinkOptions])
 {
     return await SinkComparison.RunAsync(rounds: sinkOptions is [string given] ? int.Parse(given, System.Globalization.CultureInfo.InvariantCulture) : 40);

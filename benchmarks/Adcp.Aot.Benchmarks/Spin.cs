@@ -19,14 +19,16 @@ internal static class Spin
         {
             "happy" => ours.ByHandle,
             "url" => ours.ByUrl,
+            "failure" => ours.OneFailure,
             "reject" => ours.Reject,
+            "refuse" => ours.RejectSparing,
             "suspended" => () => Hundred(ours.Suspended),
             "suspended-bare" => () => Hundred(ours.SuspendedBare),
             _ => null,
         };
         if (deliver is null)
         {
-            Console.Error.WriteLine("spin happy|url|reject|suspended|suspended-bare|http|http-by-hand|http-bare|h2c|h2c-by-hand|h2c-bare SECONDS");
+            Console.Error.WriteLine("spin happy|url|failure|reject|refuse|suspended|suspended-bare|http|http-by-hand|http-bare|h2c|h2c-by-hand|h2c-bare SECONDS");
             return 2;
         }
 

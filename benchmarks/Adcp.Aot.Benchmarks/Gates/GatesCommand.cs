@@ -14,11 +14,11 @@ internal static class GatesCommand
     private static readonly (string Name, Func<IEnumerable<Gate>> Run)[] Groups =
     [
         ("memory", MemoryGates.Run),
-        ("engine", EngineGates.Run),
-        ("threads", ThreadGates.Run),
+        ("engine", static () => Processes.Run("engine", Processes.Medians)),
+        ("threads", static () => Processes.Run("threads", ThreadGates.Merge)),
         ("scale", ScaleGates.Run),
         ("signing", SigningGates.Run),
-        ("loopback", LoopbackGates.Run),
+        ("loopback", static () => Processes.Run("loopback", Processes.Medians)),
         ("hanging", HangingGates.Run),
         ("sinks", SinkGates.Run),
         ("native", NativeGates.Run),
@@ -54,6 +54,20 @@ internal static class GatesCommand
         File.WriteAllText(Path.Combine("artifacts", "gates.json"), json);
         Console.WriteLine(arguments.Contains("--json") ? json : Table(report));
         return gates.TrueForAll(gate => gate.IsKept(slack)) ? 0 : 1;
+    }
+
+    /// <summary>One group in this process, for <see cref="Processes"/>.</summary>
+    internal static int Measure(string group)
+    {
+        Gate[] gates = group switch
+        {
+            "engine" => [.. EngineGates.Run()],
+            "threads" => [.. ThreadGates.Run()],
+            "loopback" => [.. LoopbackGates.Run()],
+            _ => throw new ArgumentException("Not a group of processes.", nameof(group)),
+        };
+        Console.WriteLine(JsonSerializer.Serialize(gates, GatesJson.Default.GateArray));
+        return 0;
     }
 
     private static Gate[] Measure(string name, Func<IEnumerable<Gate>> run, double slack, int tries)

@@ -7,5 +7,6 @@ internal sealed record GatesReport(string Runtime, string Machine, int Processor
 
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(GatesReport))]
+[JsonSerializable(typeof(Gate[]))]
 [JsonSerializable(typeof(NativeGates.Report))]
 internal sealed partial class GatesJson : JsonSerializerContext;

@@ -22,7 +22,7 @@ internal static class HangingGates
     private const double MaxSlower = 1.25;
 
     private static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan Time = TimeSpan.FromSeconds(8);
+    private static readonly TimeSpan Time = TimeSpan.FromSeconds(7);
     private static readonly TimeSpan Opening = TimeSpan.FromSeconds(0.5);
 
     internal static IEnumerable<Gate> Run() => RunAsync().GetAwaiter().GetResult();

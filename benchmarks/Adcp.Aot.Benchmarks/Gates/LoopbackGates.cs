@@ -9,8 +9,8 @@ namespace Adcp.Aot.Benchmarks.Gates;
 /// </summary>
 internal static class LoopbackGates
 {
-    private const int Rounds = 60;
-    private const int WarmRounds = 12;
+    private const int Rounds = 12;
+    private const int WarmRounds = 20;
     private const int Requests = 24 * Load.Callers;
     private const int Endpoints = 16;
 

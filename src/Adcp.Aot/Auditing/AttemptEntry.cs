@@ -1,23 +1,19 @@
-using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
 /// What a delivery knows at the end of an attempt, packed, on its way to a record. The queue's memory goes back and forth between two cores, and each line of it costs a delivery as
-/// much as its look-ups do; so a delivery writes this, and the record is made of it on the reader's side. A producer finds it cleared and writes only what differs from the default.
+/// much as its look-ups do; so a delivery writes this, 56 bytes of which two are references, and the record is made of it on the reader's side. A producer finds it cleared and writes only what
+/// differs from the default.
 /// </summary>
 internal struct AttemptEntry
 {
     internal PreparedWebhook? Webhook;
-    internal Endpoint? Endpoint;
     internal IAttemptContext? Context;
-    internal string? Code;
-    internal string? Detail;
     internal long SequenceNumber;
     internal long StartedAt;
     internal long EndedAt;
-    internal TimeSpan RetryDelay;
     internal int SkippedBefore;
     internal ushort AttemptNumber;
     internal ushort MaxAttempts;
@@ -26,4 +22,10 @@ internal struct AttemptEntry
     internal byte Error;
     internal bool IsAttempt;
     internal bool WillRetry;
+
+    /// <summary>True where the circuit that refused is isolated.</summary>
+    internal bool IsIsolated;
+
+    /// <summary>True where an <see cref="AttemptCause"/> belongs to this.</summary>
+    internal bool HasCause;
 }

@@ -25,6 +25,7 @@ internal sealed class AttemptQueue
     private const int MaxBlockSize = 64;
 
     private readonly Line[] _lines;
+    private readonly Reading[] _readings;
     private readonly Stack<Block> _stock = new();
     private readonly int _blockSize;
     private readonly int _blocks;
@@ -36,6 +37,7 @@ internal sealed class AttemptQueue
         _blockSize = Math.Clamp(capacity / 8, 1, MaxBlockSize);
         _blocks = capacity / _blockSize;
         _lines = new Line[Math.Clamp(_blocks / 2, 1, MaxLines)];
+        _readings = new Reading[_lines.Length];
     }
 
     /// <summary>Entries that found no room (volatile reads).</summary>
@@ -53,19 +55,22 @@ internal sealed class AttemptQueue
         }
     }
 
-    /// <summary>True where an entry is published and not yet taken (volatile reads).</summary>
+    /// <summary>Consumer only: true where an entry is published and not yet taken (volatile reads).</summary>
     internal bool HasItems
     {
         get
         {
-            foreach (ref Line line in _lines.AsSpan())
+            foreach (ref Reading reading in _readings.AsSpan())
             {
-                for (Block? block = Volatile.Read(ref line.First); block is not null; block = Volatile.Read(ref block.Next))
+                int read = reading.Read;
+                for (Block? block = Volatile.Read(ref reading.First); block is not null; block = Volatile.Read(ref block.Next))
                 {
-                    if (Volatile.Read(ref block.Written) > block.Read)
+                    if (Volatile.Read(ref block.Written) > read)
                     {
                         return true;
                     }
+
+                    read = 0;
                 }
             }
 
@@ -90,7 +95,7 @@ internal sealed class AttemptQueue
         ref Line line = ref _lines[shared ? Shared : thread];
         Block? block = line.Last;
         bool filling = false;
-        if ((block is null || block.Written == block.Entries.Length) && (block = Extend(ref line, out filling)) is null)
+        if ((block is null || block.Written == block.Entries.Length) && (block = Extend(shared ? Shared : thread, out filling)) is null)
         {
             Volatile.Write(ref line.Dropped, line.Dropped + 1);
             if (shared)
@@ -126,27 +131,38 @@ internal sealed class AttemptQueue
     /// <returns>How many; less than the batch's length where the line is read up to now.</returns>
     internal int Take(int from, ReadOnlySpan<DeliveryAttempt> batch)
     {
-        ref Line line = ref _lines[from];
+        ref Reading reading = ref _readings[from];
         int count = 0;
-        while (count < batch.Length && Volatile.Read(ref line.First) is { } block)
+        while (count < batch.Length && Volatile.Read(ref reading.First) is { } block)
         {
             int written = Volatile.Read(ref block.Written);
-            while (block.Read < written && count < batch.Length)
+            while (reading.Read < written && count < batch.Length)
             {
-                ref AttemptEntry entry = ref block.Entries[block.Read++];
-                batch[count++].Fill(entry);
+                int at = reading.Read++;
+                ref AttemptEntry entry = ref block.Entries[at];
+                if (entry.HasCause)
+                {
+                    ref AttemptCause cause = ref block.Causes[at];
+                    batch[count++].Fill(entry, cause);
+                    cause = default;
+                }
+                else
+                {
+                    batch[count++].Fill(entry);
+                }
+
                 entry = default;
             }
 
-            if (block.Read < block.Entries.Length || Volatile.Read(ref block.Next) is not { } next)
+            if (reading.Read < block.Entries.Length || Volatile.Read(ref block.Next) is not { } next)
             {
                 break;
             }
 
             // Its thread has gone on to the next block and never looks back.
-            line.First = next;
+            reading.First = next;
+            reading.Read = 0;
             block.Written = 0;
-            block.Read = 0;
             block.Next = null;
             lock (_stock)
             {
@@ -158,8 +174,9 @@ internal sealed class AttemptQueue
     }
 
     /// <summary>Producer only: a new last block for its line; null where there is none left.</summary>
-    private Block? Extend(ref Line line, out bool filling)
+    private Block? Extend(int at, out bool filling)
     {
+        ref Line line = ref _lines[at];
         Block? block;
         lock (_stock)
         {
@@ -180,7 +197,7 @@ internal sealed class AttemptQueue
             }
             else
             {
-                Volatile.Write(ref line.First, block);
+                Volatile.Write(ref _readings[at].First, block);
             }
 
             line.Last = block;
@@ -193,27 +210,40 @@ internal sealed class AttemptQueue
     internal readonly record struct Claim(Block Block, bool IsShared, bool IsFilling)
     {
         internal ref AttemptEntry Entry => ref Block.Entries[Block.Written];
+
+        internal ref AttemptCause Cause => ref Block.Causes[Block.Written];
     }
 
-    /// <summary>Written by its producer, but for <see cref="Read"/>, which is the consumer's.</summary>
+    /// <summary>Written by its producer while it is on a line.</summary>
     internal sealed class Block(int size)
     {
         internal readonly AttemptEntry[] Entries = new AttemptEntry[size];
+        internal readonly AttemptCause[] Causes = new AttemptCause[size];
         internal Block? Next;
         internal int Written;
-        internal int Read;
     }
 
-    /// <summary>Two cache lines, since processors fetch them in pairs.</summary>
-    [StructLayout(LayoutKind.Sequential, Size = 128)]
+    /// <summary>The producer's end of a line: two cache lines, since processors fetch them in pairs.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 128)]
     private struct Line
     {
-        /// <summary>The producer's.</summary>
+        [FieldOffset(0)]
         internal Block? Last;
 
+        [FieldOffset(8)]
         internal long Dropped;
+    }
 
+    /// <summary>The consumer's end, apart from the producer's, whose line a consumer at work would else take away with every entry.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 128)]
+    private struct Reading
+    {
         /// <summary>Set once by the producer, then the consumer's.</summary>
+        [FieldOffset(0)]
         internal Block? First;
+
+        /// <summary>How many entries of the first block are taken.</summary>
+        [FieldOffset(8)]
+        internal int Read;
     }
 }

@@ -9,8 +9,12 @@ namespace Adcp.Aot.Auditing;
 /// </summary>
 public sealed class DeliveryAttempt
 {
+    /// <summary>The code of a refusal by an isolated circuit.</summary>
+    internal const string Isolated = "circuit_isolated";
+
     private readonly WallClock _wall;
     private AttemptEntry _entry;
+    private AttemptCause _cause;
     private long _occurredAtTicks;
 
     internal DeliveryAttempt(WallClock wall) => _wall = wall;
@@ -19,7 +23,7 @@ public sealed class DeliveryAttempt
     public string Url => RedactedUrl.Of(Webhook.Destination.Target);
 
     /// <summary>The breaker that judged the attempt: the redacted url, or the caller's key up to a query, since keys are often made of urls.</summary>
-    public string BreakerKey => Context.BreakerKey is null ? Url : _entry.Endpoint!.Key.Split('?', 2)[0];
+    public string BreakerKey => Context.BreakerKey is { } key ? key.Split('?', 2)[0] : Url;
 
     /// <summary>The stream's key, if the delivery has one.</summary>
     public string? SequenceKey => Context.SequenceKey;
@@ -50,14 +54,14 @@ public sealed class DeliveryAttempt
     {
         AttemptOutcome.Success => null,
         AttemptOutcome.CircuitOpen => "circuit open, delivery not attempted",
-        AttemptOutcome.Cancelled => _entry.Detail ?? "cancelled",
+        AttemptOutcome.Cancelled => _cause.Detail ?? "cancelled",
         AttemptOutcome.Expired => "delivery deadline passed",
         _ when _entry.StatusCode != 0 => Code is null ? StatusText(_entry.StatusCode) : $"{StatusText(_entry.StatusCode)} {Code}",
-        _ => _entry.Detail is { Length: > 500 } detail ? detail[..500] : _entry.Detail ?? Code ?? Error.ToString(),
+        _ => _cause.Detail is { Length: > 500 } detail ? detail[..500] : _cause.Detail ?? Code ?? Error.ToString(),
     };
 
     /// <summary>The stable identifier of a refusal, such as <c>webhook_signature_invalid</c> or <c>payload_conflict</c>.</summary>
-    public string? Code => _entry.Code;
+    public string? Code => Outcome == AttemptOutcome.CircuitOpen ? RefusalCode(_entry.IsIsolated) : _cause.Code;
 
     /// <summary>Whole milliseconds from start to end on the monotonic clock.</summary>
     public long ResponseTimeMs => (long)Elapsed.TotalMilliseconds;
@@ -87,7 +91,7 @@ public sealed class DeliveryAttempt
     public bool WillRetry => _entry.WillRetry;
 
     /// <summary>When the next attempt is due; exactly what the delivery waits for.</summary>
-    public DateTimeOffset? NextRetryAt => WillRetry ? CompletedAt + _entry.RetryDelay : null;
+    public DateTimeOffset? NextRetryAt => WillRetry ? CompletedAt + _cause.RetryDelay : null;
 
     /// <summary>The wire name of the task type.</summary>
     public string? TaskType => Webhook.TaskType;
@@ -157,14 +161,28 @@ public sealed class DeliveryAttempt
     /// <summary>Names key, attempt and outcome.</summary>
     public override string ToString() => _entry.Webhook is null ? "unused" : $"{IdempotencyKey} {AttemptNumber}/{MaxAttempts} {Outcome}";
 
+    /// <summary>The code of a circuit's refusal.</summary>
+    internal static string RefusalCode(bool isIsolated) => isIsolated ? Isolated : "circuit_open";
+
+    /// <summary>Fills a record that is new or was cleared.</summary>
     internal void Fill(in AttemptEntry entry)
     {
         _entry = entry;
         _occurredAtTicks = 0;
     }
 
+    internal void Fill(in AttemptEntry entry, in AttemptCause cause)
+    {
+        Fill(entry);
+        _cause = cause;
+    }
+
     /// <summary>Forgets what it refers to, so that no pool keeps a body alive.</summary>
-    internal void Clear() => _entry = default;
+    internal void Clear()
+    {
+        _entry = default;
+        _cause = default;
+    }
 
     private static InvalidOperationException Late() => new("The record was used after RecordAsync returned.");
 

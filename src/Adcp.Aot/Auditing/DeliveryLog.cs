@@ -92,13 +92,11 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     }
 
     /// <summary>Gives one record to the sink of a log that <see cref="IsInline"/>. Never throws.</summary>
-    internal ValueTask RecordInline(in AttemptEntry entry) => InlineAsync(Made(entry));
-
-    private DeliveryAttempt Made(in AttemptEntry entry)
+    internal ValueTask RecordInline(in AttemptEntry entry, in AttemptCause cause)
     {
         DeliveryAttempt record = _pool.Get();
-        record.Fill(entry);
-        return record;
+        record.Fill(entry, cause);
+        return InlineAsync(record);
     }
 
     /// <summary>Completes when everything recorded before the call has been given to the sink.</summary>

@@ -8,6 +8,7 @@ internal sealed class WallClock
 {
     private readonly TimeProvider _time;
     private readonly double _ticksPerStamp;
+    private readonly long _frequency;
 
     /// <summary>UTC ticks at timestamp 0. One number, so that a reader never pairs the halves of two anchors.</summary>
     private long _epoch;
@@ -16,27 +17,34 @@ internal sealed class WallClock
     internal WallClock(TimeProvider time)
     {
         _time = time;
-        _ticksPerStamp = (double)TimeSpan.TicksPerSecond / time.TimestampFrequency;
+        _frequency = time.TimestampFrequency;
+        _ticksPerStamp = (double)TimeSpan.TicksPerSecond / _frequency;
         Read();
     }
 
-    internal DateTimeOffset At(long timestamp)
+    internal DateTimeOffset At(long timestamp) => new(TicksAt(timestamp), TimeSpan.Zero);
+
+    /// <summary>The same as UTC ticks.</summary>
+    internal long TicksAt(long timestamp)
     {
-        if (timestamp - Volatile.Read(ref _readAt) > _time.TimestampFrequency)
+        if (timestamp - Volatile.Read(ref _readAt) > _frequency)
         {
             Read();
         }
 
-        return new DateTimeOffset(Volatile.Read(ref _epoch) + (long)(timestamp * _ticksPerStamp), TimeSpan.Zero);
+        return Volatile.Read(ref _epoch) + Ticks(timestamp);
     }
 
     /// <summary>What <see cref="TimeProvider.GetElapsedTime(long, long)"/> gives, without its virtual call and its division; never negative.</summary>
-    internal TimeSpan Elapsed(long from, long to) => to <= from ? TimeSpan.Zero : new((long)((to - from) * _ticksPerStamp));
+    internal TimeSpan Elapsed(long from, long to) => to <= from ? TimeSpan.Zero : new(Ticks(to - from));
 
     private void Read()
     {
         long timestamp = _time.GetTimestamp();
-        Volatile.Write(ref _epoch, _time.GetUtcNow().UtcTicks - (long)(timestamp * _ticksPerStamp));
+        Volatile.Write(ref _epoch, _time.GetUtcNow().UtcTicks - Ticks(timestamp));
         Volatile.Write(ref _readAt, timestamp);
     }
+
+    /// <summary>The machine's own conversion: C#'s looks for values that no timestamp has.</summary>
+    private long Ticks(long timestamp) => double.ConvertToIntegerNative<long>(timestamp * _ticksPerStamp);
 }

@@ -63,14 +63,14 @@ internal sealed class AuditTrail : IAsyncDisposable
             return _log.IsInline ? EndedInline(delivery, isAttempt) : ValueTask.CompletedTask;
         }
 
-        End(ref claim.Entry, delivery, isAttempt);
+        End(ref claim.Entry, ref claim.Cause, delivery, isAttempt);
         _log.Publish(claim);
         return ValueTask.CompletedTask;
     }
 
     /// <summary>A refusal's record, or one more on the endpoint's count of refusals without one.</summary>
     internal ValueTask Refused(
-        PreparedWebhook webhook, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long number, int attempts, string code, long stamp, int thread)
+        PreparedWebhook webhook, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long number, int attempts, bool isIsolated, long stamp, int thread)
     {
         if (DeliveryMeter.IsOn)
         {
@@ -90,11 +90,11 @@ internal sealed class AuditTrail : IAsyncDisposable
 
         if (!_log.TryClaim(thread, out AttemptQueue.Claim claim))
         {
-            return _log.IsInline ? RefusedInline(webhook, options, retry, endpoint, number, attempts, code, stamp) : ValueTask.CompletedTask;
+            return _log.IsInline ? RefusedInline(webhook, options, retry, endpoint, number, attempts, isIsolated, stamp) : ValueTask.CompletedTask;
         }
 
         Fill(ref claim.Entry, webhook, options, endpoint, number, retry.MaxAttempts);
-        Refuse(ref claim.Entry, attempts, code, stamp);
+        Refuse(ref claim.Entry, attempts, isIsolated, stamp);
         _log.Publish(claim);
         return ValueTask.CompletedTask;
     }
@@ -104,21 +104,22 @@ internal sealed class AuditTrail : IAsyncDisposable
     private ValueTask EndedInline(PendingDelivery delivery, bool isAttempt)
     {
         AttemptEntry entry = default;
-        End(ref entry, delivery, isAttempt);
-        return _log.RecordInline(entry);
+        AttemptCause cause = default;
+        End(ref entry, ref cause, delivery, isAttempt);
+        return _log.RecordInline(entry, cause);
     }
 
     private ValueTask RefusedInline(
-        PreparedWebhook webhook, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long number, int attempts, string code, long stamp)
+        PreparedWebhook webhook, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long number, int attempts, bool isIsolated, long stamp)
     {
         AttemptEntry entry = default;
         Fill(ref entry, webhook, options, endpoint, number, retry.MaxAttempts);
-        Refuse(ref entry, attempts, code, stamp);
-        return _log.RecordInline(entry);
+        Refuse(ref entry, attempts, isIsolated, stamp);
+        return _log.RecordInline(entry, default);
     }
 
     /// <summary>Fills a cleared entry: what is the default of most attempts is not written.</summary>
-    private static void End(ref AttemptEntry entry, PendingDelivery delivery, bool isAttempt)
+    private static void End(ref AttemptEntry entry, ref AttemptCause cause, PendingDelivery delivery, bool isAttempt)
     {
         ref AttemptStep step = ref delivery.Step;
         Fill(ref entry, delivery.Webhook, delivery.Options, delivery.Endpoint, delivery.Number, delivery.Retry.MaxAttempts);
@@ -131,18 +132,22 @@ internal sealed class AuditTrail : IAsyncDisposable
         {
             entry.Outcome = (byte)step.Kind;
             entry.Error = (byte)step.Error;
-            entry.Detail = step.Detail;
-            entry.Code = step.Code;
             entry.WillRetry = !step.Ends;
-            entry.RetryDelay = step.Delay;
+            if (step.Detail is not null || step.Code is not null || step.Delay != TimeSpan.Zero)
+            {
+                entry.HasCause = true;
+                cause.Detail = step.Detail;
+                cause.Code = step.Code;
+                cause.RetryDelay = step.Delay;
+            }
         }
     }
 
-    private static void Refuse(ref AttemptEntry entry, int attempts, string code, long stamp)
+    private static void Refuse(ref AttemptEntry entry, int attempts, bool isIsolated, long stamp)
     {
         entry.AttemptNumber = (ushort)attempts;
         entry.Outcome = (byte)AttemptOutcome.CircuitOpen;
-        entry.Code = code;
+        entry.IsIsolated = isIsolated;
         entry.StartedAt = stamp;
         entry.EndedAt = stamp;
     }
@@ -150,7 +155,6 @@ internal sealed class AuditTrail : IAsyncDisposable
     private static void Fill(ref AttemptEntry entry, PreparedWebhook webhook, DeliveryOptions options, Endpoint endpoint, long number, int maxAttempts)
     {
         entry.Webhook = webhook;
-        entry.Endpoint = endpoint;
         entry.Context = options;
         entry.SequenceNumber = number;
         entry.MaxAttempts = (ushort)maxAttempts;

@@ -147,24 +147,31 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     private ValueTask<DeliveryOutcome> RefuseAsync(
         PreparedWebhook webhook, WebhookPayload? numbered, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long stamp, int thread)
     {
-        string code = RefusalCode(endpoint);
-        ValueTask recorded = _audit.Refused(webhook, options, retry, endpoint, number: 0, attempts: 0, code, stamp, thread);
+        bool isIsolated = endpoint.Circuit.State == CircuitState.Isolated;
         DeliveryOutcome refused = new()
         {
             Status = DeliveryStatus.CircuitOpen,
             Webhook = numbered is null ? webhook : null,
-            Code = code,
-            RetryAt = NextProbe(endpoint, stamp),
+            Code = DeliveryAttempt.RefusalCode(isIsolated),
+            RetryAtTicks = NextProbe(endpoint, stamp),
         };
+        ValueTask recorded = _audit.Refused(webhook, options, retry, endpoint, number: 0, attempts: 0, isIsolated, stamp, thread);
         if (!recorded.IsCompletedSuccessfully)
         {
-            return EndAfterAsync(recorded, refused);
+            return EndAfterAsync(recorded, new(refused));
         }
 
         DeliveryMeter.Delivery(DeliveryStatus.CircuitOpen);
         Leave(thread);
-        return new(refused);
+        return Completed(refused);
     }
+
+    /// <summary>
+    /// A delivery that has ended. Not inlined, and its outcome is made well before: a struct that is copied whole while its parts are still on their way to memory makes the processor wait as
+    /// long as an audit record takes, and the compiler, left alone, would put the parts together just before it copies them.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static ValueTask<DeliveryOutcome> Completed(in DeliveryOutcome outcome) => new(outcome);
 
     /// <summary>Any road but the straight one. Not inlined: room for its structs would be made, and cleared, in every delivery's frame.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -189,8 +196,9 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
 
     /// <summary>
     /// The road of a delivery that just works. It does what <see cref="AtOnceAsync"/> does for that case without carrying the delivery, its step and its outcome around in large
-    /// structs, which would cost as much as the work.
+    /// structs, which would cost as much as the work. Not inlined, so that what it returns is written where the caller wants it.
     /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private ValueTask<DeliveryOutcome> Straight(
         PreparedWebhook webhook,
         DeliveryOptions options,
@@ -202,17 +210,20 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         int thread)
     {
         long number = stream?.Next() ?? 0;
-        ValueTask<WebhookDeliveryResult> sending = Call(webhook, _shutdownToken);
-        if (!sending.IsCompletedSuccessfully)
-        {
-            return DetourAsync(webhook, options, retry, endpoint, permit, number, startedAt, sending, null, thread);
-        }
-
-        WebhookDeliveryResult result = sending.Result;
+        WebhookDeliveryResult? result = Call(webhook, _shutdownToken, out ValueTask<WebhookDeliveryResult> sending);
         if (result is not { Ok: true } || !endpoint.Circuit.IsHealthy)
         {
-            return DetourAsync(webhook, options, retry, endpoint, permit, number, startedAt, new ValueTask<WebhookDeliveryResult>(result), result, thread);
+            return DetourAsync(webhook, options, retry, endpoint, permit, number, startedAt, sending, result, thread);
         }
+
+        DeliveryOutcome outcome = new()
+        {
+            Status = DeliveryStatus.Delivered,
+            Webhook = webhook,
+            LastResult = result,
+            Attempts = 1,
+            SequenceNumber = number == 0 ? null : number,
+        };
 
         // A success on a healthy circuit changes nothing: IsHealthy was the report.
         long now = _clock.Coarse();
@@ -220,14 +231,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         _audit.Delivered(webhook, options, retry, endpoint, number, result.StatusCode, startedAt, now, thread);
         DeliveryMeter.Delivery(DeliveryStatus.Delivered);
         Leave(thread);
-        return new(new DeliveryOutcome
-        {
-            Status = DeliveryStatus.Delivered,
-            Webhook = webhook,
-            LastResult = result,
-            Attempts = 1,
-            SequenceNumber = number == 0 ? null : number,
-        });
+        return Completed(outcome);
     }
 
     /// <summary>From the straight road to the others, with the first attempt under way, or ended in <paramref name="result"/>. Not inlined, as above.</summary>
@@ -240,7 +244,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         CircuitPermit permit,
         long number,
         long startedAt,
-        ValueTask<WebhookDeliveryResult> sending,
+        in ValueTask<WebhookDeliveryResult> sending,
         WebhookDeliveryResult? result,
         int thread)
     {
@@ -275,42 +279,57 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
 
                 if (!permitted)
                 {
-                    LeaveGates(delivery);
-                    DeliveryOutcome refusal = Refusal(delivery, Now());
-                    ValueTask refusalRecorded = Refused(delivery, refusal.Code!, thread);
-                    delivery.Return();
-                    return refusalRecorded.IsCompletedSuccessfully ? new(End(refusal, thread)) : EndAfterAsync(refusalRecorded, refusal);
+                    return RefuseAtOnceAsync(delivery, thread);
                 }
 
-                ValueTask<WebhookDeliveryResult> sending = Start(delivery, timed: delivery.Attempt == 0);
-                if (!sending.IsCompletedSuccessfully)
+                // Nothing was waited for: it starts with the delivery, or where the last one ended.
+                Begin(delivery, delivery.Attempt == 0 ? delivery.StartedAt : delivery.Step.EndedAt);
+                result = Call(delivery.Webhook, delivery.Token, out ValueTask<WebhookDeliveryResult> sending);
+                if (result is null)
                 {
                     return Promise(delivery, sending);
                 }
-
-                result = sending.Result;
             }
 
             Settle(delivery, result, null);
             result = null;
+            if (delivery.Step.Ends)
+            {
+                return EndAtOnceAsync(delivery, thread);
+            }
+
             ValueTask recorded = _audit.Ended(delivery, isAttempt: true, thread);
-            if (!recorded.IsCompletedSuccessfully)
+            if (!recorded.IsCompletedSuccessfully || delivery.Step.Delay != TimeSpan.Zero || !(_answersAtOnce || TryEnterGates(delivery)))
             {
                 return RunAsync(delivery, recorded);
             }
-
-            if (delivery.Step.Ends)
-            {
-                DeliveryOutcome outcome = delivery.Outcome();
-                delivery.Return();
-                return new(End(outcome, thread));
-            }
-
-            if (delivery.Step.Delay != TimeSpan.Zero || !(_answersAtOnce || TryEnterGates(delivery)))
-            {
-                return RunAsync(delivery, default);
-            }
         }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ValueTask<DeliveryOutcome> EndAtOnceAsync(PendingDelivery delivery, int thread)
+    {
+        DeliveryOutcome outcome = delivery.Outcome();
+        ValueTask recorded = _audit.Ended(delivery, isAttempt: true, thread);
+        if (!recorded.IsCompletedSuccessfully)
+        {
+            return RunAsync(delivery, recorded);
+        }
+
+        delivery.Return();
+        DeliveryMeter.Delivery(outcome.Status);
+        Leave(thread);
+        return Completed(outcome);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ValueTask<DeliveryOutcome> RefuseAtOnceAsync(PendingDelivery delivery, int thread)
+    {
+        LeaveGates(delivery);
+        DeliveryOutcome refusal = Refusal(delivery, Now());
+        ValueTask recorded = Refused(delivery, refusal.Code!, thread);
+        delivery.Return();
+        return recorded.IsCompletedSuccessfully ? new(End(refusal, thread)) : EndAfterAsync(recorded, new(refusal));
     }
 
     /// <summary>The road of a sender that waits: the delivery itself is the promise, and <see cref="Answered"/> goes on.</summary>
@@ -345,10 +364,10 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<DeliveryOutcome> EndAfterAsync(ValueTask recorded, DeliveryOutcome outcome)
+    private async ValueTask<DeliveryOutcome> EndAfterAsync(ValueTask recorded, ValueTask<DeliveryOutcome> outcome)
     {
         await recorded.ConfigureAwait(false);
-        return End(outcome, ThreadStripe.Index);
+        return End(await outcome.ConfigureAwait(false), ThreadStripe.Index);
     }
 
     /// <summary>A delivery with a caller's token or a deadline: one linked source for all of it.</summary>
@@ -409,13 +428,17 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
                 Exception? fault = null;
                 try
                 {
-                    ValueTask<WebhookDeliveryResult> sending = Start(delivery, timed: false);
-                    if (!sending.IsCompleted)
+                    Begin(delivery, Now());
+                    result = Call(delivery.Webhook, delivery.Token, out ValueTask<WebhookDeliveryResult> sending);
+                    if (result is null)
                     {
-                        Waits(delivery);
-                    }
+                        if (!sending.IsCompleted)
+                        {
+                            Waits(delivery);
+                        }
 
-                    result = await sending.ConfigureAwait(false);
+                        result = await sending.ConfigureAwait(false);
+                    }
                 }
                 catch (Exception thrown)
                 {
@@ -493,39 +516,52 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         LastResult = delivery.LastResult,
         Attempts = delivery.Attempt,
         SequenceNumber = delivery.NumberOrNull,
-        Code = RefusalCode(delivery.Endpoint),
-        RetryAt = NextProbe(delivery.Endpoint, stamp),
+        Code = DeliveryAttempt.RefusalCode(delivery.Endpoint.Circuit.State == CircuitState.Isolated),
+        RetryAtTicks = NextProbe(delivery.Endpoint, stamp),
     };
 
     private ValueTask Refused(PendingDelivery delivery, string code, int thread) =>
-        _audit.Refused(delivery.Webhook, delivery.Options, delivery.Retry, delivery.Endpoint, delivery.Number, delivery.Attempt, code, Now(), thread);
+        _audit.Refused(delivery.Webhook, delivery.Options, delivery.Retry, delivery.Endpoint, delivery.Number, delivery.Attempt, code == DeliveryAttempt.Isolated, Now(), thread);
 
-    private static string RefusalCode(Endpoint endpoint) => endpoint.Circuit.State == CircuitState.Isolated ? "circuit_isolated" : "circuit_open";
+    /// <returns>UTC ticks, 0 where only a reset helps.</returns>
+    private long NextProbe(Endpoint endpoint, long stamp) => endpoint.Circuit.NextProbeAt(_options.Circuit) is { } at
+        ? _audit.Wall.TicksAt(stamp) + (Math.Max(0, unchecked((int)(at - _clock.Milliseconds(stamp)))) * TimeSpan.TicksPerMillisecond)
+        : 0;
 
-    private DateTimeOffset? NextProbe(Endpoint endpoint, long stamp) => endpoint.Circuit.NextProbeAt(_options.Circuit) is { } at
-        ? _audit.Wall.At(stamp).AddTicks(Math.Max(0, unchecked((int)(at - _clock.Milliseconds(stamp)))) * TimeSpan.TicksPerMillisecond)
-        : null;
-
-    /// <summary>Starts one attempt.</summary>
+    /// <summary>One more attempt.</summary>
     /// <param name="delivery">The delivery, its permit held.</param>
-    /// <param name="timed">True where the delivery's own start is the attempt's.</param>
-    private ValueTask<WebhookDeliveryResult> Start(PendingDelivery delivery, bool timed)
+    /// <param name="startedAt">When it starts.</param>
+    private static void Begin(PendingDelivery delivery, long startedAt)
     {
         delivery.Attempt++;
-        delivery.AttemptStartedAt = timed ? delivery.StartedAt : Now();
-        return Call(delivery.Webhook, delivery.Token);
+        delivery.AttemptStartedAt = startedAt;
     }
 
-    /// <summary>A sender that throws at once is a faulted task, like one that throws later.</summary>
-    private ValueTask<WebhookDeliveryResult> Call(PreparedWebhook webhook, CancellationToken cancellationToken)
+    /// <summary>Calls the sender. One that throws at once is a faulted task, like one that throws later.</summary>
+    /// <returns>The result, where it is there at once; null where <paramref name="sending"/> is to be waited for.</returns>
+    private WebhookDeliveryResult? Call(PreparedWebhook webhook, CancellationToken cancellationToken, out ValueTask<WebhookDeliveryResult> sending)
     {
         try
         {
-            return _sender.SendAsync(webhook, cancellationToken);
+            sending = _sender.SendAsync(webhook, cancellationToken);
+            if (!sending.IsCompletedSuccessfully)
+            {
+                return null;
+            }
+
+            WebhookDeliveryResult? result = sending.Result;
+            if (result is null)
+            {
+                // Taken, and nothing was in it: what is waited for now says so again.
+                sending = default;
+            }
+
+            return result;
         }
         catch (Exception fault)
         {
-            return ValueTask.FromException<WebhookDeliveryResult>(fault);
+            sending = ValueTask.FromException<WebhookDeliveryResult>(fault);
+            return null;
         }
     }
 

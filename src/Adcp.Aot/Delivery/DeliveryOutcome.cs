@@ -38,6 +38,12 @@ public readonly record struct DeliveryOutcome
         init => _retryAtTicks = value?.UtcTicks ?? 0;
     }
 
+    /// <summary>The same as UTC ticks; 0 where nothing is known.</summary>
+    internal long RetryAtTicks
+    {
+        init => _retryAtTicks = value;
+    }
+
     /// <summary>A stable identifier of the reason, such as <c>payload_conflict</c> or <c>webhook_signature_invalid</c>.</summary>
     public string? Code { get; init; }
 

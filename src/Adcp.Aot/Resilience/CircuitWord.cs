@@ -99,7 +99,7 @@ internal struct CircuitWord
             return;
         }
 
-        SucceedSlow(permit, policy, clock.Milliseconds(clock.Coarse()), out from, out to);
+        SucceedSlow(permit, policy, clock, out from, out to);
     }
 
     /// <summary>A permit of a closed circuit (volatile read); false where the circuit is anything else, and nothing has changed.</summary>
@@ -234,7 +234,7 @@ internal struct CircuitWord
         }
     }
 
-    private void SucceedSlow(CircuitPermit permit, CircuitBreakerPolicy policy, uint now, out CircuitState from, out CircuitState to)
+    private void SucceedSlow(CircuitPermit permit, CircuitBreakerPolicy policy, MonotonicClock clock, out CircuitState from, out CircuitState to)
     {
         while (true)
         {
@@ -256,7 +256,7 @@ internal struct CircuitWord
             {
                 // The seed's rule: an answer that arrives while open shows life, so probing starts early with that answer counted.
                 to = CircuitState.HalfOpen;
-                next = Pack(generation + 1, Probing(successes: 1, probes: 0), CircuitState.HalfOpen, now);
+                next = Pack(generation + 1, Probing(successes: 1, probes: 0), CircuitState.HalfOpen, clock.Milliseconds(clock.Coarse()));
             }
             else if (from == CircuitState.HalfOpen && current)
             {
@@ -264,7 +264,7 @@ internal struct CircuitWord
                 if (successes >= policy.SuccessThreshold)
                 {
                     to = CircuitState.Closed;
-                    next = Pack(generation + 1, 0, CircuitState.Closed, now);
+                    next = Pack(generation + 1, 0, CircuitState.Closed, clock.Milliseconds(clock.Coarse()));
                 }
                 else
                 {

@@ -49,8 +49,8 @@ internal sealed class MonotonicClock
         return Volatile.Read(ref _tick) == tick ? Volatile.Read(ref _stamp) : Refresh(tick);
     }
 
-    /// <summary>A timestamp as a circuit's milliseconds, modulo 2^32.</summary>
-    internal uint Milliseconds(long stamp) => unchecked((uint)(long)((stamp - Origin) * _millisecondsPerStamp));
+    /// <summary>A timestamp as a circuit's milliseconds, modulo 2^32. The machine's own conversion: C#'s looks for values that no timestamp has.</summary>
+    internal uint Milliseconds(long stamp) => unchecked((uint)double.ConvertToIntegerNative<long>((stamp - Origin) * _millisecondsPerStamp));
 
     private long Refresh(long tick)
     {

@@ -20,7 +20,7 @@ internal static class Attempts
     public delegate void Change(ref AttemptEntry entry);
 
     /// <summary>The n-th record: its key and time follow from n.</summary>
-    public static DeliveryAttempt Of(int n, string tenant = "acme", int status = 200, Change? change = null)
+    public static DeliveryAttempt Of(int n, string tenant = "acme", int status = 200, Change? change = null, AttemptCause cause = default)
     {
         long start = Clock.GetTimestamp() + (n * 10L * TimeSpan.TicksPerMillisecond) + 10;
         AttemptEntry entry = new()
@@ -43,7 +43,7 @@ internal static class Attempts
         };
         change?.Invoke(ref entry);
         DeliveryAttempt attempt = new(Wall);
-        attempt.Fill(entry);
+        attempt.Fill(entry, cause);
         return attempt;
     }
 

@@ -46,11 +46,9 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
         DeliveryAttempt failed = Attempts.Of(7, status: 503, change: static (ref AttemptEntry attempt) =>
         {
             attempt.AttemptNumber = 2;
-            attempt.RetryDelay = TimeSpan.FromSeconds(4);
             attempt.WillRetry = true;
-            attempt.Code = "busy";
             attempt.SkippedBefore = 3;
-        });
+        }, cause: new AttemptCause { Code = "busy", RetryDelay = TimeSpan.FromSeconds(4) });
 
         await log.RecordAsync(new[] { failed }, default);
 
