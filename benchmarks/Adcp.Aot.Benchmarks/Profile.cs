@@ -39,7 +39,7 @@ internal static class Profile
             ("sequence number", () => sink += stream.Next()),
             ("breaker permit and report", () => sink += endpoint.Circuit.TryAcquireClosed(out _) && endpoint.Circuit.IsHealthy ? 1 : 0),
             ("UTC of a timestamp", () => sink += wall.At(sink & 1).Ticks),
-            ("audit record through the queue", () => Record(log, ours.Webhook, endpoint)),
+            ("audit record through the queue", () => Record(log, ours.Webhook)),
             ("webhook of 1 KiB, prepared", () => sink += loopback.Prepare().Body.Length),
             ("webhook of 1 KiB, written by hand", () => sink += Loopback.ByHand.Body("whk_" + Guid.NewGuid().ToString("N")).Length),
             ("whole, neither record nor number", () => sink += quiet.Unnumbered() ? 1 : 0),
@@ -83,7 +83,7 @@ internal static class Profile
         await quiet.DisposeAsync();
     }
 
-    private static void Record(DeliveryLog log, PreparedWebhook webhook, Endpoint endpoint)
+    private static void Record(DeliveryLog log, PreparedWebhook webhook)
     {
         if (log.TryClaim(ThreadStripe.Index, out AttemptQueue.Claim claim))
         {

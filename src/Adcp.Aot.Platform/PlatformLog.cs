@@ -22,4 +22,7 @@ internal static partial class PlatformLog
 
     [LoggerMessage(EventId = 2006, Level = LogLevel.Warning, Message = "Answers are remembered in memory: a request that is made again after this process ends is performed again")]
     internal static partial void ProcessLocalAnswers(ILogger logger);
+
+    [LoggerMessage(EventId = 2007, Level = LogLevel.Warning, Message = "A {Tool} call took longer than {CallTimeout}: it was cancelled, and the same request may be made again")]
+    internal static partial void CallTimedOut(ILogger logger, string tool, TimeSpan callTimeout);
 }

@@ -78,7 +78,7 @@ public sealed record PlatformOptions
     /// <summary>Whether a mutating call without an <c>idempotency_key</c> is refused, as AdCP demands of a seller from 3.0 on. Default true; false for buyers that send none.</summary>
     public bool RequiresIdempotencyKey { get; init; } = true;
 
-    /// <summary>How long a call with an <c>idempotency_key</c> may take: then it is cancelled and has failed, and the same request may be made again. 1 second to 1 hour, default 2 minutes.</summary>
+    /// <summary>How long a call with an <c>idempotency_key</c> may take: then it is cancelled and has failed, whether its tool ends or not, and the same request may be made again. 1 second to 1 hour, default 2 minutes.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 second to 1 hour.</exception>
     public TimeSpan CallTimeout
     {

@@ -50,6 +50,10 @@ internal sealed partial class TestPlatform
                 return task;
             case "refuse":
                 throw new AdcpErrorException(new AdcpError("BUDGET_TOO_LOW", "More, please.", "budget"));
+            case "deaf":
+                Waiting.Release();
+                await Go.Task;
+                return new BuyResponse("mb_" + Performed);
             case "wait":
                 Waiting.Release();
                 await Go.Task.WaitAsync(cancellationToken);

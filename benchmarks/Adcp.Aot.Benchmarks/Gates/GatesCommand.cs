@@ -11,17 +11,18 @@ namespace Adcp.Aot.Benchmarks.Gates;
 /// </summary>
 internal static class GatesCommand
 {
-    private static readonly (string Name, Func<IEnumerable<Gate>> Run)[] Groups =
+    /// <summary>What measures each group, and what makes one list of several processes' where it is measured in several.</summary>
+    private static readonly (string Name, Func<IEnumerable<Gate>> Run, Func<Gate[][], IEnumerable<Gate>>? Merge)[] Groups =
     [
-        ("memory", MemoryGates.Run),
-        ("engine", static () => Processes.Run("engine", Processes.Medians)),
-        ("threads", static () => Processes.Run("threads", ThreadGates.Merge)),
-        ("scale", ScaleGates.Run),
-        ("signing", SigningGates.Run),
-        ("loopback", static () => Processes.Run("loopback", Processes.Medians)),
-        ("hanging", HangingGates.Run),
-        ("sinks", SinkGates.Run),
-        ("native", NativeGates.Run),
+        ("memory", MemoryGates.Run, null),
+        ("engine", EngineGates.Run, Processes.Medians),
+        ("threads", ThreadGates.Run, ThreadGates.Merge),
+        ("scale", ScaleGates.Run, null),
+        ("signing", SigningGates.Run, null),
+        ("loopback", LoopbackGates.Run, Processes.Medians),
+        ("hanging", HangingGates.Run, null),
+        ("sinks", SinkGates.Run, null),
+        ("native", NativeGates.Run, null),
     ];
 
     private static readonly TimeSpan BetweenTries = TimeSpan.FromSeconds(15);
@@ -33,11 +34,11 @@ internal static class GatesCommand
         int tries = Option(arguments, "--tries") is { } number ? int.Parse(number, CultureInfo.InvariantCulture) : 1;
         long start = Stopwatch.GetTimestamp();
         List<Gate> gates = [];
-        foreach ((string name, Func<IEnumerable<Gate>> run) in Groups)
+        foreach ((string name, Func<IEnumerable<Gate>> run, Func<Gate[][], IEnumerable<Gate>>? merge) in Groups)
         {
             if (only is null || only == name)
             {
-                gates.AddRange(Measure(name, run, slack, tries));
+                gates.AddRange(Measure(name, merge is null ? run : () => merge(Processes.Run(name)), slack, tries));
             }
         }
 
@@ -59,13 +60,7 @@ internal static class GatesCommand
     /// <summary>One group in this process, for <see cref="Processes"/>.</summary>
     internal static int Measure(string group)
     {
-        Gate[] gates = group switch
-        {
-            "engine" => [.. EngineGates.Run()],
-            "threads" => [.. ThreadGates.Run()],
-            "loopback" => [.. LoopbackGates.Run()],
-            _ => throw new ArgumentException("Not a group of processes.", nameof(group)),
-        };
+        Gate[] gates = [.. Groups.Single(one => one.Name == group).Run()];
         Console.WriteLine(JsonSerializer.Serialize(gates, GatesJson.Default.GateArray));
         return 0;
     }

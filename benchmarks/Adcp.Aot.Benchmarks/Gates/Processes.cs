@@ -11,10 +11,8 @@ internal static class Processes
 {
     private const int Count = 3;
 
-    /// <summary>Runs a group in its processes.</summary>
-    /// <param name="group">The group.</param>
-    /// <param name="merge">Makes one list of gates out of each process's own.</param>
-    internal static IEnumerable<Gate> Run(string group, Func<Gate[][], IEnumerable<Gate>> merge) => merge([.. Enumerable.Range(0, Count).Select(_ => Measure(group))]);
+    /// <summary>Each process's own gates.</summary>
+    internal static Gate[][] Run(string group) => [.. Enumerable.Range(0, Count).Select(_ => Measure(group))];
 
     /// <summary>Of each gate the process with the median ratio, with the most bytes that any of them allocated.</summary>
     internal static IEnumerable<Gate> Medians(Gate[][] runs) => Enumerable.Range(0, runs[0].Length).Select(gate =>

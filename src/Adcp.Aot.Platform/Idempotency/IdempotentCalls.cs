@@ -107,10 +107,16 @@ internal sealed class IdempotentCalls(PlatformOptions options)
         using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            return reply = await perform(either.Token).ConfigureAwait(false);
+            // A tool that goes on although it was cancelled is left behind: it may not keep its request from being made again.
+            return reply = await perform(either.Token).AsTask().WaitAsync(limit.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
+            if (options.Logger is { } logger)
+            {
+                PlatformLog.CallTimedOut(logger, tool, options.CallTimeout);
+            }
+
             throw new AdcpErrorException(new AdcpError("SERVICE_UNAVAILABLE", "The seller took too long. Make the same request again.", null, ErrorRecovery.Transient));
         }
         finally

@@ -9,9 +9,6 @@ namespace Adcp.Aot.Auditing;
 /// </summary>
 public sealed class DeliveryAttempt
 {
-    /// <summary>The code of a refusal by an isolated circuit.</summary>
-    internal const string Isolated = "circuit_isolated";
-
     private readonly WallClock _wall;
     private AttemptEntry _entry;
     private AttemptCause _cause;
@@ -162,7 +159,7 @@ public sealed class DeliveryAttempt
     public override string ToString() => _entry.Webhook is null ? "unused" : $"{IdempotencyKey} {AttemptNumber}/{MaxAttempts} {Outcome}";
 
     /// <summary>The code of a circuit's refusal.</summary>
-    internal static string RefusalCode(bool isIsolated) => isIsolated ? Isolated : "circuit_open";
+    internal static string RefusalCode(bool isIsolated) => isIsolated ? "circuit_isolated" : "circuit_open";
 
     /// <summary>Fills a record that is new or was cleared.</summary>
     internal void Fill(in AttemptEntry entry)

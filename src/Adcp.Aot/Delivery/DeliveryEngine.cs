@@ -158,20 +158,22 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         ValueTask recorded = _audit.Refused(webhook, options, retry, endpoint, number: 0, attempts: 0, isIsolated, stamp, thread);
         if (!recorded.IsCompletedSuccessfully)
         {
-            return EndAfterAsync(recorded, new(refused));
+            return EndAfterAsync(recorded, refused);
         }
 
-        DeliveryMeter.Delivery(DeliveryStatus.CircuitOpen);
-        Leave(thread);
-        return Completed(refused);
+        return Ended(refused, thread);
     }
 
     /// <summary>
-    /// A delivery that has ended. Not inlined, and its outcome is made well before: a struct that is copied whole while its parts are still on their way to memory makes the processor wait as
-    /// long as an audit record takes, and the compiler, left alone, would put the parts together just before it copies them.
+    /// A delivery that has ended on its caller's thread. Not inlined, and its outcome is made well before and before the record: a struct that is copied whole while its parts are still on
+    /// their way to memory makes the processor wait as long as a record takes, and the compiler, left alone, would put the parts together just before it copies them.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static ValueTask<DeliveryOutcome> Completed(in DeliveryOutcome outcome) => new(outcome);
+    private ValueTask<DeliveryOutcome> Ended(in DeliveryOutcome outcome, int thread)
+    {
+        End(outcome.Status, thread);
+        return new(outcome);
+    }
 
     /// <summary>Any road but the straight one. Not inlined: room for its structs would be made, and cleared, in every delivery's frame.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -229,9 +231,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         long now = _clock.Coarse();
         Endpoints.Touch(endpoint, now);
         _audit.Delivered(webhook, options, retry, endpoint, number, result.StatusCode, startedAt, now, thread);
-        DeliveryMeter.Delivery(DeliveryStatus.Delivered);
-        Leave(thread);
-        return Completed(outcome);
+        return Ended(outcome, thread);
     }
 
     /// <summary>From the straight road to the others, with the first attempt under way, or ended in <paramref name="result"/>. Not inlined, as above.</summary>
@@ -306,6 +306,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         }
     }
 
+    /// <summary>The end of <see cref="AtOnceAsync"/> after an attempt. Not inlined, as above.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ValueTask<DeliveryOutcome> EndAtOnceAsync(PendingDelivery delivery, int thread)
     {
@@ -317,19 +318,17 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         }
 
         delivery.Return();
-        DeliveryMeter.Delivery(outcome.Status);
-        Leave(thread);
-        return Completed(outcome);
+        return Ended(outcome, thread);
     }
 
+    /// <summary>The end of <see cref="AtOnceAsync"/> without another attempt. Not inlined, as above.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ValueTask<DeliveryOutcome> RefuseAtOnceAsync(PendingDelivery delivery, int thread)
     {
         LeaveGates(delivery);
-        DeliveryOutcome refusal = Refusal(delivery, Now());
-        ValueTask recorded = Refused(delivery, refusal.Code!, thread);
+        DeliveryOutcome refusal = Refuse(delivery, Now(), thread, out ValueTask recorded);
         delivery.Return();
-        return recorded.IsCompletedSuccessfully ? new(End(refusal, thread)) : EndAfterAsync(recorded, new(refusal));
+        return recorded.IsCompletedSuccessfully ? Ended(refusal, thread) : EndAfterAsync(recorded, refusal);
     }
 
     /// <summary>The road of a sender that waits: the delivery itself is the promise, and <see cref="Answered"/> goes on.</summary>
@@ -344,30 +343,29 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     }
 
     /// <summary>What a promised delivery's answer comes to.</summary>
-    /// <returns>True where the delivery ended, in <paramref name="outcome"/>; false where the rest of its way is run, in <paramref name="rest"/>.</returns>
-    internal bool Answered(
-        PendingDelivery delivery, WebhookDeliveryResult? result, Exception? fault, out DeliveryOutcome outcome, out ValueTask<DeliveryOutcome> rest)
+    /// <returns>True where the delivery has ended; false where the rest of its way is run, in <paramref name="rest"/>.</returns>
+    internal bool Answered(PendingDelivery delivery, WebhookDeliveryResult? result, Exception? fault, out ValueTask<DeliveryOutcome> rest)
     {
         Settle(delivery, result, fault);
         int thread = ThreadStripe.Index;
         ValueTask recorded = _audit.Ended(delivery, isAttempt: true, thread);
         if (delivery.Step.Ends && recorded.IsCompletedSuccessfully)
         {
-            outcome = End(delivery.Outcome(), thread);
+            End(delivery.Step.Status, thread);
             rest = default;
             return true;
         }
 
-        outcome = default;
         rest = RunAsync(delivery, recorded);
         return false;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<DeliveryOutcome> EndAfterAsync(ValueTask recorded, ValueTask<DeliveryOutcome> outcome)
+    private async ValueTask<DeliveryOutcome> EndAfterAsync(ValueTask recorded, DeliveryOutcome outcome)
     {
         await recorded.ConfigureAwait(false);
-        return End(await outcome.ConfigureAwait(false), ThreadStripe.Index);
+        End(outcome.Status, ThreadStripe.Index);
+        return outcome;
     }
 
     /// <summary>A delivery with a caller's token or a deadline: one linked source for all of it.</summary>
@@ -408,7 +406,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
                     long now = _clock.Exact();
                     if (delivery.Endpoint.Circuit.WouldRefuse(_options.Circuit, _clock.Milliseconds(now)))
                     {
-                        return await RefusedAsync(delivery, Refusal(delivery, now)).ConfigureAwait(false);
+                        return await RefusedAsync(delivery, now).ConfigureAwait(false);
                     }
 
                     delivery.HoldsPlaces = await EnterGatesAsync(delivery.Endpoint, delivery.Token).ConfigureAwait(false);
@@ -421,7 +419,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
                 if (!TryPermit(delivery))
                 {
                     LeaveGates(delivery);
-                    return await RefusedAsync(delivery, Refusal(delivery, Now())).ConfigureAwait(false);
+                    return await RefusedAsync(delivery, Now()).ConfigureAwait(false);
                 }
 
                 WebhookDeliveryResult? result = null;
@@ -460,9 +458,10 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         }
     }
 
-    private async ValueTask<DeliveryOutcome> RefusedAsync(PendingDelivery delivery, DeliveryOutcome refusal)
+    private async ValueTask<DeliveryOutcome> RefusedAsync(PendingDelivery delivery, long stamp)
     {
-        await Refused(delivery, refusal.Code!, ThreadStripe.Index).ConfigureAwait(false);
+        DeliveryOutcome refusal = Refuse(delivery, stamp, ThreadStripe.Index, out ValueTask recorded);
+        await recorded.ConfigureAwait(false);
         DeliveryMeter.Delivery(refusal.Status);
         return refusal;
     }
@@ -509,19 +508,22 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         return true;
     }
 
-    private DeliveryOutcome Refusal(PendingDelivery delivery, long stamp) => new()
+    /// <summary>The outcome of a delivery that its circuit refuses, and its record on its way.</summary>
+    private DeliveryOutcome Refuse(PendingDelivery delivery, long stamp, int thread, out ValueTask recorded)
     {
-        Status = DeliveryStatus.CircuitOpen,
-        Webhook = delivery.Frozen,
-        LastResult = delivery.LastResult,
-        Attempts = delivery.Attempt,
-        SequenceNumber = delivery.NumberOrNull,
-        Code = DeliveryAttempt.RefusalCode(delivery.Endpoint.Circuit.State == CircuitState.Isolated),
-        RetryAtTicks = NextProbe(delivery.Endpoint, stamp),
-    };
-
-    private ValueTask Refused(PendingDelivery delivery, string code, int thread) =>
-        _audit.Refused(delivery.Webhook, delivery.Options, delivery.Retry, delivery.Endpoint, delivery.Number, delivery.Attempt, code == DeliveryAttempt.Isolated, Now(), thread);
+        bool isIsolated = delivery.Endpoint.Circuit.State == CircuitState.Isolated;
+        recorded = _audit.Refused(delivery.Webhook, delivery.Options, delivery.Retry, delivery.Endpoint, delivery.Number, delivery.Attempt, isIsolated, stamp, thread);
+        return new()
+        {
+            Status = DeliveryStatus.CircuitOpen,
+            Webhook = delivery.Frozen,
+            LastResult = delivery.LastResult,
+            Attempts = delivery.Attempt,
+            SequenceNumber = delivery.NumberOrNull,
+            Code = DeliveryAttempt.RefusalCode(isIsolated),
+            RetryAtTicks = NextProbe(delivery.Endpoint, stamp),
+        };
+    }
 
     /// <returns>UTC ticks, 0 where only a reset helps.</returns>
     private long NextProbe(Endpoint endpoint, long stamp) => endpoint.Circuit.NextProbeAt(_options.Circuit) is { } at
@@ -804,11 +806,10 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         return delivery.Outcome();
     }
 
-    private DeliveryOutcome End(in DeliveryOutcome outcome, int thread)
+    private void End(DeliveryStatus status, int thread)
     {
-        DeliveryMeter.Delivery(outcome.Status);
+        DeliveryMeter.Delivery(status);
         Leave(thread);
-        return outcome;
     }
 
     private void Leave(int thread)

@@ -20,7 +20,8 @@ internal sealed class PendingDelivery : IValueTaskSource<DeliveryOutcome>
 
     private readonly Action _onAnswered;
     private readonly Action _onFinished;
-    private ManualResetValueTaskSourceCore<DeliveryOutcome> _promise;
+    /// <summary>Kept with true where the outcome is what the last step led to, with false where it is <see cref="_rest"/>'s.</summary>
+    private ManualResetValueTaskSourceCore<bool> _promise;
     private ConfiguredValueTaskAwaitable<WebhookDeliveryResult>.ConfiguredValueTaskAwaiter _answer;
     private ConfiguredValueTaskAwaitable<DeliveryOutcome>.ConfiguredValueTaskAwaiter _rest;
     private DeliveryEngine _engine = null!;
@@ -121,6 +122,7 @@ internal sealed class PendingDelivery : IValueTaskSource<DeliveryOutcome>
         {
             IsPromised = false;
             _promise.Reset();
+            _rest = default;
         }
 
         if (_spare is null)
@@ -175,7 +177,7 @@ internal sealed class PendingDelivery : IValueTaskSource<DeliveryOutcome>
 
         try
         {
-            return _promise.GetResult(token);
+            return _promise.GetResult(token) ? Outcome() : _rest.GetResult();
         }
         finally
         {
@@ -203,11 +205,10 @@ internal sealed class PendingDelivery : IValueTaskSource<DeliveryOutcome>
 
         _answer = default;
         bool ended;
-        DeliveryOutcome outcome;
         ValueTask<DeliveryOutcome> rest;
         try
         {
-            ended = _engine.Answered(this, result, fault, out outcome, out rest);
+            ended = _engine.Answered(this, result, fault, out rest);
         }
         catch (Exception thrown)
         {
@@ -218,7 +219,7 @@ internal sealed class PendingDelivery : IValueTaskSource<DeliveryOutcome>
         // The caller goes on in here and may set this free: nothing comes after it.
         if (ended)
         {
-            _promise.SetResult(outcome);
+            _promise.SetResult(true);
             return;
         }
 
@@ -234,21 +235,5 @@ internal sealed class PendingDelivery : IValueTaskSource<DeliveryOutcome>
         }
     }
 
-    private void OnFinished()
-    {
-        DeliveryOutcome outcome;
-        try
-        {
-            outcome = _rest.GetResult();
-        }
-        catch (Exception thrown)
-        {
-            _rest = default;
-            _promise.SetException(thrown);
-            return;
-        }
-
-        _rest = default;
-        _promise.SetResult(outcome);
-    }
+    private void OnFinished() => _promise.SetResult(false);
 }

@@ -85,7 +85,7 @@ internal struct CircuitWord
             return new CircuitPermit(GenerationOf(word));
         }
 
-        return AcquireSlow(policy, clock.Milliseconds(clock.Coarse()), out from, out to);
+        return AcquireSlow(policy, clock.Milliseconds(), out from, out to);
     }
 
     /// <summary>Reports a healthy answer. Read-only while closed without failures.</summary>
@@ -256,7 +256,7 @@ internal struct CircuitWord
             {
                 // The seed's rule: an answer that arrives while open shows life, so probing starts early with that answer counted.
                 to = CircuitState.HalfOpen;
-                next = Pack(generation + 1, Probing(successes: 1, probes: 0), CircuitState.HalfOpen, clock.Milliseconds(clock.Coarse()));
+                next = Pack(generation + 1, Probing(successes: 1, probes: 0), CircuitState.HalfOpen, clock.Milliseconds());
             }
             else if (from == CircuitState.HalfOpen && current)
             {
@@ -264,7 +264,7 @@ internal struct CircuitWord
                 if (successes >= policy.SuccessThreshold)
                 {
                     to = CircuitState.Closed;
-                    next = Pack(generation + 1, 0, CircuitState.Closed, clock.Milliseconds(clock.Coarse()));
+                    next = Pack(generation + 1, 0, CircuitState.Closed, clock.Milliseconds());
                 }
                 else
                 {

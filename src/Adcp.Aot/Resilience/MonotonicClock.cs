@@ -32,7 +32,7 @@ internal sealed class MonotonicClock
 
     internal TimeProvider Time { get; }
 
-    /// <summary>The timestamp at which <see cref="Milliseconds"/> is 0.</summary>
+    /// <summary>The timestamp at which <see cref="Milliseconds(long)"/> is 0.</summary>
     internal long Origin { get; }
 
     internal long Exact() => Time.GetTimestamp();
@@ -51,6 +51,9 @@ internal sealed class MonotonicClock
 
     /// <summary>A timestamp as a circuit's milliseconds, modulo 2^32. The machine's own conversion: C#'s looks for values that no timestamp has.</summary>
     internal uint Milliseconds(long stamp) => unchecked((uint)double.ConvertToIntegerNative<long>((stamp - Origin) * _millisecondsPerStamp));
+
+    /// <summary>A circuit's milliseconds now.</summary>
+    internal uint Milliseconds() => Milliseconds(Coarse());
 
     private long Refresh(long tick)
     {

@@ -222,17 +222,22 @@ public sealed class IdempotentCallTests
         Assert.Equal((1, 0), (one.Platform.Performed, two.Platform.Performed));
     }
 
-    [Fact]
-    public async Task A_call_that_outlasts_its_time_has_failed_and_can_be_made_again()
+    [Theory]
+    [InlineData("wait")]
+    [InlineData("deaf")]
+    public async Task A_call_that_outlasts_its_time_has_failed_and_can_be_made_again(string plan)
     {
-        await using Bench bench = new(AdcpVersion.V32, options => options with { CallTimeout = TimeSpan.FromSeconds(10) });
-        Task<ToolReply> slow = bench.BuyAsync("wait", more: Key).AsTask();
+        ListLogger logger = new();
+        await using Bench bench = new(AdcpVersion.V32, options => options with { CallTimeout = TimeSpan.FromSeconds(10), Logger = logger });
+        Task<ToolReply> slow = bench.BuyAsync(plan, more: Key).AsTask();
         await bench.Platform.Waiting.WaitAsync();
         bench.Time.Advance(TimeSpan.FromSeconds(10));
         ToolReply reply = await slow;
         Assert.Equal(("SERVICE_UNAVAILABLE", ErrorRecovery.Transient), (reply.Error?.Code, reply.Error?.Recovery));
+        Assert.Single(logger.Events, 2007);
         bench.Platform.Go.SetResult();
-        Assert.Null((await bench.BuyAsync("wait", more: Key)).Error);
+        ToolReply again = await bench.BuyAsync(plan, more: Key);
+        Assert.Equal((null, false), (again.Error, again.IsReplay));
     }
 
     [Fact]
