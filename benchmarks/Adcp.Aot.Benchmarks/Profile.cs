@@ -1,6 +1,8 @@
 using System.Globalization;
+using System.Text.Json;
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Payloads;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Sequencing;
@@ -40,6 +42,8 @@ internal static class Profile
             ("breaker permit and report", () => sink += endpoint.Circuit.TryAcquireClosed(out _) && endpoint.Circuit.IsHealthy ? 1 : 0),
             ("UTC of a timestamp", () => sink += wall.At(sink & 1).Ticks),
             ("audit record through the queue", () => Record(log, ours.Webhook)),
+            ("result of 1 KiB, checked", () => sink += JsonBodyCheck.Check(Loopback.Webhooks.Result) is null ? 1 : 0),
+            ("result of 1 KiB, read by the platform's reader", () => sink += Read(Loopback.Webhooks.Result)),
             ("webhook of 1 KiB, prepared", () => sink += loopback.Prepare().Body.Length),
             ("webhook of 1 KiB, written by hand", () => sink += Loopback.ByHand.Body("whk_" + Guid.NewGuid().ToString("N")).Length),
             ("whole, neither record nor number", () => sink += quiet.Unnumbered() ? 1 : 0),
@@ -75,12 +79,24 @@ internal static class Profile
         {
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{parts[part].Name,-36} {Measurement.Quantile(nanoseconds[part], 0.1),8:0.0} ns  (median {Measurement.Median(nanoseconds[part]):0.0})"));
+                $"{parts[part].Name,-48} {Measurement.Quantile(nanoseconds[part], 0.1),8:0.0} ns  (median {Measurement.Median(nanoseconds[part]):0.0})"));
         }
 
         await log.DisposeAsync();
         await ours.DisposeAsync();
         await quiet.DisposeAsync();
+    }
+
+    private static int Read(ReadOnlySpan<byte> json)
+    {
+        Utf8JsonReader reader = new(json);
+        int tokens = 0;
+        while (reader.Read())
+        {
+            tokens++;
+        }
+
+        return tokens;
     }
 
     private static void Record(DeliveryLog log, PreparedWebhook webhook)

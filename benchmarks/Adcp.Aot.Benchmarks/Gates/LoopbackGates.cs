@@ -10,7 +10,7 @@ namespace Adcp.Aot.Benchmarks.Gates;
 internal static class LoopbackGates
 {
     private const int Rounds = 12;
-    private const int WarmRounds = 20;
+    private const int WarmRounds = 30;
     private const int Requests = 24 * Load.Callers;
     private const int Endpoints = 16;
 

@@ -20,11 +20,19 @@ internal static class JsonBodyCheck
 
     private static bool IsSound(ReadOnlySpan<byte> json)
     {
-        if (!Utf8.IsValid(json))
-        {
-            return false;
-        }
+        return Utf8.IsValid(json) && (IsPlain(json) || IsSoundToTheReader(json));
+    }
 
+    private static bool IsPlain(ReadOnlySpan<byte> json)
+    {
+        NameScopes scopes = new(json, stackalloc NameScopes.Name[64], stackalloc int[MaxDepth]);
+        bool sound = PlainJson.IsSound(json, ref scopes);
+        scopes.Dispose();
+        return sound;
+    }
+
+    private static bool IsSoundToTheReader(ReadOnlySpan<byte> json)
+    {
         Utf8JsonReader reader = new(json, new JsonReaderOptions { MaxDepth = MaxDepth });
         NameScopes scopes = new(json, stackalloc NameScopes.Name[64], stackalloc int[MaxDepth]);
         try

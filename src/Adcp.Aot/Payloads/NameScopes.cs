@@ -40,6 +40,22 @@ internal ref struct NameScopes
 
     internal void Add(scoped in Utf8JsonReader reader)
     {
+        if (reader.ValueIsEscaped)
+        {
+            int length = Unescape(in reader);
+            Add(~_unescapedLength, length);
+            _unescapedLength += length;
+        }
+        else
+        {
+            Add((int)reader.TokenStartIndex + 1, reader.ValueSpan.Length);
+        }
+    }
+
+    /// <param name="start">See <see cref="Name.Start"/>.</param>
+    /// <param name="length">In bytes.</param>
+    internal void Add(int start, int length)
+    {
         if (_count == _names.Length)
         {
             Name[] larger = ArrayPool<Name>.Shared.Rent(2 * _count);
@@ -48,11 +64,7 @@ internal ref struct NameScopes
             _names = _rentedNames = larger;
         }
 
-        Name name = reader.ValueIsEscaped
-            ? new Name { Start = ~_unescapedLength, Length = Unescape(in reader) }
-            : new Name { Start = (int)reader.TokenStartIndex + 1, Length = reader.ValueSpan.Length };
-        _unescapedLength += name.Start < 0 ? name.Length : 0;
-        _names[_count++] = name;
+        _names[_count++] = new Name { Start = start, Length = length };
     }
 
     /// <summary>Reads a string that is not kept.</summary>

@@ -158,7 +158,7 @@ public sealed class FuzzTests
         ["{", "}", "[", "]", ",", ":", "\"", "\\", "\\u", "\\ud800", "null", "1e400", "-", "0.", "\"a\":1,", "//", "\u00e9", "\ufeff", " ", "[[[[[[[[[[[[[[[["];
 
     /// <summary>What the platform's own reader says, which refuses duplicate names and lone surrogates too.</summary>
-    private static bool IsSoundJson(byte[] bytes)
+    internal static bool IsSoundJson(byte[] bytes)
     {
         try
         {

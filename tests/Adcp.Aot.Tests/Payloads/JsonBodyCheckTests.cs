@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Adcp.Aot.Payloads;
+using Adcp.Aot.Tests.Fuzzing;
 using CsCheck;
 
 namespace Adcp.Aot.Tests.Payloads;
@@ -55,13 +56,36 @@ public sealed class JsonBodyCheckTests
     [InlineData("")]
     public void What_parsers_may_read_differently_is_no_json(string json) => Assert.Equal("invalid_json", JsonBodyCheck.Check(Encoding.UTF8.GetBytes(json))?.Code);
 
+    [Theory]
+    [InlineData("[0,-0,12,-3.25,1e5,1E+5,-0.5e-10]")]
+    [InlineData("{\"a\":\"a string of more than one vector and \\\"escapes\\\" \\\\ \\u00e9 of all kinds\",\"b\":[true,false,null]}")]
+    [InlineData(" { \"\" : [ ] , \"b\" : { } } \r\n\t")]
+    [InlineData("\"\u20ac\ud83d\ude00\"")]
+    public void Whatever_byte_is_changed_or_cut_off_the_text_is_read_as_the_platforms_strict_parser_reads_it(string json)
+    {
+        byte[] text = Encoding.UTF8.GetBytes(json);
+        Assert.Null(JsonBodyCheck.Check(text));
+        for (int at = 0; at < text.Length; at++)
+        {
+            AssertSame(text[..at]);
+            for (int value = 0; value < 256; value++)
+            {
+                byte[] changed = [.. text];
+                changed[at] = (byte)value;
+                AssertSame(changed);
+            }
+        }
+
+        static void AssertSame(byte[] json) => Assert.True(FuzzTests.IsSoundJson(json) == (JsonBodyCheck.Check(json) is null), Convert.ToHexString(json));
+    }
+
     [Fact]
     public void Sixty_four_levels_pass_and_one_more_does_not()
     {
         Assert.Null(JsonBodyCheck.Check(Encoding.UTF8.GetBytes(Nested(64))));
         Assert.Equal("invalid_json", JsonBodyCheck.Check(Encoding.UTF8.GetBytes(Nested(65)))?.Code);
 
-        static string Nested(int levels) => string.Concat(Enumerable.Repeat("{\"a\":", levels - 1)) + "{}" + new string('}', levels - 1);
+        static string Nested(int levels) => string.Concat(Enumerable.Repeat("{\"a\":[", levels / 2)) + (levels % 2 == 0 ? "" : "{}") + string.Concat(Enumerable.Repeat("]}", levels / 2));
     }
 
     [Fact]
