@@ -18,10 +18,7 @@ internal static class JsonBodyCheck
     /// <returns>Null where the value is sound, else the code and a message that is safe to log.</returns>
     internal static (string Code, string Message)? Check(ReadOnlySpan<byte> json) => IsSound(json) ? null : Explain(json);
 
-    private static bool IsSound(ReadOnlySpan<byte> json)
-    {
-        return Utf8.IsValid(json) && (IsPlain(json) || IsSoundToTheReader(json));
-    }
+    private static bool IsSound(ReadOnlySpan<byte> json) => Utf8.IsValid(json) && (IsPlain(json) || IsSoundToTheReader(json));
 
     private static bool IsPlain(ReadOnlySpan<byte> json)
     {

@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Adcp.Aot.Payloads;
 
 /// <summary>
-/// Knows the JSON that machines write, in a fifth of the time that the platform's reader takes for its tokens. It only ever says yes: whatever it does not know at sight, such as a name with an
-/// escape, a <c>\u</c> escape or a fault, is left to that reader.
+/// Knows the JSON that machines write, names compared, in half the time that the platform's reader takes for its tokens alone. It only ever says yes: whatever it does not know at sight,
+/// such as a name with an escape, a <c>\u</c> escape or a fault, is left to that reader.
 /// </summary>
 internal static class PlainJson
 {
@@ -137,6 +137,7 @@ internal static class PlainJson
 
     private static int Space(ReadOnlySpan<byte> json, int at)
     {
+        // One comparison where there is none, which is nearly always.
         while ((uint)at < (uint)json.Length && json[at] <= ' ' && json[at] is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t')
         {
             at++;
