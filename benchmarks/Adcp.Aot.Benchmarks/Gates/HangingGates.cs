@@ -20,6 +20,8 @@ internal static class HangingGates
     private static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Alone = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan Beside = TimeSpan.FromSeconds(7);
+
+    /// <summary>Opens the connections to the 95, which is not measured.</summary>
     private static readonly TimeSpan Opening = TimeSpan.FromSeconds(1);
 
     internal static IEnumerable<Gate> Run() => RunAsync().GetAwaiter().GetResult();
@@ -59,7 +61,7 @@ internal static class HangingGates
         {
             traffic.FirstHanging = Healthy + (Hanging * i);
             beside.Add(await Period.OfAsync(besideTime));
-            traffic.FirstHanging = null;
+            traffic.FirstHanging = 0;
             alone.Add(await Period.OfAsync(aloneTime));
         }
 
@@ -70,21 +72,17 @@ internal static class HangingGates
     /// <summary>The callers, from the first call to the last.</summary>
     private sealed class Traffic
     {
+        /// <summary>The first of the five endpoints that hang now; 0, which is a healthy one, where none is called.</summary>
+        internal volatile int FirstHanging;
+
         private readonly Engine _engine;
         private readonly Task<List<Call>>[] _callers;
-        private volatile int _firstHanging;
         private volatile bool _ends;
 
         internal Traffic(Engine engine)
         {
             _engine = engine;
             _callers = [.. Enumerable.Range(0, Load.Callers).Select(caller => Task.Run(() => CallAsync(caller)))];
-        }
-
-        /// <summary>The first of the five endpoints that hang now; null where none is called.</summary>
-        internal int? FirstHanging
-        {
-            set => _firstHanging = value ?? 0;
         }
 
         internal async Task<Call[]> EndAsync()
@@ -106,7 +104,7 @@ internal static class HangingGates
                     await _engine.RequireAsync(endpoint);
                     calls.Add(new Call(began, Stopwatch.GetTimestamp()));
                 }
-                else if (_firstHanging is > 0 and int first)
+                else if (FirstHanging is > 0 and int first)
                 {
                     hanging.Add(_engine.SendAsync(first + endpoint - Healthy).AsTask());
                 }
