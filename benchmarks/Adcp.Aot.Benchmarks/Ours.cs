@@ -10,7 +10,7 @@ internal sealed class Ours : IAsyncDisposable
 {
     internal const int Endpoints = 10_000;
 
-    private readonly DeliveryOptions[] _byUrl;
+    private readonly DeliveryOptions _byUrl = new() { BreakerKey = "each" };
     private readonly InMemoryWebhookDeliverySupervisor _flaky;
     private readonly InMemoryWebhookDeliverySupervisor _yielding;
     private readonly InMemoryWebhookDeliverySupervisor _sparing;
@@ -40,7 +40,6 @@ internal sealed class Ours : IAsyncDisposable
         _sparing = new InMemoryWebhookDeliverySupervisor(Sender, options with { CircuitOpenRecordInterval = new WebhookDeliveryOptions().CircuitOpenRecordInterval });
         _yielding = new InMemoryWebhookDeliverySupervisor(_yieldingSender, options);
         Keys = [.. Enumerable.Range(0, Endpoints).Select(Url)];
-        _byUrl = [.. Keys.Select(static key => new DeliveryOptions { BreakerKey = key })];
         foreach (string key in Keys)
         {
             Supervisor.Endpoints.Get(key);
@@ -78,12 +77,13 @@ internal sealed class Ours : IAsyncDisposable
 
     internal bool ByUrl()
     {
-        // A stride that visits every url and never two neighbours, so that a look-up meets a cold line as it does in life. The options forget the endpoint, so that there is one.
+        // A stride that visits every url and never two neighbours, so that a look-up meets a cold line as it does in life. One options object takes each key and forgets the
+        // endpoint, so that there is a look-up and both sides begin with the string and nothing else that is cold.
         int i = _next;
         _next = (i + 4_909) % Endpoints;
-        DeliveryOptions options = _byUrl[i];
-        Remembered(options) = null;
-        return Result(Supervisor.DeliverAsync(Webhook, options)).Status == DeliveryStatus.Delivered;
+        Key(_byUrl) = Keys[i];
+        Remembered(_byUrl) = null;
+        return Result(Supervisor.DeliverAsync(Webhook, _byUrl)).Status == DeliveryStatus.Delivered;
     }
 
     internal bool OneFailure() => Result(_flaky.DeliverAsync(Webhook)) is { Status: DeliveryStatus.Delivered, Attempts: 2 };
@@ -119,6 +119,9 @@ internal sealed class Ours : IAsyncDisposable
     /// <summary>What options remember; the product has no use for making them forget.</summary>
     [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_endpoint")]
     private static extern ref Endpoint? Remembered(DeliveryOptions options);
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "<BreakerKey>k__BackingField")]
+    private static extern ref string Key(DeliveryOptions options);
 
     private static DeliveryOutcome Result(ValueTask<DeliveryOutcome> delivery) =>
         delivery.IsCompletedSuccessfully ? delivery.Result : throw new InvalidOperationException("The delivery suspended.");

@@ -101,11 +101,11 @@ internal static class Profile
 
     private static void Record(DeliveryLog log, PreparedWebhook webhook)
     {
-        if (log.TryClaim(ThreadStripe.Index, out AttemptQueue.Claim claim))
+        if (log.Claim(ThreadStripe.Index) is { } claimed)
         {
-            claim.Entry.Webhook = webhook;
-            claim.Entry.AttemptNumber = 1;
-            log.Publish(claim);
+            claimed.Entry.Webhook = webhook;
+            claimed.Entry.AttemptNumber = 1;
+            log.Publish(claimed);
         }
     }
 

@@ -77,14 +77,14 @@ public sealed class AttemptQueueLaws
 
     private static bool Add(AttemptQueue queue, int number)
     {
-        if (!queue.TryClaim(ThreadStripe.Index, out AttemptQueue.Claim claim))
+        if (queue.Claim(ThreadStripe.Index) is not { } claimed)
         {
             return false;
         }
 
-        claim.Entry.Webhook = Webhook;
-        claim.Entry.AttemptNumber = (ushort)number;
-        queue.Publish(claim);
+        claimed.Entry.Webhook = Webhook;
+        claimed.Entry.AttemptNumber = (ushort)number;
+        queue.Publish(claimed);
         return true;
     }
 }

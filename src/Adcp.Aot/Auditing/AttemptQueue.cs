@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Adcp.Aot.Resilience;
 
@@ -79,49 +80,28 @@ internal sealed class AttemptQueue
     }
 
     /// <summary>
-    /// Claims an entry, to fill until <see cref="Publish"/>, which must follow on the same thread without anything between that could throw. False where the queue is full, which is
+    /// Claims an entry, to fill until <see cref="Publish"/>, which must follow on the same thread without anything between that could throw. Null where the queue is full, which is
     /// counted.
     /// </summary>
     /// <param name="thread">This thread's <see cref="ThreadStripe.Index"/>.</param>
-    /// <param name="claim">The claim.</param>
-    internal bool TryClaim(int thread, out Claim claim)
+    internal Block? Claim(int thread)
     {
-        bool shared = thread >= _lines.Length;
-        if (shared)
-        {
-            Monitor.Enter(_lines);
-        }
-
-        ref Line line = ref _lines[shared ? Shared : thread];
-        Block? block = line.Last;
-        bool filling = false;
-        if ((block is null || block.Written == block.Entries.Length) && (block = Extend(shared ? Shared : thread, out filling)) is null)
-        {
-            Volatile.Write(ref line.Dropped, line.Dropped + 1);
-            if (shared)
-            {
-                Monitor.Exit(_lines);
-            }
-
-            claim = default;
-            return false;
-        }
-
-        claim = new Claim(block, shared, filling);
-        return true;
+        Line[] lines = _lines;
+        return thread < lines.Length && lines[thread].Last is { IsFull: false } block ? block : ClaimInNext(thread);
     }
 
     /// <summary>Hands a filled entry to the consumer (release).</summary>
     /// <returns>True where the stock has run half out: the consumer should not pause any longer.</returns>
-    internal bool Publish(in Claim claim)
+    internal bool Publish(Block block)
     {
-        Volatile.Write(ref claim.Block.Written, claim.Block.Written + 1);
-        if (claim.IsShared)
+        int written = block.Written + 1;
+        Volatile.Write(ref block.Written, written);
+        if (block.IsShared)
         {
             Monitor.Exit(_lines);
         }
 
-        return claim.IsFilling;
+        return written == 1 && block.IsOfSecondHalf;
     }
 
     /// <summary>How many lines there are to take from.</summary>
@@ -173,45 +153,64 @@ internal sealed class AttemptQueue
         return count;
     }
 
-    /// <summary>Producer only: a new last block for its line; null where there is none left.</summary>
-    private Block? Extend(int at, out bool filling)
+    /// <summary>The rare claim: the thread has no block yet, or a full one, or no line of its own.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private Block? ClaimInNext(int thread)
     {
-        ref Line line = ref _lines[at];
-        Block? block;
-        lock (_stock)
+        bool shared = thread >= _lines.Length;
+        if (shared)
         {
-            if (!_stock.TryPop(out block) && _made < _blocks)
-            {
-                _made++;
-                block = new Block(_blockSize);
-            }
-
-            filling = _stock.Count + _blocks - _made < _blocks / 2;
+            Monitor.Enter(_lines);
         }
 
-        if (block is not null)
+        int at = shared ? Shared : thread;
+        ref Line line = ref _lines[at];
+        Block? block = line.Last is { IsFull: false } last ? last : Extend(at);
+        if (block is null)
         {
-            if (line.Last is { } last)
+            Volatile.Write(ref line.Dropped, line.Dropped + 1);
+            if (shared)
             {
-                Volatile.Write(ref last.Next, block);
+                Monitor.Exit(_lines);
             }
-            else
-            {
-                Volatile.Write(ref _readings[at].First, block);
-            }
-
-            line.Last = block;
         }
 
         return block;
     }
 
-    /// <summary>An entry that a producer fills.</summary>
-    internal readonly record struct Claim(Block Block, bool IsShared, bool IsFilling)
+    /// <summary>Producer only: a new last block for its line; null where there is none left.</summary>
+    private Block? Extend(int at)
     {
-        internal ref AttemptEntry Entry => ref Block.Entries[Block.Written];
+        ref Line line = ref _lines[at];
+        Block? block;
+        lock (_stock)
+        {
+            if (!_stock.TryPop(out block))
+            {
+                if (_made == _blocks)
+                {
+                    return null;
+                }
 
-        internal ref AttemptCause Cause => ref Block.Causes[Block.Written];
+                _made++;
+                block = new Block(_blockSize);
+            }
+
+            block.IsOfSecondHalf = _stock.Count + _blocks - _made < _blocks / 2;
+            block.IsShared = at == Shared;
+        }
+
+        if (line.Last is { } last)
+        {
+            Volatile.Write(ref last.Next, block);
+        }
+        else
+        {
+            Volatile.Write(ref _readings[at].First, block);
+        }
+
+        line.Last = block;
+        return block;
     }
 
     /// <summary>Written by its producer while it is on a line.</summary>
@@ -221,6 +220,20 @@ internal sealed class AttemptQueue
         internal readonly AttemptCause[] Causes = new AttemptCause[size];
         internal Block? Next;
         internal int Written;
+
+        /// <summary>True on the line whose producers take a lock.</summary>
+        internal bool IsShared;
+
+        /// <summary>True where it was taken from a stock that had run half out.</summary>
+        internal bool IsOfSecondHalf;
+
+        internal bool IsFull => Written == Entries.Length;
+
+        /// <summary>The entry that is claimed.</summary>
+        internal ref AttemptEntry Entry => ref Entries[Written];
+
+        /// <summary>What belongs to it where it is a failure's.</summary>
+        internal ref AttemptCause Cause => ref Causes[Written];
     }
 
     /// <summary>The producer's end of a line: two cache lines, since processors fetch them in pairs.</summary>

@@ -62,26 +62,16 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     internal WallClock Wall { get; }
 
     /// <summary>
-    /// Claims an entry to fill in place, then to <see cref="Publish"/> without anything between that could throw. False where nobody listens, the sink is inline, or the queue is
+    /// Claims an entry to fill in place, then to <see cref="Publish"/> without anything between that could throw. Null where nobody listens, the sink is inline, or the queue is
     /// full, which is counted.
     /// </summary>
     /// <param name="thread">This thread's <see cref="ThreadStripe.Index"/>.</param>
-    /// <param name="claim">The claim.</param>
-    internal bool TryClaim(int thread, out AttemptQueue.Claim claim)
-    {
-        if (_queue is { } queue)
-        {
-            return queue.TryClaim(thread, out claim);
-        }
+    internal AttemptQueue.Block? Claim(int thread) => _queue?.Claim(thread);
 
-        claim = default;
-        return false;
-    }
-
-    /// <summary>Hands a filled entry to the reader.</summary>
-    internal void Publish(in AttemptQueue.Claim claim)
+    /// <summary>Hands the entry filled to the reader.</summary>
+    internal void Publish(AttemptQueue.Block claimed)
     {
-        if (_queue!.Publish(claim))
+        if (_queue!.Publish(claimed))
         {
             _signal.Hurry();
         }

@@ -10,6 +10,11 @@ internal sealed partial class AttemptJudge(ResponseTable responses, ILogger logg
 {
     internal ResponseClassification Judge(WebhookDeliveryResult result)
     {
+        if (ReferenceEquals(responses, ResponseTable.Adcp))
+        {
+            return ResponseTable.Adcp.Classify(result);
+        }
+
         // Nothing after a 2xx may cause another send, whatever a replaced table says or throws.
         try
         {

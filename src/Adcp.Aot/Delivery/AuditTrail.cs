@@ -11,13 +11,11 @@ namespace Adcp.Aot.Delivery;
 /// </summary>
 internal sealed class AuditTrail : IAsyncDisposable
 {
-    private readonly MonotonicClock _clock;
     private readonly DeliveryLog _log;
     private readonly uint _skipInterval;
 
-    internal AuditTrail(WebhookDeliveryOptions options, MonotonicClock clock, ILogger logger)
+    internal AuditTrail(WebhookDeliveryOptions options, ILogger logger)
     {
-        _clock = clock;
         _skipInterval = (uint)options.CircuitOpenRecordInterval.TotalMilliseconds;
         _log = new DeliveryLog(options.Sink, options.SinkMode, options.SinkQueueCapacity, options.Retry.SinkTimeout, options.TimeProvider, logger);
     }
@@ -35,19 +33,19 @@ internal sealed class AuditTrail : IAsyncDisposable
             DeliveryMeter.Attempt(AttemptOutcome.Success, Wall.Elapsed(startedAt, endedAt));
         }
 
-        if (!_log.TryClaim(thread, out AttemptQueue.Claim claim))
+        if (_log.Claim(thread) is not { } claimed)
         {
             return;
         }
 
-        ref AttemptEntry entry = ref claim.Entry;
+        ref AttemptEntry entry = ref claimed.Entry;
         Fill(ref entry, webhook, options, endpoint, number, retry.MaxAttempts);
         entry.IsAttempt = true;
         entry.AttemptNumber = 1;
         entry.StatusCode = (short)statusCode;
         entry.StartedAt = startedAt;
         entry.EndedAt = endedAt;
-        _log.Publish(claim);
+        _log.Publish(claimed);
     }
 
     /// <summary>The record of an attempt, or of a delivery's end between two.</summary>
@@ -58,19 +56,19 @@ internal sealed class AuditTrail : IAsyncDisposable
             DeliveryMeter.Attempt(delivery.Step.Kind, Wall.Elapsed(delivery.AttemptStartedAt, delivery.Step.EndedAt));
         }
 
-        if (!_log.TryClaim(thread, out AttemptQueue.Claim claim))
+        if (_log.Claim(thread) is not { } claimed)
         {
             return _log.IsInline ? EndedInline(delivery, isAttempt) : ValueTask.CompletedTask;
         }
 
-        End(ref claim.Entry, ref claim.Cause, delivery, isAttempt);
-        _log.Publish(claim);
+        End(ref claimed.Entry, ref claimed.Cause, delivery, isAttempt);
+        _log.Publish(claimed);
         return ValueTask.CompletedTask;
     }
 
     /// <summary>A refusal's record, or one more on the endpoint's count of refusals without one.</summary>
     internal ValueTask Refused(
-        PreparedWebhook webhook, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long number, int attempts, bool isIsolated, long stamp, int thread)
+        PreparedWebhook webhook, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long number, int attempts, bool isIsolated, long stamp, uint now, int thread)
     {
         if (DeliveryMeter.IsOn)
         {
@@ -79,7 +77,6 @@ internal sealed class AuditTrail : IAsyncDisposable
 
         if (_skipInterval != 0)
         {
-            uint now = _clock.Milliseconds(stamp);
             uint last = Volatile.Read(ref endpoint.SkipRecordedAt);
             if ((last != 0 && now - (last - 1) < _skipInterval) || Interlocked.CompareExchange(ref endpoint.SkipRecordedAt, now + 1, last) != last)
             {
@@ -88,14 +85,14 @@ internal sealed class AuditTrail : IAsyncDisposable
             }
         }
 
-        if (!_log.TryClaim(thread, out AttemptQueue.Claim claim))
+        if (_log.Claim(thread) is not { } claimed)
         {
             return _log.IsInline ? RefusedInline(webhook, options, retry, endpoint, number, attempts, isIsolated, stamp) : ValueTask.CompletedTask;
         }
 
-        Fill(ref claim.Entry, webhook, options, endpoint, number, retry.MaxAttempts);
-        Refuse(ref claim.Entry, attempts, isIsolated, stamp);
-        _log.Publish(claim);
+        Fill(ref claimed.Entry, webhook, options, endpoint, number, retry.MaxAttempts);
+        Refuse(ref claimed.Entry, attempts, isIsolated, stamp);
+        _log.Publish(claimed);
         return ValueTask.CompletedTask;
     }
 
@@ -125,7 +122,7 @@ internal sealed class AuditTrail : IAsyncDisposable
         Fill(ref entry, delivery.Webhook, delivery.Options, delivery.Endpoint, delivery.Number, delivery.Retry.MaxAttempts);
         entry.IsAttempt = isAttempt;
         entry.AttemptNumber = (ushort)delivery.Attempt;
-        entry.StatusCode = (short)(step.Result?.StatusCode ?? 0);
+        entry.StatusCode = step.StatusCode;
         entry.StartedAt = delivery.AttemptStartedAt;
         entry.EndedAt = step.EndedAt;
         if (step.Kind != AttemptOutcome.Success || step.Code is not null)

@@ -47,7 +47,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         _sequences = sequences;
         _clock = new MonotonicClock(options.TimeProvider);
         _judge = new AttemptJudge(options.Responses, logger);
-        _audit = new AuditTrail(options, _clock, logger);
+        _audit = new AuditTrail(options, logger);
         _shutdownToken = _shutdown.Token;
         Endpoints = new EndpointTable(options.Circuit, options.MaxEndpoints, options.EndpointIdleTimeout, _clock);
 
@@ -79,13 +79,16 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         if (_stopping)
         {
             Leave(thread);
-            return new(new DeliveryOutcome { Status = DeliveryStatus.ShutDown, Webhook = numbered is null ? webhook : null, Code = "shutdown" });
+            return ShutDownAsync(numbered is null ? webhook : null);
         }
 
-        if (!endpoint.Circuit.IsClosed && !cancellationToken.IsCancellationRequested
-            && endpoint.Circuit.WouldRefuse(_options.Circuit, _clock.Milliseconds(startedAt)))
+        if (!endpoint.Circuit.IsClosed && !cancellationToken.IsCancellationRequested)
         {
-            return RefuseAsync(webhook, numbered, options, retry, endpoint, startedAt, thread);
+            uint now = _clock.Milliseconds(startedAt);
+            if (endpoint.Circuit.WouldRefuse(_options.Circuit, now))
+            {
+                return RefuseAsync(webhook, numbered, options, retry, endpoint, startedAt, now, thread);
+            }
         }
 
         return _straight && _answersAtOnce && numbered is null && webhook.SequenceNumber is null && !cancellationToken.CanBeCanceled && retry.Deadline is null
@@ -141,39 +144,28 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     private long Now() => _answersAtOnce ? _clock.Coarse() : _clock.Exact();
 
     /// <summary>
-    /// A delivery whose circuit refuses at the door: no place is taken, no number drawn, and the one timestamp at hand serves for all.
+    /// A delivery whose circuit refuses at the door: no place is taken, no number drawn, and the one timestamp at hand, and the circuit's milliseconds of it, serve for all.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ValueTask<DeliveryOutcome> RefuseAsync(
-        PreparedWebhook webhook, WebhookPayload? numbered, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long stamp, int thread)
+        PreparedWebhook webhook, WebhookPayload? numbered, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long stamp, uint now, int thread)
     {
         bool isIsolated = endpoint.Circuit.State == CircuitState.Isolated;
-        DeliveryOutcome refused = new()
-        {
-            Status = DeliveryStatus.CircuitOpen,
-            Webhook = numbered is null ? webhook : null,
-            Code = DeliveryAttempt.RefusalCode(isIsolated),
-            RetryAtTicks = NextProbe(endpoint, stamp),
-        };
-        ValueTask recorded = _audit.Refused(webhook, options, retry, endpoint, number: 0, attempts: 0, isIsolated, stamp, thread);
+        PreparedWebhook? frozen = numbered is null ? webhook : null;
+        long retryAt = NextProbe(endpoint, stamp, now);
+        ValueTask recorded = _audit.Refused(webhook, options, retry, endpoint, number: 0, attempts: 0, isIsolated, stamp, now, thread);
         if (!recorded.IsCompletedSuccessfully)
         {
-            return EndAfterAsync(recorded, refused);
+            return RefuseAfterAsync(recorded, frozen, isIsolated, retryAt);
         }
 
-        return Ended(refused, thread);
+        End(DeliveryStatus.CircuitOpen, thread);
+        return new(new DeliveryOutcome(DeliveryStatus.CircuitOpen, frozen, code: DeliveryAttempt.RefusalCode(isIsolated), retryAtTicks: retryAt));
     }
 
-    /// <summary>
-    /// A delivery that has ended on its caller's thread. Not inlined, and its outcome is made well before and before the record: a struct that is copied whole while its parts are still on
-    /// their way to memory makes the processor wait as long as a record takes, and the compiler, left alone, would put the parts together just before it copies them.
-    /// </summary>
+    /// <summary>A delivery that comes too late. Not inlined, as below.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private ValueTask<DeliveryOutcome> Ended(in DeliveryOutcome outcome, int thread)
-    {
-        End(outcome.Status, thread);
-        return new(outcome);
-    }
+    private static ValueTask<DeliveryOutcome> ShutDownAsync(PreparedWebhook? webhook) => new(new DeliveryOutcome(DeliveryStatus.ShutDown, webhook, code: "shutdown"));
 
     /// <summary>Any road but the straight one. Not inlined: room for its structs would be made, and cleared, in every delivery's frame.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -212,26 +204,38 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         int thread)
     {
         long number = stream?.Next() ?? 0;
-        WebhookDeliveryResult? result = Call(webhook, _shutdownToken, out ValueTask<WebhookDeliveryResult> sending);
-        if (result is not { Ok: true } || !endpoint.Circuit.IsHealthy)
+
+        // In place here and in AtOnceAsync: a task that a method of its own returned would go through memory, and the processor wait for it.
+        WebhookDeliveryResult? result = null;
+        ValueTask<WebhookDeliveryResult> pending = default;
+        try
         {
-            return DetourAsync(webhook, options, retry, endpoint, permit, number, startedAt, sending, result, thread);
+            ValueTask<WebhookDeliveryResult> sending = _sender.SendAsync(webhook, _shutdownToken);
+            if (sending.IsCompletedSuccessfully)
+            {
+                result = sending.Result;
+            }
+            else
+            {
+                pending = sending;
+            }
+        }
+        catch (Exception fault)
+        {
+            pending = ValueTask.FromException<WebhookDeliveryResult>(fault);
         }
 
-        DeliveryOutcome outcome = new()
+        if (result is not { Ok: true } || !endpoint.Circuit.IsHealthy)
         {
-            Status = DeliveryStatus.Delivered,
-            Webhook = webhook,
-            LastResult = result,
-            Attempts = 1,
-            SequenceNumber = number == 0 ? null : number,
-        };
+            return DetourAsync(webhook, options, retry, endpoint, permit, number, startedAt, pending, result, thread);
+        }
 
         // A success on a healthy circuit changes nothing: IsHealthy was the report.
         long now = _clock.Coarse();
         Endpoints.Touch(endpoint, now);
         _audit.Delivered(webhook, options, retry, endpoint, number, result.StatusCode, startedAt, now, thread);
-        return Ended(outcome, thread);
+        End(DeliveryStatus.Delivered, thread);
+        return new(new DeliveryOutcome(DeliveryStatus.Delivered, webhook, result, attempts: 1, number));
     }
 
     /// <summary>From the straight road to the others, with the first attempt under way, or ended in <paramref name="result"/>. Not inlined, as above.</summary>
@@ -244,7 +248,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         CircuitPermit permit,
         long number,
         long startedAt,
-        in ValueTask<WebhookDeliveryResult> sending,
+        in ValueTask<WebhookDeliveryResult> pending,
         WebhookDeliveryResult? result,
         int thread)
     {
@@ -252,7 +256,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         delivery.Number = number;
         delivery.Permit = permit;
         delivery.Attempt = 1;
-        return result is not null ? AtOnceAsync(delivery, result, thread) : Promise(delivery, sending);
+        return result is not null ? AtOnceAsync(delivery, result, thread) : Promise(delivery, pending);
     }
 
     /// <summary>The road of what is answered at once: no state machine, no allocation. It ends as soon as something has to be waited for.</summary>
@@ -284,10 +288,27 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
 
                 // Nothing was waited for: it starts with the delivery, or where the last one ended.
                 Begin(delivery, delivery.Attempt == 0 ? delivery.StartedAt : delivery.Step.EndedAt);
-                result = Call(delivery.Webhook, delivery.Token, out ValueTask<WebhookDeliveryResult> sending);
+                ValueTask<WebhookDeliveryResult> pending = default;
+                try
+                {
+                    ValueTask<WebhookDeliveryResult> sending = _sender.SendAsync(delivery.Webhook, delivery.Token);
+                    if (sending.IsCompletedSuccessfully)
+                    {
+                        result = sending.Result;
+                    }
+                    else
+                    {
+                        pending = sending;
+                    }
+                }
+                catch (Exception fault)
+                {
+                    pending = ValueTask.FromException<WebhookDeliveryResult>(fault);
+                }
+
                 if (result is null)
                 {
-                    return Promise(delivery, sending);
+                    return Promise(delivery, pending);
                 }
             }
 
@@ -310,15 +331,14 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ValueTask<DeliveryOutcome> EndAtOnceAsync(PendingDelivery delivery, int thread)
     {
-        DeliveryOutcome outcome = delivery.Outcome();
         ValueTask recorded = _audit.Ended(delivery, isAttempt: true, thread);
         if (!recorded.IsCompletedSuccessfully)
         {
             return RunAsync(delivery, recorded);
         }
 
-        delivery.Return();
-        return Ended(outcome, thread);
+        End(delivery.Step.Status, thread);
+        return new(delivery.TakeOutcome());
     }
 
     /// <summary>The end of <see cref="AtOnceAsync"/> without another attempt. Not inlined, as above.</summary>
@@ -328,7 +348,13 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         LeaveGates(delivery);
         DeliveryOutcome refusal = Refuse(delivery, Now(), thread, out ValueTask recorded);
         delivery.Return();
-        return recorded.IsCompletedSuccessfully ? Ended(refusal, thread) : EndAfterAsync(recorded, refusal);
+        if (!recorded.IsCompletedSuccessfully)
+        {
+            return EndAfterAsync(recorded, refusal);
+        }
+
+        End(DeliveryStatus.CircuitOpen, thread);
+        return new(refusal);
     }
 
     /// <summary>The road of a sender that waits: the delivery itself is the promise, and <see cref="Answered"/> goes on.</summary>
@@ -359,6 +385,11 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
         rest = RunAsync(delivery, recorded);
         return false;
     }
+
+    /// <summary>The end of <see cref="RefuseAsync"/> where its record is waited for. Not inlined, as above.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ValueTask<DeliveryOutcome> RefuseAfterAsync(ValueTask recorded, PreparedWebhook? webhook, bool isIsolated, long retryAt) =>
+        EndAfterAsync(recorded, new DeliveryOutcome(DeliveryStatus.CircuitOpen, webhook, code: DeliveryAttempt.RefusalCode(isIsolated), retryAtTicks: retryAt));
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<DeliveryOutcome> EndAfterAsync(ValueTask recorded, DeliveryOutcome outcome)
@@ -427,16 +458,13 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
                 try
                 {
                     Begin(delivery, Now());
-                    result = Call(delivery.Webhook, delivery.Token, out ValueTask<WebhookDeliveryResult> sending);
-                    if (result is null)
+                    ValueTask<WebhookDeliveryResult> sending = _sender.SendAsync(delivery.Webhook, delivery.Token);
+                    if (!sending.IsCompleted)
                     {
-                        if (!sending.IsCompleted)
-                        {
-                            Waits(delivery);
-                        }
-
-                        result = await sending.ConfigureAwait(false);
+                        Waits(delivery);
                     }
+
+                    result = await sending.ConfigureAwait(false);
                 }
                 catch (Exception thrown)
                 {
@@ -512,22 +540,21 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     private DeliveryOutcome Refuse(PendingDelivery delivery, long stamp, int thread, out ValueTask recorded)
     {
         bool isIsolated = delivery.Endpoint.Circuit.State == CircuitState.Isolated;
-        recorded = _audit.Refused(delivery.Webhook, delivery.Options, delivery.Retry, delivery.Endpoint, delivery.Number, delivery.Attempt, isIsolated, stamp, thread);
-        return new()
-        {
-            Status = DeliveryStatus.CircuitOpen,
-            Webhook = delivery.Frozen,
-            LastResult = delivery.LastResult,
-            Attempts = delivery.Attempt,
-            SequenceNumber = delivery.NumberOrNull,
-            Code = DeliveryAttempt.RefusalCode(isIsolated),
-            RetryAtTicks = NextProbe(delivery.Endpoint, stamp),
-        };
+        uint now = _clock.Milliseconds(stamp);
+        recorded = _audit.Refused(delivery.Webhook, delivery.Options, delivery.Retry, delivery.Endpoint, delivery.Number, delivery.Attempt, isIsolated, stamp, now, thread);
+        return new(
+            DeliveryStatus.CircuitOpen,
+            delivery.Frozen,
+            delivery.LastResult,
+            delivery.Attempt,
+            delivery.Number,
+            DeliveryAttempt.RefusalCode(isIsolated),
+            NextProbe(delivery.Endpoint, stamp, now));
     }
 
     /// <returns>UTC ticks, 0 where only a reset helps.</returns>
-    private long NextProbe(Endpoint endpoint, long stamp) => endpoint.Circuit.NextProbeAt(_options.Circuit) is { } at
-        ? _audit.Wall.TicksAt(stamp) + (Math.Max(0, unchecked((int)(at - _clock.Milliseconds(stamp)))) * TimeSpan.TicksPerMillisecond)
+    private long NextProbe(Endpoint endpoint, long stamp, uint now) => endpoint.Circuit.NextProbeAt(_options.Circuit) is { } at
+        ? _audit.Wall.TicksAt(stamp) + (Math.Max(0, unchecked((int)(at - now))) * TimeSpan.TicksPerMillisecond)
         : 0;
 
     /// <summary>One more attempt.</summary>
@@ -537,34 +564,6 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     {
         delivery.Attempt++;
         delivery.AttemptStartedAt = startedAt;
-    }
-
-    /// <summary>Calls the sender. One that throws at once is a faulted task, like one that throws later.</summary>
-    /// <returns>The result, where it is there at once; null where <paramref name="sending"/> is to be waited for.</returns>
-    private WebhookDeliveryResult? Call(PreparedWebhook webhook, CancellationToken cancellationToken, out ValueTask<WebhookDeliveryResult> sending)
-    {
-        try
-        {
-            sending = _sender.SendAsync(webhook, cancellationToken);
-            if (!sending.IsCompletedSuccessfully)
-            {
-                return null;
-            }
-
-            WebhookDeliveryResult? result = sending.Result;
-            if (result is null)
-            {
-                // Taken, and nothing was in it: what is waited for now says so again.
-                sending = default;
-            }
-
-            return result;
-        }
-        catch (Exception fault)
-        {
-            sending = ValueTask.FromException<WebhookDeliveryResult>(fault);
-            return null;
-        }
     }
 
     /// <summary>An attempt is seen to wait: from now on it holds places, and it and all that follow are timed exactly.</summary>
@@ -589,28 +588,20 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     {
         Endpoint endpoint = delivery.Endpoint;
         long now = Now();
-        if (result is null)
-        {
-            fault ??= new InvalidOperationException("The sender gave no result.");
-        }
-
         ref AttemptStep step = ref delivery.Step;
-        step = new() { EndedAt = now, Result = result, Fault = fault };
-        bool interrupted = fault is OperationCanceledException && delivery.Token.IsCancellationRequested;
+        step.Begin(now);
+        bool interrupted = false;
         ResponseClassification verdict;
-        if (interrupted)
-        {
-            verdict = new(DeliveryVerdict.Stop, EndpointHealth.Unknown);
-        }
-        else if (result is not null)
+        if (result is not null)
         {
             verdict = _judge.Judge(result);
+            step.StatusCode = (short)result.StatusCode;
             step.Error = result.Error;
             step.Detail = result.ErrorDetail;
         }
         else
         {
-            (verdict, step.Error, step.Detail) = AttemptJudge.Judge(fault!);
+            verdict = Faulted(delivery, fault ?? new InvalidOperationException("The sender gave no result."), out interrupted);
         }
 
         delivery.LastResult = result ?? delivery.LastResult;
@@ -651,6 +642,22 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
                 step.Code = "deadline";
             }
         }
+    }
+
+    /// <summary>What an attempt means that ended without a result. Not inlined, as above.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static ResponseClassification Faulted(PendingDelivery delivery, Exception fault, out bool interrupted)
+    {
+        ref AttemptStep step = ref delivery.Step;
+        step.Fault = fault;
+        interrupted = fault is OperationCanceledException && delivery.Token.IsCancellationRequested;
+        if (interrupted)
+        {
+            return new(DeliveryVerdict.Stop, EndpointHealth.Unknown);
+        }
+
+        (ResponseClassification verdict, step.Error, step.Detail) = AttemptJudge.Judge(fault);
+        return verdict;
     }
 
     private void Report(

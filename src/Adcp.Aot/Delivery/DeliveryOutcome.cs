@@ -9,6 +9,30 @@ public readonly record struct DeliveryOutcome
     private readonly long _number;
     private readonly long _retryAtTicks;
 
+    /// <summary>
+    /// An outcome of all its parts at once. Where it is made in the expression that is returned, the compiler writes the parts straight to where the caller wants them; an initializer, or an outcome
+    /// that is made first and handed on, is put together on the stack and copied whole, which makes the processor wait for the parts.
+    /// </summary>
+    internal DeliveryOutcome(
+        DeliveryStatus status,
+        PreparedWebhook? webhook,
+        WebhookDeliveryResult? lastResult = null,
+        int attempts = 0,
+        long number = 0,
+        string? code = null,
+        long retryAtTicks = 0,
+        Exception? fault = null)
+    {
+        Status = status;
+        Webhook = webhook;
+        LastResult = lastResult;
+        Attempts = attempts;
+        _number = number;
+        Code = code;
+        _retryAtTicks = retryAtTicks;
+        Fault = fault;
+    }
+
     /// <summary>How it ended.</summary>
     public DeliveryStatus Status { get; init; }
 
@@ -36,12 +60,6 @@ public readonly record struct DeliveryOutcome
     {
         get => _retryAtTicks == 0 ? null : new DateTimeOffset(_retryAtTicks, TimeSpan.Zero);
         init => _retryAtTicks = value?.UtcTicks ?? 0;
-    }
-
-    /// <summary>The same as UTC ticks; 0 where nothing is known.</summary>
-    internal long RetryAtTicks
-    {
-        init => _retryAtTicks = value;
     }
 
     /// <summary>A stable identifier of the reason, such as <c>payload_conflict</c> or <c>webhook_signature_invalid</c>.</summary>

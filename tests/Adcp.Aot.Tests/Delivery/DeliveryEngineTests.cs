@@ -1,3 +1,4 @@
+using System.Threading.Tasks.Sources;
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Resilience;
@@ -148,6 +149,30 @@ public sealed class DeliveryEngineTests
         Assert.InRange(seen, 1024, 1024 + 256);
     }
 
+    [Theory]
+    [InlineData(true, 0)]
+    [InlineData(true, 1)]
+    [InlineData(true, 2)]
+    [InlineData(false, 0)]
+    [InlineData(false, 1)]
+    [InlineData(false, 2)]
+    public async Task A_sender_whose_answer_cannot_be_taken_holds_no_place_and_no_permit(bool throws, int failuresBefore)
+    {
+        Bench bench = new(o => o with { Retry = new RetryPolicy { BaseDelay = TimeSpan.Zero, Jitter = false } });
+        for (int i = 0; i < failuresBefore; i++)
+        {
+            bench.Sender.Status(503);
+        }
+
+        bench.Sender.Does((_, _) => throws ? new(new Untakable(), 0) : new((WebhookDeliveryResult)null!));
+        DeliveryOutcome outcome = await bench.DeliverAsync();
+        Assert.Equal((DeliveryStatus.Refused, failuresBefore + 1), (outcome.Status, outcome.Attempts));
+        Assert.IsType<InvalidOperationException>(outcome.Fault);
+        Assert.Equal(0, bench.Supervisor.InFlight);
+        Assert.Equal(failuresBefore, Assert.Single(bench.Supervisor.Endpoints.Snapshot()).ConsecutiveFailures);
+        Assert.Equal(new DrainReport(0, 0, 0, 0), await bench.Supervisor.DrainAsync(CancellationToken.None));
+    }
+
     [Fact]
     public async Task An_outcome_is_taken_once_and_not_before_its_time()
     {
@@ -212,6 +237,16 @@ public sealed class DeliveryEngineTests
 #pragma warning disable CA2012 // That it is wrong is what is tested.
     private static DeliveryOutcome Taken(ValueTask<DeliveryOutcome> delivery) => delivery.GetAwaiter().GetResult();
 #pragma warning restore CA2012
+
+    /// <summary>Says it has succeeded, and has nothing to give: what a pooled source is to who asks a second time.</summary>
+    private sealed class Untakable : IValueTaskSource<WebhookDeliveryResult>
+    {
+        public WebhookDeliveryResult GetResult(short token) => throw new InvalidOperationException("Taken already.");
+
+        public ValueTaskSourceStatus GetStatus(short token) => ValueTaskSourceStatus.Succeeded;
+
+        public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) => throw new NotSupportedException();
+    }
 
     private sealed class ThrowingLogger : ILogger
     {
