@@ -10,8 +10,8 @@ namespace Adcp.Aot.Benchmarks.Gates;
 /// </summary>
 internal static class NativeGates
 {
-    private const int Starts = 15;
-    private const int Rounds = 3;
+    private const int Starts = 11;
+    private const int Rounds = 2;
     private const int Deliveries = 100_000;
     private const double MiB = 1 << 20;
 

@@ -5,7 +5,7 @@ namespace Adcp.Aot.Benchmarks.Gates;
 /// <summary>The generated sink beside hand-written code on the same driver. A database that is not there is said, and not measured.</summary>
 internal static class SinkGates
 {
-    private const int Rounds = 55;
+    private const int Rounds = 45;
 
     internal static IEnumerable<Gate> Run()
     {
