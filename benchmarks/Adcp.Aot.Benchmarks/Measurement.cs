@@ -20,7 +20,11 @@ internal readonly record struct Measurement(double Nanoseconds, double ThreadByt
         return new(elapsed.TotalNanoseconds / times, (threadAfter - threadBefore) / (double)times, (processAfter - processBefore) / (double)times);
     }
 
-    internal static double Median(IEnumerable<double> values) => Quantile(values, 0.5);
+    internal static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    }
 
     internal static double Quantile(IEnumerable<double> values, double at)
     {

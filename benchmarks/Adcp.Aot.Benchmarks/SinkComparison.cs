@@ -32,7 +32,7 @@ internal static class SinkComparison
         bool met = true;
         Console.WriteLine("| dialect | batch | generated | hand-written | Dapper | generated / hand-written | generated / Dapper |");
         Console.WriteLine("|---|---|---|---|---|---|---|");
-        await foreach (SinkFigures of in MeasureAsync(rounds, withDapper: true))
+        await foreach (SinkFigures of in MeasureAsync(_ => rounds, withDapper: true))
         {
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
@@ -44,7 +44,7 @@ internal static class SinkComparison
     }
 
     /// <summary>The figures of each dialect whose database is there, batches of 256 and of 1000.</summary>
-    internal static async IAsyncEnumerable<SinkFigures> MeasureAsync(int rounds, bool withDapper)
+    internal static async IAsyncEnumerable<SinkFigures> MeasureAsync(Func<SqlDialect, int> rounds, bool withDapper)
     {
         int[] batches = [256, 1_000];
         string file = Path.Combine(Path.GetTempPath(), $"adcp-sinks-{Environment.ProcessId}.db");
@@ -54,7 +54,7 @@ internal static class SinkComparison
             await ExecuteAsync(sqlite, "PRAGMA journal_mode = WAL");
             foreach (int batch in batches)
             {
-                yield return await CompareAsync(SqlDialect.Sqlite, sqlite, batch, rounds, withDapper);
+                yield return await CompareAsync(SqlDialect.Sqlite, sqlite, batch, rounds(SqlDialect.Sqlite), withDapper);
             }
         }
         finally
@@ -71,7 +71,7 @@ internal static class SinkComparison
             await using DbDataSource source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(postgres) { Timeout = 0, CommandTimeout = 0 });
             foreach (int batch in batches)
             {
-                yield return await CompareAsync(SqlDialect.PostgreSql, source, batch, rounds, withDapper);
+                yield return await CompareAsync(SqlDialect.PostgreSql, source, batch, rounds(SqlDialect.PostgreSql), withDapper);
             }
         }
 
@@ -86,7 +86,7 @@ internal static class SinkComparison
                 new MySqlConnectionStringBuilder(mysql) { Database = "adcp_sinks", ConnectionTimeout = 0, DefaultCommandTimeout = 0 }.ConnectionString);
             foreach (int batch in batches)
             {
-                yield return await CompareAsync(SqlDialect.MySql, source, batch, rounds, withDapper);
+                yield return await CompareAsync(SqlDialect.MySql, source, batch, rounds(SqlDialect.MySql), withDapper);
             }
         }
     }

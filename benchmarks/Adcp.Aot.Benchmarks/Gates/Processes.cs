@@ -11,15 +11,16 @@ internal static class Processes
 {
     private const int Count = 3;
 
-    /// <summary>Each process's own gates.</summary>
-    internal static Gate[][] Run(string group) => [.. Enumerable.Range(0, Count).Select(_ => Measure(group))];
-
     /// <summary>Of each gate the process with the median ratio, with the most bytes that any of them allocated.</summary>
-    internal static IEnumerable<Gate> Medians(Gate[][] runs) => Enumerable.Range(0, runs[0].Length).Select(gate =>
+    internal static IEnumerable<Gate> Medians(string group)
     {
-        Gate[] same = [.. runs.Select(run => run[gate]).OrderBy(static one => one.Ratio)];
-        return same[Count / 2] with { Bytes = same.Max(static one => one.Bytes) };
-    });
+        Gate[][] runs = [.. Enumerable.Range(0, Count).Select(_ => Measure(group))];
+        return Enumerable.Range(0, runs[0].Length).Select(gate =>
+        {
+            Gate[] same = [.. runs.Select(run => run[gate]).OrderBy(static one => one.Ratio)];
+            return same[Count / 2] with { Bytes = same.Max(static one => one.Bytes) };
+        });
+    }
 
     private static Gate[] Measure(string group)
     {

@@ -3,9 +3,8 @@ using Adcp.Aot.Sequencing;
 namespace Adcp.Aot.Benchmarks.Gates;
 
 /// <summary>
-/// Two threads beside one. Both cores are needed at once, which a shared machine gives now and then: the best twentieth of many short slices is compared, for either side. Nor are two
-/// processors of a virtual machine always two cores: what two threads that share nothing gain is measured beside it, and where that is less than twice, a gain is
-/// given as the part of it that it is. For the same reason the best of several processes is compared, for either side.
+/// Two threads beside one. Two processors of a virtual machine are not always two cores, and how much of two they are changes by the second: what two threads that share nothing gain is measured in
+/// each round, and a gain is given as the part of it that it is, where it is less than twice. Ratios are medians of each round's own, figures medians over rounds.
 /// </summary>
 internal static class ThreadGates
 {
@@ -45,14 +44,20 @@ internal static class ThreadGates
         }
 
         ours.DisposeAsync().AsTask().Wait();
+        double[] most = [.. permitOne.Over(apartTwo).Select(static gain => Math.Min(2, gain))];
         return
         [
-            Scaled("two threads that share nothing (permit + success, a breaker each) / one thread", permitOne, apartTwo, null),
-            Scaled("permit + success, two threads on one endpoint / one thread, of twice", permitOne, permitTwo, 1.9),
-            Scaled("whole happy path with record, two threads on one endpoint / one thread, of twice", wholeOne, wholeTwo, 1.5),
-            new("two threads on one stream / two threads on one Interlocked.Increment cell", "ns", streamTwo.Best, cellTwo.Best, streamTwo.Best / cellTwo.Best, AtLeast: false, 1.3),
-            Scaled("two threads on a stream each / one thread, of twice", ownOne, ownTwo, 1.8),
+            Gained("two threads that share nothing (permit + success, a breaker each) / one thread", permitOne, apartTwo, Measurement.Median(permitOne.Over(apartTwo)), null),
+            OfTwice("permit + success, two threads on one endpoint / one thread, of twice", permitOne, permitTwo, 1.9),
+            OfTwice("whole happy path with record, two threads on one endpoint / one thread, of twice", wholeOne, wholeTwo, 1.5),
+            new(
+                "two threads on one stream / two threads on one Interlocked.Increment cell", "ns", streamTwo.Nanoseconds, cellTwo.Nanoseconds,
+                Measurement.Median(streamTwo.Over(cellTwo)), AtLeast: false, 1.3),
+            OfTwice("two threads on a stream each / one thread, of twice", ownOne, ownTwo, 1.8),
         ];
+
+        Gate OfTwice(string what, Threaded one, Threaded two, double bound) =>
+            Gained(what, one, two, Measurement.Median(one.Over(two).Zip(most, static (gain, most) => 2 * gain / most)), bound);
 
         void Whole(int times)
         {
@@ -63,21 +68,6 @@ internal static class ThreadGates
         }
     }
 
-    /// <summary>The best of either side over all processes. The first line says what two threads gain now; as much is twice.</summary>
-    internal static IEnumerable<Gate> Merge(Gate[][] runs)
-    {
-        Gate[] best =
-        [
-            .. Enumerable.Range(0, runs[0].Length).Select(gate =>
-            {
-                Gate pooled = runs[0][gate] with { Ours = runs.Min(run => run[gate].Ours), Other = runs.Min(run => run[gate].Other) };
-                return pooled with { Ratio = pooled.AtLeast ? pooled.Other / pooled.Ours : pooled.Ours / pooled.Other };
-            }),
-        ];
-        double most = Math.Min(2, best[0].Ratio);
-        return best.Select((gate, i) => i > 0 && gate.AtLeast ? gate with { Ratio = gate.Ratio * 2 / most } : gate);
-    }
-
     private static void Draw(SequenceStream stream, int times)
     {
         for (int i = 0; i < times; i++)
@@ -86,14 +76,17 @@ internal static class ThreadGates
         }
     }
 
-    private static Gate Scaled(string what, Threaded one, Threaded two, double? bound) =>
-        new(what, "ns", two.Best, one.Best, one.Best / two.Best, AtLeast: true, bound);
+    private static Gate Gained(string what, Threaded one, Threaded two, double ratio, double? bound) =>
+        new(what, "ns", two.Nanoseconds, one.Nanoseconds, ratio, AtLeast: true, bound);
 
     private sealed class Threaded(Crew crew, int operations, params Action<int>[] loops)
     {
         private readonly List<double> _measured = [];
 
-        internal double Best => Measurement.Quantile(_measured, 0.05);
+        internal double Nanoseconds => Measurement.Median(_measured);
+
+        /// <summary>How many times another's time this one's is, round by round.</summary>
+        internal IEnumerable<double> Over(Threaded other) => _measured.Zip(other._measured, static (mine, its) => mine / its);
 
         internal void Measure(bool keep)
         {

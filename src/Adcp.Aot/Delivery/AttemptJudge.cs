@@ -10,16 +10,11 @@ internal sealed partial class AttemptJudge(ResponseTable responses, ILogger logg
 {
     internal ResponseClassification Judge(WebhookDeliveryResult result)
     {
-        if (ReferenceEquals(responses, ResponseTable.Adcp))
-        {
-            return ResponseTable.Adcp.Classify(result);
-        }
-
         // Nothing after a 2xx may cause another send, whatever a replaced table says or throws.
         try
         {
             ResponseClassification verdict = responses.Classify(result);
-            return result.Ok ? verdict with { Verdict = DeliveryVerdict.Delivered } : verdict;
+            return result.Ok && verdict.Verdict != DeliveryVerdict.Delivered ? verdict with { Verdict = DeliveryVerdict.Delivered } : verdict;
         }
         catch (Exception thrown)
         {

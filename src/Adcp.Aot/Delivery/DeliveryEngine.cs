@@ -205,26 +205,8 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     {
         long number = stream?.Next() ?? 0;
 
-        // In place here and in AtOnceAsync: a task that a method of its own returned would go through memory, and the processor wait for it.
-        WebhookDeliveryResult? result = null;
         ValueTask<WebhookDeliveryResult> pending = default;
-        try
-        {
-            ValueTask<WebhookDeliveryResult> sending = _sender.SendAsync(webhook, _shutdownToken);
-            if (sending.IsCompletedSuccessfully)
-            {
-                result = sending.Result;
-            }
-            else
-            {
-                pending = sending;
-            }
-        }
-        catch (Exception fault)
-        {
-            pending = ValueTask.FromException<WebhookDeliveryResult>(fault);
-        }
-
+        WebhookDeliveryResult? result = Call(webhook, _shutdownToken, ref pending);
         if (result is not { Ok: true } || !endpoint.Circuit.IsHealthy)
         {
             return DetourAsync(webhook, options, retry, endpoint, permit, number, startedAt, pending, result, thread);
@@ -289,23 +271,7 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
                 // Nothing was waited for: it starts with the delivery, or where the last one ended.
                 Begin(delivery, delivery.Attempt == 0 ? delivery.StartedAt : delivery.Step.EndedAt);
                 ValueTask<WebhookDeliveryResult> pending = default;
-                try
-                {
-                    ValueTask<WebhookDeliveryResult> sending = _sender.SendAsync(delivery.Webhook, delivery.Token);
-                    if (sending.IsCompletedSuccessfully)
-                    {
-                        result = sending.Result;
-                    }
-                    else
-                    {
-                        pending = sending;
-                    }
-                }
-                catch (Exception fault)
-                {
-                    pending = ValueTask.FromException<WebhookDeliveryResult>(fault);
-                }
-
+                result = Call(delivery.Webhook, delivery.Token, ref pending);
                 if (result is null)
                 {
                     return Promise(delivery, pending);
@@ -564,6 +530,31 @@ internal sealed partial class DeliveryEngine : IAsyncDisposable
     {
         delivery.Attempt++;
         delivery.AttemptStartedAt = startedAt;
+    }
+
+    /// <summary>Calls the sender. One that throws at once is a faulted task, like one that throws later.</summary>
+    /// <param name="webhook">What to send.</param>
+    /// <param name="cancellationToken">What ends the attempt.</param>
+    /// <param name="pending">The default, and left so where the result is there at once: what is written through memory makes the processor wait for it.</param>
+    /// <returns>The result, where it is there at once; null where <paramref name="pending"/> is to be waited for, which by default has no result.</returns>
+    private WebhookDeliveryResult? Call(PreparedWebhook webhook, CancellationToken cancellationToken, ref ValueTask<WebhookDeliveryResult> pending)
+    {
+        try
+        {
+            ValueTask<WebhookDeliveryResult> sending = _sender.SendAsync(webhook, cancellationToken);
+            if (sending.IsCompletedSuccessfully)
+            {
+                return sending.Result;
+            }
+
+            pending = sending;
+        }
+        catch (Exception fault)
+        {
+            pending = ValueTask.FromException<WebhookDeliveryResult>(fault);
+        }
+
+        return null;
     }
 
     /// <summary>An attempt is seen to wait: from now on it holds places, and it and all that follow are timed exactly.</summary>

@@ -135,19 +135,13 @@ internal sealed class PendingDelivery : IValueTaskSource<DeliveryOutcome>
 
     internal DeliveryOutcome Outcome() => new(_step.Status, Frozen, LastResult, Attempt, Number, _step.Code, fault: _step.Fault);
 
-    /// <summary>The outcome of a delivery that has ended, and <see cref="Return"/>. Inlined, so that its parts never lie in memory before they are where they are wanted.</summary>
+    /// <summary>The outcome, and <see cref="Return"/>. Inlined, so that its parts stay apart until they are where the caller wants them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal DeliveryOutcome TakeOutcome()
     {
-        DeliveryStatus status = _step.Status;
-        string? code = _step.Code;
-        Exception? fault = _step.Fault;
-        PreparedWebhook? webhook = Frozen;
-        WebhookDeliveryResult? result = LastResult;
-        int attempts = Attempt;
-        long number = Number;
+        DeliveryOutcome outcome = Outcome();
         Return();
-        return new(status, webhook, result, attempts, number, code, fault: fault);
+        return outcome;
     }
 
     /// <summary>Promises the outcome to the caller; the engine goes on when the sender has answered.</summary>
