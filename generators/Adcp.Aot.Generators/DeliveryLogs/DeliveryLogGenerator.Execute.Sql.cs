@@ -479,27 +479,26 @@ public sealed partial class DeliveryLogGenerator
             """
             public override bool CanCopy(DbConnection connection) => connection is NpgsqlConnection;
 
-            public override async Task CopyAsync(DbConnection connection, ReadOnlyMemory<DeliveryAttempt> rows, CancellationToken cancellationToken)
-            {
+            """);
+        using (text.Open("public override async Task CopyAsync(DbConnection connection, ReadOnlyMemory<DeliveryAttempt> rows, CancellationToken cancellationToken)"))
+        {
+            text.Line(
+                """
                 NpgsqlBinaryImporter copy = await ((NpgsqlConnection)connection).BeginBinaryImportAsync(CopySql, cancellationToken).ConfigureAwait(false);
                 await using ConfiguredAsyncDisposable copyScope = copy.ConfigureAwait(false);
-                for (int i = 0; i < rows.Length; i++)
-                {
-                    await CopyAsync(copy, rows.Span[i], cancellationToken).ConfigureAwait(false);
-                }
-
-                await copy.CompleteAsync(cancellationToken).ConfigureAwait(false);
-            }
-
-            """);
-        using (text.Open("private async Task CopyAsync(NpgsqlBinaryImporter copy, DeliveryAttempt attempt, CancellationToken cancellationToken)"))
-        {
-            text.Line("await copy.StartRowAsync(cancellationToken).ConfigureAwait(false);");
-            foreach (ColumnModel column in model.Columns)
+                """);
+            using (text.Open("for (int i = 0; i < rows.Length; i++)"))
             {
-                string write = MayBeNull(column) ? "WriteOrNullAsync(copy, " : "copy.WriteAsync(";
-                text.Line($"await {write}{Owned(column.StoredValue)}, NpgsqlDbType.{NpgsqlTypeOf(column.Stored)}, cancellationToken).ConfigureAwait(false);");
+                text.Line("DeliveryAttempt attempt = rows.Span[i];");
+                text.Line("await copy.StartRowAsync(cancellationToken).ConfigureAwait(false);");
+                foreach (ColumnModel column in model.Columns)
+                {
+                    string write = MayBeNull(column) ? "WriteOrNullAsync(copy, " : "copy.WriteAsync(";
+                    text.Line($"await {write}{Owned(column.StoredValue)}, NpgsqlDbType.{NpgsqlTypeOf(column.Stored)}, cancellationToken).ConfigureAwait(false);");
+                }
             }
+
+            text.Line().Line("await copy.CompleteAsync(cancellationToken).ConfigureAwait(false);");
         }
 
         if (model.Columns.Any(static column => MayBeNull(column) && column.Stored == StoredType.Text))
