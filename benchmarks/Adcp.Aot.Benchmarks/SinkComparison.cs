@@ -25,7 +25,7 @@ internal static class SinkComparison
     /// <summary>Generated code costs next to nothing.</summary>
     internal const double Bound = 0.95;
 
-    private const int RowsOfTurn = 2_000;
+    private const int RowsOfTurn = 1_000;
 
     internal static async Task<int> RunAsync(int rounds)
     {

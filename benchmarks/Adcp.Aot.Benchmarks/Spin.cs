@@ -67,7 +67,7 @@ internal static class Spin
         long start = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(start) < time)
         {
-            await load.MeasureAsync(10_000, keep: true);
+            await load.MeasureAsync(keep: true);
         }
 
         Console.WriteLine($"{load.Nanoseconds / 1000:0.00} us, {load.CpuNanoseconds / 1000:0.00} us of processor, {load.Bytes:0} B");

@@ -11,18 +11,18 @@ namespace Adcp.Aot.Benchmarks.Gates;
 /// </summary>
 internal static class GatesCommand
 {
-    /// <summary>What measures each group, and whether it is measured in several processes.</summary>
-    private static readonly (string Name, Func<IEnumerable<Gate>> Run, bool InProcesses)[] Groups =
+    /// <summary>What measures each group, and in how many processes of its own; see <see cref="Processes"/>.</summary>
+    private static readonly (string Name, Func<IEnumerable<Gate>> Run, int Processes)[] Groups =
     [
-        ("memory", MemoryGates.Run, false),
-        ("engine", EngineGates.Run, true),
-        ("threads", ThreadGates.Run, true),
-        ("scale", ScaleGates.Run, false),
-        ("signing", SigningGates.Run, false),
-        ("loopback", LoopbackGates.Run, true),
-        ("hanging", HangingGates.Run, false),
-        ("sinks", SinkGates.Run, false),
-        ("native", NativeGates.Run, false),
+        ("memory", MemoryGates.Run, 1),
+        ("engine", EngineGates.Run, 3),
+        ("threads", ThreadGates.Run, 3),
+        ("scale", ScaleGates.Run, 1),
+        ("signing", SigningGates.Run, 1),
+        ("loopback", LoopbackGates.Run, 1),
+        ("hanging", HangingGates.Run, 1),
+        ("sinks", SinkGates.Run, 1),
+        ("native", NativeGates.Run, 1),
     ];
 
     private static readonly TimeSpan BetweenTries = TimeSpan.FromSeconds(15);
@@ -34,11 +34,11 @@ internal static class GatesCommand
         int tries = Option(arguments, "--tries") is { } number ? int.Parse(number, CultureInfo.InvariantCulture) : 1;
         long start = Stopwatch.GetTimestamp();
         List<Gate> gates = [];
-        foreach ((string name, Func<IEnumerable<Gate>> run, bool inProcesses) in Groups)
+        foreach ((string name, _, int processes) in Groups)
         {
             if (only is null || only == name)
             {
-                gates.AddRange(Measure(name, inProcesses ? () => Processes.Medians(name) : run, slack, tries));
+                gates.AddRange(Measure(name, processes, slack, tries));
             }
         }
 
@@ -65,13 +65,13 @@ internal static class GatesCommand
         return 0;
     }
 
-    private static Gate[] Measure(string name, Func<IEnumerable<Gate>> run, double slack, int tries)
+    private static Gate[] Measure(string name, int processes, double slack, int tries)
     {
         while (true)
         {
             long start = Stopwatch.GetTimestamp();
             Console.Error.WriteLine($"measuring {name} ...");
-            Gate[] gates = [.. run()];
+            Gate[] gates = Processes.Medians(name, processes);
             Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s"));
             if (gates.All(gate => gate.IsKept(slack)) || --tries < 1)
             {

@@ -4,22 +4,23 @@ using System.Text.Json;
 namespace Adcp.Aot.Benchmarks.Gates;
 
 /// <summary>
-/// The same gates in several processes, one after the other. Where a process's memory lies and what its compiler made of the first calls moves figures of some nanoseconds by a fifth, however
-/// often they are taken in that one process.
+/// A group's gates in processes that do nothing else, one after the other. Where a process's memory lies and what its compiler made of the first calls moves figures of some nanoseconds by a fifth,
+/// however often they are taken in that one process: for these there are several.
 /// </summary>
 internal static class Processes
 {
-    private const int Count = 3;
-
     /// <summary>Of each gate the process with the median ratio, with the most bytes that any of them allocated.</summary>
-    internal static IEnumerable<Gate> Medians(string group)
+    internal static Gate[] Medians(string group, int processes)
     {
-        Gate[][] runs = [.. Enumerable.Range(0, Count).Select(_ => Measure(group))];
-        return Enumerable.Range(0, runs[0].Length).Select(gate =>
-        {
-            Gate[] same = [.. runs.Select(run => run[gate]).OrderBy(static one => one.Ratio)];
-            return same[Count / 2] with { Bytes = same.Max(static one => one.Bytes) };
-        });
+        Gate[][] runs = [.. Enumerable.Range(0, processes).Select(_ => Measure(group))];
+        return
+        [
+            .. Enumerable.Range(0, runs[0].Length).Select(gate =>
+            {
+                Gate[] same = [.. runs.Select(run => run[gate]).OrderBy(static one => one.Ratio)];
+                return same[processes / 2] with { Bytes = same.Max(static one => one.Bytes) };
+            }),
+        ];
     }
 
     private static Gate[] Measure(string group)

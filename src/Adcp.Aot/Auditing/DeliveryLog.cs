@@ -12,11 +12,10 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
 {
     private const int MaxBatch = 256;
 
-    /// <summary>How long the reader gathers records after it found a batch or more.</summary>
-    private static readonly TimeSpan ShortPause = TimeSpan.FromMilliseconds(1);
-
-    /// <summary>And after it found fewer: to wake up costs as much as some deliveries over a network do. A queue that fills in the meantime ends either pause.</summary>
-    private static readonly TimeSpan LongPause = TimeSpan.FromMilliseconds(10);
+    /// <summary>
+    /// How long the reader gathers records after it found some: to wake up costs as much as some deliveries over a network do. A queue that fills in the meantime ends the pause.
+    /// </summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
     private readonly IDeliveryLogSink? _sink;
     private readonly SinkMode _mode;
@@ -125,16 +124,23 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         DeliveryAttempt[] batch = [.. Rented(MaxBatch)];
 
-        // The machine's own clock: the pause only gathers a batch, and a clock that a test holds still must not hold records back.
-        using ITimer pause = TimeProvider.System.CreateTimer(
-            static state => ((WakeSignal)state!).Hurry(), _signal, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        // The machine's own clock: a pause only gathers a batch, and a clock that a test holds still must not hold records back. Periodic, since to set a timer wakes a thread too.
+        using ITimer beat = TimeProvider.System.CreateTimer(static state => ((WakeSignal)state!).Hurry(), _signal, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        bool beats = false;
         while (true)
         {
             // Taken before the queue is seen empty: whoever asked before then has had its records read.
             List<TaskCompletionSource>? flushes = TakeFlushes();
-            (batch, int found) = await DrainAsync(batch).ConfigureAwait(false);
+            (batch, bool found) = await DrainAsync(batch).ConfigureAwait(false);
             flushes?.ForEach(static flush => flush.TrySetResult());
-            if (found > 0)
+            if (found != beats)
+            {
+                TimeSpan period = found ? Pause : Timeout.InfiniteTimeSpan;
+                beat.Change(period, period);
+                beats = found;
+            }
+
+            if (found)
             {
                 _signal.AnnouncePause();
                 if ((Volatile.Read(ref _flushes) is not null || _completing) && _signal.StayAwake())
@@ -142,7 +148,6 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
                     continue;
                 }
 
-                pause.Change(found < MaxBatch ? LongPause : ShortPause, Timeout.InfiniteTimeSpan);
                 await _signal.SleepAsync().ConfigureAwait(false);
                 continue;
             }
@@ -166,39 +171,40 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     /// Gives the sink what the queue holds, each line up to now and no further: a reader at the heels of a busy thread would have each line of its memory as soon as it is written,
     /// which costs that thread more than its delivery.
     /// </summary>
-    /// <returns>The batch to go on with, in part a new one where a late sink kept the old; and how many there were.</returns>
-    private async ValueTask<(DeliveryAttempt[] Batch, int Found)> DrainAsync(DeliveryAttempt[] batch)
+    /// <returns>The batch to go on with, in part a new one where a late sink kept the old; and whether there were any.</returns>
+    private async ValueTask<(DeliveryAttempt[] Batch, bool Found)> DrainAsync(DeliveryAttempt[] batch)
     {
-        int found = 0;
+        bool found = false;
+        int count = 0;
         for (int line = 0; line < _queue!.Lines; line++)
         {
-            int count;
-            do
+            while ((count += _queue.Take(line, batch.AsSpan(count))) == batch.Length)
             {
-                count = _queue.Take(line, batch);
-                if (count == 0)
-                {
-                    break;
-                }
-
-                found += count;
-                if (await CallAsync(batch.AsMemory(0, count)).ConfigureAwait(false))
-                {
-                    for (int i = 0; i < count; i++)
-                    {
-                        batch[i].Clear();
-                    }
-                }
-                else
-                {
-                    // The late sink keeps these until it ends; the others of the batch go on.
-                    batch = [.. Rented(count), .. batch.AsSpan(count)];
-                }
+                batch = await GiveAsync(batch, count).ConfigureAwait(false);
+                count = 0;
+                found = true;
             }
-            while (count == batch.Length);
         }
 
-        return (batch, found);
+        return count > 0 ? (await GiveAsync(batch, count).ConfigureAwait(false), true) : (batch, found);
+    }
+
+    /// <summary>Calls the sink with the first of a batch.</summary>
+    /// <returns>A batch as long, all of it free.</returns>
+    private async ValueTask<DeliveryAttempt[]> GiveAsync(DeliveryAttempt[] batch, int count)
+    {
+        if (!await CallAsync(batch.AsMemory(0, count)).ConfigureAwait(false))
+        {
+            // The late sink keeps these until it ends; the others of the batch go on.
+            return [.. Rented(count), .. batch.AsSpan(count)];
+        }
+
+        foreach (DeliveryAttempt record in batch.AsSpan(0, count))
+        {
+            record.Clear();
+        }
+
+        return batch;
     }
 
     private IEnumerable<DeliveryAttempt> Rented(int count)

@@ -149,6 +149,39 @@ public sealed class DeliveryEngineTests
         Assert.InRange(seen, 1024, 1024 + 256);
     }
 
+    [Fact]
+    public async Task Records_of_several_threads_reach_the_sink_in_one_call()
+    {
+        const int Threads = 8;
+        TaskCompletionSource open = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource called = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        List<int> calls = [];
+        DelegateSink sink = new(async (attempts, _) =>
+        {
+            calls.Add(attempts.Length);
+            called.TrySetResult();
+            await open.Task;
+        });
+        Bench bench = new(o => o with { Sink = sink, SinkMode = SinkMode.Buffered });
+        PreparedWebhook webhook = bench.Sender.Prepare(bench.Destination, new RawPayload());
+        Assert.True((await bench.Supervisor.DeliverAsync(webhook)).IsDelivered);
+        await called.Task;
+
+        // All of them alive until each has delivered, so that none takes over another one's line.
+        using Barrier barrier = new(Threads);
+        Thread[] threads = [.. Enumerable.Range(0, Threads).Select(_ => new Thread(() =>
+        {
+            Assert.True(bench.Supervisor.DeliverAsync(webhook).AsTask().Result.IsDelivered);
+            barrier.SignalAndWait();
+        }))];
+        Array.ForEach(threads, static thread => thread.Start());
+        Array.ForEach(threads, static thread => thread.Join());
+        open.SetResult();
+        await bench.Supervisor.FlushAuditAsync();
+        Assert.Equal([1, Threads], calls);
+        await bench.Supervisor.DisposeAsync();
+    }
+
     [Theory]
     [InlineData(true, 0)]
     [InlineData(true, 1)]
