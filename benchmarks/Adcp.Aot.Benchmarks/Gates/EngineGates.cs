@@ -72,7 +72,7 @@ internal static class EngineGates
             throw new InvalidOperationException($"{dropped} records were dropped: the figures would flatter us.");
         }
 
-        // Two bounds are the best that hold, not those first set: 5x for a refusal recorded each time and 1.5x for a suspended delivery. docs/performance.md says what limits them.
+        // Two bounds are the best that hold and not those first set: 5x for a refusal recorded each time and 1.5x for a suspended delivery. docs/performance.md says what limits them.
         return
         [
             Faster("happy path by destination, sequence, record / Polly.Core retry + breaker", byHandle, byHandlePeer, 5, 0),
@@ -82,8 +82,8 @@ internal static class EngineGates
             Faster("open circuit, refusal at the defaults / Polly.Core outcome without throw", rejectSparing, rejectPeer, 5, 0),
             Faster("open circuit, refusal recorded / Polly.Core throw and catch", reject, rejectByThrow, 50, 0),
             Slower("breaker permit + success, closed / one volatile read", permit, read, 6, 0),
-            Slower("suspended delivery / bare awaited sender that yields", suspended, bare, 3.5, 48),
-            Slower("suspended delivery / the same sender in one pooled async method", suspended, layer, 2, 48),
+            Slower("suspended delivery / bare awaited sender that yields", suspended, bare, 3, 48),
+            Slower("suspended delivery / the same sender in one pooled async method", suspended, layer, 1.8, 48),
         ];
     }
 
