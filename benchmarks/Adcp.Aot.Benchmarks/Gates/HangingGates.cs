@@ -39,7 +39,7 @@ internal static class HangingGates
 
         // A hung attempt ends in exceptions, and their code must have run many hundred times before it is as fast as it gets.
         await MeasureAsync(key, receiver, WarmRounds, AttemptTimeout / 4, Time / 20);
-        (Candidate beside, Candidate alone) = await MeasureAsync(key, receiver, Rounds, AttemptTimeout, Time);
+        (Figures beside, Figures alone) = await MeasureAsync(key, receiver, Rounds, AttemptTimeout, Time);
         return
         [
             new(
@@ -48,7 +48,7 @@ internal static class HangingGates
         ];
     }
 
-    private static async Task<(Candidate Beside, Candidate Alone)> MeasureAsync(SigningKey key, ReceiverProcess receiver, int rounds, TimeSpan timeout, TimeSpan time)
+    private static async Task<(Figures Beside, Figures Alone)> MeasureAsync(SigningKey key, ReceiverProcess receiver, int rounds, TimeSpan timeout, TimeSpan time)
     {
         await using Candidate beside = new(key, receiver.Http1, timeout, hanging: Hanging * rounds);
         await using Candidate alone = new(key, receiver.Http1, timeout, hanging: 0);
@@ -65,7 +65,6 @@ internal static class HangingGates
             long start = Stopwatch.GetTimestamp();
             beside.BeginHanging(Healthy + (Hanging * round));
             await beside.Load.MeasureAsync(keep: true);
-
             while (Stopwatch.GetElapsedTime(start) < timeout - (Ending / 4))
             {
                 await Load.InTurnsAsync(beside.Load, alone.Load, slices++);
@@ -87,8 +86,10 @@ internal static class HangingGates
             throw new InvalidOperationException("A hanging endpoint answered.");
         }
 
-        return (beside, alone);
+        return (beside.Figures, alone.Figures);
     }
+
+    private readonly record struct Figures(double PerSecond, double P99);
 
     /// <summary>The callers over a supervisor of their own.</summary>
     private sealed class Candidate : IAsyncDisposable
@@ -112,9 +113,7 @@ internal static class HangingGates
 
         internal Load Load { get; }
 
-        internal double PerSecond => _milliseconds.Count / Load.Time.TotalSeconds;
-
-        internal double P99 => Measurement.Quantile(_milliseconds, 0.99);
+        internal Figures Figures => new(_milliseconds.Count / Load.Time.TotalSeconds, Measurement.Quantile(_milliseconds, 0.99));
 
         internal bool Answered => _answered;
 
@@ -156,9 +155,6 @@ internal static class HangingGates
             }
         }
 
-        private async Task HangAsync(int endpoint)
-        {
-            _answered |= (await _engine.SendAsync(endpoint)).IsDelivered;
-        }
+        private async Task HangAsync(int endpoint) => _answered |= (await _engine.SendAsync(endpoint)).IsDelivered;
     }
 }
