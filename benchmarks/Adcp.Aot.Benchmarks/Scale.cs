@@ -11,7 +11,7 @@ namespace Adcp.Aot.Benchmarks;
 /// </summary>
 internal static class Scale
 {
-    internal static readonly int[] Decades = [1_000, 10_000, 100_000, 1_000_000];
+    private static readonly int[] Decades = [1_000, 10_000, 100_000, 1_000_000];
 
     private const int Rounds = 18;
     private const int LookUps = 100_000;
@@ -21,7 +21,7 @@ internal static class Scale
 
     internal static int Run(string? svg)
     {
-        Row[] rows = Measure();
+        Row[] rows = [.. Decades.Select(Measure)];
         Console.WriteLine("| endpoints and streams | B an endpoint | B a stream | find an endpoint | find a stream | bare dictionary | full collection |");
         Console.WriteLine("|---|---|---|---|---|---|---|");
         foreach (Row row in rows)
@@ -39,9 +39,7 @@ internal static class Scale
         return 0;
     }
 
-    internal static Row[] Measure() => [.. Decades.Select(Measure)];
-
-    private static Row Measure(int count)
+    internal static Row Measure(int count)
     {
         string[] urls = [.. Enumerable.Range(0, count).Select(Ours.Url)];
 

@@ -11,7 +11,7 @@ namespace Adcp.Aot.Benchmarks.Gates;
 /// </remarks>
 internal static class EngineGates
 {
-    private const int Rounds = 180;
+    private const int Rounds = 150;
     private const int Deliveries = 2_000;
     private const int Throws = 40;
     private const int Permits = 200_000;

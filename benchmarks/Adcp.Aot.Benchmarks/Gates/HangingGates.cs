@@ -28,7 +28,7 @@ internal static class HangingGates
     private static readonly TimeSpan Ending = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Of each candidate, in a round.</summary>
-    private static readonly TimeSpan Time = TimeSpan.FromSeconds(12);
+    private static readonly TimeSpan Time = TimeSpan.FromSeconds(22);
 
     internal static IEnumerable<Gate> Run() => RunAsync().GetAwaiter().GetResult();
 
@@ -38,7 +38,7 @@ internal static class HangingGates
         using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "seller-2026");
 
         // A hung attempt ends in exceptions, and their code must have run many hundred times before it is as fast as it gets.
-        await MeasureAsync(key, receiver, WarmRounds, AttemptTimeout / 4, Time / 20);
+        await MeasureAsync(key, receiver, WarmRounds, AttemptTimeout / 4, Time / 30);
         (Figures beside, Figures alone) = await MeasureAsync(key, receiver, Rounds, AttemptTimeout, Time);
         return
         [

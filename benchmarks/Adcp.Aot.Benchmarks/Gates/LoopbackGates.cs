@@ -9,8 +9,8 @@ namespace Adcp.Aot.Benchmarks.Gates;
 /// </summary>
 internal static class LoopbackGates
 {
-    private const int Rounds = 320;
-    private const int BareRounds = 120;
+    private const int Rounds = 260;
+    private const int BareRounds = 80;
     private const int WarmRounds = 100;
     private const int Endpoints = 16;
 

@@ -5,10 +5,10 @@ namespace Adcp.Aot.Benchmarks.Gates;
 /// <summary>The generated sink beside hand-written code on the same driver. A database that is not there is said, and not measured.</summary>
 internal static class SinkGates
 {
-    private const int Rounds = 75;
+    private const int Rounds = 60;
 
     /// <summary>A COPY takes a third of the time of the others' inserts and varies more, so it gets as much time as they.</summary>
-    private const int CopyRounds = 180;
+    private const int CopyRounds = 160;
 
     internal static IEnumerable<Gate> Run()
     {
