@@ -13,7 +13,8 @@ internal static class Scale
 {
     private static readonly int[] Decades = [1_000, 10_000, 100_000, 1_000_000];
 
-    private const int Rounds = 18;
+    private const int Rounds = 12;
+    private const int WarmRounds = 6;
     private const int LookUps = 100_000;
 
     /// <summary>Makes the bare dictionary's values as large as an endpoint, so that it spreads over as much memory.</summary>
@@ -66,12 +67,12 @@ internal static class Scale
         Func<string, object>[] find = [url => supervisor.It.Endpoints.Get(url), url => streams.It.GetStream(url), url => bare.It[url]];
         List<double>[] times = [[], [], []];
         int next = 0;
-        for (int round = -6; round < Rounds; round++)
+        for (int round = -WarmRounds; round < Rounds; round++)
         {
             // Each goes on where the last one ended and in another order each time: none finds the strings in the cache that another has just asked for.
             for (int i = 0; i < find.Length; i++)
             {
-                int which = (i + round + 6) % find.Length;
+                int which = (i + round + WarmRounds) % find.Length;
                 double taken = PerLookUp(asked, find[which], ref next);
                 if (round >= 0)
                 {

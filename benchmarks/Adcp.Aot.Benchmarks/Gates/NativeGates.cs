@@ -11,7 +11,6 @@ namespace Adcp.Aot.Benchmarks.Gates;
 internal static class NativeGates
 {
     private const int Starts = 11;
-    private const int Rounds = 2;
     private const int Deliveries = 100_000;
     private const double MiB = 1 << 20;
 
@@ -28,25 +27,21 @@ internal static class NativeGates
         double size = new FileInfo(native).Length + Directory.EnumerateFiles(Path.GetDirectoryName(Path.GetFullPath(native))!, "*.so").Sum(static file => new FileInfo(file).Length);
         double start = Median(Starts, () => FirstDelivery(native, url));
         double startOnJit = Median(Starts, () => FirstDelivery(jit, url));
-        List<(Report Native, Report Jit)> rounds = [];
-        for (int i = 0; i < Rounds; i++)
-        {
-            Report first = Deliver(i % 2 == 0 ? native : jit, url);
-            Report second = Deliver(i % 2 == 0 ? jit : native, url);
-            rounds.Add(i % 2 == 0 ? (first, second) : (second, first));
-        }
 
-        double rss = Measurement.Median(rounds.Select(static r => r.Native.RssMb));
+        // The one on the JIT runs between two native ones: a machine that gets slower or faster meanwhile does so for both.
+        Report before = Deliver(native, url);
+        Report onJit = Deliver(jit, url);
+        Report after = Deliver(native, url);
+        double rss = Math.Max(before.RssMb, after.RssMb);
+        double perSecond = (before.PerSecond + after.PerSecond) / 2;
         return
         [
             AtMost("MinimalSender, native: size with libsodium, MiB", "MiB", size / MiB, 8),
             AtMost("MinimalSender, native: process start to first delivery / 60 ms (JIT: see next line)", "ms", start, 60),
             new("MinimalSender on the JIT: process start to first delivery / native", "ms", startOnJit, start, startOnJit / start, AtLeast: true, null),
             AtMost("MinimalSender, native: resident after 100,000 deliveries", "MiB", rss, 40),
-            new("MinimalSender on the JIT: resident after 100,000 deliveries / native", "MiB", Measurement.Median(rounds.Select(static r => r.Jit.RssMb)), rss, Measurement.Median(rounds.Select(static r => r.Jit.RssMb)) / rss, AtLeast: true, null),
-            new(
-                "MinimalSender, native: deliveries a second / on the JIT", "/s", Measurement.Median(rounds.Select(static r => r.Native.PerSecond)), Measurement.Median(rounds.Select(static r => r.Jit.PerSecond)),
-                Measurement.Median(rounds.Select(static r => r.Native.PerSecond / r.Jit.PerSecond)), AtLeast: true, 0.9),
+            new("MinimalSender on the JIT: resident after 100,000 deliveries / native", "MiB", onJit.RssMb, rss, onJit.RssMb / rss, AtLeast: true, null),
+            new("MinimalSender, native: deliveries a second / on the JIT", "/s", perSecond, onJit.PerSecond, perSecond / onJit.PerSecond, AtLeast: true, 0.9),
         ];
     }
 

@@ -13,7 +13,7 @@ namespace Adcp.Aot.Benchmarks.Gates;
 /// </remarks>
 internal static class SigningGates
 {
-    private const int Rounds = 1_500;
+    private const int Rounds = 1_000;
     private const int Operations = 8;
     private const double MaxSign = 1.12;
     private const double MaxVerify = 1.15;
