@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Adcp.Aot.Auditing;
@@ -17,7 +18,14 @@ internal static class Profile
     private const int Slices = 2_000;
     private const int Operations = 2_000;
 
-    internal static async Task RunAsync()
+    internal static Command Create()
+    {
+        Command command = new("profile", "Where the nanoseconds of the happy path go.");
+        command.SetAction(_ => RunAsync());
+        return command;
+    }
+
+    private static async Task RunAsync()
     {
         Ours ours = new();
         Ours quiet = new(recorded: false);

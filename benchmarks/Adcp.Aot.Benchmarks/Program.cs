@@ -1,48 +1,36 @@
+using System.CommandLine;
 using Adcp.Aot.Benchmarks;
 using Adcp.Aot.Benchmarks.Gates;
 using Adcp.Aot.Benchmarks.Loopback;
 using BenchmarkDotNet.Running;
 
-if (args is ["gates", .. string[] options])
+// Options without a command are BenchmarkDotNet's.
+if (args is [['-', ..], ..] and not ["-h" or "-?" or "--help"])
 {
-    return GatesCommand.Run(options);
-}
-
-if (args is ["measure", string group])
-{
-    return GatesCommand.Measure(group);
-}
-
-if (args is ["sinks", .. string[] sinkOptions])
-{
-    return await SinkComparison.RunAsync(rounds: sinkOptions is [string given] ? int.Parse(given, System.Globalization.CultureInfo.InvariantCulture) : 40);
-}
-
-if (args is ["scale", .. string[] scaleOptions])
-{
-    return Scale.Run(scaleOptions.FirstOrDefault());
-}
-
-if (args is ["receiver"])
-{
-    return await Receiver.RunAsync();
-}
-
-if (args is ["profile"])
-{
-    await Profile.RunAsync();
+    BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
     return 0;
 }
 
-if (args is ["spin", string road, string seconds])
+RootCommand root = new("What Adcp.Aot costs beside its peers and floors. Without a command, BenchmarkDotNet's options: --filter '*' -i runs its suites.")
 {
-    return Spin.Run(road, TimeSpan.FromSeconds(double.Parse(seconds, System.Globalization.CultureInfo.InvariantCulture)));
+    GatesCommand.Create(),
+    GatesCommand.CreateMeasure(),
+    SinkComparison.Create(),
+    StoreComparison.Create(),
+    Scale.Create(),
+    Profile.Create(),
+    Spin.Create(),
+    Receiver.Create(),
+};
+ParseResult parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    foreach (string error in parsed.Errors.Select(static error => error.Message).Distinct())
+    {
+        Console.Error.WriteLine(error);
+    }
+
+    return 2;
 }
 
-if (args is ["stores", .. string[] storeOptions])
-{
-    return await StoreComparison.RunAsync(storeOptions);
-}
-
-BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
-return 0;
+return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.CommandLine;
 using System.Globalization;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Sequencing;
@@ -7,7 +8,7 @@ namespace Adcp.Aot.Benchmarks;
 
 /// <summary>
 /// Endpoints and sequence streams by the thousand, the ten thousand, the hundred thousand and the million, as many of each, in one process: what each takes, what finding one costs beside a bare
-/// <see cref="ConcurrentDictionary{TKey, TValue}"/> of as many and as large values, and how long a full collection stops the process while all are alive. <c>scale [SVG]</c>.
+/// <see cref="ConcurrentDictionary{TKey, TValue}"/> of as many and as large values, and how long a full collection stops the process while all are alive.
 /// </summary>
 internal static class Scale
 {
@@ -20,7 +21,15 @@ internal static class Scale
     /// <summary>Makes the bare dictionary's values as large as an endpoint, so that it spreads over as much memory.</summary>
     private const int ValueBytes = 48;
 
-    internal static int Run(string? svg)
+    internal static Command Create()
+    {
+        Argument<string?> svg = new("svg") { Description = "A file to draw the chart in.", Arity = ArgumentArity.ZeroOrOne };
+        Command command = new("scale", "A thousand to a million endpoints and streams: memory, look-ups, collections.") { svg };
+        command.SetAction(arguments => Run(arguments.GetValue(svg)));
+        return command;
+    }
+
+    private static void Run(string? svg)
     {
         Row[] rows = [.. Decades.Select(Measure)];
         Console.WriteLine("| endpoints and streams | B an endpoint | B a stream | find an endpoint | find a stream | bare dictionary | full collection |");
@@ -36,8 +45,6 @@ internal static class Scale
         {
             File.WriteAllText(svg, ScaleChart.Draw(rows));
         }
-
-        return 0;
     }
 
     internal static Row Measure(int count)

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Data.Common;
 using System.Diagnostics;
 using System.Globalization;
@@ -27,7 +28,15 @@ internal static class SinkComparison
 
     private const int RowsOfTurn = 1_000;
 
-    internal static async Task<int> RunAsync(int rounds)
+    internal static Command Create()
+    {
+        Option<int> rounds = Options.Number("--rounds", "Turns of each contestant.", byDefault: 40, low: 1, high: 10_000);
+        Command command = new("sinks", "Audit rows a second: the generated sink, hand-written code and Dapper; exit code 1 where the bound is missed.") { rounds };
+        command.SetAction(arguments => RunAsync(arguments.GetValue(rounds)));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(int rounds)
     {
         bool met = true;
         Console.WriteLine("| dialect | batch | generated | hand-written | Dapper | generated / hand-written | generated / Dapper |");

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Diagnostics;
 using Adcp.Aot.Benchmarks.Loopback;
 using Adcp.Aot.Signing;
@@ -7,31 +8,36 @@ namespace Adcp.Aot.Benchmarks;
 /// <summary>One road for some seconds and nothing else, for a profiler to look at.</summary>
 internal static class Spin
 {
-    internal static int Run(string road, TimeSpan time)
+    private static readonly Dictionary<string, Func<Ours, Func<bool>>> Roads = new()
     {
-        if (road.StartsWith("http", StringComparison.Ordinal) || road.StartsWith("h2c", StringComparison.Ordinal))
+        ["happy"] = static ours => ours.ByHandle,
+        ["url"] = static ours => ours.ByUrl,
+        ["failure"] = static ours => ours.OneFailure,
+        ["reject"] = static ours => ours.Reject,
+        ["refuse"] = static ours => ours.RejectSparing,
+        ["suspended"] = static ours => () => Hundred(ours.Suspended),
+        ["suspended-bare"] = static ours => () => Hundred(ours.SuspendedBare),
+    };
+
+    internal static Command Create()
+    {
+        Argument<string> road = new("road") { Description = "What to do all the while." };
+        road.AcceptOnlyFromAmong([.. Roads.Keys, "http", "http-by-hand", "http-bare", "h2c", "h2c-by-hand", "h2c-bare"]);
+        Option<double> seconds = Options.Number("--seconds", "For how long.", byDefault: 10.0, low: 0.1, high: 86_400);
+        Command command = new("spin", "One road and nothing else, for a profiler to look at.") { road, seconds };
+        command.SetAction(arguments => RunAsync(arguments.GetValue(road)!, TimeSpan.FromSeconds(arguments.GetValue(seconds))));
+        return command;
+    }
+
+    private static async Task RunAsync(string road, TimeSpan time)
+    {
+        if (!Roads.TryGetValue(road, out Func<Ours, Func<bool>>? of))
         {
-            return LoopbackAsync(road, time).GetAwaiter().GetResult();
+            await LoopbackAsync(road, time);
+            return;
         }
 
-        Ours ours = new();
-        Func<bool>? deliver = road switch
-        {
-            "happy" => ours.ByHandle,
-            "url" => ours.ByUrl,
-            "failure" => ours.OneFailure,
-            "reject" => ours.Reject,
-            "refuse" => ours.RejectSparing,
-            "suspended" => () => Hundred(ours.Suspended),
-            "suspended-bare" => () => Hundred(ours.SuspendedBare),
-            _ => null,
-        };
-        if (deliver is null)
-        {
-            Console.Error.WriteLine("spin happy|url|failure|reject|refuse|suspended|suspended-bare|http|http-by-hand|http-bare|h2c|h2c-by-hand|h2c-bare SECONDS");
-            return 2;
-        }
-
+        Func<bool> deliver = of(new Ours());
         int each = road.StartsWith("suspended", StringComparison.Ordinal) ? 100 : 1;
         long deliveries = 0;
         long start = Stopwatch.GetTimestamp();
@@ -46,7 +52,6 @@ internal static class Spin
         }
 
         Console.WriteLine($"{Stopwatch.GetElapsedTime(start).TotalNanoseconds / deliveries:0.0} ns");
-        return 0;
     }
 
     private static bool Hundred(Action<int> deliver)
@@ -55,7 +60,7 @@ internal static class Spin
         return true;
     }
 
-    private static async Task<int> LoopbackAsync(string road, TimeSpan time)
+    private static async Task LoopbackAsync(string road, TimeSpan time)
     {
         using ReceiverProcess receiver = new();
         using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "seller-2026");
@@ -71,6 +76,5 @@ internal static class Spin
         }
 
         Console.WriteLine($"{load.Nanoseconds / 1000:0.00} us, {load.CpuNanoseconds / 1000:0.00} us of processor, {load.Bytes:0} B");
-        return 0;
     }
 }

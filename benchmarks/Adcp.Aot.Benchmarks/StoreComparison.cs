@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Data;
 using System.Data.Common;
 using System.Globalization;
@@ -13,8 +14,7 @@ using Npgsql;
 namespace Adcp.Aot.Benchmarks;
 
 /// <summary>
-/// The generated task store beside code written by hand on the same driver, and Dapper: <c>stores [--store sqlite|postgres|mysql] [--tasks N]</c>. Servers are those that
-/// ADCP_TEST_POSTGRES and ADCP_TEST_MYSQL name. The ways take turns within one process; figures are medians of single calls.
+/// The generated task store beside code written by hand on the same driver, and Dapper. Servers are those that ADCP_TEST_POSTGRES and ADCP_TEST_MYSQL name. The ways take turns within one process; figures are medians of single calls.
 /// </summary>
 internal sealed class StoreComparison(DbDataSource source, SqlDialect dialect, int tasks)
 {
@@ -27,10 +27,18 @@ internal sealed class StoreComparison(DbDataSource source, SqlDialect dialect, i
     private readonly StoreScope _scope = StoreScope.Of("bench");
     private readonly BenchTasks _store = new(source, dialect);
 
-    public static async Task<int> RunAsync(string[] args)
+    internal static Command Create()
     {
-        string store = Option(args, "--store") ?? "sqlite";
-        int tasks = int.Parse(Option(args, "--tasks") ?? "100000", CultureInfo.InvariantCulture);
+        Option<string> store = new("--store") { Description = "sqlite, or the server of ADCP_TEST_POSTGRES or ADCP_TEST_MYSQL.", DefaultValueFactory = _ => "sqlite" };
+        store.AcceptOnlyFromAmong("sqlite", "postgres", "mysql");
+        Option<int> tasks = Options.Number("--tasks", "How many tasks the store holds.", byDefault: 100_000, low: 1_000, high: 100_000_000);
+        Command command = new("stores", "The generated task store beside hand-written code and Dapper.") { store, tasks };
+        command.SetAction(arguments => RunAsync(arguments.GetValue(store)!, arguments.GetValue(tasks)));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(string store, int tasks)
+    {
         string path = Path.Combine(Path.GetTempPath(), $"bench-{Guid.NewGuid():N}.db");
         (DbDataSource Source, SqlDialect Dialect)? chosen = store switch
         {
@@ -39,9 +47,9 @@ internal sealed class StoreComparison(DbDataSource source, SqlDialect dialect, i
             "mysql" when Environment.GetEnvironmentVariable("ADCP_TEST_MYSQL") is { Length: > 0 } server => (new MySqlDataSource(server), SqlDialect.MySql),
             _ => null,
         };
-        if (chosen is not { } database || tasks < 1000)
+        if (chosen is not { } database)
         {
-            await Console.Error.WriteLineAsync("stores [--store sqlite|postgres|mysql] [--tasks N], N at least 1000; a server's connection string is in ADCP_TEST_POSTGRES or ADCP_TEST_MYSQL.");
+            await Console.Error.WriteLineAsync($"--store {store} needs the server's connection string in ADCP_TEST_{store.ToUpperInvariant()}.");
             return 2;
         }
 
@@ -61,8 +69,6 @@ internal sealed class StoreComparison(DbDataSource source, SqlDialect dialect, i
 
         return 0;
     }
-
-    private static string? Option(string[] args, string name) => Array.IndexOf(args, name) is var at and >= 0 && at + 1 < args.Length ? args[at + 1] : null;
 
     private async Task FillAsync()
     {

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
@@ -6,8 +7,8 @@ using System.Text.Json;
 namespace Adcp.Aot.Benchmarks.Gates;
 
 /// <summary>
-/// The promised ratios, each with its peer or floor in the same run. <c>gates [--json] [--slack SHARE] [--tries N] [--only GROUP]</c>; exit code 1 where a promise is broken. A group in which
-/// one is broken is measured again, N times in all, since a neighbour of a shared machine can spoil a run; the last run is what is reported.
+/// The promised ratios, each with its peer or floor in the same run: <c>gates</c>, exit code 1 where a promise is broken. A group in which one is broken is measured again, as often as is asked
+/// for, since a neighbour of a shared machine can spoil a run; the last run is what is reported.
 /// </summary>
 internal static class GatesCommand
 {
@@ -27,11 +28,34 @@ internal static class GatesCommand
 
     private static readonly TimeSpan BetweenTries = TimeSpan.FromSeconds(15);
 
-    internal static int Run(string[] arguments)
+    internal static Command Create()
     {
-        string? only = Option(arguments, "--only");
-        double slack = Option(arguments, "--slack") is { } share ? double.Parse(share, CultureInfo.InvariantCulture) : 0;
-        int tries = Option(arguments, "--tries") is { } number ? int.Parse(number, CultureInfo.InvariantCulture) : 1;
+        Option<bool> json = new("--json") { Description = "Print JSON instead of a table; artifacts/gates.json has it in any case." };
+        Option<string> only = new("--only") { Description = "One group alone." };
+        only.AcceptOnlyFromAmong([.. Groups.Select(static group => group.Name)]);
+        Option<double> slack = Options.Number("--slack", "By what share bounds are loosened, those of bytes excepted: 0.2 for a fifth.", byDefault: 0.0, low: 0, high: 1);
+        Option<int> tries = Options.Number("--tries", "How often a group is measured in which a bound is missed.", byDefault: 1, low: 1, high: 100);
+        Command command = new("gates", "Every promise beside its peer or floor; exit code 1 where one is missed.") { json, only, slack, tries };
+        command.SetAction(arguments => Run(arguments.GetValue(only), arguments.GetValue(slack), arguments.GetValue(tries), arguments.GetValue(json)));
+        return command;
+    }
+
+    /// <summary>One group in this process, for <see cref="Processes"/>.</summary>
+    internal static Command CreateMeasure()
+    {
+        Argument<string> group = new("group");
+        Command command = new("measure") { group };
+        command.Hidden = true;
+        command.SetAction(arguments =>
+        {
+            Gate[] gates = [.. Groups.Single(one => one.Name == arguments.GetValue(group)).Run()];
+            Console.WriteLine(JsonSerializer.Serialize(gates, GatesJson.Default.GateArray));
+        });
+        return command;
+    }
+
+    private static int Run(string? only, double slack, int tries, bool asJson)
+    {
         long start = Stopwatch.GetTimestamp();
         List<Gate> gates = [];
         foreach ((string name, _, int processes, bool countsAtOnce) in Groups)
@@ -42,27 +66,13 @@ internal static class GatesCommand
             }
         }
 
-        if (only is not null && !Groups.Any(group => group.Name == only))
-        {
-            Console.Error.WriteLine("There is no such group. Groups: " + string.Join(", ", Groups.Select(static group => group.Name)));
-            return 2;
-        }
-
         GatesReport report = new(
             RuntimeInformation.FrameworkDescription, RuntimeInformation.OSDescription, Environment.ProcessorCount, slack, Stopwatch.GetElapsedTime(start).TotalSeconds, gates);
         string json = JsonSerializer.Serialize(report, GatesJson.Default.GatesReport);
         Directory.CreateDirectory("artifacts");
         File.WriteAllText(Path.Combine("artifacts", "gates.json"), json);
-        Console.WriteLine(arguments.Contains("--json") ? json : Table(report));
+        Console.WriteLine(asJson ? json : Table(report));
         return gates.TrueForAll(gate => gate.IsKept(slack)) ? 0 : 1;
-    }
-
-    /// <summary>One group in this process, for <see cref="Processes"/>.</summary>
-    internal static int Measure(string group)
-    {
-        Gate[] gates = [.. Groups.Single(one => one.Name == group).Run()];
-        Console.WriteLine(JsonSerializer.Serialize(gates, GatesJson.Default.GateArray));
-        return 0;
     }
 
     private static Gate[] Measure(string name, int processes, bool countsAtOnce, double slack, int tries)
@@ -85,12 +95,6 @@ internal static class GatesCommand
                 Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  missed, once more: {missed.What}: {missed.Ratio:0.00}x, {missed.Bytes:0.##} B"));
             }
         }
-    }
-
-    private static string? Option(string[] arguments, string name)
-    {
-        int at = Array.IndexOf(arguments, name);
-        return at >= 0 && at + 1 < arguments.Length ? arguments[at + 1] : null;
     }
 
     private static string Table(GatesReport report)

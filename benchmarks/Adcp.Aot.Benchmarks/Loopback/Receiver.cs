@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -10,10 +11,18 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Benchmarks.Loopback;
 
-/// <summary>The buyers of the loopback gates: reads each body and answers 200, never answers below <c>/hang</c>. <c>receiver</c>: prints both urls and ends when its input does.</summary>
+/// <summary>The buyers of the loopback gates: reads each body and answers 200, never answers below <c>/hang</c>. Prints both urls and ends when its input does.</summary>
 internal static class Receiver
 {
-    internal static async Task<int> RunAsync()
+    internal static Command Create()
+    {
+        Command command = new("receiver");
+        command.Hidden = true;
+        command.SetAction(_ => RunAsync());
+        return command;
+    }
+
+    private static async Task RunAsync()
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -34,8 +43,6 @@ internal static class Receiver
         while (await Console.In.ReadLineAsync() is not null)
         {
         }
-
-        return 0;
     }
 
     private static async Task AnswerAsync(HttpContext context)
