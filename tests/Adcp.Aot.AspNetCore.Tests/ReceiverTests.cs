@@ -5,6 +5,7 @@ using System.Text;
 using Adcp.Aot.AspNetCore.Receiving;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Verification;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.AspNetCore.Tests;
 
@@ -111,10 +112,12 @@ public sealed class ReceiverTests
     public async Task A_claim_that_is_lost_cancels_the_handler_and_is_not_acknowledged()
     {
         LosingStore store = new();
+        FakeTimeProvider time = new();
         await using Receiver receiver = await Receiver.StartAsync(
-            options => options with { Store = store, Lease = TimeSpan.FromSeconds(1) }, async (_, token) =>
+            options => options with { Store = store, TimeProvider = time }, async (_, token) =>
             {
-                // Ends when the claim is lost, a third of the lease from now.
+                // A claim is renewed a third of its lease after it was made: this one is lost then.
+                time.Advance(TimeSpan.FromSeconds(10));
                 await Task.Delay(Timeout.InfiniteTimeSpan, token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             });
         Assert.Equal(503, await receiver.StatusAsync(receiver.Prepare()));
@@ -280,10 +283,19 @@ public sealed class ReceiverTests
     [Fact]
     public async Task A_body_that_never_ends_is_given_up()
     {
-        await using Receiver receiver = await Receiver.StartAsync(options => options with { ReadTimeout = TimeSpan.FromSeconds(1) });
+        FakeTimeProvider time = new();
+        await using Receiver receiver = await Receiver.StartAsync(options => options with { TimeProvider = time });
         await using NetworkStream stream = await receiver.ConnectAsync();
         await stream.WriteAsync(Encoding.ASCII.GetBytes("POST /adcp/hook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"));
-        Assert.Equal(408, await StatusAsync(stream));
+        Task<int> answer = StatusAsync(stream);
+        while (!answer.IsCompleted)
+        {
+            // The request is on its way, and its time begins when it is there.
+            time.Advance(TimeSpan.FromSeconds(10));
+            await Task.Yield();
+        }
+
+        Assert.Equal(408, await answer);
     }
 
     [Fact]
