@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Adcp.Aot.Payloads;
+using Microsoft.Data.Sqlite;
 using ModelContextProtocol.Client;
 using ModelContextProtocol.Protocol;
 
@@ -113,6 +114,34 @@ public sealed class StoreTests
         Assert.Equal(1, (await restarted.A2AAsync("ListTasks", "{}")).GetProperty("result").GetProperty("totalSize").GetInt32());
         await restarted.StopAsync();
         Assert.Single(buyer.Attempts);
+    }
+
+    [Fact]
+    public async Task Tasks_that_outlived_their_time_are_deleted()
+    {
+        await using SellerProcess seller = await SellerProcess.StartAsync("3.2", 1);
+        await using Buyer buyer = await Buyer.StartAsync(seller, AdcpVersion.V32);
+        await using (McpClient client = await seller.ConnectAsync())
+        {
+            await CallAsync(client, "create_media_buy", $$"""{"push_notification_config":{{buyer.Push("op_1")}}}""");
+        }
+
+        await buyer.NextAsync();
+        await seller.StopAsync();
+        await using (SqliteConnection store = new($"Data Source={seller.Store};Pooling=False"))
+        {
+            await store.OpenAsync();
+            await using SqliteCommand aged = store.CreateCommand();
+            aged.CommandText = "UPDATE adcp_tasks SET updated_at = 1";
+            Assert.Equal(1, await aged.ExecuteNonQueryAsync());
+        }
+
+        await using SellerProcess restarted = await SellerProcess.StartAsync("3.2", 1, seller);
+        using CancellationTokenSource guard = new(TimeSpan.FromMinutes(2));
+        while ((await restarted.A2AAsync("ListTasks", "{}")).GetProperty("result").GetProperty("totalSize").GetInt32() > 0)
+        {
+            guard.Token.ThrowIfCancellationRequested();
+        }
     }
 
     /// <summary>Asks until the sink, which is off the delivery's road, has written so many records.</summary>

@@ -1,6 +1,7 @@
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Platform;
 using Adcp.Aot.Sending;
+using Adcp.Aot.Storage.A2A;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -15,7 +16,7 @@ public static class AdcpServerExtensions
     {
         /// <summary>
         /// Wires, validates and serves a platform over MCP at <c>/mcp</c> and A2A at <c>/a2a</c>, with its keys and agent card at their well-known paths, until the token is cancelled or the process is asked to
-        /// stop; then drains the webhooks.
+        /// stop; then drains the webhooks. Meanwhile it purges the options' stores that are <see cref="IExpiringStore"/>s.
         /// </summary>
         /// <param name="platform">The tools.</param>
         /// <param name="options">What is promised and spoken.</param>
@@ -41,6 +42,7 @@ public static class AdcpServerExtensions
                 builder.WebHost.UseUrls(url.GetLeftPart(UriPartial.Authority));
                 Func<HttpContext, string>? tenant = tenantOf is null ? null : http => tenantOf(http)!;
                 builder.Services.AddAdcpMcp(handler, tenant);
+                builder.Services.AddAdcpPurge(new object[] { options.Tasks, options.Idempotency }.OfType<IExpiringStore>(), options.TimeProvider);
                 WebApplication app = builder.Build();
                 await using (app.ConfigureAwait(false))
                 {

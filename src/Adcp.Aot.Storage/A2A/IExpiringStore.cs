@@ -1,6 +1,9 @@
 namespace Adcp.Aot.Storage.A2A;
 
-/// <summary>A store whose rows have a time to live. Whoever hosts it calls <see cref="PurgeAsync"/> from time to time; this is the one method that looks at all scopes, and it tells nothing of them.</summary>
+/// <summary>
+/// A store whose rows have a time to live. Whoever hosts it calls <see cref="PurgeAsync"/> from time to time, as <c>AddAdcpPurge</c> of Adcp.Aot.AspNetCore does; this is the one method that looks
+/// at all scopes, and it tells nothing of them.
+/// </summary>
 public interface IExpiringStore
 {
     /// <summary>How many rows one call deletes at most.</summary>

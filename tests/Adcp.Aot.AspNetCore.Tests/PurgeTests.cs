@@ -1,0 +1,122 @@
+using System.Threading.Channels;
+using Adcp.Aot.AspNetCore.Serving;
+using Adcp.Aot.Storage.A2A;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Adcp.Aot.AspNetCore.Tests;
+
+public sealed class PurgeTests : IDisposable
+{
+    private readonly FakeTimeProvider _time = new();
+    private readonly Receiver.CapturingLog _log = new();
+
+    [Fact]
+    public async Task Stores_are_purged_until_nothing_is_left_at_the_start_and_every_ten_minutes()
+    {
+        ScriptedStore one = new(10, 10, 3, 10, 0);
+        ScriptedStore another = new(0, 1);
+        using IHost host = await StartAsync(one, another);
+        await one.ExpectAsync(10, 10, 3);
+        await another.ExpectAsync(0);
+        _time.Advance(TimeSpan.FromMinutes(10));
+        await one.ExpectAsync(10, 0);
+        await another.ExpectAsync(1);
+        await host.StopAsync();
+        Assert.Equal((0, 0), (one.Left, another.Left));
+        Assert.Empty(_log.Lines);
+    }
+
+    [Fact]
+    public async Task A_store_that_fails_is_logged_keeps_none_from_being_purged_and_is_tried_again()
+    {
+        int[] failures = [ScriptedStore.Fails, ScriptedStore.Cancels, 0];
+        ScriptedStore broken = new(failures);
+        ScriptedStore sound = new(0, 0, 0);
+        using IHost host = await StartAsync(broken, sound);
+        for (int i = 0; i < 3; i++)
+        {
+            _time.Advance(i == 0 ? TimeSpan.Zero : TimeSpan.FromMinutes(10));
+            await broken.ExpectAsync(failures[i]);
+            await sound.ExpectAsync(0);
+        }
+
+        await host.StopAsync();
+        Assert.Equal(2, _log.Lines.Count(line => line.StartsWith("Warning: ScriptedStore could not be purged", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task A_purge_under_way_ends_with_its_host()
+    {
+        ScriptedStore store = new(ScriptedStore.Waits);
+        using IHost host = await StartAsync(store);
+        await store.ExpectAsync(ScriptedStore.Waits);
+        await host.StopAsync();
+        Assert.Empty(_log.Lines);
+    }
+
+    [Fact]
+    public void A_null_is_refused_at_once()
+    {
+        ServiceCollection services = new();
+        Assert.Equal("stores", Assert.Throws<ArgumentNullException>(() => services.AddAdcpPurge(null!)).ParamName);
+        Assert.Equal("stores", Assert.Throws<ArgumentNullException>(() => services.AddAdcpPurge([null!])).ParamName);
+        Assert.Equal("services", Assert.Throws<ArgumentNullException>(() => AdcpPurgeServices.AddAdcpPurge(null!, [])).ParamName);
+    }
+
+    public void Dispose() => _log.Dispose();
+
+    private async Task<IHost> StartAsync(params IExpiringStore[] stores)
+    {
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Logging.AddProvider(_log).AddFilter("Microsoft", LogLevel.None);
+        builder.Services.AddAdcpPurge(stores, _time);
+        IHost host = builder.Build();
+        await host.StartAsync();
+        return host;
+    }
+
+    /// <summary>Answers purges by a script.</summary>
+    private sealed class ScriptedStore(params int[] script) : IExpiringStore
+    {
+        public const int Fails = -1;
+        public const int Cancels = -2;
+        public const int Waits = -3;
+
+        private readonly Channel<int> _calls = Channel.CreateUnbounded<int>();
+        private int _next;
+
+        public int PurgeBatchSize => 10;
+
+        public int Left => script.Length - _next;
+
+        public async ValueTask<int> PurgeAsync(CancellationToken cancellationToken = default)
+        {
+            int answer = script[_next++];
+            await _calls.Writer.WriteAsync(answer, CancellationToken.None);
+            switch (answer)
+            {
+                case Fails:
+                    throw new IOException("the disk is full");
+                case Cancels:
+                    throw new OperationCanceledException("the database took too long");
+                case Waits:
+                    await Task.Delay(Timeout.Infinite, cancellationToken);
+                    break;
+            }
+
+            return answer;
+        }
+
+        /// <summary>Waits for these answers.</summary>
+        public async Task ExpectAsync(params int[] answers)
+        {
+            foreach (int answer in answers)
+            {
+                Assert.Equal(answer, await _calls.Reader.ReadAsync());
+            }
+        }
+    }
+}
