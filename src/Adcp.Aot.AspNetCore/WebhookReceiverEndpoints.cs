@@ -1,4 +1,5 @@
 using Adcp.Aot.AspNetCore.Receiving;
+using Adcp.Aot.Verification;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -16,7 +17,7 @@ public static class WebhookReceiverEndpoints
     /// <summary>
     /// Receives webhooks at a path: each is verified, and those that are new for their sender are given to the handler, once. The sender is answered after the handler: 200 where it was or is processed
     /// now, 401 with AdCP's code where it is not the sender's, 400 where its envelope is not one, 503 while another request processes it or keys cannot be read, 409 where its key had another payload,
-    /// 413, 415, 429, and 500 where the handler threw; a retry is then processed.
+    /// 413, 415, 429, and 500 where the handler threw; a retry is then processed. Challenges are answered where <see cref="WebhookReceiverOptions.AcceptsChallenge"/> is set.
     /// </summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="pattern">The route, such as <c>/adcp/webhooks</c>.</param>
@@ -25,6 +26,7 @@ public static class WebhookReceiverEndpoints
     /// </param>
     /// <param name="options">Verifier, store and limits.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <exception cref="ArgumentException"><see cref="WebhookReceiverOptions.ChallengeVerifier"/> is missing or has nothing to verify.</exception>
     /// <exception cref="IOException">The default store cannot be opened.</exception>
     public static IEndpointConventionBuilder MapAdcpWebhookReceiver(
         this IEndpointRouteBuilder endpoints, string pattern, Func<ReceivedWebhook, CancellationToken, ValueTask> handler, WebhookReceiverOptions options)
@@ -33,6 +35,11 @@ public static class WebhookReceiverEndpoints
         ArgumentNullException.ThrowIfNull(pattern);
         ArgumentNullException.ThrowIfNull(handler);
         ArgumentNullException.ThrowIfNull(options);
+        if (options.ChallengeVerifier is null == (options.AcceptsChallenge is not null && options.Verifier is not Rfc9421Verifier))
+        {
+            throw new ArgumentException("ChallengeVerifier is needed where AcceptsChallenge is set and Verifier is no Rfc9421Verifier, and only there.", nameof(options));
+        }
+
         ILogger logger = endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.WebhookReceiver");
         WebhookReceiver receiver = new(handler, options, options.Store ?? DefaultStore.Of(endpoints.ServiceProvider), logger);
         return endpoints.MapMethods(pattern, [HttpMethods.Post], (RequestDelegate)receiver.ReceiveAsync);

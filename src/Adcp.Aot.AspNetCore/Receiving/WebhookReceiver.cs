@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Adcp.Aot.Payloads;
+using Adcp.Aot.Payloads.Notifications;
 using Adcp.Aot.Verification;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -35,13 +36,14 @@ internal sealed partial class WebhookReceiver
 
     internal async Task ReceiveAsync(HttpContext http)
     {
+        WebhookVerifier verifier = _options.ChallengeVerifier is { } forChallenges && http.Request.Headers.ContainsKey("Signature-Input") ? forChallenges : _options.Verifier;
         WebhookBody? body;
         using (CancellationTokenSource reading = new(_options.ReadTimeout, _options.TimeProvider))
         using (http.RequestAborted.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), reading))
         {
             try
             {
-                body = await WebhookBody.ReadAsync(http.Request, _options.Verifier.MaxBodyBytes, reading.Token).ConfigureAwait(false);
+                body = await WebhookBody.ReadAsync(http.Request, verifier.MaxBodyBytes, reading.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException)
             {
@@ -59,14 +61,14 @@ internal sealed partial class WebhookReceiver
 
         if (body is null)
         {
-            LogTooLarge(_logger, _options.Verifier.MaxBodyBytes);
+            LogTooLarge(_logger, verifier.MaxBodyBytes);
             Refuse(http, StatusCodes.Status413PayloadTooLarge);
             return;
         }
 
         using (body)
         {
-            VerificationResult verified = await _options.Verifier.VerifyAsync(
+            VerificationResult verified = await verifier.VerifyAsync(
                 InboundHttpRequest.Of(http, _options.PublicOrigin), body.Bytes, body.Sha256, http.RequestAborted).ConfigureAwait(false);
             if (!verified.Ok)
             {
@@ -80,8 +82,62 @@ internal sealed partial class WebhookReceiver
                 return;
             }
 
-            await DispatchAsync(http, verified, body.Bytes).ConfigureAwait(false);
+            if (_options.AcceptsChallenge is null || !await TryAnswerAsync(http, verifier, verified, body.Bytes).ConfigureAwait(false))
+            {
+                await DispatchAsync(http, verified, body.Bytes).ConfigureAwait(false);
+            }
         }
+    }
+
+    /// <summary>Answers what is a challenge, or must be one.</summary>
+    /// <returns>False where it is a webhook.</returns>
+    private async ValueTask<bool> TryAnswerAsync(HttpContext http, WebhookVerifier verifier, VerificationResult verified, ReadOnlyMemory<byte> body)
+    {
+        bool isChallenge = WebhookChallengeEnvelope.TryRead(body.Span, out WebhookChallengeEnvelope? challenge, out string? code) || code == "invalid_challenge";
+        if (isChallenge ? verifier is not Rfc9421Verifier : verifier == _options.ChallengeVerifier)
+        {
+            LogOtherWay(_logger, verified.KeyId, body.Length);
+            http.Response.StatusCode = StatusCodes.Status401Unauthorized;
+            http.Response.Headers.WWWAuthenticate = "Signature error=\"webhook_mode_mismatch\"";
+            return true;
+        }
+
+        if (isChallenge && challenge is null)
+        {
+            LogNotDispatchable(_logger, code!, verified.KeyId, body.Length);
+            await RefuseAsync(http, StatusCodes.Status400BadRequest, code!).ConfigureAwait(false);
+        }
+        else if (isChallenge)
+        {
+            await AnswerAsync(http, new ReceivedChallenge(verified.Sender ?? "", verified.KeyId, challenge!)).ConfigureAwait(false);
+        }
+
+        return isChallenge;
+    }
+
+    private async ValueTask AnswerAsync(HttpContext http, ReceivedChallenge challenge)
+    {
+        bool isWanted;
+        try
+        {
+            isWanted = await _options.AcceptsChallenge!(challenge, http.RequestAborted).ConfigureAwait(false);
+        }
+        catch (Exception fault) when (!http.RequestAborted.IsCancellationRequested)
+        {
+            LogChallengeFailed(_logger, fault, challenge.Sender, challenge.Envelope.SubscriberId);
+            http.Response.StatusCode = StatusCodes.Status500InternalServerError;
+            return;
+        }
+
+        LogChallenge(_logger, challenge.Sender, challenge.Envelope.SubscriberId, isWanted);
+        if (!isWanted)
+        {
+            await RefuseAsync(http, StatusCodes.Status403Forbidden, "challenge_not_accepted").ConfigureAwait(false);
+            return;
+        }
+
+        http.Response.ContentType = "application/json";
+        await http.Response.Body.WriteAsync(challenge.Envelope.ToAnswer(), http.RequestAborted).ConfigureAwait(false);
     }
 
     private async Task DispatchAsync(HttpContext http, VerificationResult verified, ReadOnlyMemory<byte> body)
@@ -290,4 +346,13 @@ internal sealed partial class WebhookReceiver
 
     [LoggerMessage(11, LogLevel.Warning, "Webhook refused: its body did not arrive in time")]
     private static partial void LogTooSlow(ILogger logger);
+
+    [LoggerMessage(12, LogLevel.Warning, "Message authenticated in another way than its kind is, key {KeyId}, {Length} bytes: challenges are signed by RFC 9421, webhooks as the registration says")]
+    private static partial void LogOtherWay(ILogger logger, string? keyId, int length);
+
+    [LoggerMessage(13, LogLevel.Information, "Challenge of {Sender} for the subscription {SubscriberId}, accepted: {Accepted}")]
+    private static partial void LogChallenge(ILogger logger, string sender, string subscriberId, bool accepted);
+
+    [LoggerMessage(14, LogLevel.Error, "Challenge of {Sender} for the subscription {SubscriberId}: whether it is wanted could not be told")]
+    private static partial void LogChallengeFailed(ILogger logger, Exception fault, string sender, string subscriberId);
 }

@@ -29,6 +29,18 @@ public sealed record WebhookReceiverOptions
     /// <summary>Lets payloads pass that are no task webhooks, such as account and capability events: they need an idempotency key and nothing else. Default false.</summary>
     public bool AcceptsOtherPayloads { get; init; }
 
+    /// <summary>
+    /// Whether this endpoint wants the subscription that a seller asks it to prove (AdCP's <c>webhook.challenge</c>, since 3.1): compare sender, subscriber, authentication and event types with what was
+    /// registered there. True answers with the challenge's value, false with 403. Default null: a challenge is a payload like others, and refused for want of a key.
+    /// </summary>
+    public Func<ReceivedChallenge, CancellationToken, ValueTask<bool>>? AcceptsChallenge { get; init; }
+
+    /// <summary>
+    /// Verifies challenges where <see cref="Verifier"/> is not an <see cref="Rfc9421Verifier"/>: they are signed by RFC 9421 whatever the deliveries use. What is signed so and is no challenge is refused.
+    /// Needed with <see cref="AcceptsChallenge"/> then, and only then; mapping the endpoint throws otherwise. Default null.
+    /// </summary>
+    public Rfc9421Verifier? ChallengeVerifier { get; init; }
+
     /// <summary>The registration's <c>token</c>, a secret: a webhook that does not echo it is answered 401. Default null, not compared.</summary>
     /// <exception cref="ArgumentException">Not 16 to 4096 characters.</exception>
     public string? Token

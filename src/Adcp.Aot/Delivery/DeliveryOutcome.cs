@@ -69,5 +69,5 @@ public readonly record struct DeliveryOutcome
     public Exception? Fault { get; init; }
 
     /// <summary>Names status, attempts and code.</summary>
-    public override string ToString() => $"{Status} after {Attempts} attempts{(Code is null ? "" : ": " + Code)}";
+    public override string ToString() => $"{Status} after {Attempts} {(Attempts == 1 ? "attempt" : "attempts")}{(Code is null ? "" : ": " + Code)}";
 }

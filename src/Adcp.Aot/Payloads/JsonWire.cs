@@ -80,10 +80,12 @@ internal static class JsonWire
     internal static string WebUri(string? value, string name)
     {
         ArgumentNullException.ThrowIfNull(value, name);
-        bool sound = value.Length <= 2048 && !value.AsSpan().ContainsAnyExceptInRange('!', '~') && Uri.TryCreate(value, UriKind.Absolute, out Uri? uri)
-            && (uri.Scheme == Uri.UriSchemeHttps || uri.Scheme == Uri.UriSchemeHttp) && Uri.IsWellFormedUriString(value, UriKind.Absolute);
-        return sound ? value : throw new ArgumentException("An absolute http or https URI of at most 2048 ASCII characters.", name);
+        return IsWebUri(value) ? value : throw new ArgumentException("An absolute http or https URI of at most 2048 ASCII characters.", name);
     }
+
+    internal static bool IsWebUri(string value) =>
+        value.Length <= 2048 && !value.AsSpan().ContainsAnyExceptInRange('!', '~') && Uri.TryCreate(value, UriKind.Absolute, out Uri? uri)
+        && (uri.Scheme == Uri.UriSchemeHttps || uri.Scheme == Uri.UriSchemeHttp) && Uri.IsWellFormedUriString(value, UriKind.Absolute);
 
     /// <summary>A value of its enum.</summary>
     internal static T Defined<T>(T value, string name)

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Adcp.Aot.Payloads;
+using Adcp.Aot.Payloads.Notifications;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Verification;
@@ -102,6 +103,26 @@ public sealed class FuzzTests
             Assert.NotEmpty(code);
         }
     });
+
+    [Fact]
+    public void Challenges() => Run(
+        [
+            """{"type":"webhook.challenge","challenge":"example-challenge-token-000000000000","account_id":"acct_1","subscriber_id":"s","seller_agent_url":"https://seller.example/adcp","delivery_auth":{"mode":"rfc9421"},"event_types":["creative.purged"]}""",
+            """{"scope":"agent","event_types":["capabilities.changed"],"delivery_auth":{"credential_fingerprint":"abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789","mode":"Bearer"},"seller_agent_url":"https://s.example","subscriber_id":"s","challenge":"example-challenge-token-000000000000","type":"webhook.challenge"}""",
+        ],
+        [.. JsonTokens, "\"type\":\"webhook.challenge\",", "\"scope\":\"agent\"", "rfc9421", "HMAC-SHA256", "https://"],
+        static bytes =>
+        {
+            if (WebhookChallengeEnvelope.TryRead(bytes, out WebhookChallengeEnvelope? challenge, out string? code))
+            {
+                Assert.NotEmpty(challenge.EventTypes);
+                Assert.True(IsSoundJson(challenge.ToAnswer()));
+            }
+            else
+            {
+                Assert.Contains(code, (string[])["not_a_challenge", "invalid_challenge"]);
+            }
+        });
 
     [Fact]
     public void Retry_after() => Run(
