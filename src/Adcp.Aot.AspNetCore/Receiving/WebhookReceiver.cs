@@ -136,8 +136,10 @@ internal sealed partial class WebhookReceiver
             return;
         }
 
+        byte[] answer = challenge.Envelope.ToAnswer();
         http.Response.ContentType = "application/json";
-        await http.Response.Body.WriteAsync(challenge.Envelope.ToAnswer(), http.RequestAborted).ConfigureAwait(false);
+        http.Response.ContentLength = answer.Length;
+        await http.Response.Body.WriteAsync(answer, http.RequestAborted).ConfigureAwait(false);
     }
 
     private async Task DispatchAsync(HttpContext http, VerificationResult verified, ReadOnlyMemory<byte> body)
