@@ -2,12 +2,12 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Sequencing;
 using Adcp.Aot.Signing;
+using Adcp.Aot.Threading;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Adcp.Aot.Benchmarks;

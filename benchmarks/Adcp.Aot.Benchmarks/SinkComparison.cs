@@ -6,6 +6,7 @@ using Adcp.Aot.Auditing;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Storage;
+using Adcp.Aot.Threading;
 using Microsoft.Data.Sqlite;
 using MySqlConnector;
 using Npgsql;

@@ -1,6 +1,6 @@
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
+using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.ConcurrencyTests;
 
@@ -72,7 +72,7 @@ public sealed class AttemptQueueLaws
         }
 
         await Task.WhenAll(Task.Run(Write), Task.Run(Read));
-        Assert.True(!asleep || signal.IsAwake, "The reader sleeps and nobody will wake it.");
+        Assert.True(!asleep || !signal.StayAwake(), "The reader sleeps, and no writer has signalled.");
     });
 
     private static bool Add(AttemptQueue queue, int number)

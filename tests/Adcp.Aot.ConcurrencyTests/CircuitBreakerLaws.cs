@@ -1,4 +1,5 @@
 using Adcp.Aot.Resilience;
+using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.ConcurrencyTests;
 

@@ -1,4 +1,4 @@
-using Adcp.Aot.Resilience;
+using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.ConcurrencyTests;
 

@@ -1,6 +1,6 @@
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
+using Adcp.Aot.Threading;
 using BenchmarkDotNet.Attributes;
 using Microsoft.Extensions.Logging.Abstractions;
 

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Adcp.Aot.Resilience;
+using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Auditing;
 
@@ -22,7 +22,7 @@ namespace Adcp.Aot.Auditing;
 internal sealed class AttemptQueue
 {
     private const int Shared = 0;
-    private const int MaxLines = 64;
+    private const int MaxLines = ThreadStripe.MaxNumbers + 1;
     private const int MaxBlockSize = 64;
 
     private readonly Line[] _lines;

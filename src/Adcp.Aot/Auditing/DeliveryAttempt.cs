@@ -1,5 +1,6 @@
 using System.Globalization;
 using Adcp.Aot.Sending;
+using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Auditing;
 

@@ -1,4 +1,4 @@
-using Adcp.Aot.Resilience;
+using Adcp.Aot.Threading;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.ObjectPool;
 

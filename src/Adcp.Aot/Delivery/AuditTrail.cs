@@ -1,6 +1,7 @@
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
+using Adcp.Aot.Threading;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Delivery;

@@ -4,6 +4,7 @@ using Adcp.Aot.Payloads;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Sequencing;
+using Adcp.Aot.Threading;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Delivery;

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Resilience;
 

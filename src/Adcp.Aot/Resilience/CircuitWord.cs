@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Resilience;
 

@@ -1,3 +1,5 @@
+using Adcp.Aot.Threading;
+
 namespace Adcp.Aot.Resilience;
 
 /// <summary>What is known of one endpoint: its circuit, who is at it now, and when it was last used.</summary>

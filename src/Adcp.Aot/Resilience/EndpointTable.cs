@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Numerics;
 using Adcp.Aot.Sending;
+using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Resilience;
 

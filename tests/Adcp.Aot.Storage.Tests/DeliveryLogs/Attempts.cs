@@ -1,6 +1,7 @@
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Sending;
+using Adcp.Aot.Threading;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Storage.Tests.DeliveryLogs;

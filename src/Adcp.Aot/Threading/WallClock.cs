@@ -1,4 +1,4 @@
-namespace Adcp.Aot.Auditing;
+namespace Adcp.Aot.Threading;
 
 /// <summary>
 /// UTC of monotonic timestamps. The wall clock is read once a second and interpolated in between: a delivery needs its timestamps for durations

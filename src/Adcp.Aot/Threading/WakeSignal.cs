@@ -1,6 +1,6 @@
 using System.Threading.Tasks.Sources;
 
-namespace Adcp.Aot.Auditing;
+namespace Adcp.Aot.Threading;
 
 /// <summary>
 /// Wakes one sleeping reader, without allocation.
@@ -60,9 +60,6 @@ internal sealed class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
 
     /// <summary>Reader: true where nobody has signalled yet and the announcement is withdrawn; false: await <see cref="SleepAsync"/>, which is done or about to be.</summary>
     internal bool StayAwake() => Interlocked.Exchange(ref _reader, Awake) != Awake;
-
-    /// <summary>True where no sleep or pause is announced, or it has been ended (volatile read).</summary>
-    internal bool IsAwake => Volatile.Read(ref _reader) == Awake;
 
     internal ValueTask SleepAsync() => new(this, _core.Version);
 

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
-using Adcp.Aot.Resilience;
 
-namespace Adcp.Aot.Delivery;
+namespace Adcp.Aot.Threading;
 
 /// <summary>
 /// How many deliveries have begun and not ended, counted so that a delivery pays next to nothing for it.
@@ -20,7 +19,7 @@ namespace Adcp.Aot.Delivery;
 internal sealed class InFlightCount
 {
     private const int Shared = 0;
-    private const int Lines = 64;
+    private const int Lines = ThreadStripe.MaxNumbers + 1;
 
     private readonly Line[] _lines = new Line[Lines];
 

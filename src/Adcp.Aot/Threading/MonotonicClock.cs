@@ -1,4 +1,4 @@
-namespace Adcp.Aot.Resilience;
+namespace Adcp.Aot.Threading;
 
 /// <summary>
 /// Monotonic timestamps of a <see cref="TimeProvider"/>: exact ones, and coarse ones at a fifth of their price.

@@ -1,4 +1,4 @@
-namespace Adcp.Aot.Resilience;
+namespace Adcp.Aot.Threading;
 
 /// <summary>
 /// Admits at most a number of holders at a time; the rest wait, and get in, in order of arrival.
