@@ -1,7 +1,9 @@
 using System.CommandLine;
-using Adcp.Aot.Benchmarks;
+using Adcp.Aot.Benchmarks.Engine;
 using Adcp.Aot.Benchmarks.Gates;
-using Adcp.Aot.Benchmarks.Loopback;
+using Adcp.Aot.Benchmarks.Hostile;
+using Adcp.Aot.Benchmarks.Http;
+using Adcp.Aot.Benchmarks.Storage;
 using BenchmarkDotNet.Running;
 
 // Options without a command are BenchmarkDotNet's.
@@ -11,7 +13,8 @@ if (args is [['-', ..], ..] and not ["-h" or "-?" or "--help"])
     return 0;
 }
 
-RootCommand root = new("What Adcp.Aot costs beside its peers and floors. Without a command, BenchmarkDotNet's options: --filter '*' -i runs its suites.")
+RootCommand root =
+    new("What Adcp.Aot costs beside its peers and floors. Without a command, BenchmarkDotNet's options: --filter '*' -i runs its suites.")
 {
     GatesCommand.Create(),
     GatesCommand.CreateMeasure(),
@@ -20,6 +23,9 @@ RootCommand root = new("What Adcp.Aot costs beside its peers and floors. Without
     Scale.Create(),
     Profile.Create(),
     Spin.Create(),
+    HostileCommand.Create(),
+    HostileCommand.CreateReceiver(),
+    Idle.Create(),
     Receiver.Create(),
 };
 ParseResult parsed = root.Parse(args);

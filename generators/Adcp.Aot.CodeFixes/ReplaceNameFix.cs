@@ -9,12 +9,13 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Adcp.Aot.CodeFixes;
 
-/// <summary>Puts the nearest valid name where one is no identifier, no mapped column, or no tool's.</summary>
+/// <summary>Replaces a name that is no identifier, no column or no tool's by the nearest one that is.</summary>
 [ExportCodeFixProvider(LanguageNames.CSharp, Name = nameof(ReplaceNameFix)), Shared]
 public sealed class ReplaceNameFix : CodeFixProvider
 {
-    /// <summary>ADCP003, ADCP005 and ADCP071.</summary>
-    public override ImmutableArray<string> FixableDiagnosticIds { get; } = [Rules.NotAnIdentifier.Id, Rules.UnknownColumn.Id, Rules.NotAToolName.Id];
+    /// <summary>ADCP003, ADCP005, ADCP071 and ADCP077.</summary>
+    public override ImmutableArray<string> FixableDiagnosticIds { get; } =
+        [Rules.NotAnIdentifier.Id, Rules.UnknownColumn.Id, Rules.NotAToolName.Id, Rules.NearToolName.Id];
 
     /// <summary>Every name of a document at once.</summary>
     public override FixAllProvider GetFixAllProvider() => WellKnownFixAllProviders.BatchFixer;
@@ -31,10 +32,13 @@ public sealed class ReplaceNameFix : CodeFixProvider
             return;
         }
 
-        ExpressionSyntax literal = SyntaxFactory.LiteralExpression(SyntaxKind.StringLiteralExpression, SyntaxFactory.Literal(replacement!)).WithTriviaFrom(name);
+        ExpressionSyntax literal =
+            SyntaxFactory.LiteralExpression(SyntaxKind.StringLiteralExpression, SyntaxFactory.Literal(replacement!)).WithTriviaFrom(name);
         context.RegisterCodeFix(
             CodeAction.Create(
-                $"Use '{replacement}'", _ => Task.FromResult(context.Document.WithSyntaxRoot(root.ReplaceNode(name, literal))), nameof(ReplaceNameFix)),
+                $"Use '{replacement}'",
+                _ => Task.FromResult(context.Document.WithSyntaxRoot(root.ReplaceNode(name, literal))),
+                nameof(ReplaceNameFix)),
             context.Diagnostics);
     }
 }

@@ -1,7 +1,7 @@
 using System.Data.Common;
 using Adcp.Aot.Storage;
+using Microsoft.Data.Sqlite;
 using Npgsql;
-using Samples;
 
 namespace A2AStores;
 
@@ -11,13 +11,14 @@ internal sealed record Database(DbDataSource Source, SqlDialect Dialect, string 
     public const string Forms = "sqlite:<file>, postgres:<connection string> or mysql:<connection string>";
 
     /// <exception cref="ArgumentException">None of the forms; the message does not repeat the connection string.</exception>
-    public static async Task<Database> OpenAsync(string store)
+    public static Database Open(string store)
     {
         int colon = store.IndexOf(':');
         string where = store[(colon + 1)..];
         return (colon < 0 ? "" : store[..colon], where.Length) switch
         {
-            ("sqlite", > 0) => new Database(await SqliteFile.OpenAsync(where), SqlDialect.Sqlite, $"SQLite file {where}"),
+            ("sqlite", > 0) =>
+                new Database(SqliteDataSource.Create(SqliteFactory.Instance, where), SqlDialect.Sqlite, $"SQLite file {where}"),
             ("postgres", > 0) => new Database(Postgres(where), SqlDialect.PostgreSql, "PostgreSQL"),
 #if MYSQL
             ("mysql", > 0) => new Database(new MySqlConnector.MySqlDataSource(where), SqlDialect.MySql, "MySQL"),

@@ -27,7 +27,7 @@ root.SetAction(async (arguments, cancellationToken) =>
     {
         principals = new Principals(arguments.GetValue(principal) ?? []);
         secrets = KeyFile.ReadOrCreate(arguments.GetValue(keyFile)!);
-        database = await Database.OpenAsync(arguments.GetValue(store)!);
+        database = Database.Open(arguments.GetValue(store)!);
     }
     catch (Exception fault) when (fault is ArgumentException or IOException or UnauthorizedAccessException or DbException)
     {
@@ -47,7 +47,7 @@ root.SetAction(async (arguments, cancellationToken) =>
     PushConfigStore configs = new(database.Source, database.Dialect, new PushNotificationConfigStoreOptions
     {
         Secrets = SecretsAtRest.EncryptedWith(secrets),
-        Destinations = new DestinationGuard(sending),
+        Destinations = sending.CreateGuard(),
         Anonymous = anonymous,
     });
     await using PushLog pushes = new(database.Source, database.Dialect);

@@ -24,7 +24,7 @@ internal sealed partial class PushNotifier(PushConfigStore configs, IWebhookDeli
             A2ATaskWebhook webhook = new(A2AEnvelopeMember.Task, task.Id, body, config.Token);
 
             // One client's dead receiver must not open another client's circuit, though both name one host.
-            DeliveryOptions options = new() { BreakerKey = scope.Key + " " + destination.Target };
+            DeliveryOptions options = new() { Tenant = scope.IsAnonymous ? null : scope.Key };
             DeliveryOutcome outcome = await webhooks.SendAsync(destination, webhook, options);
             Notified(task.Id, config.Id!, outcome.Status, outcome.Attempts);
         }));

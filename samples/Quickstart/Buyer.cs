@@ -17,6 +17,7 @@ internal sealed class Buyer : IAsyncDisposable
     private readonly Rfc9421Verifier _verifier;
     private readonly bool _faults;
     private readonly int _seed;
+    private string _origin = "";
     private long _requests;
     private long _duplicates;
     private long _unsigned;
@@ -32,7 +33,7 @@ internal sealed class Buyer : IAsyncDisposable
         _seed = seed;
     }
 
-    public string BaseUrl => _app.Urls.First();
+    public string BaseUrl => _origin;
 
     /// <summary>Requests whose signature was verified.</summary>
     public long Requests => Volatile.Read(ref _requests);
@@ -72,6 +73,7 @@ internal sealed class Buyer : IAsyncDisposable
         Buyer buyer = new(app, new Rfc9421Verifier(VerificationKeySet.FromJwks(jwks, "seller"), replays), faults, seed);
         app.Run(buyer.ReceiveAsync);
         await app.StartAsync();
+        buyer._origin = app.Urls.First();
         return buyer;
     }
 
@@ -112,10 +114,13 @@ internal sealed class Buyer : IAsyncDisposable
         await AnswerAsync(http, task, seen, Interlocked.Increment(ref seen.Attempts));
     }
 
-    /// <summary>The request as it was on the wire: Host and target untouched.</summary>
-    private static InboundRequest Inbound(HttpContext http) => new(
+    /// <summary>
+    /// Returns the request under the origin that senders were given, its target as it was on the wire. The request's own Host could
+    /// be anybody's.
+    /// </summary>
+    private InboundRequest Inbound(HttpContext http) => new(
         http.Request.Method,
-        $"{http.Request.Scheme}://{http.Request.Host.Value}{http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget}",
+        $"{_origin}{http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget}",
         http.Request.Headers,
         static (headers, name) => ((IHeaderDictionary)headers)[name] is { Count: > 0 } values ? string.Join(", ", values.ToArray()) : null);
 

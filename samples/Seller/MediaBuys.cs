@@ -5,7 +5,10 @@ using Adcp.Aot.Storage;
 namespace Seller;
 
 /// <summary>A media buy as it is kept: with the task that completes it, and where its reports go.</summary>
-internal sealed record KeptBuy(string Tenant, string? TaskId, CreateMediaBuyResponse Buy, ReportingWebhook? Reporting, bool IsActive);
+internal sealed record KeptBuy(string Tenant, string? TaskId, CreateMediaBuyResponse Buy, ReportingWebhook? Reporting, bool IsActive)
+{
+    public override string ToString() => Buy.MediaBuyId;
+}
 
 /// <summary>The media buys, in a table of the seller's own. What is in a row is encrypted, since a reporting webhook has a token and credentials.</summary>
 internal sealed class MediaBuys(DbDataSource source, SecretsAtRest secrets)
@@ -20,7 +23,24 @@ internal sealed class MediaBuys(DbDataSource source, SecretsAtRest secrets)
         buy.IsActive ? 1 : 0,
         secrets.Protect(JsonSerializer.Serialize(buy, SellerJson.Default.KeptBuy), buy.Tenant, buy.Buy.MediaBuyId)!);
 
-    public Task<List<KeptBuy>> ActiveAsync(string tenant) => ReadAsync("SELECT tenant, media_buy_id, kept FROM media_buys WHERE is_active = 1 AND tenant = @p1 ORDER BY rowid", tenant);
+    public Task DeleteAsync(KeptBuy buy) =>
+        RunAsync("DELETE FROM media_buys WHERE tenant = @p1 AND media_buy_id = @p2", buy.Tenant, buy.Buy.MediaBuyId);
+
+    /// <summary>A page of a caller's active media buys: their ids, each with the place where the next page would begin.</summary>
+    public async Task<List<(long Place, string MediaBuyId)>> ActiveAsync(string tenant, long after, int limit)
+    {
+        await using DbCommand command = Command(
+            "SELECT rowid, media_buy_id FROM media_buys WHERE is_active = 1 AND tenant = @p1 AND rowid > @p2 ORDER BY rowid LIMIT @p3",
+            [tenant, after, limit]);
+        await using DbDataReader reader = await command.ExecuteReaderAsync();
+        List<(long, string)> ids = [];
+        while (await reader.ReadAsync())
+        {
+            ids.Add((reader.GetInt64(0), reader.GetString(1)));
+        }
+
+        return ids;
+    }
 
     /// <summary>Everybody's media buys that were in trafficking when the process ended.</summary>
     public Task<List<KeptBuy>> PendingAsync() => ReadAsync("SELECT tenant, media_buy_id, kept FROM media_buys WHERE is_active = 0 ORDER BY rowid");

@@ -18,9 +18,15 @@ internal sealed record CreateMediaBuyRequest
     public ReportingWebhook? ReportingWebhook { get; init; }
 }
 
-internal sealed record ReportingWebhook(string? Url = null, string? Token = null, ReportingAuthentication? Authentication = null);
+internal sealed record ReportingWebhook(string? Url = null, string? Token = null, ReportingAuthentication? Authentication = null)
+{
+    public override string ToString() => nameof(ReportingWebhook);
+}
 
-internal sealed record ReportingAuthentication(IReadOnlyList<string>? Schemes = null, string? Credentials = null);
+internal sealed record ReportingAuthentication(IReadOnlyList<string>? Schemes = null, string? Credentials = null)
+{
+    public override string ToString() => nameof(ReportingAuthentication);
+}
 
 internal sealed record PackageRequest(string? ProductId = null, decimal? Budget = null);
 
@@ -36,9 +42,18 @@ internal sealed record SyncCreativesResponse(IReadOnlyList<SyncedCreative> Creat
 
 internal sealed record SyncedCreative(string CreativeId, string Action);
 
-internal sealed record GetMediaBuysRequest(bool IncludeWebhookActivity = false, int WebhookActivityLimit = 50);
+internal sealed record GetMediaBuysRequest(
+    bool IncludeWebhookActivity = false, int WebhookActivityLimit = 50, PageRequest? Pagination = null);
 
-internal sealed record GetMediaBuysResponse(IReadOnlyList<MediaBuy> MediaBuys);
+internal sealed record PageRequest(int MaxResults = 50, string? Cursor = null);
+
+internal sealed record GetMediaBuysResponse(IReadOnlyList<MediaBuy> MediaBuys, PageResponse Pagination);
+
+internal sealed record PageResponse(bool HasMore)
+{
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Cursor { get; init; }
+}
 
 internal sealed record MediaBuy(string MediaBuyId, string Status)
 {

@@ -9,6 +9,7 @@ using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
+using Microsoft.Data.Sqlite;
 using Samples;
 using Seller;
 
@@ -22,8 +23,16 @@ Option<string> store = new("--store")
     Description = "The SQLite file of tasks, answers, media buys and webhook activity, created with mode 0600; beside it, FILE.key encrypts its secrets and FILE.jwk signs.",
     DefaultValueFactory = _ => "seller.db",
 };
+Option<int> patience = new("--patience")
+{
+    Description = "Seconds that a stop by SIGTERM or Ctrl+C gives to webhooks that are pending. What is left is logged by task.",
+    DefaultValueFactory = _ => 30,
+};
 Option<string[]> principal = new("--principal") { Description = "name=token of a caller; repeat it for several. Without any, all callers are one." };
-RootCommand root = new("A seller that answers AdCP over MCP and A2A and tells by signed webhooks.") { adcp, port, allowPrivate, completesAfter, store, principal };
+RootCommand root = new("A seller that answers AdCP over MCP and A2A and reports by signed webhooks.")
+{
+    adcp, port, allowPrivate, completesAfter, store, patience, principal,
+};
 root.SetAction(async (parsed, cancellationToken) =>
 {
     AdcpVersion version = parsed.GetValue(adcp) switch { "3.0" => AdcpVersion.V30, "3.1" => AdcpVersion.V31, _ => AdcpVersion.V32 };
@@ -39,7 +48,7 @@ root.SetAction(async (parsed, cancellationToken) =>
         principals = new Principals(parsed.GetValue(principal) ?? []);
         secrets = SecretsAtRest.EncryptedWith(KeyFile.ReadOrCreate(file + ".key"));
         key = ReadOrCreateKey(file + ".jwk");
-        database = await SqliteFile.OpenAsync(file);
+        database = SqliteDataSource.Create(SqliteFactory.Instance, file);
     }
     catch (Exception fault) when (fault is ArgumentException or IOException or UnauthorizedAccessException or DbException)
     {
@@ -58,9 +67,12 @@ root.SetAction(async (parsed, cancellationToken) =>
     await buys.CreateIfAbsentAsync();
     await audit.CreateIfAbsentAsync(cancellationToken);
 
+    using ILoggerFactory logging = LoggerFactory.Create(builder => builder.AddSimpleConsole(lines => lines.SingleLine = true));
+    ILogger logger = logging.CreateLogger("Seller");
     WebhookSenderOptions sending = new() { Version = version, AllowHttp = isPrivate, AllowPrivateNetworks = isPrivate };
     using WebhookSender sender = new(new Rfc9421Signer(key), sending);
-    await using InMemoryWebhookDeliverySupervisor supervisor = new(sender, new WebhookDeliveryOptions { Sink = audit, Retry = new RetryPolicy { MaxAttempts = 5 } });
+    WebhookDeliveryOptions delivering = new() { Sink = audit, Retry = new RetryPolicy { MaxAttempts = 5 }, Logger = logger };
+    await using InMemoryWebhookDeliverySupervisor supervisor = new(sender, delivering);
     PlatformOptions options = new()
     {
         Version = version,
@@ -68,20 +80,23 @@ root.SetAction(async (parsed, cancellationToken) =>
         Idempotency = answers,
         SigningKeys = [key],
         WebhookSigning = new WebhookSigningCapability { Algorithms = [key.Algorithm] },
-        Guard = new DestinationGuard(sending),
+        Guard = sending.CreateGuard(),
+        DrainPatience = TimeSpan.FromSeconds(parsed.GetValue(patience)),
+        Logger = logger,
 
         // A sample has no durable outbox, so that a 3.2 seller of this kind promises no retry horizon.
         AllowsProcessLocalDelivery = true,
     };
     List<KeptBuy> pending = await buys.PendingAsync();
-    SellerPlatform platform = new(options, supervisor, buys, audit, TimeSpan.FromMilliseconds(parsed.GetValue(completesAfter)));
-    await AdcpServer.ServeAsync(
-        platform,
-        options,
-        url,
-        sender,
-        supervisor,
-        handler =>
+    TimeSpan trafficking = TimeSpan.FromMilliseconds(parsed.GetValue(completesAfter));
+    using SellerPlatform platform = new(options, sender.Facts.Guard, supervisor, buys, audit, trafficking);
+    AdcpServerOptions serving = new()
+    {
+        Endpoints = principals.AreNamed
+            ? new AdcpEndpointOptions { TenantOf = http => principals.ScopeOf(http.Request)?.Key }
+            : new AdcpEndpointOptions { SharesOneTenant = true },
+        Stopping = platform.FinishAsync,
+        Started = handler =>
         {
             platform.Handler = handler;
             platform.Resume(pending);
@@ -90,13 +105,13 @@ root.SetAction(async (parsed, cancellationToken) =>
             Console.WriteLine($"curl -s {url}a2a -H 'Content-Type: application/json' -H 'A2A-Version: 1.0' -d "
                 + """'{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":{"messageId":"1","role":"ROLE_USER","parts":[{"data":{"skill":"get_products","input":{}}}]}}}'""");
         },
-        platform.FinishAsync,
-        principals.AreNamed ? http => principals.ScopeOf(http.Request)?.Key : null,
-        cancellationToken);
+    };
+    await AdcpServer.ServeAsync(platform, options, url, serving, sender, supervisor, cancellationToken);
     return 0;
 });
 
-// Signals are the web host's: it stops taking requests, and what was promised is told before the process ends, however long its retries take.
+// Signals are the web host's: it stops taking requests, delivers what is pending for as long as --patience says, and
+// logs each webhook that is left. Media buys in trafficking go on after a restart.
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
 
 // The key outlives the process as the store does, so that buyers who keep the published one still verify.

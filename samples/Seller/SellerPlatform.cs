@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Text.Json;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Payloads.Reporting;
 using Adcp.Aot.Platform;
@@ -10,9 +12,22 @@ namespace Seller;
 
 /// <summary>A seller with one product: a media buy is submitted at once, completed a little later, and reported on once to its <c>reporting_webhook</c>.</summary>
 [AdcpPlatform(typeof(SellerJson))]
-internal sealed partial class SellerPlatform(PlatformOptions options, IWebhookDeliverySupervisor supervisor, MediaBuys buys, AuditLog audit, TimeSpan completesAfter)
+internal sealed partial class SellerPlatform(
+    PlatformOptions options,
+    DestinationGuard guard,
+    IWebhookDeliverySupervisor supervisor,
+    MediaBuys buys,
+    AuditLog audit,
+    TimeSpan completesAfter)
+    : IDisposable
 {
+    private const int MaxBuyerRef = 255;
+
+    /// <summary>The most activity records of an answer, over all its media buys.</summary>
+    private const int MaxActivity = 2_000;
+
     private readonly ConcurrentDictionary<Task, byte> _running = new();
+    private readonly CancellationTokenSource _stopping = new();
 
     /// <summary>Set once the platform is wired.</summary>
     public PlatformHandler? Handler { get; set; }
@@ -49,6 +64,11 @@ internal sealed partial class SellerPlatform(PlatformOptions options, IWebhookDe
     [AdcpTool("create_media_buy", Description = "Buys. Answers submitted; completes later.")]
     public async ValueTask<ToolOutcome<CreateMediaBuyResponse>> CreateMediaBuyAsync(CreateMediaBuyRequest request, ToolCall call, CancellationToken cancellationToken)
     {
+        if (request.BuyerRef?.Length > MaxBuyerRef)
+        {
+            throw new AdcpErrorException(AdcpError.InvalidRequest($"At most {MaxBuyerRef} characters.", "buyer_ref"));
+        }
+
         CreateMediaBuyResponse response = new(
             "mb_" + Guid.NewGuid().ToString("N")[..12], request.BuyerRef, [.. (request.Packages ?? []).Select((package, i) => new Package($"pkg_{i + 1}", package.ProductId))]);
         await AdmitAsync(request.ReportingWebhook, response.MediaBuyId, cancellationToken);
@@ -60,9 +80,21 @@ internal sealed partial class SellerPlatform(PlatformOptions options, IWebhookDe
             return response;
         }
 
-        HandedOff task = await call.HandOffAsync(message: "In trafficking.", cancellationToken: cancellationToken);
-        KeptBuy pending = new(call.Tenant, task.TaskId, response, request.ReportingWebhook, IsActive: false);
+        // The media buy first: a process that dies in between leaves a media buy without its task, which the next
+        // start deletes. The other way round, a task would stay open for ever.
+        KeptBuy pending = new(call.Tenant, "task_" + Guid.NewGuid().ToString("N"), response, request.ReportingWebhook, IsActive: false);
         await buys.SaveAsync(pending);
+        HandedOff task;
+        try
+        {
+            task = await call.HandOffAsync(message: "In trafficking.", taskId: pending.TaskId, cancellationToken: cancellationToken);
+        }
+        catch
+        {
+            await buys.DeleteAsync(pending);
+            throw;
+        }
+
         Track(CompleteAsync(pending));
         return task;
     }
@@ -80,10 +112,23 @@ internal sealed partial class SellerPlatform(PlatformOptions options, IWebhookDe
             throw new AdcpErrorException(AdcpError.InvalidRequest("1 to 200.", "webhook_activity_limit"));
         }
 
-        List<MediaBuy> answer = [];
-        foreach (KeptBuy buy in await buys.ActiveAsync(call.Tenant))
+        PageRequest page = request.Pagination ?? new PageRequest();
+        if (page.MaxResults is < 1 or > 100)
         {
-            string id = buy.Buy.MediaBuyId;
+            throw new AdcpErrorException(AdcpError.InvalidRequest("1 to 100.", "pagination.max_results"));
+        }
+
+        if (!long.TryParse(page.Cursor ?? "0", NumberStyles.None, CultureInfo.InvariantCulture, out long after))
+        {
+            throw new AdcpErrorException(AdcpError.InvalidRequest("A cursor of an earlier answer.", "pagination.cursor"));
+        }
+
+        // A page with activity is smaller, so that an answer stays under a megabyte or so.
+        int size = request.IncludeWebhookActivity ? Math.Min(page.MaxResults, MaxActivity / request.WebhookActivityLimit) : page.MaxResults;
+        List<(long Place, string MediaBuyId)> found = await buys.ActiveAsync(call.Tenant, after, size + 1);
+        List<MediaBuy> answer = [];
+        foreach ((long _, string id) in found.Take(size))
+        {
             answer.Add(new MediaBuy(id, "active")
             {
                 WebhookActivity = request.IncludeWebhookActivity
@@ -92,7 +137,9 @@ internal sealed partial class SellerPlatform(PlatformOptions options, IWebhookDe
             });
         }
 
-        return new GetMediaBuysResponse(answer);
+        bool hasMore = found.Count > size;
+        string? next = hasMore ? found[size - 1].Place.ToString(CultureInfo.InvariantCulture) : null;
+        return new GetMediaBuysResponse(answer, new PageResponse(hasMore) { Cursor = next });
     }
 
     /// <summary>Goes on with the media buys that were in trafficking when the last process ended.</summary>
@@ -104,8 +151,22 @@ internal sealed partial class SellerPlatform(PlatformOptions options, IWebhookDe
         }
     }
 
-    /// <summary>Waits for the media buys that are still in trafficking, and for the reports.</summary>
-    public Task FinishAsync() => Task.WhenAll(_running.Keys);
+    /// <summary>
+    /// Waits for media buys in trafficking and for reports. A media buy that takes longer is kept, and goes on after
+    /// a restart.
+    /// </summary>
+    public async Task FinishAsync(CancellationToken cancellationToken)
+    {
+        if (completesAfter >= options.DrainPatience)
+        {
+            await _stopping.CancelAsync();
+        }
+
+        using CancellationTokenRegistration over = cancellationToken.Register(_stopping.Cancel);
+        await Task.WhenAll(_running.Keys).WaitAsync(cancellationToken);
+    }
+
+    public void Dispose() => _stopping.Dispose();
 
     private static WebhookDestination Destination(ReportingWebhook webhook, string mediaBuyId) => new(
         webhook.Url ?? "",
@@ -128,7 +189,7 @@ internal sealed partial class SellerPlatform(PlatformOptions options, IWebhookDe
 
         try
         {
-            if (!await options.Guard!.AllowsAsync(Destination(webhook, mediaBuyId).Url, cancellationToken))
+            if (!await guard.AllowsAsync(Destination(webhook, mediaBuyId).Url, cancellationToken))
             {
                 throw Refused("The url is not one that webhooks may be sent to.");
             }
@@ -143,12 +204,36 @@ internal sealed partial class SellerPlatform(PlatformOptions options, IWebhookDe
 
     private async Task CompleteAsync(KeptBuy pending)
     {
-        await Task.Delay(completesAfter, options.TimeProvider);
         KeptBuy active = pending with { IsActive = true };
+        for (TimeSpan wait = completesAfter; ; wait = TimeSpan.FromSeconds(5))
+        {
+            try
+            {
+                await Task.Delay(wait, options.TimeProvider, _stopping.Token);
 
-        // The task first: a process that dies in between finds the buy pending, and completing the task again with the same result is no news.
-        await Handler!.Tasks.CompleteAsync(pending.Tenant, pending.TaskId!, pending.Buy, SellerJson.Default.CreateMediaBuyResponse);
-        await buys.SaveAsync(active);
+                // The task first: a process that dies in between finds the buy pending, and completing the task again
+                // with the same result is no news.
+                TaskTransition end = await Handler!.Tasks.CompleteAsync(
+                    pending.Tenant, pending.TaskId!, pending.Buy, SellerJson.Default.CreateMediaBuyResponse);
+                if (end == TaskTransition.Unknown)
+                {
+                    await buys.DeleteAsync(pending);
+                    return;
+                }
+
+                await buys.SaveAsync(active);
+                break;
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception fault)
+            {
+                LogNotCompleted(options.Logger!, fault, active.Buy.MediaBuyId);
+            }
+        }
+
         await ReportAsync(active);
     }
 
@@ -162,7 +247,7 @@ internal sealed partial class SellerPlatform(PlatformOptions options, IWebhookDe
         string id = buy.Buy.MediaBuyId;
         DateTimeOffset now = options.TimeProvider.GetUtcNow();
         WebhookDestination destination = Destination(webhook, id);
-        await supervisor.SendAsync(
+        DeliveryOutcome outcome = await supervisor.SendAsync(
             destination,
             new DeliveryReport
             {
@@ -172,8 +257,18 @@ internal sealed partial class SellerPlatform(PlatformOptions options, IWebhookDe
                 Currency = "USD",
                 MediaBuys = [new MediaBuyDelivery { MediaBuyId = id, Status = MediaBuyReportStatus.Active, Totals = new DeliveryMetrics { Spend = 0 }, ByPackage = [] }],
             },
-            new DeliveryOptions { SequenceKey = AuditLog.StreamOf(buy.Tenant, id), BreakerKey = buy.Tenant + ":" + destination.Target.Value });
+            new DeliveryOptions { SequenceKey = AuditLog.StreamOf(buy.Tenant, id), Tenant = buy.Tenant });
+        if (!outcome.IsDelivered)
+        {
+            LogNotReported(options.Logger!, id, destination.Target.Authority, outcome.ToString());
+        }
     }
+
+    [LoggerMessage(1, LogLevel.Error, "The media buy {MediaBuyId} could not be completed; it is tried again")]
+    private static partial void LogNotCompleted(ILogger logger, Exception fault, string mediaBuyId);
+
+    [LoggerMessage(2, LogLevel.Warning, "The report of media buy {MediaBuyId} to {Endpoint} was not delivered: {Outcome}")]
+    private static partial void LogNotReported(ILogger logger, string mediaBuyId, string endpoint, string outcome);
 
     private void Track(Task task)
     {

@@ -1,5 +1,5 @@
 using Adcp.Aot.AspNetCore.Receiving;
-using Adcp.Aot.Verification;
+using Adcp.Aot.Receiving;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -15,18 +15,26 @@ public static class WebhookReceiverEndpoints
     private const string DefaultFile = "adcp-webhook-claims.db";
 
     /// <summary>
-    /// Receives webhooks at a path: each is verified, and those that are new for their sender are given to the handler, once. The sender is answered after the handler: 200 where it was or is processed
-    /// now, 401 with AdCP's code where it is not the sender's, 400 where its envelope is not one, 503 while another request processes it or keys cannot be read, 409 where its key had another payload,
-    /// 413, 415, 429, and 500 where the handler threw; a retry is then processed. Challenges are answered where <see cref="WebhookReceiverOptions.AcceptsChallenge"/> is set.
+    /// Receives webhooks at a path: verifies each, and gives those that are new for their sender to the handler, once. The sender
+    /// is answered after the handler. The answer is 200 if the webhook was or is
+    /// processed, 401 with AdCP's code if it is not the sender's, 400 if its body is no webhook, 409 if its key had another
+    /// payload, 503 with <c>Retry-After</c> if it is being processed or something it
+    /// needs is not available, 413, 415, 429, and 500 if the handler threw; a retry is then processed. Challenges are answered if
+    /// <see cref="WebhookReceiverOptions.AcceptsChallenge"/> is set.
     /// </summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="pattern">The route, such as <c>/adcp/webhooks</c>.</param>
     /// <param name="handler">
-    /// Processes a webhook. Throw where that fails. Its token is cancelled where the claim is lost, because another process may then be at it; a sender that hangs up does not cancel it.
+    /// Processes a webhook. Throw if that fails. Its token is cancelled if the claim is lost, because another process may then
+    /// process the webhook, and after
+    /// <see cref="WebhookReceiverOptions.HandlerTimeout"/>; a sender that hangs up does not cancel it.
     /// </param>
-    /// <param name="options">Verifier, store and limits.</param>
+    /// <param name="options">Verifier, origins, store and limits.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
-    /// <exception cref="ArgumentException"><see cref="WebhookReceiverOptions.ChallengeVerifier"/> is missing or has nothing to verify.</exception>
+    /// <exception cref="ArgumentException">
+    /// The options do not fit together. Most often <see cref="WebhookReceiverOptions.PublicOrigins"/> is empty although signatures
+    /// are bound to the url that senders call.
+    /// </exception>
     /// <exception cref="IOException">The default store cannot be opened.</exception>
     public static IEndpointConventionBuilder MapAdcpWebhookReceiver(
         this IEndpointRouteBuilder endpoints, string pattern, Func<ReceivedWebhook, CancellationToken, ValueTask> handler, WebhookReceiverOptions options)
@@ -35,13 +43,10 @@ public static class WebhookReceiverEndpoints
         ArgumentNullException.ThrowIfNull(pattern);
         ArgumentNullException.ThrowIfNull(handler);
         ArgumentNullException.ThrowIfNull(options);
-        if (options.ChallengeVerifier is null == (options.AcceptsChallenge is not null && options.Verifier is not Rfc9421Verifier))
-        {
-            throw new ArgumentException("ChallengeVerifier is needed where AcceptsChallenge is set and Verifier is no Rfc9421Verifier, and only there.", nameof(options));
-        }
-
+        options.Validate();
         ILogger logger = endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.WebhookReceiver");
-        WebhookReceiver receiver = new(handler, options, options.Store ?? DefaultStore.Of(endpoints.ServiceProvider), logger);
+        WebhookReceiverOptions complete = options with { Store = options.Store ?? DefaultStore.Of(endpoints.ServiceProvider) };
+        WebhookReceiver receiver = new(new WebhookIntake(handler, complete, pattern, logger));
         return endpoints.MapMethods(pattern, [HttpMethods.Post], (RequestDelegate)receiver.ReceiveAsync);
     }
 

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Adcp.Aot.Signing;
+using Adcp.Aot.Network;
 
 namespace Adcp.Aot.Cli;
 

@@ -8,11 +8,35 @@ internal static class InputFile
     private const int MaxBytes = 64 << 20;
 
     /// <summary>A file's bytes; <c>-</c> is the standard input.</summary>
-    internal static byte[] Bytes(string path, string name)
+    internal static byte[] Bytes(string path, string name) => Bytes(path, name, isSecret: false);
+
+    internal static string Text(string path, string name) => Encoding.UTF8.GetString(Bytes(path, name));
+
+    /// <summary>
+    /// Reads a secret from a file or the standard input, without the line end that editors add, and warns if others can read the
+    /// file.
+    /// </summary>
+    internal static string Secret(string path, string name) =>
+        Encoding.UTF8.GetString(Bytes(path, name, isSecret: true)).TrimEnd('\r', '\n');
+
+    /// <summary>Returns JSON as it is given, or from a file if the value begins with @.</summary>
+    internal static ReadOnlyMemory<byte> Json(string? value, string name) => value switch
+    {
+        null => default,
+        ['@', .. var path] => Bytes(path, name),
+        _ => Encoding.UTF8.GetBytes(value),
+    };
+
+    private static byte[] Bytes(string path, string name, bool isSecret)
     {
         try
         {
             using Stream stream = path == "-" ? Console.OpenStandardInput() : File.OpenRead(path);
+            if (isSecret)
+            {
+                WarnIfReadableByOthers(stream, path, name);
+            }
+
             using MemoryStream bytes = new();
             byte[] buffer = new byte[81920];
             int read;
@@ -33,16 +57,17 @@ internal static class InputFile
         }
     }
 
-    internal static string Text(string path, string name) => Encoding.UTF8.GetString(Bytes(path, name));
-
-    /// <summary>A secret kept in a file, without the line end that editors add.</summary>
-    internal static string Secret(string path, string name) => Text(path, name).TrimEnd('\r', '\n');
-
-    /// <summary>JSON as it is, or from a file where the value begins with @.</summary>
-    internal static ReadOnlyMemory<byte> Json(string? value, string name) => value switch
+    /// <summary>
+    /// Looks at the file that is open, so that the mode is the file's and not that of a link to it. A pipe, such as a shell's,
+    /// cannot be sought and has no mode of its own.
+    /// </summary>
+    private static void WarnIfReadableByOthers(Stream stream, string path, string name)
     {
-        null => default,
-        ['@', .. var path] => Bytes(path, name),
-        _ => Encoding.UTF8.GetBytes(value),
-    };
+        const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+        if (!OperatingSystem.IsWindows() && stream is FileStream { CanSeek: true } file
+            && (File.GetUnixFileMode(file.SafeFileHandle) & Others) != 0)
+        {
+            Console.Error.WriteLine($"Warning: {name}: '{path}' can be read by others than its owner. Run: chmod 600 '{path}'");
+        }
+    }
 }

@@ -16,7 +16,7 @@ internal static class KeygenCommand
         Option<string> purpose = Options.OneOf(
             "--purpose", "The adcp_use to publish; AdCP 3.0 receivers look for webhook-signing:", "request-signing", "request-signing", "webhook-signing");
         Option<string> output = Options.Text("--out", "Where the private JWK is written, mode 0600. An existing file is never overwritten.", required: true);
-        Option<string> jwks = Options.Text("--jwks", "The JWK set to publish. The key is added where the file exists.", required: true);
+        Option<string> jwks = Options.Text("--jwks", "The JWK set to publish. The key is added if the file exists.", required: true);
         Option<bool> json = Options.Json();
         Command command = new("keygen", "Make a signing key.") { algorithm, keyId, purpose, output, jwks, json };
         command.SetAction(arguments => Run(
@@ -44,8 +44,17 @@ internal static class KeygenCommand
         using (key)
         {
             // The set first: a key that cannot be published must not be left behind.
+            bool hasSet = File.Exists(jwks);
             string set = Published(key, purpose, jwks);
             WritePrivate(output, key.ExportPrivateJwk());
+            if (!hasSet && File.Exists(jwks))
+            {
+                // The private file has just made the set's path exist: both name one file, by whatever spelling or link.
+                File.Delete(output);
+                throw new CommandException(ExitCode.Usage,
+                    $"--jwks: '{jwks}' is the file of --out; the published set must not take the private key's place.");
+            }
+
             WriteShared(jwks, set);
         }
 

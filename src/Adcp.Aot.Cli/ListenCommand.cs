@@ -17,6 +17,7 @@ internal sealed class ListenCommand
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(30);
 
     private readonly WebhookVerifier _verifier;
+    private readonly string[] _givenOrigins;
     private readonly int[] _script;
     private readonly int _count;
     private readonly bool _json;
@@ -26,10 +27,12 @@ internal sealed class ListenCommand
     private int _answered;
     private int _scripted;
     private bool _allVerified = true;
+    private string[] _origins = [];
 
-    private ListenCommand(WebhookVerifier verifier, int[] script, int count, bool json)
+    private ListenCommand(WebhookVerifier verifier, string[] origins, int[] script, int count, bool json)
     {
         _verifier = verifier;
+        _givenOrigins = origins;
         _script = script;
         _count = count;
         _json = json;
@@ -41,7 +44,21 @@ internal sealed class ListenCommand
         port.Required = true;
         Option<string> jwks = Options.Text("--jwks", "The sender's JWK set (rfc9421).");
         Option<string> auth = Options.OneOf("--auth", "How senders prove themselves:", "rfc9421", "rfc9421", "hmac", "standard", "bearer");
-        Option<string> secretFile = Options.Text("--secret-file", "The shared secret of hmac, standard (whsec_...) and bearer.");
+        Option<string> secretFile = Options.Text("--secret-file",
+            "The file with the shared secret of hmac, standard (whsec_...) and bearer; - for the standard input.");
+        Option<string[]> origin = new("--origin")
+        {
+            Description = "Scheme and authority that senders call, such as that of a tunnel; repeat it for several. Default "
+                + "http://127.0.0.1:PORT and http://localhost:PORT.",
+        };
+        origin.Validators.Add(result =>
+        {
+            if (result.Tokens.Any(token => !Uri.TryCreate(token.Value, UriKind.Absolute,
+                out Uri? url) || url.GetLeftPart(UriPartial.Authority) != token.Value))
+            {
+                result.AddError("--origin takes a scheme and an authority in lower case and without path, such as https://tunnel.example.");
+            }
+        });
         Option<int[]> script = new("--script")
         {
             Description = "What verified deliveries are answered, in order, the last for ever: 503,503,200.",
@@ -49,7 +66,7 @@ internal sealed class ListenCommand
             CustomParser = result =>
             {
                 string[] words = (result.Tokens.SingleOrDefault()?.Value ?? "").Split(',');
-                int[] statuses = [.. words.Select(word => int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int status) && status is >= 200 and <= 599 ? status : 0)];
+                int[] statuses = [.. words.Select(StatusOf)];
                 if (statuses.Contains(0))
                 {
                     result.AddError("--script takes HTTP status codes from 200 to 599, separated by commas.");
@@ -60,14 +77,22 @@ internal sealed class ListenCommand
         };
         Option<int> count = Options.Number("--count", "Ends after this many deliveries; 0 for never.", 0, 0, 1_000_000_000);
         Option<bool> json = Options.Json();
-        Command command = new("listen", "Receive, verify and print deliveries; exit code 1 where one was not verified.") { port, jwks, auth, secretFile, script, count, json };
+        Command command = new("listen", "Receive, verify and print deliveries; exit code 1 if one was not verified.")
+        {
+            port, jwks, auth, secretFile, origin, script, count, json,
+        };
         command.SetAction((arguments, cancellationToken) => new ListenCommand(
             Verifier(arguments.GetValue(auth)!, arguments.GetValue(jwks), arguments.GetValue(secretFile)),
+            arguments.GetValue(origin) ?? [],
             arguments.GetValue(script)!,
             arguments.GetValue(count),
             arguments.GetValue(json)).RunAsync(arguments.GetValue(port), cancellationToken));
         return command;
     }
+
+    /// <returns>0 if the word is no status.</returns>
+    private static int StatusOf(string word) =>
+        int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int status) && status is >= 200 and <= 599 ? status : 0;
 
     private static WebhookVerifier Verifier(string auth, string? jwks, string? secretFile)
     {
@@ -81,7 +106,8 @@ internal sealed class ListenCommand
                     Console.Error.WriteLine("Without --jwks no key is known, so no signature will be verified.");
                 }
 
-                return new Rfc9421Verifier(VerificationKeySet.FromJwks(jwks is null ? """{"keys":[]}""" : InputFile.Text(jwks, source)), new InMemoryReplayCache());
+                string keys = jwks is null ? """{"keys":[]}""" : InputFile.Text(jwks, source);
+                return new Rfc9421Verifier(VerificationKeySet.FromJwks(keys), new InMemoryReplayCache());
             }
 
             string secret = InputFile.Secret(secretFile ?? throw new CommandException(ExitCode.Usage, $"--auth {auth} needs {source}."), source);
@@ -101,7 +127,11 @@ internal sealed class ListenCommand
     private async Task<int> RunAsync(int port, CancellationToken cancellationToken)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(IPAddress.Loopback, port);
+            kestrel.Limits.MaxRequestBodySize = _verifier.MaxBodyBytes;
+        });
         builder.Logging.ClearProviders();
         WebApplication app = builder.Build();
         await using (app.ConfigureAwait(false))
@@ -116,6 +146,9 @@ internal sealed class ListenCommand
                 throw new CommandException(ExitCode.Usage, $"--port: {fault.Message}");
             }
 
+            Uri url = new(app.Urls.First());
+            string local = string.Create(CultureInfo.InvariantCulture, $"http://localhost:{url.Port}");
+            _origins = _givenOrigins.Length > 0 ? _givenOrigins : [url.GetLeftPart(UriPartial.Authority), local];
             Console.Error.WriteLine($"Listening on {app.Urls.First()}");
             if (!_json)
             {
@@ -157,41 +190,56 @@ internal sealed class ListenCommand
             return Task.CompletedTask;
         });
 
+        using MemoryStream body = new();
         using CancellationTokenSource reading = new(ReadTimeout, TimeProvider.System);
-        WebhookBody? read;
+        using CancellationTokenRegistration hungUp = http.RequestAborted.UnsafeRegister(
+            static source => ((CancellationTokenSource)source!).Cancel(), reading);
         try
         {
-            read = await WebhookBody.ReadAsync(http.Request, _verifier.MaxBodyBytes, reading.Token).ConfigureAwait(false);
+            await http.Request.Body.CopyToAsync(body, reading.Token).ConfigureAwait(false);
         }
         catch (Exception fault) when (fault is OperationCanceledException or IOException)
         {
-            http.Response.StatusCode = Print(default, "body_incomplete", StatusCodes.Status408RequestTimeout, default);
+            bool tooLarge = fault is BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge };
+            http.Response.StatusCode = tooLarge
+                ? Print(default, "body_too_large", StatusCodes.Status413PayloadTooLarge, default)
+                : Print(default, "body_incomplete", StatusCodes.Status408RequestTimeout, default);
             return;
         }
 
-        using WebhookBody? body = read;
-        if (body is null)
-        {
-            http.Response.StatusCode = Print(default, "body_too_large", StatusCodes.Status413PayloadTooLarge, default);
-            return;
-        }
-
-        VerificationResult result = await _verifier.VerifyAsync(InboundHttpRequest.Of(http, null), body.Bytes, body.Sha256, http.RequestAborted).ConfigureAwait(false);
+        ReadOnlyMemory<byte> bytes = body.GetBuffer().AsMemory(0, (int)body.Length);
+        VerificationResult result = await _verifier.VerifyAsync(
+            http.Request.ToInboundRequest(OriginOf(http.Request)), bytes, cancellationToken: http.RequestAborted).ConfigureAwait(false);
         if (result.Challenge is { } challenge)
         {
             http.Response.Headers.WWWAuthenticate = challenge;
         }
 
-        http.Response.StatusCode = Print(result, result.Ok ? null : Verdict.Code(result), result.StatusCode, body.Bytes.Span);
+        http.Response.StatusCode = Print(result, result.Ok ? null : Verdict.Code(result), result.StatusCode, bytes.Span);
     }
+
+    /// <summary>Returns the origin that the request's host chooses among those that senders may call, or the first one.</summary>
+    private string OriginOf(HttpRequest request) =>
+        Array.Find(_origins,
+            origin => new Uri(origin).Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase)) ?? _origins[0];
 
     /// <summary>Prints one delivery, in the order in which the script answers them.</summary>
     /// <returns>The answer's status.</returns>
     private int Print(VerificationResult result, string? code, int status, ReadOnlySpan<byte> body)
     {
-        // Shown as it was sent: where it is not verified, these are anybody's words.
-        bool isEnvelope = WebhookEnvelope.TryRead(body, AdcpVersion.V30, out WebhookEnvelope? envelope, out _);
-        string? key = isEnvelope ? envelope!.IdempotencyKey : WebhookEnvelope.TryReadKey(body, out string? other, out _, out _) ? other : null;
+        // Anybody's words until they are verified, so they are not shown then.
+        WebhookEnvelope? envelope = null;
+        string? key = null;
+        if (code is null && WebhookEnvelope.TryRead(body, AdcpVersion.V30, out envelope, out _))
+        {
+            key = envelope.IdempotencyKey;
+        }
+        else if (code is null)
+        {
+            WebhookEnvelope.TryReadKey(body, out key, out _, out _);
+        }
+
+        string? keyId = code is null ? result.KeyId : null;
         lock (_turn)
         {
             if (code is null)
@@ -201,13 +249,15 @@ internal sealed class ListenCommand
             else
             {
                 _allVerified = false;
+                Console.Error.WriteLine($"Not verified: {code}, key id {Output.Foreign(result.KeyId)}. {result.Detail}");
             }
 
             if (!_json)
             {
                 Console.Out.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{(code is null ? "yes" : "NO"),-8}  {status,-6}  {key ?? "-",-36}  {envelope?.TaskId ?? "-"}  {envelope?.OperationId ?? "-"}  {result.KeyId ?? "-"}  {code}"));
+                    $"{(code is null ? "yes" : "NO"),-8}  {status,-6}  {Output.Foreign(key),-36}  {Output.Foreign(envelope?.TaskId)}  "
+                    + $"{Output.Foreign(envelope?.OperationId)}  {Output.Foreign(keyId)}  {code}"));
                 return status;
             }
 
@@ -219,7 +269,7 @@ internal sealed class ListenCommand
                 members.WriteString("idempotency_key"u8, key);
                 members.WriteString("task_id"u8, envelope?.TaskId);
                 members.WriteString("operation_id"u8, envelope?.OperationId);
-                members.WriteString("keyid"u8, result.KeyId);
+                members.WriteString("keyid"u8, keyId);
             });
             return status;
         }

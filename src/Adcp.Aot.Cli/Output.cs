@@ -1,19 +1,24 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Adcp.Aot.Auditing;
 
 namespace Adcp.Aot.Cli;
 
 /// <summary>Writes results to the standard output: tables for people, one JSON object a line for machines.</summary>
 internal static class Output
 {
+    private const int MaxForeign = 64;
+
     private static readonly Lock Turn = new();
 
-    /// <summary>One JSON object on one line, flushed.</summary>
+    /// <summary>
+    /// Writes one JSON object on one line and flushes it. All but ASCII is escaped, so that no text can steer a terminal.
+    /// </summary>
     internal static void Json(Action<Utf8JsonWriter> members)
     {
         ArrayBufferWriter<byte> line = new();
-        using (Utf8JsonWriter json = new(line, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (Utf8JsonWriter json = new(line, new JsonWriterOptions { Encoder = JavaScriptEncoder.Default }))
         {
             json.WriteStartObject();
             members(json);
@@ -23,6 +28,9 @@ internal static class Output
         line.Write("\n"u8);
         Raw(line.WrittenSpan);
     }
+
+    /// <summary>Escapes and cuts a text that somebody else sent, for a line of a table; <c>-</c> if there is none.</summary>
+    internal static string Foreign(string? text) => text is null ? "-" : LogText.Printable(text, MaxForeign);
 
     internal static void Raw(ReadOnlySpan<byte> bytes)
     {

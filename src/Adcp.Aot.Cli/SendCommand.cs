@@ -2,10 +2,10 @@ using System.CommandLine;
 using System.Globalization;
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
-using Adcp.Aot.Signing;
 
 namespace Adcp.Aot.Cli;
 
@@ -15,16 +15,19 @@ internal sealed class SendCommand
     private const int MostRowsShown = 20;
 
     private readonly Option<string> _url = Options.Text("--url", "Where the webhooks go.", required: true);
-    private readonly Option<string> _key = Options.Text("--key", "The private JWK that signs (rfc9421).");
+    private readonly Option<string> _key = Options.Text("--key",
+        "The file with the private JWK that signs (rfc9421); - for the standard input.");
     private readonly Option<string> _taskId = Options.Text("--task-id", "The task's id.", required: true);
     private readonly Option<string> _taskType = Options.Text("--task-type", "The task's type, such as create_media_buy.", required: true);
     private readonly Option<string> _status = Options.OneOf("--status", "The status entered:", null, [.. Enum.GetValues<AdcpTaskStatus>().Select(WireNames.ToWire)]);
     private readonly Option<string> _operationId = Options.Text("--operation-id", "The registration's operation_id, echoed.", required: true);
-    private readonly Option<string> _token = Options.Text("--token", "The registration's token, echoed.");
+    private readonly Option<string> _tokenFile = Options.Text("--token-file",
+        "The file with the registration's token, echoed; - for the standard input.");
     private readonly Option<string> _context = Options.Text("--context", "The request's context: JSON, or @file.");
     private readonly Option<string> _result = Options.Text("--result", "The task's result: JSON, or @file.");
     private readonly Option<string> _auth = Options.OneOf("--auth", "How the sender proves itself:", "rfc9421", "rfc9421", "hmac", "standard", "bearer");
-    private readonly Option<string> _secretFile = Options.Text("--secret-file", "The shared secret of hmac, standard (whsec_...) and bearer.");
+    private readonly Option<string> _secretFile = Options.Text(
+        "--secret-file", "The file with the shared secret of hmac, standard (whsec_...) and bearer; - for the standard input.");
     private readonly Option<int> _count = Options.Number("--count", "How many webhooks, each with a key of its own.", 1, 1, 1_000_000);
     private readonly Option<int> _concurrency = Options.Number("--concurrency", "Deliveries under way at a time.", 8, 1, 4096);
     private readonly Option<int> _maxAttempts = Options.Number("--max-attempts", "Attempts of each.", RetryPolicy.Default.MaxAttempts, 1, 100);
@@ -39,7 +42,8 @@ internal sealed class SendCommand
         SendCommand send = new();
         Command command = new("send", "Deliver task webhooks: signed, retried, audited.")
         {
-            send._url, send._key, send._taskId, send._taskType, send._status, send._operationId, send._token, send._context, send._result, send._auth, send._secretFile,
+            send._url, send._key, send._taskId, send._taskType, send._status, send._operationId, send._tokenFile, send._context,
+            send._result, send._auth, send._secretFile,
             send._count, send._concurrency, send._maxAttempts, send._baseDelay, send._allowPrivate, send._allowHttp, send._log, send._json,
         };
         command.SetAction(send.RunAsync);
@@ -97,7 +101,14 @@ internal sealed class SendCommand
             throw new CommandException(ExitCode.Refused, "--url: a webhook url cannot carry user information.");
         }
 
-        return Checked(() => new WebhookDestination(url, arguments.GetValue(_operationId), arguments.GetValue(_token)));
+        string? tokenFile = arguments.GetValue(_tokenFile);
+        if (tokenFile == "-" && (arguments.GetValue(_key) == "-" || arguments.GetValue(_secretFile) == "-"))
+        {
+            throw new CommandException(ExitCode.Usage, "--token-file: the standard input can be read for one option only.");
+        }
+
+        string? token = tokenFile is null ? null : InputFile.Secret(tokenFile, _tokenFile.Name);
+        return Checked(() => new WebhookDestination(url, arguments.GetValue(_operationId), token));
     }
 
     private McpWebhook Webhook(ParseResult arguments)
@@ -228,6 +239,6 @@ internal sealed class SendCommand
             { StatusCode: > 0 } result => $"HTTP {result.StatusCode.ToString(CultureInfo.InvariantCulture)}",
             var result => result.ErrorDetail ?? result.Error.ToString(),
         };
-        return $"{outcome.Status}, {answer}{(outcome.Code is null ? "" : ", " + outcome.Code)}";
+        return $"{outcome.Status}, {answer}{(outcome.Code is null ? "" : ", " + Output.Foreign(outcome.Code))}";
     }
 }

@@ -102,6 +102,6 @@ internal static class VerifyVectorCommand
         return updated is { } at ? new Revocations(new RevocationList(revoked, at, at + PollingInterval)) : null;
 
         async Task AddAsync(string keyId, string nonce) =>
-            await replays.TryAddAsync(keyId, nonce.AsMemory(), now.AddMinutes(6), cancellationToken).ConfigureAwait(false);
+            await replays.TryAddAsync("", keyId, nonce.AsMemory(), now.AddMinutes(6), cancellationToken).ConfigureAwait(false);
     }
 }

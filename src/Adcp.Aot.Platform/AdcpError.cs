@@ -8,6 +8,12 @@ public sealed record AdcpError
     /// <param name="field">The member at fault, such as <c>push_notification_config.url</c>.</param>
     public static AdcpError InvalidRequest(string message, string? field = null) => new("INVALID_REQUEST", message, field);
 
+    /// <summary>Creates the error of a caller that reached a bound: <c>RATE_LIMITED</c>, transient.</summary>
+    /// <param name="message">The bound that was reached, fit for the buyer's eyes.</param>
+    /// <param name="retryAfter">When to try again.</param>
+    public static AdcpError RateLimited(string message, TimeSpan retryAfter) =>
+        new("RATE_LIMITED", message, null, ErrorRecovery.Transient) { RetryAfter = retryAfter };
+
     /// <summary>Creates an error.</summary>
     /// <param name="code">One of AdCP's codes. 1 to 64 characters.</param>
     /// <param name="message">What went wrong, fit for the buyer's eyes.</param>

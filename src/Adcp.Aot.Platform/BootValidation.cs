@@ -5,7 +5,7 @@ using Adcp.Aot.Signing;
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// Holds what a seller promises against what is wired (the seed's <c>validate_webhook_sender_for_platform</c> and <c>validate_webhook_signing_for_capabilities</c>), and finds every gap at once.
+/// Compares the promises of a seller with its wiring, and finds every gap at once.
 /// </summary>
 public static class BootValidation
 {
@@ -28,6 +28,7 @@ public static class BootValidation
         }
 
         Owners(platform, options, target, gaps);
+        Alignment(options, target, gaps);
         if (options.WebhookSigning is { } promise)
         {
             Signing(options, target, promise, gaps);
@@ -58,6 +59,44 @@ public static class BootValidation
             gaps.Add(new(
                 "webhook_sender_or_supervisor",
                 $"Buyers may register webhooks with {string.Join(", ", eligible)}, and nobody delivers them: give a webhook sender or supervisor, or set PlatformOptions.AcceptsPushConfigs to false."));
+        }
+    }
+
+    /// <summary>What the sender says of itself against what the platform speaks and publishes.</summary>
+    private static void Alignment(PlatformOptions options, DeliveryTarget target, List<BootGap> gaps)
+    {
+        if ((target.Supervisor?.Sender ?? target.Sender)?.Facts is not { } sender)
+        {
+            return;
+        }
+
+        if (sender.Version != options.Version)
+        {
+            gaps.Add(new(
+                "adcp_version_alignment",
+                $"PlatformOptions.Version is {options.Version} and the webhook sender's WebhookSenderOptions.Version is {sender.Version}: "
+                + "registrations would be judged by one and webhooks written by the other. Set both to the same."));
+        }
+
+        if (options.WebhookSigning is not { IsSupported: true } || options.SigningKeys.Count + options.RemoteSigningKeys.Count == 0)
+        {
+            return;
+        }
+
+        if (sender.KeyId is not { } keyId)
+        {
+            gaps.Add(new(
+                "webhook_sender_with_rfc9421_key",
+                "WebhookSigning is promised and the webhook sender does not sign by RFC 9421: give the sender a Rfc9421Signer with one of "
+                + "PlatformOptions.SigningKeys or RemoteSigningKeys."));
+        }
+        else if (!options.SigningKeys.Any(key => key.KeyId == keyId && key.Algorithm == sender.Algorithm)
+            && !options.RemoteSigningKeys.Any(key => key.KeyId == keyId && key.Algorithm == sender.Algorithm))
+        {
+            gaps.Add(new(
+                "webhook_signing_key_alignment",
+                $"The webhook sender signs with the key '{keyId}' ({sender.Algorithm}), which is not among PlatformOptions.SigningKeys and "
+                + "RemoteSigningKeys: every receiver would refuse its webhooks. List the sender's own key there."));
         }
     }
 

@@ -10,10 +10,20 @@ namespace Adcp.Aot.Platform;
 /// </summary>
 public interface ITaskRegistry
 {
+    /// <summary>
+    /// How many bytes the contexts and results of a page's tasks hold at most, unless its first task alone holds
+    /// more: 1 MiB.
+    /// </summary>
+    const int MaxPageBytes = 1 << 20;
+
     /// <summary>Keeps a new task.</summary>
     /// <param name="task">The task.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="ArgumentException">The tenant has a task of this id, or an id breaks its rule (<see cref="StoreScope.Of"/>, <see cref="TaskFacts.IsTaskId"/>).</exception>
+    /// <exception cref="ArgumentException">
+    /// The tenant has a task of this id, or an id breaks its rule (<see cref="StoreScope.Of"/>,
+    /// <see cref="TaskFacts.IsTaskId"/>, not only blanks).
+    /// </exception>
+    /// <exception cref="AdcpErrorException">The tenant may keep no more tasks: <c>RATE_LIMITED</c>.</exception>
     ValueTask CreateAsync(SellerTask task, CancellationToken cancellationToken = default);
 
     /// <summary>Reads a task; another tenant's looks missing.</summary>
@@ -22,7 +32,10 @@ public interface ITaskRegistry
     /// <param name="cancellationToken">Ends the wait.</param>
     ValueTask<SellerTask?> FindAsync(string tenant, string taskId, CancellationToken cancellationToken = default);
 
-    /// <summary>Changes a task's status.</summary>
+    /// <summary>
+    /// Changes a task's status. An exception after <paramref name="beforeCommit"/> has run says that the status may
+    /// or may not have been entered: <see cref="TaskHandOff"/> then reads the task.
+    /// </summary>
     /// <param name="tenant">Whose.</param>
     /// <param name="taskId">Which.</param>
     /// <param name="status">The status to enter.</param>
@@ -47,7 +60,10 @@ public interface ITaskRegistry
     /// </returns>
     ValueTask<TaskTransition> RegisterAsync(string tenant, string taskId, PushRegistration? registration, CancellationToken cancellationToken = default);
 
-    /// <summary>Reads a page of a tenant's tasks, the latest change first.</summary>
+    /// <summary>
+    /// Reads a page of a tenant's tasks, the latest change first. A page ends early, with a token for the rest,
+    /// before its tasks hold more than <see cref="MaxPageBytes"/>; it then still has one task.
+    /// </summary>
     /// <param name="tenant">Whose.</param>
     /// <param name="query">Which: a state is AdCP's name of a status, and a task's context is the task itself.</param>
     /// <param name="cancellationToken">Ends the wait.</param>

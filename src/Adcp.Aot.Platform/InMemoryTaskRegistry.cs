@@ -4,45 +4,58 @@ using Adcp.Aot.Storage.A2A;
 
 namespace Adcp.Aot.Platform;
 
-/// <summary>Tasks of one process, which end with it. Bounded: the oldest terminal task makes room, and where all are open a new one is refused. Thread-safe.</summary>
+/// <summary>
+/// Tasks of one process, which end with it. Bounded for each tenant and in total: a tenant at its bound loses its own
+/// oldest ended task, and if all its tasks are open a new one is refused. Thread-safe.
+/// </summary>
 public sealed class InMemoryTaskRegistry : ITaskRegistry, IDisposable
 {
-    private readonly Dictionary<(StoreScope Scope, string TaskId), StoredTask<SellerTask>> _tasks = [];
-    private readonly Queue<(StoreScope Scope, string TaskId)> _terminal = new();
+    private readonly Dictionary<StoreScope, Tenant> _tenants = [];
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly TimeProvider _time;
-    private readonly int _capacity;
+    private readonly InMemoryLimits _limits;
+    private int _count;
+    private long _bytes;
 
     /// <summary>Creates a registry.</summary>
-    /// <param name="capacity">The most tasks kept. 1 to 10,000,000, default 100,000.</param>
+    /// <param name="limits">How much is kept; null for the defaults.</param>
     /// <param name="timeProvider">The clock of changes; null for the system's.</param>
-    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 10,000,000.</exception>
-    public InMemoryTaskRegistry(int capacity = 100_000, TimeProvider? timeProvider = null)
+    public InMemoryTaskRegistry(InMemoryLimits? limits = null, TimeProvider? timeProvider = null)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(capacity, 10_000_000);
-        _capacity = capacity;
+        _limits = limits ?? new InMemoryLimits();
         _time = timeProvider ?? TimeProvider.System;
     }
 
     /// <inheritdoc/>
-    /// <exception cref="InvalidOperationException">The registry is full of open tasks.</exception>
+    /// <exception cref="AdcpErrorException">The tenant's share, or the registry, is full: <c>RATE_LIMITED</c>.</exception>
     public async ValueTask CreateAsync(SellerTask task, CancellationToken cancellationToken = default)
     {
         StoreScope scope = TaskRules.Checked(task);
         using Turn turn = await TakeAsync(cancellationToken).ConfigureAwait(false);
-        if (_tasks.ContainsKey((scope, task.TaskId)))
+        Tenant? tenant = _tenants.GetValueOrDefault(scope);
+        if (tenant?.Tasks.ContainsKey(task.TaskId) == true)
         {
             throw TaskRules.Taken();
         }
 
-        if (_tasks.Count >= _capacity)
+        long bytes = TaskRules.Bytes(task);
+        while (!Fits(tenant, bytes))
         {
-            _tasks.Remove(_terminal.TryDequeue(out (StoreScope Scope, string TaskId) oldest) ? oldest : throw new InvalidOperationException("The task registry is full of open tasks."));
+            if (tenant is null || !Evict(tenant))
+            {
+                throw new AdcpErrorException(AdcpError.RateLimited("Too many tasks are kept.", TimeSpan.FromMinutes(1)));
+            }
         }
 
-        _tasks.Add((scope, task.TaskId), new StoredTask<SellerTask>(task, 1, Now()));
-        Ended(scope, task);
+        if (tenant is null)
+        {
+            _tenants.Add(scope, tenant = new Tenant());
+        }
+
+        tenant.Tasks.Add(task.TaskId, new StoredTask<SellerTask>(task, 1, Now()));
+        _count++;
+        Charge(tenant, bytes);
+        Ended(tenant, task);
     }
 
     /// <inheritdoc/>
@@ -50,7 +63,7 @@ public sealed class InMemoryTaskRegistry : ITaskRegistry, IDisposable
     {
         StoreScope scope = StoreScope.Of(tenant);
         using Turn turn = await TakeAsync(cancellationToken).ConfigureAwait(false);
-        return _tasks.GetValueOrDefault((scope, taskId))?.Task;
+        return Known(scope, taskId)?.Task;
     }
 
     /// <inheritdoc/>
@@ -60,7 +73,7 @@ public sealed class InMemoryTaskRegistry : ITaskRegistry, IDisposable
     {
         StoreScope scope = StoreScope.Of(tenant);
         using Turn turn = await TakeAsync(cancellationToken).ConfigureAwait(false);
-        if (!_tasks.TryGetValue((scope, taskId), out StoredTask<SellerTask>? known))
+        if (Known(scope, taskId) is not { } known)
         {
             return TaskTransition.Unknown;
         }
@@ -77,7 +90,6 @@ public sealed class InMemoryTaskRegistry : ITaskRegistry, IDisposable
         }
 
         Change(scope, known, entered);
-        Ended(scope, entered);
         return TaskTransition.Entered;
     }
 
@@ -86,7 +98,7 @@ public sealed class InMemoryTaskRegistry : ITaskRegistry, IDisposable
     {
         StoreScope scope = StoreScope.Of(tenant);
         using Turn turn = await TakeAsync(cancellationToken).ConfigureAwait(false);
-        if (!_tasks.TryGetValue((scope, taskId), out StoredTask<SellerTask>? known))
+        if (Known(scope, taskId) is not { } known)
         {
             return TaskTransition.Unknown;
         }
@@ -118,13 +130,7 @@ public sealed class InMemoryTaskRegistry : ITaskRegistry, IDisposable
             ];
         }
 
-        if (page.Length <= query.PageSize)
-        {
-            return new TaskPage<SellerTask>(page, null);
-        }
-
-        StoredTask<SellerTask> last = page[query.PageSize - 1];
-        return new TaskPage<SellerTask>(page[..query.PageSize], new PageToken(last.UpdatedAt.ToUnixTimeMilliseconds(), last.Task.TaskId).Encode(scope, query));
+        return TaskRules.Page(scope, query, page);
     }
 
     /// <inheritdoc/>
@@ -146,26 +152,60 @@ public sealed class InMemoryTaskRegistry : ITaskRegistry, IDisposable
         return byTime != 0 ? byTime : string.CompareOrdinal(task.Task.TaskId, place.TaskId);
     }
 
-    private IEnumerable<StoredTask<SellerTask>> Matching(StoreScope scope, TaskQuery query) => _tasks
-        .Where(entry => entry.Key.Scope.Equals(scope)
-            && (query.ContextId is null || entry.Key.TaskId == query.ContextId)
-            && (query.State is null || entry.Value.Task.Status.ToWire() == query.State)
-            && (query.UpdatedSince is not { } since || entry.Value.UpdatedAt.ToUnixTimeMilliseconds() >= since.ToUnixTimeMilliseconds()))
-        .Select(entry => entry.Value);
-
-    /// <summary>The moment of a change grows with every one, also where the clock does not.</summary>
-    private void Change(StoreScope scope, StoredTask<SellerTask> known, SellerTask task)
-    {
-        DateTimeOffset now = Now();
-        _tasks[(scope, task.TaskId)] = new StoredTask<SellerTask>(task, known.Version + 1, now > known.UpdatedAt ? now : known.UpdatedAt.AddMilliseconds(1));
-    }
-
-    private void Ended(StoreScope scope, SellerTask task)
+    private static void Ended(Tenant tenant, SellerTask task)
     {
         if (task.Status.IsTerminal())
         {
-            _terminal.Enqueue((scope, task.TaskId));
+            tenant.Ended.Enqueue(task.TaskId);
         }
+    }
+
+    private StoredTask<SellerTask>? Known(StoreScope scope, string taskId) =>
+        _tenants.GetValueOrDefault(scope)?.Tasks.GetValueOrDefault(taskId);
+
+    private IEnumerable<StoredTask<SellerTask>> Matching(StoreScope scope, TaskQuery query) =>
+        (_tenants.GetValueOrDefault(scope)?.Tasks.Values ?? Enumerable.Empty<StoredTask<SellerTask>>())
+        .Where(stored => (query.ContextId is null || stored.Task.TaskId == query.ContextId)
+            && (query.State is null || stored.Task.Status.ToWire() == query.State)
+            && (query.UpdatedSince is not { } since || stored.UpdatedAt.ToUnixTimeMilliseconds() >= since.ToUnixTimeMilliseconds()));
+
+    /// <summary>The moment of a change grows with every one, even if the clock does not.</summary>
+    private void Change(StoreScope scope, StoredTask<SellerTask> known, SellerTask task)
+    {
+        DateTimeOffset now = Now();
+        Tenant tenant = _tenants[scope];
+        tenant.Tasks[task.TaskId] =
+            new StoredTask<SellerTask>(task, known.Version + 1, now > known.UpdatedAt ? now : known.UpdatedAt.AddMilliseconds(1));
+        Charge(tenant, TaskRules.Bytes(task) - TaskRules.Bytes(known.Task));
+        Ended(tenant, task);
+
+        // A status is never refused for its size. The tenant's older tasks make room, and this one stays.
+        while ((tenant.Bytes > _limits.MaxBytesPerTenant || _bytes > _limits.MaxBytes) && tenant.Ended.Count > 1 && Evict(tenant))
+        {
+        }
+    }
+
+    private bool Fits(Tenant? tenant, long bytes) =>
+        _count < _limits.Capacity && (_count == 0 || _bytes + bytes <= _limits.MaxBytes)
+        && (tenant is null || tenant.Tasks.Count == 0
+            || (tenant.Tasks.Count < _limits.CapacityPerTenant && tenant.Bytes + bytes <= _limits.MaxBytesPerTenant));
+
+    private bool Evict(Tenant tenant)
+    {
+        if (!tenant.Ended.TryDequeue(out string? oldest) || !tenant.Tasks.Remove(oldest, out StoredTask<SellerTask>? task))
+        {
+            return false;
+        }
+
+        _count--;
+        Charge(tenant, -TaskRules.Bytes(task.Task));
+        return true;
+    }
+
+    private void Charge(Tenant tenant, long bytes)
+    {
+        tenant.Bytes += bytes;
+        _bytes += bytes;
     }
 
     private DateTimeOffset Now() => DateTimeOffset.FromUnixTimeMilliseconds(_time.GetUtcNow().ToUnixTimeMilliseconds());
@@ -174,6 +214,15 @@ public sealed class InMemoryTaskRegistry : ITaskRegistry, IDisposable
     {
         await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         return new Turn(_turn);
+    }
+
+    private sealed class Tenant
+    {
+        internal Dictionary<string, StoredTask<SellerTask>> Tasks { get; } = new(StringComparer.Ordinal);
+
+        internal Queue<string> Ended { get; } = new();
+
+        internal long Bytes { get; set; }
     }
 
     private readonly struct Turn(SemaphoreSlim turn) : IDisposable

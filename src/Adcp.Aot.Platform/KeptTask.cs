@@ -7,8 +7,20 @@ using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Platform;
 
-/// <summary>A task as a row keeps it: its names on the wire, JSON as the text it was, registrations encrypted and bound to tenant, task and channel.</summary>
-internal sealed record KeptTask(string TaskId, string TaskType, string Status, string? Registration, string? A2ARegistration, string? Context, string? Result)
+/// <summary>
+/// A task as a row keeps it: its names on the wire, JSON as the text it was, registrations encrypted and bound to
+/// tenant, task and channel. The random number of its last change tells a change whose commit was not answered from
+/// another's equal one.
+/// </summary>
+internal sealed record KeptTask(
+    string TaskId,
+    string TaskType,
+    string Status,
+    string? Registration,
+    string? A2ARegistration,
+    string? Context,
+    string? Result,
+    Guid? Change = null)
 {
     internal static KeptTask Of(SellerTask task, SecretsAtRest secrets) => new(
         task.TaskId,

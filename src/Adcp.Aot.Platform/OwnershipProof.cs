@@ -3,7 +3,10 @@ using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Platform;
 
-/// <summary>Proves that a candidate subscriber controls its url (PUB-70 to PUB-73): one signed challenge, and one repeat of the same where the connection failed.</summary>
+/// <summary>
+/// Proves that a candidate subscriber controls its url (PUB-70 to PUB-73): one signed challenge, and one repeat of
+/// the same where the connection failed.
+/// </summary>
 public static class OwnershipProof
 {
     /// <summary>Challenges an endpoint.</summary>
@@ -27,7 +30,8 @@ public static class OwnershipProof
 
         PreparedWebhook prepared = sender.Prepare(destination, challenge);
         WebhookDeliveryResult result = await sender.SendAsync(prepared, cancellationToken).ConfigureAwait(false);
-        if (result.Error is WebhookSendError.ConnectionFailed or WebhookSendError.Timeout)
+        if (result.Error is WebhookSendError.ConnectionFailed or WebhookSendError.Timeout or WebhookSendError.NoUsableAddress
+            or WebhookSendError.LocalNetwork)
         {
             result = await sender.SendAsync(prepared, cancellationToken).ConfigureAwait(false);
         }

@@ -1,15 +1,21 @@
+using System.Data.Common;
+using System.Runtime.InteropServices;
 using System.Text.Json;
+using Adcp.Aot.Auditing;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Platform.Idempotency;
+using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Storage.A2A;
 
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// Performs AdCP calls on a seller's platform and tells by webhook what became of them, by the generation's rules: in 3.0 one completion after each successful mutating call, from 3.1 nothing
-/// after an answer that is final, and in all of them the status changes of tasks that a call was handed off to. Thread-safe; drain it before the supervisor.
+/// Performs AdCP calls on a seller's platform and reports on them by webhook, by the generation's rules: in 3.0 one
+/// completion after each successful mutating call, from 3.1 nothing after an answer that is final, and in all of them
+/// the status changes of tasks that a call was handed off to. Thread-safe; drain it before the supervisor.
 /// </summary>
 public sealed class PlatformHandler : IAsyncDisposable
 {
@@ -18,6 +24,9 @@ public sealed class PlatformHandler : IAsyncDisposable
     private readonly WebhookEmitter _emitter;
     private readonly IdempotentCalls _idempotent;
     private readonly Dictionary<string, ToolDescription> _tools;
+    private readonly RegistrationAdmission _admission;
+    private readonly TenantBudget _lists;
+    private readonly CountedQuota _openTasks;
 
     /// <summary>Wires a platform.</summary>
     /// <param name="platform">The tools.</param>
@@ -37,14 +46,28 @@ public sealed class PlatformHandler : IAsyncDisposable
             throw new PlatformBootException(gaps);
         }
 
+        if (options.Logger is not null)
+        {
+            options = options with { Logger = new GuardedLogger(options.Logger) };
+        }
+
         _platform = platform;
         Options = options;
         _tools = platform.Tools.ToDictionary(tool => tool.Name, StringComparer.Ordinal);
+        _lists = new TenantBudget(options.Limits.MaxListsPerTenant);
+        _openTasks = new CountedQuota(options.Limits.MaxOpenTasksPerTenant, CountOpenAsync, options.TimeProvider);
         _emitter = new WebhookEmitter(_target, options);
+        DestinationGuard? guard = options.Guard ?? SenderOf(_target)?.Facts?.Guard;
+        _admission = new RegistrationAdmission(options, _target, _emitter, guard);
         _idempotent = new IdempotentCalls(options);
-        Tasks = new TaskHandOff(options, _emitter);
+        Tasks = new TaskHandOff(options, _emitter, _openTasks);
         if (options.Logger is { } logger)
         {
+            if (guard is null && TellsByWebhook)
+            {
+                PlatformLog.NoGuard(logger);
+            }
+
             if (options.AllowsProcessLocalDelivery)
             {
                 PlatformLog.ProcessLocal(logger);
@@ -70,7 +93,7 @@ public sealed class PlatformHandler : IAsyncDisposable
     public int PendingDeliveries => _emitter.Pending;
 
     /// <summary>Whether a call may register a webhook at all.</summary>
-    internal bool TellsByWebhook => Options.AcceptsPushConfigs && (_target.IsWired || Options.Outbox is not null || Options.TaskWebhooksAreExternal);
+    internal bool TellsByWebhook => _admission.TellsByWebhook;
 
     /// <summary>Performs a call. It never waits for a webhook.</summary>
     /// <param name="tool">The tool's name.</param>
@@ -93,7 +116,7 @@ public sealed class PlatformHandler : IAsyncDisposable
                 throw PlatformDispatch.Unknown(tool);
             }
 
-            context = ContextOf(arguments);
+            context = ContextOf(arguments, Options.Limits.MaxContextBytes);
             RequestIdentity? identity = IdentityOf(description, arguments, a2aRegistration);
             ReadOnlyMemory<byte> echoed = context;
             ToolReply reply = identity is { } request
@@ -124,19 +147,149 @@ public sealed class PlatformHandler : IAsyncDisposable
     {
         // A task of a tool that was sold once and is no longer has a type that says as much.
         string tool = task.TaskType.ToWire();
-        await AdmitAsync(_tools.GetValueOrDefault(tool) ?? new ToolDescription(tool), task.Tenant, registration, "taskPushNotificationConfig", cancellationToken).ConfigureAwait(false);
+        ToolDescription description = _tools.GetValueOrDefault(tool) ?? new ToolDescription(tool);
+        await _admission.AdmitAsync(description, task.Tenant, registration, task.Context, cancellationToken).ConfigureAwait(false);
         return await Options.Tasks.RegisterAsync(task.Tenant, task.TaskId, registration, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Accepts no more webhooks and waits for those under way; what waits for a later try is given up when the time is over, and logged.</summary>
-    /// <param name="patience">The longest wait.</param>
-    public ValueTask DrainAsync(TimeSpan patience) => _emitter.DrainAsync(patience);
+    /// <summary>
+    /// Gets how long <see cref="DisposeAsync"/> waits: <see cref="PlatformOptions.DrainPatience"/>, or its default
+    /// for the sender and supervisor at hand.
+    /// </summary>
+    public TimeSpan DrainPatience => Options.DrainPatience ?? DefaultPatience();
 
-    /// <summary>Drains for 5 seconds.</summary>
+    /// <summary>
+    /// Accepts no more webhooks and waits for those that are pending. A webhook that waits for a later try is tried
+    /// at once. When the time is over, each one that is left is logged by task; an attempt that the supervisor has
+    /// under way is left to it, and cut short when the supervisor is disposed.
+    /// </summary>
+    /// <param name="patience">The longest wait. 0 to 1 day.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 1 day.</exception>
+    public async ValueTask DrainAsync(TimeSpan patience)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(patience, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(patience, TimeSpan.FromDays(1));
+        long started = Options.TimeProvider.GetTimestamp();
+        await _idempotent.DrainAsync(patience).ConfigureAwait(false);
+        TimeSpan left = patience - Options.TimeProvider.GetElapsedTime(started);
+        await _emitter.DrainAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero).ConfigureAwait(false);
+    }
+
+    /// <summary>Drains for <see cref="DrainPatience"/>. Does not wait if <see cref="DrainAsync"/> has given up already.</summary>
     public async ValueTask DisposeAsync()
     {
-        await DrainAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(false);
+        await DrainAsync(DrainPatience).ConfigureAwait(false);
         await _emitter.DisposeAsync().ConfigureAwait(false);
+        _idempotent.Dispose();
+    }
+
+    /// <summary>
+    /// Reads the task registry and the idempotency store once, so that a missing table or an unreachable database is
+    /// found before the first call.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <exception cref="PlatformBootException">One of them, or both, cannot be read.</exception>
+    public async ValueTask CheckStoresAsync(CancellationToken cancellationToken = default)
+    {
+        List<BootGap> gaps = [];
+        await CheckAsync("task_registry", Options.Tasks, () => Options.Tasks.FindAsync("boot", "boot", cancellationToken).AsTask())
+            .ConfigureAwait(false);
+        await CheckAsync("idempotency_store", Options.Idempotency, () => Options.Idempotency.CheckAsync(cancellationToken).AsTask())
+            .ConfigureAwait(false);
+        if (gaps.Count > 0)
+        {
+            throw new PlatformBootException(gaps);
+        }
+
+        async ValueTask CheckAsync(string code, object store, Func<Task> read)
+        {
+            try
+            {
+                await read().ConfigureAwait(false);
+            }
+            catch (DbException fault)
+            {
+                string type = store.GetType().Name;
+                gaps.Add(new(
+                    code,
+                    $"{type} cannot be read ({fault.Message}): call {type}.CreateIfAbsentAsync once before serving, and check that the "
+                    + "database is reachable."));
+            }
+        }
+    }
+
+    /// <summary>Keeps a new task if its tenant may have one more.</summary>
+    /// <exception cref="AdcpErrorException">It may not: <c>RATE_LIMITED</c>.</exception>
+    internal async ValueTask OpenAsync(SellerTask task, CancellationToken cancellationToken)
+    {
+        TaskRules.Checked(task);
+        if (!await _openTasks.TryTakeAsync(task.Tenant, cancellationToken).ConfigureAwait(false))
+        {
+            throw PlatformLimits.Reached(Options, task.Tenant, nameof(PlatformLimits.MaxOpenTasksPerTenant), TimeSpan.FromMinutes(1));
+        }
+
+        try
+        {
+            await Options.Tasks.CreateAsync(task, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            _openTasks.Return(task.Tenant);
+            throw;
+        }
+    }
+
+    /// <summary>Reads a page of a tenant's tasks and counts them, if not too many of its lists are being read.</summary>
+    /// <exception cref="AdcpErrorException">Too many are: <c>RATE_LIMITED</c>.</exception>
+    internal async ValueTask<(TaskPage<SellerTask> Page, int Total)> ListAsync(
+        string tenant, TaskQuery query, int mostCounted, CancellationToken cancellationToken)
+    {
+        if (!_lists.TryTake(tenant))
+        {
+            throw PlatformLimits.Reached(Options, tenant, nameof(PlatformLimits.MaxListsPerTenant), TimeSpan.FromSeconds(1));
+        }
+
+        try
+        {
+            TaskPage<SellerTask> page = await Options.Tasks.ListAsync(tenant, query, cancellationToken).ConfigureAwait(false);
+            return (page, await Options.Tasks.CountAsync(tenant, query, mostCounted, cancellationToken).ConfigureAwait(false));
+        }
+        finally
+        {
+            _lists.Return(tenant);
+        }
+    }
+
+    private static IWebhookSender? SenderOf(DeliveryTarget target) =>
+        target.Supervisor is { } supervisor ? supervisor.Sender : target.Sender;
+
+    private TimeSpan DefaultPatience()
+    {
+        TimeSpan attempt = SenderOf(_target)?.Facts?.AttemptTimeout
+            ?? new WebhookSenderOptions { Version = Options.Version }.AttemptTimeout;
+        TimeSpan delay = _target.Supervisor switch
+        {
+            null => TimeSpan.Zero,
+            InMemoryWebhookDeliverySupervisor memory => memory.LongestDelay,
+            _ => RetryPolicy.Default.LongestDelay,
+        };
+        TimeSpan patience = attempt + delay;
+        return patience < TimeSpan.FromHours(1) ? patience : TimeSpan.FromHours(1);
+    }
+
+    private async ValueTask<int> CountOpenAsync(string tenant, int limit, CancellationToken cancellationToken)
+    {
+        int open = 0;
+        foreach (AdcpTaskStatus status in Enum.GetValues<AdcpTaskStatus>())
+        {
+            if (status != AdcpTaskStatus.Unknown && !status.IsTerminal() && open < limit)
+            {
+                open += await Options.Tasks.CountAsync(
+                    tenant, new TaskQuery { State = status.ToWire() }, limit - open, cancellationToken).ConfigureAwait(false);
+            }
+        }
+
+        return open;
     }
 
     private static ToolReply Answer(ToolReply reply, ReadOnlyMemory<byte> context) => reply.With(WireObject.Outgoing(reply.Body, context, reply.IsReplay));
@@ -159,11 +312,18 @@ public sealed class PlatformHandler : IAsyncDisposable
             : null;
     }
 
-    private static ReadOnlyMemory<byte> ContextOf(JsonElement arguments)
+    private static ReadOnlyMemory<byte> ContextOf(JsonElement arguments, int maxBytes)
     {
         if (arguments.ValueKind != JsonValueKind.Object)
         {
             throw new AdcpErrorException(AdcpError.InvalidRequest("The arguments are a JSON object."));
+        }
+
+        // Once for all that reads them: System.Text.Json throws for a lone surrogate only when the string is used.
+        if (!ClientText.IsSound(JsonMarshal.GetRawUtf8Value(arguments)))
+        {
+            throw new AdcpErrorException(AdcpError.InvalidRequest(
+                $"The arguments are JSON of at most {ClientText.MaxDepth} levels, without lone surrogates and names twice in an object."));
         }
 
         if (!arguments.TryGetProperty("context"u8, out JsonElement context) || context.ValueKind == JsonValueKind.Null)
@@ -171,9 +331,17 @@ public sealed class PlatformHandler : IAsyncDisposable
             return default;
         }
 
-        return context.ValueKind == JsonValueKind.Object
-            ? JsonSerializer.SerializeToUtf8Bytes(context, WireJson.Default.JsonElement)
-            : throw new AdcpErrorException(AdcpError.InvalidRequest("A context is a JSON object.", "context"));
+        if (context.ValueKind != JsonValueKind.Object)
+        {
+            throw Broken("A context is a JSON object.");
+        }
+
+        ReadOnlySpan<byte> raw = JsonMarshal.GetRawUtf8Value(context);
+        return raw.Length > maxBytes ? throw Broken($"A context has at most {maxBytes} bytes of JSON.")
+            : ClientText.IsSound(raw, WireObject.MaxDepth) ? JsonSerializer.SerializeToUtf8Bytes(context, WireJson.Default.JsonElement)
+            : throw Broken($"A context has at most {WireObject.MaxDepth} levels.");
+
+        static AdcpErrorException Broken(string rule) => new(AdcpError.InvalidRequest(rule, "context"));
     }
 
     /// <returns>The answer, without what may not be read back and without the context, which is each caller's own.</returns>
@@ -184,60 +352,27 @@ public sealed class PlatformHandler : IAsyncDisposable
         if (arguments.TryGetProperty(PushRegistration.MemberName, out JsonElement config) && config.ValueKind != JsonValueKind.Null)
         {
             registration = PushRegistration.Read(config, Options.Version);
-            await AdmitAsync(tool, tenant, registration, PushRegistration.MemberName, cancellationToken).ConfigureAwait(false);
+            await _admission.AdmitAsync(tool, tenant, registration, context, cancellationToken).ConfigureAwait(false);
         }
 
         if (a2aRegistration is not null)
         {
-            await AdmitAsync(tool, tenant, a2aRegistration, "taskPushNotificationConfig", cancellationToken).ConfigureAwait(false);
+            await _admission.AdmitAsync(tool, tenant, a2aRegistration, context, cancellationToken).ConfigureAwait(false);
         }
 
         ToolCall call = new(this, tool, tenant, registration, a2aRegistration, context, idempotencyKey);
         ToolReply reply = Answer(await _platform.InvokeAsync(tool.Name, arguments, call, cancellationToken).ConfigureAwait(false), default);
 
-        // 3.0's completion of a final answer. From 3.1 on such an answer is never told again (PUB-1).
+        // 3.0's completion of a final answer. From 3.1 on nothing follows such an answer.
         if (Options is { Version: AdcpVersion.V30, EmitsInlineCompletions: true } && reply.Status == AdcpTaskStatus.Completed && tool.IsMutating && registration is not null
             && tool.IsEligible(Options.Version, out TaskType type))
         {
-            _emitter.Start(new SellerTask(
-                tenant, "sync-" + Guid.NewGuid().ToString("N")[..16], type, AdcpTaskStatus.Completed, registration, null, context, WireObject.Outgoing(reply.Body, context)));
+            string taskId = "sync-" + Guid.NewGuid().ToString("N")[..16];
+            ReadOnlyMemory<byte> result = WireObject.Outgoing(reply.Body, context);
+            SellerTask told = new(tenant, taskId, type, AdcpTaskStatus.Completed, registration, null, context, result);
+            _emitter.Start(told, isKept: false);
         }
 
         return reply;
-    }
-
-    /// <summary>Refuses a registration that could not be honoured (PUB-2): an accepted one is a promise.</summary>
-    private async ValueTask AdmitAsync(ToolDescription tool, string tenant, PushRegistration registration, string field, CancellationToken cancellationToken)
-    {
-        if (!TellsByWebhook)
-        {
-            throw Refused("This seller sends no webhooks.", field);
-        }
-
-        if (!tool.IsEligible(Options.Version, out _))
-        {
-            throw Refused($"No webhook reports on '{tool.Name}' in the AdCP version spoken.", field);
-        }
-
-        if (registration.Destination.Authentication is { } authentication)
-        {
-            if (Options.WebhookSigning is { AllowsLegacyAuthentication: false })
-            {
-                throw Refused("This seller signs its webhooks and takes no other authentication.", field + ".authentication");
-            }
-
-            if (Options.Logger is { } logger)
-            {
-                PlatformLog.LegacyRegistration(logger, tool.Name, tenant, registration.Destination.Target.Authority, authentication.ToString());
-            }
-        }
-
-        // One answer for every reason: nothing of our network is told to whoever gave the url.
-        if (Options.Guard is { } guard && !await guard.AllowsAsync(registration.Destination.Url, cancellationToken).ConfigureAwait(false))
-        {
-            throw Refused("The url is not one that webhooks may be sent to.", field + ".url");
-        }
-
-        static AdcpErrorException Refused(string message, string field) => new(AdcpError.InvalidRequest(message, field));
     }
 }

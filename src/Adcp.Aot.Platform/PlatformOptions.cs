@@ -1,3 +1,4 @@
+using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Platform.Idempotency;
 using Adcp.Aot.Sending;
@@ -54,7 +55,29 @@ public sealed record PlatformOptions
     /// </summary>
     public bool AllowsProcessLocalDelivery { get; init; }
 
-    /// <summary>Judges urls at the call, by the same rules as the sender. Default null: only their form is judged there, and the sender refuses the rest later.</summary>
+    /// <summary>Gets the bounds of what callers can claim. Default <see cref="PlatformLimits"/>'s defaults.</summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public PlatformLimits Limits { get; init => field = value ?? throw new ArgumentNullException(nameof(Limits)); } = new();
+
+    /// <summary>
+    /// Gets how long a shutdown waits for webhooks that are pending. 0 to 1 hour. Default null: the sender's attempt
+    /// time-out and the longest delay of the supervisor's retry policy together, 12 s with their defaults. Give the
+    /// host, and whatever stops its process, more time than that.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 1 hour.</exception>
+    public TimeSpan? DrainPatience
+    {
+        get;
+        init => field = value is null || (value >= TimeSpan.Zero && value <= TimeSpan.FromHours(1))
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(DrainPatience), value, "0 to 1 hour.");
+    }
+
+    /// <summary>
+    /// Gets the guard that judges urls when they are registered. Default null: the guard of the sender. If the sender
+    /// does not say what it may reach (<see cref="IWebhookSender.Facts"/>), only the form of urls is judged when they
+    /// are registered, and the sender refuses the rest later.
+    /// </summary>
     public DestinationGuard? Guard { get; init; }
 
     /// <summary>
@@ -87,6 +110,12 @@ public sealed record PlatformOptions
     }
 
     = TimeSpan.FromMinutes(2);
+
+    /// <summary>
+    /// Gets a function that returns the breaker key of a tenant's registration, as in <see cref="Delivery.DeliveryOptions.BreakerKey"/>. <see langword="null"/> from it, and by default, means
+    /// the key that <see cref="Resilience.EndpointTable.KeyOf"/> returns, which is also used if the function throws or returns no valid key. It must be safe for concurrent use.
+    /// </summary>
+    public Func<string, WebhookDestination, string?>? BreakerKeyOf { get; init; }
 
     /// <summary>The clock. Default the system's.</summary>
     public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;

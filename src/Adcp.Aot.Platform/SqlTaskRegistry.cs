@@ -11,6 +11,8 @@ namespace Adcp.Aot.Platform;
 /// </summary>
 public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
 {
+    private const int PartSize = 10;
+
     private readonly KeptTasks _tasks;
     private readonly SecretsAtRest _secrets;
 
@@ -44,11 +46,26 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
     public async ValueTask CreateAsync(SellerTask task, CancellationToken cancellationToken = default)
     {
         StoreScope scope = TaskRules.Checked(task);
-        TaskSave save = await _tasks.SaveAsync(scope, KeptTask.Of(task, _secrets), 0, cancellationToken).ConfigureAwait(false);
-        if (save.Status != TaskSaveStatus.Saved)
+        KeptTask kept = KeptTask.Of(task, _secrets) with { Change = Guid.NewGuid() };
+        try
         {
-            throw TaskRules.Taken();
+            TaskSave save = await _tasks.SaveAsync(scope, kept, 0, cancellationToken).ConfigureAwait(false);
+            if (save.Status == TaskSaveStatus.Saved)
+            {
+                return;
+            }
         }
+        catch (Exception)
+        {
+            if (!await IsSavedAsync(scope, kept).ConfigureAwait(false))
+            {
+                throw;
+            }
+
+            return;
+        }
+
+        throw TaskRules.Taken();
     }
 
     /// <inheritdoc/>
@@ -56,7 +73,10 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
         (await _tasks.GetAsync(StoreScope.Of(tenant), taskId, cancellationToken).ConfigureAwait(false))?.Task.Open(tenant, _secrets);
 
     /// <inheritdoc/>
-    /// <exception cref="DbException">The database refused it or is gone. Where the answer to the commit was lost the status may have been entered, and the same call again tells.</exception>
+    /// <exception cref="DbException">
+    /// The database refused it or is gone. A commit whose answer was lost is settled by reading; if that fails too,
+    /// the status may have been entered.
+    /// </exception>
     public ValueTask<TaskTransition> TransitionAsync(
         string tenant, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> result, Func<SellerTask, DbTransaction?, CancellationToken, ValueTask>? beforeCommit = null,
         CancellationToken cancellationToken = default) => ChangeAsync(
@@ -79,8 +99,24 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
     /// <inheritdoc/>
     public async ValueTask<TaskPage<SellerTask>> ListAsync(string tenant, TaskQuery query, CancellationToken cancellationToken = default)
     {
-        TaskPage<KeptTask> page = await _tasks.ListAsync(StoreScope.Of(tenant), query, cancellationToken).ConfigureAwait(false);
-        return new TaskPage<SellerTask>([.. page.Tasks.Select(kept => new StoredTask<SellerTask>(kept.Task.Open(tenant, _secrets), kept.Version, kept.UpdatedAt))], page.NextPageToken);
+        ArgumentNullException.ThrowIfNull(query);
+        StoreScope scope = StoreScope.Of(tenant);
+        List<StoredTask<SellerTask>> read = [];
+        TaskQuery part = query;
+        do
+        {
+            // In small parts, so that no more than a few large tasks are in memory although a page may have a hundred.
+            part = part with { PageSize = Math.Min(PartSize, query.PageSize + 1 - read.Count) };
+            TaskPage<KeptTask> page = await _tasks.ListAsync(scope, part, cancellationToken).ConfigureAwait(false);
+            read.AddRange(
+                page.Tasks.Select(kept => new StoredTask<SellerTask>(kept.Task.Open(tenant, _secrets), kept.Version, kept.UpdatedAt)));
+            part = part with { PageToken = page.NextPageToken };
+        }
+        while (part.PageToken is not null && read.Count <= query.PageSize
+            && read.Sum(task => TaskRules.Bytes(task.Task)) <= ITaskRegistry.MaxPageBytes);
+
+        TaskPage<SellerTask> fitting = TaskRules.Page(scope, query, read);
+        return fitting.Tasks.Count < read.Count ? fitting : fitting with { NextPageToken = part.PageToken };
     }
 
     /// <inheritdoc/>
@@ -109,13 +145,24 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
                 return refusal;
             }
 
-            KeptTask changed = change(task, stored.Task);
-            TaskSave save = await _tasks.SaveAsync(
-                scope,
-                changed,
-                stored.Version,
-                beforeCommit is null ? null : (transaction, token) => beforeCommit(changed.Open(tenant, _secrets), transaction, token),
-                cancellationToken).ConfigureAwait(false);
+            KeptTask changed = change(task, stored.Task) with { Change = Guid.NewGuid() };
+            bool isWritten = beforeCommit is null;
+            TaskSave save;
+            try
+            {
+                save = await _tasks.SaveAsync(
+                    scope, changed, stored.Version, beforeCommit is null ? null : WriteAsync, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception) when (isWritten)
+            {
+                if (!await IsSavedAsync(scope, changed).ConfigureAwait(false))
+                {
+                    throw;
+                }
+
+                return TaskTransition.Entered;
+            }
+
             switch (save.Status)
             {
                 case TaskSaveStatus.Saved:
@@ -125,6 +172,25 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
                 default:
                     break;
             }
+
+            async ValueTask WriteAsync(DbTransaction transaction, CancellationToken token)
+            {
+                await beforeCommit(changed.Open(tenant, _secrets), transaction, token).ConfigureAwait(false);
+                isWritten = true;
+            }
+        }
+    }
+
+    /// <summary>Returns whether a change was committed although its answer was lost. False also if that cannot be read now.</summary>
+    private async ValueTask<bool> IsSavedAsync(StoreScope scope, KeptTask changed)
+    {
+        try
+        {
+            return (await _tasks.GetAsync(scope, changed.TaskId, CancellationToken.None).ConfigureAwait(false))?.Task == changed;
+        }
+        catch (Exception)
+        {
+            return false;
         }
     }
 }

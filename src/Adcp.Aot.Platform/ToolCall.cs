@@ -46,7 +46,13 @@ public sealed class ToolCall
     /// <param name="taskId">A handle of the seller's own; null for a new one.</param>
     /// <param name="cancellationToken">Ends the registration of the task.</param>
     /// <exception cref="InvalidOperationException">The call was handed off already, or no task webhook may report on the tool in the generation spoken.</exception>
-    /// <exception cref="ArgumentException">A status that is not a hand-off, or a handle in use.</exception>
+    /// <exception cref="ArgumentException">
+    /// A status that is not a hand-off, or a handle that is in use, blank or no task id
+    /// (<see cref="Storage.A2A.TaskFacts.IsTaskId"/>).
+    /// </exception>
+    /// <exception cref="AdcpErrorException">
+    /// The tenant has as many open tasks as it may: <c>RATE_LIMITED</c>. Let it pass; it answers the call.
+    /// </exception>
     public async ValueTask<HandedOff> HandOffAsync(
         AdcpTaskStatus status = AdcpTaskStatus.Submitted, string? message = null, string? taskId = null, CancellationToken cancellationToken = default)
     {
@@ -66,7 +72,8 @@ public sealed class ToolCall
         }
 
         string id = taskId ?? "task_" + Guid.NewGuid().ToString("N");
-        await _handler.Options.Tasks.CreateAsync(new SellerTask(Tenant, id, type, status, Registration, A2ARegistration, Context), cancellationToken).ConfigureAwait(false);
+        await _handler.OpenAsync(
+            new SellerTask(Tenant, id, type, status, Registration, A2ARegistration, Context), cancellationToken).ConfigureAwait(false);
         return Task = new HandedOff(id, status, message);
     }
 }

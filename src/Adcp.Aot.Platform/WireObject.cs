@@ -7,6 +7,9 @@ namespace Adcp.Aot.Platform;
 /// <summary>Writes and rewrites JSON objects.</summary>
 internal static class WireObject
 {
+    /// <summary>The most levels of a context and of a result: with the envelopes around them a receiver reads at most 64.</summary>
+    internal const int MaxDepth = 56;
+
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     internal static ReadOnlyMemory<byte> Of(Action<Utf8JsonWriter> members)

@@ -1,31 +1,39 @@
 using System.Data;
 using System.Data.Common;
+using System.Transactions;
 
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Writes batches of rows to a table such that every row is accounted for. A row that the table refuses fails alone. While the database is away, a call waits for it until its token is
-/// cancelled. A row is never written twice: where a connection broke during a commit, the database is asked before anything is tried again.
+/// Writes batches of rows to a table such that every row is accounted for. A row that the table refuses fails
+/// alone. While the database is away, a call waits for it until its token is cancelled. A row is never written
+/// twice: where a connection broke during a commit, the database is asked before anything is tried again.
 /// </summary>
 /// <remarks>
 /// <para>
-/// A batch goes out in units that commit as a whole. A unit that fails because of a row is halved until the row stands alone; one that is known not to be committed is tried again; one
-/// in doubt is first looked for by the identity of its first row. What is still in doubt when a call ends is remembered and settled by the next call that has a connection.
+/// A batch goes out in units that commit as a whole. A unit that the database refuses for a reason that is not
+/// known to be the table's or the server's is halved until a row stands alone, and that row is rejected. A unit
+/// that was stopped or is too large is halved too. A unit that is known not to be committed because the server
+/// cannot serve is tried again on another connection. A unit in doubt is first looked for by the identity of its
+/// first row. Doubts that are left when a call ends are remembered and settled by the next call that has a
+/// connection.
 /// </para>
 /// <para>
-/// Safe for concurrent calls. One connection is kept open between calls; calls at the same time open others, except on SQLite, where they take turns: its writers would only
-/// block each other.
+/// Safe for concurrent calls. Rows never join an ambient transaction of the caller. One connection is kept open
+/// between calls; calls at the same time open others, except on SQLite, where they take turns: its writers would
+/// only block each other.
 /// </para>
 /// <para>
-/// Settling assumes that a server whose connection broke is no longer working on the statement when it is asked. A table whose engine cannot roll back (MyISAM) breaks the promise that a unit is
-/// there as a whole or not at all.
+/// Settling assumes that a server whose connection broke is no longer working on the statement when it is asked. A
+/// table whose engine cannot roll back (MyISAM) breaks the promise that a unit is there as a whole or not at all.
 /// </para>
 /// </remarks>
 /// <typeparam name="TRow">What a row is made of.</typeparam>
 public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
     where TRow : class
 {
-    private const int MaxDoubts = 1024;
+    /// <summary>A row that fails so often alone, each time on a connection of its own, is rejected.</summary>
+    private const int MaxFailuresAlone = 3;
 
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(1);
@@ -38,10 +46,10 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
     private readonly SqlTable<TRow> _table;
     private readonly TimeProvider _time;
     private readonly SemaphoreSlim? _turn;
-    private readonly Lock _doubtsLock = new();
-    private readonly List<Doubt> _doubts = [];
+    private readonly SqlDoubts _doubts = new();
     private SqlSession<TRow>? _idle;
-    private bool _disposed;
+    private volatile bool _disposed;
+    private volatile bool _textsChecked;
     private long _recorded;
     private long _rejected;
     private long _failed;
@@ -72,7 +80,9 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
     /// <summary>Writes rows. They are the writer's until the task ends.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="cancellationToken">Ends the waiting for a database that is away.</param>
-    /// <exception cref="OperationCanceledException">Cancelled before every row was settled; what the database said last is inside.</exception>
+    /// <exception cref="OperationCanceledException">
+    /// Cancelled before every row was settled; what the database said last is inside.
+    /// </exception>
     /// <exception cref="DbException">The table is unusable.</exception>
     /// <exception cref="ObjectDisposedException">The writer is disposed.</exception>
     public async ValueTask WriteAsync(ReadOnlyMemory<TRow> rows, CancellationToken cancellationToken)
@@ -82,7 +92,7 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
             return;
         }
 
-        Progress progress = new(rows);
+        SqlBatchProgress<TRow> progress = new(rows);
         try
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
@@ -118,7 +128,7 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
         }
     }
 
-    private async Task WriteAsync(Progress progress, CancellationToken cancellationToken)
+    private async Task WriteAsync(SqlBatchProgress<TRow> progress, CancellationToken cancellationToken)
     {
         TimeSpan delay = FirstDelay;
         long started = _time.GetTimestamp();
@@ -126,11 +136,12 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
         {
             SqlSession<TRow>? session = null;
             Exception fault;
+            progress.IsDealtWith = false;
             try
             {
                 session = await RentAsync(cancellationToken).ConfigureAwait(false);
                 await SettleDoubtsAsync(session, progress, cancellationToken).ConfigureAwait(false);
-                while (progress.Units.TryPeek(out (int Start, int Count) unit))
+                while (progress.TryPeek(out SqlBatchUnit unit))
                 {
                     int most = session.MaxRows(copy: !progress.Isolating);
                     if (unit.Count > most)
@@ -151,77 +162,122 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
                 fault = caught;
             }
 
-            bool permanent = session is null
-                ? fault is not DbException and not IOException and not TimeoutException || IsRefusal(fault)
-                : SqlFaults.Of(fault, session.Connection) == SqlFault.Permanent;
-            bool rowsOnly = session is not null && SqlFaults.Of(fault, session.Connection) == SqlFault.Row;
+            SqlFault kind = session is null ? SqlFaults.OfOpening(fault) : SqlFaults.Of(fault, session.Connection);
             if (session is not null)
             {
-                await session.DisposeAsync().ConfigureAwait(false);
+                await session.EndAsync(isReadOnly: SqlFaults.IsReadOnly(fault)).ConfigureAwait(false);
             }
 
-            if (rowsOnly)
+            if (progress.IsDealtWith)
             {
-                // Dealt with; only the connection is worn out.
                 continue;
             }
 
             if (cancellationToken.IsCancellationRequested)
             {
-                throw fault as OperationCanceledException ?? new OperationCanceledException("Cancelled while the database was away.", fault, cancellationToken);
+                throw fault as OperationCanceledException ?? Cancelled(fault, cancellationToken);
             }
 
-            if (permanent || (!cancellationToken.CanBeCanceled && _time.GetElapsedTime(started) > Patience))
+            if (kind == SqlFault.Permanent || (!cancellationToken.CanBeCanceled && _time.GetElapsedTime(started) > Patience))
             {
                 System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(fault);
             }
 
-            await Task.Delay(delay, _time, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await Task.Delay(delay, _time, cancellationToken).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                throw Cancelled(fault, cancellationToken);
+            }
+
             delay = delay * 2 > MaxDelay ? MaxDelay : delay * 2;
         }
     }
 
-    /// <summary>Inserts the unit on top, and takes it off where its rows are settled.</summary>
-    private async Task InsertAsync(SqlSession<TRow> session, Progress progress, (int Start, int Count) unit, CancellationToken cancellationToken)
+    private static OperationCanceledException Cancelled(Exception fault, CancellationToken cancellationToken) =>
+        new("Cancelled while the database was away.", fault, cancellationToken);
+
+    /// <summary>Inserts the next unit, and takes it off if its rows are settled.</summary>
+    private async Task InsertAsync(
+        SqlSession<TRow> session, SqlBatchProgress<TRow> progress, SqlBatchUnit unit, CancellationToken cancellationToken)
     {
         ReadOnlyMemory<TRow> rows = progress.Rows.Slice(unit.Start, unit.Count);
         progress.Rejected.Clear();
         try
         {
             await session.InsertAsync(rows, copy: !progress.Isolating, progress.Rejected, cancellationToken).ConfigureAwait(false);
-            progress.Units.Pop();
+            progress.Pop();
             Interlocked.Add(ref _recorded, unit.Count - progress.Rejected.Count);
             Interlocked.Add(ref _rejected, progress.Rejected.Count);
             progress.Rejected.ForEach(Tell);
         }
         catch (Exception fault)
         {
-            switch (SqlFaults.Of(fault, session.Connection))
+            SqlFault kind = SqlFaults.Of(fault, session.Connection);
+
+            // SQLite has rolled back, and a log that cannot know a row again cannot ask.
+            kind = kind == SqlFault.Unknown && (_dialect == SqlDialect.Sqlite || _table.CountSame is null) ? SqlFault.Row : kind;
+            bool copied = session.CanCopy && !progress.Isolating;
+            switch (kind)
             {
-                case SqlFault.Row when unit.Count == 1:
-                    progress.Units.Pop();
-                    Interlocked.Increment(ref _rejected);
-                    Tell((rows.Span[0], fault));
-                    break;
-                case SqlFault.Row:
+                case SqlFault.Row or SqlFault.Slow when unit.Count > 1:
                     progress.Split(unit.Count / 2);
                     break;
-                case SqlFault.InDoubt when _dialect != SqlDialect.Sqlite:
-                    progress.Units.Pop();
-                    progress.Doubts.Add((unit.Start, unit.Count));
+                case SqlFault.Row when copied:
+                    // A row alone that the bulk protocol refuses: a statement may still take it.
+                    break;
+                case SqlFault.Row:
+                    progress.Pop();
+                    Reject(rows.Span[0], fault);
+                    break;
+                case SqlFault.Slow:
+                    progress.Pop();
+                    PutBack(progress, unit with { Failures = unit.Failures + 1 }, fault, byRow: false);
+                    throw;
+                case SqlFault.InDoubt or SqlFault.Unknown when _dialect != SqlDialect.Sqlite:
+                    progress.Pop();
+                    progress.Doubts.Add((unit with { Failures = unit.Failures + 1 }, fault, ByRow: kind == SqlFault.Unknown));
+
+                    // A second loss came over a connection that was opened after the first: the database is there, and the rows are
+                    // suspect.
+                    progress.IsDealtWith = kind == SqlFault.Unknown || unit.Failures > 0;
                     throw;
                 default:
                     throw;
             }
 
-            // The row is dealt with, or will be: single statements find it. A connection that broke over it, or was in the middle of a bulk copy, is not fit for the next.
-            bool copied = session.CanCopy && !progress.Isolating;
+            // The row is dealt with, or will be: single statements find it. A connection that broke over it, or was in the
+            // middle of a bulk copy, is not fit for the next.
             progress.Isolating = true;
             if (copied || session.Connection.State != ConnectionState.Open)
             {
+                progress.IsDealtWith = true;
                 throw;
             }
         }
+    }
+
+    /// <summary>
+    /// Puts back a unit that is not committed. A row alone is rejected if it is at fault: at once, or if it lost its
+    /// connection or was stopped again and again while the database took connections.
+    /// </summary>
+    private void PutBack(SqlBatchProgress<TRow> progress, SqlBatchUnit unit, Exception fault, bool byRow)
+    {
+        if (unit.Count == 1 && (byRow || unit.Failures >= MaxFailuresAlone))
+        {
+            Reject(progress.Rows.Span[unit.Start], fault);
+            return;
+        }
+
+        progress.PutBack(byRow ? unit with { Failures = 2 } : unit);
+    }
+
+    private void Reject(TRow row, Exception reason)
+    {
+        Interlocked.Increment(ref _rejected);
+        Tell((row, reason));
     }
 
     private void Tell((TRow Row, Exception Reason) rejected)
@@ -237,29 +293,29 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
     }
 
     /// <summary>Asks for the units whose commit was lost sight of: this call's, then those of calls that have ended.</summary>
-    private async Task SettleDoubtsAsync(SqlSession<TRow> session, Progress progress, CancellationToken cancellationToken)
+    private async Task SettleDoubtsAsync(SqlSession<TRow> session, SqlBatchProgress<TRow> progress, CancellationToken cancellationToken)
     {
         if (_table.CountSame is null)
         {
             return;
         }
 
-        while (progress.Doubts is [.., (int start, int count)])
+        while (progress.Doubts is [.., (SqlBatchUnit unit, Exception fault, bool byRow)])
         {
-            bool committed = IdentityOf(progress.Rows.Span[start]) is { } identity
+            bool committed = IdentityOf(progress.Rows.Span[unit.Start]) is { } identity
                 && await session.ContainsAsync(identity, cancellationToken).ConfigureAwait(false);
             progress.Doubts.RemoveAt(progress.Doubts.Count - 1);
             if (committed)
             {
-                Interlocked.Add(ref _recorded, count);
+                Interlocked.Add(ref _recorded, unit.Count);
             }
             else
             {
-                progress.Units.Push((start, count));
+                PutBack(progress, unit, fault, byRow);
             }
         }
 
-        while (Volatile.Read(ref _inDoubt) > 0 && TakeDoubt() is { } doubt)
+        while (Volatile.Read(ref _inDoubt) > 0 && _doubts.Take() is { } doubt)
         {
             bool committed;
             try
@@ -268,7 +324,7 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
             }
             catch
             {
-                Remember(doubt);
+                _doubts.Remember(doubt);
                 throw;
             }
 
@@ -277,66 +333,40 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
         }
     }
 
-    private Doubt? TakeDoubt()
-    {
-        lock (_doubtsLock)
-        {
-            if (_doubts is [.., Doubt last])
-            {
-                _doubts.RemoveAt(_doubts.Count - 1);
-                return last;
-            }
-
-            return null;
-        }
-    }
-
     /// <summary>Counts what a call that ends leaves behind.</summary>
-    private void Settle(Progress progress)
+    private void Settle(SqlBatchProgress<TRow> progress)
     {
-        foreach ((int _, int count) in progress.Units)
+        foreach (SqlBatchUnit unit in progress.Units)
         {
-            Interlocked.Add(ref _failed, count);
+            Interlocked.Add(ref _failed, unit.Count);
         }
 
-        foreach ((int start, int count) in progress.Doubts)
+        foreach ((SqlBatchUnit unit, _, _) in progress.Doubts)
         {
             if (_table.CountSame is null)
             {
-                Interlocked.Add(ref _inDoubt, count);
+                Interlocked.Add(ref _inDoubt, unit.Count);
             }
-            else if (IdentityOf(progress.Rows.Span[start]) is { } identity)
+            else if (IdentityOf(progress.Rows.Span[unit.Start]) is { } identity)
             {
-                Interlocked.Add(ref _inDoubt, count);
-                Remember(new Doubt(identity, count));
+                Interlocked.Add(ref _inDoubt, unit.Count);
+                _doubts.Remember(new SqlDoubt(identity, unit.Count));
             }
             else
             {
-                Interlocked.Add(ref _failed, count);
+                Interlocked.Add(ref _failed, unit.Count);
             }
         }
     }
 
-    private void Remember(Doubt doubt)
-    {
-        lock (_doubtsLock)
-        {
-            // Bounded: beyond it rows stay in doubt, and are counted as that.
-            if (_doubts.Count < MaxDoubts)
-            {
-                _doubts.Add(doubt);
-            }
-        }
-    }
-
-    /// <summary>Null where a value of the row cannot be computed: its unit cannot have been committed.</summary>
+    /// <summary>Returns <c>null</c> if a value of the row cannot be computed: its unit cannot have been committed.</summary>
     private object?[]? IdentityOf(TRow row)
     {
         try
         {
             return _table.Identity(row);
         }
-        catch (SqlRowException)
+        catch (Exception)
         {
             return null;
         }
@@ -344,54 +374,58 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
 
     private async ValueTask<SqlSession<TRow>> RentAsync(CancellationToken cancellationToken)
     {
+        // A unit in doubt is looked for, unless the table keeps too little: then the connection must be known to answer
+        // before it carries rows.
+        bool mustAnswer = _table.CountSame is null;
         if (Interlocked.Exchange(ref _idle, null) is { } idle)
         {
-            return idle;
+            if (!mustAnswer || await idle.AnswersAsync(cancellationToken).ConfigureAwait(false))
+            {
+                return idle;
+            }
+
+            await idle.DisposeAsync().ConfigureAwait(false);
         }
 
-        DbConnection connection = await _source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-        return new SqlSession<TRow>(connection, _table, _dialect);
+        DbConnection connection = await OpenAsync(mustAnswer, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (!_textsChecked)
+            {
+                await SqlConnections.CheckTextsAsync(connection, _dialect, cancellationToken).ConfigureAwait(false);
+                _textsChecked = true;
+            }
+
+            return new SqlSession<TRow>(connection, _table, _dialect);
+        }
+        catch
+        {
+            await SqlConnections.DropAsync(connection).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>The rows are the log's own and outlive the caller's transaction.</summary>
+    private async ValueTask<DbConnection> OpenAsync(bool mustAnswer, CancellationToken cancellationToken)
+    {
+        using TransactionScope? outside = Transaction.Current is null ? null : SqlConnections.OutsideTransaction();
+        return mustAnswer
+            ? await _source.OpenLiveAsync(_dialect, cancellationToken).ConfigureAwait(false)
+            : await _source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private async ValueTask ReturnAsync(SqlSession<TRow> session)
     {
-        if (_disposed || Interlocked.CompareExchange(ref _idle, session, null) is not null)
+        if (Interlocked.CompareExchange(ref _idle, session, null) is not null)
         {
             await session.DisposeAsync().ConfigureAwait(false);
+            return;
+        }
+
+        // Disposed meanwhile: whichever sees it takes the connection out.
+        if (_disposed && Interlocked.Exchange(ref _idle, null) is { } late)
+        {
+            await late.DisposeAsync().ConfigureAwait(false);
         }
     }
-
-    /// <summary>True where a server answered and wants no connection of this kind: wrong password, no such database.</summary>
-    private static bool IsRefusal(Exception fault) => fault is DbException { SqlState: ['2', '8', ..] or ['3', 'D', ..] or ['4', '2', ..] };
-
-    /// <summary>What a call has still to do. Units are a stack: the next is the one that starts first.</summary>
-    private sealed class Progress
-    {
-        internal Progress(ReadOnlyMemory<TRow> rows)
-        {
-            Rows = rows;
-            Units.Push((0, rows.Length));
-        }
-
-        internal ReadOnlyMemory<TRow> Rows { get; }
-
-        internal Stack<(int Start, int Count)> Units { get; } = new();
-
-        internal List<(int Start, int Count)> Doubts { get; } = [];
-
-        internal List<(TRow Row, Exception Reason)> Rejected { get; } = [];
-
-        /// <summary>True once a row was at fault: from then on statements, whose failures leave a connection as it was.</summary>
-        internal bool Isolating { get; set; }
-
-        /// <summary>The top unit becomes two, the first of so many rows.</summary>
-        internal void Split(int count)
-        {
-            (int start, int total) = Units.Pop();
-            Units.Push((start + count, total - count));
-            Units.Push((start, count));
-        }
-    }
-
-    private sealed record Doubt(object?[] Identity, int Count);
 }

@@ -1,17 +1,33 @@
 namespace Adcp.Aot.Storage;
 
-/// <summary>Whose fault a failed statement is: what to do next depends on nothing else.</summary>
+/// <summary>The cause of a failed statement. The next step depends on nothing else.</summary>
 internal enum SqlFault
 {
-    /// <summary>A row's: its values break a rule of the table, or could not be computed or encoded.</summary>
+    /// <summary>
+    /// The database refused the statement because of its rows: a value breaks a rule, or the statement is too large.
+    /// Also every refusal that is not known to be about the table or the server. Nothing is committed. Half of the rows
+    /// may pass; a row that is refused alone is rejected.
+    /// </summary>
     Row,
 
-    /// <summary>The database is away or busy, and rolled the statement back or never had it.</summary>
+    /// <summary>
+    /// The database stopped the statement because it took too long or needed too many locks. Nothing is committed. Half
+    /// of the rows may pass; a row alone waits.
+    /// </summary>
+    Slow,
+
+    /// <summary>
+    /// The server or the connection cannot serve now: busy, full, read-only, shutting down. Nothing is committed.
+    /// Waiting on another connection may help.
+    /// </summary>
     Unavailable,
 
-    /// <summary>The connection broke while the statement ran: it may or may not be committed.</summary>
+    /// <summary>The connection was lost while the statement ran. It may be committed.</summary>
     InDoubt,
 
-    /// <summary>The statement can never work: no such table, no permission, a read-only database.</summary>
+    /// <summary>The driver failed in a way that nothing here knows. It may be committed, and a row may be the cause.</summary>
+    Unknown,
+
+    /// <summary>The statement can never succeed: no such table, no permission, a damaged database.</summary>
     Permanent,
 }

@@ -6,62 +6,115 @@ using System.Net.Sockets;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Judges exceptions through System.Data.Common only. PostgreSQL and MySQL say an SQLSTATE; MySqlConnector puts the server's number into <see cref="Exception.Data"/>;
-/// Microsoft.Data.Sqlite says its result code only in its message, which has read "SQLite Error 19: ..." in all its versions.
+/// Judges exceptions through System.Data.Common only. PostgreSQL and MySQL give an SQLSTATE; MySqlConnector puts
+/// the server's number into <see cref="Exception.Data"/>; Microsoft.Data.Sqlite gives its result code only in its
+/// message, which has read "SQLite Error 19: ..." in all its versions.
 /// </summary>
 internal static class SqlFaults
 {
     private const string SqlitePrefix = "SQLite Error ";
+    private const int SqliteError = 1;
 
-    internal static SqlFault Of(Exception fault, DbConnection connection)
+    /// <summary>Returns the cause of a statement's failure.</summary>
+    /// <param name="fault">The exception.</param>
+    /// <param name="connection">The connection after the failure.</param>
+    internal static SqlFault Of(Exception fault, DbConnection connection) => Of(fault, connection.State == ConnectionState.Open);
+
+    /// <summary>Returns the cause of a failure to open a connection: refused for good, or unavailable.</summary>
+    internal static SqlFault OfOpening(Exception fault) => fault switch
+    {
+        DbException when Of(fault, isOpen: false) == SqlFault.Permanent => SqlFault.Permanent,
+        DbException or IOException or TimeoutException or SocketException => SqlFault.Unavailable,
+        _ => SqlFault.Permanent,
+    };
+
+    /// <summary>Returns whether the connection cannot be used again.</summary>
+    internal static bool IsLost(Exception fault, DbConnection connection) =>
+        connection.State != ConnectionState.Open || Of(fault, connection) == SqlFault.InDoubt
+            || fault is DbException { SqlState: ['5', '7', 'P', ..] };
+
+    /// <summary>Returns whether another connection of the same pool would answer the same, because its server reads only.</summary>
+    internal static bool IsReadOnly(Exception fault) =>
+        fault is DbException database && SqlFaultTable.IsReadOnly(database.SqlState, MySqlNumber(database));
+
+    /// <summary>Returns whether SQLite could not get a lock.</summary>
+    internal static bool IsBusy(Exception fault) => fault is DbException database && SqliteCode(database) is 5 or 6;
+
+    /// <summary>
+    /// Returns whether a value is the cause: it cannot be converted, encoded or kept. A query for such a value finds
+    /// nothing.
+    /// </summary>
+    internal static bool IsValue(Exception fault) => fault is DbException database
+        ? database.SqlState is ['2', '2', ..] || MySqlNumber(database) == 1366
+        : fault is SqlRowException or ArgumentException or OverflowException or FormatException or InvalidCastException;
+
+    private static SqlFault Of(Exception fault, bool isOpen)
     {
         if (fault is not DbException database)
         {
-            // What a value does that cannot be computed, converted or encoded. Whatever else a driver throws says nothing about the row.
-            return fault is SqlRowException or ArgumentException or OverflowException or FormatException or InvalidCastException ? SqlFault.Row : SqlFault.InDoubt;
+            return IsValue(fault)
+                ? SqlFault.Row
+                : fault is OperationCanceledException ? SqlFault.InDoubt : OfTransport(fault, isOpen) ?? SqlFault.Unknown;
         }
 
         if (SqliteCode(database) is { } code)
         {
-            return code switch
-            {
-                19 or 18 or 20 => SqlFault.Row, // CONSTRAINT, TOOBIG, MISMATCH
-                5 or 6 or 10 or 13 or 14 => SqlFault.Unavailable, // BUSY, LOCKED, IOERR, FULL, CANTOPEN: an embedded engine rolls back, it cannot lose an answer
-                _ => SqlFault.Permanent,
-            };
+            return code == SqliteError ? OfSqliteText(database.Message) : SqlFaultTable.Sqlite.GetValueOrDefault(code, SqlFault.Row);
         }
 
-        if (database.Data["Server Error Code"] is int number)
+        if (MySqlNumber(database) is { } number && SqlFaultTable.MySql.TryGetValue(number, out SqlFault known))
         {
-            switch (number)
+            // A driver that gave up waiting knows the end of the statement only if the connection survived.
+            return known == SqlFault.Slow && !isOpen ? SqlFault.InDoubt : known;
+        }
+
+        if (database.SqlState is { Length: 5 } state)
+        {
+            if (SqlFaultTable.States.TryGetValue(state, out known) || SqlFaultTable.States.TryGetValue(state[..2], out known))
             {
-                case 1366 or 3819 or 4025: // a text the column's character set lacks; CHECK on MySQL and MariaDB
-                    return SqlFault.Row;
-                case 1205 or 1213 or 1021 or 1040 or 1041 or 1226: // lock timeout, deadlock, disk full, too many connections, out of memory, user's limit
-                    return SqlFault.Unavailable;
-                case 1053 or 1077 or 1079 or 1152 or 1927: // shutdown, aborted or killed connection
+                return known;
+            }
+
+            // The server refused the statement, unless the driver only calls the loss of a connection by a general name.
+            return OfTransport(database, isOpen) ?? SqlFault.Row;
+        }
+
+        return OfTransport(database, isOpen) ?? (database.IsTransient ? SqlFault.InDoubt : SqlFault.Unknown);
+    }
+
+    /// <summary>SQLite's general error. Only a text about names or syntax is known to be about the table.</summary>
+    private static SqlFault OfSqliteText(string message) =>
+        message.Contains("no such ", StringComparison.Ordinal) || message.Contains("has no column", StringComparison.Ordinal)
+            || message.Contains("syntax error", StringComparison.Ordinal)
+            ? SqlFault.Permanent
+            : SqlFault.Row;
+
+    /// <summary>Returns the cause if it is the road to the server; <c>null</c> if the connection is whole and no time-out passed.</summary>
+    private static SqlFault? OfTransport(Exception fault, bool isOpen)
+    {
+        if (!isOpen)
+        {
+            return SqlFault.InDoubt;
+        }
+
+        for (Exception? inner = fault; inner is not null; inner = inner.InnerException)
+        {
+            switch (inner)
+            {
+                case TimeoutException:
+                    // The driver gave up, cancelled the statement and kept the connection.
+                    return SqlFault.Slow;
+                case IOException or SocketException:
                     return SqlFault.InDoubt;
                 default:
                     break;
             }
         }
 
-        return database.SqlState is { Length: 5 } state ? OfState(state) ?? Broken(database, connection) : Broken(database, connection);
+        return null;
     }
 
-    private static SqlFault? OfState(string state) => state[..2] switch
-    {
-        "22" or "23" or "44" or "45" or "P0" => SqlFault.Row, // data, integrity, check option, SIGNAL, RAISE
-        "40" or "53" or "55" or "70" => SqlFault.Unavailable, // rolled back, out of resources, object in use, interrupted
-        "08" or "57" or "58" => SqlFault.InDoubt, // connection, operator's intervention, system error
-        "HY" => null, // MySQL's "none of the others"
-        _ => SqlFault.Permanent,
-    };
-
-    private static SqlFault Broken(DbException fault, DbConnection connection) =>
-        fault.IsTransient || connection.State != ConnectionState.Open || fault.InnerException is IOException or SocketException or TimeoutException
-            ? SqlFault.InDoubt
-            : SqlFault.Permanent;
+    private static int? MySqlNumber(DbException fault) => fault.Data["Server Error Code"] is int number ? number : null;
 
     private static int? SqliteCode(DbException fault)
     {

@@ -17,13 +17,13 @@ public static class SqlParameters
     {
         ArgumentNullException.ThrowIfNull(command);
         DbParameter parameter = command.CreateParameter();
-        parameter.DbType = type;
+        parameter.DbType = SqlTimes.TypeOf(dialect, type);
         if (dialect == SqlDialect.Sqlite)
         {
             parameter.ParameterName = SqlDialects.Parameter(dialect, command.Parameters.Count + 1);
         }
 
-        parameter.Value = value ?? DBNull.Value;
+        parameter.Value = SqlTimes.ValueOf(dialect, value) ?? DBNull.Value;
         command.Parameters.Add(parameter);
         return parameter;
     }

@@ -5,14 +5,47 @@ using System.Globalization;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Brings a table to its version: version n is reached by the first n migrations. What is there is written down in one row of <c>adcp_schema_versions</c>. Processes that start at the same time
-/// wait for each other. Immutable and safe for concurrent use.
+/// Brings a table to its version: version n is reached by the first n migrations. What is there is written down in
+/// one row of <c>adcp_schema_versions</c>. Processes that start at the same time wait for each other. Immutable and
+/// safe for concurrent use.
 /// </summary>
 public sealed class SqlSchema
 {
     private const string VersionsTable = "adcp_schema_versions";
 
     private const int LockTimeoutSeconds = 30;
+
+    private const string InexactPostgreSqlKey = """
+        SELECT a.attname::text
+        FROM pg_catalog.pg_index i
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+        JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation
+        WHERE i.indrelid = to_regclass($1) AND i.indisunique AND NOT c.collisdeterministic
+        LIMIT 1
+        """;
+
+    private const string InexactMySqlKey = """
+        SELECT c.column_name
+        FROM information_schema.statistics i
+        JOIN information_schema.columns c
+            ON c.table_schema = i.table_schema AND c.table_name = i.table_name AND c.column_name = i.column_name
+        WHERE i.table_schema = COALESCE(?, DATABASE()) AND i.table_name = ? AND i.non_unique = 0 AND RIGHT(c.collation_name, 4) <> '_bin'
+        LIMIT 1
+        """;
+
+    private const string InexactSqliteKey = """
+        SELECT c.name
+        FROM pragma_index_list(@p1, COALESCE(@p2, 'main')) i
+        JOIN pragma_index_xinfo(i.name, COALESCE(@p2, 'main')) c
+        WHERE i."unique" = 1 AND c.key = 1 AND c.coll <> 'BINARY'
+        LIMIT 1
+        """;
+
+    /// <summary>In winter and in summer.</summary>
+    private const string IsUtcSql = """
+        SELECT timestamp '2026-01-01 00:00' = timestamptz '2026-01-01 00:00+00'
+            AND timestamp '2026-07-01 00:00' = timestamptz '2026-07-01 00:00+00'
+        """;
 
     private readonly SqlDialect _dialect;
     private readonly string _table;
@@ -41,54 +74,148 @@ public sealed class SqlSchema
     public int Version => _migrations.Length;
 
     /// <summary>
-    /// Creates what is absent. A table that is there without a version row is somebody's own: it is taken as version 1 as it stands, and nothing is added to it.
+    /// Creates what is absent. A table that is there without a version row is somebody's own: it is taken as version 1
+    /// as it stands, and nothing is added to it.
     /// </summary>
     /// <param name="source">Where the connection comes from.</param>
     /// <param name="cancellationToken">Ends the work; the next call goes on from where it stood.</param>
     /// <returns>The version that was there before, 0 for none.</returns>
-    /// <exception cref="InvalidOperationException">The database has a newer version than this program knows.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The database has a newer version than this program knows, or there is an ambient transaction, or MySQL's server
+    /// and driver disagree about backslashes in texts.
+    /// </exception>
     /// <exception cref="DbException">A statement failed.</exception>
-    public async Task<int> ApplyAsync(DbDataSource source, CancellationToken cancellationToken = default)
+    public Task<int> ApplyAsync(DbDataSource source, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(source);
-        DbConnection connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-        await using (connection.ConfigureAwait(false))
+        SqlConnections.RefuseAmbientTransaction(source, _dialect, $"The creation of table '{_table}'");
+        return RunAsync(source, ApplyLockedAsync, cancellationToken);
+    }
+
+    /// <summary>
+    /// Runs a query that names every column a program needs, so that a missing one is found at start and not by the
+    /// first row.
+    /// </summary>
+    /// <param name="source">Where the connection comes from.</param>
+    /// <param name="columns">Such as <c>SELECT a, b FROM t WHERE 1 = 0</c>.</param>
+    /// <param name="cancellationToken">Ends the query.</param>
+    /// <exception cref="InvalidOperationException">
+    /// The database refuses the query; its reason is inside. Or a column of PostgreSQL holds times without a zone, and
+    /// the session's zone is not UTC: times would be shifted.
+    /// </exception>
+    public Task RequireAsync(DbDataSource source, string columns, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ArgumentException.ThrowIfNullOrEmpty(columns);
+        return RunAsync(
+            source,
+            async (connection, token) =>
+            {
+                try
+                {
+                    await RequireAsync(connection, columns, token).ConfigureAwait(false);
+                    return true;
+                }
+                catch (DbException fault) when (SqlFaults.Of(fault, connection) == SqlFault.Permanent)
+                {
+                    throw new InvalidOperationException(
+                        $"Table '{_table}' has not every column that is mapped to it: {fault.Message}", fault);
+                }
+            },
+            cancellationToken);
+    }
+
+    /// <summary>
+    /// Refuses a table whose unique key takes one scope or id for another: columns that ignore case, and PostgreSQL's
+    /// nondeterministic collations. An insert that meets such a row would overwrite it.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The key has such a column.</exception>
+    internal Task RequireExactKeyAsync(DbDataSource source, CancellationToken cancellationToken) => RunAsync(
+        source,
+        async (connection, token) =>
         {
-            await LockAsync(connection, cancellationToken).ConfigureAwait(false);
-            bool done = false;
+            (string? schema, string name) = NameParts();
+            (string sql, (DbType, object?)[] values) = _dialect switch
+            {
+                SqlDialect.Sqlite => (InexactSqliteKey, new (DbType, object?)[] { (DbType.String, name), (DbType.String, schema) }),
+                SqlDialect.PostgreSql => (InexactPostgreSqlKey, [(DbType.String, QuotedName())]),
+                _ => (InexactMySqlKey, [(DbType.String, schema), (DbType.String, name)]),
+            };
+            object? column = await ScalarAsync(connection, sql, token, values).ConfigureAwait(false);
+            return column is null or DBNull
+                ? true
+                : throw new InvalidOperationException(
+                    $"Column '{column}' is in a unique key of table '{_table}', and its collation takes one tenant's key for another's. "
+                    + "Give it a collation that compares bytes: BINARY (SQLite), \"C\" (PostgreSQL), or the type VARBINARY (MySQL).");
+        },
+        cancellationToken);
+
+    /// <summary>
+    /// Runs work on a connection, and again on another if the connection was lost. All of a schema's statements bear
+    /// being run again.
+    /// </summary>
+    private static async Task<T> RunAsync<T>(
+        DbDataSource source, Func<DbConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    {
+        for (int lost = 0; ; lost++)
+        {
+            DbConnection connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
             try
             {
-                int before = await ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
-                done = true;
-                return before;
+                return await work(connection, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception fault) when (
+                lost < SqlConnections.MaxReopened && fault is not OperationCanceledException && SqlFaults.IsLost(fault, connection))
+            {
+                // A pool gives connections of before a restart, each once.
             }
             finally
             {
-                await UnlockAsync(connection, done).ConfigureAwait(false);
+                await SqlConnections.DropAsync(connection).ConfigureAwait(false);
             }
         }
     }
 
-    /// <summary>Runs a query that names every column a program needs, so that a missing one is found at start and not by the first row.</summary>
-    /// <param name="source">Where the connection comes from.</param>
-    /// <param name="columns">Such as <c>SELECT a, b FROM t WHERE 1 = 0</c>.</param>
-    /// <param name="cancellationToken">Ends the query.</param>
-    /// <exception cref="InvalidOperationException">The database refuses the query; its reason is inside.</exception>
-    public async Task RequireAsync(DbDataSource source, string columns, CancellationToken cancellationToken = default)
+    private async Task<int> ApplyLockedAsync(DbConnection connection, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(source);
-        ArgumentException.ThrowIfNullOrEmpty(columns);
-        DbConnection connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-        await using (connection.ConfigureAwait(false))
+        await SqlConnections.CheckTextsAsync(connection, _dialect, cancellationToken).ConfigureAwait(false);
+        bool done = false;
+        try
         {
-            try
+            // Inside: a lock whose taking was cancelled may be held all the same.
+            await LockAsync(connection, cancellationToken).ConfigureAwait(false);
+            int before = await ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
+            done = true;
+            return before;
+        }
+        finally
+        {
+            await UnlockAsync(connection, done).ConfigureAwait(false);
+        }
+    }
+
+    private async Task RequireAsync(DbConnection connection, string columns, CancellationToken cancellationToken)
+    {
+        string? zoneless = null;
+        DbCommand command = Command(connection, columns, []);
+        await using (command.ConfigureAwait(false))
+        {
+            DbDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
             {
-                await ScalarAsync(connection, columns, cancellationToken).ConfigureAwait(false);
+                for (int i = 0; _dialect == SqlDialect.PostgreSql && zoneless is null && i < reader.FieldCount; i++)
+                {
+                    zoneless = reader.GetDataTypeName(i) == "timestamp without time zone" ? reader.GetName(i) : null;
+                }
             }
-            catch (DbException fault) when (SqlFaults.Of(fault, connection) == SqlFault.Permanent)
-            {
-                throw new InvalidOperationException($"Table '{_table}' has not every column that is mapped to it: {fault.Message}", fault);
-            }
+        }
+
+        if (zoneless is not null && await ScalarAsync(connection, IsUtcSql, cancellationToken).ConfigureAwait(false) is not true)
+        {
+            throw new InvalidOperationException(
+                $"Column '{zoneless}' of table '{_table}' has the type timestamp without time zone, and the session's zone is not UTC: "
+                + "times would be shifted. "
+                + "Use timestamptz, or put \"Timezone=UTC\" into the connection string.");
         }
     }
 
@@ -145,10 +272,14 @@ public sealed class SqlSchema
         return version is null or DBNull ? 0 : Convert.ToInt32(version, CultureInfo.InvariantCulture);
     }
 
+    private (string? Schema, string Name) NameParts() =>
+        _table.Split('.') is [string schema, string name] ? (schema, name) : (null, _table);
+
+    private string QuotedName() => string.Join('.', _table.Split('.').Select(static part => $"\"{part}\""));
+
     private async Task<bool> TableExistsAsync(DbConnection connection, CancellationToken cancellationToken)
     {
-        string? schema = _table.Contains('.', StringComparison.Ordinal) ? _table.Split('.')[0] : null;
-        string name = _table[(schema is null ? 0 : schema.Length + 1)..];
+        (string? schema, string name) = NameParts();
         object? count = _dialect switch
         {
             SqlDialect.Sqlite => await ScalarAsync(
@@ -160,7 +291,7 @@ public sealed class SqlSchema
                 connection,
                 "SELECT COUNT(*) FROM pg_catalog.pg_class WHERE oid = to_regclass($1)",
                 cancellationToken,
-                (DbType.String, schema is null ? $"\"{name}\"" : $"\"{schema}\".\"{name}\"")).ConfigureAwait(false),
+                (DbType.String, QuotedName())).ConfigureAwait(false),
             _ => await ScalarAsync(
                 connection,
                 "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ?",
@@ -177,7 +308,13 @@ public sealed class SqlSchema
         switch (_dialect)
         {
             case SqlDialect.Sqlite:
-                await ExecuteAsync(connection, "BEGIN IMMEDIATE", cancellationToken).ConfigureAwait(false);
+                DbCommand begin = Command(connection, "BEGIN IMMEDIATE", []);
+                await using (begin.ConfigureAwait(false))
+                {
+                    begin.CommandTimeout = LockTimeoutSeconds;
+                    await begin.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                }
+
                 break;
             case SqlDialect.PostgreSql:
                 await ExecuteAsync(connection, "BEGIN", cancellationToken).ConfigureAwait(false);

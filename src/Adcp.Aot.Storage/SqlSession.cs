@@ -1,13 +1,18 @@
+using System.Data;
 using System.Data.Common;
 using System.Globalization;
 using System.Text;
 
 namespace Adcp.Aot.Storage;
 
-/// <summary>One connection and its prepared way of inserting rows. Used by one call at a time; thrown away after any fault of the connection.</summary>
+/// <summary>
+/// One connection and its prepared way of inserting rows. Used by one call at a time; thrown away after any fault
+/// of the connection.
+/// </summary>
 /// <remarks>
-/// SQLite inserts row by row in a transaction: a statement that violates a constraint undoes only itself. PostgreSQL and MySQL insert all rows of a unit in one statement that
-/// commits by itself: it is there as a whole or not at all, and costs one round trip.
+/// SQLite inserts row by row in a transaction: a statement that violates a constraint undoes only itself.
+/// PostgreSQL and MySQL insert all rows of a unit in one statement that commits by itself: it is there as a whole
+/// or not at all, and costs one round trip.
 /// </remarks>
 internal sealed class SqlSession<TRow> : IAsyncDisposable
     where TRow : class
@@ -24,6 +29,7 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
     private readonly DbCommand? _commit;
     private readonly DbCommand? _rollback;
     private readonly int _maxRowsOfStatement;
+    private readonly int[] _times;
     private DbParameter[] _parameters = [];
     private string _insertText = "";
     private int[] _insertEnds = [];
@@ -35,6 +41,9 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
         _dialect = dialect;
         CanCopy = table.CanCopy(connection);
         _maxRowsOfStatement = Math.Clamp(MaxParameters / table.Columns.Count, 1, MaxRowsOfStatement);
+        _times = dialect == SqlDialect.MySql
+            ? [.. Enumerable.Range(0, table.Columns.Count).Where(column => table.Columns[column] == DbType.DateTime)]
+            : [];
         _insert = connection.CreateCommand();
         if (dialect == SqlDialect.Sqlite)
         {
@@ -82,12 +91,47 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
                 object? count = await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
                 return Convert.ToInt64(count, CultureInfo.InvariantCulture) > 0;
             }
-            catch (Exception fault) when (SqlFaults.Of(fault, Connection) == SqlFault.Row)
+            catch (Exception fault) when (SqlFaults.IsValue(fault))
             {
                 // A value that the database cannot even be asked for is not in it.
                 return false;
             }
         }
+    }
+
+    /// <summary>Returns whether the server of a kept connection still answers.</summary>
+    internal async ValueTask<bool> AnswersAsync(CancellationToken cancellationToken)
+    {
+        if (_dialect == SqlDialect.Sqlite)
+        {
+            return true;
+        }
+
+        DbCommand command = Connection.CreateCommand();
+        await using (command.ConfigureAwait(false))
+        {
+            command.CommandText = "SELECT 1";
+            try
+            {
+                await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
+                return true;
+            }
+            catch (Exception fault) when (fault is not OperationCanceledException)
+            {
+                return false;
+            }
+        }
+    }
+
+    /// <summary>Ends the session after a fault. A server that reads only must not get its connection back from the pool.</summary>
+    internal async ValueTask EndAsync(bool isReadOnly)
+    {
+        if (isReadOnly)
+        {
+            await SqlConnections.RetireAsync(Connection, _dialect).ConfigureAwait(false);
+        }
+
+        await DisposeAsync().ConfigureAwait(false);
     }
 
     public async ValueTask DisposeAsync()
@@ -120,7 +164,7 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
                 TRow row = rows.Span[i];
                 try
                 {
-                    _table.Bind(row, _parameters);
+                    Bind(row, _parameters);
                     await _insert.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
                 }
                 catch (Exception fault) when (SqlFaults.Of(fault, Connection) == SqlFault.Row)
@@ -157,7 +201,7 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
         int columns = _table.Columns.Count;
         for (int i = 0; i < rows.Length; i++)
         {
-            _table.Bind(rows.Span[i], _parameters.AsSpan(i * columns, columns));
+            Bind(rows.Span[i], _parameters.AsSpan(i * columns, columns));
         }
 
         if (_insert.Parameters.Count != rows.Length * columns)
@@ -173,6 +217,15 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
         }
 
         await _insert.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private void Bind(TRow row, ReadOnlySpan<DbParameter> parameters)
+    {
+        _table.Bind(row, parameters);
+        foreach (int column in _times)
+        {
+            parameters[column].Value = SqlTimes.ValueOf(_dialect, parameters[column].Value);
+        }
     }
 
     /// <summary>Text and parameters for at least so many rows.</summary>
@@ -197,7 +250,7 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
                 int at = (row * columns) + column;
                 text.Append(column == 0 ? "" : ", ").Append(SqlDialects.Parameter(_dialect, at + 1));
                 DbParameter parameter = _insert.CreateParameter();
-                parameter.DbType = _table.Columns[column];
+                parameter.DbType = SqlTimes.TypeOf(_dialect, _table.Columns[column]);
                 if (_dialect == SqlDialect.Sqlite)
                 {
                     parameter.ParameterName = SqlDialects.Parameter(_dialect, at + 1);

@@ -6,6 +6,8 @@ namespace Adcp.Aot.Storage;
 /// <summary>Values on their way into a column, and out of one.</summary>
 public static class SqlValue
 {
+    private const string Zoned = "timestamp with time zone";
+
     /// <summary>A parameter's value: SQL's NULL for null.</summary>
     /// <param name="value">The value.</param>
     public static object OrNull(object? value) => value ?? DBNull.Value;
@@ -30,7 +32,10 @@ public static class SqlValue
         return reader.IsDBNull(ordinal) ? null : Convert.ToInt64(reader.GetValue(ordinal), CultureInfo.InvariantCulture);
     }
 
-    /// <summary>The column as a point in time: a timestamp, SQLite's text of one, or milliseconds since 1970; null for NULL.</summary>
+    /// <summary>
+    /// Reads the column as a point in time in UTC: a timestamp, SQLite's text of one, or milliseconds since 1970;
+    /// <c>null</c> for NULL.
+    /// </summary>
     /// <param name="reader">The reader, on a row.</param>
     /// <param name="ordinal">The column.</param>
     /// <exception cref="InvalidCastException">The column holds no time.</exception>
@@ -45,10 +50,16 @@ public static class SqlValue
         return reader.GetValue(ordinal) switch
         {
             DateTimeOffset time => time.ToUniversalTime(),
+            // Npgsql's legacy timestamp behaviour converts to local time; MySqlConnector's DateTimeKind only labels what the column holds.
+            DateTime { Kind: DateTimeKind.Local } time
+                when reader.GetDataTypeName(ordinal).StartsWith(Zoned, StringComparison.OrdinalIgnoreCase) =>
+                    new DateTimeOffset(time.ToUniversalTime()),
             DateTime time => new DateTimeOffset(DateTime.SpecifyKind(time, DateTimeKind.Utc)),
             long milliseconds => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds),
-            string text => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal),
-            object other => throw new InvalidCastException($"The column '{reader.GetName(ordinal)}' holds a {other.GetType().Name}, not a time."),
+            string text =>
+                DateTimeOffset.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal),
+            object other =>
+                throw new InvalidCastException($"The column '{reader.GetName(ordinal)}' holds a {other.GetType().Name}, not a time."),
         };
     }
 }

@@ -1,7 +1,7 @@
-using Adcp.Aot.AspNetCore.Receiving;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Payloads.Notifications;
 using Adcp.Aot.Platform;
+using Adcp.Aot.Receiving;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Verification;
 
@@ -44,7 +44,9 @@ public sealed class ChallengeTests
     {
         await using Receiver receiver = await Receiver.StartAsync(options => options with { AcceptsChallenge = (_, _) => throw new IOException("the disk is full") });
         Assert.Equal(500, await receiver.StatusAsync(receiver.Seller.Prepare(receiver.Destination(), Agent)));
-        Assert.Contains(receiver.Log.Lines, line => line.Contains("could not be told", StringComparison.Ordinal) && line.EndsWith(nameof(IOException), StringComparison.Ordinal));
+        Assert.Contains(receiver.Log.Lines,
+            line => line.Contains("AcceptsChallenge failed", StringComparison.Ordinal) && line.EndsWith(nameof(IOException),
+            StringComparison.Ordinal));
     }
 
     [Theory]

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using Adcp.Aot.AspNetCore.Receiving;
+using Adcp.Aot.Receiving;
 using CsCheck;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Time.Testing;
@@ -258,6 +259,27 @@ public sealed class SqliteWebhookClaimStoreTests : ClaimStoreTests, IAsyncDispos
         Assert.Equal(ClaimStatus.Completed, (await Claim(again, key: Key + "1")).Status);
         Assert.Equal(ClaimStatus.InProgress, (await Claim(again, key: Key + "2")).Status);
         Assert.True(await again.CompleteAsync(held, default));
+    }
+
+    [Fact]
+    public async Task New_files_can_be_read_by_their_owner_only()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Skip("File modes are Unix's.");
+            return;
+        }
+
+        IWebhookClaimStore store = Open();
+        await Claim(store);
+
+        string[] files = Directory.GetFiles(_folder.Path);
+
+        Assert.Equal(["claims.db", "claims.db-shm", "claims.db-wal"], files.Select(Path.GetFileName).Order());
+        foreach (string file in files)
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+        }
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Text;
 using Adcp.Aot.AspNetCore.Receiving;
+using Adcp.Aot.Receiving;
 
 namespace Adcp.Aot.AspNetCore.Tests;
 

@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using Adcp.Aot.AspNetCore.Receiving;
+using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
+using Adcp.Aot.Receiving;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Verification;
@@ -20,10 +22,12 @@ internal sealed class Receiver : IAsyncDisposable
 
     private readonly WebApplication _app;
     private readonly SigningKey _key;
+    private readonly Socket _socket;
 
-    private Receiver(WebApplication app, SigningKey key, WebhookSender seller)
+    private Receiver(WebApplication app, Socket socket, SigningKey key, WebhookSender seller)
     {
         _app = app;
+        _socket = socket;
         _key = key;
         Seller = seller;
     }
@@ -34,7 +38,10 @@ internal sealed class Receiver : IAsyncDisposable
 
     public CapturingLog Log { get; private init; } = null!;
 
-    public Uri Url => new(_app.Urls.First() + "/adcp/hook?secret=s");
+    public Uri Url => new(OriginOf(_socket) + "/adcp/hook?secret=s");
+
+    /// <summary>The key that the receiver knows, for tests that sign by hand.</summary>
+    public SigningKey Key => _key;
 
     public WebhookDestination Destination(string? token = null) => new(Url.ToString(), "op_1", token);
 
@@ -42,8 +49,13 @@ internal sealed class Receiver : IAsyncDisposable
         Func<WebhookReceiverOptions, WebhookReceiverOptions>? with = null, Func<ReceivedWebhook, CancellationToken, ValueTask>? handler = null, string? contentRoot = null)
     {
         SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "seller-1");
+
+        // Bound before the endpoint is mapped, because the endpoint must know its origin.
+        Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         WebhookReceiverOptions options = new()
         {
+            PublicOrigins = [OriginOf(socket)],
             Verifier = new Rfc9421Verifier(VerificationKeySet.FromJwks(SigningKey.ExportJwks([key]), Sender), new InMemoryReplayCache()),
             Store = contentRoot is null ? new DevelopmentWebhookClaimStore() : null,
         };
@@ -54,11 +66,12 @@ internal sealed class Receiver : IAsyncDisposable
         builder.Logging.AddProvider(log);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            kestrel.Listen(IPAddress.Loopback, 0);
+            kestrel.ListenHandle((ulong)socket.Handle);
             kestrel.Limits.MinRequestBodyDataRate = null;
         });
         WebApplication app = builder.Build();
-        Receiver receiver = new(app, key, new WebhookSender(new Rfc9421Signer(key), new WebhookSenderOptions { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true }))
+        WebhookSenderOptions sending = new() { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true };
+        Receiver receiver = new(app, socket, key, new WebhookSender(new Rfc9421Signer(key), sending))
         {
             Log = log,
         };
@@ -95,6 +108,40 @@ internal sealed class Receiver : IAsyncDisposable
     /// <summary>Signs a body that no payload of ours would be.</summary>
     public PreparedWebhook Raw(string body, string key = "whk_0123456789abcdef") => new(Destination(), Encoding.UTF8.GetBytes(body), key);
 
+    /// <summary>Writes the head of a request that is signed for an origin, and says that a body follows.</summary>
+    /// <param name="origin">The origin that is signed; null for the receiver's own.</param>
+    /// <param name="host">The Host header; null for the signed one.</param>
+    /// <param name="framing">The header line that frames the body.</param>
+    /// <param name="signedBody">The body whose digest is signed.</param>
+    public byte[] SignedHead(string? origin, string? host, string framing, ReadOnlySpan<byte> signedBody)
+    {
+        Assert.True(TargetUri.TryParse((origin ?? OriginOf(_socket)) + Url.PathAndQuery, out TargetUri? target, out _));
+        string digest = Rfc9421Signer.ContentDigest(signedBody);
+        new Rfc9421Signer(_key).Sign(target, digest, DateTimeOffset.UtcNow, out string input, out string signature);
+        return Encoding.ASCII.GetBytes(
+            $"POST {target.PathAndQuery} HTTP/1.1\r\nHost: {host ?? target.Authority}\r\nContent-Type: application/json\r\n{framing}\r\n"
+            + $"Content-Digest: {digest}\r\nSignature-Input: {input}\r\nSignature: {signature}\r\n\r\n");
+    }
+
+    /// <summary>Sends a webhook that is signed for an origin to this receiver, whatever its own origin is.</summary>
+    /// <returns>The answer's status.</returns>
+    public async Task<int> PostSignedAsync(string? origin, string? host = null)
+    {
+        byte[] body = Prepare().Body.ToArray();
+        await using NetworkStream stream = await ConnectAsync();
+        await stream.WriteAsync(SignedHead(origin, host, $"Content-Length: {body.Length}", body));
+        await stream.WriteAsync(body);
+        return await StatusAsync(stream);
+    }
+
+    /// <summary>Reads an answer's status.</summary>
+    public static async Task<int> StatusAsync(NetworkStream stream)
+    {
+        byte[] line = new byte["HTTP/1.1 413".Length];
+        await stream.ReadExactlyAsync(line);
+        return int.Parse(line.AsSpan("HTTP/1.1 ".Length), CultureInfo.InvariantCulture);
+    }
+
     /// <summary>Opens a connection of the test's own.</summary>
     public async Task<NetworkStream> ConnectAsync()
     {
@@ -107,8 +154,11 @@ internal sealed class Receiver : IAsyncDisposable
     {
         Seller.Dispose();
         await _app.DisposeAsync();
+        _socket.Dispose();
         _key.Dispose();
     }
+
+    private static string OriginOf(Socket socket) => $"http://{socket.LocalEndPoint}";
 
     internal sealed class CapturingLog : ILoggerProvider, ILogger
     {

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
-using Adcp.Aot.AspNetCore.Receiving;
+using Adcp.Aot.Receiving;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Verification;
 using Microsoft.Extensions.Time.Testing;
@@ -246,9 +246,32 @@ public sealed class ReceiverTests
     [Fact]
     public async Task Behind_a_proxy_the_public_origin_is_what_was_signed()
     {
-        await using Receiver receiver = await Receiver.StartAsync(options => options with { PublicOrigin = "https://buyer.example" });
+        await using Receiver receiver = await Receiver.StartAsync(options => options with { PublicOrigins = ["https://buyer.example"] });
+
         Assert.Equal(401, await receiver.StatusAsync(receiver.Prepare()));
-        Assert.Throws<ArgumentException>(() => new WebhookReceiverOptions { Verifier = new Rfc9421Verifier(new NoKeysNow(), new InMemoryReplayCache()), PublicOrigin = "https://buyer.example/path" });
+        Assert.Equal(200, await receiver.PostSignedAsync("https://buyer.example", host: "internal:8080"));
+    }
+
+    [Fact]
+    public async Task A_webhook_that_was_signed_for_another_host_is_refused_although_the_request_names_that_host()
+    {
+        await using Receiver receiver = await Receiver.StartAsync();
+
+        Assert.Equal(401, await receiver.PostSignedAsync("http://attacker.example:45261"));
+        Assert.Empty(receiver.Handled);
+        Assert.Equal(200, await receiver.PostSignedAsync(null));
+        Assert.Equal(200, await receiver.PostSignedAsync(null, host: "attacker.example"));
+    }
+
+    [Fact]
+    public async Task An_endpoint_without_an_origin_is_not_mapped()
+    {
+        ArgumentException refused = await Assert.ThrowsAsync<ArgumentException>(
+            () => Receiver.StartAsync(options => options with { PublicOrigins = [] }));
+        Assert.StartsWith("PublicOrigins is needed", refused.Message, StringComparison.Ordinal);
+
+        await using Receiver trusting = await Receiver.StartAsync(options => options with { PublicOrigins = [], TrustHostHeader = true });
+        Assert.Equal(200, await trusting.PostSignedAsync("http://another.example"));
     }
 
     // The limit is one MiB. Bodies at and over it, with and without a length, in one piece and in drips.
@@ -261,24 +284,17 @@ public sealed class ReceiverTests
     public async Task The_limit_holds_for_announced_and_chunked_bodies(int length, bool chunked, int status)
     {
         await using Receiver receiver = await Receiver.StartAsync();
-        using HttpClient client = new();
-        using HttpRequestMessage request = new(HttpMethod.Post, receiver.Url) { Content = new ByteArrayContent(new byte[length]) };
-        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        request.Headers.TransferEncodingChunked = chunked;
-        if (status == 413)
-        {
-            // The answer comes before the body has gone, which breaks the pipe of some clients.
-            Assert.Equal(status, await AnsweredAsync(receiver, length, chunked, drip: 64 << 10));
-            return;
-        }
 
-        using HttpResponseMessage answer = await client.SendAsync(request);
-        Assert.Equal(status, (int)answer.StatusCode);
+        Assert.Equal(status, await AnsweredAsync(receiver, length, chunked, drip: 64 << 10));
     }
 
     [Fact]
-    public async Task The_limit_holds_for_a_body_that_drips() =>
-        Assert.Equal(413, await AnsweredAsync(await Receiver.StartAsync(), 8 << 20, chunked: true, drip: 1000));
+    public async Task The_limit_holds_for_a_body_that_drips()
+    {
+        await using Receiver receiver = await Receiver.StartAsync();
+
+        Assert.Equal(413, await AnsweredAsync(receiver, 8 << 20, chunked: true, drip: 1000));
+    }
 
     [Fact]
     public async Task A_body_that_never_ends_is_given_up()
@@ -286,8 +302,8 @@ public sealed class ReceiverTests
         FakeTimeProvider time = new();
         await using Receiver receiver = await Receiver.StartAsync(options => options with { TimeProvider = time });
         await using NetworkStream stream = await receiver.ConnectAsync();
-        await stream.WriteAsync(Encoding.ASCII.GetBytes("POST /adcp/hook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"));
-        Task<int> answer = StatusAsync(stream);
+        await stream.WriteAsync(receiver.SignedHead(null, null, "Content-Length: 100", "{"u8));
+        Task<int> answer = Receiver.StatusAsync(stream);
         while (!answer.IsCompleted)
         {
             // The request is on its way, and its time begins when it is there.
@@ -304,25 +320,91 @@ public sealed class ReceiverTests
         await using Receiver receiver = await Receiver.StartAsync();
         await using NetworkStream stream = await receiver.ConnectAsync();
         await stream.WriteAsync(Encoding.ASCII.GetBytes("POST /adcp/hook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1048577\r\n\r\n"));
-        Assert.Equal(413, await StatusAsync(stream));
+        Assert.Equal(413, await Receiver.StatusAsync(stream));
     }
 
-    /// <summary>Sends zeros until there is an answer.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("Signature: sig1=:AAAA:\r\n")]
+    [InlineData("Authorization: Bearer a-token-of-another-way\r\n")]
+    public async Task An_unsigned_body_is_answered_before_it_comes_and_the_connection_ends(string header)
+    {
+        await using Receiver receiver = await Receiver.StartAsync();
+        await using NetworkStream stream = await receiver.ConnectAsync();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(
+            $"POST /adcp/hook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{header}Content-Length: 1000000\r\n\r\n{{"));
+
+        string head = await HeadAsync(stream);
+
+        Assert.StartsWith("HTTP/1.1 401 ", head, StringComparison.Ordinal);
+        Assert.Contains("\r\nConnection: close\r\n", head, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("WWW-Authenticate: Signature error=\"webhook_", head, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_sender_that_waits_for_leave_to_send_is_refused_without_it()
+    {
+        await using Receiver receiver = await Receiver.StartAsync();
+        await using NetworkStream stream = await receiver.ConnectAsync();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(
+            "POST /adcp/hook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n"
+            + "Content-Length: 1000000\r\n\r\n"));
+
+        Assert.Equal(401, await Receiver.StatusAsync(stream));
+    }
+
+    [Fact]
+    public async Task Bodies_beyond_the_bound_are_told_when_to_come_back()
+    {
+        await using Receiver receiver = await Receiver.StartAsync(options => options with { MaxConcurrentWebhooks = 1 });
+        await using NetworkStream first = await receiver.ConnectAsync();
+        byte[] body = receiver.Prepare().Body.ToArray();
+
+        // Once the server gives leave to send, the body is under way.
+        await first.WriteAsync(receiver.SignedHead(null, null, $"Content-Length: {body.Length}\r\nExpect: 100-continue", body));
+        Assert.StartsWith("HTTP/1.1 100 ", await HeadAsync(first), StringComparison.Ordinal);
+
+        await using NetworkStream second = await receiver.ConnectAsync();
+        await second.WriteAsync(receiver.SignedHead(null, null, "Content-Length: 5", "{}"u8));
+        string busy = await HeadAsync(second);
+        Assert.StartsWith("HTTP/1.1 503 ", busy, StringComparison.Ordinal);
+        Assert.Contains("\r\nRetry-After: 1\r\n", busy, StringComparison.OrdinalIgnoreCase);
+
+        await first.WriteAsync(body);
+        Assert.Equal(200, await Receiver.StatusAsync(first));
+    }
+
+    [Fact]
+    public async Task Keys_that_may_be_newer_than_the_last_reading_say_when_to_come_back()
+    {
+        await using Receiver receiver = await Receiver.StartAsync(options => options with
+        {
+            Verifier = new Rfc9421Verifier(new NoKeysNow { RetryAfter = TimeSpan.FromSeconds(12.3) }, new InMemoryReplayCache()),
+        });
+
+        WebhookDeliveryResult result = await receiver.SendAsync(receiver.Prepare());
+
+        Assert.Equal((503, TimeSpan.FromSeconds(13)), (result.StatusCode, result.ResponseHeaders!.RetryAfter!.Delta));
+    }
+
+    /// <summary>Sends zeros, under a signature that is sound until the digest is compared, until there is an answer.</summary>
     private static async Task<int> AnsweredAsync(Receiver receiver, int length, bool chunked, int drip)
     {
         await using NetworkStream stream = await receiver.ConnectAsync();
         string framing = chunked ? "Transfer-Encoding: chunked" : string.Create(CultureInfo.InvariantCulture, $"Content-Length: {length}");
-        await stream.WriteAsync(Encoding.ASCII.GetBytes($"POST /adcp/hook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{framing}\r\n\r\n"));
-        Task<int> answer = StatusAsync(stream);
-        byte[] piece = chunked
-            ? [.. Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{drip:x}\r\n")), .. new byte[drip], .. "\r\n"u8]
-            : new byte[drip];
+        await stream.WriteAsync(receiver.SignedHead(null, null, framing, "{}"u8));
+        Task<int> answer = Receiver.StatusAsync(stream);
         try
         {
             for (int sent = 0; sent < length && !answer.IsCompleted; sent += drip)
             {
-                await stream.WriteAsync(piece);
+                int piece = Math.Min(drip, length - sent);
+                byte[] zeros = new byte[piece];
+                await stream.WriteAsync(chunked ? [.. Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture,
+                    $"{piece:x}\r\n")), .. zeros, .. "\r\n"u8] : zeros);
             }
+
+            await stream.WriteAsync(chunked ? "0\r\n\r\n"u8.ToArray() : []);
         }
         catch (IOException)
         {
@@ -332,18 +414,28 @@ public sealed class ReceiverTests
         return await answer;
     }
 
-    private static async Task<int> StatusAsync(NetworkStream stream)
+    /// <summary>Reads an answer up to the end of its headers.</summary>
+    private static async Task<string> HeadAsync(NetworkStream stream)
     {
-        byte[] line = new byte["HTTP/1.1 413".Length];
-        await stream.ReadExactlyAsync(line);
-        return int.Parse(line.AsSpan("HTTP/1.1 ".Length), CultureInfo.InvariantCulture);
+        StringBuilder head = new();
+        byte[] one = new byte[1];
+        while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal))
+        {
+            await stream.ReadExactlyAsync(one);
+            head.Append((char)one[0]);
+        }
+
+        return head.ToString();
     }
 
     private static StringContent Json(string text) => new(text, Encoding.UTF8, new MediaTypeHeaderValue("application/json"));
 
     private sealed class NoKeysNow : IVerificationKeySource
     {
-        public ValueTask<KeyLookup> FindAsync(ReadOnlyMemory<char> keyId, CancellationToken cancellationToken) => new(KeyLookup.Unavailable);
+        public TimeSpan RetryAfter { get; init; } = TimeSpan.FromSeconds(1);
+
+        public ValueTask<KeyLookup> FindAsync(ReadOnlyMemory<char> keyId, CancellationToken cancellationToken) =>
+            new(KeyLookup.UnavailableFor(RetryAfter));
     }
 
     /// <summary>Gives claims that do not hold, or fails.</summary>

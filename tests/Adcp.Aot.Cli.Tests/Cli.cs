@@ -18,7 +18,9 @@ internal sealed class Cli : IDisposable
         return await cli.EndAsync();
     }
 
-    public static Cli Start(params string[] arguments)
+    public static Cli Start(params string[] arguments) => StartWithInput("", arguments);
+
+    public static Cli StartWithInput(string input, params string[] arguments)
     {
         string? native = Environment.GetEnvironmentVariable("ADCP_TEST_CLI");
         ProcessStartInfo start = new(string.IsNullOrEmpty(native) ? "dotnet" : native)
@@ -39,6 +41,7 @@ internal sealed class Cli : IDisposable
         }
 
         Process process = Process.Start(start)!;
+        process.StandardInput.Write(input);
         process.StandardInput.Close();
         return new Cli(process);
     }

@@ -46,6 +46,39 @@ public sealed class KeygenTests
             Cli.RunAsync(["keygen", "--alg", "ed25519", "--kid", id, "--out", folder[file], "--jwks", folder["jwks.json"], .. more]);
     }
 
+    [Theory]
+    [InlineData("same")]
+    [InlineData("relative")]
+    [InlineData("dangling link")]
+    [InlineData("linked folder")]
+    public async Task The_published_set_never_takes_the_private_keys_place(string spelling)
+    {
+        using Folder folder = new();
+        string output = folder["key.json"];
+        string jwks = output;
+        switch (spelling)
+        {
+            case "relative":
+                jwks = Path.Combine(Path.GetDirectoryName(output)!, ".", "..", Path.GetFileName(Path.GetDirectoryName(output)!),
+                    "key.json");
+                break;
+            case "dangling link":
+                jwks = folder["jwks.json"];
+                File.CreateSymbolicLink(jwks, output);
+                break;
+            case "linked folder":
+                File.CreateSymbolicLink(folder["there"], Path.GetDirectoryName(output)!);
+                jwks = Path.Combine(folder["there"], "key.json");
+                break;
+        }
+
+        Cli.Result made = await Cli.RunAsync("keygen", "--alg", "ed25519", "--kid", "k", "--out", output, "--jwks", jwks);
+
+        Assert.Equal(2, made.ExitCode);
+        Assert.StartsWith("--jwks: ", made.Errors, StringComparison.Ordinal);
+        Assert.False(File.Exists(output));
+    }
+
     [Fact]
     public async Task A_private_key_is_never_overwritten()
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace Adcp.Aot.Cli.Tests;
 
@@ -66,8 +67,64 @@ public sealed class ListenTests
     }
 
     [Fact]
+    public async Task Words_of_strangers_are_not_printed_and_those_of_senders_are_escaped_and_cut()
+    {
+        using Folder folder = new();
+        Assert.Equal(0,
+            (await Cli.RunAsync("keygen", "--alg", "ed25519", "--kid", "k1", "--out", folder["p.json"], "--jwks",
+            folder["j.json"])).ExitCode);
+        const string Evil = "\u001b]0;pwned\u0007\u001b[2J\nyes       200     forged-line \u202e\u009b31m";
+        using Listener listener = await Listener.StartAsync("--jwks", folder["j.json"], "--count", "2");
+        using HttpClient web = new();
+        JsonObject envelope = new()
+        {
+            ["idempotency_key"] = "whk_0123456789abcdef",
+            ["operation_id"] = "o",
+            ["task_id"] = Evil,
+            ["task_type"] = "create_media_buy",
+            ["status"] = "completed",
+            ["timestamp"] = "2026-04-18T14:00:00Z",
+        };
+        using StringContent content = new(envelope.ToJsonString(), System.Text.Encoding.UTF8, "text/plain");
+        using HttpRequestMessage simple = new(HttpMethod.Post, listener.Url + "hook") { Content = content };
+        simple.Headers.Add("Origin", "http://evil.example");
+        using HttpResponseMessage refused = await web.SendAsync(simple);
+        Assert.Equal(0,
+            (await SendAsync(listener, "--key", folder["p.json"], "--task-id", "t  \u202e\u05d0\u2066" + new string('x', 100))).ExitCode);
+
+        (string output, string errors) = await listener.EndTextAsync();
+
+        string[] lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(3, lines.Length);
+        Assert.Equal(["NO", "415", "-", "-", "-", "-", "unsupported_content_type"],
+            lines[1].Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(["yes", "200"], lines[2].Split(' ', StringSplitOptions.RemoveEmptyEntries)[..2]);
+        Assert.Contains(@"  t\u0020\u0020\u202e\u05d0\u2066" + new string('x', 30) + "...  op_1  k1", lines[2], StringComparison.Ordinal);
+        Assert.All(output + errors, character => Assert.True(character is '\n' or '\r' or (>= ' ' and <= '~'), $"U+{(int)character:X4}"));
+    }
+
+    [Fact]
+    public async Task A_webhook_that_was_signed_for_another_host_is_not_verified()
+    {
+        using Folder folder = new();
+        Assert.Equal(0,
+            (await Cli.RunAsync("keygen", "--alg", "ed25519", "--kid", "k1", "--out", folder["p.json"], "--jwks",
+            folder["j.json"])).ExitCode);
+        using Listener listener = await Listener.StartAsync("--jwks", folder["j.json"], "--count", "3", "--json", "--origin",
+            "http://tunnel.example");
+
+        // What is signed for the loopback address is not signed for the tunnel, although the Host says so.
+        Assert.Equal(1, (await SendAsync(listener, "--key", folder["p.json"], "--max-attempts", "1")).ExitCode);
+
+        using Listener local = await Listener.StartAsync("--jwks", folder["j.json"], "--count", "1", "--json");
+        Assert.Equal(0, (await SendAsync(local, "--key", folder["p.json"])).ExitCode);
+    }
+
+    [Fact]
     public async Task Its_options_are_checked()
     {
+        Assert.Equal(2, (await Cli.RunAsync("listen", "--port", "0", "--origin", "tunnel.example")).ExitCode);
+        Assert.Equal(2, (await Cli.RunAsync("listen", "--port", "0", "--origin", "https://tunnel.example/path")).ExitCode);
         Assert.Equal(2, (await Cli.RunAsync("listen", "--port", "70000")).ExitCode);
         Assert.Equal(2, (await Cli.RunAsync("listen", "--port", "0", "--script", "200,what")).ExitCode);
         Assert.Equal(2, (await Cli.RunAsync("listen", "--port", "0", "--auth", "hmac")).ExitCode);
@@ -75,7 +132,9 @@ public sealed class ListenTests
     }
 
     private static Task<Cli.Result> SendAsync(Listener listener, params string[] more) => Cli.RunAsync(
-        ["send", "--url", listener.Url + "hook?x=1", "--task-id", "task_1", "--task-type", "create_media_buy", "--status", "completed", "--operation-id", "op_1", "--allow-http", "--allow-private", .. more]);
+        ["send", "--url", listener.Url + "hook?x=1", .. more.Contains("--task-id") ? Array.Empty<string>() : ["--task-id", "task_1"],
+            "--task-type", "create_media_buy", "--status", "completed", "--operation-id", "op_1", "--allow-http",
+            "--allow-private", .. more]);
 
     private sealed class Listener : IDisposable
     {
@@ -108,6 +167,12 @@ public sealed class ListenTests
         {
             Cli.Result result = await _cli.EndAsync();
             return (result, [.. result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)]);
+        }
+
+        public async Task<(string Output, string Errors)> EndTextAsync()
+        {
+            Cli.Result result = await _cli.EndAsync();
+            return (result.Output, result.Errors);
         }
 
         public void Dispose() => _cli.Dispose();

@@ -19,7 +19,8 @@ public sealed class SendTests
         await using Receiver receiver = await Receiver.StartAsync(503, 503, 200);
         string key = await KeyAsync(folder);
         Cli.Result sent = await Cli.RunAsync(
-            [.. To(receiver), "--key", key, "--base-delay", "1ms", "--token", "token-of-16-chars", "--context", "@" + folder.Write("context.json", """{"k":[1]}"""),
+            [.. To(receiver), "--key", key, "--base-delay", "1ms", "--token-file", folder.Write("token", "token-of-16-chars\n"),
+            "--context", "@" + folder.Write("context.json", """{"k":[1]}"""),
             "--result", """{"media_buy_id":"mb"}""", "--log", folder["attempts.jsonl"], "--json"]);
 
         Assert.Equal(0, sent.ExitCode);
@@ -74,6 +75,50 @@ public sealed class SendTests
         Assert.True(request.Headers.ContainsKey(header));
         Assert.False(request.Headers.ContainsKey("Signature"));
         Assert.DoesNotContain(secret, sent.Output + sent.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_token_comes_from_a_file_or_the_standard_input_and_never_from_the_command_line()
+    {
+        using Folder folder = new();
+        await using Receiver receiver = await Receiver.StartAsync(200);
+        string key = await KeyAsync(folder);
+        Assert.Equal(2, (await Cli.RunAsync([.. To(receiver), "--key", key, "--token", "token-of-16-chars"])).ExitCode);
+
+        using Cli cli = Cli.StartWithInput("token-of-16-chars\n", [.. To(receiver), "--key", key, "--token-file", "-"]);
+        Assert.Equal(0, (await cli.EndAsync()).ExitCode);
+
+        Assert.Equal("token-of-16-chars", receiver.Requests.Single().Body.GetProperty("token").GetString());
+        Cli.Result both = await Cli.RunAsync([.. To(receiver), "--key", "-", "--token-file", "-"]);
+        Assert.Equal(2, both.ExitCode);
+        Assert.Contains("--token-file", both.Errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite, false)]
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.GroupRead, true)]
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead, true)]
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupWrite, true)]
+    public async Task A_private_key_that_others_can_read_is_warned_of(UnixFileMode mode, bool warned)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Skip("File modes are Unix's.");
+            return;
+        }
+
+        using Folder folder = new();
+        await using Receiver receiver = await Receiver.StartAsync(200);
+        string key = await KeyAsync(folder);
+        File.SetUnixFileMode(key, mode);
+        File.CreateSymbolicLink(folder["link"], key);
+
+        foreach (string path in (string[])[key, folder["link"]])
+        {
+            Cli.Result sent = await Cli.RunAsync([.. To(receiver), "--key", path]);
+            Assert.Equal(0, sent.ExitCode);
+            Assert.Equal(warned, sent.Errors.Contains($"Warning: --key: '{path}' can be read by others", StringComparison.Ordinal));
+        }
     }
 
     [Fact]

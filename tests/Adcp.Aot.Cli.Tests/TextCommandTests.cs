@@ -6,6 +6,7 @@ namespace Adcp.Aot.Cli.Tests;
 public sealed class TextCommandTests
 {
     [Fact]
+    [Needs(Resource.AdcpData)]
     public async Task Canonicalize_agrees_with_the_official_vectors()
     {
         using JsonDocument file = SharedFiles.Read("vectors/target-uri/canonicalization.json");
@@ -26,6 +27,7 @@ public sealed class TextCommandTests
     }
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public async Task Jcs_agrees_with_the_official_vectors()
     {
         using Folder folder = new();

@@ -7,6 +7,7 @@ namespace Adcp.Aot.Cli.Tests;
 public sealed class VerifyVectorTests
 {
     [Fact]
+    [Needs(Resource.AdcpData)]
     public async Task Every_official_webhook_signing_vector_has_its_outcome()
     {
         using Folder folder = new();
@@ -30,6 +31,7 @@ public sealed class VerifyVectorTests
     }
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public async Task Overridden_keys_and_unknown_state_are_honoured()
     {
         using Folder folder = new();
@@ -48,6 +50,7 @@ public sealed class VerifyVectorTests
     }
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public async Task Hmac_signs_and_verifies_the_official_vectors()
     {
         using Folder folder = new();

@@ -141,18 +141,10 @@ public sealed class CircuitBreakerLaws
 
         private MonotonicClock Clock => new(Time, 0);
 
-        internal CircuitPermit TryAcquire() => _word.TryAcquire(policy, Clock, out _, out _);
+        internal CircuitPermit TryAcquire() => _word.TryAcquire(policy, Clock, out _);
 
-        internal bool Succeed(CircuitPermit permit)
-        {
-            _word.Succeed(permit, policy, Clock, out CircuitState from, out CircuitState to);
-            return from != to;
-        }
+        internal bool Succeed(CircuitPermit permit) => !_word.Succeed(permit, policy, Clock).IsNone;
 
-        internal bool Fail(CircuitPermit permit)
-        {
-            _word.Fail(permit, policy, Clock.Milliseconds(Time.GetTimestamp()), out CircuitState from, out CircuitState to);
-            return from != to;
-        }
+        internal bool Fail(CircuitPermit permit) => !_word.Fail(permit, policy, Clock.Milliseconds(Time.GetTimestamp())).IsNone;
     }
 }

@@ -11,7 +11,8 @@ internal sealed class Bench : IAsyncDisposable
 {
     public const string Push = """{"url":"https://buyer.example/hooks/a?x=1","operation_id":"op_1","token":"a-token-of-sixteen"}""";
 
-    public Bench(AdcpVersion version, Func<PlatformOptions, PlatformOptions>? configure = null, bool senderOnly = false)
+    public Bench(
+        AdcpVersion version, Func<PlatformOptions, PlatformOptions>? configure = null, bool senderOnly = false, bool unwired = false)
     {
         Sender = new RecordingSender(version, Time);
         Supervisor = new InMemoryWebhookDeliverySupervisor(Sender, new WebhookDeliveryOptions { TimeProvider = Time, Retry = new RetryPolicy { MaxAttempts = 5 } });
@@ -22,11 +23,15 @@ internal sealed class Bench : IAsyncDisposable
             SigningKeys = [Sender.Key],
             WebhookSigning = new WebhookSigningCapability { Algorithms = [Sender.Key.Algorithm], AllowsLegacyAuthentication = true },
             AllowsProcessLocalDelivery = version == AdcpVersion.V32,
+            Logger = Log,
         };
-        Handler = AdcpServer.CreateFromPlatform(Platform, configure?.Invoke(options) ?? options, Sender, senderOnly ? null : Supervisor);
+        Handler = AdcpServer.CreateFromPlatform(
+            Platform, configure?.Invoke(options) ?? options, unwired ? null : Sender, senderOnly || unwired ? null : Supervisor);
     }
 
     public TurnedTime Time { get; } = new(new DateTimeOffset(2026, 11, 24, 12, 0, 0, TimeSpan.Zero));
+
+    public CapturedLog Log { get; } = new();
 
     public TestPlatform Platform { get; } = new();
 

@@ -2,8 +2,10 @@ using System.Data.Common;
 using System.Text.Json;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Payloads;
+using Adcp.Aot.Platform.Idempotency;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
+using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Platform.Tests;
 
@@ -89,6 +91,82 @@ public sealed class BootTests : IDisposable
 
     [Fact]
     public void A_tool_that_is_there_twice() => Gap("unique_tools", Sound, null, _durable, new Twice());
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_sender_that_speaks_another_version(bool isSupervised)
+    {
+        using WebhookSender sender = new(new Rfc9421Signer(_sender.Key), new WebhookSenderOptions { Version = AdcpVersion.V32 });
+        await using InMemoryWebhookDeliverySupervisor supervisor = new(sender);
+        PlatformOptions options =
+            Sound with { Version = AdcpVersion.V31, WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = null } };
+
+        string message = Gap("adcp_version_alignment", options, sender, isSupervised ? supervisor : null);
+
+        Assert.Contains("V31", message, StringComparison.Ordinal);
+        Assert.Contains("V32", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Published_keys_that_are_not_the_key_that_signs()
+    {
+        using SigningKey other = SigningKey.Generate(SignatureAlgorithm.Ed25519, "other");
+        using WebhookSender sender = new(new Rfc9421Signer(other), new WebhookSenderOptions { Version = AdcpVersion.V31 });
+
+        string message = Gap(
+            "webhook_signing_key_alignment",
+                Sound with { Version = AdcpVersion.V31, WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = null } }, sender,
+                    null);
+
+        Assert.Contains("'other'", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_promise_of_signatures_over_a_sender_that_makes_none()
+    {
+        using WebhookSender sender =
+            WebhookSender.FromBearerToken("kq8Zt3Vw0xN5yRb7Jm2Hc9Lf4Pd6Gs1A", new WebhookSenderOptions { Version = AdcpVersion.V31 });
+        Gap("webhook_sender_with_rfc9421_key",
+            Sound with { Version = AdcpVersion.V31, WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = null } }, sender, null);
+    }
+
+    [Fact]
+    public async Task A_sender_that_fits_boots_and_its_guard_judges_registrations()
+    {
+        using WebhookSender sender = new(new Rfc9421Signer(_sender.Key), new WebhookSenderOptions { Version = AdcpVersion.V31 });
+        await using PlatformHandler handler = AdcpServer.CreateFromPlatform(
+            new TestPlatform(),
+                Sound with { Version = AdcpVersion.V31, WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = null } }, sender);
+        using JsonDocument arguments =
+            JsonDocument.Parse(Bench.Keyed("""{"push_notification_config":{"url":"https://10.1.2.3/h","operation_id":"o"}}"""));
+
+        ToolReply reply = await handler.CallAsync("create_media_buy", arguments.RootElement, "buyer");
+
+        Assert.Equal("push_notification_config.url", reply.Error?.Field);
+    }
+
+    [Fact]
+    public async Task Stores_whose_tables_are_missing_are_named_with_what_creates_them()
+    {
+        using Microsoft.Data.Sqlite.SqliteConnection keepsItOpen = new("Data Source=boot-tests;Mode=Memory;Cache=Shared");
+        await using DbDataSource database = Microsoft.Data.Sqlite.SqliteFactory.Instance.CreateDataSource(keepsItOpen.ConnectionString);
+        SqlTaskRegistry tasks = new(database, SqlDialect.Sqlite, SecretsAtRest.EncryptedWith(new EncryptionKey("k", new byte[32])));
+        SqlIdempotencyStore answers = new(database, SqlDialect.Sqlite);
+        await keepsItOpen.OpenAsync();
+        await using PlatformHandler handler = AdcpServer.CreateFromPlatform(
+            new TestPlatform(),
+                new PlatformOptions { Version = AdcpVersion.V31, AcceptsPushConfigs = false, Tasks = tasks, Idempotency = answers });
+
+        PlatformBootException missing = await Assert.ThrowsAsync<PlatformBootException>(() => handler.CheckStoresAsync().AsTask());
+        await tasks.CreateIfAbsentAsync();
+        await answers.CreateIfAbsentAsync();
+        await handler.CheckStoresAsync();
+
+        Assert.Equal(["task_registry", "idempotency_store"], missing.Gaps.Select(gap => gap.Code));
+        Assert.Contains("SqlTaskRegistry.CreateIfAbsentAsync", missing.Message, StringComparison.Ordinal);
+        Assert.Contains("SqlIdempotencyStore.CreateIfAbsentAsync", missing.Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Every_gap_is_in_one_error()

@@ -31,11 +31,11 @@ public sealed class OutboxSeamTests
     [Fact]
     public async Task A_full_registry_makes_room_for_the_oldest_that_ended_and_refuses_otherwise()
     {
-        using InMemoryTaskRegistry tasks = new(2);
+        using InMemoryTaskRegistry tasks = new(new InMemoryLimits { Capacity = 2 });
         await tasks.CreateAsync(New("a"));
         await tasks.CreateAsync(New("b"));
         await Assert.ThrowsAsync<ArgumentException>(() => tasks.CreateAsync(New("a")).AsTask());
-        await Assert.ThrowsAsync<InvalidOperationException>(() => tasks.CreateAsync(New("c")).AsTask());
+        Assert.Equal("RATE_LIMITED", (await Assert.ThrowsAsync<AdcpErrorException>(() => tasks.CreateAsync(New("c")).AsTask())).Error.Code);
         await tasks.TransitionAsync("t", "b", AdcpTaskStatus.Completed, "{\"x\":1,\"y\":1.0}"u8.ToArray());
         Assert.Equal(TaskTransition.Repeated, await tasks.TransitionAsync("t", "b", AdcpTaskStatus.Completed, "{ \"y\":1, \"x\":1e0 }"u8.ToArray()));
         await tasks.CreateAsync(New("c"));

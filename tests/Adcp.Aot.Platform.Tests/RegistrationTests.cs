@@ -1,3 +1,4 @@
+using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Sending;
 
@@ -63,7 +64,7 @@ public sealed class RegistrationTests
         Assert.Equal("INVALID_REQUEST", (await closed.BuyAsync()).Error?.Code);
         Assert.Null((await closed.BuyAsync(push: null)).Error);
 
-        await using Bench guarded = new(AdcpVersion.V32, options => options with { Guard = new DestinationGuard(new WebhookSenderOptions { Version = AdcpVersion.V32 }) });
+        await using Bench guarded = new(AdcpVersion.V32, options => options with { Guard = new DestinationGuard(new DestinationGuardOptions()) });
         ToolReply refused = await guarded.BuyAsync(push: """{"url":"https://10.1.2.3/h","operation_id":"o"}""");
         Assert.Equal("push_notification_config.url", refused.Error?.Field);
         Assert.DoesNotContain("10.1.2.3", Bench.Text(refused), StringComparison.Ordinal);

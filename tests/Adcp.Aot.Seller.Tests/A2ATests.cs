@@ -32,6 +32,25 @@ public sealed class A2ATests
         Assert.Equal(-32602, await ErrorAsync(seller, "GetTask", """{"tenant":"alice","id":"t"}"""));
     }
 
+    [Theory]
+    [InlineData(".well-known/agent-card.json")]
+    [InlineData(".well-known/jwks.json")]
+    [InlineData(".well-known/brand.json")]
+    public async Task Published_documents_answer_HEAD_as_GET(string path)
+    {
+        await using SellerProcess seller = await SellerProcess.StartAsync("3.2", 0);
+        using HttpClient http = new();
+        using HttpResponseMessage get = await http.GetAsync(new Uri(seller.Url, path));
+        using HttpRequestMessage request = new(HttpMethod.Head, new Uri(seller.Url, path));
+
+        using HttpResponseMessage head = await http.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.OK, head.StatusCode);
+        Assert.Equal(get.Content.Headers.ContentType, head.Content.Headers.ContentType);
+        Assert.Equal((await get.Content.ReadAsByteArrayAsync()).Length, head.Content.Headers.ContentLength);
+        Assert.Empty(await head.Content.ReadAsByteArrayAsync());
+    }
+
     [Fact]
     public async Task A_request_that_is_no_JSON_RPC_or_speaks_another_version_is_told_so()
     {

@@ -1,9 +1,11 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Threading.Channels;
 using Adcp.Aot.AspNetCore;
 using Adcp.Aot.AspNetCore.Receiving;
 using Adcp.Aot.Payloads;
+using Adcp.Aot.Receiving;
 using Adcp.Aot.Verification;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -16,9 +18,14 @@ namespace Adcp.Aot.Seller.Tests;
 internal sealed class Buyer : IAsyncDisposable
 {
     private readonly WebApplication _app;
+    private readonly Socket _socket;
     private readonly Channel<JsonElement> _received = Channel.CreateUnbounded<JsonElement>();
 
-    private Buyer(WebApplication app) => _app = app;
+    private Buyer(WebApplication app, Socket socket)
+    {
+        _app = app;
+        _socket = socket;
+    }
 
     /// <summary>Nonce parameters of every attempt, also of those that were refused.</summary>
     public List<string> Attempts { get; } = [];
@@ -28,9 +35,17 @@ internal sealed class Buyer : IAsyncDisposable
 
     public int Refusals { get; set; }
 
-    public string Url => _app.Urls.First() + "/hook";
+    /// <summary>Answers wait for it if it is set.</summary>
+    public TaskCompletionSource? Gate { get; set; }
 
-    public string A2AUrl => _app.Urls.First() + "/a2a-hook";
+    /// <summary>Completes when the first attempt has come.</summary>
+    public TaskCompletionSource Reached { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public string Url => Origin + "/hook";
+
+    public string A2AUrl => Origin + "/a2a-hook";
+
+    private string Origin => $"http://{_socket.LocalEndPoint}";
 
     public int Waiting => _received.Reader.Count;
 
@@ -38,11 +53,15 @@ internal sealed class Buyer : IAsyncDisposable
     {
         using HttpClient http = new();
         string jwks = await http.GetStringAsync(new Uri(seller.Url, ".well-known/jwks.json"));
+
+        // Bound before the endpoint is mapped, because the endpoint must know its origin.
+        Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenHandle((ulong)socket.Handle));
         WebApplication app = builder.Build();
-        Buyer buyer = new(app);
+        Buyer buyer = new(app, socket);
         app.Use(async (context, next) =>
         {
             bool refused;
@@ -50,6 +69,12 @@ internal sealed class Buyer : IAsyncDisposable
             {
                 buyer.Attempts.Add(context.Request.Headers["Signature-Input"].ToString().Split("nonce=\"")[1].Split('"')[0]);
                 refused = buyer.Attempts.Count <= buyer.Refusals;
+            }
+
+            buyer.Reached.TrySetResult();
+            if (buyer.Gate is { } gate)
+            {
+                await gate.Task.WaitAsync(context.RequestAborted);
             }
 
             if (refused)
@@ -73,9 +98,7 @@ internal sealed class Buyer : IAsyncDisposable
             // A2A's envelope has no idempotency key, so that the receiver of AdCP's does not take it; the signature is the same.
             using MemoryStream body = new();
             await context.Request.Body.CopyToAsync(body);
-            VerificationResult verified = await verifier.VerifyAsync(
-                new InboundRequest("POST", $"http://{context.Request.Host}{context.Request.Path}", context.Request.Headers.Select(header => KeyValuePair.Create(header.Key, header.Value.ToString()))),
-                body.ToArray());
+            VerificationResult verified = await verifier.VerifyAsync(context.Request.ToInboundRequest(buyer.Origin), body.ToArray());
             context.Response.StatusCode = verified.Ok ? 200 : verified.StatusCode;
             if (verified.Ok)
             {
@@ -89,6 +112,7 @@ internal sealed class Buyer : IAsyncDisposable
         }, new WebhookReceiverOptions
         {
             Verifier = verifier,
+            PublicOrigins = [buyer.Origin],
             Store = new DevelopmentWebhookClaimStore(),
             Version = version,
         });
@@ -104,5 +128,9 @@ internal sealed class Buyer : IAsyncDisposable
 
     public string Push(string operation) => $$"""{"url":"{{Url}}","operation_id":"{{operation}}","token":"a-token-of-sixteen"}""";
 
-    public async ValueTask DisposeAsync() => await _app.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _app.DisposeAsync();
+        _socket.Dispose();
+    }
 }

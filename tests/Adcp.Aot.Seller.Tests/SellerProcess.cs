@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
@@ -16,8 +17,9 @@ internal sealed class SellerProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly string? _folder;
 
-    private SellerProcess(Process process, Uri url, string store, string? folder)
+    private SellerProcess(Process process, Uri url, string store, string? folder, ConcurrentQueue<string> lines)
     {
+        Lines = lines;
         _process = process;
         _folder = folder;
         Url = url;
@@ -29,22 +31,31 @@ internal sealed class SellerProcess : IAsyncDisposable
 
     public Uri Url { get; }
 
-    public static async Task<SellerProcess> StartAsync(string version, int completeAfter, SellerProcess? after = null, params string[] principals)
+    /// <summary>What it wrote, line by line.</summary>
+    public ConcurrentQueue<string> Lines { get; }
+
+    public static Task<SellerProcess> StartAsync(
+        string version, int completeAfter, SellerProcess? after = null, params string[] principals) =>
+        LaunchAsync(version, completeAfter, after, [.. principals.SelectMany(principal => new[] { "--principal", principal })]);
+
+    public static async Task<SellerProcess> LaunchAsync(string version, int completeAfter, SellerProcess? after, params string[] more)
     {
         string? folder = after is null ? Directory.CreateTempSubdirectory("seller-").FullName : null;
         string store = after?.Store ?? Path.Combine(folder!, "seller.db");
         int port = FreePort();
         ProcessStartInfo start = new("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (string argument in (string[])[Program(), "--adcp", version, "--port", $"{port}", "--allow-private", "--complete-after", $"{completeAfter}", "--store", store,
-            .. principals.SelectMany(principal => new[] { "--principal", principal })])
+            .. more])
         {
             start.ArgumentList.Add(argument);
         }
 
         Process process = Process.Start(start)!;
         TaskCompletionSource ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        ConcurrentQueue<string> lines = new();
         process.OutputDataReceived += (_, line) =>
         {
+            lines.Enqueue(line.Data ?? "");
             if (line.Data?.Contains("MCP:", StringComparison.Ordinal) == true)
             {
                 ready.TrySetResult();
@@ -56,7 +67,7 @@ internal sealed class SellerProcess : IAsyncDisposable
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         await ready.Task.WaitAsync(Patience);
-        return new SellerProcess(process, new Uri($"http://127.0.0.1:{port}/"), store, folder);
+        return new SellerProcess(process, new Uri($"http://127.0.0.1:{port}/"), store, folder, lines);
     }
 
     public Task<McpClient> ConnectAsync(string? token = null) => McpClient.CreateAsync(new HttpClientTransport(new HttpClientTransportOptions
@@ -117,7 +128,8 @@ internal sealed class SellerProcess : IAsyncDisposable
 
     private static string Program()
     {
-        string configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Release" : "Debug";
+        // The sample is built in the configuration of the tests, which stand in bin/CONFIGURATION/net10.0.
+        string configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
         for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {
             string candidate = Path.Combine(folder.FullName, "samples", "Seller", "bin", configuration, "net10.0", "Seller.dll");

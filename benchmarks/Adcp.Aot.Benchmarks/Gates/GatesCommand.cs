@@ -7,12 +7,16 @@ using System.Text.Json;
 namespace Adcp.Aot.Benchmarks.Gates;
 
 /// <summary>
-/// The promised ratios, each with its peer or floor in the same run: <c>gates</c>, exit code 1 where a promise is broken. A group in which one is broken is measured again, as often as is asked
-/// for, since a neighbour of a shared machine can spoil a run; the last run is what is reported.
+/// <c>gates</c>: measures every bound beside its peer or floor in the same run. Exit code 1 if one is missed. A group
+/// with a missed bound is measured again, as often as asked for, since a neighbour of a shared machine can spoil a run;
+/// the last run is reported.
 /// </summary>
 internal static class GatesCommand
 {
-    /// <summary>What measures each group, in how many processes of its own, and whether methods count their calls at once in these; see <see cref="Processes"/>.</summary>
+    /// <summary>
+    /// The measurement of each group, the number of its processes, and whether methods count their calls at once there;
+    /// see <see cref="Processes"/>.
+    /// </summary>
     private static readonly (string Name, Func<IEnumerable<Gate>> Run, int Processes, bool CountsAtOnce)[] Groups =
     [
         ("memory", MemoryGates.Run, 1, false),
@@ -33,10 +37,14 @@ internal static class GatesCommand
         Option<bool> json = new("--json") { Description = "Print JSON instead of a table; artifacts/gates.json has it in any case." };
         Option<string> only = new("--only") { Description = "One group alone." };
         only.AcceptOnlyFromAmong([.. Groups.Select(static group => group.Name)]);
-        Option<double> slack = Options.Number("--slack", "By what share bounds are loosened, those of bytes excepted: 0.2 for a fifth.", byDefault: 0.0, low: 0, high: 1);
-        Option<int> tries = Options.Number("--tries", "How often a group is measured in which a bound is missed.", byDefault: 1, low: 1, high: 100);
-        Command command = new("gates", "Every promise beside its peer or floor; exit code 1 where one is missed.") { json, only, slack, tries };
-        command.SetAction(arguments => Run(arguments.GetValue(only), arguments.GetValue(slack), arguments.GetValue(tries), arguments.GetValue(json)));
+        Option<double> slack = Options.Number(
+            "--slack", "By what share bounds are loosened, those of bytes excepted: 0.2 for a fifth.", byDefault: 0.0, low: 0, high: 1);
+        Option<int> tries =
+            Options.Number("--tries", "How often a group is measured in which a bound is missed.", byDefault: 1, low: 1, high: 100);
+        Command command =
+            new("gates", "Every bound beside its peer or floor; exit code 1 if one is missed.") { json, only, slack, tries };
+        command.SetAction(
+            arguments => Run(arguments.GetValue(only), arguments.GetValue(slack), arguments.GetValue(tries), arguments.GetValue(json)));
         return command;
     }
 
@@ -67,7 +75,8 @@ internal static class GatesCommand
         }
 
         GatesReport report = new(
-            RuntimeInformation.FrameworkDescription, RuntimeInformation.OSDescription, Environment.ProcessorCount, slack, Stopwatch.GetElapsedTime(start).TotalSeconds, gates);
+            RuntimeInformation.FrameworkDescription, RuntimeInformation.OSDescription, Environment.ProcessorCount, slack,
+            Stopwatch.GetElapsedTime(start).TotalSeconds, gates);
         string json = JsonSerializer.Serialize(report, GatesJson.Default.GatesReport);
         Directory.CreateDirectory("artifacts");
         File.WriteAllText(Path.Combine("artifacts", "gates.json"), json);
@@ -92,7 +101,8 @@ internal static class GatesCommand
             Thread.Sleep(BetweenTries);
             foreach (Gate missed in gates.Where(gate => !gate.IsKept(slack)))
             {
-                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  missed, once more: {missed.What}: {missed.Ratio:0.00}x, {missed.Bytes:0.##} B"));
+                Console.Error.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture, $"  missed, once more: {missed.What}: {missed.Ratio:0.00}x, {missed.Bytes:0.##} B"));
             }
         }
     }
@@ -107,9 +117,11 @@ internal static class GatesCommand
         foreach (Gate gate in report.Gates)
         {
             string kept = gate.Bound is null && gate.BytesBound is null ? "-" : gate.IsKept(report.Slack) ? "ok" : "MISSED";
+            string sense = gate.Bound is null ? "-" : gate.AtLeast ? ">= " : "<= ";
             text.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"| {gate.What} | {gate.Ours:0.##} {gate.Unit} | {gate.Other:0.##} {gate.Unit} | {gate.Ratio:0.00}x | {(gate.Bound is null ? "-" : gate.AtLeast ? ">= " : "<= ")}{gate.Bound:0.##} | {gate.Bytes:0.##} | {gate.BytesBound:0.##} | {kept} |"));
+                $"| {gate.What} | {gate.Ours:0.##} {gate.Unit} | {gate.Other:0.##} {gate.Unit} | {gate.Ratio:0.00}x "
+                + $"| {sense}{gate.Bound:0.##} | {gate.Bytes:0.##} | {gate.BytesBound:0.##} | {kept} |"));
         }
 
         return text.ToString();

@@ -1,16 +1,17 @@
 using System.Diagnostics;
-using Adcp.Aot.Benchmarks.Loopback;
+using Adcp.Aot.Benchmarks.Http;
 using Adcp.Aot.Signing;
 
 namespace Adcp.Aot.Benchmarks.Gates;
 
 /// <summary>
-/// 100 endpoints on loopback, five of which never answer, beside the 95 alone. 64 callers go through all of them in turns, so that each has the same share of deliveries; they wait for
-/// those to the 95 and not for those to the five.
+/// 100 endpoints on loopback, five of which never answer, beside the 95 alone. 64 callers go through all of them in
+/// turns, so that each has the same share of deliveries; they wait for those to the 95 and not for those to the five.
 /// </summary>
 /// <remarks>
-/// A round begins with a delivery of every caller to each of five endpoints that hang, new ones in each round: 320 attempts, which end at their time limit and open the circuits. Candidates take turns in
-/// slices of some milliseconds; only when those attempts begin and end does the one with the five go on alone, so that it bears all that they cost.
+/// A round begins with a delivery of every caller to each of five endpoints that hang, new ones in each round: 320
+/// attempts, which end at their time limit and open the circuits. Candidates take turns in slices of some milliseconds;
+/// only when those attempts begin and end does the one with the five go on alone, so that it bears all that they cost.
 /// </remarks>
 internal static class HangingGates
 {
@@ -43,12 +44,15 @@ internal static class HangingGates
         return
         [
             new(
-                "100 endpoints, 5 hanging: healthy deliveries a second / the 95 alone", "/s", beside.PerSecond, alone.PerSecond, beside.PerSecond / alone.PerSecond, AtLeast: true, 0.97),
-            new("100 endpoints, 5 hanging: p99 of the healthy / of the 95 alone", "ms", beside.P99, alone.P99, beside.P99 / alone.P99, AtLeast: false, 1.2),
+                "100 endpoints, 5 hanging: healthy deliveries a second / the 95 alone", "/s", beside.PerSecond, alone.PerSecond,
+                beside.PerSecond / alone.PerSecond, AtLeast: true, 0.97),
+            new("100 endpoints, 5 hanging: p99 of the healthy / of the 95 alone", "ms", beside.P99, alone.P99, beside.P99 / alone.P99,
+                AtLeast: false, 1.2),
         ];
     }
 
-    private static async Task<(Figures Beside, Figures Alone)> MeasureAsync(SigningKey key, ReceiverProcess receiver, int rounds, TimeSpan timeout, TimeSpan time)
+    private static async Task<(Figures Beside, Figures Alone)> MeasureAsync(
+        SigningKey key, ReceiverProcess receiver, int rounds, TimeSpan timeout, TimeSpan time)
     {
         await using Candidate beside = new(key, receiver.Http1, timeout, hanging: Hanging * rounds);
         await using Candidate alone = new(key, receiver.Http1, timeout, hanging: 0);
@@ -94,7 +98,7 @@ internal static class HangingGates
     /// <summary>The callers over a supervisor of their own.</summary>
     private sealed class Candidate : IAsyncDisposable
     {
-        private readonly Engine _engine;
+        private readonly AdcpClient _client;
         private readonly List<double> _milliseconds = new(500_000);
         private int _firstHanging;
         private int _toBegin;
@@ -107,7 +111,7 @@ internal static class HangingGates
                 .. Enumerable.Range(0, Healthy).Select(i => $"{address}/adcp/webhooks/buyer_{i}"),
                 .. Enumerable.Range(0, hanging).Select(i => $"{address}/hang/buyer_{i}"),
             ];
-            _engine = new Engine(key, urls, http2: false, timeout);
+            _client = new AdcpClient(key, urls, http2: false, timeout);
             Load = new Load(Healthy + Hanging, SendAsync);
         }
 
@@ -124,10 +128,10 @@ internal static class HangingGates
             Volatile.Write(ref _toBegin, Load.Callers);
         }
 
-        /// <summary>What was measured up to now.</summary>
+        /// <summary>Drops all figures measured up to now.</summary>
         internal void Forget() => _milliseconds.Clear();
 
-        public ValueTask DisposeAsync() => _engine.DisposeAsync();
+        public ValueTask DisposeAsync() => _client.DisposeAsync();
 
         private async Task SendAsync(int endpoint)
         {
@@ -142,7 +146,7 @@ internal static class HangingGates
             if (endpoint < Healthy)
             {
                 long began = Stopwatch.GetTimestamp();
-                await _engine.RequireAsync(endpoint);
+                await _client.RequireAsync(endpoint);
                 double milliseconds = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
                 lock (_milliseconds)
                 {
@@ -155,6 +159,6 @@ internal static class HangingGates
             }
         }
 
-        private async Task HangAsync(int endpoint) => _answered |= (await _engine.SendAsync(endpoint)).IsDelivered;
+        private async Task HangAsync(int endpoint) => _answered |= (await _client.SendAsync(endpoint)).IsDelivered;
     }
 }

@@ -4,12 +4,13 @@ using System.Text.Json;
 namespace Adcp.Aot.Benchmarks.Gates;
 
 /// <summary>
-/// A group's gates in processes that do nothing else, one after the other. Where a process's memory lies and what its compiler made of the first calls moves figures of some nanoseconds by a fifth,
-/// however often they are taken in that one process: for these there are several.
+/// Measures a group in processes that do nothing else, one after the other. The place of a process's memory and the code
+/// that its compiler made of the first calls move figures of some nanoseconds by a fifth, however often one process takes
+/// them. Groups with such figures get several.
 /// </summary>
 internal static class Processes
 {
-    /// <summary>Of each gate the process with the median ratio, with the most bytes that any of them allocated.</summary>
+    /// <summary>Returns for each gate the process with the median ratio, with the most bytes that any of them allocated.</summary>
     internal static Gate[] Medians(string group, int processes, bool countsAtOnce)
     {
         Gate[][] runs = [.. Enumerable.Range(0, processes).Select(_ => Measure(group, countsAtOnce))];
@@ -28,7 +29,8 @@ internal static class Processes
         ProcessStartInfo start = new(Environment.ProcessPath!, ["measure", group]) { RedirectStandardOutput = true };
         if (countsAtOnce)
         {
-            // Methods count their calls from the first one, not when no new method has appeared for 100 ms: two busy processors reach that only after many seconds.
+            // Methods count their calls from the first one, not when no new method has appeared for 100 ms: two busy
+            // processors reach that only after many seconds.
             start.Environment["DOTNET_TC_CallCountingDelayMs"] = "0";
         }
 

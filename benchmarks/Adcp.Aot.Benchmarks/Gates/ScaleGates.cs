@@ -1,6 +1,11 @@
+using Adcp.Aot.Benchmarks.Engine;
+
 namespace Adcp.Aot.Benchmarks.Gates;
 
-/// <summary>How much longer finding one of a million takes than finding one of a thousand, beside what a bare dictionary's cache misses make of it.</summary>
+/// <summary>
+/// Compares the time to find one of a million with the time to find one of a thousand, beside the growth of a bare
+/// dictionary.
+/// </summary>
 internal static class ScaleGates
 {
     private const double Bound = 3;
@@ -12,7 +17,8 @@ internal static class ScaleGates
         double misses = many.Bare / few.Bare;
         return
         [
-            Growth("growth of finding an endpoint, of 1,000 to of 1,000,000 / a bare dictionary's growth", many.Endpoint / few.Endpoint, misses),
+            Growth("growth of finding an endpoint, of 1,000 to of 1,000,000 / a bare dictionary's growth", many.Endpoint / few.Endpoint,
+                misses),
             Growth("growth of finding a stream, of 1,000 to of 1,000,000 / a bare dictionary's growth", many.Stream / few.Stream, misses),
         ];
     }

@@ -1,15 +1,18 @@
+using Adcp.Aot.Benchmarks.Signing;
 using Adcp.Aot.Signing;
 
 namespace Adcp.Aot.Benchmarks.Gates;
 
 /// <summary>
-/// RFC 9421 signing and verifying of a 1 KiB webhook beside the bare operation over the same signature base plus the body's SHA-256, in one process, interleaved. Signing is the
-/// digest, the nonce, the base, the signature and both headers as text; verifying is the whole checklist, from the header strings that arrived to the spent nonce and the
+/// RFC 9421 signing and verifying of a 1 KiB webhook beside the bare operation over the same signature base plus the
+/// body's SHA-256, in one process, interleaved. Signing is the digest, the nonce, the base, the signature and both
+/// headers as text; verifying is the whole checklist, from the header strings that arrived to the spent nonce and the
 /// body's duplicate names.
 /// </summary>
 /// <remarks>
-/// Slices are short and follow one another, and a round's ratio is of its own slices, so that a machine that is slow for a while is slow for both. The bare P-256 operations
-/// of the platform allocate by themselves; what counts there is what we add to it.
+/// Slices are short and follow one another, and a round's ratio is of its own slices, so that a machine that is slow for
+/// a while is slow for both. The bare P-256 operations of the platform allocate by themselves; only the bytes that we add
+/// count.
 /// </remarks>
 internal static class SigningGates
 {
@@ -43,8 +46,10 @@ internal static class SigningGates
                 rounds.Add((sign, bareSign, verify, bareVerify));
             }
 
-            gates.Add(Beside($"{algorithm} sign 1 KiB, digest and headers / bare sign + SHA-256", [.. rounds.Select(static r => (r.Sign, r.BareSign))], MaxSign, bytes: 0));
-            gates.Add(Beside($"{algorithm} verify 1 KiB, whole checklist / bare verify + SHA-256", [.. rounds.Select(static r => (r.Verify, r.BareVerify))], MaxVerify, bytes: null));
+            gates.Add(Beside($"{algorithm} sign 1 KiB, digest and headers / bare sign + SHA-256",
+                [.. rounds.Select(static r => (r.Sign, r.BareSign))], MaxSign, bytes: 0));
+            gates.Add(Beside($"{algorithm} verify 1 KiB, whole checklist / bare verify + SHA-256",
+                [.. rounds.Select(static r => (r.Verify, r.BareVerify))], MaxVerify, bytes: null));
         }
 
         return gates;
@@ -57,7 +62,7 @@ internal static class SigningGates
         return bareFirst ? (second, first) : (first, second);
     }
 
-    /// <summary>Bytes beyond what the bare operation allocates by itself.</summary>
+    /// <summary>Bytes beyond those of the bare operation.</summary>
     private static Gate Beside(string what, (Measurement Ours, Measurement Bare)[] rounds, double bound, double? bytes) => new(
         what,
         "ns",

@@ -1,8 +1,12 @@
+using Adcp.Aot.Benchmarks.Storage;
 using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Benchmarks.Gates;
 
-/// <summary>The generated sink beside hand-written code on the same driver. A database that is not there is said, and not measured.</summary>
+/// <summary>
+/// The generated sink beside hand-written code on the same driver. A database that is not there is said, and not
+/// measured.
+/// </summary>
 internal static class SinkGates
 {
     private const int Rounds = 60;
@@ -20,8 +24,11 @@ internal static class SinkGates
             }
         }
 
-        return SinkComparison.MeasureAsync(static dialect => dialect == SqlDialect.PostgreSql ? CopyRounds : Rounds, withDapper: false).ToBlockingEnumerable().Select(static of => new Gate(
-            $"{(of.Dialect == SqlDialect.PostgreSql ? "PostgreSQL COPY" : of.Dialect)} rows in batches of {of.Batch}, generated sink / hand-written code",
+        IAsyncEnumerable<SinkFigures> figures =
+            SinkComparison.MeasureAsync(static dialect => dialect == SqlDialect.PostgreSql ? CopyRounds : Rounds, withDapper: false);
+        return figures.ToBlockingEnumerable().Select(static of => new Gate(
+            $"{(of.Dialect == SqlDialect.PostgreSql ? "PostgreSQL COPY" : of.Dialect)} rows in batches of {of.Batch}, "
+            + "generated sink / hand-written code",
             "rows/s",
             of.Generated,
             of.HandWritten,

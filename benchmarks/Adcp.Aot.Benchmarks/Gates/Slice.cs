@@ -12,7 +12,10 @@ internal sealed class Slice(int operations, Action<int> loop, Action? before = n
 
     internal double Nanoseconds => Measurement.Median(_measured.Select(static one => one.Nanoseconds));
 
-    /// <summary>The median over slices of what the process allocated for one operation: the audit reader's share is in it, a stray allocation of the runtime's is not.</summary>
+    /// <summary>
+    /// The median over slices of the bytes that the process allocated for one operation. It holds the audit reader's
+    /// share and not a stray allocation of the runtime.
+    /// </summary>
     internal double Bytes => Measurement.Median(_measured.Select(static one => one.ProcessBytes));
 
     internal static double Ratio(Slice above, Slice below) =>
@@ -28,7 +31,8 @@ internal sealed class Slice(int operations, Action<int> loop, Action? before = n
     {
         before?.Invoke();
 
-        // The first operations after another candidate's slice pay for its having used the caches, and ours for waking the audit reader, which takes a while to come.
+        // The first operations after another candidate's slice pay for its having used the caches, and ours for waking
+        // the audit reader, which takes a while to come.
         loop(warm ?? 5 * operations);
         _measured.Add(Measurement.Of(loop, operations));
     }

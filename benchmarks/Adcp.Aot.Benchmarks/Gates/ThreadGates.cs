@@ -1,11 +1,14 @@
+using Adcp.Aot.Benchmarks.Engine;
 using Adcp.Aot.Sequencing;
 
 namespace Adcp.Aot.Benchmarks.Gates;
 
-/// <summary>
-/// Two threads beside one. Two processors of a virtual machine are not always two cores, and how much of two they are changes by the second: what two threads that share nothing gain is measured in
-/// each round, and a gain is given as the part of it that it is, where it is less than twice. Ratios are medians of each round's own, figures medians over rounds.
-/// </summary>
+/// <summary>Two threads beside one.</summary>
+/// <remarks>
+/// Two processors of a virtual machine are not always two cores, and their share of two cores changes by the second. Each
+/// round measures how much two threads gain that share nothing. Every other gain of the round is divided by that one, if
+/// it is less than twice. Ratios are medians of each round's own ratio, figures medians over rounds.
+/// </remarks>
 internal static class ThreadGates
 {
     private const int Rounds = 200;
@@ -15,57 +18,51 @@ internal static class ThreadGates
 
     internal static IEnumerable<Gate> Run()
     {
-        Ours ours = new();
+        AdcpSide adcp = new();
         BreakerCost breaker = new();
         BreakerCost another = new();
         SequenceAllocator allocator = new();
         SequenceStream shared = allocator.GetStream("shared");
         SequenceStream[] own = [allocator.GetStream("a"), allocator.GetStream("b")];
         Cell cell = new();
-        using Crew one = new(1);
-        using Crew two = new(2);
-        Threaded permitOne = new(one, Permits, breaker.Loop);
-        Threaded permitTwo = new(two, Permits, breaker.Loop, breaker.Loop);
-        Threaded apartTwo = new(two, Permits, breaker.Loop, another.Loop);
-        Threaded wholeOne = new(one, Deliveries, Whole);
-        Threaded wholeTwo = new(two, Deliveries, Whole, Whole);
-        Threaded cellTwo = new(two, Draws, cell.Increment, cell.Increment);
-        Threaded streamTwo = new(two, Draws, times => Draw(shared, times), times => Draw(shared, times));
-        Threaded ownOne = new(one, Draws, times => Draw(own[0], times));
-        Threaded ownTwo = new(two, Draws, times => Draw(own[0], times), times => Draw(own[1], times));
-        Threaded[] all = [permitOne, permitTwo, apartTwo, wholeOne, wholeTwo, cellTwo, streamTwo, ownOne, ownTwo];
+        using ThreadTeam one = new(1);
+        using ThreadTeam two = new(2);
+        Candidate permitOne = new(one, Permits, breaker.Loop);
+        Candidate permitTwo = new(two, Permits, breaker.Loop, breaker.Loop);
+        Candidate apartTwo = new(two, Permits, breaker.Loop, another.Loop);
+        Candidate wholeOne = new(one, Deliveries, adcp.DeliverUnnumbered);
+        Candidate wholeTwo = new(two, Deliveries, adcp.DeliverUnnumbered, adcp.DeliverUnnumbered);
+        Candidate cellTwo = new(two, Draws, cell.Increment, cell.Increment);
+        Candidate streamTwo = new(two, Draws, times => Draw(shared, times), times => Draw(shared, times));
+        Candidate ownOne = new(one, Draws, times => Draw(own[0], times));
+        Candidate ownTwo = new(two, Draws, times => Draw(own[0], times), times => Draw(own[1], times));
+        Candidate[] all = [permitOne, permitTwo, apartTwo, wholeOne, wholeTwo, cellTwo, streamTwo, ownOne, ownTwo];
         for (int i = -20; i < Rounds; i++)
         {
-            foreach (Threaded candidate in all)
+            foreach (Candidate candidate in all)
             {
-                ours.Flush();
+                adcp.Flush();
                 candidate.Measure(keep: i >= 0);
             }
         }
 
-        ours.DisposeAsync().AsTask().Wait();
+        adcp.DisposeAsync().AsTask().Wait();
         double[] most = [.. permitOne.Over(apartTwo).Select(static gain => Math.Min(2, gain))];
         return
         [
-            Gained("two threads that share nothing (permit + success, a breaker each) / one thread", permitOne, apartTwo, Measurement.Median(permitOne.Over(apartTwo)), null),
+            Gained("two threads that share nothing (permit + success, a breaker each) / one thread", permitOne, apartTwo,
+                Measurement.Median(permitOne.Over(apartTwo)), null),
             OfTwice("permit + success, two threads on one endpoint / one thread, of twice", permitOne, permitTwo, 1.9),
-            OfTwice("whole happy path with record, two threads on one endpoint / one thread, of twice", wholeOne, wholeTwo, 1.5),
+            OfTwice("sender waits, token, record, two threads on one endpoint / one thread, of twice", wholeOne, wholeTwo, null),
             new(
-                "two threads on one stream / two threads on one Interlocked.Increment cell", "ns", streamTwo.Nanoseconds, cellTwo.Nanoseconds,
+                "two threads on one stream / two threads on one Interlocked.Increment cell", "ns", streamTwo.Nanoseconds,
+                cellTwo.Nanoseconds,
                 Measurement.Median(streamTwo.Over(cellTwo)), AtLeast: false, 1.3),
             OfTwice("two threads on a stream each / one thread, of twice", ownOne, ownTwo, 1.8),
         ];
 
-        Gate OfTwice(string what, Threaded one, Threaded two, double bound) =>
+        Gate OfTwice(string what, Candidate one, Candidate two, double? bound) =>
             Gained(what, one, two, Measurement.Median(one.Over(two).Zip(most, static (gain, most) => 2 * gain / most)), bound);
-
-        void Whole(int times)
-        {
-            for (int i = 0; i < times; i++)
-            {
-                ours.Unnumbered();
-            }
-        }
     }
 
     private static void Draw(SequenceStream stream, int times)
@@ -76,21 +73,21 @@ internal static class ThreadGates
         }
     }
 
-    private static Gate Gained(string what, Threaded one, Threaded two, double ratio, double? bound) =>
+    private static Gate Gained(string what, Candidate one, Candidate two, double ratio, double? bound) =>
         new(what, "ns", two.Nanoseconds, one.Nanoseconds, ratio, AtLeast: true, bound);
 
-    private sealed class Threaded(Crew crew, int operations, params Action<int>[] loops)
+    private sealed class Candidate(ThreadTeam team, int operations, params Action<int>[] loops)
     {
         private readonly List<double> _measured = [];
 
         internal double Nanoseconds => Measurement.Median(_measured);
 
         /// <summary>How many times another's time this one's is, round by round.</summary>
-        internal IEnumerable<double> Over(Threaded other) => _measured.Zip(other._measured, static (mine, its) => mine / its);
+        internal IEnumerable<double> Over(Candidate other) => _measured.Zip(other._measured, static (mine, its) => mine / its);
 
         internal void Measure(bool keep)
         {
-            double nanoseconds = crew.Measure(loops, operations);
+            double nanoseconds = team.Measure(loops, operations);
             if (keep)
             {
                 _measured.Add(nanoseconds);

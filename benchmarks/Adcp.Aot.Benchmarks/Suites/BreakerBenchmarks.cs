@@ -1,8 +1,9 @@
+using Adcp.Aot.Benchmarks.Engine;
 using BenchmarkDotNet.Attributes;
 
 namespace Adcp.Aot.Benchmarks.Suites;
 
-/// <summary>What a closed breaker costs.</summary>
+/// <summary>The cost of a closed breaker.</summary>
 public class BreakerBenchmarks
 {
     private const int Operations = 1_000;

@@ -1,4 +1,4 @@
-using Adcp.Aot.Benchmarks.Loopback;
+using Adcp.Aot.Benchmarks.Http;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Signing;
 using BenchmarkDotNet.Attributes;
@@ -11,23 +11,23 @@ public class PayloadBenchmarks
 {
     private readonly SigningKey _key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "seller-2026");
     private readonly byte[] _fingerprint = new byte[CanonicalJson.FingerprintLength];
-    private Engine _engine = null!;
+    private AdcpClient _client = null!;
 
     [GlobalSetup]
-    public void Setup() => _engine = new Engine(_key, ["http://127.0.0.1:1/"], http2: false);
+    public void Setup() => _client = new AdcpClient(_key, ["http://127.0.0.1:1/"], http2: false);
 
     [GlobalCleanup]
     public async Task Cleanup()
     {
-        await _engine.DisposeAsync();
+        await _client.DisposeAsync();
         _key.Dispose();
     }
 
     [Benchmark]
-    public int Prepared_and_checked() => _engine.Prepare().Body.Length;
+    public int Prepared_and_checked() => _client.Prepare().Body.Length;
 
     [Benchmark(Baseline = true)]
-    public int Written_by_hand() => ByHand.Body("whk_" + Guid.NewGuid().ToString("N")).Length;
+    public int Written_by_hand() => HandWrittenClient.Body("whk_" + Guid.NewGuid().ToString("N")).Length;
 
     [Benchmark]
     public bool Canonical_fingerprint() => CanonicalJson.TryFingerprint(Webhooks.Result, _fingerprint, out _);

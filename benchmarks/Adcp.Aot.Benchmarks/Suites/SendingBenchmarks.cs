@@ -1,10 +1,13 @@
-using Adcp.Aot.Benchmarks.Loopback;
+using Adcp.Aot.Benchmarks.Http;
 using Adcp.Aot.Signing;
 using BenchmarkDotNet.Attributes;
 
 namespace Adcp.Aot.Benchmarks.Suites;
 
-/// <summary>One signed webhook after the other to a receiver in a process of its own, beside the same request by hand and a bare one.</summary>
+/// <summary>
+/// One signed webhook after the other to a receiver in another process, beside the same request by hand and a bare
+/// request.
+/// </summary>
 /// <remarks>In the process that was started, since the receiver is that program too.</remarks>
 [InProcess]
 [MemoryDiagnoser]
@@ -12,8 +15,8 @@ public class SendingBenchmarks
 {
     private readonly SigningKey _key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "seller-2026");
     private ReceiverProcess _receiver = null!;
-    private Engine _engine = null!;
-    private ByHand _byHand = null!;
+    private AdcpClient _client = null!;
+    private HandWrittenClient _byHand = null!;
 
     /// <summary>HTTP/2 with prior knowledge, or HTTP/1.1.</summary>
     [Params(false, true)]
@@ -24,20 +27,20 @@ public class SendingBenchmarks
     {
         _receiver = new ReceiverProcess();
         string[] urls = [(Http2 ? _receiver.Http2 : _receiver.Http1) + "/adcp/webhooks"];
-        _engine = new Engine(_key, urls, Http2);
-        _byHand = new ByHand(_key, urls, Http2);
+        _client = new AdcpClient(_key, urls, Http2);
+        _byHand = new HandWrittenClient(_key, urls, Http2);
     }
 
     [GlobalCleanup]
     public async Task Cleanup()
     {
-        await _engine.DisposeAsync();
+        await _client.DisposeAsync();
         _byHand.Dispose();
         _receiver.Dispose();
     }
 
     [Benchmark]
-    public Task Supervised_and_signed() => _engine.RequireAsync(0);
+    public Task Supervised_and_signed() => _client.RequireAsync(0);
 
     [Benchmark(Baseline = true)]
     public Task Signed_by_hand() => _byHand.SignedAsync(0);

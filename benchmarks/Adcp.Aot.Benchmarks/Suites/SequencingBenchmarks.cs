@@ -1,3 +1,4 @@
+using Adcp.Aot.Benchmarks.Engine;
 using Adcp.Aot.Sequencing;
 using BenchmarkDotNet.Attributes;
 
@@ -8,7 +9,7 @@ namespace Adcp.Aot.Benchmarks.Suites;
 public class SequencingBenchmarks
 {
     private readonly SequenceAllocator _allocator = new();
-    private readonly string[] _keys = [.. Enumerable.Range(0, Ours.Endpoints).Select(Ours.Url)];
+    private readonly string[] _keys = [.. Enumerable.Range(0, AdcpSide.Endpoints).Select(AdcpSide.Url)];
     private SequenceStream _stream = null!;
     private long _cell;
     private int _next;

@@ -1,3 +1,4 @@
+using Adcp.Aot.Benchmarks.Signing;
 using Adcp.Aot.Signing;
 using BenchmarkDotNet.Attributes;
 

@@ -1,4 +1,4 @@
-using Adcp.Aot.Signing;
+using Adcp.Aot.Network;
 using BenchmarkDotNet.Attributes;
 
 namespace Adcp.Aot.Benchmarks.Suites;

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Adcp.Aot.Generators.Diagnostics;
 using Adcp.Aot.Generators.Models;
 using Adcp.Aot.Generators.Sql;
+using Adcp.Aot.Generators.Text;
 using Microsoft.CodeAnalysis;
 
 namespace Adcp.Aot.Generators.DeliveryLogs;
@@ -111,13 +112,14 @@ internal sealed class ColumnParser(INamedTypeSymbol type, ImmutableArray<Diagnos
                     .Add(FixProperties.Member, member is { Length: > 0 } && type.GetMembers(member).IsEmpty ? member : null),
                 name,
                 member,
-                "string, short, int, long, double, decimal, bool, Guid or DateTimeOffset, or one of them or null"));
+                "a string, short, int, long, double, decimal, bool, Guid or DateTimeOffset, or a nullable one"));
             return;
         }
 
         if (Column(name ?? "", source.Argument(0), source, value.Kind, value.Nullable) is { } column)
         {
-            _computed.Add(column with { Member = method.Name });
+            _computed.Add(
+                column with { Computed = new Computation(ComputationName(column.Name), Literal.Name(method.Name), method.IsStatic) });
         }
     }
 
@@ -125,7 +127,8 @@ internal sealed class ColumnParser(INamedTypeSymbol type, ImmutableArray<Diagnos
     {
         if (!Identifier.IsColumn(name))
         {
-            faults.Add(Diagnostic.Create(Rules.NotAnIdentifier, location, FixProperties.Replace(Identifier.Nearest(name)), name, Identifier.Rule));
+            faults.Add(Diagnostic.Create(
+                Rules.NotAnIdentifier, location, FixProperties.Replace(Identifier.Nearest(name)), name, Identifier.Rule));
             return null;
         }
 
@@ -140,18 +143,18 @@ internal sealed class ColumnParser(INamedTypeSymbol type, ImmutableArray<Diagnos
         StoredType stored = asked == StoredType.Default ? ColumnModel.DefaultOf(kind) : asked;
         if (!ColumnModel.CanStore(kind, stored))
         {
-            return Unfit(name, source.Argument("Type"), $"{kind} cannot be stored as {asked}");
+            return Unfit(name, source.Argument("Type"), $"a value of type {kind} cannot be stored as {asked}; choose another Type");
         }
 
         bool isText = kind == ValueKind.Text && stored == StoredType.Text;
         if (maxLength < 0 || (maxLength > 0 && !isText))
         {
-            return Unfit(name, source.Argument("MaxLength"), "MaxLength is the bound of a text, 1 or more");
+            return Unfit(name, source.Argument("MaxLength"), "MaxLength is for a text column only, and must be 1 or more");
         }
 
         if (!Enum.IsDefined(typeof(Redaction), redaction) || (redaction != Redaction.None && !isText))
         {
-            return Unfit(name, source.Argument("Redaction"), "only a text can be hidden");
+            return Unfit(name, source.Argument("Redaction"), "Redaction is for a text column only");
         }
 
         return new ColumnModel(name, null, null, kind, nullable, stored, maxLength, redaction);
@@ -177,9 +180,27 @@ internal sealed class ColumnParser(INamedTypeSymbol type, ImmutableArray<Diagnos
         return false;
     }
 
+    /// <summary>
+    /// The name of the generated method: <c>ComputeTenantId</c> for <c>tenant_id</c>, with a number if two columns
+    /// would have the same.
+    /// </summary>
+    private string ComputationName(string column)
+    {
+        IEnumerable<string> words = column.Split('_').Where(static word => word.Length > 0);
+        string name = "Compute" + string.Concat(words.Select(static word => char.ToUpperInvariant(word[0]) + word.Substring(1)));
+        string unique = name;
+        for (int i = 2; _computed.Any(other => other.Computed!.Method == unique); i++)
+        {
+            unique = name + i;
+        }
+
+        return unique;
+    }
+
     private AttemptFieldModel? FieldOf(object? number, Location location)
     {
-        AttemptFieldModel? field = AttemptFieldModel.All.FirstOrDefault(field => field.Number is var known && number is int asked && known == asked);
+        AttemptFieldModel? field =
+            AttemptFieldModel.All.FirstOrDefault(field => field.Number is var known && number is int asked && known == asked);
         if (field is null)
         {
             faults.Add(Diagnostic.Create(Rules.UnknownField, location, number));
@@ -189,7 +210,8 @@ internal sealed class ColumnParser(INamedTypeSymbol type, ImmutableArray<Diagnos
     }
 
     private static bool IsComputation(IMethodSymbol method) =>
-        method is { MethodKind: MethodKind.Ordinary, IsGenericMethod: false, Parameters: [{ RefKind: RefKind.None } parameter], RefKind: RefKind.None }
+        method is { MethodKind: MethodKind.Ordinary, IsGenericMethod: false, RefKind: RefKind.None }
+        && method.Parameters is [{ RefKind: RefKind.None } parameter]
         && parameter.Type.ToDisplayString(NullableFlowState.None) == "Adcp.Aot.Auditing.DeliveryAttempt";
 
     private static (ValueKind Kind, bool Nullable)? KindOf(ITypeSymbol type)

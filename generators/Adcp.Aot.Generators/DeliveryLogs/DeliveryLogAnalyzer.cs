@@ -12,8 +12,9 @@ public sealed class DeliveryLogAnalyzer : DiagnosticAnalyzer
     /// <summary>The rules of delivery logs.</summary>
     public override ImmutableArray<DiagnosticDescriptor> SupportedDiagnostics { get; } =
     [
-        Rules.NotPartial, Rules.NestedOrGeneric, Rules.NotAnIdentifier, Rules.DuplicateColumn, Rules.UnknownColumn, Rules.WrongMember, Rules.UnsupportedDialect,
-        Rules.OptionDoesNotFit, Rules.UnknownField, Rules.NoColumns, Rules.ReaderNeedsFields, Rules.NotASink,
+        Rules.NotPartial, Rules.NestedOrGeneric, Rules.NotAnIdentifier, Rules.DuplicateColumn, Rules.UnknownColumn, Rules.WrongMember,
+        Rules.UnsupportedDialect, Rules.OptionDoesNotFit, Rules.UnknownField, Rules.NoColumns, Rules.ReaderNeedsFields, Rules.NotASink,
+        Rules.NameTaken, Rules.NoConstructor, Rules.OldLanguage, Rules.TwoGenerators, Rules.Inaccessible,
     ];
 
     /// <summary>Asks for every class.</summary>
@@ -33,7 +34,8 @@ public sealed class DeliveryLogAnalyzer : DiagnosticAnalyzer
             ImmutableArray<Diagnostic> faults = attribute.AttributeClass?.ToDisplayString() switch
             {
                 DeliveryLogParser.SqlAttribute => DeliveryLogParser.Sql(type, attribute, context.CancellationToken).Faults,
-                DeliveryLogParser.JsonLinesAttribute or DeliveryLogParser.LoggerAttribute => DeliveryLogParser.Text(type, attribute, context.CancellationToken).Faults,
+                DeliveryLogParser.JsonLinesAttribute or DeliveryLogParser.LoggerAttribute =>
+                    DeliveryLogParser.Text(type, attribute, context.CancellationToken).Faults,
                 DeliveryLogParser.FanOutAttribute => DeliveryLogParser.FanOut(type, attribute, context.CancellationToken).Faults,
                 _ => [],
             };

@@ -1,204 +1,278 @@
 using Adcp.Aot.Generators.Models;
+using Adcp.Aot.Generators.Sql;
 using Adcp.Aot.Generators.Text;
 
 namespace Adcp.Aot.Generators.DeliveryLogs;
 
+/// <content>Sinks that are not tables: JSON Lines, loggers and fan-outs.</content>
 public sealed partial class DeliveryLogGenerator
 {
     private static string JsonLinesLog(DeliveryLogModel model)
     {
         ColumnModel[] columns = Forgiving(model);
-        string access = model.Type.HasConstructor ? "private" : "public";
-        return GeneratedFile.Of(
-            model.Type, ["System", "System.IO.Pipelines", "System.Text.Json", "System.Threading", "System.Threading.Tasks", "Adcp.Aot.Auditing"], "IDeliveryLogSink, IAsyncDisposable", text =>
+        return GeneratedFile.Of(model.Type, [Global.IDeliveryLogSink, Global.IAsyncDisposable], text =>
+        {
+            WriteJsonLinesSink(text, model);
+            WriteOnNotComputed(text, columns);
+            text.Line().Line("/// <summary>The members of a line.</summary>").Line(GeneratedFile.Uncovered);
+            using (text.Open($"private sealed class AdcpLines{(HasComputed(columns) ? $"({model.Type.FullName} log)" : "")}"))
             {
-                text.Line(
-                    $$"""
-                    private readonly JsonLinesDeliveryLogSink _lines;
-
-                    /// <summary>Writes to a pipe that stays the caller's.</summary>
-                    {{access}} {{model.Type.Name}}(PipeWriter output) => _lines = new JsonLinesDeliveryLogSink(output, Write);
-
-                    /// <summary>Appends to a file, made if absent.</summary>
-                    {{access}} {{model.Type.Name}}(string path) => _lines = new JsonLinesDeliveryLogSink(path, Write);
-
-                    /// <inheritdoc/>
-                    public ValueTask RecordAsync(ReadOnlyMemory<DeliveryAttempt> attempts, CancellationToken cancellationToken) =>
-                        _lines.RecordAsync(attempts, cancellationToken);
-
-                    /// <summary>Flushes, and closes the file if the sink opened it.</summary>
-                    public ValueTask DisposeAsync() => _lines.DisposeAsync();
-
-                    """);
-                WriteForgivingComputations(text, columns);
-                using (text.Open("private void Write(Utf8JsonWriter json, DeliveryAttempt attempt)"))
+                using (text.Open($"public void Write({Global.Utf8JsonWriter} json, {Global.DeliveryAttempt} attempt)"))
                 {
                     for (int i = 0; i < columns.Length; i++)
                     {
-                        // A block is set off from what follows it.
+                        // An empty line after a block.
                         if (i > 0 && columns[i - 1].Nullable)
                         {
                             text.Line();
                         }
 
-                        WriteMember(text, columns[i]);
+                        WriteMember(text, columns[i], $"value{i}");
                     }
                 }
-            });
+
+                WriteForgivingComputations(text, model.Type, columns);
+            }
+        });
     }
 
-    private static void WriteMember(IndentedWriter text, ColumnModel column)
+    private static void WriteJsonLinesSink(IndentedWriter text, DeliveryLogModel model)
     {
-        string name = $"\"{column.Name}\"u8";
+        string access = model.Type.HasConstructor ? "private" : "public";
+        string owner = HasComputed(model.Columns) ? "this" : "";
+        text.Line(
+            $$"""
+            {{GeneratedFile.GeneratedCode}}
+            private readonly {{Global.JsonLinesDeliveryLogSink}} _adcpLines;
+
+            /// <summary>Creates a sink that writes to a pipe. The caller completes the pipe.</summary>
+            /// <param name="output">The pipe.</param>
+            {{GeneratedFile.Uncovered}}
+            {{access}} {{model.Type.Name}}({{Global.PipeWriter}} output) =>
+                _adcpLines = new {{Global.JsonLinesDeliveryLogSink}}(output, new AdcpLines({{owner}}).Write);
+
+            /// <summary>Creates a sink that appends to a file.</summary>
+            /// <param name="path">The file. It is created if it is absent.</param>
+            {{GeneratedFile.Uncovered}}
+            {{access}} {{model.Type.Name}}(string path) =>
+                _adcpLines = new {{Global.JsonLinesDeliveryLogSink}}(path, new AdcpLines({{owner}}).Write);
+
+            /// <inheritdoc/>
+            {{GeneratedFile.Uncovered}}
+            public {{Global.ValueTask}} RecordAsync(
+                {{Global.ReadOnlyMemory}}<{{Global.DeliveryAttempt}}> attempts, {{Global.CancellationToken}} cancellationToken) =>
+                _adcpLines.RecordAsync(attempts, cancellationToken);
+
+            /// <summary>Flushes, and closes the file if the sink opened it.</summary>
+            {{GeneratedFile.Uncovered}}
+            public {{Global.ValueTask}} DisposeAsync() => _adcpLines.DisposeAsync();
+            """);
+    }
+
+    private static void WriteMember(IndentedWriter text, ColumnModel column, string local)
+    {
+        bool unix = column.Stored == StoredType.UnixMilliseconds;
+        string value = unix ? column.StoredValue : column.Value;
         string method = column.Kind switch
         {
             ValueKind.Boolean => "WriteBoolean",
-            ValueKind.Text or ValueKind.Guid or ValueKind.Time => "WriteString",
+            ValueKind.Text or ValueKind.Guid or ValueKind.Time when !unix => "WriteString",
             _ => "WriteNumber",
         };
-        bool unix = column.Stored == Sql.StoredType.UnixMilliseconds;
         if (!column.Nullable)
         {
-            text.Line(unix ? $"json.WriteNumber({name}, {column.StoredValue});" : $"json.{method}({name}, {column.Value});");
+            text.Line($"json.{method}(\"{column.Name}\"u8, {value});");
             return;
         }
 
-        // One name a member: the scopes of several patterns in one method are one.
-        string local = "value_" + column.Name;
-        using (text.Open($"if ({(unix ? column.StoredValue : column.Value)} is {{ }} {local})"))
+        using (text.Open($"if ({value} is {{ }} {local})"))
         {
-            text.Line($"json.{(unix ? "WriteNumber" : method)}({name}, {local});");
+            text.Line($"json.{method}(\"{column.Name}\"u8, {local});");
         }
     }
 
     private static string LoggerLog(DeliveryLogModel model)
     {
         ColumnModel[] columns = Forgiving(model);
-        string access = model.Type.HasConstructor ? "private" : "public";
-        return GeneratedFile.Of(
-            model.Type,
-            ["System", "System.Collections.Generic", "System.Globalization", "System.Text", "System.Threading", "System.Threading.Tasks", "Adcp.Aot.Auditing", "Microsoft.Extensions.Logging"],
-            "IDeliveryLogSink",
-            text =>
+        return GeneratedFile.Of(model.Type, [Global.IDeliveryLogSink], text =>
+        {
+            WriteLoggerSink(text, model);
+            WriteOnNotComputed(text, columns);
+            text.Line().Line("/// <summary>The entries of the logger.</summary>").Line(GeneratedFile.Uncovered);
+            string owner = HasComputed(columns) ? model.Type.FullName + " log, " : "";
+            using (text.Open($"private sealed class AdcpEntries({owner}{Global.ILogger} logger)"))
             {
-                text.Line(
-                    $$"""
-                    private static readonly Func<List<KeyValuePair<string, object?>>, Exception?, string> Format = Say;
+                WriteEntries(text, model);
+                WriteEntry(text.Line(), columns);
+                WriteForgivingComputations(text, model.Type, columns);
+            }
+        });
+    }
 
-                    private readonly ILogger _logger;
+    private static void WriteLoggerSink(IndentedWriter text, DeliveryLogModel model)
+    {
+        string owner = HasComputed(model.Columns) ? "this, " : "";
+        text.Line(
+            $$"""
+            {{GeneratedFile.GeneratedCode}}
+            private readonly AdcpEntries _adcpEntries;
 
-                    /// <summary>Writes to a logger.</summary>
-                    {{access}} {{model.Type.Name}}(ILogger logger)
-                    {
-                        ArgumentNullException.ThrowIfNull(logger);
-                        _logger = logger;
-                    }
+            /// <summary>Creates a sink that writes to a logger.</summary>
+            /// <param name="logger">The logger.</param>
+            {{GeneratedFile.Uncovered}}
+            {{(model.Type.HasConstructor ? "private" : "public")}} {{model.Type.Name}}({{Global.ILogger}} logger)
+            {
+                {{Global.ArgumentNullException}}.ThrowIfNull(logger);
+                _adcpEntries = new AdcpEntries({{owner}}logger);
+            }
 
-                    /// <inheritdoc/>
-                    public ValueTask RecordAsync(ReadOnlyMemory<DeliveryAttempt> attempts, CancellationToken cancellationToken)
-                    {
-                        foreach (DeliveryAttempt attempt in attempts.Span)
-                        {
-                            LogLevel level = attempt.Outcome == AttemptOutcome.Success ? LogLevel.Information : LogLevel.Warning;
-                            if (_logger.IsEnabled(level))
-                            {
-                                _logger.Log(level, new EventId({{model.EventId}}, "WebhookAttempt"), Entry(attempt), null, Format);
-                            }
-                        }
-
-                        return ValueTask.CompletedTask;
-                    }
-
-                    """);
-                WriteForgivingComputations(text, columns);
-                using (text.Open("private List<KeyValuePair<string, object?>> Entry(DeliveryAttempt attempt)"))
+            /// <inheritdoc/>
+            {{GeneratedFile.Uncovered}}
+            public {{Global.ValueTask}} RecordAsync(
+                {{Global.ReadOnlyMemory}}<{{Global.DeliveryAttempt}}> attempts, {{Global.CancellationToken}} cancellationToken)
+            {
+                foreach ({{Global.DeliveryAttempt}} attempt in attempts.Span)
                 {
-                    text.Line($"List<KeyValuePair<string, object?>> entry = new({columns.Length});");
-                    foreach (ColumnModel column in columns)
-                    {
-                        string value = column.Stored == Sql.StoredType.UnixMilliseconds ? column.StoredValue : column.Value;
-                        if (!column.Nullable)
-                        {
-                            text.Line($"entry.Add(new(\"{column.Name}\", {value}));");
-                            continue;
-                        }
-
-                        using (text.Open($"if ({value} is {{ }} value_{column.Name})"))
-                        {
-                            text.Line($"entry.Add(new(\"{column.Name}\", value_{column.Name}));");
-                        }
-
-                        text.Line();
-                    }
-
-                    text.Line("return entry;");
+                    _adcpEntries.Write(attempt);
                 }
 
-                text.Line().Line(
-                    """
-                    /// <summary>The entry as one line, for loggers that keep no properties.</summary>
-                    private static string Say(List<KeyValuePair<string, object?>> entry, Exception? fault)
-                    {
-                        StringBuilder line = new("Webhook attempt");
-                        foreach (KeyValuePair<string, object?> property in entry)
-                        {
-                            line.Append(CultureInfo.InvariantCulture, $" {property.Key}={property.Value}");
-                        }
+                return {{Global.ValueTask}}.CompletedTask;
+            }
+            """);
+    }
 
-                        return line.ToString();
-                    }
-                    """);
-            });
+    private static void WriteEntries(IndentedWriter text, DeliveryLogModel model)
+    {
+        string entry = $"{Global.List}<{Global.KeyValuePair}<string, object?>>";
+        text.Line(
+            $$"""
+            private static readonly {{Global.Func}}<
+                {{entry}},
+                {{Global.Exception}}?,
+                string> Format = FormatEntry;
+
+            public void Write({{Global.DeliveryAttempt}} attempt)
+            {
+                {{Global.LogLevel}} level = attempt.Outcome == {{Global.AttemptOutcome}}.Success
+                    ? {{Global.LogLevel}}.Information
+                    : {{Global.LogLevel}}.Warning;
+                if (logger.IsEnabled(level))
+                {
+                    logger.Log(level, new {{Global.EventId}}({{model.EventId}}, "WebhookAttempt"), EntryOf(attempt), null, Format);
+                }
+            }
+
+            /// <summary>Writes the entry as one line, for loggers that keep no properties.</summary>
+            private static string FormatEntry(
+                {{entry}} entry, {{Global.Exception}}? fault)
+            {
+                {{Global.StringBuilder}} line = new("Webhook attempt");
+                foreach ({{Global.KeyValuePair}}<string, object?> property in entry)
+                {
+                    line.Append({{Global.InvariantCulture}}, $" {property.Key}={property.Value}");
+                }
+
+                return line.ToString();
+            }
+            """);
+    }
+
+    private static void WriteEntry(IndentedWriter text, ColumnModel[] columns)
+    {
+        string list = $"{Global.List}<{Global.KeyValuePair}<string, object?>>";
+        text.Line($"private {list} EntryOf(");
+        text.Line($"    {Global.DeliveryAttempt} attempt)");
+        using (text.Open())
+        {
+            text.Line($"{list} entry = new({columns.Length});");
+            for (int i = 0; i < columns.Length; i++)
+            {
+                ColumnModel column = columns[i];
+                string value = column.Stored == StoredType.UnixMilliseconds ? column.StoredValue : column.Value;
+                if (!column.Nullable)
+                {
+                    text.Line($"entry.Add(new(\"{column.Name}\", {value}));");
+                    continue;
+                }
+
+                using (text.Open($"if ({value} is {{ }} value{i})"))
+                {
+                    text.Line($"entry.Add(new(\"{column.Name}\", value{i}));");
+                }
+
+                text.Line();
+            }
+
+            text.Line("return entry;");
+        }
     }
 
     private static string FanOutLog(FanOutModel model)
     {
-        string access = model.Type.HasConstructor ? "private" : "public";
-        string parameters = string.Join(", ", model.Parts.Select(static (part, i) => $"{part} sink{i + 1}"));
+        // A public constructor cannot have a parameter of an internal type.
+        string access = model.Type.HasConstructor ? "private" : model.ArePublic ? "public" : "internal";
+        string parameters = string.Join(",\n    ", model.Parts.Select(static (part, i) => $"{part} sink{i + 1}"));
         string arguments = string.Join(", ", model.Parts.Select(static (_, i) => $"sink{i + 1}"));
-        return GeneratedFile.Of(model.Type, ["System", "System.Threading", "System.Threading.Tasks", "Adcp.Aot.Auditing"], "IDeliveryLogSink", text => text.Line(
+        return GeneratedFile.Of(model.Type, [Global.IDeliveryLogSink], text => text.Line(
             $$"""
-            private readonly FanOutDeliveryLogSink _sinks;
+            {{GeneratedFile.GeneratedCode}}
+            private readonly {{Global.FanOutDeliveryLogSink}} _adcpSinks;
 
-            /// <summary>Gives every record to all of these. They stay the caller's.</summary>
-            {{access}} {{model.Type.Name}}({{parameters}}) => _sinks = new FanOutDeliveryLogSink({{arguments}});
+            /// <summary>Creates a sink that passes every record to all of these sinks. The caller disposes them.</summary>
+            {{GeneratedFile.Uncovered}}
+            {{access}} {{model.Type.Name}}(
+                {{parameters}}) =>
+                _adcpSinks = new {{Global.FanOutDeliveryLogSink}}({{arguments}});
 
             /// <inheritdoc/>
-            public ValueTask RecordAsync(ReadOnlyMemory<DeliveryAttempt> attempts, CancellationToken cancellationToken) =>
-                _sinks.RecordAsync(attempts, cancellationToken);
+            {{GeneratedFile.Uncovered}}
+            public {{Global.ValueTask}} RecordAsync(
+                {{Global.ReadOnlyMemory}}<{{Global.DeliveryAttempt}}> attempts, {{Global.CancellationToken}} cancellationToken) =>
+                _adcpSinks.RecordAsync(attempts, cancellationToken);
             """));
     }
 
-    /// <summary>In a text log a member that fails leaves its value out: there is no row to refuse.</summary>
+    private static bool HasComputed(IEnumerable<ColumnModel> columns) => columns.Any(static column => column.Computed is not null);
+
+    /// <summary>A text log leaves out the value of a method that fails: it has no row to refuse.</summary>
     private static ColumnModel[] Forgiving(DeliveryLogModel model) =>
-        [.. model.Columns.Select(static column => column.Member is null ? column : column with { Nullable = true })];
+        [.. model.Columns.Select(static column => column.Computed is null ? column : column with { Nullable = true })];
 
-    private static void WriteForgivingComputations(IndentedWriter text, ColumnModel[] columns)
+    private static void WriteOnNotComputed(IndentedWriter text, ColumnModel[] columns)
     {
-        if (!columns.Any(static column => column.Member is not null))
-        {
-            return;
-        }
-
-        text.Line("/// <summary>Told of each value that could not be computed; it is left out. The record is the method's only while it runs.</summary>");
-        text.Line("partial void OnNotComputed(DeliveryAttempt attempt, string column, Exception reason);").Line();
-        foreach (ColumnModel column in columns.Where(static column => column.Member is not null))
+        if (HasComputed(columns))
         {
             text.Line(
                 $$"""
-                private {{CSharpType(column.Kind)}}? {{column.Computation}}(DeliveryAttempt attempt)
+
+                /// <summary>Receives each value that could not be computed and is left out. Implement it to log them.</summary>
+                /// <param name="attempt">The record, valid during the call only.</param>
+                /// <param name="column">The column.</param>
+                /// <param name="reason">The exception of the method that computes the column.</param>
+                partial void OnNotComputed({{Global.DeliveryAttempt}} attempt, string column, {{Global.Exception}} reason);
+                """);
+        }
+    }
+
+    private static void WriteForgivingComputations(IndentedWriter text, TypeModel type, ColumnModel[] columns)
+    {
+        foreach (ColumnModel column in columns.Where(static column => column.Computed is not null))
+        {
+            text.Line(
+                $$"""
+
+                private {{CSharpType(column.Kind)}}? {{column.Computed!.Method}}({{Global.DeliveryAttempt}} attempt)
                 {
                     try
                     {
-                        return {{Literal.Name(column.Member!)}}(attempt);
+                        return {{column.Computed.Target(type, "log")}}(attempt);
                     }
-                    catch (Exception reason)
+                    catch ({{Global.Exception}} reason)
                     {
-                        OnNotComputed(attempt, {{Literal.Of(column.Name)}}, reason);
+                        log.OnNotComputed(attempt, {{Literal.Of(column.Name)}}, reason);
                         return null;
                     }
                 }
-
                 """);
         }
     }

@@ -24,7 +24,7 @@ public sealed partial class DeliveryLogGenerator : IIncrementalGenerator
     public void Initialize(IncrementalGeneratorInitializationContext context)
     {
         IncrementalValueProvider<bool> npgsql = context.CompilationProvider
-            .Select(static (compilation, _) => compilation.GetTypeByMetadataName("Npgsql.NpgsqlBinaryImporter") is not null)
+            .Select(static (compilation, _) => CanNameNpgsql(compilation))
             .WithTrackingName(Steps.Npgsql);
 
         context.RegisterSourceOutput(
@@ -54,6 +54,13 @@ public sealed partial class DeliveryLogGenerator : IIncrementalGenerator
             .Where(static model => model is not null)
             .Select(static (model, _) => model!)
             .WithTrackingName(step);
+
+    /// <summary>True if generated code can reach Npgsql by its full name: no alias and no type of the user hides it.</summary>
+    private static bool CanNameNpgsql(Compilation compilation) =>
+        compilation.GetTypeByMetadataName("Npgsql.NpgsqlBinaryImporter") is { } importer
+        && (compilation.GetMetadataReference(importer.ContainingAssembly)?.Properties.Aliases.IsDefaultOrEmpty ?? true)
+        && compilation.GlobalNamespace.GetTypeMembers("Npgsql").IsEmpty
+        && compilation.GlobalNamespace.GetTypeMembers("NpgsqlTypes").IsEmpty;
 
     private static void Add(SourceProductionContext output, TypeModel type, string text) =>
         output.AddSource(type.HintName + ".g.cs", SourceText.From(text, System.Text.Encoding.UTF8));

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Adcp.Aot.Generators.Diagnostics;
 using Adcp.Aot.Generators.Models;
 using Adcp.Aot.Generators.Sql;
+using Adcp.Aot.Generators.Text;
 using Microsoft.CodeAnalysis;
 
 namespace Adcp.Aot.Generators.DeliveryLogs;
@@ -13,6 +14,8 @@ internal static class DeliveryLogParser
     public const string JsonLinesAttribute = "Adcp.Aot.Auditing.JsonLinesDeliveryLogAttribute";
     public const string LoggerAttribute = "Adcp.Aot.Auditing.LoggerDeliveryLogAttribute";
     public const string FanOutAttribute = "Adcp.Aot.Auditing.FanOutDeliveryLogAttribute";
+    private const string SqlName = "SqlDeliveryLog";
+    private const string FanOutName = "FanOutDeliveryLog";
 
     /// <summary>The fields that webhook activity cannot do without.</summary>
     private static readonly string[] ReaderFields =
@@ -22,7 +25,7 @@ internal static class DeliveryLogParser
     {
         ImmutableArray<Diagnostic>.Builder faults = ImmutableArray.CreateBuilder<Diagnostic>();
         AttributeSource source = new(attribute, cancellationToken);
-        if (!ClassShape.Check(type, "SqlDeliveryLog", faults, cancellationToken))
+        if (!ClassShape.Check(type, SqlName, constructs: true, faults, cancellationToken))
         {
             return new(null, faults.ToImmutable());
         }
@@ -31,7 +34,11 @@ internal static class DeliveryLogParser
         if (!Identifier.IsTable(table))
         {
             faults.Add(Diagnostic.Create(
-                Rules.NotAnIdentifier, source.Argument(0), FixProperties.Replace(Identifier.Nearest(table)), table, Identifier.Rule + ", with or without a schema before it"));
+                Rules.NotAnIdentifier,
+                source.Argument(0),
+                FixProperties.Replace(Identifier.Nearest(table)),
+                table,
+                Identifier.Rule + ", with or without a schema and a dot before it"));
         }
 
         Dialect dialect = (Dialect)source.Named<int>("Dialect");
@@ -46,7 +53,10 @@ internal static class DeliveryLogParser
         if (principal is not null && (principal.MaxLength > 0 || principal.Redaction != Redaction.None))
         {
             faults.Add(Diagnostic.Create(
-                Rules.OptionDoesNotFit, source.Argument("Principal"), principal.Name, "a principal is neither cut nor hidden: two of them could become one"));
+                Rules.OptionDoesNotFit,
+                source.Argument("Principal"),
+                principal.Name,
+                "the column of the principal must have no MaxLength and no Redaction, because two principals could look the same"));
         }
 
         if (faults.Count > 0)
@@ -57,54 +67,86 @@ internal static class DeliveryLogParser
         SqlDeliveryLogModel model = new(TypeModel.Of(type), table, dialect, columns, principal?.Name, subscriber?.Name, HasReader: false);
         if (principal is null)
         {
-            return new(model, []);
+            return Checked(model);
         }
 
-        string[] missing = [.. ReaderFields.Where(field => model.Of(field) is null or { Redaction: not Redaction.None } || IsCutName(field, model.Of(field)!))];
+        string[] missing =
+        [
+            .. ReaderFields.Where(field =>
+                model.Of(field) is null or { Redaction: not Redaction.None } || IsCutName(field, model.Of(field)!)),
+        ];
         if (model.Of("CompletedAt") is null && model.Of("ResponseTimeMs") is null)
         {
             missing = [.. missing, "CompletedAt or ResponseTimeMs"];
         }
 
-        return missing.Length == 0
-            ? new(model with { HasReader = true }, [])
-            : new(model, [Diagnostic.Create(Rules.ReaderNeedsFields, source.Argument("Principal"), type.Name, string.Join(", ", missing))]);
+        if (missing.Length == 0)
+        {
+            return Checked(model with { HasReader = true });
+        }
+
+        faults.Add(Diagnostic.Create(Rules.ReaderNeedsFields, source.Argument("Principal"), type.Name, string.Join(", ", missing)));
+        return Checked(model);
+
+        Parsed<SqlDeliveryLogModel> Checked(SqlDeliveryLogModel whole)
+        {
+            int before = faults.Count;
+            ClassShape.CheckNames(type, SqlName, DeliveryLogMembers.OfSql(whole), faults);
+            return new(faults.Count > before ? null : whole, faults.ToImmutable());
+        }
     }
 
     public static Parsed<DeliveryLogModel> Text(INamedTypeSymbol type, AttributeData attribute, CancellationToken cancellationToken)
     {
         ImmutableArray<Diagnostic>.Builder faults = ImmutableArray.CreateBuilder<Diagnostic>();
         AttributeSource source = new(attribute, cancellationToken);
-        string name = attribute.AttributeClass!.Name;
-        if (!ClassShape.Check(type, name[..^"Attribute".Length], faults, cancellationToken))
+        string name = attribute.AttributeClass!.Name[..^"Attribute".Length];
+        if (!ClassShape.Check(type, name, constructs: true, faults, cancellationToken))
         {
             return new(null, faults.ToImmutable());
         }
 
         EquatableArray<ColumnModel> columns = new ColumnParser(type, faults, cancellationToken).Parse(source.Named<bool>("OnlyMapped"));
-        return faults.Count > 0 ? new(null, faults.ToImmutable()) : new(new DeliveryLogModel(TypeModel.Of(type), columns, source.Named<int?>("EventId") ?? 300), []);
+        if (faults.Count > 0)
+        {
+            return new(null, faults.ToImmutable());
+        }
+
+        DeliveryLogModel model = new(TypeModel.Of(type), columns, source.Named<int?>("EventId") ?? 300);
+        bool isLogger = attribute.AttributeClass.ToDisplayString() == LoggerAttribute;
+        ClassShape.CheckNames(type, name, isLogger ? DeliveryLogMembers.OfLogger(model) : DeliveryLogMembers.OfJsonLines(model), faults);
+        return new(faults.Count > 0 ? null : model, faults.ToImmutable());
     }
 
     public static Parsed<FanOutModel> FanOut(INamedTypeSymbol type, AttributeData attribute, CancellationToken cancellationToken)
     {
         ImmutableArray<Diagnostic>.Builder faults = ImmutableArray.CreateBuilder<Diagnostic>();
         AttributeSource source = new(attribute, cancellationToken);
-        if (!ClassShape.Check(type, "FanOutDeliveryLog", faults, cancellationToken))
+        if (!ClassShape.Check(type, FanOutName, constructs: true, faults, cancellationToken))
         {
             return new(null, faults.ToImmutable());
         }
 
+        bool arePublic = true;
         List<string> parts = [];
-        ImmutableArray<TypedConstant> types = attribute.ConstructorArguments is [{ Kind: TypedConstantKind.Array, Values: var values }] ? values : [];
+        ImmutableArray<TypedConstant> types =
+            attribute.ConstructorArguments is [{ Kind: TypedConstantKind.Array, Values: var values }] ? values : [];
         for (int i = 0; i < types.Length; i++)
         {
-            if (types[i].Value is INamedTypeSymbol part && IsSink(part, cancellationToken))
+            if (types[i].Value is INamedTypeSymbol { IsUnboundGenericType: false } part && IsSink(part, cancellationToken))
             {
+                arePublic &= ClassShape.IsPublic(part);
                 parts.Add(part.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat));
+                if (ClassShape.IsFileLocal(part))
+                {
+                    faults.Add(Diagnostic.Create(
+                        Rules.Inaccessible, source.Argument(i), type.Name, FanOutName, part.Name, ClassShape.FileLocalReason));
+                }
             }
             else
             {
-                faults.Add(Diagnostic.Create(Rules.NotASink, source.Argument(i), (types[i].Value as ITypeSymbol)?.ToDisplayString() ?? "null"));
+                faults.Add(Diagnostic.Create(
+                    Rules.NotASink, source.Argument(i), (types[i].Value as ITypeSymbol)?.ToDisplayString() ?? "null"));
             }
         }
 
@@ -113,12 +155,22 @@ internal static class DeliveryLogParser
             faults.Add(Diagnostic.Create(Rules.NoColumns, source.Whole, type.Name));
         }
 
-        return faults.Count > 0 ? new(null, faults.ToImmutable()) : new(new FanOutModel(TypeModel.Of(type), parts.ToEquatableArray()), []);
+        FanOutModel model = new(TypeModel.Of(type), parts.ToEquatableArray(), arePublic);
+        if (faults.Count == 0)
+        {
+            ClassShape.CheckNames(type, FanOutName, DeliveryLogMembers.OfFanOut(model), faults);
+        }
+
+        return new(faults.Count > 0 ? null : model, faults.ToImmutable());
     }
 
-    /// <summary>True for an outcome or error whose wire name would not be known again: a cut "success" would be read as a failure.</summary>
+    /// <summary>
+    /// True for an outcome or error whose wire name would not be known again: a cut "success" would be read as a
+    /// failure.
+    /// </summary>
     private static bool IsCutName(string field, ColumnModel column) =>
-        column.MaxLength > 0 && column.MaxLength < (field switch { "Outcome" => "circuit_open".Length, "Error" => "destination_refused".Length, _ => 0 });
+        column.MaxLength > 0
+            && column.MaxLength < (field switch { "Outcome" => "circuit_open".Length, "Error" => "destination_refused".Length, _ => 0 });
 
     /// <summary>A sink by its own declaration, or one that this generator makes a sink: its interface is not there yet.</summary>
     private static bool IsSink(INamedTypeSymbol type, CancellationToken cancellationToken)
@@ -141,30 +193,13 @@ internal static class DeliveryLogParser
         ColumnModel? column = columns.FirstOrDefault(column => column.Name == name);
         if (column is null)
         {
-            string nearest = columns.OrderBy(column => Distance(column.Name, name)).Select(column => column.Name).FirstOrDefault() ?? "";
+            string nearest =
+                columns.OrderBy(column => Spelling.Distance(column.Name, name)).Select(column => column.Name).FirstOrDefault() ?? "";
+            string all = string.Join(", ", columns.Select(column => column.Name));
             faults.Add(Diagnostic.Create(
-                Rules.UnknownColumn, source.Argument(argument), FixProperties.Replace(nearest), argument, name, string.Join(", ", columns.Select(column => column.Name))));
+                Rules.UnknownColumn, source.Argument(argument), FixProperties.Replace(nearest), argument, name, nearest, all));
         }
 
         return column;
-    }
-
-    /// <summary>How many edits lead from one name to the other (Levenshtein).</summary>
-    private static int Distance(string from, string to)
-    {
-        int[] row = [.. Enumerable.Range(0, to.Length + 1)];
-        for (int i = 1; i <= from.Length; i++)
-        {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= to.Length; j++)
-            {
-                int above = row[j];
-                row[j] = Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (from[i - 1] == to[j - 1] ? 0 : 1));
-                diagonal = above;
-            }
-        }
-
-        return row[to.Length];
     }
 }

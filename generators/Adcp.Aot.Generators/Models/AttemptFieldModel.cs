@@ -1,3 +1,5 @@
+using Adcp.Aot.Generators.Text;
+
 namespace Adcp.Aot.Generators.Models;
 
 /// <summary>A field of <c>DeliveryAttempt</c>. Mirrors <c>Adcp.Aot.Auditing.AttemptField</c>, number for number.</summary>
@@ -6,13 +8,13 @@ internal sealed record AttemptFieldModel(int Number, string Name, string Column,
     public static IReadOnlyList<AttemptFieldModel> All { get; } =
     [
         Of(0, "IdempotencyKey", "idempotency_key", ValueKind.Text),
-        Of(1, "Outcome", "outcome", ValueKind.Text, expression: "DeliveryAttempt.WireName(attempt.Outcome)"),
+        Of(1, "Outcome", "outcome", ValueKind.Text, expression: Global.DeliveryAttempt + ".WireName(attempt.Outcome)"),
         Of(2, "AttemptNumber", "attempt_number", ValueKind.Int32),
         Of(3, "MaxAttempts", "max_attempts", ValueKind.Int32),
         Of(4, "Url", "url", ValueKind.Text),
         Of(5, "BreakerKey", "breaker_key", ValueKind.Text),
         Of(6, "HttpStatusCode", "http_status_code", ValueKind.Int32, nullable: true),
-        Of(7, "Error", "error", ValueKind.Text, nullable: true, expression: "DeliveryAttempt.WireName(attempt.Error)"),
+        Of(7, "Error", "error", ValueKind.Text, nullable: true, expression: Global.DeliveryAttempt + ".WireName(attempt.Error)"),
         Of(8, "ErrorMessage", "error_message", ValueKind.Text, nullable: true),
         Of(9, "Code", "code", ValueKind.Text, nullable: true),
         Of(10, "OccurredAt", "occurred_at", ValueKind.Time),
@@ -32,6 +34,7 @@ internal sealed record AttemptFieldModel(int Number, string Name, string Column,
         Of(24, "IsAttempt", "is_attempt", ValueKind.Boolean),
     ];
 
-    private static AttemptFieldModel Of(int number, string name, string column, ValueKind kind, bool nullable = false, string? expression = null) =>
+    private static AttemptFieldModel Of(
+        int number, string name, string column, ValueKind kind, bool nullable = false, string? expression = null) =>
         new(number, name, column, kind, nullable, expression ?? "attempt." + name);
 }

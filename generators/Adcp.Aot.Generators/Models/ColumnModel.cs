@@ -1,35 +1,35 @@
 using Adcp.Aot.Generators.Sql;
+using Adcp.Aot.Generators.Text;
 
 namespace Adcp.Aot.Generators.Models;
 
 /// <summary>One column of a log.</summary>
 /// <param name="Name">Its name in the log.</param>
-/// <param name="Field">The attempt's field; null where computed.</param>
-/// <param name="Member">The computing method; null for a field.</param>
-/// <param name="Kind">What C# gives.</param>
-/// <param name="Nullable">True where it may give null.</param>
-/// <param name="Stored">What the column holds; never Default.</param>
+/// <param name="Field">The attempt's field; null for a computed column.</param>
+/// <param name="Computed">The computation; null for a field.</param>
+/// <param name="Kind">The type of the value in C#.</param>
+/// <param name="Nullable">True if the value may be null.</param>
+/// <param name="Stored">The type of the column; never Default.</param>
 /// <param name="MaxLength">The bound of a text; 0 for none.</param>
 /// <param name="Redaction">How a text is hidden.</param>
 internal sealed record ColumnModel(
-    string Name, string? Field, string? Member, ValueKind Kind, bool Nullable, StoredType Stored, int MaxLength, Redaction Redaction)
+    string Name, string? Field, Computation? Computed, ValueKind Kind, bool Nullable, StoredType Stored, int MaxLength, Redaction Redaction)
 {
-    /// <summary>The name of the generated method that calls <see cref="Member"/> and says which column failed.</summary>
-    public string Computation => $"Compute_{Name}";
 
-    /// <summary>C# for the value as C# has it, cut and hidden: what text logs write.</summary>
+    /// <summary>C# for the value as text logs write it: cut and hidden.</summary>
     public string Value
     {
         get
         {
-            string value = Member is null ? AttemptFieldModel.All.First(known => known.Name == Field).Expression : $"{Computation}(attempt)";
+            string value =
+                Computed is null ? AttemptFieldModel.All.First(known => known.Name == Field).Expression : $"{Computed.Method}(attempt)";
             value = Redaction switch
             {
-                Redaction.Mask => $"LogText.Mask({value})",
-                Redaction.Hash => $"LogText.Hash({value})",
+                Redaction.Mask => $"{Global.LogText}.Mask({value})",
+                Redaction.Hash => $"{Global.LogText}.Hash({value})",
                 _ => value,
             };
-            return MaxLength > 0 && Redaction != Redaction.Mask ? $"LogText.Cut({value}, {MaxLength})" : value;
+            return MaxLength > 0 && Redaction != Redaction.Mask ? $"{Global.LogText}.Cut({value}, {MaxLength})" : value;
         }
     }
 
@@ -45,7 +45,9 @@ internal sealed record ColumnModel(
                 (ValueKind.Time, StoredType.UnixMilliseconds) => $"{value}{maybe}.ToUnixTimeMilliseconds()",
                 (ValueKind.Time, _) => $"{value}{maybe}.UtcDateTime",
                 (ValueKind.Guid, StoredType.Text) => $"{value}{maybe}.ToString()",
-                (ValueKind.Text, StoredType.Uuid) => Nullable ? $"(({value}) is {{ }} id ? Guid.Parse(id) : (Guid?)null)" : $"Guid.Parse({value})",
+                (ValueKind.Text, StoredType.Uuid) => Nullable
+                    ? $"(({value}) is {{ }} id ? {Global.Guid}.Parse(id) : ({Global.Guid}?)null)"
+                    : $"{Global.Guid}.Parse({value})",
                 (ValueKind.Int32 or ValueKind.Int64, StoredType.SmallInt) => $"checked((short{maybe}){value})",
                 (ValueKind.Int64, StoredType.Integer) => $"checked((int{maybe}){value})",
                 (ValueKind.Int16, StoredType.Integer) => $"(int{maybe}){value}",
@@ -71,7 +73,7 @@ internal sealed record ColumnModel(
         _ => StoredType.Text,
     };
 
-    /// <summary>True where a kind can be stored so.</summary>
+    /// <summary>Returns whether a column of the type can hold the kind.</summary>
     public static bool CanStore(ValueKind kind, StoredType stored) => kind switch
     {
         ValueKind.Text => stored is StoredType.Text or StoredType.Uuid,

@@ -11,8 +11,17 @@ namespace Adcp.Aot.Generators.Models;
 /// <param name="Subscriber">The column of the subscriber id; null for none.</param>
 /// <param name="HasReader">True where the columns are enough for webhook activity.</param>
 internal sealed record SqlDeliveryLogModel(
-    TypeModel Type, string Table, Dialect Dialect, EquatableArray<ColumnModel> Columns, string? Principal, string? Subscriber, bool HasReader)
+    TypeModel Type,
+    string Table,
+    Dialect Dialect,
+    EquatableArray<ColumnModel> Columns,
+    string? Principal,
+    string? Subscriber,
+    bool HasReader)
 {
+    /// <summary>The column of the principal; null for none.</summary>
+    public ColumnModel? PrincipalColumn => Columns.FirstOrDefault(column => column.Name == Principal);
+
     /// <summary>The column of a field that is kept.</summary>
     public ColumnModel? Of(string field) => Columns.FirstOrDefault(column => column.Field == field);
 }

@@ -5,13 +5,16 @@ namespace Adcp.Aot.Generators.Models;
 
 /// <summary>The attributed class, as text: no symbol outlives the step that read it.</summary>
 /// <param name="Namespace">Empty for the global namespace.</param>
-/// <param name="Name">The simple name, as C# says it.</param>
+/// <param name="Name">The simple name, escaped if it is a keyword.</param>
 /// <param name="Keyword"><c>class</c> or <c>record</c>.</param>
-/// <param name="HasConstructor">True where the class declares an instance constructor of its own.</param>
+/// <param name="HasConstructor">True if the class declares an instance constructor of its own.</param>
 internal sealed record TypeModel(string Namespace, string Name, string Keyword, bool HasConstructor)
 {
     /// <summary>The name of the generated file, without its suffix.</summary>
     public string HintName => (Namespace.Length == 0 ? Name : Namespace + "." + Name).Replace("@", "");
+
+    /// <summary>The full name.</summary>
+    public string FullName => "global::" + (Namespace.Length == 0 ? "" : Namespace + ".") + Name;
 
     public static TypeModel Of(INamedTypeSymbol type) => new(
         type.ContainingNamespace.IsGlobalNamespace ? "" : type.ContainingNamespace.ToDisplayString(),

@@ -1,48 +1,93 @@
+using Adcp.Aot.Generators.Diagnostics;
 using Adcp.Aot.Generators.Text;
 
 namespace Adcp.Aot.Generators.Platforms;
 
+/// <content>From the model to C#.</content>
 public sealed partial class PlatformGenerator
 {
-    private static readonly string[] Usings = ["Adcp.Aot.Platform", "System.Collections.Generic", "System.Text.Json", "System.Threading", "System.Threading.Tasks"];
+    private const string Tools = Global.IAdcpPlatform + ".Tools";
+    private const string Invoke = Global.IAdcpPlatform + ".InvokeAsync";
 
-    private static string Execute(PlatformModel model) => GeneratedFile.Of(model.Type, Usings, "IAdcpPlatform", text =>
+    /// <summary>The members that the class gets. A test compares the list with the generated text.</summary>
+    internal static IEnumerable<GeneratedMember> Members() =>
+        [GeneratedMember.Other("AdcpTools"), GeneratedMember.Other(Tools), GeneratedMember.Other(Invoke)];
+
+    private static string Execute(PlatformModel model) => GeneratedFile.Of(model.Type, [Global.IAdcpPlatform], text =>
     {
-        using (text.Open("private static readonly ToolDescription[] __tools =", "};"))
+        text.Line(
+            $$"""
+            {{GeneratedFile.Uncovered}}
+            {{Global.IReadOnlyList}}<{{Global.ToolDescription}}> {{Tools}} => AdcpTools.All;
+
+            {{GeneratedFile.Uncovered}}
+            {{Global.ValueTask}}<{{Global.ToolReply}}> {{Invoke}}(
+                string tool,
+                {{Global.JsonElement}} arguments,
+                {{Global.ToolCall}} call,
+                {{Global.CancellationToken}} cancellationToken)
+            """);
+        using (text.Open())
         {
-            foreach (ToolModel tool in model.Tools)
+            text.Line($"{Global.JsonSerializerContext} json = {model.JsonContext}.Default;");
+            using (text.Open("switch (tool)"))
             {
-                text.Line($"new({Literal.Of(tool.Name)}{(tool.Description is null ? "" : ", " + Literal.Of(tool.Description))}),");
+                foreach (ToolModel tool in model.Tools)
+                {
+                    Invocation(text, model, tool);
+                }
+
+                text.Line("default:");
+                text.Line($"    throw {Global.PlatformDispatch}.Unknown(tool);");
             }
         }
 
-        text.Line();
-        text.Line("IReadOnlyList<ToolDescription> IAdcpPlatform.Tools => __tools;").Line();
-        string head = "ValueTask<ToolReply> IAdcpPlatform.InvokeAsync(string tool, JsonElement arguments, ToolCall call, CancellationToken cancellationToken) => tool switch";
-        using (text.Open(head, "};"))
+        text.Line().Line("/// <summary>The tools in the order of their methods.</summary>").Line(GeneratedFile.Uncovered);
+        using (text.Open("private static class AdcpTools"))
         {
-            foreach (ToolModel tool in model.Tools)
+            using (text.Open($"public static readonly {Global.ToolDescription}[] All =", "};"))
             {
-                text.Line($"{Literal.Of(tool.Name)} => {Invocation(model, tool)},");
+                foreach (ToolModel tool in model.Tools)
+                {
+                    string description = tool.Description is null ? "" : ", " + Literal.Of(tool.Description);
+                    text.Line($"new {Global.ToolDescription}({Literal.Of(tool.Name)}{description}),");
+                }
             }
-
-            text.Line("_ => throw PlatformDispatch.Unknown(tool),");
         }
     });
 
-    private static string Invocation(PlatformModel model, ToolModel tool)
+    /// <summary>Writes the case of a tool, one statement a line.</summary>
+    private static void Invocation(IndentedWriter text, PlatformModel model, ToolModel tool)
     {
-        IEnumerable<string> arguments = tool.Parameters.Select(kind => kind switch
+        text.Line($"case {Literal.Of(tool.Name)}:");
+        using (text.Open())
         {
-            'A' => $"PlatformDispatch.Arguments(arguments, {Contract(model, tool.ArgumentsType!)})",
-            'C' => "call",
-            _ => "cancellationToken",
-        });
-        string call = $"{Literal.Name(tool.Method)}({string.Join(", ", arguments)})";
-        string inner = tool.ReturnsOutcome ? $"ToolOutcome<{tool.ResultType}>" : tool.ResultType;
-        string awaitable = tool.ReturnsTask ? $"new ValueTask<{inner}>({call})" : call;
-        return $"PlatformDispatch.{(tool.ReturnsOutcome ? "OutcomeAsync" : "ResultAsync")}({awaitable}, {Contract(model, tool.ResultType)})";
-    }
+            if (tool.ArgumentsType is { } type)
+            {
+                text.Line(
+                    $$"""
+                    {{type}} request = {{Global.PlatformDispatch}}.Arguments(
+                        arguments, {{Global.PlatformDispatch}}.Contract<{{type}}>(json));
+                    """);
+            }
 
-    private static string Contract(PlatformModel model, string type) => $"PlatformDispatch.Contract<{type}>({model.JsonContext}.Default)";
+            IEnumerable<string> arguments = tool.Parameters.Select(static kind => kind switch
+            {
+                'A' => "request",
+                'C' => "call",
+                _ => "cancellationToken",
+            });
+            string inner = tool.ReturnsOutcome ? $"{Global.ToolOutcome}<{tool.ResultType}>" : tool.ResultType;
+            string call = $"{(tool.IsStatic ? model.Type.FullName : "this")}.{tool.Method}({string.Join(", ", arguments)})";
+            text.Line($"{Global.ValueTask}<{inner}> result =");
+            text.Line(tool.ReturnsTask ? $"    new({call});" : $"    {call};");
+            text.Line(
+                $$"""
+                return {{Global.PlatformDispatch}}.{{(tool.ReturnsOutcome ? "OutcomeAsync" : "ResultAsync")}}(
+                    result, {{Global.PlatformDispatch}}.Contract<{{tool.ResultType}}>(json));
+                """);
+        }
+
+        text.Line();
+    }
 }

@@ -11,24 +11,30 @@ namespace Adcp.Aot.Generators.Platforms;
 internal static class PlatformReader
 {
     public const string Attribute = "Adcp.Aot.Platform.AdcpPlatformAttribute";
+    private const string Name = "AdcpPlatform";
     private const string Tool = "Adcp.Aot.Platform.AdcpToolAttribute";
 
     private static readonly SymbolDisplayFormat Qualified = SymbolDisplayFormat.FullyQualifiedFormat.WithMiscellaneousOptions(
-        SymbolDisplayFormat.FullyQualifiedFormat.MiscellaneousOptions | SymbolDisplayMiscellaneousOptions.IncludeNullableReferenceTypeModifier);
+        SymbolDisplayFormat.FullyQualifiedFormat.MiscellaneousOptions
+        | SymbolDisplayMiscellaneousOptions.IncludeNullableReferenceTypeModifier);
 
     public static Parsed<PlatformModel> Read(INamedTypeSymbol type, AttributeData attribute, CancellationToken cancellationToken)
     {
         ImmutableArray<Diagnostic>.Builder faults = ImmutableArray.CreateBuilder<Diagnostic>();
-        if (!ClassShape.Check(type, "AdcpPlatform", faults, cancellationToken))
+        if (!ClassShape.Check(type, Name, constructs: false, faults, cancellationToken))
         {
             return new(null, faults.ToImmutable());
         }
 
         Location location = type.Locations.FirstOrDefault() ?? Location.None;
-        string? context = attribute.ConstructorArguments.FirstOrDefault().Value is INamedTypeSymbol named && DerivesFromContext(named) ? named.ToDisplayString(Qualified) : null;
+        INamedTypeSymbol? context = ContextOf(attribute);
         if (context is null)
         {
             faults.Add(Diagnostic.Create(Rules.NotAJsonContext, location, type.Name));
+        }
+        else if (ClassShape.IsFileLocal(context))
+        {
+            faults.Add(Diagnostic.Create(Rules.Inaccessible, location, type.Name, Name, context.Name, ClassShape.FileLocalReason));
         }
 
         List<ToolModel> tools = [];
@@ -36,18 +42,19 @@ internal static class PlatformReader
         foreach (IMethodSymbol method in type.GetMembers().OfType<IMethodSymbol>())
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (method.GetAttributes().FirstOrDefault(each => each.AttributeClass?.ToDisplayString() == Tool) is not { } tool)
+            if (ToolOf(method) is not { } tool)
             {
                 continue;
             }
 
             Location place = method.Locations.FirstOrDefault() ?? location;
-            string name = tool.ConstructorArguments.FirstOrDefault().Value as string ?? "";
+            string name = NameOf(tool);
             if (!IsToolName(name))
             {
                 string nearest = NearestToolName(name);
                 Location argument = new AttributeSource(tool, cancellationToken).Argument(0);
-                faults.Add(Diagnostic.Create(Rules.NotAToolName, argument, nearest.Length == 0 ? null : FixProperties.Replace(nearest), name));
+                faults.Add(Diagnostic.Create(
+                    Rules.NotAToolName, argument, nearest.Length == 0 ? null : FixProperties.Replace(nearest), name));
             }
             else if (!names.Add(name))
             {
@@ -68,10 +75,26 @@ internal static class PlatformReader
             faults.Add(Diagnostic.Create(Rules.NoTools, location, type.Name));
         }
 
-        return new(context is null || faults.Count > 0 ? null : new PlatformModel(TypeModel.Of(type), context, new([.. tools])), faults.ToImmutable());
+        ClassShape.CheckNames(type, Name, PlatformGenerator.Members(), faults);
+        return new(
+            context is null || faults.Count > 0 ? null
+                : new PlatformModel(TypeModel.Of(type), context.ToDisplayString(Qualified), new([.. tools])),
+            faults.ToImmutable());
     }
 
-    private static ToolModel? Shape(IMethodSymbol method, string name, AttributeData attribute)
+    /// <summary>The JSON context of a platform; null if the attribute names none.</summary>
+    public static INamedTypeSymbol? ContextOf(AttributeData platform) =>
+        platform.ConstructorArguments.FirstOrDefault().Value is INamedTypeSymbol named && DerivesFromContext(named) ? named : null;
+
+    /// <summary>The attribute of a tool's method; null if the method is no tool.</summary>
+    public static AttributeData? ToolOf(IMethodSymbol method) =>
+        method.GetAttributes().FirstOrDefault(static each => each.AttributeClass?.ToDisplayString() == Tool);
+
+    /// <summary>The name of a tool; empty if the attribute gives none.</summary>
+    public static string NameOf(AttributeData tool) => tool.ConstructorArguments.FirstOrDefault().Value as string ?? "";
+
+    /// <summary>The signature of a tool's method; null if it is wrong.</summary>
+    public static ToolSignature? SignatureOf(IMethodSymbol method)
     {
         if (method.IsGenericMethod || method.ReturnType is not INamedTypeSymbol { IsGenericType: true } awaited)
         {
@@ -89,7 +112,7 @@ internal static class PlatformReader
         result = isOutcome ? ((INamedTypeSymbol)result).TypeArguments[0] : result;
 
         string parameters = "";
-        string? arguments = null;
+        ITypeSymbol? arguments = null;
         foreach (IParameterSymbol parameter in method.Parameters)
         {
             char kind = parameter.Type.ToDisplayString() switch
@@ -104,11 +127,31 @@ internal static class PlatformReader
             }
 
             parameters += kind;
-            arguments = kind == 'A' ? parameter.Type.WithNullableAnnotation(NullableAnnotation.NotAnnotated).ToDisplayString(Qualified) : arguments;
+            arguments = kind == 'A' ? parameter.Type.WithNullableAnnotation(NullableAnnotation.NotAnnotated) : arguments;
         }
 
-        string? description = attribute.NamedArguments.FirstOrDefault(argument => argument.Key == "Description").Value.Value as string;
-        return new(name, description, Literal.Name(method.Name), parameters, arguments, result.ToDisplayString(Qualified), isOutcome, isTask);
+        return new(parameters, arguments, result, isOutcome, isTask);
+    }
+
+    private static ToolModel? Shape(IMethodSymbol method, string name, AttributeData attribute)
+    {
+        if (SignatureOf(method) is not { } signature)
+        {
+            return null;
+        }
+
+        string? description =
+            attribute.NamedArguments.FirstOrDefault(static argument => argument.Key == "Description").Value.Value as string;
+        return new(
+            name,
+            description,
+            Literal.Name(method.Name),
+            signature.Parameters,
+            signature.Arguments?.ToDisplayString(Qualified),
+            signature.Result.ToDisplayString(Qualified),
+            signature.ReturnsOutcome,
+            signature.ReturnsTask,
+            method.IsStatic);
     }
 
     private static bool IsOf(INamedTypeSymbol type, string definition) => type.OriginalDefinition.ToDisplayString() == definition;
@@ -126,7 +169,7 @@ internal static class PlatformReader
         return false;
     }
 
-    /// <summary>The name in snake case, without what no tool's name has; empty where nothing is left.</summary>
+    /// <summary>The name in snake case, without characters that a tool's name cannot have; empty if none is left.</summary>
     private static string NearestToolName(string name)
     {
         StringBuilder nearest = new();
@@ -154,5 +197,7 @@ internal static class PlatformReader
         return nearest.ToString(0, Math.Min(nearest.Length, 64)).TrimEnd('_');
     }
 
-    private static bool IsToolName(string name) => name.Length is > 0 and <= 64 && name[0] is >= 'a' and <= 'z' && name.All(static c => c is (>= 'a' and <= 'z') or (>= '0' and <= '9') or '_');
+    public static bool IsToolName(string name) =>
+        name.Length is > 0 and <= 64 && name[0] is >= 'a' and <= 'z'
+            && name.All(static c => c is (>= 'a' and <= 'z') or (>= '0' and <= '9') or '_');
 }

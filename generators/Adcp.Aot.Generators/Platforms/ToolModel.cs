@@ -9,5 +9,14 @@ namespace Adcp.Aot.Generators.Platforms;
 /// <param name="ResultType">The fully qualified type of the result, inside outcome and task.</param>
 /// <param name="ReturnsOutcome">True for <c>ToolOutcome&lt;T&gt;</c>.</param>
 /// <param name="ReturnsTask">True for <c>Task&lt;T&gt;</c>.</param>
+/// <param name="IsStatic">True if the method is static.</param>
 internal sealed record ToolModel(
-    string Name, string? Description, string Method, string Parameters, string? ArgumentsType, string ResultType, bool ReturnsOutcome, bool ReturnsTask);
+    string Name,
+    string? Description,
+    string Method,
+    string Parameters,
+    string? ArgumentsType,
+    string ResultType,
+    bool ReturnsOutcome,
+    bool ReturnsTask,
+    bool IsStatic);

@@ -1,3 +1,4 @@
+using Adcp.Aot.Generators.Diagnostics;
 using Adcp.Aot.Generators.Sql;
 using Adcp.Aot.Generators.Text;
 
@@ -6,17 +7,29 @@ namespace Adcp.Aot.Generators.Stores;
 /// <content>From the model to C#.</content>
 public sealed partial class PushConfigStoreGenerator
 {
-    private static readonly string[] Usings =
-        ["System", "System.Collections.Generic", "System.Data.Common", "System.Threading", "System.Threading.Tasks", "Adcp.Aot.Storage", "Adcp.Aot.Storage.A2A"];
+    /// <summary>The members that the class gets. A test compares the list with the generated text.</summary>
+    internal static IEnumerable<GeneratedMember> Members(PushConfigStoreModel model) =>
+    [
+        .. StoreText.Members(model.Dialect, Global.PushNotificationConfigStoreOptions),
+        GeneratedMember.Method("SaveAsync", Global.StoreScope, Global.PushConfig, Global.CancellationToken),
+        GeneratedMember.Method("GetAsync", Global.StoreScope, "string", "string", Global.CancellationToken),
+        GeneratedMember.Method("ListAsync", Global.StoreScope, "string", "bool", Global.CancellationToken),
+        GeneratedMember.Method("SetActiveAsync", Global.StoreScope, "string", "string", "bool", Global.CancellationToken),
+        GeneratedMember.Method("DeleteAsync", Global.StoreScope, "string", "string", Global.CancellationToken),
+    ];
 
-    internal static string Write(PushConfigStoreModel model) => GeneratedFile.Of(
-        model.Type, Usings, "IPushNotificationConfigStore", text =>
+    internal static string Write(PushConfigStoreModel model) => GeneratedFile.Of(model.Type, [Global.IPushNotificationConfigStore], text =>
+    {
+        StoreText.Constructor(
+            text, model.Type, model.Dialect, model.Extra, Global.PushNotificationConfigStoreOptions, optionsRequired: true);
+        Interface(text);
+        using (StoreText.Store(text, model.Type, model.Dialect, model.Extra, model.Table.Name, Global.PushNotificationConfigStoreOptions))
         {
-            StoreText.Constructor(text, model.Type, model.Dialect, model.Table.Name, "PushNotificationConfigStoreOptions", optionsRequired: true);
             Save(text.Line(), model);
             Rest(text.Line());
             StoreText.Statements(text.Line(), model.Dialect, dialect => Sql(model, dialect));
-        });
+        }
+    });
 
     private static (string[] Define, (string Name, string Sql)[] Others) Sql(PushConfigStoreModel model, Dialect dialect)
     {
@@ -34,38 +47,93 @@ public sealed partial class PushConfigStoreGenerator
         ]);
     }
 
+    private static void Interface(IndentedWriter text) => text.Line(
+        $$"""
+
+        /// <inheritdoc/>
+        {{GeneratedFile.Uncovered}}
+        public {{Global.ValueTask}}<{{Global.PushConfigSave}}> SaveAsync(
+            {{Global.StoreScope}} scope,
+            {{Global.PushConfig}} config,
+            {{Global.CancellationToken}} cancellationToken = default) =>
+            _adcpStore.SaveAsync(scope, config, cancellationToken);
+
+        /// <inheritdoc/>
+        {{GeneratedFile.Uncovered}}
+        public {{Global.ValueTask}}<{{Global.PushConfig}}?> GetAsync(
+            {{Global.StoreScope}} scope,
+            string taskId,
+            string configId,
+            {{Global.CancellationToken}} cancellationToken = default) =>
+            _adcpStore.GetAsync(scope, taskId, configId, cancellationToken);
+
+        /// <inheritdoc/>
+        {{GeneratedFile.Uncovered}}
+        public {{Global.ValueTask}}<{{Global.IReadOnlyList}}<{{Global.PushConfig}}>> ListAsync(
+            {{Global.StoreScope}} scope,
+            string taskId,
+            bool activeOnly = false,
+            {{Global.CancellationToken}} cancellationToken = default) =>
+            _adcpStore.ListAsync(scope, taskId, activeOnly, cancellationToken);
+
+        /// <inheritdoc/>
+        {{GeneratedFile.Uncovered}}
+        public {{Global.ValueTask}}<bool> SetActiveAsync(
+            {{Global.StoreScope}} scope,
+            string taskId,
+            string configId,
+            bool isActive,
+            {{Global.CancellationToken}} cancellationToken = default) =>
+            _adcpStore.SetActiveAsync(scope, taskId, configId, isActive, cancellationToken);
+
+        /// <inheritdoc/>
+        {{GeneratedFile.Uncovered}}
+        public {{Global.ValueTask}}<bool> DeleteAsync(
+            {{Global.StoreScope}} scope,
+            string taskId,
+            string configId,
+            {{Global.CancellationToken}} cancellationToken = default) =>
+            _adcpStore.DeleteAsync(scope, taskId, configId, cancellationToken);
+        """);
+
     private static void Save(IndentedWriter text, PushConfigStoreModel model)
     {
-        text.Line("/// <inheritdoc/>");
-        using (text.Open("public async ValueTask<PushConfigSave> SaveAsync(StoreScope scope, PushConfig config, CancellationToken cancellationToken = default)"))
+        text.Line($"public async {Global.ValueTask}<{Global.PushConfigSave}> SaveAsync(");
+        text.Line($"    {Global.StoreScope} scope,");
+        text.Line($"    {Global.PushConfig} config,");
+        text.Line($"    {Global.CancellationToken} cancellationToken)");
+        using (text.Open())
         {
-            text.Line("""
-                StoreScope.Require(scope, _options.Anonymous);
-                ArgumentNullException.ThrowIfNull(config);
-                if (!await _options.Destinations.AllowsAsync(config.Url, cancellationToken).ConfigureAwait(false))
+            text.Line($$"""
+                {{Global.StoreScope}}.Require(scope, options.Anonymous);
+                {{Global.ArgumentNullException}}.ThrowIfNull(config);
+                if (!await options.Destinations.AllowsAsync(config.Url, cancellationToken).ConfigureAwait(false))
                 {
-                    return new PushConfigSave(PushConfigSaveStatus.DestinationRefused, null);
+                    return new {{Global.PushConfigSave}}({{Global.PushConfigSaveStatus}}.DestinationRefused, null);
                 }
 
-                PushConfig stored = config.AsStored(_options.Secrets);
-                await using StoreCommand command = await _database.OpenReferencingAsync(_sql.Save, cancellationToken).ConfigureAwait(false);
+                {{Global.PushConfig}} stored = config.AsStored(options.Secrets);
+                await using {{Global.StoreCommand}} command =
+                    await database.OpenReferencingAsync(_sql.Save, cancellationToken).ConfigureAwait(false);
                 command.Bind("@scope", scope.Key);
                 command.Bind("@task_id", stored.TaskId);
                 command.Bind("@config_id", stored.Id);
                 command.Bind("@url", stored.Url);
-                command.Bind("@token", _options.Secrets.Protect(stored.Token, "token", scope.Key, stored.TaskId, stored.Id!, stored.Url));
+                command.Bind("@token", options.Secrets.Protect(stored.Token, ["token", scope.Key, stored.TaskId, stored.Id!, stored.Url]));
                 command.Bind("@auth_scheme", stored.AuthenticationScheme);
-                command.Bind("@auth_credentials", _options.Secrets.Protect(stored.AuthenticationCredentials, "credentials", scope.Key, stored.TaskId, stored.Id!, stored.Url));
+                command.Bind(
+                    "@auth_credentials",
+                    options.Secrets.Protect(stored.AuthenticationCredentials, ["credentials", scope.Key, stored.TaskId, stored.Id!, stored.Url]));
                 command.Bind("@is_active", stored.IsActive);
                 command.Bind("@now", Now());
-                command.Bind("@max", _options.MaxPerTask);
+                command.Bind("@max", options.MaxPerTask);
                 """);
-            StoreText.BindExtra(text, model.Extra, "stored");
-            text.Line("""
-                (int rows, DbException? refusal) = await command.TryExecuteAsync(cancellationToken).ConfigureAwait(false);
+            StoreText.BindExtra(text, model.Type, model.Extra, "stored");
+            text.Line($$"""
+                (int rows, {{Global.DbException}}? refusal) = await command.TryExecuteAsync(cancellationToken).ConfigureAwait(false);
                 if (rows > 0)
                 {
-                    return new PushConfigSave(PushConfigSaveStatus.Saved, stored);
+                    return new {{Global.PushConfigSave}}({{Global.PushConfigSaveStatus}}.Saved, stored);
                 }
 
                 command.Next(_sql.HasTask);
@@ -73,46 +141,53 @@ public sealed partial class PushConfigStoreGenerator
                 command.Bind("@task_id", stored.TaskId);
                 if (await command.CountAsync(cancellationToken).ConfigureAwait(false) == 0)
                 {
-                    return new PushConfigSave(PushConfigSaveStatus.TaskMissing, null);
+                    return new {{Global.PushConfigSave}}({{Global.PushConfigSaveStatus}}.TaskMissing, null);
                 }
 
-                // The task is there, so a refusal was another constraint's.
-                return refusal is null ? new PushConfigSave(PushConfigSaveStatus.TooMany, null) : throw refusal;
+                // The task exists, so another constraint refused the row.
+                return refusal is null
+                    ? new {{Global.PushConfigSave}}({{Global.PushConfigSaveStatus}}.TooMany, null)
+                    : throw refusal;
                 """);
         }
     }
 
-    private static void Rest(IndentedWriter text) => text.Line("""
-        /// <inheritdoc/>
-        public async ValueTask<PushConfig?> GetAsync(StoreScope scope, string taskId, string configId, CancellationToken cancellationToken = default)
+    private static void Rest(IndentedWriter text) => text.Line($$"""
+        public async {{Global.ValueTask}}<{{Global.PushConfig}}?> GetAsync(
+            {{Global.StoreScope}} scope,
+            string taskId,
+            string configId,
+            {{Global.CancellationToken}} cancellationToken)
         {
             if (!CanExist(scope, taskId, configId))
             {
                 return null;
             }
 
-            await using StoreCommand command = await OpenAsync(_sql.Get, scope, taskId, configId, cancellationToken).ConfigureAwait(false);
-            await using DbDataReader reader = await command.ReadAsync(cancellationToken).ConfigureAwait(false);
+            await using {{Global.StoreCommand}} command =
+                await OpenAsync(_sql.Get, scope, taskId, configId, cancellationToken).ConfigureAwait(false);
+            await using {{Global.DbDataReader}} reader = await command.ReadAsync(cancellationToken).ConfigureAwait(false);
             return await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? Read(reader, scope, taskId) : null;
         }
 
-        /// <inheritdoc/>
-        public async ValueTask<IReadOnlyList<PushConfig>> ListAsync(
-            StoreScope scope, string taskId, bool activeOnly = false, CancellationToken cancellationToken = default)
+        public async {{Global.ValueTask}}<{{Global.IReadOnlyList}}<{{Global.PushConfig}}>>
+            ListAsync(
+                {{Global.StoreScope}} scope, string taskId, bool activeOnly, {{Global.CancellationToken}} cancellationToken)
         {
-            StoreScope.Require(scope, _options.Anonymous);
-            ArgumentNullException.ThrowIfNull(taskId);
-            if (!TaskFacts.IsTaskId(taskId))
+            {{Global.StoreScope}}.Require(scope, options.Anonymous);
+            {{Global.ArgumentNullException}}.ThrowIfNull(taskId);
+            if (!{{Global.TaskFacts}}.IsTaskId(taskId))
             {
                 return [];
             }
 
             string sql = _sql.List + (activeOnly ? _sql.OnlyActive : "") + _sql.InOrder;
-            await using StoreCommand command = await _database.OpenAsync(sql, cancellationToken).ConfigureAwait(false);
+            await using {{Global.StoreCommand}} command =
+                await database.OpenAsync(sql, cancellationToken).ConfigureAwait(false);
             command.Bind("@scope", scope.Key);
             command.Bind("@task_id", taskId);
-            List<PushConfig> configs = [];
-            await using DbDataReader reader = await command.ReadAsync(cancellationToken).ConfigureAwait(false);
+            {{Global.List}}<{{Global.PushConfig}}> configs = new();
+            await using {{Global.DbDataReader}} reader = await command.ReadAsync(cancellationToken).ConfigureAwait(false);
             while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
                 configs.Add(Read(reader, scope, taskId));
@@ -121,67 +196,81 @@ public sealed partial class PushConfigStoreGenerator
             return configs;
         }
 
-        /// <inheritdoc/>
-        public async ValueTask<bool> SetActiveAsync(
-            StoreScope scope, string taskId, string configId, bool isActive, CancellationToken cancellationToken = default)
+        public async {{Global.ValueTask}}<bool> SetActiveAsync(
+            {{Global.StoreScope}} scope,
+            string taskId,
+            string configId,
+            bool isActive,
+            {{Global.CancellationToken}} cancellationToken)
         {
             if (!CanExist(scope, taskId, configId))
             {
                 return false;
             }
 
-            await using StoreCommand command = await OpenAsync(_sql.SetActive, scope, taskId, configId, cancellationToken).ConfigureAwait(false);
+            await using {{Global.StoreCommand}} command =
+                await OpenAsync(_sql.SetActive, scope, taskId, configId, cancellationToken).ConfigureAwait(false);
             command.Bind("@is_active", isActive);
             command.Bind("@now", Now());
             return await command.ExecuteAsync(cancellationToken).ConfigureAwait(false) > 0;
         }
 
-        /// <inheritdoc/>
-        public async ValueTask<bool> DeleteAsync(StoreScope scope, string taskId, string configId, CancellationToken cancellationToken = default)
+        public async {{Global.ValueTask}}<bool> DeleteAsync(
+            {{Global.StoreScope}} scope,
+            string taskId,
+            string configId,
+            {{Global.CancellationToken}} cancellationToken)
         {
             if (!CanExist(scope, taskId, configId))
             {
                 return false;
             }
 
-            await using StoreCommand command = await OpenAsync(_sql.Delete, scope, taskId, configId, cancellationToken).ConfigureAwait(false);
-            return await command.ExecuteAsync(cancellationToken).ConfigureAwait(false) > 0;
+            await using {{Global.StoreCommand}} command =
+                await OpenAsync(_sql.Delete, scope, taskId, configId, cancellationToken).ConfigureAwait(false);
+            return await command.DeleteAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        private bool CanExist(StoreScope scope, string taskId, string configId)
+        private bool CanExist({{Global.StoreScope}} scope, string taskId, string configId)
         {
-            StoreScope.Require(scope, _options.Anonymous);
-            ArgumentNullException.ThrowIfNull(taskId);
-            ArgumentNullException.ThrowIfNull(configId);
-            return TaskFacts.IsTaskId(taskId) && PushConfig.IsId(configId);
+            {{Global.StoreScope}}.Require(scope, options.Anonymous);
+            {{Global.ArgumentNullException}}.ThrowIfNull(taskId);
+            {{Global.ArgumentNullException}}.ThrowIfNull(configId);
+            return {{Global.TaskFacts}}.IsTaskId(taskId) && {{Global.PushConfig}}.IsId(configId);
         }
 
-        private async ValueTask<StoreCommand> OpenAsync(string sql, StoreScope scope, string taskId, string configId, CancellationToken cancellationToken)
+        private async {{Global.ValueTask}}<{{Global.StoreCommand}}> OpenAsync(
+            string sql,
+            {{Global.StoreScope}} scope,
+            string taskId,
+            string configId,
+            {{Global.CancellationToken}} cancellationToken)
         {
-            StoreCommand command = await _database.OpenAsync(sql, cancellationToken).ConfigureAwait(false);
+            {{Global.StoreCommand}} command = await database.OpenAsync(sql, cancellationToken).ConfigureAwait(false);
             command.Bind("@scope", scope.Key);
             command.Bind("@task_id", taskId);
             command.Bind("@config_id", configId);
             return command;
         }
 
-        private PushConfig Read(DbDataReader reader, StoreScope scope, string taskId)
+        private {{Global.PushConfig}} Read(
+            {{Global.DbDataReader}} reader, {{Global.StoreScope}} scope, string taskId)
         {
             string id = reader.GetString(0);
             string url = reader.GetString(1);
-            return new PushConfig
+            return new {{Global.PushConfig}}
             {
                 TaskId = taskId,
                 Id = id,
                 Url = url,
-                Token = _options.Secrets.Reveal(reader.IsDBNull(2) ? null : reader.GetString(2), "token", scope.Key, taskId, id, url),
+                Token = options.Secrets.Reveal(reader.IsDBNull(2) ? null : reader.GetString(2), ["token", scope.Key, taskId, id, url]),
                 AuthenticationScheme = reader.IsDBNull(3) ? null : reader.GetString(3),
                 AuthenticationCredentials =
-                    _options.Secrets.Reveal(reader.IsDBNull(4) ? null : reader.GetString(4), "credentials", scope.Key, taskId, id, url),
+                    options.Secrets.Reveal(reader.IsDBNull(4) ? null : reader.GetString(4), ["credentials", scope.Key, taskId, id, url]),
                 IsActive = reader.GetBoolean(5),
             };
         }
 
-        private long Now() => _options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
+        private long Now() => options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
         """);
 }

@@ -15,13 +15,17 @@ internal static class PushConfigStoreParser
 
     /// <summary>What names each of <see cref="PushConfigTable.Columns"/>.</summary>
     private static readonly string[] Options =
-        ["ScopeColumn", "TaskIdColumn", "ConfigIdColumn", "UrlColumn", "TokenColumn", "SchemeColumn", "CredentialsColumn", "IsActiveColumn", "UpdatedAtColumn"];
+    [
+        "ScopeColumn", "TaskIdColumn", "ConfigIdColumn", "UrlColumn", "TokenColumn", "SchemeColumn", "CredentialsColumn", "IsActiveColumn",
+        "UpdatedAtColumn",
+    ];
 
     public static Parsed<PushConfigStoreModel> Parse(
         INamedTypeSymbol type, AttributeData attribute, CancellationToken cancellationToken)
     {
         ImmutableArray<Diagnostic>.Builder faults = ImmutableArray.CreateBuilder<Diagnostic>();
-        if (StoreParser.IsBoth(type) || !ClassShape.Check(type, AttributeName, faults, cancellationToken) || StoreParser.Given(attribute, 0) is not string name)
+        if (StoreParser.IsBoth(type) || !ClassShape.Check(type, AttributeName, constructs: true, faults, cancellationToken)
+            || StoreParser.Given(attribute, 0) is not string name)
         {
             return new(null, faults.ToImmutable());
         }
@@ -40,28 +44,47 @@ internal static class PushConfigStoreParser
             StoreParser.Named(attribute, "IsActiveColumn", "is_active"),
             StoreParser.Named(attribute, "UpdatedAtColumn", "updated_at"));
         ITypeSymbol? config = attribute.AttributeClass!.ContainingAssembly.GetTypeByMetadataName(ConfigType);
-        IReadOnlyList<(StoreColumn Column, Location At)> extra = config is null ? [] : StoreParser.Columns(type, config, faults, cancellationToken);
+        IReadOnlyList<(StoreColumn Column, Location At)> extra =
+            config is null ? [] : StoreParser.Columns(type, config, faults, cancellationToken);
         StoreParser.CheckNames(
-            table.Name, table.Columns.Zip(Options, (name, option) => (name, source.Argument(option))).Concat(extra.Select(static one => (one.Column.Name, one.At))), source, faults);
+            table.Name,
+            table.Columns.Zip(Options, (name, option) => (name, source.Argument(option)))
+                .Concat(extra.Select(static one => (one.Column.Name, one.At))),
+            source,
+            faults);
 
         INamedTypeSymbol? owner = StoreParser.Given(attribute, 1) as INamedTypeSymbol;
         AttributeData? tasks = owner?.GetAttributes()
-            .FirstOrDefault(static candidate => candidate.AttributeClass?.OriginalDefinition.ToDisplayString() == StoreParser.TaskStoreType);
+            .FirstOrDefault(
+                static candidate => candidate.AttributeClass?.OriginalDefinition.ToDisplayString() == StoreParser.TaskStoreType);
         if (tasks is null || StoreParser.Given(tasks, 0) is not string)
         {
             faults.Add(Diagnostic.Create(Rules.NotATaskStore, source.Argument(1), owner?.Name ?? "null"));
             return new(null, faults.ToImmutable());
         }
 
-        Dialect theirs = (Dialect)(tasks.NamedArguments.FirstOrDefault(static argument => argument.Key == "Dialect").Value.Value as int? ?? 0);
+        Dialect theirs =
+            (Dialect)(tasks.NamedArguments.FirstOrDefault(static argument => argument.Key == "Dialect").Value.Value as int? ?? 0);
         if (own is { } mine && mine != theirs)
         {
-            faults.Add(Diagnostic.Create(Rules.OtherDialect, source.Argument("Dialect"), FixProperties.SetDialect(theirs.ToString()), type.Name, mine, owner!.Name, theirs));
+            faults.Add(Diagnostic.Create(
+                Rules.OtherDialect,
+                source.Argument("Dialect"),
+                FixProperties.SetDialect(theirs.ToString()),
+                type.Name,
+                mine,
+                owner!.Name,
+                theirs));
         }
 
-        PushConfigStoreModel? model = faults.Count > 0 || own is not { } dialect
-            ? null
-            : new PushConfigStoreModel(TypeModel.Of(type), dialect, table, TaskStoreParser.Table(tasks), extra.Select(static one => one.Column).ToEquatableArray());
-        return new(model, faults.ToImmutable());
+        if (faults.Count > 0 || own is not { } dialect)
+        {
+            return new(null, faults.ToImmutable());
+        }
+
+        EquatableArray<StoreColumn> columns = extra.Select(static one => one.Column).ToEquatableArray();
+        PushConfigStoreModel model = new(TypeModel.Of(type), dialect, table, TaskStoreParser.Table(tasks), columns);
+        ClassShape.CheckNames(type, AttributeName, PushConfigStoreGenerator.Members(model), faults);
+        return new(faults.Count > 0 ? null : model, faults.ToImmutable());
     }
 }

@@ -13,7 +13,8 @@ internal sealed class PushConfigStoreSql(Dialect dialect, PushConfigTable table,
 
     private string Row => $"{OfTask} AND {Same(dialect, table.ConfigId, "@config_id")}";
 
-    private string Task => $"SELECT 1 FROM {Q(tasks.Name)} WHERE {Same(dialect, tasks.Scope, "@scope")} AND {Same(dialect, tasks.TaskId, "@task_id")}";
+    private string Task =>
+        $"SELECT 1 FROM {Q(tasks.Name)} WHERE {Same(dialect, tasks.Scope, "@scope")} AND {Same(dialect, tasks.TaskId, "@task_id")}";
 
     public IEnumerable<string> Define()
     {
@@ -39,8 +40,13 @@ internal sealed class PushConfigStoreSql(Dialect dialect, PushConfigTable table,
     public string Save()
     {
         string[] columns = [.. table.Columns, .. extra.Select(static column => column.Name)];
-        string[] values = ["@scope", "@task_id", "@config_id", "@url", "@token", "@auth_scheme", "@auth_credentials", "@is_active", "@now", .. extra.Select(Parameter)];
-        string room = $"SELECT COUNT(*) FROM {Table} WHERE {OfTask} AND NOT ({Same(dialect, table.ConfigId, "@config_id")})";
+        string[] values =
+        [
+            "@scope", "@task_id", "@config_id", "@url", "@token", "@auth_scheme", "@auth_credentials", "@is_active", "@now",
+            .. extra.Select(Parameter),
+        ];
+        string other = $"NOT ({Same(dialect, table.ConfigId, "@config_id")})";
+        string room = $"SELECT COUNT(*) FROM {Table}\n        WHERE {OfTask}\n            AND {other}";
         IEnumerable<string> replaced = columns.Skip(3)
             .Where(column => column != table.UpdatedAt)
             .Select(column => dialect == Dialect.MySql ? $"{Q(column)} = VALUES({Q(column)})" : $"{Q(column)} = excluded.{Q(column)}");
@@ -50,7 +56,8 @@ internal sealed class PushConfigStoreSql(Dialect dialect, PushConfigTable table,
             $"SELECT {Comma(values)}" + (dialect == Dialect.MySql ? " FROM DUAL" : ""),
             $"WHERE EXISTS ({Task})",
             $"    AND ({room}) < @max",
-            dialect == Dialect.MySql ? "ON DUPLICATE KEY UPDATE" : $"ON CONFLICT ({Q(table.Scope)}, {Q(table.TaskId)}, {Q(table.ConfigId)}) DO UPDATE SET",
+            dialect == Dialect.MySql ? "ON DUPLICATE KEY UPDATE"
+                : $"ON CONFLICT ({Q(table.Scope)}, {Q(table.TaskId)}, {Q(table.ConfigId)}) DO UPDATE SET",
             ListOnLines([.. replaced, later]));
     }
 
@@ -64,7 +71,8 @@ internal sealed class PushConfigStoreSql(Dialect dialect, PushConfigTable table,
 
     public string InOrder() => $"\nORDER BY {Q(table.ConfigId)}";
 
-    public string SetActive() => Lines($"UPDATE {Table}", $"SET {Q(table.IsActive)} = @is_active, {Later(dialect, table.UpdatedAt)}", $"WHERE {Row}");
+    public string SetActive() =>
+        Lines($"UPDATE {Table}", $"SET {Q(table.IsActive)} = @is_active, {Later(dialect, table.UpdatedAt)}", $"WHERE {Row}");
 
     public string Delete() => Lines($"DELETE FROM {Table}", $"WHERE {Row}");
 

@@ -49,7 +49,8 @@ internal static class StoreParser
     {
         if (!Identifier.IsTable(table))
         {
-            faults.Add(Diagnostic.Create(Rules.NotAnIdentifier, source.Argument(0), FixProperties.Replace(Identifier.Nearest(table)), table, Identifier.Rule));
+            faults.Add(Diagnostic.Create(
+                Rules.NotAnIdentifier, source.Argument(0), FixProperties.Replace(Identifier.Nearest(table)), table, Identifier.Rule));
         }
 
         Dictionary<string, Location> seen = new(StringComparer.OrdinalIgnoreCase);
@@ -57,7 +58,8 @@ internal static class StoreParser
         {
             if (!Identifier.IsColumn(column))
             {
-                faults.Add(Diagnostic.Create(Rules.NotAnIdentifier, at, FixProperties.Replace(Identifier.Nearest(column)), column, Identifier.Rule));
+                faults.Add(Diagnostic.Create(
+                    Rules.NotAnIdentifier, at, FixProperties.Replace(Identifier.Nearest(column)), column, Identifier.Rule));
             }
             else if (seen.TryGetValue(column, out Location? taken))
             {
@@ -82,13 +84,15 @@ internal static class StoreParser
         List<(StoreColumn Column, Location At)> columns = [];
         foreach (AttributeData attribute in type.GetAttributes())
         {
-            if (attribute.AttributeClass?.ToDisplayString() != ColumnAttribute || Given(attribute, 0) is not string name || Given(attribute, 1) is not string member)
+            if (attribute.AttributeClass?.ToDisplayString() != ColumnAttribute || Given(attribute, 0) is not string name
+                || Given(attribute, 1) is not string member)
             {
                 continue;
             }
 
             AttributeSource source = new(attribute, cancellationToken);
-            int maxLength = attribute.NamedArguments.FirstOrDefault(static argument => argument.Key == "MaxLength").Value.Value as int? ?? 0;
+            int maxLength =
+                attribute.NamedArguments.FirstOrDefault(static argument => argument.Key == "MaxLength").Value.Value as int? ?? 0;
             (IMethodSymbol Method, StoredType Type)? found = Member(type, member, saved);
             if (found is not { } computed)
             {
@@ -98,18 +102,25 @@ internal static class StoreParser
 
             if (maxLength < 0 || (maxLength > 0 && computed.Type != StoredType.Text))
             {
-                faults.Add(Diagnostic.Create(Rules.OptionDoesNotFit, source.Argument("MaxLength"), name, "MaxLength bounds a text, by a number above 0"));
+                faults.Add(Diagnostic.Create(
+                    Rules.OptionDoesNotFit,
+                    source.Argument("MaxLength"),
+                    name,
+                    "MaxLength is for a text column only, and must be 1 or more"));
                 continue;
             }
 
-            columns.Add((new StoreColumn(name, member, computed.Method.Parameters.Length == 2, computed.Type, maxLength), source.Argument(0)));
+            bool takesScope = computed.Method.Parameters.Length == 2;
+            StoreColumn column = new(name, member, computed.Method.IsStatic, takesScope, computed.Type, maxLength);
+            columns.Add((column, source.Argument(0)));
         }
 
         return columns;
     }
 
     /// <summary>What a code fix needs to write the member.</summary>
-    public static ImmutableDictionary<string, string?> Properties(string member, ITypeSymbol saved) => ImmutableDictionary<string, string?>.Empty
+    public static ImmutableDictionary<string, string?> Properties(string member, ITypeSymbol saved) =>
+        ImmutableDictionary<string, string?>.Empty
         .Add("member", member)
         .Add("saved", saved.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat));
 
@@ -120,7 +131,8 @@ internal static class StoreParser
             bool takes = method.Parameters.Length switch
             {
                 1 => Is(method.Parameters[0], saved),
-                2 => method.Parameters[0].RefKind == RefKind.None && method.Parameters[0].Type.ToDisplayString() == ScopeType && Is(method.Parameters[1], saved),
+                2 => method.Parameters[0].RefKind == RefKind.None && method.Parameters[0].Type.ToDisplayString() == ScopeType
+                    && Is(method.Parameters[1], saved),
                 _ => false,
             };
             if (takes && !method.IsGenericMethod && !method.ReturnsByRef && Stored(method.ReturnType) is { } stored)
@@ -137,7 +149,8 @@ internal static class StoreParser
 
     private static StoredType? Stored(ITypeSymbol type)
     {
-        ITypeSymbol bare = type is INamedTypeSymbol { OriginalDefinition.SpecialType: SpecialType.System_Nullable_T } nullable ? nullable.TypeArguments[0] : type;
+        ITypeSymbol bare = type is INamedTypeSymbol { OriginalDefinition.SpecialType: SpecialType.System_Nullable_T } nullable
+            ? nullable.TypeArguments[0] : type;
         return bare.SpecialType switch
         {
             SpecialType.System_String => StoredType.Text,

@@ -26,7 +26,8 @@ internal static class StoreSql
     public static string Same(Dialect dialect, string column, string parameter) => dialect switch
     {
         Dialect.Sqlite => $"{SqlText.Quote(dialect, column)} = {parameter} COLLATE BINARY",
-        Dialect.PostgreSql => $"{SqlText.Quote(dialect, column)} = {parameter}",
+        Dialect.PostgreSql =>
+            $"{SqlText.Quote(dialect, column)} = {parameter} AND {SqlText.Quote(dialect, column)} COLLATE \"C\" = {parameter}",
         _ => $"{SqlText.Quote(dialect, column)} = CAST({parameter} AS BINARY)",
     };
 

@@ -1,66 +1,120 @@
+using Adcp.Aot.Generators.Diagnostics;
 using Adcp.Aot.Generators.Models;
 using Adcp.Aot.Generators.Sql;
 using Adcp.Aot.Generators.Text;
 
 namespace Adcp.Aot.Generators.Stores;
 
-/// <summary>What the text of both stores has in common.</summary>
+/// <summary>
+/// The text that both stores have in common. The class has the public members; the nested class <c>AdcpStore</c>
+/// does their work.
+/// </summary>
 internal static class StoreText
 {
-    /// <summary>Fields and the constructor.</summary>
-    public static void Constructor(IndentedWriter text, TypeModel type, Dialect dialect, string table, string options, bool optionsRequired)
+    /// <summary>The members of <see cref="Constructor"/>.</summary>
+    public static IEnumerable<GeneratedMember> Members(Dialect dialect, string options) =>
+    [
+        GeneratedMember.Other("_adcpStore"),
+        GeneratedMember.Other("AdcpStore"),
+        dialect == Dialect.Any
+            ? GeneratedMember.New(Global.DbDataSource, Global.SqlDialect, options)
+            : GeneratedMember.New(Global.DbDataSource, options),
+        GeneratedMember.Method("CreateIfAbsentAsync", Global.CancellationToken),
+    ];
+
+    /// <summary>Writes the field, the constructor and <c>CreateIfAbsentAsync</c>.</summary>
+    public static void Constructor(
+        IndentedWriter text, TypeModel type, Dialect dialect, EquatableArray<StoreColumn> extra, string options, bool optionsRequired)
     {
-        string parameters = dialect == Dialect.Any ? "DbDataSource source, SqlDialect dialect, " : "DbDataSource source, ";
-        string chosen = dialect == Dialect.Any ? "dialect" : "SqlDialect." + dialect;
-        text.Line("private readonly StoreDatabase _database;");
-        text.Line($"private readonly {options} _options;");
-        text.Line("private readonly Statements _sql;").Line();
-        text.Line("/// <summary>Creates the store; the table is <see cref=\"CreateIfAbsentAsync\"/>'s.</summary>");
-        text.Line("/// <param name=\"source\">Opens connections; it stays yours to dispose.</param>");
+        string chosen = dialect == Dialect.Any ? "dialect" : $"{Global.SqlDialect}.{dialect}";
+        text.Line(
+            $$"""
+            {{GeneratedFile.GeneratedCode}}
+            private readonly AdcpStore _adcpStore;
+
+            /// <summary>Creates the store. <c>CreateIfAbsentAsync</c> creates its table.</summary>
+            /// <param name="source">Opens connections. The caller disposes it.</param>
+            """);
         if (dialect == Dialect.Any)
         {
-            text.Line("/// <param name=\"dialect\">The SQL that they speak.</param>");
+            text.Line("/// <param name=\"dialect\">The SQL dialect of the database.</param>");
         }
 
-        text.Line($"/// <param name=\"options\">How the store behaves{(optionsRequired ? "" : "; null for the defaults")}.</param>");
-        using (text.Open($"public {type.Name}({parameters}{options}{(optionsRequired ? " options" : "? options = null")})"))
+        text.Line(
+            $$"""
+            /// <param name="options">The options of the store{{(optionsRequired ? "" : "; null for the defaults")}}.</param>
+            {{GeneratedFile.Uncovered}}
+            public {{type.Name}}(
+                {{Global.DbDataSource}} source,
+            """);
+        if (dialect == Dialect.Any)
+        {
+            text.Line($"    {Global.SqlDialect} dialect,");
+        }
+
+        string owner = NeedsOwner(extra) ? "this, " : "";
+        string given = optionsRequired ? "options" : "options ?? new()";
+        text.Line($"    {options}{(optionsRequired ? " options" : "? options = null")})");
+        using (text.Open())
         {
             if (optionsRequired)
             {
-                text.Line("ArgumentNullException.ThrowIfNull(options);");
+                text.Line($"{Global.ArgumentNullException}.ThrowIfNull(options);");
             }
 
-            text.Line($"_database = new StoreDatabase(source, {chosen});");
-            text.Line(optionsRequired ? "_options = options;" : $"_options = options ?? new {options}();");
-            if (dialect == Dialect.Any)
-            {
-                using (text.Open("_sql = dialect switch", "};"))
-                {
-                    text.Line("SqlDialect.Sqlite => Statements.Sqlite,");
-                    text.Line("SqlDialect.PostgreSql => Statements.PostgreSql,");
-                    text.Line("_ => Statements.MySql,");
-                }
-            }
-            else
-            {
-                text.Line($"_sql = Statements.{dialect};");
-            }
+            text.Line($"_adcpStore = new AdcpStore({owner}new {Global.StoreDatabase}(source, {chosen}), {given});");
         }
 
-        text.Line();
-        text.Line("/// <summary>Creates table and indexes where they are absent.</summary>");
-        text.Line("/// <param name=\"cancellationToken\">Ends the call.</param>");
-        text.Line("public ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken = default) =>");
-        using (text.Indent())
-        {
-            text.Line($"_database.CreateIfAbsentAsync({Literal.Of(table)}, _sql.Define, cancellationToken);");
-        }
+        text.Line(
+            $$"""
+
+            /// <summary>Creates the table and its indexes if they are absent.</summary>
+            /// <param name="cancellationToken">Ends the call.</param>
+            {{GeneratedFile.Uncovered}}
+            public {{Global.ValueTask}} CreateIfAbsentAsync({{Global.CancellationToken}} cancellationToken = default) =>
+                _adcpStore.CreateIfAbsentAsync(cancellationToken);
+            """);
     }
 
-    /// <summary>The nested class with the SQL, one instance for each dialect.</summary>
-    public static void Statements(IndentedWriter text, Dialect choice, Func<Dialect, (string[] Define, (string Name, string Sql)[] Others)> of)
+    /// <summary>Opens the nested class, and writes what both stores keep.</summary>
+    public static IndentedWriter.Block Store(
+        IndentedWriter text, TypeModel type, Dialect dialect, EquatableArray<StoreColumn> extra, string table, string options)
     {
-        text.Line("/// <summary>The SQL. No name in it comes from anywhere but the attribute, and every value is a parameter.</summary>");
+        string owner = NeedsOwner(extra) ? $"\n    {type.FullName} store," : "";
+        string parameters = $"{owner}\n    {Global.StoreDatabase} database,\n    {options} options";
+        text.Line().Line("/// <summary>The work of the store.</summary>").Line(GeneratedFile.Uncovered);
+        IndentedWriter.Block block = text.Open($"private sealed class AdcpStore({parameters})");
+        if (dialect == Dialect.Any)
+        {
+            text.Line(
+                $$"""
+                private readonly Statements _sql = database.Dialect switch
+                {
+                    {{Global.SqlDialect}}.Sqlite => Statements.Sqlite,
+                    {{Global.SqlDialect}}.PostgreSql => Statements.PostgreSql,
+                    _ => Statements.MySql,
+                };
+                """);
+        }
+        else
+        {
+            text.Line($"private readonly Statements _sql = Statements.{dialect};");
+        }
+
+        text.Line(
+            $$"""
+
+            public {{Global.ValueTask}} CreateIfAbsentAsync({{Global.CancellationToken}} cancellationToken) =>
+                database.CreateIfAbsentAsync({{Literal.Of(table)}}, _sql.Define, cancellationToken);
+            """);
+        return block;
+    }
+
+    /// <summary>Writes the nested class with the SQL, one instance for each dialect.</summary>
+    public static void Statements(
+        IndentedWriter text, Dialect choice, Func<Dialect, (string[] Define, (string Name, string Sql)[] Others)> of)
+    {
+        text.Line("/// <summary>The SQL. Its names are the attribute's, and every value is a parameter.</summary>");
         using (text.Open("private sealed class Statements"))
         {
             Dialect[] dialects = SqlText.DialectsOf(choice);
@@ -72,26 +126,7 @@ internal static class StoreText
 
             for (int i = 0; i < dialects.Length; i++)
             {
-                (string[] define, (string Name, string Sql)[] others) = of(dialects[i]);
-                using (text.Open($"public static Statements {dialects[i]} {{ get; }} = new()", "};"))
-                {
-                    text.Line("Define =");
-                    text.Line("[");
-                    using (text.Indent())
-                    {
-                        foreach (string statement in define)
-                        {
-                            text.Line(Raw(statement) + ",");
-                        }
-                    }
-
-                    text.Line("],");
-                    foreach ((string name, string sql) in others)
-                    {
-                        text.Line(sql.Contains('\n') ? $"{name} =\n    {Raw(sql).Replace("\n", "\n    ")}," : $"{name} = {Literal.Of(sql)},");
-                    }
-                }
-
+                WriteDialect(text, dialects[i], of(dialects[i]));
                 if (i + 1 < dialects.Length)
                 {
                     text.Line();
@@ -100,16 +135,44 @@ internal static class StoreText
         }
     }
 
-    /// <summary>The bindings of computed columns.</summary>
-    public static void BindExtra(IndentedWriter text, EquatableArray<StoreColumn> extra, string saved)
+    /// <summary>Writes the bindings of computed columns.</summary>
+    public static void BindExtra(IndentedWriter text, TypeModel type, EquatableArray<StoreColumn> extra, string saved)
     {
         foreach (StoreColumn column in extra)
         {
-            text.Line($"command.Bind({Literal.Of(StoreSql.Parameter(column))}, {Literal.Name(column.Member)}({(column.TakesScope ? "scope, " : "")}{saved}));");
+            string target = column.IsStatic ? type.FullName : "store";
+            string arguments = (column.TakesScope ? "scope, " : "") + saved;
+            text.Line($"command.Bind({Literal.Of(StoreSql.Parameter(column))}, {target}.{Literal.Name(column.Member)}({arguments}));");
         }
     }
 
-    private static string Raw(string sql) => sql.StartsWith("\n", StringComparison.Ordinal) || !sql.Contains('\n')
+    private static bool NeedsOwner(EquatableArray<StoreColumn> extra) => extra.Any(static column => !column.IsStatic);
+
+    private static void WriteDialect(IndentedWriter text, Dialect dialect, (string[] Define, (string Name, string Sql)[] Others) statements)
+    {
+        using (text.Open($"public static Statements {dialect} {{ get; }} = new Statements", "};"))
+        {
+            text.Line("Define =");
+            text.Line("[");
+            using (text.Indent())
+            {
+                foreach (string statement in statements.Define)
+                {
+                    text.Line(Raw(statement) + ",");
+                }
+            }
+
+            text.Line("],");
+            foreach ((string name, string sql) in statements.Others)
+            {
+                string value = sql.Contains('\n') || sql.Length > 100 ? "\n    " + Raw(sql).Replace("\n", "\n    ") : " " + Literal.Of(sql);
+                text.Line($"{name} ={value},");
+            }
+        }
+    }
+
+    /// <summary>A statement of several lines, or a long one, as a raw string. A raw string cannot begin with a line end.</summary>
+    private static string Raw(string sql) => sql.StartsWith("\n", StringComparison.Ordinal) || !(sql.Contains('\n') || sql.Contains('"'))
         ? Literal.Of(sql)
         : "\"\"\"\n" + sql + "\n\"\"\"";
 }

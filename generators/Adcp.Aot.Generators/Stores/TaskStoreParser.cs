@@ -17,12 +17,15 @@ internal static class TaskStoreParser
 
     /// <summary>What names each of <see cref="TaskTable.Columns"/>.</summary>
     private static readonly string[] Options =
-        ["ScopeColumn", "TaskIdColumn", "ContextIdColumn", "StateColumn", "IsTerminalColumn", "VersionColumn", "UpdatedAtColumn", "TaskColumn"];
+    [
+        "ScopeColumn", "TaskIdColumn", "ContextIdColumn", "StateColumn", "IsTerminalColumn", "VersionColumn", "UpdatedAtColumn",
+        "TaskColumn",
+    ];
 
     public static Parsed<TaskStoreModel> Parse(INamedTypeSymbol type, AttributeData attribute, CancellationToken cancellationToken)
     {
         ImmutableArray<Diagnostic>.Builder faults = ImmutableArray.CreateBuilder<Diagnostic>();
-        if (StoreParser.IsBoth(type) || !ClassShape.Check(type, AttributeName, faults, cancellationToken)
+        if (StoreParser.IsBoth(type) || !ClassShape.Check(type, AttributeName, constructs: true, faults, cancellationToken)
             || attribute.AttributeClass?.TypeArguments[0] is not INamedTypeSymbol { TypeKind: not TypeKind.Error } task
             || StoreParser.Given(attribute, 0) is not string)
         {
@@ -34,16 +37,42 @@ internal static class TaskStoreParser
         TaskTable table = Table(attribute);
         IReadOnlyList<(StoreColumn Column, Location At)> extra = StoreParser.Columns(type, task, faults, cancellationToken);
         StoreParser.CheckNames(
-            table.Name, table.Columns.Zip(Options, (name, option) => (name, source.Argument(option))).Concat(extra.Select(static one => (one.Column.Name, one.At))), source, faults);
+            table.Name,
+            table.Columns.Zip(Options, (name, option) => (name, source.Argument(option)))
+                .Concat(extra.Select(static one => (one.Column.Name, one.At))),
+            source,
+            faults);
 
         ISymbol? contract = Only(type, Contracts(type, task), Rules.MissingContract, task, faults);
         ISymbol? facts = Only(type, Facts(type, task), Rules.MissingFacts, task, faults);
-        TaskStoreModel? model = faults.Count > 0 || dialect is not { } chosen || contract is null || facts is null
-            ? null
-            : new TaskStoreModel(
-                TypeModel.Of(type), task.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat), Literal.Name(contract.Name), Literal.Name(facts.Name), chosen, table, extra.Select(static one => one.Column).ToEquatableArray());
-        return new(model, faults.ToImmutable());
+        if (Inaccessible(type, task) is { } reason)
+        {
+            faults.Add(Diagnostic.Create(Rules.Inaccessible, source.Whole, type.Name, AttributeName, task.Name, reason));
+        }
+
+        if (faults.Count > 0 || dialect is not { } chosen || contract is null || facts is null)
+        {
+            return new(null, faults.ToImmutable());
+        }
+
+        TaskStoreModel model = new(
+            TypeModel.Of(type),
+            task.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat),
+            Literal.Name(contract.Name),
+            Literal.Name(facts.Name),
+            chosen,
+            table,
+            extra.Select(static one => one.Column).ToEquatableArray());
+        ClassShape.CheckNames(type, AttributeName, TaskStoreGenerator.Members(model), faults);
+        return new(faults.Count > 0 ? null : model, faults.ToImmutable());
     }
+
+    /// <summary>The reason why the public methods of a store cannot have the task in their signatures; null if they can.</summary>
+    private static string? Inaccessible(INamedTypeSymbol type, ITypeSymbol task) =>
+        ClassShape.IsFileLocal(task) ? ClassShape.FileLocalReason
+        : type.DeclaredAccessibility == Accessibility.Public && !ClassShape.IsPublic(task)
+            ? "the store is public and the task is not; make both public or both internal"
+        : null;
 
     /// <summary>The table as the attribute says it, sound or not.</summary>
     public static TaskTable Table(AttributeData attribute) => new(
@@ -60,14 +89,20 @@ internal static class TaskStoreParser
     private static IEnumerable<ISymbol> Contracts(INamedTypeSymbol type, ITypeSymbol task) => type.GetMembers().Where(member =>
         member.IsStatic && !member.IsImplicitlyDeclared
         && ((member as IPropertySymbol)?.Type ?? (member as IFieldSymbol)?.Type) is INamedTypeSymbol { Arity: 1 } contract
-        && contract.OriginalDefinition.ToDisplayString() == ContractType && SymbolEqualityComparer.Default.Equals(contract.TypeArguments[0], task));
+        && contract.OriginalDefinition.ToDisplayString() == ContractType
+            && SymbolEqualityComparer.Default.Equals(contract.TypeArguments[0], task));
 
-    private static IEnumerable<ISymbol> Facts(INamedTypeSymbol type, ITypeSymbol task) => type.GetMembers().OfType<IMethodSymbol>().Where(method =>
-        method is { IsStatic: true, MethodKind: MethodKind.Ordinary, IsGenericMethod: false, Parameters.Length: 1 } && method.Parameters[0].RefKind == RefKind.None
+    private static IEnumerable<ISymbol> Facts(INamedTypeSymbol type, ITypeSymbol task) => type.GetMembers().OfType<IMethodSymbol>().Where(
+        method => method is { IsStatic: true, MethodKind: MethodKind.Ordinary, IsGenericMethod: false }
+        && method.Parameters is [{ RefKind: RefKind.None }]
         && method.ReturnType.ToDisplayString() == FactsType && SymbolEqualityComparer.Default.Equals(method.Parameters[0].Type, task));
 
     private static ISymbol? Only(
-        INamedTypeSymbol type, IEnumerable<ISymbol> candidates, DiagnosticDescriptor missing, ITypeSymbol task, ImmutableArray<Diagnostic>.Builder faults)
+        INamedTypeSymbol type,
+        IEnumerable<ISymbol> candidates,
+        DiagnosticDescriptor missing,
+        ITypeSymbol task,
+        ImmutableArray<Diagnostic>.Builder faults)
     {
         ISymbol[] found = [.. candidates];
         Location at = type.Locations.FirstOrDefault() ?? Location.None;
@@ -77,7 +112,8 @@ internal static class TaskStoreParser
         }
         else if (found.Length > 1)
         {
-            faults.Add(Diagnostic.Create(Rules.AmbiguousStoreMember, found[1].Locations.FirstOrDefault() ?? at, type.Name, found[0].Name, found[1].Name));
+            faults.Add(Diagnostic.Create(
+                Rules.AmbiguousStoreMember, found[1].Locations.FirstOrDefault() ?? at, type.Name, found[0].Name, found[1].Name));
         }
 
         return found.Length == 1 ? found[0] : null;

@@ -63,7 +63,8 @@ internal sealed class TaskStoreSql(Dialect dialect, TaskTable table, EquatableAr
     public string Insert()
     {
         string columns = Comma(table.Columns.Concat(extra.Select(static column => column.Name)).Select(Q));
-        string values = Comma(["@scope", "@task_id", "@context_id", "@state", "@is_terminal", "1", "@now", "@task", .. extra.Select(Parameter)]);
+        string values =
+            Comma(["@scope", "@task_id", "@context_id", "@state", "@is_terminal", "1", "@now", "@task", .. extra.Select(Parameter)]);
         string insert = Lines($"INSERT INTO {Table} ({columns})", $"VALUES ({values})");
         return dialect == Dialect.MySql ? insert : Lines(insert, $"ON CONFLICT ({Q(table.Scope)}, {Q(table.TaskId)}) DO NOTHING");
     }
@@ -85,7 +86,7 @@ internal sealed class TaskStoreSql(Dialect dialect, TaskTable table, EquatableAr
         $"    AND {Q(table.Version)} = @expected_version AND {Q(table.IsTerminal)} = FALSE");
 
     public string Explain() => Lines(
-        $"SELECT {Q(table.Version)}, {Q(table.IsTerminal)}",
+        $"SELECT {Q(table.Version)}, {Q(table.IsTerminal)}, {Q(table.Task)}",
         $"FROM {Table}",
         $"WHERE {Row}");
 
@@ -102,13 +103,17 @@ internal sealed class TaskStoreSql(Dialect dialect, TaskTable table, EquatableAr
 
     public string Since() => $" AND {Q(table.UpdatedAt)} >= @since";
 
-    /// <summary>Strictly after the last row of the page before, in the order of the list; the first half is what an index can use.</summary>
+    /// <summary>
+    /// Strictly after the last row of the page before, in the order of the list; the first half is what an index
+    /// can use.
+    /// </summary>
     public string After() =>
         $" AND {Q(table.UpdatedAt)} <= @after_time AND ({Q(table.UpdatedAt)} < @after_time OR {Q(table.TaskId)} < {KeyParameter("@after_id")})";
 
     public string Page() => $"\nORDER BY {Q(table.UpdatedAt)} DESC, {Q(table.TaskId)} DESC\nLIMIT @limit";
 
-    public string Count() => Lines("SELECT COUNT(*) FROM (", $"    SELECT 1 AS one FROM {Table}", $"    WHERE {Same(dialect, table.Scope, "@scope")}");
+    public string Count() =>
+        Lines("SELECT COUNT(*) FROM (", $"    SELECT 1 AS one FROM {Table}", $"    WHERE {Same(dialect, table.Scope, "@scope")}");
 
     public string Purge()
     {
@@ -118,8 +123,9 @@ internal sealed class TaskStoreSql(Dialect dialect, TaskTable table, EquatableAr
         {
             Dialect.Sqlite => Lines($"DELETE FROM {Table}", $"WHERE rowid IN (SELECT rowid {some})"),
 
-            // Rows that somebody is saving are left for the next batch.
-            Dialect.PostgreSql => Lines($"DELETE FROM {Table}", $"WHERE ctid = ANY (ARRAY(SELECT ctid {some} FOR UPDATE SKIP LOCKED))"),
+            // Rows that another transaction has locked are left for the next batch.
+            Dialect.PostgreSql =>
+                Lines($"DELETE FROM {Table}", "WHERE ctid = ANY (ARRAY(", $"    SELECT ctid {some}", "    FOR UPDATE SKIP LOCKED))"),
             _ => Lines("DELETE " + some),
         };
     }

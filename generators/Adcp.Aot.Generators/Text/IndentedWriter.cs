@@ -31,13 +31,16 @@ internal sealed class IndentedWriter
         return this;
     }
 
-    /// <summary>A line and a brace; dispose what it returns to close the brace.</summary>
-    public Block Open(string header)
+    /// <summary>Opens a brace; dispose the result to close it.</summary>
+    public Block Open()
     {
-        Line(header).Line("{");
+        Line("{");
         _level++;
         return new Block(this, "}");
     }
+
+    /// <summary>Writes a line and opens a brace; dispose the result to close it.</summary>
+    public Block Open(string header) => Line(header).Open();
 
     /// <summary>The same with a closing of your own, such as <c>};</c>.</summary>
     public Block Open(string header, string close)

@@ -2,11 +2,14 @@ using Adcp.Aot.Generators.Sql;
 
 namespace Adcp.Aot.Generators.Text;
 
-/// <summary>Writes a statement as a member of the generated class: a constant for one dialect, a choice by <c>_dialect</c> for all.</summary>
+/// <summary>
+/// Writes a statement as a member of a generated class: a constant for one dialect, or a choice by the field
+/// <c>_dialect</c>.
+/// </summary>
 internal static class SqlStatement
 {
     /// <summary>Writes the member.</summary>
-    /// <param name="text">Where.</param>
+    /// <param name="text">The file.</param>
     /// <param name="name">The member's name.</param>
     /// <param name="choice">The attribute's dialect.</param>
     /// <param name="sql">The statement in each dialect, of any number of lines.</param>
@@ -27,7 +30,7 @@ internal static class SqlStatement
         {
             foreach (Dialect dialect in SqlText.DialectsOf(choice))
             {
-                text.Line(dialect == Dialect.MySql ? "_ =>" : $"SqlDialect.{dialect} =>");
+                text.Line(dialect == Dialect.MySql ? "_ =>" : $"{Global.SqlDialect}.{dialect} =>");
                 using (text.Indent())
                 {
                     text.Line("\"\"\"").Line(sql(dialect)).Line("\"\"\",");

@@ -5,22 +5,32 @@ using Microsoft.Extensions.Primitives;
 
 namespace Adcp.Aot.AspNetCore.Receiving;
 
-/// <summary>A request as a verifier wants it: as it was on the wire.</summary>
-internal static class InboundHttpRequest
+/// <summary>Gives a verifier an ASP.NET Core request as it was on the wire.</summary>
+public static class InboundHttpRequest
 {
-    /// <summary>The request with HTTP/2's authority or HTTP/1.1's Host, and its target undecoded.</summary>
-    /// <param name="http">The request.</param>
-    /// <param name="publicOrigin">Scheme and authority that senders were given, where a proxy changed them.</param>
-    internal static InboundRequest Of(HttpContext http, string? publicOrigin)
+    /// <summary>Returns the request under the origin that senders were given, its target not decoded.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="publicOrigin">
+    /// Scheme and authority that senders were given, such as <c>https://buyer.example</c>. Take it from your configuration: an
+    /// origin made of the request's own <c>Host</c> lets webhooks
+    /// pass that were signed for another host.
+    /// </param>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    public static InboundRequest ToInboundRequest(this HttpRequest request, string publicOrigin)
     {
-        HttpRequest request = http.Request;
-        string origin = publicOrigin ?? $"{request.Scheme}://{request.Host.Value}";
-        string? target = http.Features.Get<IHttpRequestFeature>()?.RawTarget;
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(publicOrigin);
+        string? target = request.HttpContext.Features.Get<IHttpRequestFeature>()?.RawTarget;
 
-        // A client of a proxy sends the whole url as its target; what it names is in the request's own parts then.
-        string url = target is ['/', ..] ? origin + target : origin + request.PathBase.ToUriComponent() + request.Path.ToUriComponent() + request.QueryString.ToUriComponent();
+        // A client of a proxy sends the whole url as its target; its path is in the request's own parts then.
+        string url = target is ['/', ..]
+            ? publicOrigin + target
+            : publicOrigin + request.PathBase.ToUriComponent() + request.Path.ToUriComponent() + request.QueryString.ToUriComponent();
         return new InboundRequest(request.Method, url, request.Headers, Header);
     }
+
+    /// <summary>Returns the request under the scheme and host that arrived.</summary>
+    internal static InboundRequest AsArrived(HttpRequest request) => request.ToInboundRequest($"{request.Scheme}://{request.Host.Value}");
 
     private static string? Header(object headers, string name)
     {

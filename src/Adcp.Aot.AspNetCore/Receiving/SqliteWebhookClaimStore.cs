@@ -1,3 +1,4 @@
+using Adcp.Aot.Receiving;
 using Microsoft.Data.Sqlite;
 
 namespace Adcp.Aot.AspNetCore.Receiving;
@@ -6,6 +7,7 @@ namespace Adcp.Aot.AspNetCore.Receiving;
 /// Keeps claims in a SQLite file: durable over crashes of process and machine, shared by the processes of one machine. Thread-safe; the calls of one store take turns.
 /// </summary>
 /// <remarks>
+/// A file that is made here is readable by its owner only (mode 0600), and so are its <c>-wal</c> and <c>-shm</c> files.
 /// Write-ahead log with full synchronisation: a claim or completion is on the disk when its call returns. Bindings past their retention are removed a few with each new one.
 /// For receivers on several machines implement <see cref="IWebhookClaimStore"/> over a database that they share.
 /// </remarks>
@@ -19,7 +21,7 @@ public sealed class SqliteWebhookClaimStore : IWebhookClaimStore, IAsyncDisposab
     private readonly TimeProvider _time;
     private readonly int _maxKeysPerSender;
 
-    /// <summary>Opens a file, made if absent.</summary>
+    /// <summary>Opens a file, or makes one if there is none.</summary>
     /// <param name="path">The file's path.</param>
     /// <param name="maxKeysPerSender">The most keys kept of one sender. At least 1, default 1,000,000 (about 200 MB).</param>
     /// <param name="timeProvider">The clock of leases and retention. Default the system's.</param>
@@ -35,10 +37,11 @@ public sealed class SqliteWebhookClaimStore : IWebhookClaimStore, IAsyncDisposab
         _connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 30 }.ToString());
         try
         {
+            CreatePrivate(path);
             _connection.Open();
             Prepare();
         }
-        catch (SqliteException fault)
+        catch (Exception fault) when (fault is SqliteException or UnauthorizedAccessException or DirectoryNotFoundException)
         {
             _connection.Dispose();
             throw new IOException($"The claim store '{path}' cannot be opened.", fault);
@@ -50,7 +53,7 @@ public sealed class SqliteWebhookClaimStore : IWebhookClaimStore, IAsyncDisposab
         }
     }
 
-    /// <summary>True.</summary>
+    /// <summary>Gets <c>true</c>.</summary>
     public bool IsDurable => true;
 
     /// <inheritdoc/>
@@ -93,6 +96,24 @@ public sealed class SqliteWebhookClaimStore : IWebhookClaimStore, IAsyncDisposab
         finally
         {
             _turn.Release();
+        }
+    }
+
+    /// <summary>
+    /// Makes an absent file readable by its owner only. SQLite gives its <c>-wal</c> and <c>-shm</c> files the mode of this one.
+    /// </summary>
+    private static void CreatePrivate(string path)
+    {
+        bool isFile = path != ":memory:" && !path.StartsWith("file:", StringComparison.Ordinal);
+        if (isFile && !OperatingSystem.IsWindows() && !File.Exists(path))
+        {
+            using FileStream created = new(path, new FileStreamOptions
+            {
+                Mode = FileMode.OpenOrCreate,
+                Access = FileAccess.ReadWrite,
+                Share = FileShare.ReadWrite | FileShare.Delete,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            });
         }
     }
 
@@ -146,7 +167,7 @@ public sealed class SqliteWebhookClaimStore : IWebhookClaimStore, IAsyncDisposab
         long owner = 0;
         if (status == ClaimStatus.Owned)
         {
-            owner = DevelopmentWebhookClaimStore.NewOwner();
+            owner = WebhookClaim.NewOwner();
             using SqliteCommand command = Command(
                 isNew
                     ? "INSERT INTO webhook_claim VALUES ($sender, $key, $fingerprint, $owner, 0, $now + $lease, $now + $retention)"

@@ -121,8 +121,8 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
             PageToken = Text(parameters, "pageToken") is { Length: > 0 } token ? token : null,
         };
         bool withArtifacts = Member(parameters, "includeArtifacts").ValueKind == JsonValueKind.True;
-        TaskPage<SellerTask> page = await Tasks.ListAsync(tenant, query, cancellationToken).ConfigureAwait(false);
-        int total = await Tasks.CountAsync(tenant, query, MostCounted, cancellationToken).ConfigureAwait(false);
+        (TaskPage<SellerTask> page, int total) =
+            await platform.ListAsync(tenant, query, MostCounted, cancellationToken).ConfigureAwait(false);
         return json =>
         {
             json.WriteStartObject();

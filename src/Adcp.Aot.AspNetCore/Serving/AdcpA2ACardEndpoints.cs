@@ -9,7 +9,7 @@ namespace Adcp.Aot.AspNetCore.Serving;
 /// <summary>Publishes an A2A 1.0 agent card that says what <see cref="AdcpA2AEndpoints"/> serves, and no more.</summary>
 public static class AdcpA2ACardEndpoints
 {
-    /// <summary>Maps <c>/.well-known/agent-card.json</c>.</summary>
+    /// <summary>Maps <c>/.well-known/agent-card.json</c>, for GET and HEAD.</summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="platform">The wired platform, whose tools are the card's skills.</param>
     /// <param name="agentUrl">The A2A endpoint's url, as buyers know it.</param>
@@ -25,7 +25,7 @@ public static class AdcpA2ACardEndpoints
         ArgumentNullException.ThrowIfNull(agentUrl);
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         byte[] card = Card(platform, agentUrl, name, takesBearer);
-        return endpoints.MapMethods("/.well-known/agent-card.json", [HttpMethods.Get], (RequestDelegate)(http =>
+        return endpoints.MapMethods("/.well-known/agent-card.json", [HttpMethods.Get, HttpMethods.Head], (RequestDelegate)(http =>
         {
             http.Response.ContentType = "application/json";
             http.Response.ContentLength = card.Length;

@@ -4,6 +4,7 @@ using Adcp.Aot.Platform;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.AspNetCore.Serving;
@@ -15,22 +16,26 @@ namespace Adcp.Aot.AspNetCore.Serving;
 /// </summary>
 public static partial class AdcpA2AEndpoints
 {
-    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
-
-    /// <summary>Maps the endpoint. It takes requests of up to 1 MiB, however they announce their length, and answers 413 to others.</summary>
+    /// <summary>
+    /// Maps the endpoint. It takes requests of up to 1 MiB, however they announce their length, answers 413 to
+    /// others, and refuses what <see cref="AdcpEndpointOptions"/> says.
+    /// </summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="platform">The wired platform. It stays the caller's to drain.</param>
+    /// <param name="options">Which callers are taken; null for authenticated ones under a loopback host.</param>
     /// <param name="pattern">The route.</param>
-    /// <param name="tenantOf">The authenticated caller of a request; null for the name of its principal, or <c>anonymous</c>.</param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    /// <exception cref="ArgumentException"><paramref name="options"/> names tenants in two ways.</exception>
     public static IEndpointConventionBuilder MapAdcpA2A(
-        this IEndpointRouteBuilder endpoints, PlatformHandler platform, string pattern = "/a2a", Func<HttpContext, string>? tenantOf = null)
+        this IEndpointRouteBuilder endpoints, PlatformHandler platform, AdcpEndpointOptions? options = null, string pattern = "/a2a")
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(platform);
         ArgumentNullException.ThrowIfNull(pattern);
-        Func<HttpContext, string> tenant = tenantOf ?? Tenants.Of;
-        return endpoints.MapMethods(pattern, [HttpMethods.Post], (RequestDelegate)(http => ServeAsync(http, platform, tenant(http)))).WithMetadata(new BodyLimit());
+        ILogger logger = endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.A2A");
+        EndpointGuard guard = new((options ?? new AdcpEndpointOptions()).Checked(nameof(options)), logger);
+        RequestDelegate serve = http => ServeAsync(http, platform, http.Features.Get<Caller>()!.Tenant);
+        return endpoints.MapMethods(pattern, [HttpMethods.Post], guard.Before(serve, isSoundOnly: false)).WithMetadata(new BodyLimit());
     }
 
     private static async Task ServeAsync(HttpContext http, PlatformHandler platform, string tenant)
@@ -39,7 +44,7 @@ public static partial class AdcpA2AEndpoints
         ArrayBufferWriter<byte> body = new(1024);
         try
         {
-            JsonElement request = await ReadAsync(http).ConfigureAwait(false);
+            JsonElement request = Read((MemoryStream)http.Request.Body);
             id = A2AMethods.Member(request, "id");
             if (id.ValueKind is not (JsonValueKind.String or JsonValueKind.Number))
             {
@@ -66,12 +71,6 @@ public static partial class AdcpA2AEndpoints
                 result(json);
             });
         }
-        catch (BadHttpRequestException fault)
-        {
-            // Too long, or cut off: the server's own judgement.
-            http.Response.StatusCode = fault.StatusCode;
-            return;
-        }
         catch (Exception fault) when (fault is not OperationCanceledException)
         {
             (int code, string message) = Error(fault);
@@ -86,6 +85,16 @@ public static partial class AdcpA2AEndpoints
                 json.WriteStartObject("error"u8);
                 json.WriteNumber("code"u8, code);
                 json.WriteString("message"u8, message);
+                if (fault is AdcpErrorException { Error: { } error })
+                {
+                    json.WriteStartArray("data"u8);
+                    json.WriteStartObject();
+                    json.WritePropertyName("adcp_error"u8);
+                    ToolReply.Write(json, error);
+                    json.WriteEndObject();
+                    json.WriteEndArray();
+                }
+
                 json.WriteEndObject();
             });
         }
@@ -95,23 +104,19 @@ public static partial class AdcpA2AEndpoints
         await http.Response.Body.WriteAsync(body.WrittenMemory, http.RequestAborted).ConfigureAwait(false);
     }
 
-    private static async ValueTask<JsonElement> ReadAsync(HttpContext http)
+    private static JsonElement Read(MemoryStream body)
     {
-        try
-        {
-            using JsonDocument document = await JsonDocument.ParseAsync(http.Request.Body, Strict, http.RequestAborted).ConfigureAwait(false);
-            return document.RootElement.Clone();
-        }
-        catch (JsonException)
-        {
-            throw new RpcFault(RpcFault.ParseError, "Not JSON, or a name twice in an object.");
-        }
+        ReadOnlySpan<byte> json = EndpointGuard.WithoutMark(body.ToArray());
+        return ClientText.IsSound(json)
+            ? JsonElement.Parse(json)
+            : throw new RpcFault(RpcFault.ParseError, "Not JSON in UTF-8, a lone surrogate, or a name twice in an object.");
     }
 
     /// <summary>What the caller is told. Neither url nor secret is in the message of a broken rule.</summary>
     private static (int Code, string Message) Error(Exception fault) => fault switch
     {
         RpcFault rpc => (rpc.Code, rpc.Message),
+        AdcpErrorException { Error.Recovery: ErrorRecovery.Transient } busy => (RpcFault.ServerError, busy.Message),
         AdcpErrorException adcp => (RpcFault.InvalidParams, adcp.Message),
         ArgumentException rule => (RpcFault.InvalidParams, rule.Message.Split(" (Parameter", 2)[0]),
         _ => (RpcFault.InternalError, "The seller failed to perform the method."),

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using ModelContextProtocol.Protocol;
 
 namespace Adcp.Aot.AspNetCore.Serving;
@@ -16,35 +17,54 @@ public static class AdcpMcpEndpoints
     /// <summary>Registers the MCP server of a platform.</summary>
     /// <param name="services">The application's services.</param>
     /// <param name="platform">The wired platform. It stays the caller's to drain.</param>
-    /// <param name="tenantOf">The authenticated caller of a request; null for the name of its principal, or <c>anonymous</c>.</param>
+    /// <param name="options">Which callers are taken; null for authenticated ones under a loopback host.</param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
-    public static IServiceCollection AddAdcpMcp(this IServiceCollection services, PlatformHandler platform, Func<HttpContext, string>? tenantOf = null)
+    /// <exception cref="ArgumentException"><paramref name="options"/> names tenants in two ways.</exception>
+    public static IServiceCollection AddAdcpMcp(
+        this IServiceCollection services, PlatformHandler platform, AdcpEndpointOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(platform);
+        AdcpEndpointOptions endpoints = (options ?? new AdcpEndpointOptions()).Checked(nameof(options));
+        services.AddSingleton(endpoints);
         services.AddHttpContextAccessor();
         services.AddMcpServer(options => options.ServerInfo = new Implementation { Name = "adcp-seller", Version = "1.0" })
             .WithHttpTransport(options => options.Stateless = true)
             .WithListToolsHandler((_, _) => ValueTask.FromResult(new ListToolsResult { Tools = [.. platform.Tools.Select(Describe)] }))
             .WithCallToolHandler(async (request, cancellationToken) =>
             {
+                // Without a request that passed the guard, such as on another transport of the same server, nobody says who calls.
                 HttpContext? http = request.Services?.GetService<IHttpContextAccessor>()?.HttpContext;
-                string tenant = http is null ? Tenants.Anonymous : (tenantOf ?? Tenants.Of)(http);
+                string? tenant = http?.Features.Get<Caller>()?.Tenant ?? (endpoints.SharesOneTenant ? Caller.Anonymous : null);
+                if (tenant is null)
+                {
+                    return Answer(ToolReply.Failed(new AdcpError("AUTH_REQUIRED", "The call is not authenticated.")));
+                }
+
                 JsonElement arguments = Arguments(request.Params?.Arguments);
                 return Answer(await platform.CallAsync(request.Params!.Name, arguments, tenant, null, cancellationToken).ConfigureAwait(false));
             });
         return services;
     }
 
-    /// <summary>Maps the MCP server that <see cref="AddAdcpMcp"/> registered. It takes requests of up to 1 MiB, however they announce their length.</summary>
+    /// <summary>
+    /// Maps the MCP server that <see cref="AddAdcpMcp"/> registered. It takes requests of up to 1 MiB, however they
+    /// announce their length, and refuses what <see cref="AdcpEndpointOptions"/> says.
+    /// </summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="pattern">The route.</param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="AddAdcpMcp"/> was not called.</exception>
     public static IEndpointConventionBuilder MapAdcpMcp(this IEndpointRouteBuilder endpoints, string pattern = "/mcp")
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(pattern);
-        return endpoints.MapMcp(pattern).WithMetadata(new BodyLimit());
+        AdcpEndpointOptions options = endpoints.ServiceProvider.GetService<AdcpEndpointOptions>()
+            ?? throw new InvalidOperationException("Call services.AddAdcpMcp before MapAdcpMcp.");
+        EndpointGuard guard = new(options, endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.Mcp"));
+        IEndpointConventionBuilder mapped = endpoints.MapMcp(pattern).WithMetadata(new BodyLimit());
+        mapped.Add(endpoint => endpoint.RequestDelegate = guard.Before(endpoint.RequestDelegate!, isSoundOnly: true));
+        return mapped;
     }
 
     private static Tool Describe(ToolDescription tool) => new()

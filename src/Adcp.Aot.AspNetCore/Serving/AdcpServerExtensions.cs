@@ -4,79 +4,119 @@ using Adcp.Aot.Sending;
 using Adcp.Aot.Storage.A2A;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.AspNetCore.Serving;
 
-/// <summary>The seed's <c>serve</c>.</summary>
-public static class AdcpServerExtensions
+/// <summary>Adds <c>ServeAsync</c> to <see cref="AdcpServer"/>.</summary>
+public static partial class AdcpServerExtensions
 {
     extension(AdcpServer)
     {
         /// <summary>
-        /// Wires, validates and serves a platform over MCP at <c>/mcp</c> and A2A at <c>/a2a</c>, with its keys and agent card at their well-known paths, until the token is cancelled or the process is asked to
-        /// stop; then drains the webhooks. Meanwhile it purges the options' stores that are <see cref="IExpiringStore"/>s.
+        /// Wires, validates and serves a platform over MCP at <c>/mcp</c> and A2A at <c>/a2a</c>, with its keys and
+        /// agent card at their well-known paths, until the token is cancelled or the process is asked to stop; then
+        /// drains the webhooks for <see cref="PlatformHandler.DrainPatience"/>. Meanwhile it purges the options'
+        /// stores that are <see cref="IExpiringStore"/>s.
         /// </summary>
         /// <param name="platform">The tools.</param>
-        /// <param name="options">What is promised and spoken.</param>
+        /// <param name="options">What is promised and spoken. Without a logger the platform logs to the console.</param>
         /// <param name="url">Where to listen, which is also how buyers know the agent, such as <c>http://127.0.0.1:5080</c>.</param>
-        /// <param name="sender">Makes single attempts; ignored where there is a supervisor.</param>
-        /// <param name="supervisor">Delivers.</param>
-        /// <param name="started">Told the wired platform once requests are taken; null for nobody.</param>
-        /// <param name="stopping">Awaited when no more requests are taken and before the webhooks are drained; null for nothing.</param>
-        /// <param name="tenantOf">The authenticated caller of a request, such as whom its bearer token names, or null to refuse it with 401; null for one tenant of everybody, <c>anonymous</c>.</param>
+        /// <param name="serving">Which callers are taken, and what is called at start and stop.</param>
+        /// <param name="sender">Makes single attempts; ignored if there is a supervisor.</param>
+        /// <param name="supervisor">Delivers. It stays the caller's to dispose, which cuts short what the drain left.</param>
         /// <param name="cancellationToken">Ends the serving.</param>
-        /// <exception cref="PlatformBootException">Promises and wiring do not fit: every gap at once.</exception>
+        /// <exception cref="ArgumentException">Nothing says who callers are: <see cref="AdcpServerOptions.Endpoints"/>.</exception>
+        /// <exception cref="PlatformBootException">
+        /// Promises and wiring do not fit, or a store cannot be read: every gap at once.
+        /// </exception>
         public static async Task ServeAsync(
-            IAdcpPlatform platform, PlatformOptions options, Uri url, IWebhookSender? sender = null, IWebhookDeliverySupervisor? supervisor = null,
-            Action<PlatformHandler>? started = null, Func<Task>? stopping = null, Func<HttpContext, string?>? tenantOf = null,
+            IAdcpPlatform platform,
+            PlatformOptions options,
+            Uri url,
+            AdcpServerOptions serving,
+            IWebhookSender? sender = null,
+            IWebhookDeliverySupervisor? supervisor = null,
             CancellationToken cancellationToken = default)
         {
             ArgumentNullException.ThrowIfNull(options);
             ArgumentNullException.ThrowIfNull(url);
-            PlatformHandler handler = AdcpServer.CreateFromPlatform(platform, options, sender, supervisor);
+            ArgumentNullException.ThrowIfNull(serving);
+            AdcpEndpointOptions endpoints = serving.Endpoints.Checked(nameof(serving));
+            if (endpoints is { TenantOf: null, SharesOneTenant: false })
+            {
+                throw new ArgumentException(
+                    "Nothing authenticates callers here: set AdcpEndpointOptions.TenantOf, or SharesOneTenant if all may be one tenant.",
+                    nameof(serving));
+            }
+
+            endpoints = endpoints with { AllowedHosts = endpoints.AllowedHosts ?? [.. AdcpEndpointOptions.Loopback, url.Host] };
+            using ILoggerFactory console =
+                LoggerFactory.Create(static logging => logging.AddSimpleConsole(static lines => lines.SingleLine = true));
+            ILogger logger = options.Logger ?? console.CreateLogger("Adcp.Aot.Platform");
+            PlatformHandler handler = AdcpServer.CreateFromPlatform(platform, options with { Logger = logger }, sender, supervisor);
             await using (handler.ConfigureAwait(false))
             {
+                await handler.CheckStoresAsync(cancellationToken).ConfigureAwait(false);
                 WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
                 builder.WebHost.UseUrls(url.GetLeftPart(UriPartial.Authority));
-                Func<HttpContext, string>? tenant = tenantOf is null ? null : http => tenantOf(http)!;
-                builder.Services.AddAdcpMcp(handler, tenant);
+
+                // The server's own lines are four a request, with the query strings of urls.
+                builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+                builder.Services.AddAdcpMcp(handler, endpoints);
                 builder.Services.AddAdcpPurge(new object[] { options.Tasks, options.Idempotency }.OfType<IExpiringStore>(), options.TimeProvider);
                 WebApplication app = builder.Build();
                 await using (app.ConfigureAwait(false))
                 {
-                    if (tenantOf is not null)
-                    {
-                        app.Use((http, next) => IsNamed(http, tenantOf) ? next(http) : Task.CompletedTask);
-                    }
-
                     app.MapAdcpMcp();
-                    app.MapAdcpA2A(handler, tenantOf: tenant);
-                    app.MapAdcpA2ACard(handler, new Uri(url, "/a2a"), takesBearer: tenantOf is not null);
+                    app.MapAdcpA2A(handler, endpoints);
+                    app.MapAdcpA2ACard(handler, new Uri(url, "/a2a"), takesBearer: endpoints.TenantOf is not null);
                     app.MapAdcpWellKnown(options.SigningKeys, new Uri(url, "/mcp"), options.Version);
                     await app.StartAsync(cancellationToken).ConfigureAwait(false);
-                    started?.Invoke(handler);
+                    serving.Started?.Invoke(handler);
                     await app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
-                    if (stopping is not null)
-                    {
-                        await stopping().ConfigureAwait(false);
-                    }
+                    await StopAsync(handler, serving.Stopping, logger).ConfigureAwait(false);
                 }
             }
         }
     }
 
-    /// <summary>Whether a caller may go on: what is well known is everybody's.</summary>
-    private static bool IsNamed(HttpContext http, Func<HttpContext, string?> tenantOf)
+    /// <summary>What was promised is delivered, for as long as the patience lasts.</summary>
+    private static async Task StopAsync(PlatformHandler handler, Func<CancellationToken, Task>? stopping, ILogger logger)
     {
-        if (http.Request.Path.StartsWithSegments("/.well-known", StringComparison.Ordinal) || tenantOf(http) is not null)
+        TimeProvider time = handler.Options.TimeProvider;
+        TimeSpan patience = handler.DrainPatience;
+        long started = time.GetTimestamp();
+        LogDraining(logger, handler.PendingDeliveries, patience);
+        if (stopping is not null)
         {
-            return true;
+            using CancellationTokenSource over = new(patience, time);
+            try
+            {
+                await stopping(over.Token).WaitAsync(patience, time).ConfigureAwait(false);
+            }
+            catch (Exception fault) when (fault is TimeoutException or OperationCanceledException)
+            {
+                LogStoppingTooLong(logger, patience);
+            }
+            catch (Exception fault)
+            {
+                // The webhooks are drained whatever the application's own end does.
+                LogStoppingFailed(logger, fault);
+            }
         }
 
-        http.Response.StatusCode = StatusCodes.Status401Unauthorized;
-        http.Response.Headers.WWWAuthenticate = "Bearer";
-        return false;
+        TimeSpan left = patience - time.GetElapsedTime(started);
+        await handler.DrainAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero).ConfigureAwait(false);
     }
+
+    [LoggerMessage(7130, LogLevel.Information, "Stopping: {Pending} webhooks are pending and have {Patience} to be delivered")]
+    private static partial void LogDraining(ILogger logger, int pending, TimeSpan patience);
+
+    [LoggerMessage(7131, LogLevel.Warning, "AdcpServerOptions.Stopping did not end within {Patience} and is left behind")]
+    private static partial void LogStoppingTooLong(ILogger logger, TimeSpan patience);
+
+    [LoggerMessage(7132, LogLevel.Error, "AdcpServerOptions.Stopping failed")]
+    private static partial void LogStoppingFailed(ILogger logger, Exception fault);
 }

@@ -10,7 +10,7 @@ namespace Adcp.Aot.AspNetCore.Serving;
 /// <summary>Publishes a seller's keys where receivers look for them.</summary>
 public static class AdcpWellKnownEndpoints
 {
-    /// <summary>Maps <c>/.well-known/jwks.json</c> and <c>/.well-known/brand.json</c>.</summary>
+    /// <summary>Maps <c>/.well-known/jwks.json</c> and <c>/.well-known/brand.json</c>, for GET and HEAD.</summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="keys">The keys that sign, with distinct ids.</param>
     /// <param name="agentUrl">The seller agent's url, as buyers know it.</param>
@@ -41,10 +41,15 @@ public static class AdcpWellKnownEndpoints
         Map("/.well-known/jwks.json", jwks);
         Map("/.well-known/brand.json", brand);
 
-        void Map(string path, string document) => endpoints.MapMethods(path, [HttpMethods.Get], (RequestDelegate)(http =>
+        void Map(string path, string document)
         {
-            http.Response.ContentType = "application/json";
-            return http.Response.WriteAsync(document, http.RequestAborted);
-        }));
+            byte[] bytes = System.Text.Encoding.UTF8.GetBytes(document);
+            endpoints.MapMethods(path, [HttpMethods.Get, HttpMethods.Head], (RequestDelegate)(http =>
+            {
+                http.Response.ContentType = "application/json";
+                http.Response.ContentLength = bytes.Length;
+                return http.Response.Body.WriteAsync(bytes, http.RequestAborted).AsTask();
+            }));
+        }
     }
 }

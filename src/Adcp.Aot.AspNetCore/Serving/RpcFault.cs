@@ -8,6 +8,7 @@ internal sealed class RpcFault(int code, string message) : Exception(message)
     internal const int MethodNotFound = -32601;
     internal const int InvalidParams = -32602;
     internal const int InternalError = -32603;
+    internal const int ServerError = -32000;
     internal const int TaskNotFound = -32001;
     internal const int TaskNotCancelable = -32002;
     internal const int PushNotificationNotSupported = -32003;

@@ -24,11 +24,25 @@ public interface IIdempotencyStore
     /// <param name="cancellationToken">Ends the call. The claim may have been taken nevertheless; it then lapses.</param>
     ValueTask<IdempotencyClaim> ClaimAsync(string tenant, string request, string fingerprint, TimeSpan lease, CancellationToken cancellationToken = default);
 
+    /// <summary>Extends the lease of a claim while its request is performed.</summary>
+    /// <param name="claim">A claim that is owned.</param>
+    /// <param name="lease">How long the claim holds from now on.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>False if another has taken the claim over.</returns>
+    ValueTask<bool> RenewAsync(IdempotencyClaim claim, TimeSpan lease, CancellationToken cancellationToken = default);
+
+    /// <summary>Reads the store once, so that a missing table or an unreachable database is found at boot.</summary>
+    /// <param name="cancellationToken">Ends the call.</param>
+    ValueTask CheckAsync(CancellationToken cancellationToken = default) => default;
+
     /// <summary>Keeps the answer of a request that was performed.</summary>
     /// <param name="claim">A claim that is owned.</param>
     /// <param name="answer">The answer, given back as it is.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    /// <returns>False where another has taken the claim over.</returns>
+    /// <returns>
+    /// False if another has taken the claim over. True also if an earlier call kept this answer, since that call's
+    /// own answer may have been lost.
+    /// </returns>
     ValueTask<bool> CompleteAsync(IdempotencyClaim claim, string answer, CancellationToken cancellationToken = default);
 
     /// <summary>Forgets a request that failed, so that it may be made again with the same key.</summary>

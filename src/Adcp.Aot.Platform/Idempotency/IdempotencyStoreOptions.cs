@@ -30,6 +30,20 @@ public sealed record IdempotencyStoreOptions
 
     = TimeSpan.FromDays(7);
 
+    /// <summary>
+    /// Gets how many requests of one tenant are remembered. 1 to 10,000,000, default 100,000. A tenant at the bound
+    /// is <c>RATE_LIMITED</c>; processes that share a database look again each minute.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
+    public int MaxRequestsPerTenant
+    {
+        get;
+        init => field = value is >= 1 and <= 10_000_000 ? value
+            : throw new ArgumentOutOfRangeException(nameof(MaxRequestsPerTenant), value, "1 to 10,000,000.");
+    }
+
+    = 100_000;
+
     /// <summary>The clock. Default the system's.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;

@@ -1,19 +1,45 @@
 namespace Adcp.Aot.Platform.Idempotency;
 
 /// <summary>
-/// Performs a request once: whoever makes it again waits for the first, which may run in another process, and gets its answer, or performs it where the first failed. A call that outlasts its time
-/// has failed.
+/// Performs a request once: a repeated request waits for the first, which may run in another process, and gets its
+/// answer, or is performed if the first failed. A call that outlasts its time has failed. A claim is a short lease
+/// that is renewed while the call runs, so that a request whose process died can be made again within seconds.
 /// </summary>
-internal sealed class IdempotentCalls(PlatformOptions options)
+internal sealed class IdempotentCalls : IDisposable
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
-    /// <summary>What a claim outlasts its call by, so that an answer in time is never too late to be kept.</summary>
-    private static readonly TimeSpan LeaseMargin = TimeSpan.FromMinutes(1);
+    /// <summary>
+    /// How long a claim holds without being renewed, and so how long a request of a process that died cannot be made
+    /// again.
+    /// </summary>
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(8);
+
+    private static readonly TimeSpan RenewalInterval = Lease / 4;
+    private static readonly TimeSpan PauseAfterFault = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How long an answer waits for being kept. Afterwards it is given, and kept when the store is back.</summary>
+    private static readonly TimeSpan PatienceOfCaller = TimeSpan.FromSeconds(2);
 
     private readonly Dictionary<(string Tenant, string Request), (string Fingerprint, TaskCompletionSource<ToolReply?> Answer)> _running = [];
+    private readonly HashSet<Task> _settling = [];
+    private readonly PlatformOptions _options;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationToken _stopToken;
     private readonly Lock _lock = new();
+
+    internal IdempotentCalls(PlatformOptions options)
+    {
+        _options = options;
+        _stopToken = _stop.Token;
+    }
+
+    public void Dispose()
+    {
+        _stop.Cancel();
+        _stop.Dispose();
+    }
 
     /// <param name="tool">The tool's name.</param>
     /// <param name="tenant">The caller.</param>
@@ -72,6 +98,25 @@ internal sealed class IdempotentCalls(PlatformOptions options)
         }
     }
 
+    /// <summary>Waits for answers that are not yet kept. When the time is over, each is tried once more.</summary>
+    internal async ValueTask DrainAsync(TimeSpan patience)
+    {
+        Task[] settling;
+        lock (_lock)
+        {
+            settling = [.. _settling];
+        }
+
+        try
+        {
+            await Task.WhenAll(settling).WaitAsync(patience, _options.TimeProvider).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            await _stop.CancelAsync().ConfigureAwait(false);
+        }
+    }
+
     private static AdcpErrorException Conflict() => new(new AdcpError("IDEMPOTENCY_CONFLICT", "The idempotency_key was used for another request. Send that one, or this one with a new key."));
 
     private async ValueTask<ToolReply> ClaimAsync(
@@ -79,7 +124,8 @@ internal sealed class IdempotentCalls(PlatformOptions options)
     {
         for (TimeSpan pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
-            IdempotencyClaim claim = await options.Idempotency.ClaimAsync(tenant, request.Request, request.Fingerprint, options.CallTimeout + LeaseMargin, cancellationToken).ConfigureAwait(false);
+            IdempotencyClaim claim = await _options.Idempotency
+                .ClaimAsync(tenant, request.Request, request.Fingerprint, Lease, cancellationToken).ConfigureAwait(false);
             switch (claim.Status)
             {
                 case IdempotencyClaimStatus.Owned:
@@ -87,7 +133,7 @@ internal sealed class IdempotentCalls(PlatformOptions options)
                 case IdempotencyClaimStatus.Answered:
                     return KeptAnswer.Read(claim.Answer!).AsReplay();
                 case IdempotencyClaimStatus.InFlight:
-                    await Task.Delay(pause, options.TimeProvider, cancellationToken).ConfigureAwait(false);
+                    await Task.Delay(pause, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
                     break;
                 case IdempotencyClaimStatus.Conflict:
                     throw Conflict();
@@ -95,7 +141,8 @@ internal sealed class IdempotentCalls(PlatformOptions options)
                     throw new AdcpErrorException(new AdcpError(
                         "IDEMPOTENCY_EXPIRED", "The request was made before and its answer is no longer kept. Look for what it made before you make it again with a new key."));
                 default:
-                    throw new AdcpErrorException(new AdcpError("RATE_LIMITED", "Too many requests are remembered.", null, ErrorRecovery.Transient) { RetryAfter = TimeSpan.FromMinutes(1) });
+                    throw new AdcpErrorException(
+                        AdcpError.RateLimited("Too many of your requests are remembered.", TimeSpan.FromMinutes(1)));
             }
         }
     }
@@ -103,49 +150,169 @@ internal sealed class IdempotentCalls(PlatformOptions options)
     private async ValueTask<ToolReply> PerformAsync(string tool, IdempotencyClaim claim, Func<CancellationToken, ValueTask<ToolReply>> perform, CancellationToken cancellationToken)
     {
         ToolReply? reply = null;
-        using CancellationTokenSource limit = new(options.CallTimeout, options.TimeProvider);
-        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using CancellationTokenSource limit = new(_options.CallTimeout, _options.TimeProvider);
+
+        // Not disposed: a renewal that does not return in time may still cancel it.
+        CancellationTokenSource lost = new();
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, lost.Token, cancellationToken);
+        CancellationTokenSource performed = new();
+        Task renewed = RenewAsync(tool, claim, lost, performed.Token);
         try
         {
             // A tool that goes on although it was cancelled is left behind: it may not keep its request from being made again.
             return reply = await perform(either.Token).AsTask().WaitAsync(limit.Token).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException)
+            when ((limit.IsCancellationRequested || lost.IsCancellationRequested) && !cancellationToken.IsCancellationRequested)
         {
-            if (options.Logger is { } logger)
+            if (limit.IsCancellationRequested && _options.Logger is { } logger)
             {
-                PlatformLog.CallTimedOut(logger, tool, options.CallTimeout);
+                PlatformLog.CallTimedOut(logger, tool, _options.CallTimeout);
             }
 
-            throw new AdcpErrorException(new AdcpError("SERVICE_UNAVAILABLE", "The seller took too long. Make the same request again.", null, ErrorRecovery.Transient));
+            string reason = limit.IsCancellationRequested ? "The seller took too long." : "The call was interrupted.";
+            throw new AdcpErrorException(
+                new AdcpError("SERVICE_UNAVAILABLE", reason + " Make the same request again.", null, ErrorRecovery.Transient));
         }
         finally
         {
-            await SettleAsync(tool, claim, reply).ConfigureAwait(false);
+            Task settled = SettleAsync(tool, claim, reply, renewed, performed);
+            await WaitBrieflyAsync(settled).ConfigureAwait(false);
         }
     }
 
-    /// <summary>Keeps the answer, or forgets the request. The caller is answered whatever becomes of it: what cannot be kept can be made again when the claim has lapsed, and is logged.</summary>
-    private async ValueTask SettleAsync(string tool, IdempotencyClaim claim, ToolReply? reply)
+    /// <summary>
+    /// Renews the lease while the call runs. A store that fails is asked again until the lease has ended; then the
+    /// call is cancelled, because another process may have taken it over.
+    /// </summary>
+    private async Task RenewAsync(string tool, IdempotencyClaim claim, CancellationTokenSource lost, CancellationToken performed)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        long renewed = _options.TimeProvider.GetTimestamp();
+        Exception? last = null;
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(last is null ? RenewalInterval : PauseAfterFault, _options.TimeProvider, performed).ConfigureAwait(false);
+                long now = _options.TimeProvider.GetTimestamp();
+                try
+                {
+                    if (!await _options.Idempotency.RenewAsync(claim, Lease, performed).ConfigureAwait(false))
+                    {
+                        break;
+                    }
+
+                    (renewed, last) = (now, null);
+                }
+                catch (Exception fault) when (!performed.IsCancellationRequested)
+                {
+                    last = fault;
+                    if (_options.TimeProvider.GetElapsedTime(renewed) >= Lease)
+                    {
+                        break;
+                    }
+                }
+            }
+
+            if (!performed.IsCancellationRequested && _options.Logger is { } logger)
+            {
+                PlatformLog.LeaseLost(logger, tool, last);
+            }
+
+            await lost.CancelAsync().ConfigureAwait(false);
+        }
+        catch (Exception) when (performed.IsCancellationRequested)
+        {
+            // The call has ended. What a cancelled renewal did to the row is read when the claim is settled.
+        }
+    }
+
+    /// <summary>
+    /// Keeps the answer, or forgets the request, and tries for the time that a call may take. The caller is answered
+    /// whatever happens: if the store stays away, the same request would be performed again, and that is logged.
+    /// </summary>
+    private async Task SettleAsync(string tool, IdempotencyClaim claim, ToolReply? reply, Task renewed, CancellationTokenSource performed)
+    {
+        await performed.CancelAsync().ConfigureAwait(false);
+        try
+        {
+            await renewed.WaitAsync(Lease, _options.TimeProvider).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // A store that does not return is left behind.
+        }
+
+        string? answer = reply is { Error: null } ? KeptAnswer.Write(reply) : null;
+        long started = _options.TimeProvider.GetTimestamp();
+        for (TimeSpan pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+        {
+            try
+            {
+                bool isSettled = answer is null
+                    ? await _options.Idempotency.ReleaseAsync(claim, CancellationToken.None).ConfigureAwait(false)
+                    : await _options.Idempotency.CompleteAsync(claim, answer, CancellationToken.None).ConfigureAwait(false);
+                if (!isSettled && answer is not null && _options.Logger is { } logger)
+                {
+                    PlatformLog.AnswerNotKept(logger, tool, null);
+                }
+
+                return;
+            }
+            catch (Exception fault)
+            {
+                // A store that is not ours may throw anything; the call was performed.
+                if (_stopToken.IsCancellationRequested || _options.TimeProvider.GetElapsedTime(started) >= _options.CallTimeout)
+                {
+                    if (_options.Logger is { } logger)
+                    {
+                        PlatformLog.AnswerNotKept(logger, tool, fault);
+                    }
+
+                    return;
+                }
+            }
+
+            try
+            {
+                await Task.Delay(pause, _options.TimeProvider, _stopToken).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                // The process ends: one last try.
+            }
+        }
+    }
+
+    /// <summary>
+    /// Waits until an answer is kept, but no longer than a caller should wait for it. What takes longer goes on in
+    /// the background.
+    /// </summary>
+    private async ValueTask WaitBrieflyAsync(Task settled)
     {
         try
         {
-            if (reply is not { Error: null })
-            {
-                await options.Idempotency.ReleaseAsync(claim, CancellationToken.None).ConfigureAwait(false);
-            }
-            else if (!await options.Idempotency.CompleteAsync(claim, KeptAnswer.Write(reply), CancellationToken.None).ConfigureAwait(false) && options.Logger is { } logger)
-            {
-                PlatformLog.AnswerNotKept(logger, tool, null);
-            }
+            await settled.WaitAsync(PatienceOfCaller, _options.TimeProvider).ConfigureAwait(false);
         }
-        catch (Exception fault)
+        catch (TimeoutException)
         {
-            // A store that is not ours may throw anything; the call was performed.
-            if (options.Logger is { } logger)
+            lock (_lock)
             {
-                PlatformLog.AnswerNotKept(logger, tool, fault);
+                _settling.Add(settled);
             }
+
+            _ = settled.ContinueWith(
+                done =>
+                {
+                    lock (_lock)
+                    {
+                        _settling.Remove(done);
+                    }
+                },
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
         }
     }
 }

@@ -1,28 +1,31 @@
 namespace Adcp.Aot.Platform.Idempotency;
 
 /// <summary>
-/// Requests and answers of one process, which end with it: for development, and for sellers whose calls change nothing that outlives the process either. Bounded: a request that is new to a full store
-/// is refused, nothing that may still be made again is forgotten for it. Thread-safe.
+/// Requests and answers of one process, which end with it: for development, and for sellers whose calls change
+/// nothing that outlives the process either. Bounded for each tenant and in total: a request that is new to a full
+/// store is refused, and nothing that may still be made again is forgotten for it. Thread-safe.
 /// </summary>
 public sealed class InMemoryIdempotencyStore : IIdempotencyStore
 {
-    private readonly Dictionary<(string Tenant, string Request), Entry> _entries = [];
-    private readonly Queue<Entry> _answered = new();
+    /// <summary>What an entry takes beside its answer.</summary>
+    private const int Overhead = 512;
+
+    private readonly Dictionary<string, Tenant> _tenants = new(StringComparer.Ordinal);
+    private readonly Queue<(string Tenant, Entry Entry)> _answered = new();
     private readonly Lock _lock = new();
     private readonly IdempotencyStoreOptions _options;
-    private readonly int _capacity;
+    private readonly InMemoryLimits _limits;
+    private int _count;
+    private long _bytes;
     private long _fences;
 
     /// <summary>Creates a store.</summary>
-    /// <param name="capacity">The most requests kept. 1 to 10,000,000, default 100,000.</param>
-    /// <param name="options">How long answers are kept, and the clock; null for the defaults.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="capacity"/> is outside 1 to 10,000,000.</exception>
-    public InMemoryIdempotencyStore(int capacity = 100_000, IdempotencyStoreOptions? options = null)
+    /// <param name="options">How long answers are kept, how many of a tenant, and the clock; null for the defaults.</param>
+    /// <param name="limits">How much is kept; null for the defaults.</param>
+    public InMemoryIdempotencyStore(IdempotencyStoreOptions? options = null, InMemoryLimits? limits = null)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(capacity, 10_000_000);
-        _capacity = capacity;
         _options = options ?? new IdempotencyStoreOptions();
+        _limits = limits ?? new InMemoryLimits();
     }
 
     /// <summary>False.</summary>
@@ -39,22 +42,47 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore
         lock (_lock)
         {
             Forget(now);
-            if (!_entries.TryGetValue((tenant, request), out Entry? entry))
+            Tenant? known = _tenants.GetValueOrDefault(tenant);
+            if (known?.Entries.GetValueOrDefault(request) is not { } entry)
             {
-                if (_entries.Count >= _capacity)
+                ForgetExpired(tenant, known, now);
+                known = _tenants.GetValueOrDefault(tenant);
+                if (IsFull(known))
                 {
                     return new(claim with { Status = IdempotencyClaimStatus.Full });
                 }
 
-                _entries.Add((tenant, request), entry = new Entry(tenant, request));
+                if (known is null)
+                {
+                    _tenants.Add(tenant, known = new Tenant());
+                }
+
+                known.Entries.Add(request, entry = new Entry(request));
+                _count++;
+                Charge(known, Overhead);
             }
-            else if (IdempotencyRules.Judge(claim, entry.Fingerprint, entry.Answer, entry.Until > now) is { } known)
+            else if (IdempotencyRules.Judge(claim, entry.Fingerprint, entry.Answer, entry.Until > now) is { } earlier)
             {
-                return new(known);
+                return new(earlier);
             }
 
             (entry.Fingerprint, entry.Fence, entry.Until) = (fingerprint, ++_fences, now + lease);
             return new(claim with { Fence = entry.Fence });
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> RenewAsync(IdempotencyClaim claim, TimeSpan lease, CancellationToken cancellationToken = default)
+    {
+        lock (_lock)
+        {
+            if (Owned(claim) is not { Answer: null } entry)
+            {
+                return new(false);
+            }
+
+            entry.Until = _options.TimeProvider.GetUtcNow() + lease;
+            return new(true);
         }
     }
 
@@ -69,8 +97,24 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore
                 return new(false);
             }
 
+            if (entry.Answer is not null)
+            {
+                return new(entry.Answer == answer);
+            }
+
             (entry.Answer, entry.Until) = (answer, _options.TimeProvider.GetUtcNow() + _options.ReplayTimeToLive + IdempotencyStoreOptions.Grace);
-            _answered.Enqueue(entry);
+            Tenant tenant = _tenants[claim.Tenant];
+            Charge(tenant, 2L * answer.Length);
+            tenant.Answered.Enqueue(entry);
+            _answered.Enqueue((claim.Tenant, entry));
+            if (_answered.Count > (2 * _count) + 1024)
+            {
+                // Most of the line was forgotten early.
+                (string, Entry)[] kept = [.. _answered.Where(each => !each.Entry.IsForgotten)];
+                _answered.Clear();
+                Array.ForEach(kept, _answered.Enqueue);
+            }
+
             return new(true);
         }
     }
@@ -80,30 +124,90 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore
     {
         lock (_lock)
         {
-            return new(Owned(claim) is not null && _entries.Remove((claim.Tenant, claim.Request)));
+            if (Owned(claim) is not { Answer: null } entry)
+            {
+                return new(false);
+            }
+
+            Remove(claim.Tenant, entry);
+            return new(true);
         }
     }
 
     private Entry? Owned(IdempotencyClaim claim)
     {
         ArgumentNullException.ThrowIfNull(claim);
-        return _entries.TryGetValue((claim.Tenant, claim.Request), out Entry? entry) && entry.Fence == claim.Fence && entry.Answer is null ? entry : null;
+        Entry? entry = _tenants.GetValueOrDefault(claim.Tenant)?.Entries.GetValueOrDefault(claim.Request);
+        return entry?.Fence == claim.Fence ? entry : null;
     }
 
-    /// <summary>Forgets what has expired for long, and in a full store what has expired at all: all answers live equally long, so that the first is the oldest.</summary>
+    private bool IsFull(Tenant? tenant) =>
+        _count >= _limits.Capacity || _bytes >= _limits.MaxBytes
+        || (tenant is not null
+            && (tenant.Entries.Count >= Math.Min(_limits.CapacityPerTenant, _options.MaxRequestsPerTenant)
+                || tenant.Bytes >= _limits.MaxBytesPerTenant));
+
+    /// <summary>
+    /// Forgets what has expired for long, of every tenant: all answers live equally long, so that the first is the
+    /// oldest.
+    /// </summary>
     private void Forget(DateTimeOffset now)
     {
-        while (_answered.TryPeek(out Entry? oldest) && oldest.Until + (_entries.Count < _capacity ? _options.ExpiredTimeToLive : TimeSpan.Zero) <= now)
+        while (_answered.TryPeek(out (string Tenant, Entry Entry) oldest)
+            && (oldest.Entry.IsForgotten || oldest.Entry.Until + _options.ExpiredTimeToLive <= now))
         {
             _answered.Dequeue();
-            _entries.Remove((oldest.Tenant, oldest.Request));
+            Remove(oldest.Tenant, oldest.Entry);
         }
     }
 
-    private sealed class Entry(string tenant, string request)
+    /// <summary>Forgets what has expired at all of a tenant that has no room for a new request.</summary>
+    private void ForgetExpired(string name, Tenant? tenant, DateTimeOffset now)
     {
-        internal string Tenant { get; } = tenant;
+        while (tenant is not null && tenant.Answered.TryPeek(out Entry? oldest)
+            && (oldest.IsForgotten || (IsFull(tenant) && oldest.Until <= now)))
+        {
+            tenant.Answered.Dequeue();
+            Remove(name, oldest);
+        }
+    }
 
+    private void Remove(string name, Entry entry)
+    {
+        if (entry.IsForgotten)
+        {
+            return;
+        }
+
+        entry.IsForgotten = true;
+        Tenant tenant = _tenants[name];
+        tenant.Entries.Remove(entry.Request);
+        _count--;
+        Charge(tenant, -Overhead - (2L * (entry.Answer?.Length ?? 0)));
+        entry.Answer = null;
+        if (tenant.Entries.Count == 0)
+        {
+            _tenants.Remove(name);
+        }
+    }
+
+    private void Charge(Tenant tenant, long bytes)
+    {
+        tenant.Bytes += bytes;
+        _bytes += bytes;
+    }
+
+    private sealed class Tenant
+    {
+        internal Dictionary<string, Entry> Entries { get; } = new(StringComparer.Ordinal);
+
+        internal Queue<Entry> Answered { get; } = new();
+
+        internal long Bytes { get; set; }
+    }
+
+    private sealed class Entry(string request)
+    {
         internal string Request { get; } = request;
 
         internal string Fingerprint { get; set; } = "";
@@ -114,5 +218,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore
         internal DateTimeOffset Until { get; set; }
 
         internal string? Answer { get; set; }
+
+        internal bool IsForgotten { get; set; }
     }
 }

@@ -9,7 +9,8 @@ namespace Adcp.Aot.Platform.Idempotency;
 /// <param name="Fingerprint">What it asks for.</param>
 /// <param name="Until">The end of the lease in Unix milliseconds, and from the answer on the end of its time.</param>
 /// <param name="Answer">The answer; null while the request is in flight or after it failed.</param>
-internal sealed record KeptRequest(string Request, string Fingerprint, long Until, string? Answer = null);
+/// <param name="Owner">A random number that tells the claim from every other.</param>
+internal sealed record KeptRequest(string Request, string Fingerprint, long Until, string? Answer = null, long Owner = 0);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(KeptRequest))]

@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Data.Common;
+using System.Security.Cryptography;
 using Adcp.Aot.Storage;
 using Adcp.Aot.Storage.A2A;
 
@@ -10,8 +12,12 @@ namespace Adcp.Aot.Platform.Idempotency;
 /// </summary>
 public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
 {
+    /// <summary>How often a claim is tried while the database fails.</summary>
+    private const int MaxFaults = 3;
+
     private readonly KeptRequests _requests;
     private readonly IdempotencyStoreOptions _options;
+    private readonly CountedQuota _quota;
 
     /// <summary>Opens a store; the table is <see cref="CreateIfAbsentAsync"/>'s.</summary>
     /// <param name="source">Opens connections; it stays yours to dispose.</param>
@@ -28,6 +34,10 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
             TimeToLive = _options.ReplayTimeToLive + IdempotencyStoreOptions.Grace + _options.ExpiredTimeToLive,
             UnfinishedTimeToLive = _options.ReplayTimeToLive,
         });
+        _quota = new CountedQuota(
+            _options.MaxRequestsPerTenant,
+            (tenant, limit, token) => _requests.CountAsync(StoreScope.Of(tenant), new TaskQuery(), limit, token),
+            _options.TimeProvider);
     }
 
     /// <summary>True.</summary>
@@ -50,25 +60,66 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
     public async ValueTask<IdempotencyClaim> ClaimAsync(string tenant, string request, string fingerprint, TimeSpan lease, CancellationToken cancellationToken = default)
     {
         StoreScope scope = StoreScope.Of(tenant);
-        IdempotencyClaim claim = new(tenant, request, fingerprint, IdempotencyClaimStatus.Owned);
-        while (true)
+        IdempotencyClaim claim = new(tenant, request, fingerprint, IdempotencyClaimStatus.Owned, Random());
+        bool isCounted = false;
+        for (int faults = 0; ;)
         {
-            StoredTask<KeptRequest>? stored = await _requests.GetAsync(scope, request, cancellationToken).ConfigureAwait(false);
-            long now = Now();
-            if (stored?.Task is { } kept && IdempotencyRules.Judge(claim, kept.Fingerprint, kept.Answer, kept.Until > now) is { } known)
+            try
             {
-                return known;
-            }
+                StoredTask<KeptRequest>? stored = await _requests.GetAsync(scope, request, cancellationToken).ConfigureAwait(false);
+                if (stored?.Task is { Answer: null } mine && mine.Owner == claim.Fence)
+                {
+                    // Saved by the turn before, whose answer was lost.
+                    return claim;
+                }
 
-            KeptRequest mine = new(request, fingerprint, now + Milliseconds(lease));
-            TaskSave save = await _requests.SaveAsync(scope, mine, stored?.Version ?? 0, cancellationToken).ConfigureAwait(false);
-            if (save.Status == TaskSaveStatus.Saved)
+                long now = Now();
+                if (stored?.Task is { } kept && IdempotencyRules.Judge(claim, kept.Fingerprint, kept.Answer, kept.Until > now) is { } known)
+                {
+                    return Uncounted(known);
+                }
+
+                if (stored is null && !isCounted)
+                {
+                    isCounted = await _quota.TryTakeAsync(tenant, cancellationToken).ConfigureAwait(false);
+                    if (!isCounted)
+                    {
+                        return claim with { Status = IdempotencyClaimStatus.Full, Fence = 0 };
+                    }
+                }
+
+                KeptRequest claimed = new(request, fingerprint, now + Milliseconds(lease), Owner: claim.Fence);
+                TaskSave save = await _requests.SaveAsync(scope, claimed, stored?.Version ?? 0, cancellationToken).ConfigureAwait(false);
+                if (save.Status == TaskSaveStatus.Saved)
+                {
+                    return claim;
+                }
+
+                // Another claim, or a purge, came in between.
+            }
+            catch (DbException) when (++faults < MaxFaults)
             {
-                return claim with { Fence = save.Version };
+                // A connection that went stale, or a commit whose answer was lost: reading tells.
             }
-
-            // Another claim, or a purge, came in between.
         }
+
+        IdempotencyClaim Uncounted(IdempotencyClaim known)
+        {
+            if (isCounted)
+            {
+                _quota.Return(tenant);
+            }
+
+            return known with { Fence = 0 };
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="DbException">The database refused it or is gone.</exception>
+    public ValueTask<bool> RenewAsync(IdempotencyClaim claim, TimeSpan lease, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(claim);
+        return ChangeAsync(claim, null, kept => kept with { Until = Now() + Milliseconds(lease) }, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -77,8 +128,11 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
     {
         ArgumentNullException.ThrowIfNull(claim);
         ArgumentNullException.ThrowIfNull(answer);
-        long until = Now() + Milliseconds(_options.ReplayTimeToLive + IdempotencyStoreOptions.Grace);
-        return SettleAsync(claim, new KeptRequest(claim.Request, claim.Fingerprint, until, answer), cancellationToken);
+        return ChangeAsync(
+            claim,
+            answer,
+            kept => kept with { Until = Now() + Milliseconds(_options.ReplayTimeToLive + IdempotencyStoreOptions.Grace), Answer = answer },
+            cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -86,17 +140,56 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
     public ValueTask<bool> ReleaseAsync(IdempotencyClaim claim, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(claim);
-        return SettleAsync(claim, new KeptRequest(claim.Request, claim.Fingerprint, 0), cancellationToken);
+        return ChangeAsync(claim, null, kept => kept with { Until = 0, Owner = 0 }, cancellationToken);
     }
+
+    /// <inheritdoc/>
+    /// <exception cref="DbException">The table is missing, or the database is gone.</exception>
+    public async ValueTask CheckAsync(CancellationToken cancellationToken = default) =>
+        await _requests.GetAsync(StoreScope.Of("boot"), "boot", cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public ValueTask<int> PurgeAsync(CancellationToken cancellationToken = default) => _requests.PurgeAsync(cancellationToken);
 
     private static long Milliseconds(TimeSpan time) => time.Ticks / TimeSpan.TicksPerMillisecond;
 
-    private async ValueTask<bool> SettleAsync(IdempotencyClaim claim, KeptRequest settled, CancellationToken cancellationToken) =>
-        claim.Fence > 0
-        && (await _requests.SaveAsync(StoreScope.Of(claim.Tenant), settled, claim.Fence, cancellationToken).ConfigureAwait(false)).Status == TaskSaveStatus.Saved;
+    /// <summary>Never 0, which is no claim's.</summary>
+    private static long Random() => BinaryPrimitives.ReadInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(long))) | 1;
+
+    /// <summary>
+    /// Changes the row of a claim while it is the claim's own. Read first, since the answer to an earlier change may
+    /// have been lost.
+    /// </summary>
+    /// <param name="claim">The claim.</param>
+    /// <param name="answer">The answer that the change keeps; null if it keeps none.</param>
+    /// <param name="change">The change.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    private async ValueTask<bool> ChangeAsync(
+        IdempotencyClaim claim, string? answer, Func<KeptRequest, KeptRequest> change, CancellationToken cancellationToken)
+    {
+        StoreScope scope = StoreScope.Of(claim.Tenant);
+        while (claim.Fence != 0)
+        {
+            if (await _requests.GetAsync(scope, claim.Request, cancellationToken).ConfigureAwait(false) is not { } stored
+                || stored.Task.Owner != claim.Fence)
+            {
+                return false;
+            }
+
+            if (stored.Task.Answer is { } kept)
+            {
+                return kept == answer;
+            }
+
+            TaskSave save = await _requests.SaveAsync(scope, change(stored.Task), stored.Version, cancellationToken).ConfigureAwait(false);
+            if (save.Status == TaskSaveStatus.Saved)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     private long Now() => _options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
 }

@@ -1,4 +1,4 @@
-using Adcp.Aot.Sending;
+using Adcp.Aot.Network;
 
 namespace Adcp.Aot.Storage.A2A;
 

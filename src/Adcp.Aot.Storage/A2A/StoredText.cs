@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 
 namespace Adcp.Aot.Storage.A2A;
 
@@ -25,5 +26,25 @@ internal static class StoredText
         }
 
         return true;
+    }
+
+    /// <summary>Returns whether two texts are the same JSON. A JSON column of an adopter's table may have written it anew.</summary>
+    internal static bool IsSameJson(string stored, string written)
+    {
+        if (string.Equals(stored, written, StringComparison.Ordinal))
+        {
+            return true;
+        }
+
+        try
+        {
+            using JsonDocument first = JsonDocument.Parse(stored);
+            using JsonDocument second = JsonDocument.Parse(written);
+            return JsonElement.DeepEquals(first.RootElement, second.RootElement);
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
     }
 }

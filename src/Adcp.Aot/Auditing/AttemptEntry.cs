@@ -23,9 +23,8 @@ internal struct AttemptEntry
     internal bool IsAttempt;
     internal bool WillRetry;
 
-    /// <summary>True where the circuit that refused is isolated.</summary>
-    internal bool IsIsolated;
+    internal AttemptFlags Flags;
 
-    /// <summary>True where an <see cref="AttemptCause"/> belongs to this.</summary>
+    /// <summary>True if an <see cref="AttemptCause"/> belongs to this.</summary>
     internal bool HasCause;
 }

@@ -15,7 +15,7 @@ public enum AttemptField
     /// <summary><see cref="DeliveryAttempt.MaxAttempts"/></summary>
     MaxAttempts = 3,
 
-    /// <summary><see cref="DeliveryAttempt.Url"/>, without its query.</summary>
+    /// <summary><see cref="DeliveryAttempt.Url"/>, without its query and with hashes for path segments that may be secret.</summary>
     Url = 4,
 
     /// <summary><see cref="DeliveryAttempt.BreakerKey"/></summary>

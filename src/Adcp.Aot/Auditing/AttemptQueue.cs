@@ -5,18 +5,22 @@ using Adcp.Aot.Threading;
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
-/// A bounded queue of audit entries, many producers, one consumer, in which a producer shares nothing with anybody.
+/// A bounded queue of audit entries for many producers and one consumer, in which producers share no cache line.
 /// </summary>
 /// <remarks>
 /// <para>
-/// Each of the first threads alive has a line of its own: a chain of blocks, of which it fills the last. Only its thread writes to a line, so an entry is published by one ordered
-/// write of the block's count, and no interlocked operation makes the thread wait until the entry's memory, which the consumer's core touched last, has come back to its own.
-/// Further threads share a line under a lock.
+/// Each of the first living threads has a line of its own: a chain of blocks, of which it fills the last. Only its thread writes to a
+/// line, so one ordered write of the block's count publishes an entry. No interlocked operation makes the thread wait for the entry's
+/// memory, which the consumer's core touched last. Further threads share a line under a lock.
 /// </para>
 /// <para>
-/// Blocks come from a common stock and go back when the consumer has read them, so one busy thread may use nearly all of the queue, and the stock is the bound. Every line may
-/// keep one block that is read and not yet full; there are at most half as many lines as blocks, so that these never exhaust the stock. Entries
-/// are filled in place. Those of different threads have no order among each other.
+/// Blocks come from a common stock and go back when the consumer has read them. One busy thread may use nearly all of the queue, and the
+/// stock is the bound. Every line may keep one block that is read and not yet full. There are at most half as many lines as blocks, so
+/// these never exhaust the stock. Entries are filled in place. Entries of different threads have no order among each other.
+/// </para>
+/// <para>
+/// A full queue drops an entry without a lock: a flag says that the stock is exhausted, and only the thread that takes the last block and
+/// the consumer write it.
 /// </para>
 /// </remarks>
 internal sealed class AttemptQueue
@@ -27,21 +31,33 @@ internal sealed class AttemptQueue
 
     private readonly Line[] _lines;
     private readonly Reading[] _readings;
-    private readonly Stack<Block> _stock = new();
+    private readonly Stack<Block> _stock;
+    private readonly Func<int, Block> _create;
     private readonly int _blockSize;
     private readonly int _blocks;
     private int _made;
 
-    internal AttemptQueue(int capacity)
+    /// <summary>True while every block is on a line. Written under the lock of the stock.</summary>
+    private volatile bool _isExhausted;
+
+    /// <summary>Creates an empty queue.</summary>
+    /// <param name="capacity">The most entries that wait.</param>
+    /// <param name="create">Allocates a block of a size; null for its constructor.</param>
+    internal AttemptQueue(int capacity, Func<int, Block>? create = null)
     {
-        // Rounded down, so that the bound the caller set is never exceeded.
+        // Rounded down, so that the caller's bound is never exceeded. The exception is a bound of 1: a line needs a second block before
+        // its first can come back.
         _blockSize = Math.Clamp(capacity / 8, 1, MaxBlockSize);
-        _blocks = capacity / _blockSize;
+        _blocks = Math.Max(2, capacity / _blockSize);
+        _create = create ?? (static size => new Block(size));
+
+        // As long as it can get: the consumer's push never allocates.
+        _stock = new Stack<Block>(_blocks);
         _lines = new Line[Math.Clamp(_blocks / 2, 1, MaxLines)];
         _readings = new Reading[_lines.Length];
     }
 
-    /// <summary>Entries that found no room (volatile reads).</summary>
+    /// <summary>Gets how many entries found no room (volatile reads).</summary>
     internal long Dropped
     {
         get
@@ -56,32 +72,36 @@ internal sealed class AttemptQueue
         }
     }
 
-    /// <summary>Consumer only: true where an entry is published and not yet taken (volatile reads).</summary>
-    internal bool HasItems
+    /// <summary>
+    /// Gets whether an entry is published and not yet taken. For the consumer, or anyone when there is none (volatile reads).
+    /// </summary>
+    internal bool HasItems => Waiting != 0;
+
+    /// <summary>
+    /// Gets how many entries are published and not yet taken. For the consumer, or anyone when there is none (volatile reads).
+    /// </summary>
+    internal int Waiting
     {
         get
         {
+            int waiting = 0;
             foreach (ref Reading reading in _readings.AsSpan())
             {
                 int read = reading.Read;
                 for (Block? block = Volatile.Read(ref reading.First); block is not null; block = Volatile.Read(ref block.Next))
                 {
-                    if (Volatile.Read(ref block.Written) > read)
-                    {
-                        return true;
-                    }
-
+                    waiting += Volatile.Read(ref block.Written) - read;
                     read = 0;
                 }
             }
 
-            return false;
+            return waiting;
         }
     }
 
     /// <summary>
-    /// Claims an entry, to fill until <see cref="Publish"/>, which must follow on the same thread without anything between that could throw. Null where the queue is full, which is
-    /// counted.
+    /// Claims an entry to fill. <see cref="Publish"/> must follow on the same thread, and nothing between them may throw. Returns null if
+    /// the queue is full or no memory is left, and counts it. Never throws.
     /// </summary>
     /// <param name="thread">This thread's <see cref="ThreadStripe.Index"/>.</param>
     internal Block? Claim(int thread)
@@ -91,7 +111,7 @@ internal sealed class AttemptQueue
     }
 
     /// <summary>Hands a filled entry to the consumer (release).</summary>
-    /// <returns>True where the stock has run half out: the consumer should not pause any longer.</returns>
+    /// <returns>True if the stock is at most half full: the consumer should not pause any longer.</returns>
     internal bool Publish(Block block)
     {
         int written = block.Written + 1;
@@ -104,11 +124,11 @@ internal sealed class AttemptQueue
         return written == 1 && block.IsOfSecondHalf;
     }
 
-    /// <summary>How many lines there are to take from.</summary>
+    /// <summary>Gets how many lines there are to take from.</summary>
     internal int Lines => _lines.Length;
 
-    /// <summary>Consumer only: makes records of what a line holds, up to the batch's length, and frees the entries.</summary>
-    /// <returns>How many; less than the batch's length where the line is read up to now.</returns>
+    /// <summary>Consumer only: makes records of the entries of a line, up to the batch's length, and frees the entries.</summary>
+    /// <returns>How many records; fewer than the batch's length if the line is read up to now.</returns>
     internal int Take(int from, ReadOnlySpan<DeliveryAttempt> batch)
     {
         ref Reading reading = ref _readings[from];
@@ -147,56 +167,73 @@ internal sealed class AttemptQueue
             lock (_stock)
             {
                 _stock.Push(block);
+                _isExhausted = false;
             }
         }
 
         return count;
     }
 
-    /// <summary>The rare claim: the thread has no block yet, or a full one, or no line of its own.</summary>
+    /// <summary>Claims an entry if the thread has no block yet, a full one, or no line of its own.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private Block? ClaimInNext(int thread)
     {
-        bool shared = thread >= _lines.Length;
-        if (shared)
+        if (thread >= _lines.Length)
         {
-            Monitor.Enter(_lines);
+            return ClaimInShared();
         }
 
-        int at = shared ? Shared : thread;
-        ref Line line = ref _lines[at];
-        Block? block = line.Last is { IsFull: false } last ? last : Extend(at);
+        Block? block = Extend(thread);
         if (block is null)
         {
-            Volatile.Write(ref line.Dropped, line.Dropped + 1);
-            if (shared)
-            {
-                Monitor.Exit(_lines);
-            }
+            ref long dropped = ref _lines[thread].Dropped;
+            Volatile.Write(ref dropped, dropped + 1);
         }
 
         return block;
     }
 
-    /// <summary>Producer only: a new last block for its line; null where there is none left.</summary>
+    /// <summary>Claims an entry on the shared line and keeps its lock until <see cref="Publish"/>.</summary>
+    private Block? ClaimInShared()
+    {
+        ref Line line = ref _lines[Shared];
+        if (_isExhausted && Volatile.Read(ref line.Last) is { IsFull: true })
+        {
+            Interlocked.Increment(ref line.Dropped);
+            return null;
+        }
+
+        Monitor.Enter(_lines);
+        Block? block = line.Last is { IsFull: false } last ? last : Extend(Shared);
+        if (block is null)
+        {
+            Interlocked.Increment(ref line.Dropped);
+            Monitor.Exit(_lines);
+        }
+
+        return block;
+    }
+
+    /// <summary>Producer only: gives its line a new last block. Returns null if the stock is exhausted. Never throws.</summary>
     private Block? Extend(int at)
     {
+        if (_isExhausted)
+        {
+            return null;
+        }
+
         ref Line line = ref _lines[at];
         Block? block;
         lock (_stock)
         {
-            if (!_stock.TryPop(out block))
+            if (!_stock.TryPop(out block) && (block = Create()) is null)
             {
-                if (_made == _blocks)
-                {
-                    return null;
-                }
-
-                _made++;
-                block = new Block(_blockSize);
+                return null;
             }
 
-            block.IsOfSecondHalf = _stock.Count + _blocks - _made < _blocks / 2;
+            int left = _stock.Count + _blocks - _made;
+            _isExhausted = left == 0;
+            block.IsOfSecondHalf = left < _blocks / 2;
             block.IsShared = at == Shared;
         }
 
@@ -209,11 +246,33 @@ internal sealed class AttemptQueue
             Volatile.Write(ref _readings[at].First, block);
         }
 
-        line.Last = block;
+        Volatile.Write(ref line.Last, block);
         return block;
     }
 
-    /// <summary>Written by its producer while it is on a line.</summary>
+    /// <summary>
+    /// Allocates a block if the bound allows one more. A record is not worth a delivery: without memory there is no block.
+    /// </summary>
+    private Block? Create()
+    {
+        if (_made == _blocks)
+        {
+            return null;
+        }
+
+        try
+        {
+            Block block = _create(_blockSize);
+            _made++;
+            return block;
+        }
+        catch (OutOfMemoryException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Entries of one line. Its producer writes them while it is on the line.</summary>
     internal sealed class Block(int size)
     {
         internal readonly AttemptEntry[] Entries = new AttemptEntry[size];
@@ -221,22 +280,22 @@ internal sealed class AttemptQueue
         internal Block? Next;
         internal int Written;
 
-        /// <summary>True on the line whose producers take a lock.</summary>
+        /// <summary>True if it is on the line whose producers take a lock.</summary>
         internal bool IsShared;
 
-        /// <summary>True where it was taken from a stock that had run half out.</summary>
+        /// <summary>True if it was taken from a stock that was at most half full.</summary>
         internal bool IsOfSecondHalf;
 
-        internal bool IsFull => Written == Entries.Length;
+        internal bool IsFull => Volatile.Read(ref Written) == Entries.Length;
 
-        /// <summary>The entry that is claimed.</summary>
+        /// <summary>Gets the entry that is claimed.</summary>
         internal ref AttemptEntry Entry => ref Entries[Written];
 
-        /// <summary>What belongs to it where it is a failure's.</summary>
+        /// <summary>Gets the cause that belongs to the claimed entry if the attempt failed.</summary>
         internal ref AttemptCause Cause => ref Causes[Written];
     }
 
-    /// <summary>The producer's end of a line: two cache lines, since processors fetch them in pairs.</summary>
+    /// <summary>The producer's end of a line. It takes two cache lines, since processors fetch them in pairs.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 128)]
     private struct Line
     {
@@ -247,15 +306,18 @@ internal sealed class AttemptQueue
         internal long Dropped;
     }
 
-    /// <summary>The consumer's end, apart from the producer's, whose line a consumer at work would else take away with every entry.</summary>
+    /// <summary>
+    /// The consumer's end of a line. It is apart from the producer's, so that a busy consumer does not take the producer's cache line
+    /// with every entry.
+    /// </summary>
     [StructLayout(LayoutKind.Explicit, Size = 128)]
     private struct Reading
     {
-        /// <summary>Set once by the producer, then the consumer's.</summary>
+        /// <summary>The block to read. The producer sets it once, then the consumer owns it.</summary>
         [FieldOffset(0)]
         internal Block? First;
 
-        /// <summary>How many entries of the first block are taken.</summary>
+        /// <summary>How many entries of that block are taken.</summary>
         [FieldOffset(8)]
         internal int Read;
     }

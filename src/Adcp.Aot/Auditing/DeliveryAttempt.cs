@@ -10,18 +10,33 @@ namespace Adcp.Aot.Auditing;
 /// </summary>
 public sealed class DeliveryAttempt
 {
-    private readonly WallClock _wall;
+    private WallClock? _wall;
+    private bool _showsFullPaths;
+    private string? _url;
     private AttemptEntry _entry;
     private AttemptCause _cause;
     private long _occurredAtTicks;
 
-    internal DeliveryAttempt(WallClock wall) => _wall = wall;
+    /// <summary>Creates an empty record.</summary>
+    /// <param name="wall">The clock of its entries; null for a record that is only filled from others.</param>
+    /// <param name="showsFullPaths">True if urls show every path segment as it is.</param>
+    internal DeliveryAttempt(WallClock? wall = null, bool showsFullPaths = false)
+    {
+        _wall = wall;
+        _showsFullPaths = showsFullPaths;
+    }
 
-    /// <summary>Scheme, authority and path of the destination; query and fragment are never kept.</summary>
-    public string Url => RedactedUrl.Of(Webhook.Destination.Target);
+    /// <summary>
+    /// Gets the destination's url without its query. A path segment is shown if it is a word of at most 24 lowercase letters and hyphens,
+    /// a version such as <c>v1</c>, or the delivery's operation id or task id. Every other segment is a short hash such as
+    /// <c>~1f40fc92</c>, since it may be a secret.
+    /// </summary>
+    public string Url => _url ??= Shown(Webhook.Destination.Target.Value);
 
-    /// <summary>The breaker that judged the attempt: the redacted url, or the caller's key up to a query, since keys are often made of urls.</summary>
-    public string BreakerKey => Context.BreakerKey is { } key ? key.Split('?', 2)[0] : Url;
+    /// <summary>
+    /// Gets the key of the breaker that judged the attempt: the caller's key or the url. Urls in a key are shown as <see cref="Url"/> is.
+    /// </summary>
+    public string BreakerKey => Context.BreakerKey is { } key ? Shown(key) : Url;
 
     /// <summary>The stream's key, if the delivery has one.</summary>
     public string? SequenceKey => Context.SequenceKey;
@@ -59,13 +74,13 @@ public sealed class DeliveryAttempt
     };
 
     /// <summary>The stable identifier of a refusal, such as <c>webhook_signature_invalid</c> or <c>payload_conflict</c>.</summary>
-    public string? Code => Outcome == AttemptOutcome.CircuitOpen ? RefusalCode(_entry.IsIsolated) : _cause.Code;
+    public string? Code => Outcome == AttemptOutcome.CircuitOpen ? RefusalCode((_entry.Flags & AttemptFlags.Isolated) != 0) : _cause.Code;
 
     /// <summary>Whole milliseconds from start to end on the monotonic clock.</summary>
     public long ResponseTimeMs => (long)Elapsed.TotalMilliseconds;
 
     /// <summary>From start to end on the monotonic clock.</summary>
-    public TimeSpan Elapsed => _wall.Elapsed(_entry.StartedAt, _entry.EndedAt);
+    public TimeSpan Elapsed => Wall.Elapsed(_entry.StartedAt, _entry.EndedAt);
 
     /// <summary>When it began, UTC.</summary>
     public DateTimeOffset OccurredAt
@@ -75,7 +90,7 @@ public sealed class DeliveryAttempt
             // Worked out by the sink that asks, and then kept: the wall clock may be read anew in between.
             if (_occurredAtTicks == 0)
             {
-                _occurredAtTicks = _wall.At(_entry.StartedAt).Ticks;
+                _occurredAtTicks = Wall.At(_entry.StartedAt).Ticks;
             }
 
             return new DateTimeOffset(_occurredAtTicks, TimeSpan.Zero);
@@ -118,7 +133,15 @@ public sealed class DeliveryAttempt
     /// </summary>
     public int SkippedBefore => _entry.SkippedBefore;
 
+    /// <summary>
+    /// Gets whether a kept connection turned out to be closed, so that the webhook was sent once more within this attempt: see
+    /// <see cref="WebhookDeliveryResult.ConnectionReplaced"/>.
+    /// </summary>
+    public bool ConnectionReplaced => (_entry.Flags & AttemptFlags.ConnectionReplaced) != 0;
+
     internal PreparedWebhook Webhook => _entry.Webhook ?? throw Late();
+
+    private WallClock Wall => _wall ?? throw Late();
 
     private IAttemptContext Context => _entry.Context ?? throw Late();
 
@@ -140,9 +163,11 @@ public sealed class DeliveryAttempt
         WebhookSendError.None => null,
         WebhookSendError.Timeout => "timeout",
         WebhookSendError.ConnectionFailed => "connection_failed",
+        WebhookSendError.NoUsableAddress => "no_usable_address",
         WebhookSendError.DestinationRefused => "destination_refused",
         WebhookSendError.SigningFailed => "signing_failed",
         WebhookSendError.SignerUnavailable => "signer_unavailable",
+        WebhookSendError.LocalNetwork => "local_network",
         _ => throw new ArgumentOutOfRangeException(nameof(error), error, "Not an error."),
     };
 
@@ -167,6 +192,7 @@ public sealed class DeliveryAttempt
     {
         _entry = entry;
         _occurredAtTicks = 0;
+        _url = null;
     }
 
     internal void Fill(in AttemptEntry entry, in AttemptCause cause)
@@ -175,12 +201,26 @@ public sealed class DeliveryAttempt
         _cause = cause;
     }
 
-    /// <summary>Forgets what it refers to, so that no pool keeps a body alive.</summary>
+    /// <summary>Fills a record from another one, which shows the same times.</summary>
+    internal void CopyFrom(DeliveryAttempt other)
+    {
+        _wall = other._wall;
+        _entry = other._entry;
+        _cause = other._cause;
+        _showsFullPaths = other._showsFullPaths;
+        _url = null;
+        _occurredAtTicks = other.OccurredAt.Ticks;
+    }
+
+    /// <summary>Forgets its references, so that no pool keeps a body alive.</summary>
     internal void Clear()
     {
         _entry = default;
         _cause = default;
+        _url = null;
     }
+
+    private string Shown(string text) => _showsFullPaths ? RedactedUrl.WithoutQuery(text) : RedactedUrl.OfText(text, OperationId, TaskId);
 
     private static InvalidOperationException Late() => new("The record was used after RecordAsync returned.");
 

@@ -80,6 +80,12 @@ public sealed record DeliveryAttemptSnapshot
     /// <inheritdoc cref="DeliveryAttempt.SkippedBefore"/>
     public int SkippedBefore { get; init; }
 
+    /// <inheritdoc cref="DeliveryAttempt.ConnectionReplaced"/>
+    public bool ConnectionReplaced { get; init; }
+
+    /// <summary>Returns key, attempt and outcome. Urls and keys are not shown.</summary>
+    public override string ToString() => $"{IdempotencyKey} {AttemptNumber}/{MaxAttempts} {Outcome}";
+
     /// <summary>Copies a record while it is the caller's.</summary>
     /// <param name="attempt">The record.</param>
     /// <exception cref="ArgumentNullException"><paramref name="attempt"/> is null.</exception>
@@ -112,6 +118,7 @@ public sealed record DeliveryAttemptSnapshot
             NotificationId = attempt.NotificationId,
             PayloadSizeBytes = attempt.PayloadSizeBytes,
             SkippedBefore = attempt.SkippedBefore,
+            ConnectionReplaced = attempt.ConnectionReplaced,
         };
     }
 }

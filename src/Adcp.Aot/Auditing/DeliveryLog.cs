@@ -5,20 +5,41 @@ using Microsoft.Extensions.ObjectPool;
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
-/// Brings records to the sink: through the queue and one reader, or inline. Nothing a sink does reaches a delivery, except the wait that
-/// <see cref="SinkMode.Inline"/> asks for. Records come from one pool; one that a late sink still holds returns to it only when that sink ends.
+/// Brings records to the sink: through the queue and one reader, or inline. Nothing that a sink does reaches a delivery, except the wait
+/// that <see cref="SinkMode.Inline"/> asks for.
 /// </summary>
+/// <remarks>
+/// <para>
+/// A call of the sink that outlives its timeout is late. It keeps its records until it ends. The reader does not call the sink again
+/// before that: the queue fills, drops and counts. Inline, up to <see cref="MaxLateInline"/> late calls may be out, and further records
+/// are dropped and counted. A sink that never ends a call therefore holds a bounded number of records.
+/// </para>
+/// <para>
+/// Two clocks are at work. The timeout of a call is measured by the <see cref="TimeProvider"/> of the options, as all timeouts are. A
+/// flush and a drain give up by the machine's clock, when one call has been out for the whole timeout and <see cref="Grace"/>: they must
+/// end although a test holds its clock still.
+/// </para>
+/// </remarks>
 internal sealed partial class DeliveryLog : IAsyncDisposable
 {
+    /// <summary>How many late calls may be out before an inline record is dropped.</summary>
+    internal const int MaxLateInline = 64;
+
     private const int MaxBatch = 256;
 
+    /// <summary>The value of <see cref="_calls"/> if a drain went on without the reader.</summary>
+    private const long Abandoned = -1;
+
+    /// <summary>How long a call may take to end after its token is cancelled, before a flush or a drain gives up.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+
     /// <summary>
-    /// How long the reader gathers records after it found some: to wake up costs as much as some deliveries over a network do. A queue that fills in the meantime ends the pause.
+    /// How long the reader gathers records after it found some: a wake-up costs as much as some deliveries over a network do. A queue
+    /// that fills in the meantime ends the pause.
     /// </summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
     private readonly IDeliveryLogSink? _sink;
-    private readonly SinkMode _mode;
     private readonly TimeSpan _timeout;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -26,48 +47,85 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     private readonly AttemptQueue? _queue;
     private readonly WakeSignal _signal = new();
     private readonly Task _reader = Task.CompletedTask;
-    private readonly Lock _flushLock = new();
-    private List<TaskCompletionSource>? _flushes;
-    private volatile bool _completing;
-    private CancellationTokenSource? _spareTimeout;
-    private long _sinkFailures;
+    private readonly Lock _ending = new();
+    private readonly Action<SinkCall> _whenLate;
 
-    internal DeliveryLog(IDeliveryLogSink? sink, SinkMode mode, int capacity, TimeSpan timeout, TimeProvider time, ILogger logger)
+    /// <summary>
+    /// Twice the number of calls that the reader has made, and one more while a call is out. A drain that gives up on a call changes it
+    /// to <see cref="Abandoned"/>.
+    /// </summary>
+    private long _calls;
+
+    /// <summary>The call that is out, for the drain that gives up on it.</summary>
+    private volatile SinkCall? _current;
+
+    private SinkCall? _spareCall;
+    private TaskCompletionSource<bool>? _flush;
+    private Task? _stopping;
+    private volatile bool _completing;
+    private volatile bool _ended;
+    private long _sinkFailures;
+    private long _droppedInline;
+    private int _lateCalls;
+
+    /// <summary>Creates a log, and starts its reader if it is buffered.</summary>
+    /// <param name="sink">The sink; null for none.</param>
+    /// <param name="mode">How records reach the sink.</param>
+    /// <param name="capacity">The most records that wait for a buffered sink.</param>
+    /// <param name="timeout">How long one call of the sink may take.</param>
+    /// <param name="time">The clock of timeouts and records.</param>
+    /// <param name="logger">The log of failures, guarded.</param>
+    /// <param name="showsFullPaths">True if records show every path segment of a url as it is.</param>
+    internal DeliveryLog(
+        IDeliveryLogSink? sink,
+        SinkMode mode,
+        int capacity,
+        TimeSpan timeout,
+        TimeProvider time,
+        ILogger logger,
+        bool showsFullPaths = false)
     {
         Wall = new WallClock(time);
-        _pool = new DefaultObjectPool<DeliveryAttempt>(new Policy(Wall), MaxBatch);
+        _pool = new DefaultObjectPool<DeliveryAttempt>(new Policy(Wall, showsFullPaths), MaxBatch);
         _sink = sink;
-        _mode = mode;
         _timeout = timeout;
         _time = time;
         _logger = logger;
+        _whenLate = Late;
         if (sink is not null && mode == SinkMode.Buffered)
         {
             _queue = new AttemptQueue(capacity);
-            _reader = ReadAsync();
+
+            // The reader lives as long as the log. It must not run in the context of the caller that happens to construct the log.
+            using (ExecutionContext.SuppressFlow())
+            {
+                _reader = ReadAsync();
+            }
         }
     }
 
-    /// <summary>Records dropped because the queue was full.</summary>
-    internal long Dropped => _queue?.Dropped ?? 0;
+    /// <summary>
+    /// Gets how many records the sink did not get: the queue was full, late calls were out, or a drain gave up on the sink.
+    /// </summary>
+    internal long Dropped => (_queue is { } queue ? queue.Dropped + (_ended ? queue.Waiting : 0) : 0) + Volatile.Read(ref _droppedInline);
 
-    /// <summary>Sink calls that threw or outlived their timeout.</summary>
+    /// <summary>Gets how many calls of the sink threw or outlived their timeout.</summary>
     internal long SinkFailures => Volatile.Read(ref _sinkFailures);
 
-    /// <summary>True where a delivery waits for its record.</summary>
+    /// <summary>Gets whether a delivery waits for its record.</summary>
     internal bool IsInline => _queue is null && _sink is not null;
 
-    /// <summary>The clock of the records.</summary>
+    /// <summary>Gets the clock of the records.</summary>
     internal WallClock Wall { get; }
 
     /// <summary>
-    /// Claims an entry to fill in place, then to <see cref="Publish"/> without anything between that could throw. Null where nobody listens, the sink is inline, or the queue is
-    /// full, which is counted.
+    /// Claims an entry to fill in place. <see cref="Publish"/> must follow, and nothing between them may throw. Returns null if there is
+    /// no sink, the sink is inline, or the queue is full, which is counted.
     /// </summary>
     /// <param name="thread">This thread's <see cref="ThreadStripe.Index"/>.</param>
     internal AttemptQueue.Block? Claim(int thread) => _queue?.Claim(thread);
 
-    /// <summary>Hands the entry filled to the reader.</summary>
+    /// <summary>Hands the filled entry to the reader.</summary>
     internal void Publish(AttemptQueue.Block claimed)
     {
         if (_queue!.Publish(claimed))
@@ -83,213 +141,249 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     /// <summary>Gives one record to the sink of a log that <see cref="IsInline"/>. Never throws.</summary>
     internal ValueTask RecordInline(in AttemptEntry entry, in AttemptCause cause)
     {
+        if (Volatile.Read(ref _lateCalls) >= MaxLateInline)
+        {
+            Interlocked.Increment(ref _droppedInline);
+            return ValueTask.CompletedTask;
+        }
+
         DeliveryAttempt record = _pool.Get();
         record.Fill(entry, cause);
         return InlineAsync(record);
     }
 
-    /// <summary>Completes when everything recorded before the call has been given to the sink.</summary>
-    internal Task FlushAsync(CancellationToken cancellationToken)
+    /// <summary>Completes when every record made before the call has been given to the sink.</summary>
+    /// <exception cref="TimeoutException">The sink holds back the reader: one call has outlived its timeout by a second.</exception>
+    internal async Task FlushAsync(CancellationToken cancellationToken)
     {
-        if (_queue is null || _reader.IsCompleted)
+        Task<bool> flush;
+        lock (_ending)
         {
-            return Task.CompletedTask;
-        }
+            if (_queue is null || _ended)
+            {
+                return;
+            }
 
-        TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        lock (_flushLock)
-        {
-            (_flushes ??= []).Add(done);
+            // One for all callers between two rounds of the reader: callers that give up leave nothing behind.
+            flush = (_flush ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         }
 
         _signal.Hurry();
-        if (_reader.IsCompleted)
+        if (await StuckAsync(flush, cancellationToken).ConfigureAwait(false) is not null || !await flush.ConfigureAwait(false))
         {
-            done.TrySetResult();
-        }
-
-        return done.Task.WaitAsync(cancellationToken);
-    }
-
-    /// <summary>Gives what is queued to the sink, each batch within its timeout, and ends.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        _completing = true;
-        _signal.Hurry();
-        await _reader.ConfigureAwait(false);
-    }
-
-    private async Task ReadAsync()
-    {
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        DeliveryAttempt[] batch = [.. Rented(MaxBatch)];
-
-        // The machine's own clock: a pause only gathers a batch, and a clock that a test holds still must not hold records back. Periodic, since to set a timer wakes a thread too.
-        using ITimer beat = TimeProvider.System.CreateTimer(static state => ((WakeSignal)state!).Hurry(), _signal, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        bool beats = false;
-        while (true)
-        {
-            // Taken before the queue is seen empty: whoever asked before then has had its records read.
-            List<TaskCompletionSource>? flushes = TakeFlushes();
-            (batch, bool found) = await DrainAsync(batch).ConfigureAwait(false);
-            flushes?.ForEach(static flush => flush.TrySetResult());
-            if (found != beats)
-            {
-                TimeSpan period = found ? Pause : Timeout.InfiniteTimeSpan;
-                beat.Change(period, period);
-                beats = found;
-            }
-
-            if (found)
-            {
-                _signal.AnnouncePause();
-                if ((Volatile.Read(ref _flushes) is not null || _completing) && _signal.StayAwake())
-                {
-                    continue;
-                }
-
-                await _signal.SleepAsync().ConfigureAwait(false);
-                continue;
-            }
-
-            _signal.Announce();
-            if ((_queue!.HasItems || Volatile.Read(ref _flushes) is not null || _completing) && _signal.StayAwake())
-            {
-                if (_completing && !_queue.HasItems && Volatile.Read(ref _flushes) is null)
-                {
-                    return;
-                }
-
-                continue;
-            }
-
-            await _signal.SleepAsync().ConfigureAwait(false);
+            throw new TimeoutException(
+                $"The delivery log sink has not ended a call that outlived its timeout of {_timeout}. Further records wait in the queue.");
         }
     }
 
     /// <summary>
-    /// Gives the sink what the queue holds, each line up to now and no further: a reader at the heels of a busy thread would have each line of its memory as soon as it is written,
-    /// which costs that thread more than its delivery.
+    /// Gives the queued records to the sink, each batch within its timeout, and ends. If a call does not end, goes on without the sink
+    /// and counts the queued records as dropped. Safe to call more than once.
     /// </summary>
-    /// <returns>The batch to go on with, in part a new one where a late sink kept the old; and whether there were any.</returns>
-    private async ValueTask<(DeliveryAttempt[] Batch, bool Found)> DrainAsync(DeliveryAttempt[] batch)
+    public ValueTask DisposeAsync()
     {
-        bool found = false;
-        int count = 0;
-        for (int line = 0; line < _queue!.Lines; line++)
+        lock (_ending)
         {
-            while ((count += _queue.Take(line, batch.AsSpan(count))) == batch.Length)
+            _stopping ??= StopAsync();
+        }
+
+        return new(_stopping);
+    }
+
+    private async Task StopAsync()
+    {
+        _completing = true;
+        _signal.Hurry();
+        while (await StuckAsync(_reader, CancellationToken.None).ConfigureAwait(false) is { } call)
+        {
+            if (Interlocked.CompareExchange(ref _calls, Abandoned, call) == call)
             {
-                batch = await GiveAsync(batch, count).ConfigureAwait(false);
-                count = 0;
-                found = true;
+                await AbandonAsync().ConfigureAwait(false);
+                return;
             }
         }
-
-        return count > 0 ? (await GiveAsync(batch, count).ConfigureAwait(false), true) : (batch, found);
     }
 
-    /// <summary>Calls the sink with the first of a batch.</summary>
-    /// <returns>A batch as long, all of it free.</returns>
-    private async ValueTask<DeliveryAttempt[]> GiveAsync(DeliveryAttempt[] batch, int count)
+    /// <summary>
+    /// Ends the log without its reader. If the call that holds the reader ever ends, the reader sees <see cref="Abandoned"/> and ends
+    /// too.
+    /// </summary>
+    private async Task AbandonAsync()
     {
-        if (!await CallAsync(batch.AsMemory(0, count)).ConfigureAwait(false))
-        {
-            // The late sink keeps these until it ends; the others of the batch go on.
-            return [.. Rented(count), .. batch.AsSpan(count)];
-        }
+        End();
 
-        foreach (DeliveryAttempt record in batch.AsSpan(0, count))
-        {
-            record.Clear();
-        }
-
-        return batch;
+        // The sink's cancellation callbacks and the logger may block: they run apart, and the drain waits for them no longer than the
+        // grace.
+        await ExpireAsync(_current).WaitAsync(Grace, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    private IEnumerable<DeliveryAttempt> Rented(int count)
+    private async Task ExpireAsync(SinkCall? call)
     {
-        for (int i = 0; i < count; i++)
-        {
-            yield return _pool.Get();
-        }
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        call?.Expire();
+        SinkAbandoned(_logger, _queue!.Waiting);
     }
 
-    private List<TaskCompletionSource>? TakeFlushes()
+    /// <summary>Waits for a task that the reader completes.</summary>
+    /// <returns>Null when it has completed. The value of <see cref="_calls"/> if one call has been out for its timeout and the
+    /// grace.</returns>
+    private async Task<long?> StuckAsync(Task task, CancellationToken cancellationToken)
     {
-        lock (_flushLock)
+        while (true)
         {
-            List<TaskCompletionSource>? taken = _flushes;
-            _flushes = null;
-            return taken;
+            long seen = Volatile.Read(ref _calls);
+            try
+            {
+                await task.WaitAsync(_timeout + Grace, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+                return null;
+            }
+            catch (TimeoutException) when (!task.IsCompleted)
+            {
+                bool isOut = (seen & 1) != 0;
+                if (isOut && Volatile.Read(ref _calls) == seen)
+                {
+                    return seen;
+                }
+            }
         }
     }
 
     private async ValueTask InlineAsync(DeliveryAttempt record)
     {
-        if (await CallAsync(new[] { record }).ConfigureAwait(false))
-        {
-            _pool.Return(record);
-        }
-    }
-
-    /// <returns>True where the sink is done with the records; false where it still holds them, and they return to the pool by themselves.</returns>
-    private async ValueTask<bool> CallAsync(ReadOnlyMemory<DeliveryAttempt> records)
-    {
-        CancellationTokenSource timeout = Interlocked.Exchange(ref _spareTimeout, null) ?? new CancellationTokenSource(Timeout.InfiniteTimeSpan, _time);
-        timeout.CancelAfter(_timeout);
-        Task? call = null;
+        SinkCall? call = null;
+        Exception? fault = null;
         try
         {
-            ValueTask recording = _sink!.RecordAsync(records, timeout.Token);
-            if (!recording.IsCompletedSuccessfully)
+            call = RentCall();
+            call.Begin(1);
+            ValueTask recording = _sink!.RecordAsync(new[] { record }, call.Token);
+            if (recording.IsCompleted)
             {
-                call = recording.AsTask();
-                await call.WaitAsync(timeout.Token).ConfigureAwait(false);
+                recording.GetAwaiter().GetResult();
+            }
+            else
+            {
+                call.Recording = recording.AsTask();
+                await call.Recording.WaitAsync(call.Deadline).ConfigureAwait(false);
             }
         }
-        catch (Exception fault)
+        catch (Exception thrown)
+        {
+            fault = thrown;
+            if (call?.Recording is { } recording)
+            {
+                call.Expire();
+                if (!recording.IsCompleted)
+                {
+                    _ = EndLateAsync(call, recording, record);
+                    return;
+                }
+
+                // The task may have ended in the instant of its timeout.
+                fault = recording.IsCompletedSuccessfully ? null : thrown;
+            }
+        }
+
+        Finish(call, fault, 1);
+        _pool.Return(record);
+    }
+
+    /// <summary>Waits for an inline call that its delivery has left. The call owns its record until it ends.</summary>
+    private async Task EndLateAsync(SinkCall call, Task recording, DeliveryAttempt record)
+    {
+        await recording.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Finish(call, null, 1);
+        _pool.Return(record);
+    }
+
+    private SinkCall RentCall() => Interlocked.Exchange(ref _spareCall, null) ?? new SinkCall(_timeout, _time, _whenLate);
+
+    /// <summary>Counts a call that has ended, and keeps its timeout for another.</summary>
+    private void Finish(SinkCall? call, Exception? fault, int count)
+    {
+        if (call is not null && !call.TryEnd())
+        {
+            Interlocked.Decrement(ref _lateCalls);
+            SinkEndedLate(_logger, count);
+        }
+        else if (fault is not null)
         {
             Interlocked.Increment(ref _sinkFailures);
-            if (call is { IsCompleted: false })
-            {
-                SinkTimedOut(_logger, _timeout, records.Length);
-                _ = ReturnWhenDoneAsync(call, records, timeout);
-                return false;
-            }
-
-            SinkFailed(_logger, fault.GetType().Name, records.Length);
+            SinkFailed(_logger, fault.GetType().Name, count);
         }
 
-        if (!timeout.TryReset() || Interlocked.CompareExchange(ref _spareTimeout, timeout, null) is not null)
+        if (call is not null && (!call.TryReset() || Interlocked.CompareExchange(ref _spareCall, call, null) is not null))
         {
-            timeout.Dispose();
+            call.Dispose();
         }
-
-        return true;
     }
 
-    /// <summary>The late call is not ours to await; it owns its records until it ends, however late that is.</summary>
-    private async Task ReturnWhenDoneAsync(Task call, ReadOnlyMemory<DeliveryAttempt> records, CancellationTokenSource timeout)
+    private void Late(SinkCall call)
     {
-        await call.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        for (int i = 0; i < records.Length; i++)
-        {
-            _pool.Return(records.Span[i]);
-        }
-
-        timeout.Dispose();
+        Interlocked.Increment(ref _sinkFailures);
+        Interlocked.Increment(ref _lateCalls);
+        SinkTimedOut(_logger, _timeout, call.Count);
     }
 
-    [LoggerMessage(EventId = 301, Level = LogLevel.Warning, Message = "The delivery log sink failed with {Fault}; {Count} audit records are lost.")]
+    private TaskCompletionSource<bool>? TakeFlush()
+    {
+        lock (_ending)
+        {
+            TaskCompletionSource<bool>? taken = _flush;
+            _flush = null;
+            return taken;
+        }
+    }
+
+    /// <summary>Ends the log if no flush waits. A flush that comes later finds it ended.</summary>
+    private bool TryEnd()
+    {
+        lock (_ending)
+        {
+            return _flush is null && (_ended = true);
+        }
+    }
+
+    /// <summary>Ends the log although a flush may wait, which then fails.</summary>
+    private void End()
+    {
+        lock (_ending)
+        {
+            _ended = true;
+        }
+
+        TakeFlush()?.TrySetResult(false);
+    }
+
+    [LoggerMessage(
+        EventId = 301,
+        Level = LogLevel.Warning,
+        Message = "The delivery log sink failed with {Fault}; up to {Count} audit records are lost.")]
     private static partial void SinkFailed(ILogger logger, string fault, int count);
 
-    [LoggerMessage(EventId = 302, Level = LogLevel.Warning, Message = "The delivery log sink outlived its timeout of {Timeout} with {Count} audit records.")]
+    [LoggerMessage(
+        EventId = 302,
+        Level = LogLevel.Warning,
+        Message = "The delivery log sink outlived its timeout of {Timeout} with {Count} audit records. "
+            + "Further records wait, and are dropped if the queue is full.")]
     private static partial void SinkTimedOut(ILogger logger, TimeSpan timeout, int count);
 
-    private sealed class Policy(WallClock wall) : PooledObjectPolicy<DeliveryAttempt>
+    [LoggerMessage(
+        EventId = 303,
+        Level = LogLevel.Information,
+        Message = "The delivery log sink ended a call with {Count} audit records that had outlived its timeout.")]
+    private static partial void SinkEndedLate(ILogger logger, int count);
+
+    [LoggerMessage(
+        EventId = 304,
+        Level = LogLevel.Error,
+        Message = "The delivery log sink did not end its last call. "
+            + "The drain goes on without it; {Count} queued audit records are dropped.")]
+    private static partial void SinkAbandoned(ILogger logger, int count);
+
+    private sealed class Policy(WallClock wall, bool showsFullPaths) : PooledObjectPolicy<DeliveryAttempt>
     {
-        public override DeliveryAttempt Create() => new(wall);
+        public override DeliveryAttempt Create() => new(wall, showsFullPaths);
 
         public override bool Return(DeliveryAttempt obj)
         {

@@ -6,18 +6,27 @@ using System.Text.Json;
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
-/// Writes one JSON object a line (snake_case, absent members left out) to a pipe or file. A batch is flushed as a whole. Safe for the calls that a supervisor makes,
-/// also inline: batches are written one after another.
+/// Writes one JSON object a line (snake_case, absent members left out) to a pipe or file. A batch is written as a whole. Safe for the
+/// calls that a supervisor makes, also inline: batches are written one after another.
 /// </summary>
+/// <remarks>
+/// A batch that a file cannot take, such as on a full disk, is lost and leaves nothing of itself in the file. A pipe keeps a batch that
+/// it could not flush; further batches are lost until it is gone. Both are exceptions, which a supervisor counts. Neither grows.
+/// </remarks>
 public sealed class JsonLinesDeliveryLogSink : IDeliveryLogSink, IAsyncDisposable
 {
+    /// <summary>Buffers that have grown larger than this are not kept.</summary>
+    private const int MaxKeptBuffer = 1 << 20;
+
     private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.Default, SkipValidation = true };
 
-    private readonly PipeWriter _output;
-    private readonly bool _owned;
+    private readonly LineOutput _output;
     private readonly SemaphoreSlim _turn = new(1, 1);
-    private readonly Utf8JsonWriter _json;
     private readonly Action<Utf8JsonWriter, DeliveryAttempt> _members;
+    private readonly Utf8JsonWriter _json;
+    private ArrayBufferWriter<byte> _line = new();
+    private ArrayBufferWriter<byte> _batch = new();
+    private bool _disposed;
 
     /// <summary>Writes to a pipe that stays the caller's.</summary>
     /// <param name="output">The pipe.</param>
@@ -29,14 +38,21 @@ public sealed class JsonLinesDeliveryLogSink : IDeliveryLogSink, IAsyncDisposabl
 
     /// <summary>Writes to a pipe that stays the caller's, with members of the caller's choice.</summary>
     /// <param name="output">The pipe.</param>
-    /// <param name="members">Writes the members of one object. It must not throw once it has written: the line would be half there.</param>
+    /// <param name="members">Writes the members of one object. If it throws, the record is lost and the other records of the batch are
+    /// written.</param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
     public JsonLinesDeliveryLogSink(PipeWriter output, Action<Utf8JsonWriter, DeliveryAttempt> members)
-        : this(output ?? throw new ArgumentNullException(nameof(output)), members, owned: false)
+        : this(
+            new LinePipe(output ?? throw new ArgumentNullException(nameof(output))),
+            members ?? throw new ArgumentNullException(nameof(members)))
     {
     }
 
-    /// <summary>Appends to a file, made if absent. Other processes may read it meanwhile.</summary>
+    /// <summary>
+    /// Appends to a file. Other processes may read it meanwhile, and may truncate it to rotate it, but must not write to it. If the file
+    /// does not exist it is created, on Unix readable by its owner alone. If its last line has no newline, as after a crash, the first
+    /// record starts a new line.
+    /// </summary>
     /// <param name="path">The file's path.</param>
     /// <exception cref="ArgumentException"><paramref name="path"/> is null or empty.</exception>
     /// <exception cref="IOException">The file cannot be opened.</exception>
@@ -45,25 +61,27 @@ public sealed class JsonLinesDeliveryLogSink : IDeliveryLogSink, IAsyncDisposabl
     {
     }
 
-    /// <summary>Appends to a file, made if absent, with members of the caller's choice.</summary>
+    /// <summary>Appends to a file as <see cref="JsonLinesDeliveryLogSink(string)"/> does, with members of the caller's choice.</summary>
     /// <param name="path">The file's path.</param>
-    /// <param name="members">Writes the members of one object. It must not throw once it has written: the line would be half there.</param>
+    /// <param name="members">Writes the members of one object. If it throws, the record is lost and the other records of the batch are
+    /// written.</param>
     /// <exception cref="ArgumentException"><paramref name="path"/> is null or empty.</exception>
     /// <exception cref="ArgumentNullException"><paramref name="members"/> is null.</exception>
     /// <exception cref="IOException">The file cannot be opened.</exception>
     public JsonLinesDeliveryLogSink(string path, Action<Utf8JsonWriter, DeliveryAttempt> members)
-        : this(PipeWriter.Create(Open(path), new StreamPipeWriterOptions(minimumBufferSize: 16384)), members, owned: true)
+        : this(members is null ? throw new ArgumentNullException(nameof(members)) : new LineFile(path), members)
     {
     }
 
-    private JsonLinesDeliveryLogSink(PipeWriter output, Action<Utf8JsonWriter, DeliveryAttempt> members, bool owned)
+    internal JsonLinesDeliveryLogSink(LineOutput output, Action<Utf8JsonWriter, DeliveryAttempt>? members = null)
     {
-        ArgumentNullException.ThrowIfNull(members);
         _output = output;
-        _members = members;
-        _owned = owned;
-        _json = new Utf8JsonWriter((IBufferWriter<byte>)output, Compact);
+        _members = members ?? WriteAll;
+        _json = new Utf8JsonWriter(_line, Compact);
     }
+
+    /// <summary>Gets how long <see cref="DisposeAsync"/> waits for a write that does not end, by the machine's clock.</summary>
+    internal TimeSpan DisposeTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <inheritdoc/>
     public async ValueTask RecordAsync(ReadOnlyMemory<DeliveryAttempt> attempts, CancellationToken cancellationToken)
@@ -71,54 +89,88 @@ public sealed class JsonLinesDeliveryLogSink : IDeliveryLogSink, IAsyncDisposabl
         await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            for (int i = 0; i < attempts.Length; i++)
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            Exception? first = null;
+            foreach (DeliveryAttempt attempt in attempts.Span)
             {
-                Write(attempts.Span[i]);
+                first = Write(attempt) ?? first;
             }
 
-            // Not cancelled half-way: what the sink accepted is written, however late.
-            await _output.FlushAsync(CancellationToken.None).ConfigureAwait(false);
+            if (_batch.WrittenCount > 0)
+            {
+                await _output.WriteAsync(_batch.WrittenMemory).ConfigureAwait(false);
+            }
+
+            if (first is not null)
+            {
+                throw new InvalidOperationException("The members of a record could not be written.", first);
+            }
         }
         finally
         {
+            Reset(ref _batch);
             _turn.Release();
         }
     }
 
-    /// <summary>Flushes, and closes the file if the sink opened it.</summary>
+    /// <summary>Closes the file if the sink opened it. Flushes a pipe. Safe to call more than once.</summary>
+    /// <exception cref="TimeoutException">A write has not ended within 5 s.</exception>
     public async ValueTask DisposeAsync()
     {
-        await _turn.WaitAsync().ConfigureAwait(false);
+        if (!await _turn.WaitAsync(DisposeTimeout).ConfigureAwait(false))
+        {
+            throw new TimeoutException("The audit output is not closed: a write to it has not ended.");
+        }
+
         try
         {
-            await _output.FlushAsync().ConfigureAwait(false);
-            if (_owned)
+            if (!_disposed)
             {
-                await _output.CompleteAsync().ConfigureAwait(false);
+                _disposed = true;
+                await _json.DisposeAsync().ConfigureAwait(false);
+                await _output.DisposeAsync().AsTask().WaitAsync(DisposeTimeout, TimeProvider.System).ConfigureAwait(false);
             }
         }
         finally
         {
             _turn.Release();
         }
-
-        await _json.DisposeAsync().ConfigureAwait(false);
     }
 
-    private static FileStream Open(string path)
+    private static void Reset(ref ArrayBufferWriter<byte> buffer)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        return new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0, FileOptions.Asynchronous);
+        if (buffer.Capacity > MaxKeptBuffer)
+        {
+            buffer = new();
+        }
+        else
+        {
+            buffer.ResetWrittenCount();
+        }
     }
 
-    private void Write(DeliveryAttempt attempt)
+    /// <summary>Adds a line to the batch if the whole line can be written.</summary>
+    private Exception? Write(DeliveryAttempt attempt)
     {
-        _json.Reset();
-        _json.WriteStartObject();
-        _members(_json, attempt);
-        _json.WriteEndObject();
-        _json.Flush();
-        _output.Write("\n"u8);
+        try
+        {
+            _json.Reset(_line);
+            _json.WriteStartObject();
+            _members(_json, attempt);
+            _json.WriteEndObject();
+            _json.Flush();
+            _line.Write("\n"u8);
+            _batch.Write(_line.WrittenSpan);
+            return null;
+        }
+        catch (Exception fault)
+        {
+            return fault;
+        }
+        finally
+        {
+            Reset(ref _line);
+        }
     }
 
     private static void WriteAll(Utf8JsonWriter json, DeliveryAttempt attempt)
@@ -154,6 +206,11 @@ public sealed class JsonLinesDeliveryLogSink : IDeliveryLogSink, IAsyncDisposabl
         WriteText(json, "notification_type"u8, attempt.NotificationType);
         WriteText(json, "notification_id"u8, attempt.NotificationId);
         json.WriteNumber("payload_size_bytes"u8, attempt.PayloadSizeBytes);
+        if (attempt.ConnectionReplaced)
+        {
+            json.WriteBoolean("connection_replaced"u8, true);
+        }
+
         if (attempt.SkippedBefore != 0)
         {
             json.WriteNumber("skipped_before"u8, attempt.SkippedBefore);

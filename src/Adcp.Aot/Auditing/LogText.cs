@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -29,4 +30,46 @@ public static class LogText
     /// <param name="text">The text.</param>
     [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(text))]
     public static string? Hash(string? text) => text is null ? null : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 16));
+
+    /// <summary>
+    /// Escapes a text that anybody may have sent: every character but visible ASCII becomes <c>\u</c> and four hexadecimal digits,
+    /// so that the text can neither end a line, nor look like
+    /// another column, nor steer a terminal or the direction of writing. Backslashes are escaped too.
+    /// </summary>
+    /// <param name="text">The text.</param>
+    /// <param name="maxLength">The most characters that are returned, at least 4. A text that was cut ends in three dots.</param>
+    [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(text))]
+    public static string? Printable(string? text, int maxLength)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxLength, 4);
+        if (text is null || (text.Length <= maxLength && !text.AsSpan().ContainsAnyExceptInRange('!', '~') && !text.Contains('\\',
+            StringComparison.Ordinal)))
+        {
+            return text;
+        }
+
+        const string Cut = "...";
+        StringBuilder shown = new(maxLength + 6);
+        int lengthIfCut = 0;
+        foreach (char character in text)
+        {
+            lengthIfCut = shown.Length <= maxLength - Cut.Length ? shown.Length : lengthIfCut;
+            if (character is > ' ' and <= '~' and not '\\')
+            {
+                shown.Append(character);
+            }
+            else
+            {
+                shown.Append(CultureInfo.InvariantCulture, $"\\u{(int)character:x4}");
+            }
+
+            if (shown.Length > maxLength)
+            {
+                shown.Length = lengthIfCut;
+                return shown.Append(Cut).ToString();
+            }
+        }
+
+        return shown.ToString();
+    }
 }

@@ -19,19 +19,34 @@ public sealed partial class LoggerDeliveryLogSink : IDeliveryLogSink
     /// <inheritdoc/>
     public ValueTask RecordAsync(ReadOnlyMemory<DeliveryAttempt> attempts, CancellationToken cancellationToken)
     {
+        Exception? first = null;
         foreach (DeliveryAttempt attempt in attempts.Span)
         {
-            LogLevel level = attempt.Outcome == AttemptOutcome.Success ? LogLevel.Information : LogLevel.Warning;
-            if (_logger.IsEnabled(level))
+            try
             {
-                string outcome = DeliveryAttempt.WireName(attempt.Outcome);
-                string url = attempt.Url;
-                string? error = attempt.ErrorMessage;
-                Attempted(_logger, level, attempt.IdempotencyKey, attempt.AttemptNumber, attempt.MaxAttempts, outcome, url, error, attempt.ResponseTimeMs);
+                Write(attempt);
+            }
+            catch (Exception fault)
+            {
+                // The other records may still be written.
+                first ??= fault;
             }
         }
 
-        return ValueTask.CompletedTask;
+        return first is null ? ValueTask.CompletedTask : ValueTask.FromException(first);
+    }
+
+    private void Write(DeliveryAttempt attempt)
+    {
+        LogLevel level = attempt.Outcome == AttemptOutcome.Success ? LogLevel.Information : LogLevel.Warning;
+        if (_logger.IsEnabled(level))
+        {
+            string outcome = DeliveryAttempt.WireName(attempt.Outcome);
+            string url = attempt.Url;
+            string? error = attempt.ErrorMessage;
+            long elapsed = attempt.ResponseTimeMs;
+            Attempted(_logger, level, attempt.IdempotencyKey, attempt.AttemptNumber, attempt.MaxAttempts, outcome, url, error, elapsed);
+        }
     }
 
     [LoggerMessage(EventId = 300, Message = "Webhook {IdempotencyKey} attempt {Attempt}/{MaxAttempts} {Outcome} at {Url}: {Error} in {ElapsedMs} ms")]

@@ -4,11 +4,14 @@ namespace Adcp.Aot.Auditing;
 public enum SinkMode
 {
     /// <summary>
-    /// Through a bounded queue, in batches, off the delivery's road: a record waits up to 20 ms for others, no longer once the queue is half full. A full queue drops the newest record and
-    /// counts it.
+    /// Through a bounded queue, in batches, in the background. A record waits up to 20 ms for others, and not at all if the queue is half
+    /// full. A full queue drops the newest record and counts it.
     /// </summary>
     Buffered = 0,
 
-    /// <summary>The delivery waits for the sink, up to <c>RetryPolicy.SinkTimeout</c> for each record.</summary>
+    /// <summary>
+    /// The delivery calls the sink and waits for it, up to <c>WebhookDeliveryOptions.SinkTimeout</c> for each record. If 64 calls have outlived that
+    /// and not ended, further records are dropped and counted.
+    /// </summary>
     Inline = 1,
 }

@@ -46,7 +46,7 @@ public sealed record WebhookActivityRecord
     [JsonPropertyName("status")]
     public required string Status { get; init; }
 
-    /// <summary>The url without query, fragment and secret-looking segments.</summary>
+    /// <summary>Gets the url as <see cref="DeliveryAttempt.Url"/> shows it.</summary>
     [JsonPropertyName("url")]
     public required string Url { get; init; }
 
@@ -66,6 +66,9 @@ public sealed record WebhookActivityRecord
     [JsonPropertyName("error_message")]
     public string? ErrorMessage { get; init; }
 
+    /// <summary>Returns key, attempt and status. The url is not shown.</summary>
+    public override string ToString() => $"{IdempotencyKey} {Attempt} {Status}";
+
     internal static WebhookActivityRecord From(DeliveryAttempt attempt, string? subscriberId)
     {
         bool answered = attempt.HttpStatusCode is not null;
@@ -83,7 +86,7 @@ public sealed record WebhookActivityRecord
             {
                 (AttemptOutcome.Success, _) => "success",
                 (_, true) => "failed",
-                _ when attempt.Error == WebhookSendError.ConnectionFailed => "connection_error",
+                _ when attempt.Error is WebhookSendError.ConnectionFailed or WebhookSendError.NoUsableAddress => "connection_error",
                 _ => "timeout",
             },
             Url = attempt.Url,

@@ -3,7 +3,7 @@ using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Delivery;
 
-/// <summary>What one attempt led to: the delivery's end, or a delay before the next. The default is a delivery that is yet to make its first.</summary>
+/// <summary>What one attempt led to: the delivery's end, or a delay before the next attempt. The default value belongs to a delivery without an attempt.</summary>
 internal struct AttemptStep
 {
     internal string? Detail;
@@ -12,27 +12,23 @@ internal struct AttemptStep
     internal TimeSpan Delay;
     internal long EndedAt;
 
-    /// <summary>0 where nothing was answered.</summary>
+    /// <summary>When an open circuit may be asked again, in UTC ticks; 0 if unknown.</summary>
+    internal long RetryAtTicks;
+
+    /// <summary>0 if there was no answer.</summary>
     internal short StatusCode;
 
+    /// <summary>True if the delivery has ended, as <see cref="Status"/> says.</summary>
     internal bool Ends;
-
-    /// <summary>How the delivery ended, where it did.</summary>
     internal DeliveryStatus Status;
-
+    internal bool ConnectionReplaced;
     internal AttemptOutcome Kind;
     internal WebhookSendError Error;
 
-    /// <summary>An attempt has ended, and nothing is known of it yet.</summary>
-    internal void Begin(long endedAt)
-    {
-        this = default;
-        EndedAt = endedAt;
-    }
-
-    internal void End(DeliveryStatus status)
+    internal void End(DeliveryStatus status, string? code = null)
     {
         Ends = true;
         Status = status;
+        Code = code ?? Code;
     }
 }

@@ -5,7 +5,7 @@ using Adcp.Aot.Resilience;
 
 namespace Adcp.Aot.Delivery;
 
-/// <summary>The meter <c>Adcp.Aot</c>. Nothing is measured while nobody listens.</summary>
+/// <summary>The meter <c>Adcp.Aot</c>. Without a listener nothing is measured. Never throws.</summary>
 internal static class DeliveryMeter
 {
     private static readonly Meter Meter = new("Adcp.Aot");
@@ -30,14 +30,21 @@ internal static class DeliveryMeter
 
     internal static void Attempt(AttemptOutcome outcome, TimeSpan elapsed)
     {
-        if (Attempts.Enabled)
+        try
         {
-            Attempts.Add(1, new KeyValuePair<string, object?>("adcp.webhook.outcome", DeliveryAttempt.WireName(outcome)));
-        }
+            if (Attempts.Enabled)
+            {
+                Attempts.Add(1, new KeyValuePair<string, object?>("adcp.webhook.outcome", DeliveryAttempt.WireName(outcome)));
+            }
 
-        if (AttemptDuration.Enabled && outcome is AttemptOutcome.Success or AttemptOutcome.Failure)
+            if (AttemptDuration.Enabled && outcome is AttemptOutcome.Success or AttemptOutcome.Failure)
+            {
+                AttemptDuration.Record(elapsed.TotalSeconds, new TagList { { "adcp.webhook.outcome", DeliveryAttempt.WireName(outcome) } });
+            }
+        }
+        catch (Exception)
         {
-            AttemptDuration.Record(elapsed.TotalSeconds, new TagList { { "adcp.webhook.outcome", DeliveryAttempt.WireName(outcome) } });
+            // A listener's fault is not the delivery's. The same holds below.
         }
     }
 
@@ -45,7 +52,7 @@ internal static class DeliveryMeter
     {
         if (Deliveries.Enabled)
         {
-            Deliveries.Add(1, new KeyValuePair<string, object?>("adcp.webhook.status", status.ToString()));
+            Add(Deliveries, new("adcp.webhook.status", status.ToString()));
         }
     }
 
@@ -53,7 +60,18 @@ internal static class DeliveryMeter
     {
         if (Transitions.Enabled)
         {
-            Transitions.Add(1, new KeyValuePair<string, object?>("adcp.webhook.breaker.state", to.ToString()));
+            Add(Transitions, new("adcp.webhook.breaker.state", to.ToString()));
+        }
+    }
+
+    private static void Add(Counter<long> counter, KeyValuePair<string, object?> tag)
+    {
+        try
+        {
+            counter.Add(1, tag);
+        }
+        catch (Exception)
+        {
         }
     }
 }

@@ -1,18 +1,44 @@
+using System.Buffers;
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sequencing;
 
 namespace Adcp.Aot.Delivery;
 
-/// <summary>How one delivery, or all of one stream, is made. Immutable: keep one for a stream and its look-up is made once.</summary>
+/// <summary>The options of one delivery or of all deliveries of a stream. Immutable. Keep one for a stream, so that the stream is looked up once.</summary>
 public sealed record DeliveryOptions : IAttemptContext
 {
+    private const int MaxTenantLength = 4096;
+    private const int MaxBreakerKeyLength = 512;
+
+    private static readonly SearchValues<char> NotInBreakerKeys =
+        SearchValues.Create([.. Enumerable.Range(0, 0xA0).Select(static code => (char)code).Where(static c => char.IsControl(c) || c == ' ')]);
+
     private Endpoint? _endpoint;
     private SequenceStream? _stream;
 
     internal static DeliveryOptions None { get; } = new();
 
-    /// <summary>The stream the delivery is numbered in; default null, no number.</summary>
+    /// <summary>
+    /// Gets the tenant that the delivery belongs to. Each tenant has breakers of its own and at most <see cref="WebhookDeliveryOptions.MaxConcurrencyPerTenant"/> attempts at a time.
+    /// 1 to 4,096 characters. Default <see langword="null"/>, no tenant.
+    /// </summary>
+    /// <exception cref="ArgumentException">Empty or longer.</exception>
+    public string? Tenant
+    {
+        get;
+        init
+        {
+            field = value is null or { Length: >= 1 and <= MaxTenantLength }
+                ? value
+                : throw new ArgumentException($"A tenant has 1 to {MaxTenantLength} characters. Use null for none.", nameof(Tenant));
+
+            // A copy for another tenant must not keep the endpoint of the first.
+            _endpoint = null;
+        }
+    }
+
+    /// <summary>Gets the stream in which the delivery is numbered. Default <see langword="null"/>, no sequence number.</summary>
     /// <exception cref="ArgumentException">Empty.</exception>
     public string? SequenceKey
     {
@@ -21,26 +47,30 @@ public sealed record DeliveryOptions : IAttemptContext
         {
             field = NotEmpty(value, nameof(SequenceKey));
 
-            // A copy with another key must not keep the stream of the first.
+            // The same for its stream.
             _stream = null;
         }
     }
 
-    /// <summary>The breaker that judges the endpoint, such as tenant and url; default null, the canonical url.</summary>
-    /// <exception cref="ArgumentException">Empty.</exception>
+    /// <summary>
+    /// Gets a key for the endpoint's breaker, within the tenant, which replaces origin and path. 1 to 512 characters without spaces and control characters.
+    /// Default <see langword="null"/>, the key that <see cref="EndpointTable.KeyOf"/> returns.
+    /// </summary>
+    /// <exception cref="ArgumentException">Empty, longer, or with a space or control character.</exception>
     public string? BreakerKey
     {
         get;
         init
         {
-            field = NotEmpty(value, nameof(BreakerKey));
-
-            // The same for its endpoint.
+            field = value is null || (value.Length is >= 1 and <= MaxBreakerKeyLength && !value.AsSpan().ContainsAny(NotInBreakerKeys))
+                ? value
+                : throw new ArgumentException(
+                    $"A breaker key has 1 to {MaxBreakerKeyLength} characters, without spaces and control characters. Use null for none.", nameof(BreakerKey));
             _endpoint = null;
         }
     }
 
-    /// <summary>The notification type for the audit record; default null, the payload's own.</summary>
+    /// <summary>Gets the notification type for the audit record. Default <see langword="null"/>, the payload's own.</summary>
     /// <exception cref="ArgumentException">Empty.</exception>
     public string? NotificationType
     {
@@ -48,10 +78,21 @@ public sealed record DeliveryOptions : IAttemptContext
         init => field = NotEmpty(value, nameof(NotificationType));
     }
 
-    /// <summary>A policy for this delivery; default null, the supervisor's.</summary>
+    /// <summary>Gets the retry policy of this delivery. Default <see langword="null"/>, the supervisor's.</summary>
     public RetryPolicy? Retry { get; init; }
 
-    /// <summary>The endpoint of <see cref="BreakerKey"/>, looked up once for a table; again where that table has forgotten it. Key is not null.</summary>
+    /// <summary>Returns whether both have the same values. What they remember of a supervisor does not count.</summary>
+    public bool Equals(DeliveryOptions? other) => other is not null && Tenant == other.Tenant && SequenceKey == other.SequenceKey
+        && BreakerKey == other.BreakerKey && NotificationType == other.NotificationType && Equals(Retry, other.Retry);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Tenant, SequenceKey, BreakerKey, NotificationType, Retry);
+
+    /// <summary>Returns tenant, sequence key and notification type. A breaker key may be a url with secrets and is not shown.</summary>
+    public override string ToString() =>
+        $"{nameof(DeliveryOptions)} {{ Tenant = {Tenant}, SequenceKey = {SequenceKey}, NotificationType = {NotificationType} }}";
+
+    /// <summary>Returns the endpoint of <see cref="BreakerKey"/>, which is not null. It is looked up once, and again if the table has forgotten it.</summary>
     internal Endpoint EndpointOf(EndpointTable table)
     {
         if (_endpoint is { } known && ReferenceEquals(known.Table, table) && !known.Evicted)
@@ -59,31 +100,12 @@ public sealed record DeliveryOptions : IAttemptContext
             return known;
         }
 
-        Endpoint endpoint = table.Get(BreakerKey!);
+        Endpoint endpoint = table.Get(BreakerKey!, Tenant);
         _endpoint = endpoint;
         return endpoint;
     }
 
-    /// <summary>The stream, where it is already resolved; looking it up may throw and is left to the slow road.</summary>
-    internal bool TryGetStream(SequenceAllocator allocator, out SequenceStream? stream)
-    {
-        stream = null;
-        if (SequenceKey is null)
-        {
-            return true;
-        }
-
-        stream = _stream;
-        return stream is not null && ReferenceEquals(stream.Owner, allocator);
-    }
-
-    /// <inheritdoc/>
-    public bool Equals(DeliveryOptions? other) => other is not null && SequenceKey == other.SequenceKey && BreakerKey == other.BreakerKey
-        && NotificationType == other.NotificationType && Equals(Retry, other.Retry);
-
-    /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(SequenceKey, BreakerKey, NotificationType, Retry);
-
+    /// <summary>Returns the stream of <see cref="SequenceKey"/>, which is not null. It is looked up once.</summary>
     internal SequenceStream StreamOf(SequenceAllocator allocator)
     {
         if (_stream is { } known && ReferenceEquals(known.Owner, allocator))
@@ -97,5 +119,5 @@ public sealed record DeliveryOptions : IAttemptContext
     }
 
     private static string? NotEmpty(string? value, string name) =>
-        value is { Length: 0 } ? throw new ArgumentException("Null for none; an empty string names nothing.", name) : value;
+        value is { Length: 0 } ? throw new ArgumentException("Must not be empty. Use null for none.", name) : value;
 }

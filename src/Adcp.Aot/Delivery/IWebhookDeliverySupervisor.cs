@@ -12,6 +12,9 @@ public interface IWebhookDeliverySupervisor
     /// <summary>How long a key is retried, where that is promised; null otherwise.</summary>
     TimeSpan? RetryHorizon { get; }
 
+    /// <summary>Gets the sender that makes the attempts; null if it is not known, and its wiring is then not checked at boot.</summary>
+    IWebhookSender? Sender => null;
+
     /// <summary>Delivers a task's status change.</summary>
     /// <param name="destination">The registration.</param>
     /// <param name="webhook">The envelope.</param>

@@ -1,61 +1,69 @@
-using Adcp.Aot.Auditing;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
-using Adcp.Aot.Sequencing;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Adcp.Aot.Delivery;
 
-/// <summary>
-/// Delivers webhooks from memory: retries, a circuit breaker for each endpoint, numbers, one audit record for every attempt. What it has accepted ends with the
-/// process; use a durable outbox where that is not enough. Safe for concurrent use.
-/// </summary>
+/// <summary>Delivers webhooks from memory: retries, a circuit breaker for each endpoint, sequence numbers, one audit record for each attempt.</summary>
 /// <remarks>
-/// A delivery asks for a place (endpoint, then all), then for the circuit's permit, before every attempt. The number is drawn after the first permit, so a
-/// refusal burns none, and stays with the delivery. A gap at the receiver therefore means a delivery that was attempted and failed. A delivery
-/// whose sender answers at once neither allocates nor suspends.
+/// <para>
+/// Deliveries live in memory and are lost if the process ends. Use a durable outbox if they must survive. Safe for concurrent use.
+/// </para>
+/// <para>
+/// Before each attempt a delivery takes its concurrency permits (endpoint, tenant, total) and then asks the endpoint's circuit. The sequence number is drawn after the first
+/// permit of the circuit, so a refusal draws none, and it stays with the delivery. A gap at the receiver therefore means a delivery that was attempted and failed.
+/// </para>
+/// <para>
+/// A delivery ends soon after its token or its deadline, even if the sender ignores cancellation: after <see cref="WebhookDeliveryOptions.CancellationTimeout"/> the sender is
+/// abandoned. Senders, sinks, loggers and listeners may throw or block without an effect on other deliveries.
+/// </para>
 /// </remarks>
 public sealed class InMemoryWebhookDeliverySupervisor : IWebhookDeliverySupervisor, IAsyncDisposable
 {
     private readonly IWebhookSender _sender;
-    private readonly SequenceAllocator _sequences;
+    private readonly AttemptRunner _runner;
+    private readonly DeliveryEngine _engine;
 
     /// <summary>Creates a supervisor over a sender.</summary>
-    /// <param name="sender">Makes the attempts; it stays the caller's to dispose.</param>
-    /// <param name="options">How to work; null for the defaults.</param>
+    /// <param name="sender">The sender that makes the attempts. The caller disposes it.</param>
+    /// <param name="options">The options; <see langword="null"/> for the defaults.</param>
     /// <exception cref="ArgumentNullException"><paramref name="sender"/> is null.</exception>
     public InMemoryWebhookDeliverySupervisor(IWebhookSender sender, WebhookDeliveryOptions? options = null)
     {
         _sender = sender ?? throw new ArgumentNullException(
             nameof(sender), "The supervisor requires a non-null WebhookSender. Construct one, for example with WebhookSender.FromJwk(jwk, options).");
         options ??= new WebhookDeliveryOptions();
-        _sequences = options.Sequences ?? new SequenceAllocator();
-        Engine = new DeliveryEngine(sender, options, _sequences, options.Logger is { } logger ? new GuardedLogger(logger) : NullLogger.Instance);
+        LongestDelay = options.Retry.LongestDelay;
+        _runner = new AttemptRunner(sender, options);
+        _engine = new DeliveryEngine(_runner, options);
     }
 
-    /// <summary>False: what is in flight ends with the process.</summary>
+    /// <summary>Gets false: deliveries in flight end with the process.</summary>
     public bool IsDurable => false;
 
-    /// <summary>Null: nothing is promised beyond the process.</summary>
+    /// <summary>Gets <see langword="null"/>: no retries are promised beyond the process.</summary>
     public TimeSpan? RetryHorizon => null;
 
-    /// <summary>The endpoints known, their circuits, and the switches for them.</summary>
-    public EndpointTable Endpoints => Engine.Endpoints;
+    /// <summary>Gets the sender that makes the attempts.</summary>
+    public IWebhookSender Sender => _sender;
 
-    /// <summary>Deliveries accepted and not yet ended.</summary>
-    public int InFlight => Engine.InFlight;
+    /// <summary>Gets the longest delay of the supervisor's own retry policy.</summary>
+    public TimeSpan LongestDelay { get; }
 
-    /// <summary>Audit records dropped because the sink's queue was full.</summary>
-    public long RecordsDropped => Engine.Log.Dropped;
+    /// <summary>Gets the known endpoints, their circuits, and the switches for them.</summary>
+    public EndpointTable Endpoints => _runner.Endpoints;
 
-    /// <summary>Sink calls that threw or outlived their timeout.</summary>
-    public long SinkFailures => Engine.Log.SinkFailures;
+    /// <summary>Gets the number of deliveries accepted and not yet ended.</summary>
+    public int InFlight => _engine.InFlight;
 
-    internal DeliveryEngine Engine { get; }
+    /// <summary>Gets the number of audit records dropped because the sink's queue was full.</summary>
+    public long RecordsDropped => _runner.RecordsDropped;
+
+    /// <summary>Gets the number of sink calls that threw or outlived their timeout.</summary>
+    public long SinkFailures => _runner.SinkFailures;
 
     /// <inheritdoc/>
-    public long NextSequence(string key) => _sequences.Next(key);
+    public long NextSequence(string key) => _runner.Sequences.Next(key);
 
     /// <inheritdoc/>
     public ValueTask<DeliveryOutcome> SendMcpAsync(
@@ -78,9 +86,9 @@ public sealed class InMemoryWebhookDeliverySupervisor : IWebhookDeliverySupervis
             throw new ArgumentException("A payload that carries its sequence number needs DeliveryOptions.SequenceKey.", nameof(options));
         }
 
-        // Written once with a stand-in, so that a payload the wire refuses never draws a number: a number drawn must reach an attempt.
-        PreparedWebhook checkedOnly = _sender.Prepare(destination, payload, sequenceNumber: 1);
-        return Engine.BeginAsync(checkedOnly, payload, options, cancellationToken);
+        // Written once with the longest number, so that a payload that cannot be sent draws none: a number drawn must reach an attempt.
+        PreparedWebhook checkedOnly = _sender.Prepare(destination, payload, sequenceNumber: long.MaxValue);
+        return _engine.BeginAsync(checkedOnly, payload, options, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -88,20 +96,20 @@ public sealed class InMemoryWebhookDeliverySupervisor : IWebhookDeliverySupervis
         PreparedWebhook webhook, DeliveryOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(webhook);
-        return Engine.BeginAsync(webhook, null, options ?? DeliveryOptions.None, cancellationToken);
+        return _engine.BeginAsync(webhook, null, options ?? DeliveryOptions.None, cancellationToken);
     }
 
-    /// <summary>Completes when every record made so far has been given to the sink.</summary>
+    /// <summary>Completes when every record made before the call has been given to the sink.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public Task FlushAuditAsync(CancellationToken cancellationToken = default) => Engine.Log.FlushAsync(cancellationToken);
+    public Task FlushAuditAsync(CancellationToken cancellationToken = default) => _runner.FlushAuditAsync(cancellationToken);
 
     /// <summary>
-    /// Stops: new deliveries are refused as <see cref="DeliveryStatus.ShutDown"/>, those in flight may finish until <paramref name="cancellationToken"/> is cancelled and are
-    /// then cut short, each with a record and an outcome. The audit queue is emptied last. Safe to call more than once.
+    /// Stops. New deliveries are refused as <see cref="DeliveryStatus.ShutDown"/>. Deliveries in flight may finish until <paramref name="cancellationToken"/> is cancelled and are
+    /// then cut short, each with a record and an outcome. The audit queue is emptied last. May be called more than once, also concurrently and after <see cref="DisposeAsync"/>.
     /// </summary>
-    /// <param name="cancellationToken">Ends the grace given to deliveries in flight.</param>
-    public Task<DrainReport> DrainAsync(CancellationToken cancellationToken = default) => Engine.DrainAsync(cancellationToken);
+    /// <param name="cancellationToken">Ends the grace period of deliveries in flight.</param>
+    public Task<DrainReport> DrainAsync(CancellationToken cancellationToken = default) => _engine.DrainAsync(cancellationToken);
 
-    /// <summary>Cuts short what is in flight and empties the audit queue. Use <see cref="DrainAsync"/> to let deliveries finish.</summary>
-    public ValueTask DisposeAsync() => Engine.DisposeAsync();
+    /// <summary>Cuts deliveries in flight short and empties the audit queue. Use <see cref="DrainAsync"/> to let deliveries finish. May be called more than once.</summary>
+    public ValueTask DisposeAsync() => _engine.DisposeAsync();
 }

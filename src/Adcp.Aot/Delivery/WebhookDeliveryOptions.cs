@@ -36,18 +36,47 @@ public sealed record WebhookDeliveryOptions
     {
         get;
         init => field = InRange(value, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(CircuitOpenRecordInterval));
-    }
-
-    = TimeSpan.FromSeconds(1);
+    } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// The most attempts that wait for an answer of one endpoint at a time; further ones wait in order. An attempt that its sender ends at once, on its caller's thread, is none of them.
-    /// 1 to 1,000,000, default 64.
+    /// Gets how long a sink may take over the records of one call. Then the call is cancelled and its records count as failed. 1 ms to 1 hour, default 5 s.
     /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 1 hour.</exception>
+    public TimeSpan SinkTimeout
+    {
+        get;
+        init => field = InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), nameof(SinkTimeout));
+    } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Gets how long a sender may take to end an attempt after the delivery was cancelled by its token, its deadline or a shutdown. Then the attempt is abandoned and the delivery
+    /// ends without it; the attempt's permits stay taken until the sender ends. Measured on the machine's clock. 1 ms to 1 hour, default 5 s.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 1 hour.</exception>
+    public TimeSpan CancellationTimeout
+    {
+        get;
+        init => field = InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), nameof(CancellationTimeout));
+    } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Gets whether audit records show the whole path of a url. Default false: of the path they show ordinary words, versions, and the operation and task id, and a short hash in
+    /// place of any other segment, since segments may be secrets. Queries are never shown.
+    /// </summary>
+    public bool RecordsFullPaths { get; init; }
+
+    /// <summary>Gets the most attempts under way at one endpoint; further ones wait in order of arrival. 1 to 1,000,000, default 64.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,000,000.</exception>
     public int MaxConcurrencyPerEndpoint { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxConcurrencyPerEndpoint)); } = 64;
 
-    /// <summary>The most attempts that wait for an answer at a time in all; further ones wait in order. 1 to 1,000,000, default 8,192.</summary>
+    /// <summary>
+    /// Gets the most attempts under way for one <see cref="DeliveryOptions.Tenant"/>; further ones wait in order of arrival, and no other tenant waits behind them. Deliveries without
+    /// a tenant have no such limit. 1 to 1,000,000, default 1,024.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,000,000.</exception>
+    public int MaxConcurrencyPerTenant { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxConcurrencyPerTenant)); } = 1024;
+
+    /// <summary>Gets the most attempts under way in all; further ones wait in order of arrival. 1 to 1,000,000, default 8,192.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,000,000.</exception>
     public int MaxConcurrency { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxConcurrency)); } = 8192;
 
@@ -55,15 +84,13 @@ public sealed record WebhookDeliveryOptions
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 100,000,000.</exception>
     public int MaxEndpoints { get; init => field = InRange(value, 1, 100_000_000, nameof(MaxEndpoints)); } = 1_000_000;
 
-    /// <summary>After how long without use a closed endpoint may be forgotten. 1 s to 7 days, default 10 minutes.</summary>
+    /// <summary>Gets after how long without use an endpoint whose circuit is closed may be forgotten. 1 s to 7 days, default 10 minutes.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 s to 7 days.</exception>
     public TimeSpan EndpointIdleTimeout
     {
         get;
         init => field = InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromDays(7), nameof(EndpointIdleTimeout));
-    }
-
-    = TimeSpan.FromMinutes(10);
+    } = TimeSpan.FromMinutes(10);
 
     /// <summary>The streams. Default null, an allocator of the supervisor's own.</summary>
     public SequenceAllocator? Sequences { get; init; }

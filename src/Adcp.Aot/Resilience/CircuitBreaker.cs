@@ -36,7 +36,7 @@ public sealed class CircuitBreaker
     /// <summary>Asks to make one attempt.</summary>
     /// <returns>A permit; not granted while open, isolated, or half-open with all probes out.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public CircuitPermit TryAcquire() => _word.TryAcquireClosed(out CircuitPermit permit) ? permit : _word.TryAcquire(_policy, _clock, out _, out _);
+    public CircuitPermit TryAcquire() => _word.TryAcquireClosed(out CircuitPermit permit) ? permit : _word.TryAcquire(_policy, _clock, out _);
 
     /// <summary>Reports a healthy answer to a granted permit.</summary>
     /// <exception cref="ArgumentException">The permit was not granted.</exception>
@@ -45,23 +45,23 @@ public sealed class CircuitBreaker
     {
         if (!permit.IsGranted || !_word.IsHealthy)
         {
-            _word.Succeed(Granted(permit), _policy, _clock, out _, out _);
+            _word.Succeed(Granted(permit), _policy, _clock);
         }
     }
 
     /// <summary>Reports a failure of the endpoint to a granted permit.</summary>
     /// <exception cref="ArgumentException">The permit was not granted.</exception>
-    public void RecordFailure(CircuitPermit permit) => _word.Fail(Granted(permit), _policy, _clock.Milliseconds(_clock.Coarse()), out _, out _);
+    public void RecordFailure(CircuitPermit permit) => _word.Fail(Granted(permit), _policy, _clock.Milliseconds());
 
     /// <summary>Gives a granted permit back: the attempt was cancelled, or failed by our own fault, and proves nothing.</summary>
     /// <exception cref="ArgumentException">The permit was not granted.</exception>
     public void Return(CircuitPermit permit) => _word.Return(Granted(permit));
 
     /// <summary>Refuses everything until <see cref="Reset"/>. Permits already out are ignored when they report.</summary>
-    public void Isolate() => _word.Force(CircuitState.Isolated, _clock.Milliseconds(_clock.Coarse()));
+    public void Isolate() => _word.Force(CircuitState.Isolated, _clock.Milliseconds());
 
     /// <summary>Closes the breaker and forgets its counts. Permits already out are ignored when they report.</summary>
-    public void Reset() => _word.Force(CircuitState.Closed, _clock.Milliseconds(_clock.Coarse()));
+    public void Reset() => _word.Force(CircuitState.Closed, _clock.Milliseconds());
 
     private static CircuitPermit Granted(CircuitPermit permit)
     {

@@ -44,14 +44,14 @@ public sealed record CircuitBreakerPolicy
             ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.FromMilliseconds(1), nameof(OpenTimeout));
             ArgumentOutOfRangeException.ThrowIfGreaterThan(value, TimeSpan.FromDays(7), nameof(OpenTimeout));
             field = value;
-            OpenMilliseconds = (uint)value.TotalMilliseconds;
+            OpenMilliseconds = (long)value.TotalMilliseconds;
         }
     }
 
     = TimeSpan.FromSeconds(60);
 
     /// <summary><see cref="OpenTimeout"/> in a breaker's own unit, divided once.</summary>
-    internal uint OpenMilliseconds { get; private init; } = 60_000;
+    internal long OpenMilliseconds { get; private init; } = 60_000;
 
     internal int EffectiveHalfOpenPermits => HalfOpenPermits ?? SuccessThreshold;
 

@@ -8,36 +8,40 @@ namespace Adcp.Aot.Resilience;
 /// </summary>
 /// <remarks>
 /// <para>
-/// The whole state is one <see cref="long"/>, read with one volatile read and changed only by compare-exchange, so that every transition is
-/// atomic and no reader sees half of one:
+/// The whole state is one <see cref="long"/>. It is read with one volatile read and changed only by compare-exchange, so every transition is atomic and no reader sees half
+/// of one:
 /// </para>
 /// <code>
-///  63        44 43        34 33 32 31                     0
+///  63        48 47        38 37 36 35                     0
 /// | generation |   counts   | state |  milliseconds        |
-///    20 bits      10 bits    2 bits   32 bits
+///    16 bits      10 bits    2 bits   36 bits
 /// counts: closed  = consecutive failures (10 bits)
 ///         half-open = successes (5 bits) above probes out (5 bits)
-/// milliseconds: monotonic, since the breaker's origin, modulo 2^32 (49.7 days): opened at, or last probe admitted at
+/// milliseconds: monotonic, since the breaker's origin, modulo 2^36 (795 days): opened at, or last probe admitted at
 /// </code>
 /// <para>
-/// The generation rises with every change of state. A permit carries the generation under which it was issued and a result is believed only
-/// while that generation stands, so a call that began before the circuit opened cannot re-open it after it has recovered. The one exception
-/// is the seed's rule: a late success while open moves to half-open with one success counted. A closed circuit without failures is
-/// only read on success, never written: threads on one healthy endpoint share the line without contending.
+/// The generation rises with every change of state. A permit carries the generation under which it was issued, and a result counts only while that generation stands. A call
+/// that began before the circuit opened therefore cannot re-open it after it has recovered. There is one exception: a late success while the circuit is open moves it to
+/// half-open with one success counted. A closed circuit without failures is only read on success, never written, so threads on one healthy endpoint share its cache line.
 /// </para>
 /// <para>
-/// A half-open circuit admits a bounded number of probes. When all are out and none has been admitted for the open timeout, their leases
-/// have lapsed: a new generation starts and the next caller probes, so a probe that never ends cannot hold the circuit.
+/// A half-open circuit admits a bounded number of probes. If all are out and none has been admitted for the open timeout, their leases have lapsed: a new generation starts
+/// and the next caller probes. A probe that never ends therefore cannot hold the circuit.
+/// </para>
+/// <para>
+/// Two limits follow from the widths. A circuit that nobody asked for 795 days looks younger than it is and refuses for one more open timeout. A permit that is out while the
+/// state changes exactly 65,536 times (more than nine hours at an open timeout of 1 s) is taken for a current one.
 /// </para>
 /// <para>Thread-safe and lock-free. A mutable struct: keep it in a field, never copy it.</para>
 /// </remarks>
 internal struct CircuitWord
 {
-    private const int CountShift = 34;
-    private const int StateShift = 32;
-    private const int GenerationShift = 44;
+    private const int StateShift = 36;
+    private const int CountShift = 38;
+    private const int GenerationShift = 48;
     private const long CountMask = 0x3FFL << CountShift;
-    private const int GenerationMask = 0xFFFFF;
+    private const long TimeMask = (1L << StateShift) - 1;
+    private const int GenerationMask = 0xFFFF;
     private const int ProbeBits = 5;
     private const int ProbeMask = (1 << ProbeBits) - 1;
 
@@ -45,25 +49,19 @@ internal struct CircuitWord
 
     internal readonly CircuitState State => StateOf(Volatile.Read(in _word));
 
-    /// <summary>Consecutive failures while closed, else 0.</summary>
-    internal readonly int Failures
-    {
-        get
-        {
-            long word = Volatile.Read(in _word);
-            return StateOf(word) == CircuitState.Closed ? CountsOf(word) : 0;
-        }
-    }
+    /// <summary>Gets the number of consecutive failures if closed, else 0.</summary>
+    internal readonly int Failures => Read().Failures;
 
-    /// <summary>When the next attempt may pass, in the breaker's milliseconds; null while attempts pass or only a reset helps.</summary>
-    internal readonly uint? NextProbeAt(CircuitBreakerPolicy policy)
-    {
-        long word = Volatile.Read(in _word);
-        return StateOf(word) == CircuitState.Open ? (uint)word + Millis(policy) : null;
-    }
+    internal readonly bool IsClosed => (Volatile.Read(in _word) & (3L << StateShift)) == 0;
 
-    /// <summary>Whether asking now would be refused; changes nothing.</summary>
-    internal readonly bool WouldRefuse(CircuitBreakerPolicy policy, uint now)
+    /// <summary>Gets whether a success would change nothing: closed, without failures (volatile read).</summary>
+    internal readonly bool IsHealthy => (Volatile.Read(in _word) & (CountMask | (3L << StateShift))) == 0;
+
+    /// <summary>Returns state and failures of one moment (one volatile read).</summary>
+    internal readonly CircuitReading Read() => new(Volatile.Read(in _word));
+
+    /// <summary>Returns whether <see cref="TryAcquire"/> would be refused now. Read-only.</summary>
+    internal readonly bool WouldRefuse(CircuitBreakerPolicy policy, long now)
     {
         long word = Volatile.Read(in _word);
         return StateOf(word) switch
@@ -75,35 +73,20 @@ internal struct CircuitWord
         };
     }
 
-    /// <summary>Asks for a permit. A volatile read while closed; compare-exchange otherwise.</summary>
+    /// <summary>Asks for a permit. One volatile read if closed, else compare-exchange.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal CircuitPermit TryAcquire(CircuitBreakerPolicy policy, MonotonicClock clock, out CircuitState from, out CircuitState to)
+    internal CircuitPermit TryAcquire(CircuitBreakerPolicy policy, MonotonicClock clock, out CircuitChange change)
     {
-        long word = Volatile.Read(ref _word);
-        if ((word & (3L << StateShift)) == 0)
+        if (TryAcquireClosed(out CircuitPermit permit))
         {
-            from = to = CircuitState.Closed;
-            return new CircuitPermit(GenerationOf(word));
+            change = default;
+            return permit;
         }
 
-        return AcquireSlow(policy, clock.Milliseconds(), out from, out to);
+        return AcquireSlow(policy, clock.Milliseconds(), out change);
     }
 
-    /// <summary>Reports a healthy answer. Read-only while closed without failures.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Succeed(CircuitPermit permit, CircuitBreakerPolicy policy, MonotonicClock clock, out CircuitState from, out CircuitState to)
-    {
-        long word = Volatile.Read(ref _word);
-        if ((word & (CountMask | (3L << StateShift))) == 0)
-        {
-            from = to = CircuitState.Closed;
-            return;
-        }
-
-        SucceedSlow(permit, policy, clock, out from, out to);
-    }
-
-    /// <summary>A permit of a closed circuit (volatile read); false where the circuit is anything else, and nothing has changed.</summary>
+    /// <summary>Returns true and a permit if the circuit is closed (volatile read), else false. Read-only.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal readonly bool TryAcquireClosed(out CircuitPermit permit)
     {
@@ -112,55 +95,36 @@ internal struct CircuitWord
         return (word & (3L << StateShift)) == 0;
     }
 
-    internal readonly bool IsClosed => (Volatile.Read(in _word) & (3L << StateShift)) == 0;
+    /// <summary>Reports a healthy answer. Read-only while closed without failures.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal CircuitChange Succeed(CircuitPermit permit, CircuitBreakerPolicy policy, MonotonicClock clock) =>
+        IsHealthy ? default : SucceedSlow(permit, policy, clock);
 
-    /// <summary>Whether a success would change nothing: closed, without failures (volatile read).</summary>
-    internal readonly bool IsHealthy => (Volatile.Read(in _word) & (CountMask | (3L << StateShift))) == 0;
-
-    /// <summary>Reports a failure that speaks about the endpoint's health.</summary>
-    internal void Fail(CircuitPermit permit, CircuitBreakerPolicy policy, uint now, out CircuitState from, out CircuitState to)
+    /// <summary>Reports a failure that says something about the endpoint's health.</summary>
+    internal CircuitChange Fail(CircuitPermit permit, CircuitBreakerPolicy policy, long now)
     {
         while (true)
         {
             long word = Volatile.Read(ref _word);
-            from = to = StateOf(word);
-            if (GenerationOf(word) != permit.Generation)
+            CircuitState from = StateOf(word);
+            if (GenerationOf(word) != permit.Generation || from is CircuitState.Open or CircuitState.Isolated)
             {
-                return;
+                return default;
             }
 
-            long next;
-            if (from == CircuitState.Closed)
-            {
-                int failures = CountsOf(word) + 1;
-                if (failures < policy.FailureThreshold)
-                {
-                    next = Pack(GenerationOf(word), failures, CircuitState.Closed, (uint)word);
-                }
-                else
-                {
-                    to = CircuitState.Open;
-                    next = Pack(GenerationOf(word) + 1, 0, CircuitState.Open, now);
-                }
-            }
-            else if (from == CircuitState.HalfOpen)
-            {
-                to = CircuitState.Open;
-                next = Pack(GenerationOf(word) + 1, 0, CircuitState.Open, now);
-            }
-            else
-            {
-                return;
-            }
-
+            int failures = from == CircuitState.Closed ? CountsOf(word) + 1 : policy.FailureThreshold;
+            bool opens = failures >= policy.FailureThreshold;
+            long next = opens
+                ? Pack(GenerationOf(word) + 1, 0, CircuitState.Open, now)
+                : Pack(GenerationOf(word), failures, CircuitState.Closed, word & TimeMask);
             if (TrySwap(word, next))
             {
-                return;
+                return opens ? new CircuitChange(from, CircuitState.Open) : default;
             }
         }
     }
 
-    /// <summary>Gives a permit back unused: the attempt proved nothing.</summary>
+    /// <summary>Returns a permit unused: the attempt proved nothing.</summary>
     internal void Return(CircuitPermit permit)
     {
         while (true)
@@ -171,57 +135,97 @@ internal struct CircuitWord
                 return;
             }
 
-            if (TrySwap(word, Pack(GenerationOf(word), Probing(SuccessesOf(word), ProbesOf(word) - 1), CircuitState.HalfOpen, (uint)word)))
+            if (TrySwap(word, Pack(GenerationOf(word), Probing(SuccessesOf(word), ProbesOf(word) - 1), CircuitState.HalfOpen, word & TimeMask)))
             {
                 return;
             }
         }
     }
 
-    /// <summary>Moves to <paramref name="to"/> from wherever it is; every permit out becomes stale.</summary>
-    internal CircuitState Force(CircuitState to, uint now)
+    /// <summary>Moves to <paramref name="to"/> from any state. Every permit that is out becomes stale.</summary>
+    internal CircuitChange Force(CircuitState to, long now)
     {
         while (true)
         {
             long word = Volatile.Read(ref _word);
             if (TrySwap(word, Pack(GenerationOf(word) + 1, 0, to, now)))
             {
-                return StateOf(word);
+                return new CircuitChange(StateOf(word), to);
             }
         }
     }
 
-    private CircuitPermit AcquireSlow(CircuitBreakerPolicy policy, uint now, out CircuitState from, out CircuitState to)
+    private CircuitPermit AcquireSlow(CircuitBreakerPolicy policy, long now, out CircuitChange change)
     {
         while (true)
         {
             long word = Volatile.Read(ref _word);
             int generation = GenerationOf(word);
-            from = to = StateOf(word);
-            long next;
+            CircuitState from = StateOf(word);
+            change = default;
+            int successes = 0;
+            int probes = 1;
             switch (from)
             {
                 case CircuitState.Closed:
                     return new CircuitPermit(generation);
 
-                case CircuitState.Open:
-                    if (!Elapsed(word, now, policy))
-                    {
-                        return default;
-                    }
-
-                    to = CircuitState.HalfOpen;
+                case CircuitState.Open when Elapsed(word, now, policy):
                     generation++;
-                    next = Pack(generation, Probing(successes: 0, probes: 1), CircuitState.HalfOpen, now);
                     break;
 
                 case CircuitState.HalfOpen when ProbesOf(word) < policy.EffectiveHalfOpenPermits:
-                    next = Pack(generation, Probing(SuccessesOf(word), ProbesOf(word) + 1), CircuitState.HalfOpen, now);
+                    successes = SuccessesOf(word);
+                    probes = ProbesOf(word) + 1;
                     break;
 
                 case CircuitState.HalfOpen when Elapsed(word, now, policy):
+                    successes = SuccessesOf(word);
                     generation++;
-                    next = Pack(generation, Probing(SuccessesOf(word), probes: 1), CircuitState.HalfOpen, now);
+                    break;
+
+                default:
+                    return default;
+            }
+
+            if (TrySwap(word, Pack(generation, Probing(successes, probes), CircuitState.HalfOpen, now)))
+            {
+                change = from == CircuitState.Open ? new CircuitChange(from, CircuitState.HalfOpen) : default;
+                return new CircuitPermit(generation & GenerationMask);
+            }
+        }
+    }
+
+    private CircuitChange SucceedSlow(CircuitPermit permit, CircuitBreakerPolicy policy, MonotonicClock clock)
+    {
+        while (true)
+        {
+            long word = Volatile.Read(ref _word);
+            int generation = GenerationOf(word);
+            CircuitState from = StateOf(word);
+            bool current = generation == permit.Generation;
+            CircuitChange change = default;
+            long next;
+            switch (from)
+            {
+                case CircuitState.Closed when current && CountsOf(word) != 0:
+                    next = Pack(generation, 0, CircuitState.Closed, word & TimeMask);
+                    break;
+
+                case CircuitState.Open:
+                    // An answer that arrives while open shows life, so probing starts early with that answer counted.
+                    change = new CircuitChange(from, CircuitState.HalfOpen, isLateSuccess: true);
+                    next = Pack(generation + 1, Probing(successes: 1, probes: 0), CircuitState.HalfOpen, clock.Milliseconds());
+                    break;
+
+                case CircuitState.HalfOpen when current && SuccessesOf(word) + 1 >= policy.SuccessThreshold:
+                    change = new CircuitChange(from, CircuitState.Closed);
+                    next = Pack(generation + 1, 0, CircuitState.Closed, clock.Milliseconds());
+                    break;
+
+                case CircuitState.HalfOpen when current:
+                    int probing = Probing(SuccessesOf(word) + 1, Math.Max(0, ProbesOf(word) - 1));
+                    next = Pack(generation, probing, CircuitState.HalfOpen, word & TimeMask);
                     break;
 
                 default:
@@ -230,56 +234,7 @@ internal struct CircuitWord
 
             if (TrySwap(word, next))
             {
-                return new CircuitPermit(generation & GenerationMask);
-            }
-        }
-    }
-
-    private void SucceedSlow(CircuitPermit permit, CircuitBreakerPolicy policy, MonotonicClock clock, out CircuitState from, out CircuitState to)
-    {
-        while (true)
-        {
-            long word = Volatile.Read(ref _word);
-            int generation = GenerationOf(word);
-            from = to = StateOf(word);
-            bool current = generation == permit.Generation;
-            long next;
-            if (from == CircuitState.Closed)
-            {
-                if (!current || CountsOf(word) == 0)
-                {
-                    return;
-                }
-
-                next = Pack(generation, 0, CircuitState.Closed, (uint)word);
-            }
-            else if (from == CircuitState.Open)
-            {
-                // The seed's rule: an answer that arrives while open shows life, so probing starts early with that answer counted.
-                to = CircuitState.HalfOpen;
-                next = Pack(generation + 1, Probing(successes: 1, probes: 0), CircuitState.HalfOpen, clock.Milliseconds());
-            }
-            else if (from == CircuitState.HalfOpen && current)
-            {
-                int successes = SuccessesOf(word) + 1;
-                if (successes >= policy.SuccessThreshold)
-                {
-                    to = CircuitState.Closed;
-                    next = Pack(generation + 1, 0, CircuitState.Closed, clock.Milliseconds());
-                }
-                else
-                {
-                    next = Pack(generation, Probing(successes, Math.Max(0, ProbesOf(word) - 1)), CircuitState.HalfOpen, (uint)word);
-                }
-            }
-            else
-            {
-                return;
-            }
-
-            if (TrySwap(word, next))
-            {
-                return;
+                return change;
             }
         }
     }
@@ -287,14 +242,14 @@ internal struct CircuitWord
     /// <summary>Full fence.</summary>
     private bool TrySwap(long expected, long next) => Interlocked.CompareExchange(ref _word, next, expected) == expected;
 
-    private static bool Elapsed(long word, uint now, CircuitBreakerPolicy policy)
-    {
-        // Unsigned, so that a circuit nobody asked for weeks does not look young. A stamp a moment ahead of ours, set by another thread, is no age.
-        uint age = unchecked(now - (uint)word);
-        return age >= Millis(policy) && age < uint.MaxValue - 60_000;
-    }
+    private static bool Elapsed(long word, long now, CircuitBreakerPolicy policy) => AgeOf(word, now) >= policy.OpenMilliseconds;
 
-    private static uint Millis(CircuitBreakerPolicy policy) => policy.OpenMilliseconds;
+    /// <summary>The time since the word's stamp, modulo 2^36 ms. A stamp up to a minute ahead, set by another thread a moment ago, has no age.</summary>
+    private static long AgeOf(long word, long now)
+    {
+        long age = (now - word) & TimeMask;
+        return age > TimeMask - 60_000 ? 0 : age;
+    }
 
     private static CircuitState StateOf(long word) => (CircuitState)((int)(word >> StateShift) & 3);
 
@@ -308,6 +263,19 @@ internal struct CircuitWord
 
     private static int GenerationOf(long word) => (int)((ulong)word >> GenerationShift);
 
-    private static long Pack(int generation, int counts, CircuitState state, uint millis) =>
-        ((long)(generation & GenerationMask) << GenerationShift) | ((long)counts << CountShift) | ((long)state << StateShift) | millis;
+    private static long Pack(int generation, int counts, CircuitState state, long milliseconds) =>
+        ((long)(generation & GenerationMask) << GenerationShift) | ((long)counts << CountShift) | ((long)state << StateShift) | (milliseconds & TimeMask);
+
+    /// <summary>One reading of a circuit: its parts belong to the same moment.</summary>
+    internal readonly struct CircuitReading(long word)
+    {
+        internal CircuitState State => StateOf(word);
+
+        /// <summary>Gets the number of consecutive failures if closed, else 0.</summary>
+        internal int Failures => State == CircuitState.Closed ? CountsOf(word) : 0;
+
+        /// <summary>Returns how long an open circuit still refuses, in milliseconds; <see langword="null"/> unless open.</summary>
+        internal long? NextProbeIn(CircuitBreakerPolicy policy, long now) =>
+            State == CircuitState.Open ? Math.Max(0, policy.OpenMilliseconds - AgeOf(word, now)) : null;
+    }
 }

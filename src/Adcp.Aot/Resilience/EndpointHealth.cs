@@ -1,9 +1,9 @@
 namespace Adcp.Aot.Resilience;
 
-/// <summary>What an attempt's result says about the endpoint, for its breaker.</summary>
+/// <summary>The health of an endpoint as an attempt's result shows it, for its breaker.</summary>
 public enum EndpointHealth
 {
-    /// <summary>Nothing: the attempt failed by our own fault.</summary>
+    /// <summary>Nothing is known: the attempt failed by a fault of ours, of this machine or of its network.</summary>
     Unknown = 0,
 
     /// <summary>It answers and is not overloaded.</summary>

@@ -4,13 +4,18 @@ using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Resilience;
 
-/// <summary>Turns an attempt's result into a verdict. Derive from it to replace AdCP's table. Implementations are thread-safe.</summary>
+/// <summary>
+/// Turns an attempt's result into a verdict. Derive from it to replace AdCP's table. Implementations are thread-safe.
+/// </summary>
 public abstract class ResponseTable
 {
     /// <summary>
-    /// AdCP's own table: 2xx delivered; 409 stops; 401 with <c>WWW-Authenticate: Signature error="webhook_..."</c> stops and names the code, a plain 401 is
-    /// retried; 408, 425, 429, 5xx, timeouts and connection failures are retried; 3xx is a failed attempt, retried and never followed; other 4xx stop; a guard
-    /// refusal and a signing fault stop; a key kept elsewhere that cannot be asked is asked again. Only 408, 429, 5xx, timeouts and connection failures count against the endpoint.
+    /// AdCP's own table: 2xx delivered; 409 stops; 401 with <c>WWW-Authenticate: Signature error="webhook_..."</c>
+    /// stops and names the code, a plain 401 is retried; 408, 425, 429, 5xx, timeouts, connection failures and names
+    /// without a usable address are retried; 3xx is a failed attempt, retried and never followed; other 4xx stop; a
+    /// url that the guard refuses and a signing fault stop; a key kept elsewhere that cannot be asked is asked again,
+    /// and a fault of this machine or its network is retried. Only 408, 429, 5xx, timeouts, connection failures and
+    /// names without a usable address count against the endpoint.
     /// </summary>
     public static ResponseTable Adcp { get; } = new AdcpResponseTable();
 
@@ -37,6 +42,7 @@ public abstract class ResponseTable
                     WebhookSendError.DestinationRefused => new(DeliveryVerdict.Stop, EndpointHealth.Unknown, "destination_refused"),
                     WebhookSendError.SigningFailed => new(DeliveryVerdict.Stop, EndpointHealth.Unknown, "signing_failed"),
                     WebhookSendError.SignerUnavailable => new(DeliveryVerdict.Retry, EndpointHealth.Unknown, "signer_unavailable"),
+                    WebhookSendError.LocalNetwork => new(DeliveryVerdict.Retry, EndpointHealth.Unknown, "local_network"),
                     _ => RetryFailing,
                 },
                 401 => SignatureError(result.ResponseHeaders) is { } code
@@ -49,7 +55,10 @@ public abstract class ResponseTable
             };
         }
 
-        /// <summary>The <c>webhook_*</c> code of a <c>Signature</c> challenge. Only lower-case letters and underscores are believed, 64 at most.</summary>
+        /// <summary>
+        /// The <c>webhook_*</c> code of a <c>Signature</c> challenge. Only lower-case letters and underscores are
+        /// believed, 64 at most.
+        /// </summary>
         private static string? SignatureError(HttpResponseHeaders? headers)
         {
             if (headers is null || !headers.NonValidated.TryGetValues("WWW-Authenticate", out HeaderStringValues values))

@@ -1,8 +1,8 @@
 namespace Adcp.Aot.Resilience;
 
 /// <summary>
-/// How often and when a delivery is tried. Immutable; a bad value throws where it is set. The delay law is the seed's:
-/// 0 before attempt 1, else <c>min(BaseDelay * 2^(n-2), MaxDelay)</c>, with jitter times a uniform draw from [0.5, 1).
+/// How often and when a delivery is tried. Immutable; a bad value throws where it is set. The delay
+/// is 0 before attempt 1, else <c>min(BaseDelay * 2^(n-2), MaxDelay)</c>, with jitter times a uniform draw from [0.5, 1).
 /// </summary>
 public sealed record RetryPolicy
 {
@@ -26,9 +26,7 @@ public sealed record RetryPolicy
             ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 1000, nameof(MaxAttempts));
             field = value;
         }
-    }
-
-    = 3;
+    } = 3;
 
     /// <summary>The delay before attempt 2. 0 to 1 day, default 1 s.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 1 day.</exception>
@@ -36,9 +34,7 @@ public sealed record RetryPolicy
     {
         get;
         init => field = InRange(value, TimeSpan.Zero, TimeSpan.FromDays(1), nameof(BaseDelay));
-    }
-
-    = TimeSpan.FromSeconds(1);
+    } = TimeSpan.FromSeconds(1);
 
     /// <summary>The longest delay of our own. 0 to 7 days, default 30 s.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 7 days.</exception>
@@ -46,9 +42,7 @@ public sealed record RetryPolicy
     {
         get;
         init => field = InRange(value, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(MaxDelay));
-    }
-
-    = TimeSpan.FromSeconds(30);
+    } = TimeSpan.FromSeconds(30);
 
     /// <summary>Whether delays are multiplied by a uniform draw from [0.5, 1). Default true; a <see cref="Schedule"/> starts with false.</summary>
     public bool Jitter { get; init; } = true;
@@ -59,9 +53,7 @@ public sealed record RetryPolicy
     {
         get;
         init => field = InRange(value, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(MaxRetryAfter));
-    }
-
-    = TimeSpan.FromSeconds(60);
+    } = TimeSpan.FromSeconds(60);
 
     /// <summary>The longest a whole delivery may take, waits included. 1 ms to 7 days; default null, no limit of its own.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 7 days.</exception>
@@ -70,16 +62,6 @@ public sealed record RetryPolicy
         get;
         init => field = value is { } deadline ? InRange(deadline, TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(7), nameof(Deadline)) : null;
     }
-
-    /// <summary>How long a sink may take over what it is given before it is left behind. 1 ms to 1 hour, default 5 s.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 1 hour.</exception>
-    public TimeSpan SinkTimeout
-    {
-        get;
-        init => field = InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), nameof(SinkTimeout));
-    }
-
-    = TimeSpan.FromSeconds(5);
 
     /// <summary>A policy with explicit delays before attempts 2, 3, ...; <see cref="MaxAttempts"/> is one more than their number, jitter is off.</summary>
     /// <param name="delays">1 to 999 delays, each 0 to 7 days.</param>
@@ -99,6 +81,9 @@ public sealed record RetryPolicy
 
         return new RetryPolicy { _schedule = delays.ToArray(), MaxAttempts = delays.Length + 1, Jitter = false };
     }
+
+    /// <summary>Gets the longest delay of our own between two attempts of a delivery.</summary>
+    public TimeSpan LongestDelay => _schedule is { } schedule ? schedule.Max() : MaxAttempts > 1 ? Doubled(MaxAttempts - 2) : TimeSpan.Zero;
 
     /// <summary>The wait before an attempt.</summary>
     /// <param name="attempt">The attempt's number, from 1. For 1 and below the delay is zero.</param>

@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace Adcp.Aot.Sending;
 
 /// <summary>
-/// The time limits of attempts under way. A source whose attempt ended in time is kept for another one; sources of a <see cref="TimeProvider"/> that is not the system's cannot be
-/// reset and are made anew. Thread-safe.
+/// The time limits of attempts under way. A source whose attempt ended in time is kept for another one; sources of a
+/// <see cref="TimeProvider"/> that is not the system's cannot be reset and are made anew. Thread-safe.
 /// </summary>
 internal sealed class AttemptTimeouts(TimeSpan limit, TimeProvider time)
 {
@@ -24,7 +24,10 @@ internal sealed class AttemptTimeouts(TimeSpan limit, TimeProvider time)
         return attempt;
     }
 
-    /// <summary>Takes a source back. Nobody may hold its token any more, and nothing may be registered with it that is still to be told.</summary>
+    /// <summary>
+    /// Takes a source back. Nobody may hold its token any more, and nothing may be registered with it that is still
+    /// to be told.
+    /// </summary>
     internal void End(CancellationTokenSource attempt)
     {
         if (_spares.Count < MaxSpares && attempt.TryReset())

@@ -5,6 +5,12 @@ namespace Adcp.Aot.Sending;
 /// <summary>Makes one signed attempt at a time and never retries. Implementations are safe for concurrent use.</summary>
 public interface IWebhookSender
 {
+    /// <summary>
+    /// Gets what the sender says of itself; null if it says nothing, and its wiring is then not checked at boot. A
+    /// sender that wraps another returns that one's facts.
+    /// </summary>
+    WebhookSenderFacts? Facts => null;
+
     /// <summary>Freezes a payload for a destination: one UTF-8 body and one idempotency key for every attempt that follows.</summary>
     /// <param name="destination">Where it goes.</param>
     /// <param name="payload">What it says.</param>

@@ -11,7 +11,10 @@ public sealed class PreparedWebhook
 {
     private string? _contentDigest;
 
-    /// <summary>Freezes a body. <see cref="IWebhookSender.Prepare"/> is the usual way; this one is for stores that kept the bytes.</summary>
+    /// <summary>
+    /// Freezes a body. <see cref="IWebhookSender.Prepare"/> is the usual way; this one is for stores that kept the
+    /// bytes.
+    /// </summary>
     /// <param name="destination">Where it goes.</param>
     /// <param name="body">The UTF-8 JSON body. Not copied: the caller must not change it again.</param>
     /// <param name="idempotencyKey">The key that the body carries.</param>
@@ -58,6 +61,11 @@ public sealed class PreparedWebhook
 
     /// <summary>The number that the body carries, if it carries one.</summary>
     public long? SequenceNumber { get; init; }
+
+    /// <summary>
+    /// True if the body of the answer is part of the outcome, as for an ownership challenge, and is read whole.
+    /// </summary>
+    internal bool NeedsAnswerBody { get; init; }
 
     /// <summary>The body's digest header, computed once for all attempts.</summary>
     internal string ContentDigest => _contentDigest ??= Rfc9421Signer.ContentDigest(Body.Span);

@@ -2,7 +2,7 @@ using System.Net.Http.Headers;
 
 namespace Adcp.Aot.Sending;
 
-/// <summary>What came of one attempt.</summary>
+/// <summary>The result of one attempt.</summary>
 public sealed class WebhookDeliveryResult
 {
     /// <summary>An attempt that the receiver answered.</summary>
@@ -24,7 +24,7 @@ public sealed class WebhookDeliveryResult
     public WebhookDeliveryResult(PreparedWebhook webhook, WebhookSendError error, string? detail = null)
     {
         ArgumentNullException.ThrowIfNull(webhook);
-        if (error is <= WebhookSendError.None or > WebhookSendError.SignerUnavailable)
+        if (error is <= WebhookSendError.None or > WebhookSendError.LocalNetwork)
         {
             throw new ArgumentOutOfRangeException(nameof(error), error, "A result without a status needs an error.");
         }
@@ -46,6 +46,11 @@ public sealed class WebhookDeliveryResult
     /// <summary>A short classification of <see cref="Error"/>, at most 500 characters, without secrets.</summary>
     public string? ErrorDetail { get; }
 
+    /// <summary>
+    /// Gets whether no connection could be made: refused, unreachable, TLS failed, or not connected in time. Such a failure also counts for the endpoint's origin. Default false.
+    /// </summary>
+    public bool IsConnectFailure { get; init; }
+
     /// <summary>True for 200 to 299.</summary>
     public bool Ok => (uint)(StatusCode - 200) < 100;
 
@@ -57,6 +62,13 @@ public sealed class WebhookDeliveryResult
 
     /// <summary>The bytes that were sent.</summary>
     public ReadOnlyMemory<byte> SentBody => Webhook.Body;
+
+    /// <summary>
+    /// True if a kept connection turned out to be closed before a byte of an answer, so that the webhook was sent
+    /// once more, at once, with the same key and bytes, a fresh signature and on a new connection. The result is the
+    /// second one's.
+    /// </summary>
+    public bool ConnectionReplaced { get; init; }
 
     /// <summary>The response's headers, bounded by the sender.</summary>
     public HttpResponseHeaders? ResponseHeaders { get; init; }

@@ -1,16 +1,15 @@
 using System.Buffers;
-using Adcp.Aot.Signing;
+using Adcp.Aot.Network;
 
 namespace Adcp.Aot.Sending;
 
 /// <summary>
-/// Where webhooks of one registration go: url, operation id, token and authentication, parsed and checked once. Keep it and use it for every send:
-/// the supervisor remembers the endpoint in it. Immutable to its users and safe for concurrent use.
+/// Where webhooks of one registration go: url, operation id, token and authentication, parsed and checked once. Keep
+/// it and use it for every send: the supervisor remembers the endpoint in it. Immutable to its users and safe for
+/// concurrent use.
 /// </summary>
 public sealed class WebhookDestination
 {
-    internal const int MaxUrlLength = 2048;
-
     private static readonly SearchValues<char> OperationIdCharacters =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");
 
@@ -18,13 +17,14 @@ public sealed class WebhookDestination
     /// <param name="url">An absolute http or https URL without userinfo.</param>
     /// <param name="operationId">The registration's <c>operation_id</c>, echoed verbatim.</param>
     /// <param name="token">The registration's <c>token</c>, echoed verbatim in the body.</param>
-    /// <param name="authentication">The registration's <c>authentication</c>, which replaces the sender's own way of signing; null for the sender's.</param>
+    /// <param name="authentication">The registration's <c>authentication</c>, which replaces the sender's own way of
+    /// signing; null for the sender's.</param>
     /// <exception cref="ArgumentNullException"><paramref name="url"/> is null.</exception>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
     public WebhookDestination(string url, string? operationId = null, string? token = null, WebhookAuthentication? authentication = null)
     {
         ArgumentNullException.ThrowIfNull(url);
-        if (url.Length > MaxUrlLength)
+        if (url.Length > DestinationGuard.MaxUrlLength)
         {
             throw new ArgumentException("A webhook url has at most 2048 characters.", nameof(url));
         }
@@ -70,7 +70,9 @@ public sealed class WebhookDestination
     /// <summary>The registration's <c>token</c>, a secret.</summary>
     public string? Token { get; }
 
-    /// <summary>The registration's <c>authentication</c>, with its secret; null where the sender's own way is used.</summary>
+    /// <summary>
+    /// The registration's <c>authentication</c>, with its secret; null where the sender's own way is used.
+    /// </summary>
     public WebhookAuthentication? Authentication { get; }
 
     /// <summary>The canonical url for an HTTP client.</summary>
@@ -82,13 +84,15 @@ public sealed class WebhookDestination
     /// <summary>The guard that last found nothing against the url, so that it is asked once.</summary>
     internal DestinationGuard? AdmittedBy { get; set; }
 
-    /// <summary>The endpoint that a supervisor's table last resolved for this destination; opaque to this room.</summary>
-    internal object? Endpoint { get; set; }
+    /// <summary>The endpoint that a supervisor's table last resolved for this destination.</summary>
+    internal EndpointHandle? Endpoint { get; set; }
 
     /// <summary>Names the authority only: path, query, token and authentication may hold secrets.</summary>
     public override string ToString() => Target.Authority;
 
-    /// <summary><see cref="Uri"/> shortens a spelled-out IPv6 address; the receiver compares <c>Host</c> with what was signed.</summary>
+    /// <summary>
+    /// <see cref="Uri"/> shortens a spelled-out IPv6 address; the receiver compares <c>Host</c> with what was signed.
+    /// </summary>
     internal static bool NeedsHost(TargetUri target, Uri request) => request.Authority != target.Authority;
 
     private static void CheckToken(string token)

@@ -1,23 +1,38 @@
 namespace Adcp.Aot.Sending;
 
-/// <summary>Why an attempt got no answer. The order is: the endpoint's faults, then our own.</summary>
+/// <summary>Says why an attempt got no answer. The endpoint's faults come first, then our own.</summary>
 public enum WebhookSendError
 {
     /// <summary>There was an answer.</summary>
     None = 0,
 
-    /// <summary>No full answer within the attempt's timeout.</summary>
+    /// <summary>No answer within the attempt's timeout.</summary>
     Timeout = 1,
 
-    /// <summary>DNS, TCP, TLS or HTTP failed before an answer.</summary>
+    /// <summary>TCP, TLS or HTTP failed before an answer.</summary>
     ConnectionFailed = 2,
 
-    /// <summary>The destination guard refused the url or an address it resolves to. Nothing was sent.</summary>
-    DestinationRefused = 3,
+    /// <summary>
+    /// The host's name gives no address to connect to: it does not exist, its answer is empty or too long, or the
+    /// destination guard refuses an address in it. One value for all of these, so that the buyer cannot learn which
+    /// names exist in our network; the sender's log names the reason. Nothing was sent.
+    /// </summary>
+    NoUsableAddress = 3,
+
+    /// <summary>The destination guard refused the url itself. Nothing was sent.</summary>
+    DestinationRefused = 4,
 
     /// <summary>The request could not be built or signed. Nothing was sent.</summary>
-    SigningFailed = 4,
+    SigningFailed = 5,
 
-    /// <summary>The key that is kept elsewhere could not be asked, or did not answer within the attempt's timeout. Nothing was sent; another attempt may find it back.</summary>
-    SignerUnavailable = 5,
+    /// <summary>
+    /// The key that is kept elsewhere could not be asked, or did not answer within the attempt's timeout. Nothing was
+    /// sent; another attempt may find it back.
+    /// </summary>
+    SignerUnavailable = 6,
+
+    /// <summary>
+    /// This machine or its network failed: no descriptor, local port or buffer left, no name resolution, no route.
+    /// </summary>
+    LocalNetwork = 7,
 }

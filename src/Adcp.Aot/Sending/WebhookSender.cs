@@ -1,40 +1,39 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.Net;
-using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Runtime.CompilerServices;
-using System.Security.Authentication;
+using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
+using Adcp.Aot.Payloads.Notifications;
 using Adcp.Aot.Signing;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Sending;
 
 /// <summary>
-/// Makes authenticated attempts over pooled connections to checked addresses. No retry, no redirect, no proxy, no cookie, no HTTP/3. Thread-safe; keep one for the life of the
-/// process, and dispose it after the supervisors that use it.
+/// Makes authenticated attempts over pooled connections to checked addresses. No redirect, no proxy, no cookie, no
+/// HTTP/3. No retry, except that a kept connection which turns out to be closed is replaced once within the attempt.
+/// Thread-safe; keep one for the life of the process, and dispose it after the supervisors that use it.
 /// </summary>
 public sealed partial class WebhookSender : IWebhookSender, IDisposable
 {
     private const int MaxSpareBody = 64 << 10;
 
-    private static readonly Version Http2 = new(2, 0);
-
     /// <summary>Where this thread writes its next body before it is copied out at its length.</summary>
     [ThreadStatic]
     private static ArrayBufferWriter<byte>? _spareBody;
 
-    private readonly WebhookAuthenticator _authenticator;
+    private readonly RequestFactory _requests;
     private readonly WebhookSenderOptions _options;
     private readonly DestinationGuard _guard;
-    private readonly HttpMessageInvoker _http;
+    private readonly GuardedHttp _http;
     private readonly AttemptTimeouts _timeouts;
     private readonly IDisposable? _ownedKey;
     private bool _disposed;
-    private int _deprecationLogged;
 
     /// <summary>Creates a sender.</summary>
-    /// <param name="authenticator">Signs every attempt to a destination without an <c>authentication</c> of its own; its key stays the caller's to dispose.</param>
+    /// <param name="authenticator">Signs every attempt to a destination without an <c>authentication</c> of its own;
+    /// its key stays the caller's to dispose.</param>
     /// <param name="options">How to make attempts.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">A transport hook needs private networks and they are not allowed.</exception>
@@ -56,32 +55,20 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
             }
         }
 
-        _authenticator = authenticator;
         _options = options;
         _ownedKey = ownedKey;
-        _guard = new DestinationGuard(options);
+        _guard = options.CreateGuard();
+        Rfc9421Signer? signer = authenticator as Rfc9421Signer;
+        Facts = new WebhookSenderFacts(options.Version, signer?.KeyId, signer?.Algorithm, _guard, options.AttemptTimeout);
         _timeouts = new AttemptTimeouts(options.AttemptTimeout, options.TimeProvider);
-        SocketsHttpHandler handler = new()
-        {
-            AllowAutoRedirect = false,
-            UseProxy = false,
-            UseCookies = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            ActivityHeadersPropagator = null,
-            PooledConnectionLifetime = options.ConnectionLifetime,
-            EnableMultipleHttp2Connections = true,
-            MaxResponseHeadersLength = 16,
-            MaxResponseDrainSize = 0,
-            ConnectTimeout = options.AttemptTimeout,
-            ConnectCallback = new PinnedConnector(_guard, options.ConnectTimeout, options.TimeProvider, options.Resolver).ConnectAsync,
-        };
-
-        // No session is resumed: two destinations of one host may be two trust boundaries.
-        handler.SslOptions.AllowTlsResume = false;
-        handler.SslOptions.EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13;
-        _http = new HttpMessageInvoker(handler);
-        LogDeprecation(authenticator);
+        _http = new GuardedHttp(
+            _guard,
+            new GuardedHttpOptions(options.ConnectTimeout, options.AttemptTimeout, options.ConnectionLifetime, options.TimeProvider));
+        _requests = new RequestFactory(authenticator, options, _http);
     }
+
+    /// <summary>Gets the generation, the signing key's id and algorithm, the guard and the attempt time-out of this sender.</summary>
+    public WebhookSenderFacts Facts { get; }
 
     /// <summary>A sender that signs with a private JWK.</summary>
     /// <param name="jwk">The JWK; see <see cref="SigningKey.FromJwk"/>.</param>
@@ -101,29 +88,40 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
     /// <param name="passphrase">The passphrase of an encrypted PEM.</param>
     /// <exception cref="ArgumentException">The key cannot be used.</exception>
     public static WebhookSender FromPem(
-        string pem, string keyId, WebhookSenderOptions options, SignatureAlgorithm algorithm = SignatureAlgorithm.Ed25519, string? passphrase = null)
+        string pem,
+        string keyId,
+        WebhookSenderOptions options,
+        SignatureAlgorithm algorithm = SignatureAlgorithm.Ed25519,
+        string? passphrase = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         return Owning(SigningKey.FromPem(pem, keyId, algorithm, passphrase), options);
     }
 
-    /// <summary>A sender that authenticates by AdCP's legacy HMAC-SHA256, which AdCP has deprecated; prefer <see cref="FromJwk"/>.</summary>
+    /// <summary>
+    /// A sender that authenticates by AdCP's legacy HMAC-SHA256, which AdCP has deprecated; prefer <see
+    /// cref="FromJwk"/>.
+    /// </summary>
     /// <param name="secret">The shared secret; see <see cref="LegacyHmacSigner"/>.</param>
     /// <param name="options">How to make attempts.</param>
     /// <exception cref="ArgumentException">The secret is short or a pattern.</exception>
     public static WebhookSender FromLegacyHmac(string secret, WebhookSenderOptions options) => new(new LegacyHmacSigner(secret), options);
 
-    /// <summary>A sender that authenticates by a bearer token, which AdCP has deprecated; prefer <see cref="FromJwk"/>.</summary>
+    /// <summary>
+    /// A sender that authenticates by a bearer token, which AdCP has deprecated; prefer <see cref="FromJwk"/>.
+    /// </summary>
     /// <param name="token">The token; see <see cref="BearerToken"/>.</param>
     /// <param name="options">How to make attempts.</param>
     /// <exception cref="ArgumentException">The token could not be sent as it is.</exception>
     public static WebhookSender FromBearerToken(string token, WebhookSenderOptions options) => new(new BearerToken(token), options);
 
     /// <summary>A sender that signs by Standard Webhooks, for receivers outside AdCP.</summary>
-    /// <param name="secret">The <c>whsec_</c> secret. While it is being rotated, pass a <see cref="StandardWebhooksSigner"/> with both to the constructor.</param>
+    /// <param name="secret">The <c>whsec_</c> secret. While it is being rotated, pass a <see
+    /// cref="StandardWebhooksSigner"/> with both to the constructor.</param>
     /// <param name="options">How to make attempts.</param>
     /// <exception cref="ArgumentException">Not such a secret.</exception>
-    public static WebhookSender FromStandardWebhooksSecret(string secret, WebhookSenderOptions options) => new(new StandardWebhooksSigner([secret]), options);
+    public static WebhookSender FromStandardWebhooksSecret(string secret, WebhookSenderOptions options) =>
+        new(new StandardWebhooksSigner([secret]), options);
 
     /// <inheritdoc/>
     public PreparedWebhook Prepare(WebhookDestination destination, WebhookPayload payload, long? sequenceNumber = null)
@@ -138,7 +136,8 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
 
         if (payload.CarriesSequenceNumber && sequenceNumber is null)
         {
-            throw new WebhookPayloadException("missing_sequence_number", "The payload carries its sequence number and none was given.", nameof(sequenceNumber));
+            throw new WebhookPayloadException(
+                "missing_sequence_number", "The payload carries its sequence number and none was given.", nameof(sequenceNumber));
         }
 
         string key = payload.IdempotencyKey ?? IdempotencyKeys.Create();
@@ -167,6 +166,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
             NotificationId = payload.NotificationId,
             Headers = payload.Headers is { Count: > 0 } headers ? [.. headers] : null,
             SequenceNumber = payload.CarriesSequenceNumber ? sequenceNumber : null,
+            NeedsAnswerBody = payload is WebhookChallenge,
         };
     }
 
@@ -192,42 +192,67 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         {
             using CancellationTokenRegistration caller = cancellationToken.UnsafeRegister(
                 static state => ((CancellationTokenSource)state!).Cancel(), attempt);
-            HttpRequestMessage request;
-            try
+            long startedAt = Stopwatch.GetTimestamp();
+            bool newConnection = false;
+            bool mayExpect = true;
+            while (true)
             {
-                request = await AuthenticateAsync(webhook, target, attempt.Token).ConfigureAwait(false);
-            }
-            catch (Exception fault) when (cancellationToken.IsCancellationRequested && fault is OperationCanceledException or SignerUnavailableException)
-            {
-                throw new OperationCanceledException(cancellationToken);
-            }
-            catch (SignerUnavailableException fault)
-            {
-                return new WebhookDeliveryResult(webhook, WebhookSendError.SignerUnavailable, fault.Message);
-            }
-            catch (Exception fault)
-            {
-                return new WebhookDeliveryResult(webhook, WebhookSendError.SigningFailed, "signing failed: " + fault.GetType().Name);
-            }
-
-            using (request)
-            {
+                HttpRequestMessage request;
                 try
                 {
-                    using HttpResponseMessage response = await _http.SendAsync(request, attempt.Token).ConfigureAwait(false);
-                    return new WebhookDeliveryResult(webhook, Math.Clamp((int)response.StatusCode, 100, 599))
-                    {
-                        ResponseHeaders = response.Headers,
-                        ResponseBody = IsEmpty(response) ? default : await ReadAsync(response, attempt.Token).ConfigureAwait(false),
-                    };
+                    request = await _requests.CreateAsync(webhook, target, mayExpect, attempt.Token).ConfigureAwait(false);
                 }
-                catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+                catch (Exception fault) when (
+                    cancellationToken.IsCancellationRequested && fault is OperationCanceledException or SignerUnavailableException)
                 {
                     throw new OperationCanceledException(cancellationToken);
                 }
-                catch (Exception fault) when (attempt.IsCancellationRequested || IsTransport(fault))
+                catch (SignerUnavailableException fault)
                 {
-                    return Failed(webhook, fault, attempt.IsCancellationRequested);
+                    return new WebhookDeliveryResult(webhook, WebhookSendError.SignerUnavailable, fault.Message);
+                }
+                catch (Exception fault)
+                {
+                    return new WebhookDeliveryResult(webhook, WebhookSendError.SigningFailed, "signing failed: " + fault.GetType().Name);
+                }
+
+                using (request)
+                {
+                    long opened = _http.Opened;
+                    try
+                    {
+                        using HttpResponseMessage response =
+                            await _http.SendAsync(request, newConnection, attempt.Token).ConfigureAwait(false);
+                        if (response.StatusCode == HttpStatusCode.ExpectationFailed && mayExpect && request.Headers.ExpectContinue == true)
+                        {
+                            _http.AvoidExpect(request.RequestUri!);
+                            mayExpect = false;
+                            continue;
+                        }
+
+                        return new WebhookDeliveryResult(webhook, Math.Clamp((int)response.StatusCode, 100, 599))
+                        {
+                            ConnectionReplaced = newConnection,
+                            ResponseHeaders = response.Headers,
+                            ResponseBody = AnswerBody.IsEmpty(response)
+                                ? default
+                                : await AnswerBody.ReadAsync(webhook, response, _options, attempt).ConfigureAwait(false),
+                        };
+                    }
+                    catch (Exception fault) when (cancellationToken.IsCancellationRequested && AttemptFault.IsTransport(fault))
+                    {
+                        // Whatever the cancellation made of the connection under way, it was the caller's.
+                        throw new OperationCanceledException(cancellationToken);
+                    }
+                    catch (Exception fault) when (
+                        !newConnection && !attempt.IsCancellationRequested && GuardedHttp.IsStaleConnection(fault, opened))
+                    {
+                        newConnection = true;
+                    }
+                    catch (Exception fault) when (attempt.IsCancellationRequested || AttemptFault.IsTransport(fault))
+                    {
+                        return Failed(webhook, target, request, fault, attempt.IsCancellationRequested, startedAt, newConnection);
+                    }
                 }
             }
         }
@@ -268,121 +293,61 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         }
     }
 
-    private static bool IsTransport(Exception fault) =>
-        fault is HttpRequestException or IOException or SocketException or TimeoutException or AuthenticationException or OperationCanceledException;
+    /// <summary>The result of a failed attempt.</summary>
+    private WebhookDeliveryResult Failed(
+        PreparedWebhook webhook,
+        TargetUri target,
+        HttpRequestMessage request,
+        Exception fault,
+        bool timedOut,
+        long startedAt,
+        bool newConnection)
+    {
+        (WebhookSendError error, string detail) = AttemptFault.Classify(fault, timedOut);
+        if (error == WebhookSendError.Timeout && _options.Http2)
+        {
+            _http.CloseSilent(request.RequestUri!, startedAt);
+        }
 
-    /// <summary>A failed attempt, classified without host, address or anything the receiver said.</summary>
-    private static WebhookDeliveryResult Failed(PreparedWebhook webhook, Exception fault, bool timedOut)
+        if (error == WebhookSendError.NoUsableAddress)
+        {
+            LogRefusal(target, fault);
+        }
+
+        return new WebhookDeliveryResult(webhook, error, detail)
+        {
+            ConnectionReplaced = newConnection,
+            IsConnectFailure = AttemptFault.IsConnectFailure(fault),
+        };
+    }
+
+    private void LogRefusal(TargetUri target, Exception fault)
     {
         for (Exception? inner = fault; inner is not null; inner = inner.InnerException)
         {
-            switch (inner)
+            if (inner is DestinationRefusedException refused)
             {
-                case DestinationRefusedException:
-                    return new WebhookDeliveryResult(webhook, WebhookSendError.DestinationRefused, DestinationRefusedException.Reason);
-                case TimeoutException:
-                    return new WebhookDeliveryResult(webhook, WebhookSendError.Timeout, "connect timeout");
-                case AuthenticationException:
-                    return new WebhookDeliveryResult(webhook, WebhookSendError.ConnectionFailed, "TLS failed");
-                case SocketException socket when !timedOut:
-                    // A name that does not resolve reads like one that is refused: which names exist behind us is nobody's business.
-                    string detail = socket.SocketErrorCode switch
-                    {
-                        SocketError.ConnectionRefused => "connection refused",
-                        SocketError.ConnectionReset => "connection reset",
-                        SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain or SocketError.NoRecovery => DestinationRefusedException.Reason,
-                        SocketError.HostUnreachable or SocketError.NetworkUnreachable => "unreachable",
-                        _ => "connection failed",
-                    };
-                    return new WebhookDeliveryResult(webhook, WebhookSendError.ConnectionFailed, detail);
+                try
+                {
+                    HostRefused(_options.Logger, target.Authority, refused.Why);
+                }
+                catch (Exception)
+                {
+                    // A log that cannot be written must not change the attempt's result.
+                }
             }
-        }
-
-        if (timedOut)
-        {
-            return new WebhookDeliveryResult(webhook, WebhookSendError.Timeout, "attempt timeout");
-        }
-
-        string text = (fault as HttpRequestException)?.HttpRequestError switch
-        {
-            HttpRequestError.ResponseEnded => "connection closed before an answer",
-            HttpRequestError.InvalidResponse => "not an HTTP answer",
-            HttpRequestError.ConfigurationLimitExceeded => "answer's headers too large",
-            HttpRequestError.HttpProtocolError => "HTTP protocol error",
-            HttpRequestError.SecureConnectionError => "TLS failed",
-            _ => "connection failed",
-        };
-        return new WebhookDeliveryResult(webhook, WebhookSendError.ConnectionFailed, text);
-    }
-
-    /// <summary>Authenticates by the registration's way where it has one, else by the sender's: one of them, never both.</summary>
-    private ValueTask<HttpRequestMessage> AuthenticateAsync(PreparedWebhook webhook, TargetUri target, CancellationToken cancellationToken)
-    {
-        WebhookAuthenticator authenticator = webhook.Destination.Authentication?.Authenticator ?? _authenticator;
-        LogDeprecation(authenticator);
-        string? digest = authenticator.SendsContentDigest ? webhook.ContentDigest : null;
-        UnsignedAttempt unsigned = new(target, webhook.Body, digest.AsMemory(), webhook.IdempotencyKey, _options.TimeProvider.GetUtcNow());
-        AttemptHeaders headers = AttemptHeaders.Rent();
-        ValueTask authenticated = authenticator.AuthenticateAsync(unsigned, headers, cancellationToken);
-        return authenticated.IsCompletedSuccessfully ? new(Request(webhook, target, digest, headers)) : RequestAsync(authenticated, webhook, target, digest, headers);
-    }
-
-    /// <summary>Behind a key that is kept elsewhere.</summary>
-    private async ValueTask<HttpRequestMessage> RequestAsync(
-        ValueTask authenticated, PreparedWebhook webhook, TargetUri target, string? digest, AttemptHeaders headers)
-    {
-        await authenticated.ConfigureAwait(false);
-        return Request(webhook, target, digest, headers);
-    }
-
-    private HttpRequestMessage Request(PreparedWebhook webhook, TargetUri target, string? digest, AttemptHeaders authentication)
-    {
-        bool rewritten = !ReferenceEquals(target, webhook.Destination.Target);
-        HttpRequestMessage request = new(HttpMethod.Post, rewritten ? target.ToRequestUri() : webhook.Destination.RequestUri)
-        {
-            Content = new BodyContent(webhook.Body, digest),
-            Version = _options.Http2 ? Http2 : HttpVersion.Version11,
-            VersionPolicy = _options.Http2 && !target.IsHttps ? HttpVersionPolicy.RequestVersionExact : HttpVersionPolicy.RequestVersionOrLower,
-        };
-        if (rewritten ? WebhookDestination.NeedsHost(target, request.RequestUri!) : webhook.Destination.NeedsHostHeader)
-        {
-            request.Headers.Host = target.Authority;
-        }
-
-        request.Headers.TryAddWithoutValidation("User-Agent", "Adcp.Aot");
-        for (int i = 0; i < authentication.Count; i++)
-        {
-            request.Headers.TryAddWithoutValidation(authentication.Name(i), authentication.Text(i));
-        }
-
-        AttemptHeaders.Return(authentication);
-
-        if (webhook.Headers is { } headers)
-        {
-            HeaderRules.Check(headers);
-            foreach ((string name, string value) in headers)
-            {
-                request.Headers.TryAddWithoutValidation(name, value);
-            }
-        }
-
-        return request;
-    }
-
-    private void LogDeprecation(WebhookAuthenticator authenticator)
-    {
-        if (authenticator.Deprecated is { } scheme && Volatile.Read(ref _deprecationLogged) == 0 && Interlocked.Exchange(ref _deprecationLogged, 1) == 0)
-        {
-            AuthenticationDeprecated(_options.Logger, scheme);
         }
     }
 
     [LoggerMessage(
-        EventId = 201, Level = LogLevel.Warning,
-        Message = "Webhooks are authenticated by {Scheme}, which AdCP has deprecated and 4.0 removes; ask for registrations without an authentication block.")]
-    private static partial void AuthenticationDeprecated(ILogger logger, string scheme);
+        EventId = 202, Level = LogLevel.Warning,
+        Message = "Webhook not sent to {Authority}: {Reason}. The buyer is told only that the destination cannot be reached.")]
+    private static partial void HostRefused(ILogger logger, string authority, string reason);
 
-    /// <summary>The guard's word on where a webhook goes; asked once for a destination's own url, each time for one that a hook made of it.</summary>
+    /// <summary>
+    /// The guard's word on where a webhook goes; asked once for a destination's own url, each time for one that a
+    /// hook made of it.
+    /// </summary>
     private string? Refuse(WebhookDestination destination, TargetUri target)
     {
         if (!ReferenceEquals(target, destination.Target))
@@ -424,39 +389,5 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         }
 
         return true;
-    }
-
-    /// <summary>True where the answer says that it has no body; looked at as text, which costs a third of parsing the number.</summary>
-    private static bool IsEmpty(HttpResponseMessage response) =>
-        response.Content.Headers.NonValidated.TryGetValues("Content-Length", out HeaderStringValues length) && length is { Count: 1 } && length.ToString() == "0";
-
-    private async ValueTask<ReadOnlyMemory<byte>> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
-    {
-        // One byte more than is kept tells whether the answer ends here, which is what lets its connection be used again.
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(_options.MaxResponseBytes + 1);
-        try
-        {
-            Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
-            int length = 0;
-            try
-            {
-                int read;
-                while (length <= _options.MaxResponseBytes
-                    && (read = await stream.ReadAsync(buffer.AsMemory(length, _options.MaxResponseBytes + 1 - length), cancellationToken).ConfigureAwait(false)) > 0)
-                {
-                    length += read;
-                }
-            }
-            catch (Exception fault) when (IsTransport(fault))
-            {
-                // The status is the answer. A body that drips, breaks or is cancelled takes nothing of it back: a 2xx stays delivered.
-            }
-
-            return length == 0 ? default : buffer.AsSpan(0, Math.Min(length, _options.MaxResponseBytes)).ToArray();
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
     }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -16,12 +17,18 @@ public sealed record WebhookSenderOptions
         init => field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(Version), value, "Not an AdCP version.");
     }
 
-    /// <summary>From connecting to the last byte read. 1 ms to 10 minutes, default 10 s.</summary>
+    /// <summary>
+    /// From connecting to the headers of the answer. Its body is read for one second more at most, and only the
+    /// answer to an ownership challenge has the whole time for its body too. 1 ms to 10 minutes, default 10 s.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 10 minutes.</exception>
     public TimeSpan AttemptTimeout { get; init => field = InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10), nameof(AttemptTimeout)); } =
         TimeSpan.FromSeconds(10);
 
-    /// <summary>For name resolution and TCP together, over all addresses tried. 1 ms to 10 minutes, default 5 s.</summary>
+    /// <summary>
+    /// For name resolution and TCP together, over all addresses, which race each other. 1 ms to 10 minutes, default 5
+    /// s.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 10 minutes.</exception>
     public TimeSpan ConnectTimeout { get; init => field = InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10), nameof(ConnectTimeout)); } =
         TimeSpan.FromSeconds(5);
@@ -29,39 +36,74 @@ public sealed record WebhookSenderOptions
     /// <summary>Lets plain http pass. Default false.</summary>
     public bool AllowHttp { get; init; }
 
-    /// <summary>Lets loopback and private networks pass, for development. Metadata services and other reserved ranges stay refused. Default false.</summary>
+    /// <summary>
+    /// Lets loopback and private networks pass, for development. Metadata services and other reserved ranges stay
+    /// refused. Default false.
+    /// </summary>
     public bool AllowPrivateNetworks { get; init; }
 
     /// <summary>The only ports allowed; default null, any.</summary>
     public IReadOnlySet<int>? AllowedPorts { get; init; }
 
+    /// <summary>
+    /// The NAT64 prefixes of this network besides the well-known <c>64:ff9b::/96</c>. An address behind such a prefix
+    /// is judged by the IPv4 address inside (RFC 6052). Default none.
+    /// </summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    /// <exception cref="ArgumentException">Not an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits.</exception>
+    public IReadOnlyList<IPNetwork> Nat64Prefixes { get; init => field = Nat64.Checked(value, nameof(Nat64Prefixes)); } = [];
+
     /// <summary>The largest body in bytes. 1 to 10 MiB, default 10 MiB.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 10 MiB.</exception>
     public int MaxBodyBytes { get; init => field = InRange(value, 1, 10 << 20, nameof(MaxBodyBytes)); } = 10 << 20;
 
-    /// <summary>How much of an answer's body is read; the connection is given up where there is more. 0 to 5 MiB, default 16 KiB.</summary>
+    /// <summary>
+    /// How much of an answer's body is read; the connection is given up if there is more. 0 to 5 MiB, default 16 KiB.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 5 MiB.</exception>
     public int MaxResponseBytes { get; init => field = InRange(value, 0, 5 << 20, nameof(MaxResponseBytes)); } = 16 << 10;
 
-    /// <summary>After how long a connection is replaced, so that a change of DNS is seen. 1 s to 1 day, default 2 minutes.</summary>
+    /// <summary>
+    /// After how long a connection is replaced, so that a change of DNS is seen. 1 s to 1 day, default 2 minutes.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 s to 1 day.</exception>
     public TimeSpan ConnectionLifetime { get; init => field = InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), nameof(ConnectionLifetime)); } =
         TimeSpan.FromMinutes(2);
 
-    /// <summary>Speaks HTTP/2: negotiated over https, with prior knowledge over http. HTTP/3 is never spoken. Default false, HTTP/1.1.</summary>
+    /// <summary>
+    /// Speaks HTTP/2: negotiated over https, with prior knowledge over http. HTTP/3 is never spoken. Default false,
+    /// HTTP/1.1.
+    /// </summary>
     public bool Http2 { get; init; }
 
     /// <summary>Rewrites of hosts, in order. Default none.</summary>
     public IReadOnlyList<ITransportHook> TransportHooks { get; init => field = value ?? throw new ArgumentNullException(nameof(TransportHooks)); } = [];
 
-    /// <summary>Resolves names; default null, the system's resolver.</summary>
+    /// <summary>
+    /// Resolves names; default null, the system's resolver. See <see cref="DestinationGuardOptions.Resolver"/>.
+    /// </summary>
     public Func<string, CancellationToken, Task<IPAddress[]>>? Resolver { get; init; }
 
     /// <summary>The clock of timestamps, signatures and timeouts. Default the system's.</summary>
     public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
 
-    /// <summary>Where the sender says once that it was told to use a deprecated way of authentication. Default none.</summary>
+    /// <summary>
+    /// Receives the reasons why names of destinations were refused, and one warning about a deprecated way of
+    /// authentication. Default none.
+    /// </summary>
     public ILogger Logger { get; init => field = value ?? throw new ArgumentNullException(nameof(Logger)); } = NullLogger.Instance;
+
+    /// <summary>Creates the guard of senders with these options, for checking a url before it is stored.</summary>
+    public DestinationGuard CreateGuard() => new(new DestinationGuardOptions
+    {
+        AllowHttp = AllowHttp,
+        AllowPrivateNetworks = AllowPrivateNetworks,
+        AllowedPorts = AllowedPorts,
+        Nat64Prefixes = Nat64Prefixes,
+        Resolver = Resolver,
+        ResolveTimeout = ConnectTimeout,
+        TimeProvider = TimeProvider,
+    });
 
     private static T InRange<T>(T value, T low, T high, string name)
         where T : IComparable<T>

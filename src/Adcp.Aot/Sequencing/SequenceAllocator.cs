@@ -36,6 +36,7 @@ public sealed class SequenceAllocator
     /// <param name="key">The stream's key, not empty.</param>
     /// <exception cref="ArgumentException"><paramref name="key"/> is null or empty.</exception>
     /// <exception cref="SequenceCapacityException">The key is new and the allocator is full.</exception>
+    /// <exception cref="InvalidOperationException">The stream has used its last number, <see cref="long.MaxValue"/>.</exception>
     public long Next(string key) => GetStream(key).Next();
 
     /// <summary>The stream of a key, made on first sight.</summary>
@@ -50,13 +51,19 @@ public sealed class SequenceAllocator
 
     /// <summary>Continues a stream after <paramref name="last"/>; never moves it back.</summary>
     /// <param name="key">The stream's key, not empty.</param>
-    /// <param name="last">The last number known to be used, 0 or more.</param>
+    /// <param name="last">The last number known to be used, 0 or more and below <see cref="long.MaxValue"/>: there must be a next
+    /// one.</param>
     /// <exception cref="ArgumentException"><paramref name="key"/> is null or empty.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="last"/> is negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="last"/> is negative, or <see cref="long.MaxValue"/>.</exception>
     /// <exception cref="SequenceCapacityException">The key is new and the allocator is full.</exception>
     public void Resume(string key, long last)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(last);
+        if (last == long.MaxValue)
+        {
+            throw new ArgumentOutOfRangeException(nameof(last), last, "Must be below long.MaxValue: no number follows that one.");
+        }
+
         GetStream(key).Resume(last);
     }
 

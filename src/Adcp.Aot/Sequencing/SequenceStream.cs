@@ -19,17 +19,20 @@ public sealed class SequenceStream
     /// <summary>The allocator that made it.</summary>
     internal SequenceAllocator Owner { get; }
 
-    /// <summary>The last number drawn, 0 before the first (volatile read).</summary>
-    public long Last => Volatile.Read(ref _cell.Value);
+    /// <summary>Gets the last number drawn, 0 before the first (volatile read).</summary>
+    public long Last => Volatile.Read(ref _cell.Value) is >= 0 and var last ? last : long.MaxValue;
 
     /// <summary>Draws the next number (full fence).</summary>
-    public long Next() => Interlocked.Increment(ref _cell.Value);
+    /// <exception cref="InvalidOperationException">The stream has used its last number, <see cref="long.MaxValue"/>. It never starts
+    /// again.</exception>
+    public long Next() => Interlocked.Increment(ref _cell.Value) is > 0 and var number ? number : throw Exhausted();
 
     /// <summary>Raises the last number to at least <paramref name="last"/>.</summary>
     internal void Resume(long last)
     {
-        long seen = Last;
-        while (seen < last)
+        // Below zero, the count has passed the last number: there is nothing to raise.
+        long seen = Volatile.Read(ref _cell.Value);
+        while (seen >= 0 && seen < last)
         {
             long before = Interlocked.CompareExchange(ref _cell.Value, last, seen);
             if (before == seen)
@@ -41,7 +44,13 @@ public sealed class SequenceStream
         }
     }
 
-    /// <summary>A cache line's worth, so that two streams never share the line they count on.</summary>
+    private InvalidOperationException Exhausted() =>
+        new($"The stream '{Key}' has used its last sequence number, {long.MaxValue}. Use a new sequence key.");
+
+    /// <summary>
+    /// The size of a cache line, so that two streams never share the line they count on. A value below zero means that the numbers are
+    /// used up.
+    /// </summary>
     [StructLayout(LayoutKind.Explicit, Size = 64)]
     private struct Cell
     {

@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
 
 namespace Adcp.Aot.Signing;
@@ -61,6 +62,7 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
         ArgumentOutOfRangeException.ThrowIfLessThan(window, TimeSpan.FromSeconds(1), nameof(validity));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(window, MaxValidity, nameof(validity));
         KeyId = keyId;
+        Algorithm = algorithm;
         _validity = (long)window.TotalSeconds;
         string name = algorithm == SignatureAlgorithm.Ed25519 ? Ed25519Name : P256Name;
         _tail = Encoding.ASCII.GetBytes($"\";keyid=\"{keyId}\";alg=\"{name}\";tag=\"{Tag}\"");
@@ -68,6 +70,9 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
 
     /// <summary>The key's id.</summary>
     public string KeyId { get; }
+
+    /// <summary>The key's algorithm.</summary>
+    public SignatureAlgorithm Algorithm { get; }
 
     internal override bool SendsContentDigest => true;
 

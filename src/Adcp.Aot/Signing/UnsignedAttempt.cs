@@ -1,3 +1,5 @@
+using Adcp.Aot.Network;
+
 namespace Adcp.Aot.Signing;
 
 /// <summary>What there is to sign.</summary>

@@ -7,13 +7,14 @@ namespace Adcp.Aot.Threading;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Begun and ended are counted apart: both only ever rise, and whoever sums the ended before the begun can see too many in flight but never too few. Equal sums therefore mean that
-/// at the moment the ended were summed nothing was in flight.
+/// Begun and ended are counted apart: both only ever rise, and whoever sums the ended before the begun can see too many in flight but
+/// never too few. Equal sums therefore mean that at the moment the ended were summed nothing was in flight.
 /// </para>
 /// <para>
-/// Each of the first 63 threads alive counts in a line of its own, which nobody else writes, so it needs no interlocked operation; further ones share a line and do. A plain
-/// write may sit in a processor's store buffer while its thread already reads on. The rare side pays for that: it calls <see cref="Interlocked.MemoryBarrierProcessWide"/> after
-/// it has announced itself, and from then on sees what every thread wrote before it last looked at the announcement.
+/// Each of the first 63 threads alive counts in a line of its own, which nobody else writes, so it needs no interlocked operation;
+/// further ones share a line and do. A plain write may sit in a processor's store buffer while its thread already reads on. The rare side
+/// pays for that: it calls <see cref="Interlocked.MemoryBarrierProcessWide"/> after it has announced itself, and from then on sees what
+/// every thread wrote before it last looked at the announcement.
 /// </para>
 /// </remarks>
 internal sealed class InFlightCount

@@ -4,16 +4,19 @@ namespace Adcp.Aot.Threading;
 /// Monotonic timestamps of a <see cref="TimeProvider"/>: exact ones, and coarse ones at a fifth of their price.
 /// </summary>
 /// <remarks>
-/// An exact timestamp costs as much as everything else a delivery does. A coarse one is the exact timestamp taken when the machine's tick counter last moved, which is
-/// 1 to 16 ms ago, and costs a read of that counter. It serves where milliseconds are plenty: a circuit's timeout, a refusal, an attempt that ended within the tick it began
-/// in. Both are in the same unit. Any provider but the system's own is always asked exactly. Thread-safe.
+/// An exact timestamp costs as much as everything else a delivery does. A coarse one is the exact timestamp taken when the machine's tick
+/// counter last moved, which is 1 to 16 ms ago, and costs a read of that counter. It serves where milliseconds are plenty: a circuit's
+/// timeout, a refusal, an attempt that ended within the tick it began in. Both are in the same unit. Any provider but the system's own is
+/// always asked exactly. Thread-safe.
 /// </remarks>
 internal sealed class MonotonicClock
 {
     private readonly bool _ticks;
     private readonly double _millisecondsPerStamp;
     private long _tick = long.MinValue;
-    private long _stamp;
+
+    // A timestamp of the machine may be anything, also in its first second.
+    private long _stamp = long.MinValue;
 
     internal MonotonicClock(TimeProvider time)
         : this(time, time.GetTimestamp())
@@ -46,21 +49,51 @@ internal sealed class MonotonicClock
         }
 
         long tick = Environment.TickCount64;
-        return Volatile.Read(ref _tick) == tick ? Volatile.Read(ref _stamp) : Refresh(tick);
+        return TryRead(tick, out long stamp) ? stamp : Refresh(tick);
     }
 
-    /// <summary>A timestamp as a circuit's milliseconds, modulo 2^32. The machine's own conversion: C#'s looks for values that no timestamp has.</summary>
-    internal uint Milliseconds(long stamp) => unchecked((uint)double.ConvertToIntegerNative<long>((stamp - Origin) * _millisecondsPerStamp));
+    /// <summary>Returns whole milliseconds from <see cref="Origin"/> to a timestamp. The native conversion skips checks for values that no timestamp has.</summary>
+    internal long Milliseconds(long stamp) => double.ConvertToIntegerNative<long>((stamp - Origin) * _millisecondsPerStamp);
 
     /// <summary>A circuit's milliseconds now.</summary>
-    internal uint Milliseconds() => Milliseconds(Coarse());
+    internal long Milliseconds() => Milliseconds(Coarse());
+
+    /// <summary>
+    /// Keeps a timestamp for a tick. Many threads may do so at once: a thread that was suspended in between must not put its old
+    /// timestamp under a new tick, so the kept timestamp only rises. The tick is written last, so a reader of the tick finds this
+    /// timestamp or a later one.
+    /// </summary>
+    /// <param name="tick">The tick counter, read before the timestamp.</param>
+    /// <param name="stamp">The exact timestamp.</param>
+    internal void Keep(long tick, long stamp)
+    {
+        long kept = Volatile.Read(ref _stamp);
+        while (stamp > kept)
+        {
+            long before = Interlocked.CompareExchange(ref _stamp, stamp, kept);
+            if (before == kept)
+            {
+                break;
+            }
+
+            kept = before;
+        }
+
+        Volatile.Write(ref _tick, tick);
+    }
+
+    /// <summary>Reads the kept timestamp of a tick. Returns false if another tick's is kept (volatile reads).</summary>
+    internal bool TryRead(long tick, out long stamp)
+    {
+        bool isKept = Volatile.Read(ref _tick) == tick;
+        stamp = Volatile.Read(ref _stamp);
+        return isKept;
+    }
 
     private long Refresh(long tick)
     {
-        // Whoever reads the new tick then reads this timestamp or a later one: the tick is written last.
         long stamp = Time.GetTimestamp();
-        Volatile.Write(ref _stamp, stamp);
-        Volatile.Write(ref _tick, tick);
+        Keep(tick, stamp);
         return stamp;
     }
 }

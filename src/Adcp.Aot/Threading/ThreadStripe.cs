@@ -5,11 +5,12 @@ namespace Adcp.Aot.Threading;
 /// </summary>
 /// <remarks>
 /// <para>
-/// The runtime never reuses its thread ids in order, so two live threads may share a stripe although others are free. These numbers prevent that.
+/// The runtime never reuses its thread ids in order, so two live threads may share a stripe although others are free. These numbers
+/// prevent that.
 /// </para>
 /// <para>
-/// A number stays with its thread until the thread ends. <see cref="MaxNumbers"/> threads have one of their own. A thread that finds all of them lent gets
-/// <see cref="Beyond"/> for its life. Such threads share a line and must synchronize on it.
+/// A number stays with its thread until the thread ends. <see cref="MaxNumbers"/> threads have one of their own. A thread that finds all
+/// of them lent gets <see cref="Beyond"/> for its life. Such threads share a line and must synchronize on it.
 /// </para>
 /// </remarks>
 internal static class ThreadStripe

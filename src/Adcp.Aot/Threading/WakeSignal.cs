@@ -7,12 +7,14 @@ namespace Adcp.Aot.Threading;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Writers must see a sleeper, or the sleeper must see what they wrote. Each side stores and then loads, which needs a full fence on both. The writers' fence
-/// would be paid by every delivery, so the reader pays for both with <see cref="Interlocked.MemoryBarrierProcessWide"/> before it sleeps.
+/// Writers must see a sleeper, or the sleeper must see what they wrote. Each side stores and then loads, which needs a full fence on
+/// both. The writers' fence would be paid by every delivery, so the reader pays for both with <see
+/// cref="Interlocked.MemoryBarrierProcessWide"/> before it sleeps.
 /// </para>
 /// <para>
-/// A reader that slept whenever it had caught up would be woken by nearly every record: waking costs a delivery ten times what delivering does. So a reader that
-/// found something pauses before it looks again. In a pause <see cref="Wake"/> does nothing and <see cref="Hurry"/> still ends it.
+/// A reader that slept whenever it had caught up would be woken by nearly every record: waking costs a delivery ten times what delivering
+/// does. So a reader that found something pauses before it looks again. In a pause <see cref="Wake"/> does nothing and <see
+/// cref="Hurry"/> still ends it.
 /// </para>
 /// </remarks>
 internal sealed class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
@@ -38,12 +40,16 @@ internal sealed class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
     {
         if (Interlocked.Exchange(ref _reader, Awake) != Awake)
         {
-            // The signal queues itself: asking the source for asynchronous continuations would allocate a work item on the delivery's thread at every wake-up.
+            // The signal queues itself: asking the source for asynchronous continuations would allocate a work item on the delivery's
+            // thread at every wake-up.
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         }
     }
 
-    /// <summary>Reader: announces a pause (full fence). Look once more for what cannot wait, then <see cref="SleepAsync"/> or <see cref="StayAwake"/>.</summary>
+    /// <summary>
+    /// Reader: announces a pause (full fence). Look once more for what cannot wait, then <see cref="SleepAsync"/> or <see
+    /// cref="StayAwake"/>.
+    /// </summary>
     internal void AnnouncePause()
     {
         _core.Reset();
@@ -58,7 +64,10 @@ internal sealed class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
         Interlocked.MemoryBarrierProcessWide();
     }
 
-    /// <summary>Reader: true where nobody has signalled yet and the announcement is withdrawn; false: await <see cref="SleepAsync"/>, which is done or about to be.</summary>
+    /// <summary>
+    /// Reader: true where nobody has signalled yet and the announcement is withdrawn; false: await <see cref="SleepAsync"/>, which is
+    /// done or about to be.
+    /// </summary>
     internal bool StayAwake() => Interlocked.Exchange(ref _reader, Awake) != Awake;
 
     internal ValueTask SleepAsync() => new(this, _core.Version);

@@ -1,8 +1,9 @@
 namespace Adcp.Aot.Threading;
 
 /// <summary>
-/// UTC of monotonic timestamps. The wall clock is read once a second and interpolated in between: a delivery needs its timestamps for durations
-/// anyway, and another clock read would cost as much as the rest of it. A step of the wall clock shows within a second and never bends a duration. Thread-safe.
+/// UTC of monotonic timestamps. The wall clock is read once a second and interpolated in between: a delivery needs its timestamps for
+/// durations anyway, and another clock read would cost as much as the rest of it. A step of the wall clock shows within a second and
+/// never bends a duration. Thread-safe.
 /// </summary>
 internal sealed class WallClock
 {
@@ -35,7 +36,9 @@ internal sealed class WallClock
         return Volatile.Read(ref _epoch) + Ticks(timestamp);
     }
 
-    /// <summary>What <see cref="TimeProvider.GetElapsedTime(long, long)"/> gives, without its virtual call and its division; never negative.</summary>
+    /// <summary>
+    /// What <see cref="TimeProvider.GetElapsedTime(long, long)"/> gives, without its virtual call and its division; never negative.
+    /// </summary>
     internal TimeSpan Elapsed(long from, long to) => to <= from ? TimeSpan.Zero : new(Ticks(to - from));
 
     private void Read()

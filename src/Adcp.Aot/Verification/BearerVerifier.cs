@@ -34,10 +34,16 @@ public sealed class BearerVerifier : WebhookVerifier
         _sender = sender;
     }
 
-    private protected override ValueTask<VerificationResult> VerifyCoreAsync(
-        InboundRequest request, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken) => new(Verify(request, body.Span));
+    internal override string? FixedSender => _sender;
 
-    private VerificationResult Verify(InboundRequest request, ReadOnlySpan<byte> body)
+    private protected override ValueTask<HeaderCheck> CheckHeadersCoreAsync(InboundRequest request, CancellationToken cancellationToken) =>
+        new(Refuse(request) is { } refusal ? HeaderCheck.Refused(refusal) : HeaderCheck.Passed(request));
+
+    private protected override ValueTask<VerificationResult> VerifyBodyCoreAsync(
+        HeaderCheck headers, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken) =>
+        new(Accept(body.Span, _sender));
+
+    private VerificationResult? Refuse(InboundRequest request)
     {
         string? authorization = request.Header("authorization");
         if (authorization is null)
@@ -60,6 +66,6 @@ public sealed class BearerVerifier : WebhookVerifier
             matches |= CryptographicOperations.FixedTimeEquals(said, expected);
         }
 
-        return matches ? Accept(body, _sender) : VerificationResult.Refused(VerificationError.SignatureInvalid, "1", null, sender: _sender);
+        return matches ? null : VerificationResult.Refused(VerificationError.SignatureInvalid, "1", null, sender: _sender);
     }
 }

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Adcp.Aot.Signing;
+using Adcp.Aot.Network;
 
 namespace Adcp.Aot.Verification;
 

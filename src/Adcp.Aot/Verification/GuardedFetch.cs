@@ -2,44 +2,36 @@ using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
-using Adcp.Aot.Sending;
-using Adcp.Aot.Signing;
+using Adcp.Aot.Network;
 
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Reads a small document from an address that passed the destination guard: 5 s to connect, 10 s in all, no redirect, no proxy, no cookie, no compression, and not one byte
-/// more than allowed. Thread-safe.
+/// Reads a small document from an address that passed the destination guard: 5 s to connect, 10 s in all, and not one
+/// byte more than allowed. Thread-safe.
 /// </summary>
 internal sealed class GuardedFetch : IDisposable
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan TotalTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(2);
 
     private readonly DestinationGuard _guard;
-    private readonly HttpMessageInvoker _http;
+    private readonly GuardedHttp _http;
     private readonly TimeProvider _time;
 
     internal GuardedFetch(RemoteKeySourceOptions options)
     {
         _time = options.TimeProvider;
-        _guard = new DestinationGuard(options.AllowHttp, options.AllowPrivateNetworks, allowedPorts: null);
-        SocketsHttpHandler handler = new()
+        _guard = new DestinationGuard(new DestinationGuardOptions
         {
-            AllowAutoRedirect = false,
-            UseProxy = false,
-            UseCookies = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            ActivityHeadersPropagator = null,
-            PooledConnectionLifetime = TimeSpan.FromMinutes(2),
-            MaxResponseHeadersLength = 16,
-            MaxResponseDrainSize = 0,
-            ConnectTimeout = TotalTimeout,
-            ConnectCallback = new PinnedConnector(_guard, ConnectTimeout, options.TimeProvider, options.Resolver).ConnectAsync,
-        };
-        handler.SslOptions.AllowTlsResume = false;
-        handler.SslOptions.EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13;
-        _http = new HttpMessageInvoker(handler);
+            AllowHttp = options.AllowHttp,
+            AllowPrivateNetworks = options.AllowPrivateNetworks,
+            Nat64Prefixes = options.Nat64Prefixes,
+            Resolver = options.Resolver,
+            TimeProvider = options.TimeProvider,
+        });
+        _http = new GuardedHttp(_guard, new GuardedHttpOptions(ConnectTimeout, TotalTimeout, ConnectionLifetime, options.TimeProvider));
     }
 
     public void Dispose() => _http.Dispose();
@@ -54,28 +46,53 @@ internal sealed class GuardedFetch : IDisposable
 
         using CancellationTokenSource timeout = new(TotalTimeout, _time);
         using CancellationTokenSource linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
-        using HttpRequestMessage request = new(HttpMethod.Get, url.ToRequestUri());
-        request.Headers.TryAddWithoutValidation("Accept", "application/json");
-        request.Headers.TryAddWithoutValidation("User-Agent", "Adcp.Aot");
         try
         {
-            using HttpResponseMessage response = await _http.SendAsync(request, linked.Token).ConfigureAwait(false);
+            using HttpResponseMessage response = await SendAsync(url, linked.Token).ConfigureAwait(false);
             if (response.StatusCode != HttpStatusCode.OK)
             {
                 return (null, $"HTTP {(int)response.StatusCode}");
             }
 
-            byte[]? document = response.Content.Headers.ContentLength > maxBytes ? null : await ReadAsync(response, maxBytes, linked.Token).ConfigureAwait(false);
+            byte[]? document = response.Content.Headers.ContentLength > maxBytes
+                ? null
+                : await ReadAsync(response, maxBytes, linked.Token).ConfigureAwait(false);
             return document is null ? (null, "too large") : (document, null);
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception fault) when (IsExpected(fault))
         {
-            return (null, "timeout");
+            cancellationToken.ThrowIfCancellationRequested();
+            return (null, timeout.IsCancellationRequested || fault is OperationCanceledException ? "timeout" : "connection failed");
         }
-        catch (Exception fault) when (fault is HttpRequestException or IOException or SocketException or TimeoutException or AuthenticationException)
+    }
+
+    private static bool IsExpected(Exception fault) =>
+        fault is OperationCanceledException or HttpRequestException or IOException or SocketException or TimeoutException
+            or AuthenticationException;
+
+    /// <summary>Asks, and asks once more on a new connection if a kept one turns out to be closed.</summary>
+    private async Task<HttpResponseMessage> SendAsync(TargetUri url, CancellationToken cancellationToken)
+    {
+        long opened = _http.Opened;
+        try
         {
-            return (null, "connection failed");
+            return await SendAsync(url, newConnection: false, cancellationToken).ConfigureAwait(false);
         }
+        catch (Exception fault) when (!cancellationToken.IsCancellationRequested && GuardedHttp.IsStaleConnection(fault, opened))
+        {
+            return await SendAsync(url, newConnection: true, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(TargetUri url, bool newConnection, CancellationToken cancellationToken)
+    {
+        using HttpRequestMessage request = new(HttpMethod.Get, url.ToRequestUri());
+        request.Headers.TryAddWithoutValidation("Accept", "application/json");
+        request.Headers.TryAddWithoutValidation("User-Agent", "Adcp.Aot");
+
+        // A shared cache on the way may hold a document from before a key's rotation.
+        request.Headers.TryAddWithoutValidation("Cache-Control", "no-cache");
+        return await _http.SendAsync(request, newConnection, cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task<byte[]?> ReadAsync(HttpResponseMessage response, int maxBytes, CancellationToken cancellationToken)
@@ -84,7 +101,8 @@ internal sealed class GuardedFetch : IDisposable
         try
         {
             using Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
-            int length = await stream.ReadAtLeastAsync(buffer.AsMemory(0, maxBytes + 1), maxBytes + 1, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+            Memory<byte> most = buffer.AsMemory(0, maxBytes + 1);
+            int length = await stream.ReadAtLeastAsync(most, most.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
             return length > maxBytes ? null : buffer.AsSpan(0, length).ToArray();
         }
         finally

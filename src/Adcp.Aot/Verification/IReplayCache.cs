@@ -1,20 +1,32 @@
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Remembers which nonces of which key were used. All endpoints that one signer can reach share one cache: with more than one process, implement this over a store that they
-/// share. Implementations are safe for concurrent use and never forget an entry before it expires.
+/// Remembers the used nonces of each key. A key is its sender and its id together: ids are chosen by senders, so that two senders
+/// may use the same one. All endpoints that one
+/// signer can reach share one cache: with more than one process, implement this over a store that they share. Implementations are
+/// safe for concurrent use and never forget
+/// an entry before it expires.
 /// </summary>
+/// <remarks>
+/// A verifier answers 503 if a call throws or takes longer than <see cref="Rfc9421VerifierOptions.CallTimeout"/>, so that the
+/// sender tries again.
+/// </remarks>
 public interface IReplayCache
 {
-    /// <summary>True where the key may have one more nonce. Asked before any cryptography; changes nothing (AdCP's checklist, step 9a).</summary>
+    /// <summary>
+    /// Returns whether the key may have one more nonce. Asked before any cryptography; changes nothing (AdCP's checklist, step 9a).
+    /// </summary>
+    /// <param name="sender">The identity that the key belongs to; empty if the key source names none.</param>
     /// <param name="keyId">The key.</param>
     /// <param name="cancellationToken">Ends the question.</param>
-    ValueTask<bool> HasRoomAsync(string keyId, CancellationToken cancellationToken);
+    ValueTask<bool> HasRoomAsync(string sender, string keyId, CancellationToken cancellationToken);
 
-    /// <summary>Looks for the pair and adds it in one step (AdCP's checklist, steps 12 and 13).</summary>
+    /// <summary>Looks for the nonce and adds it in one step (AdCP's checklist, steps 12 and 13).</summary>
+    /// <param name="sender">The identity that the key belongs to; empty if the key source names none.</param>
     /// <param name="keyId">The key.</param>
     /// <param name="nonce">The nonce's text, at least 22 characters of base64url. Valid only until the task completes.</param>
     /// <param name="expiresAt">When the entry may be forgotten.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
-    ValueTask<ReplayAdmission> TryAddAsync(string keyId, ReadOnlyMemory<char> nonce, DateTimeOffset expiresAt, CancellationToken cancellationToken);
+    ValueTask<ReplayAdmission> TryAddAsync(
+        string sender, string keyId, ReadOnlyMemory<char> nonce, DateTimeOffset expiresAt, CancellationToken cancellationToken);
 }

@@ -3,101 +3,139 @@ using System.Collections.Concurrent;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// A replay cache of one process, bounded for each key and in all. A live entry is never evicted: a key that has used up its share is refused, and no other key loses an
-/// entry or a place by it. Thread-safe.
+/// A replay cache of one process, bounded for each key, for each sender and in total. A live entry is never evicted: a key or
+/// sender that has used up its share is refused, and no
+/// other one loses an entry or its room by it. Thread-safe.
 /// </summary>
 /// <remarks>
-/// An entry takes 40 bytes; tables double as they fill, so 100,000 entries of one key are at most 8 MB. Entries live for at most seven minutes by AdCP's windows, and are
-/// taken out by the second, at the cost of those that go. Not enough where more than one process receives: see <see cref="IReplayCache"/>.
+/// An entry takes 40 bytes; tables double as they fill, so 100,000 entries of one key are at most 8 MB. Entries live for at most
+/// seven minutes by AdCP's windows. Expired entries
+/// are removed by the second, at the cost of the expired ones only. Not enough if more than one process receives: see
+/// <see cref="IReplayCache"/>.
 /// </remarks>
-public sealed class InMemoryReplayCache : IReplayCache
+public sealed class InMemoryReplayCache : IReplayCache, INonBlocking
 {
     private const int MaxIdleTables = 1024;
 
-    private readonly ConcurrentDictionary<string, NonceTable> _tables = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string Sender, string KeyId), Entry> _tables = new();
+    private readonly ConcurrentDictionary<string, Share> _shares = new(StringComparer.Ordinal);
     private readonly int _maxPerKey;
     private readonly TimeProvider _time;
+    private readonly long _maxPerSender;
     private readonly long _maxTotal;
     private long _total;
     private long _lastSweep;
 
     /// <summary>Creates a cache.</summary>
     /// <param name="maxPerKey">The most live entries of a key. 1 to 10,000,000, default AdCP's 100,000.</param>
-    /// <param name="maxTotal">The most live entries in all. 1 to 10,000,000, default 1,000,000.</param>
+    /// <param name="maxTotal">The most live entries in total. 1 to 10,000,000, default 1,000,000.</param>
     /// <param name="timeProvider">The clock that entries expire by. Default the system's.</param>
+    /// <param name="maxPerSender">
+    /// The most live entries of all keys of a sender. 1 to 10,000,000. Default a quarter of <paramref name="maxTotal"/>, but not
+    /// less than <paramref name="maxPerKey"/>.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A bound is outside its range.</exception>
-    public InMemoryReplayCache(int maxPerKey = 100_000, int maxTotal = 1_000_000, TimeProvider? timeProvider = null)
+    public InMemoryReplayCache(int maxPerKey = 100_000, int maxTotal = 1_000_000, TimeProvider? timeProvider = null,
+        int? maxPerSender = null)
     {
         const int Most = 10_000_000;
+        int perSender = maxPerSender ?? Math.Max(maxPerKey, maxTotal / 4);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxPerKey, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(maxPerKey, Most);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxTotal, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(maxTotal, Most);
+        ArgumentOutOfRangeException.ThrowIfLessThan(perSender, 1, nameof(maxPerSender));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(perSender, Most, nameof(maxPerSender));
         _maxPerKey = maxPerKey;
+        _maxPerSender = perSender;
         _maxTotal = maxTotal;
         _time = timeProvider ?? TimeProvider.System;
     }
 
-    /// <summary>How many entries there are, expired ones included until they are taken out.</summary>
+    /// <summary>The number of entries, including expired ones that were not removed yet.</summary>
     public long Count => Volatile.Read(ref _total);
 
     /// <inheritdoc/>
-    public ValueTask<bool> HasRoomAsync(string keyId, CancellationToken cancellationToken)
+    public ValueTask<bool> HasRoomAsync(string sender, string keyId, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(sender);
         ArgumentNullException.ThrowIfNull(keyId);
         long now = Now();
-        if (Volatile.Read(ref _total) >= _maxTotal)
+        Share? share = _shares.GetValueOrDefault(sender);
+        if (IsFull(share))
         {
             RemoveExpired(now);
-            if (Volatile.Read(ref _total) >= _maxTotal)
+            if (IsFull(share))
             {
                 return new(false);
             }
         }
 
-        if (!_tables.TryGetValue(keyId, out NonceTable? table))
+        if (!_tables.TryGetValue((sender, keyId), out Entry? entry))
         {
             return new(true);
         }
 
-        bool hasRoom = table.HasRoom(now, out int removed);
-        Interlocked.Add(ref _total, -removed);
+        bool hasRoom = entry.Table.HasRoom(now, out int removed);
+        Account(entry.Share, -removed);
         return new(hasRoom);
     }
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The nonce is not unpadded base64url of 16 bytes or more.</exception>
-    public ValueTask<ReplayAdmission> TryAddAsync(string keyId, ReadOnlyMemory<char> nonce, DateTimeOffset expiresAt, CancellationToken cancellationToken)
+    public ValueTask<ReplayAdmission> TryAddAsync(
+        string sender, string keyId, ReadOnlyMemory<char> nonce, DateTimeOffset expiresAt, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(sender);
         ArgumentNullException.ThrowIfNull(keyId);
         UInt128 digest = NonceTable.Digest(nonce.Span);
         long now = Now();
         long expires = expiresAt.ToUnixTimeSeconds();
         while (true)
         {
-            NonceTable table = _tables.GetOrAdd(keyId, static (_, cache) => new NonceTable(cache._maxPerKey), this);
-            if (Interlocked.Increment(ref _total) > _maxTotal)
+            Entry entry = _tables.GetOrAdd(
+                (sender, keyId),
+                static (key, cache) =>
+                    new Entry(new NonceTable(cache._maxPerKey), cache._shares.GetOrAdd(key.Sender, static _ => new Share())),
+                this);
+
+            // Room in the total and in the sender's share is taken before the entry in the table, so that no bound is ever passed;
+            // unused room is given back.
+            Account(entry.Share, 1);
+            if (IsOver(entry.Share))
             {
                 RemoveExpired(now);
             }
 
-            // The place in the whole is taken before the one in the table, so that neither bound is ever passed; what was not used is given back.
-            bool mayAdd = Volatile.Read(ref _total) <= _maxTotal;
-            ReplayAdmission? admission = table.TryAdd(digest, expires, now, mayAdd, out int removed);
-            Interlocked.Add(ref _total, -removed - (admission == ReplayAdmission.Added ? 0 : 1));
+            ReplayAdmission? admission = entry.Table.TryAdd(digest, expires, now, !IsOver(entry.Share), out int removed);
+            Account(entry.Share, -removed - (admission == ReplayAdmission.Added ? 0 : 1));
             if (admission is { } done)
             {
                 return new(done);
             }
 
             // The table was closed as empty a moment ago and never opens again.
-            _tables.TryRemove(new(keyId, table));
+            _tables.TryRemove(new((sender, keyId), entry));
         }
     }
 
     private long Now() => _time.GetUtcNow().ToUnixTimeSeconds();
 
-    /// <summary>Takes out what has expired anywhere, at most once a second.</summary>
+    private bool IsFull(Share? share) =>
+        Volatile.Read(ref _total) >= _maxTotal || (share is not null && Volatile.Read(ref share.Count) >= _maxPerSender);
+
+    private bool IsOver(Share share) => Volatile.Read(ref _total) > _maxTotal || Volatile.Read(ref share.Count) > _maxPerSender;
+
+    private void Account(Share share, int change)
+    {
+        if (change != 0)
+        {
+            Interlocked.Add(ref _total, change);
+            Interlocked.Add(ref share.Count, change);
+        }
+    }
+
+    /// <summary>Removes all expired entries, at most once a second.</summary>
     private void RemoveExpired(long now)
     {
         long last = Volatile.Read(ref _lastSweep);
@@ -106,13 +144,26 @@ public sealed class InMemoryReplayCache : IReplayCache
             return;
         }
 
-        foreach ((string keyId, NonceTable table) in _tables)
+        foreach (KeyValuePair<(string Sender, string KeyId), Entry> pair in _tables)
         {
-            Interlocked.Add(ref _total, -table.RemoveExpired(now));
-            if (_tables.Count > MaxIdleTables && table.TryClose())
+            Account(pair.Value.Share, -pair.Value.Table.RemoveExpired(now));
+            if (_tables.Count > MaxIdleTables && pair.Value.Table.TryClose())
             {
-                _tables.TryRemove(new(keyId, table));
+                _tables.TryRemove(pair);
             }
         }
+    }
+
+    /// <summary>The entries of one sender.</summary>
+    private sealed class Share
+    {
+        internal long Count;
+    }
+
+    private sealed class Entry(NonceTable table, Share share)
+    {
+        internal NonceTable Table { get; } = table;
+
+        internal Share Share { get; } = share;
     }
 }

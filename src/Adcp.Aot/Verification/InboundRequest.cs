@@ -9,8 +9,9 @@ public readonly struct InboundRequest
     /// <summary>Takes a request whose headers are looked up.</summary>
     /// <param name="method">The method as it arrived.</param>
     /// <param name="url">
-    /// The absolute url as it arrived: scheme, then HTTP/2's <c>:authority</c> or HTTP/1.1's <c>Host</c>, then path and query as they were on the wire, not decoded.
-    /// Behind a proxy, the url that senders were given.
+    /// The absolute url that the sender called: the origin that senders were given, from your configuration, then path and query as
+    /// they were on the wire, not decoded.
+    /// An origin made of the request's own <c>Host</c> lets webhooks pass that were signed for another host.
     /// </param>
     /// <param name="headers">What <paramref name="header"/> looks them up in.</param>
     /// <param name="header">
@@ -52,6 +53,9 @@ public readonly struct InboundRequest
 
     /// <summary>Names the method only.</summary>
     public override string ToString() => Method ?? "";
+
+    /// <summary>The same request under another url.</summary>
+    internal InboundRequest WithUrl(string url) => new(Method, url, _headers, _header);
 
     internal string? Header(string name) => _header(_headers, name);
 

@@ -44,10 +44,16 @@ public sealed class LegacyHmacVerifier : WebhookVerifier
         _time = timeProvider ?? TimeProvider.System;
     }
 
-    private protected override ValueTask<VerificationResult> VerifyCoreAsync(
-        InboundRequest request, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken) => new(Verify(request, body.Span));
+    internal override string? FixedSender => _sender;
 
-    private VerificationResult Verify(InboundRequest request, ReadOnlySpan<byte> body)
+    private protected override ValueTask<HeaderCheck> CheckHeadersCoreAsync(InboundRequest request, CancellationToken cancellationToken) =>
+        new(Refuse(request) is { } refusal ? HeaderCheck.Refused(refusal) : HeaderCheck.Passed(request));
+
+    private protected override ValueTask<VerificationResult> VerifyBodyCoreAsync(
+        HeaderCheck headers, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken) =>
+        new(Verify(headers.Request, body.Span));
+
+    private VerificationResult? Refuse(InboundRequest request)
     {
         string? signature = request.Header("x-adcp-signature");
         if (signature is null)
@@ -55,7 +61,7 @@ public sealed class LegacyHmacVerifier : WebhookVerifier
             return Unauthenticated(request, LegacyHmacSigner.SignatureHeader, "signature", "signature-input", "webhook-signature", "authorization");
         }
 
-        if (!TryReadSeconds(request.Header("x-adcp-timestamp"), out long seconds, out ReadOnlySpan<char> digits))
+        if (!TryReadSeconds(request.Header("x-adcp-timestamp"), out long seconds, out _))
         {
             return Refused(VerificationError.HeaderMalformed, "X-ADCP-Timestamp is not a number of seconds.");
         }
@@ -65,13 +71,16 @@ public sealed class LegacyHmacVerifier : WebhookVerifier
             return Refused(VerificationError.WindowInvalid, "X-ADCP-Timestamp is more than 300 s away.");
         }
 
-        if (signature.Length != LegacyHmacSigner.SignatureLength || !Ascii.IsValid(signature))
-        {
-            return Refused(VerificationError.HeaderMalformed, "X-ADCP-Signature is not 'sha256=' and 64 lower-case hex digits.");
-        }
+        return signature.Length != LegacyHmacSigner.SignatureLength || !Ascii.IsValid(signature)
+            ? Refused(VerificationError.HeaderMalformed, "X-ADCP-Signature is not 'sha256=' and 64 lower-case hex digits.")
+            : null;
+    }
 
+    private VerificationResult Verify(InboundRequest request, ReadOnlySpan<byte> body)
+    {
+        TryReadSeconds(request.Header("x-adcp-timestamp"), out _, out ReadOnlySpan<char> digits);
         Span<byte> said = stackalloc byte[LegacyHmacSigner.SignatureLength];
-        Encoding.ASCII.GetBytes(signature, said);
+        Encoding.ASCII.GetBytes(request.Header("x-adcp-signature"), said);
         Span<byte> time = stackalloc byte[MaxTimestampLength];
         time = time[..Encoding.ASCII.GetBytes(digits, time)];
         Span<byte> actual = stackalloc byte[LegacyHmacSigner.SignatureLength];

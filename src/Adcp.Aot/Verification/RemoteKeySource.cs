@@ -1,20 +1,33 @@
-using Adcp.Aot.Signing;
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Network;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Reads one sender's keys from where it publishes them and keeps them for a while. They are read again ahead of their end, while the old ones still serve; at once when a
-/// signature names a key that is not among them, which is how a rotation is seen; but never more often than every 30 s, whoever asks for whatever. Keys past their
-/// lifetime are not used: then <see cref="KeyLookup.Unavailable"/> is the answer. Thread-safe; dispose it after the verifiers that use it.
+/// Reads one sender's keys from the place where it publishes them, and keeps them for a while. Thread-safe; dispose it after the
+/// verifiers that use it.
 /// </summary>
-public sealed partial class RemoteKeySource : IVerificationKeySource, IDisposable
+/// <remarks>
+/// Keys are read again ahead of their end, while the old ones still serve, and at once if a signature names a key that is not among
+/// them, which is how a rotation is seen.
+/// They are never read more often than every 30 s. Keys past their lifetime are not used.
+/// A key id is <see cref="KeyLookup.Unknown"/> only if the keys were read after the lookup began. An older set may lack a key that
+/// was published since, so that the answer is
+/// <see cref="KeyLookup.UnavailableFor"/> with the time until the next reading: a stranger who uses up a reading cannot make a
+/// rotated key fail for good. A key that is
+/// published in a form that may not verify webhooks is looked up again by the same rule.
+/// </remarks>
+public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocking, IDisposable
 {
     /// <summary>The largest JWK set in bytes.</summary>
     public const int MaxJwksBytes = 65_536;
 
     /// <summary>The largest <c>brand.json</c> in bytes.</summary>
     public const int MaxBrandJsonBytes = 262_144;
+
+    /// <summary>The most lookups that wait for one reading. Further ones are answered at once that the keys are unavailable.</summary>
+    internal const int MaxWaiting = 64;
 
     private static readonly TimeSpan Cooldown = TimeSpan.FromSeconds(30);
 
@@ -26,6 +39,7 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, IDisposabl
 
     private readonly GuardedFetch _fetch;
     private readonly RemoteKeySourceOptions _options;
+    private readonly GuardedLogger _logger;
     private readonly CancellationTokenSource _lifetime = new();
     private readonly Lock _lock = new();
     private readonly string _sender;
@@ -35,6 +49,8 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, IDisposabl
     private Snapshot? _snapshot;
     private Task? _reading;
     private long? _readingBegan;
+    private long _readings;
+    private int _waiting;
 
     private RemoteKeySource(string sender, TargetUri? brandJson, TargetUri? agent, TargetUri? jwksUri, RemoteKeySourceOptions? options)
     {
@@ -43,6 +59,7 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, IDisposabl
         _agent = agent;
         _jwksUri = jwksUri;
         _options = options ?? new();
+        _logger = new GuardedLogger(_options.Logger);
         _fetch = new GuardedFetch(_options);
     }
 
@@ -75,7 +92,7 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, IDisposabl
     public ValueTask<KeyLookup> FindAsync(ReadOnlyMemory<char> keyId, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_lifetime.IsCancellationRequested, this);
-        if (Fresh(out TimeSpan age) is not { } snapshot || snapshot.Keys.Find(keyId.Span) is not { } key)
+        if (Fresh(out TimeSpan age) is not { } snapshot || snapshot.Keys.Find(keyId.Span) is not { MayVerifyWebhooks: true } key)
         {
             return ReadAndFindAsync(keyId, cancellationToken);
         }
@@ -110,14 +127,41 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, IDisposabl
 
     private async ValueTask<KeyLookup> ReadAndFindAsync(ReadOnlyMemory<char> keyId, CancellationToken cancellationToken)
     {
+        long begunBefore = Volatile.Read(ref _readings);
         if (Read() is { } reading)
         {
-            await reading.WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (Interlocked.Increment(ref _waiting) > MaxWaiting)
+            {
+                Interlocked.Decrement(ref _waiting);
+                return KeyLookup.UnavailableFor(TimeSpan.FromSeconds(1));
+            }
+
+            try
+            {
+                await reading.WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _waiting);
+            }
         }
 
-        return Fresh(out _) is not { } snapshot ? KeyLookup.Unavailable
-            : snapshot.Keys.Find(keyId.Span) is { } key ? KeyLookup.Found(key)
-            : KeyLookup.Unknown;
+        // A negative answer ends a delivery for good, so it needs a set that was read after the question was asked.
+        Snapshot? snapshot = Fresh(out _);
+        VerificationKey? key = snapshot?.Keys.Find(keyId.Span);
+        bool mayRefuse = snapshot is not null && snapshot.Number > begunBefore;
+        return key is not null && (key.MayVerifyWebhooks || mayRefuse) ? KeyLookup.Found(key)
+            : mayRefuse ? KeyLookup.Unknown
+            : KeyLookup.UnavailableFor(UntilNextReading());
+    }
+
+    private TimeSpan UntilNextReading()
+    {
+        lock (_lock)
+        {
+            TimeSpan passed = _readingBegan is { } began ? _options.TimeProvider.GetElapsedTime(began) : Cooldown;
+            return passed < Cooldown ? Cooldown - passed : TimeSpan.Zero;
+        }
     }
 
     private Snapshot? Fresh(out TimeSpan age)
@@ -147,6 +191,7 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, IDisposabl
             done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _reading = done.Task;
             _readingBegan = _options.TimeProvider.GetTimestamp();
+            Volatile.Write(ref _readings, _readings + 1);
         }
 
         // Ended by Dispose and by the fetch's own timeout, so it has an end whoever waits for it.
@@ -159,13 +204,19 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, IDisposabl
         try
         {
             long began = _options.TimeProvider.GetTimestamp();
+            long number = Volatile.Read(ref _readings);
             if (await ReadKeysAsync(_lifetime.Token).ConfigureAwait(false) is { } keys)
             {
-                Volatile.Write(ref _snapshot, new Snapshot(keys, began));
+                Volatile.Write(ref _snapshot, new Snapshot(keys, began, number));
             }
         }
-        catch (Exception fault) when (fault is OperationCanceledException or ObjectDisposedException)
+        catch (Exception) when (_lifetime.IsCancellationRequested)
         {
+            // Disposed. The lookups that wait find no fresh keys.
+        }
+        catch (Exception fault)
+        {
+            KeysFailed(_logger, fault, (_brandJson ?? _jwksUri)!.Authority);
         }
         finally
         {
@@ -185,7 +236,7 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, IDisposabl
         VerificationKeySet? keys = document is null ? null : VerificationKeySet.Parse(document, _sender, Admits);
         if (keys is null)
         {
-            KeysUnread(_options.Logger, "JWK set", jwksUri.Authority, fault ?? "malformed");
+            KeysUnread(_logger, "JWK set", jwksUri.Authority, fault ?? "malformed");
         }
 
         return keys;
@@ -197,13 +248,13 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, IDisposabl
         TargetUri? found = document is null ? null : BrandJson.FindJwksUri(document, _agent!);
         if (found is null)
         {
-            KeysUnread(_options.Logger, "brand.json", brandJson.Authority, fault ?? "malformed, or without the agent");
+            KeysUnread(_logger, "brand.json", brandJson.Authority, fault ?? "malformed, or without the agent");
             return null;
         }
 
         if (_jwksUri is { } before && before.Value != found.Value)
         {
-            JwksUriChanged(_options.Logger, brandJson.Authority, before.Authority, found.Authority);
+            JwksUriChanged(_logger, brandJson.Authority, before.Authority, found.Authority);
         }
 
         _jwksUri = found;
@@ -212,11 +263,19 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, IDisposabl
 
     private bool Admits(string keyId) => _options.AllowTestKeys || !TestKeys.Contains(keyId);
 
-    [LoggerMessage(EventId = 501, Level = LogLevel.Warning, Message = "A sender's {Document} at {Authority} cannot be read: {Reason}.")]
+    [LoggerMessage(
+        EventId = 501,
+        Level = LogLevel.Warning,
+        Message = "The {Document} at {Authority} cannot be read: {Reason}. The sender's webhooks are answered 503 when its keys are "
+            + "older than their lifetime.")]
     private static partial void KeysUnread(ILogger logger, string document, string authority, string reason);
 
     [LoggerMessage(EventId = 502, Level = LogLevel.Warning, Message = "The brand.json at {Authority} names another jwks_uri than before: {From} is now {To}.")]
     private static partial void JwksUriChanged(ILogger logger, string authority, string from, string to);
 
-    private sealed record Snapshot(VerificationKeySet Keys, long ReadAt);
+    [LoggerMessage(EventId = 503, Level = LogLevel.Error,
+        Message = "The keys at {Authority} could not be read: the reading failed in an unexpected way.")]
+    private static partial void KeysFailed(ILogger logger, Exception fault, string authority);
+
+    private sealed record Snapshot(VerificationKeySet Keys, long ReadAt, long Number);
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using Adcp.Aot.Network;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -7,7 +8,10 @@ namespace Adcp.Aot.Verification;
 /// <summary>How published keys are read. Immutable; a bad value throws where it is set.</summary>
 public sealed record RemoteKeySourceOptions
 {
-    /// <summary>How long keys are used after they were read; no longer than the sender's revocation list is polled. 1 to 30 minutes, default 5.</summary>
+    /// <summary>
+    /// How long keys are used after they were read; no longer than the sender's revocation list is polled. 1 to 30
+    /// minutes, default 5.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 30 minutes.</exception>
     public TimeSpan CacheLifetime
     {
@@ -23,8 +27,18 @@ public sealed record RemoteKeySourceOptions
     /// <summary>Lets plain http pass, for development. Default false.</summary>
     public bool AllowHttp { get; init; }
 
-    /// <summary>Lets loopback and private networks pass, for development. Metadata services stay refused. Default false.</summary>
+    /// <summary>
+    /// Lets loopback and private networks pass, for development. Metadata services stay refused. Default false.
+    /// </summary>
     public bool AllowPrivateNetworks { get; init; }
+
+    /// <summary>
+    /// The NAT64 prefixes of this network besides the well-known <c>64:ff9b::/96</c>; see <see
+    /// cref="DestinationGuardOptions.Nat64Prefixes"/>. Default none.
+    /// </summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    /// <exception cref="ArgumentException">Not an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits.</exception>
+    public IReadOnlyList<IPNetwork> Nat64Prefixes { get; init => field = Nat64.Checked(value, nameof(Nat64Prefixes)); } = [];
 
     /// <summary>Trusts the key ids of AdCP's public test vectors, whose private keys everybody has. Default false.</summary>
     public bool AllowTestKeys { get; init; }

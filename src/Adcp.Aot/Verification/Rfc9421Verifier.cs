@@ -1,14 +1,23 @@
 using System.Security.Cryptography;
 using System.Text;
+using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Signing;
 
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Verifies webhooks by AdCP's profile of RFC 9421, in the order of AdCP's checklist: what costs least first, revocation and caps before any cryptography, and the nonce spent
+/// Verifies webhooks by AdCP's profile of RFC 9421, in the order of AdCP's checklist: the cheapest checks first, revocation and
+/// caps before any cryptography, and the nonce spent
 /// before the body is looked into. Thread-safe.
 /// </summary>
+/// <remarks>
+/// Steps 1 to 10 need no body: a receiver performs them before it reads one. A key source or replay cache that throws or is slow
+/// makes the answer 503 and never a refusal for good.
+/// The signature covers the url that the sender called. Build the <see cref="InboundRequest"/> with the origin that senders were
+/// given and not with the request's own
+/// <c>Host</c>: otherwise a webhook that was signed for another host is accepted.
+/// </remarks>
 public sealed class Rfc9421Verifier : WebhookVerifier
 {
     private const int MaxWindowSeconds = 300;
@@ -18,13 +27,15 @@ public sealed class Rfc9421Verifier : WebhookVerifier
     private readonly IVerificationKeySource _keys;
     private readonly IReplayCache _replays;
     private readonly Rfc9421VerifierOptions _options;
+    private readonly CallGuard? _keyGuard;
+    private readonly CallGuard? _replayGuard;
 
     // The few urls that a receiver is called by, canonicalised once each.
     private readonly KnownTarget?[] _targets = new KnownTarget?[TargetSlots];
 
     /// <summary>Creates a verifier for one sender.</summary>
     /// <param name="keys">The sender's keys.</param>
-    /// <param name="replays">The nonces that were used: one cache for all endpoints that the sender can reach.</param>
+    /// <param name="replays">The used nonces: one cache for all endpoints that the sender can reach.</param>
     /// <param name="options">How to verify; null for the defaults.</param>
     /// <exception cref="ArgumentNullException"><paramref name="keys"/> or <paramref name="replays"/> is null.</exception>
     public Rfc9421Verifier(IVerificationKeySource keys, IReplayCache replays, Rfc9421VerifierOptions? options = null)
@@ -35,69 +46,138 @@ public sealed class Rfc9421Verifier : WebhookVerifier
         _keys = keys;
         _replays = replays;
         _options = options ?? new();
+
+        _keyGuard = keys is INonBlocking ? null : new CallGuard("The key source", _options.TimeProvider);
+        _replayGuard = replays is INonBlocking ? null : new CallGuard("The replay cache", _options.TimeProvider);
     }
 
-    private protected override async ValueTask<VerificationResult> VerifyCoreAsync(
-        InboundRequest request, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken)
+    private protected override async ValueTask<HeaderCheck> CheckHeadersCoreAsync(InboundRequest request,
+        CancellationToken cancellationToken)
     {
         string? input = request.Header("signature-input");
         string? signature = request.Header("signature");
         if (input is null && signature is null)
         {
-            return Unauthenticated(request, "signature", "x-adcp-signature", "webhook-signature", "authorization");
+            return HeaderCheck.Refused(Unauthenticated(request, "signature", "x-adcp-signature", "webhook-signature", "authorization"));
         }
 
         long now = _options.TimeProvider.GetUtcNow().ToUnixTimeSeconds();
         if (CheckHeaders(request, input, signature, now, out ParsedSignature parsed) is { } malformed)
         {
-            return malformed;
+            return HeaderCheck.Refused(malformed);
         }
 
         // Step 7. A quote or backslash in the id would stand escaped here, and so names no key: AdCP's signers use neither.
         ReadOnlyMemory<char> keyId = input.AsMemory(parsed.KeyId);
-        KeyLookup lookup = await _keys.FindAsync(keyId, cancellationToken).ConfigureAwait(false);
+        (KeyLookup lookup, Exception? fault) = await FindKeyAsync(keyId, cancellationToken).ConfigureAwait(false);
         if (lookup.Key is not { } key)
         {
-            return lookup.IsUnavailable
-                ? VerificationResult.Refused(VerificationError.KeysUnavailable, "7", "The sender's keys cannot be read now.", keyId.ToString())
-                : VerificationResult.Refused(VerificationError.KeyUnknown, "7", keyId: keyId.ToString());
+            return HeaderCheck.Refused(lookup.IsUnavailable
+                ? VerificationResult.Unavailable(
+                    VerificationError.KeysUnavailable, "7", "The sender's keys cannot be read now.", keyId.ToString(), null,
+                    lookup.RetryAfter, fault)
+                : VerificationResult.Refused(VerificationError.KeyUnknown, "7", keyId: keyId.ToString()));
         }
 
         if (CheckKey(key, input!.AsSpan(parsed.Alg)) is { } unusable)
         {
-            return unusable;
+            return HeaderCheck.Refused(unusable);
         }
 
         // Step 9a
-        if (!await _replays.HasRoomAsync(key.KeyId, cancellationToken).ConfigureAwait(false))
+        if (await RefuseFullAsync(key, cancellationToken).ConfigureAwait(false) is { } full)
         {
-            return Refused(VerificationError.RateAbuse, "9a", key);
+            return HeaderCheck.Refused(full);
         }
 
-        if (CheckSignature(request, parsed, key, input!, signature!) is { } forged)
-        {
-            return forged;
-        }
+        return CheckSignature(request, parsed, key, input!, signature!) is { } forged
+            ? HeaderCheck.Refused(forged)
+            : HeaderCheck.Signed(request, key, input.AsMemory(parsed.Nonce), parsed.Expires);
+    }
 
-        if (!DigestMatches(request.Header("content-digest"), body.Span, bodySha256.Span))
+    private protected override async ValueTask<VerificationResult> VerifyBodyCoreAsync(
+        HeaderCheck headers, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken)
+    {
+        VerificationKey key = headers.Key!;
+        if (!DigestMatches(headers.Request.Header("content-digest"), body.Span, bodySha256.Span))
         {
             return Refused(VerificationError.DigestMismatch, "11", key);
         }
 
         // Steps 12 and 13. The nonce is spent here, whatever is said of the body below.
-        ReplayAdmission admission = await _replays.TryAddAsync(
-            key.KeyId, input.AsMemory(parsed.Nonce), DateTimeOffset.FromUnixTimeSeconds(parsed.Expires + SkewSeconds), cancellationToken).ConfigureAwait(false);
-        if (admission != ReplayAdmission.Added)
-        {
-            return admission == ReplayAdmission.Replayed ? Refused(VerificationError.Replayed, "12", key) : Refused(VerificationError.RateAbuse, "13", key);
-        }
-
-        return JsonBodyCheck.Check(body.Span) is { } fault
-            ? VerificationResult.Refused(VerificationError.BodyMalformed, "14", fault.Message, key.KeyId, key.Sender)
-            : VerificationResult.Verified(key.KeyId, key.Sender);
+        return await SpendAsync(headers, key, cancellationToken).ConfigureAwait(false) is { } refusal ? refusal
+            : JsonBodyCheck.Check(body.Span) is { } fault
+                ? VerificationResult.Refused(VerificationError.BodyMalformed, "14", fault.Message, key.KeyId, key.Sender)
+                : VerificationResult.Verified(key.KeyId, key.Sender);
     }
 
-    /// <summary>Steps 1 to 6: what the headers say by themselves.</summary>
+    /// <summary>Asks the key source. Its faults are <see cref="KeyLookup.Unavailable"/>.</summary>
+    private async ValueTask<(KeyLookup Lookup, Exception? Fault)> FindKeyAsync(ReadOnlyMemory<char> keyId,
+        CancellationToken cancellationToken)
+    {
+        try
+        {
+            ValueTask<KeyLookup> lookup = _keyGuard is null
+                ? _keys.FindAsync(keyId, cancellationToken)
+                : _keyGuard.RunAsync((_keys, keyId), static (call, token) => call._keys.FindAsync(call.keyId, token), _options.CallTimeout,
+                    cancellationToken);
+            return (await lookup.ConfigureAwait(false), null);
+        }
+        catch (Exception fault) when (!cancellationToken.IsCancellationRequested)
+        {
+            return (KeyLookup.Unavailable, fault);
+        }
+    }
+
+    /// <summary>Step 9a: refuses a key that has no room for another nonce.</summary>
+    private async ValueTask<VerificationResult?> RefuseFullAsync(VerificationKey key, CancellationToken cancellationToken)
+    {
+        try
+        {
+            ValueTask<bool> hasRoom = _replayGuard is null
+                ? _replays.HasRoomAsync(key.Sender ?? "", key.KeyId, cancellationToken)
+                : _replayGuard.RunAsync(
+                    (_replays, key), static (call, token) =>
+                        call._replays.HasRoomAsync(call.key.Sender ?? "", call.key.KeyId, token), _options.CallTimeout, cancellationToken);
+            return await hasRoom.ConfigureAwait(false) ? null : Refused(VerificationError.RateAbuse, "9a", key);
+        }
+        catch (Exception fault) when (!cancellationToken.IsCancellationRequested)
+        {
+            return Unavailable("9a", key, fault);
+        }
+    }
+
+    /// <summary>Steps 12 and 13: spends the nonce.</summary>
+    private async ValueTask<VerificationResult?> SpendAsync(HeaderCheck headers, VerificationKey key, CancellationToken cancellationToken)
+    {
+        DateTimeOffset expires = DateTimeOffset.FromUnixTimeSeconds(headers.Expires + SkewSeconds);
+        try
+        {
+            ValueTask<ReplayAdmission> admission = _replayGuard is null
+                ? _replays.TryAddAsync(key.Sender ?? "", key.KeyId, headers.Nonce, expires, cancellationToken)
+                : _replayGuard.RunAsync(
+                    (_replays, key, headers.Nonce, expires),
+                    static (call, token) =>
+                        call._replays.TryAddAsync(call.key.Sender ?? "", call.key.KeyId, call.Nonce, call.expires, token),
+                    _options.CallTimeout,
+                    cancellationToken);
+            return await admission.ConfigureAwait(false) switch
+            {
+                ReplayAdmission.Added => null,
+                ReplayAdmission.Replayed => Refused(VerificationError.Replayed, "12", key),
+                _ => Refused(VerificationError.RateAbuse, "13", key),
+            };
+        }
+        catch (Exception fault) when (!cancellationToken.IsCancellationRequested)
+        {
+            return Unavailable("12", key, fault);
+        }
+    }
+
+    private static VerificationResult Unavailable(string step, VerificationKey key, Exception fault) => VerificationResult.Unavailable(
+        VerificationError.ReplayCacheUnavailable, step, "The replay cache does not answer.", key.KeyId, key.Sender, null, fault);
+
+    /// <summary>Steps 1 to 6: the headers by themselves.</summary>
     private static VerificationResult? CheckHeaders(InboundRequest request, string? input, string? signature, long now, out ParsedSignature parsed)
     {
         parsed = default;

@@ -1,9 +1,9 @@
 namespace Adcp.Aot.Verification;
 
-/// <summary>How RFC 9421 signatures are verified. Immutable.</summary>
+/// <summary>Options of an <see cref="Rfc9421Verifier"/>. Immutable; a bad value throws when it is set.</summary>
 public sealed record Rfc9421VerifierOptions
 {
-    /// <summary>The sender's revocation list; null where none is read. Default null.</summary>
+    /// <summary>The sender's revocation list; <c>null</c> if none is read. Default <c>null</c>.</summary>
     public Revocations? Revocations { get; init; }
 
     /// <summary>The largest body in bytes. At least 1, default 1 MiB.</summary>
@@ -17,6 +17,23 @@ public sealed record Rfc9421VerifierOptions
             field = value;
         }
     } = WebhookVerifier.DefaultMaxBodyBytes;
+
+    /// <summary>
+    /// The longest wait for one answer of an <see cref="IVerificationKeySource"/> or <see cref="IReplayCache"/> that is not of this
+    /// library; the webhook is answered 503 then.
+    /// 100 ms to 5 minutes, default 10 s.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 100 ms to 5 minutes.</exception>
+    public TimeSpan CallTimeout
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.FromMilliseconds(100), nameof(CallTimeout));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, TimeSpan.FromMinutes(5), nameof(CallTimeout));
+            field = value;
+        }
+    } = TimeSpan.FromSeconds(10);
 
     /// <summary>The clock that windows are measured by. Default the system's.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>

@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Text;
-using Adcp.Aot.Signing;
+using Adcp.Aot.Network;
 
 namespace Adcp.Aot.Verification;
 

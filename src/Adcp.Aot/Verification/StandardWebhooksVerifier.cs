@@ -40,15 +40,21 @@ public sealed class StandardWebhooksVerifier : WebhookVerifier
         _time = timeProvider ?? TimeProvider.System;
     }
 
-    private protected override ValueTask<VerificationResult> VerifyCoreAsync(
-        InboundRequest request, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken) => new(Verify(request, body.Span));
+    internal override string? FixedSender => _sender;
 
-    private VerificationResult Verify(InboundRequest request, ReadOnlySpan<byte> body)
+    private protected override ValueTask<HeaderCheck> CheckHeadersCoreAsync(InboundRequest request, CancellationToken cancellationToken) =>
+        new(Refuse(request) is { } refusal ? HeaderCheck.Refused(refusal) : HeaderCheck.Passed(request));
+
+    private protected override ValueTask<VerificationResult> VerifyBodyCoreAsync(
+        HeaderCheck headers, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken) =>
+        new(Verify(headers.Request, body.Span));
+
+    private VerificationResult? Refuse(InboundRequest request)
     {
-        string? signatures = request.Header("webhook-signature");
-        if (signatures is null)
+        if (request.Header("webhook-signature") is null)
         {
-            return Unauthenticated(request, StandardWebhooksSigner.SignatureHeader, "signature", "signature-input", "x-adcp-signature", "authorization");
+            return Unauthenticated(
+                request, StandardWebhooksSigner.SignatureHeader, "signature", "signature-input", "x-adcp-signature", "authorization");
         }
 
         string? id = request.Header("webhook-id");
@@ -57,16 +63,21 @@ public sealed class StandardWebhooksVerifier : WebhookVerifier
             return Refused(VerificationError.HeaderMalformed, "webhook-id is not 1 to 255 printable ASCII characters.");
         }
 
-        if (!LegacyHmacVerifier.TryReadSeconds(request.Header("webhook-timestamp"), out long seconds, out ReadOnlySpan<char> digits))
+        if (!LegacyHmacVerifier.TryReadSeconds(request.Header("webhook-timestamp"), out long seconds, out _))
         {
             return Refused(VerificationError.HeaderMalformed, "webhook-timestamp is not a number of seconds.");
         }
 
-        if (Math.Abs(_time.GetUtcNow().ToUnixTimeSeconds() - seconds) > LegacyHmacVerifier.WindowSeconds)
-        {
-            return Refused(VerificationError.WindowInvalid, "webhook-timestamp is more than 300 s away.");
-        }
+        return Math.Abs(_time.GetUtcNow().ToUnixTimeSeconds() - seconds) > LegacyHmacVerifier.WindowSeconds
+            ? Refused(VerificationError.WindowInvalid, "webhook-timestamp is more than 300 s away.")
+            : null;
+    }
 
+    private VerificationResult Verify(InboundRequest request, ReadOnlySpan<byte> body)
+    {
+        string id = request.Header("webhook-id")!;
+        string signatures = request.Header("webhook-signature")!;
+        LegacyHmacVerifier.TryReadSeconds(request.Header("webhook-timestamp"), out _, out ReadOnlySpan<char> digits);
         Span<byte> idBytes = stackalloc byte[MaxIdLength];
         idBytes = idBytes[..Encoding.ASCII.GetBytes(id, idBytes)];
         Span<byte> time = stackalloc byte[MaxTimestampLength];

@@ -63,6 +63,13 @@ public enum VerificationError
     /// <summary>The body is larger than allowed; answer 413. No AdCP code.</summary>
     BodyTooLarge = 19,
 
-    /// <summary>The sender's keys cannot be read now; answer 503, so that the sender tries again. No AdCP code: any <c>webhook_</c> code in a 401 would end the delivery.</summary>
+    /// <summary>
+    /// The sender's keys cannot be read now, or not recently enough to call a key unknown; answer 503, so that the sender tries
+    /// again. No AdCP code: any <c>webhook_</c>
+    /// code in a 401 ends the delivery.
+    /// </summary>
     KeysUnavailable = 20,
+
+    /// <summary>The replay cache failed or did not answer in time; answer 503, so that the sender tries again. No AdCP code.</summary>
+    ReplayCacheUnavailable = 21,
 }

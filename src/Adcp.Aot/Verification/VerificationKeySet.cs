@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Adcp.Aot.Verification;
 
 /// <summary>A fixed set of one sender's public keys. Immutable and safe for concurrent use.</summary>
-public sealed class VerificationKeySet : IVerificationKeySource
+public sealed class VerificationKeySet : IVerificationKeySource, INonBlocking
 {
     private const int MaxDepth = 16;
 

@@ -1,6 +1,9 @@
 namespace Adcp.Aot.Verification;
 
-/// <summary>What came of a verification. Safe to log: it holds no secret and nothing of the body but sanitised names.</summary>
+/// <summary>
+/// The outcome of a verification. It holds no secret and nothing of the body but sanitised names. <see cref="KeyId"/> may be text
+/// that anybody sent: escape it in logs.
+/// </summary>
 public readonly struct VerificationResult
 {
     private static readonly string[] Codes =
@@ -41,13 +44,19 @@ public readonly struct VerificationResult
     /// <summary>Who signed: the identity that the key or secret belongs to, never anything the message says of itself. Null unless the key was found.</summary>
     public string? Sender { get; }
 
+    /// <summary>The time after which the sender may succeed, for the answer's <c>Retry-After</c>; <c>null</c> if unknown.</summary>
+    public TimeSpan? RetryAfter { get; private init; }
+
+    /// <summary>The exception of the key source or replay cache that made verification impossible; <c>null</c> if none did.</summary>
+    public Exception? Fault { get; private init; }
+
     /// <summary>The HTTP status to answer with: 200 for a verified one, else 401, 413, 415 or 503.</summary>
     public int StatusCode => Error switch
     {
         VerificationError.None => 200,
         VerificationError.UnsupportedContentType => 415,
         VerificationError.BodyTooLarge => 413,
-        VerificationError.KeysUnavailable => 503,
+        VerificationError.KeysUnavailable or VerificationError.ReplayCacheUnavailable => 503,
         _ => 401,
     };
 
@@ -61,4 +70,10 @@ public readonly struct VerificationResult
 
     internal static VerificationResult Refused(VerificationError error, string step, string? detail = null, string? keyId = null, string? sender = null) =>
         new(error, step, detail, keyId, sender);
+
+    /// <summary>A refusal that is no fault of the sender and may pass.</summary>
+    internal static VerificationResult Unavailable(
+        VerificationError error, string step, string detail, string? keyId, string? sender = null, TimeSpan? retryAfter = null,
+        Exception? fault = null) =>
+        new(error, step, detail, keyId, sender) { RetryAfter = retryAfter, Fault = fault };
 }

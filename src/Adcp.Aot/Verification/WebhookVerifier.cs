@@ -38,11 +38,38 @@ public abstract class WebhookVerifier
             throw new ArgumentException("A SHA-256 has 32 bytes.", nameof(bodySha256));
         }
 
-        return Precheck(request, body.Length) is { } refusal ? new(refusal) : VerifyCoreAsync(request, body, bodySha256, cancellationToken);
+        return VerifyCoreAsync(request, body, bodySha256, cancellationToken);
     }
 
-    private protected abstract ValueTask<VerificationResult> VerifyCoreAsync(
-        InboundRequest request, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken);
+    /// <summary>
+    /// Names the sender for verifiers that know one sender only; <c>null</c> if the sender comes with the key, or has no name.
+    /// </summary>
+    internal virtual string? FixedSender => null;
+
+    /// <summary>
+    /// Performs the checks that need no body, in the checklist's order. Nothing is spent: a nonce is admitted by
+    /// <see cref="VerifyBodyAsync"/>.
+    /// </summary>
+    /// <param name="request">The request as it arrived.</param>
+    /// <param name="contentLength">The body's length in bytes; <c>null</c> if it is not announced.</param>
+    /// <param name="cancellationToken">Ends the reading of keys.</param>
+    internal ValueTask<HeaderCheck> CheckHeadersAsync(InboundRequest request, long? contentLength, CancellationToken cancellationToken) =>
+        Precheck(request, contentLength) is { } refusal ? new(HeaderCheck.Refused(refusal)) : CheckHeadersCoreAsync(request,
+            cancellationToken);
+
+    /// <summary>Performs the checks that need the body, for headers that passed.</summary>
+    internal ValueTask<VerificationResult> VerifyBodyAsync(
+        HeaderCheck headers, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken) =>
+        body.Length > _maxBodyBytes ? new(TooLarge()) : VerifyBodyCoreAsync(headers, body, bodySha256, cancellationToken);
+
+    /// <summary>Returns the refusal of a body that is larger than allowed.</summary>
+    internal VerificationResult TooLarge() =>
+        VerificationResult.Refused(VerificationError.BodyTooLarge, "0", $"The body has more than {_maxBodyBytes} bytes.");
+
+    private protected abstract ValueTask<HeaderCheck> CheckHeadersCoreAsync(InboundRequest request, CancellationToken cancellationToken);
+
+    private protected abstract ValueTask<VerificationResult> VerifyBodyCoreAsync(
+        HeaderCheck headers, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken);
 
     /// <summary>The code for a message without this way's headers: that of a mismatch where it has another way's.</summary>
     private protected static VerificationResult Unauthenticated(InboundRequest request, string missing, params ReadOnlySpan<string> otherWays)
@@ -64,11 +91,18 @@ public abstract class WebhookVerifier
             ? VerificationResult.Refused(VerificationError.BodyMalformed, "14", duplicates, sender: sender)
             : VerificationResult.Verified(null, sender);
 
-    private VerificationResult? Precheck(InboundRequest request, int length)
+    private async ValueTask<VerificationResult> VerifyCoreAsync(
+        InboundRequest request, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken)
+    {
+        HeaderCheck headers = await CheckHeadersAsync(request, body.Length, cancellationToken).ConfigureAwait(false);
+        return headers.Refusal ?? await VerifyBodyCoreAsync(headers, body, bodySha256, cancellationToken).ConfigureAwait(false);
+    }
+
+    private VerificationResult? Precheck(InboundRequest request, long? length)
     {
         if (length > _maxBodyBytes)
         {
-            return VerificationResult.Refused(VerificationError.BodyTooLarge, "0", $"The body has more than {_maxBodyBytes} bytes.");
+            return TooLarge();
         }
 
         string? type = request.Header("content-type");

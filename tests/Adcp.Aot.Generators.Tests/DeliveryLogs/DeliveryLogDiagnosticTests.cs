@@ -17,32 +17,50 @@ public sealed class DeliveryLogDiagnosticTests
     public async Task Good_code_is_left_alone(string source) => Assert.Empty(await Analysis.ReportsAsync<DeliveryLogAnalyzer>(source));
 
     [Theory]
-    [InlineData("ADCP001", "'Log' must be partial: [SqlDeliveryLog] generates the other part of it", "[SqlDeliveryLog(\"t\")] class Log;")]
-    [InlineData("ADCP001", "'Log' must be partial: [JsonLinesDeliveryLog] generates the other part of it", "[JsonLinesDeliveryLog] class Log;")]
+    [InlineData("ADCP001", "'Log' must be partial, because [SqlDeliveryLog] generates the other part of the class",
+        "[SqlDeliveryLog(\"t\")] class Log;")]
+    [InlineData("ADCP001", "'Log' must be partial, because [JsonLinesDeliveryLog] generates the other part of the class",
+        "[JsonLinesDeliveryLog] class Log;")]
     [InlineData("ADCP002", "'Log' cannot be nested", "partial class Outer { [SqlDeliveryLog(\"t\")] partial class Log; }")]
     [InlineData("ADCP002", "'Log' cannot be generic", "[SqlDeliveryLog(\"t\")] partial class Log<T>;")]
     [InlineData("ADCP002", "'Log' cannot be static", "[SqlDeliveryLog(\"t\")] static partial class Log;")]
     [InlineData("ADCP002", "'Log' cannot be abstract", "[LoggerDeliveryLog] abstract partial class Log;")]
-    [InlineData("ADCP003", "'my table' is not an identifier", "[SqlDeliveryLog(\"my table\")] partial class Log;")]
-    [InlineData("ADCP003", "is not an identifier", "[SqlDeliveryLog(\"t\\\"; DROP TABLE t; --\")] partial class Log;")]
-    [InlineData("ADCP003", "'end-point' is not an identifier", "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(AttemptField.Url, \"end-point\")] partial class Log;")]
-    [InlineData("ADCP004", "Column 'url' is mapped twice", "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(AttemptField.TaskId, \"URL\")] partial class Log;")]
-    [InlineData("ADCP004", "Column 'b' is mapped twice", "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(AttemptField.TaskId, \"a\"), DeliveryLogColumn(AttemptField.TaskId, \"b\")] partial class Log;")]
-    [InlineData("ADCP005", "Principal names 'tenant', which is not a column of the log", "[SqlDeliveryLog(\"t\", Principal = \"tenant\")] partial class Log;")]
+    [InlineData("ADCP003", "'my table' is not an SQL identifier", "[SqlDeliveryLog(\"my table\")] partial class Log;")]
+    [InlineData("ADCP003", "is not an SQL identifier", "[SqlDeliveryLog(\"t\\\"; DROP TABLE t; --\")] partial class Log;")]
+    [InlineData("ADCP003", "'end-point' is not an SQL identifier",
+        "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(AttemptField.Url, \"end-point\")] partial class Log;")]
+    [InlineData("ADCP004", "Column 'url' is mapped twice",
+        "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(AttemptField.TaskId, \"URL\")] partial class Log;")]
+    [InlineData(
+        "ADCP004", "Column 'b' is mapped twice",
+            "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(AttemptField.TaskId, \"a\"), DeliveryLogColumn(AttemptField.TaskId, \"b\")] partial class Log;")]
+    [InlineData("ADCP005", "Principal names 'tenant', which is not a column of the log",
+        "[SqlDeliveryLog(\"t\", Principal = \"tenant\")] partial class Log;")]
     [InlineData("ADCP005", "Subscriber names 'x'", "[SqlDeliveryLog(\"t\", Subscriber = \"x\")] partial class Log;")]
-    [InlineData("ADCP006", "'T' must be a method of the class with one DeliveryAttempt parameter", "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(\"x\", nameof(T))] partial class Log { static string T() => \"\"; }")]
-    [InlineData("ADCP006", "'T' must be a method", "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(\"x\", nameof(T))] partial class Log { static object T(DeliveryAttempt a) => a; }")]
-    [InlineData("ADCP006", "'T' must be a method", "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(\"x\", \"T\")] partial class Log;")]
+    [InlineData("ADCP006", "Column 'x' needs a method 'T' in this class. It takes one DeliveryAttempt",
+        "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(\"x\", nameof(T))] partial class Log { static string T() => \"\"; }")]
+    [InlineData("ADCP006", "needs a method 'T' in this class",
+        "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(\"x\", nameof(T))] partial class Log { static object T(DeliveryAttempt a) => a; }")]
+    [InlineData(
+        "ADCP006", "needs a method 'T' in this class", "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(\"x\", \"T\")] partial class Log;")]
     [InlineData("ADCP007", "9 is not an SqlDialect", "[SqlDeliveryLog(\"t\", Dialect = (SqlDialect)9)] partial class Log;")]
-    [InlineData("ADCP008", "Column 'attempt_number': MaxLength", "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(AttemptField.AttemptNumber, MaxLength = 3)] partial class Log;")]
-    [InlineData("ADCP008", "Column 'occurred_at': only a text can be hidden", "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(AttemptField.OccurredAt, Redaction = Redaction.Mask)] partial class Log;")]
-    [InlineData("ADCP008", "Column 'will_retry': Boolean cannot be stored as BigInt", "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(AttemptField.WillRetry, Type = ColumnType.BigInt)] partial class Log;")]
-    [InlineData("ADCP008", "a principal is neither cut nor hidden", "[SqlDeliveryLog(\"t\", Principal = \"task_id\"), DeliveryLogColumn(AttemptField.TaskId, MaxLength = 8)] partial class Log;")]
+    [InlineData("ADCP008", "Column 'attempt_number': MaxLength",
+        "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(AttemptField.AttemptNumber, MaxLength = 3)] partial class Log;")]
+    [InlineData("ADCP008", "Column 'occurred_at': Redaction is for a text column only",
+        "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(AttemptField.OccurredAt, Redaction = Redaction.Mask)] partial class Log;")]
+    [InlineData("ADCP008", "Column 'will_retry': a value of type Boolean cannot be stored as BigInt",
+        "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(AttemptField.WillRetry, Type = ColumnType.BigInt)] partial class Log;")]
+    [InlineData("ADCP008", "the column of the principal must have no MaxLength and no Redaction",
+        "[SqlDeliveryLog(\"t\", Principal = \"task_id\"), DeliveryLogColumn(AttemptField.TaskId, MaxLength = 8)] partial class Log;")]
     [InlineData("ADCP009", "99 is not an AttemptField", "[SqlDeliveryLog(\"t\"), DeliveryLogIgnore((AttemptField)99)] partial class Log;")]
-    [InlineData("ADCP009", "-1 is not an AttemptField", "[SqlDeliveryLog(\"t\"), DeliveryLogColumn((AttemptField)(-1), \"x\")] partial class Log;")]
+    [InlineData(
+        "ADCP009", "-1 is not an AttemptField", "[SqlDeliveryLog(\"t\"), DeliveryLogColumn((AttemptField)(-1), \"x\")] partial class Log;")]
     [InlineData("ADCP010", "'Log' keeps no field", "[SqlDeliveryLog(\"t\", OnlyMapped = true)] partial class Log;")]
-    [InlineData("ADCP011", "keeps no whole Error, NotificationType: no reader is generated", "[SqlDeliveryLog(\"t\", Principal = \"task_id\"), DeliveryLogIgnore(AttemptField.Error, AttemptField.NotificationType)] partial class Log;")]
-    [InlineData("ADCP011", "keeps no whole Outcome: no reader is generated", "[SqlDeliveryLog(\"t\", Principal = \"task_id\"), DeliveryLogColumn(AttemptField.Outcome, MaxLength = 4)] partial class Log;")]
+    [InlineData(
+        "ADCP011", "no reader is generated: the log leaves out, hides or shortens Error, NotificationType",
+            "[SqlDeliveryLog(\"t\", Principal = \"task_id\"), DeliveryLogIgnore(AttemptField.Error, AttemptField.NotificationType)] partial class Log;")]
+    [InlineData("ADCP011", "no reader is generated: the log leaves out, hides or shortens Outcome",
+        "[SqlDeliveryLog(\"t\", Principal = \"task_id\"), DeliveryLogColumn(AttemptField.Outcome, MaxLength = 4)] partial class Log;")]
     [InlineData("ADCP012", "'string' does not implement IDeliveryLogSink", "[FanOutDeliveryLog(typeof(string))] partial class Log;")]
     public async Task A_fault_is_named(string id, string message, string source)
     {
@@ -76,7 +94,8 @@ public sealed class DeliveryLogDiagnosticTests
 
     [Fact]
     public Task Fix_names_the_nearest_column() => FixesAsync<ReplaceNameFix>(
-        "ADCP005", "[SqlDeliveryLog(\"t\", Principal = \"taskid\")]\npartial class Log;", "[SqlDeliveryLog(\"t\", Principal = \"task_id\")]\npartial class Log;");
+        "ADCP005", "[SqlDeliveryLog(\"t\", Principal = \"taskid\")]\npartial class Log;",
+            "[SqlDeliveryLog(\"t\", Principal = \"task_id\")]\npartial class Log;");
 
     [Theory]
     [InlineData("\"TenantOf\"")]

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Adcp.Aot.CodeFixes;
 using Adcp.Aot.Generators.Platforms;
 using Adcp.Aot.Generators.Tests.Harness;
+using Adcp.Aot.Payloads;
 using Microsoft.CodeAnalysis;
 
 namespace Adcp.Aot.Generators.Tests.Platforms;
@@ -46,7 +47,8 @@ public sealed class PlatformAnalyzerTests
     [Fact]
     public async Task A_tool_with_two_methods_is_named_at_the_second()
     {
-        Diagnostic fault = Assert.Single(await Faults(PlatformSource.Seller(Tool + "\n" + Tool.Replace("ProductsAsync", "Again", StringComparison.Ordinal))));
+        Diagnostic fault = Assert
+            .Single(await Faults(PlatformSource.Seller(Tool + "\n" + Tool.Replace("ProductsAsync", "Again", StringComparison.Ordinal))));
         Assert.Equal(("ADCP072", "Again"), (fault.Id, fault.Location.SourceTree!.GetText().ToString(fault.Location.SourceSpan)));
     }
 
@@ -66,12 +68,15 @@ public sealed class PlatformAnalyzerTests
         Assert.Equal("ADCP073", Assert.Single(await Faults(PlatformSource.Seller("[AdcpTool(\"get_products\")] " + method))).Id);
 
     [Fact]
-    public async Task A_platform_that_performs_nothing_is_named() => Assert.Equal("ADCP074", Assert.Single(await Faults(PlatformSource.Seller(""))).Id);
+    public async Task A_platform_that_performs_nothing_is_named() =>
+        Assert.Equal("ADCP074", Assert.Single(await Faults(PlatformSource.Seller(""))).Id);
 
     [Fact]
     public async Task Nothing_is_generated_where_something_is_wrong_and_every_fault_is_told()
     {
-        string source = PlatformSource.Seller("[AdcpTool(\"Get\")] public ValueTask<Bought> A() => default; [AdcpTool(\"get\")] public void B() { }", "[AdcpPlatform(typeof(Buy))]");
+        string source =
+            PlatformSource.Seller("[AdcpTool(\"Get\")] public ValueTask<Bought> A() => default; [AdcpTool(\"get\")] public void B() { }",
+                "[AdcpPlatform(typeof(Buy))]");
         Assert.Equal(["ADCP070", "ADCP071", "ADCP073"], (await Faults(source)).Select(fault => fault.Id).Order());
         Assert.Empty(GeneratorRun.Of<PlatformGenerator>(Compilations.Of(source)).Files);
     }
@@ -82,7 +87,8 @@ public sealed class PlatformAnalyzerTests
     [InlineData("2nd Tool", "nd_tool")]
     public async Task Fix_writes_the_nearest_tools_name(string name, string nearest)
     {
-        string text = await Analysis.FixAsync<PlatformAnalyzer, ReplaceNameFix>(PlatformSource.Seller(Tool.Replace("get_products", name, StringComparison.Ordinal)), "ADCP071");
+        string text = await Analysis.FixAsync<PlatformAnalyzer,
+            ReplaceNameFix>(PlatformSource.Seller(Tool.Replace("get_products", name, StringComparison.Ordinal)), "ADCP071");
         Assert.Contains($"[AdcpTool(\"{nearest}\")]", text, StringComparison.Ordinal);
         Assert.Empty(await Faults(text));
     }
@@ -99,10 +105,97 @@ public sealed class PlatformAnalyzerTests
     [Fact]
     public async Task Fix_makes_the_class_partial()
     {
-        string text = await Analysis.FixAsync<PlatformAnalyzer, MakePartialFix>(PlatformSource.Seller(Tool, head: "public sealed class Seller"), "ADCP001");
+        string text = await Analysis.FixAsync<PlatformAnalyzer,
+            MakePartialFix>(PlatformSource.Seller(Tool, head: "public sealed class Seller"), "ADCP001");
         Assert.Contains("public sealed partial class Seller", text, StringComparison.Ordinal);
         Assert.Empty(await Faults(text));
     }
+
+    [Theory]
+    [InlineData("create_mediabuy", "create_media_buy")]
+    [InlineData("create_media_by", "create_media_buy")]
+    [InlineData("create_media_buys", "create_media_buy")]
+    [InlineData("get_product", "get_products")]
+    [InlineData("getproducts", "get_products")]
+    [InlineData("listcreativeformats", "list_creative_formats")]
+    public async Task A_name_that_is_almost_one_of_AdCP_is_a_warning_with_the_right_name(string name, string near)
+    {
+        string source = PlatformSource.Seller(Tool.Replace("get_products", name, StringComparison.Ordinal));
+
+        Diagnostic fault = Assert.Single(await Faults(source));
+
+        Assert.Equal(("ADCP077", DiagnosticSeverity.Warning), (fault.Id, fault.Severity));
+        Assert.Contains($"but '{near}' is", fault.GetMessage(null), StringComparison.Ordinal);
+        Assert.NotEmpty(GeneratorRun.Of<PlatformGenerator>(Compilations.Of(source)).Files);
+        Assert.Contains(
+            $"\"{near}\"", await Analysis.FixAsync<PlatformAnalyzer, ReplaceNameFix>(source, "ADCP077"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("get_media_buys")]
+    [InlineData("get_adcp_capabilities")]
+    [InlineData("get_weather")]
+    [InlineData("list_orders")]
+    [InlineData("get_prices")]
+    public async Task A_name_of_AdCP_or_of_the_seller_is_no_warning(string name) =>
+        Assert.Empty(await Faults(PlatformSource.Seller(Tool.Replace("get_products", name, StringComparison.Ordinal))));
+
+    [Fact]
+    public async Task A_name_beside_the_one_that_it_resembles_is_no_warning() => Assert.Empty(await Faults(PlatformSource.Seller(
+        Tool + "\n" + Tool.Replace("get_products", "get_product", StringComparison.Ordinal)
+            .Replace("ProductsAsync", "ProductAsync", StringComparison.Ordinal))));
+
+    [Fact]
+    public void The_tool_names_that_are_task_types_are_those_of_the_product() => Assert.Equal(
+        Enum.GetValues<TaskType>().Select(static type => type.ToWire()).Order(StringComparer.Ordinal), ToolNames.TaskTypes
+            .Order(StringComparer.Ordinal));
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(" : Other")]
+    public async Task A_tool_outside_a_platform_is_named(string bases)
+    {
+        string source = PlatformSource.Usings + "public class Other { }\npublic sealed class Desk" + bases + " { " + Tool + " }";
+
+        Diagnostic fault = Assert.Single(await Faults(source));
+
+        Assert.Equal("ADCP076", fault.Id);
+        Assert.Equal("AdcpTool(\"get_products\")", fault.Location.SourceTree!.GetText().ToString(fault.Location.SourceSpan));
+    }
+
+    [Theory]
+    [InlineData("[AdcpTool(\"get_products\")] public ValueTask<Offer> OfAsync() => default;", "Offer")]
+    [InlineData("[AdcpTool(\"get_products\")] public Task<ToolOutcome<Offer>> OfAsync() => null!;", "Offer")]
+    [InlineData("[AdcpTool(\"get_products\")] public ValueTask<Bought> OfAsync(Offer request) => default;", "Offer")]
+    [InlineData("[AdcpTool(\"get_products\")] public ValueTask<Bought> OfAsync(Offer? request) => default;", "Offer")]
+    [InlineData("[AdcpTool(\"get_products\")] public ValueTask<Offer[]> OfAsync() => default;", "Offer[]")]
+    [InlineData("[AdcpTool(\"get_products\")] public ValueTask<JsonElement> OfAsync() => default;", "JsonElement")]
+    public async Task A_type_that_the_JSON_context_does_not_know_is_named(string method, string type)
+    {
+        Diagnostic fault = Assert.Single(await Faults(Contracts("[JsonSerializable(typeof(Bought))]", method)));
+
+        Assert.Equal("ADCP075", fault.Id);
+        Assert.Contains($"uses '{type}', which 'GivenJson' does not know; add [JsonSerializable(typeof({type}))]", fault.GetMessage(null),
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("[JsonSerializable(typeof(Offer))]")]
+    [InlineData("[JsonSerializable(typeof(Offer[]))]")]
+    [InlineData("[JsonSerializable(typeof(System.Collections.Generic.Dictionary<string, Offer>))]")]
+    [InlineData("[JsonSerializable(typeof(Basket))]")]
+    [InlineData("[JsonSerializable(typeof(Baskets))]")]
+    [InlineData("[JsonSerializable(typeof(Kind))]")]
+    [InlineData("")]
+    public async Task A_type_that_the_JSON_context_reaches_is_known(string attribute) => Assert.Empty(await Faults(
+        Contracts(attribute, "[AdcpTool(\"get_products\")] public ValueTask<Offer> OfAsync(Offer? request) => default;")));
+
+    private static string Contracts(string attributes, string tool) => PlatformSource.Usings
+        + "public class Offer : Kind { }\n[JsonDerivedType(typeof(Offer), \"offer\")] public class Kind { }\n"
+        + "public class Basket { public System.Collections.Generic.IReadOnlyList<Offer?> Offers { get; } = []; }\n"
+        + "public class Baskets : System.Collections.Generic.List<Basket> { }\n"
+        + attributes + " public abstract class GivenJson(JsonSerializerOptions options) : JsonSerializerContext(options) { public static GivenJson Default => null!; }\n"
+        + "[AdcpPlatform(typeof(GivenJson))] public sealed partial class Seller { " + tool + " }";
 
     private static Task<ImmutableArray<Diagnostic>> Faults(string source) => Analysis.ReportsAsync<PlatformAnalyzer>(source);
 }

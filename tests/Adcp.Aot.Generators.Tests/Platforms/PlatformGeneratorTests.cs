@@ -57,7 +57,8 @@ public sealed class PlatformGeneratorTests
     public void An_unrelated_edit_recomputes_no_step()
     {
         GeneratorRun run = GeneratorRun.Of<PlatformGenerator>(Compilations.Of(PlatformSource.Sound));
-        run.Edit(static compilation => compilation.AddSyntaxTrees(CSharpSyntaxTree.ParseText("namespace Shop { class Other { int x; } }", Compilations.Parse)));
+        run.Edit(static compilation =>
+            compilation.AddSyntaxTrees(CSharpSyntaxTree.ParseText("namespace Shop { class Other { int x; } }", Compilations.Parse)));
         Unchanged(run);
     }
 
@@ -75,7 +76,7 @@ public sealed class PlatformGeneratorTests
         GeneratorRun run = GeneratorRun.Of<PlatformGenerator>(Compilations.Of(PlatformSource.Sound));
         run.Edit(static compilation => Replace(compilation, "\"get_products\"", "\"preview_creative\""));
         Assert.Contains(run.Reasons(PlatformGenerator.ModelStep), static step => step.Reason == IncrementalStepRunReason.Modified);
-        Assert.Contains("\"preview_creative\" =>", run.Files[File], StringComparison.Ordinal);
+        Assert.Contains("case \"preview_creative\":", run.Files[File], StringComparison.Ordinal);
     }
 
     private static void Unchanged(GeneratorRun run)
@@ -83,13 +84,15 @@ public sealed class PlatformGeneratorTests
         Assert.NotEmpty(run.Reasons(PlatformGenerator.ModelStep));
         Assert.All(
             run.Reasons(PlatformGenerator.ModelStep),
-            static step => Assert.True(step.Reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged, $"{step.Step} was {step.Reason}"));
+            static step => Assert.True(
+                step.Reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged, $"{step.Step} was {step.Reason}"));
     }
 
     private static CSharpCompilation Replace(CSharpCompilation compilation, string from, string to)
     {
         SyntaxTree tree = compilation.SyntaxTrees.Single();
         Assert.Contains(from, tree.ToString(), StringComparison.Ordinal);
-        return compilation.ReplaceSyntaxTree(tree, CSharpSyntaxTree.ParseText(tree.ToString().Replace(from, to, StringComparison.Ordinal), Compilations.Parse, path: tree.FilePath));
+        return compilation.ReplaceSyntaxTree(tree, CSharpSyntaxTree.ParseText(
+            tree.ToString().Replace(from, to, StringComparison.Ordinal), Compilations.Parse, path: tree.FilePath));
     }
 }

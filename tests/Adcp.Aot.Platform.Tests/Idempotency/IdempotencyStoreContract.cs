@@ -100,6 +100,36 @@ public abstract class IdempotencyStoreContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_renewed_claim_holds_for_another_lease_and_a_lost_one_cannot_be_renewed()
+    {
+        IdempotencyClaim claim = await ClaimAsync();
+        Time.Advance(Lease - TimeSpan.FromMilliseconds(1));
+
+        bool renewed = await Store.RenewAsync(claim, Lease);
+        Time.Advance(Lease - TimeSpan.FromMilliseconds(1));
+
+        Assert.True(renewed);
+        Assert.Equal(IdempotencyClaimStatus.InFlight, (await ClaimAsync()).Status);
+        Time.Advance(TimeSpan.FromMilliseconds(1));
+        IdempotencyClaim next = await ClaimAsync();
+        Assert.Equal(IdempotencyClaimStatus.Owned, next.Status);
+        Assert.False(await Store.RenewAsync(claim, Lease));
+        Assert.True(await Store.CompleteAsync(next, "{}"));
+        Assert.False(await Store.RenewAsync(next, Lease));
+    }
+
+    [Fact]
+    public async Task An_answer_that_was_kept_can_be_kept_again_because_the_first_word_of_it_may_be_lost()
+    {
+        IdempotencyClaim claim = await ClaimAsync();
+        Assert.True(await Store.CompleteAsync(claim, "{}"));
+
+        Assert.True(await Store.CompleteAsync(claim, "{}"));
+        Assert.False(await Store.CompleteAsync(claim, "{\"other\":1}"));
+        Assert.Equal("{}", (await ClaimAsync()).Answer);
+    }
+
+    [Fact]
     public async Task An_answer_is_given_for_its_time_and_a_minute_and_then_refused_for_whatever_is_asked()
     {
         Assert.Equal(TimeSpan.FromHours(24), Store.ReplayTimeToLive);

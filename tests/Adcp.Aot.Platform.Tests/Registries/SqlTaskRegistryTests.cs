@@ -12,8 +12,10 @@ namespace Adcp.Aot.Platform.Tests.Registries;
 
 public sealed class SqliteTaskRegistryTests() : SqlTaskRegistryTests(SqlDialect.Sqlite);
 
+[Needs(Resource.PostgreSql)]
 public sealed class PostgreSqlTaskRegistryTests() : SqlTaskRegistryTests(SqlDialect.PostgreSql);
 
+[Needs(Resource.MySql)]
 public sealed class MySqlTaskRegistryTests() : SqlTaskRegistryTests(SqlDialect.MySql);
 
 /// <summary>The contract on a database, and what only a database can do.</summary>
@@ -59,6 +61,35 @@ public abstract class SqlTaskRegistryTests(SqlDialect dialect) : TaskRegistryCon
         });
     }
 
+    [Theory]
+    [InlineData(AdcpTaskStatus.Completed)]
+    [InlineData(AdcpTaskStatus.Canceled)]
+    [InlineData(AdcpTaskStatus.Working)]
+    public async Task A_commit_whose_answer_is_lost_has_entered_the_status(AdcpTaskStatus status)
+    {
+        await Tasks.CreateAsync(New("t1"));
+
+        // To the registry its own commit fails, and the status is committed all the same.
+        TaskTransition entered = await Tasks.TransitionAsync(
+            "buyer", "t1", status, Json("{}"), async (_, transaction, cancellationToken) =>
+                await transaction!.CommitAsync(cancellationToken));
+
+        Assert.Equal(TaskTransition.Entered, entered);
+        Assert.Equal(status, (await Tasks.FindAsync("buyer", "t1"))!.Status);
+    }
+
+    [Fact]
+    public async Task A_commit_that_was_rolled_back_is_thrown_and_nothing_is_entered()
+    {
+        await Tasks.CreateAsync(New("t1"));
+
+        await Assert.ThrowsAnyAsync<Exception>(() => Tasks.TransitionAsync(
+            "buyer", "t1", AdcpTaskStatus.Completed, Json("{}"), async (_, transaction, cancellationToken) =>
+                await transaction!.RollbackAsync(cancellationToken)).AsTask());
+
+        Assert.Equal(AdcpTaskStatus.Submitted, (await Tasks.FindAsync("buyer", "t1"))!.Status);
+    }
+
     [Fact]
     public async Task Of_processes_that_race_one_status_and_one_webhook_are_committed()
     {
@@ -102,6 +133,75 @@ public abstract class SqlTaskRegistryTests(SqlDialect dialect) : TaskRegistryCon
         await Assert.ThrowsAsync<CryptographicException>(() => stranger.FindAsync("buyer", "t1").AsTask());
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Status_whose_commit_lost_its_answer_is_entered_by_the_call_that_wrote_it(bool isTransaction)
+    {
+        await Tasks.CreateAsync(New("t1"));
+        FaultyDataSource source = new(_database!.Source);
+        source.Once(isTransaction ? "COMMIT" : "UPDATE", Fault.LostAnswer());
+
+        TaskTransition end = await Open(source).TransactionOrNotAsync(isTransaction);
+
+        Assert.Equal(TaskTransition.Entered, end);
+        Assert.Equal(TaskTransition.Repeated, await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("{}")));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Status_whose_call_threw_after_its_commit_is_entered_by_the_next_call_once(bool isTransaction)
+    {
+        await Tasks.CreateAsync(New("t1"));
+        FaultyDataSource source = new(_database!.Source);
+        SqlTaskRegistry registry = Open(source);
+        bool away = false;
+        source.Plan = (sql, _) =>
+        {
+            if (away || sql.StartsWith(isTransaction ? "COMMIT" : "UPDATE", StringComparison.Ordinal))
+            {
+                Fault fault = away ? Fault.Stale() : Fault.LostAnswer();
+                away = true;
+                return fault;
+            }
+
+            return null;
+        };
+        await Assert.ThrowsAsync<IOException>(() => registry.TransactionOrNotAsync(isTransaction));
+        source.Plan = static (_, _) => null;
+
+        TaskTransition again = await registry.TransactionOrNotAsync(isTransaction);
+
+        Assert.Equal(TaskTransition.Entered, again);
+        Assert.Equal(TaskTransition.Repeated, await registry.TransactionOrNotAsync(isTransaction));
+    }
+
+    [Fact]
+    public async Task Status_that_another_process_committed_is_never_entered_twice()
+    {
+        await Tasks.CreateAsync(New("t1"));
+        FaultyDataSource source = new(_database!.Source);
+        SqlTaskRegistry registry = Open(source);
+        int left = 1;
+        source.Plan = (sql, _) =>
+        {
+            if (!sql.StartsWith("UPDATE", StringComparison.Ordinal) || Interlocked.Decrement(ref left) < 0)
+            {
+                return null;
+            }
+
+            TaskTransition other =
+                Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("{}")).AsTask().GetAwaiter().GetResult();
+            Assert.Equal(TaskTransition.Entered, other);
+            return Fault.Stale();
+        };
+
+        TaskTransition mine = await registry.TransactionOrNotAsync(isTransaction: false);
+
+        Assert.Equal(TaskTransition.Repeated, mine);
+    }
+
     [Fact]
     public async Task Tasks_are_purged_a_month_after_their_end_and_open_ones_never()
     {
@@ -130,8 +230,10 @@ public abstract class SqlTaskRegistryTests(SqlDialect dialect) : TaskRegistryCon
         }
     }
 
-    private protected override ITaskRegistry Open() =>
-        new SqlTaskRegistry(_database!.Source, dialect, SecretsAtRest.EncryptedWith(Key), new TaskStoreOptions { TimeProvider = Time });
+    private protected override ITaskRegistry Open() => Open(_database!.Source);
+
+    private SqlTaskRegistry Open(DbDataSource source) =>
+        new(source, dialect, SecretsAtRest.EncryptedWith(Key), new TaskStoreOptions { TimeProvider = Time });
 
     private static async Task TellAsync(string taskId, DbTransaction transaction, CancellationToken cancellationToken)
     {
@@ -153,4 +255,12 @@ public abstract class SqlTaskRegistryTests(SqlDialect dialect) : TaskRegistryCon
             WebhookDestination destination, WebhookPayload payload, DeliveryOptions options, DbTransaction? transaction, CancellationToken cancellationToken = default) =>
             await TellAsync(payload.AuditTaskId!, transaction!, cancellationToken);
     }
+}
+
+/// <summary>One transition, with and without a transaction of its own.</summary>
+internal static class Transitions
+{
+    public static async Task<TaskTransition> TransactionOrNotAsync(this SqlTaskRegistry registry, bool isTransaction) =>
+        await registry.TransitionAsync(
+            "buyer", "t1", AdcpTaskStatus.Completed, "{}"u8.ToArray(), isTransaction ? static (_, _, _) => ValueTask.CompletedTask : null);
 }

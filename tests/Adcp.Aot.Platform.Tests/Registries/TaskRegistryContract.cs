@@ -77,6 +77,7 @@ public abstract class TaskRegistryContract : IAsyncLifetime
         await Assert.ThrowsAsync<ArgumentException>(() => Tasks.CreateAsync(New("t1")).AsTask());
         await Tasks.CreateAsync(New("t1", "another"));
         await Assert.ThrowsAsync<ArgumentException>(() => Tasks.CreateAsync(New("")).AsTask());
+        await Assert.ThrowsAsync<ArgumentException>(() => Tasks.CreateAsync(New("  ")).AsTask());
         await Assert.ThrowsAsync<ArgumentException>(() => Tasks.CreateAsync(New("a\nb")).AsTask());
         await Assert.ThrowsAsync<ArgumentException>(() => Tasks.CreateAsync(New(new string('x', 513))).AsTask());
         await Assert.ThrowsAsync<ArgumentException>(() => Tasks.CreateAsync(New("t2", "a\0b")).AsTask());
@@ -190,6 +191,35 @@ public abstract class TaskRegistryContract : IAsyncLifetime
         await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Canceled, default);
         Assert.Equal(TaskTransition.Conflict, await Tasks.RegisterAsync("buyer", "t1", A2A()));
         Assert.Equal(TaskTransition.Unknown, await Tasks.RegisterAsync("buyer", "t2", A2A()));
+    }
+
+    [Fact]
+    public async Task A_page_ends_before_its_tasks_hold_more_than_a_mebibyte_and_has_one_at_least()
+    {
+        const int Tasks = 12;
+        byte[] small = Encoding.UTF8.GetBytes($$"""{"k":"{{new string('x', 300 << 10)}}"}""");
+        byte[] large = Encoding.UTF8.GetBytes($$"""{"k":"{{new string('x', 2 << 20)}}"}""");
+        for (int i = 0; i < Tasks; i++)
+        {
+            await this.Tasks.CreateAsync(New($"t{i}") with { Context = i == 5 ? large : small });
+            Time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        List<int> pages = [];
+        List<string> listed = [];
+        string? token = null;
+        do
+        {
+            TaskPage<SellerTask> page = await Open().ListAsync("buyer", new TaskQuery { PageSize = 11, PageToken = token });
+            pages.Add(page.Tasks.Count);
+            listed.AddRange(page.Tasks.Select(task => task.Task.TaskId));
+            Assert.True(page.Tasks.Count == 1 || page.Tasks.Sum(task => task.Task.Context.Length) <= ITaskRegistry.MaxPageBytes);
+            token = page.NextPageToken;
+        }
+        while (token is not null);
+
+        Assert.Equal(Enumerable.Range(0, Tasks).Reverse().Select(i => $"t{i}"), listed);
+        Assert.Equal([3, 3, 1, 3, 2], pages);
     }
 
     [Fact]

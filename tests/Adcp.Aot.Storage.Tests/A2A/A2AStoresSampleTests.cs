@@ -18,17 +18,46 @@ public sealed partial class A2AStoresSampleTests
         ""","total":2,"pages":[1,1,""],"pageIds":true,"doneArtifacts":[1],"foreignTask":-32001,"foreignList":0,"foreignConfigs":-32001""",
         ""","cancelAgain":-32002,"badDestination":-32602,"badToken":-32602,"unauthenticated":"401"}""");
 
+    [Fact]
+    [Needs(Resource.NpmPeers)]
+    public Task Public_client_uses_every_method_on_SQLite() => RunPublicClientAsync(SqlDialect.Sqlite);
+
+    [Fact]
+    [Needs(Resource.NpmPeers)]
+    [Needs(Resource.PostgreSql)]
+    public Task Public_client_uses_every_method_on_PostgreSQL() => RunPublicClientAsync(SqlDialect.PostgreSql);
+
+    [Fact]
+    [Needs(Resource.NpmPeers)]
+    [Needs(Resource.MySql)]
+    public Task Public_client_uses_every_method_on_MySQL() => RunPublicClientAsync(SqlDialect.MySql);
+
     [Theory]
-    [InlineData("sqlite")]
+    [InlineData("redis:somewhere")]
+    [InlineData("sqlite:")]
     [InlineData("postgres")]
-    [InlineData("mysql")]
-    public async Task Public_client_sends_reads_lists_cancels_and_manages_push_configurations(string kind)
+    public async Task Store_that_is_none_ends_with_a_usage_error(string store)
     {
-        string? modules = Environment.GetEnvironmentVariable("ADCP_TEST_NODE_MODULES");
-        Assert.SkipWhen(string.IsNullOrEmpty(modules) || !Directory.Exists(Path.Combine(modules, "@a2a-js")), "ADCP_TEST_NODE_MODULES names no folder with @a2a-js/sdk.");
         await using SampleFolder folder = new();
-        await using TestDatabase? server = kind == "sqlite" ? null : await TestDatabase.CreateAsync(kind == "postgres" ? SqlDialect.PostgreSql : SqlDialect.MySql);
-        string store = server is null ? "sqlite:" + folder.File("a2a.db") : $"{kind}:{server.ConnectionString}";
+        string program = Path.Combine(AppContext.BaseDirectory, "A2AStores.dll");
+        using Process agent = Start("dotnet", [program, "--store", store, "--key-file", folder.File("a2a.key")]);
+        string error = await agent.StandardError.ReadToEndAsync();
+        await agent.WaitForExitAsync();
+        Assert.Equal(2, agent.ExitCode);
+        Assert.Contains("sqlite:<file>", error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Sends, reads, lists and cancels tasks and manages push configurations with the public client.</summary>
+    private static async Task RunPublicClientAsync(SqlDialect dialect)
+    {
+        await using SampleFolder folder = new();
+        await using TestDatabase? server = dialect == SqlDialect.Sqlite ? null : await TestDatabase.CreateAsync(dialect);
+        string store = dialect switch
+        {
+            SqlDialect.Sqlite => "sqlite:" + folder.File("a2a.db"),
+            SqlDialect.PostgreSql => "postgres:" + server!.ConnectionString,
+            _ => "mysql:" + server!.ConnectionString,
+        };
         using Process agent = Start(
             "dotnet",
             [
@@ -61,20 +90,6 @@ public sealed partial class A2AStoresSampleTests
             agent.Kill(entireProcessTree: true);
             await agent.WaitForExitAsync();
         }
-    }
-
-    [Theory]
-    [InlineData("redis:somewhere")]
-    [InlineData("sqlite:")]
-    [InlineData("postgres")]
-    public async Task Store_that_is_none_ends_with_a_usage_error(string store)
-    {
-        await using SampleFolder folder = new();
-        using Process agent = Start("dotnet", [Path.Combine(AppContext.BaseDirectory, "A2AStores.dll"), "--store", store, "--key-file", folder.File("a2a.key")]);
-        string error = await agent.StandardError.ReadToEndAsync();
-        await agent.WaitForExitAsync();
-        Assert.Equal(2, agent.ExitCode);
-        Assert.Contains("sqlite:<file>", error, StringComparison.Ordinal);
     }
 
     private static Process Start(string program, IEnumerable<string> arguments)

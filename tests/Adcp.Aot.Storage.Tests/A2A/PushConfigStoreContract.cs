@@ -229,6 +229,8 @@ public abstract class PushConfigStoreContract(SqlDialect dialect)
 
 public sealed class SqlitePushConfigStoreTests() : PushConfigStoreContract(SqlDialect.Sqlite);
 
+[Needs(Resource.PostgreSql)]
 public sealed class PostgreSqlPushConfigStoreTests() : PushConfigStoreContract(SqlDialect.PostgreSql);
 
+[Needs(Resource.MySql)]
 public sealed class MySqlPushConfigStoreTests() : PushConfigStoreContract(SqlDialect.MySql);

@@ -1,6 +1,5 @@
 using System.Net;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
+using Adcp.Aot.Network;
 using Adcp.Aot.Storage.A2A;
 using Adcp.Aot.Storage.Tests.Databases;
 using Microsoft.Extensions.Time.Testing;
@@ -35,9 +34,8 @@ internal sealed class StoreBench : IAsyncDisposable
     public static PushNotificationConfigStoreOptions PushOptions { get; } = new()
     {
         Secrets = SecretsAtRest.EncryptedWith(Key),
-        Destinations = new DestinationGuard(new WebhookSenderOptions
+        Destinations = new DestinationGuard(new DestinationGuardOptions
         {
-            Version = AdcpVersion.V32,
             Resolver = static (host, _) => Task.FromResult(new[] { IPAddress.Parse(host.StartsWith("inside", StringComparison.Ordinal) ? "10.0.0.1" : "8.8.8.8") }),
         }),
     };

@@ -138,6 +138,8 @@ public abstract class StoreModelLaws(SqlDialect dialect)
 
 public sealed class SqliteStoreModelTests() : StoreModelLaws(SqlDialect.Sqlite);
 
+[Needs(Resource.PostgreSql)]
 public sealed class PostgreSqlStoreModelTests() : StoreModelLaws(SqlDialect.PostgreSql);
 
+[Needs(Resource.MySql)]
 public sealed class MySqlStoreModelTests() : StoreModelLaws(SqlDialect.MySql);

@@ -427,6 +427,8 @@ public abstract class TaskStoreContract(SqlDialect dialect)
 
 public sealed class SqliteTaskStoreTests() : TaskStoreContract(SqlDialect.Sqlite);
 
+[Needs(Resource.PostgreSql)]
 public sealed class PostgreSqlTaskStoreTests() : TaskStoreContract(SqlDialect.PostgreSql);
 
+[Needs(Resource.MySql)]
 public sealed class MySqlTaskStoreTests() : TaskStoreContract(SqlDialect.MySql);

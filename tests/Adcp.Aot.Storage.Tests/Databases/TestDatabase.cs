@@ -6,14 +6,11 @@ using Npgsql;
 namespace Adcp.Aot.Storage.Tests.Databases;
 
 /// <summary>
-/// A fresh database for one test: a file of SQLite always, a schema or database of its own on PostgreSQL and MySQL where <c>ADCP_TEST_POSTGRES</c> and <c>ADCP_TEST_MYSQL</c> hold a connection
-/// string whose user may create one. Dropped with the test.
+/// A fresh database for one test: a file of SQLite, a schema on PostgreSQL or a database on MySQL. Dropped with the test.
+/// Tests on a server are marked with <c>[Needs(Resource.PostgreSql)]</c> or <c>[Needs(Resource.MySql)]</c>.
 /// </summary>
 internal sealed class TestDatabase : IAsyncDisposable
 {
-    private const string PostgresVariable = "ADCP_TEST_POSTGRES";
-    private const string MySqlVariable = "ADCP_TEST_MYSQL";
-
     /// <summary>Tests run side by side: together they stay below what a server accepts.</summary>
     private const int MaxConnections = 16;
 
@@ -24,11 +21,12 @@ internal sealed class TestDatabase : IAsyncDisposable
         Dialect = dialect;
         Source = dialect switch
         {
-            SqlDialect.Sqlite => SqliteFactory.Instance.CreateDataSource(connectionString),
+            SqlDialect.Sqlite =>
+                SqliteDataSource.Create(SqliteFactory.Instance, new SqliteConnectionStringBuilder(connectionString).DataSource),
             SqlDialect.PostgreSql => NpgsqlDataSource.Create(connectionString),
             _ => new MySqlDataSource(connectionString),
         };
-        ConnectionString = connectionString;
+        ConnectionString = dialect == SqlDialect.Sqlite ? Source.ConnectionString : connectionString;
         _drop = drop;
     }
 
@@ -45,16 +43,21 @@ internal sealed class TestDatabase : IAsyncDisposable
         switch (dialect)
         {
             case SqlDialect.Sqlite:
-                return await SqliteAsync(Path.Combine(Path.GetTempPath(), name + ".db"));
+                return Sqlite(Path.Combine(Path.GetTempPath(), name + ".db"));
             case SqlDialect.PostgreSql:
-                string postgres = Variable(PostgresVariable);
+                string postgres = Resources.Get(Resource.PostgreSql);
                 await AdministerAsync(NpgsqlDataSource.Create(postgres), $"CREATE SCHEMA {name}");
                 return new TestDatabase(
                     dialect,
-                    new NpgsqlConnectionStringBuilder(postgres) { SearchPath = name, MaxPoolSize = MaxConnections }.ConnectionString,
+                    new NpgsqlConnectionStringBuilder(postgres)
+                    {
+                        SearchPath = name,
+                        ApplicationName = name,
+                        MaxPoolSize = MaxConnections,
+                    }.ConnectionString,
                     () => AdministerAsync(NpgsqlDataSource.Create(postgres), $"DROP SCHEMA {name} CASCADE"));
             default:
-                string mysql = Variable(MySqlVariable);
+                string mysql = Resources.Get(Resource.MySql);
                 await AdministerAsync(new MySqlDataSource(mysql), $"CREATE DATABASE {name} CHARACTER SET utf8mb4");
                 return new TestDatabase(
                     dialect,
@@ -116,12 +119,13 @@ internal sealed class TestDatabase : IAsyncDisposable
         await _drop();
     }
 
-    private static async Task<TestDatabase> SqliteAsync(string path)
+    private static TestDatabase Sqlite(string path)
     {
-        string connectionString = new SqliteConnectionStringBuilder { DataSource = path, DefaultTimeout = 5 }.ConnectionString;
-        TestDatabase database = new(SqlDialect.Sqlite, connectionString, () =>
+        string connectionString = new SqliteConnectionStringBuilder { DataSource = path }.ConnectionString;
+        TestDatabase? database = null;
+        database = new(SqlDialect.Sqlite, connectionString, () =>
         {
-            SqliteConnection.ClearPool(new SqliteConnection(connectionString));
+            SqliteConnection.ClearPool(new SqliteConnection(database!.ConnectionString));
             foreach (string file in new[] { path, path + "-wal", path + "-shm" })
             {
                 File.Delete(file);
@@ -129,15 +133,7 @@ internal sealed class TestDatabase : IAsyncDisposable
 
             return Task.CompletedTask;
         });
-        await database.ExecuteAsync("PRAGMA journal_mode = WAL");
         return database;
-    }
-
-    private static string Variable(string name)
-    {
-        string? value = Environment.GetEnvironmentVariable(name);
-        Assert.SkipWhen(string.IsNullOrEmpty(value), $"{name} is not set; .ci/run starts the server and sets it.");
-        return value!;
     }
 
     private static async Task AdministerAsync(DbDataSource source, string sql)

@@ -2,7 +2,6 @@ using System.Data.Common;
 using System.Text.Json;
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Delivery;
-using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Storage.Tests.Databases;
 
@@ -10,9 +9,11 @@ namespace Adcp.Aot.Storage.Tests.DeliveryLogs;
 
 public sealed class SqliteDeliveryLogTests() : DeliveryLogContract(SqlDialect.Sqlite);
 
+[Needs(Resource.PostgreSql)]
 public sealed class PostgreSqlDeliveryLogTests() : DeliveryLogContract(SqlDialect.PostgreSql);
 
 /// <summary>PostgreSQL for a project that does not reference Npgsql: INSERTs of many rows.</summary>
+[Needs(Resource.PostgreSql)]
 public sealed class PostgreSqlInsertDeliveryLogTests() : DeliveryLogContract(SqlDialect.PostgreSql)
 {
     [Fact]
@@ -24,6 +25,7 @@ public sealed class PostgreSqlInsertDeliveryLogTests() : DeliveryLogContract(Sql
     private protected override ITestLog Mapped() => new Plain.MappedLog(Database.Source, Dialect);
 }
 
+[Needs(Resource.MySql)]
 public sealed class MySqlDeliveryLogTests() : DeliveryLogContract(SqlDialect.MySql);
 
 /// <summary>What a generated SQL delivery log promises, the same on every database.</summary>
@@ -347,7 +349,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
         {
             Sink = log,
             SinkQueueCapacity = 1024,
-            Retry = new RetryPolicy { SinkTimeout = TimeSpan.FromMilliseconds(400) },
+            SinkTimeout = TimeSpan.FromMilliseconds(400),
         });
         WebhookDestination destination = new("https://buyer.example/hooks/a", "op_1");
         DeliveryOptions options = new() { SequenceKey = "acme" };

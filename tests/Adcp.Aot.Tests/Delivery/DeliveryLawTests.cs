@@ -69,7 +69,7 @@ public sealed class DeliveryLawTests
         DeliveryOutcome failed = await bench.Supervisor.SendAsync(bench.Destination, new RawPayload(numbered: true), stream);
         DeliveryOutcome refused = await bench.Supervisor.SendAsync(bench.Destination, new RawPayload(numbered: true), stream);
         Assert.Equal((DeliveryStatus.CircuitOpen, null, null), (refused.Status, refused.Webhook, refused.SequenceNumber));
-        bench.Supervisor.Endpoints.Reset(bench.Destination.Target.Value);
+        bench.Supervisor.Endpoints.Reset(bench.Destination);
         DeliveryOutcome again = await bench.Supervisor.DeliverAsync(failed.Webhook!, stream);
         Assert.Equal((true, 1L), (again.IsDelivered, again.SequenceNumber));
         Assert.Equal(2, bench.Supervisor.NextSequence("s"));
@@ -170,6 +170,7 @@ public sealed class DeliveryLawTests
     }
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public async Task Activity_records_satisfy_AdCPs_schema()
     {
         using JsonDocument document = SharedFiles.Read("schemas/core/webhook-activity-record.json");

@@ -274,7 +274,7 @@ public sealed class SeedSupervisorTests
     public async Task A_slow_sink_is_left_behind_at_its_timeout()
     {
         TaskCompletionSource never = new();
-        Bench bench = new(o => o with { Sink = new DelegateSink((_, _) => new ValueTask(never.Task)), Retry = new RetryPolicy { SinkTimeout = TimeSpan.FromMilliseconds(50) } });
+        Bench bench = new(o => o with { Sink = new DelegateSink((_, _) => new ValueTask(never.Task)), SinkTimeout = TimeSpan.FromMilliseconds(50) });
         Task<DeliveryOutcome> delivering = bench.DeliverAsync().AsTask();
         Assert.False(delivering.IsCompleted);
         bench.Time.Advance(TimeSpan.FromMilliseconds(50));

@@ -3,12 +3,14 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Verification;
 
 namespace Adcp.Aot.Tests.Interop;
 
+[Needs(Resource.NpmPeers)]
 public sealed class PeerTests
 {
     private const int Rounds = 25;

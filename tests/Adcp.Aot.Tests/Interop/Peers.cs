@@ -4,7 +4,8 @@ using System.Text.Json.Nodes;
 namespace Adcp.Aot.Tests.Interop;
 
 /// <summary>
-/// A Node.js process with other people's implementations (<c>tests/interop</c>). <c>ADCP_TEST_NODE_MODULES</c> names the folder in which they are installed; <c>.ci/run</c> sets it.
+/// A Node.js process with implementations by other people (<c>tests/interop</c>).
+/// A test that starts it is marked with <c>[Needs(Resource.NpmPeers)]</c>.
 /// </summary>
 internal sealed class Peers : IDisposable
 {
@@ -14,8 +15,7 @@ internal sealed class Peers : IDisposable
 
     public static Peers Start()
     {
-        string? modules = Environment.GetEnvironmentVariable("ADCP_TEST_NODE_MODULES");
-        Assert.SkipWhen(string.IsNullOrEmpty(modules), "ADCP_TEST_NODE_MODULES names no folder with the npm packages of tests/interop.");
+        string modules = Resources.Get(Resource.NpmPeers);
         ProcessStartInfo start = new("node", [Path.Combine(AppContext.BaseDirectory, "interop", "peers.cjs")])
         {
             RedirectStandardInput = true,

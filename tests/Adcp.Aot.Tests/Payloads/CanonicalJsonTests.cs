@@ -28,6 +28,7 @@ public sealed class CanonicalJsonTests
                 members.DistinctBy(m => m.Item1).Select(m => KeyValuePair.Create(m.Item1, m.Item2?.DeepClone()))))));
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void The_official_vectors_have_their_canonical_form_and_hash()
     {
         int vectors = 0;

@@ -12,6 +12,7 @@ public sealed class DeliveryReportTests
     private static readonly PayloadFacts Facts = new(AdcpVersion.V32, "whk_0123456789abcdef", Noon, "op_1", "a-token-of-sixteen", 7);
 
     [Theory]
+    [Needs(Resource.AdcpData)]
     [InlineData(AdcpVersion.V31)]
     [InlineData(AdcpVersion.V32)]
     public void Every_report_satisfies_envelope_and_result(AdcpVersion version) => Reports(version).Sample(report =>

@@ -105,6 +105,7 @@ public sealed class McpWebhookTests
     }
 
     [Theory]
+    [Needs(Resource.AdcpData)]
     [InlineData(AdcpVersion.V30, "versions/3.0.6/task-type.json", 20)]
     [InlineData(AdcpVersion.V31, "versions/3.1.19/task-type.json", 24)]
     [InlineData(AdcpVersion.V32, "enums/task-type.json", 33)]
@@ -123,6 +124,7 @@ public sealed class McpWebhookTests
     }
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void Statuses_and_protocols_are_the_schemas()
     {
         using JsonDocument statuses = SharedFiles.Read("schemas/enums/task-status.json");
@@ -134,6 +136,7 @@ public sealed class McpWebhookTests
     }
 
     [Theory]
+    [Needs(Resource.AdcpData)]
     [InlineData(AdcpVersion.V30, "schemas/versions/3.0.6/mcp-webhook-payload.json")]
     [InlineData(AdcpVersion.V31, "schemas/versions/3.1.19/mcp-webhook-payload.json")]
     [InlineData(AdcpVersion.V32, "schemas/core/mcp-webhook-payload.json")]

@@ -21,6 +21,7 @@ public sealed class NotificationTests
         Gen.Const(default(ReadOnlyMemory<byte>)), Name.Select(name => (ReadOnlyMemory<byte>)JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, object> { [name] = new[] { 1, 2 } })));
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void Every_creative_status_change_satisfies_its_schema()
     {
         CreativeTransition[] steps = [.. from a in Enum.GetValues<CreativeStatus>() from b in Enum.GetValues<CreativeStatus>() let step = Step(a, b) where step is not null select step];
@@ -41,6 +42,7 @@ public sealed class NotificationTests
     }
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void Every_creative_purge_satisfies_its_schema() =>
         Holds("/schemas/creative/creative-purged-webhook.json", Gen.Select(Id, Name, Any<PurgeKind>(), Time, Any<CreativeReasonCode>(), Maybe(Prose), Ext)
             .Select((id, name, kind, at, reason, detail, ext) => (WebhookPayload)new CreativePurged
@@ -58,6 +60,7 @@ public sealed class NotificationTests
             }));
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void Every_assignment_change_satisfies_its_schema() =>
         Holds("/schemas/creative/creative-assignment-changed-webhook.json", Gen.Select(Id, Name, Any<AssignmentChange>(), Time, Ext)
             .Select((id, name, change, at, ext) => (WebhookPayload)new CreativeAssignmentChanged
@@ -74,6 +77,7 @@ public sealed class NotificationTests
             }));
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void Every_account_status_change_satisfies_its_schema() =>
         Holds("/schemas/core/account-status-changed-webhook.json", Gen.Select(Id, Name, Any<AccountStatus>(), Any<AccountStatus>(), Any<AccountReasonCode>(), Time, Maybe(Prose), Ext)
             .Select((id, name, before, after, reason, at, detail, ext) => (WebhookPayload)new AccountStatusChanged
@@ -91,6 +95,7 @@ public sealed class NotificationTests
             }));
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void Every_indicator_change_satisfies_its_schema() =>
         Holds("/schemas/core/indicators-changed-webhook.json", Gen.Select(Id, Name, Gen.Int[0, 2], Any<IndicatorChange>(), Distinct<IndicatorType>(), Time, Ext)
             .Select((id, name, kind, change, types, at, ext) => (WebhookPayload)new IndicatorsChanged
@@ -106,6 +111,7 @@ public sealed class NotificationTests
             }));
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void Every_capability_change_satisfies_its_schema() =>
         Holds("/schemas/core/capabilities-changed-webhook.json", Gen.Select(Id, Name, Any<CapabilityChangeReason>(), Time, Gen.Bool, Ext)
             .Select((id, name, reason, at, paths, ext) => (WebhookPayload)new CapabilitiesChanged
@@ -121,6 +127,7 @@ public sealed class NotificationTests
             }));
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void Every_event_of_the_wholesale_feed_satisfies_its_schemas() =>
         Holds("/schemas/core/wholesale-feed-webhook.json", Gen.Select(Id, Name, FeedEvent(), Gen.Bool, Ext).Select((id, name, happened, previous, ext) => (WebhookPayload)new WholesaleFeedChanged
         {
@@ -133,6 +140,7 @@ public sealed class NotificationTests
         }));
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void Every_list_change_satisfies_its_schema()
     {
         Holds("/schemas/property/property-list-changed-webhook.json", Gen.Select(Name, Time, Maybe(Name), Ext).Select((name, at, more, ext) => (WebhookPayload)new PropertyListChanged
@@ -155,6 +163,7 @@ public sealed class NotificationTests
     }
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void Every_artifact_batch_satisfies_its_schema() =>
         Holds("/schemas/content-standards/artifact-webhook-payload.json", Gen.Select(Name, Time, Gen.Int[0, 4], Maybe(Name), Ext).Select((name, at, count, more, ext) => (WebhookPayload)new ArtifactBatch
         {
@@ -166,6 +175,7 @@ public sealed class NotificationTests
         }));
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void Every_rights_revocation_satisfies_its_schema() =>
         Holds("/schemas/brand/revocation-notification.json", Gen.Select(Name, Prose, Time, Distinct<RightUse>(), Gen.Bool, Ext).Select((name, reason, at, uses, all, ext) => (WebhookPayload)new RightsRevocation
         {
@@ -179,6 +189,7 @@ public sealed class NotificationTests
         }));
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void Every_ownership_challenge_satisfies_its_schema()
     {
         Gen<DeliveryAuthentication> auth = Gen.OneOf(DeliveryAuthentication.Rfc9421, DeliveryAuthentication.Bearer(new string('x', 32)), DeliveryAuthentication.HmacSha256(new string('y', 40)));
@@ -200,6 +211,7 @@ public sealed class NotificationTests
     }
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void The_schemas_as_tested_do_refuse()
     {
         string body = AdcpSchemas.Write(
@@ -246,6 +258,7 @@ public sealed class NotificationTests
     }
 
     [Theory]
+    [Needs(Resource.AdcpData)]
     [InlineData(typeof(AccountReasonCode), "core/account-status-changed-webhook.json", "reason_code")]
     [InlineData(typeof(CapabilityChangeReason), "core/capabilities-changed-webhook.json", "reason")]
     [InlineData(typeof(IndicatorChange), "core/indicators-changed-webhook.json", "change_kind")]
@@ -262,6 +275,7 @@ public sealed class NotificationTests
     }
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void Account_subscribers_may_ask_for_what_the_schema_lists()
     {
         using JsonDocument document = SharedFiles.Read("schemas/core/notification-config.json");

@@ -46,6 +46,7 @@ public sealed class SchemaCoverageTests
     };
 
     [Theory]
+    [Needs(Resource.AdcpData)]
     [MemberData(nameof(Table))]
     public void Each_payload_is_held_by_its_generations_schema_or_said_to_have_none(string payload, string? file, string v30, string v31, string v32)
     {
@@ -68,6 +69,7 @@ public sealed class SchemaCoverageTests
         Table.Select(row => row.Data.Item1).Order());
 
     [Theory]
+    [Needs(Resource.AdcpData)]
     [InlineData(AdcpVersion.V30)]
     [InlineData(AdcpVersion.V31)]
     [InlineData(AdcpVersion.V32)]

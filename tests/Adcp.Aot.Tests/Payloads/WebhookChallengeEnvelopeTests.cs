@@ -37,6 +37,7 @@ public sealed class WebhookChallengeEnvelopeTests
     }
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void An_answer_satisfies_its_schema()
     {
         Assert.True(WebhookChallengeEnvelope.TryRead(Encoding.UTF8.GetBytes(Sound), out WebhookChallengeEnvelope? read, out _));

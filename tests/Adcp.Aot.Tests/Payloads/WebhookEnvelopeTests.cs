@@ -13,6 +13,7 @@ public sealed class WebhookEnvelopeTests
         """;
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void The_official_receiver_vectors_are_dispatched_or_refused_by_name()
     {
         using JsonDocument vectors = SharedFiles.Read("vectors/webhook-receiver-envelope/webhook-receiver-envelope.json");

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
@@ -162,6 +163,7 @@ public sealed class AuthenticationTests
     }
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void The_official_legacy_vectors_are_signed_as_they_say()
     {
         using System.Text.Json.JsonDocument file = SharedFiles.Read("vectors/webhook-hmac-sha256/webhook-hmac-sha256.json");

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
@@ -159,7 +160,7 @@ public sealed class WebhookSenderTests : IDisposable
             Resolver = (_, _) => Task.FromResult(new[] { IPAddress.Parse("1.1.1.1"), IPAddress.Loopback }),
         });
         WebhookDeliveryResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination("https://rebinding.example/"), new RawPayload()), Token);
-        Assert.Equal((WebhookSendError.DestinationRefused, "the destination cannot be reached from here"), (result.Error, result.ErrorDetail));
+        Assert.Equal((WebhookSendError.NoUsableAddress, "the destination cannot be reached from here"), (result.Error, result.ErrorDetail));
         Assert.Equal(
             WebhookSendError.DestinationRefused,
             (await sender.SendAsync(sender.Prepare(new WebhookDestination("http://buyer.example/"), new RawPayload()), Token)).Error);

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;

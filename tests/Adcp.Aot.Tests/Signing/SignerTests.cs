@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Adcp.Aot.Network;
 using Adcp.Aot.Signing;
 using NSec.Cryptography;
 
@@ -48,6 +49,7 @@ public sealed partial class SignerTests
     }
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void The_signature_base_is_the_one_of_the_official_positive_vectors()
     {
         int checkedVectors = 0;
@@ -68,6 +70,7 @@ public sealed partial class SignerTests
     }
 
     [Fact]
+    [Needs(Resource.AdcpData)]
     public void The_official_test_keys_load_from_their_jwks()
     {
         using JsonDocument keys = SharedFiles.Read("vectors/webhook-signing/keys.json");

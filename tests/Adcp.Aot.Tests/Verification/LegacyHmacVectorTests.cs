@@ -6,6 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Tests.Verification;
 
+[Needs(Resource.AdcpData)]
 public sealed class LegacyHmacVectorTests
 {
     private const string File = "vectors/webhook-hmac-sha256/webhook-hmac-sha256.json";

@@ -1,4 +1,5 @@
 using System.Text;
+using Adcp.Aot.Network;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Tests.Doubles;
 using Adcp.Aot.Verification;
@@ -54,19 +55,114 @@ public sealed class RemoteKeySourceTests : IAsyncLifetime
         using RemoteKeySource source = Source();
         Assert.NotNull((await Find(source, "k1")).Key);
         _documents["/jwks.json"] = SigningKey.ExportJwks([_first, _second]);
-        Assert.Equal((null, false), await Outcome(source, "k2"));
+        Assert.Equal((null, true), await Outcome(source, "k2"));
         Assert.Single(_server.Requests);
+
         _time.Advance(TimeSpan.FromSeconds(30));
         Assert.Equal(("k2", false), await Outcome(source, "k2"));
         for (int i = 0; i < 20; i++)
         {
-            Assert.Equal((null, false), await Outcome(source, "unknown" + i));
+            Assert.Equal((null, true), await Outcome(source, "unknown" + i));
         }
 
         Assert.Equal(2, _server.Requests.Count);
+
         _time.Advance(TimeSpan.FromSeconds(30));
         Assert.Equal((null, false), await Outcome(source, "unknown"));
         Assert.Equal(3, _server.Requests.Count);
+    }
+
+    [Fact]
+    public async Task A_stranger_who_uses_up_the_reading_cannot_make_a_rotated_key_unknown()
+    {
+        using RemoteKeySource source = Source();
+        Assert.NotNull((await Find(source, "k1")).Key);
+        for (int rotation = 0; rotation < 5; rotation++)
+        {
+            _time.Advance(TimeSpan.FromSeconds(30));
+            Assert.Equal((null, false), await Outcome(source, "stranger"));
+
+            // Published a moment after the reading that the stranger caused. The stranger asked for this very id before, too.
+            using SigningKey rotated = SigningKey.Generate(SignatureAlgorithm.Ed25519, "rotated" + rotation);
+            _documents["/jwks.json"] = SigningKey.ExportJwks([_first, rotated]);
+            Assert.Equal((null, true), await Outcome(source, rotated.KeyId));
+            Assert.Equal((null, true), await Outcome(source, "rotated" + (rotation + 1)));
+            _time.Advance(TimeSpan.FromSeconds(20));
+            KeyLookup lookup = await Find(source, rotated.KeyId);
+            Assert.Equal((true, TimeSpan.FromSeconds(10)), (lookup.IsUnavailable, lookup.RetryAfter));
+
+            _time.Advance(TimeSpan.FromSeconds(10));
+            Assert.Equal((rotated.KeyId, false), await Outcome(source, rotated.KeyId));
+        }
+    }
+
+    [Fact]
+    public async Task A_key_is_not_unknown_by_a_reading_that_was_under_way_when_it_was_asked_for()
+    {
+        using RemoteKeySource source = Source();
+        TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Func<HttpContext, Task> answer = _server.Answer;
+        _server.Answer = async http =>
+        {
+            asked.SetResult();
+            await release.Task;
+            await answer(http);
+        };
+
+        Task<KeyLookup> first = Find(source, "absent");
+        await asked.Task;
+        Task<KeyLookup> second = Find(source, "also-absent");
+        release.SetResult();
+
+        Assert.False((await first).IsUnavailable);
+        Assert.True((await second).IsUnavailable);
+    }
+
+    [Fact]
+    public async Task A_reading_that_fails_calls_no_key_unknown()
+    {
+        using RemoteKeySource source = Source();
+        Assert.NotNull((await Find(source, "k1")).Key);
+        _documents.Clear();
+        _time.Advance(TimeSpan.FromSeconds(30));
+
+        Assert.Equal((null, true), await Outcome(source, "k2"));
+        Assert.Equal(("k1", false), await Outcome(source, "k1"));
+    }
+
+    [Fact]
+    public async Task A_key_that_was_published_for_another_purpose_is_read_again_before_it_is_refused()
+    {
+        string sound = _documents["/jwks.json"];
+        _documents["/jwks.json"] = sound.Replace("request-signing", "response-signing", StringComparison.Ordinal);
+        using RemoteKeySource source = Source();
+        Assert.False((await Find(source, "k1")).Key!.MayVerifyWebhooks);
+        _documents["/jwks.json"] = sound;
+        Assert.Equal((null, true), await Outcome(source, "k1"));
+
+        _time.Advance(TimeSpan.FromSeconds(30));
+        Assert.True((await Find(source, "k1")).Key!.MayVerifyWebhooks);
+    }
+
+    [Fact]
+    public async Task Only_so_many_lookups_wait_for_a_reading()
+    {
+        using RemoteKeySource source = Source();
+        TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Func<HttpContext, Task> answer = _server.Answer;
+        _server.Answer = async http =>
+        {
+            await release.Task;
+            await answer(http);
+        };
+
+        Task<KeyLookup>[] waiting = [.. Enumerable.Range(0, RemoteKeySource.MaxWaiting).Select(_ => Find(source, "k1"))];
+        Assert.True((await Find(source, "k1")).IsUnavailable);
+        release.SetResult();
+
+        Assert.All(await Task.WhenAll(waiting), lookup => Assert.Equal("k1", lookup.Key?.KeyId));
+        Assert.Single(_server.Requests);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Adcp.Aot.Network;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Verification;
 using Microsoft.Extensions.Time.Testing;
@@ -343,11 +344,12 @@ public sealed class Rfc9421VerifierTests : IDisposable
     private Rfc9421Verifier Verifier(VerificationKeySet? keys = null) =>
         new(keys ?? Keys(), new InMemoryReplayCache(timeProvider: _time), new() { TimeProvider = _time });
 
-    private sealed class OpenCache : IReplayCache
+    private sealed class OpenCache : IReplayCache, INonBlocking
     {
-        public ValueTask<bool> HasRoomAsync(string keyId, CancellationToken cancellationToken) => new(true);
+        public ValueTask<bool> HasRoomAsync(string sender, string keyId, CancellationToken cancellationToken) => new(true);
 
-        public ValueTask<ReplayAdmission> TryAddAsync(string keyId, ReadOnlyMemory<char> nonce, DateTimeOffset expiresAt, CancellationToken cancellationToken) =>
+        public ValueTask<ReplayAdmission> TryAddAsync(string sender, string keyId, ReadOnlyMemory<char> nonce, DateTimeOffset expiresAt,
+            CancellationToken cancellationToken) =>
             new(ReplayAdmission.Added);
     }
 }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Adcp.Aot.Network;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Verification;
 using CsCheck;

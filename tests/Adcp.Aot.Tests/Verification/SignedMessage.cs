@@ -1,3 +1,4 @@
+using Adcp.Aot.Network;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Verification;
 

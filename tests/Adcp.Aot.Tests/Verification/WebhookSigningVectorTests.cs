@@ -1,14 +1,16 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Adcp.Aot.Signing;
+using Adcp.Aot.Network;
 using Adcp.Aot.Verification;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Tests.Verification;
 
+[Needs(Resource.AdcpData)]
 public sealed class WebhookSigningVectorTests
 {
+    private const string Sender = "https://seller.example/agent";
     private const int Cap = 8;
 
     [Fact]
@@ -151,9 +153,11 @@ public sealed class WebhookSigningVectorTests
             }
         }
 
-        return VerificationKeySet.FromJwks(new JsonObject { ["keys"] = keys }.ToJsonString(), "https://seller.example/agent");
+        return VerificationKeySet.FromJwks(new JsonObject { ["keys"] = keys }.ToJsonString(), Sender);
     }
 
     private static void Add(InMemoryReplayCache replays, string keyId, string nonce, DateTimeOffset now) =>
-        Assert.Equal(ReplayAdmission.Added, replays.TryAddAsync(keyId, nonce.AsMemory(), now.AddSeconds(300), CancellationToken.None).AsTask().GetAwaiter().GetResult());
+        Assert.Equal(ReplayAdmission.Added,
+            replays.TryAddAsync(Sender, keyId, nonce.AsMemory(), now.AddSeconds(300),
+            CancellationToken.None).AsTask().GetAwaiter().GetResult());
 }

@@ -1,0 +1,44 @@
+using System.Diagnostics;
+
+namespace Adcp.Aot.Benchmarks.Http;
+
+/// <summary>The receiving side in a process of its own, so that all that this process spends is the client's.</summary>
+internal sealed class ReceiverProcess : IDisposable
+{
+    private readonly Process _process;
+
+    /// <param name="command">The command of this program that receives. It prints its addresses, one a line, and ends
+    /// when its input does.</param>
+    /// <param name="addresses">How many addresses it prints.</param>
+    internal ReceiverProcess(string command = "receiver", int addresses = 2)
+    {
+        _process = Process.Start(
+            new ProcessStartInfo(Environment.ProcessPath!, command) { RedirectStandardInput = true, RedirectStandardOutput = true })
+            ?? throw new InvalidOperationException("The receiver does not start.");
+        Addresses =
+        [
+            .. Enumerable.Range(0, addresses).Select(_ =>
+                _process.StandardOutput.ReadLine()
+                    ?? throw new InvalidOperationException("The receiver ended before it said where it listens.")),
+        ];
+    }
+
+    internal IReadOnlyList<string> Addresses { get; }
+
+    internal string Http1 => Addresses[0];
+
+    internal string Http2 => Addresses[1];
+
+    internal bool HasExited => _process.HasExited;
+
+    public void Dispose()
+    {
+        _process.StandardInput.Close();
+        if (!_process.WaitForExit(TimeSpan.FromSeconds(10)))
+        {
+            _process.Kill();
+        }
+
+        _process.Dispose();
+    }
+}

@@ -1,6 +1,0 @@
-using Adcp.Aot.Storage;
-
-namespace Adcp.Aot.Benchmarks;
-
-/// <summary>Rows a second of the contestants on one dialect, and how they relate.</summary>
-internal sealed record SinkFigures(SqlDialect Dialect, int Batch, double Generated, double HandWritten, double? Dapper, double ByHand, double? ByDapper);

@@ -1,0 +1,25 @@
+using Adcp.Aot.Platform;
+
+namespace Adcp.Aot.AspNetCore.Serving;
+
+/// <summary>Says how <c>AdcpServer.ServeAsync</c> serves. Immutable.</summary>
+public sealed record AdcpServerOptions
+{
+    /// <summary>
+    /// Gets which callers are taken. Required, since nothing else authenticates callers there: set
+    /// <see cref="AdcpEndpointOptions.TenantOf"/>, or <see cref="AdcpEndpointOptions.SharesOneTenant"/>. The default
+    /// of its allowed hosts also has the host of the url that is served.
+    /// </summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public required AdcpEndpointOptions Endpoints { get; init => field = value ?? throw new ArgumentNullException(nameof(Endpoints)); }
+
+    /// <summary>Gets what is called with the wired platform when requests are taken; default null, nothing.</summary>
+    public Action<PlatformHandler>? Started { get; init; }
+
+    /// <summary>
+    /// Gets what is awaited when no more requests are taken and before the webhooks are drained; default null,
+    /// nothing. Its token is cancelled, and it is left behind, when <see cref="PlatformHandler.DrainPatience"/> is
+    /// over.
+    /// </summary>
+    public Func<CancellationToken, Task>? Stopping { get; init; }
+}

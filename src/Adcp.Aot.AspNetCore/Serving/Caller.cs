@@ -1,0 +1,44 @@
+using System.Security.Claims;
+using System.Security.Cryptography;
+using System.Text;
+using Adcp.Aot.Storage.A2A;
+
+namespace Adcp.Aot.AspNetCore.Serving;
+
+/// <summary>The tenant that <see cref="EndpointGuard"/> found for a request, as a feature of the request.</summary>
+internal sealed record Caller(string Tenant)
+{
+    /// <summary>The one tenant of all callers.</summary>
+    internal const string Anonymous = "anonymous";
+
+    /// <summary>
+    /// Returns the tenant of an authenticated principal: its issuer and subject, escaped and parted by a bar, so that
+    /// no two principals read alike and none reads <c>anonymous</c>. Null if it has no subject or several: a display
+    /// name is chosen by its bearer and unique nowhere.
+    /// </summary>
+    internal static string? TenantOf(ClaimsPrincipal principal)
+    {
+        if (principal.Identities.FirstOrDefault(each => each.IsAuthenticated) is not { } identity)
+        {
+            return null;
+        }
+
+        Claim[] subjects = [.. identity.FindAll("sub")];
+        subjects = subjects.Length > 0 ? subjects : [.. identity.FindAll(ClaimTypes.NameIdentifier)];
+        Claim[] issuers = [.. identity.FindAll("iss")];
+        if (subjects is not [{ Value.Length: > 0 } subject] || issuers.Length > 1)
+        {
+            return null;
+        }
+
+        string issuer = issuers.Length == 1 ? issuers[0].Value : subject.Issuer;
+        if (issuer.Length == 0)
+        {
+            return null;
+        }
+
+        string tenant = $"{Uri.EscapeDataString(issuer)}|{Uri.EscapeDataString(subject.Value)}";
+        return tenant.Length <= StoreScope.MaxPrincipalBytes ? tenant
+            : "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(tenant)));
+    }
+}

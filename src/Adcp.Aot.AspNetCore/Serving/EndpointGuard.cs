@@ -1,0 +1,205 @@
+using System.Text;
+using Adcp.Aot.Platform;
+using Adcp.Aot.Storage.A2A;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Net.Http.Headers;
+
+namespace Adcp.Aot.AspNetCore.Serving;
+
+/// <summary>
+/// Stands before an MCP or A2A endpoint: host, origin, media type and caller are judged before the body is read, and
+/// the body's text before it is used. Thread-safe.
+/// </summary>
+internal sealed partial class EndpointGuard
+{
+    private const string WrongHost =
+        "This agent is not served under the request's Host. Its operator sets AdcpEndpointOptions.AllowedHosts.";
+    private const string WrongOrigin =
+        "This agent takes no calls from pages of the request's Origin. Its operator sets AdcpEndpointOptions.AllowedOrigins.";
+
+    private const string WrongType = "The Content-Type is application/json.";
+    private const string NoCaller = "The call is not authenticated.";
+    private const string NoIdentity = "The caller's credentials name no account that could own its tasks.";
+    private const string Unsound =
+        """{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Not JSON in UTF-8, a lone surrogate, or a name twice."}}""";
+
+    private readonly AdcpEndpointOptions _options;
+    private readonly IReadOnlyList<string> _hosts;
+    private readonly ILogger _logger;
+    private int _hostWarned;
+    private int _callerWarned;
+
+    internal EndpointGuard(AdcpEndpointOptions options, ILogger logger)
+    {
+        _options = options;
+        _hosts = options.AllowedHosts ?? AdcpEndpointOptions.Loopback;
+        _logger = logger;
+    }
+
+    /// <summary>Puts the guard before an endpoint.</summary>
+    /// <param name="next">The endpoint. It finds the caller in <see cref="Caller"/> and the body buffered.</param>
+    /// <param name="isSoundOnly">
+    /// Whether a body that is no sound JSON is answered here, since the endpoint cannot be trusted with it.
+    /// </param>
+    internal RequestDelegate Before(RequestDelegate next, bool isSoundOnly) => async http =>
+    {
+        if (!await AdmitsAsync(http).ConfigureAwait(false))
+        {
+            return;
+        }
+
+        if (HttpMethods.IsPost(http.Request.Method))
+        {
+            byte[]? body = await ReadAsync(http).ConfigureAwait(false);
+            if (body is null)
+            {
+                return;
+            }
+
+            if (isSoundOnly && !ClientText.IsSound(WithoutMark(body)))
+            {
+                await RefuseAsync(http, StatusCodes.Status400BadRequest, Unsound, "application/json").ConfigureAwait(false);
+                return;
+            }
+
+            http.Request.Body = new MemoryStream(body, writable: false);
+        }
+
+        await next(http).ConfigureAwait(false);
+    };
+
+    /// <summary>The body without the mark that some clients write before UTF-8.</summary>
+    internal static ReadOnlySpan<byte> WithoutMark(ReadOnlySpan<byte> body) => body.StartsWith("\uFEFF"u8) ? body[3..] : body;
+
+    private static async ValueTask<byte[]?> ReadAsync(HttpContext http)
+    {
+        try
+        {
+            using MemoryStream body = new();
+            await http.Request.Body.CopyToAsync(body, http.RequestAborted).ConfigureAwait(false);
+            return body.ToArray();
+        }
+        catch (BadHttpRequestException fault)
+        {
+            // Too long, or cut off: the server's own judgement.
+            http.Response.StatusCode = fault.StatusCode;
+            return null;
+        }
+    }
+
+    private static async Task<bool> RefuseAsync(HttpContext http, int status, string message, string type = "text/plain; charset=utf-8")
+    {
+        byte[] body = Encoding.UTF8.GetBytes(message);
+        http.Response.StatusCode = status;
+        http.Response.ContentType = type;
+        http.Response.ContentLength = body.Length;
+        await http.Response.Body.WriteAsync(body, http.RequestAborted).ConfigureAwait(false);
+        return false;
+    }
+
+    private static bool Matches(string allowed, HostString host) =>
+        allowed == "*" || string.Equals(allowed, host.Host, StringComparison.OrdinalIgnoreCase)
+            || string.Equals(allowed, host.Value, StringComparison.OrdinalIgnoreCase);
+
+    private async Task<bool> AdmitsAsync(HttpContext http)
+    {
+        if (!_hosts.Any(allowed => Matches(allowed, http.Request.Host)))
+        {
+            LogLevel level = Level(ref _hostWarned);
+            string host = http.Request.Host.Value ?? "";
+            LogHost(level, host);
+            return await RefuseAsync(http, StatusCodes.Status421MisdirectedRequest, WrongHost).ConfigureAwait(false);
+        }
+
+        if (http.Request.Headers.Origin is { Count: > 0 } origins && !(origins.Count == 1 && IsAllowed(origins[0])))
+        {
+            LogLevel level = Level(ref _hostWarned);
+            LogOrigin(level);
+            return await RefuseAsync(http, StatusCodes.Status403Forbidden, WrongOrigin).ConfigureAwait(false);
+        }
+
+        if (HttpMethods.IsPost(http.Request.Method) && !IsJson(http.Request.ContentType))
+        {
+            return await RefuseAsync(http, StatusCodes.Status415UnsupportedMediaType, WrongType).ConfigureAwait(false);
+        }
+
+        return await IsNamedAsync(http).ConfigureAwait(false);
+    }
+
+    private static bool IsJson(string? contentType) =>
+        MediaTypeHeaderValue.TryParse(contentType, out MediaTypeHeaderValue? type)
+        && type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase);
+
+    private bool IsAllowed(string? origin) =>
+        origin is not null
+        && (_options.AllowedOrigins.Contains(origin, StringComparer.OrdinalIgnoreCase)
+            || (Uri.TryCreate(origin, UriKind.Absolute, out Uri? url) && url.Scheme is "http" or "https"
+                && _hosts.Any(allowed => allowed != "*" && Matches(allowed, HostString.FromUriComponent(url.Authority)))));
+
+    private async Task<bool> IsNamedAsync(HttpContext http)
+    {
+        string? tenant = _options.SharesOneTenant ? Caller.Anonymous
+            : _options.TenantOf is { } tenantOf ? tenantOf(http)
+            : Caller.TenantOf(http.User);
+        if (tenant is null && (_options.TenantOf is not null || http.User.Identity is not { IsAuthenticated: true }))
+        {
+            if (_options.TenantOf is null)
+            {
+                LogLevel level = Level(ref _callerWarned);
+                LogNoCaller(level);
+            }
+
+            http.Response.Headers.WWWAuthenticate = "Bearer";
+            return await RefuseAsync(http, StatusCodes.Status401Unauthorized, NoCaller).ConfigureAwait(false);
+        }
+
+        if (tenant is null || !IsTenant(tenant))
+        {
+            LogLevel level = Level(ref _callerWarned);
+            LogNoIdentity(level);
+            return await RefuseAsync(http, StatusCodes.Status403Forbidden, NoIdentity).ConfigureAwait(false);
+        }
+
+        http.Features.Set(new Caller(tenant));
+        return true;
+    }
+
+    private static bool IsTenant(string tenant)
+    {
+        try
+        {
+            StoreScope.Of(tenant);
+            return true;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The first of its kind is a warning; callers must not be able to fill the log.</summary>
+    private static LogLevel Level(ref int warned) => Interlocked.Exchange(ref warned, 1) == 0 ? LogLevel.Warning : LogLevel.Debug;
+
+    [LoggerMessage(
+        EventId = 7120,
+        Message = "A call under the host {Host} was refused with 421: if buyers call by it, add it to AdcpEndpointOptions.AllowedHosts")]
+    private partial void LogHost(LogLevel level, string host);
+
+    [LoggerMessage(
+        EventId = 7121,
+        Message = "A call from a web page was refused with 403: add its origin to AdcpEndpointOptions.AllowedOrigins if it may call")]
+    private partial void LogOrigin(LogLevel level);
+
+    [LoggerMessage(
+        EventId = 7122,
+        Message = "A call without authentication was refused with 401: add authentication to the application, or set "
+            + "AdcpEndpointOptions.TenantOf, or SharesOneTenant if all callers are one tenant")]
+    private partial void LogNoCaller(LogLevel level);
+
+    [LoggerMessage(
+        EventId = 7123,
+        Message = "An authenticated call was refused with 403 because it has no single subject ('sub' or name identifier) that could be "
+            + "its tenant: set AdcpEndpointOptions.TenantOf")]
+    private partial void LogNoIdentity(LogLevel level);
+}

@@ -1,0 +1,143 @@
+using Adcp.Aot.Threading;
+
+namespace Adcp.Aot.Auditing;
+
+/// <content>The reader, which takes records from the queue and gives them to the sink in batches.</content>
+internal sealed partial class DeliveryLog
+{
+    private async Task ReadAsync()
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        try
+        {
+            await ReadUntilEndAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            End();
+        }
+    }
+
+    private async Task ReadUntilEndAsync()
+    {
+        DeliveryAttempt[] batch = [.. Enumerable.Range(0, MaxBatch).Select(_ => _pool.Get())];
+
+        // The machine's own clock: a pause only gathers a batch, and a clock that a test holds still must not hold records back. Periodic, since to set a timer wakes a thread too.
+        using ITimer beat = TimeProvider.System.CreateTimer(
+            static state => ((WakeSignal)state!).Hurry(), _signal, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        bool beats = false;
+        while (true)
+        {
+            // Taken before the queue is seen empty: the records of a caller that asked before then have been read.
+            TaskCompletionSource<bool>? flush = TakeFlush();
+            bool found = await DrainAsync(batch).ConfigureAwait(false);
+            flush?.TrySetResult(true);
+            if (Volatile.Read(ref _calls) == Abandoned)
+            {
+                return;
+            }
+
+            if (found != beats)
+            {
+                TimeSpan period = found ? Pause : Timeout.InfiniteTimeSpan;
+                beat.Change(period, period);
+                beats = found;
+            }
+
+            if (found)
+            {
+                _signal.AnnouncePause();
+                if ((Volatile.Read(ref _flush) is not null || _completing) && _signal.StayAwake())
+                {
+                    continue;
+                }
+            }
+            else
+            {
+                _signal.Announce();
+                if ((_queue!.HasItems || Volatile.Read(ref _flush) is not null || _completing) && _signal.StayAwake())
+                {
+                    if (_completing && !_queue.HasItems && TryEnd())
+                    {
+                        return;
+                    }
+
+                    continue;
+                }
+            }
+
+            await _signal.SleepAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Gives the sink the records of the queue, each line up to now and no further: a reader close behind a busy thread would take each
+    /// line of its memory as soon as it is written, which costs that thread more than its delivery.
+    /// </summary>
+    /// <returns>Whether there were any.</returns>
+    private async ValueTask<bool> DrainAsync(DeliveryAttempt[] batch)
+    {
+        bool found = false;
+        int count = 0;
+        for (int line = 0; line < _queue!.Lines; line++)
+        {
+            while ((count += _queue.Take(line, batch.AsSpan(count))) == batch.Length)
+            {
+                found = true;
+                if (!await GiveAsync(batch).ConfigureAwait(false))
+                {
+                    return found;
+                }
+
+                count = 0;
+            }
+        }
+
+        if (count > 0)
+        {
+            found = true;
+            await GiveAsync(batch.AsMemory(0, count)).ConfigureAwait(false);
+        }
+
+        return found;
+    }
+
+    /// <summary>Calls the sink with a batch and waits until the call ends, however late. Never throws.</summary>
+    /// <returns>False if a drain has given up on the call: the queue is not the reader's any longer.</returns>
+    private async ValueTask<bool> GiveAsync(Memory<DeliveryAttempt> batch)
+    {
+        // Only this thread writes while no call is out.
+        long turn = _calls + 1;
+        Volatile.Write(ref _calls, turn);
+        SinkCall? call = null;
+        Exception? fault = null;
+        try
+        {
+            _current = call = RentCall();
+            call.Begin(batch.Length);
+            ValueTask recording = _sink!.RecordAsync(batch, call.Token);
+            if (recording.IsCompleted)
+            {
+                // A source of the sink's own takes its result back here.
+                recording.GetAwaiter().GetResult();
+            }
+            else
+            {
+                await (call.Recording = recording.AsTask()).ConfigureAwait(false);
+            }
+        }
+        catch (Exception thrown)
+        {
+            fault = thrown;
+        }
+
+        _current = null;
+        Finish(call, fault, batch.Length);
+        foreach (DeliveryAttempt record in batch.Span)
+        {
+            record.Clear();
+        }
+
+        return Interlocked.CompareExchange(ref _calls, turn + 1, turn) == turn;
+    }
+}

@@ -1,0 +1,17 @@
+namespace Adcp.Aot.Delivery;
+
+/// <summary>Why a delivery under way is cancelled; the first cause counts.</summary>
+internal enum CancellationCause
+{
+    /// <summary>It is not.</summary>
+    None = 0,
+
+    /// <summary>The caller's token.</summary>
+    Caller = 1,
+
+    /// <summary>The deadline of the policy.</summary>
+    Deadline = 2,
+
+    /// <summary>The supervisor stops.</summary>
+    Shutdown = 3,
+}

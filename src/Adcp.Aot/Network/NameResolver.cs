@@ -1,0 +1,266 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Adcp.Aot.Network;
+
+/// <summary>
+/// Looks names up without letting slow names starve anything: at most <see cref="MaxLookUps"/> look-ups run at a
+/// time, each on a thread of its own, because the system's resolver blocks. Further names wait in line without a
+/// thread until their callers' time is up. Concurrent callers of one name share a look-up. Thread-safe.
+/// </summary>
+/// <param name="look">Looks one name up. It may block or throw, and if it does not return, the look-up is given up
+/// with its last caller.</param>
+/// <param name="absentFor">How long a name that does not exist is not asked for again; zero to ask each time.</param>
+internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddress[]>> look, TimeSpan absentFor)
+{
+    internal const int MaxLookUps = 16;
+
+    private const int MaxNames = 4096;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, LookUp> _lookUps = new(StringComparer.Ordinal);
+    private readonly LinkedList<LookUp> _waiting = new();
+    private readonly Dictionary<string, long> _absent = new(StringComparer.Ordinal);
+    private int _running;
+    private long _answers;
+
+    /// <summary>The system's resolver, one for the process.</summary>
+    internal static NameResolver System { get; } =
+        new(static (host, _) => Task.FromResult(Dns.GetHostAddresses(host)), TimeSpan.FromSeconds(5));
+
+    /// <summary>Returns the addresses of a name, mapped ones as IPv4 and without scope ids.</summary>
+    /// <exception cref="DestinationRefusedException">The name has no address.</exception>
+    /// <exception cref="SocketException">
+    /// <see cref="SocketError.TryAgain"/>: the resolver failed, too many names wait, or the token was cancelled and
+    /// no other name was answered in the meantime either.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled while other names were answered, so this
+    /// name's own servers are slow.</exception>
+    internal async Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        LookUp lookUp;
+        bool start = false;
+        lock (_lock)
+        {
+            if (_absent.TryGetValue(host, out long until))
+            {
+                if (Environment.TickCount64 < until)
+                {
+                    throw Absent();
+                }
+
+                _absent.Remove(host);
+            }
+
+            if (!_lookUps.TryGetValue(host, out lookUp!))
+            {
+                if (_lookUps.Count >= MaxNames)
+                {
+                    throw Failed();
+                }
+
+                lookUp = new LookUp(host);
+                _lookUps.Add(host, lookUp);
+                start = _running < MaxLookUps;
+                if (start)
+                {
+                    _running++;
+                    lookUp.AnswersAtStart = _answers;
+                }
+                else
+                {
+                    lookUp.Place = _waiting.AddLast(lookUp);
+                }
+            }
+
+            lookUp.Callers++;
+        }
+
+        if (start)
+        {
+            Start(lookUp);
+        }
+
+        try
+        {
+            return await lookUp.Addresses.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            throw Leave(lookUp) ? new OperationCanceledException(cancellationToken) : Failed();
+        }
+    }
+
+    private static SocketException Failed() => new((int)SocketError.TryAgain);
+
+    private static DestinationRefusedException Absent() => new("the name has no address");
+
+    /// <summary>
+    /// Takes a caller out whose time is up. With its last caller goes a look-up that waits, and one that heeds its
+    /// token.
+    /// </summary>
+    /// <returns>True if other names were answered while this one was looked up.</returns>
+    private bool Leave(LookUp lookUp)
+    {
+        bool othersAnswered;
+        bool abandoned;
+        lock (_lock)
+        {
+            abandoned = --lookUp.Callers == 0;
+            othersAnswered = lookUp.Place is null && _answers > lookUp.AnswersAtStart;
+            if (lookUp.Place is { } place)
+            {
+                if (abandoned)
+                {
+                    _waiting.Remove(place);
+                    _lookUps.Remove(lookUp.Host);
+                }
+
+                return false;
+            }
+        }
+
+        // The system's resolver cannot be interrupted: it keeps its thread, and so its place, until it returns.
+        if (abandoned && !ReferenceEquals(this, System))
+        {
+            LookUp? next = End(lookUp, null, Failed());
+            lookUp.Cancel();
+            if (next is not null)
+            {
+                Start(next);
+            }
+        }
+
+        return othersAnswered;
+    }
+
+    private void Start(LookUp lookUp)
+    {
+        try
+        {
+            new Thread(() => _ = RunAsync(lookUp)) { IsBackground = true, Name = "Adcp.Aot DNS" }.UnsafeStart();
+        }
+        catch (OutOfMemoryException)
+        {
+            // The process has no thread left; the pool's may do it.
+            ThreadPool.UnsafeQueueUserWorkItem(_ => _ = RunAsync(lookUp), null);
+        }
+    }
+
+    /// <summary>Looks names up one after another until none waits. Never throws.</summary>
+    private async Task RunAsync(LookUp? lookUp)
+    {
+        while (lookUp is not null)
+        {
+            IPAddress[]? addresses = null;
+            Exception? fault = null;
+            try
+            {
+                addresses = await look(lookUp.Host, lookUp.Abandoned.Token).ConfigureAwait(false) ?? [];
+                addresses = [.. addresses.Select(AddressRules.Normalize)];
+            }
+            catch (SocketException none) when (none.SocketErrorCode is SocketError.HostNotFound or SocketError.NoData)
+            {
+                fault = Absent();
+            }
+            catch (Exception)
+            {
+                fault = Failed();
+            }
+
+            lookUp = End(lookUp, addresses, fault);
+        }
+    }
+
+    /// <summary>Ends a look-up, unless it was given up before, and returns the next, if one waits.</summary>
+    private LookUp? End(LookUp lookUp, IPAddress[]? addresses, Exception? fault)
+    {
+        LookUp? next = null;
+        lock (_lock)
+        {
+            if (lookUp.Ended)
+            {
+                return null;
+            }
+
+            lookUp.Ended = true;
+            _lookUps.Remove(lookUp.Host);
+            if (fault is null or DestinationRefusedException)
+            {
+                _answers++;
+            }
+
+            if (fault is DestinationRefusedException && absentFor > TimeSpan.Zero)
+            {
+                if (_absent.Count >= MaxNames)
+                {
+                    _absent.Clear();
+                }
+
+                _absent[lookUp.Host] = Environment.TickCount64 + (long)absentFor.TotalMilliseconds;
+            }
+
+            if (_waiting.First is { } first)
+            {
+                _waiting.Remove(first);
+                next = first.Value;
+                next.Place = null;
+                next.AnswersAtStart = _answers;
+            }
+            else
+            {
+                _running--;
+            }
+        }
+
+        if (fault is null)
+        {
+            lookUp.Addresses.TrySetResult(addresses!);
+        }
+        else
+        {
+            lookUp.Addresses.TrySetException(fault);
+
+            // All callers may have left: reading the exception marks it as observed.
+            _ = lookUp.Addresses.Task.Exception;
+        }
+
+        return next;
+    }
+
+    private sealed class LookUp(string host)
+    {
+        internal string Host => host;
+
+        /// <summary>
+        /// Tells a resolver that heeds it that no caller waits any more. It has no timer, so that nothing is left to
+        /// be disposed.
+        /// </summary>
+        internal CancellationTokenSource Abandoned { get; } = new();
+
+        internal bool Ended { get; set; }
+
+        internal TaskCompletionSource<IPAddress[]> Addresses { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>How many callers wait for it.</summary>
+        internal int Callers { get; set; }
+
+        /// <summary>Its place in the line; <c>null</c> once it runs.</summary>
+        internal LinkedListNode<LookUp>? Place { get; set; }
+
+        internal long AnswersAtStart { get; set; }
+
+        internal void Cancel()
+        {
+            try
+            {
+                Abandoned.Cancel();
+            }
+            catch (AggregateException)
+            {
+                // A callback of the resolver's threw; the look-up is over either way.
+            }
+        }
+    }
+}

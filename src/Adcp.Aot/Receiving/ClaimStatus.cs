@@ -1,0 +1,20 @@
+namespace Adcp.Aot.Receiving;
+
+/// <summary>The answer of a claim store to a webhook that asks to be processed.</summary>
+public enum ClaimStatus
+{
+    /// <summary>The caller owns the webhook now and processes it. No other caller does.</summary>
+    Owned = 0,
+
+    /// <summary>Another caller processes it; answer 503.</summary>
+    InProgress = 1,
+
+    /// <summary>It was processed before; answer 2xx.</summary>
+    Completed = 2,
+
+    /// <summary>The key is bound to another payload; answer 409.</summary>
+    Conflict = 3,
+
+    /// <summary>The sender has as many keys as it may have; answer 429.</summary>
+    SenderFull = 4,
+}

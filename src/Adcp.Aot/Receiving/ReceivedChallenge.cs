@@ -1,0 +1,28 @@
+using Adcp.Aot.Payloads.Notifications;
+
+namespace Adcp.Aot.Receiving;
+
+/// <summary>A seller's verified question whether this endpoint wants a subscription. Immutable.</summary>
+public sealed class ReceivedChallenge
+{
+    internal ReceivedChallenge(string sender, string? keyId, WebhookChallengeEnvelope envelope)
+    {
+        Sender = sender;
+        KeyId = keyId;
+        Envelope = envelope;
+    }
+
+    /// <summary>
+    /// The asking seller: the identity that its key belongs to, never a word of the body; empty if the key source names no sender.
+    /// </summary>
+    public string Sender { get; }
+
+    /// <summary>The key that signed the challenge.</summary>
+    public string? KeyId { get; }
+
+    /// <summary>The subscription.</summary>
+    public WebhookChallengeEnvelope Envelope { get; }
+
+    /// <summary>Names the subscriber only.</summary>
+    public override string ToString() => Envelope.ToString();
+}

@@ -1,0 +1,271 @@
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Verification;
+
+namespace Adcp.Aot.Receiving;
+
+/// <summary>Options of an endpoint that receives webhooks. Immutable; a bad value throws when it is set.</summary>
+public sealed record WebhookReceiverOptions
+{
+    private const int MaxOrigins = 64;
+
+    /// <summary>Verifies every webhook, in the one way that the registration says.</summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public required WebhookVerifier Verifier { get; init => field = value ?? throw new ArgumentNullException(nameof(Verifier)); }
+
+    /// <summary>
+    /// The origins (scheme and authority) that senders were given for this endpoint, such as <c>https://buyer.example</c>. A
+    /// signature covers the url that the sender called, so that a
+    /// webhook that was signed for any other origin is refused. With several, the request's <c>Host</c> chooses one of them, and
+    /// the first stands for an unknown <c>Host</c>.
+    /// At most 64. Default none: an endpoint that verifies RFC 9421 signatures then does not start, unless
+    /// <see cref="TrustHostHeader"/> is set.
+    /// </summary>
+    /// <exception cref="ArgumentNullException">Null, or a member is null.</exception>
+    /// <exception cref="ArgumentException">A member is not an http or https origin without path, or there are more than 64.</exception>
+    public IReadOnlyList<string> PublicOrigins
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value, nameof(PublicOrigins));
+            if (value.Count > MaxOrigins || !value.All(IsOrigin))
+            {
+                throw new ArgumentException(
+                    "PublicOrigins takes up to 64 origins, each a scheme and an authority without path, such as "
+                    + "https://buyer.example.", nameof(PublicOrigins));
+            }
+
+            field = [.. value];
+        }
+    } = [];
+
+    /// <summary>
+    /// Takes the request's own scheme and <c>Host</c> for the origin that senders were given, instead of
+    /// <see cref="PublicOrigins"/>. Anybody who can reach this process then can deliver webhooks that
+    /// were signed for another host, such as another buyer's. For development, and for hosts that let no foreign <c>Host</c>
+    /// through. Default <c>false</c>.
+    /// </summary>
+    public bool TrustHostHeader { get; init; }
+
+    /// <summary>
+    /// The accepted webhooks. One store for all endpoints that a sender can reach. Default <c>null</c>:
+    /// <c>MapAdcpWebhookReceiver</c> opens the SQLite file
+    /// <c>adcp-webhook-claims.db</c> in the content root, shared by the application's endpoints. <see cref="WebhookIntake"/> itself
+    /// needs one.
+    /// </summary>
+    public IWebhookClaimStore? Store { get; init; }
+
+    /// <summary>The AdCP generation that senders speak: 3.0 leaves <c>operation_id</c> optional. Default 3.2.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not a version.</exception>
+    public AdcpVersion Version
+    {
+        get;
+        init =>
+            field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(Version), value, "Not an AdCP version.");
+    }
+
+    = AdcpVersion.V32;
+
+    /// <summary>
+    /// Lets payloads pass that are no task webhooks, such as account and capability events: they need an idempotency key and
+    /// nothing else. Default <c>false</c>.
+    /// </summary>
+    public bool AcceptsOtherPayloads { get; init; }
+
+    /// <summary>
+    /// Decides whether this endpoint wants the subscription that a seller asks it to prove (AdCP's <c>webhook.challenge</c>, since
+    /// 3.1): compare sender, subscriber, authentication and
+    /// event types with your registration at that seller. <c>true</c> answers with the challenge's value, <c>false</c> with 403.
+    /// Default <c>null</c>: a challenge is a payload like others, and refused for
+    /// want of a key.
+    /// </summary>
+    public Func<ReceivedChallenge, CancellationToken, ValueTask<bool>>? AcceptsChallenge { get; init; }
+
+    /// <summary>
+    /// Verifies challenges if <see cref="Verifier"/> is not an <see cref="Rfc9421Verifier"/>: they are signed by RFC 9421 whatever
+    /// the deliveries use. A message that is signed so and is no challenge is
+    /// refused. Needed with <see cref="AcceptsChallenge"/> in this case, and only then; the endpoint does not start otherwise.
+    /// Default <c>null</c>.
+    /// </summary>
+    public Rfc9421Verifier? ChallengeVerifier { get; init; }
+
+    /// <summary>
+    /// The registration's <c>token</c>, a secret: a webhook that does not echo it is answered 401. Default <c>null</c>, not
+    /// compared.
+    /// </summary>
+    /// <exception cref="ArgumentException">Not 16 to 4096 characters.</exception>
+    public string? Token
+    {
+        get;
+        init => field = value is null or { Length: >= 16 and <= 4096 } ? value : throw new ArgumentException("A token has 16 to 4096 "
+            + "characters.", nameof(Token));
+    }
+
+    /// <summary>
+    /// The sender's <c>delivery_retry_horizon_seconds</c>. A key is remembered for this or 24 hours, whichever is longer, from its
+    /// first acceptance. 0 to 7 days, default 0.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 7 days.</exception>
+    public TimeSpan RetryHorizon { get; init => field = InRange(value, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(RetryHorizon)); }
+
+    /// <summary>
+    /// The time after the last sign of life of its process after which a webhook may be processed by another one. Renewed while the
+    /// handler runs; a renewal that fails is tried again until the lease ends.
+    /// 1 s to 1 h, default 30 s.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 s to 1 h.</exception>
+    public TimeSpan Lease
+    {
+        get;
+        init => field = InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1), nameof(Lease));
+    }
+
+    = TimeSpan.FromSeconds(30);
+
+    /// <summary>The longest time for reading a whole body, however slowly it drips. 1 s to 10 minutes, default 10 s.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 s to 10 minutes.</exception>
+    public TimeSpan ReadTimeout
+    {
+        get;
+        init => field = InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10), nameof(ReadTimeout));
+    }
+
+    = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// The longest time for one handler. Then its token is cancelled. A handler that does not return within five more seconds is
+    /// left running, its webhook is answered 503, and its claim is no longer renewed.
+    /// 1 s to 24 h, default 5 minutes.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 s to 24 h.</exception>
+    public TimeSpan HandlerTimeout
+    {
+        get;
+        init => field = InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromHours(24), nameof(HandlerTimeout));
+    }
+
+    = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// The longest wait for one answer of the <see cref="Store"/> or of <see cref="AcceptsChallenge"/>; the webhook is answered 503
+    /// then. 100 ms to 5 minutes, default 10 s.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 100 ms to 5 minutes.</exception>
+    public TimeSpan CallTimeout
+    {
+        get;
+        init => field = InRange(value, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), nameof(CallTimeout));
+    }
+
+    = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// The most webhooks whose bodies this endpoint reads or holds at a time, until their handlers have returned; as many more may
+    /// wait for their senders' keys. Others are answered 503 with
+    /// <c>Retry-After</c>. 1 to 65,536, default 256.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 65,536.</exception>
+    public int MaxConcurrentWebhooks
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(MaxConcurrentWebhooks));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 65_536, nameof(MaxConcurrentWebhooks));
+            field = value;
+        }
+    } = 256;
+
+    /// <summary>
+    /// The most bytes of bodies that this endpoint holds at a time; a webhook that needs more is answered 503 with
+    /// <c>Retry-After</c>. At least twice the verifier's
+    /// <see cref="WebhookVerifier.MaxBodyBytes"/>, or the endpoint does not start. 1 KiB to 16 GiB, default 64 MiB.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 KiB to 16 GiB.</exception>
+    public long MaxBufferedBytes
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1L << 10, nameof(MaxBufferedBytes));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 16L << 30, nameof(MaxBufferedBytes));
+            field = value;
+        }
+    } = 64L << 20;
+
+    /// <summary>The clock of leases and time limits. Default the system's.</summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public TimeProvider TimeProvider
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider));
+    }
+
+    = TimeProvider.System;
+
+    /// <summary>The time for which a key is remembered: the longer of <see cref="RetryHorizon"/> and 24 hours.</summary>
+    internal TimeSpan Retention => RetryHorizon > TimeSpan.FromHours(24) ? RetryHorizon : TimeSpan.FromHours(24);
+
+    /// <summary>Names the origins and whether a token is compared; never the token.</summary>
+    public override string ToString()
+    {
+        string origins = TrustHostHeader ? "of the Host header" : string.Join(", ", PublicOrigins);
+        return $"origins {origins}, {Verifier.GetType().Name}, {(Token is null ? "no token" : "with a token")}";
+    }
+
+    /// <summary>Checks that the options fit together, as a <see cref="WebhookIntake"/> does before it starts.</summary>
+    /// <exception cref="ArgumentException">They do not; the message names the option.</exception>
+    public void Validate()
+    {
+        const string Options = "options";
+        bool isSigned = Verifier is Rfc9421Verifier;
+        if (ChallengeVerifier is null == (AcceptsChallenge is not null && !isSigned))
+        {
+            throw new ArgumentException(
+                "ChallengeVerifier is needed if AcceptsChallenge is set and Verifier is no Rfc9421Verifier, and only then.", Options);
+        }
+
+        if ((isSigned || ChallengeVerifier is not null) && PublicOrigins.Count == 0 && !TrustHostHeader)
+        {
+            throw new ArgumentException(
+                "PublicOrigins is needed: a signature is bound to the url that the sender called, and without the origins that senders "
+                + "were given this endpoint would accept webhooks that were signed for another host. Set PublicOrigins = "
+                + "[\"https://buyer.example\"], or TrustHostHeader = true if every Host that reaches this process is yours.",
+                Options);
+        }
+
+        if (PublicOrigins.Count > 0 && TrustHostHeader)
+        {
+            throw new ArgumentException("PublicOrigins and TrustHostHeader exclude each other.", Options);
+        }
+
+        if (!isSigned && Verifier.FixedSender is null)
+        {
+            throw new ArgumentException(
+                "Verifier names no sender, so that the idempotency keys of different senders would be one set. "
+                + $"Give the {Verifier.GetType().Name} its sender.",
+                Options);
+        }
+
+        long least = 2L * Math.Max(Verifier.MaxBodyBytes, ChallengeVerifier?.MaxBodyBytes ?? 0);
+        if (MaxBufferedBytes < least)
+        {
+            throw new ArgumentException($"MaxBufferedBytes is at least twice the verifier's MaxBodyBytes, {least} here.", Options);
+        }
+    }
+
+    private static bool IsOrigin(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text, nameof(PublicOrigins));
+        return Network.TargetUri.TryParse(text, out Network.TargetUri? target, out _)
+            && !target.HadUserInfo && target.PathAndQuery == "/" && text[^1] is not ('/' or '?' or '#') && !text.Contains('#',
+                StringComparison.Ordinal);
+    }
+
+    private static TimeSpan InRange(TimeSpan value, TimeSpan low, TimeSpan high, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, low, name);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, high, name);
+        return value;
+    }
+}

@@ -1,0 +1,117 @@
+using System.Net;
+using Adcp.Aot.Network;
+using Adcp.Aot.Signing;
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot.Sending;
+
+/// <summary>Makes one authenticated request after another of a prepared webhook. Thread-safe.</summary>
+internal sealed partial class RequestFactory
+{
+    private static readonly Version Http2 = new(2, 0);
+
+    private readonly WebhookAuthenticator _authenticator;
+    private readonly WebhookSenderOptions _options;
+    private readonly GuardedHttp _http;
+    private int _deprecationLogged;
+
+    internal RequestFactory(WebhookAuthenticator authenticator, WebhookSenderOptions options, GuardedHttp http)
+    {
+        _authenticator = authenticator;
+        _options = options;
+        _http = http;
+        LogDeprecation(authenticator);
+    }
+
+    /// <summary>
+    /// Authenticates by the registration's way if it has one, else by the sender's: one of them, never both.
+    /// </summary>
+    internal ValueTask<HttpRequestMessage> CreateAsync(
+        PreparedWebhook webhook, TargetUri target, bool mayExpect, CancellationToken cancellationToken)
+    {
+        WebhookAuthenticator chosen = webhook.Destination.Authentication?.Authenticator ?? _authenticator;
+        LogDeprecation(chosen);
+        string? digest = chosen.SendsContentDigest ? webhook.ContentDigest : null;
+        UnsignedAttempt unsigned = new(target, webhook.Body, digest.AsMemory(), webhook.IdempotencyKey, _options.TimeProvider.GetUtcNow());
+        AttemptHeaders headers = AttemptHeaders.Rent();
+        ValueTask authenticated = chosen.AuthenticateAsync(unsigned, headers, cancellationToken);
+        return authenticated.IsCompletedSuccessfully
+            ? new(Request(webhook, target, digest, headers, mayExpect))
+            : RequestAsync(authenticated, webhook, target, digest, headers, mayExpect);
+    }
+
+    /// <summary>Builds the request once a key that is kept elsewhere has signed.</summary>
+    private async ValueTask<HttpRequestMessage> RequestAsync(
+        ValueTask authenticated, PreparedWebhook webhook, TargetUri target, string? digest, AttemptHeaders headers, bool mayExpect)
+    {
+        await authenticated.ConfigureAwait(false);
+        return Request(webhook, target, digest, headers, mayExpect);
+    }
+
+    private HttpRequestMessage Request(
+        PreparedWebhook webhook, TargetUri target, string? digest, AttemptHeaders authentication, bool mayExpect)
+    {
+        bool rewritten = !ReferenceEquals(target, webhook.Destination.Target);
+        HttpRequestMessage request = new(HttpMethod.Post, rewritten ? target.ToRequestUri() : webhook.Destination.RequestUri)
+        {
+            Content = new BodyContent(webhook.Body, digest),
+            Version = _options.Http2 ? Http2 : HttpVersion.Version11,
+            VersionPolicy = _options.Http2 && !target.IsHttps
+                ? HttpVersionPolicy.RequestVersionExact
+                : HttpVersionPolicy.RequestVersionOrLower,
+        };
+        if (rewritten ? WebhookDestination.NeedsHost(target, request.RequestUri!) : webhook.Destination.NeedsHostHeader)
+        {
+            request.Headers.Host = target.Authority;
+        }
+
+        request.Headers.TryAddWithoutValidation("User-Agent", "Adcp.Aot");
+        for (int i = 0; i < authentication.Count; i++)
+        {
+            request.Headers.TryAddWithoutValidation(authentication.Name(i), authentication.Text(i));
+        }
+
+        AttemptHeaders.Return(authentication);
+
+        // HTTP/2 hears an early answer while it writes.
+        if (webhook.Body.Length >= WatchedStream.LargeBody && mayExpect && !_options.Http2 && !_http.IgnoresExpect(request.RequestUri!))
+        {
+            request.Headers.ExpectContinue = true;
+        }
+
+        if (webhook.Headers is { } headers)
+        {
+            HeaderRules.Check(headers);
+            foreach ((string name, string value) in headers)
+            {
+                request.Headers.TryAddWithoutValidation(name, value);
+            }
+        }
+
+        return request;
+    }
+
+    private void LogDeprecation(WebhookAuthenticator authenticator)
+    {
+        if (authenticator.Deprecated is not { } scheme || Volatile.Read(ref _deprecationLogged) != 0
+            || Interlocked.Exchange(ref _deprecationLogged, 1) != 0)
+        {
+            return;
+        }
+
+        try
+        {
+            AuthenticationDeprecated(_options.Logger, scheme);
+        }
+        catch (Exception)
+        {
+            // A log that cannot be written must not fail an attempt.
+        }
+    }
+
+    [LoggerMessage(
+        EventId = 201, Level = LogLevel.Warning,
+        Message = "Webhooks are authenticated by {Scheme}, which AdCP has deprecated and 4.0 removes; "
+            + "ask for registrations without an authentication block.")]
+    private static partial void AuthenticationDeprecated(ILogger logger, string scheme);
+}

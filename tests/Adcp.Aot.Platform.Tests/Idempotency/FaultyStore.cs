@@ -1,0 +1,70 @@
+using System.Threading.Channels;
+using Adcp.Aot.Platform.Idempotency;
+
+namespace Adcp.Aot.Platform.Tests.Idempotency;
+
+/// <summary>A store that is away, or loses a claim, when a test says so.</summary>
+internal sealed class FaultyStore : IIdempotencyStore
+{
+    public bool FailsToClaim { get; set; }
+
+    public bool FailsToKeep { get; set; }
+
+    private readonly TaskCompletionSource<string> _kept = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Channel<TimeSpan> _renewed = Channel.CreateUnbounded<TimeSpan>();
+
+    public bool IsTakenOver { get; set; }
+
+    public List<string> Kept { get; } = [];
+
+    public List<TimeSpan> Leases { get; } = [];
+
+    public bool IsDurable => true;
+
+    public TimeSpan ReplayTimeToLive => TimeSpan.FromHours(24);
+
+    public Task<string> KeptAsync() => _kept.Task.WaitAsync(TimeSpan.FromSeconds(30));
+
+    /// <summary>Turns the clock until the claim is renewed once more.</summary>
+    public async Task RenewedAsync(int before, TurnedTime time)
+    {
+        Task<TimeSpan> renewed = _renewed.Reader.ReadAsync().AsTask();
+        while (!renewed.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(500));
+            await Task.WhenAny(renewed, Task.Delay(5));
+        }
+
+        Assert.Equal(before + 2, Leases.Count);
+    }
+
+    public ValueTask<IdempotencyClaim> ClaimAsync(
+        string tenant, string request, string fingerprint, TimeSpan lease, CancellationToken cancellationToken = default)
+    {
+        Leases.Add(lease);
+        return FailsToClaim ? throw new IOException("away")
+            : new(new IdempotencyClaim(tenant, request, fingerprint, IdempotencyClaimStatus.Owned, 1));
+    }
+
+    public ValueTask<bool> RenewAsync(IdempotencyClaim claim, TimeSpan lease, CancellationToken cancellationToken = default)
+    {
+        Leases.Add(lease);
+        _renewed.Writer.TryWrite(lease);
+        return new(!IsTakenOver);
+    }
+
+    public ValueTask<bool> CompleteAsync(IdempotencyClaim claim, string answer, CancellationToken cancellationToken = default)
+    {
+        if (FailsToKeep)
+        {
+            throw new IOException("away");
+        }
+
+        Kept.Add(answer);
+        _kept.TrySetResult(answer);
+        return new(true);
+    }
+
+    public ValueTask<bool> ReleaseAsync(IdempotencyClaim claim, CancellationToken cancellationToken = default) =>
+        FailsToKeep ? throw new IOException("away") : new(true);
+}

@@ -1,0 +1,3 @@
+namespace Adcp.Aot.Storage.Tests.DeliveryLogs;
+
+public sealed class TimeTests : TimeContract;

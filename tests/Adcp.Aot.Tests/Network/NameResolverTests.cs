@@ -1,0 +1,221 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Adcp.Aot.Network;
+
+namespace Adcp.Aot.Tests.Network;
+
+public sealed class NameResolverTests : IDisposable
+{
+    private static readonly IPAddress[] Answer = [IPAddress.Parse("8.8.8.8")];
+
+    private readonly ConcurrentDictionary<string, TaskCompletionSource<IPAddress[]>> _gates = new();
+    private readonly SemaphoreSlim _asked = new(0);
+
+    public void Dispose() => _asked.Dispose();
+
+    [Fact]
+    public async Task No_more_than_sixteen_names_are_looked_up_at_a_time()
+    {
+        NameResolver resolver = Gated();
+        Task<IPAddress[]>[] all = [.. Enumerable.Range(0, 40).Select(i => resolver.ResolveAsync($"n{i}", CancellationToken.None))];
+        await AskedAsync(NameResolver.MaxLookUps);
+        Assert.Equal(NameResolver.MaxLookUps, _gates.Count);
+
+        for (int answered = 0; answered < 40; answered++)
+        {
+            TaskCompletionSource<IPAddress[]> open = _gates.Values.First(static gate => !gate.Task.IsCompleted);
+            open.SetResult(Answer);
+            if (answered < 40 - NameResolver.MaxLookUps)
+            {
+                await AskedAsync(1);
+            }
+
+            Assert.True(_gates.Values.Count(static gate => !gate.Task.IsCompleted) <= NameResolver.MaxLookUps);
+        }
+
+        Assert.All(await Task.WhenAll(all), static addresses => Assert.Equal(Answer, addresses));
+    }
+
+    [Fact]
+    public async Task Callers_of_one_name_share_a_look_up()
+    {
+        NameResolver resolver = Gated();
+        Task<IPAddress[]>[] all = [.. Enumerable.Range(0, 100).Select(_ => resolver.ResolveAsync("name", CancellationToken.None))];
+
+        await AskedAsync(1);
+        _gates["name"].SetResult(Answer);
+        await Task.WhenAll(all);
+
+        Assert.Equal(0, _asked.CurrentCount);
+    }
+
+    [Fact]
+    public async Task Look_up_that_blocks_takes_no_thread_of_the_pool()
+    {
+        using ManualResetEventSlim gate = new();
+        ConcurrentQueue<bool> pooled = new();
+        NameResolver resolver = new(
+            (_, _) =>
+            {
+                pooled.Enqueue(Thread.CurrentThread.IsThreadPoolThread);
+                _asked.Release();
+                gate.Wait(CancellationToken.None);
+                return Task.FromResult(Answer);
+            },
+            TimeSpan.Zero);
+        Task<IPAddress[]>[] all = [.. Enumerable.Range(0, 40).Select(i => resolver.ResolveAsync($"n{i}", CancellationToken.None))];
+
+        await AskedAsync(NameResolver.MaxLookUps);
+        gate.Set();
+        await Task.WhenAll(all);
+
+        Assert.Equal(40, pooled.Count);
+        Assert.DoesNotContain(true, pooled);
+    }
+
+    [Fact]
+    public async Task Name_whose_callers_left_the_line_is_never_looked_up()
+    {
+        NameResolver resolver = Gated();
+        Task<IPAddress[]>[] busy = [.. Enumerable.Range(0, NameResolver.MaxLookUps)
+            .Select(i => resolver.ResolveAsync($"n{i}", CancellationToken.None))];
+        await AskedAsync(NameResolver.MaxLookUps);
+        using CancellationTokenSource left = new();
+        Task<IPAddress[]> leaving = resolver.ResolveAsync("left", left.Token);
+        Task<IPAddress[]> staying = resolver.ResolveAsync("stays", CancellationToken.None);
+
+        await left.CancelAsync();
+        Assert.Equal(SocketError.TryAgain, (await Assert.ThrowsAsync<SocketException>(() => leaving)).SocketErrorCode);
+        _gates["n0"].SetResult(Answer);
+        await AskedAsync(1);
+        _gates["stays"].SetResult(Answer);
+        await staying;
+        foreach (TaskCompletionSource<IPAddress[]> gate in _gates.Values)
+        {
+            gate.TrySetResult(Answer);
+        }
+
+        await Task.WhenAll(busy);
+        Assert.DoesNotContain("left", _gates.Keys);
+    }
+
+    [Fact]
+    public async Task Look_up_without_an_answer_is_the_resolvers_fault_unless_other_names_are_answered_meanwhile()
+    {
+        NameResolver resolver = Gated();
+        using CancellationTokenSource first = new();
+        using CancellationTokenSource second = new();
+        Task<IPAddress[]> alone = resolver.ResolveAsync("alone", first.Token);
+        await AskedAsync(1);
+        await first.CancelAsync();
+        Assert.Equal(SocketError.TryAgain, (await Assert.ThrowsAsync<SocketException>(() => alone)).SocketErrorCode);
+
+        Task<IPAddress[]> slow = resolver.ResolveAsync("slow", second.Token);
+        Task<IPAddress[]> other = resolver.ResolveAsync("other", CancellationToken.None);
+        await AskedAsync(2);
+        _gates["other"].SetResult(Answer);
+        await other;
+        await second.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => slow);
+    }
+
+    [Fact]
+    public async Task Look_ups_that_never_return_block_no_later_name()
+    {
+        NameResolver resolver = Gated();
+        using CancellationTokenSource left = new();
+        Task<IPAddress[]>[] hanging = [.. Enumerable.Range(0, NameResolver.MaxLookUps)
+            .Select(i => resolver.ResolveAsync($"n{i}", left.Token))];
+        await AskedAsync(NameResolver.MaxLookUps);
+        Task<IPAddress[]> waiting = resolver.ResolveAsync("waiting", CancellationToken.None);
+
+        await left.CancelAsync();
+        await AskedAsync(1);
+        _gates["waiting"].SetResult(Answer);
+
+        Assert.Equal(Answer, await waiting);
+        Assert.All(hanging, static task => Assert.True(task.IsFaulted || task.IsCanceled || !task.IsCompleted));
+    }
+
+    [Theory]
+    [InlineData(SocketError.HostNotFound, true)]
+    [InlineData(SocketError.NoData, true)]
+    [InlineData(SocketError.TryAgain, false)]
+    [InlineData(SocketError.NoRecovery, false)]
+    [InlineData(SocketError.TooManyOpenSockets, false)]
+    public async Task Name_without_address_is_told_from_a_resolver_that_fails(SocketError error, bool absent)
+    {
+        NameResolver resolver = new((_, _) => throw new SocketException((int)error), TimeSpan.Zero);
+
+        Exception fault = await Assert.ThrowsAnyAsync<Exception>(() => resolver.ResolveAsync("name", CancellationToken.None));
+
+        Assert.Equal(absent, fault is DestinationRefusedException);
+        Assert.Equal(absent, fault is not SocketException { SocketErrorCode: SocketError.TryAgain });
+    }
+
+    [Fact]
+    public async Task Resolver_that_throws_or_answers_null_is_contained()
+    {
+        NameResolver throwing = new((_, _) => throw new InvalidOperationException(), TimeSpan.Zero);
+        NameResolver empty = new((_, _) => Task.FromResult<IPAddress[]>(null!), TimeSpan.Zero);
+
+        await Assert.ThrowsAsync<SocketException>(() => throwing.ResolveAsync("name", CancellationToken.None));
+        Assert.Empty(await empty.ResolveAsync("name", CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Name_that_does_not_exist_is_not_asked_for_again_at_once()
+    {
+        int asked = 0;
+        NameResolver resolver = new(
+            (_, _) =>
+            {
+                asked++;
+                throw new SocketException((int)SocketError.HostNotFound);
+            },
+            TimeSpan.FromHours(1));
+
+        await Assert.ThrowsAsync<DestinationRefusedException>(() => resolver.ResolveAsync("name", CancellationToken.None));
+        await Assert.ThrowsAsync<DestinationRefusedException>(() => resolver.ResolveAsync("name", CancellationToken.None));
+
+        Assert.Equal(1, asked);
+    }
+
+    [Fact]
+    public async Task Answers_are_written_as_the_addresses_that_a_socket_connects_to()
+    {
+        NameResolver resolver = new(
+            (_, _) => Task.FromResult(new[] { IPAddress.Parse("::ffff:8.8.8.8"), IPAddress.Parse("fd00:ec2::254%3") }), TimeSpan.Zero);
+
+        IPAddress[] addresses = await resolver.ResolveAsync("name", CancellationToken.None);
+
+        Assert.Equal([IPAddress.Parse("8.8.8.8"), IPAddress.Parse("fd00:ec2::254")], addresses);
+    }
+
+    [Fact]
+    public async Task System_resolver_knows_this_machine()
+    {
+        IPAddress[] addresses = await NameResolver.System.ResolveAsync("localhost", CancellationToken.None);
+
+        Assert.All(addresses, static address => Assert.True(IPAddress.IsLoopback(address)));
+    }
+
+    private NameResolver Gated() => new(
+        (host, _) =>
+        {
+            TaskCompletionSource<IPAddress[]> gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            _gates[host] = gate;
+            _asked.Release();
+            return gate.Task;
+        },
+        TimeSpan.Zero);
+
+    private async Task AskedAsync(int names)
+    {
+        for (int i = 0; i < names; i++)
+        {
+            await _asked.WaitAsync();
+        }
+    }
+}

@@ -1,0 +1,17 @@
+namespace Adcp.Aot.TestResources;
+
+/// <summary>Names the things that some tests need and a plain clone does not have.</summary>
+internal enum Resource
+{
+    /// <summary>AdCP's test vectors and JSON schemas.</summary>
+    AdcpData,
+
+    /// <summary>A PostgreSQL server.</summary>
+    PostgreSql,
+
+    /// <summary>A MySQL or MariaDB server.</summary>
+    MySql,
+
+    /// <summary>The npm packages of <c>tests/interop</c>.</summary>
+    NpmPeers,
+}

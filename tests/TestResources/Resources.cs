@@ -1,0 +1,64 @@
+namespace Adcp.Aot.TestResources;
+
+/// <summary>Finds the resources that <see cref="Resource"/> names.</summary>
+internal static class Resources
+{
+    private const string PostgreSqlVariable = "ADCP_TEST_POSTGRES";
+    private const string MySqlVariable = "ADCP_TEST_MYSQL";
+    private const string NpmVariable = "ADCP_TEST_NODE_MODULES";
+
+    private static readonly string? SharedFolder = FindSharedFolder();
+
+    private static readonly Absence NoAdcpData = new(
+        "AdCP's vectors and schemas",
+        "put AdCP's test vectors into ../shared/vectors and its JSON schemas into ../shared/schemas, beside the repository");
+
+    private static readonly Absence NoDatabases = new(
+        "PostgreSQL and MySQL/MariaDB",
+        $"set {PostgreSqlVariable} and {MySqlVariable} to connection strings of users who may create databases; "
+            + ".ci/databases starts both servers");
+
+    private static readonly Absence NoNpmPeers = new(
+        "npm packages",
+        $"copy tests/interop/package.json to a folder, run npm install there and set {NpmVariable} to its node_modules folder");
+
+    /// <summary>Returns the folder with AdCP's data, the connection string of a server or the folder with the npm packages.</summary>
+    /// <exception cref="InvalidOperationException">The resource is absent, so the test lacks its <see cref="NeedsAttribute"/>.</exception>
+    public static string Get(Resource resource) => Find(resource)
+        ?? throw new InvalidOperationException(
+            $"A test used {resource}, which is absent. Mark the test or its class with [Needs(Resource.{resource})].");
+
+    /// <summary>Returns why tests that need the resource cannot run, or <c>null</c> if they can.</summary>
+    /// <remarks>Both database servers share one reason.</remarks>
+    public static Absence? AbsenceOf(Resource resource) => Find(resource) is not null ? null : resource switch
+    {
+        Resource.AdcpData => NoAdcpData,
+        Resource.NpmPeers => NoNpmPeers,
+        _ => NoDatabases,
+    };
+
+    private static string? Find(Resource resource) => resource switch
+    {
+        Resource.AdcpData => SharedFolder,
+        Resource.PostgreSql => Variable(PostgreSqlVariable),
+        Resource.MySql => Variable(MySqlVariable),
+        Resource.NpmPeers => Variable(NpmVariable),
+        _ => throw new ArgumentOutOfRangeException(nameof(resource), resource, "The resource is not defined."),
+    };
+
+    private static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
+
+    private static string? FindSharedFolder()
+    {
+        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            string candidate = Path.Combine(folder.FullName, "shared");
+            if (Directory.Exists(Path.Combine(candidate, "vectors")))
+            {
+                return candidate;
+            }
+        }
+
+        return null;
+    }
+}
