@@ -25,7 +25,7 @@ public sealed class OutboxSeamTests
 
         outbox.Fails = false;
         Assert.Equal(TaskTransition.Entered, await handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Canceled));
-        Assert.Equal("buyer:https://buyer.example/hooks/a?x=1", Assert.Single(outbox.Kept));
+        Assert.Equal("buyer", Assert.Single(outbox.Kept));
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class OutboxSeamTests
                 throw new IOException("disk full");
             }
 
-            Kept.Add(options.BreakerKey!);
+            Kept.Add(options.Tenant!);
             return default;
         }
     }

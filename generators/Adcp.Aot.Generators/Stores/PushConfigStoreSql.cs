@@ -11,10 +11,10 @@ internal sealed class PushConfigStoreSql(Dialect dialect, PushConfigTable table,
 
     private string OfTask => $"{Same(dialect, table.Scope, "@scope")} AND {Same(dialect, table.TaskId, "@task_id")}";
 
-    private string Row => $"{OfTask} AND {Same(dialect, table.ConfigId, "@config_id")}";
+    private string Row => $"{OfTask}\n    AND {Same(dialect, table.ConfigId, "@config_id")}";
 
     private string Task =>
-        $"SELECT 1 FROM {Q(tasks.Name)} WHERE {Same(dialect, tasks.Scope, "@scope")} AND {Same(dialect, tasks.TaskId, "@task_id")}";
+        $"SELECT 1 FROM {Q(tasks.Name)}\n        WHERE {Same(dialect, tasks.Scope, "@scope")}\n            AND {Same(dialect, tasks.TaskId, "@task_id")}";
 
     public IEnumerable<string> Define()
     {

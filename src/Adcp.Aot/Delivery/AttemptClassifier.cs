@@ -30,7 +30,8 @@ internal sealed partial class AttemptClassifier(ResponseTable responses, ILogger
     }
 
     /// <summary>
-    /// Returns the verdict for an exception. Faults of the network count against the endpoint, unless they are faults of this machine or its own network. Any other exception is
+    /// Returns the verdict for an exception. Faults of the network count against the endpoint, unless they are faults of this
+    /// machine or its own network. Any other exception is
     /// a fault of the sender and ends the delivery.
     /// </summary>
     internal static ResponseClassification Classify(Exception fault, ref AttemptStep step)

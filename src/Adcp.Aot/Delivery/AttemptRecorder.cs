@@ -7,7 +7,8 @@ using Microsoft.Extensions.Logging;
 namespace Adcp.Aot.Delivery;
 
 /// <summary>
-/// Writes audit records and measurements. Nothing here throws. A task that is returned is completed unless the sink is inline. A <c>thread</c> parameter is this thread's
+/// Writes audit records and measurements. Nothing here throws. A task that is returned is completed unless the sink is inline. A
+/// <c>thread</c> parameter is this thread's
 /// <see cref="ThreadStripe.Index"/>.
 /// </summary>
 internal sealed class AttemptRecorder : IAsyncDisposable

@@ -25,7 +25,8 @@ public sealed record AttemptRequest
     public int AttemptNumber { get; init => field = InRange(value); } = 1;
 
     /// <summary>
-    /// Gets the sequence number that the delivery brings. Default <see langword="null"/>: the webhook's own, or else the next one of <see cref="DeliveryOptions.SequenceKey"/>.
+    /// Gets the sequence number that the delivery brings. Default <see langword="null"/>: the webhook's own, or else the next one
+    /// of <see cref="DeliveryOptions.SequenceKey"/>.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Below 1.</exception>
     public long? SequenceNumber

@@ -32,7 +32,8 @@ public readonly record struct AttemptResult
     public TimeSpan Delay { get; init; }
 
     /// <summary>
-    /// Gets when the next attempt is due, UTC, which is also the time that the audit record shows. If a circuit refused, when it may be asked again. <see langword="null"/> if unknown.
+    /// Gets when the next attempt is due, UTC, which is also the time that the audit record shows. If a circuit refused, when it
+    /// may be asked again. <see langword="null"/> if unknown.
     /// </summary>
     public DateTimeOffset? NextAttemptAt { get; init; }
 

@@ -9,11 +9,13 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Adcp.Aot.Delivery;
 
 /// <summary>
-/// Makes one attempt of a delivery as a unit: permits, circuit, sequence number, one send, classification, audit record, and the delay before the next attempt.
+/// Makes one attempt of a delivery as a unit: permits, circuit, sequence number, one send, classification, audit record, and the
+/// delay before the next attempt.
 /// It does not know where the delivery is kept or how it waits. Thread-safe.
 /// </summary>
 /// <remarks>
-/// <para>A supervisor calls it in a loop, a worker of a durable outbox once for each row. The steps of an attempt, and what each holds:</para>
+/// <para>A supervisor calls it in a loop, a worker of a durable outbox once for each row. The steps of an attempt, and what each
+/// holds:</para>
 /// <code>
 /// step                     concurrency permits   circuit permit   on a fault or refusal
 /// 1 take permits           -                     -                cancelled: record without an attempt
@@ -32,6 +34,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
     private readonly WebhookDeliveryOptions _options;
     private readonly ILogger _logger;
     private readonly AttemptClassifier _classifier;
+    private readonly AttemptCircuits _circuits;
     private readonly AttemptRecorder _recorder;
     private readonly ConcurrencyLimits _limits;
     private int _shutDown;
@@ -56,6 +59,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         Sequences = options.Sequences ?? new SequenceAllocator();
         Endpoints = new EndpointTable(options.Circuit, options.MaxEndpoints, options.EndpointIdleTimeout, Clock);
         Pool = new DeliveryPool(this);
+        _circuits = new AttemptCircuits(Endpoints, options.Circuit, Clock, _logger);
     }
 
     /// <summary>Gets the known endpoints, their circuits, and the switches for them.</summary>
@@ -66,6 +70,8 @@ public sealed partial class AttemptRunner : IAsyncDisposable
 
     /// <summary>Gets the number of sink calls that threw or outlived their timeout.</summary>
     public long SinkFailures => _recorder.Log.SinkFailures;
+
+    internal AttemptCircuits Circuits => _circuits;
 
     internal MonotonicClock Clock { get; }
 
@@ -103,6 +109,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         }
         finally
         {
+            delivery.End();
             Pool.Return(delivery, ThreadStripe.Index);
         }
     }
@@ -131,7 +138,9 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes the next attempt of a delivery. When the task completes, <see cref="InFlightDelivery.Step"/> says what it led to.</summary>
+    /// <summary>
+    /// Makes the next attempt of a delivery. When the task completes, <see cref="InFlightDelivery.Step"/> says what it led to.
+    /// </summary>
     internal ValueTask RunAsync(InFlightDelivery delivery)
     {
         if (delivery.Endpoint.Evicted)
@@ -143,62 +152,6 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         return !delivery.HoldsPermits || _recorder.IsInline
             ? RunSlowAsync(delivery)
             : StartAsync(delivery, delivery.Attempt == 0 ? delivery.StartedAt : Clock.Exact());
-    }
-
-    /// <summary>Gives the result of an attempt to the circuits, returns the permits, records the attempt, and decides what follows. Never throws.</summary>
-    internal void Settle(InFlightDelivery delivery, WebhookDeliveryResult? result, Exception? fault)
-    {
-        ReleasePermits(delivery);
-        long now = Clock.Exact();
-        ref AttemptStep step = ref delivery.Step;
-        step = new AttemptStep { EndedAt = now };
-        delivery.LastResult = result ?? delivery.LastResult;
-        if (delivery.Cause != CancellationCause.None && IsInterruption(result))
-        {
-            step.Error = result?.Error ?? WebhookSendError.None;
-            ReportToCircuits(delivery, EndpointHealth.Unknown, result, step.Error, isConnectFailure: false, now);
-            Interrupt(delivery);
-        }
-        else
-        {
-            ResponseClassification verdict = result is not null
-                ? _classifier.Classify(result, ref step)
-                : AttemptClassifier.Classify(fault ?? new InvalidOperationException("The sender returned no result."), ref step);
-            ReportToCircuits(delivery, verdict.Health, result, step.Error, result?.IsConnectFailure ?? AttemptFault.IsConnectFailure(fault), now);
-            Decide(delivery, verdict, result, now);
-        }
-
-        Endpoints.Touch(delivery.Endpoint, now);
-        delivery.Recorded = _recorder.Ended(delivery, isAttempt: true, ThreadStripe.Index);
-    }
-
-    /// <summary>Ends an attempt whose sender goes on although it was cancelled. The permits stay taken until the sender ends, so that such senders stay bounded.</summary>
-    internal void SettleAbandoned(InFlightDelivery delivery)
-    {
-        Interlocked.Increment(ref _abandoned);
-        SenderIgnoresCancellation(_logger, delivery.Webhook.IdempotencyKey, _options.CancellationTimeout);
-        long now = Clock.Exact();
-        delivery.Step = new AttemptStep { EndedAt = now };
-        ReportToCircuits(delivery, EndpointHealth.Unknown, null, WebhookSendError.None, isConnectFailure: false, now);
-        Interrupt(delivery);
-        delivery.Recorded = _recorder.Ended(delivery, isAttempt: true, ThreadStripe.Index);
-    }
-
-    /// <summary>Returns the permits of an attempt that was abandoned and whose sender has ended after all.</summary>
-    internal void ReleaseAbandoned(InFlightDelivery delivery)
-    {
-        Interlocked.Decrement(ref _abandoned);
-        ReleasePermits(delivery);
-    }
-
-    /// <summary>Ends a delivery that was cancelled while it waited, and records that.</summary>
-    internal Task InterruptAsync(InFlightDelivery delivery)
-    {
-        long now = Clock.Exact();
-        delivery.AttemptStartedAt = now;
-        delivery.Step = new AttemptStep { EndedAt = now };
-        Interrupt(delivery);
-        return _recorder.Ended(delivery, isAttempt: false, ThreadStripe.Index);
     }
 
     /// <summary>Records that an endpoint's circuit refused a delivery, or counts it if another refusal was recorded a moment ago.</summary>
@@ -219,29 +172,18 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         return (DeliveryAttempt.RefusalCode(isIsolated), retryAt);
     }
 
-    /// <summary>Returns whether a circuit may refuse a delivery, so that <see cref="FindRefusing"/> is worth its price.</summary>
-    internal bool MayRefuse(Endpoint endpoint) => !endpoint.Circuit.IsClosed || Endpoints.HasOrigins;
-
-    /// <summary>Returns the endpoint or origin whose circuit would refuse a delivery now; <see langword="null"/> if none would.</summary>
-    /// <param name="endpoint">The delivery's endpoint.</param>
-    /// <param name="now">The present as a timestamp, which may be a coarse one.</param>
-    internal Endpoint? FindRefusing(Endpoint endpoint, long now)
-    {
-        long milliseconds = Clock.Milliseconds(now);
-        if (endpoint.Circuit.WouldRefuse(_options.Circuit, milliseconds))
-        {
-            return endpoint;
-        }
-
-        Endpoint? origin = Endpoints.FindOrigin(endpoint);
-        return origin?.Circuit.WouldRefuse(_options.Circuit, milliseconds) == true ? origin : null;
-    }
-
     /// <summary>Creates a stopped timer that does not capture the caller's execution context.</summary>
     internal static ITimer CreateTimer(TimeProvider time, TimerCallback callback, object state)
     {
-        using AsyncFlowControl flow = ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow();
-        return time.CreateTimer(callback, state, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        if (ExecutionContext.IsFlowSuppressed())
+        {
+            return time.CreateTimer(callback, state, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+
+        using (ExecutionContext.SuppressFlow())
+        {
+            return time.CreateTimer(callback, state, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
     }
 
     /// <summary>Waits for cancellation callbacks of a sender, which may throw.</summary>
@@ -253,6 +195,15 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         }
     }
 
+    private void Record(InFlightDelivery delivery)
+    {
+        Task recorded = _recorder.Ended(delivery, isAttempt: true, ThreadStripe.Index);
+        if (_recorder.IsInline)
+        {
+            delivery.Recorded = recorded;
+        }
+    }
+
     /// <summary>The attempt of a delivery that has to wait for its permits, or for an inline sink.</summary>
     private async ValueTask RunSlowAsync(InFlightDelivery delivery)
     {
@@ -260,7 +211,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         {
             // A circuit that refuses says so now, not after a wait for permits that its hung probes hold.
             long now = Clock.Exact();
-            if (FindRefusing(delivery.Endpoint, now) is { } refusing)
+            if (_circuits.FindRefusing(delivery.Endpoint, now) is { } refusing)
             {
                 await RefuseAsync(delivery, refusing, now).ConfigureAwait(false);
                 return;
@@ -286,13 +237,25 @@ public sealed partial class AttemptRunner : IAsyncDisposable
             return new ValueTask(InterruptAsync(delivery));
         }
 
-        if (!TryPermit(delivery, out Endpoint refusedBy))
+        Endpoint refusedBy;
+        try
         {
-            ReleasePermits(delivery);
-            return new ValueTask(RefuseAsync(delivery, refusedBy, Clock.Exact()));
+            if (!TryPermit(delivery, out refusedBy))
+            {
+                ReleasePermits(delivery);
+                return new ValueTask(RefuseAsync(delivery, refusedBy, Clock.Exact()));
+            }
+        }
+        catch (Exception unsendable)
+        {
+            return ValueTask.FromException(unsendable);
         }
 
-        delivery.Attempt++;
+        if (++delivery.Attempt > 1)
+        {
+            delivery.Step = default;
+        }
+
         delivery.AttemptStartedAt = startedAt;
         WebhookDeliveryResult? result = null;
         Exception? fault = null;
@@ -315,26 +278,15 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Asks the circuits, and with the first permit draws the sequence number. If the payload throws, everything taken is returned.</summary>
+    /// <summary>
+    /// Asks the circuits, and with the first permit draws the sequence number. If the payload throws, everything taken is
+    /// returned.
+    /// </summary>
     private bool TryPermit(InFlightDelivery delivery, out Endpoint refusedBy)
     {
-        Endpoint endpoint = refusedBy = delivery.Endpoint;
-        delivery.Permit = Acquire(endpoint);
-        if (!delivery.Permit.IsGranted)
+        if (!_circuits.TryAcquire(delivery, out refusedBy))
         {
             return false;
-        }
-
-        delivery.Origin = Endpoints.FindOrigin(endpoint);
-        if (delivery.Origin is { } origin)
-        {
-            delivery.OriginPermit = Acquire(origin);
-            if (!delivery.OriginPermit.IsGranted)
-            {
-                endpoint.Circuit.Return(delivery.Permit);
-                refusedBy = origin;
-                return false;
-            }
         }
 
         try
@@ -344,8 +296,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         }
         catch
         {
-            endpoint.Circuit.Return(delivery.Permit);
-            delivery.Origin?.Circuit.Return(delivery.OriginPermit);
+            AttemptCircuits.Return(delivery);
             ReleasePermits(delivery);
             throw;
         }
@@ -374,13 +325,6 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         }
     }
 
-    private CircuitPermit Acquire(Endpoint endpoint)
-    {
-        CircuitPermit permit = endpoint.Circuit.TryAcquire(_options.Circuit, Clock, out CircuitChange change);
-        OnChanged(endpoint, change);
-        return permit;
-    }
-
     private Task RefuseAsync(InFlightDelivery delivery, Endpoint refusedBy, long now)
     {
         Refusal refused = new(delivery.Webhook, delivery.Options, delivery.Retry, delivery.Endpoint, delivery.SequenceNumber, delivery.Attempt);
@@ -388,143 +332,6 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         delivery.Step = new AttemptStep { EndedAt = now, RetryAtTicks = retryAt, Kind = AttemptOutcome.CircuitOpen };
         delivery.Step.End(DeliveryStatus.CircuitOpen, code);
         return recorded;
-    }
-
-    /// <summary>Decides what follows an attempt that ran to its own end.</summary>
-    private void Decide(InFlightDelivery delivery, in ResponseClassification verdict, WebhookDeliveryResult? result, long now)
-    {
-        ref AttemptStep step = ref delivery.Step;
-        step.Code = verdict.Code;
-        if (verdict.Verdict == DeliveryVerdict.Delivered)
-        {
-            step.Kind = AttemptOutcome.Success;
-            step.End(DeliveryStatus.Delivered);
-            return;
-        }
-
-        bool isRefusal = result is null ? verdict.Health == EndpointHealth.Unknown : AttemptClassifier.IsRefusal(result.Error);
-        step.Kind = isRefusal ? AttemptOutcome.Refused : AttemptOutcome.Failure;
-        if (verdict.Verdict == DeliveryVerdict.Stop)
-        {
-            step.End(isRefusal ? DeliveryStatus.Refused : DeliveryStatus.Rejected);
-        }
-        else if (delivery.Attempt >= delivery.Retry.MaxAttempts)
-        {
-            step.End(DeliveryStatus.Exhausted);
-        }
-        else
-        {
-            step.Delay = DelayAfter(delivery, result);
-            if (delivery.TimeLimit is { } limit && _recorder.Wall.Elapsed(delivery.StartedAt, now) + step.Delay >= limit)
-            {
-                step.End(DeliveryStatus.DeadlineExceeded, "deadline");
-            }
-        }
-    }
-
-    private TimeSpan DelayAfter(InFlightDelivery delivery, WebhookDeliveryResult? result)
-    {
-        try
-        {
-            TimeSpan? hint = RetryAfter.From(result?.ResponseHeaders, Clock.Time);
-            return delivery.Retry.DelayBeforeAttempt(delivery.Attempt + 1, _options.Random, hint);
-        }
-        catch (Exception fault)
-        {
-            // A source of jitter or a clock that is not ours: without jitter the delay is still right.
-            JitterFailed(_logger, fault.GetType().Name);
-            return delivery.Retry.DelayBeforeAttempt(delivery.Attempt + 1, Random.Shared, null);
-        }
-    }
-
-    /// <summary>Ends a delivery that was cancelled.</summary>
-    private void Interrupt(InFlightDelivery delivery)
-    {
-        ref AttemptStep step = ref delivery.Step;
-        step.Kind = AttemptOutcome.Cancelled;
-        switch (delivery.Cause)
-        {
-            case CancellationCause.Deadline:
-                step.Kind = AttemptOutcome.Expired;
-                step.End(DeliveryStatus.DeadlineExceeded, "deadline");
-                break;
-            case CancellationCause.Shutdown:
-                Interlocked.Increment(ref _shutDown);
-                step.End(DeliveryStatus.ShutDown, "shutdown");
-                break;
-            default:
-                step.End(DeliveryStatus.Cancelled, "cancelled");
-                break;
-        }
-    }
-
-    /// <summary>Returns whether an attempt of a cancelled delivery ended by the cancellation. An answer, or a refusal of our own, is what it is.</summary>
-    private static bool IsInterruption(WebhookDeliveryResult? result) =>
-        result is null || (result.StatusCode == 0 && !AttemptClassifier.IsRefusal(result.Error));
-
-    private void ReportToCircuits(
-        InFlightDelivery delivery, EndpointHealth health, WebhookDeliveryResult? result, WebhookSendError error, bool isConnectFailure, long now)
-    {
-        Endpoint endpoint = delivery.Endpoint;
-        Report(endpoint, delivery.Permit, health, result, error, now);
-        if (isConnectFailure && health == EndpointHealth.Failing)
-        {
-            if (delivery.Origin is null && Endpoints.AddOrigin(endpoint) is { } added && added.Circuit.TryAcquireClosed(out CircuitPermit permit))
-            {
-                delivery.Origin = added;
-                delivery.OriginPermit = permit;
-            }
-        }
-        else
-        {
-            // An answer proves that the origin can be reached; anything else proves nothing about it.
-            health = result is { StatusCode: not 0 } ? EndpointHealth.Healthy : EndpointHealth.Unknown;
-        }
-
-        if (delivery.Origin is { } origin)
-        {
-            Report(origin, delivery.OriginPermit, health, result, error, now);
-            Endpoints.Touch(origin, now);
-            delivery.Origin = null;
-        }
-    }
-
-    private void Report(Endpoint endpoint, CircuitPermit permit, EndpointHealth health, WebhookDeliveryResult? result, WebhookSendError error, long now)
-    {
-        switch (health)
-        {
-            case EndpointHealth.Healthy:
-                OnChanged(endpoint, endpoint.Circuit.Succeed(permit, _options.Circuit, Clock));
-                break;
-            case EndpointHealth.Failing:
-                endpoint.LastStatusCode = (short)(result?.StatusCode ?? 0);
-                endpoint.LastError = (byte)error;
-                OnChanged(endpoint, endpoint.Circuit.Fail(permit, _options.Circuit, Clock.Milliseconds(now)));
-                break;
-            default:
-                endpoint.Circuit.Return(permit);
-                break;
-        }
-    }
-
-    private void OnChanged(Endpoint endpoint, CircuitChange change)
-    {
-        if (change.IsNone)
-        {
-            return;
-        }
-
-        DeliveryMeter.Transition(change.To);
-        if (change.IsLateSuccess)
-        {
-            LateSuccess(_logger, change.From, change.To);
-        }
-        else
-        {
-            CircuitChanged(_logger, change.From, change.To);
-        }
-
-        Endpoints.Notify(endpoint, change);
     }
 
     private void ReleasePermits(InFlightDelivery delivery)
@@ -545,19 +352,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(EventId = 401, Level = LogLevel.Warning, Message = "A webhook circuit went from {From} to {To}.")]
-    private static partial void CircuitChanged(ILogger logger, CircuitState from, CircuitState to);
-
-    [LoggerMessage(EventId = 402, Level = LogLevel.Warning, Message = "A late success moved a webhook circuit from {From} to {To}.")]
-    private static partial void LateSuccess(ILogger logger, CircuitState from, CircuitState to);
-
-    [LoggerMessage(EventId = 404, Level = LogLevel.Error, Message = "The sender of webhook {IdempotencyKey} goes on {Timeout} after it was cancelled. "
-        + "The delivery has ended without it. Its permits stay taken until the sender ends.")]
-    private static partial void SenderIgnoresCancellation(ILogger logger, string idempotencyKey, TimeSpan timeout);
-
     [LoggerMessage(EventId = 405, Level = LogLevel.Warning, Message = "A cancellation callback of the webhook sender threw {Fault}.")]
     private static partial void CancellationCallbackFailed(ILogger logger, string fault);
 
-    [LoggerMessage(EventId = 406, Level = LogLevel.Error, Message = "The retry delay was computed without jitter and Retry-After because the clock or the random source threw {Fault}.")]
-    private static partial void JitterFailed(ILogger logger, string fault);
 }

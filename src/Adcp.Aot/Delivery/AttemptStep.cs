@@ -3,7 +3,10 @@ using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Delivery;
 
-/// <summary>What one attempt led to: the delivery's end, or a delay before the next attempt. The default value belongs to a delivery without an attempt.</summary>
+/// <summary>
+/// What one attempt led to: the delivery's end, or a delay before the next attempt. The default value belongs to a delivery
+/// without an attempt.
+/// </summary>
 internal struct AttemptStep
 {
     internal string? Detail;

@@ -6,7 +6,8 @@ namespace Adcp.Aot.Delivery;
 
 /// <summary>The permits of an attempt: its endpoint's, its tenant's, and one of all. Thread-safe.</summary>
 /// <remarks>
-/// They are taken from the narrowest to the widest. A delivery that waits for its endpoint or its tenant therefore holds nothing that another tenant needs, and slow
+/// They are taken from the narrowest to the widest. A delivery that waits for its endpoint or its tenant therefore holds nothing
+/// that another tenant needs, and slow
 /// endpoints of one tenant can take its own share only. Each level admits its waiters in order of arrival.
 /// </remarks>
 internal sealed class ConcurrencyLimits(int perEndpoint, int perTenant, int total)

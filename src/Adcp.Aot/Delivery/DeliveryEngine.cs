@@ -10,11 +10,13 @@ namespace Adcp.Aot.Delivery;
 /// <remarks>
 /// Every delivery goes the same way:
 /// <code>
-/// path                           concurrency permits       leaves the latch    returns the pooled delivery
-/// refused as it begins           none taken                BeginAsync          none rented
-/// begun                          see AttemptRunner         DeliverAsync        DeliverAsync
-/// abandoned (deaf sender)        kept until it ends        DeliverAsync        not returned: the sender may still answer
-/// payload throws                 returned by the runner    DeliverAsync        DeliverAsync
+/// path                                  concurrency permits      ends the delivery             returns the pooled object
+/// refused as it begins                  none taken               BeginAsync                    none rented
+/// first attempt ends it at once         returned by the runner   BeginAsync                    BeginAsync
+/// first attempt ends it later           returned by the runner   InFlightDelivery.OnPending    the caller that takes the outcome
+/// further attempts, waits, cancelled    returned by the runner   InFlightDelivery.OnPending    the caller that takes the outcome
+/// payload throws                        returned by the runner   InFlightDelivery.OnPending    the caller that takes the exception
+/// abandoned (deaf sender)               kept until it ends       InFlightDelivery.OnPending    dropped: the sender may still answer
 /// </code>
 /// </remarks>
 internal sealed class DeliveryEngine(AttemptRunner runner, WebhookDeliveryOptions options) : IAsyncDisposable
@@ -25,50 +27,48 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookDeliveryOption
 
     /// <summary>Delivers one webhook.</summary>
     /// <param name="webhook">The frozen webhook, or a stand-in for <paramref name="unnumbered"/> that is never sent.</param>
-    /// <param name="unnumbered">A payload that carries its sequence number, to be frozen when the number is drawn; else <see langword="null"/>.</param>
+    /// <param name="unnumbered">A payload that carries its sequence number, to be frozen when the number is drawn; else <see
+    /// langword="null"/>.</param>
     /// <param name="delivery">The delivery's options.</param>
     /// <param name="cancellationToken">The caller's token.</param>
     internal ValueTask<DeliveryOutcome> BeginAsync(
         PreparedWebhook webhook, WebhookPayload? unnumbered, DeliveryOptions delivery, CancellationToken cancellationToken)
     {
-        RetryPolicy retry = delivery.Retry ?? options.Retry;
+        // What follows each check is in a method of its own: the structs of one path would be cleared in the frame of every delivery.
         Endpoint endpoint = runner.EndpointOf(webhook, delivery);
         int thread = ThreadStripe.Index;
         if (!_latch.TryEnter(thread))
         {
-            return new(new DeliveryOutcome(DeliveryStatus.ShutDown, unnumbered is null ? webhook : null, code: "shutdown"));
+            return ShutDownAsync(unnumbered is null ? webhook : null);
         }
 
-        if (runner.MayRefuse(endpoint) && !cancellationToken.IsCancellationRequested)
+        if (runner.Circuits.MayRefuse(endpoint) && !cancellationToken.IsCancellationRequested)
         {
             long now = runner.Clock.Coarse();
-            if (runner.FindRefusing(endpoint, now) is { } refusing)
+            if (runner.Circuits.FindRefusing(endpoint, now) is { } refusing)
             {
-                Refusal refused = new(webhook, delivery, retry, endpoint);
-                (string code, long retryAt) = runner.Refuse(refused, refusing, now, out Task recorded);
-                return EndAsync(recorded, new DeliveryOutcome(DeliveryStatus.CircuitOpen, unnumbered is null ? webhook : null, code: code, retryAtTicks: retryAt), thread);
+                return RefuseAsync(webhook, unnumbered, delivery, endpoint, refusing, now, thread);
             }
         }
 
-        InFlightDelivery inFlight = runner.Pool.Rent(thread);
-        try
-        {
-            inFlight.Begin(webhook, unnumbered, delivery, retry, endpoint, runner.Clock.Exact(), retry.Deadline);
-            runner.Bind(inFlight, cancellationToken);
-        }
-        catch
-        {
-            runner.Pool.Return(inFlight, thread);
-            _latch.Exit(thread);
-            throw;
-        }
-
-        ValueTask<DeliveryOutcome> delivering = DeliverAsync(inFlight);
-        return delivering.IsCompletedSuccessfully ? new(delivering.Result) : OutcomePromise.Of(delivering);
+        return StartAsync(webhook, unnumbered, delivery, endpoint, thread, cancellationToken);
     }
 
+    /// <summary>Ends a delivery. Its outcome is then taken, and it returns to the pool.</summary>
+    internal void End(InFlightDelivery delivery)
+    {
+        delivery.End();
+        DeliveryMeter.Delivery(delivery.Step.Status);
+        _latch.Exit(ThreadStripe.Index);
+    }
+
+    /// <summary>Makes the next attempt of a delivery when it is due.</summary>
+    internal ValueTask NextAsync(InFlightDelivery delivery) =>
+        delivery.Step.Delay == TimeSpan.Zero && delivery.Cause == CancellationCause.None ? runner.RunAsync(delivery) : WaitAndRunAsync(delivery);
+
     /// <summary>
-    /// Stops: new deliveries are refused. Those in flight may finish until <paramref name="grace"/> is cancelled and are then cut short. Callable more than once, also concurrently.
+    /// Stops: new deliveries are refused. Those in flight may finish until <paramref name="grace"/> is cancelled and are then cut
+    /// short. Callable more than once, also concurrently.
     /// </summary>
     internal async Task<DrainReport> DrainAsync(CancellationToken grace)
     {
@@ -81,7 +81,8 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookDeliveryOption
             {
                 runner.Pool.CancelAll();
 
-                // A sender that ignores cancellation is abandoned after the cancellation timeout. Only one that blocks the thread of its call lasts longer.
+                // A sender that ignores cancellation is abandoned after the cancellation timeout. Only one that blocks the thread
+                // of its call lasts longer.
                 TimeSpan patience = options.CancellationTimeout + Later(options.CancellationTimeout, TimeSpan.FromSeconds(1));
                 await _latch.Idle.WaitAsync(patience, TimeProvider.System, CancellationToken.None)
                     .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -102,48 +103,27 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookDeliveryOption
 
     private static TimeSpan Later(TimeSpan first, TimeSpan second) => first > second ? first : second;
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<DeliveryOutcome> DeliverAsync(InFlightDelivery delivery)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static ValueTask<DeliveryOutcome> ShutDownAsync(PreparedWebhook? webhook) => new(new DeliveryOutcome(DeliveryStatus.ShutDown, webhook, code: "shutdown"));
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ValueTask<DeliveryOutcome> RefuseAsync(
+        PreparedWebhook webhook, WebhookPayload? unnumbered, DeliveryOptions delivery, Endpoint endpoint, Endpoint refusing, long now, int thread)
     {
-        try
-        {
-            do
-            {
-                await runner.RunAsync(delivery).ConfigureAwait(false);
-            }
-            while (!delivery.Step.Ends && await IsDueAsync(delivery).ConfigureAwait(false));
-
-            if (!delivery.Step.Ends)
-            {
-                await runner.InterruptAsync(delivery).ConfigureAwait(false);
-            }
-
-            ref AttemptStep step = ref delivery.Step;
-            DeliveryMeter.Delivery(step.Status);
-            return new DeliveryOutcome(
-                step.Status, delivery.Frozen, delivery.LastResult, delivery.Attempt, delivery.SequenceNumber, step.Code, step.RetryAtTicks, step.Fault);
-        }
-        finally
-        {
-            int thread = ThreadStripe.Index;
-            runner.Pool.Return(delivery, thread);
-            _latch.Exit(thread);
-        }
-    }
-
-    private ValueTask<DeliveryOutcome> EndAsync(Task recorded, in DeliveryOutcome outcome, int thread)
-    {
+        Refusal refused = new(webhook, delivery, delivery.Retry ?? options.Retry, endpoint);
+        (string code, long retryAt) = runner.Refuse(refused, refusing, now, out Task recorded);
+        PreparedWebhook? frozen = unnumbered is null ? webhook : null;
         if (!recorded.IsCompletedSuccessfully)
         {
-            return EndRecordedAsync(recorded, outcome);
+            return EndAsync(recorded, new DeliveryOutcome(DeliveryStatus.CircuitOpen, frozen, code: code, retryAtTicks: retryAt));
         }
 
-        DeliveryMeter.Delivery(outcome.Status);
+        DeliveryMeter.Delivery(DeliveryStatus.CircuitOpen);
         _latch.Exit(thread);
-        return new(outcome);
+        return new(new DeliveryOutcome(DeliveryStatus.CircuitOpen, frozen, code: code, retryAtTicks: retryAt));
     }
 
-    private async ValueTask<DeliveryOutcome> EndRecordedAsync(Task recorded, DeliveryOutcome outcome)
+    private async ValueTask<DeliveryOutcome> EndAsync(Task recorded, DeliveryOutcome outcome)
     {
         await recorded.ConfigureAwait(false);
         DeliveryMeter.Delivery(outcome.Status);
@@ -151,21 +131,45 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookDeliveryOption
         return outcome;
     }
 
-    /// <summary>Waits until the next attempt is due, which is never before the time that the record shows. Returns false if cancelled.</summary>
-    private ValueTask<bool> IsDueAsync(InFlightDelivery delivery) =>
-        delivery.Step.Delay == TimeSpan.Zero ? new(delivery.Cause == CancellationCause.None) : WaitAsync(delivery);
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ValueTask<DeliveryOutcome> StartAsync(
+        PreparedWebhook webhook, WebhookPayload? unnumbered, DeliveryOptions delivery, Endpoint endpoint, int thread, CancellationToken cancellationToken)
+    {
+        RetryPolicy retry = delivery.Retry ?? options.Retry;
+        long startedAt = runner.Clock.Exact();
+        InFlightDelivery inFlight = runner.Pool.Rent(thread);
+        inFlight.Begin(webhook, unnumbered, delivery, retry, endpoint, startedAt, retry.Deadline);
+        runner.Bind(inFlight, cancellationToken);
+        ValueTask attempt = runner.RunAsync(inFlight);
+        if (!attempt.IsCompletedSuccessfully || !inFlight.Step.Ends)
+        {
+            return inFlight.OutcomeAfter(attempt, this);
+        }
 
-    private async ValueTask<bool> WaitAsync(InFlightDelivery delivery)
+        End(inFlight);
+        return new(inFlight.TakeOutcome(thread));
+    }
+
+    /// <summary>Waits until the next attempt is due, which is never before the time that the record shows, and makes it.</summary>
+    private async ValueTask WaitAndRunAsync(InFlightDelivery delivery)
     {
         TimeProvider time = runner.Clock.Time;
         TimeSpan left;
-        while (!delivery.Token.IsCancellationRequested && (left = delivery.Step.Delay - time.GetElapsedTime(delivery.Step.EndedAt)) > TimeSpan.Zero)
+        while (delivery.Cause == CancellationCause.None
+            && (left = delivery.Step.Delay - time.GetElapsedTime(delivery.Step.EndedAt)) > TimeSpan.Zero)
         {
             // Timers count in whole milliseconds, and other timers of the process can make one fire early: hence the loop.
             TimeSpan whole = TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds));
             await Task.Delay(whole, time, delivery.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        return !delivery.Token.IsCancellationRequested;
+        if (delivery.Cause == CancellationCause.None)
+        {
+            await runner.RunAsync(delivery).ConfigureAwait(false);
+        }
+        else
+        {
+            await runner.InterruptAsync(delivery).ConfigureAwait(false);
+        }
     }
 }

@@ -5,7 +5,10 @@ using Adcp.Aot.Sequencing;
 
 namespace Adcp.Aot.Delivery;
 
-/// <summary>The options of one delivery or of all deliveries of a stream. Immutable. Keep one for a stream, so that the stream is looked up once.</summary>
+/// <summary>
+/// The options of one delivery or of all deliveries of a stream. Immutable. Keep one for a stream, so that the stream is looked
+/// up once.
+/// </summary>
 public sealed record DeliveryOptions : IAttemptContext
 {
     private const int MaxTenantLength = 4096;
@@ -20,7 +23,8 @@ public sealed record DeliveryOptions : IAttemptContext
     internal static DeliveryOptions None { get; } = new();
 
     /// <summary>
-    /// Gets the tenant that the delivery belongs to. Each tenant has breakers of its own and at most <see cref="WebhookDeliveryOptions.MaxConcurrencyPerTenant"/> attempts at a time.
+    /// Gets the tenant that the delivery belongs to. Each tenant has breakers of its own and at most <see
+    /// cref="WebhookDeliveryOptions.MaxConcurrencyPerTenant"/> attempts at a time.
     /// 1 to 4,096 characters. Default <see langword="null"/>, no tenant.
     /// </summary>
     /// <exception cref="ArgumentException">Empty or longer.</exception>
@@ -53,7 +57,8 @@ public sealed record DeliveryOptions : IAttemptContext
     }
 
     /// <summary>
-    /// Gets a key for the endpoint's breaker, within the tenant, which replaces origin and path. 1 to 512 characters without spaces and control characters.
+    /// Gets a key for the endpoint's breaker, within the tenant, which replaces origin and path. 1 to 512 characters without
+    /// spaces and control characters.
     /// Default <see langword="null"/>, the key that <see cref="EndpointTable.KeyOf"/> returns.
     /// </summary>
     /// <exception cref="ArgumentException">Empty, longer, or with a space or control character.</exception>
@@ -92,7 +97,10 @@ public sealed record DeliveryOptions : IAttemptContext
     public override string ToString() =>
         $"{nameof(DeliveryOptions)} {{ Tenant = {Tenant}, SequenceKey = {SequenceKey}, NotificationType = {NotificationType} }}";
 
-    /// <summary>Returns the endpoint of <see cref="BreakerKey"/>, which is not null. It is looked up once, and again if the table has forgotten it.</summary>
+    /// <summary>
+    /// Returns the endpoint of <see cref="BreakerKey"/>, which is not null. It is looked up once, and again if the table has
+    /// forgotten it.
+    /// </summary>
     internal Endpoint EndpointOf(EndpointTable table)
     {
         if (_endpoint is { } known && ReferenceEquals(known.Table, table) && !known.Evicted)

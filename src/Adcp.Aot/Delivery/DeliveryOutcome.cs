@@ -10,7 +10,8 @@ public readonly record struct DeliveryOutcome
     private readonly long _retryAtTicks;
 
     /// <summary>
-    /// An outcome of all its parts at once. Where it is made in the expression that is returned, the compiler writes the parts straight to where the caller wants them; an initializer, or an outcome
+    /// An outcome of all its parts at once. Where it is made in the expression that is returned, the compiler writes the parts
+    /// straight to where the caller wants them; an initializer, or an outcome
     /// that is made first and handed on, is put together on the stack and copied whole, which makes the processor wait for the parts.
     /// </summary>
     internal DeliveryOutcome(
@@ -39,7 +40,10 @@ public readonly record struct DeliveryOutcome
     /// <summary>True where the receiver has it.</summary>
     public bool IsDelivered => Status == DeliveryStatus.Delivered && Webhook is not null;
 
-    /// <summary>The frozen webhook; deliver it again to repeat the same key and bytes. Null where a payload's sequence number was never drawn: send the payload again.</summary>
+    /// <summary>
+    /// The frozen webhook; deliver it again to repeat the same key and bytes. Null where a payload's sequence number was never
+    /// drawn: send the payload again.
+    /// </summary>
     public PreparedWebhook? Webhook { get; init; }
 
     /// <summary>The last attempt's result; null where there was none, or its sender threw.</summary>

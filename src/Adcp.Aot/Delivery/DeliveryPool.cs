@@ -6,8 +6,10 @@ namespace Adcp.Aot.Delivery;
 
 /// <summary>The deliveries under way and those that may be used again. Thread-safe.</summary>
 /// <remarks>
-/// Each thread keeps one spare in a slot that no other thread touches; further spares are in a bounded queue. All instances are in a list, which changes only if one is made or
-/// dropped, so that <see cref="CancelAll"/> reaches every delivery under way. A delivery that begins meanwhile is not missed: it announces itself and then looks for the
+/// Each thread keeps one spare in a slot that no other thread touches; further spares are in a bounded queue. Weak references to
+/// all instances are in a list, which changes only if
+/// an instance is made, so that <see cref="CancelAll"/> reaches every delivery under way. A delivery that begins meanwhile is not
+/// missed: it announces itself and then looks for the
 /// cancellation, while the cancelling thread announces the cancellation, issues a process-wide barrier, and then looks for deliveries.
 /// </remarks>
 internal sealed class DeliveryPool(AttemptRunner runner)
@@ -16,8 +18,8 @@ internal sealed class DeliveryPool(AttemptRunner runner)
 
     private readonly Slot[] _slots = new Slot[ThreadStripe.MaxNumbers + 1];
     private readonly ConcurrentQueue<InFlightDelivery> _spares = new();
-    private readonly Lock _listLock = new();
-    private InFlightDelivery? _first;
+    private readonly List<WeakReference<InFlightDelivery>> _all = [];
+    private int _nextPruning = MaxSpares;
     private int _spareCount;
     private volatile bool _cancelled;
 
@@ -41,15 +43,16 @@ internal sealed class DeliveryPool(AttemptRunner runner)
         return Create();
     }
 
-    /// <param name="delivery">A delivery that nothing refers to any more.</param>
+    /// <param name="delivery">A delivery that has ended and whose outcome is taken.</param>
     /// <param name="thread">This thread's <see cref="ThreadStripe.Index"/>.</param>
     internal void Return(InFlightDelivery delivery, int thread)
     {
-        if (!delivery.End())
+        if (!delivery.TryReset())
         {
-            Drop(delivery);
+            return;
         }
-        else if (thread < _slots.Length && _slots[thread].Spare is null)
+
+        if (thread < _slots.Length && _slots[thread].Spare is null)
         {
             _slots[thread].Spare = delivery;
         }
@@ -60,7 +63,6 @@ internal sealed class DeliveryPool(AttemptRunner runner)
         else
         {
             Interlocked.Decrement(ref _spareCount);
-            Drop(delivery);
         }
     }
 
@@ -69,47 +71,36 @@ internal sealed class DeliveryPool(AttemptRunner runner)
     {
         _cancelled = true;
         Interlocked.MemoryBarrierProcessWide();
-        List<InFlightDelivery> all = [];
-        lock (_listLock)
+        WeakReference<InFlightDelivery>[] all;
+        lock (_all)
         {
-            for (InFlightDelivery? delivery = _first; delivery is not null; delivery = delivery.Next)
-            {
-                all.Add(delivery);
-            }
+            all = [.. _all];
         }
 
-        foreach (InFlightDelivery delivery in all)
+        foreach (WeakReference<InFlightDelivery> reference in all)
         {
-            delivery.ShutDown();
+            if (reference.TryGetTarget(out InFlightDelivery? delivery))
+            {
+                delivery.ShutDown();
+            }
         }
     }
 
     private InFlightDelivery Create()
     {
         InFlightDelivery delivery = new(runner);
-        lock (_listLock)
+        lock (_all)
         {
-            delivery.Next = _first;
-            _first?.Previous = delivery;
-            _first = delivery;
+            if (_all.Count >= _nextPruning)
+            {
+                _all.RemoveAll(static reference => !reference.TryGetTarget(out _));
+                _nextPruning = Math.Max(MaxSpares, 2 * _all.Count);
+            }
+
+            _all.Add(new WeakReference<InFlightDelivery>(delivery));
         }
 
         return delivery;
-    }
-
-    private void Drop(InFlightDelivery delivery)
-    {
-        lock (_listLock)
-        {
-            delivery.Previous?.Next = delivery.Next;
-            delivery.Next?.Previous = delivery.Previous;
-            if (ReferenceEquals(_first, delivery))
-            {
-                _first = delivery.Next;
-            }
-
-            delivery.Next = delivery.Previous = null;
-        }
     }
 
     /// <summary>Two cache lines, since processors fetch them in pairs.</summary>

@@ -4,9 +4,12 @@ namespace Adcp.Aot.Delivery;
 
 /// <summary>Counts what is under way, refuses newcomers once closed, and signals when nothing is under way any more. Thread-safe.</summary>
 /// <remarks>
-/// Entering and leaving are plain writes to a cache line of the thread's own. The closing side pays for the missing fences: it announces itself, then issues a process-wide
-/// barrier, and from then on sees every entry that did not see the announcement. Each thread that leaves a closed latch issues that barrier too before it looks for others.
-/// A barrier of its own processor only would miss an entry that still waits in another processor's store buffer, and announce idleness while it runs.
+/// Entering and leaving are plain writes to a cache line of the thread's own. The closing side pays for the missing fences: it
+/// announces itself, then issues a process-wide
+/// barrier, and from then on sees every entry that did not see the announcement. Each thread that leaves a closed latch issues
+/// that barrier too before it looks for others.
+/// A barrier of its own processor only would miss an entry that still waits in another processor's store buffer, and announce
+/// idleness while it runs.
 /// </remarks>
 internal sealed class DrainLatch
 {

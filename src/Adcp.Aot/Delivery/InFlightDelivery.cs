@@ -1,26 +1,39 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using System.Threading.Tasks.Sources;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
+using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Delivery;
 
 /// <summary>
-/// What is known of one delivery, its cancellation, and the awaitable end of its attempt under way. Pooled, so that a delivery allocates nothing.
+/// What is known of one delivery, its cancellation, the awaitable end of its attempt under way, and the outcome that its caller
+/// awaits. Pooled, so that a delivery allocates nothing.
 /// </summary>
 /// <remarks>
 /// <para>
-/// The delivery's steps use it one after the other, never at the same time. Three events of other threads may come at any moment: a cancellation, the sender's answer, and the
-/// abandonment of a sender that goes on although it was cancelled. The first cancellation counts (<see cref="Cause"/>). The answer and the abandonment compete for
+/// The delivery's steps use it one after the other, never at the same time. Three events of other threads may come at any moment:
+/// a cancellation, the sender's answer, and the
+/// abandonment of a sender that goes on although it was cancelled. The first cancellation counts (<see cref="Cause"/>). The
+/// answer and the abandonment compete for
 /// <see cref="_answerState"/>, and the winner ends the attempt.
 /// </para>
 /// <para>
-/// An instance that was cancelled or abandoned is not pooled again: a late callback could otherwise reach the next delivery. <see cref="DeliveryPool"/> knows every instance, so
+/// A caller can take the outcome once and not before the delivery has ended; anything else throws. The task of a pooled async
+/// method would not do: a caller that takes its result
+/// too early or twice returns the method's state to its pool while it is in use, and another delivery's webhook could reach it.
+/// An instance returns to the pool when its outcome is
+/// taken. A caller that never awaits leaves it to the garbage collector.
+/// </para>
+/// <para>
+/// An instance that was cancelled or abandoned is not pooled again: a late callback could otherwise reach the next delivery. <see
+/// cref="DeliveryPool"/> knows every instance, so
 /// that a shutdown reaches those under way and no delivery has to register with a source that all share.
 /// </para>
 /// </remarks>
-internal sealed class InFlightDelivery : IValueTaskSource, IDisposable
+internal sealed class InFlightDelivery : IValueTaskSource, IValueTaskSource<DeliveryOutcome>, IDisposable
 {
     private const int NoAnswerDue = 0;
     private const int AnswerDue = 1;
@@ -28,9 +41,13 @@ internal sealed class InFlightDelivery : IValueTaskSource, IDisposable
 
     private readonly AttemptRunner _runner;
     private readonly Action _onAnswered;
+    private readonly Action _onPending;
     private readonly CancellationTokenSource _cancellation = new();
     private readonly Lock _deadlineLock = new();
     private ManualResetValueTaskSourceCore<bool> _ended;
+    private ManualResetValueTaskSourceCore<bool> _outcome;
+    private ConfiguredValueTaskAwaitable.ConfiguredValueTaskAwaiter _pending;
+    private DeliveryEngine? _engine;
     private ConfiguredValueTaskAwaitable<WebhookDeliveryResult>.ConfiguredValueTaskAwaiter _answer;
     private CancellationTokenRegistration _caller;
     private ITimer? _deadlineTimer;
@@ -41,16 +58,27 @@ internal sealed class InFlightDelivery : IValueTaskSource, IDisposable
     private int _answerState;
     private int _cause;
 
+    /// <summary>The version of the outcome that may be taken, plus one; 0 if none may.</summary>
+    private int _takeable;
+    private bool _reusable;
+
+    /// <summary>What the payload threw, which the caller gets in place of an outcome.</summary>
+    private Exception? _fault;
+
     internal InFlightDelivery(AttemptRunner runner)
     {
         _runner = runner;
         _onAnswered = OnAnswered;
+        _onPending = OnPending;
         Token = _cancellation.Token;
     }
 
     internal PreparedWebhook Webhook { get; set; } = null!;
 
-    /// <summary>Gets or sets a payload that carries its sequence number and has not drawn it yet; <see cref="Webhook"/> is then a stand-in that is never sent.</summary>
+    /// <summary>
+    /// Gets or sets a payload that carries its sequence number and has not drawn it yet; <see cref="Webhook"/> is then a stand-in
+    /// that is never sent.
+    /// </summary>
     internal WebhookPayload? Unnumbered { get; set; }
 
     internal DeliveryOptions Options { get; private set; } = null!;
@@ -74,7 +102,9 @@ internal sealed class InFlightDelivery : IValueTaskSource, IDisposable
 
     internal long AttemptStartedAt { get; set; }
 
-    /// <summary>Gets the longest time from <see cref="StartedAt"/> within which an attempt may begin; <see langword="null"/> for no limit.</summary>
+    /// <summary>
+    /// Gets the longest time from <see cref="StartedAt"/> within which an attempt may begin; <see langword="null"/> for no limit.
+    /// </summary>
     internal TimeSpan? TimeLimit { get; private set; }
 
     internal long SequenceNumber { get; set; }
@@ -95,12 +125,6 @@ internal sealed class InFlightDelivery : IValueTaskSource, IDisposable
 
     /// <summary>Gets what the last attempt led to.</summary>
     internal ref AttemptStep Step => ref _step;
-
-    /// <summary>The pool's list of all instances.</summary>
-    internal InFlightDelivery? Next { get; set; }
-
-    /// <summary>The pool's list of all instances.</summary>
-    internal InFlightDelivery? Previous { get; set; }
 
     internal void Begin(
         PreparedWebhook webhook, WebhookPayload? unnumbered, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long startedAt, TimeSpan? timeLimit)
@@ -136,8 +160,9 @@ internal sealed class InFlightDelivery : IValueTaskSource, IDisposable
     }
 
     /// <summary>
-    /// Cancels the delivery, unless it is cancelled already. Callbacks that the sender has registered run on the thread pool: they may block or throw, and the thread that cancels is
-    /// not theirs. An attempt that goes on for the cancellation timeout is abandoned.
+    /// Cancels the delivery, unless it is cancelled already. Callbacks that the sender has registered run on the thread pool: they
+    /// may block or throw, and the thread that cancels is not theirs. An attempt that goes on for the cancellation timeout is
+    /// abandoned.
     /// </summary>
     internal void Cancel(CancellationCause cause)
     {
@@ -189,13 +214,37 @@ internal sealed class InFlightDelivery : IValueTaskSource, IDisposable
         return new ValueTask(this, version);
     }
 
-    /// <summary>Ends the use for one delivery.</summary>
-    /// <returns><see langword="true"/> if the instance may serve another delivery.</returns>
-    internal bool End()
+    /// <summary>Returns the caller's task for a delivery that goes on when <paramref name="pending"/> completes.</summary>
+    internal ValueTask<DeliveryOutcome> OutcomeAfter(in ValueTask pending, DeliveryEngine engine)
+    {
+        _engine = engine;
+        ValueTask<DeliveryOutcome> outcome = new(this, _outcome.Version);
+        if (IsCompleted(pending))
+        {
+            OnPending();
+        }
+
+        return outcome;
+    }
+
+    /// <summary>Returns the outcome of a delivery that has ended, and the instance to its pool.</summary>
+    internal DeliveryOutcome TakeOutcome(int thread)
+    {
+        // Read first and put together last, in the returned expression, so that the outcome is written once and where the caller wants it.
+        AttemptStep step = _step;
+        PreparedWebhook? frozen = Frozen;
+        WebhookDeliveryResult? result = LastResult;
+        int attempts = Attempt;
+        long number = SequenceNumber;
+        _runner.Pool.Return(this, thread);
+        return new DeliveryOutcome(step.Status, frozen, result, attempts, number, step.Code, step.RetryAtTicks, step.Fault);
+    }
+
+    /// <summary>Ends the delivery: neither its token nor its deadline can cancel it any more.</summary>
+    internal void End()
     {
         Volatile.Write(ref _active, false);
         bool quiet = _caller == default || _caller.Unregister();
-        _caller = default;
         if (_deadlineArmed)
         {
             // Under the lock, so that a timer that is firing now either cancels before this or never.
@@ -206,26 +255,37 @@ internal sealed class InFlightDelivery : IValueTaskSource, IDisposable
             }
         }
 
-        if (!quiet || Volatile.Read(ref _cause) != (int)CancellationCause.None || !_cancellation.TryReset())
+        _reusable = quiet && Volatile.Read(ref _cause) == (int)CancellationCause.None && _cancellation.TryReset();
+        if (!_reusable)
         {
             Dispose();
+        }
+    }
+
+    /// <summary>Forgets the delivery.</summary>
+    /// <returns><see langword="true"/> if the instance may serve another delivery.</returns>
+    internal bool TryReset()
+    {
+        if (!_reusable)
+        {
             return false;
         }
 
+        // What is small and lives long anyway is not cleared: options, policy and endpoint.
         Webhook = null!;
         Unnumbered = null;
-        Options = null!;
-        Retry = null!;
-        Endpoint = null!;
-        Origin = null;
         LastResult = null;
         SequenceNumber = 0;
         Attempt = 0;
+        _caller = default;
         _step = default;
         return true;
     }
 
-    /// <summary>Stops the timers. The source is not disposed: it has neither a timer nor a wait handle, and a sender may still use its token.</summary>
+    /// <summary>
+    /// Stops the timers. The source is not disposed: it has neither a timer nor a wait handle, and a sender may still use its
+    /// token.
+    /// </summary>
     public void Dispose()
     {
         _deadlineTimer?.Dispose();
@@ -238,6 +298,83 @@ internal sealed class InFlightDelivery : IValueTaskSource, IDisposable
 
     void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _ended.OnCompleted(continuation, state, token, flags);
+
+    DeliveryOutcome IValueTaskSource<DeliveryOutcome>.GetResult(short token)
+    {
+        int taking = (ushort)token + 1;
+        if (_outcome.GetStatus(token) == ValueTaskSourceStatus.Pending || Interlocked.CompareExchange(ref _takeable, 0, taking) != taking)
+        {
+            throw new InvalidOperationException("The delivery has not ended, or its outcome was taken already. Await the ValueTask, once.");
+        }
+
+        Exception? fault = _fault;
+        _fault = null;
+        _outcome.Reset();
+        if (fault is not null)
+        {
+            _runner.Pool.Return(this, ThreadStripe.Index);
+            ExceptionDispatchInfo.Throw(fault);
+        }
+
+        return TakeOutcome(ThreadStripe.Index);
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<DeliveryOutcome>.GetStatus(short token) => _outcome.GetStatus(token);
+
+    void IValueTaskSource<DeliveryOutcome>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _outcome.OnCompleted(continuation, state, token, flags);
+
+    /// <summary>Returns true if a task is complete, else false and goes on when it is.</summary>
+    private bool IsCompleted(in ValueTask pending)
+    {
+        // A copy, since it may complete on another thread before this call is back.
+        ConfiguredValueTaskAwaitable.ConfiguredValueTaskAwaiter awaiter = pending.ConfigureAwait(false).GetAwaiter();
+        _pending = awaiter;
+        if (awaiter.IsCompleted)
+        {
+            return true;
+        }
+
+        awaiter.UnsafeOnCompleted(_onPending);
+        return false;
+    }
+
+    /// <summary>An attempt has ended: begins the next one, or ends the delivery.</summary>
+    private void OnPending()
+    {
+        Exception? fault;
+        while ((fault = TakePending()) is null && !_step.Ends)
+        {
+            if (!IsCompleted(_engine!.NextAsync(this)))
+            {
+                return;
+            }
+        }
+
+        _engine!.End(this);
+        _fault = fault;
+        Volatile.Write(ref _takeable, (ushort)_outcome.Version + 1);
+
+        // The caller goes on in here and may return this to the pool: nothing comes after it.
+        _outcome.SetResult(true);
+    }
+
+    private Exception? TakePending()
+    {
+        try
+        {
+            _pending.GetResult();
+            return null;
+        }
+        catch (Exception fault)
+        {
+            return fault;
+        }
+        finally
+        {
+            _pending = default;
+        }
+    }
 
     private void OnAnswered()
     {
@@ -279,7 +416,9 @@ internal sealed class InFlightDelivery : IValueTaskSource, IDisposable
         }
     }
 
-    /// <summary>Called every cancellation timeout until the delivery ends, since an attempt may only just begin when it is first called.</summary>
+    /// <summary>
+    /// Called every cancellation timeout until the delivery ends, since an attempt may only just begin when it is first called.
+    /// </summary>
     private void Abandon()
     {
         if (Interlocked.CompareExchange(ref _answerState, Abandoned, AnswerDue) == AnswerDue)

@@ -4,17 +4,23 @@ using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Delivery;
 
-/// <summary>Delivers webhooks from memory: retries, a circuit breaker for each endpoint, sequence numbers, one audit record for each attempt.</summary>
+/// <summary>
+/// Delivers webhooks from memory: retries, a circuit breaker for each endpoint, sequence numbers, one audit record for each
+/// attempt.
+/// </summary>
 /// <remarks>
 /// <para>
 /// Deliveries live in memory and are lost if the process ends. Use a durable outbox if they must survive. Safe for concurrent use.
 /// </para>
 /// <para>
-/// Before each attempt a delivery takes its concurrency permits (endpoint, tenant, total) and then asks the endpoint's circuit. The sequence number is drawn after the first
-/// permit of the circuit, so a refusal draws none, and it stays with the delivery. A gap at the receiver therefore means a delivery that was attempted and failed.
+/// Before each attempt a delivery takes its concurrency permits (endpoint, tenant, total) and then asks the endpoint's circuit.
+/// The sequence number is drawn after the first
+/// permit of the circuit, so a refusal draws none, and it stays with the delivery. A gap at the receiver therefore means a
+/// delivery that was attempted and failed.
 /// </para>
 /// <para>
-/// A delivery ends soon after its token or its deadline, even if the sender ignores cancellation: after <see cref="WebhookDeliveryOptions.CancellationTimeout"/> the sender is
+/// A delivery ends soon after its token or its deadline, even if the sender ignores cancellation: after <see
+/// cref="WebhookDeliveryOptions.CancellationTimeout"/> the sender is
 /// abandoned. Senders, sinks, loggers and listeners may throw or block without an effect on other deliveries.
 /// </para>
 /// </remarks>
@@ -104,12 +110,17 @@ public sealed class InMemoryWebhookDeliverySupervisor : IWebhookDeliverySupervis
     public Task FlushAuditAsync(CancellationToken cancellationToken = default) => _runner.FlushAuditAsync(cancellationToken);
 
     /// <summary>
-    /// Stops. New deliveries are refused as <see cref="DeliveryStatus.ShutDown"/>. Deliveries in flight may finish until <paramref name="cancellationToken"/> is cancelled and are
-    /// then cut short, each with a record and an outcome. The audit queue is emptied last. May be called more than once, also concurrently and after <see cref="DisposeAsync"/>.
+    /// Stops. New deliveries are refused as <see cref="DeliveryStatus.ShutDown"/>. Deliveries in flight may finish until
+    /// <paramref name="cancellationToken"/> is cancelled and are
+    /// then cut short, each with a record and an outcome. The audit queue is emptied last. May be called more than once, also
+    /// concurrently and after <see cref="DisposeAsync"/>.
     /// </summary>
     /// <param name="cancellationToken">Ends the grace period of deliveries in flight.</param>
     public Task<DrainReport> DrainAsync(CancellationToken cancellationToken = default) => _engine.DrainAsync(cancellationToken);
 
-    /// <summary>Cuts deliveries in flight short and empties the audit queue. Use <see cref="DrainAsync"/> to let deliveries finish. May be called more than once.</summary>
+    /// <summary>
+    /// Cuts deliveries in flight short and empties the audit queue. Use <see cref="DrainAsync"/> to let deliveries finish. May be
+    /// called more than once.
+    /// </summary>
     public ValueTask DisposeAsync() => _engine.DisposeAsync();
 }

@@ -23,7 +23,10 @@ public sealed record WebhookDeliveryOptions
     /// <summary>How records reach the sink. Default <see cref="SinkMode.Buffered"/>.</summary>
     public SinkMode SinkMode { get; init; }
 
-    /// <summary>The most records that wait for a buffered sink, in blocks of up to 64 that threads fill each for itself. 1 to 1,048,576, default 8,192.</summary>
+    /// <summary>
+    /// The most records that wait for a buffered sink, in blocks of up to 64 that threads fill each for itself. 1 to 1,048,576,
+    /// default 8,192.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,048,576.</exception>
     public int SinkQueueCapacity { get; init => field = InRange(value, 1, 1 << 20, nameof(SinkQueueCapacity)); } = 8192;
 
@@ -39,7 +42,8 @@ public sealed record WebhookDeliveryOptions
     } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// Gets how long a sink may take over the records of one call. Then the call is cancelled and its records count as failed. 1 ms to 1 hour, default 5 s.
+    /// Gets how long a sink may take over the records of one call. Then the call is cancelled and its records count as failed. 1
+    /// ms to 1 hour, default 5 s.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 1 hour.</exception>
     public TimeSpan SinkTimeout
@@ -49,8 +53,10 @@ public sealed record WebhookDeliveryOptions
     } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// Gets how long a sender may take to end an attempt after the delivery was cancelled by its token, its deadline or a shutdown. Then the attempt is abandoned and the delivery
-    /// ends without it; the attempt's permits stay taken until the sender ends. Measured on the machine's clock. 1 ms to 1 hour, default 5 s.
+    /// Gets how long a sender may take to end an attempt after the delivery was cancelled by its token, its deadline or a
+    /// shutdown. Then the attempt is abandoned and the delivery
+    /// ends without it; the attempt's permits stay taken until the sender ends. Measured on the machine's clock. 1 ms to 1 hour,
+    /// default 5 s.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 1 hour.</exception>
     public TimeSpan CancellationTimeout
@@ -60,17 +66,21 @@ public sealed record WebhookDeliveryOptions
     } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// Gets whether audit records show the whole path of a url. Default false: of the path they show ordinary words, versions, and the operation and task id, and a short hash in
+    /// Gets whether audit records show the whole path of a url. Default false: of the path they show ordinary words, versions,
+    /// and the operation and task id, and a short hash in
     /// place of any other segment, since segments may be secrets. Queries are never shown.
     /// </summary>
     public bool RecordsFullPaths { get; init; }
 
-    /// <summary>Gets the most attempts under way at one endpoint; further ones wait in order of arrival. 1 to 1,000,000, default 64.</summary>
+    /// <summary>
+    /// Gets the most attempts under way at one endpoint; further ones wait in order of arrival. 1 to 1,000,000, default 64.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,000,000.</exception>
     public int MaxConcurrencyPerEndpoint { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxConcurrencyPerEndpoint)); } = 64;
 
     /// <summary>
-    /// Gets the most attempts under way for one <see cref="DeliveryOptions.Tenant"/>; further ones wait in order of arrival, and no other tenant waits behind them. Deliveries without
+    /// Gets the most attempts under way for one <see cref="DeliveryOptions.Tenant"/>; further ones wait in order of arrival, and
+    /// no other tenant waits behind them. Deliveries without
     /// a tenant have no such limit. 1 to 1,000,000, default 1,024.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,000,000.</exception>
@@ -84,7 +94,9 @@ public sealed record WebhookDeliveryOptions
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 100,000,000.</exception>
     public int MaxEndpoints { get; init => field = InRange(value, 1, 100_000_000, nameof(MaxEndpoints)); } = 1_000_000;
 
-    /// <summary>Gets after how long without use an endpoint whose circuit is closed may be forgotten. 1 s to 7 days, default 10 minutes.</summary>
+    /// <summary>
+    /// Gets after how long without use an endpoint whose circuit is closed may be forgotten. 1 s to 7 days, default 10 minutes.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 s to 7 days.</exception>
     public TimeSpan EndpointIdleTimeout
     {

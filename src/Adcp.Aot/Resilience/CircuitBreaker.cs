@@ -6,7 +6,8 @@ namespace Adcp.Aot.Resilience;
 
 /// <summary>
 /// A consecutive-failure circuit breaker on its own, for use outside the supervisor. Ask for a permit before each attempt and report it
-/// back once: <see cref="RecordSuccess"/>, <see cref="RecordFailure"/> or <see cref="Return"/>. Thread-safe and lock-free; a permit or a success on a closed
+/// back once: <see cref="RecordSuccess"/>, <see cref="RecordFailure"/> or <see cref="Return"/>. Thread-safe and lock-free; a
+/// permit or a success on a closed
 /// breaker is one volatile read.
 /// </summary>
 public sealed class CircuitBreaker
@@ -27,7 +28,10 @@ public sealed class CircuitBreaker
         _clock = new MonotonicClock(timeProvider ?? TimeProvider.System);
     }
 
-    /// <summary>The state now (volatile read). An open breaker whose timeout has passed stays <see cref="CircuitState.Open"/> until someone asks.</summary>
+    /// <summary>
+    /// The state now (volatile read). An open breaker whose timeout has passed stays <see cref="CircuitState.Open"/> until
+    /// someone asks.
+    /// </summary>
     public CircuitState State => _word.State;
 
     /// <summary>Consecutive failures while closed, else 0 (volatile read).</summary>

@@ -34,7 +34,9 @@ public sealed record CircuitBreakerPolicy
         init => field = value is { } permits ? InRange(permits, 1, CircuitBreaker.MaxProbes, nameof(HalfOpenPermits)) : null;
     }
 
-    /// <summary>How long an open circuit refuses, and after which an unreturned probe's lease lapses. 1 ms to 7 days, default 60 s.</summary>
+    /// <summary>
+    /// How long an open circuit refuses, and after which an unreturned probe's lease lapses. 1 ms to 7 days, default 60 s.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 7 days.</exception>
     public TimeSpan OpenTimeout
     {

@@ -8,7 +8,8 @@ namespace Adcp.Aot.Resilience;
 /// </summary>
 /// <remarks>
 /// <para>
-/// The whole state is one <see cref="long"/>. It is read with one volatile read and changed only by compare-exchange, so every transition is atomic and no reader sees half
+/// The whole state is one <see cref="long"/>. It is read with one volatile read and changed only by compare-exchange, so every
+/// transition is atomic and no reader sees half
 /// of one:
 /// </para>
 /// <code>
@@ -20,16 +21,21 @@ namespace Adcp.Aot.Resilience;
 /// milliseconds: monotonic, since the breaker's origin, modulo 2^36 (795 days): opened at, or last probe admitted at
 /// </code>
 /// <para>
-/// The generation rises with every change of state. A permit carries the generation under which it was issued, and a result counts only while that generation stands. A call
-/// that began before the circuit opened therefore cannot re-open it after it has recovered. There is one exception: a late success while the circuit is open moves it to
-/// half-open with one success counted. A closed circuit without failures is only read on success, never written, so threads on one healthy endpoint share its cache line.
+/// The generation rises with every change of state. A permit carries the generation under which it was issued, and a result
+/// counts only while that generation stands. A call
+/// that began before the circuit opened therefore cannot re-open it after it has recovered. There is one exception: a late
+/// success while the circuit is open moves it to
+/// half-open with one success counted. A closed circuit without failures is only read on success, never written, so threads on
+/// one healthy endpoint share its cache line.
 /// </para>
 /// <para>
-/// A half-open circuit admits a bounded number of probes. If all are out and none has been admitted for the open timeout, their leases have lapsed: a new generation starts
+/// A half-open circuit admits a bounded number of probes. If all are out and none has been admitted for the open timeout, their
+/// leases have lapsed: a new generation starts
 /// and the next caller probes. A probe that never ends therefore cannot hold the circuit.
 /// </para>
 /// <para>
-/// Two limits follow from the widths. A circuit that nobody asked for 795 days looks younger than it is and refuses for one more open timeout. A permit that is out while the
+/// Two limits follow from the widths. A circuit that nobody asked for 795 days looks younger than it is and refuses for one more
+/// open timeout. A permit that is out while the
 /// state changes exactly 65,536 times (more than nine hours at an open timeout of 1 s) is taken for a current one.
 /// </para>
 /// <para>Thread-safe and lock-free. A mutable struct: keep it in a field, never copy it.</para>
@@ -244,7 +250,10 @@ internal struct CircuitWord
 
     private static bool Elapsed(long word, long now, CircuitBreakerPolicy policy) => AgeOf(word, now) >= policy.OpenMilliseconds;
 
-    /// <summary>The time since the word's stamp, modulo 2^36 ms. A stamp up to a minute ahead, set by another thread a moment ago, has no age.</summary>
+    /// <summary>
+    /// The time since the word's stamp, modulo 2^36 ms. A stamp up to a minute ahead, set by another thread a moment ago, has no
+    /// age.
+    /// </summary>
     private static long AgeOf(long word, long now)
     {
         long age = (now - word) & TimeMask;

@@ -3,7 +3,10 @@ using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Resilience;
 
-/// <summary>What is known of one endpoint: its circuit, the attempts under way, and when it was last used. At most 160 bytes with its entry in the table.</summary>
+/// <summary>
+/// What is known of one endpoint: its circuit, the attempts under way, and when it was last used. At most 160 bytes with its
+/// entry in the table.
+/// </summary>
 internal sealed class Endpoint(string key, TenantState tenant, int originLength) : EndpointHandle
 {
     /// <summary>Changed only through its own methods.</summary>
@@ -11,7 +14,10 @@ internal sealed class Endpoint(string key, TenantState tenant, int originLength)
 
     internal ConcurrencyGate Gate;
 
-    /// <summary>The coarse time of last use, in the table's ticks. Written only if it changes, so that a busy endpoint's cache line stays shared.</summary>
+    /// <summary>
+    /// The coarse time of last use, in the table's ticks. Written only if it changes, so that a busy endpoint's cache line stays
+    /// shared.
+    /// </summary>
     internal int LastUsed;
 
     /// <summary>Refusals since the last record of this endpoint.</summary>

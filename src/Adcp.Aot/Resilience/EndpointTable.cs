@@ -8,11 +8,13 @@ namespace Adcp.Aot.Resilience;
 /// <summary>The endpoints that a supervisor knows, with their circuits and limits.</summary>
 /// <remarks>
 /// <para>
-/// The key of an endpoint is its tenant, its origin and its path. Path segments that equal the operation id or the task id are replaced, and the query is dropped.
+/// The key of an endpoint is its tenant, its origin and its path. Path segments that equal the operation id or the task id are
+/// replaced, and the query is dropped.
 /// <see cref="Delivery.DeliveryOptions.BreakerKey"/> replaces origin and path. <see cref="KeyOf"/> returns the key of a destination.
 /// </para>
 /// <para>
-/// Failures to connect (refused, unreachable, TLS, connect timeout) also count for the origin. Its row appears with the first such failure, and its circuit stops deliveries to
+/// Failures to connect (refused, unreachable, TLS, connect timeout) also count for the origin. Its row appears with the first
+/// such failure, and its circuit stops deliveries to
 /// every path. A key such as <c>https://buyer.example</c> isolates an origin.
 /// </para>
 /// <para>
@@ -52,14 +54,18 @@ public sealed class EndpointTable
     }
 
     /// <summary>
-    /// Raised after a circuit changed state, on the thread that changed it, outside any lock. Every handler is called, and an exception of one is ignored. Handlers should be quick.
+    /// Raised after a circuit changed state, on the thread that changed it, outside any lock. Every handler is called, and an
+    /// exception of one is ignored. Handlers should be quick.
     /// </summary>
     public event Action<CircuitTransition>? StateChanged;
 
     /// <summary>Gets the number of known endpoints.</summary>
     public int Count => Volatile.Read(ref _count);
 
-    /// <summary>Gets the number of deliveries to endpoints that the full table could not hold. Such a delivery has a breaker of its own that is forgotten with it.</summary>
+    /// <summary>
+    /// Gets the number of deliveries to endpoints that the full table could not hold. Such a delivery has a breaker of its own
+    /// that is forgotten with it.
+    /// </summary>
     public long Overflows => Volatile.Read(ref _overflows);
 
     internal CircuitBreakerPolicy Policy { get; }
@@ -69,7 +75,8 @@ public sealed class EndpointTable
 
     /// <summary>Returns the key by which the endpoint of a destination is known.</summary>
     /// <param name="destination">The destination.</param>
-    /// <param name="tenant">The tenant of its deliveries, as in <see cref="Delivery.DeliveryOptions.Tenant"/>; <see langword="null"/> for none.</param>
+    /// <param name="tenant">The tenant of its deliveries, as in <see cref="Delivery.DeliveryOptions.Tenant"/>; <see
+    /// langword="null"/> for none.</param>
     /// <param name="taskId">The task that its webhooks report on, if the url may contain it; <see langword="null"/> for none.</param>
     /// <exception cref="ArgumentNullException"><paramref name="destination"/> is null.</exception>
     public static string KeyOf(WebhookDestination destination, string? tenant = null, string? taskId = null)
@@ -133,8 +140,11 @@ public sealed class EndpointTable
     public void Reset(WebhookDestination destination, string? tenant = null) => Force(KnownKeyOf(destination, tenant), CircuitState.Closed);
 
     /// <summary>Returns the endpoint of a caller's own key.</summary>
-    internal Endpoint Get(string key, string? tenant) =>
-        _endpoints.TryGetValue(EndpointKey.OfTenant(tenant, key), out Endpoint? known) ? known : Add(EndpointKey.OfTenant(tenant, key), tenant, 0);
+    internal Endpoint Get(string key, string? tenant)
+    {
+        string full = EndpointKey.OfTenant(tenant, key);
+        return _endpoints.TryGetValue(full, out Endpoint? known) ? known : Add(full, tenant, 0);
+    }
 
     /// <summary>Returns the endpoint of a destination, which is then remembered in it.</summary>
     internal Endpoint Get(WebhookDestination destination, string? tenant, string? taskId)
@@ -151,7 +161,10 @@ public sealed class EndpointTable
         return endpoint;
     }
 
-    /// <summary>Returns the endpoint that now has the key of one that was forgotten, so that a delivery that waited meets the circuit that operators see.</summary>
+    /// <summary>
+    /// Returns the endpoint that now has the key of one that was forgotten, so that a delivery that waited meets the circuit that
+    /// operators see.
+    /// </summary>
     internal Endpoint Renew(Endpoint forgotten)
     {
         if (_endpoints.TryGetValue(forgotten.Key, out Endpoint? known))
@@ -172,7 +185,10 @@ public sealed class EndpointTable
     internal Endpoint? FindOrigin(Endpoint endpoint) =>
         HasOrigins && _byOrigin.TryGetValue(endpoint.OriginKey, out Endpoint? origin) ? origin : null;
 
-    /// <summary>Returns the row of an endpoint's origin, added if there is none; <see langword="null"/> if the caller chose the endpoint's key, or the table is full.</summary>
+    /// <summary>
+    /// Returns the row of an endpoint's origin, added if there is none; <see langword="null"/> if the caller chose the endpoint's
+    /// key, or the table is full.
+    /// </summary>
     internal Endpoint? AddOrigin(Endpoint endpoint)
     {
         if (endpoint.OriginKey.IsEmpty)
@@ -246,7 +262,8 @@ public sealed class EndpointTable
 
     private void Forget(KeyValuePair<string, Endpoint> entry)
     {
-        // Announced, then looked at once more: a thread that forces the circuit meanwhile sees the announcement, or its change is seen here.
+        // Announced, then looked at once more: a thread that forces the circuit meanwhile sees the announcement, or its change is
+        // seen here.
         Endpoint endpoint = entry.Value;
         endpoint.Evicted = true;
         Interlocked.MemoryBarrier();
@@ -264,7 +281,9 @@ public sealed class EndpointTable
         }
     }
 
-    /// <summary>Returns the time in units of a power of two of timestamps within an eighth of the idle time, which needs no division.</summary>
+    /// <summary>
+    /// Returns the time in units of a power of two of timestamps within an eighth of the idle time, which needs no division.
+    /// </summary>
     private int TickOf(long timestamp) => (int)((timestamp - _clock.Origin) >> _tickShift);
 
     private Endpoint Add(string key, string? tenant, int originLength)
@@ -344,7 +363,10 @@ public sealed class EndpointTable
         }
     }
 
-    /// <summary>An operator's word. It also holds if the table is full, and for the endpoint that deliveries find, not for one that a sweep is about to forget.</summary>
+    /// <summary>
+    /// An operator's word. It also holds if the table is full, and for the endpoint that deliveries find, not for one that a
+    /// sweep is about to forget.
+    /// </summary>
     private void Force(string key, CircuitState to)
     {
         ArgumentException.ThrowIfNullOrEmpty(key);

@@ -9,7 +9,10 @@ public static class RetryAfter
     private static readonly string[] DateForms =
         ["ddd, dd MMM yyyy HH:mm:ss 'GMT'", "dddd, dd-MMM-yy HH:mm:ss 'GMT'", "ddd MMM d HH:mm:ss yyyy", "ddd MMM  d HH:mm:ss yyyy"];
 
-    /// <summary>Reads a header value. A number too large for <see cref="TimeSpan"/> gives <see cref="TimeSpan.MaxValue"/>; a past date gives zero.</summary>
+    /// <summary>
+    /// Reads a header value. A number too large for <see cref="TimeSpan"/> gives <see cref="TimeSpan.MaxValue"/>; a past date
+    /// gives zero.
+    /// </summary>
     /// <param name="value">The field's value.</param>
     /// <param name="now">The time that a date is compared with.</param>
     /// <param name="delay">The wait, never negative.</param>

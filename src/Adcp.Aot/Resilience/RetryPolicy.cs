@@ -11,7 +11,10 @@ public sealed record RetryPolicy
     /// <summary>3 attempts, 1 s doubling to 30 s, jitter.</summary>
     public static RetryPolicy Default { get; } = new();
 
-    /// <summary>AdCP's schedule for rights revocations: after 1 s, 5 s, 30 s, 5 min and 30 min, six attempts in all (<c>acquire_rights</c>).</summary>
+    /// <summary>
+    /// AdCP's schedule for rights revocations: after 1 s, 5 s, 30 s, 5 min and 30 min, six attempts in all
+    /// (<c>acquire_rights</c>).
+    /// </summary>
     public static RetryPolicy RightsRevocation { get; } = Schedule(
         TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(30));
 
@@ -44,10 +47,14 @@ public sealed record RetryPolicy
         init => field = InRange(value, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(MaxDelay));
     } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Whether delays are multiplied by a uniform draw from [0.5, 1). Default true; a <see cref="Schedule"/> starts with false.</summary>
+    /// <summary>
+    /// Whether delays are multiplied by a uniform draw from [0.5, 1). Default true; a <see cref="Schedule"/> starts with false.
+    /// </summary>
     public bool Jitter { get; init; } = true;
 
-    /// <summary>The longest <c>Retry-After</c> that is honoured; a longer one is cut to it. 0 (ignore hints) to 7 days, default 60 s.</summary>
+    /// <summary>
+    /// The longest <c>Retry-After</c> that is honoured; a longer one is cut to it. 0 (ignore hints) to 7 days, default 60 s.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 7 days.</exception>
     public TimeSpan MaxRetryAfter
     {
@@ -63,7 +70,10 @@ public sealed record RetryPolicy
         init => field = value is { } deadline ? InRange(deadline, TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(7), nameof(Deadline)) : null;
     }
 
-    /// <summary>A policy with explicit delays before attempts 2, 3, ...; <see cref="MaxAttempts"/> is one more than their number, jitter is off.</summary>
+    /// <summary>
+    /// A policy with explicit delays before attempts 2, 3, ...; <see cref="MaxAttempts"/> is one more than their number, jitter
+    /// is off.
+    /// </summary>
     /// <param name="delays">1 to 999 delays, each 0 to 7 days.</param>
     /// <exception cref="ArgumentException">No delays, or more than 999.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A delay outside 0 to 7 days.</exception>

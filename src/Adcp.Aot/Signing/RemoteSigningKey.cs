@@ -60,7 +60,7 @@ public sealed class RemoteSigningKey
             await ready.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        ReadOnlyMemory<byte> raw = await _signer.SignAsync(message, cancellationToken).AsTask().WaitAsync(cancellationToken).ConfigureAwait(false);
+        ReadOnlyMemory<byte> raw = await CallAsync(message, cancellationToken).ConfigureAwait(false);
         if (raw.Length == signature.Length)
         {
             raw.CopyTo(signature);
@@ -69,6 +69,28 @@ public sealed class RemoteSigningKey
         {
             throw new CryptographicException("The remote signer returned neither 64 bytes nor, on P-256, a DER signature.");
         }
+    }
+
+    /// <summary>
+    /// Calls the signer with a token of its own. A callback that the signer registers may throw, and would end the process on the
+    /// timer that ends an attempt.
+    /// </summary>
+    private async ValueTask<ReadOnlyMemory<byte>> CallAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+    {
+        CancellationTokenSource call = new();
+        try
+        {
+            return await _signer.SignAsync(message, call.Token).AsTask().WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            _ = CancelAsync(call);
+            throw;
+        }
+
+        // The callbacks run on the thread pool, where they may block, and their faults end here.
+        static async Task CancelAsync(CancellationTokenSource call) =>
+            await call.CancelAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>DER <c>SEQUENCE { r INTEGER, s INTEGER }</c> to IEEE P1363: two unsigned 32-byte numbers.</summary>

@@ -4,8 +4,10 @@ namespace Adcp.Aot.Threading;
 /// Admits at most a number of holders at a time; the rest wait, and get in, in order of arrival.
 /// </summary>
 /// <remarks>
-/// Free places cost one interlocked increment. Only a full gate takes a lock, on its queue of waiters. No wake-up is lost: a waiter enqueues and then tries to
-/// enter again, a leaver decrements and then looks at the queue, and each of the two has a full fence between its halves, so at least one sees
+/// Free places cost one interlocked increment. Only a full gate takes a lock, on its queue of waiters. No wake-up is lost: a
+/// waiter enqueues and then tries to
+/// enter again, a leaver decrements and then looks at the queue, and each of the two has a full fence between its halves, so at
+/// least one sees
 /// the other. While anyone waits, newcomers queue too. A mutable struct: keep it in a field, never copy it.
 /// </remarks>
 internal struct ConcurrencyGate
@@ -145,7 +147,10 @@ internal struct ConcurrencyGate
             Volatile.Write(ref _count, _queue.Count);
         }
 
-        /// <summary>Notes a waiter that gave up. Behind one that waits for long, those who gave up would pile up; when they are most of the queue it is made anew.</summary>
+        /// <summary>
+        /// Notes a waiter that gave up. Behind one that waits for long, those who gave up would pile up; when they are most of
+        /// the queue it is made anew.
+        /// </summary>
         internal void Forget()
         {
             lock (this)

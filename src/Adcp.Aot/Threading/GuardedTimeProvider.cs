@@ -2,7 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Threading;
 
-/// <summary>A caller's clock whose faults stay with it: a delivery must neither hang nor lose its outcome because a clock throws. Thread-safe if the clock is.</summary>
+/// <summary>
+/// A caller's clock whose faults stay with it: a delivery must neither hang nor lose its outcome because a clock throws.
+/// Thread-safe if the clock is.
+/// </summary>
 internal sealed partial class GuardedTimeProvider : TimeProvider
 {
     private readonly TimeProvider _inner;

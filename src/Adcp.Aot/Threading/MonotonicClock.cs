@@ -52,7 +52,10 @@ internal sealed class MonotonicClock
         return TryRead(tick, out long stamp) ? stamp : Refresh(tick);
     }
 
-    /// <summary>Returns whole milliseconds from <see cref="Origin"/> to a timestamp. The native conversion skips checks for values that no timestamp has.</summary>
+    /// <summary>
+    /// Returns whole milliseconds from <see cref="Origin"/> to a timestamp. The native conversion skips checks for values that no
+    /// timestamp has.
+    /// </summary>
     internal long Milliseconds(long stamp) => double.ConvertToIntegerNative<long>((stamp - Origin) * _millisecondsPerStamp);
 
     /// <summary>A circuit's milliseconds now.</summary>

@@ -148,35 +148,6 @@ public abstract class SqlTaskRegistryTests(SqlDialect dialect) : TaskRegistryCon
         Assert.Equal(TaskTransition.Repeated, await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("{}")));
     }
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Status_whose_call_threw_after_its_commit_is_entered_by_the_next_call_once(bool isTransaction)
-    {
-        await Tasks.CreateAsync(New("t1"));
-        FaultyDataSource source = new(_database!.Source);
-        SqlTaskRegistry registry = Open(source);
-        bool away = false;
-        source.Plan = (sql, _) =>
-        {
-            if (away || sql.StartsWith(isTransaction ? "COMMIT" : "UPDATE", StringComparison.Ordinal))
-            {
-                Fault fault = away ? Fault.Stale() : Fault.LostAnswer();
-                away = true;
-                return fault;
-            }
-
-            return null;
-        };
-        await Assert.ThrowsAsync<IOException>(() => registry.TransactionOrNotAsync(isTransaction));
-        source.Plan = static (_, _) => null;
-
-        TaskTransition again = await registry.TransactionOrNotAsync(isTransaction);
-
-        Assert.Equal(TaskTransition.Entered, again);
-        Assert.Equal(TaskTransition.Repeated, await registry.TransactionOrNotAsync(isTransaction));
-    }
-
     [Fact]
     public async Task Status_that_another_process_committed_is_never_entered_twice()
     {

@@ -67,7 +67,8 @@ public sealed class SqliteStoreFaultTests() : StoreFaultContract(SqlDialect.Sqli
     }
 }
 
-public sealed class PostgreSqlStoreFaultTests() : StoreFaultContract(SqlDialect.PostgreSql)
+[Needs(Resource.PostgreSql)]
+public sealed class PostgreSqlStoreFaultTests() : ServerStoreFaultContract(SqlDialect.PostgreSql)
 {
     [Fact]
     public async Task Comparison_is_to_the_byte_also_on_a_column_that_ignores_case()
@@ -117,7 +118,8 @@ public sealed class PostgreSqlStoreFaultTests() : StoreFaultContract(SqlDialect.
     }
 }
 
-public sealed class MySqlStoreFaultTests() : StoreFaultContract(SqlDialect.MySql)
+[Needs(Resource.MySql)]
+public sealed class MySqlStoreFaultTests() : ServerStoreFaultContract(SqlDialect.MySql)
 {
     [Fact]
     public async Task Server_without_backslash_escapes_is_found_at_start()
@@ -172,6 +174,56 @@ public sealed class MySqlStoreFaultTests() : StoreFaultContract(SqlDialect.MySql
                 new("SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES'", context.Connection);
             await command.ExecuteNonQueryAsync(cancellationToken);
         }).Build();
+}
+
+/// <summary>Faults of a connection to a server, which an embedded database does not have.</summary>
+public abstract class ServerStoreFaultContract(SqlDialect dialect) : StoreFaultContract(dialect)
+{
+    [Fact]
+    public async Task First_use_of_connections_whose_server_ended_them_succeeds()
+    {
+        await AddAsync("t1");
+        await using ITestAuditLog log = new AuditLog(Database.Source, Dialect);
+        await log.CreateIfAbsentAsync();
+        await log.RecordAsync(Attempts.Many(3), default);
+        await EndConnectionsAsync();
+
+        TaskSave save = await Tasks().SaveAsync(Alice, Task1("t1"), 1);
+        await EndConnectionsAsync();
+        TaskSave told = await Tasks().SaveAsync(Alice, Task1("t1"), 2, TellAsync, default);
+        await EndConnectionsAsync();
+        await log.RecordAsync(Attempts.Many(3, first: 10), default);
+        await EndConnectionsAsync();
+        IReadOnlyList<WebhookActivityRecord> recent = await log.ReadRecentAsync("acme");
+        await EndConnectionsAsync();
+        await log.CreateIfAbsentAsync();
+
+        Assert.Equal((TaskSaveStatus.Saved, TaskSaveStatus.Saved), (save.Status, told.Status));
+        Assert.Equal(6, recent.Count);
+        Assert.Equal(new SqlBatchCounts(6, 0, 0, 0), log.Counts);
+    }
+
+    [Fact]
+    public async Task Plain_save_joins_the_ambient_transaction_and_a_source_that_does_not_enlist_stays_outside()
+    {
+        await AddAsync("t1");
+        await using DbDataSource outside = Dialect == SqlDialect.PostgreSql
+            ? Npgsql.NpgsqlDataSource.Create(Database.ConnectionString + ";Enlist=false")
+            : new MySqlConnector.MySqlDataSource(Database.ConnectionString + ";AutoEnlist=false");
+        using (new TransactionScope(TransactionScopeAsyncFlowOption.Enabled))
+        {
+            Assert.Equal(TaskSaveStatus.Saved, (await Tasks().SaveAsync(Alice, Task1("t1", note: "rolled back"), 1)).Status);
+        }
+
+        Assert.Equal((1L, "working"), await StoredAsync());
+        using (new TransactionScope(TransactionScopeAsyncFlowOption.Enabled))
+        {
+            TaskSave save = await Tasks(outside).SaveAsync(Alice, Task1("t1", "completed"), 1, TellAsync, default);
+            Assert.Equal(TaskSaveStatus.Saved, save.Status);
+        }
+
+        Assert.Equal((2L, "completed"), await StoredAsync());
+    }
 }
 
 /// <summary>Faults between a store and its database: each call is done once, or says that it is not.</summary>
@@ -355,31 +407,6 @@ public abstract class StoreFaultContract(SqlDialect dialect) : DatabaseTests(dia
     }
 
     [Fact]
-    public async Task First_use_of_connections_whose_server_ended_them_succeeds()
-    {
-        Assert.SkipWhen(Dialect == SqlDialect.Sqlite, "SQLite is embedded and has no server.");
-        await AddAsync("t1");
-        await using ITestAuditLog log = new AuditLog(Database.Source, Dialect);
-        await log.CreateIfAbsentAsync();
-        await log.RecordAsync(Attempts.Many(3), default);
-        await EndConnectionsAsync();
-
-        TaskSave save = await Tasks().SaveAsync(Alice, Task1("t1"), 1);
-        await EndConnectionsAsync();
-        TaskSave told = await Tasks().SaveAsync(Alice, Task1("t1"), 2, TellAsync, default);
-        await EndConnectionsAsync();
-        await log.RecordAsync(Attempts.Many(3, first: 10), default);
-        await EndConnectionsAsync();
-        IReadOnlyList<WebhookActivityRecord> recent = await log.ReadRecentAsync("acme");
-        await EndConnectionsAsync();
-        await log.CreateIfAbsentAsync();
-
-        Assert.Equal((TaskSaveStatus.Saved, TaskSaveStatus.Saved), (save.Status, told.Status));
-        Assert.Equal(6, recent.Count);
-        Assert.Equal(new SqlBatchCounts(6, 0, 0, 0), log.Counts);
-    }
-
-    [Fact]
     public async Task Key_that_takes_one_tenant_for_another_is_refused_at_start()
     {
         if (Dialect == SqlDialect.PostgreSql)
@@ -433,29 +460,6 @@ public abstract class StoreFaultContract(SqlDialect dialect) : DatabaseTests(dia
         });
     }
 
-    [Fact]
-    public async Task Plain_save_joins_the_ambient_transaction_and_a_source_that_does_not_enlist_stays_outside()
-    {
-        Assert.SkipWhen(Dialect == SqlDialect.Sqlite, "SQLite cannot join.");
-        await AddAsync("t1");
-        await using DbDataSource outside = Dialect == SqlDialect.PostgreSql
-            ? Npgsql.NpgsqlDataSource.Create(Database.ConnectionString + ";Enlist=false")
-            : new MySqlConnector.MySqlDataSource(Database.ConnectionString + ";AutoEnlist=false");
-        using (new TransactionScope(TransactionScopeAsyncFlowOption.Enabled))
-        {
-            Assert.Equal(TaskSaveStatus.Saved, (await Tasks().SaveAsync(Alice, Task1("t1", note: "rolled back"), 1)).Status);
-        }
-
-        Assert.Equal((1L, "working"), await StoredAsync());
-        using (new TransactionScope(TransactionScopeAsyncFlowOption.Enabled))
-        {
-            TaskSave save = await Tasks(outside).SaveAsync(Alice, Task1("t1", "completed"), 1, TellAsync, default);
-            Assert.Equal(TaskSaveStatus.Saved, save.Status);
-        }
-
-        Assert.Equal((2L, "completed"), await StoredAsync());
-    }
-
     protected override async Task PrepareAsync()
     {
         await Tasks().CreateIfAbsentAsync();
@@ -474,7 +478,7 @@ public abstract class StoreFaultContract(SqlDialect dialect) : DatabaseTests(dia
         return await command.ExecuteScalarAsync();
     }
 
-    private static async ValueTask TellAsync(DbTransaction transaction, CancellationToken cancellationToken)
+    private protected static async ValueTask TellAsync(DbTransaction transaction, CancellationToken cancellationToken)
     {
         await using DbCommand command = transaction.Connection!.CreateCommand();
         command.Transaction = transaction;
@@ -482,7 +486,7 @@ public abstract class StoreFaultContract(SqlDialect dialect) : DatabaseTests(dia
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    private async Task<long> VersionBeforeAsync(string statement)
+    private protected async Task<long> VersionBeforeAsync(string statement)
     {
         if (statement == "INSERT")
         {
@@ -493,14 +497,14 @@ public abstract class StoreFaultContract(SqlDialect dialect) : DatabaseTests(dia
         return 1;
     }
 
-    private async Task<(long, string)> StoredAsync()
+    private protected async Task<(long, string)> StoredAsync()
     {
         StoredTask<TestTask> stored = (await Tasks().GetAsync(Alice, "t1"))!;
         return (stored.Version, stored.Task.State);
     }
 
     /// <summary>Ends all connections of the test's pool, as a restart of the server does.</summary>
-    private async Task EndConnectionsAsync()
+    private protected async Task EndConnectionsAsync()
     {
         if (Dialect == SqlDialect.PostgreSql)
         {
@@ -530,5 +534,5 @@ public abstract class StoreFaultContract(SqlDialect dialect) : DatabaseTests(dia
         }
     }
 
-    private string ApplicationName => new Npgsql.NpgsqlConnectionStringBuilder(Database.ConnectionString).ApplicationName!;
+    private protected string ApplicationName => new Npgsql.NpgsqlConnectionStringBuilder(Database.ConnectionString).ApplicationName!;
 }

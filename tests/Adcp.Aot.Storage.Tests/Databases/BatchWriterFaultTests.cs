@@ -5,7 +5,8 @@ namespace Adcp.Aot.Storage.Tests.Databases;
 
 public sealed class SqliteBatchWriterFaultTests() : BatchWriterFaultTests(SqlDialect.Sqlite);
 
-public sealed class PostgreSqlBatchWriterFaultTests() : BatchWriterFaultTests(SqlDialect.PostgreSql)
+[Needs(Resource.PostgreSql)]
+public sealed class PostgreSqlBatchWriterFaultTests() : ServerBatchWriterFaultTests(SqlDialect.PostgreSql)
 {
     [Fact]
     public async Task Text_that_no_index_can_hold_is_rejected_alone()
@@ -72,7 +73,8 @@ public sealed class PostgreSqlBatchWriterFaultTests() : BatchWriterFaultTests(Sq
     }
 }
 
-public sealed class MySqlBatchWriterFaultTests() : BatchWriterFaultTests(SqlDialect.MySql)
+[Needs(Resource.MySql)]
+public sealed class MySqlBatchWriterFaultTests() : ServerBatchWriterFaultTests(SqlDialect.MySql)
 {
     [Theory]
     [InlineData(600_000)]
@@ -89,6 +91,54 @@ public sealed class MySqlBatchWriterFaultTests() : BatchWriterFaultTests(SqlDial
         Assert.Equal(new SqlBatchCounts(30, 1, 0, 0), writer.Counts);
         Assert.Equal(7, Assert.Single(Table.Refused).Id);
         Assert.Equal(30, await Database.CountAsync("SELECT COUNT(DISTINCT id) FROM text_rows"));
+    }
+}
+
+/// <summary>Faults of a connection to a server, which an embedded database does not have.</summary>
+public abstract class ServerBatchWriterFaultTests(SqlDialect dialect) : BatchWriterFaultTests(dialect)
+{
+    [Fact]
+    public async Task Row_that_breaks_each_connection_is_rejected_after_all_others_are_recorded()
+    {
+        FaultyDataSource source = new(Database.Source) { Plan = (sql, parameters) => Bad(sql, parameters, Fault.Stale) };
+        await using SqlBatchWriter<TextRow> writer = Writer(source);
+
+        await writer.WriteAsync(WithBadRows(), default);
+
+        Assert.Equal(new SqlBatchCounts(98, 2, 0, 0), writer.Counts);
+        Assert.Equal(98, await Database.CountAsync("SELECT COUNT(DISTINCT id) FROM text_rows"));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Batch_whose_answer_was_lost_is_written_once(bool ran)
+    {
+        FaultyDataSource source = new(Database.Source);
+        source.Once("INSERT", ran ? Fault.LostAnswer() : Fault.Stale());
+        await using SqlBatchWriter<TextRow> writer = Writer(source);
+
+        await writer.WriteAsync(TextTable.Rows(50), default);
+
+        Assert.Equal(new SqlBatchCounts(50, 0, 0, 0), writer.Counts);
+        Assert.Equal(50, await Database.CountAsync("SELECT COUNT(*) FROM text_rows"));
+    }
+
+    [Fact]
+    public async Task Table_that_cannot_know_its_rows_again_loses_none_to_a_connection_that_died_while_idle()
+    {
+        Table = new TextTable(Dialect, knowsRows: false);
+        FaultyDataSource source = new(Database.Source);
+        await using SqlBatchWriter<TextRow> writer = Writer(source);
+        await writer.WriteAsync(TextTable.Rows(10), default);
+
+        // The kept connection and the next from the pool are dead.
+        int dead = 2;
+        source.Plan = (_, _) => Interlocked.Decrement(ref dead) >= 0 ? Fault.Stale() : null;
+        await writer.WriteAsync(TextTable.Rows(10), default);
+
+        Assert.Equal(new SqlBatchCounts(20, 0, 0, 0), writer.Counts);
+        Assert.Equal(20, await Database.CountAsync("SELECT COUNT(*) FROM text_rows"));
     }
 }
 
@@ -129,53 +179,6 @@ public abstract class BatchWriterFaultTests(SqlDialect dialect) : DatabaseTests(
 
         Assert.Equal(new SqlBatchCounts(98, 2, 0, 0), writer.Counts);
         Assert.Equal(98, await Database.CountAsync("SELECT COUNT(DISTINCT id) FROM text_rows"));
-    }
-
-    [Fact]
-    public async Task Row_that_breaks_each_connection_is_rejected_after_all_others_are_recorded()
-    {
-        Assert.SkipWhen(Dialect == SqlDialect.Sqlite, "SQLite is embedded and loses no connection.");
-        FaultyDataSource source = new(Database.Source) { Plan = (sql, parameters) => Bad(sql, parameters, Fault.Stale) };
-        await using SqlBatchWriter<TextRow> writer = Writer(source);
-
-        await writer.WriteAsync(WithBadRows(), default);
-
-        Assert.Equal(new SqlBatchCounts(98, 2, 0, 0), writer.Counts);
-        Assert.Equal(98, await Database.CountAsync("SELECT COUNT(DISTINCT id) FROM text_rows"));
-    }
-
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task Batch_whose_answer_was_lost_is_written_once(bool ran)
-    {
-        Assert.SkipWhen(Dialect == SqlDialect.Sqlite, "SQLite is embedded and loses no answer.");
-        FaultyDataSource source = new(Database.Source);
-        source.Once("INSERT", ran ? Fault.LostAnswer() : Fault.Stale());
-        await using SqlBatchWriter<TextRow> writer = Writer(source);
-
-        await writer.WriteAsync(TextTable.Rows(50), default);
-
-        Assert.Equal(new SqlBatchCounts(50, 0, 0, 0), writer.Counts);
-        Assert.Equal(50, await Database.CountAsync("SELECT COUNT(*) FROM text_rows"));
-    }
-
-    [Fact]
-    public async Task Table_that_cannot_know_its_rows_again_loses_none_to_a_connection_that_died_while_idle()
-    {
-        Assert.SkipWhen(Dialect == SqlDialect.Sqlite, "SQLite is embedded and loses no connection.");
-        Table = new TextTable(Dialect, knowsRows: false);
-        FaultyDataSource source = new(Database.Source);
-        await using SqlBatchWriter<TextRow> writer = Writer(source);
-        await writer.WriteAsync(TextTable.Rows(10), default);
-
-        // The kept connection and the next from the pool are dead.
-        int dead = 2;
-        source.Plan = (_, _) => Interlocked.Decrement(ref dead) >= 0 ? Fault.Stale() : null;
-        await writer.WriteAsync(TextTable.Rows(10), default);
-
-        Assert.Equal(new SqlBatchCounts(20, 0, 0, 0), writer.Counts);
-        Assert.Equal(20, await Database.CountAsync("SELECT COUNT(*) FROM text_rows"));
     }
 
     [Theory]
@@ -249,7 +252,7 @@ public abstract class BatchWriterFaultTests(SqlDialect dialect) : DatabaseTests(
 
     private protected SqlBatchWriter<TextRow> Writer(DbDataSource source) => new(source, Dialect, Table);
 
-    private static TextRow[] WithBadRows()
+    private protected static TextRow[] WithBadRows()
     {
         TextRow[] rows = TextTable.Rows(100);
         rows[30] = rows[30] with { Text = "bad" };
@@ -257,7 +260,7 @@ public abstract class BatchWriterFaultTests(SqlDialect dialect) : DatabaseTests(
         return rows;
     }
 
-    private static Fault? Bad(string sql, DbParameterCollection? parameters, Func<Fault> fault) =>
+    private protected static Fault? Bad(string sql, DbParameterCollection? parameters, Func<Fault> fault) =>
         sql.StartsWith("INSERT", StringComparison.Ordinal)
             && parameters!.Cast<DbParameter>().Any(static parameter => parameter.Value is "bad")
             ? fault()

@@ -9,6 +9,7 @@ namespace Adcp.Aot.Storage.Tests.DeliveryLogs;
 /// <summary>Times keep their UTC, whatever the driver's switches, the session's zone and the process's.</summary>
 public abstract class TimeContract
 {
+    [Needs(Resource.PostgreSql)]
     [Theory]
     [InlineData("Asia/Tokyo", true)]
     [InlineData("Asia/Tokyo", false)]
@@ -26,6 +27,7 @@ public abstract class TimeContract
         await KeepsAsync(log, database, "SELECT occurred_at AT TIME ZONE 'UTC' FROM webhook_delivery_log ORDER BY occurred_at");
     }
 
+    [Needs(Resource.PostgreSql)]
     [Fact]
     public async Task Log_of_postgresql_finds_its_row_again_by_its_time()
     {
@@ -42,6 +44,7 @@ public abstract class TimeContract
         Assert.Equal(5, await database.CountAsync("SELECT COUNT(*) FROM webhook_delivery_log"));
     }
 
+    [Needs(Resource.PostgreSql)]
     [Fact]
     public async Task Computed_time_of_a_store_is_kept()
     {
@@ -65,6 +68,7 @@ public abstract class TimeContract
         Assert.Equal(4, await database.CountAsync("SELECT COUNT(*) FROM times WHERE at = timestamptz '2026-11-24 12:00+00'"));
     }
 
+    [Needs(Resource.MySql)]
     [Theory]
     [InlineData("Utc")]
     [InlineData("Local")]

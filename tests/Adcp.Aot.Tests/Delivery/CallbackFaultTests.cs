@@ -104,6 +104,22 @@ public sealed class CallbackFaultTests
         never.Set();
     }
 
+    [Fact]
+    public async Task A_delivery_may_be_begun_and_cancelled_where_the_flow_of_the_context_is_suppressed()
+    {
+        Bench bench = new(o => o with { Retry = new RetryPolicy { Deadline = TimeSpan.FromSeconds(1) } });
+        bench.Sender.Hangs();
+        using CancellationTokenSource caller = new();
+        Task<DeliveryOutcome> delivering;
+        using (ExecutionContext.SuppressFlow())
+        {
+            delivering = bench.DeliverAsync(token: caller.Token).AsTask();
+            caller.Cancel();
+        }
+
+        Assert.Equal(DeliveryStatus.Cancelled, (await delivering).Status);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -168,6 +168,41 @@ public sealed class RemoteSigningKeyTests : IDisposable
 
     private static WebhookSenderOptions Options() => new() { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true };
 
+    [Fact]
+    public async Task A_cancellation_callback_of_a_signer_that_throws_stays_with_the_signer()
+    {
+        HangingKms kms = new(_ec);
+        RemoteSigningKey key = new(kms, PublicJwk(_ec));
+        using CancellationTokenSource attempt = new();
+        Task signing = key.SignAsync(new byte[] { 1 }, new byte[64], attempt.Token).AsTask();
+        await kms.Called.Task;
+
+        attempt.Cancel(throwOnFirstException: true);
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => signing);
+        await kms.Cancelled.Task;
+    }
+
+    private sealed class HangingKms(ECDsa key) : IRemoteSigner
+    {
+        public TaskCompletionSource Called { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TaskCompletionSource Cancelled { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public ValueTask<ReadOnlyMemory<byte>> GetPublicKeyAsync(CancellationToken cancellationToken) => new(key.ExportSubjectPublicKeyInfo());
+
+        public ValueTask<ReadOnlyMemory<byte>> SignAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+        {
+            cancellationToken.Register(() =>
+            {
+                Cancelled.SetResult();
+                throw new InvalidOperationException("A callback's own fault.");
+            });
+            Called.SetResult();
+            return new(new TaskCompletionSource<ReadOnlyMemory<byte>>().Task);
+        }
+    }
+
     private sealed class Kms(ECDsa key) : IRemoteSigner
     {
         public int PublicKeyReads;
