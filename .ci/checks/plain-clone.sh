@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Runs the README's first two commands in a clone as a stranger has it: in an empty folder without ../shared, with no database
+# Runs the README's first two commands in the sources as a stranger has them: in an empty folder without ../shared, with no database
 # server and no npm package. Only the .NET SDK and the NuGet cache of this machine are used.
 # Usage: plain-clone.sh FOLDER
 set -euo pipefail
 clone=$1
-git clone --quiet . "$clone"
-[ -z "$(git status --porcelain)" ] || echo "NOTE: the clone holds the last commit, without the changes of the working tree."
+mkdir -p "$clone"
+# Copied and not cloned: CI may give the sources without a repository, or with one that belongs to another user.
+tar --exclude=./.git --exclude=./artifacts --exclude=bin --exclude=obj --exclude=TestResults -cf - . | tar -xf - -C "$clone"
 cd "$clone"
 unset ADCP_TEST_POSTGRES ADCP_TEST_MYSQL ADCP_TEST_NODE_MODULES CI UseSharedCompilation
 
