@@ -49,8 +49,10 @@ internal sealed class RawReceiver : IAsyncDisposable
                 connections.Add(ServeAsync(new Connection(socket, ++Accepted, _stopped.Token)));
             }
         }
-        catch (OperationCanceledException)
+        catch (Exception fault) when (_stopped.IsCancellationRequested
+            && fault is (OperationCanceledException or SocketException or ObjectDisposedException))
         {
+            // The token and the listener end the call at the same time; either may be the first.
         }
 
         await Task.WhenAll(connections);

@@ -307,7 +307,7 @@ public sealed class WebhookSenderTests : IDisposable
                 }
             }
         }
-        catch (Exception fault) when (fault is OperationCanceledException or IOException)
+        catch (Exception fault) when (fault is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
         {
         }
     }
