@@ -1,7 +1,6 @@
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
-using Adcp.Aot.Threading;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Delivery;
@@ -28,7 +27,7 @@ public sealed partial class AttemptRunner
         {
             step.Error = result?.Error ?? WebhookSendError.None;
             _circuits.Report(delivery, EndpointHealth.Unknown, result, step.Error, isConnectFailure: false, now);
-            Interrupt(delivery);
+            EndCancelled(delivery);
         }
         else
         {
@@ -54,7 +53,7 @@ public sealed partial class AttemptRunner
         long now = Clock.Exact();
         delivery.Step = new AttemptStep { EndedAt = now };
         _circuits.Report(delivery, EndpointHealth.Unknown, null, WebhookSendError.None, isConnectFailure: false, now);
-        Interrupt(delivery);
+        EndCancelled(delivery);
         Record(delivery);
     }
 
@@ -66,13 +65,15 @@ public sealed partial class AttemptRunner
     }
 
     /// <summary>Ends a delivery that was cancelled while it waited, and records that.</summary>
-    internal Task InterruptAsync(InFlightDelivery delivery)
+    /// <returns><see langword="true"/>: there is no attempt to wait for.</returns>
+    internal bool Interrupt(InFlightDelivery delivery)
     {
         long now = Clock.Exact();
         delivery.AttemptStartedAt = now;
         delivery.Step = new AttemptStep { EndedAt = now };
-        Interrupt(delivery);
-        return _recorder.Ended(delivery, isAttempt: false, ThreadStripe.Index);
+        EndCancelled(delivery);
+        Record(delivery, isAttempt: false);
+        return true;
     }
 
     /// <summary>Decides what follows an attempt that ran to its own end.</summary>
@@ -123,7 +124,7 @@ public sealed partial class AttemptRunner
     }
 
     /// <summary>Ends a delivery that was cancelled.</summary>
-    private void Interrupt(InFlightDelivery delivery)
+    private void EndCancelled(InFlightDelivery delivery)
     {
         ref AttemptStep step = ref delivery.Step;
         step.Kind = AttemptOutcome.Cancelled;

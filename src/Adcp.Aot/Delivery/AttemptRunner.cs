@@ -100,11 +100,18 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         InFlightDelivery delivery = Pool.Rent(ThreadStripe.Index);
         try
         {
-            delivery.Begin(request.Webhook, null, options, options.Retry ?? _options.Retry, EndpointOf(request.Webhook, options), Clock.Exact(), request.TimeLeft);
+            RetryPolicy retry = options.Retry ?? _options.Retry;
+            delivery.Begin(null, request.Webhook, null, options, retry, EndpointOf(request.Webhook, options), Clock.Exact(), request.TimeLeft);
             delivery.Attempt = request.AttemptNumber - 1;
             delivery.SequenceNumber = request.SequenceNumber ?? 0;
             Bind(delivery, cancellationToken);
-            await RunAsync(delivery).ConfigureAwait(false);
+            ValueTask ended = delivery.Ended;
+            if (Run(delivery))
+            {
+                delivery.GoOn();
+            }
+
+            await ended.ConfigureAwait(false);
             return new AttemptResult(delivery, _recorder.Wall);
         }
         finally
@@ -139,9 +146,12 @@ public sealed partial class AttemptRunner : IAsyncDisposable
     }
 
     /// <summary>
-    /// Makes the next attempt of a delivery. When the task completes, <see cref="InFlightDelivery.Step"/> says what it led to.
+    /// Makes the next attempt of a delivery. When it has ended, <see cref="InFlightDelivery.Step"/> says what it led to, or <see
+    /// cref="InFlightDelivery.Fault"/> what the payload threw.
     /// </summary>
-    internal ValueTask RunAsync(InFlightDelivery delivery)
+    /// <returns><see langword="true"/> if the attempt has ended; <see langword="false"/> if <see cref="InFlightDelivery.GoOn"/> is
+    /// called when it ends, which may have happened already.</returns>
+    internal bool Run(InFlightDelivery delivery)
     {
         if (delivery.Endpoint.Evicted)
         {
@@ -149,9 +159,9 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         }
 
         delivery.HoldsPermits = _limits.TryAcquire(delivery.Endpoint);
-        return !delivery.HoldsPermits || _recorder.IsInline
-            ? RunSlowAsync(delivery)
-            : StartAsync(delivery, delivery.Attempt == 0 ? delivery.StartedAt : Clock.Exact());
+        return delivery.HoldsPermits
+            ? Start(delivery, delivery.Attempt == 0 ? delivery.StartedAt : Clock.Exact())
+            : RunWhenPermitted(delivery);
     }
 
     /// <summary>Records that an endpoint's circuit refused a delivery, or counts it if another refusal was recorded a moment ago.</summary>
@@ -195,60 +205,68 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         }
     }
 
-    private void Record(InFlightDelivery delivery)
+    private void Record(InFlightDelivery delivery, bool isAttempt = true)
     {
-        Task recorded = _recorder.Ended(delivery, isAttempt: true, ThreadStripe.Index);
+        Task recorded = _recorder.Ended(delivery, isAttempt, ThreadStripe.Index);
         if (_recorder.IsInline)
         {
             delivery.Recorded = recorded;
         }
     }
 
-    /// <summary>The attempt of a delivery that has to wait for its permits, or for an inline sink.</summary>
-    private async ValueTask RunSlowAsync(InFlightDelivery delivery)
+    private bool RunWhenPermitted(InFlightDelivery delivery)
     {
-        if (!delivery.HoldsPermits)
+        // A circuit that refuses says so now, not after a wait for permits that its hung probes hold.
+        long now = Clock.Exact();
+        if (_circuits.FindRefusing(delivery.Endpoint, now) is { } refusing)
         {
-            // A circuit that refuses says so now, not after a wait for permits that its hung probes hold.
-            long now = Clock.Exact();
-            if (_circuits.FindRefusing(delivery.Endpoint, now) is { } refusing)
-            {
-                await RefuseAsync(delivery, refusing, now).ConfigureAwait(false);
-                return;
-            }
-
-            delivery.HoldsPermits = await _limits.AcquireAsync(delivery.Endpoint, delivery.Token).ConfigureAwait(false);
-            if (!delivery.HoldsPermits)
-            {
-                await InterruptAsync(delivery).ConfigureAwait(false);
-                return;
-            }
+            return Refuse(delivery, refusing, now);
         }
 
-        await StartAsync(delivery, Clock.Exact()).ConfigureAwait(false);
-        await delivery.Recorded.ConfigureAwait(false);
+        _ = AcquireAndRunAsync(delivery);
+        return false;
     }
 
-    private ValueTask StartAsync(InFlightDelivery delivery, long startedAt)
+    private async Task AcquireAndRunAsync(InFlightDelivery delivery)
+    {
+        bool hasEnded;
+        try
+        {
+            delivery.HoldsPermits = await _limits.AcquireAsync(delivery.Endpoint, delivery.Token).ConfigureAwait(false);
+            hasEnded = delivery.HoldsPermits ? Start(delivery, Clock.Exact()) : Interrupt(delivery);
+        }
+        catch (Exception unexpected)
+        {
+            delivery.Fault = unexpected;
+            hasEnded = true;
+        }
+
+        if (hasEnded)
+        {
+            delivery.GoOn();
+        }
+    }
+
+    private bool Start(InFlightDelivery delivery, long startedAt)
     {
         if (delivery.Cause != CancellationCause.None)
         {
             ReleasePermits(delivery);
-            return new ValueTask(InterruptAsync(delivery));
+            return Interrupt(delivery);
         }
 
-        Endpoint refusedBy;
         try
         {
-            if (!TryPermit(delivery, out refusedBy))
+            if (!TryPermit(delivery, out Endpoint refusedBy))
             {
                 ReleasePermits(delivery);
-                return new ValueTask(RefuseAsync(delivery, refusedBy, Clock.Exact()));
+                return Refuse(delivery, refusedBy, Clock.Exact());
             }
         }
         catch (Exception unsendable)
         {
-            return ValueTask.FromException(unsendable);
+            delivery.Fault = unsendable;
+            return true;
         }
 
         if (++delivery.Attempt > 1)
@@ -264,7 +282,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
             ValueTask<WebhookDeliveryResult> sending = _sender.SendAsync(delivery.Webhook, delivery.Token);
             if (!sending.IsCompletedSuccessfully)
             {
-                return delivery.AwaitAnswerAsync(sending);
+                return delivery.AwaitAnswer(sending);
             }
 
             result = sending.Result;
@@ -275,7 +293,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         }
 
         Settle(delivery, result, fault);
-        return ValueTask.CompletedTask;
+        return true;
     }
 
     /// <summary>
@@ -325,13 +343,14 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         }
     }
 
-    private Task RefuseAsync(InFlightDelivery delivery, Endpoint refusedBy, long now)
+    private bool Refuse(InFlightDelivery delivery, Endpoint refusedBy, long now)
     {
         Refusal refused = new(delivery.Webhook, delivery.Options, delivery.Retry, delivery.Endpoint, delivery.SequenceNumber, delivery.Attempt);
         (string code, long retryAt) = Refuse(refused, refusedBy, now, out Task recorded);
         delivery.Step = new AttemptStep { EndedAt = now, RetryAtTicks = retryAt, Kind = AttemptOutcome.CircuitOpen };
         delivery.Step.End(DeliveryStatus.CircuitOpen, code);
-        return recorded;
+        delivery.Recorded = recorded;
+        return true;
     }
 
     private void ReleasePermits(InFlightDelivery delivery)

@@ -13,10 +13,10 @@ namespace Adcp.Aot.Delivery;
 /// path                                  concurrency permits      ends the delivery             returns the pooled object
 /// refused as it begins                  none taken               BeginAsync                    none rented
 /// first attempt ends it at once         returned by the runner   BeginAsync                    BeginAsync
-/// first attempt ends it later           returned by the runner   InFlightDelivery.OnPending    the caller that takes the outcome
-/// further attempts, waits, cancelled    returned by the runner   InFlightDelivery.OnPending    the caller that takes the outcome
-/// payload throws                        returned by the runner   InFlightDelivery.OnPending    the caller that takes the exception
-/// abandoned (deaf sender)               kept until it ends       InFlightDelivery.OnPending    dropped: the sender may still answer
+/// first attempt ends it later           returned by the runner   InFlightDelivery.GoOn       the caller that takes the outcome
+/// further attempts, waits, cancelled    returned by the runner   InFlightDelivery.GoOn       the caller that takes the outcome
+/// payload throws                        returned by the runner   InFlightDelivery.GoOn       the caller that takes the exception
+/// abandoned (deaf sender)               kept until it ends       InFlightDelivery.GoOn       dropped: the sender may still answer
 /// </code>
 /// </remarks>
 internal sealed class DeliveryEngine(AttemptRunner runner, WebhookDeliveryOptions options) : IAsyncDisposable
@@ -63,8 +63,18 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookDeliveryOption
     }
 
     /// <summary>Makes the next attempt of a delivery when it is due.</summary>
-    internal ValueTask NextAsync(InFlightDelivery delivery) =>
-        delivery.Step.Delay == TimeSpan.Zero && delivery.Cause == CancellationCause.None ? runner.RunAsync(delivery) : WaitAndRunAsync(delivery);
+    /// <returns><see langword="true"/> if the attempt has ended; <see langword="false"/> if the delivery goes on by itself when it
+    /// ends.</returns>
+    internal bool Next(InFlightDelivery delivery)
+    {
+        if (delivery.Step.Delay == TimeSpan.Zero && delivery.Cause == CancellationCause.None)
+        {
+            return runner.Run(delivery);
+        }
+
+        _ = WaitAndRunAsync(delivery);
+        return false;
+    }
 
     /// <summary>
     /// Stops: new deliveries are refused. Those in flight may finish until <paramref name="grace"/> is cancelled and are then cut
@@ -138,38 +148,55 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookDeliveryOption
         RetryPolicy retry = delivery.Retry ?? options.Retry;
         long startedAt = runner.Clock.Exact();
         InFlightDelivery inFlight = runner.Pool.Rent(thread);
-        inFlight.Begin(webhook, unnumbered, delivery, retry, endpoint, startedAt, retry.Deadline);
+        inFlight.Begin(this, webhook, unnumbered, delivery, retry, endpoint, startedAt, retry.Deadline);
         runner.Bind(inFlight, cancellationToken);
-        ValueTask attempt = runner.RunAsync(inFlight);
-        if (!attempt.IsCompletedSuccessfully || !inFlight.Step.Ends)
+
+        // Taken now: an attempt that waits may end on another thread before this call is back.
+        ValueTask<DeliveryOutcome> outcome = inFlight.Outcome;
+        if (!runner.Run(inFlight))
         {
-            return inFlight.OutcomeAfter(attempt, this);
+            return outcome;
+        }
+
+        if (!inFlight.Step.Ends || inFlight.Fault is not null || !inFlight.Recorded.IsCompleted)
+        {
+            inFlight.GoOn();
+            return outcome;
         }
 
         End(inFlight);
         return new(inFlight.TakeOutcome(thread));
     }
 
-    /// <summary>Waits until the next attempt is due, which is never before the time that the record shows, and makes it.</summary>
-    private async ValueTask WaitAndRunAsync(InFlightDelivery delivery)
+    /// <summary>
+    /// Waits until the next attempt is due, which is never before the time that the record shows, and makes it. Never throws.
+    /// </summary>
+    private async Task WaitAndRunAsync(InFlightDelivery delivery)
     {
-        TimeProvider time = runner.Clock.Time;
-        TimeSpan left;
-        while (delivery.Cause == CancellationCause.None
-            && (left = delivery.Step.Delay - time.GetElapsedTime(delivery.Step.EndedAt)) > TimeSpan.Zero)
+        bool hasEnded;
+        try
         {
-            // Timers count in whole milliseconds, and other timers of the process can make one fire early: hence the loop.
-            TimeSpan whole = TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds));
-            await Task.Delay(whole, time, delivery.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            TimeProvider time = runner.Clock.Time;
+            TimeSpan left;
+            while (delivery.Cause == CancellationCause.None
+                && (left = delivery.Step.Delay - time.GetElapsedTime(delivery.Step.EndedAt)) > TimeSpan.Zero)
+            {
+                // Timers count in whole milliseconds, and other timers of the process can make one fire early: hence the loop.
+                TimeSpan whole = TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds));
+                await Task.Delay(whole, time, delivery.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+
+            hasEnded = delivery.Cause == CancellationCause.None ? runner.Run(delivery) : runner.Interrupt(delivery);
+        }
+        catch (Exception unexpected)
+        {
+            delivery.Fault = unexpected;
+            hasEnded = true;
         }
 
-        if (delivery.Cause == CancellationCause.None)
+        if (hasEnded)
         {
-            await runner.RunAsync(delivery).ConfigureAwait(false);
-        }
-        else
-        {
-            await runner.InterruptAsync(delivery).ConfigureAwait(false);
+            delivery.GoOn();
         }
     }
 }

@@ -9,8 +9,8 @@ using Adcp.Aot.Threading;
 namespace Adcp.Aot.Delivery;
 
 /// <summary>
-/// What is known of one delivery, its cancellation, the awaitable end of its attempt under way, and the outcome that its caller
-/// awaits. Pooled, so that a delivery allocates nothing.
+/// What is known of one delivery, its cancellation, its way from one attempt to the next, and the outcome that its caller awaits.
+/// Pooled, so that a delivery allocates nothing.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -33,7 +33,7 @@ namespace Adcp.Aot.Delivery;
 /// that a shutdown reaches those under way and no delivery has to register with a source that all share.
 /// </para>
 /// </remarks>
-internal sealed class InFlightDelivery : IValueTaskSource, IValueTaskSource<DeliveryOutcome>, IDisposable
+internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSource<DeliveryOutcome>, IDisposable
 {
     private const int NoAnswerDue = 0;
     private const int AnswerDue = 1;
@@ -41,12 +41,10 @@ internal sealed class InFlightDelivery : IValueTaskSource, IValueTaskSource<Deli
 
     private readonly AttemptRunner _runner;
     private readonly Action _onAnswered;
-    private readonly Action _onPending;
+    private readonly Action _goOn;
     private readonly CancellationTokenSource _cancellation = new();
     private readonly Lock _deadlineLock = new();
-    private ManualResetValueTaskSourceCore<bool> _ended;
     private ManualResetValueTaskSourceCore<bool> _outcome;
-    private ConfiguredValueTaskAwaitable.ConfiguredValueTaskAwaiter _pending;
     private DeliveryEngine? _engine;
     private ConfiguredValueTaskAwaitable<WebhookDeliveryResult>.ConfiguredValueTaskAwaiter _answer;
     private CancellationTokenRegistration _caller;
@@ -62,14 +60,11 @@ internal sealed class InFlightDelivery : IValueTaskSource, IValueTaskSource<Deli
     private int _takeable;
     private bool _reusable;
 
-    /// <summary>What the payload threw, which the caller gets in place of an outcome.</summary>
-    private Exception? _fault;
-
     internal InFlightDelivery(AttemptRunner runner)
     {
         _runner = runner;
         _onAnswered = OnAnswered;
-        _onPending = OnPending;
+        _goOn = GoOn;
         Token = _cancellation.Token;
     }
 
@@ -117,8 +112,17 @@ internal sealed class InFlightDelivery : IValueTaskSource, IValueTaskSource<Deli
 
     internal bool HoldsPermits { get; set; }
 
-    /// <summary>Gets or sets the call of an inline sink; completed unless the sink is inline.</summary>
+    /// <summary>Gets or sets the call of an inline sink; completed unless the sink is inline. The delivery waits for it.</summary>
     internal Task Recorded { get; set; } = Task.CompletedTask;
+
+    /// <summary>Gets or sets what the payload threw, which the caller gets in place of an outcome.</summary>
+    internal Exception? Fault { get; set; }
+
+    /// <summary>Gets a task that completes when the delivery has ended. It is read before the first attempt begins, and awaited once.</summary>
+    internal ValueTask<DeliveryOutcome> Outcome => new(this, _outcome.Version);
+
+    /// <summary>Gets <see cref="Outcome"/> for a caller that reads the result from this instance and returns it to the pool itself.</summary>
+    internal ValueTask Ended => new(this, _outcome.Version);
 
     /// <summary>Gets the webhook if it is frozen. A payload whose sequence number was never drawn has no frozen form yet.</summary>
     internal PreparedWebhook? Frozen => Unnumbered is null ? Webhook : null;
@@ -126,9 +130,18 @@ internal sealed class InFlightDelivery : IValueTaskSource, IValueTaskSource<Deli
     /// <summary>Gets what the last attempt led to.</summary>
     internal ref AttemptStep Step => ref _step;
 
+    /// <summary>Begins a delivery: with an engine, which makes further attempts, or without one for a single attempt.</summary>
     internal void Begin(
-        PreparedWebhook webhook, WebhookPayload? unnumbered, DeliveryOptions options, RetryPolicy retry, Endpoint endpoint, long startedAt, TimeSpan? timeLimit)
+        DeliveryEngine? engine,
+        PreparedWebhook webhook,
+        WebhookPayload? unnumbered,
+        DeliveryOptions options,
+        RetryPolicy retry,
+        Endpoint endpoint,
+        long startedAt,
+        TimeSpan? timeLimit)
     {
+        _engine = engine;
         Webhook = webhook;
         Unnumbered = unnumbered;
         Options = options;
@@ -140,91 +153,49 @@ internal sealed class InFlightDelivery : IValueTaskSource, IValueTaskSource<Deli
         Volatile.Write(ref _active, true);
     }
 
-    /// <summary>Lets the caller's token and the policy's deadline cancel the delivery.</summary>
-    internal void Bind(CancellationToken caller)
+    /// <summary>Settles the attempt when the sender has answered, or when it is abandoned.</summary>
+    /// <returns><see langword="true"/> if the attempt has ended; <see langword="false"/> if the delivery goes on by itself when it
+    /// ends, which may have happened already.</returns>
+    internal bool AwaitAnswer(in ValueTask<WebhookDeliveryResult> sending)
     {
-        if (caller.CanBeCanceled)
-        {
-            _caller = caller.UnsafeRegister(static state => ((InFlightDelivery)state!).Cancel(CancellationCause.Caller), this);
-        }
-
-        if (Retry.Deadline is { } deadline)
-        {
-            _deadlineTimer ??= AttemptRunner.CreateTimer(_runner.Clock.Time, static state => ((InFlightDelivery)state!).OnDeadline(), this);
-            lock (_deadlineLock)
-            {
-                _deadlineArmed = true;
-                _deadlineTimer.Change(deadline, Timeout.InfiniteTimeSpan);
-            }
-        }
-    }
-
-    /// <summary>
-    /// Cancels the delivery, unless it is cancelled already. Callbacks that the sender has registered run on the thread pool: they
-    /// may block or throw, and the thread that cancels is not theirs. An attempt that goes on for the cancellation timeout is
-    /// abandoned.
-    /// </summary>
-    internal void Cancel(CancellationCause cause)
-    {
-        if (Interlocked.CompareExchange(ref _cause, (int)cause, (int)CancellationCause.None) != (int)CancellationCause.None)
-        {
-            return;
-        }
-
-        // The machine's clock: this bounds code that misbehaves, and a clock that a test holds still must not keep it waiting.
-        _abandonmentTimer = AttemptRunner.CreateTimer(TimeProvider.System, static state => ((InFlightDelivery)state!).Abandon(), this);
-        _abandonmentTimer.Change(_runner.CancellationTimeout, _runner.CancellationTimeout);
-        _runner.Observe(_cancellation.CancelAsync());
-    }
-
-    /// <summary>Cancels the delivery if one is under way.</summary>
-    internal void ShutDown()
-    {
-        if (Volatile.Read(ref _active))
-        {
-            Cancel(CancellationCause.Shutdown);
-        }
-    }
-
-    /// <summary>Returns a task that completes when the sender has answered, or is abandoned, and the attempt is settled.</summary>
-    internal ValueTask AwaitAnswerAsync(in ValueTask<WebhookDeliveryResult> sending)
-    {
-        _ended.Reset();
-        short version = _ended.Version;
         Volatile.Write(ref _answerState, AnswerDue);
         ConfiguredValueTaskAwaitable<WebhookDeliveryResult>.ConfiguredValueTaskAwaiter answer = sending.ConfigureAwait(false).GetAwaiter();
         _answer = answer;
         if (answer.IsCompleted)
         {
-            OnAnswered();
-        }
-        else
-        {
-            try
-            {
-                // Not UnsafeOnCompleted: what follows must run in the delivery's context, not in that of the thread that answers.
-                answer.OnCompleted(_onAnswered);
-            }
-            catch (Exception fault)
-            {
-                EndAttempt(null, fault);
-            }
+            return TakeAnswer();
         }
 
-        return new ValueTask(this, version);
+        try
+        {
+            // Not UnsafeOnCompleted: what follows must run in the delivery's context, not in that of the thread that answers.
+            answer.OnCompleted(_onAnswered);
+            return false;
+        }
+        catch (Exception fault)
+        {
+            return EndAttempt(null, fault);
+        }
     }
 
-    /// <summary>Returns the caller's task for a delivery that goes on when <paramref name="pending"/> completes.</summary>
-    internal ValueTask<DeliveryOutcome> OutcomeAfter(in ValueTask pending, DeliveryEngine engine)
+    /// <summary>An attempt has ended: waits for its record if the sink is inline, then begins the next attempt or ends the delivery.</summary>
+    internal void GoOn()
     {
-        _engine = engine;
-        ValueTask<DeliveryOutcome> outcome = new(this, _outcome.Version);
-        if (IsCompleted(pending))
+        do
         {
-            OnPending();
-        }
+            if (!Recorded.IsCompleted)
+            {
+                Recorded.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_goOn);
+                return;
+            }
 
-        return outcome;
+            if (Fault is not null || _step.Ends || _engine is null)
+            {
+                Complete();
+                return;
+            }
+        }
+        while (_engine.Next(this));
     }
 
     /// <summary>Returns the outcome of a delivery that has ended, and the instance to its pool.</summary>
@@ -292,12 +263,21 @@ internal sealed class InFlightDelivery : IValueTaskSource, IValueTaskSource<Deli
         _abandonmentTimer?.Dispose();
     }
 
-    void IValueTaskSource.GetResult(short token) => _ended.GetResult(token);
+    void IValueTaskSource.GetResult(short token)
+    {
+        _outcome.GetResult(token);
+        _outcome.Reset();
+        if (Fault is { } fault)
+        {
+            Fault = null;
+            ExceptionDispatchInfo.Throw(fault);
+        }
+    }
 
-    ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _ended.GetStatus(token);
+    ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _outcome.GetStatus(token);
 
     void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _ended.OnCompleted(continuation, state, token, flags);
+        _outcome.OnCompleted(continuation, state, token, flags);
 
     DeliveryOutcome IValueTaskSource<DeliveryOutcome>.GetResult(short token)
     {
@@ -307,8 +287,8 @@ internal sealed class InFlightDelivery : IValueTaskSource, IValueTaskSource<Deli
             throw new InvalidOperationException("The delivery has not ended, or its outcome was taken already. Await the ValueTask, once.");
         }
 
-        Exception? fault = _fault;
-        _fault = null;
+        Exception? fault = Fault;
+        Fault = null;
         _outcome.Reset();
         if (fault is not null)
         {
@@ -324,59 +304,24 @@ internal sealed class InFlightDelivery : IValueTaskSource, IValueTaskSource<Deli
     void IValueTaskSource<DeliveryOutcome>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _outcome.OnCompleted(continuation, state, token, flags);
 
-    /// <summary>Returns true if a task is complete, else false and goes on when it is.</summary>
-    private bool IsCompleted(in ValueTask pending)
+    private void Complete()
     {
-        // A copy, since it may complete on another thread before this call is back.
-        ConfiguredValueTaskAwaitable.ConfiguredValueTaskAwaiter awaiter = pending.ConfigureAwait(false).GetAwaiter();
-        _pending = awaiter;
-        if (awaiter.IsCompleted)
-        {
-            return true;
-        }
-
-        awaiter.UnsafeOnCompleted(_onPending);
-        return false;
-    }
-
-    /// <summary>An attempt has ended: begins the next one, or ends the delivery.</summary>
-    private void OnPending()
-    {
-        Exception? fault;
-        while ((fault = TakePending()) is null && !_step.Ends)
-        {
-            if (!IsCompleted(_engine!.NextAsync(this)))
-            {
-                return;
-            }
-        }
-
-        _engine!.End(this);
-        _fault = fault;
+        _engine?.End(this);
         Volatile.Write(ref _takeable, (ushort)_outcome.Version + 1);
 
         // The caller goes on in here and may return this to the pool: nothing comes after it.
         _outcome.SetResult(true);
     }
 
-    private Exception? TakePending()
+    private void OnAnswered()
     {
-        try
+        if (TakeAnswer())
         {
-            _pending.GetResult();
-            return null;
-        }
-        catch (Exception fault)
-        {
-            return fault;
-        }
-        finally
-        {
-            _pending = default;
+            GoOn();
         }
     }
 
-    private void OnAnswered()
+    private bool TakeAnswer()
     {
         WebhookDeliveryResult? result = null;
         Exception? fault = null;
@@ -390,10 +335,12 @@ internal sealed class InFlightDelivery : IValueTaskSource, IValueTaskSource<Deli
         }
 
         _answer = default;
-        EndAttempt(result, fault);
+        return EndAttempt(result, fault);
     }
 
-    private void EndAttempt(WebhookDeliveryResult? result, Exception? fault)
+    /// <summary>Settles the attempt, unless it was abandoned before.</summary>
+    /// <returns><see langword="true"/> if it ended in here.</returns>
+    private bool EndAttempt(WebhookDeliveryResult? result, Exception? fault)
     {
         int state = Interlocked.CompareExchange(ref _answerState, NoAnswerDue, AnswerDue);
         if (state == AnswerDue)
@@ -404,53 +351,17 @@ internal sealed class InFlightDelivery : IValueTaskSource, IValueTaskSource<Deli
             }
             catch (Exception unexpected)
             {
-                _ended.SetException(unexpected);
-                return;
+                Fault = unexpected;
             }
 
-            _ended.SetResult(true);
+            return true;
         }
-        else if (state == Abandoned)
+
+        if (state == Abandoned)
         {
             _runner.ReleaseAbandoned(this);
         }
-    }
 
-    /// <summary>
-    /// Called every cancellation timeout until the delivery ends, since an attempt may only just begin when it is first called.
-    /// </summary>
-    private void Abandon()
-    {
-        if (Interlocked.CompareExchange(ref _answerState, Abandoned, AnswerDue) == AnswerDue)
-        {
-            _runner.SettleAbandoned(this);
-            _ended.SetResult(true);
-        }
-        else if (!Volatile.Read(ref _active))
-        {
-            _abandonmentTimer?.Dispose();
-        }
-    }
-
-    /// <summary>A timer may fire late, for a delivery that has ended. The deadline of the present one decides.</summary>
-    private void OnDeadline()
-    {
-        lock (_deadlineLock)
-        {
-            if (!_deadlineArmed)
-            {
-                return;
-            }
-
-            TimeSpan left = Retry.Deadline!.Value - _runner.Clock.Time.GetElapsedTime(StartedAt);
-            if (left > TimeSpan.Zero)
-            {
-                _deadlineTimer!.Change(left, Timeout.InfiniteTimeSpan);
-            }
-            else
-            {
-                Cancel(CancellationCause.Deadline);
-            }
-        }
+        return false;
     }
 }
