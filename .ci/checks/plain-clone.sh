@@ -17,8 +17,14 @@ run() { # command...: runs a line of the README
   echo "== $* took $((SECONDS - start))s"
 }
 
+locks() { find . -name '*.lock.json' -not -path '*/obj/*' -exec sha256sum {} + | sort; }
+before=$(locks)
+
 run dotnet run -c Release --project samples/Quickstart
 run dotnet test -c Release
+
+# A build leaves the lock files as they are.
+diff <(echo "$before") <(locks)
 
 # Skipped are whole reasons, never single tests.
 ! grep '^skipped ' output.txt | grep -v '^skipped Tests that need '
