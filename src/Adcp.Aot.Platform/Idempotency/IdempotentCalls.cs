@@ -125,7 +125,8 @@ internal sealed class IdempotentCalls : IDisposable
         for (TimeSpan pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
             IdempotencyClaim claim = await _options.Idempotency
-                .ClaimAsync(tenant, request.Request, request.Fingerprint, Lease, cancellationToken).ConfigureAwait(false);
+                .ClaimAsync(tenant, request.Request, request.Fingerprint, Lease, cancellationToken).AsTask()
+                .WaitAsync(_options.CallTimeout, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
             switch (claim.Status)
             {
                 case IdempotencyClaimStatus.Owned:
@@ -250,9 +251,13 @@ internal sealed class IdempotentCalls : IDisposable
         {
             try
             {
-                bool isSettled = answer is null
-                    ? await _options.Idempotency.ReleaseAsync(claim, CancellationToken.None).ConfigureAwait(false)
-                    : await _options.Idempotency.CompleteAsync(claim, answer, CancellationToken.None).ConfigureAwait(false);
+                ValueTask<bool> settling = answer is null
+                    ? _options.Idempotency.ReleaseAsync(claim, CancellationToken.None)
+                    : _options.Idempotency.CompleteAsync(claim, answer, CancellationToken.None);
+
+                // A store that does not return is left behind, and its answer counts as not kept.
+                bool isSettled = await settling.AsTask()
+                    .WaitAsync(_options.CallTimeout, _options.TimeProvider, CancellationToken.None).ConfigureAwait(false);
                 if (!isSettled && answer is not null && _options.Logger is { } logger)
                 {
                     PlatformLog.AnswerNotKept(logger, tool, null);

@@ -15,18 +15,28 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
 {
     internal const int MaxLookUps = 16;
 
+    /// <summary>
+    /// The most look-ups of a custom resolver that were given up and have not returned. Further ones keep their place
+    /// until they return.
+    /// </summary>
+    internal const int MaxAbandoned = 64;
+
     private const int MaxNames = 4096;
+
+    /// <summary>How long the system's resolver is not asked again for a name that does not exist.</summary>
+    private static readonly TimeSpan AbsenceTime = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, LookUp> _lookUps = new(StringComparer.Ordinal);
     private readonly LinkedList<LookUp> _waiting = new();
     private readonly Dictionary<string, long> _absent = new(StringComparer.Ordinal);
     private int _running;
+    private int _abandoned;
     private long _answers;
 
     /// <summary>The system's resolver, one for the process.</summary>
     internal static NameResolver System { get; } =
-        new(static (host, _) => Task.FromResult(Dns.GetHostAddresses(host)), TimeSpan.FromSeconds(5));
+        new(static (host, _) => Task.FromResult(Dns.GetHostAddresses(host)), AbsenceTime);
 
     /// <summary>Returns the addresses of a name, mapped ones as IPv4 and without scope ids.</summary>
     /// <exception cref="DestinationRefusedException">The name has no address.</exception>
@@ -124,7 +134,7 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
         // The system's resolver cannot be interrupted: it keeps its thread, and so its place, until it returns.
         if (abandoned && !ReferenceEquals(this, System))
         {
-            LookUp? next = End(lookUp, null, Failed());
+            LookUp? next = End(lookUp, null, Failed(), givenUp: true);
             lookUp.Cancel();
             if (next is not null)
             {
@@ -173,14 +183,23 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
         }
     }
 
-    /// <summary>Ends a look-up, unless it was given up before, and returns the next, if one waits.</summary>
-    private LookUp? End(LookUp lookUp, IPAddress[]? addresses, Exception? fault)
+    /// <summary>
+    /// Ends a look-up, unless it was given up before or too many were, and returns the next, if one waits.
+    /// </summary>
+    private LookUp? End(LookUp lookUp, IPAddress[]? addresses, Exception? fault, bool givenUp = false)
     {
         LookUp? next = null;
         lock (_lock)
         {
             if (lookUp.Ended)
             {
+                _abandoned -= givenUp ? 0 : 1;
+                return null;
+            }
+
+            if (givenUp && _abandoned++ >= MaxAbandoned)
+            {
+                _abandoned--;
                 return null;
             }
 

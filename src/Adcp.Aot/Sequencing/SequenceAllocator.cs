@@ -13,6 +13,8 @@ namespace Adcp.Aot.Sequencing;
 /// </remarks>
 public sealed class SequenceAllocator
 {
+    private const int MaxKeyLength = 4096;
+
     private readonly ConcurrentDictionary<string, SequenceStream> _streams = new(StringComparer.Ordinal);
     private readonly object _adding = new();
     private int _count;
@@ -33,15 +35,15 @@ public sealed class SequenceAllocator
     public int Count => Volatile.Read(ref _count);
 
     /// <summary>Draws the next number of a stream, 1 for the first.</summary>
-    /// <param name="key">The stream's key, not empty.</param>
-    /// <exception cref="ArgumentException"><paramref name="key"/> is null or empty.</exception>
+    /// <param name="key">The stream's key, 1 to 4,096 characters.</param>
+    /// <exception cref="ArgumentException"><paramref name="key"/> is null, empty or longer.</exception>
     /// <exception cref="SequenceCapacityException">The key is new and the allocator is full.</exception>
     /// <exception cref="InvalidOperationException">The stream has used its last number, <see cref="long.MaxValue"/>.</exception>
     public long Next(string key) => GetStream(key).Next();
 
     /// <summary>The stream of a key, made on first sight.</summary>
-    /// <param name="key">The stream's key, not empty.</param>
-    /// <exception cref="ArgumentException"><paramref name="key"/> is null or empty.</exception>
+    /// <param name="key">The stream's key, 1 to 4,096 characters.</param>
+    /// <exception cref="ArgumentException"><paramref name="key"/> is null, empty or longer.</exception>
     /// <exception cref="SequenceCapacityException">The key is new and the allocator is full.</exception>
     public SequenceStream GetStream(string key)
     {
@@ -50,10 +52,10 @@ public sealed class SequenceAllocator
     }
 
     /// <summary>Continues a stream after <paramref name="last"/>; never moves it back.</summary>
-    /// <param name="key">The stream's key, not empty.</param>
+    /// <param name="key">The stream's key, 1 to 4,096 characters.</param>
     /// <param name="last">The last number known to be used, 0 or more and below <see cref="long.MaxValue"/>: there must be a next
     /// one.</param>
-    /// <exception cref="ArgumentException"><paramref name="key"/> is null or empty.</exception>
+    /// <exception cref="ArgumentException"><paramref name="key"/> is null, empty or longer.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="last"/> is negative, or <see cref="long.MaxValue"/>.</exception>
     /// <exception cref="SequenceCapacityException">The key is new and the allocator is full.</exception>
     public void Resume(string key, long last)
@@ -69,6 +71,11 @@ public sealed class SequenceAllocator
 
     private SequenceStream Add(string key)
     {
+        if (key.Length > MaxKeyLength)
+        {
+            throw new ArgumentException($"A sequence key has 1 to {MaxKeyLength} characters.", nameof(key));
+        }
+
         // Once in a stream's life. Counting without the lock would let two first draws of one key count twice, and refuse the second of them, or a third key,
         // while there is still room.
         lock (_adding)

@@ -9,12 +9,18 @@ namespace Adcp.Aot.Signing;
 /// </summary>
 public sealed class RemoteSigningKey
 {
+    /// <summary>
+    /// The most calls of the signer that were given up and have not returned. While there are so many, the signer is not called.
+    /// </summary>
+    internal const int MaxAbandoned = 64;
+
     private static readonly TimeSpan InitialisationTimeout = TimeSpan.FromSeconds(30);
 
     private readonly IRemoteSigner _signer;
     private readonly byte[] _expected;
     private readonly TimeProvider _time;
     private Task? _initialisation;
+    private int _abandoned;
 
     /// <summary>Names the remote key by its published form.</summary>
     /// <param name="signer">Signs.</param>
@@ -60,7 +66,8 @@ public sealed class RemoteSigningKey
             await ready.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        ReadOnlyMemory<byte> raw = await CallAsync(message, cancellationToken).ConfigureAwait(false);
+        ReadOnlyMemory<byte> raw = await CallAsync((signer, token) => signer.SignAsync(message, token), cancellationToken)
+            .ConfigureAwait(false);
         if (raw.Length == signature.Length)
         {
             raw.CopyTo(signature);
@@ -75,22 +82,35 @@ public sealed class RemoteSigningKey
     /// Calls the signer with a token of its own. A callback that the signer registers may throw, and would end the process on the
     /// timer that ends an attempt.
     /// </summary>
-    private async ValueTask<ReadOnlyMemory<byte>> CallAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+    /// <exception cref="TimeoutException">Too many earlier calls have not returned.</exception>
+    private async ValueTask<ReadOnlyMemory<byte>> CallAsync(
+        Func<IRemoteSigner, CancellationToken, ValueTask<ReadOnlyMemory<byte>>> call, CancellationToken cancellationToken)
     {
-        CancellationTokenSource call = new();
+        if (Volatile.Read(ref _abandoned) >= MaxAbandoned)
+        {
+            throw new TimeoutException($"The remote signer was not called: {MaxAbandoned} earlier calls have not returned.");
+        }
+
+        CancellationTokenSource ending = new();
+        Task<ReadOnlyMemory<byte>> running = call(_signer, ending.Token).AsTask();
         try
         {
-            return await _signer.SignAsync(message, call.Token).AsTask().WaitAsync(cancellationToken).ConfigureAwait(false);
+            return await running.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            _ = CancelAsync(call);
+            Interlocked.Increment(ref _abandoned);
+            _ = AwaitAbandonedAsync(running, ending);
             throw;
         }
+    }
 
-        // The callbacks run on the thread pool, where they may block, and their faults end here.
-        static async Task CancelAsync(CancellationTokenSource call) =>
-            await call.CancelAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    /// <summary>Cancels a call and waits until it returns. Callbacks run on the thread pool, where they may block or throw.</summary>
+    private async Task AwaitAbandonedAsync(Task running, CancellationTokenSource ending)
+    {
+        await ending.CancelAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Interlocked.Decrement(ref _abandoned);
     }
 
     /// <summary>DER <c>SEQUENCE { r INTEGER, s INTEGER }</c> to IEEE P1363: two unsigned 32-byte numbers.</summary>
@@ -166,7 +186,8 @@ public sealed class RemoteSigningKey
     private async Task InitialiseAsync()
     {
         using CancellationTokenSource timeout = new(InitialisationTimeout, _time);
-        ReadOnlyMemory<byte> spki = await _signer.GetPublicKeyAsync(timeout.Token).AsTask().WaitAsync(timeout.Token).ConfigureAwait(false);
+        ReadOnlyMemory<byte> spki = await CallAsync(static (signer, token) => signer.GetPublicKeyAsync(token), timeout.Token)
+            .ConfigureAwait(false);
         if (!Matches(spki))
         {
             throw new CryptographicException("The remote key is not the published one.");

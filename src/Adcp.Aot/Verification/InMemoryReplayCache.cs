@@ -19,6 +19,9 @@ public sealed class InMemoryReplayCache : IReplayCache, INonBlocking
 
     private readonly ConcurrentDictionary<(string Sender, string KeyId), Entry> _tables = new();
     private readonly ConcurrentDictionary<string, Share> _shares = new(StringComparer.Ordinal);
+
+    /// <summary>Held while a table is added and while shares without a table are removed.</summary>
+    private readonly Lock _opening = new();
     private readonly int _maxPerKey;
     private readonly TimeProvider _time;
     private readonly long _maxPerSender;
@@ -54,6 +57,9 @@ public sealed class InMemoryReplayCache : IReplayCache, INonBlocking
 
     /// <summary>The number of entries, including expired ones that were not removed yet.</summary>
     public long Count => Volatile.Read(ref _total);
+
+    /// <summary>The number of senders that have a share; for tests.</summary>
+    internal int Senders => _shares.Count;
 
     /// <inheritdoc/>
     public ValueTask<bool> HasRoomAsync(string sender, string keyId, CancellationToken cancellationToken)
@@ -93,11 +99,7 @@ public sealed class InMemoryReplayCache : IReplayCache, INonBlocking
         long expires = expiresAt.ToUnixTimeSeconds();
         while (true)
         {
-            Entry entry = _tables.GetOrAdd(
-                (sender, keyId),
-                static (key, cache) =>
-                    new Entry(new NonceTable(cache._maxPerKey), cache._shares.GetOrAdd(key.Sender, static _ => new Share())),
-                this);
+            Entry entry = _tables.TryGetValue((sender, keyId), out Entry? known) ? known : Open(sender, keyId);
 
             // Room in the total and in the sender's share is taken before the entry in the table, so that no bound is ever passed;
             // unused room is given back.
@@ -116,6 +118,18 @@ public sealed class InMemoryReplayCache : IReplayCache, INonBlocking
 
             // The table was closed as empty a moment ago and never opens again.
             _tables.TryRemove(new((sender, keyId), entry));
+        }
+    }
+
+    private Entry Open(string sender, string keyId)
+    {
+        lock (_opening)
+        {
+            return _tables.GetOrAdd(
+                (sender, keyId),
+                static (key, cache) =>
+                    new Entry(new NonceTable(cache._maxPerKey), cache._shares.GetOrAdd(key.Sender, static _ => new Share())),
+                this);
         }
     }
 
@@ -150,6 +164,26 @@ public sealed class InMemoryReplayCache : IReplayCache, INonBlocking
             if (_tables.Count > MaxIdleTables && pair.Value.Table.TryClose())
             {
                 _tables.TryRemove(pair);
+            }
+        }
+
+        ForgetShares();
+    }
+
+    /// <summary>Removes the shares of senders without a table, if there are many.</summary>
+    private void ForgetShares()
+    {
+        if (_shares.Count <= MaxIdleTables)
+        {
+            return;
+        }
+
+        lock (_opening)
+        {
+            HashSet<string> senders = [.. _tables.Keys.Select(static key => key.Sender)];
+            foreach (string sender in _shares.Keys.Where(sender => !senders.Contains(sender)))
+            {
+                _shares.TryRemove(sender, out _);
             }
         }
     }

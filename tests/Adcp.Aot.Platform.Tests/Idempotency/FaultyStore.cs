@@ -10,6 +10,9 @@ internal sealed class FaultyStore : IIdempotencyStore
 
     public bool FailsToKeep { get; set; }
 
+    /// <summary>Whether a call never returns, whatever its token says.</summary>
+    public bool Hangs { get; set; }
+
     private readonly TaskCompletionSource<string> _kept = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Channel<TimeSpan> _renewed = Channel.CreateUnbounded<TimeSpan>();
 
@@ -42,7 +45,7 @@ internal sealed class FaultyStore : IIdempotencyStore
         string tenant, string request, string fingerprint, TimeSpan lease, CancellationToken cancellationToken = default)
     {
         Leases.Add(lease);
-        return FailsToClaim ? throw new IOException("away")
+        return Hangs ? new(new TaskCompletionSource<IdempotencyClaim>().Task) : FailsToClaim ? throw new IOException("away")
             : new(new IdempotencyClaim(tenant, request, fingerprint, IdempotencyClaimStatus.Owned, 1));
     }
 
@@ -55,6 +58,11 @@ internal sealed class FaultyStore : IIdempotencyStore
 
     public ValueTask<bool> CompleteAsync(IdempotencyClaim claim, string answer, CancellationToken cancellationToken = default)
     {
+        if (Hangs)
+        {
+            return new(new TaskCompletionSource<bool>().Task);
+        }
+
         if (FailsToKeep)
         {
             throw new IOException("away");

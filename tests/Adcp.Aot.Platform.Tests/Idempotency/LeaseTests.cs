@@ -83,6 +83,27 @@ public sealed class LeaseTests
         Assert.Contains(2011, logger.Events);
     }
 
+    [Fact]
+    public async Task A_store_that_never_returns_is_left_behind_after_the_call_timeout()
+    {
+        ListLogger logger = new();
+        FaultyStore store = new();
+        await using Bench bench =
+            new(AdcpVersion.V32, options => options with { Idempotency = store, Logger = logger, CallTimeout = TimeSpan.FromSeconds(10) });
+        Task<ToolReply> performed = bench.BuyAsync("wait", more: Key).AsTask();
+        await bench.Platform.Waiting.WaitAsync();
+        store.Hangs = true;
+
+        bench.Platform.Go.SetResult();
+        await TurnAsync(bench, performed);
+        await TurnAsync(bench, logger.LoggedAsync(2005, 1));
+        Task<ToolReply> unclaimed = bench.BuyAsync(more: Key).AsTask();
+        await TurnAsync(bench, unclaimed);
+
+        Assert.Null((await performed).Error);
+        Assert.Equal("INTERNAL_ERROR", (await unclaimed).Error?.Code);
+    }
+
     /// <summary>Turns the clock by a second whenever the task still runs. The pause orders nothing, it merely asks again.</summary>
     private static async Task TurnAsync(Bench bench, Task task)
     {

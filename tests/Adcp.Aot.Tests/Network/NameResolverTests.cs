@@ -138,6 +138,31 @@ public sealed class NameResolverTests : IDisposable
         Assert.All(hanging, static task => Assert.True(task.IsFaulted || task.IsCanceled || !task.IsCompleted));
     }
 
+    [Fact]
+    public async Task Look_ups_that_never_return_are_bounded_in_number()
+    {
+        NameResolver resolver = Gated();
+        const int All = NameResolver.MaxAbandoned + NameResolver.MaxLookUps;
+        for (int begun = 0; begun < All; begun += NameResolver.MaxLookUps)
+        {
+            using CancellationTokenSource left = new();
+            Task<IPAddress[]>[] hanging = [.. Enumerable.Range(begun, NameResolver.MaxLookUps)
+                .Select(i => resolver.ResolveAsync($"n{i}", left.Token))];
+            await AskedAsync(NameResolver.MaxLookUps);
+            await left.CancelAsync();
+            await Task.WhenAll(hanging).ContinueWith(static _ => { }, TaskScheduler.Default);
+        }
+
+        Task<IPAddress[]> late = resolver.ResolveAsync("late", CancellationToken.None);
+        int whileAllHang = _gates.Count;
+        _gates[$"n{All - 1}"].SetResult(Answer);
+        await AskedAsync(1);
+        _gates["late"].SetResult(Answer);
+
+        Assert.Equal(All, whileAllHang);
+        Assert.Equal(Answer, await late);
+    }
+
     [Theory]
     [InlineData(SocketError.HostNotFound, true)]
     [InlineData(SocketError.NoData, true)]

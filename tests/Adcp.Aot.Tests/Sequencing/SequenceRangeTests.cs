@@ -36,6 +36,18 @@ public sealed class SequenceRangeTests
     }
 
     [Fact]
+    public void A_key_of_4096_characters_is_the_longest()
+    {
+        SequenceAllocator allocator = new();
+
+        ArgumentException refusal = Assert.Throws<ArgumentException>(() => allocator.Next(new string('k', 4097)));
+
+        Assert.Equal("key", refusal.ParamName);
+        Assert.Equal(0, allocator.Count);
+        Assert.Equal(1, allocator.Next(new string('k', 4096)));
+    }
+
+    [Fact]
     public void A_stream_that_has_ended_is_not_resumed_at_an_old_number()
     {
         SequenceAllocator allocator = new();

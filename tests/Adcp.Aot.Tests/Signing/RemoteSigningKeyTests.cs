@@ -203,6 +203,46 @@ public sealed class RemoteSigningKeyTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task Calls_that_never_return_are_bounded_in_number_and_the_key_recovers_when_they_do()
+    {
+        TaskCompletionSource stuck = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Kms kms = new(_ec);
+        RemoteSigningKey key = new(kms, PublicJwk(_ec));
+        await key.SignAsync(new byte[] { 1 }, new byte[64], CancellationToken.None);
+        kms.Stuck = stuck.Task;
+        using CancellationTokenSource timeout = new();
+        Task[] late = [.. Enumerable.Range(0, RemoteSigningKey.MaxAbandoned)
+            .Select(_ => key.SignAsync(new byte[] { 1 }, new byte[64], timeout.Token).AsTask())];
+        await timeout.CancelAsync();
+        await Task.WhenAll(late).ContinueWith(static _ => { }, TaskScheduler.Default);
+
+        Task refused = key.SignAsync(new byte[] { 1 }, new byte[64], CancellationToken.None).AsTask();
+        TimeoutException fault = await Assert.ThrowsAsync<TimeoutException>(() => refused);
+        kms.Stuck = null;
+        stuck.SetResult();
+        while (!await SignsAsync(key))
+        {
+            await Task.Yield();
+        }
+
+        Assert.All(late, static call => Assert.True(call.IsCanceled));
+        Assert.Contains("64 earlier calls have not returned", fault.Message, StringComparison.Ordinal);
+    }
+
+    private static async Task<bool> SignsAsync(RemoteSigningKey key)
+    {
+        try
+        {
+            await key.SignAsync(new byte[] { 1 }, new byte[64], CancellationToken.None);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
     private sealed class Kms(ECDsa key) : IRemoteSigner
     {
         public int PublicKeyReads;
@@ -213,6 +253,9 @@ public sealed class RemoteSigningKeyTests : IDisposable
         public int Failures { get; set; }
 
         public TaskCompletionSource? Gate { get; init; }
+
+        /// <summary>Ends calls to sign, which heed no token; null to sign at once.</summary>
+        public Task? Stuck { get; set; }
 
         public byte[] LastMessage { get; private set; } = [];
 
@@ -226,6 +269,7 @@ public sealed class RemoteSigningKeyTests : IDisposable
         public async ValueTask<ReadOnlyMemory<byte>> SignAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
         {
             await Task.Yield();
+            await (Stuck ?? Task.CompletedTask);
             Interlocked.Increment(ref Signatures);
             LastMessage = message.ToArray();
             return key.SignData(LastMessage, HashAlgorithmName.SHA256, Der ? DSASignatureFormat.Rfc3279DerSequence : DSASignatureFormat.IeeeP1363FixedFieldConcatenation);

@@ -206,6 +206,24 @@ public sealed class ReplayCacheTests
     }
 
     [Fact]
+    public void Senders_that_have_nothing_left_are_forgotten()
+    {
+        InMemoryReplayCache cache = new(maxTotal: 3000, maxPerKey: 3000, timeProvider: _time);
+        for (int round = 0; round < 3; round++)
+        {
+            for (int i = 0; i < 3000; i++)
+            {
+                Assert.Equal(ReplayAdmission.Added, Add(cache, $"{round}-{i}", 1));
+            }
+
+            _time.Advance(TimeSpan.FromSeconds(400));
+            Assert.True(HasRoom(cache, "other"));
+        }
+
+        Assert.InRange(cache.Senders, 0, 1024);
+    }
+
+    [Fact]
     public void Longer_nonces_and_such_with_unused_bits_count_as_their_text_says()
     {
         InMemoryReplayCache cache = new(timeProvider: _time);
