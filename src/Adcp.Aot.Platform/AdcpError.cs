@@ -3,6 +3,8 @@ namespace Adcp.Aot.Platform;
 /// <summary>AdCP's <c>error</c> as a tool answers it.</summary>
 public sealed record AdcpError
 {
+    private const int MaxCodeLength = 64;
+
     /// <summary>A broken request: <c>INVALID_REQUEST</c>, correctable.</summary>
     /// <param name="message">The rule that was broken.</param>
     /// <param name="field">The member at fault, such as <c>push_notification_config.url</c>.</param>
@@ -24,7 +26,7 @@ public sealed record AdcpError
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(code);
         ArgumentException.ThrowIfNullOrWhiteSpace(message);
-        Code = code.Length <= 64 ? code : throw new ArgumentException("At most 64 characters.", nameof(code));
+        Code = code.Length <= MaxCodeLength ? code : throw new ArgumentException($"At most {MaxCodeLength} characters.", nameof(code));
         Message = message;
         Field = field;
         Recovery = Enum.IsDefined(recovery) ? recovery : throw new ArgumentOutOfRangeException(nameof(recovery), recovery, "Not a recovery.");

@@ -8,6 +8,8 @@ public sealed class EncryptionKey
     /// <summary>The length of the key in bytes.</summary>
     public const int SizeInBytes = 32;
 
+    internal const int MaxIdLength = 64;
+
     private static readonly SearchValues<char> IdCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
 
     private readonly byte[] _bytes;
@@ -20,9 +22,9 @@ public sealed class EncryptionKey
     public EncryptionKey(string id, ReadOnlySpan<byte> bytes)
     {
         ArgumentNullException.ThrowIfNull(id);
-        if (id.Length is 0 or > 64 || id.AsSpan().ContainsAnyExcept(IdCharacters))
+        if (id.Length is 0 or > MaxIdLength || id.AsSpan().ContainsAnyExcept(IdCharacters))
         {
-            throw new ArgumentException("A key's name is 1 to 64 characters of A-Z a-z 0-9 _ -", nameof(id));
+            throw new ArgumentException($"A key's name is 1 to {MaxIdLength} characters of A-Z a-z 0-9 _ -", nameof(id));
         }
 
         if (bytes.Length != SizeInBytes)

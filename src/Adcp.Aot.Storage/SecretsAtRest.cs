@@ -94,7 +94,7 @@ public sealed class SecretsAtRest
         }
 
         int end = stored.StartsWith(Form, StringComparison.Ordinal) ? stored.IndexOf(':', Form.Length) : -1;
-        if (end < 0 || end - Form.Length > 64)
+        if (end < 0 || end - Form.Length > EncryptionKey.MaxIdLength)
         {
             throw Malformed();
         }

@@ -22,6 +22,9 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
 
     private const int MaxRowsOfStatement = 1_000;
 
+    /// <summary>SQLite waits for a lock on the caller's thread: not long, the writer comes back.</summary>
+    private const int SqliteBlockingSeconds = 1;
+
     private readonly SqlTable<TRow> _table;
     private readonly SqlDialect _dialect;
     private readonly DbCommand _insert;
@@ -270,9 +273,7 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
     {
         DbCommand command = Connection.CreateCommand();
         command.CommandText = text;
-
-        // SQLite waits for a lock on the caller's thread: not long, the writer comes back.
-        command.CommandTimeout = 1;
+        command.CommandTimeout = SqliteBlockingSeconds;
         return command;
     }
 }

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 
 namespace Adcp.Aot.Storage;
 
@@ -14,7 +15,10 @@ namespace Adcp.Aot.Storage;
 public sealed class SqliteDataSource : DbDataSource
 {
     /// <summary>The driver polls each 150 ms. Before that SQLite itself waits, in steps that begin with 1 ms.</summary>
-    private const string EachConnection = "PRAGMA busy_timeout = 100; PRAGMA synchronous = FULL";
+    private const int BusyMilliseconds = 100;
+
+    private static readonly string EachConnection =
+        string.Create(CultureInfo.InvariantCulture, $"PRAGMA busy_timeout = {BusyMilliseconds}; PRAGMA synchronous = FULL");
 
     private readonly DbProviderFactory _factory;
 

@@ -15,6 +15,7 @@ public sealed class SqliteWebhookClaimStore : IWebhookClaimStore, IAsyncDisposab
 {
     private const int SchemaVersion = 1;
     private const int RemovedWithEachNew = 32;
+    private const int BusySeconds = 30;
 
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly SqliteConnection _connection;
@@ -34,7 +35,7 @@ public sealed class SqliteWebhookClaimStore : IWebhookClaimStore, IAsyncDisposab
         ArgumentOutOfRangeException.ThrowIfLessThan(maxKeysPerSender, 1);
         _maxKeysPerSender = maxKeysPerSender;
         _time = timeProvider ?? TimeProvider.System;
-        _connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 30 }.ToString());
+        _connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = BusySeconds }.ToString());
         try
         {
             CreatePrivate(path);

@@ -11,6 +11,9 @@ public sealed class PushConfig
     /// <summary>The most bytes of a configuration's id.</summary>
     public const int MaxIdBytes = 255;
 
+    private const int MaxSchemeLength = 64;
+    private const int MaxSecretLength = 4096;
+
     private static readonly SearchValues<char> SchemeCharacters =
         SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
@@ -47,8 +50,8 @@ public sealed class PushConfig
     public string? AuthenticationScheme
     {
         get;
-        init => field = value is { Length: 0 or > 64 } || value.AsSpan().ContainsAnyExcept(SchemeCharacters)
-            ? throw new ArgumentException("An authentication scheme is 1 to 64 token characters.", nameof(AuthenticationScheme))
+        init => field = value is { Length: 0 or > MaxSchemeLength } || value.AsSpan().ContainsAnyExcept(SchemeCharacters)
+            ? throw new ArgumentException($"An authentication scheme is 1 to {MaxSchemeLength} token characters.", nameof(AuthenticationScheme))
             : value;
     }
 
@@ -84,7 +87,8 @@ public sealed class PushConfig
     /// <summary>Names task and configuration only.</summary>
     public override string ToString() => $"PushConfig {Id ?? "(new)"} of task {TaskId}";
 
-    private static string? Secret(string? value, string name) => value is null || (value.Length is > 0 and <= 4096 && StoredText.Fits(value, 3 * 4096))
+    private static string? Secret(string? value, string name) =>
+        value is null || (value.Length is > 0 and <= MaxSecretLength && StoredText.Fits(value, 3 * MaxSecretLength))
         ? value
-        : throw new ArgumentException("A secret has 1 to 4096 characters, no control characters and no lone surrogates.", name);
+        : throw new ArgumentException($"A secret has 1 to {MaxSecretLength} characters, no control characters and no lone surrogates.", name);
 }

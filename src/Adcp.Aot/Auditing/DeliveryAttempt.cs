@@ -10,6 +10,8 @@ namespace Adcp.Aot.Auditing;
 /// </summary>
 public sealed class DeliveryAttempt
 {
+    private const int MaxMessageLength = 500;
+
     private WallClock? _wall;
     private bool _showsFullPaths;
     private string? _url;
@@ -70,7 +72,7 @@ public sealed class DeliveryAttempt
         AttemptOutcome.Cancelled => _cause.Detail ?? "cancelled",
         AttemptOutcome.Expired => "delivery deadline passed",
         _ when _entry.StatusCode != 0 => Code is null ? StatusText(_entry.StatusCode) : $"{StatusText(_entry.StatusCode)} {Code}",
-        _ => _cause.Detail is { Length: > 500 } detail ? detail[..500] : _cause.Detail ?? Code ?? Error.ToString(),
+        _ => _cause.Detail is { Length: > MaxMessageLength } detail ? detail[..MaxMessageLength] : _cause.Detail ?? Code ?? Error.ToString(),
     };
 
     /// <summary>The stable identifier of a refusal, such as <c>webhook_signature_invalid</c> or <c>payload_conflict</c>.</summary>

@@ -18,6 +18,8 @@ public sealed class JsonLinesDeliveryLogSink : IDeliveryLogSink, IAsyncDisposabl
     /// <summary>Buffers that have grown larger than this are not kept.</summary>
     private const int MaxKeptBuffer = 1 << 20;
 
+    private static readonly TimeSpan DefaultDisposeTimeout = TimeSpan.FromSeconds(5);
+
     private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.Default, SkipValidation = true };
 
     private readonly LineOutput _output;
@@ -81,7 +83,7 @@ public sealed class JsonLinesDeliveryLogSink : IDeliveryLogSink, IAsyncDisposabl
     }
 
     /// <summary>Gets how long <see cref="DisposeAsync"/> waits for a write that does not end, by the machine's clock.</summary>
-    internal TimeSpan DisposeTimeout { get; init; } = TimeSpan.FromSeconds(5);
+    internal TimeSpan DisposeTimeout { get; init; } = DefaultDisposeTimeout;
 
     /// <inheritdoc/>
     public async ValueTask RecordAsync(ReadOnlyMemory<DeliveryAttempt> attempts, CancellationToken cancellationToken)

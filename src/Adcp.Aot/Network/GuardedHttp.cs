@@ -16,6 +16,9 @@ internal sealed class GuardedHttp : IDisposable
     /// <summary>The longest response headers, in KiB: as large as common servers and proxies can send them.</summary>
     internal const int MaxHeadersKiB = 64;
 
+    private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan ExpectTimeout = TimeSpan.FromSeconds(1);
+
     private readonly PinnedConnector _connector;
     private readonly GuardedHttpOptions _options;
     private readonly HostMemory _hosts = new();
@@ -113,8 +116,8 @@ internal sealed class GuardedHttp : IDisposable
             EnableMultipleHttp2Connections = true,
             KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
             KeepAlivePingDelay = _options.PingDelay,
-            KeepAlivePingTimeout = TimeSpan.FromSeconds(20),
-            Expect100ContinueTimeout = TimeSpan.FromSeconds(1),
+            KeepAlivePingTimeout = PingTimeout,
+            Expect100ContinueTimeout = ExpectTimeout,
             MaxResponseHeadersLength = MaxHeadersKiB,
             MaxResponseDrainSize = 0,
             ConnectTimeout = _options.TotalTimeout,

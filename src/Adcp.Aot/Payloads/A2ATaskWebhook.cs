@@ -17,6 +17,8 @@ public sealed class A2ATaskWebhook : WebhookPayload
     /// <summary>The header that carries the registration's token.</summary>
     public const string TokenHeader = "X-A2A-Notification-Token";
 
+    private const int MaxTokenLength = 4096;
+
     private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     private readonly string _taskId;
@@ -40,9 +42,9 @@ public sealed class A2ATaskWebhook : WebhookPayload
             throw new ArgumentOutOfRangeException(nameof(member), member, "Not a member of the A2A envelope.");
         }
 
-        if (token is not null && (token.Length is 0 or > 4096 || token.AsSpan().ContainsAnyExceptInRange('!', '~')))
+        if (token is not null && (token.Length is 0 or > MaxTokenLength || token.AsSpan().ContainsAnyExceptInRange('!', '~')))
         {
-            throw new ArgumentException("A token that travels in a header is 1 to 4096 printable ASCII characters without spaces.", nameof(token));
+            throw new ArgumentException($"A token that travels in a header is 1 to {MaxTokenLength} printable ASCII characters without spaces.", nameof(token));
         }
 
         if (idempotencyKey is not null)

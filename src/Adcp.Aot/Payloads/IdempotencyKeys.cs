@@ -5,6 +5,9 @@ namespace Adcp.Aot.Payloads;
 /// <summary>Idempotency keys of deliveries: <c>^[A-Za-z0-9_.:-]{16,255}$</c>, random, one for each delivery (PUB-20).</summary>
 public static class IdempotencyKeys
 {
+    private const int MinLength = 16;
+    private const int MaxLength = 255;
+
     private static readonly SearchValues<char> Allowed =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");
 
@@ -17,7 +20,7 @@ public static class IdempotencyKeys
 
     /// <summary>True where <paramref name="key"/> keeps to the pattern.</summary>
     /// <param name="key">The key.</param>
-    internal static bool IsValid(string key) => key.Length is >= 16 and <= 255 && !key.AsSpan().ContainsAnyExcept(Allowed);
+    internal static bool IsValid(string key) => key.Length is >= MinLength and <= MaxLength && !key.AsSpan().ContainsAnyExcept(Allowed);
 
     /// <summary>Throws where <paramref name="key"/> breaks the pattern.</summary>
     /// <param name="key">The key.</param>
@@ -28,7 +31,7 @@ public static class IdempotencyKeys
         ArgumentNullException.ThrowIfNull(key, paramName);
         if (!IsValid(key))
         {
-            throw new ArgumentException("An idempotency key is 16 to 255 characters of A-Z a-z 0-9 _ . : -", paramName);
+            throw new ArgumentException($"An idempotency key is {MinLength} to {MaxLength} characters of A-Z a-z 0-9 _ . : -", paramName);
         }
     }
 }

@@ -8,6 +8,8 @@ namespace Adcp.Aot.Payloads;
 /// <summary>What every payload type checks and writes alike.</summary>
 internal static class JsonWire
 {
+    private const int MaxUriLength = 2048;
+
     internal static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     private static readonly SearchValues<char> IdCharacters =
@@ -80,11 +82,11 @@ internal static class JsonWire
     internal static string WebUri(string? value, string name)
     {
         ArgumentNullException.ThrowIfNull(value, name);
-        return IsWebUri(value) ? value : throw new ArgumentException("An absolute http or https URI of at most 2048 ASCII characters.", name);
+        return IsWebUri(value) ? value : throw new ArgumentException($"An absolute http or https URI of at most {MaxUriLength} ASCII characters.", name);
     }
 
     internal static bool IsWebUri(string value) =>
-        value.Length <= 2048 && !value.AsSpan().ContainsAnyExceptInRange('!', '~') && Uri.TryCreate(value, UriKind.Absolute, out Uri? uri)
+        value.Length <= MaxUriLength && !value.AsSpan().ContainsAnyExceptInRange('!', '~') && Uri.TryCreate(value, UriKind.Absolute, out Uri? uri)
         && (uri.Scheme == Uri.UriSchemeHttps || uri.Scheme == Uri.UriSchemeHttp) && Uri.IsWellFormedUriString(value, UriKind.Absolute);
 
     /// <summary>A value of its enum.</summary>

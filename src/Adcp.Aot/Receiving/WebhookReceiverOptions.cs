@@ -1,4 +1,5 @@
 using Adcp.Aot.Payloads;
+using Adcp.Aot.Sending;
 using Adcp.Aot.Verification;
 
 namespace Adcp.Aot.Receiving;
@@ -31,7 +32,7 @@ public sealed record WebhookReceiverOptions
             if (value.Count > MaxOrigins || !value.All(IsOrigin))
             {
                 throw new ArgumentException(
-                    "PublicOrigins takes up to 64 origins, each a scheme and an authority without path, such as "
+                    $"PublicOrigins takes up to {MaxOrigins} origins, each a scheme and an authority without path, such as "
                     + "https://buyer.example.", nameof(PublicOrigins));
             }
 
@@ -97,8 +98,10 @@ public sealed record WebhookReceiverOptions
     public string? Token
     {
         get;
-        init => field = value is null or { Length: >= 16 and <= 4096 } ? value : throw new ArgumentException("A token has 16 to 4096 "
-            + "characters.", nameof(Token));
+        init => field = value is null or { Length: >= WebhookDestination.MinTokenLength and <= WebhookDestination.MaxTokenLength }
+            ? value
+            : throw new ArgumentException(
+                $"A token has {WebhookDestination.MinTokenLength} to {WebhookDestination.MaxTokenLength} characters.", nameof(Token));
     }
 
     /// <summary>

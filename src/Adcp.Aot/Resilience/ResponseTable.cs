@@ -25,6 +25,9 @@ public abstract class ResponseTable
 
     private sealed class AdcpResponseTable : ResponseTable
     {
+        /// <summary>The longest code of a <c>Signature</c> challenge that is believed, in characters.</summary>
+        private const int MaxCodeLength = 64;
+
         private static readonly SearchValues<char> CodeCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz_");
         private static readonly ResponseClassification Delivered = new(DeliveryVerdict.Delivered, EndpointHealth.Healthy);
         private static readonly ResponseClassification RetryFailing = new(DeliveryVerdict.Retry, EndpointHealth.Failing);
@@ -77,7 +80,7 @@ public abstract class ResponseTable
 
                 ReadOnlySpan<char> code = challenge["Signature error=\"".Length..];
                 int end = code.IndexOf('"');
-                if (end is > 8 and <= 64 && !code[..end].ContainsAnyExcept(CodeCharacters))
+                if (end is > 8 and <= MaxCodeLength && !code[..end].ContainsAnyExcept(CodeCharacters))
                 {
                     return code[..end].ToString();
                 }

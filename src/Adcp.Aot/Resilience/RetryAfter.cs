@@ -6,6 +6,9 @@ namespace Adcp.Aot.Resilience;
 /// <summary>The <c>Retry-After</c> header (RFC 9110, section 10.2.3): seconds or an HTTP date.</summary>
 public static class RetryAfter
 {
+    /// <summary>The longest header value that is read, in characters.</summary>
+    private const int MaxLength = 64;
+
     private static readonly string[] DateForms =
         ["ddd, dd MMM yyyy HH:mm:ss 'GMT'", "dddd, dd-MMM-yy HH:mm:ss 'GMT'", "ddd MMM d HH:mm:ss yyyy", "ddd MMM  d HH:mm:ss yyyy"];
 
@@ -21,7 +24,7 @@ public static class RetryAfter
     {
         delay = default;
         value = value.Trim(" \t");
-        if (value.Length is 0 or > 64)
+        if (value.Length is 0 or > MaxLength)
         {
             return false;
         }

@@ -6,6 +6,9 @@ namespace Adcp.Aot.Resilience;
 /// </summary>
 public sealed record RetryPolicy
 {
+    /// <summary>The most attempts of a delivery that a policy may allow.</summary>
+    private const int MostAttempts = 1000;
+
     private TimeSpan[]? _schedule;
 
     /// <summary>3 attempts, 1 s doubling to 30 s, jitter.</summary>
@@ -26,7 +29,7 @@ public sealed record RetryPolicy
         init
         {
             ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(MaxAttempts));
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 1000, nameof(MaxAttempts));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, MostAttempts, nameof(MaxAttempts));
             field = value;
         }
     } = 3;
@@ -79,7 +82,7 @@ public sealed record RetryPolicy
     /// <exception cref="ArgumentOutOfRangeException">A delay outside 0 to 7 days.</exception>
     public static RetryPolicy Schedule(params ReadOnlySpan<TimeSpan> delays)
     {
-        if (delays.Length is 0 or > 999)
+        if (delays.Length is 0 or > MostAttempts - 1)
         {
             throw new ArgumentException("A schedule has 1 to 999 delays.", nameof(delays));
         }

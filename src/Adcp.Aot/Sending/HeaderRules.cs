@@ -6,6 +6,9 @@ namespace Adcp.Aot.Sending;
 /// <summary>What a caller's extra headers may be: none that the sender or HTTP writes itself, and nothing that could break out of its line.</summary>
 internal static class HeaderRules
 {
+    private const int MaxNameLength = 128;
+    private const int MaxValueLength = 4096;
+
     private static readonly SearchValues<char> Token =
         SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
@@ -25,9 +28,9 @@ internal static class HeaderRules
 
         foreach ((string name, string value) in headers)
         {
-            if (string.IsNullOrEmpty(name) || name.Length > 128 || name.AsSpan().ContainsAnyExcept(Token))
+            if (string.IsNullOrEmpty(name) || name.Length > MaxNameLength || name.AsSpan().ContainsAnyExcept(Token))
             {
-                throw new WebhookPayloadException("invalid_header", "A header name is 1 to 128 token characters.", nameof(headers));
+                throw new WebhookPayloadException("invalid_header", $"A header name is 1 to {MaxNameLength} token characters.", nameof(headers));
             }
 
             if (Reserved.Contains(name) || name.StartsWith("proxy-", StringComparison.OrdinalIgnoreCase)
@@ -36,10 +39,10 @@ internal static class HeaderRules
                 throw new WebhookPayloadException("reserved_header", $"The header '{name}' is written by the sender and cannot be set.", nameof(headers));
             }
 
-            if (value is null || value.Length > 4096 || value.AsSpan().ContainsAnyExceptInRange(' ', '~'))
+            if (value is null || value.Length > MaxValueLength || value.AsSpan().ContainsAnyExceptInRange(' ', '~'))
             {
                 throw new WebhookPayloadException(
-                    "invalid_header", $"The value of header '{name}' must be at most 4096 printable ASCII characters.", nameof(headers));
+                    "invalid_header", $"The value of header '{name}' must be at most {MaxValueLength} printable ASCII characters.", nameof(headers));
             }
         }
     }

@@ -10,6 +10,11 @@ namespace Adcp.Aot.Sending;
 /// </summary>
 public sealed class WebhookDestination
 {
+    internal const int MinTokenLength = 16;
+    internal const int MaxTokenLength = 4096;
+
+    private const int MaxOperationIdLength = 255;
+
     private static readonly SearchValues<char> OperationIdCharacters =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");
 
@@ -39,9 +44,9 @@ public sealed class WebhookDestination
             throw new ArgumentException("A webhook url cannot carry user information; register a token or authentication instead.", nameof(url));
         }
 
-        if (operationId is not null && (operationId.Length is 0 or > 255 || operationId.AsSpan().ContainsAnyExcept(OperationIdCharacters)))
+        if (operationId is not null && (operationId.Length is 0 or > MaxOperationIdLength || operationId.AsSpan().ContainsAnyExcept(OperationIdCharacters)))
         {
-            throw new ArgumentException("An operation id is 1 to 255 characters of A-Z a-z 0-9 _ . : -", nameof(operationId));
+            throw new ArgumentException($"An operation id is 1 to {MaxOperationIdLength} characters of A-Z a-z 0-9 _ . : -", nameof(operationId));
         }
 
         if (token is not null)
@@ -97,9 +102,9 @@ public sealed class WebhookDestination
 
     private static void CheckToken(string token)
     {
-        if (token.Length is < 16 or > 4096)
+        if (token.Length is < MinTokenLength or > MaxTokenLength)
         {
-            throw new ArgumentException("A token has 16 to 4096 characters.", nameof(token));
+            throw new ArgumentException($"A token has {MinTokenLength} to {MaxTokenLength} characters.", nameof(token));
         }
 
         for (int i = 0; i < token.Length; i++)

@@ -14,6 +14,8 @@ namespace Adcp.Aot.Signing;
 /// </summary>
 public sealed class SigningKey : IDisposable
 {
+    private const int MaxKeyIdLength = 256;
+
     private readonly Key? _ed25519;
     private readonly ECDsa? _p256;
 
@@ -210,9 +212,9 @@ public sealed class SigningKey : IDisposable
             throw new ArgumentNullException(paramName, "A signing key needs a key id (kid).");
         }
 
-        if (keyId.Length is 0 or > 256 || keyId.AsSpan().ContainsAnyExceptInRange(' ', '~') || keyId.AsSpan().ContainsAny('"', '\\'))
+        if (keyId.Length is 0 or > MaxKeyIdLength || keyId.AsSpan().ContainsAnyExceptInRange(' ', '~') || keyId.AsSpan().ContainsAny('"', '\\'))
         {
-            throw new ArgumentException("A key id is 1 to 256 printable ASCII characters without quote and backslash.", paramName);
+            throw new ArgumentException($"A key id is 1 to {MaxKeyIdLength} printable ASCII characters without quote and backslash.", paramName);
         }
     }
 

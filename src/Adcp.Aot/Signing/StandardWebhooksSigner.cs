@@ -21,6 +21,8 @@ public sealed class StandardWebhooksSigner : WebhookAuthenticator
     /// <summary>The most secrets at a time.</summary>
     internal const int MaxSecrets = 8;
 
+    internal const int MaxIdLength = 255;
+
     private const int MaxTimestampLength = 20;
 
     private readonly byte[][] _keys;
@@ -48,9 +50,9 @@ public sealed class StandardWebhooksSigner : WebhookAuthenticator
     public string Sign(string id, long timestamp, ReadOnlySpan<byte> body)
     {
         ArgumentNullException.ThrowIfNull(id);
-        if (id.Length is 0 or > 255 || id.AsSpan().ContainsAnyExceptInRange('!', '~') || id.Contains('.', StringComparison.Ordinal))
+        if (id.Length is 0 or > MaxIdLength || id.AsSpan().ContainsAnyExceptInRange('!', '~') || id.Contains('.', StringComparison.Ordinal))
         {
-            throw new ArgumentException("A webhook id is 1 to 255 printable ASCII characters without a dot.", nameof(id));
+            throw new ArgumentException($"A webhook id is 1 to {MaxIdLength} printable ASCII characters without a dot.", nameof(id));
         }
 
         Span<byte> seconds = stackalloc byte[MaxTimestampLength];

@@ -12,7 +12,6 @@ namespace Adcp.Aot.Verification;
 public sealed class StandardWebhooksVerifier : WebhookVerifier
 {
     private const int MaxSignatures = 16;
-    private const int MaxIdLength = 255;
     private const int MaxTimestampLength = 15;
 
     private readonly byte[][] _keys;
@@ -58,9 +57,9 @@ public sealed class StandardWebhooksVerifier : WebhookVerifier
         }
 
         string? id = request.Header("webhook-id");
-        if (id is null || id.Length is 0 or > MaxIdLength || id.AsSpan().ContainsAnyExceptInRange('!', '~'))
+        if (id is null || id.Length is 0 or > StandardWebhooksSigner.MaxIdLength || id.AsSpan().ContainsAnyExceptInRange('!', '~'))
         {
-            return Refused(VerificationError.HeaderMalformed, "webhook-id is not 1 to 255 printable ASCII characters.");
+            return Refused(VerificationError.HeaderMalformed, $"webhook-id is not 1 to {StandardWebhooksSigner.MaxIdLength} printable ASCII characters.");
         }
 
         if (!LegacyHmacVerifier.TryReadSeconds(request.Header("webhook-timestamp"), out long seconds, out _))
@@ -78,7 +77,7 @@ public sealed class StandardWebhooksVerifier : WebhookVerifier
         string id = request.Header("webhook-id")!;
         string signatures = request.Header("webhook-signature")!;
         LegacyHmacVerifier.TryReadSeconds(request.Header("webhook-timestamp"), out _, out ReadOnlySpan<char> digits);
-        Span<byte> idBytes = stackalloc byte[MaxIdLength];
+        Span<byte> idBytes = stackalloc byte[StandardWebhooksSigner.MaxIdLength];
         idBytes = idBytes[..Encoding.ASCII.GetBytes(id, idBytes)];
         Span<byte> time = stackalloc byte[MaxTimestampLength];
         time = time[..Encoding.ASCII.GetBytes(digits, time)];

@@ -10,6 +10,9 @@ namespace Adcp.Aot.Payloads.Notifications;
 /// </summary>
 public sealed class WebhookChallengeEnvelope
 {
+    private const int MaxAccountIdLength = 1024;
+    private const int MaxEventTypeLength = 64;
+
     private readonly string _value;
 
     private WebhookChallengeEnvelope(string value, string? accountId, string subscriberId, string sellerAgentUrl, DeliveryAuthentication authentication, string[] eventTypes)
@@ -97,8 +100,8 @@ public sealed class WebhookChallengeEnvelope
         && JsonWire.IsId(subscriber, 64)
         && JsonWire.IsWebUri(agent)
         && DeliveryAuthentication.Of(auth.Mode, auth.CredentialFingerprint) is { } authentication
-        && types.Distinct(StringComparer.Ordinal).Count(static type => type is { Length: >= 1 and <= 64 }) == types.Length
-        && (given.Scope is null ? given.AccountId is { Length: >= 1 and <= 1024 } : given is { Scope: "agent", AccountId: null })
+        && types.Distinct(StringComparer.Ordinal).Count(static type => type is { Length: >= 1 and <= MaxEventTypeLength }) == types.Length
+        && (given.Scope is null ? given.AccountId is { Length: >= 1 and <= MaxAccountIdLength } : given is { Scope: "agent", AccountId: null })
             ? new WebhookChallengeEnvelope(value, given.AccountId, subscriber, agent, authentication, types)
             : null;
 }
