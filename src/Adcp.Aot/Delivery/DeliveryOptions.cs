@@ -42,14 +42,19 @@ public sealed record DeliveryOptions : IAttemptContext
         }
     }
 
-    /// <summary>Gets the stream in which the delivery is numbered. Default <see langword="null"/>, no sequence number.</summary>
-    /// <exception cref="ArgumentException">Empty.</exception>
+    /// <summary>
+    /// Gets the stream in which the delivery is numbered. 1 to 4,096 characters. Default <see langword="null"/>, no sequence number.
+    /// </summary>
+    /// <exception cref="ArgumentException">Empty or longer.</exception>
     public string? SequenceKey
     {
         get;
         init
         {
-            field = NotEmpty(value, nameof(SequenceKey));
+            field = value is null or { Length: >= 1 and <= SequenceAllocator.MaxKeyLength }
+                ? value
+                : throw new ArgumentException(
+                    $"A sequence key has 1 to {SequenceAllocator.MaxKeyLength} characters. Use null for none.", nameof(SequenceKey));
 
             // The same for its stream.
             _stream = null;

@@ -13,7 +13,7 @@ namespace Adcp.Aot.Sequencing;
 /// </remarks>
 public sealed class SequenceAllocator
 {
-    private const int MaxKeyLength = 4096;
+    internal const int MaxKeyLength = 4096;
 
     private readonly ConcurrentDictionary<string, SequenceStream> _streams = new(StringComparer.Ordinal);
     private readonly object _adding = new();

@@ -8,6 +8,7 @@ using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Tests.Doubles;
 using CsCheck;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Tests.Signing;
 
@@ -230,6 +231,18 @@ public sealed class RemoteSigningKeyTests : IDisposable
         Assert.Contains("64 earlier calls have not returned", fault.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_callback_that_throws_when_the_first_reading_times_out_reaches_no_timer()
+    {
+        FakeTimeProvider time = new();
+        RemoteSigningKey key = new(new ThrowingOnCancellation(), PublicJwk(_ec), time);
+        Task signing = key.SignAsync(new byte[] { 1 }, new byte[64], CancellationToken.None).AsTask();
+
+        time.Advance(TimeSpan.FromSeconds(30));
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => signing);
+    }
+
     private static async Task<bool> SignsAsync(RemoteSigningKey key)
     {
         try
@@ -241,6 +254,19 @@ public sealed class RemoteSigningKeyTests : IDisposable
         {
             return false;
         }
+    }
+
+    /// <summary>A signer that never answers and whose callback throws when it is cancelled.</summary>
+    private sealed class ThrowingOnCancellation : IRemoteSigner
+    {
+        public ValueTask<ReadOnlyMemory<byte>> GetPublicKeyAsync(CancellationToken cancellationToken)
+        {
+            cancellationToken.Register(static () => throw new InvalidOperationException("hostile"));
+            return new(new TaskCompletionSource<ReadOnlyMemory<byte>>().Task);
+        }
+
+        public ValueTask<ReadOnlyMemory<byte>> SignAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
     }
 
     private sealed class Kms(ECDsa key) : IRemoteSigner
