@@ -35,7 +35,8 @@ public sealed class SqliteWebhookClaimStore : IWebhookClaimStore, IAsyncDisposab
         ArgumentOutOfRangeException.ThrowIfLessThan(maxKeysPerSender, 1);
         _maxKeysPerSender = maxKeysPerSender;
         _time = timeProvider ?? TimeProvider.System;
-        _connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = BusySeconds }.ToString());
+        SqliteConnectionStringBuilder file = new() { DataSource = path, Pooling = false, DefaultTimeout = BusySeconds };
+        _connection = new SqliteConnection(file.ToString());
         try
         {
             CreatePrivate(path);

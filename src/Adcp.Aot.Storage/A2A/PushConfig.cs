@@ -51,7 +51,8 @@ public sealed class PushConfig
     {
         get;
         init => field = value is { Length: 0 or > MaxSchemeLength } || value.AsSpan().ContainsAnyExcept(SchemeCharacters)
-            ? throw new ArgumentException($"An authentication scheme is 1 to {MaxSchemeLength} token characters.", nameof(AuthenticationScheme))
+            ? throw new ArgumentException(
+                $"An authentication scheme is 1 to {MaxSchemeLength} token characters.", nameof(AuthenticationScheme))
             : value;
     }
 
@@ -90,5 +91,6 @@ public sealed class PushConfig
     private static string? Secret(string? value, string name) =>
         value is null || (value.Length is > 0 and <= MaxSecretLength && StoredText.Fits(value, 3 * MaxSecretLength))
         ? value
-        : throw new ArgumentException($"A secret has 1 to {MaxSecretLength} characters, no control characters and no lone surrogates.", name);
+        : throw new ArgumentException(
+            $"A secret has 1 to {MaxSecretLength} characters, no control characters and no lone surrogates.", name);
 }

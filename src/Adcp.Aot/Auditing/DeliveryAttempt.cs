@@ -72,7 +72,8 @@ public sealed class DeliveryAttempt
         AttemptOutcome.Cancelled => _cause.Detail ?? "cancelled",
         AttemptOutcome.Expired => "delivery deadline passed",
         _ when _entry.StatusCode != 0 => Code is null ? StatusText(_entry.StatusCode) : $"{StatusText(_entry.StatusCode)} {Code}",
-        _ => _cause.Detail is { Length: > MaxMessageLength } detail ? detail[..MaxMessageLength] : _cause.Detail ?? Code ?? Error.ToString(),
+        _ when _cause.Detail is { Length: > MaxMessageLength } detail => detail[..MaxMessageLength],
+        _ => _cause.Detail ?? Code ?? Error.ToString(),
     };
 
     /// <summary>The stable identifier of a refusal, such as <c>webhook_signature_invalid</c> or <c>payload_conflict</c>.</summary>

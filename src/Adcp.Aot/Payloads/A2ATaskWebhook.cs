@@ -44,7 +44,8 @@ public sealed class A2ATaskWebhook : WebhookPayload
 
         if (token is not null && (token.Length is 0 or > MaxTokenLength || token.AsSpan().ContainsAnyExceptInRange('!', '~')))
         {
-            throw new ArgumentException($"A token that travels in a header is 1 to {MaxTokenLength} printable ASCII characters without spaces.", nameof(token));
+            throw new ArgumentException(
+                $"A token that travels in a header is 1 to {MaxTokenLength} printable ASCII characters without spaces.", nameof(token));
         }
 
         if (idempotencyKey is not null)

@@ -82,11 +82,14 @@ internal static class JsonWire
     internal static string WebUri(string? value, string name)
     {
         ArgumentNullException.ThrowIfNull(value, name);
-        return IsWebUri(value) ? value : throw new ArgumentException($"An absolute http or https URI of at most {MaxUriLength} ASCII characters.", name);
+        return IsWebUri(value)
+            ? value
+            : throw new ArgumentException($"An absolute http or https URI of at most {MaxUriLength} ASCII characters.", name);
     }
 
     internal static bool IsWebUri(string value) =>
-        value.Length <= MaxUriLength && !value.AsSpan().ContainsAnyExceptInRange('!', '~') && Uri.TryCreate(value, UriKind.Absolute, out Uri? uri)
+        value.Length <= MaxUriLength && !value.AsSpan().ContainsAnyExceptInRange('!', '~')
+        && Uri.TryCreate(value, UriKind.Absolute, out Uri? uri)
         && (uri.Scheme == Uri.UriSchemeHttps || uri.Scheme == Uri.UriSchemeHttp) && Uri.IsWellFormedUriString(value, UriKind.Absolute);
 
     /// <summary>A value of its enum.</summary>

@@ -30,7 +30,8 @@ internal static class HeaderRules
         {
             if (string.IsNullOrEmpty(name) || name.Length > MaxNameLength || name.AsSpan().ContainsAnyExcept(Token))
             {
-                throw new WebhookPayloadException("invalid_header", $"A header name is 1 to {MaxNameLength} token characters.", nameof(headers));
+                throw new WebhookPayloadException(
+                    "invalid_header", $"A header name is 1 to {MaxNameLength} token characters.", nameof(headers));
             }
 
             if (Reserved.Contains(name) || name.StartsWith("proxy-", StringComparison.OrdinalIgnoreCase)
@@ -42,7 +43,9 @@ internal static class HeaderRules
             if (value is null || value.Length > MaxValueLength || value.AsSpan().ContainsAnyExceptInRange(' ', '~'))
             {
                 throw new WebhookPayloadException(
-                    "invalid_header", $"The value of header '{name}' must be at most {MaxValueLength} printable ASCII characters.", nameof(headers));
+                    "invalid_header",
+                    $"The value of header '{name}' must be at most {MaxValueLength} printable ASCII characters.",
+                    nameof(headers));
             }
         }
     }

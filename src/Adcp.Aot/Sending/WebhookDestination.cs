@@ -44,9 +44,11 @@ public sealed class WebhookDestination
             throw new ArgumentException("A webhook url cannot carry user information; register a token or authentication instead.", nameof(url));
         }
 
-        if (operationId is not null && (operationId.Length is 0 or > MaxOperationIdLength || operationId.AsSpan().ContainsAnyExcept(OperationIdCharacters)))
+        if (operationId is not null
+            && (operationId.Length is 0 or > MaxOperationIdLength || operationId.AsSpan().ContainsAnyExcept(OperationIdCharacters)))
         {
-            throw new ArgumentException($"An operation id is 1 to {MaxOperationIdLength} characters of A-Z a-z 0-9 _ . : -", nameof(operationId));
+            throw new ArgumentException(
+                $"An operation id is 1 to {MaxOperationIdLength} characters of A-Z a-z 0-9 _ . : -", nameof(operationId));
         }
 
         if (token is not null)

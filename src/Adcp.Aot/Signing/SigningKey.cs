@@ -212,9 +212,11 @@ public sealed class SigningKey : IDisposable
             throw new ArgumentNullException(paramName, "A signing key needs a key id (kid).");
         }
 
-        if (keyId.Length is 0 or > MaxKeyIdLength || keyId.AsSpan().ContainsAnyExceptInRange(' ', '~') || keyId.AsSpan().ContainsAny('"', '\\'))
+        if (keyId.Length is 0 or > MaxKeyIdLength
+            || keyId.AsSpan().ContainsAnyExceptInRange(' ', '~') || keyId.AsSpan().ContainsAny('"', '\\'))
         {
-            throw new ArgumentException($"A key id is 1 to {MaxKeyIdLength} printable ASCII characters without quote and backslash.", paramName);
+            throw new ArgumentException(
+                $"A key id is 1 to {MaxKeyIdLength} printable ASCII characters without quote and backslash.", paramName);
         }
     }
 

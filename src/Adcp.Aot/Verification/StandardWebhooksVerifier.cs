@@ -59,7 +59,9 @@ public sealed class StandardWebhooksVerifier : WebhookVerifier
         string? id = request.Header("webhook-id");
         if (id is null || id.Length is 0 or > StandardWebhooksSigner.MaxIdLength || id.AsSpan().ContainsAnyExceptInRange('!', '~'))
         {
-            return Refused(VerificationError.HeaderMalformed, $"webhook-id is not 1 to {StandardWebhooksSigner.MaxIdLength} printable ASCII characters.");
+            return Refused(
+                VerificationError.HeaderMalformed,
+                $"webhook-id is not 1 to {StandardWebhooksSigner.MaxIdLength} printable ASCII characters.");
         }
 
         if (!LegacyHmacVerifier.TryReadSeconds(request.Header("webhook-timestamp"), out long seconds, out _))

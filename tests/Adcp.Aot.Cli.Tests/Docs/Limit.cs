@@ -18,7 +18,8 @@ internal sealed partial record Limit(string Bound, string Default, string Unit, 
 
     /// <summary>Returns whether the line is a row, and neither the head of a table nor the line below it.</summary>
     private static bool IsRow(string line) =>
-        line.StartsWith('|') && !line.StartsWith("|---", StringComparison.Ordinal) && !line.StartsWith("| bound |", StringComparison.Ordinal);
+        line.StartsWith('|')
+        && !line.StartsWith("|---", StringComparison.Ordinal) && !line.StartsWith("| bound |", StringComparison.Ordinal);
 
     private static Limit Read(string line)
     {

@@ -53,7 +53,9 @@ internal static partial class Shipped
         object?[] values =
         [
             .. Types.Where(type => NameOf(type) == member.Groups[1].Value)
-                .SelectMany(type => member.Groups[2].Success ? ValuesOf(type, member.Groups[2].Value) : ParametersOf(type, member.Groups[3].Value)),
+                .SelectMany(type => member.Groups[2].Success
+                    ? ValuesOf(type, member.Groups[2].Value)
+                    : ParametersOf(type, member.Groups[3].Value)),
         ];
         Assert.True(values.Length == 1, $"{values.Length} members are called '{option}'.");
         return values[0];
@@ -70,7 +72,9 @@ internal static partial class Shipped
 
     private static IEnumerable<object?> ValuesOf(Type type, string name)
     {
-        Type closed = type.IsGenericTypeDefinition ? type.MakeGenericType([.. type.GetGenericArguments().Select(static _ => typeof(object))]) : type;
+        Type closed = type.IsGenericTypeDefinition
+            ? type.MakeGenericType([.. type.GetGenericArguments().Select(static _ => typeof(object))])
+            : type;
         foreach (FieldInfo field in closed.GetFields(Declared).Where(field => field.Name == name))
         {
             yield return field.IsLiteral ? field.GetRawConstantValue() : field.GetValue(null);
@@ -109,7 +113,8 @@ internal static partial class Shipped
     [GeneratedRegex("(Options|Policy|Quotas|Limits|Query)$|^DeliveryLogColumnAttribute$")]
     private static partial Regex OptionType();
 
-    [GeneratedRegex("^(Max|Most|Longest|Largest)|Timeout|Patience|Limit|Capacity|Lease|Cooldown|Grace|Lifetime|Seconds$|Milliseconds$|Horizon")]
+    [GeneratedRegex(
+        "^(Max|Most|Longest|Largest)|Timeout|Patience|Limit|Capacity|Lease|Cooldown|Grace|Lifetime|Horizon|Seconds$|Milliseconds$")]
     private static partial Regex BoundName();
 
     [GeneratedRegex(@"^([a-z]+) (--[a-z-]+)$")]

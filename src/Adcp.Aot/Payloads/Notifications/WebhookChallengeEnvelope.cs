@@ -101,7 +101,9 @@ public sealed class WebhookChallengeEnvelope
         && JsonWire.IsWebUri(agent)
         && DeliveryAuthentication.Of(auth.Mode, auth.CredentialFingerprint) is { } authentication
         && types.Distinct(StringComparer.Ordinal).Count(static type => type is { Length: >= 1 and <= MaxEventTypeLength }) == types.Length
-        && (given.Scope is null ? given.AccountId is { Length: >= 1 and <= MaxAccountIdLength } : given is { Scope: "agent", AccountId: null })
+        && (given.Scope is null
+            ? given.AccountId is { Length: >= 1 and <= MaxAccountIdLength }
+            : given is { Scope: "agent", AccountId: null })
             ? new WebhookChallengeEnvelope(value, given.AccountId, subscriber, agent, authentication, types)
             : null;
 }
