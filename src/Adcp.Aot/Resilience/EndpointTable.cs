@@ -294,7 +294,7 @@ public sealed class EndpointTable
             // The delivery matters more than our bookkeeping: it goes out under a breaker that is forgotten with it.
             Interlocked.Decrement(ref _count);
             Interlocked.Increment(ref _overflows);
-            return _endpoints.TryGetValue(key, out Endpoint? late) ? late : new Endpoint(key, _withoutTenant, originLength) { Evicted = true };
+            return _endpoints.TryGetValue(key, out Endpoint? late) ? late : new Endpoint(key, Known(tenant), originLength) { Evicted = true };
         }
 
         return Insert(key, tenant, originLength);
@@ -346,6 +346,20 @@ public sealed class EndpointTable
 
             state.Endpoints++;
             return state;
+        }
+    }
+
+    /// <summary>Returns the permits of a tenant that has an endpoint in the table, so that a tenant that fills it keeps to its share.</summary>
+    private TenantState Known(string? tenant)
+    {
+        if (tenant is null)
+        {
+            return _withoutTenant;
+        }
+
+        lock (_tenants)
+        {
+            return _tenants.GetValueOrDefault(tenant, _withoutTenant);
         }
     }
 

@@ -189,10 +189,15 @@ public sealed class EndpointTableTests
         Assert.True((await bench.DeliverAsync()).IsDelivered);
     }
 
-    [Fact]
-    public async Task Slow_endpoints_of_one_tenant_take_that_tenants_share_only()
+    [Theory]
+    [InlineData(100_000)]
+    [InlineData(1)]
+    public async Task Slow_endpoints_of_one_tenant_take_that_tenants_share_only(int maxEndpoints)
     {
-        Bench bench = new(o => o with { MaxConcurrencyPerEndpoint = 2, MaxConcurrencyPerTenant = 3, MaxConcurrency = 4 });
+        Bench bench = new(o => o with
+        {
+            MaxConcurrencyPerEndpoint = 2, MaxConcurrencyPerTenant = 3, MaxConcurrency = 4, MaxEndpoints = maxEndpoints,
+        });
         DeliveryOptions attacker = new() { Tenant = "attacker" };
         List<TaskCompletionSource<int>> hanging = [];
         List<Task<DeliveryOutcome>> attack = [];
