@@ -9,7 +9,16 @@ namespace A2AStores;
 /// <summary>A2A 1.0 over JSON-RPC: the methods that stores serve. Streaming is not offered, and the card says so.</summary>
 internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs, Agent agent, Principals principals, ILogger<A2AServer> log)
 {
+    /// <summary>The largest request. A task has some of these at most, so a row and a page are bounded too.</summary>
+    public const int MaxRequestBytes = 64 << 10;
+
     private const int MostCounted = 10_000;
+
+    /// <summary>A page of a list ends once it has so many bytes.</summary>
+    private const int MaxPageBytes = 1 << 20;
+
+    /// <summary>Tasks are read in small parts, so that few large ones are in memory although a page may have a hundred.</summary>
+    private const int PartSize = 8;
 
     /// <summary>Answers one request.</summary>
     public async Task HandleAsync(HttpContext http)
@@ -71,13 +80,45 @@ internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs
 
     private static async Task<JsonDocument> ParseAsync(HttpContext http)
     {
+        JsonDocument? document = null;
         try
         {
-            return await JsonDocument.ParseAsync(http.Request.Body, new JsonDocumentOptions { AllowDuplicateProperties = false }, http.RequestAborted);
+            document = await JsonDocument.ParseAsync(
+                http.Request.Body, new JsonDocumentOptions { AllowDuplicateProperties = false }, http.RequestAborted);
+            ReadTexts(document.RootElement);
+            return document;
         }
-        catch (JsonException)
+        catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
+            document?.Dispose();
             throw new RpcException(-32700, "Parse error");
+        }
+    }
+
+    /// <summary>Reads every text once: a lone surrogate, or bytes that are no UTF-8, throw here and nowhere later.</summary>
+    /// <exception cref="InvalidOperationException">A text is not sound.</exception>
+    private static void ReadTexts(JsonElement value)
+    {
+        switch (value.ValueKind)
+        {
+            case JsonValueKind.String:
+                _ = value.GetString();
+                break;
+            case JsonValueKind.Array:
+                foreach (JsonElement item in value.EnumerateArray())
+                {
+                    ReadTexts(item);
+                }
+
+                break;
+            case JsonValueKind.Object:
+                foreach (JsonProperty member in value.EnumerateObject())
+                {
+                    _ = member.Name;
+                    ReadTexts(member.Value);
+                }
+
+                break;
         }
     }
 
@@ -197,15 +238,28 @@ internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs
             PageSize = list.PageSize is { } size and > 0 ? size : 50,
             PageToken = NullIfEmpty(list.PageToken),
         };
-        TaskPage<AgentTask> page = await tasks.ListAsync(scope, query, cancellationToken);
+        List<AgentTask> listed = [];
+        int bytes = 0;
+        TaskQuery part = query;
+        do
+        {
+            part = part with { PageSize = Math.Min(PartSize, query.PageSize - listed.Count) };
+            TaskPage<AgentTask> page = await tasks.ListAsync(scope, part, cancellationToken);
+            foreach (StoredTask<AgentTask> stored in page.Tasks)
+            {
+                AgentTask task = list.IncludeArtifacts == true ? stored.Task : stored.Task with { Artifacts = null };
+                task = Trimmed(task, list.HistoryLength);
+                bytes += JsonSerializer.SerializeToUtf8Bytes(task, A2AJson.Default.AgentTask).Length;
+                listed.Add(task);
+            }
+
+            part = part with { PageToken = page.NextPageToken };
+        }
+        while (part.PageToken is not null && listed.Count < query.PageSize && bytes <= MaxPageBytes);
 
         // A total has its price; beyond the bound it says "at least".
         int total = await tasks.CountAsync(scope, query, MostCounted, cancellationToken);
-        return new ListTasksResult(
-            [.. page.Tasks.Select(stored => Trimmed(list.IncludeArtifacts == true ? stored.Task : stored.Task with { Artifacts = null }, list.HistoryLength))],
-            page.NextPageToken ?? "",
-            query.PageSize,
-            total);
+        return new ListTasksResult(listed, part.PageToken ?? "", query.PageSize, total);
     }
 
     private async Task<TaskPushNotificationConfig> StoreAsync(StoreScope scope, string taskId, TaskPushNotificationConfig given, CancellationToken cancellationToken)

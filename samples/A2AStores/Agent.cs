@@ -14,6 +14,9 @@ internal sealed partial class Agent(TaskStore tasks, PushNotifier notifier, Time
     private readonly ConcurrentDictionary<(StoreScope Scope, string TaskId), Task> _running = new();
     private readonly CancellationTokenSource _stopping = new();
 
+    /// <summary>The most messages of one task, which bound its row and each answer that has it.</summary>
+    public const int MaxMessages = 16;
+
     /// <summary>Stores a new task. Nothing works on it before <see cref="Start"/>, so that a push configuration can be stored first.</summary>
     public async Task<AgentTask> CreateAsync(StoreScope scope, Message message, CancellationToken cancellationToken)
     {
@@ -36,6 +39,8 @@ internal sealed partial class Agent(TaskStore tasks, PushNotifier notifier, Time
         message.TaskId!,
         task => message.ContextId is { Length: > 0 } context && context != task.ContextId
             ? throw RpcException.InvalidParams("message.contextId is not the task's context.")
+            : task.History?.Count >= MaxMessages
+            ? throw new RpcException(-32004, $"A task has {MaxMessages} messages at most; send one without taskId for a new task.")
             : task with { History = [.. task.History ?? [], message with { ContextId = task.ContextId }] },
         () => new RpcException(-32004, "The task has ended; send a message without taskId for a new one."),
         cancellationToken);
@@ -67,7 +72,12 @@ internal sealed partial class Agent(TaskStore tasks, PushNotifier notifier, Time
     public async Task DrainAsync(CancellationToken cancellationToken)
     {
         await _stopping.CancelAsync();
-        await Task.WhenAll(_running.Values).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        while (!_running.IsEmpty && !cancellationToken.IsCancellationRequested)
+        {
+            // Work that ends may begin a notification. A task that is complete is taken out a moment later.
+            await Task.WhenAll(_running.Values).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Yield();
+        }
     }
 
     public void Dispose() => _stopping.Dispose();

@@ -15,16 +15,35 @@ Option<int> port = new("--port") { Description = "Where to listen on loopback; 0
 Option<string> keyFile = new("--key-file") { Description = "The key that encrypts push tokens; created where it is absent.", DefaultValueFactory = _ => "a2a.key" };
 Option<string[]> principal = new("--principal") { Description = "name=token of a caller; repeat it for several. Without any, all callers share one anonymous scope." };
 Option<int> workMilliseconds = new("--work-ms") { Description = "How long a task works.", DefaultValueFactory = _ => 300 };
+Option<string?> publicUrl = new("--url")
+{
+    Description = "How clients call the agent, such as https://agent.example. Default: the loopback address that it listens on.",
+};
+Option<int> patienceSeconds = new("--patience")
+{
+    Description = "Seconds that a stop by SIGTERM or Ctrl+C gives to notifications under way. Each that is left is logged by task.",
+    DefaultValueFactory = _ => 30,
+};
 Option<bool> allowPrivate = new("--allow-private") { Description = "Lets notifications go to http and to private networks, for receivers on this machine." };
 
-RootCommand root = new("An A2A 1.0 agent whose tasks and push configurations live in generated stores.") { store, port, keyFile, principal, workMilliseconds, allowPrivate };
+RootCommand root = new("An A2A 1.0 agent whose tasks and push configurations live in generated stores.")
+{
+    store, port, keyFile, principal, workMilliseconds, publicUrl, patienceSeconds, allowPrivate,
+};
 root.SetAction(async (arguments, cancellationToken) =>
 {
     Database database;
     Principals principals;
     EncryptionKey secrets;
+    Uri? url = null;
     try
     {
+        if (arguments.GetValue(publicUrl) is { } text
+            && !(Uri.TryCreate(text, UriKind.Absolute, out url) && url.Scheme is "http" or "https" && url.PathAndQuery == "/"))
+        {
+            throw new ArgumentException("--url is scheme and host, such as https://agent.example.");
+        }
+
         principals = new Principals(arguments.GetValue(principal) ?? []);
         secrets = KeyFile.ReadOrCreate(arguments.GetValue(keyFile)!);
         database = Database.Open(arguments.GetValue(store)!);
@@ -72,7 +91,7 @@ root.SetAction(async (arguments, cancellationToken) =>
     builder.WebHost.ConfigureKestrel(kestrel =>
     {
         kestrel.Listen(IPAddress.Loopback, arguments.GetValue(port));
-        kestrel.Limits.MaxRequestBodySize = 1 << 20;
+        kestrel.Limits.MaxRequestBodySize = A2AServer.MaxRequestBytes;
         kestrel.AddServerHeader = false;
     });
     builder.Services.AddSingleton(TimeProvider.System);
@@ -83,13 +102,16 @@ root.SetAction(async (arguments, cancellationToken) =>
     PushNotifier notifier = new(configs, webhooks, logs.CreateLogger<PushNotifier>());
     using Agent agent = new(tasks, notifier, TimeSpan.FromMilliseconds(arguments.GetValue(workMilliseconds)), TimeProvider.System, logs.CreateLogger<Agent>());
     A2AServer server = new(tasks, configs, agent, principals, logs.CreateLogger<A2AServer>());
-    RequestDelegate card = http =>
-        http.Response.WriteAsJsonAsync(Card.Of($"http://{http.Request.Host}/a2a", principals.AreNamed), A2AJson.Default.AgentCard);
+
+    // Never the Host of the request: a card names one agent, however it is asked for.
+    RequestDelegate card = http => http.Response.WriteAsJsonAsync(
+        Card.Of(new Uri(url ?? new Uri(app.Urls.First()), "/a2a").ToString(), principals.AreNamed), A2AJson.Default.AgentCard);
     RequestDelegate keys = http =>
     {
         http.Response.ContentType = "application/json";
         return http.Response.WriteAsync(SigningKey.ExportJwks([key]));
     };
+    app.Use(new HostCheck(url?.Host).InvokeAsync);
     app.MapPost("/a2a", (RequestDelegate)server.HandleAsync);
     app.MapGet("/.well-known/agent-card.json", card);
     app.MapGet("/.well-known/jwks.json", keys);
@@ -106,9 +128,13 @@ root.SetAction(async (arguments, cancellationToken) =>
     Console.WriteLine($"Listening on {app.Urls.First()}, tasks in {database.Name}, callers {(principals.AreNamed ? "by bearer token" : "anonymous, in one scope")}.");
     Console.WriteLine($"Agent card at {app.Urls.First()}/.well-known/agent-card.json");
     await app.WaitForShutdownAsync(cancellationToken);
-    using CancellationTokenSource patience = new(TimeSpan.FromSeconds(5));
+    using CancellationTokenSource patience = new(TimeSpan.FromSeconds(arguments.GetValue(patienceSeconds)));
     await agent.DrainAsync(patience.Token);
     await webhooks.DrainAsync(patience.Token);
+
+    // Notifications that were cut short are logged by now, or within a moment.
+    using CancellationTokenSource moment = new(TimeSpan.FromSeconds(2));
+    await agent.DrainAsync(moment.Token);
     Console.WriteLine($"{pushes.Counts.Recorded} attempts to notify are in a2a_push_log.");
     await app.DisposeAsync();
     return 0;
@@ -117,7 +143,8 @@ root.SetAction(async (arguments, cancellationToken) =>
 ParseResult parsed = root.Parse(args);
 if (parsed.Errors.Count == 0)
 {
-    return await parsed.InvokeAsync();
+    // Signals are the web host's, and --patience says how long a stop takes.
+    return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
 }
 
 foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors)
