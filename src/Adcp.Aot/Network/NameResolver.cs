@@ -8,6 +8,10 @@ namespace Adcp.Aot.Network;
 /// time, each on a thread of its own, because the system's resolver blocks. Further names wait in line without a
 /// thread until their callers' time is up. Concurrent callers of one name share a look-up. Thread-safe.
 /// </summary>
+/// <remarks>
+/// A name that was answered within <see cref="KnownFor"/> does not wait in line: while all look-ups are taken it has the addresses of its
+/// last answer. So slow names cannot keep deliveries from endpoints that were reached before. The caller judges the addresses again.
+/// </remarks>
 /// <param name="look">Looks one name up. It may block or throw, and if it does not return, the look-up is given up
 /// with its last caller.</param>
 /// <param name="absentFor">How long a name that does not exist is not asked for again; zero to ask each time.</param>
@@ -22,6 +26,9 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
     internal const int MaxAbandoned = 64;
 
     private const int MaxNames = 4096;
+    private const int MaxKnownAddresses = 32;
+
+    private static readonly TimeSpan KnownFor = TimeSpan.FromHours(1);
 
     /// <summary>How long the system's resolver is not asked again for a name that does not exist.</summary>
     private static readonly TimeSpan AbsenceTime = TimeSpan.FromSeconds(5);
@@ -30,6 +37,7 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
     private readonly Dictionary<string, LookUp> _lookUps = new(StringComparer.Ordinal);
     private readonly LinkedList<LookUp> _waiting = new();
     private readonly Dictionary<string, long> _absent = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (IPAddress[] Addresses, long Until)> _known = new(StringComparer.Ordinal);
     private int _running;
     private int _abandoned;
     private long _answers;
@@ -61,6 +69,13 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
                 }
 
                 _absent.Remove(host);
+            }
+
+            // Also if it is in line or under way already: its own name server may be the one that went silent.
+            if (_running >= MaxLookUps && _known.TryGetValue(host, out (IPAddress[] Addresses, long Until) known)
+                && Environment.TickCount64 < known.Until)
+            {
+                return known.Addresses;
             }
 
             if (!_lookUps.TryGetValue(host, out lookUp!))
@@ -208,16 +223,7 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
             if (fault is null or DestinationRefusedException)
             {
                 _answers++;
-            }
-
-            if (fault is DestinationRefusedException && absentFor > TimeSpan.Zero)
-            {
-                if (_absent.Count >= MaxNames)
-                {
-                    _absent.Clear();
-                }
-
-                _absent[lookUp.Host] = Environment.TickCount64 + (long)absentFor.TotalMilliseconds;
+                Remember(lookUp.Host, addresses);
             }
 
             if (_waiting.First is { } first)
@@ -246,6 +252,33 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
         }
 
         return next;
+    }
+
+    /// <summary>Keeps an answer; the caller has the lock.</summary>
+    private void Remember(string host, IPAddress[]? addresses)
+    {
+        if (addresses is null)
+        {
+            _known.Remove(host);
+            if (absentFor > TimeSpan.Zero)
+            {
+                Put(_absent, host, Environment.TickCount64 + (long)absentFor.TotalMilliseconds);
+            }
+        }
+        else if (addresses.Length <= MaxKnownAddresses)
+        {
+            Put(_known, host, (addresses, Environment.TickCount64 + (long)KnownFor.TotalMilliseconds));
+        }
+    }
+
+    private static void Put<T>(Dictionary<string, T> memory, string host, T value)
+    {
+        if (memory.Count >= MaxNames && !memory.ContainsKey(host))
+        {
+            memory.Clear();
+        }
+
+        memory[host] = value;
     }
 
     private sealed class LookUp(string host)

@@ -163,6 +163,58 @@ public sealed class NameResolverTests : IDisposable
         Assert.Equal(Answer, await late);
     }
 
+    [Fact]
+    public async Task Name_that_was_answered_before_does_not_wait_behind_slow_names()
+    {
+        NameResolver resolver = Gated();
+        Task<IPAddress[]> before = resolver.ResolveAsync("known", CancellationToken.None);
+        await AskedAsync(1);
+        _gates["known"].SetResult(Answer);
+        IPAddress[] first = await before;
+        using CancellationTokenSource over = new();
+        Task<IPAddress[]>[] slow = [.. Enumerable.Range(0, 10 * NameResolver.MaxLookUps)
+            .Select(i => resolver.ResolveAsync($"slow{i}", over.Token))];
+        await AskedAsync(NameResolver.MaxLookUps);
+
+        Task<IPAddress[]> again = resolver.ResolveAsync("known", CancellationToken.None);
+        bool answeredAtOnce = again.IsCompletedSuccessfully;
+        Task<IPAddress[]> never = resolver.ResolveAsync("never-seen", over.Token);
+        bool neverWaits = !never.IsCompleted;
+        await over.CancelAsync();
+        await Assert.ThrowsAnyAsync<Exception>(() => never);
+
+        Assert.Equal((true, true), (answeredAtOnce, neverWaits));
+        Assert.Equal(Answer, first);
+        Assert.Equal(Answer, await again);
+        Assert.All(slow, static task => Assert.False(task.IsCompletedSuccessfully));
+    }
+
+    [Fact]
+    public async Task Name_is_looked_up_again_while_there_is_room_and_an_answer_of_absence_forgets_its_addresses()
+    {
+        bool isAbsent = false;
+        NameResolver resolver = new(
+            (host, cancellationToken) => host != "known" ? Task.Delay(Timeout.Infinite, cancellationToken).ContinueWith(
+                static _ => Answer, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default)
+                : isAbsent ? throw new SocketException((int)SocketError.HostNotFound)
+                : Task.FromResult(Answer),
+            TimeSpan.Zero);
+        await resolver.ResolveAsync("known", CancellationToken.None);
+
+        isAbsent = true;
+        await Assert.ThrowsAsync<DestinationRefusedException>(() => resolver.ResolveAsync("known", CancellationToken.None));
+
+        using CancellationTokenSource over = new();
+        Task<IPAddress[]>[] slow = [.. Enumerable.Range(0, NameResolver.MaxLookUps)
+            .Select(i => resolver.ResolveAsync($"slow{i}", over.Token))];
+        Task<IPAddress[]> forgotten = resolver.ResolveAsync("known", over.Token);
+        bool waits = !forgotten.IsCompleted;
+        await over.CancelAsync();
+        await Assert.ThrowsAnyAsync<Exception>(() => Task.WhenAll([forgotten, .. slow]));
+
+        Assert.True(waits);
+    }
+
     [Theory]
     [InlineData(SocketError.HostNotFound, true)]
     [InlineData(SocketError.NoData, true)]
