@@ -54,7 +54,7 @@ public sealed class PlatformHandler : IAsyncDisposable
         _platform = platform;
         Options = options;
         _tools = platform.Tools.ToDictionary(tool => tool.Name, StringComparer.Ordinal);
-        _lists = new TenantBudget(options.Limits.MaxListsPerTenant);
+        _lists = new TenantBudget(options.Limits.MaxListsPerTenant, total: 4 * options.Limits.MaxListsPerTenant);
         _openTasks = new CountedQuota(options.Limits.MaxOpenTasksPerTenant, CountOpenAsync, options.TimeProvider);
         _emitter = new WebhookEmitter(_target, options);
         DestinationGuard? guard = options.Guard ?? SenderOf(_target)?.Facts?.Guard;

@@ -81,8 +81,8 @@ public sealed record PlatformLimits
     public int MaxLookupsPerTenant { get; init => field = InRange(value, 1, 1_000, nameof(MaxLookupsPerTenant)); } = 4;
 
     /// <summary>
-    /// Gets how many task lists of one tenant are read at once. 1 to 1,000, default 4. A call over the bound is
-    /// <c>RATE_LIMITED</c>.
+    /// Gets how many task lists of one tenant are read at once. Four times as many are read at once for all tenants
+    /// together. 1 to 1,000, default 4. A call over either bound is <c>RATE_LIMITED</c>.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
     public int MaxListsPerTenant { get; init => field = InRange(value, 1, 1_000, nameof(MaxListsPerTenant)); } = 4;

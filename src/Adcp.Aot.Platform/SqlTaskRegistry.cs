@@ -11,7 +11,8 @@ namespace Adcp.Aot.Platform;
 /// </summary>
 public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
 {
-    private const int PartSize = 10;
+    private const int FirstPart = 2;
+    private const int LargestPart = 25;
 
     private readonly KeptTasks _tasks;
     private readonly SecretsAtRest _secrets;
@@ -103,17 +104,19 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
         StoreScope scope = StoreScope.Of(tenant);
         List<StoredTask<SellerTask>> read = [];
         TaskQuery part = query;
+        long bytes = 0;
         do
         {
-            // In small parts, so that no more than a few large tasks are in memory although a page may have a hundred.
-            part = part with { PageSize = Math.Min(PartSize, query.PageSize + 1 - read.Count) };
+            // In parts that fit the room that is left if the next tasks are like the last, so that few large ones are in memory at once.
+            long fits = bytes == 0 ? FirstPart : Math.Clamp(((ITaskRegistry.MaxPageBytes - bytes) * read.Count / bytes) + 1, 1, LargestPart);
+            part = part with { PageSize = (int)Math.Min(fits, query.PageSize + 1 - read.Count) };
             TaskPage<KeptTask> page = await _tasks.ListAsync(scope, part, cancellationToken).ConfigureAwait(false);
             read.AddRange(
                 page.Tasks.Select(kept => new StoredTask<SellerTask>(kept.Task.Open(tenant, _secrets), kept.Version, kept.UpdatedAt)));
             part = part with { PageToken = page.NextPageToken };
+            bytes = read.Sum(task => TaskRules.Bytes(task.Task));
         }
-        while (part.PageToken is not null && read.Count <= query.PageSize
-            && read.Sum(task => TaskRules.Bytes(task.Task)) <= ITaskRegistry.MaxPageBytes);
+        while (part.PageToken is not null && read.Count <= query.PageSize && bytes <= ITaskRegistry.MaxPageBytes);
 
         TaskPage<SellerTask> fitting = TaskRules.Page(scope, query, read);
         return fitting.Tasks.Count < read.Count ? fitting : fitting with { NextPageToken = part.PageToken };

@@ -106,7 +106,7 @@ public static partial class AdcpA2AEndpoints
 
     private static JsonElement Read(MemoryStream body)
     {
-        ReadOnlySpan<byte> json = EndpointGuard.WithoutMark(body.ToArray());
+        ReadOnlySpan<byte> json = EndpointGuard.Text(body);
         return ClientText.IsSound(json)
             ? JsonElement.Parse(json)
             : throw new RpcFault(RpcFault.ParseError, "Not JSON in UTF-8, a lone surrogate, or a name twice in an object.");

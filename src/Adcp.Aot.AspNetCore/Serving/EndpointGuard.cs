@@ -21,14 +21,23 @@ internal sealed partial class EndpointGuard
     private const string WrongType = "The Content-Type is application/json.";
     private const string NoCaller = "The call is not authenticated.";
     private const string NoIdentity = "The caller's credentials name no account that could own its tasks.";
+    private const string TooManyBodies = "Too many large calls are under way. Make the call again later.";
+
+    /// <summary>Bodies are counted in units of what has come, so that a slow or small one takes little.</summary>
+    private const int BodyUnit = 4 << 10;
+
     private const string Unsound =
         """{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Not JSON in UTF-8, a lone surrogate, or a name twice."}}""";
 
     private readonly AdcpEndpointOptions _options;
     private readonly IReadOnlyList<string> _hosts;
     private readonly ILogger _logger;
+
+    /// <summary>The bodies of calls under way: 16 MiB for each tenant, 64 MiB in all.</summary>
+    private readonly TenantBudget _bodies = new(perTenant: (16 << 20) / BodyUnit, total: (64 << 20) / BodyUnit);
     private int _hostWarned;
     private int _callerWarned;
+    private int _bodiesWarned;
 
     internal EndpointGuard(AdcpEndpointOptions options, ILogger logger)
     {
@@ -49,43 +58,65 @@ internal sealed partial class EndpointGuard
             return;
         }
 
-        if (HttpMethods.IsPost(http.Request.Method))
+        if (!HttpMethods.IsPost(http.Request.Method))
         {
-            byte[]? body = await ReadAsync(http).ConfigureAwait(false);
-            if (body is null)
+            await next(http).ConfigureAwait(false);
+            return;
+        }
+
+        string tenant = http.Features.Get<Caller>()!.Tenant;
+        int held = 0;
+        try
+        {
+            using MemoryStream body = new();
+            byte[] part = new byte[BodyUnit];
+            for (int read; (read = await http.Request.Body.ReadAsync(part, http.RequestAborted).ConfigureAwait(false)) > 0;)
             {
-                return;
+                for (; body.Length + read > (long)held * BodyUnit; held++)
+                {
+                    if (!_bodies.TryTake(tenant))
+                    {
+                        LogLevel level = Level(ref _bodiesWarned);
+                        LogBodies(level, tenant);
+                        http.Response.Headers.RetryAfter = "1";
+                        http.Response.Headers.Connection = HttpProtocol.IsHttp11(http.Request.Protocol) ? "close" : default;
+                        await RefuseAsync(http, StatusCodes.Status503ServiceUnavailable, TooManyBodies).ConfigureAwait(false);
+                        return;
+                    }
+                }
+
+                body.Write(part, 0, read);
             }
 
-            if (isSoundOnly && !ClientText.IsSound(WithoutMark(body)))
+            if (isSoundOnly && !ClientText.IsSound(Text(body)))
             {
                 await RefuseAsync(http, StatusCodes.Status400BadRequest, Unsound, "application/json").ConfigureAwait(false);
                 return;
             }
 
-            http.Request.Body = new MemoryStream(body, writable: false);
+            body.Position = 0;
+            http.Request.Body = body;
+            await next(http).ConfigureAwait(false);
         }
-
-        await next(http).ConfigureAwait(false);
-    };
-
-    /// <summary>The body without the mark that some clients write before UTF-8.</summary>
-    internal static ReadOnlySpan<byte> WithoutMark(ReadOnlySpan<byte> body) => body.StartsWith("\uFEFF"u8) ? body[3..] : body;
-
-    private static async ValueTask<byte[]?> ReadAsync(HttpContext http)
-    {
-        try
-        {
-            using MemoryStream body = new();
-            await http.Request.Body.CopyToAsync(body, http.RequestAborted).ConfigureAwait(false);
-            return body.ToArray();
-        }
-        catch (BadHttpRequestException fault)
+        catch (BadHttpRequestException fault) when (!http.Response.HasStarted)
         {
             // Too long, or cut off: the server's own judgement.
             http.Response.StatusCode = fault.StatusCode;
-            return null;
         }
+        finally
+        {
+            for (; held > 0; held--)
+            {
+                _bodies.Return(tenant);
+            }
+        }
+    };
+
+    /// <summary>The body that was read, without the mark that some clients write before UTF-8.</summary>
+    internal static ReadOnlySpan<byte> Text(MemoryStream body)
+    {
+        ReadOnlySpan<byte> text = body.GetBuffer().AsSpan(0, (int)body.Length);
+        return text.StartsWith("\uFEFF"u8) ? text[3..] : text;
     }
 
     private static async Task<bool> RefuseAsync(HttpContext http, int status, string message, string type = "text/plain; charset=utf-8")
@@ -202,4 +233,10 @@ internal sealed partial class EndpointGuard
         Message = "An authenticated call was refused with 403 because it has no single subject ('sub' or name identifier) that could be "
             + "its tenant: set AdcpEndpointOptions.TenantOf")]
     private partial void LogNoIdentity(LogLevel level);
+
+    [LoggerMessage(
+        EventId = 7124,
+        Message = "A call of tenant {Tenant} was refused with 503: the bodies of calls under way hold 16 MiB for the tenant or 64 MiB "
+            + "for all. If the tenant is sound, its calls take too long or it makes too many large ones at once")]
+    private partial void LogBodies(LogLevel level, string tenant);
 }

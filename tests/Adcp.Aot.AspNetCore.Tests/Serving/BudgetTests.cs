@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using Adcp.Aot.AspNetCore.Serving;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Platform;
 
@@ -61,6 +62,26 @@ public sealed class BudgetTests
         Assert.Equal("RATE_LIMITED", error.GetProperty("data")[0].GetProperty("adcp_error").GetProperty("code").GetString());
         Assert.Equal(-32000, error.GetProperty("code").GetInt32());
         Assert.All(answered, list => Assert.Contains("totalSize", list.Body, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Sixteen_lists_of_all_tenants_are_read_at_once()
+    {
+        using SlowRegistry tasks = new();
+        AdcpEndpointOptions byBearer = new() { TenantOf = static http => http.Request.Headers.Authorization.ToString() };
+        await using ServedSeller seller = await ServedSeller.StartAsync(byBearer, options => options with { Tasks = tasks });
+        Task<(HttpStatusCode Status, string Body)> ListAsync(string tenant) => seller.A2AAsync(
+            ServedSeller.Rpc("ListTasks", "{}"), request => request.Headers.TryAddWithoutValidation("Authorization", tenant));
+        Task<(HttpStatusCode Status, string Body)>[] lists = [.. Enumerable.Range(0, 16).Select(i => ListAsync($"t{i / 4}"))];
+        await tasks.ReadingAsync(16);
+
+        (HttpStatusCode _, string next) = await ListAsync("t4");
+        tasks.Go.SetResult();
+        await Task.WhenAll(lists);
+        (HttpStatusCode _, string later) = await ListAsync("t4");
+
+        Assert.Contains("RATE_LIMITED", next, StringComparison.Ordinal);
+        Assert.Contains("totalSize", later, StringComparison.Ordinal);
     }
 
     [Fact]
