@@ -96,6 +96,7 @@ public sealed class DestinationGuardTests
     [InlineData("https://0x7f.0.0.1/")]
     [InlineData("https://0x7f000001/")]
     [InlineData("https://127.1/")]
+    [InlineData("https://127。0。0。1/")]
     [InlineData("https://0177.0.0.1/")]
     [InlineData("https://127.0.0.1/")]
     [InlineData("https://[::1]/")]
