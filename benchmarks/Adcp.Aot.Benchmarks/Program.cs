@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Adcp.Aot.Benchmarks.Attacks;
 using Adcp.Aot.Benchmarks.Engine;
 using Adcp.Aot.Benchmarks.Gates;
 using Adcp.Aot.Benchmarks.Hostile;
@@ -25,6 +26,9 @@ RootCommand root =
     Spin.Create(),
     HostileCommand.Create(),
     HostileCommand.CreateReceiver(),
+    AttacksCommand.Create(),
+    AttackedSeller.Create(),
+    AttackedReceiver.Create(),
     Idle.Create(),
     Receiver.Create(),
 };

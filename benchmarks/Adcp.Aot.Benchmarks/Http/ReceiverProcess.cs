@@ -31,6 +31,16 @@ internal sealed class ReceiverProcess : IDisposable
 
     internal bool HasExited => _process.HasExited;
 
+    /// <summary>The resident memory now, and the most there ever was.</summary>
+    internal (long Now, long Most) ResidentBytes
+    {
+        get
+        {
+            _process.Refresh();
+            return (_process.WorkingSet64, _process.PeakWorkingSet64);
+        }
+    }
+
     public void Dispose()
     {
         _process.StandardInput.Close();
