@@ -23,6 +23,12 @@ internal sealed partial class EndpointGuard
     private const string NoIdentity = "The caller's credentials name no account that could own its tasks.";
     private const string TooManyBodies = "Too many large calls are under way. Make the call again later.";
 
+    /// <summary>The bytes of bodies of a tenant's calls under way.</summary>
+    private const int MaxBodyBytesPerTenant = 16 << 20;
+
+    /// <summary>The bytes of bodies of all calls under way.</summary>
+    private const int MaxBodyBytes = 64 << 20;
+
     /// <summary>Bodies are counted in units of what has come, so that a slow or small one takes little.</summary>
     private const int BodyUnit = 4 << 10;
 
@@ -33,8 +39,7 @@ internal sealed partial class EndpointGuard
     private readonly IReadOnlyList<string> _hosts;
     private readonly ILogger _logger;
 
-    /// <summary>The bodies of calls under way: 16 MiB for each tenant, 64 MiB in all.</summary>
-    private readonly TenantBudget _bodies = new(perTenant: (16 << 20) / BodyUnit, total: (64 << 20) / BodyUnit);
+    private readonly TenantBudget _bodies = new(perTenant: MaxBodyBytesPerTenant / BodyUnit, total: MaxBodyBytes / BodyUnit);
     private int _hostWarned;
     private int _callerWarned;
     private int _bodiesWarned;
