@@ -1,0 +1,136 @@
+using System.Data.Common;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Adcp.Aot.AspNetCore.Serving;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Platform;
+using Adcp.Aot.Platform.Idempotency;
+using Adcp.Aot.Sending;
+using Adcp.Aot.Signing;
+using Adcp.Aot.Storage;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot.Snippets;
+
+/// <summary>The C# of docs/seller.md.</summary>
+internal static class SellerDocs
+{
+    public static async Task WireAsync(
+        PlatformOptions options, WebhookSender sender, InMemoryWebhookDeliverySupervisor supervisor, JsonElement arguments, string tenant, string taskId)
+    {
+        CreateMediaBuyResponse response = new("mb_1");
+
+        // snippet: wire-seller
+        await using PlatformHandler handler = AdcpServer.CreateFromPlatform(new Seller(), options, sender, supervisor);
+        ToolReply reply = await handler.CallAsync("create_media_buy", arguments, tenant);
+
+        // Later, when the task has ended. The buyer is notified once.
+        await handler.Tasks.CompleteAsync(tenant, taskId, response, SellerJson.Default.CreateMediaBuyResponse);
+        // end
+
+        _ = reply;
+    }
+
+    public static async Task ServeAsync(PlatformOptions options, WebhookSender sender, InMemoryWebhookDeliverySupervisor supervisor)
+    {
+        // snippet: serve-seller
+        await AdcpServer.ServeAsync(
+            new Seller(),
+            options,
+            new Uri("http://127.0.0.1:5080"),
+            new AdcpServerOptions { Endpoints = new AdcpEndpointOptions { SharesOneTenant = true } },
+            sender,
+            supervisor);
+        // end
+    }
+
+    public static async Task HostAsync(string[] args, SigningKey key, EncryptionKey encryptionKey)
+    {
+        // snippet: own-app
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(args);
+        builder.Services.AddAuthentication().AddBearerToken(); // your own scheme
+        builder.Services.AddAuthorization();
+        ILoggerFactory logging = LoggerFactory.Create(static lines => lines.AddSimpleConsole());
+
+        await using DbDataSource database = SqliteDataSource.Create(SqliteFactory.Instance, "seller.db"); // write-ahead log, mode 0600
+        SqlTaskRegistry tasks = new(database, SqlDialect.Sqlite, SecretsAtRest.EncryptedWith(encryptionKey));
+        SqlIdempotencyStore answers = new(database, SqlDialect.Sqlite);
+        await tasks.CreateIfAbsentAsync();
+        await answers.CreateIfAbsentAsync();
+
+        using WebhookSender sender = new(new Rfc9421Signer(key), new WebhookSenderOptions { Version = AdcpVersion.V31 });
+        await using InMemoryWebhookDeliverySupervisor supervisor = new(
+            sender, new WebhookDeliveryOptions { Logger = logging.CreateLogger("Webhooks") });
+        PlatformOptions options = new()
+        {
+            Version = AdcpVersion.V31,
+            Tasks = tasks,
+            Idempotency = answers,
+            SigningKeys = [key],
+            WebhookSigning = new WebhookSigningCapability { Algorithms = [key.Algorithm] },
+            Logger = logging.CreateLogger("Seller"),
+        };
+        await using PlatformHandler handler = AdcpServer.CreateFromPlatform(new Seller(), options, sender, supervisor);
+        await handler.CheckStoresAsync();
+
+        AdcpEndpointOptions endpoints = new() { AllowedHosts = ["seller.example"] };
+        builder.Services.AddAdcpMcp(handler, endpoints);
+        builder.Services.AddAdcpPurge([tasks, answers]);
+
+        WebApplication app = builder.Build();
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.MapAdcpMcp();                        // POST /mcp
+        app.MapAdcpA2A(handler, endpoints);      // POST /a2a
+        app.MapAdcpA2ACard(handler, new Uri("https://seller.example/a2a"), takesBearer: true);
+        app.MapAdcpWellKnown([key], new Uri("https://seller.example/mcp"), AdcpVersion.V31);
+        await app.RunAsync();
+
+        // The host takes no more requests. Deliver the webhooks that are pending.
+        await handler.DrainAsync(handler.DrainPatience);
+        // end
+    }
+
+    public static PlatformOptions Stores(DbDataSource dataSource, EncryptionKey key)
+    {
+        // snippet: postgres-stores
+        PlatformOptions options = new()
+        {
+            Version = AdcpVersion.V31,
+            Tasks = new SqlTaskRegistry(dataSource, SqlDialect.PostgreSql, SecretsAtRest.EncryptedWith(key)),
+            Idempotency = new SqlIdempotencyStore(dataSource, SqlDialect.PostgreSql),
+        };
+        // end
+        return options;
+    }
+}
+
+// snippet: seller
+public sealed record CreateMediaBuyRequest(string? BuyerRef);
+
+public sealed record CreateMediaBuyResponse(string MediaBuyId);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(CreateMediaBuyRequest))]
+[JsonSerializable(typeof(CreateMediaBuyResponse))]
+public sealed partial class SellerJson : JsonSerializerContext;
+
+[AdcpPlatform(typeof(SellerJson))]
+public sealed partial class Seller
+{
+    [AdcpTool("create_media_buy", Description = "Buys media.")]
+    public async ValueTask<ToolOutcome<CreateMediaBuyResponse>> CreateMediaBuyAsync(CreateMediaBuyRequest request, ToolCall call)
+    {
+        if (request.BuyerRef is null)
+        {
+            return new CreateMediaBuyResponse("mb_1"); // the final answer
+        }
+
+        return await call.HandOffAsync(message: "In review."); // answers "submitted"; complete the task later
+    }
+}
+// end

@@ -1,0 +1,72 @@
+using System.Text.RegularExpressions;
+
+namespace Adcp.Aot.Tests.Documentation;
+
+/// <summary>Tables of the documentation, against the code.</summary>
+public sealed partial class PageTests
+{
+    [Fact]
+    public void Every_event_id_is_in_the_operations_page()
+    {
+        IEnumerable<int> documented = EventRow().Matches(Repository.Read("docs/operations.md")).Select(static row => int.Parse(row.Groups[1].Value));
+
+        IEnumerable<int> used = Repository.List("src", "*.cs")
+            .SelectMany(static file => (file.EndsWith("EventIds.cs", StringComparison.Ordinal) ? ConstantId() : LiteralId()).Matches(Repository.Read(file)))
+            .Select(static match => int.Parse(match.Groups[1].Value));
+
+        Assert.Equal(used.Distinct().Order(), documented.Order());
+    }
+
+    [Fact]
+    public void Every_instrument_and_tag_is_in_the_operations_page()
+    {
+        IEnumerable<string> documented = Instrument().Matches(Repository.Read("docs/operations.md")).Select(static match => match.Groups[1].Value);
+
+        IEnumerable<string> used = Sources().SelectMany(static source => InstrumentText().Matches(source)).Select(static match => match.Groups[1].Value);
+
+        Assert.Equal(used.Distinct().Order(StringComparer.Ordinal), documented.Distinct().Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Glossary_has_at_most_25_terms_in_order()
+    {
+        string[] terms = [.. Glossary().Match(Repository.Read("docs/architecture.md")).Groups["row"].Captures
+            .Select(static row => row.Value.Split('|')[1].Trim()).Skip(2)];
+
+        Assert.InRange(terms.Length, 1, 25);
+        Assert.Equal(terms.Order(StringComparer.Ordinal), terms);
+    }
+
+    [Fact]
+    public void README_has_the_lines_that_the_gate_runs()
+    {
+        string[] readme = Repository.Read("README.md").Split('\n');
+
+        IEnumerable<string> run = Repository.Read(".ci/checks/plain-clone.sh").Split('\n')
+            .Where(static line => line.StartsWith("run dotnet ", StringComparison.Ordinal)).Select(static line => line["run ".Length..]);
+
+        Assert.NotEmpty(run);
+        Assert.All(run, line => Assert.Contains(line, readme));
+    }
+
+    private static IEnumerable<string> Sources() => Repository.List("src", "*.cs").Select(Repository.Read);
+
+    [GeneratedRegex(@"^\| (\d+) \|", RegexOptions.Multiline)]
+    private static partial Regex EventRow();
+
+    [GeneratedRegex(@"\[LoggerMessage\(\s*(?:EventId\s*=\s*)?(\d+)")]
+    private static partial Regex LiteralId();
+
+    /// <summary>Matches the ids of a file that names them.</summary>
+    [GeneratedRegex(@"const int \w+ = (\d+);")]
+    private static partial Regex ConstantId();
+
+    [GeneratedRegex(@"`(adcp\.webhook\.[a-z._]+)`")]
+    private static partial Regex Instrument();
+
+    [GeneratedRegex(@"""(adcp\.webhook\.[a-z._]+)""")]
+    private static partial Regex InstrumentText();
+
+    [GeneratedRegex(@"^## Glossary\n+(?<row>\|[^\n]*\n)+", RegexOptions.Multiline)]
+    private static partial Regex Glossary();
+}
