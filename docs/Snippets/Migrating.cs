@@ -1,3 +1,4 @@
+using System.Net.Http.Headers;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
@@ -40,10 +41,16 @@ internal static class Migrating
 
             string digest = Rfc9421Signer.ContentDigest(body);
             signer.Sign(target, digest, TimeProvider.System.GetUtcNow(), out string signatureInput, out string signature);
-            request.Content.Headers.Add("Content-Digest", digest);
-            request.Headers.Add("Signature-Input", signatureInput);
-            request.Headers.Add("Signature", signature);
+            Set(request.Content.Headers, "Content-Digest", digest);
+            Set(request.Headers, "Signature-Input", signatureInput);
+            Set(request.Headers, "Signature", signature);
             return await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
+        }
+
+        private static void Set(HttpHeaders headers, string name, string value)
+        {
+            headers.Remove(name); // of an earlier attempt
+            headers.Add(name, value);
         }
     }
     // end

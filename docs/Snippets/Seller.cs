@@ -54,7 +54,7 @@ internal static class SellerDocs
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(args);
         builder.Services.AddAuthentication().AddBearerToken(); // your own scheme
         builder.Services.AddAuthorization();
-        ILoggerFactory logging = LoggerFactory.Create(static lines => lines.AddSimpleConsole());
+        using ILoggerFactory logging = LoggerFactory.Create(static lines => lines.AddSimpleConsole());
 
         await using DbDataSource database = SqliteDataSource.Create(SqliteFactory.Instance, "seller.db"); // write-ahead log, mode 0600
         SqlTaskRegistry tasks = new(database, SqlDialect.Sqlite, SecretsAtRest.EncryptedWith(encryptionKey));

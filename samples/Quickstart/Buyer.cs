@@ -8,15 +8,14 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Quickstart;
 
-/// <summary>A buyer's webhook receiver that misbehaves by script, and verifies and checks whatever reaches it.</summary>
+/// <summary>A buyer's webhook receiver: verifies and checks each request, then answers with a fault or with 200.</summary>
 internal sealed class Buyer : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, Seen> _seen = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<(string Path, long Number), string> _numbers = new();
     private readonly WebApplication _app;
     private readonly Rfc9421Verifier _verifier;
-    private readonly bool _faults;
-    private readonly int _seed;
+    private readonly Faults _faults;
     private string _origin = "";
     private long _requests;
     private long _duplicates;
@@ -25,12 +24,11 @@ internal sealed class Buyer : IAsyncDisposable
     private long _stale;
     private long _corrupt;
 
-    private Buyer(WebApplication app, Rfc9421Verifier verifier, bool faults, int seed)
+    private Buyer(WebApplication app, Rfc9421Verifier verifier, Faults faults)
     {
         _app = app;
         _verifier = verifier;
         _faults = faults;
-        _seed = seed;
     }
 
     public string BaseUrl => _origin;
@@ -38,26 +36,25 @@ internal sealed class Buyer : IAsyncDisposable
     /// <summary>Requests whose signature was verified.</summary>
     public long Requests => Volatile.Read(ref _requests);
 
-    /// <summary>Requests for a key that the buyer had already processed: what at-least-once costs, and why the key matters.</summary>
+    /// <summary>Requests for a key that the buyer had processed already. The key shows that they are repetitions.</summary>
     public long Duplicates => Volatile.Read(ref _duplicates);
 
     public long Unsigned => Volatile.Read(ref _unsigned);
 
-    /// <summary>Requests that were signed, but not by the seller or not as they arrived.</summary>
+    /// <summary>Requests that were signed, but not by the seller, or that were altered.</summary>
     public long Forged => Volatile.Read(ref _forged);
 
-    /// <summary>Requests that the seller signed, but not now: out of their window, or brought a second time.</summary>
+    /// <summary>Requests that the seller signed, but that are too old or were sent a second time.</summary>
     public long Stale => Volatile.Read(ref _stale);
 
-    /// <summary>Bodies that were not a sound envelope, differed between attempts of one key, or reused another key's number.</summary>
+    /// <summary>Bodies that were no valid envelope, differed between attempts of one key, or reused another key's number.</summary>
     public long Corrupt => Volatile.Read(ref _corrupt);
 
     public int DistinctKeys => _seen.Count;
 
     /// <param name="jwks">The seller's published keys.</param>
-    /// <param name="faults">Whether to misbehave.</param>
-    /// <param name="seed">Makes the faults repeatable.</param>
-    public static async Task<Buyer> StartAsync(string jwks, bool faults, int seed)
+    /// <param name="faults">How to misbehave.</param>
+    public static async Task<Buyer> StartAsync(string jwks, Faults faults)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -68,16 +65,17 @@ internal sealed class Buyer : IAsyncDisposable
         });
         WebApplication app = builder.Build();
 
-        // One key signs everything here, a million webhooks if asked to, so its share of the replay cache is larger than the usual 100,000.
+        // One key signs all webhooks here, up to a million, so its share of the replay cache is larger than the default of 100,000.
         InMemoryReplayCache replays = new(maxPerKey: 10_000_000, maxTotal: 10_000_000);
-        Buyer buyer = new(app, new Rfc9421Verifier(VerificationKeySet.FromJwks(jwks, "seller"), replays), faults, seed);
+        Buyer buyer = new(app, new Rfc9421Verifier(VerificationKeySet.FromJwks(jwks, "seller"), replays), faults);
         app.Run(buyer.ReceiveAsync);
         await app.StartAsync();
         buyer._origin = app.Urls.First();
         return buyer;
     }
 
-    public bool Processed(string? key) => key is not null && _seen.TryGetValue(key, out Seen? seen) && Volatile.Read(ref seen.Processed) > 0;
+    public bool Processed(string? key) =>
+        key is not null && _seen.TryGetValue(key, out Seen? seen) && Volatile.Read(ref seen.Processed) > 0;
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
@@ -115,14 +113,15 @@ internal sealed class Buyer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Returns the request under the origin that senders were given, its target as it was on the wire. The request's own Host could
-    /// be anybody's.
+    /// Returns the request under the origin that the seller was given, with its target as it arrived. The request's own Host header
+    /// cannot be trusted.
     /// </summary>
     private InboundRequest Inbound(HttpContext http) => new(
         http.Request.Method,
         $"{_origin}{http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget}",
         http.Request.Headers,
-        static (headers, name) => ((IHeaderDictionary)headers)[name] is { Count: > 0 } values ? string.Join(", ", values.ToArray()) : null);
+        static (headers, name) =>
+            ((IHeaderDictionary)headers)[name] is { Count: > 0 } values ? string.Join(", ", values.ToArray()) : null);
 
     private void Refuse(HttpContext http, VerificationResult verification)
     {
@@ -133,7 +132,7 @@ internal sealed class Buyer : IAsyncDisposable
         http.Response.Headers.WWWAuthenticate = verification.Challenge;
     }
 
-    /// <summary>The envelope's key, task and number; null where the envelope is not what was promised for this path.</summary>
+    /// <summary>Returns the envelope's key, task and number; null if the envelope is not valid for this path.</summary>
     private static (string Key, string Task, long Number)? ReadEnvelope(HttpRequest request, ReadOnlyMemory<byte> body)
     {
         try
@@ -156,36 +155,14 @@ internal sealed class Buyer : IAsyncDisposable
 
     private async Task AnswerAsync(HttpContext http, string task, Seen seen, int attempt)
     {
-        // Stable for a task and a seed, so that a run can be repeated.
-        int draw = _faults ? (int)(Hash(task) % 100) : 99;
-        switch (draw)
+        Fault fault = _faults.Of(task, attempt);
+        if (fault is Fault.None or Fault.Hang or Fault.Drip)
         {
-            case < 12 when attempt <= 2:
-                http.Response.StatusCode = 503;
-                return;
-            case >= 12 and < 16 when attempt == 1:
-                http.Abort();
-                return;
-            case >= 16 and < 19 when attempt == 1:
-                Process(seen);
-                await HangAsync(http);
-                return;
-            case >= 19 and < 22 when attempt == 1:
-                http.Response.StatusCode = 429;
-                http.Response.Headers.RetryAfter = "1";
-                return;
-            case >= 22 and < 24:
-                http.Response.StatusCode = 409;
-                return;
-            case >= 24 and < 27 when attempt == 1:
-                Process(seen);
-                await DripAsync(http);
-                return;
-            default:
-                Process(seen);
-                http.Response.StatusCode = 200;
-                return;
+            // Hang and Drip process the webhook, and the seller never learns of it.
+            Process(seen);
         }
+
+        await Faults.AnswerAsync(http, fault);
     }
 
     private void Process(Seen seen)
@@ -194,31 +171,6 @@ internal sealed class Buyer : IAsyncDisposable
         {
             Interlocked.Increment(ref _duplicates);
         }
-    }
-
-    private static async Task HangAsync(HttpContext http) =>
-        await Task.Delay(Timeout.InfiniteTimeSpan, http.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-
-    private static async Task DripAsync(HttpContext http)
-    {
-        http.Response.ContentLength = 1000;
-        for (int i = 0; i < 1000 && !http.RequestAborted.IsCancellationRequested; i++)
-        {
-            await http.Response.Body.WriteAsync("."u8.ToArray()).AsTask().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await http.Response.Body.FlushAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await Task.Delay(TimeSpan.FromMilliseconds(50), http.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
-
-    private uint Hash(string task)
-    {
-        uint hash = 2166136261 ^ (uint)_seed;
-        foreach (char c in task)
-        {
-            hash = (hash ^ c) * 16777619;
-        }
-
-        return hash >> 8;
     }
 
     private sealed class Seen(byte[] digest)

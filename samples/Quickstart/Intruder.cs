@@ -4,10 +4,12 @@ using Adcp.Aot.Signing;
 
 namespace Quickstart;
 
-/// <summary>Someone who knows the buyer's url and the seller's key id, and has an old message of the seller's, but not its key.</summary>
+/// <summary>A stranger who knows the buyer's url and the seller's key id, and has an old message of the seller, but not its key.</summary>
 internal static class Intruder
 {
-    /// <summary>Brings one webhook under a key of his own and one that the seller signed an hour ago. The buyer must take neither.</summary>
+    /// <summary>
+    /// Sends a webhook that is signed with another key, and one that the seller signed an hour ago. The buyer must refuse both.
+    /// </summary>
     public static async Task IntrudeAsync(SigningKey seller, string buyerUrl, CancellationToken cancellationToken)
     {
         DateTimeOffset now = TimeProvider.System.GetUtcNow();
@@ -17,9 +19,11 @@ internal static class Intruder
         await PostAsync(http, new Rfc9421Signer(seller), now.AddHours(-1), buyerUrl, cancellationToken);
     }
 
-    private static async Task PostAsync(HttpClient http, Rfc9421Signer signer, DateTimeOffset signed, string buyerUrl, CancellationToken cancellationToken)
+    private static async Task PostAsync(
+        HttpClient http, Rfc9421Signer signer, DateTimeOffset signed, string buyerUrl, CancellationToken cancellationToken)
     {
-        byte[] body = Encoding.UTF8.GetBytes("""{"idempotency_key":"intruder-0123456789","operation_id":"op_buyer0","task_id":"task_0","status":"completed"}""");
+        byte[] body = Encoding.UTF8.GetBytes(
+            """{"idempotency_key":"intruder-0123456789","operation_id":"op_buyer0","task_id":"task_0","status":"completed"}""");
         if (!TargetUri.TryParse(buyerUrl + "/webhooks/buyer0", out TargetUri? target, out string? reason))
         {
             throw new InvalidOperationException(reason);

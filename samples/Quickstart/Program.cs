@@ -2,10 +2,16 @@ using System.CommandLine;
 using Adcp.Aot.Signing;
 using Quickstart;
 
+// A seller (Seller.cs) delivers completions to a buyer (Buyer.cs) in the same process. The buyer misbehaves on purpose (Faults.cs), and
+// an intruder tries to deliver too (Intruder.cs). At the end the run is summed up (Report.cs): nothing may be lost or corrupt.
 Option<int> deliveries = Positive("--deliveries", "How many completions to deliver.", 2000, 1_000_000);
 Option<int> endpoints = Positive("--endpoints", "How many buyers' endpoints.", 50, 10_000);
 Option<int> concurrency = Positive("--concurrency", "Deliveries under way at a time.", 64, 4096);
-Option<string> faults = new("--faults") { Description = "none, or mixed: 503 bursts, hangs, resets, 409, 429, slow drips, a forged and a stale signature.", DefaultValueFactory = _ => "mixed" };
+Option<string> faults = new("--faults")
+{
+    Description = "none, or mixed: 503 bursts, hangs, resets, 409, 429, slow drips, a forged and a stale signature.",
+    DefaultValueFactory = _ => "mixed",
+};
 faults.AcceptOnlyFromAmong("none", "mixed");
 Option<int> seed = new("--seed") { Description = "Makes the faults repeatable.", DefaultValueFactory = _ => 1 };
 Option<string> audit = new("--audit")
@@ -26,7 +32,7 @@ root.SetAction(async (arguments, cancellationToken) =>
     string path = arguments.GetValue(audit)!;
     bool mixed = arguments.GetValue(faults) == "mixed";
     using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "quickstart-2026");
-    await using Buyer buyer = await Buyer.StartAsync(SigningKey.ExportJwks([key]), mixed, arguments.GetValue(seed));
+    await using Buyer buyer = await Buyer.StartAsync(SigningKey.ExportJwks([key]), new Faults(mixed, arguments.GetValue(seed)));
     Seller seller;
     try
     {
@@ -40,7 +46,9 @@ root.SetAction(async (arguments, cancellationToken) =>
 
     if (!quiet)
     {
-        Console.WriteLine($"Delivering {total:N0} signed webhooks to {arguments.GetValue(endpoints):N0} endpoints at {buyer.BaseUrl}, faults {arguments.GetValue(faults)}.");
+        Console.WriteLine(
+            $"Delivering {total:N0} signed webhooks to {arguments.GetValue(endpoints):N0} endpoints at {buyer.BaseUrl}, "
+            + $"faults {arguments.GetValue(faults)}.");
     }
 
     Delivered[] results = new Delivered[total];
@@ -80,7 +88,8 @@ root.SetAction(async (arguments, cancellationToken) =>
     {
         while (await ticks.WaitForNextTickAsync(CancellationToken.None))
         {
-            string line = $"  {Volatile.Read(ref done):N0} of {total:N0} done, {buyer.Requests:N0} requests, {seller.Openings:N0} breaker openings";
+            string line =
+                $"  {Volatile.Read(ref done):N0} of {total:N0} done, {buyer.Requests:N0} requests, {seller.Openings:N0} breaker openings";
             Console.Write(Console.IsOutputRedirected ? line + Environment.NewLine : "\r" + line.PadRight(78));
         }
 

@@ -11,7 +11,7 @@ internal sealed record Report
     public required int Accepted { get; init; }
     public required int Delivered { get; init; }
     public required int Stopped { get; init; }
-    /// <summary>Given back to the seller, who stopped trying: the receiver was still failing.</summary>
+    /// <summary>Deliveries that the seller gave up while the receiver was still failing.</summary>
     public required int Undelivered { get; init; }
     public required int Lost { get; init; }
     public required long Attempts { get; init; }
@@ -21,9 +21,9 @@ internal sealed record Report
     /// <summary>Requests whose signature the buyer verified.</summary>
     public required long Verified { get; init; }
     public required long Unsigned { get; init; }
-    /// <summary>Refused: signed, but not by the seller. With faults one intruder brings one.</summary>
+    /// <summary>Refused: signed, but not by the seller. With faults the intruder sends one.</summary>
     public required long Forged { get; init; }
-    /// <summary>Refused: signed by the seller, but not now. With faults one intruder brings one.</summary>
+    /// <summary>Refused: signed by the seller, but too long ago. With faults the intruder sends one.</summary>
     public required long Stale { get; init; }
     public required long Corrupt { get; init; }
     public required int BreakerTransitions { get; init; }
@@ -43,11 +43,13 @@ internal sealed record Report
     public int Intrusions { get; init; }
 
     [JsonIgnore]
-    public bool IsSound => Lost == 0 && Corrupt == 0 && Unsigned == 0 && Forged == Intrusions && Stale == Intrusions && AuditRecordsDropped == 0;
+    public bool IsSound =>
+        Lost == 0 && Corrupt == 0 && Unsigned == 0 && Forged == Intrusions && Stale == Intrusions && AuditRecordsDropped == 0;
 
     public static Report Of(Delivered[] results, Buyer buyer, Seller seller, int intrusions, TimeSpan elapsed, string auditPath)
     {
-        double[] ms = [.. results.Where(static r => r.Status == DeliveryStatus.Delivered).Select(static r => r.Elapsed.TotalMilliseconds).Order()];
+        IEnumerable<Delivered> successes = results.Where(static r => r.Status == DeliveryStatus.Delivered);
+        double[] ms = [.. successes.Select(static r => r.Elapsed.TotalMilliseconds).Order()];
         int delivered = results.Count(r => r.Status == DeliveryStatus.Delivered && buyer.Processed(r.Key));
         int stopped = results.Count(static r => r.Status is DeliveryStatus.Rejected or DeliveryStatus.Refused);
         return new Report
@@ -57,10 +59,11 @@ internal sealed record Report
             Stopped = stopped,
             Undelivered = results.Count(static r => r.Status is DeliveryStatus.CircuitOpen or DeliveryStatus.Exhausted),
 
-            // Nobody was told: called delivered though the buyer never processed it, or ended without a reason the seller could act on.
+            // Called delivered although the buyer never processed it, or ended without a reason that the seller could act on.
             Lost = results.Count(r => r.Status == DeliveryStatus.Delivered
                 ? !buyer.Processed(r.Key)
-                : r.Status is not (DeliveryStatus.Rejected or DeliveryStatus.Refused or DeliveryStatus.CircuitOpen or DeliveryStatus.Exhausted)),
+                : r.Status is not (
+                    DeliveryStatus.Rejected or DeliveryStatus.Refused or DeliveryStatus.CircuitOpen or DeliveryStatus.Exhausted)),
             Attempts = results.Sum(static r => (long)r.Attempts),
             Requests = buyer.Requests,
             DistinctKeys = buyer.DistinctKeys,
@@ -103,9 +106,10 @@ internal sealed record Report
 
         Row("breaker transitions", $"{BreakerTransitions:N0}, {BreakerOpenings:N0} openings");
         Row("keys at the buyer", $"{DistinctKeys:N0}");
-        Row("duplicates by key", $"{DuplicatesByKey:N0}  (processed, then lost on the way back; the key tells)");
+        Row("duplicates by key", $"{DuplicatesByKey:N0}  (processed again because the answer was lost; the key shows it)");
         Row("signatures verified", $"{Verified:N0}");
-        Row("refused: forged, stale, unsigned", $"{Forged:N0}, {Stale:N0}, {Unsigned:N0}  {(Intrusions > 0 ? "(an intruder brought one forged and one stale)" : "")}");
+        string intruder = Intrusions > 0 ? "(an intruder sent one forged and one stale)" : "";
+        Row("refused: forged, stale, unsigned", $"{Forged:N0}, {Stale:N0}, {Unsigned:N0}  {intruder}");
         Row("corrupt", $"{Corrupt:N0}");
         Row("undelivered, lost", $"{Undelivered:N0}, {Lost:N0}");
         Row("p50 / p99", $"{P50Ms:N1} ms / {P99Ms:N1} ms");

@@ -8,7 +8,7 @@ using Adcp.Aot.Signing;
 
 namespace Quickstart;
 
-/// <summary>A seller that tells buyers about completed media buys, and brings back what the supervisor hands back.</summary>
+/// <summary>A seller that notifies buyers of completed media buys. A delivery that was given up is made again later.</summary>
 internal sealed class Seller : IAsyncDisposable
 {
     private const int MaxRounds = 100;
@@ -45,8 +45,9 @@ internal sealed class Seller : IAsyncDisposable
             Interlocked.Increment(ref _transitions);
             Interlocked.Add(ref _openings, transition.To == CircuitState.Open ? 1 : 0);
         };
-        _endpoints = [.. Enumerable.Range(0, endpoints).Select(i => new WebhookDestination($"{buyerUrl}/webhooks/buyer{i}", $"op_buyer{i}"))];
-        _streams = [.. Enumerable.Range(0, endpoints).Select(i => new DeliveryOptions { SequenceKey = $"buyer{i}", NotificationType = "final" })];
+        IEnumerable<int> buyers = Enumerable.Range(0, endpoints);
+        _endpoints = [.. buyers.Select(i => new WebhookDestination($"{buyerUrl}/webhooks/buyer{i}", $"op_buyer{i}"))];
+        _streams = [.. buyers.Select(i => new DeliveryOptions { SequenceKey = $"buyer{i}", NotificationType = "final" })];
     }
 
     public int Openings => Volatile.Read(ref _openings);
@@ -57,7 +58,7 @@ internal sealed class Seller : IAsyncDisposable
 
     public long RecordsDropped => _supervisor.RecordsDropped;
 
-    /// <summary>Delivers one completion until the buyer has it or it can never have it. Everything the supervisor gives back is brought again.</summary>
+    /// <summary>Delivers one completion until the buyer has it or has refused it for good.</summary>
     public async Task<Delivered> DeliverAsync(int number, CancellationToken cancellationToken)
     {
         int buyer = number % _endpoints.Length;
@@ -80,7 +81,7 @@ internal sealed class Seller : IAsyncDisposable
             TimeSpan pause = outcome.RetryAt - TimeProvider.System.GetUtcNow() ?? TimeSpan.FromMilliseconds(100);
             await Task.Delay(pause > ShortestPause ? pause : ShortestPause, TimeProvider.System, cancellationToken);
 
-            // A frozen webhook goes out again with the same key and bytes. One that was refused before its number was drawn has none yet.
+            // A frozen webhook is sent again with the same key and bytes. If its number was never drawn, there is no frozen webhook yet.
             outcome = prepared is null
                 ? await _supervisor.SendMcpAsync(_endpoints[buyer], webhook, _streams[buyer], cancellationToken)
                 : await _supervisor.DeliverAsync(prepared, null, cancellationToken);
@@ -100,5 +101,5 @@ internal sealed class Seller : IAsyncDisposable
     }
 }
 
-/// <summary>What became of one completion.</summary>
+/// <summary>The end of one completion.</summary>
 internal sealed record Delivered(string? Key, DeliveryStatus Status, string? Code, int Attempts, TimeSpan Elapsed);
