@@ -20,7 +20,8 @@ internal static class Receiving
     {
         // snippet: receiver
         WebApplication app = WebApplication.CreateSlimBuilder(args).Build();
-        RemoteKeySource keys = RemoteKeySource.FromJwksUri("https://seller.example/.well-known/jwks.json", sender: "https://seller.example");
+        RemoteKeySource keys = RemoteKeySource.FromJwksUri(
+            "https://seller.example/.well-known/jwks.json", sender: "https://seller.example");
         app.MapAdcpWebhookReceiver(
             "/adcp/webhooks",
             (webhook, cancellationToken) =>
@@ -56,7 +57,8 @@ internal static class Receiving
     public static void Verify(WebApplication app)
     {
         // snippet: verify-request
-        RemoteKeySource keys = RemoteKeySource.FromBrandJson("https://seller.example/.well-known/brand.json", "https://seller.example/mcp");
+        RemoteKeySource keys = RemoteKeySource.FromBrandJson(
+            "https://seller.example/.well-known/brand.json", "https://seller.example/mcp");
         Rfc9421Verifier verifier = new(keys, new InMemoryReplayCache());
         app.MapPost("/raw", async http =>
         {

@@ -20,7 +20,12 @@ namespace Adcp.Aot.Snippets;
 internal static class SellerDocs
 {
     public static async Task WireAsync(
-        PlatformOptions options, WebhookSender sender, InMemoryWebhookDeliverySupervisor supervisor, JsonElement arguments, string tenant, string taskId)
+        PlatformOptions options,
+        WebhookSender sender,
+        InMemoryWebhookDeliverySupervisor supervisor,
+        JsonElement arguments,
+        string tenant,
+        string taskId)
     {
         CreateMediaBuyResponse response = new("mb_1");
 

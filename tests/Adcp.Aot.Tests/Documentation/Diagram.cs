@@ -33,7 +33,7 @@ internal static partial class Diagram
         {
             string[] sides = line.Split(':')[0].Split("->");
             string name = sides[0].Trim();
-            string[] uses = sides.Length < 2 ? [] : sides[1].Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+            string[] uses = sides.Length < 2 ? [] : sides[1].Split(',', StringSplitOptions.TrimEntries);
             entries.Add(char.IsWhiteSpace(line[0]) ? new Entry(entries[^1].Project, name, uses) : new Entry(name, null, uses));
         }
 

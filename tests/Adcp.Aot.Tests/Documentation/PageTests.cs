@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace Adcp.Aot.Tests.Documentation;
@@ -8,11 +9,10 @@ public sealed partial class PageTests
     [Fact]
     public void Every_event_id_is_in_the_operations_page()
     {
-        IEnumerable<int> documented = EventRow().Matches(Repository.Read("docs/operations.md")).Select(static row => int.Parse(row.Groups[1].Value));
+        IEnumerable<int> documented = EventRow().Matches(Repository.Read("docs/operations.md")).Select(Number);
 
         IEnumerable<int> used = Repository.List("src", "*.cs")
-            .SelectMany(static file => (file.EndsWith("EventIds.cs", StringComparison.Ordinal) ? ConstantId() : LiteralId()).Matches(Repository.Read(file)))
-            .Select(static match => int.Parse(match.Groups[1].Value));
+            .SelectMany(static file => EventIdsOf(file).Matches(Repository.Read(file))).Select(Number);
 
         Assert.Equal(used.Distinct().Order(), documented.Order());
     }
@@ -20,9 +20,10 @@ public sealed partial class PageTests
     [Fact]
     public void Every_instrument_and_tag_is_in_the_operations_page()
     {
-        IEnumerable<string> documented = Instrument().Matches(Repository.Read("docs/operations.md")).Select(static match => match.Groups[1].Value);
+        IEnumerable<string> documented = Instrument().Matches(Repository.Read("docs/operations.md")).Select(Text);
 
-        IEnumerable<string> used = Sources().SelectMany(static source => InstrumentText().Matches(source)).Select(static match => match.Groups[1].Value);
+        IEnumerable<string> used = Repository.List("src", "*.cs")
+            .SelectMany(static file => InstrumentText().Matches(Repository.Read(file))).Select(Text);
 
         Assert.Equal(used.Distinct().Order(StringComparer.Ordinal), documented.Distinct().Order(StringComparer.Ordinal));
     }
@@ -49,7 +50,11 @@ public sealed partial class PageTests
         Assert.All(run, line => Assert.Contains(line, readme));
     }
 
-    private static IEnumerable<string> Sources() => Repository.List("src", "*.cs").Select(Repository.Read);
+    private static string Text(Match match) => match.Groups[1].Value;
+
+    private static int Number(Match match) => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture);
+
+    private static Regex EventIdsOf(string file) => file.EndsWith("EventIds.cs", StringComparison.Ordinal) ? ConstantId() : LiteralId();
 
     [GeneratedRegex(@"^\| (\d+) \|", RegexOptions.Multiline)]
     private static partial Regex EventRow();

@@ -55,7 +55,8 @@ public sealed class SnippetTests
     [Fact]
     public void Regions_of_one_name_are_joined_and_lose_their_indentation()
     {
-        const string Source = "// snippet: a\nusing X;\n\n// end\nclass C\n{\n    // snippet: a\n    if (x)\n    {\n        y();\n    }\n    // end\n}\n";
+        const string Source =
+            "// snippet: a\nusing X;\n\n// end\nclass C\n{\n    // snippet: a\n    if (x)\n    {\n        y();\n    }\n    // end\n}\n";
 
         Assert.Equal("using X;\n\nif (x)\n{\n    y();\n}", Snippets.Read(Source)["a"]);
     }

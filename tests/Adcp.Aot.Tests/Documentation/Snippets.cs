@@ -9,7 +9,9 @@ internal static partial class Snippets
     private const string Begin = "// snippet: ";
     private const string End = "// end";
 
-    /// <summary>Returns the text of each snippet. Regions of one name in one file are one snippet, with an empty line between them.</summary>
+    /// <summary>
+    /// Returns the text of each snippet. Regions of one name in one file are one snippet, with an empty line between them.
+    /// </summary>
     public static Dictionary<string, string> ReadAll()
     {
         Dictionary<string, string> snippets = new(StringComparer.Ordinal);
