@@ -31,13 +31,13 @@ internal static class SendingDocs
         IWebhookDeliverySupervisor webhooks, WebhookDestination destination, McpWebhook webhook, CancellationToken cancellationToken)
     {
         // snippet: delivery-options
-        DeliveryOptions stream = new() { Tenant = "acme", SequenceKey = "acme/mb_1" }; // keep it beside the destination
+        DeliveryOptions options = new() { Tenant = "acme" }; // keep them beside the destination
 
-        DeliveryOutcome outcome = await webhooks.SendMcpAsync(destination, webhook, stream, cancellationToken);
+        DeliveryOutcome outcome = await webhooks.SendMcpAsync(destination, webhook, options, cancellationToken);
         if (outcome is { Status: DeliveryStatus.Exhausted or DeliveryStatus.CircuitOpen, Webhook: { } frozen })
         {
             // Later, for example at outcome.RetryAt: the same key and the same bytes under a new signature.
-            outcome = await webhooks.DeliverAsync(frozen, stream, cancellationToken);
+            outcome = await webhooks.DeliverAsync(frozen, options, cancellationToken);
         }
         // end
 

@@ -47,7 +47,7 @@ internal static partial class Diagram
         IEnumerable<string> references = file.Descendants("ProjectReference")
             .Where(static reference => reference.Attribute("ReferenceOutputAssembly")?.Value != "false")
             .Select(static reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value));
-        return new Entry(project, null, [.. references]);
+        return new Entry(project, null, [.. references.Order(StringComparer.Ordinal)]);
     }
 
     /// <summary>Returns the entry of a folder as it is: the namespaces of the project's other folders that its code names.</summary>
@@ -60,7 +60,7 @@ internal static partial class Diagram
             .Where(static line => !line.TrimStart().StartsWith("//", StringComparison.Ordinal))
             .SelectMany(line => name.Matches(line).Select(static match => match.Groups[1].Value))
             .Where(used => used != folder && folders.Contains(used));
-        return new Entry(project, folder, [.. uses.Distinct()]);
+        return new Entry(project, folder, [.. uses.Distinct().Order(StringComparer.Ordinal)]);
     }
 
     [GeneratedRegex(@"^<!-- diagram -->\n+```text\n(?<text>.*?)\n```$", RegexOptions.Multiline | RegexOptions.Singleline)]
