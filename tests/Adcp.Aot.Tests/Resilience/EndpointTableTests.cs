@@ -196,7 +196,10 @@ public sealed class EndpointTableTests
     {
         Bench bench = new(o => o with
         {
-            MaxConcurrencyPerEndpoint = 2, MaxConcurrencyPerTenant = 3, MaxConcurrency = 4, MaxEndpoints = maxEndpoints,
+            MaxConcurrencyPerEndpoint = 2,
+            MaxConcurrencyPerTenant = 3,
+            MaxConcurrency = 4,
+            MaxEndpoints = maxEndpoints,
         });
         DeliveryOptions attacker = new() { Tenant = "attacker" };
         List<TaskCompletionSource<int>> hanging = [];
