@@ -1,7 +1,5 @@
 // snippet: first-webhook
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
+using Adcp.Aot;
 using Adcp.Aot.Signing;
 
 using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "seller-2026");
@@ -17,7 +15,6 @@ DeliveryOutcome outcome = await webhooks.SendMcpAsync(destination, new McpWebhoo
     Status = AdcpTaskStatus.Completed,
     Result = """{"media_buy_id":"mb_1","packages":[]}"""u8.ToArray(),
 });
-
 Console.WriteLine(outcome);                      // Delivered after 1 attempt
 Console.WriteLine(SigningKey.ExportJwks([key])); // publish this at your jwks_uri
 // end

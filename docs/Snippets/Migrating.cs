@@ -1,9 +1,5 @@
 using System.Net.Http.Headers;
-using Adcp.Aot.Delivery;
 using Adcp.Aot.Network;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 
 namespace Adcp.Aot.Snippets;
@@ -17,7 +13,7 @@ internal static class Migrating
         WebhookSender sender = new(
             new Rfc9421Signer(key),
             new WebhookSenderOptions { Version = AdcpVersion.V32, AttemptTimeout = TimeSpan.FromSeconds(10) });
-        InMemoryWebhookDeliverySupervisor webhooks = new(sender, new WebhookDeliveryOptions
+        InMemoryWebhookDeliverySupervisor webhooks = new(sender, new WebhookSupervisorOptions
         {
             Retry = new RetryPolicy { MaxAttempts = 5, BaseDelay = TimeSpan.FromSeconds(2), Deadline = TimeSpan.FromMinutes(2) },
             Circuit = new CircuitBreakerPolicy { FailureThreshold = 10, OpenTimeout = TimeSpan.FromSeconds(30) },

@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using Adcp.Aot.Delivery;
 using Adcp.Aot.Resilience;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;

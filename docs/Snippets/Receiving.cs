@@ -1,11 +1,12 @@
 // snippet: receiver
-using Adcp.Aot.AspNetCore;
 using Adcp.Aot.Receiving;
+using Adcp.Aot.Storage;
 using Adcp.Aot.Verification;
+using Microsoft.Data.Sqlite;
 
 // end
 // snippet: verify-request
-using Adcp.Aot.AspNetCore.Receiving;
+using Adcp.Aot.AspNetCore;
 
 // end
 using Adcp.Aot.Payloads.Notifications;
@@ -16,10 +17,12 @@ namespace Adcp.Aot.Snippets;
 /// <summary>The C# of README.md (the receiver) and docs/receiving.md.</summary>
 internal static class Receiving
 {
-    public static void Receiver(string[] args)
+    public static async Task Receiver(string[] args)
     {
         // snippet: receiver
         WebApplication app = WebApplication.CreateSlimBuilder(args).Build();
+        SqlWebhookClaimStore claims = new(SqliteDataSource.Create(SqliteFactory.Instance, "claims.db"), SqlDialect.Sqlite);
+        await claims.CreateIfAbsentAsync();
         RemoteKeySource keys = RemoteKeySource.FromJwksUri(
             "https://seller.example/.well-known/jwks.json", sender: "https://seller.example");
         app.MapAdcpWebhookReceiver(
@@ -32,6 +35,7 @@ internal static class Receiving
             new WebhookReceiverOptions
             {
                 Verifier = new Rfc9421Verifier(keys, new InMemoryReplayCache()),
+                Store = claims,
                 PublicOrigins = ["https://buyer.example"], // the origin in the url that you gave to the seller
             });
         app.Run();

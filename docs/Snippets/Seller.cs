@@ -1,12 +1,9 @@
 using System.Data.Common;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Adcp.Aot.AspNetCore.Serving;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
+using Adcp.Aot.AspNetCore;
 using Adcp.Aot.Platform;
 using Adcp.Aot.Platform.Idempotency;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
 using Microsoft.AspNetCore.Builder;
@@ -69,7 +66,7 @@ internal static class SellerDocs
 
         using WebhookSender sender = new(new Rfc9421Signer(key), new WebhookSenderOptions { Version = AdcpVersion.V31 });
         await using InMemoryWebhookDeliverySupervisor supervisor = new(
-            sender, new WebhookDeliveryOptions { Logger = logging.CreateLogger("Webhooks") });
+            sender, new WebhookSupervisorOptions { Logger = logging.CreateLogger("Webhooks") });
         PlatformOptions options = new()
         {
             Version = AdcpVersion.V31,

@@ -1,9 +1,6 @@
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Payloads.Notifications;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Microsoft.Extensions.Logging;
 
@@ -22,7 +19,7 @@ internal static class SendingDocs
         await using JsonLinesDeliveryLogSink audit = new("webhooks.jsonl");
         await using InMemoryWebhookDeliverySupervisor webhooks = new(
             sender,
-            new WebhookDeliveryOptions { Sink = audit, Logger = logger, Retry = new RetryPolicy { MaxAttempts = 5 } });
+            new WebhookSupervisorOptions { Sink = audit, Logger = logger, Retry = new RetryPolicy { MaxAttempts = 5 } });
         // end
         await webhooks.DrainAsync(cancellationToken);
     }
@@ -84,7 +81,7 @@ internal static class SendingDocs
     // snippet: response-table
     internal sealed class PatientTable : ResponseTable
     {
-        public override ResponseClassification Classify(WebhookDeliveryResult result) => result.StatusCode == 404
+        public override ResponseClassification Classify(WebhookSendResult result) => result.StatusCode == 404
             ? new ResponseClassification(DeliveryVerdict.Retry, EndpointHealth.Healthy)
             : Adcp.Classify(result);
     }

@@ -1,6 +1,4 @@
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Storage;
 using Npgsql;
 
@@ -14,7 +12,7 @@ internal static class SinksDocs
         // snippet: use-audit-log
         await using AuditLog audit = new(NpgsqlDataSource.Create(connectionString));
         await audit.CreateIfAbsentAsync(); // leaves an existing table alone; throws if a mapped column is missing
-        await using InMemoryWebhookDeliverySupervisor webhooks = new(sender, new WebhookDeliveryOptions { Sink = audit });
+        await using InMemoryWebhookDeliverySupervisor webhooks = new(sender, new WebhookSupervisorOptions { Sink = audit });
 
         IReadOnlyList<WebhookActivityRecord> activity = await audit.ReadRecentAsync("acme", limit: 50);
         // end

@@ -2,7 +2,6 @@ using System.Data.Common;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Adcp.Aot.Storage;
-using Adcp.Aot.Storage.A2A;
 using Microsoft.Data.Sqlite;
 
 namespace Adcp.Aot.Snippets;

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using Adcp.Aot.Storage.A2A;
+using Adcp.Aot.Storage;
 using Samples;
 
 namespace A2AStores;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
-using Adcp.Aot.Storage.A2A;
+using Adcp.Aot.Storage;
 
 namespace A2AStores;
 

@@ -2,12 +2,9 @@ using System.CommandLine;
 using System.Data.Common;
 using System.Net;
 using A2AStores;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
+using Adcp.Aot;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
-using Adcp.Aot.Storage.A2A;
 using Samples;
 
 Option<string> store = new("--store") { Description = Database.Forms + ".", DefaultValueFactory = _ => "sqlite:a2a.db" };
@@ -84,7 +81,7 @@ root.SetAction(async (arguments, cancellationToken) =>
 
     using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "a2a-stores-" + Guid.NewGuid().ToString("N")[..8]);
     using WebhookSender sender = new(new Rfc9421Signer(key), sending);
-    await using InMemoryWebhookDeliverySupervisor webhooks = new(sender, new WebhookDeliveryOptions { Sink = pushes });
+    await using InMemoryWebhookDeliverySupervisor webhooks = new(sender, new WebhookSupervisorOptions { Sink = pushes });
 
     WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
     builder.Logging.AddFilter("Microsoft", LogLevel.Warning);

@@ -1,8 +1,7 @@
 using System.Text.Json;
-using Adcp.Aot.Delivery;
+using Adcp.Aot;
 using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
-using Adcp.Aot.Storage.A2A;
+using Adcp.Aot.Storage;
 
 namespace A2AStores;
 

@@ -1,7 +1,6 @@
 using System.Text.Json.Serialization.Metadata;
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Storage;
-using Adcp.Aot.Storage.A2A;
 
 namespace A2AStores;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using Adcp.Aot.Delivery;
+using Adcp.Aot;
 
 namespace MinimalSender;
 

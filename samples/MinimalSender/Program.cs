@@ -1,6 +1,4 @@
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
+using Adcp.Aot;
 using Adcp.Aot.Signing;
 using MinimalSender;
 

@@ -119,9 +119,7 @@ internal sealed class Buyer : IAsyncDisposable
     private InboundRequest Inbound(HttpContext http) => new(
         http.Request.Method,
         $"{_origin}{http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget}",
-        http.Request.Headers,
-        static (headers, name) =>
-            ((IHeaderDictionary)headers)[name] is { Count: > 0 } values ? string.Join(", ", values.ToArray()) : null);
+        name => http.Request.Headers[name] is { Count: > 0 } values ? string.Join(", ", values.ToArray()) : null);
 
     private void Refuse(HttpContext http, VerificationResult verification)
     {

@@ -1,4 +1,5 @@
 using System.Text;
+using Adcp.Aot;
 using Adcp.Aot.Network;
 using Adcp.Aot.Signing;
 

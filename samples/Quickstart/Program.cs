@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Adcp.Aot.Signing;
+using Adcp.Aot;
 using Quickstart;
 
 // A seller (Seller.cs) delivers completions to a buyer (Buyer.cs) in the same process. The buyer misbehaves on purpose (Faults.cs), and

@@ -1,9 +1,7 @@
 using System.Text;
+using Adcp.Aot;
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 
 namespace Quickstart;
@@ -33,7 +31,7 @@ internal sealed class Seller : IAsyncDisposable
             AllowPrivateNetworks = true,
             AttemptTimeout = TimeSpan.FromMilliseconds(600),
         });
-        _supervisor = new InMemoryWebhookDeliverySupervisor(_sender, new WebhookDeliveryOptions
+        _supervisor = new InMemoryWebhookDeliverySupervisor(_sender, new WebhookSupervisorOptions
         {
             Retry = new RetryPolicy { MaxAttempts = 3, BaseDelay = TimeSpan.FromMilliseconds(50), MaxDelay = TimeSpan.FromSeconds(1) },
             Circuit = new CircuitBreakerPolicy { FailureThreshold = 5, OpenTimeout = TimeSpan.FromMilliseconds(300) },

@@ -1,12 +1,9 @@
 using System.CommandLine;
 using System.Data.Common;
-using Adcp.Aot.AspNetCore.Serving;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
+using Adcp.Aot;
+using Adcp.Aot.AspNetCore;
 using Adcp.Aot.Platform;
 using Adcp.Aot.Platform.Idempotency;
-using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
 using Microsoft.Data.Sqlite;
@@ -71,7 +68,7 @@ root.SetAction(async (parsed, cancellationToken) =>
     ILogger logger = logging.CreateLogger("Seller");
     WebhookSenderOptions sending = new() { Version = version, AllowHttp = isPrivate, AllowPrivateNetworks = isPrivate };
     using WebhookSender sender = new(new Rfc9421Signer(key), sending);
-    WebhookDeliveryOptions delivering = new() { Sink = audit, Retry = new RetryPolicy { MaxAttempts = 5 }, Logger = logger };
+    WebhookSupervisorOptions delivering = new() { Sink = audit, Retry = new RetryPolicy { MaxAttempts = 5 }, Logger = logger };
     await using InMemoryWebhookDeliverySupervisor supervisor = new(sender, delivering);
     PlatformOptions options = new()
     {

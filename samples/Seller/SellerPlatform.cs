@@ -1,12 +1,10 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
-using Adcp.Aot.Delivery;
+using Adcp.Aot;
 using Adcp.Aot.Network;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Payloads.Reporting;
 using Adcp.Aot.Platform;
-using Adcp.Aot.Sending;
 
 namespace Seller;
 

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using Adcp.Aot.Storage.A2A;
+using Adcp.Aot.Storage;
 
 namespace Samples;
 

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.CommandLine;
 using System.Security.Cryptography;
 using System.Text;
-using Adcp.Aot.Payloads;
+using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Cli;
 

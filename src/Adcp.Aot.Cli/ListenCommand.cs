@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Net;
-using Adcp.Aot.AspNetCore.Receiving;
+using Adcp.Aot.AspNetCore;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Verification;
 using Microsoft.AspNetCore.Builder;

@@ -1,11 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
+using Adcp.Aot.Json;
 using Adcp.Aot.Network;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Cli;
 
@@ -65,7 +62,7 @@ internal sealed class SendCommand
             RetryPolicy retry = RetryPolicy.Default with { MaxAttempts = arguments.GetValue(_maxAttempts) };
             retry = baseDelay > retry.MaxDelay ? retry with { MaxDelay = baseDelay, BaseDelay = baseDelay } : retry with { BaseDelay = baseDelay };
             InMemoryWebhookDeliverySupervisor supervisor = new(
-                sender, new WebhookDeliveryOptions { Retry = retry, Sink = log, MaxConcurrencyPerEndpoint = concurrency });
+                sender, new WebhookSupervisorOptions { Retry = retry, Sink = log, MaxConcurrencyPerEndpoint = concurrency });
             DeliveryOutcome[] outcomes = new DeliveryOutcome[count];
             await using (supervisor.ConfigureAwait(false))
             {

@@ -1,14 +1,11 @@
 using System.Data.Common;
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
+using Adcp.Aot.Json;
 using Adcp.Aot.Network;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Platform.Idempotency;
-using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
-using Adcp.Aot.Storage.A2A;
+using Adcp.Aot.Storage;
+using Adcp.Aot.Telemetry;
 
 namespace Adcp.Aot.Platform;
 
@@ -48,7 +45,7 @@ public sealed class PlatformHandler : IAsyncDisposable
 
         if (options.Logger is not null)
         {
-            options = options with { Logger = new GuardedLogger(options.Logger) };
+            options = options with { Logger = GuardedLogger.Of(options.Logger) };
         }
 
         _platform = platform;
@@ -92,8 +89,8 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// <summary>Webhooks under way or waiting for a later try.</summary>
     public int PendingDeliveries => _emitter.Pending;
 
-    /// <summary>Whether a call may register a webhook at all.</summary>
-    internal bool TellsByWebhook => _admission.TellsByWebhook;
+    /// <summary>Gets whether a call may register a webhook at all.</summary>
+    public bool TellsByWebhook => _admission.TellsByWebhook;
 
     /// <summary>Performs a call. It never waits for a webhook.</summary>
     /// <param name="tool">The tool's name.</param>
@@ -141,10 +138,18 @@ public sealed class PlatformHandler : IAsyncDisposable
         }
     }
 
-    /// <summary>Registers A2A's own channel for a task, where it can be honoured.</summary>
-    /// <exception cref="AdcpErrorException">It cannot.</exception>
-    internal async ValueTask<TaskTransition> RegisterA2AAsync(SellerTask task, PushRegistration registration, CancellationToken cancellationToken)
+    /// <summary>Registers A2A's own channel for a task, if it can be honoured.</summary>
+    /// <param name="task">The task.</param>
+    /// <param name="registration">The registration.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="task"/> or <paramref name="registration"/> is null.</exception>
+    /// <exception cref="AdcpErrorException">It cannot be honoured.</exception>
+    public async ValueTask<TaskTransition> RegisterA2AAsync(
+        SellerTask task, PushRegistration registration, CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(task);
+        ArgumentNullException.ThrowIfNull(registration);
+
         // A task of a tool that was sold once and is no longer has a type that says as much.
         string tool = task.TaskType.ToWire();
         ToolDescription description = _tools.GetValueOrDefault(tool) ?? new ToolDescription(tool);
@@ -240,9 +245,14 @@ public sealed class PlatformHandler : IAsyncDisposable
     }
 
     /// <summary>Reads a page of a tenant's tasks and counts them, if not too many of its lists are being read.</summary>
-    /// <exception cref="AdcpErrorException">Too many are: <c>RATE_LIMITED</c>.</exception>
-    internal async ValueTask<(TaskPage<SellerTask> Page, int Total)> ListAsync(
-        string tenant, TaskQuery query, int mostCounted, CancellationToken cancellationToken)
+    /// <param name="tenant">The authenticated caller.</param>
+    /// <param name="query">The filter and the page.</param>
+    /// <param name="mostCounted">The largest number that is counted to. At least 1.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>The page, and the number of tasks that match the filter, at most <paramref name="mostCounted"/>.</returns>
+    /// <exception cref="AdcpErrorException">Too many lists are being read: <c>RATE_LIMITED</c>.</exception>
+    public async ValueTask<(TaskPage<SellerTask> Page, int Total)> ListAsync(
+        string tenant, TaskQuery query, int mostCounted, CancellationToken cancellationToken = default)
     {
         if (!_lists.TryTake(tenant))
         {

@@ -6,60 +6,60 @@ namespace Adcp.Aot.Platform;
 internal static partial class PlatformLog
 {
     [LoggerMessage(
-        EventId = 2001,
+        EventId = PlatformEventIds.WebhookNotDelivered,
         Level = LogLevel.Warning,
         Message = "The webhook of task {TaskId} ({Status}) of {Tenant} to {Endpoint} was not delivered: {Reason}")]
     internal static partial void NotDelivered(ILogger logger, string taskId, string status, string tenant, string endpoint, string reason);
 
-    [LoggerMessage(EventId = 2002, Level = LogLevel.Warning, Message = "A {Tool} call of {Tenant} registered a webhook to {Authority} with authentication {Scheme}, which AdCP deprecates")]
+    [LoggerMessage(EventId = PlatformEventIds.LegacyRegistration, Level = LogLevel.Warning, Message = "A {Tool} call of {Tenant} registered a webhook to {Authority} with authentication {Scheme}, which AdCP deprecates")]
     internal static partial void LegacyRegistration(ILogger logger, string tool, string tenant, string authority, string scheme);
 
-    [LoggerMessage(EventId = 2003, Level = LogLevel.Error, Message = "The tool {Tool} failed")]
+    [LoggerMessage(EventId = PlatformEventIds.ToolFailed, Level = LogLevel.Error, Message = "The tool {Tool} failed")]
     internal static partial void ToolFailed(ILogger logger, string tool, Exception fault);
 
-    [LoggerMessage(EventId = 2004, Level = LogLevel.Warning, Message = "Development mode: webhooks that are not delivered when the process ends are lost, and no retry horizon is promised")]
+    [LoggerMessage(EventId = PlatformEventIds.ProcessLocalDelivery, Level = LogLevel.Warning, Message = "Development mode: webhooks that are not delivered when the process ends are lost, and no retry horizon is promised")]
     internal static partial void ProcessLocal(ILogger logger);
 
-    [LoggerMessage(EventId = 2005, Level = LogLevel.Error, Message = "The answer of a {Tool} call was not kept: the same request would be performed again")]
+    [LoggerMessage(EventId = PlatformEventIds.AnswerNotKept, Level = LogLevel.Error, Message = "The answer of a {Tool} call was not kept: the same request would be performed again")]
     internal static partial void AnswerNotKept(ILogger logger, string tool, Exception? fault);
 
-    [LoggerMessage(EventId = 2006, Level = LogLevel.Warning, Message = "Answers are remembered in memory: a request that is made again after this process ends is performed again")]
+    [LoggerMessage(EventId = PlatformEventIds.ProcessLocalAnswers, Level = LogLevel.Warning, Message = "Answers are remembered in memory: a request that is made again after this process ends is performed again")]
     internal static partial void ProcessLocalAnswers(ILogger logger);
 
     [LoggerMessage(
-        EventId = 2008,
+        EventId = PlatformEventIds.LeftAtShutdown,
         Level = LogLevel.Warning,
         Message = "{Count} webhooks were not delivered within the {Patience} of the shutdown; each is logged by itself. "
             + "A longer PlatformOptions.DrainPatience, or a durable outbox, delivers more")]
     internal static partial void LeftAtShutdown(ILogger logger, int count, TimeSpan patience);
 
     [LoggerMessage(
-        EventId = 2009,
+        EventId = PlatformEventIds.RegistrationRefused,
         Level = LogLevel.Warning,
         Message = "A {Tool} call of {Tenant} registered a webhook to {Authority}, which may not be sent to: {Reason}")]
     internal static partial void DestinationRefused(ILogger logger, string tool, string tenant, string authority, string reason);
 
     [LoggerMessage(
-        EventId = 2010,
+        EventId = PlatformEventIds.RateLimited,
         Level = LogLevel.Warning,
         Message = "{Tenant} reached the bound {Limit} and was answered RATE_LIMITED; PlatformOptions.Limits sets it")]
     internal static partial void RateLimited(ILogger logger, string tenant, string limit);
 
     [LoggerMessage(
-        EventId = 2011,
+        EventId = PlatformEventIds.LeaseLost,
         Level = LogLevel.Warning,
         Message = "The lease of a {Tool} call was taken over by another process, or could not be renewed in time: the call is cancelled")]
     internal static partial void LeaseLost(ILogger logger, string tool, Exception? fault);
 
     [LoggerMessage(
-        EventId = 2012,
+        EventId = PlatformEventIds.NoDestinationGuard,
         Level = LogLevel.Warning,
         Message = "Webhook urls are judged by their form only, since the sender does not say what it may reach: set PlatformOptions.Guard")]
     internal static partial void NoGuard(ILogger logger);
 
-    [LoggerMessage(EventId = 2007, Level = LogLevel.Warning, Message = "A {Tool} call took longer than {CallTimeout}: it was cancelled, and the same request may be made again")]
+    [LoggerMessage(EventId = PlatformEventIds.CallTimedOut, Level = LogLevel.Warning, Message = "A {Tool} call took longer than {CallTimeout}: it was cancelled, and the same request may be made again")]
     internal static partial void CallTimedOut(ILogger logger, string tool, TimeSpan callTimeout);
 
-    [LoggerMessage(EventId = 2013, Level = LogLevel.Error, Message = "PlatformOptions.BreakerKeyOf threw {Fault} or returned no valid key. The default breaker key was used.")]
+    [LoggerMessage(EventId = PlatformEventIds.BreakerKeyFailed, Level = LogLevel.Error, Message = "PlatformOptions.BreakerKeyOf threw {Fault} or returned no valid key. The default breaker key was used.")]
     internal static partial void BreakerKeyFailed(ILogger logger, string fault);
 }

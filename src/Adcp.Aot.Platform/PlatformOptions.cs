@@ -1,7 +1,6 @@
+using Adcp.Aot.Delivery;
 using Adcp.Aot.Network;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Platform.Idempotency;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Microsoft.Extensions.Logging;
 
@@ -41,8 +40,11 @@ public sealed record PlatformOptions
     /// <summary>Whether <c>working</c>, <c>input-required</c> and the like are told, beside the terminal status that always is. Default true.</summary>
     public bool EmitsInterimStatuses { get; init; } = true;
 
-    /// <summary>A durable outbox that owns the task webhooks instead of a sender or supervisor. Default null.</summary>
-    public ITaskWebhookOutbox? Outbox { get; init; }
+    /// <summary>
+    /// Gets the durable outbox that delivers the task webhooks instead of a sender or supervisor. Its database is the registry's.
+    /// Default <see langword="null"/>.
+    /// </summary>
+    public IWebhookOutbox? Outbox { get; init; }
 
     /// <summary>True where a system outside this process delivers the task webhooks. Default false.</summary>
     public bool TaskWebhooksAreExternal { get; init; }
@@ -112,7 +114,7 @@ public sealed record PlatformOptions
     = TimeSpan.FromMinutes(2);
 
     /// <summary>
-    /// Gets a function that returns the breaker key of a tenant's registration, as in <see cref="Delivery.DeliveryOptions.BreakerKey"/>. <see langword="null"/> from it, and by default, means
+    /// Gets a function that returns the breaker key of a tenant's registration, as in <see cref="DeliveryOptions.BreakerKey"/>. <see langword="null"/> from it, and by default, means
     /// the key that <see cref="Resilience.EndpointTable.KeyOf"/> returns, which is also used if the function throws or returns no valid key. It must be safe for concurrent use.
     /// </summary>
     public Func<string, WebhookDestination, string?>? BreakerKeyOf { get; init; }

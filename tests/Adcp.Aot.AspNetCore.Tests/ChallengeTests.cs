@@ -1,8 +1,7 @@
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Payloads.Notifications;
 using Adcp.Aot.Platform;
 using Adcp.Aot.Receiving;
-using Adcp.Aot.Sending;
+using Adcp.Aot.Storage;
 using Adcp.Aot.Verification;
 
 namespace Adcp.Aot.AspNetCore.Tests;
@@ -34,7 +33,7 @@ public sealed class ChallengeTests
     public async Task One_that_was_not_is_refused_and_its_value_kept()
     {
         await using Receiver receiver = await Receiver.StartAsync(options => options with { AcceptsChallenge = (_, _) => new(false) });
-        WebhookDeliveryResult refused = await receiver.SendAsync(receiver.Seller.Prepare(receiver.Destination(), Agent));
+        WebhookSendResult refused = await receiver.SendAsync(receiver.Seller.Prepare(receiver.Destination(), Agent));
         Assert.Equal(403, refused.StatusCode);
         Assert.Equal("""{"error_code":"challenge_not_accepted"}"""u8, refused.ResponseBody.Span);
     }
@@ -63,7 +62,7 @@ public sealed class ChallengeTests
     public async Task What_only_says_that_it_is_one_is_refused_with_a_code()
     {
         await using Receiver receiver = await Receiver.StartAsync(Answering);
-        WebhookDeliveryResult refused = await receiver.SendAsync(receiver.Raw("""{"type":"webhook.challenge","challenge":"short"}"""));
+        WebhookSendResult refused = await receiver.SendAsync(receiver.Raw("""{"type":"webhook.challenge","challenge":"short"}"""));
         Assert.Equal(400, refused.StatusCode);
         Assert.Equal("""{"error_code":"invalid_challenge"}"""u8, refused.ResponseBody.Span);
         Assert.Empty(_asked);
@@ -94,7 +93,7 @@ public sealed class ChallengeTests
 
         foreach (PreparedWebhook other in (PreparedWebhook[])[receiver.Seller.Prepare(receiver.Destination(), Webhook), receiver.Seller.Prepare(byHmac, Agent)])
         {
-            WebhookDeliveryResult refused = await receiver.SendAsync(other);
+            WebhookSendResult refused = await receiver.SendAsync(other);
             Assert.Equal(401, refused.StatusCode);
             Assert.Equal("Signature error=\"webhook_mode_mismatch\"", refused.ResponseHeaders!.GetValues("WWW-Authenticate").Single());
         }

@@ -1,6 +1,7 @@
+using System.Data.Common;
 using System.Threading.Channels;
-using Adcp.Aot.AspNetCore.Serving;
-using Adcp.Aot.Storage.A2A;
+using Adcp.Aot.Storage;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -44,7 +45,7 @@ public sealed class PurgeTests : IDisposable
         }
 
         await host.StopAsync();
-        Assert.Equal(2, _log.Lines.Count(line => line.StartsWith("Warning: ScriptedStore could not be purged", StringComparison.Ordinal)));
+        Assert.Equal(2, _log.Lines.Count(line => line.StartsWith("Warning: Expired rows of ScriptedStore could not be deleted", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -58,15 +59,48 @@ public sealed class PurgeTests : IDisposable
     }
 
     [Fact]
+    public async Task Expired_claims_and_nonces_are_deleted_and_live_ones_stay()
+    {
+        using Folder folder = new();
+        await using SqliteDataSource source = SqliteDataSource.Create(SqliteFactory.Instance, folder["receiver.db"]);
+        SqlWebhookClaimStore claims = new(source, SqlDialect.Sqlite);
+        SqlReplayCache replays = new(source, SqlDialect.Sqlite);
+        await claims.CreateIfAbsentAsync();
+        await replays.CreateIfAbsentAsync();
+        await claims.ClaimAsync("s", "live", new byte[32], TimeSpan.FromHours(1), TimeSpan.FromHours(1), default);
+        await replays.TryAddAsync("s", "k", new string('n', 22).AsMemory(), DateTimeOffset.UtcNow.AddMinutes(6), default);
+        await RunAsync(source, "INSERT INTO adcp_webhook_claims VALUES ('s', 'old', 'f', 1, 1, 0, 1)");
+        await RunAsync(source, "INSERT INTO adcp_webhook_nonces VALUES ('s', 'k', 'old', 1, 1)");
+
+        using IHost host = await StartAsync(claims, replays);
+
+        const string Rows = "SELECT (SELECT COUNT(*) FROM adcp_webhook_claims) || ' ' || (SELECT COUNT(*) FROM adcp_webhook_nonces)";
+        while (await RunAsync(source, Rows) is not "1 1")
+        {
+            await Task.Yield();
+        }
+
+        await host.StopAsync();
+        Assert.Empty(_log.Lines);
+        SqliteConnection.ClearPool(new SqliteConnection(source.ConnectionString));
+    }
+
+    [Fact]
     public void A_null_is_refused_at_once()
     {
         ServiceCollection services = new();
         Assert.Equal("stores", Assert.Throws<ArgumentNullException>(() => services.AddAdcpPurge(null!)).ParamName);
         Assert.Equal("stores", Assert.Throws<ArgumentNullException>(() => services.AddAdcpPurge([null!])).ParamName);
-        Assert.Equal("services", Assert.Throws<ArgumentNullException>(() => AdcpPurgeServices.AddAdcpPurge(null!, [])).ParamName);
+        Assert.Equal("services", Assert.Throws<ArgumentNullException>(() => AdcpPurgeServiceCollectionExtensions.AddAdcpPurge(null!, [])).ParamName);
     }
 
     public void Dispose() => _log.Dispose();
+
+    private static async Task<object?> RunAsync(DbDataSource source, string sql)
+    {
+        await using DbCommand command = source.CreateCommand(sql);
+        return await command.ExecuteScalarAsync();
+    }
 
     private async Task<IHost> StartAsync(params IExpiringStore[] stores)
     {

@@ -6,11 +6,11 @@ using System.Text;
 using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Receiving;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Verification;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.AspNetCore.Tests;
@@ -46,7 +46,8 @@ internal sealed class Receiver : IAsyncDisposable
     public WebhookDestination Destination(string? token = null) => new(Url.ToString(), "op_1", token);
 
     public static async Task<Receiver> StartAsync(
-        Func<WebhookReceiverOptions, WebhookReceiverOptions>? with = null, Func<ReceivedWebhook, CancellationToken, ValueTask>? handler = null, string? contentRoot = null)
+        Func<WebhookReceiverOptions, WebhookReceiverOptions>? with = null, Func<ReceivedWebhook, CancellationToken, ValueTask>? handler = null,
+        Action<IServiceCollection>? services = null)
     {
         SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "seller-1");
 
@@ -57,10 +58,11 @@ internal sealed class Receiver : IAsyncDisposable
         {
             PublicOrigins = [OriginOf(socket)],
             Verifier = new Rfc9421Verifier(VerificationKeySet.FromJwks(SigningKey.ExportJwks([key]), Sender), new InMemoryReplayCache()),
-            Store = contentRoot is null ? new DevelopmentWebhookClaimStore() : null,
+            Store = new DevelopmentWebhookClaimStore(),
         };
         options = with?.Invoke(options) ?? options;
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = contentRoot });
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        services?.Invoke(builder.Services);
         CapturingLog log = new();
         builder.Logging.ClearProviders();
         builder.Logging.AddProvider(log);
@@ -101,7 +103,7 @@ internal sealed class Receiver : IAsyncDisposable
     });
 
     /// <summary>Makes one signed attempt.</summary>
-    public async Task<WebhookDeliveryResult> SendAsync(PreparedWebhook webhook) => await Seller.SendAsync(webhook);
+    public async Task<WebhookSendResult> SendAsync(PreparedWebhook webhook) => await Seller.SendAsync(webhook);
 
     public async Task<int> StatusAsync(PreparedWebhook webhook) => (await SendAsync(webhook)).StatusCode;
 
@@ -113,11 +115,12 @@ internal sealed class Receiver : IAsyncDisposable
     /// <param name="host">The Host header; null for the signed one.</param>
     /// <param name="framing">The header line that frames the body.</param>
     /// <param name="signedBody">The body whose digest is signed.</param>
-    public byte[] SignedHead(string? origin, string? host, string framing, ReadOnlySpan<byte> signedBody)
+    /// <param name="key">The key that signs; null for the receiver's own.</param>
+    public byte[] SignedHead(string? origin, string? host, string framing, ReadOnlySpan<byte> signedBody, SigningKey? key = null)
     {
         Assert.True(TargetUri.TryParse((origin ?? OriginOf(_socket)) + Url.PathAndQuery, out TargetUri? target, out _));
         string digest = Rfc9421Signer.ContentDigest(signedBody);
-        new Rfc9421Signer(_key).Sign(target, digest, DateTimeOffset.UtcNow, out string input, out string signature);
+        new Rfc9421Signer(key ?? _key).Sign(target, digest, DateTimeOffset.UtcNow, out string input, out string signature);
         return Encoding.ASCII.GetBytes(
             $"POST {target.PathAndQuery} HTTP/1.1\r\nHost: {host ?? target.Authority}\r\nContent-Type: application/json\r\n{framing}\r\n"
             + $"Content-Digest: {digest}\r\nSignature-Input: {input}\r\nSignature: {signature}\r\n\r\n");

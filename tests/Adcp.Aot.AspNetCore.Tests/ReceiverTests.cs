@@ -3,8 +3,8 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
 using Adcp.Aot.Receiving;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Verification;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.AspNetCore.Tests;
@@ -53,7 +53,7 @@ public sealed class ReceiverTests
         PreparedWebhook webhook = receiver.Prepare();
         Task<int> first = receiver.StatusAsync(webhook);
         await entered.Task;
-        WebhookDeliveryResult second = await receiver.SendAsync(webhook);
+        WebhookSendResult second = await receiver.SendAsync(webhook);
         Assert.Equal(503, second.StatusCode);
         Assert.NotNull(second.ResponseHeaders!.RetryAfter);
         leave.SetResult();
@@ -91,7 +91,7 @@ public sealed class ReceiverTests
         });
         PreparedWebhook webhook = receiver.Prepare();
         using CancellationTokenSource impatience = new();
-        Task<WebhookDeliveryResult> first = receiver.Seller.SendAsync(webhook, impatience.Token).AsTask();
+        Task<WebhookSendResult> first = receiver.Seller.SendAsync(webhook, impatience.Token).AsTask();
         await entered.Task;
         await impatience.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
@@ -134,9 +134,9 @@ public sealed class ReceiverTests
         Assert.Equal(401, (int)answer.StatusCode);
         Assert.Equal("Signature error=\"webhook_signature_header_malformed\"", answer.Headers.GetValues("WWW-Authenticate").Single());
 
-        Adcp.Aot.Signing.SigningKey forged = Adcp.Aot.Signing.SigningKey.Generate(Adcp.Aot.Signing.SignatureAlgorithm.Ed25519, "seller-1");
-        using WebhookSender forger = new(new Adcp.Aot.Signing.Rfc9421Signer(forged), new WebhookSenderOptions { Version = Payloads.AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true });
-        WebhookDeliveryResult refused = await forger.SendAsync(receiver.Raw("""{"private":"pssst"}"""));
+        Adcp.Aot.SigningKey forged = Adcp.Aot.SigningKey.Generate(Adcp.Aot.SignatureAlgorithm.Ed25519, "seller-1");
+        using WebhookSender forger = new(new Adcp.Aot.Signing.Rfc9421Signer(forged), new WebhookSenderOptions { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true });
+        WebhookSendResult refused = await forger.SendAsync(receiver.Raw("""{"private":"pssst"}"""));
         Assert.Equal(401, refused.StatusCode);
         Assert.Equal("Signature error=\"webhook_signature_invalid\"", refused.ResponseHeaders!.GetValues("WWW-Authenticate").Single());
 
@@ -156,7 +156,7 @@ public sealed class ReceiverTests
     public async Task Keys_that_cannot_be_read_are_no_fault_of_the_sender()
     {
         await using Receiver receiver = await Receiver.StartAsync(options => options with { Verifier = new Rfc9421Verifier(new NoKeysNow(), new InMemoryReplayCache()) });
-        WebhookDeliveryResult result = await receiver.SendAsync(receiver.Prepare());
+        WebhookSendResult result = await receiver.SendAsync(receiver.Prepare());
         Assert.Equal(503, result.StatusCode);
         Assert.False(result.ResponseHeaders!.Contains("WWW-Authenticate"));
     }
@@ -165,10 +165,10 @@ public sealed class ReceiverTests
     public async Task A_verified_body_that_is_no_envelope_is_refused_by_name()
     {
         await using Receiver receiver = await Receiver.StartAsync();
-        WebhookDeliveryResult bare = await receiver.SendAsync(receiver.Raw("""{"notification_type":"scheduled"}"""));
+        WebhookSendResult bare = await receiver.SendAsync(receiver.Raw("""{"notification_type":"scheduled"}"""));
         Assert.Equal(400, bare.StatusCode);
         Assert.Equal("""{"error_code":"missing_envelope_fields"}""", Encoding.UTF8.GetString(bare.ResponseBody.Span));
-        WebhookDeliveryResult twice = await receiver.SendAsync(receiver.Raw("""{"a":1,"a":2}"""));
+        WebhookSendResult twice = await receiver.SendAsync(receiver.Raw("""{"a":1,"a":2}"""));
         Assert.Equal(401, twice.StatusCode);
         Assert.Equal("Signature error=\"webhook_body_malformed\"", twice.ResponseHeaders!.GetValues("WWW-Authenticate").Single());
         Assert.Empty(receiver.Handled);
@@ -190,7 +190,7 @@ public sealed class ReceiverTests
     {
         await using Receiver receiver = await Receiver.StartAsync(options => options with { Token = Token });
         Assert.Equal(401, await receiver.StatusAsync(receiver.Prepare()));
-        WebhookDeliveryResult wrong = await receiver.SendAsync(receiver.Prepare(token: Token + "x"));
+        WebhookSendResult wrong = await receiver.SendAsync(receiver.Prepare(token: Token + "x"));
         Assert.Equal(401, wrong.StatusCode);
 
         // Not one of AdCP's codes, which would end the delivery: a receiver may be behind with its registrations.
@@ -218,22 +218,37 @@ public sealed class ReceiverTests
     }
 
     [Fact]
-    public async Task By_default_claims_are_kept_in_a_file_and_outlive_the_application()
+    public async Task Claims_are_kept_by_the_applications_service_if_the_options_name_no_store()
     {
-        using Folder folder = new();
-        PreparedWebhook webhook;
-        await using (Receiver receiver = await Receiver.StartAsync(contentRoot: folder.Path))
-        {
-            webhook = receiver.Prepare(key: "whk_0123456789abcdef");
-            Assert.Equal(200, await receiver.StatusAsync(webhook));
-            Assert.DoesNotContain(receiver.Log.Lines, line => line.Contains("development", StringComparison.Ordinal));
-        }
+        DevelopmentWebhookClaimStore store = new();
+        await using Receiver receiver = await Receiver.StartAsync(
+            options => options with { Store = null }, services: services => services.AddSingleton<IWebhookClaimStore>(store));
 
-        Assert.True(File.Exists(folder["adcp-webhook-claims.db"]));
-        await using Receiver again = await Receiver.StartAsync(contentRoot: folder.Path);
-        Assert.Equal(200, await again.StatusAsync(again.Raw(Encoding.UTF8.GetString(webhook.Body.Span))));
-        Assert.Equal(409, await again.StatusAsync(again.Prepare("{}", "whk_0123456789abcdef")));
-        Assert.Empty(again.Handled);
+        Assert.Equal(200, await receiver.StatusAsync(receiver.Prepare(key: "whk_0123456789abcdef")));
+
+        WebhookClaim claim = await store.ClaimAsync(Receiver.Sender, "whk_0123456789abcdef", new byte[32], TimeSpan.FromHours(1),
+            TimeSpan.FromHours(1), default);
+        Assert.Equal(ClaimStatus.Conflict, claim.Status);
+    }
+
+    [Fact]
+    public async Task An_endpoint_without_a_store_is_not_mapped()
+    {
+        ArgumentException refused = await Assert.ThrowsAsync<ArgumentException>(
+            () => Receiver.StartAsync(options => options with { Store = null }));
+
+        Assert.StartsWith("Store is needed", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("SqlWebhookClaimStore", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Store_is_checked_when_the_application_has_started()
+    {
+        LosingStore store = new();
+
+        await using Receiver receiver = await Receiver.StartAsync(options => options with { Store = store });
+
+        await store.Checked.Task;
     }
 
     [Fact]
@@ -382,7 +397,7 @@ public sealed class ReceiverTests
             Verifier = new Rfc9421Verifier(new NoKeysNow { RetryAfter = TimeSpan.FromSeconds(12.3) }, new InMemoryReplayCache()),
         });
 
-        WebhookDeliveryResult result = await receiver.SendAsync(receiver.Prepare());
+        WebhookSendResult result = await receiver.SendAsync(receiver.Prepare());
 
         Assert.Equal((503, TimeSpan.FromSeconds(13)), (result.StatusCode, result.ResponseHeaders!.RetryAfter!.Delta));
     }
@@ -443,7 +458,15 @@ public sealed class ReceiverTests
     {
         public bool Broken { get; init; }
 
+        public TaskCompletionSource Checked { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
         public bool IsDurable => true;
+
+        public ValueTask CheckAsync(CancellationToken cancellationToken = default)
+        {
+            Checked.TrySetResult();
+            return default;
+        }
 
         public ValueTask<WebhookClaim> ClaimAsync(
             string sender, string idempotencyKey, ReadOnlyMemory<byte> fingerprint, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => Broken

@@ -1,5 +1,4 @@
 using System.Reflection;
-using Adcp.Aot.AspNetCore.Serving;
 using Adcp.Aot.Platform;
 using Adcp.Aot.Storage;
 using Adcp.Aot.Tests.Secrets;

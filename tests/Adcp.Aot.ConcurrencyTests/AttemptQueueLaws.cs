@@ -1,5 +1,4 @@
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.ConcurrencyTests;

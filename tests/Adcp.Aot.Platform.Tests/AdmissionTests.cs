@@ -3,8 +3,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
+using Adcp.Aot.Json;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Platform.Tests;
@@ -351,18 +350,17 @@ public sealed class AdmissionTests
     }
 
     /// <summary>An outbox that writes what it keeps, as a real one does under the registry's transaction.</summary>
-    private sealed class Outbox : ITaskWebhookOutbox
+    private sealed class Outbox : IWebhookOutbox
     {
         public int Kept { get; private set; }
 
         public TimeSpan? RetryHorizon => null;
 
-        public ValueTask EnqueueAsync(
-            WebhookDestination destination, WebhookPayload payload, DeliveryOptions options, DbTransaction? transaction,
-                CancellationToken cancellationToken = default)
+        public ValueTask<IReadOnlyList<OutboxReceipt>> EnqueueAsync(
+            DbTransaction? transaction, IReadOnlyList<OutboxItem> items, CancellationToken cancellationToken = default)
         {
-            Kept++;
-            return default;
+            Kept += items.Count;
+            return new([.. items.Select(static _ => new OutboxReceipt(EnqueueStatus.Enqueued, 1, "k"))]);
         }
     }
 }

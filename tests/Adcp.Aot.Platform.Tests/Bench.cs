@@ -1,8 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Resilience;
 
 namespace Adcp.Aot.Platform.Tests;
 
@@ -15,7 +12,7 @@ internal sealed class Bench : IAsyncDisposable
         AdcpVersion version, Func<PlatformOptions, PlatformOptions>? configure = null, bool senderOnly = false, bool unwired = false)
     {
         Sender = new RecordingSender(version, Time);
-        Supervisor = new InMemoryWebhookDeliverySupervisor(Sender, new WebhookDeliveryOptions { TimeProvider = Time, Retry = new RetryPolicy { MaxAttempts = 5 } });
+        Supervisor = new InMemoryWebhookDeliverySupervisor(Sender, new WebhookSupervisorOptions { TimeProvider = Time, Retry = new RetryPolicy { MaxAttempts = 5 } });
         PlatformOptions options = new()
         {
             Version = version,

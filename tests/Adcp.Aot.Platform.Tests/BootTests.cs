@@ -1,9 +1,7 @@
 using System.Data.Common;
 using System.Text.Json;
 using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Platform.Idempotency;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
 
@@ -67,7 +65,7 @@ public sealed class BootTests : IDisposable
     [Fact]
     public async Task A_horizon_over_a_supervisor_that_is_not_durable()
     {
-        await using InMemoryWebhookDeliverySupervisor memory = new(_sender, new WebhookDeliveryOptions());
+        await using InMemoryWebhookDeliverySupervisor memory = new(_sender, new WebhookSupervisorOptions());
         string message = Gap("atomic_durable_webhook_outbox", Sound, null, memory);
         Assert.Contains("WebhookSigning.RetryHorizon", message, StringComparison.Ordinal);
         Assert.Contains("IsDurable", message, StringComparison.Ordinal);
@@ -219,12 +217,12 @@ public sealed class BootTests : IDisposable
         public long NextSequence(string key) => 1;
     }
 
-    private sealed class Outbox : ITaskWebhookOutbox
+    private sealed class Outbox : IWebhookOutbox
     {
         public TimeSpan? RetryHorizon => TimeSpan.FromDays(1);
 
-        public ValueTask EnqueueAsync(
-            WebhookDestination destination, WebhookPayload payload, DeliveryOptions options, DbTransaction? transaction, CancellationToken cancellationToken = default) => default;
+        public ValueTask<IReadOnlyList<OutboxReceipt>> EnqueueAsync(
+            DbTransaction? transaction, IReadOnlyList<OutboxItem> items, CancellationToken cancellationToken = default) => new([]);
     }
 
     private sealed class Twice : IAdcpPlatform

@@ -1,8 +1,7 @@
 using System.Data.Common;
 using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
-using Adcp.Aot.Storage.A2A;
+using Adcp.Aot.Json;
+using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Platform.Tests;
 
@@ -128,18 +127,17 @@ public sealed class CommitInDoubtTests
         AnswerOfCommitAndReading,
     }
 
-    private sealed class Outbox : ITaskWebhookOutbox
+    private sealed class Outbox : IWebhookOutbox
     {
         public int Kept { get; private set; }
 
         public TimeSpan? RetryHorizon => null;
 
-        public ValueTask EnqueueAsync(
-            WebhookDestination destination, WebhookPayload payload, DeliveryOptions options, DbTransaction? transaction,
-                CancellationToken cancellationToken = default)
+        public ValueTask<IReadOnlyList<OutboxReceipt>> EnqueueAsync(
+            DbTransaction? transaction, IReadOnlyList<OutboxItem> items, CancellationToken cancellationToken = default)
         {
-            Kept++;
-            return default;
+            Kept += items.Count;
+            return new([.. items.Select(static _ => new OutboxReceipt(EnqueueStatus.Enqueued, 1, "k"))]);
         }
     }
 

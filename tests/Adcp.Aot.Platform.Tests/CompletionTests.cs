@@ -1,8 +1,7 @@
 using System.Text;
 using System.Text.Json;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
+using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Platform.Tests;
 

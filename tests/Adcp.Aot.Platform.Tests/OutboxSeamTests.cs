@@ -1,9 +1,7 @@
 using System.Data.Common;
 using System.Text.Json;
 using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Payloads.Notifications;
-using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Platform.Tests;
 
@@ -55,8 +53,8 @@ public sealed class OutboxSeamTests
         using RecordingSender sender = new(AdcpVersion.V32, TimeProvider.System);
         int attempts = 0;
         sender.Answers = webhook => attempts++ == 0
-            ? new WebhookDeliveryResult(webhook, WebhookSendError.ConnectionFailed, "connection reset")
-            : new WebhookDeliveryResult(webhook, status)
+            ? new WebhookSendResult(webhook, WebhookSendError.ConnectionFailed, "connection reset")
+            : new WebhookSendResult(webhook, status)
             {
                 ResponseBody = JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string>
                 {
@@ -69,7 +67,7 @@ public sealed class OutboxSeamTests
         Assert.Same(sender.Sent[0], sender.Sent[1]);
     }
 
-    private sealed class FailingOutbox : ITaskWebhookOutbox
+    private sealed class FailingOutbox : IWebhookOutbox
     {
         public bool Fails { get; set; } = true;
 
@@ -77,16 +75,16 @@ public sealed class OutboxSeamTests
 
         public TimeSpan? RetryHorizon => null;
 
-        public ValueTask EnqueueAsync(
-            WebhookDestination destination, WebhookPayload payload, DeliveryOptions options, DbTransaction? transaction, CancellationToken cancellationToken = default)
+        public ValueTask<IReadOnlyList<OutboxReceipt>> EnqueueAsync(
+            DbTransaction? transaction, IReadOnlyList<OutboxItem> items, CancellationToken cancellationToken = default)
         {
             if (Fails)
             {
                 throw new IOException("disk full");
             }
 
-            Kept.Add(options.Tenant!);
-            return default;
+            Kept.AddRange(items.Select(static item => item.Options.Tenant));
+            return new([.. items.Select(static _ => new OutboxReceipt(EnqueueStatus.Enqueued, 1, "k"))]);
         }
     }
 }

@@ -1,6 +1,4 @@
 using System.Text;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Platform.Tests;
 
@@ -20,7 +18,7 @@ public sealed class PendingMemoryTests
         InMemoryLimits limits = new() { MaxBytes = 1L << 30, MaxBytesPerTenant = 1L << 30 };
         await using Bench bench = new(AdcpVersion.V32, options => options with { Tasks = new InMemoryTaskRegistry(limits) });
         bench.Sender.Answers = static webhook =>
-            new WebhookDeliveryResult(webhook, WebhookSendError.ConnectionFailed, "connection refused");
+            new WebhookSendResult(webhook, WebhookSendError.ConnectionFailed, "connection refused");
         for (int i = 0; i < Tasks; i++)
         {
             await bench.BuyAsync("later");

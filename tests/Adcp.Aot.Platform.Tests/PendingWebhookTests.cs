@@ -1,6 +1,4 @@
 using System.Text;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Platform.Tests;
 
@@ -139,7 +137,7 @@ public sealed class PendingWebhookTests
     {
         await using Bench bench = new(AdcpVersion.V32);
         bench.Sender.Answers = static webhook =>
-            new WebhookDeliveryResult(webhook, WebhookSendError.DestinationRefused, "https is required");
+            new WebhookSendResult(webhook, WebhookSendError.DestinationRefused, "https is required");
         await bench.BuyAsync("later");
         await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks[0], AdcpTaskStatus.Canceled);
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));

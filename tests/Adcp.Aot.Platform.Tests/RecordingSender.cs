@@ -1,5 +1,3 @@
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 
 namespace Adcp.Aot.Platform.Tests;
@@ -21,7 +19,7 @@ internal sealed class RecordingSender : IWebhookSender, IDisposable
     /// <summary>Attempts wait for it, where it is set.</summary>
     public TaskCompletionSource? Gate { get; set; }
 
-    public Func<PreparedWebhook, WebhookDeliveryResult>? Answers { get; set; }
+    public Func<PreparedWebhook, WebhookSendResult>? Answers { get; set; }
 
     public SigningKey Key => _key;
 
@@ -53,7 +51,7 @@ internal sealed class RecordingSender : IWebhookSender, IDisposable
 
     public PreparedWebhook Prepare(WebhookDestination destination, WebhookPayload payload, long? sequenceNumber = null) => _real.Prepare(destination, payload, sequenceNumber);
 
-    public async ValueTask<WebhookDeliveryResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default)
+    public async ValueTask<WebhookSendResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default)
     {
         int status;
         lock (_lock)
@@ -71,7 +69,7 @@ internal sealed class RecordingSender : IWebhookSender, IDisposable
             await gate.Task.WaitAsync(cancellationToken);
         }
 
-        return Answers?.Invoke(webhook) ?? new WebhookDeliveryResult(webhook, status);
+        return Answers?.Invoke(webhook) ?? new WebhookSendResult(webhook, status);
     }
 
     public void Dispose()

@@ -1,6 +1,6 @@
 using Adcp.Aot.Network;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Sending;
+using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Platform.Tests;
 

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
-using Adcp.Aot.Payloads;
 
 namespace Adcp.Aot.Seller.Tests;
 

@@ -3,8 +3,6 @@ using System.Net.Sockets;
 using System.Text.Json;
 using System.Threading.Channels;
 using Adcp.Aot.AspNetCore;
-using Adcp.Aot.AspNetCore.Receiving;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Receiving;
 using Adcp.Aot.Verification;
 using Microsoft.AspNetCore.Builder;

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Adcp.Aot.Payloads;
 using ModelContextProtocol.Client;
 using ModelContextProtocol.Protocol;
 

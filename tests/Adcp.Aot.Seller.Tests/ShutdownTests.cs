@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Adcp.Aot.Payloads;
 using Microsoft.Data.Sqlite;
 
 namespace Adcp.Aot.Seller.Tests;

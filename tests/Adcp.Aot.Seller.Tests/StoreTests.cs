@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Adcp.Aot.Payloads;
 using Microsoft.Data.Sqlite;
 using ModelContextProtocol.Client;
 using ModelContextProtocol.Protocol;

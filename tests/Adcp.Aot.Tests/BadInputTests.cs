@@ -1,7 +1,4 @@
 using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Sequencing;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Tests.Doubles;
@@ -127,7 +124,7 @@ public sealed class BadInputTests
             ("pem", () => WebhookSender.FromPem(null!, "kid", Options)),
             ("destination", () => _ = new PreparedWebhook(null!, "{}"u8.ToArray(), webhook.IdempotencyKey)),
             ("idempotencyKey", () => _ = new PreparedWebhook(bench.Destination, "{}"u8.ToArray(), null!)),
-            ("webhook", () => _ = new WebhookDeliveryResult(null!, 200)),
+            ("webhook", () => _ = new WebhookSendResult(null!, 200)),
             ("delays", () => RetryPolicy.Schedule()),
             ("key", () => new SequenceAllocator().Next(null!)),
         ];
@@ -152,9 +149,9 @@ public sealed class BadInputTests
             ("MaxDelay", () => _ = new RetryPolicy { MaxDelay = TimeSpan.FromDays(8) }),
             ("MaxRetryAfter", () => _ = new RetryPolicy { MaxRetryAfter = -TimeSpan.FromTicks(1) }),
             ("Deadline", () => _ = new RetryPolicy { Deadline = TimeSpan.FromDays(8) }),
-            ("SinkTimeout", () => _ = new WebhookDeliveryOptions { SinkTimeout = TimeSpan.FromHours(2) }),
-            ("CancellationTimeout", () => _ = new WebhookDeliveryOptions { CancellationTimeout = TimeSpan.Zero }),
-            ("MaxConcurrencyPerTenant", () => _ = new WebhookDeliveryOptions { MaxConcurrencyPerTenant = 0 }),
+            ("SinkTimeout", () => _ = new WebhookSupervisorOptions { SinkTimeout = TimeSpan.FromHours(2) }),
+            ("CancellationTimeout", () => _ = new WebhookSupervisorOptions { CancellationTimeout = TimeSpan.Zero }),
+            ("MaxConcurrencyPerTenant", () => _ = new WebhookSupervisorOptions { MaxConcurrencyPerTenant = 0 }),
             ("AttemptNumber", () => _ = new AttemptRequest(new(new("https://buyer.example/"), "{}"u8.ToArray(), "0123456789abcdef")) { AttemptNumber = 0 }),
             ("delays", () => RetryPolicy.Schedule(TimeSpan.FromDays(8))),
             ("FailureThreshold", () => _ = new CircuitBreakerPolicy { FailureThreshold = 1024 }),
@@ -164,7 +161,7 @@ public sealed class BadInputTests
             ("maxStreams", () => _ = new SequenceAllocator(0)),
             ("last", () => new SequenceAllocator().Resume("s", -1)),
             ("validity", () => _ = new Rfc9421Signer(SigningKey.Generate(SignatureAlgorithm.Ed25519, "kid"), TimeSpan.FromSeconds(301))),
-            ("statusCode", () => _ = new WebhookDeliveryResult(new PreparedWebhook(new("https://buyer.example/"), "{}"u8.ToArray(), "0123456789abcdef"), 99)),
+            ("statusCode", () => _ = new WebhookSendResult(new PreparedWebhook(new("https://buyer.example/"), "{}"u8.ToArray(), "0123456789abcdef"), 99)),
         ];
         foreach ((string name, Action call) in calls)
         {

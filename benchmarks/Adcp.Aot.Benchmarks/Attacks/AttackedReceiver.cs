@@ -1,8 +1,6 @@
 using System.CommandLine;
 using System.Net;
-using Adcp.Aot.AspNetCore;
 using Adcp.Aot.Receiving;
-using Adcp.Aot.Signing;
 using Adcp.Aot.Verification;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;

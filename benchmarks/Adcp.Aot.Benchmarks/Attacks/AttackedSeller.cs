@@ -5,16 +5,14 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Adcp.Aot.AspNetCore.Serving;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
+using Adcp.Aot.AspNetCore;
 using Adcp.Aot.Platform;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Benchmarks.Attacks;

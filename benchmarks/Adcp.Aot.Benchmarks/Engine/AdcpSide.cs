@@ -1,7 +1,4 @@
 using System.Runtime.CompilerServices;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Benchmarks.Engine;
 
@@ -28,12 +25,12 @@ internal sealed class AdcpSide : IAsyncDisposable
     {
         Webhook = To("https://buyer.example/adcp/webhooks/media-buys?account=42");
         EachEndpoint = [.. Enumerable.Range(0, Endpoints).Select(static i => To(Url(i)))];
-        WebhookDeliveryResult delivered = new(Webhook, 200);
-        WebhookDeliveryResult failed = new(Webhook, 503);
+        WebhookSendResult delivered = new(Webhook, 200);
+        WebhookSendResult failed = new(Webhook, 503);
         Sender = new WaitingSender(delivered);
         FlakySender = new WaitingSender(failed, delivered);
         CompletedSender = new CompletedSender(delivered);
-        WebhookDeliveryOptions options = new()
+        WebhookSupervisorOptions options = new()
         {
             Sink = recorded ? new NoOpSink() : null,
             SinkQueueCapacity = 32_768,
@@ -49,7 +46,7 @@ internal sealed class AdcpSide : IAsyncDisposable
         CompletedSender failing = new(failed);
         _refusing = new InMemoryWebhookDeliverySupervisor(failing, options);
         _refusingAtDefaults = new InMemoryWebhookDeliverySupervisor(
-            failing, options with { CircuitOpenRecordInterval = new WebhookDeliveryOptions().CircuitOpenRecordInterval });
+            failing, options with { CircuitOpenRecordInterval = new WebhookSupervisorOptions().CircuitOpenRecordInterval });
         Open(_refusing);
         Open(_refusingAtDefaults);
     }
@@ -188,7 +185,7 @@ internal sealed class AdcpSide : IAsyncDisposable
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<DeliveryOutcome> LayerAsync()
     {
-        WebhookDeliveryResult result = await Sender.SendAsync(Webhook, Token);
+        WebhookSendResult result = await Sender.SendAsync(Webhook, Token);
         return new DeliveryOutcome { Status = DeliveryStatus.Delivered, Webhook = Webhook, LastResult = result, Attempts = 1 };
     }
 }

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Adcp.Aot.Sending;
 using Polly;
 using Polly.CircuitBreaker;
 using Polly.Registry;
@@ -13,20 +12,20 @@ namespace Adcp.Aot.Benchmarks.Engine;
 /// </summary>
 internal sealed class PollySide
 {
-    private static readonly Func<(IWebhookSender, PreparedWebhook), CancellationToken, ValueTask<WebhookDeliveryResult>> Send =
+    private static readonly Func<(IWebhookSender, PreparedWebhook), CancellationToken, ValueTask<WebhookSendResult>> Send =
         static (state, cancellationToken) => state.Item1.SendAsync(state.Item2, cancellationToken);
 
-    private static readonly Func<ResilienceContext, PreparedWebhook, ValueTask<Outcome<WebhookDeliveryResult>>> NotSentOutcome =
+    private static readonly Func<ResilienceContext, PreparedWebhook, ValueTask<Outcome<WebhookSendResult>>> NotSentOutcome =
         static (_, _) => throw new InvalidOperationException("An open circuit let a call pass.");
 
-    private static readonly Func<PreparedWebhook, CancellationToken, ValueTask<WebhookDeliveryResult>> NotSent =
+    private static readonly Func<PreparedWebhook, CancellationToken, ValueTask<WebhookSendResult>> NotSent =
         static (_, _) => throw new InvalidOperationException("An open circuit let a call pass.");
 
     private readonly AdcpSide _other;
-    private readonly ResiliencePipeline<WebhookDeliveryResult> _pipeline = Built(TimeSpan.FromSeconds(1));
-    private readonly ResiliencePipeline<WebhookDeliveryResult> _zeroDelay = Built(TimeSpan.Zero);
-    private readonly ResiliencePipeline<WebhookDeliveryResult> _open;
-    private readonly ResiliencePipeline<WebhookDeliveryResult>[] _ofEachEndpoint =
+    private readonly ResiliencePipeline<WebhookSendResult> _pipeline = Built(TimeSpan.FromSeconds(1));
+    private readonly ResiliencePipeline<WebhookSendResult> _zeroDelay = Built(TimeSpan.Zero);
+    private readonly ResiliencePipeline<WebhookSendResult> _open;
+    private readonly ResiliencePipeline<WebhookSendResult>[] _ofEachEndpoint =
         [.. Enumerable.Range(0, AdcpSide.Endpoints).Select(static _ => Built(TimeSpan.FromSeconds(1)))];
 
     private int _next;
@@ -35,15 +34,15 @@ internal sealed class PollySide
     internal PollySide(AdcpSide other)
     {
         _other = other;
-        _open = new ResiliencePipelineBuilder<WebhookDeliveryResult>().AddCircuitBreaker(Breaker(minimum: 2)).Build();
+        _open = new ResiliencePipelineBuilder<WebhookSendResult>().AddCircuitBreaker(Breaker(minimum: 2)).Build();
         for (int i = 0; i < 2; i++)
         {
-            _open.Execute(static state => new WebhookDeliveryResult(state, 503), other.Webhook);
+            _open.Execute(static state => new WebhookSendResult(state, 503), other.Webhook);
         }
     }
 
-    internal static ResiliencePipeline<WebhookDeliveryResult> Add(ResiliencePipelineRegistry<string> registry, string key) =>
-        registry.GetOrAddPipeline<WebhookDeliveryResult>(key, static builder => AddBoth(builder, TimeSpan.FromSeconds(1)));
+    internal static ResiliencePipeline<WebhookSendResult> Add(ResiliencePipelineRegistry<string> registry, string key) =>
+        registry.GetOrAddPipeline<WebhookSendResult>(key, static builder => AddBoth(builder, TimeSpan.FromSeconds(1)));
 
     internal void Deliver(int times) => WaitingSender.AnswerAll(CallAsync(_pipeline, _other.Sender, times, _other.Token));
 
@@ -77,11 +76,11 @@ internal sealed class PollySide
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask CallAsync(
-        ResiliencePipeline<WebhookDeliveryResult> pipeline, IWebhookSender sender, int times, CancellationToken cancellationToken = default)
+        ResiliencePipeline<WebhookSendResult> pipeline, IWebhookSender sender, int times, CancellationToken cancellationToken = default)
     {
         for (int i = 0; i < times; i++)
         {
-            WebhookDeliveryResult result = await pipeline.ExecuteAsync(Send, (sender, _other.Webhook), cancellationToken);
+            WebhookSendResult result = await pipeline.ExecuteAsync(Send, (sender, _other.Webhook), cancellationToken);
             Require(result.Ok);
         }
     }
@@ -92,9 +91,9 @@ internal sealed class PollySide
         for (int i = 0; i < times; i++)
         {
             PreparedWebhook webhook = _other.EachEndpoint[_next];
-            ResiliencePipeline<WebhookDeliveryResult> pipeline = _ofEachEndpoint[_next];
+            ResiliencePipeline<WebhookSendResult> pipeline = _ofEachEndpoint[_next];
             _next = (_next + 4_909) % AdcpSide.Endpoints;
-            WebhookDeliveryResult result = await pipeline.ExecuteAsync(Send, (_other.Sender, webhook), _other.Token);
+            WebhookSendResult result = await pipeline.ExecuteAsync(Send, (_other.Sender, webhook), _other.Token);
             Require(result.Ok);
         }
     }
@@ -107,15 +106,15 @@ internal sealed class PollySide
         }
     }
 
-    private static ResiliencePipeline<WebhookDeliveryResult> Built(TimeSpan delay)
+    private static ResiliencePipeline<WebhookSendResult> Built(TimeSpan delay)
     {
-        ResiliencePipelineBuilder<WebhookDeliveryResult> builder = new();
+        ResiliencePipelineBuilder<WebhookSendResult> builder = new();
         AddBoth(builder, delay);
         return builder.Build();
     }
 
-    private static void AddBoth(ResiliencePipelineBuilder<WebhookDeliveryResult> builder, TimeSpan delay) => builder
-        .AddRetry(new RetryStrategyOptions<WebhookDeliveryResult>
+    private static void AddBoth(ResiliencePipelineBuilder<WebhookSendResult> builder, TimeSpan delay) => builder
+        .AddRetry(new RetryStrategyOptions<WebhookSendResult>
         {
             MaxRetryAttempts = 2,
             Delay = delay,
@@ -125,7 +124,7 @@ internal sealed class PollySide
         })
         .AddCircuitBreaker(Breaker(minimum: 5));
 
-    private static CircuitBreakerStrategyOptions<WebhookDeliveryResult> Breaker(int minimum) => new()
+    private static CircuitBreakerStrategyOptions<WebhookSendResult> Breaker(int minimum) => new()
     {
         FailureRatio = 1,
         MinimumThroughput = minimum,

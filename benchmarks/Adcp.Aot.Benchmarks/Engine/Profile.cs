@@ -4,12 +4,10 @@ using System.Text.Json;
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Benchmarks.Gates;
 using Adcp.Aot.Benchmarks.Http;
-using Adcp.Aot.Payloads;
+using Adcp.Aot.Json;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Threading;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Sequencing;
-using Adcp.Aot.Signing;
+using Adcp.Aot.Threading;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Adcp.Aot.Benchmarks.Engine;

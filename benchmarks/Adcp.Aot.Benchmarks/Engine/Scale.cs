@@ -2,9 +2,6 @@ using System.Collections.Concurrent;
 using System.CommandLine;
 using System.Globalization;
 using Adcp.Aot.Benchmarks.Gates;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Sequencing;
 
 namespace Adcp.Aot.Benchmarks.Engine;
@@ -155,7 +152,7 @@ internal static class Scale
         public PreparedWebhook Prepare(WebhookDestination destination, WebhookPayload payload, long? sequenceNumber = null) =>
             throw new NotSupportedException();
 
-        public ValueTask<WebhookDeliveryResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default) =>
+        public ValueTask<WebhookSendResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default) =>
             throw new NotSupportedException();
     }
 }

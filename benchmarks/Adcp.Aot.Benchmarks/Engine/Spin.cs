@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Adcp.Aot.Benchmarks.Http;
-using Adcp.Aot.Signing;
 
 namespace Adcp.Aot.Benchmarks.Engine;
 

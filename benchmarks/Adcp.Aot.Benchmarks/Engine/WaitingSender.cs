@@ -1,6 +1,4 @@
 using System.Threading.Tasks.Sources;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Benchmarks.Engine;
 
@@ -19,7 +17,7 @@ namespace Adcp.Aot.Benchmarks.Engine;
 /// object serves both sides, allocates nothing, and uses neither the thread pool nor a timer.
 /// </para>
 /// </remarks>
-internal sealed class WaitingSender(params WebhookDeliveryResult[] results) : IWebhookSender
+internal sealed class WaitingSender(params WebhookSendResult[] results) : IWebhookSender
 {
     [ThreadStatic]
     private static Answer? _answer;
@@ -29,7 +27,7 @@ internal sealed class WaitingSender(params WebhookDeliveryResult[] results) : IW
     public PreparedWebhook Prepare(WebhookDestination destination, WebhookPayload payload, long? sequenceNumber = null) =>
         throw new NotSupportedException();
 
-    public ValueTask<WebhookDeliveryResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default) =>
+    public ValueTask<WebhookSendResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default) =>
         OfThread().AwaitAsync(results.Length == 1 ? results[0] : results[_next++ % results.Length]);
 
     /// <summary>Answers this thread's sends, one after the other, until its caller has ended.</summary>
@@ -49,12 +47,12 @@ internal sealed class WaitingSender(params WebhookDeliveryResult[] results) : IW
     private static Answer OfThread() => _answer ??= new Answer();
 
     /// <summary>The one answer that a thread waits for, used again for each send.</summary>
-    private sealed class Answer : IValueTaskSource<WebhookDeliveryResult>
+    private sealed class Answer : IValueTaskSource<WebhookSendResult>
     {
-        private ManualResetValueTaskSourceCore<WebhookDeliveryResult> _source;
-        private WebhookDeliveryResult? _result;
+        private ManualResetValueTaskSourceCore<WebhookSendResult> _source;
+        private WebhookSendResult? _result;
 
-        internal ValueTask<WebhookDeliveryResult> AwaitAsync(WebhookDeliveryResult result)
+        internal ValueTask<WebhookSendResult> AwaitAsync(WebhookSendResult result)
         {
             if (_result is not null)
             {
@@ -68,17 +66,17 @@ internal sealed class WaitingSender(params WebhookDeliveryResult[] results) : IW
 
         internal void Complete()
         {
-            WebhookDeliveryResult result = _result
+            WebhookSendResult result = _result
                 ?? throw new InvalidOperationException("The caller waits, but not for a send of this thread.");
             _result = null;
             _source.SetResult(result);
         }
 
-        WebhookDeliveryResult IValueTaskSource<WebhookDeliveryResult>.GetResult(short token) => _source.GetResult(token);
+        WebhookSendResult IValueTaskSource<WebhookSendResult>.GetResult(short token) => _source.GetResult(token);
 
-        ValueTaskSourceStatus IValueTaskSource<WebhookDeliveryResult>.GetStatus(short token) => _source.GetStatus(token);
+        ValueTaskSourceStatus IValueTaskSource<WebhookSendResult>.GetStatus(short token) => _source.GetStatus(token);
 
-        void IValueTaskSource<WebhookDeliveryResult>.OnCompleted(
+        void IValueTaskSource<WebhookSendResult>.OnCompleted(
             Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
             _source.OnCompleted(continuation, state, token, flags);
     }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Adcp.Aot.Benchmarks.Http;
-using Adcp.Aot.Signing;
 
 namespace Adcp.Aot.Benchmarks.Gates;
 

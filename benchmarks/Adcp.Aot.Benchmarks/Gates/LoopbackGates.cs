@@ -1,5 +1,4 @@
 using Adcp.Aot.Benchmarks.Http;
-using Adcp.Aot.Signing;
 
 namespace Adcp.Aot.Benchmarks.Gates;
 

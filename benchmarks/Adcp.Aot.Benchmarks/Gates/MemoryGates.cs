@@ -1,6 +1,4 @@
 using Adcp.Aot.Benchmarks.Engine;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Sending;
 using Polly.Registry;
 
 namespace Adcp.Aot.Benchmarks.Gates;
@@ -29,7 +27,7 @@ internal static class MemoryGates
     {
         string[] keys = [.. Enumerable.Range(0, count).Select(AdcpSide.Url)];
         PreparedWebhook webhook = new(new WebhookDestination("https://buyer.example/"), "{}"u8.ToArray(), "benchmark-key-00000001");
-        InMemoryWebhookDeliverySupervisor supervisor = new(new WaitingSender(new WebhookDeliveryResult(webhook, 200)));
+        InMemoryWebhookDeliverySupervisor supervisor = new(new WaitingSender(new WebhookSendResult(webhook, 200)));
         WaitingSender.AnswerAll(DeliverAsync(["https://buyer.example/first"]));
         long before = GC.GetTotalMemory(forceFullCollection: true);
         WaitingSender.AnswerAll(DeliverAsync(keys));

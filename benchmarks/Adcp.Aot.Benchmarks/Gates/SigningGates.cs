@@ -1,5 +1,4 @@
 using Adcp.Aot.Benchmarks.Signing;
-using Adcp.Aot.Signing;
 
 namespace Adcp.Aot.Benchmarks.Gates;
 

@@ -5,7 +5,6 @@ using System.Text.Json;
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Benchmarks.Gates;
 using Adcp.Aot.Benchmarks.Http;
-using Adcp.Aot.Delivery;
 using static System.FormattableString;
 
 namespace Adcp.Aot.Benchmarks.Hostile;

@@ -1,8 +1,4 @@
 using System.Globalization;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 
 namespace Adcp.Aot.Benchmarks.Hostile;
@@ -55,7 +51,7 @@ internal sealed class HostileLoad : IAsyncDisposable
             AttemptTimeout = TimeSpan.FromSeconds(2),
             ConnectTimeout = TimeSpan.FromSeconds(1),
         });
-        Supervisor = new InMemoryWebhookDeliverySupervisor(_sender, new WebhookDeliveryOptions
+        Supervisor = new InMemoryWebhookDeliverySupervisor(_sender, new WebhookSupervisorOptions
         {
             Sink = sink,
             SinkQueueCapacity = 65_536,

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Adcp.Aot.Delivery;
 
 namespace Adcp.Aot.Benchmarks.Hostile;
 

@@ -1,7 +1,4 @@
 using Adcp.Aot.Benchmarks.Engine;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 
 namespace Adcp.Aot.Benchmarks.Http;
@@ -19,7 +16,7 @@ internal sealed class AdcpClient : IAsyncDisposable
         WebhookSenderOptions options = new() { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true, Http2 = http2 };
         _sender = new WebhookSender(new Rfc9421Signer(key), options with { AttemptTimeout = attemptTimeout ?? options.AttemptTimeout });
         _supervisor = new InMemoryWebhookDeliverySupervisor(
-            _sender, new WebhookDeliveryOptions { Sink = new NoOpSink(), SinkQueueCapacity = 32_768 });
+            _sender, new WebhookSupervisorOptions { Sink = new NoOpSink(), SinkQueueCapacity = 32_768 });
         _destinations = [.. urls.Select(static url => new WebhookDestination(url, Webhooks.OperationId))];
         _streams = [.. _destinations.Select(static (_, i) => new DeliveryOptions { SequenceKey = $"media_buy_{i}:final" })];
     }

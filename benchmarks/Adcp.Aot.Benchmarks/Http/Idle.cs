@@ -3,9 +3,6 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 
 namespace Adcp.Aot.Benchmarks.Http;
@@ -41,7 +38,7 @@ internal static class Idle
             new Rfc9421Signer(key), new WebhookSenderOptions { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true });
         InMemoryDeliveryLogSink sink = new(capacity: 3 * webhooks);
         await using InMemoryWebhookDeliverySupervisor supervisor = new(
-            sender, new WebhookDeliveryOptions { Sink = sink, SinkMode = SinkMode.Inline });
+            sender, new WebhookSupervisorOptions { Sink = sink, SinkMode = SinkMode.Inline });
         int port = ((IPEndPoint)listener.LocalEndpoint).Port;
         WebhookDestination destination = new($"http://127.0.0.1:{port}/adcp/webhooks", Webhooks.OperationId);
         int failed = 0;

@@ -5,7 +5,6 @@ using Adcp.Aot.Network;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Verification;
 using NSec.Cryptography;
-using SignatureAlgorithm = Adcp.Aot.Signing.SignatureAlgorithm;
 
 namespace Adcp.Aot.Benchmarks.Signing;
 
@@ -34,12 +33,14 @@ internal sealed class SigningCandidate : IDisposable
     private readonly ECDsa? _p256;
     private readonly TargetUri _target;
     private readonly VerificationKeySet _keys;
+    private readonly Func<string, string?> _header;
     private Rfc9421Verifier _verifier;
     private int _next;
     private int _nextBare;
 
     internal SigningCandidate(SignatureAlgorithm algorithm)
     {
+        _header = Header;
         if (!TargetUri.TryParse("https://buyer.example/adcp/webhook/create_media_buy/agent_123/op_abc", out TargetUri? target, out _))
         {
             throw new InvalidOperationException("Not a url.");
@@ -123,7 +124,7 @@ internal sealed class SigningCandidate : IDisposable
                 _verifier = NewVerifier();
             }
 
-            InboundRequest request = new("POST", _target.Value, this, Header);
+            InboundRequest request = new("POST", _target.Value, _header);
             Require(_verifier.VerifyAsync(request, _body).GetAwaiter().GetResult().Ok);
             _next++;
         }
@@ -148,18 +149,14 @@ internal sealed class SigningCandidate : IDisposable
     /// </summary>
     private byte[] NextBare() => _bases[_nextBare = (_nextBare + 1) % Messages];
 
-    private static string? Header(object candidate, string name)
+    private string? Header(string name) => name switch
     {
-        SigningCandidate self = (SigningCandidate)candidate;
-        return name switch
-        {
-            "signature-input" => self._messages[self._next].Input,
-            "signature" => self._messages[self._next].Signature,
-            "content-digest" => self._digestText,
-            "content-type" => "application/json",
-            _ => null,
-        };
-    }
+        "signature-input" => _messages[_next].Input,
+        "signature" => _messages[_next].Signature,
+        "content-digest" => _digestText,
+        "content-type" => "application/json",
+        _ => null,
+    };
 
     private static void Require(bool held)
     {

@@ -4,8 +4,6 @@ using System.Diagnostics;
 using System.Globalization;
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Benchmarks.Gates;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Storage;
 using Adcp.Aot.Threading;
 using Microsoft.Data.Sqlite;

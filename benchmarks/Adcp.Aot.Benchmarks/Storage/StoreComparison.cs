@@ -5,7 +5,6 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Adcp.Aot.Storage;
-using Adcp.Aot.Storage.A2A;
 using Dapper;
 using Microsoft.Data.Sqlite;
 using MySqlConnector;

@@ -1,6 +1,5 @@
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Benchmarks.Engine;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Threading;
 using BenchmarkDotNet.Attributes;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -1,6 +1,5 @@
 using Adcp.Aot.Benchmarks.Http;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Signing;
+using Adcp.Aot.Json;
 using BenchmarkDotNet.Attributes;
 
 namespace Adcp.Aot.Benchmarks.Suites;

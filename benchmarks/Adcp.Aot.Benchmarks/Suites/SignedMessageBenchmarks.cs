@@ -1,5 +1,4 @@
 using Adcp.Aot.Benchmarks.Signing;
-using Adcp.Aot.Signing;
 using BenchmarkDotNet.Attributes;
 
 namespace Adcp.Aot.Benchmarks.Suites;

@@ -54,7 +54,7 @@ public sealed class StoreCodeFix : CodeFixProvider
         Document document, SyntaxNode root, TypeDeclarationSyntax type, string id, string member, string saved, CancellationToken cancellationToken)
     {
         string text = id == Rules.MissingFacts.Id
-                ? $"private static global::Adcp.Aot.Storage.A2A.TaskFacts FactsOf({saved} task) => throw new global::System.NotImplementedException();"
+                ? $"private static global::Adcp.Aot.Storage.TaskFacts FactsOf({saved} task) => throw new global::System.NotImplementedException();"
             : id == Rules.WrongStoreMember.Id
                 ? $"private static string? {member}({saved} saved) => throw new global::System.NotImplementedException();"
             : "";

@@ -21,8 +21,8 @@ internal static class ClassShape
         "Adcp.Aot.Auditing.JsonLinesDeliveryLogAttribute",
         "Adcp.Aot.Auditing.LoggerDeliveryLogAttribute",
         "Adcp.Aot.Auditing.FanOutDeliveryLogAttribute",
-        "Adcp.Aot.Storage.A2A.TaskStoreAttribute<TTask>",
-        "Adcp.Aot.Storage.A2A.PushNotificationConfigStoreAttribute",
+        "Adcp.Aot.Storage.TaskStoreAttribute<TTask>",
+        "Adcp.Aot.Storage.PushNotificationConfigStoreAttribute",
     ];
 
     /// <summary>Adds the faults of the class. Nothing can be generated for a class of the wrong shape.</summary>

@@ -9,9 +9,9 @@ namespace Adcp.Aot.Generators.Stores;
 /// <summary>Reads <c>[PushNotificationConfigStore]</c> and the task store that it names.</summary>
 internal static class PushConfigStoreParser
 {
-    public const string Attribute = "Adcp.Aot.Storage.A2A.PushNotificationConfigStoreAttribute";
+    public const string Attribute = "Adcp.Aot.Storage.PushNotificationConfigStoreAttribute";
     public const string AttributeName = "PushNotificationConfigStore";
-    private const string ConfigType = "Adcp.Aot.Storage.A2A.PushConfig";
+    private const string ConfigType = "Adcp.Aot.Storage.PushConfig";
 
     /// <summary>What names each of <see cref="PushConfigTable.Columns"/>.</summary>
     private static readonly string[] Options =

@@ -9,9 +9,9 @@ namespace Adcp.Aot.Generators.Stores;
 /// <summary>What the attributes of both stores have in common.</summary>
 internal static class StoreParser
 {
-    public const string ColumnAttribute = "Adcp.Aot.Storage.A2A.StoreColumnAttribute";
-    public const string TaskStoreType = "Adcp.Aot.Storage.A2A.TaskStoreAttribute<TTask>";
-    private const string ScopeType = "Adcp.Aot.Storage.A2A.StoreScope";
+    public const string ColumnAttribute = "Adcp.Aot.Storage.StoreColumnAttribute";
+    public const string TaskStoreType = "Adcp.Aot.Storage.TaskStoreAttribute<TTask>";
+    private const string ScopeType = "Adcp.Aot.Storage.StoreScope";
 
     public static bool IsClass(SyntaxNode node) => node is ClassDeclarationSyntax or RecordDeclarationSyntax;
 

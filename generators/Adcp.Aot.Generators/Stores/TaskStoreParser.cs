@@ -10,10 +10,10 @@ namespace Adcp.Aot.Generators.Stores;
 /// <summary>Reads <c>[TaskStore]</c> and the members that it needs.</summary>
 internal static class TaskStoreParser
 {
-    public const string Attribute = "Adcp.Aot.Storage.A2A.TaskStoreAttribute`1";
+    public const string Attribute = "Adcp.Aot.Storage.TaskStoreAttribute`1";
     public const string AttributeName = "TaskStore";
     private const string ContractType = "System.Text.Json.Serialization.Metadata.JsonTypeInfo<T>";
-    private const string FactsType = "Adcp.Aot.Storage.A2A.TaskFacts";
+    private const string FactsType = "Adcp.Aot.Storage.TaskFacts";
 
     /// <summary>What names each of <see cref="TaskTable.Columns"/>.</summary>
     private static readonly string[] Options =

@@ -7,7 +7,7 @@ namespace Adcp.Aot.Generators.Text;
 internal static class Global
 {
     private const string Storage = "global::Adcp.Aot.Storage.";
-    private const string Stores = "global::Adcp.Aot.Storage.A2A.";
+    private const string Stores = "global::Adcp.Aot.Storage.";
     private const string Auditing = "global::Adcp.Aot.Auditing.";
     private const string Platform = "global::Adcp.Aot.Platform.";
     private const string Common = "global::System.Data.Common.";

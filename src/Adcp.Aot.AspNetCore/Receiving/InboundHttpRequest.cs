@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 
-namespace Adcp.Aot.AspNetCore.Receiving;
+namespace Adcp.Aot.AspNetCore;
 
 /// <summary>Gives a verifier an ASP.NET Core request as it was on the wire.</summary>
 public static class InboundHttpRequest
@@ -26,15 +26,15 @@ public static class InboundHttpRequest
         string url = target is ['/', ..]
             ? publicOrigin + target
             : publicOrigin + request.PathBase.ToUriComponent() + request.Path.ToUriComponent() + request.QueryString.ToUriComponent();
-        return new InboundRequest(request.Method, url, request.Headers, Header);
+        return new InboundRequest(request.Method, url, name => Header(request.Headers, name));
     }
 
     /// <summary>Returns the request under the scheme and host that arrived.</summary>
     internal static InboundRequest AsArrived(HttpRequest request) => request.ToInboundRequest($"{request.Scheme}://{request.Host.Value}");
 
-    private static string? Header(object headers, string name)
+    private static string? Header(IHeaderDictionary headers, string name)
     {
-        StringValues values = ((IHeaderDictionary)headers)[name];
+        StringValues values = headers[name];
         return values.Count switch
         {
             0 => null,

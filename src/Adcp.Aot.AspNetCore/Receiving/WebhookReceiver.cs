@@ -2,7 +2,7 @@ using System.Globalization;
 using Adcp.Aot.Receiving;
 using Microsoft.AspNetCore.Http;
 
-namespace Adcp.Aot.AspNetCore.Receiving;
+namespace Adcp.Aot.AspNetCore;
 
 /// <summary>Gives one endpoint's requests to its intake, and turns the outcome into an HTTP answer.</summary>
 internal sealed class WebhookReceiver(WebhookIntake intake)

@@ -1,10 +1,9 @@
 using System.Text.Json;
-using Adcp.Aot.Payloads;
+using Adcp.Aot.Json;
 using Adcp.Aot.Platform;
-using Adcp.Aot.Sending;
-using Adcp.Aot.Storage.A2A;
+using Adcp.Aot.Storage;
 
-namespace Adcp.Aot.AspNetCore.Serving;
+namespace Adcp.Aot.AspNetCore;
 
 /// <summary>A2A 1.0's methods as a seller's platform has them: tasks are the registry's, a task has one push configuration, and its context is the task itself.</summary>
 internal sealed class A2AMethods(PlatformHandler platform, string tenant, CancellationToken cancellationToken)
@@ -57,7 +56,7 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
     private static void Write(Utf8JsonWriter json, SellerTask task, bool withArtifacts, DateTimeOffset? changedAt)
     {
         json.WriteStartObject();
-        A2AEnvelope.WriteTask(json, task.TaskId, task.Status, withArtifacts && !task.Result.IsEmpty ? WireObject.Outgoing(task.Result, task.Context) : default, changedAt);
+        A2AEnvelope.WriteTask(json, task, withArtifacts, changedAt);
         json.WriteEndObject();
     }
 

@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Http;
 
-namespace Adcp.Aot.AspNetCore.Serving;
+namespace Adcp.Aot.AspNetCore;
 
 /// <summary>
 /// Says which callers the MCP and A2A endpoints of a seller take. By default a request must be authenticated by the

@@ -1,13 +1,12 @@
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Platform;
-using Adcp.Aot.Sending;
-using Adcp.Aot.Storage.A2A;
+using Adcp.Aot.AspNetCore;
+using Adcp.Aot.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
-namespace Adcp.Aot.AspNetCore.Serving;
+namespace Adcp.Aot.Platform;
 
 /// <summary>Adds <c>ServeAsync</c> to <see cref="AdcpServer"/>.</summary>
 public static partial class AdcpServerExtensions
@@ -111,12 +110,12 @@ public static partial class AdcpServerExtensions
         await handler.DrainAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero).ConfigureAwait(false);
     }
 
-    [LoggerMessage(7130, LogLevel.Information, "Stopping: {Pending} webhooks are pending and have {Patience} to be delivered")]
+    [LoggerMessage(AspNetCoreEventIds.Draining, LogLevel.Information, "Stopping: {Pending} webhooks are pending and have {Patience} to be delivered")]
     private static partial void LogDraining(ILogger logger, int pending, TimeSpan patience);
 
-    [LoggerMessage(7131, LogLevel.Warning, "AdcpServerOptions.Stopping did not end within {Patience} and is left behind")]
+    [LoggerMessage(AspNetCoreEventIds.StoppingTooLong, LogLevel.Warning, "AdcpServerOptions.Stopping did not end within {Patience} and is left behind")]
     private static partial void LogStoppingTooLong(ILogger logger, TimeSpan patience);
 
-    [LoggerMessage(7132, LogLevel.Error, "AdcpServerOptions.Stopping failed")]
+    [LoggerMessage(AspNetCoreEventIds.StoppingFailed, LogLevel.Error, "AdcpServerOptions.Stopping failed")]
     private static partial void LogStoppingFailed(ILogger logger, Exception fault);
 }

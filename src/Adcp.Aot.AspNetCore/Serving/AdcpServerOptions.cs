@@ -1,6 +1,6 @@
 using Adcp.Aot.Platform;
 
-namespace Adcp.Aot.AspNetCore.Serving;
+namespace Adcp.Aot.AspNetCore;
 
 /// <summary>Says how <c>AdcpServer.ServeAsync</c> serves. Immutable.</summary>
 public sealed record AdcpServerOptions

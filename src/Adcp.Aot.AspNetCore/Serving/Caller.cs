@@ -1,9 +1,9 @@
 using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
-using Adcp.Aot.Storage.A2A;
+using Adcp.Aot.Storage;
 
-namespace Adcp.Aot.AspNetCore.Serving;
+namespace Adcp.Aot.AspNetCore;
 
 /// <summary>The tenant that <see cref="EndpointGuard"/> found for a request, as a feature of the request.</summary>
 internal sealed record Caller(string Tenant)

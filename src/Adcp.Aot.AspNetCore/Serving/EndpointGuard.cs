@@ -1,11 +1,11 @@
 using System.Text;
 using Adcp.Aot.Platform;
-using Adcp.Aot.Storage.A2A;
+using Adcp.Aot.Storage;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Net.Http.Headers;
 
-namespace Adcp.Aot.AspNetCore.Serving;
+namespace Adcp.Aot.AspNetCore;
 
 /// <summary>
 /// Stands before an MCP or A2A endpoint: host, origin, media type and caller are judged before the body is read, and
@@ -218,29 +218,29 @@ internal sealed partial class EndpointGuard
     private static LogLevel Level(ref int warned) => Interlocked.Exchange(ref warned, 1) == 0 ? LogLevel.Warning : LogLevel.Debug;
 
     [LoggerMessage(
-        EventId = 7120,
+        EventId = AspNetCoreEventIds.HostRefused,
         Message = "A call under the host {Host} was refused with 421: if buyers call by it, add it to AdcpEndpointOptions.AllowedHosts")]
     private partial void LogHost(LogLevel level, string host);
 
     [LoggerMessage(
-        EventId = 7121,
+        EventId = AspNetCoreEventIds.OriginRefused,
         Message = "A call from a web page was refused with 403: add its origin to AdcpEndpointOptions.AllowedOrigins if it may call")]
     private partial void LogOrigin(LogLevel level);
 
     [LoggerMessage(
-        EventId = 7122,
+        EventId = AspNetCoreEventIds.CallerUnknown,
         Message = "A call without authentication was refused with 401: add authentication to the application, or set "
             + "AdcpEndpointOptions.TenantOf, or SharesOneTenant if all callers are one tenant")]
     private partial void LogNoCaller(LogLevel level);
 
     [LoggerMessage(
-        EventId = 7123,
+        EventId = AspNetCoreEventIds.IdentityMissing,
         Message = "An authenticated call was refused with 403 because it has no single subject ('sub' or name identifier) that could be "
             + "its tenant: set AdcpEndpointOptions.TenantOf")]
     private partial void LogNoIdentity(LogLevel level);
 
     [LoggerMessage(
-        EventId = 7124,
+        EventId = AspNetCoreEventIds.BodiesFull,
         Message = "A call of tenant {Tenant} was refused with 503: the bodies of calls under way hold 16 MiB for the tenant or 64 MiB "
             + "for all. If the tenant is sound, its calls take too long or it makes too many large ones at once")]
     private partial void LogBodies(LogLevel level, string tenant);

@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using Adcp.Aot.Payloads;
+using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Platform.Idempotency;
 

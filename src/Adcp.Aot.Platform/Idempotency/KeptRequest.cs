@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
-using Adcp.Aot.Storage.A2A;
+using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Platform.Idempotency;
 

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Adcp.Aot.Payloads;
+using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Platform.Idempotency;
 

@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Data.Common;
 using System.Security.Cryptography;
 using Adcp.Aot.Storage;
-using Adcp.Aot.Storage.A2A;
 
 namespace Adcp.Aot.Platform.Idempotency;
 

@@ -1,5 +1,3 @@
-using Adcp.Aot.Sending;
-
 namespace Adcp.Aot.Auditing;
 
 /// <summary>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Auditing;
@@ -132,13 +131,13 @@ public sealed class DeliveryAttempt
 
     /// <summary>
     /// Refusals by this endpoint's open circuit that had no record of their own since its last one (see
-    /// <c>WebhookDeliveryOptions.CircuitOpenRecordInterval</c>).
+    /// <c>WebhookSupervisorOptions.CircuitOpenRecordInterval</c>).
     /// </summary>
     public int SkippedBefore => _entry.SkippedBefore;
 
     /// <summary>
     /// Gets whether a kept connection turned out to be closed, so that the webhook was sent once more within this attempt: see
-    /// <see cref="WebhookDeliveryResult.ConnectionReplaced"/>.
+    /// <see cref="WebhookSendResult.ConnectionReplaced"/>.
     /// </summary>
     public bool ConnectionReplaced => (_entry.Flags & AttemptFlags.ConnectionReplaced) != 0;
 

@@ -1,5 +1,3 @@
-using Adcp.Aot.Sending;
-
 namespace Adcp.Aot.Auditing;
 
 /// <summary>A copy of a <see cref="DeliveryAttempt"/> that may be kept. Member for member the same; see there for the meanings.</summary>

@@ -1,3 +1,4 @@
+using Adcp.Aot.Telemetry;
 using Adcp.Aot.Threading;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.ObjectPool;
@@ -356,26 +357,26 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     }
 
     [LoggerMessage(
-        EventId = 301,
+        EventId = AdcpEventIds.SinkFailed,
         Level = LogLevel.Warning,
         Message = "The delivery log sink failed with {Fault}; up to {Count} audit records are lost.")]
     private static partial void SinkFailed(ILogger logger, string fault, int count);
 
     [LoggerMessage(
-        EventId = 302,
+        EventId = AdcpEventIds.SinkTimedOut,
         Level = LogLevel.Warning,
         Message = "The delivery log sink outlived its timeout of {Timeout} with {Count} audit records. "
             + "Further records wait, and are dropped if the queue is full.")]
     private static partial void SinkTimedOut(ILogger logger, TimeSpan timeout, int count);
 
     [LoggerMessage(
-        EventId = 303,
+        EventId = AdcpEventIds.SinkEndedLate,
         Level = LogLevel.Information,
         Message = "The delivery log sink ended a call with {Count} audit records that had outlived its timeout.")]
     private static partial void SinkEndedLate(ILogger logger, int count);
 
     [LoggerMessage(
-        EventId = 304,
+        EventId = AdcpEventIds.SinkAbandoned,
         Level = LogLevel.Error,
         Message = "The delivery log sink did not end its last call. "
             + "The drain goes on without it; {Count} queued audit records are dropped.")]

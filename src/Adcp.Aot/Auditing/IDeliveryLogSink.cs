@@ -6,7 +6,7 @@ namespace Adcp.Aot.Auditing;
 /// </summary>
 /// <remarks>
 /// <para>
-/// A call that outlives <c>WebhookDeliveryOptions.SinkTimeout</c> is late. It is counted as a failure and keeps its records until it ends. Buffered,
+/// A call that outlives <c>WebhookSupervisorOptions.SinkTimeout</c> is late. It is counted as a failure and keeps its records until it ends. Buffered,
 /// the sink is not called again before that, and records that find the queue full are dropped and counted. Inline, the delivery goes on,
 /// and if 64 late calls are out further records are dropped and counted.
 /// </para>
@@ -24,6 +24,6 @@ public interface IDeliveryLogSink
     /// longer.
     /// </summary>
     /// <param name="attempts">At least one record. The records of one delivery are in order if they are in one batch.</param>
-    /// <param name="cancellationToken">Cancelled when <c>WebhookDeliveryOptions.SinkTimeout</c> has passed.</param>
+    /// <param name="cancellationToken">Cancelled when <c>WebhookSupervisorOptions.SinkTimeout</c> has passed.</param>
     ValueTask RecordAsync(ReadOnlyMemory<DeliveryAttempt> attempts, CancellationToken cancellationToken);
 }

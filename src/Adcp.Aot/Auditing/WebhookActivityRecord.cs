@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
-using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Auditing;
 

@@ -1,5 +1,6 @@
+using Adcp.Aot.Auditing;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
+using Adcp.Aot.Telemetry;
 using Adcp.Aot.Threading;
 using Microsoft.Extensions.Logging;
 
@@ -62,7 +63,7 @@ internal sealed partial class AttemptCircuits(EndpointTable endpoints, CircuitBr
 
     /// <summary>Reports the end of an attempt to its circuits.</summary>
     internal void Report(
-        InFlightDelivery delivery, EndpointHealth health, WebhookDeliveryResult? result, WebhookSendError error, bool isConnectFailure, long now)
+        InFlightDelivery delivery, EndpointHealth health, WebhookSendResult? result, WebhookSendError error, bool isConnectFailure, long now)
     {
         Endpoint endpoint = delivery.Endpoint;
         Report(endpoint, delivery.Permit, health, result, error, now);
@@ -95,7 +96,7 @@ internal sealed partial class AttemptCircuits(EndpointTable endpoints, CircuitBr
         return permit;
     }
 
-    private void Report(Endpoint endpoint, CircuitPermit permit, EndpointHealth health, WebhookDeliveryResult? result, WebhookSendError error, long now)
+    private void Report(Endpoint endpoint, CircuitPermit permit, EndpointHealth health, WebhookSendResult? result, WebhookSendError error, long now)
     {
         switch (health)
         {
@@ -123,19 +124,22 @@ internal sealed partial class AttemptCircuits(EndpointTable endpoints, CircuitBr
         DeliveryMeter.Transition(change.To);
         if (change.IsLateSuccess)
         {
-            LateSuccess(logger, change.From, change.To);
+            LateSuccess(logger, RedactedUrl.OfText(endpoint.Key), change.From, change.To);
         }
         else
         {
-            CircuitChanged(logger, change.From, change.To);
+            CircuitChanged(logger, RedactedUrl.OfText(endpoint.Key), change.From, change.To, endpoint.LastStatusCode, (WebhookSendError)endpoint.LastError);
         }
 
         endpoints.Notify(endpoint, change);
     }
 
-    [LoggerMessage(EventId = 401, Level = LogLevel.Warning, Message = "A webhook circuit went from {From} to {To}.")]
-    private static partial void CircuitChanged(ILogger logger, CircuitState from, CircuitState to);
+    [LoggerMessage(
+        AdcpEventIds.CircuitChanged, LogLevel.Warning,
+        "The webhook circuit of {Endpoint} went from {From} to {To}. Its last failure: HTTP status {StatusCode}, error {Error}.")]
+    private static partial void CircuitChanged(
+        ILogger logger, string endpoint, CircuitState from, CircuitState to, short statusCode, WebhookSendError error);
 
-    [LoggerMessage(EventId = 402, Level = LogLevel.Warning, Message = "A late success moved a webhook circuit from {From} to {To}.")]
-    private static partial void LateSuccess(ILogger logger, CircuitState from, CircuitState to);
+    [LoggerMessage(AdcpEventIds.LateSuccess, LogLevel.Warning, "A late success moved the webhook circuit of {Endpoint} from {From} to {To}.")]
+    private static partial void LateSuccess(ILogger logger, string endpoint, CircuitState from, CircuitState to);
 }

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
+using Adcp.Aot.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Delivery;
@@ -9,7 +10,7 @@ namespace Adcp.Aot.Delivery;
 internal sealed partial class AttemptClassifier(ResponseTable responses, ILogger logger)
 {
     /// <summary>Returns the verdict of the response table, and writes status and error of the result to the step.</summary>
-    internal ResponseClassification Classify(WebhookDeliveryResult result, ref AttemptStep step)
+    internal ResponseClassification Classify(WebhookSendResult result, ref AttemptStep step)
     {
         step.StatusCode = (short)result.StatusCode;
         step.Error = result.Error;
@@ -53,6 +54,6 @@ internal sealed partial class AttemptClassifier(ResponseTable responses, ILogger
     /// <summary>Returns whether an error is a decision or a fault of our own, so that nothing is known about the endpoint.</summary>
     internal static bool IsRefusal(WebhookSendError error) => error >= WebhookSendError.DestinationRefused;
 
-    [LoggerMessage(EventId = 403, Level = LogLevel.Error, Message = "The response table threw {Fault}. AdCP's own table classified the result.")]
+    [LoggerMessage(EventId = AdcpEventIds.ResponseTableFailed, Level = LogLevel.Error, Message = "The response table threw {Fault}. AdCP's own table classified the result.")]
     private static partial void TableFailed(ILogger logger, string fault);
 }

@@ -1,6 +1,5 @@
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Threading;
 using Microsoft.Extensions.Logging;
 
@@ -16,7 +15,7 @@ internal sealed class AttemptRecorder : IAsyncDisposable
     private readonly DeliveryLog _log;
     private readonly uint _skipInterval;
 
-    internal AttemptRecorder(WebhookDeliveryOptions options, ILogger logger)
+    internal AttemptRecorder(WebhookSupervisorOptions options, ILogger logger)
     {
         _skipInterval = (uint)options.CircuitOpenRecordInterval.TotalMilliseconds;
         _log = new DeliveryLog(options.Sink, options.SinkMode, options.SinkQueueCapacity, options.SinkTimeout, options.TimeProvider, logger, options.RecordsFullPaths);

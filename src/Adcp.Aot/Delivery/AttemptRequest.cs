@@ -1,5 +1,3 @@
-using Adcp.Aot.Sending;
-
 namespace Adcp.Aot.Delivery;
 
 /// <summary>One attempt of a delivery that is kept elsewhere, such as a row of an outbox. Immutable.</summary>

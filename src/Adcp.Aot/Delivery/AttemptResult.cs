@@ -1,4 +1,3 @@
-using Adcp.Aot.Sending;
 using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Delivery;
@@ -38,7 +37,7 @@ public readonly record struct AttemptResult
     public DateTimeOffset? NextAttemptAt { get; init; }
 
     /// <summary>Gets the sender's result; <see langword="null"/> if nothing was sent, or the sender threw.</summary>
-    public WebhookDeliveryResult? Result { get; init; }
+    public WebhookSendResult? Result { get; init; }
 
     /// <summary>Gets the number of attempts made so far: the number of this one, or one less if nothing was sent.</summary>
     public int AttemptsMade { get; init; }

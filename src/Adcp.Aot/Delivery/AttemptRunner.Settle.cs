@@ -1,6 +1,7 @@
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
+using Adcp.Aot.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Delivery;
@@ -12,7 +13,7 @@ public sealed partial class AttemptRunner
     /// Gives the result of an attempt to the circuits, returns the permits, records the attempt, and decides what follows. Never
     /// throws.
     /// </summary>
-    internal void Settle(InFlightDelivery delivery, WebhookDeliveryResult? result, Exception? fault)
+    internal void Settle(InFlightDelivery delivery, WebhookSendResult? result, Exception? fault)
     {
         ReleasePermits(delivery);
         long now = Clock.Exact();
@@ -49,7 +50,8 @@ public sealed partial class AttemptRunner
     internal void SettleAbandoned(InFlightDelivery delivery)
     {
         Interlocked.Increment(ref _abandoned);
-        SenderIgnoresCancellation(_logger, delivery.Webhook.IdempotencyKey, _options.CancellationTimeout);
+        SenderIgnoresCancellation(
+            _logger, delivery.Webhook.IdempotencyKey, RedactedUrl.OfText(delivery.Endpoint.Key), _options.CancellationTimeout);
         long now = Clock.Exact();
         delivery.Step = new AttemptStep { EndedAt = now };
         _circuits.Report(delivery, EndpointHealth.Unknown, null, WebhookSendError.None, isConnectFailure: false, now);
@@ -77,7 +79,7 @@ public sealed partial class AttemptRunner
     }
 
     /// <summary>Decides what follows an attempt that ran to its own end.</summary>
-    private void Decide(InFlightDelivery delivery, in ResponseClassification verdict, WebhookDeliveryResult? result, long now)
+    private void Decide(InFlightDelivery delivery, in ResponseClassification verdict, WebhookSendResult? result, long now)
     {
         ref AttemptStep step = ref delivery.Step;
         step.Code = verdict.Code;
@@ -108,7 +110,7 @@ public sealed partial class AttemptRunner
         }
     }
 
-    private TimeSpan DelayAfter(InFlightDelivery delivery, WebhookDeliveryResult? result)
+    private TimeSpan DelayAfter(InFlightDelivery delivery, WebhookSendResult? result)
     {
         try
         {
@@ -148,13 +150,17 @@ public sealed partial class AttemptRunner
     /// Returns whether an attempt of a cancelled delivery ended by the cancellation. An answer, or a refusal of our own, is what
     /// it is.
     /// </summary>
-    private static bool IsInterruption(WebhookDeliveryResult? result) =>
+    private static bool IsInterruption(WebhookSendResult? result) =>
         result is null || (result.StatusCode == 0 && !AttemptClassifier.IsRefusal(result.Error));
 
-    [LoggerMessage(EventId = 404, Level = LogLevel.Error, Message = "The sender of webhook {IdempotencyKey} goes on {Timeout} after it was cancelled. "
-        + "The delivery has ended without it. Its permits stay taken until the sender ends.")]
-    private static partial void SenderIgnoresCancellation(ILogger logger, string idempotencyKey, TimeSpan timeout);
+    [LoggerMessage(
+        AdcpEventIds.SenderIgnoresCancellation, LogLevel.Error,
+        "The sender of webhook {IdempotencyKey} to {Endpoint} goes on {Timeout} after it was cancelled. "
+            + "The delivery has ended without it. Its permits stay taken until the sender ends.")]
+    private static partial void SenderIgnoresCancellation(ILogger logger, string idempotencyKey, string endpoint, TimeSpan timeout);
 
-    [LoggerMessage(EventId = 406, Level = LogLevel.Error, Message = "The retry delay was computed without jitter and Retry-After because the clock or the random source threw {Fault}.")]
+    [LoggerMessage(
+        AdcpEventIds.JitterFailed, LogLevel.Error,
+        "The retry delay was computed without jitter and Retry-After because the clock or the random source threw {Fault}.")]
     private static partial void JitterFailed(ILogger logger, string fault);
 }

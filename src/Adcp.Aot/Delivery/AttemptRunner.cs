@@ -1,10 +1,9 @@
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Sequencing;
+using Adcp.Aot.Telemetry;
 using Adcp.Aot.Threading;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Adcp.Aot.Delivery;
 
@@ -31,7 +30,7 @@ namespace Adcp.Aot.Delivery;
 public sealed partial class AttemptRunner : IAsyncDisposable
 {
     private readonly IWebhookSender _sender;
-    private readonly WebhookDeliveryOptions _options;
+    private readonly WebhookSupervisorOptions _options;
     private readonly ILogger _logger;
     private readonly AttemptClassifier _classifier;
     private readonly AttemptCircuits _circuits;
@@ -44,11 +43,11 @@ public sealed partial class AttemptRunner : IAsyncDisposable
     /// <param name="sender">The sender that makes the attempts. The caller disposes it.</param>
     /// <param name="options">The options; <see langword="null"/> for the defaults.</param>
     /// <exception cref="ArgumentNullException"><paramref name="sender"/> is null.</exception>
-    public AttemptRunner(IWebhookSender sender, WebhookDeliveryOptions? options = null)
+    public AttemptRunner(IWebhookSender sender, WebhookSupervisorOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(sender);
-        options ??= new WebhookDeliveryOptions();
-        _logger = options.Logger is { } logger ? new GuardedLogger(logger) : NullLogger.Instance;
+        options ??= new WebhookSupervisorOptions();
+        _logger = GuardedLogger.Of(options.Logger);
         options = options with { TimeProvider = GuardedTimeProvider.Of(options.TimeProvider, _logger) };
         _sender = sender;
         _options = options;
@@ -275,11 +274,11 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         }
 
         delivery.AttemptStartedAt = startedAt;
-        WebhookDeliveryResult? result = null;
+        WebhookSendResult? result = null;
         Exception? fault = null;
         try
         {
-            ValueTask<WebhookDeliveryResult> sending = _sender.SendAsync(delivery.Webhook, delivery.Token);
+            ValueTask<WebhookSendResult> sending = _sender.SendAsync(delivery.Webhook, delivery.Token);
             if (!sending.IsCompletedSuccessfully)
             {
                 return delivery.AwaitAnswer(sending);
@@ -371,7 +370,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(EventId = 405, Level = LogLevel.Warning, Message = "A cancellation callback of the webhook sender threw {Fault}.")]
+    [LoggerMessage(EventId = AdcpEventIds.CancellationCallbackFailed, Level = LogLevel.Warning, Message = "A cancellation callback of the webhook sender threw {Fault}.")]
     private static partial void CancellationCallbackFailed(ILogger logger, string fault);
 
 }

@@ -1,7 +1,5 @@
 using System.Runtime.CompilerServices;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Delivery;
@@ -19,7 +17,7 @@ namespace Adcp.Aot.Delivery;
 /// abandoned (deaf sender)               kept until it ends       InFlightDelivery.GoOn       dropped: the sender may still answer
 /// </code>
 /// </remarks>
-internal sealed class DeliveryEngine(AttemptRunner runner, WebhookDeliveryOptions options) : IAsyncDisposable
+internal sealed class DeliveryEngine(AttemptRunner runner, WebhookSupervisorOptions options) : IAsyncDisposable
 {
     private readonly DrainLatch _latch = new();
 
@@ -67,7 +65,8 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookDeliveryOption
     /// ends.</returns>
     internal bool Next(InFlightDelivery delivery)
     {
-        if (delivery.Step.Delay == TimeSpan.Zero && delivery.Cause == CancellationCause.None)
+        // A delay that is over already is not waited for, so that a delivery goes on in the caller's loop and not ever deeper in calls.
+        if (delivery.Cause == CancellationCause.None && Left(delivery) <= TimeSpan.Zero)
         {
             return runner.Run(delivery);
         }
@@ -168,6 +167,11 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookDeliveryOption
         return new(inFlight.TakeOutcome(thread));
     }
 
+    /// <summary>Returns how much of the delay before the next attempt is left.</summary>
+    private TimeSpan Left(InFlightDelivery delivery) => delivery.Step.Delay == TimeSpan.Zero
+        ? TimeSpan.Zero
+        : delivery.Step.Delay - runner.Clock.Time.GetElapsedTime(delivery.Step.EndedAt);
+
     /// <summary>
     /// Waits until the next attempt is due, which is never before the time that the record shows, and makes it. Never throws.
     /// </summary>
@@ -176,14 +180,12 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookDeliveryOption
         bool hasEnded;
         try
         {
-            TimeProvider time = runner.Clock.Time;
             TimeSpan left;
-            while (delivery.Cause == CancellationCause.None
-                && (left = delivery.Step.Delay - time.GetElapsedTime(delivery.Step.EndedAt)) > TimeSpan.Zero)
+            while (delivery.Cause == CancellationCause.None && (left = Left(delivery)) > TimeSpan.Zero)
             {
                 // Timers count in whole milliseconds, and other timers of the process can make one fire early: hence the loop.
                 TimeSpan whole = TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds));
-                await Task.Delay(whole, time, delivery.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(whole, runner.Clock.Time, delivery.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
             hasEnded = delivery.Cause == CancellationCause.None ? runner.Run(delivery) : runner.Interrupt(delivery);

@@ -25,7 +25,7 @@ internal static class DeliveryMeter
     private static readonly Counter<long> Transitions = Meter.CreateCounter<long>(
         "adcp.webhook.breaker.transitions", "{transition}", "Circuit changes, by the state entered.");
 
-    /// <summary>True where somebody listens to attempts.</summary>
+    /// <summary>Gets whether attempts are listened to.</summary>
     internal static bool IsOn => Attempts.Enabled || AttemptDuration.Enabled;
 
     internal static void Attempt(AttemptOutcome outcome, TimeSpan elapsed)
@@ -52,7 +52,7 @@ internal static class DeliveryMeter
     {
         if (Deliveries.Enabled)
         {
-            Add(Deliveries, new("adcp.webhook.status", status.ToString()));
+            Add(Deliveries, new("adcp.webhook.status", WireName(status)));
         }
     }
 
@@ -60,9 +60,29 @@ internal static class DeliveryMeter
     {
         if (Transitions.Enabled)
         {
-            Add(Transitions, new("adcp.webhook.breaker.state", to.ToString()));
+            Add(Transitions, new("adcp.webhook.breaker.state", WireName(to)));
         }
     }
+
+    private static string WireName(DeliveryStatus status) => status switch
+    {
+        DeliveryStatus.Delivered => "delivered",
+        DeliveryStatus.Exhausted => "exhausted",
+        DeliveryStatus.Rejected => "rejected",
+        DeliveryStatus.Refused => "refused",
+        DeliveryStatus.CircuitOpen => "circuit_open",
+        DeliveryStatus.Cancelled => "cancelled",
+        DeliveryStatus.DeadlineExceeded => "deadline_exceeded",
+        _ => "shut_down",
+    };
+
+    private static string WireName(CircuitState state) => state switch
+    {
+        CircuitState.Closed => "closed",
+        CircuitState.Open => "open",
+        CircuitState.HalfOpen => "half_open",
+        _ => "isolated",
+    };
 
     private static void Add(Counter<long> counter, KeyValuePair<string, object?> tag)
     {

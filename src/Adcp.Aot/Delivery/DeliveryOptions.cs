@@ -3,7 +3,7 @@ using Adcp.Aot.Auditing;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sequencing;
 
-namespace Adcp.Aot.Delivery;
+namespace Adcp.Aot;
 
 /// <summary>
 /// The options of one delivery or of all deliveries of a stream. Immutable. Keep one for a stream, so that the stream is looked
@@ -24,7 +24,7 @@ public sealed record DeliveryOptions : IAttemptContext
 
     /// <summary>
     /// Gets the tenant that the delivery belongs to. Each tenant has breakers of its own and at most <see
-    /// cref="WebhookDeliveryOptions.MaxConcurrencyPerTenant"/> attempts at a time.
+    /// cref="WebhookSupervisorOptions.MaxConcurrencyPerTenant"/> attempts at a time.
     /// 1 to 4,096 characters. Default <see langword="null"/>, no tenant.
     /// </summary>
     /// <exception cref="ArgumentException">Empty or longer.</exception>

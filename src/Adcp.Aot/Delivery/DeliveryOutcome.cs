@@ -1,6 +1,6 @@
-using Adcp.Aot.Sending;
+using Adcp.Aot.Auditing;
 
-namespace Adcp.Aot.Delivery;
+namespace Adcp.Aot;
 
 /// <summary>What became of a delivery.</summary>
 public readonly record struct DeliveryOutcome
@@ -17,7 +17,7 @@ public readonly record struct DeliveryOutcome
     internal DeliveryOutcome(
         DeliveryStatus status,
         PreparedWebhook? webhook,
-        WebhookDeliveryResult? lastResult = null,
+        WebhookSendResult? lastResult = null,
         int attempts = 0,
         long number = 0,
         string? code = null,
@@ -47,7 +47,7 @@ public readonly record struct DeliveryOutcome
     public PreparedWebhook? Webhook { get; init; }
 
     /// <summary>The last attempt's result; null where there was none, or its sender threw.</summary>
-    public WebhookDeliveryResult? LastResult { get; init; }
+    public WebhookSendResult? LastResult { get; init; }
 
     /// <summary>Attempts made.</summary>
     public int Attempts { get; init; }
@@ -72,6 +72,16 @@ public readonly record struct DeliveryOutcome
     /// <summary>What a sender that is not ours threw, where that ended the delivery.</summary>
     public Exception? Fault { get; init; }
 
-    /// <summary>Names status, attempts and code.</summary>
-    public override string ToString() => $"{Status} after {Attempts} {(Attempts == 1 ? "attempt" : "attempts")}{(Code is null ? "" : ": " + Code)}";
+    /// <summary>Returns status, attempts, code, and the last attempt's HTTP status or error.</summary>
+    public override string ToString()
+    {
+        string? last = LastResult switch
+        {
+            { StatusCode: not 0 } answered => $"HTTP {answered.StatusCode}",
+            { Error: not WebhookSendError.None } failed => DeliveryAttempt.WireName(failed.Error),
+            _ => Fault?.GetType().Name,
+        };
+        string reasons = string.Join(", ", new[] { Code, IsDelivered ? null : last }.Where(static reason => reason is not null));
+        return $"{Status} after {Attempts} {(Attempts == 1 ? "attempt" : "attempts")}{(reasons.Length == 0 ? "" : ": " + reasons)}";
+    }
 }

@@ -1,4 +1,4 @@
-namespace Adcp.Aot.Delivery;
+namespace Adcp.Aot;
 
 /// <summary>How a delivery ended.</summary>
 public enum DeliveryStatus

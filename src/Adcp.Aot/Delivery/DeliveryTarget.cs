@@ -1,6 +1,4 @@
-using Adcp.Aot.Sending;
-
-namespace Adcp.Aot.Delivery;
+namespace Adcp.Aot;
 
 /// <summary>Who delivers: a supervisor where one is wired, else a sender's single attempt, else nobody.</summary>
 public readonly record struct DeliveryTarget

@@ -1,7 +1,4 @@
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
-
-namespace Adcp.Aot.Delivery;
+namespace Adcp.Aot;
 
 /// <summary>Delivers webhooks: attempts, waits, breaker, numbers, audit. Implementations are safe for concurrent use.</summary>
 public interface IWebhookDeliverySupervisor

@@ -1,9 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using System.Threading.Tasks.Sources;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Delivery;
@@ -46,7 +44,7 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
     private readonly Lock _deadlineLock = new();
     private ManualResetValueTaskSourceCore<bool> _outcome;
     private DeliveryEngine? _engine;
-    private ConfiguredValueTaskAwaitable<WebhookDeliveryResult>.ConfiguredValueTaskAwaiter _answer;
+    private ConfiguredValueTaskAwaitable<WebhookSendResult>.ConfiguredValueTaskAwaiter _answer;
     private CancellationTokenRegistration _caller;
     private ITimer? _deadlineTimer;
     private ITimer? _abandonmentTimer;
@@ -85,7 +83,7 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
     /// <summary>Gets or sets the row of the endpoint's origin; <see langword="null"/> if the attempt has no permit of one.</summary>
     internal Endpoint? Origin { get; set; }
 
-    internal WebhookDeliveryResult? LastResult { get; set; }
+    internal WebhookSendResult? LastResult { get; set; }
 
     /// <summary>Gets the token that ends the delivery: by the caller, the deadline or the shutdown.</summary>
     internal CancellationToken Token { get; }
@@ -156,10 +154,10 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
     /// <summary>Settles the attempt when the sender has answered, or when it is abandoned.</summary>
     /// <returns><see langword="true"/> if the attempt has ended; <see langword="false"/> if the delivery goes on by itself when it
     /// ends, which may have happened already.</returns>
-    internal bool AwaitAnswer(in ValueTask<WebhookDeliveryResult> sending)
+    internal bool AwaitAnswer(in ValueTask<WebhookSendResult> sending)
     {
         Volatile.Write(ref _answerState, AnswerDue);
-        ConfiguredValueTaskAwaitable<WebhookDeliveryResult>.ConfiguredValueTaskAwaiter answer = sending.ConfigureAwait(false).GetAwaiter();
+        ConfiguredValueTaskAwaitable<WebhookSendResult>.ConfiguredValueTaskAwaiter answer = sending.ConfigureAwait(false).GetAwaiter();
         _answer = answer;
         if (answer.IsCompleted)
         {
@@ -204,7 +202,7 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
         // Read first and put together last, in the returned expression, so that the outcome is written once and where the caller wants it.
         AttemptStep step = _step;
         PreparedWebhook? frozen = Frozen;
-        WebhookDeliveryResult? result = LastResult;
+        WebhookSendResult? result = LastResult;
         int attempts = Attempt;
         long number = SequenceNumber;
         _runner.Pool.Return(this, thread);
@@ -323,7 +321,7 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
 
     private bool TakeAnswer()
     {
-        WebhookDeliveryResult? result = null;
+        WebhookSendResult? result = null;
         Exception? fault = null;
         try
         {
@@ -340,7 +338,7 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
 
     /// <summary>Settles the attempt, unless it was abandoned before.</summary>
     /// <returns><see langword="true"/> if it ended in here.</returns>
-    private bool EndAttempt(WebhookDeliveryResult? result, Exception? fault)
+    private bool EndAttempt(WebhookSendResult? result, Exception? fault)
     {
         int state = Interlocked.CompareExchange(ref _answerState, NoAnswerDue, AnswerDue);
         if (state == AnswerDue)

@@ -1,8 +1,7 @@
-using Adcp.Aot.Payloads;
+using Adcp.Aot.Delivery;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 
-namespace Adcp.Aot.Delivery;
+namespace Adcp.Aot;
 
 /// <summary>
 /// Delivers webhooks from memory: retries, a circuit breaker for each endpoint, sequence numbers, one audit record for each
@@ -20,7 +19,7 @@ namespace Adcp.Aot.Delivery;
 /// </para>
 /// <para>
 /// A delivery ends soon after its token or its deadline, even if the sender ignores cancellation: after <see
-/// cref="WebhookDeliveryOptions.CancellationTimeout"/> the sender is
+/// cref="WebhookSupervisorOptions.CancellationTimeout"/> the sender is
 /// abandoned. Senders, sinks, loggers and listeners may throw or block without an effect on other deliveries.
 /// </para>
 /// </remarks>
@@ -34,11 +33,11 @@ public sealed class InMemoryWebhookDeliverySupervisor : IWebhookDeliverySupervis
     /// <param name="sender">The sender that makes the attempts. The caller disposes it.</param>
     /// <param name="options">The options; <see langword="null"/> for the defaults.</param>
     /// <exception cref="ArgumentNullException"><paramref name="sender"/> is null.</exception>
-    public InMemoryWebhookDeliverySupervisor(IWebhookSender sender, WebhookDeliveryOptions? options = null)
+    public InMemoryWebhookDeliverySupervisor(IWebhookSender sender, WebhookSupervisorOptions? options = null)
     {
         _sender = sender ?? throw new ArgumentNullException(
             nameof(sender), "The supervisor requires a non-null WebhookSender. Construct one, for example with WebhookSender.FromJwk(jwk, options).");
-        options ??= new WebhookDeliveryOptions();
+        options ??= new WebhookSupervisorOptions();
         LongestDelay = options.Retry.LongestDelay;
         _runner = new AttemptRunner(sender, options);
         _engine = new DeliveryEngine(_runner, options);

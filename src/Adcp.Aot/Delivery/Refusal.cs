@@ -1,5 +1,4 @@
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Delivery;
 

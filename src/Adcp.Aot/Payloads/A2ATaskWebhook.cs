@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Payloads;
 
@@ -73,7 +74,7 @@ public sealed class A2ATaskWebhook : WebhookPayload
     public override string? AuditTaskId => _taskId;
 
     /// <inheritdoc/>
-    public override void Write(IBufferWriter<byte> output, in PayloadFacts facts)
+    public override void Write(IBufferWriter<byte> output, in EnvelopeContext facts)
     {
         ArgumentNullException.ThrowIfNull(output);
         if (facts.IdempotencyKey != IdempotencyKey || Headers is not [{ Key: IdempotencyKeyHeader, Value: { } key }, ..] || key != IdempotencyKey)

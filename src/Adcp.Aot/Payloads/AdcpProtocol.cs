@@ -1,4 +1,4 @@
-namespace Adcp.Aot.Payloads;
+namespace Adcp.Aot;
 
 /// <summary>AdCP's <c>adcp-protocol</c>.</summary>
 public enum AdcpProtocol

@@ -1,4 +1,4 @@
-namespace Adcp.Aot.Payloads;
+namespace Adcp.Aot;
 
 /// <summary>The generation of AdCP that a seller speaks. Stated by the caller; zero is not a version.</summary>
 public enum AdcpVersion

@@ -1,8 +1,10 @@
 using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Adcp.Aot.Json;
+using Adcp.Aot.Payloads;
 
-namespace Adcp.Aot.Payloads;
+namespace Adcp.Aot;
 
 /// <summary>
 /// AdCP's <c>mcp-webhook-payload</c>: a task's status change, sent to the url of a <c>push_notification_config</c>. What one member decides is checked where it is set; what
@@ -95,7 +97,7 @@ public sealed class McpWebhook : WebhookPayload
     }
 
     /// <inheritdoc/>
-    public override void Write(IBufferWriter<byte> output, in PayloadFacts facts)
+    public override void Write(IBufferWriter<byte> output, in EnvelopeContext facts)
     {
         ArgumentNullException.ThrowIfNull(output);
         Check(facts);
@@ -129,7 +131,7 @@ public sealed class McpWebhook : WebhookPayload
         json.WriteEndObject();
     }
 
-    private void Check(in PayloadFacts facts)
+    private void Check(in EnvelopeContext facts)
     {
         if (facts.OperationId is null && facts.Version != AdcpVersion.V30)
         {

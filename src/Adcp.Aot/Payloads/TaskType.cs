@@ -1,4 +1,4 @@
-namespace Adcp.Aot.Payloads;
+namespace Adcp.Aot;
 
 /// <summary>AdCP's <c>task-type</c>: the operations a task webhook can report on. Not every one is eligible in every generation.</summary>
 public enum TaskType

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text.Json;
+using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Payloads;
 

@@ -1,6 +1,7 @@
 using System.Buffers;
+using Adcp.Aot.Payloads;
 
-namespace Adcp.Aot.Payloads;
+namespace Adcp.Aot;
 
 /// <summary>What a webhook says. A sender turns it into bytes once; see <c>IWebhookSender.Prepare</c>.</summary>
 public abstract class WebhookPayload
@@ -37,5 +38,5 @@ public abstract class WebhookPayload
     /// <param name="output">Where the UTF-8 JSON goes.</param>
     /// <param name="facts">What the sender contributes.</param>
     /// <exception cref="WebhookPayloadException">The payload breaks a rule of the wire.</exception>
-    public abstract void Write(IBufferWriter<byte> output, in PayloadFacts facts);
+    public abstract void Write(IBufferWriter<byte> output, in EnvelopeContext facts);
 }

@@ -1,4 +1,4 @@
-namespace Adcp.Aot.Payloads;
+namespace Adcp.Aot;
 
 /// <summary>A payload that the wire's rules refuse. Nothing was sent and no sequence number was used.</summary>
 public sealed class WebhookPayloadException : ArgumentException

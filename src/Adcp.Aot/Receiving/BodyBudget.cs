@@ -1,3 +1,4 @@
+
 namespace Adcp.Aot.Receiving;
 
 /// <summary>Counts the messages and bytes that an endpoint holds, so that neither passes its bound. Thread-safe and lock-free.</summary>

@@ -1,3 +1,4 @@
+
 namespace Adcp.Aot.Receiving;
 
 /// <summary>
@@ -27,7 +28,8 @@ public sealed class DevelopmentWebhookClaimStore : IWebhookClaimStore
 
     /// <inheritdoc/>
     public ValueTask<WebhookClaim> ClaimAsync(
-        string sender, string idempotencyKey, ReadOnlyMemory<byte> fingerprint, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken)
+        string sender, string idempotencyKey, ReadOnlyMemory<byte> fingerprint, TimeSpan lease, TimeSpan retention,
+        CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(sender);
         ArgumentNullException.ThrowIfNull(idempotencyKey);
@@ -74,33 +76,42 @@ public sealed class DevelopmentWebhookClaimStore : IWebhookClaimStore
 
     /// <inheritdoc/>
     public ValueTask<bool> RenewAsync(WebhookClaim claim, TimeSpan lease, CancellationToken cancellationToken) =>
-        Settle(claim, (binding, now) => binding.LeaseUntil = now + lease);
+        Settle(
+            claim,
+            static (binding, now) => !binding.IsCompleted && binding.LeaseUntil > now,
+            (binding, now) => binding.LeaseUntil = now + lease);
 
     /// <inheritdoc/>
-    public ValueTask<bool> CompleteAsync(WebhookClaim claim, CancellationToken cancellationToken) => Settle(claim, static (binding, _) =>
-    {
-        binding.IsCompleted = true;
-        binding.LeaseUntil = default;
-    });
+    public ValueTask<bool> CompleteAsync(WebhookClaim claim, CancellationToken cancellationToken) => Settle(
+        claim,
+        static (binding, now) => binding.IsCompleted || binding.LeaseUntil > now,
+        static (binding, _) =>
+        {
+            binding.IsCompleted = true;
+            binding.LeaseUntil = default;
+        });
 
     /// <inheritdoc/>
-    public ValueTask<bool> ReleaseAsync(WebhookClaim claim, CancellationToken cancellationToken) =>
-        Settle(claim, static (binding, _) => binding.LeaseUntil = default);
+    public ValueTask<bool> ReleaseAsync(WebhookClaim claim, CancellationToken cancellationToken) => Settle(
+        claim,
+        static (binding, now) => !binding.IsCompleted && (binding.LeaseUntil == default || binding.LeaseUntil > now),
+        static (binding, _) => binding.LeaseUntil = default);
 
-    private ValueTask<bool> Settle(WebhookClaim claim, Action<Binding, DateTimeOffset> change)
+    private ValueTask<bool> Settle(
+        WebhookClaim claim, Func<Binding, DateTimeOffset, bool> isAllowed, Action<Binding, DateTimeOffset> change)
     {
         lock (_turn)
         {
             DateTimeOffset now = _time.GetUtcNow();
-            bool owned = claim.Status == ClaimStatus.Owned
+            bool isDone = claim.Status == ClaimStatus.Owned
                 && _bindings.TryGetValue((claim.Sender, claim.IdempotencyKey), out Binding? binding)
-                && binding.Owner == claim.Owner && !binding.IsCompleted && binding.LeaseUntil > now;
-            if (owned)
+                && binding.Owner == claim.Owner && isAllowed(binding, now);
+            if (isDone)
             {
                 change(_bindings[(claim.Sender, claim.IdempotencyKey)], now);
             }
 
-            return new(owned);
+            return new(isDone);
         }
     }
 

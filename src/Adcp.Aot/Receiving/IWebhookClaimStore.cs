@@ -18,6 +18,10 @@ public interface IWebhookClaimStore
     /// <summary>Gets whether bindings survive the process. AdCP allows nothing else in production.</summary>
     bool IsDurable { get; }
 
+    /// <summary>Reads the store once, so that a missing table or an unreachable database is found at start.</summary>
+    /// <param name="cancellationToken">Ends the call.</param>
+    ValueTask CheckAsync(CancellationToken cancellationToken = default) => default;
+
     /// <summary>Binds the key to the payload if it is new, and takes the right to process it if it is free, in one step.</summary>
     /// <param name="sender">The authenticated sender.</param>
     /// <param name="idempotencyKey">The webhook's key.</param>
@@ -39,12 +43,18 @@ public interface IWebhookClaimStore
     /// <summary>Records that the webhook was processed.</summary>
     /// <param name="claim">An owned claim.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    /// <returns><c>false</c> if the lease has ended or the claim is settled: another caller processes the webhook.</returns>
+    /// <returns>
+    /// <c>false</c> if the lease has ended or the claim was released: another caller processes the webhook. <c>true</c>
+    /// also if an earlier call completed this claim, since the answer to that call may have been lost.
+    /// </returns>
     ValueTask<bool> CompleteAsync(WebhookClaim claim, CancellationToken cancellationToken);
 
     /// <summary>Records that processing failed, so that a retry may be processed at once. The key stays bound to its payload.</summary>
     /// <param name="claim">An owned claim.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    /// <returns><c>false</c> if the lease has ended or the claim is settled.</returns>
+    /// <returns>
+    /// <c>false</c> if the lease has ended or the claim was completed. <c>true</c> also if an earlier call released this
+    /// claim and no caller has taken the webhook since.
+    /// </returns>
     ValueTask<bool> ReleaseAsync(WebhookClaim claim, CancellationToken cancellationToken);
 }

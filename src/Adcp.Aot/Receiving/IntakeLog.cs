@@ -1,4 +1,5 @@
 using Adcp.Aot.Auditing;
+using Adcp.Aot.Telemetry;
 using Adcp.Aot.Verification;
 using Microsoft.Extensions.Logging;
 
@@ -11,16 +12,18 @@ namespace Adcp.Aot.Receiving;
 /// others are counted and written at Debug.
 /// Text that was sent is escaped and cut.
 /// </summary>
-internal sealed partial class IntakeLog(ILogger logger, string endpoint, TimeProvider time)
+internal sealed partial class IntakeLog(ILogger? logger, string endpoint, TimeProvider time)
 {
     private const int MaxText = 64;
     private const int Errors = (int)VerificationError.ReplayCacheUnavailable + 1;
     private const int Statuses = (int)IntakeStatus.VerifierFailed + 1;
 
-    private readonly GuardedLogger _logger = new(logger);
+    private readonly GuardedLogger _logger = GuardedLogger.Of(logger);
     private readonly LogThrottle _throttle = new(Errors + Statuses, time);
 
     internal void NotDurable() => LogNotDurable(_logger, endpoint);
+
+    internal void NotReady(Exception fault) => LogNotReady(_logger, fault, endpoint);
 
     internal void HostTrusted() => LogHostTrusted(_logger, endpoint);
 
@@ -130,43 +133,43 @@ internal sealed partial class IntakeLog(ILogger logger, string endpoint, TimePro
     private LogLevel LevelOf(int cause, out long skipped, LogLevel level = LogLevel.Warning) =>
         _throttle.TryTake(cause, out skipped) ? level : LogLevel.Debug;
 
-    [LoggerMessage(601, LogLevel.Warning,
+    [LoggerMessage(AdcpEventIds.ClaimsNotDurable, LogLevel.Warning,
         "Endpoint {Endpoint} keeps webhook claims in memory: a restart forgets the processed webhooks. For development only; use a "
         + "durable claim store.")]
     private static partial void LogNotDurable(ILogger logger, string endpoint);
 
-    [LoggerMessage(602, LogLevel.Warning,
+    [LoggerMessage(AdcpEventIds.HostTrusted, LogLevel.Warning,
         "Endpoint {Endpoint} trusts the Host header: it accepts webhooks that were signed for another host. Set PublicOrigins unless "
         + "every Host that reaches this process is yours.")]
     private static partial void LogHostTrusted(ILogger logger, string endpoint);
 
     [LoggerMessage(
-        EventId = 603,
+        EventId = AdcpEventIds.WebhookRefused,
         Message = "Webhook refused at {Endpoint}: {Code} at step {Step}, sender {Sender}, key id {KeyId}. {Detail} {Cure} Not logged "
             + "before this line: {Skipped}")]
     private static partial void LogRefused(
         ILogger logger, LogLevel level, Exception? fault, string endpoint, string code, string step, string sender, string keyId,
         string detail, string cure, long skipped);
 
-    [LoggerMessage(EventId = 604,
+    [LoggerMessage(EventId = AdcpEventIds.VerifierFailed,
         Message = "Webhook at {Endpoint} answered 503: its verifier failed in an unexpected way. Not logged before this line: {Skipped}")]
     private static partial void LogVerifierFailed(ILogger logger, LogLevel level, Exception fault, string endpoint, long skipped);
 
     [LoggerMessage(
-        EventId = 605,
+        EventId = AdcpEventIds.ReceiverBusy,
         Message = "Webhook at {Endpoint} answered 503: {Webhooks} webhooks and {Bytes} bytes are under way, as many as allowed. Look "
             + "for slow handlers, "
             + "or raise MaxConcurrentWebhooks or MaxBufferedBytes. Not logged before this line: {Skipped}")]
     private static partial void LogBusy(ILogger logger, LogLevel level, string endpoint, int webhooks, long bytes, long skipped);
 
     [LoggerMessage(
-        EventId = 606,
+        EventId = AdcpEventIds.BodyTooSlow,
         Message = "Webhook refused at {Endpoint}: its body did not arrive within ReadTimeout, sender {Sender}, key id {KeyId}. Not "
             + "logged before this line: {Skipped}")]
     private static partial void LogTooSlow(ILogger logger, LogLevel level, string endpoint, string sender, string keyId, long skipped);
 
     [LoggerMessage(
-        EventId = 607,
+        EventId = AdcpEventIds.NotDispatchable,
         Message = "Webhook refused at {Endpoint}: {Code}. It is verified, sender {Sender}, key id {KeyId}, but its body is no webhook "
             + "that the handler takes. Tell the sender, "
             + "or set AcceptsOtherPayloads or Version. Not logged before this line: {Skipped}")]
@@ -174,14 +177,14 @@ internal sealed partial class IntakeLog(ILogger logger, string endpoint, TimePro
         string keyId, long skipped);
 
     [LoggerMessage(
-        EventId = 608,
+        EventId = AdcpEventIds.WrongToken,
         Message = "Webhook refused at {Endpoint}: it does not echo the registration's token, sender {Sender}, key id {KeyId}. Compare "
             + "Token with the registration at the sender. "
             + "Not logged before this line: {Skipped}")]
     private static partial void LogWrongToken(ILogger logger, LogLevel level, string endpoint, string sender, string keyId, long skipped);
 
     [LoggerMessage(
-        EventId = 609,
+        EventId = AdcpEventIds.PayloadConflict,
         Message = "Webhook {IdempotencyKey} refused at {Endpoint}: sender {Sender}, key id {KeyId}, used its idempotency key before "
             + "with another payload. Tell the sender. "
             + "Not logged before this line: {Skipped}")]
@@ -189,14 +192,14 @@ internal sealed partial class IntakeLog(ILogger logger, string endpoint, TimePro
         string keyId, long skipped);
 
     [LoggerMessage(
-        EventId = 610,
+        EventId = AdcpEventIds.SenderFull,
         Message = "Webhook at {Endpoint} answered 429: sender {Sender} has as many idempotency keys as the claim store allows. Raise "
             + "the store's maxKeysPerSender if the traffic is real. "
             + "Not logged before this line: {Skipped}")]
     private static partial void LogSenderFull(ILogger logger, LogLevel level, string endpoint, string sender, long skipped);
 
     [LoggerMessage(
-        EventId = 611,
+        EventId = AdcpEventIds.ClaimStoreFailed,
         Message = "Claim store failed at {Endpoint}: {Call} of webhook {IdempotencyKey}, sender {Sender}. It is tried again while the "
             + "claim's lease holds, else the sender tries again. "
             + "Check the store's database. Not logged before this line: {Skipped}")]
@@ -204,35 +207,40 @@ internal sealed partial class IntakeLog(ILogger logger, string endpoint, TimePro
         ILogger logger, LogLevel level, Exception fault, string endpoint, string call, string idempotencyKey, string sender, long skipped);
 
     [LoggerMessage(
-        612, LogLevel.Error, "Webhook {IdempotencyKey} answered 500 at {Endpoint}: its handler failed, sender {Sender}, key id {KeyId}. "
+        AdcpEventIds.HandlerFailed, LogLevel.Error, "Webhook {IdempotencyKey} answered 500 at {Endpoint}: its handler failed, sender {Sender}, key id {KeyId}. "
             + "The sender's retry is given to the handler again.")]
     private static partial void LogHandlerFailed(ILogger logger, Exception? fault, string endpoint, string idempotencyKey, string sender,
         string keyId);
 
     [LoggerMessage(
-        613, LogLevel.Error, "Webhook {IdempotencyKey} answered 503 at {Endpoint}: its handler did not return within {Seconds} s and "
+        AdcpEventIds.HandlerStuck, LogLevel.Error, "Webhook {IdempotencyKey} answered 503 at {Endpoint}: its handler did not return within {Seconds} s and "
             + "was left running, sender {Sender}. "
             + "It counts against MaxConcurrentWebhooks until it returns.")]
     private static partial void LogHandlerStuck(ILogger logger, string endpoint, string idempotencyKey, string sender, double seconds);
 
-    [LoggerMessage(614, LogLevel.Warning, "A handler that was left running at {Endpoint} has returned.")]
+    [LoggerMessage(AdcpEventIds.HandlerReturnedLate, LogLevel.Warning, "A handler that was left running at {Endpoint} has returned.")]
     private static partial void LogHandlerBack(ILogger logger, string endpoint);
 
     [LoggerMessage(
-        615, LogLevel.Error, "Webhook {IdempotencyKey} answered 503 at {Endpoint}: its claim lapsed while its handler ran, sender "
+        AdcpEventIds.ClaimLost, LogLevel.Error, "Webhook {IdempotencyKey} answered 503 at {Endpoint}: its claim lapsed while its handler ran, sender "
             + "{Sender}, so that it may be processed twice. "
             + "Check the claim store, or raise Lease.")]
     private static partial void LogClaimLost(ILogger logger, string endpoint, string idempotencyKey, string sender);
 
-    [LoggerMessage(EventId = 616,
+    [LoggerMessage(EventId = AdcpEventIds.ChallengeAnswered,
         Message = "Challenge at {Endpoint} of sender {Sender} for subscription {SubscriberId}: accepted {Accepted}")]
     private static partial void LogChallenge(ILogger logger, LogLevel level, string endpoint, string sender, string subscriberId,
         bool accepted);
 
     [LoggerMessage(
-        EventId = 617,
+        EventId = AdcpEventIds.ChallengeFailed,
         Message = "Challenge answered 500 at {Endpoint}: AcceptsChallenge failed for sender {Sender}, subscription {SubscriberId}. The "
             + "sender asks again. Not logged before this line: {Skipped}")]
     private static partial void LogChallengeFailed(
         ILogger logger, LogLevel level, Exception fault, string endpoint, string sender, string subscriberId, long skipped);
+
+    [LoggerMessage(AdcpEventIds.ReceiverNotReady, LogLevel.Error,
+        "Endpoint {Endpoint} cannot use its claim store or replay cache and answers webhooks 503 until it can. Check the database, and "
+        + "that CreateIfAbsentAsync was called.")]
+    private static partial void LogNotReady(ILogger logger, Exception fault, string endpoint);
 }

@@ -2,11 +2,11 @@ using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
 using System.Security.Cryptography;
 using System.Text;
+using Adcp.Aot.Json;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Payloads.Notifications;
 using Adcp.Aot.Verification;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Adcp.Aot.Receiving;
 
@@ -61,12 +61,12 @@ public sealed class WebhookIntake
         options.Validate();
         _handler = handler;
         _options = options;
-        _store = options.Store ?? throw new ArgumentException("Store is needed: a WebhookIntake opens none by itself.", nameof(options));
+        _store = options.Store ?? throw new ArgumentException(WebhookReceiverOptions.StoreNeeded, nameof(options));
         _origins = new PublicOrigins(options.PublicOrigins);
         _budget = new BodyBudget(options.MaxConcurrentWebhooks, options.MaxBufferedBytes);
         _storeGuard = new CallGuard("The claim store", options.TimeProvider);
         _challengeGuard = new CallGuard("AcceptsChallenge", options.TimeProvider);
-        _log = new IntakeLog(logger ?? NullLogger.Instance, endpoint, options.TimeProvider);
+        _log = new IntakeLog(logger, endpoint, options.TimeProvider);
         _tokenDigest = options.Token is { } token ? SHA256.HashData(Encoding.UTF8.GetBytes(token)) : null;
         if (!_store.IsDurable)
         {
@@ -84,6 +84,40 @@ public sealed class WebhookIntake
 
     /// <summary>The webhooks whose bodies are held now; for tests.</summary>
     internal int WebhooksUnderWay => _budget.Webhooks;
+
+    /// <summary>
+    /// Asks the claim store and the replay cache whether they can work, so that a missing table or an unreachable database
+    /// is found at start and not by the first webhook. Writes a failure to the log.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns><c>false</c> if one of them failed, or gave no answer within <see cref="WebhookReceiverOptions.CallTimeout"/>.</returns>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    public async ValueTask<bool> CheckAsync(CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return await _storeGuard.RunAsync(
+                this,
+                static async (intake, token) =>
+                {
+                    await intake._store.CheckAsync(token).ConfigureAwait(false);
+                    await intake._options.Verifier.CheckAsync(token).ConfigureAwait(false);
+                    if (intake._options.ChallengeVerifier is { } forChallenges)
+                    {
+                        await forChallenges.CheckAsync(token).ConfigureAwait(false);
+                    }
+
+                    return true;
+                },
+                _options.CallTimeout,
+                cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception fault) when (!cancellationToken.IsCancellationRequested)
+        {
+            _log.NotReady(fault);
+            return false;
+        }
+    }
 
     /// <summary>
     /// Receives one message. Returns when the message is answered, and throws for no fault of sender, network or handler.

@@ -1,5 +1,3 @@
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Verification;
 
 namespace Adcp.Aot.Receiving;
@@ -7,6 +5,10 @@ namespace Adcp.Aot.Receiving;
 /// <summary>Options of an endpoint that receives webhooks. Immutable; a bad value throws when it is set.</summary>
 public sealed record WebhookReceiverOptions
 {
+    internal const string StoreNeeded =
+        "Store is needed: it remembers the processed webhooks. Set Store to a SqlWebhookClaimStore of Adcp.Aot.Storage, or to a "
+        + "DevelopmentWebhookClaimStore for development and tests.";
+
     private const int MaxOrigins = 64;
 
     /// <summary>Verifies every webhook, in the one way that the registration says.</summary>
@@ -49,10 +51,9 @@ public sealed record WebhookReceiverOptions
     public bool TrustHostHeader { get; init; }
 
     /// <summary>
-    /// The accepted webhooks. One store for all endpoints that a sender can reach. Default <c>null</c>:
-    /// <c>MapAdcpWebhookReceiver</c> opens the SQLite file
-    /// <c>adcp-webhook-claims.db</c> in the content root, shared by the application's endpoints. <see cref="WebhookIntake"/> itself
-    /// needs one.
+    /// The accepted webhooks. One store for all endpoints that a sender can reach: <c>SqlWebhookClaimStore</c> of
+    /// Adcp.Aot.Storage, or <see cref="DevelopmentWebhookClaimStore"/> for development and tests. Default <c>null</c>:
+    /// <c>MapAdcpWebhookReceiver</c> takes the application's service of this type. <see cref="WebhookIntake"/> itself needs one.
     /// </summary>
     public IWebhookClaimStore? Store { get; init; }
 

@@ -1,4 +1,6 @@
-namespace Adcp.Aot.Resilience;
+using Adcp.Aot.Resilience;
+
+namespace Adcp.Aot;
 
 /// <summary>When a circuit opens and closes. Immutable; a bad value throws where it is set.</summary>
 public sealed record CircuitBreakerPolicy

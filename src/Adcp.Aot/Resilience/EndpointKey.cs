@@ -1,6 +1,5 @@
 using System.Text;
 using Adcp.Aot.Network;
-using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Resilience;
 

@@ -1,5 +1,3 @@
-using Adcp.Aot.Sending;
-
 namespace Adcp.Aot.Resilience;
 
 /// <summary>One endpoint of the table as an operator sees it.</summary>

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Numerics;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Resilience;
@@ -10,7 +9,7 @@ namespace Adcp.Aot.Resilience;
 /// <para>
 /// The key of an endpoint is its tenant, its origin and its path. Path segments that equal the operation id or the task id are
 /// replaced, and the query is dropped.
-/// <see cref="Delivery.DeliveryOptions.BreakerKey"/> replaces origin and path. <see cref="KeyOf"/> returns the key of a destination.
+/// <see cref="DeliveryOptions.BreakerKey"/> replaces origin and path. <see cref="KeyOf"/> returns the key of a destination.
 /// </para>
 /// <para>
 /// Failures to connect (refused, unreachable, TLS, connect timeout) also count for the origin. Its row appears with the first
@@ -19,7 +18,7 @@ namespace Adcp.Aot.Resilience;
 /// </para>
 /// <para>
 /// The table is bounded. An endpoint is forgotten if its circuit is closed, no attempt is under way, and it was not used for
-/// <see cref="Delivery.WebhookDeliveryOptions.EndpointIdleTimeout"/>. Thread-safe; finding a known endpoint takes no lock.
+/// <see cref="WebhookSupervisorOptions.EndpointIdleTimeout"/>. Thread-safe; finding a known endpoint takes no lock.
 /// </para>
 /// </remarks>
 public sealed class EndpointTable
@@ -75,7 +74,7 @@ public sealed class EndpointTable
 
     /// <summary>Returns the key by which the endpoint of a destination is known.</summary>
     /// <param name="destination">The destination.</param>
-    /// <param name="tenant">The tenant of its deliveries, as in <see cref="Delivery.DeliveryOptions.Tenant"/>; <see
+    /// <param name="tenant">The tenant of its deliveries, as in <see cref="DeliveryOptions.Tenant"/>; <see
     /// langword="null"/> for none.</param>
     /// <param name="taskId">The task that its webhooks report on, if the url may contain it; <see langword="null"/> for none.</param>
     /// <exception cref="ArgumentNullException"><paramref name="destination"/> is null.</exception>

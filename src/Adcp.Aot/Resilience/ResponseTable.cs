@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Net.Http.Headers;
-using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Resilience;
 
@@ -21,7 +20,7 @@ public abstract class ResponseTable
 
     /// <summary>Classifies one result.</summary>
     /// <param name="result">What came of the attempt.</param>
-    public abstract ResponseClassification Classify(WebhookDeliveryResult result);
+    public abstract ResponseClassification Classify(WebhookSendResult result);
 
     private sealed class AdcpResponseTable : ResponseTable
     {
@@ -34,7 +33,7 @@ public abstract class ResponseTable
         private static readonly ResponseClassification RetryHealthy = new(DeliveryVerdict.Retry, EndpointHealth.Healthy);
         private static readonly ResponseClassification StopHealthy = new(DeliveryVerdict.Stop, EndpointHealth.Healthy);
 
-        public override ResponseClassification Classify(WebhookDeliveryResult result)
+        public override ResponseClassification Classify(WebhookSendResult result)
         {
             ArgumentNullException.ThrowIfNull(result);
             return result.StatusCode switch

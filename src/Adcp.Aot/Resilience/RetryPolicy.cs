@@ -1,4 +1,4 @@
-namespace Adcp.Aot.Resilience;
+namespace Adcp.Aot;
 
 /// <summary>
 /// How often and when a delivery is tried. Immutable; a bad value throws where it is set. The delay

@@ -1,5 +1,4 @@
 using System.Buffers;
-using Adcp.Aot.Payloads;
 
 namespace Adcp.Aot.Sending;
 

@@ -1,6 +1,4 @@
-using Adcp.Aot.Payloads;
-
-namespace Adcp.Aot.Sending;
+namespace Adcp.Aot;
 
 /// <summary>Makes one signed attempt at a time and never retries. Implementations are safe for concurrent use.</summary>
 public interface IWebhookSender
@@ -24,5 +22,5 @@ public interface IWebhookSender
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <returns>What came of it. Transport errors and refusals are results, not exceptions.</returns>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
-    ValueTask<WebhookDeliveryResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default);
+    ValueTask<WebhookSendResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default);
 }

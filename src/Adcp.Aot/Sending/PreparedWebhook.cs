@@ -1,7 +1,7 @@
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Signing;
 
-namespace Adcp.Aot.Sending;
+namespace Adcp.Aot;
 
 /// <summary>
 /// A webhook whose body and idempotency key are frozen. Every attempt sends these very bytes; only signatures are fresh.

@@ -1,6 +1,7 @@
 using System.Net;
 using Adcp.Aot.Network;
 using Adcp.Aot.Signing;
+using Adcp.Aot.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Sending;
@@ -13,13 +14,15 @@ internal sealed partial class RequestFactory
     private readonly WebhookAuthenticator _authenticator;
     private readonly WebhookSenderOptions _options;
     private readonly GuardedHttp _http;
+    private readonly ILogger _logger;
     private int _deprecationLogged;
 
-    internal RequestFactory(WebhookAuthenticator authenticator, WebhookSenderOptions options, GuardedHttp http)
+    internal RequestFactory(WebhookAuthenticator authenticator, WebhookSenderOptions options, GuardedHttp http, ILogger logger)
     {
         _authenticator = authenticator;
         _options = options;
         _http = http;
+        _logger = logger;
         LogDeprecation(authenticator);
     }
 
@@ -99,18 +102,11 @@ internal sealed partial class RequestFactory
             return;
         }
 
-        try
-        {
-            AuthenticationDeprecated(_options.Logger, scheme);
-        }
-        catch (Exception)
-        {
-            // A log that cannot be written must not fail an attempt.
-        }
+        AuthenticationDeprecated(_logger, scheme);
     }
 
     [LoggerMessage(
-        EventId = 201, Level = LogLevel.Warning,
+        EventId = AdcpEventIds.AuthenticationDeprecated, Level = LogLevel.Warning,
         Message = "Webhooks are authenticated by {Scheme}, which AdCP has deprecated and 4.0 removes; "
             + "ask for registrations without an authentication block.")]
     private static partial void AuthenticationDeprecated(ILogger logger, string scheme);

@@ -1,6 +1,7 @@
+using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 
-namespace Adcp.Aot.Sending;
+namespace Adcp.Aot;
 
 /// <summary>
 /// A registration's <c>authentication</c>. Its presence switches that registration from the sender's own way to this one, exclusively (AdCP security, "webhook callbacks").

@@ -1,7 +1,8 @@
 using System.Buffers;
 using Adcp.Aot.Network;
+using Adcp.Aot.Sending;
 
-namespace Adcp.Aot.Sending;
+namespace Adcp.Aot;
 
 /// <summary>
 /// Where webhooks of one registration go: url, operation id, token and authentication, parsed and checked once. Keep

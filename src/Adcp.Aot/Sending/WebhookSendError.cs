@@ -1,4 +1,4 @@
-namespace Adcp.Aot.Sending;
+namespace Adcp.Aot;
 
 /// <summary>Says why an attempt got no answer. The endpoint's faults come first, then our own.</summary>
 public enum WebhookSendError

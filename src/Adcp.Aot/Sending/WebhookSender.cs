@@ -5,10 +5,12 @@ using System.Runtime.CompilerServices;
 using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Payloads.Notifications;
+using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
+using Adcp.Aot.Telemetry;
 using Microsoft.Extensions.Logging;
 
-namespace Adcp.Aot.Sending;
+namespace Adcp.Aot;
 
 /// <summary>
 /// Makes authenticated attempts over pooled connections to checked addresses. No redirect, no proxy, no cookie, no
@@ -25,6 +27,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
 
     private readonly RequestFactory _requests;
     private readonly WebhookSenderOptions _options;
+    private readonly GuardedLogger _logger;
     private readonly DestinationGuard _guard;
     private readonly GuardedHttp _http;
     private readonly AttemptTimeouts _timeouts;
@@ -56,6 +59,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         }
 
         _options = options;
+        _logger = GuardedLogger.Of(options.Logger);
         _ownedKey = ownedKey;
         _guard = options.CreateGuard();
         Rfc9421Signer? signer = authenticator as Rfc9421Signer;
@@ -64,7 +68,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         _http = new GuardedHttp(
             _guard,
             new GuardedHttpOptions(options.ConnectTimeout, options.AttemptTimeout, options.ConnectionLifetime, options.TimeProvider));
-        _requests = new RequestFactory(authenticator, options, _http);
+        _requests = new RequestFactory(authenticator, options, _http, _logger);
     }
 
     /// <summary>Gets the generation, the signing key's id and algorithm, the guard and the attempt time-out of this sender.</summary>
@@ -146,7 +150,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         ArrayBufferWriter<byte> body = _spareBody ?? new ArrayBufferWriter<byte>(4096);
         _spareBody = null;
         body.ResetWrittenCount();
-        PayloadFacts facts = new(
+        EnvelopeContext facts = new(
             _options.Version, key, _options.TimeProvider.GetUtcNow(), destination.OperationId, destination.Token,
             payload.CarriesSequenceNumber ? sequenceNumber : null);
         payload.Write(body, facts);
@@ -172,19 +176,19 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
 
     /// <inheritdoc/>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<WebhookDeliveryResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default)
+    public async ValueTask<WebhookSendResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(webhook);
         ObjectDisposedException.ThrowIf(_disposed, this);
         cancellationToken.ThrowIfCancellationRequested();
         if (!TryRewrite(webhook.Destination.Target, out TargetUri target))
         {
-            return new WebhookDeliveryResult(webhook, WebhookSendError.DestinationRefused, "a transport hook gave no valid host");
+            return new WebhookSendResult(webhook, WebhookSendError.DestinationRefused, "a transport hook gave no valid host");
         }
 
         if (Refuse(webhook.Destination, target) is { } rule)
         {
-            return new WebhookDeliveryResult(webhook, WebhookSendError.DestinationRefused, rule);
+            return new WebhookSendResult(webhook, WebhookSendError.DestinationRefused, rule);
         }
 
         CancellationTokenSource attempt = _timeouts.Start();
@@ -209,11 +213,11 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
                 }
                 catch (SignerUnavailableException fault)
                 {
-                    return new WebhookDeliveryResult(webhook, WebhookSendError.SignerUnavailable, fault.Message);
+                    return new WebhookSendResult(webhook, WebhookSendError.SignerUnavailable, fault.Message);
                 }
                 catch (Exception fault)
                 {
-                    return new WebhookDeliveryResult(webhook, WebhookSendError.SigningFailed, "signing failed: " + fault.GetType().Name);
+                    return new WebhookSendResult(webhook, WebhookSendError.SigningFailed, "signing failed: " + fault.GetType().Name);
                 }
 
                 using (request)
@@ -230,7 +234,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
                             continue;
                         }
 
-                        return new WebhookDeliveryResult(webhook, Math.Clamp((int)response.StatusCode, 100, 599))
+                        return new WebhookSendResult(webhook, Math.Clamp((int)response.StatusCode, 100, 599))
                         {
                             ConnectionReplaced = newConnection,
                             ResponseHeaders = response.Headers,
@@ -266,7 +270,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
     /// <param name="result">An earlier attempt's result.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="ArgumentNullException"><paramref name="result"/> is null.</exception>
-    public ValueTask<WebhookDeliveryResult> ResendAsync(WebhookDeliveryResult result, CancellationToken cancellationToken = default)
+    public ValueTask<WebhookSendResult> ResendAsync(WebhookSendResult result, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(result);
         return SendAsync(result.Webhook, cancellationToken);
@@ -294,7 +298,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
     }
 
     /// <summary>The result of a failed attempt.</summary>
-    private WebhookDeliveryResult Failed(
+    private WebhookSendResult Failed(
         PreparedWebhook webhook,
         TargetUri target,
         HttpRequestMessage request,
@@ -314,7 +318,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
             LogRefusal(target, fault);
         }
 
-        return new WebhookDeliveryResult(webhook, error, detail)
+        return new WebhookSendResult(webhook, error, detail)
         {
             ConnectionReplaced = newConnection,
             IsConnectFailure = AttemptFault.IsConnectFailure(fault),
@@ -327,20 +331,13 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         {
             if (inner is DestinationRefusedException refused)
             {
-                try
-                {
-                    HostRefused(_options.Logger, target.Authority, refused.Why);
-                }
-                catch (Exception)
-                {
-                    // A log that cannot be written must not change the attempt's result.
-                }
+                HostRefused(_logger, target.Authority, refused.Why);
             }
         }
     }
 
     [LoggerMessage(
-        EventId = 202, Level = LogLevel.Warning,
+        EventId = AdcpEventIds.DestinationRefused, Level = LogLevel.Warning,
         Message = "Webhook not sent to {Authority}: {Reason}. The buyer is told only that the destination cannot be reached.")]
     private static partial void HostRefused(ILogger logger, string authority, string reason);
 

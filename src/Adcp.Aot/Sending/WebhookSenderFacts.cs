@@ -1,8 +1,6 @@
 using Adcp.Aot.Network;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Signing;
 
-namespace Adcp.Aot.Sending;
+namespace Adcp.Aot;
 
 /// <summary>What a sender says of itself, so that wiring which does not fit is found before the first webhook. Immutable.</summary>
 /// <param name="Version">The AdCP generation that its bodies are written in.</param>

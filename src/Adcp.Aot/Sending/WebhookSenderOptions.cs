@@ -1,10 +1,8 @@
 using System.Net;
 using Adcp.Aot.Network;
-using Adcp.Aot.Payloads;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
-namespace Adcp.Aot.Sending;
+namespace Adcp.Aot;
 
 /// <summary>How a sender makes attempts. Immutable; a bad value throws where it is set.</summary>
 public sealed record WebhookSenderOptions
@@ -88,10 +86,9 @@ public sealed record WebhookSenderOptions
     public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
 
     /// <summary>
-    /// Receives the reasons why names of destinations were refused, and one warning about a deprecated way of
-    /// authentication. Default none.
+    /// Gets the logger of refused destinations and of deprecated authentication. Default <see langword="null"/>, no log.
     /// </summary>
-    public ILogger Logger { get; init => field = value ?? throw new ArgumentNullException(nameof(Logger)); } = NullLogger.Instance;
+    public ILogger? Logger { get; init; }
 
     /// <summary>Creates the guard of senders with these options, for checking a url before it is stored.</summary>
     public DestinationGuard CreateGuard() => new(new DestinationGuardOptions

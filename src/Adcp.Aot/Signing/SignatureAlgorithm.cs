@@ -1,4 +1,4 @@
-namespace Adcp.Aot.Signing;
+namespace Adcp.Aot;
 
 /// <summary>The signature algorithms that AdCP allows.</summary>
 public enum SignatureAlgorithm

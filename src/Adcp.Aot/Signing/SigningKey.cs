@@ -4,9 +4,10 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.Pkcs;
 using System.Text;
 using System.Text.Json;
+using Adcp.Aot.Signing;
 using NSec.Cryptography;
 
-namespace Adcp.Aot.Signing;
+namespace Adcp.Aot;
 
 /// <summary>
 /// A private signing key: ed25519 (libsodium) or P-256 (the platform's). A wrong or mismatched key fails here, not at the first webhook. Thread-safe.

@@ -1,3 +1,4 @@
+
 namespace Adcp.Aot.Threading;
 
 /// <summary>

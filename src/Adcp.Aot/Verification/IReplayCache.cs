@@ -3,9 +3,8 @@ namespace Adcp.Aot.Verification;
 /// <summary>
 /// Remembers the used nonces of each key. A key is its sender and its id together: ids are chosen by senders, so that two senders
 /// may use the same one. All endpoints that one
-/// signer can reach share one cache: with more than one process, implement this over a store that they share. Implementations are
-/// safe for concurrent use and never forget
-/// an entry before it expires.
+/// signer can reach share one cache: <see cref="InMemoryReplayCache"/> for one process, and <c>SqlReplayCache</c> of
+/// Adcp.Aot.Storage for several. Implementations are safe for concurrent use and never forget an entry before it expires.
 /// </summary>
 /// <remarks>
 /// A verifier answers 503 if a call throws or takes longer than <see cref="Rfc9421VerifierOptions.CallTimeout"/>, so that the
@@ -13,6 +12,10 @@ namespace Adcp.Aot.Verification;
 /// </remarks>
 public interface IReplayCache
 {
+    /// <summary>Reads the cache once, so that a missing table or an unreachable database is found at start.</summary>
+    /// <param name="cancellationToken">Ends the call.</param>
+    ValueTask CheckAsync(CancellationToken cancellationToken = default) => default;
+
     /// <summary>
     /// Returns whether the key may have one more nonce. Asked before any cryptography; changes nothing (AdCP's checklist, step 9a).
     /// </summary>

@@ -3,8 +3,7 @@ namespace Adcp.Aot.Verification;
 /// <summary>A webhook request as it arrived, without its body. Header values are read when they are needed; nothing is copied.</summary>
 public readonly struct InboundRequest
 {
-    private readonly object _headers;
-    private readonly Func<object, string, string?> _header;
+    private readonly Func<string, string?> _header;
 
     /// <summary>Takes a request whose headers are looked up.</summary>
     /// <param name="method">The method as it arrived.</param>
@@ -13,22 +12,22 @@ public readonly struct InboundRequest
     /// they were on the wire, not decoded.
     /// An origin made of the request's own <c>Host</c> lets webhooks pass that were signed for another host.
     /// </param>
-    /// <param name="headers">What <paramref name="header"/> looks them up in.</param>
     /// <param name="header">
-    /// Gives a header's value, lines of one name joined by <c>", "</c>, or null where it is absent. Names are asked in lower case and compared without case. Make it static.
+    /// Returns the value of a header by its lowercase name, compared without case. Several lines of one name are joined by <c>", "</c>; a
+    /// header that is absent is <see langword="null"/>.
     /// </param>
-    /// <param name="host">The <c>Host</c> or <c>:authority</c> as it arrived, where <paramref name="url"/> was not made of it; it must then name the same authority.</param>
+    /// <param name="host">
+    /// The <c>Host</c> or <c>:authority</c> as it arrived, if <paramref name="url"/> was not made of it. It must name the same authority.
+    /// </param>
     /// <exception cref="ArgumentNullException">A reference other than <paramref name="host"/> is null.</exception>
-    public InboundRequest(string method, string url, object headers, Func<object, string, string?> header, string? host = null)
+    public InboundRequest(string method, string url, Func<string, string?> header, string? host = null)
     {
         ArgumentNullException.ThrowIfNull(method);
         ArgumentNullException.ThrowIfNull(url);
-        ArgumentNullException.ThrowIfNull(headers);
         ArgumentNullException.ThrowIfNull(header);
         Method = method;
         Url = url;
         Host = host;
-        _headers = headers;
         _header = header;
     }
 
@@ -38,8 +37,9 @@ public readonly struct InboundRequest
     /// <param name="headers">The header lines.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     public InboundRequest(string method, string url, IEnumerable<KeyValuePair<string, string>> headers)
-        : this(method, url, headers, static (all, name) => Joined((IEnumerable<KeyValuePair<string, string>>)all, name))
+        : this(method, url, name => Joined(headers, name))
     {
+        ArgumentNullException.ThrowIfNull(headers);
     }
 
     /// <summary>The method.</summary>
@@ -55,9 +55,9 @@ public readonly struct InboundRequest
     public override string ToString() => Method ?? "";
 
     /// <summary>The same request under another url.</summary>
-    internal InboundRequest WithUrl(string url) => new(Method, url, _headers, _header);
+    internal InboundRequest WithUrl(string url) => new(Method, url, _header);
 
-    internal string? Header(string name) => _header(_headers, name);
+    internal string? Header(string name) => _header(name);
 
     private static string? Joined(IEnumerable<KeyValuePair<string, string>> headers, string name)
     {

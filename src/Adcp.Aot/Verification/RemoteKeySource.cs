@@ -1,5 +1,5 @@
-using Adcp.Aot.Auditing;
 using Adcp.Aot.Network;
+using Adcp.Aot.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Verification;
@@ -59,7 +59,7 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
         _agent = agent;
         _jwksUri = jwksUri;
         _options = options ?? new();
-        _logger = new GuardedLogger(_options.Logger);
+        _logger = GuardedLogger.Of(_options.Logger);
         _fetch = new GuardedFetch(_options);
     }
 
@@ -264,16 +264,16 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
     private bool Admits(string keyId) => _options.AllowTestKeys || !TestKeys.Contains(keyId);
 
     [LoggerMessage(
-        EventId = 501,
+        EventId = AdcpEventIds.KeysUnread,
         Level = LogLevel.Warning,
         Message = "The {Document} at {Authority} cannot be read: {Reason}. The sender's webhooks are answered 503 when its keys are "
             + "older than their lifetime.")]
     private static partial void KeysUnread(ILogger logger, string document, string authority, string reason);
 
-    [LoggerMessage(EventId = 502, Level = LogLevel.Warning, Message = "The brand.json at {Authority} names another jwks_uri than before: {From} is now {To}.")]
+    [LoggerMessage(EventId = AdcpEventIds.JwksUriChanged, Level = LogLevel.Warning, Message = "The brand.json at {Authority} names another jwks_uri than before: {From} is now {To}.")]
     private static partial void JwksUriChanged(ILogger logger, string authority, string from, string to);
 
-    [LoggerMessage(EventId = 503, Level = LogLevel.Error,
+    [LoggerMessage(EventId = AdcpEventIds.KeyReadingFailed, Level = LogLevel.Error,
         Message = "The keys at {Authority} could not be read: the reading failed in an unexpected way.")]
     private static partial void KeysFailed(ILogger logger, Exception fault, string authority);
 

@@ -1,7 +1,6 @@
 using System.Net;
 using Adcp.Aot.Network;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Adcp.Aot.Verification;
 
@@ -50,7 +49,8 @@ public sealed record RemoteKeySourceOptions
     /// <exception cref="ArgumentNullException">Null.</exception>
     public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
 
-    /// <summary>Where it is said that keys cannot be read, or are published elsewhere than before. Default none.</summary>
-    /// <exception cref="ArgumentNullException">Null.</exception>
-    public ILogger Logger { get; init => field = value ?? throw new ArgumentNullException(nameof(Logger)); } = NullLogger.Instance;
+    /// <summary>
+    /// Gets the logger of keys that cannot be read and of key sets that moved. Default <see langword="null"/>, no log.
+    /// </summary>
+    public ILogger? Logger { get; init; }
 }

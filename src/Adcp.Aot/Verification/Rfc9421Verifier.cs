@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
+using Adcp.Aot.Json;
 using Adcp.Aot.Network;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Signing;
 
 namespace Adcp.Aot.Verification;
@@ -110,6 +110,9 @@ public sealed class Rfc9421Verifier : WebhookVerifier
                 ? VerificationResult.Refused(VerificationError.BodyMalformed, "14", fault.Message, key.KeyId, key.Sender)
                 : VerificationResult.Verified(key.KeyId, key.Sender);
     }
+
+    /// <inheritdoc/>
+    internal override ValueTask CheckAsync(CancellationToken cancellationToken) => _replays.CheckAsync(cancellationToken);
 
     /// <summary>Asks the key source. Its faults are <see cref="KeyLookup.Unavailable"/>.</summary>
     private async ValueTask<(KeyLookup Lookup, Exception? Fault)> FindKeyAsync(ReadOnlyMemory<char> keyId,
@@ -237,7 +240,7 @@ public sealed class Rfc9421Verifier : WebhookVerifier
     /// <summary>Steps 8 and 9: what the key and its sender say.</summary>
     private VerificationResult? CheckKey(VerificationKey key, ReadOnlySpan<char> alg)
     {
-        bool fits = alg.SequenceEqual(key.Algorithm == Signing.SignatureAlgorithm.Ed25519 ? Rfc9421Signer.Ed25519Name : Rfc9421Signer.P256Name);
+        bool fits = alg.SequenceEqual(key.Algorithm == SignatureAlgorithm.Ed25519 ? Rfc9421Signer.Ed25519Name : Rfc9421Signer.P256Name);
         if (!key.MayVerifyWebhooks || !fits)
         {
             return Refused(VerificationError.KeyPurposeInvalid, "8", key);

@@ -21,7 +21,7 @@ public sealed class VerificationKey
         : this(keyId, sender)
     {
         Algorithm = jwk.Algorithm;
-        if (jwk.Algorithm == Signing.SignatureAlgorithm.Ed25519)
+        if (jwk.Algorithm == SignatureAlgorithm.Ed25519)
         {
             _ed25519 = PublicKey.Import(NSec.Cryptography.SignatureAlgorithm.Ed25519, jwk.X, KeyBlobFormat.RawPublicKey);
         }
@@ -38,7 +38,7 @@ public sealed class VerificationKey
     public string? Sender { get; }
 
     /// <summary>The algorithm, where <see cref="MayVerifyWebhooks"/>.</summary>
-    public Signing.SignatureAlgorithm Algorithm { get; }
+    public SignatureAlgorithm Algorithm { get; }
 
     /// <summary>
     /// False where the JWK is published for another purpose, does not say that it verifies signatures, or is damaged (AdCP's checklist, step 8).
@@ -62,7 +62,7 @@ public sealed class VerificationKey
             }
 
             Jwk jwk = Jwk.Read(element, nameof(element));
-            bool complete = jwk.X is not null && (jwk.Y is not null || jwk.Algorithm == Signing.SignatureAlgorithm.Ed25519);
+            bool complete = jwk.X is not null && (jwk.Y is not null || jwk.Algorithm == SignatureAlgorithm.Ed25519);
             return complete && jwk.IsForVerifyingWebhooks ? new VerificationKey(keyId, sender, jwk) : new VerificationKey(keyId, sender);
         }
         catch (Exception fault) when (fault is ArgumentException or CryptographicException or FormatException)

@@ -1,4 +1,4 @@
-using Adcp.Aot.Payloads;
+using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Verification;
 
@@ -45,6 +45,9 @@ public abstract class WebhookVerifier
     /// Names the sender for verifiers that know one sender only; <c>null</c> if the sender comes with the key, or has no name.
     /// </summary>
     internal virtual string? FixedSender => null;
+
+    /// <summary>Checks that the replay cache can be read; completes at once for verifiers that have none.</summary>
+    internal virtual ValueTask CheckAsync(CancellationToken cancellationToken) => default;
 
     /// <summary>
     /// Performs the checks that need no body, in the checklist's order. Nothing is spent: a nonce is admitted by

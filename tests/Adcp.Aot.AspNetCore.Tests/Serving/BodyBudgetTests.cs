@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using Adcp.Aot.AspNetCore.Serving;
 
 namespace Adcp.Aot.AspNetCore.Tests.Serving;
 

@@ -3,8 +3,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
-using Adcp.Aot.AspNetCore.Serving;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Platform;
 
 namespace Adcp.Aot.AspNetCore.Tests.Serving;
@@ -173,8 +171,8 @@ public sealed class BudgetTests
             string tenant, string taskId, PushRegistration? registration, CancellationToken cancellationToken = default) =>
             _inner.RegisterAsync(tenant, taskId, registration, cancellationToken);
 
-        public async ValueTask<Storage.A2A.TaskPage<SellerTask>> ListAsync(
-            string tenant, Storage.A2A.TaskQuery query, CancellationToken cancellationToken = default)
+        public async ValueTask<Storage.TaskPage<SellerTask>> ListAsync(
+            string tenant, Storage.TaskQuery query, CancellationToken cancellationToken = default)
         {
             _reading.Release();
             await Go.Task.WaitAsync(cancellationToken);
@@ -182,7 +180,7 @@ public sealed class BudgetTests
         }
 
         public ValueTask<int> CountAsync(
-            string tenant, Storage.A2A.TaskQuery query, int limit, CancellationToken cancellationToken = default) =>
+            string tenant, Storage.TaskQuery query, int limit, CancellationToken cancellationToken = default) =>
             _inner.CountAsync(tenant, query, limit, cancellationToken);
 
         public void Dispose()

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Security.Claims;
-using Adcp.Aot.AspNetCore.Serving;
 using Microsoft.AspNetCore.Builder;
 
 namespace Adcp.Aot.AspNetCore.Tests.Serving;

@@ -1,5 +1,4 @@
 using System.IO.Pipelines;
-using Adcp.Aot.AspNetCore.Serving;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;

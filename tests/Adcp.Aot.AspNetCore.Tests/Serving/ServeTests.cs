@@ -1,7 +1,5 @@
 using System.Data.Common;
 using System.Text.Json;
-using Adcp.Aot.AspNetCore.Serving;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Platform;
 using Adcp.Aot.Platform.Idempotency;
 using Adcp.Aot.Storage;

@@ -2,13 +2,11 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
-using Adcp.Aot.AspNetCore.Serving;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Platform;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.AspNetCore.Tests.Serving;

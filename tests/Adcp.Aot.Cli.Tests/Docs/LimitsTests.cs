@@ -18,6 +18,12 @@ public sealed class LimitsTests
         // Words of messages, and the rate of a progress line.
         "JsonBodyCheck.MaxNames", "JsonBodyCheck.MaxNameBytes", "Progress.Patience",
 
+        // Tries of a statement before its fault is told.
+        "SqlReplayCache.MaxUnexplained", "SqlWebhookClaimStore.MaxUnexplained",
+
+        // Ids of log lines.
+        "PlatformEventIds.RateLimited", "PlatformEventIds.LeaseLost",
+
         // The lower end of a range.
         "BootValidation.ShortestHorizon",
     ];

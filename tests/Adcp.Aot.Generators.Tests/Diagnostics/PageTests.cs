@@ -23,7 +23,7 @@ public sealed partial class PageTests
         using Adcp.Aot.Auditing;
         using Adcp.Aot.Platform;
         using Adcp.Aot.Storage;
-        using Adcp.Aot.Storage.A2A;
+        using Adcp.Aot.Storage;
 
         namespace Shop
         {

@@ -18,7 +18,7 @@ namespace Adcp.Aot.Generators.Tests.Names;
 internal sealed record Consumer(string Name, string Attributes, string Members, string Types = "")
 {
     private const string Log = "global::Adcp.Aot.Auditing.";
-    private const string Store = "global::Adcp.Aot.Storage.A2A.";
+    private const string Store = "global::Adcp.Aot.Storage.";
     private const string Json = "global::System.Text.Json.Serialization.";
     private const string Tenant = "[" + Log + "DeliveryLogColumn(\"tenant\", \"TenantOf\")]";
     private const string TenantOf = "private string TenantOf(" + Log + "DeliveryAttempt attempt) => \"\";";
@@ -48,12 +48,12 @@ internal sealed record Consumer(string Name, string Attributes, string Members, 
                     global::System.Threading.CancellationToken cancellationToken) => default;
             }
 
-            [global::Adcp.Aot.Storage.A2A.TaskStore<Job>("jobs")]
+            [global::Adcp.Aot.Storage.TaskStore<Job>("jobs")]
             public sealed partial class Jobs
             {
                 private static global::System.Text.Json.Serialization.Metadata.JsonTypeInfo<Job> Contract => null!;
 
-                private static global::Adcp.Aot.Storage.A2A.TaskFacts FactsOf(Job job) => default;
+                private static global::Adcp.Aot.Storage.TaskFacts FactsOf(Job job) => default;
             }
         }
         """;

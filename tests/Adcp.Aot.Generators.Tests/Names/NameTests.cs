@@ -95,12 +95,12 @@ public sealed class NameTests
 
     [Theory]
     [InlineData("TaskStore", "global::Goods.Job")]
-    [InlineData("PushConfigStore", "global::Adcp.Aot.Storage.A2A.PushConfig")]
+    [InlineData("PushConfigStore", "global::Adcp.Aot.Storage.PushConfig")]
     public void Methods_of_store_columns_may_have_every_name(string consumer, string saved)
     {
         string[] names = [.. Free(consumer)];
         string attributes =
-            string.Concat(names.Select(static (name, i) => $"[global::Adcp.Aot.Storage.A2A.StoreColumn(\"c{i}\", \"{name}\")]"));
+            string.Concat(names.Select(static (name, i) => $"[global::Adcp.Aot.Storage.StoreColumn(\"c{i}\", \"{name}\")]"));
         string members =
             string.Concat(names.Select((name, i) => $"private {(i % 2 == 0 ? "static " : "")}string @{name}({saved} saved) => \"\";"));
 
@@ -183,7 +183,7 @@ public sealed class NameTests
     [InlineData("TaskStore", "public void PurgeAsync(global::System.Threading.CancellationToken token) { }")]
     [InlineData(
         "PushConfigStore",
-            "public Subject(global::System.Data.Common.DbDataSource a, global::Adcp.Aot.Storage.SqlDialect b, global::Adcp.Aot.Storage.A2A.PushNotificationConfigStoreOptions c) { }")]
+            "public Subject(global::System.Data.Common.DbDataSource a, global::Adcp.Aot.Storage.SqlDialect b, global::Adcp.Aot.Storage.PushNotificationConfigStoreOptions c) { }")]
     public async Task A_member_with_the_signature_of_a_generated_one_is_reported(string consumer, string member)
     {
         (Compilation output, IReadOnlyList<SyntaxTree> generated) = Consumer.Generate(Consumer.Of(consumer).Source(members: member));

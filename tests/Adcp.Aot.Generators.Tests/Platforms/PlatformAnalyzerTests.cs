@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using Adcp.Aot.CodeFixes;
 using Adcp.Aot.Generators.Platforms;
 using Adcp.Aot.Generators.Tests.Harness;
-using Adcp.Aot.Payloads;
+using Adcp.Aot.Json;
 using Microsoft.CodeAnalysis;
 
 namespace Adcp.Aot.Generators.Tests.Platforms;

@@ -3,6 +3,7 @@ using Adcp.Aot.CodeFixes;
 using Adcp.Aot.CodeFixes.Stores;
 using Adcp.Aot.Generators.Stores;
 using Adcp.Aot.Generators.Tests.Harness;
+using Adcp.Aot.Storage;
 using Microsoft.CodeAnalysis;
 
 namespace Adcp.Aot.Generators.Tests.Stores;

@@ -12,7 +12,6 @@ internal static class StoreSource
         using System.Threading;
         using System.Threading.Tasks;
         using Adcp.Aot.Storage;
-        using Adcp.Aot.Storage.A2A;
 
         namespace Shop;
 

@@ -1,7 +1,5 @@
 using System.Text.Json;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Platform.Idempotency;
-using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Platform.Tests.Idempotency;
 

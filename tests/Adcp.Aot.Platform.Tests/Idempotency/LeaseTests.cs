@@ -1,5 +1,3 @@
-using Adcp.Aot.Payloads;
-
 namespace Adcp.Aot.Platform.Tests.Idempotency;
 
 /// <summary>Claims over a store that fails, and calls that outlast their lease.</summary>

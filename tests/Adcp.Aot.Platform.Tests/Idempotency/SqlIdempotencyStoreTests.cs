@@ -1,7 +1,6 @@
 using System.Data.Common;
 using Adcp.Aot.Platform.Idempotency;
 using Adcp.Aot.Storage;
-using Adcp.Aot.Storage.A2A;
 using Adcp.Aot.Storage.Tests.Databases;
 
 namespace Adcp.Aot.Platform.Tests.Idempotency;

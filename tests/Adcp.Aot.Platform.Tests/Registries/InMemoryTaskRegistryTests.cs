@@ -1,5 +1,3 @@
-using Adcp.Aot.Payloads;
-
 namespace Adcp.Aot.Platform.Tests.Registries;
 
 public sealed class InMemoryTaskRegistryTests : TaskRegistryContract

@@ -2,10 +2,7 @@ using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Storage;
-using Adcp.Aot.Storage.A2A;
 using Adcp.Aot.Storage.Tests.Databases;
 
 namespace Adcp.Aot.Platform.Tests.Registries;
@@ -218,13 +215,20 @@ public abstract class SqlTaskRegistryTests(SqlDialect dialect) : TaskRegistryCon
     }
 
     /// <summary>An outbox that keeps the task's id in a table of the same database.</summary>
-    private sealed class Outbox : ITaskWebhookOutbox
+    private sealed class Outbox : IWebhookOutbox
     {
         public TimeSpan? RetryHorizon => null;
 
-        public async ValueTask EnqueueAsync(
-            WebhookDestination destination, WebhookPayload payload, DeliveryOptions options, DbTransaction? transaction, CancellationToken cancellationToken = default) =>
-            await TellAsync(payload.AuditTaskId!, transaction!, cancellationToken);
+        public async ValueTask<IReadOnlyList<OutboxReceipt>> EnqueueAsync(
+            DbTransaction? transaction, IReadOnlyList<OutboxItem> items, CancellationToken cancellationToken = default)
+        {
+            foreach (OutboxItem item in items)
+            {
+                await TellAsync(item.Payload.AuditTaskId!, transaction!, cancellationToken);
+            }
+
+            return [.. items.Select(static _ => new OutboxReceipt(EnqueueStatus.Enqueued, 1, "k"))];
+        }
     }
 }
 

@@ -1,8 +1,7 @@
 using System.Data.Common;
 using System.Text;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Sending;
-using Adcp.Aot.Storage.A2A;
+using Adcp.Aot.Storage;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Platform.Tests.Registries;

@@ -1,6 +1,5 @@
 using System.Data.Common;
 using System.Security.Cryptography;
-using Adcp.Aot.Storage.A2A;
 using static Adcp.Aot.Storage.Tests.A2A.StoreBench;
 
 namespace Adcp.Aot.Storage.Tests.A2A;

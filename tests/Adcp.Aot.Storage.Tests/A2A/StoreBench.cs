@@ -1,6 +1,5 @@
 using System.Net;
 using Adcp.Aot.Network;
-using Adcp.Aot.Storage.A2A;
 using Adcp.Aot.Storage.Tests.Databases;
 using Microsoft.Extensions.Time.Testing;
 

@@ -1,7 +1,6 @@
 using System.Data.Common;
 using System.Transactions;
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Storage.A2A;
 using Adcp.Aot.Storage.Tests.Databases;
 using Adcp.Aot.Storage.Tests.DeliveryLogs;
 using Microsoft.Extensions.Time.Testing;

@@ -1,4 +1,3 @@
-using Adcp.Aot.Storage.A2A;
 using static Adcp.Aot.Storage.Tests.A2A.StoreBench;
 
 namespace Adcp.Aot.Storage.Tests.A2A;

@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
-using Adcp.Aot.Storage.A2A;
 
 namespace Adcp.Aot.Storage.Tests.A2A;
 

@@ -1,6 +1,4 @@
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Threading;
 using Microsoft.Extensions.Time.Testing;
 

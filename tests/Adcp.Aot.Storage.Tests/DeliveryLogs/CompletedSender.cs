@@ -1,6 +1,3 @@
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
-
 namespace Adcp.Aot.Storage.Tests.DeliveryLogs;
 
 /// <summary>Answers 200 at once.</summary>
@@ -9,6 +6,6 @@ internal sealed class CompletedSender : IWebhookSender
     public PreparedWebhook Prepare(WebhookDestination destination, WebhookPayload payload, long? sequenceNumber = null) =>
         throw new NotSupportedException("Only prepared webhooks are sent.");
 
-    public ValueTask<WebhookDeliveryResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default) =>
-        new(new WebhookDeliveryResult(webhook, 200));
+    public ValueTask<WebhookSendResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default) =>
+        new(new WebhookSendResult(webhook, 200));
 }

@@ -1,8 +1,6 @@
 using System.Data.Common;
 using System.Text.Json;
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Storage.Tests.Databases;
 
 namespace Adcp.Aot.Storage.Tests.DeliveryLogs;
@@ -316,7 +314,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     {
         int count = Environment.GetEnvironmentVariable("ADCP_TEST_MILLION") == "1" ? 1_000_000 : 20_000;
         await using ITestAuditLog log = await LogAsync();
-        await using InMemoryWebhookDeliverySupervisor supervisor = new(new CompletedSender(), new WebhookDeliveryOptions { Sink = log });
+        await using InMemoryWebhookDeliverySupervisor supervisor = new(new CompletedSender(), new WebhookSupervisorOptions { Sink = log });
         WebhookDestination destination = new("https://buyer.example/hooks/a", "op_1");
         DeliveryOptions options = new() { SequenceKey = "acme" };
         for (int sent = 0; sent < count; sent++)
@@ -345,7 +343,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
         await using Outage outage = await Outage.OfAsync(Database);
         await using ITestAuditLog log = Audit(outage.Source);
         await log.CreateIfAbsentAsync();
-        await using InMemoryWebhookDeliverySupervisor supervisor = new(new CompletedSender(), new WebhookDeliveryOptions
+        await using InMemoryWebhookDeliverySupervisor supervisor = new(new CompletedSender(), new WebhookSupervisorOptions
         {
             Sink = log,
             SinkQueueCapacity = 1024,

@@ -1,5 +1,4 @@
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Storage.A2A;
 using Adcp.Aot.Storage.Tests.Databases;
 using MySqlConnector;
 using Npgsql;

@@ -1,8 +1,6 @@
 using System.Text.RegularExpressions;
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
 using Adcp.Aot.Network;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Threading;
 using CsCheck;
 using Microsoft.Extensions.Time.Testing;

@@ -1,7 +1,5 @@
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Delivery;
-using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Tests.Doubles;
 using Microsoft.Extensions.Time.Testing;
 
@@ -16,7 +14,7 @@ public sealed class AttemptRunnerTests : IAsyncDisposable
     private readonly AttemptRunner _runner;
     private readonly PreparedWebhook _webhook = new(new WebhookDestination("https://buyer.example/hook", "op_1"), "{}"u8.ToArray(), "0123456789abcdef");
 
-    public AttemptRunnerTests() => _runner = new AttemptRunner(_sender, new WebhookDeliveryOptions
+    public AttemptRunnerTests() => _runner = new AttemptRunner(_sender, new WebhookSupervisorOptions
     {
         Sink = _sink,
         SinkMode = SinkMode.Inline,

@@ -1,9 +1,7 @@
 using System.Diagnostics.Metrics;
 using System.Threading.Tasks.Sources;
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Tests.Doubles;
 
 namespace Adcp.Aot.Tests.Delivery;
@@ -52,7 +50,7 @@ public sealed class CallbackFaultTests
         Bench bench = new(o => o with { CancellationTimeout = TimeSpan.FromMinutes(1), SinkMode = SinkMode.Buffered });
         bench.Sender.Does(async (_, token) =>
         {
-            TaskCompletionSource<WebhookDeliveryResult> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            TaskCompletionSource<WebhookSendResult> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
             using CancellationTokenRegistration cancelled = token.Register(() => answer.TrySetCanceled(token));
             using CancellationTokenRegistration throws = token.Register(() => throw new InvalidOperationException("A callback's own fault."));
             return await answer.Task;
@@ -74,7 +72,7 @@ public sealed class CallbackFaultTests
         bench.Sender.Does((_, token) =>
         {
             token.Register(() => never.Wait(CancellationToken.None));
-            return new(new TaskCompletionSource<WebhookDeliveryResult>().Task);
+            return new(new TaskCompletionSource<WebhookSendResult>().Task);
         });
         Task<DeliveryOutcome> delivering = bench.DeliverAsync().AsTask();
 
@@ -93,7 +91,7 @@ public sealed class CallbackFaultTests
         bench.Sender.Does((_, token) =>
         {
             token.Register(() => never.Wait(CancellationToken.None));
-            return new(new TaskCompletionSource<WebhookDeliveryResult>().Task);
+            return new(new TaskCompletionSource<WebhookSendResult>().Task);
         });
         using CancellationTokenSource caller = new();
         Task<DeliveryOutcome> delivering = bench.DeliverAsync(token: caller.Token).AsTask();
@@ -132,7 +130,7 @@ public sealed class CallbackFaultTests
             Circuit = new CircuitBreakerPolicy { FailureThreshold = 1 },
             Retry = new RetryPolicy { Deadline = deadline ? TimeSpan.FromSeconds(1) : null },
         });
-        TaskCompletionSource<WebhookDeliveryResult> deaf = new();
+        TaskCompletionSource<WebhookSendResult> deaf = new();
         bench.Sender.Does((_, _) => new(deaf.Task));
         using CancellationTokenSource caller = new();
         Task<DeliveryOutcome> delivering = bench.DeliverAsync(token: caller.Token).AsTask();
@@ -157,7 +155,7 @@ public sealed class CallbackFaultTests
         Task<DeliveryOutcome> waiting = bench.DeliverAsync().AsTask();
         Assert.False(waiting.IsCompleted);
 
-        deaf.SetResult(new WebhookDeliveryResult(bench.Sender.Sent[0], 200));
+        deaf.SetResult(new WebhookSendResult(bench.Sender.Sent[0], 200));
 
         Assert.True((await waiting).IsDelivered);
         Assert.Equal(0, Assert.Single(bench.Supervisor.Endpoints.Snapshot()).InFlight);
@@ -202,7 +200,7 @@ public sealed class CallbackFaultTests
                 await cancelled.Task;
             }
 
-            return new WebhookDeliveryResult(webhook, 200);
+            return new WebhookSendResult(webhook, 200);
         });
         using CancellationTokenSource caller = new();
         Task<DeliveryOutcome> delivering = bench.DeliverAsync(token: caller.Token).AsTask();
@@ -216,7 +214,7 @@ public sealed class CallbackFaultTests
     public async Task Drains_and_disposals_may_be_repeated_in_any_order()
     {
         Bench bench = new(o => o with { CancellationTimeout = Moment });
-        bench.Sender.Does((_, _) => new(new TaskCompletionSource<WebhookDeliveryResult>().Task));
+        bench.Sender.Does((_, _) => new(new TaskCompletionSource<WebhookSendResult>().Task));
         Task<DeliveryOutcome> deaf = bench.DeliverAsync().AsTask();
         using CancellationTokenSource grace = new();
         Task<DrainReport> draining = bench.Supervisor.DrainAsync(grace.Token);
@@ -240,7 +238,7 @@ public sealed class CallbackFaultTests
         {
             entered.Set();
             never.Wait(CancellationToken.None);
-            return new(new WebhookDeliveryResult(webhook, 200));
+            return new(new WebhookSendResult(webhook, 200));
         });
         Task<DeliveryOutcome> blocked = Task.Factory.StartNew(
             () => bench.DeliverAsync().AsTask(), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
@@ -333,7 +331,7 @@ public sealed class CallbackFaultTests
         bench.Sender.Does((webhook, _) =>
         {
             started = time.GetTimestamp();
-            return new(new WebhookDeliveryResult(webhook, 200));
+            return new(new WebhookSendResult(webhook, 200));
         });
 
         Assert.True((await bench.DeliverAsync()).IsDelivered);
@@ -349,19 +347,19 @@ public sealed class CallbackFaultTests
         }
     }
 
-    private static ValueTask<WebhookDeliveryResult> Answer(string way, PreparedWebhook webhook)
+    private static ValueTask<WebhookSendResult> Answer(string way, PreparedWebhook webhook)
     {
-        WebhookDeliveryResult failed = new(webhook, 503);
+        WebhookSendResult failed = new(webhook, 503);
         switch (way)
         {
             case "async method":
                 return AnswerAsync(failed);
             case "thread pool":
-                TaskCompletionSource<WebhookDeliveryResult> pooled = new();
+                TaskCompletionSource<WebhookSendResult> pooled = new();
                 ThreadPool.UnsafeQueueUserWorkItem(_ => pooled.SetResult(failed), null);
                 return new(pooled.Task);
             default:
-                TaskCompletionSource<WebhookDeliveryResult> source = new();
+                TaskCompletionSource<WebhookSendResult> source = new();
                 new Thread(() =>
                 {
                     Ambient.Value = "another request";
@@ -371,16 +369,16 @@ public sealed class CallbackFaultTests
         }
     }
 
-    private static async ValueTask<WebhookDeliveryResult> AnswerAsync(WebhookDeliveryResult result)
+    private static async ValueTask<WebhookSendResult> AnswerAsync(WebhookSendResult result)
     {
         Ambient.Value = "set inside an attempt";
         await Task.Yield();
         return result;
     }
 
-    private sealed class Unsubscribable : IValueTaskSource<WebhookDeliveryResult>
+    private sealed class Unsubscribable : IValueTaskSource<WebhookSendResult>
     {
-        public WebhookDeliveryResult GetResult(short token) => throw new NotSupportedException();
+        public WebhookSendResult GetResult(short token) => throw new NotSupportedException();
 
         public ValueTaskSourceStatus GetStatus(short token) => ValueTaskSourceStatus.Pending;
 

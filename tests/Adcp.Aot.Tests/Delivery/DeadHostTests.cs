@@ -1,9 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Tests.Doubles;
 
@@ -21,7 +17,7 @@ public sealed class DeadHostTests
         WebhookSenderOptions sending = new() { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true };
         using WebhookSender sender = new(new Rfc9421Signer(key), sending);
         await using InMemoryWebhookDeliverySupervisor supervisor = new(
-            sender, new WebhookDeliveryOptions { Retry = new RetryPolicy { BaseDelay = TimeSpan.Zero } });
+            sender, new WebhookSupervisorOptions { Retry = new RetryPolicy { BaseDelay = TimeSpan.Zero } });
         int port = ClosedPort();
 
         int attempts = 0;

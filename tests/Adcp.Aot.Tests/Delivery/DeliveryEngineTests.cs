@@ -1,8 +1,6 @@
 using System.Threading.Tasks.Sources;
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Tests.Doubles;
 using Microsoft.Extensions.Logging;
 
@@ -16,7 +14,7 @@ public sealed class DeliveryEngineTests
     public async Task A_sender_deaf_to_cancellation_cannot_hold_a_drain()
     {
         Bench bench = new(o => o with { CancellationTimeout = TimeSpan.FromMilliseconds(1) });
-        TaskCompletionSource<WebhookDeliveryResult> never = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource<WebhookSendResult> never = new(TaskCreationOptions.RunContinuationsAsynchronously);
         bench.Sender.Does((_, _) => new(never.Task));
         Task<DeliveryOutcome> deaf = bench.DeliverAsync().AsTask();
 
@@ -193,7 +191,7 @@ public sealed class DeliveryEngineTests
             bench.Sender.Status(503);
         }
 
-        bench.Sender.Does((_, _) => throws ? new(new Untakable(), 0) : new((WebhookDeliveryResult)null!));
+        bench.Sender.Does((_, _) => throws ? new(new Untakable(), 0) : new((WebhookSendResult)null!));
         DeliveryOutcome outcome = await bench.DeliverAsync();
         Assert.Equal((DeliveryStatus.Refused, failuresBefore + 1), (outcome.Status, outcome.Attempts));
         Assert.IsType<InvalidOperationException>(outcome.Fault);
@@ -206,19 +204,19 @@ public sealed class DeliveryEngineTests
     public async Task An_outcome_is_taken_once_and_not_before_its_time()
     {
         Bench bench = new(o => o with { SinkMode = SinkMode.Buffered });
-        TaskCompletionSource<WebhookDeliveryResult> answer = new();
+        TaskCompletionSource<WebhookSendResult> answer = new();
         bench.Sender.Does((_, _) => new(answer.Task));
         ValueTask<DeliveryOutcome> first = bench.DeliverAsync();
         Assert.Throws<InvalidOperationException>(() => Taken(first));
-        answer.SetResult(new WebhookDeliveryResult(bench.Sender.Sent[0], 200));
+        answer.SetResult(new WebhookSendResult(bench.Sender.Sent[0], 200));
         Assert.True(Taken(first).IsDelivered);
 
         // What the first delivery was kept in may serve another now, which a second look must not disturb.
-        TaskCompletionSource<WebhookDeliveryResult> later = new();
+        TaskCompletionSource<WebhookSendResult> later = new();
         bench.Sender.Does((_, _) => new(later.Task));
         ValueTask<DeliveryOutcome> second = bench.DeliverAsync();
         Assert.Throws<InvalidOperationException>(() => Taken(first));
-        later.SetResult(new WebhookDeliveryResult(bench.Sender.Sent[1], 410));
+        later.SetResult(new WebhookSendResult(bench.Sender.Sent[1], 410));
         DeliveryOutcome outcome = await second;
         Assert.Equal((DeliveryStatus.Rejected, bench.Sender.Sent[1]), (outcome.Status, outcome.Webhook));
     }
@@ -227,20 +225,20 @@ public sealed class DeliveryEngineTests
     public async Task Deliveries_that_wait_keep_their_own_outcomes_whatever_the_order_of_the_answers()
     {
         Bench bench = new(o => o with { SinkMode = SinkMode.Buffered, MaxConcurrencyPerEndpoint = 1000, Circuit = new CircuitBreakerPolicy { FailureThreshold = 1000 } });
-        Dictionary<PreparedWebhook, TaskCompletionSource<WebhookDeliveryResult>> answers = [];
+        Dictionary<PreparedWebhook, TaskCompletionSource<WebhookSendResult>> answers = [];
         for (int round = 0; round < 20; round++)
         {
             List<(PreparedWebhook Webhook, int Status, Task<DeliveryOutcome> Outcome)> waiting = [];
             for (int i = 0; i < 100; i++)
             {
-                bench.Sender.Does((webhook, _) => new((answers[webhook] = new TaskCompletionSource<WebhookDeliveryResult>()).Task));
+                bench.Sender.Does((webhook, _) => new((answers[webhook] = new TaskCompletionSource<WebhookSendResult>()).Task));
                 Task<DeliveryOutcome> outcome = bench.DeliverAsync(new DeliveryOptions { Retry = OneAttempt }).AsTask();
                 waiting.Add((bench.Sender.Sent[^1], i % 3 == 0 ? 503 : i % 3 == 1 ? 200 : 410, outcome));
             }
 
             foreach ((PreparedWebhook webhook, int status, _) in waiting.OrderBy(w => w.Webhook.IdempotencyKey, StringComparer.Ordinal))
             {
-                answers[webhook].SetResult(new WebhookDeliveryResult(webhook, status));
+                answers[webhook].SetResult(new WebhookSendResult(webhook, status));
             }
 
             foreach ((PreparedWebhook webhook, int status, Task<DeliveryOutcome> delivering) in waiting)
@@ -268,9 +266,9 @@ public sealed class DeliveryEngineTests
 #pragma warning restore CA2012
 
     /// <summary>Says it has succeeded, and has nothing to give: what a pooled source is to who asks a second time.</summary>
-    private sealed class Untakable : IValueTaskSource<WebhookDeliveryResult>
+    private sealed class Untakable : IValueTaskSource<WebhookSendResult>
     {
-        public WebhookDeliveryResult GetResult(short token) => throw new InvalidOperationException("Taken already.");
+        public WebhookSendResult GetResult(short token) => throw new InvalidOperationException("Taken already.");
 
         public ValueTaskSourceStatus GetStatus(short token) => ValueTaskSourceStatus.Succeeded;
 

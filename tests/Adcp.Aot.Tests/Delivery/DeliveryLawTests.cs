@@ -1,9 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Sequencing;
 using Adcp.Aot.Tests.Doubles;
 using CsCheck;
@@ -26,7 +24,7 @@ public sealed class DeliveryLawTests
                     2 => bench.Sender.Status(409),
                     3 => bench.Sender.Throws(() => new HttpRequestException()),
                     4 => bench.Sender.Throws(() => new TaskCanceledException()),
-                    5 => bench.Sender.Result(w => new WebhookDeliveryResult(w, WebhookSendError.Timeout)),
+                    5 => bench.Sender.Result(w => new WebhookSendResult(w, WebhookSendError.Timeout)),
                     6 => bench.Sender.Status(302),
                     _ => bench.Sender.Throws(() => new InvalidOperationException()),
                 };
@@ -196,9 +194,9 @@ public sealed class DeliveryLawTests
             return default;
         });
         Bench bench = new(o => o with { Sink = sink });
-        bench.Sender.Status(503).Result(w => new WebhookDeliveryResult(w, WebhookSendError.Timeout, new string('x', 900)));
+        bench.Sender.Status(503).Result(w => new WebhookSendResult(w, WebhookSendError.Timeout, new string('x', 900)));
         await bench.DeliverAsync(new DeliveryOptions { NotificationType = "scheduled", SequenceKey = "s" });
-        bench.Sender.Result(w => new WebhookDeliveryResult(w, WebhookSendError.ConnectionFailed, "connection refused"));
+        bench.Sender.Result(w => new WebhookSendResult(w, WebhookSendError.ConnectionFailed, "connection refused"));
         await bench.DeliverAsync(new DeliveryOptions { NotificationType = "final" });
         await bench.DeliverAsync();
         Assert.Equal(5, bodies.Count);
@@ -215,13 +213,13 @@ public sealed class DeliveryLawTests
         Assert.Throws<ArgumentException>(() => new DeliveryOptions { SequenceKey = "" });
         Assert.Throws<ArgumentException>(() => new DeliveryOptions { BreakerKey = "" });
         Assert.Throws<ArgumentException>(() => new DeliveryOptions { NotificationType = "" });
-        Assert.Throws<ArgumentNullException>(() => new WebhookDeliveryOptions { Retry = null! });
-        Assert.Throws<ArgumentNullException>(() => new WebhookDeliveryOptions { TimeProvider = null! });
-        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookDeliveryOptions { SinkQueueCapacity = 0 });
-        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookDeliveryOptions { MaxConcurrency = 0 });
-        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookDeliveryOptions { MaxConcurrencyPerEndpoint = 0 });
-        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookDeliveryOptions { MaxEndpoints = 0 });
-        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookDeliveryOptions { EndpointIdleTimeout = TimeSpan.Zero });
+        Assert.Throws<ArgumentNullException>(() => new WebhookSupervisorOptions { Retry = null! });
+        Assert.Throws<ArgumentNullException>(() => new WebhookSupervisorOptions { TimeProvider = null! });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookSupervisorOptions { SinkQueueCapacity = 0 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookSupervisorOptions { MaxConcurrency = 0 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookSupervisorOptions { MaxConcurrencyPerEndpoint = 0 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookSupervisorOptions { MaxEndpoints = 0 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookSupervisorOptions { EndpointIdleTimeout = TimeSpan.Zero });
         Assert.Throws<ArgumentException>(() => new FanOutDeliveryLogSink());
         Assert.Throws<ArgumentException>(() => new FanOutDeliveryLogSink([null!]));
         Assert.Throws<ArgumentOutOfRangeException>(() => new InMemoryDeliveryLogSink(0));

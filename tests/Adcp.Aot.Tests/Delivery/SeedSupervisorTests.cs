@@ -1,7 +1,5 @@
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Tests.Doubles;
 
 namespace Adcp.Aot.Tests.Delivery;
@@ -302,7 +300,7 @@ public sealed class SeedSupervisorTests
         {
             bench.Time.Advance(TimeSpan.FromMilliseconds(20));
             time!.Step = TimeSpan.FromHours(-1);
-            return new(new WebhookDeliveryResult(webhook, 200));
+            return new(new WebhookSendResult(webhook, 200));
         });
         await bench.DeliverAsync();
         Assert.Equal(20, bench.Records[0].ResponseTimeMs);

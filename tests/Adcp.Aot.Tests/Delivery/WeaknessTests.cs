@@ -2,9 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Net.Http.Headers;
 using System.Text;
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Sequencing;
 using Adcp.Aot.Tests.Doubles;
 
@@ -24,7 +22,7 @@ public sealed class WeaknessTests
         bench.Sender.Status(503).Does((webhook, _) =>
         {
             secondAt = bench.Time.GetUtcNow();
-            return new(new WebhookDeliveryResult(webhook, 200));
+            return new(new WebhookSendResult(webhook, 200));
         });
         Task<DeliveryOutcome> delivering = bench.DeliverAsync().AsTask();
         DateTimeOffset due = bench.Records[0].NextRetryAt!.Value;
@@ -237,7 +235,7 @@ public sealed class WeaknessTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new RetryPolicy { MaxAttempts = 0 });
         Assert.Throws<ArgumentOutOfRangeException>(() => new RetryPolicy { BaseDelay = -Second });
         Assert.Throws<ArgumentOutOfRangeException>(() => new RetryPolicy { MaxDelay = -Second });
-        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookDeliveryOptions { SinkTimeout = TimeSpan.Zero });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookSupervisorOptions { SinkTimeout = TimeSpan.Zero });
         Assert.Throws<ArgumentOutOfRangeException>(() => new RetryPolicy { Deadline = TimeSpan.Zero });
         Assert.Throws<ArgumentOutOfRangeException>(() => new CircuitBreakerPolicy { FailureThreshold = 0 });
         Assert.Throws<ArgumentOutOfRangeException>(() => new CircuitBreakerPolicy { SuccessThreshold = 0 });
@@ -322,7 +320,7 @@ public sealed class WeaknessTests
     public async Task W15_every_end_has_a_type()
     {
         Bench bench = new();
-        bench.Sender.Result(w => new WebhookDeliveryResult(w, WebhookSendError.DestinationRefused, "the destination is reserved"));
+        bench.Sender.Result(w => new WebhookSendResult(w, WebhookSendError.DestinationRefused, "the destination is reserved"));
         DeliveryOutcome refused = await bench.DeliverAsync();
         Assert.Equal((DeliveryStatus.Refused, "destination_refused", 1), (refused.Status, refused.Code, refused.Attempts));
         await bench.Supervisor.DrainAsync();
@@ -335,8 +333,8 @@ public sealed class WeaknessTests
     {
         Bench bench = new(o => o with { Circuit = new CircuitBreakerPolicy { FailureThreshold = 1 } });
         bench.Sender.Throws(() => new InvalidOperationException("bug"))
-            .Result(w => new WebhookDeliveryResult(w, WebhookSendError.SigningFailed))
-            .Result(w => new WebhookDeliveryResult(w, WebhookSendError.DestinationRefused));
+            .Result(w => new WebhookSendResult(w, WebhookSendError.SigningFailed))
+            .Result(w => new WebhookSendResult(w, WebhookSendError.DestinationRefused));
         for (int i = 0; i < 3; i++)
         {
             DeliveryOutcome outcome = await bench.DeliverAsync();
@@ -351,7 +349,7 @@ public sealed class WeaknessTests
     public async Task W17_records_are_complete_and_hold_no_secret()
     {
         Bench bench = new();
-        bench.Sender.Result(w => new WebhookDeliveryResult(w, 500) { ResponseBody = "stack trace"u8.ToArray() });
+        bench.Sender.Result(w => new WebhookSendResult(w, 500) { ResponseBody = "stack trace"u8.ToArray() });
         WebhookDestination destination = new("https://buyer.example/hooks/3f2504e0-4f89-11d3-9a0c-0305e82c3301?token=secret#x", "op_9", "a-very-secret-token");
         await bench.DeliverAsync(to: destination);
         DeliveryAttemptSnapshot record = bench.Records[0];
@@ -505,12 +503,12 @@ public sealed class WeaknessTests
         return task.Result;
     }
 
-    private static WebhookDeliveryResult Answer(PreparedWebhook webhook, int status, string header, string value)
+    private static WebhookSendResult Answer(PreparedWebhook webhook, int status, string header, string value)
     {
         using HttpResponseMessage response = new();
         HttpResponseHeaders headers = response.Headers;
         Assert.True(headers.TryAddWithoutValidation(header, value));
-        return new WebhookDeliveryResult(webhook, status) { ResponseHeaders = headers };
+        return new WebhookSendResult(webhook, status) { ResponseHeaders = headers };
     }
 
     private static (CircuitBreaker Breaker, Microsoft.Extensions.Time.Testing.FakeTimeProvider Time) OpenBreaker()
@@ -537,6 +535,6 @@ public sealed class WeaknessTests
 
     private sealed class Throwing : ResponseTable
     {
-        public override ResponseClassification Classify(WebhookDeliveryResult result) => throw new InvalidOperationException();
+        public override ResponseClassification Classify(WebhookSendResult result) => throw new InvalidOperationException();
     }
 }

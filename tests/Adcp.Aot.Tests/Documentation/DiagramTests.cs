@@ -1,3 +1,4 @@
+
 namespace Adcp.Aot.Tests.Documentation;
 
 /// <summary>The diagram of <c>docs/architecture.md</c> is the structure of <c>src</c>.</summary>

@@ -1,7 +1,4 @@
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Tests.Doubles;
@@ -9,9 +6,9 @@ namespace Adcp.Aot.Tests.Doubles;
 /// <summary>A supervisor over a scripted sender with a fake clock and inline records.</summary>
 internal sealed class Bench
 {
-    public Bench(Func<WebhookDeliveryOptions, WebhookDeliveryOptions>? configure = null)
+    public Bench(Func<WebhookSupervisorOptions, WebhookSupervisorOptions>? configure = null)
     {
-        WebhookDeliveryOptions options = new()
+        WebhookSupervisorOptions options = new()
         {
             Sink = Sink,
             SinkMode = SinkMode.Inline,

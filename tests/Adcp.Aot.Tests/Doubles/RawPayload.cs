@@ -13,7 +13,7 @@ internal sealed class RawPayload(bool numbered = false) : WebhookPayload
 
     public override bool CarriesSequenceNumber => numbered;
 
-    public override void Write(IBufferWriter<byte> output, in PayloadFacts facts)
+    public override void Write(IBufferWriter<byte> output, in EnvelopeContext facts)
     {
         Written++;
         output.Write(Encoding.UTF8.GetBytes(Body ?? $"{{\"idempotency_key\":\"{facts.IdempotencyKey}\",\"sequence_number\":{facts.SequenceNumber ?? 0}}}"));

@@ -1,13 +1,12 @@
 using System.Buffers;
 using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Tests.Doubles;
 
 /// <summary>Answers by script, then 200 for ever; remembers what was sent.</summary>
 internal sealed class ScriptedSender : IWebhookSender
 {
-    private readonly Queue<Func<PreparedWebhook, CancellationToken, ValueTask<WebhookDeliveryResult>>> _script = new();
+    private readonly Queue<Func<PreparedWebhook, CancellationToken, ValueTask<WebhookSendResult>>> _script = new();
     private readonly Lock _lock = new();
 
     public List<PreparedWebhook> Sent { get; } = [];
@@ -16,7 +15,7 @@ internal sealed class ScriptedSender : IWebhookSender
     {
         foreach (int status in statuses)
         {
-            _script.Enqueue((webhook, _) => new(new WebhookDeliveryResult(webhook, status)));
+            _script.Enqueue((webhook, _) => new(new WebhookSendResult(webhook, status)));
         }
 
         return this;
@@ -26,19 +25,19 @@ internal sealed class ScriptedSender : IWebhookSender
     {
         for (int i = 0; i < times; i++)
         {
-            _script.Enqueue((_, _) => ValueTask.FromException<WebhookDeliveryResult>(fault()));
+            _script.Enqueue((_, _) => ValueTask.FromException<WebhookSendResult>(fault()));
         }
 
         return this;
     }
 
-    public ScriptedSender Result(Func<PreparedWebhook, WebhookDeliveryResult> result)
+    public ScriptedSender Result(Func<PreparedWebhook, WebhookSendResult> result)
     {
         _script.Enqueue((webhook, _) => new(result(webhook)));
         return this;
     }
 
-    public ScriptedSender Does(Func<PreparedWebhook, CancellationToken, ValueTask<WebhookDeliveryResult>> step)
+    public ScriptedSender Does(Func<PreparedWebhook, CancellationToken, ValueTask<WebhookSendResult>> step)
     {
         _script.Enqueue(step);
         return this;
@@ -48,7 +47,7 @@ internal sealed class ScriptedSender : IWebhookSender
     public TaskCompletionSource<int> Hangs()
     {
         TaskCompletionSource<int> gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        _script.Enqueue(async (webhook, token) => new WebhookDeliveryResult(webhook, await gate.Task.WaitAsync(token)));
+        _script.Enqueue(async (webhook, token) => new WebhookSendResult(webhook, await gate.Task.WaitAsync(token)));
         return gate;
     }
 
@@ -56,7 +55,7 @@ internal sealed class ScriptedSender : IWebhookSender
     {
         ArrayBufferWriter<byte> body = new();
         string key = payload.IdempotencyKey ?? IdempotencyKeys.Create();
-        payload.Write(body, new PayloadFacts(
+        payload.Write(body, new EnvelopeContext(
             AdcpVersion.V32, key, DateTimeOffset.UnixEpoch, destination.OperationId, destination.Token, payload.CarriesSequenceNumber ? sequenceNumber : null));
         return new PreparedWebhook(destination, body.WrittenMemory, key)
         {
@@ -67,15 +66,15 @@ internal sealed class ScriptedSender : IWebhookSender
         };
     }
 
-    public ValueTask<WebhookDeliveryResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default)
+    public ValueTask<WebhookSendResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default)
     {
-        Func<PreparedWebhook, CancellationToken, ValueTask<WebhookDeliveryResult>>? step;
+        Func<PreparedWebhook, CancellationToken, ValueTask<WebhookSendResult>>? step;
         lock (_lock)
         {
             Sent.Add(webhook);
             _script.TryDequeue(out step);
         }
 
-        return step is null ? new(new WebhookDeliveryResult(webhook, 200)) : step(webhook, cancellationToken);
+        return step is null ? new(new WebhookSendResult(webhook, 200)) : step(webhook, cancellationToken);
     }
 }

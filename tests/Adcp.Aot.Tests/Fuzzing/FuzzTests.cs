@@ -3,11 +3,11 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Adcp.Aot.Json;
 using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Payloads.Notifications;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Signing;
 using Adcp.Aot.Verification;
 using CsCheck;
 

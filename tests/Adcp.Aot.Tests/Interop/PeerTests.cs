@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Adcp.Aot.Json;
 using Adcp.Aot.Network;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Signing;

@@ -1,8 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using Adcp.Aot.Network;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Tests.Doubles;
 
@@ -29,7 +27,7 @@ public sealed class PinnedConnectorTests : IDisposable
         IPAddress[] dead = [.. Enumerable.Range(2, silent).Select(i => Silent(i, receiver.Port))];
         using WebhookSender sender = Sender([.. dead, IPAddress.Loopback]);
 
-        WebhookDeliveryResult result = await sender.SendAsync(
+        WebhookSendResult result = await sender.SendAsync(
             sender.Prepare(new WebhookDestination($"http://buyer.example:{receiver.Port}/"), new RawPayload()));
 
         Assert.Equal(200, result.StatusCode);
@@ -45,7 +43,7 @@ public sealed class PinnedConnectorTests : IDisposable
         WebhookDestination destination = new($"http://buyer.example:{receiver.Port}/");
 
         Assert.Equal(200, (await good.SendAsync(good.Prepare(destination, new RawPayload()))).StatusCode);
-        WebhookDeliveryResult refused = await bad.SendAsync(bad.Prepare(destination, new RawPayload()));
+        WebhookSendResult refused = await bad.SendAsync(bad.Prepare(destination, new RawPayload()));
 
         Assert.Equal((WebhookSendError.ConnectionFailed, "connection refused"), (refused.Error, refused.ErrorDetail));
     }
@@ -58,7 +56,7 @@ public sealed class PinnedConnectorTests : IDisposable
         // A broadcast address is refused by the kernel before anything is sent.
         using WebhookSender sender = Sender([IPAddress.Parse("127.255.255.255"), IPAddress.Loopback]);
 
-        WebhookDeliveryResult result = await sender.SendAsync(
+        WebhookSendResult result = await sender.SendAsync(
             sender.Prepare(new WebhookDestination($"http://buyer.example:{receiver.Port}/"), new RawPayload()));
 
         Assert.Equal(200, result.StatusCode);

@@ -68,7 +68,7 @@ public sealed class A2ATaskWebhookTests
     private static string Body(A2ATaskWebhook webhook)
     {
         ArrayBufferWriter<byte> output = new();
-        webhook.Write(output, new PayloadFacts(AdcpVersion.V32, webhook.IdempotencyKey!, DateTimeOffset.UnixEpoch, null, null, null));
+        webhook.Write(output, new EnvelopeContext(AdcpVersion.V32, webhook.IdempotencyKey!, DateTimeOffset.UnixEpoch, null, null, null));
         return Encoding.UTF8.GetString(output.WrittenSpan);
     }
 }

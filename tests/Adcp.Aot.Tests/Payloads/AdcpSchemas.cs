@@ -35,7 +35,7 @@ internal static class AdcpSchemas
         _ => "/schemas/core/mcp-webhook-payload.json",
     };
 
-    public static string Write(WebhookPayload payload, PayloadFacts facts)
+    public static string Write(WebhookPayload payload, EnvelopeContext facts)
     {
         ArrayBufferWriter<byte> output = new();
         payload.Write(output, facts);
@@ -43,7 +43,7 @@ internal static class AdcpSchemas
     }
 
     /// <summary>Null where the generation does not define the payload.</summary>
-    public static string? TryWrite(WebhookPayload payload, PayloadFacts facts)
+    public static string? TryWrite(WebhookPayload payload, EnvelopeContext facts)
     {
         try
         {

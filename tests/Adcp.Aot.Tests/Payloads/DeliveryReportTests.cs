@@ -9,7 +9,7 @@ public sealed class DeliveryReportTests
 {
     private static readonly DateTimeOffset Noon = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
 
-    private static readonly PayloadFacts Facts = new(AdcpVersion.V32, "whk_0123456789abcdef", Noon, "op_1", "a-token-of-sixteen", 7);
+    private static readonly EnvelopeContext Facts = new(AdcpVersion.V32, "whk_0123456789abcdef", Noon, "op_1", "a-token-of-sixteen", 7);
 
     [Theory]
     [Needs(Resource.AdcpData)]

@@ -1,14 +1,16 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using Adcp.Aot.Json;
 using Adcp.Aot.Payloads;
+using Adcp.Aot.Tests.Json;
 using CsCheck;
 
 namespace Adcp.Aot.Tests.Payloads;
 
 public sealed class McpWebhookTests
 {
-    private static readonly PayloadFacts Facts = new(
+    private static readonly EnvelopeContext Facts = new(
         AdcpVersion.V32, "whk_0123456789abcdef", new DateTimeOffset(2026, 11, 24, 13, 0, 0, 5, TimeSpan.FromHours(1)), "op_1", "a-token-of-sixteen", null);
 
     [Fact]
@@ -197,12 +199,12 @@ public sealed class McpWebhookTests
         NumbersResult = numbers,
     };
 
-    private static string Write(McpWebhook webhook, PayloadFacts facts)
+    private static string Write(McpWebhook webhook, EnvelopeContext facts)
     {
         ArrayBufferWriter<byte> output = new();
         webhook.Write(output, facts);
         return Encoding.UTF8.GetString(output.WrittenSpan);
     }
 
-    private static string Code(McpWebhook webhook, PayloadFacts facts) => Assert.Throws<WebhookPayloadException>(() => Write(webhook, facts)).Code;
+    private static string Code(McpWebhook webhook, EnvelopeContext facts) => Assert.Throws<WebhookPayloadException>(() => Write(webhook, facts)).Code;
 }

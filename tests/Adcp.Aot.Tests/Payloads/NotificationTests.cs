@@ -2,14 +2,13 @@ using System.Text;
 using System.Text.Json;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Payloads.Notifications;
-using Adcp.Aot.Resilience;
 using CsCheck;
 
 namespace Adcp.Aot.Tests.Payloads;
 
 public sealed class NotificationTests
 {
-    private static readonly PayloadFacts Facts = new(
+    private static readonly EnvelopeContext Facts = new(
         AdcpVersion.V32, "whk_0123456789abcdef", new DateTimeOffset(2026, 11, 24, 13, 0, 0, 5, TimeSpan.FromHours(1)), "op_1", "a-token-of-sixteen", null);
 
     private static readonly Gen<string> Name = Gen.Select(Gen.Char['!', '~'], Gen.String[Gen.OneOf(Gen.Char[' ', '~'], Gen.Char['\u00A1', '\u2000'], Gen.Char['\u3040', '\uD7FF']), 0, 40]).Select((a, b) => a + b);

@@ -22,7 +22,7 @@ public sealed class SchemaCoverageTests
     /// <summary>AdCP has no schema of it in any generation.</summary>
     private const string None = "none";
 
-    private static readonly PayloadFacts Facts = new(AdcpVersion.V32, "whk_0123456789abcdef", DateTimeOffset.UnixEpoch, "op_1", "a-token-of-sixteen", 7);
+    private static readonly EnvelopeContext Facts = new(AdcpVersion.V32, "whk_0123456789abcdef", DateTimeOffset.UnixEpoch, "op_1", "a-token-of-sixteen", 7);
 
     public static TheoryData<string, string?, string, string, string> Table { get; } = new()
     {

@@ -26,7 +26,7 @@ public sealed class WebhookChallengeEnvelopeTests
             EventTypes = ["product.updated", "account.status_changed"],
         };
         ArrayBufferWriter<byte> body = new();
-        sent.Write(body, new PayloadFacts { Version = AdcpVersion.V32 });
+        sent.Write(body, new EnvelopeContext { Version = AdcpVersion.V32 });
         Assert.True(WebhookChallengeEnvelope.TryRead(body.WrittenSpan, out WebhookChallengeEnvelope? read, out string? code));
         Assert.Null(code);
         Assert.Equal(

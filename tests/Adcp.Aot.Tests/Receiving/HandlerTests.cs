@@ -117,8 +117,8 @@ public sealed class HandlerTests
     public async Task A_verifier_whose_request_cannot_be_read_makes_the_sender_come_back()
     {
         using IntakeBench bench = new();
-        InboundRequest broken = new("POST", "https://buyer.example/hook", bench,
-            static (_, _) => throw new InvalidOperationException("no headers"));
+        InboundRequest broken = new("POST", "https://buyer.example/hook",
+            static _ => throw new InvalidOperationException("no headers"));
 
         IntakeResult result = await bench.Intake.ReceiveAsync(broken, System.IO.Pipelines.PipeReader.Create(Stream.Null), null, default);
 

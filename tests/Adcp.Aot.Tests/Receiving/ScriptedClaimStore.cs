@@ -24,6 +24,8 @@ internal sealed class ScriptedClaimStore(TimeProvider time) : IWebhookClaimStore
 
     public bool IsDurable => true;
 
+    public async ValueTask CheckAsync(CancellationToken cancellationToken = default) => await Before("check", 1, cancellationToken);
+
     public async ValueTask<WebhookClaim> ClaimAsync(
         string sender, string idempotencyKey, ReadOnlyMemory<byte> fingerprint, TimeSpan lease, TimeSpan retention,
         CancellationToken cancellationToken)
@@ -46,7 +48,11 @@ internal sealed class ScriptedClaimStore(TimeProvider time) : IWebhookClaimStore
 
     public async ValueTask<bool> ReleaseAsync(WebhookClaim claim, CancellationToken cancellationToken)
     {
-        await Before("release", Interlocked.Increment(ref _releases), cancellationToken);
-        return await _inner.ReleaseAsync(claim, cancellationToken);
+        await Before("release", Releases + 1, cancellationToken);
+        bool released = await _inner.ReleaseAsync(claim, cancellationToken);
+
+        // After the release, because tests wait for the number and then claim again.
+        Interlocked.Increment(ref _releases);
+        return released;
     }
 }

@@ -1,6 +1,4 @@
-using Adcp.Aot.Delivery;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Tests.Doubles;
 using CsCheck;
 
@@ -61,7 +59,7 @@ public sealed class EndpointTableTests
         Bench bench = new(o => o with { Retry = new RetryPolicy { BaseDelay = TimeSpan.Zero } });
         for (int i = 0; i < 200; i++)
         {
-            bench.Sender.Result(webhook => new WebhookDeliveryResult(webhook, WebhookSendError.ConnectionFailed, "connection refused") { IsConnectFailure = true });
+            bench.Sender.Result(webhook => new WebhookSendResult(webhook, WebhookSendError.ConnectionFailed, "connection refused") { IsConnectFailure = true });
         }
 
         for (int i = 0; i < 50; i++)
@@ -105,7 +103,7 @@ public sealed class EndpointTableTests
         {
             if (i >= 5)
             {
-                bench.Sender.Result(webhook => new WebhookDeliveryResult(webhook, WebhookSendError.Timeout));
+                bench.Sender.Result(webhook => new WebhookSendResult(webhook, WebhookSendError.Timeout));
             }
 
             await bench.DeliverAsync(to: new WebhookDestination($"https://buyer.example/{i}"));

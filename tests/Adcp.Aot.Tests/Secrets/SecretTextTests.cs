@@ -1,5 +1,4 @@
 using System.Reflection;
-using Adcp.Aot.Delivery;
 
 namespace Adcp.Aot.Tests.Secrets;
 

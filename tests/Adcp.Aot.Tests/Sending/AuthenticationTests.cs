@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Adcp.Aot.Network;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Tests.Doubles;
@@ -53,7 +52,7 @@ public sealed class AuthenticationTests
         FakeTimeProvider time = new(Now);
         using WebhookSender sender = new(new StandardWebhooksSigner(Whsec, OldWhsec), Options() with { TimeProvider = time });
         PreparedWebhook webhook = sender.Prepare(new WebhookDestination(receiver.BaseUrl), new RawPayload());
-        WebhookDeliveryResult first = await sender.SendAsync(webhook, CancellationToken.None);
+        WebhookSendResult first = await sender.SendAsync(webhook, CancellationToken.None);
         time.Advance(TimeSpan.FromSeconds(7));
         await sender.ResendAsync(first, CancellationToken.None);
         RecordingReceiver.Received[] requests = [.. receiver.Requests];

@@ -1,9 +1,6 @@
 using System.Collections.Concurrent;
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Tests.Doubles;
 using Microsoft.Extensions.Time.Testing;
@@ -35,8 +32,8 @@ public sealed class ConnectionReplacementTests : IDisposable
         using WebhookSender sender = Sender();
         PreparedWebhook webhook = sender.Prepare(new WebhookDestination(receiver.Url), Payload(bodySize));
 
-        WebhookDeliveryResult first = await sender.SendAsync(webhook);
-        WebhookDeliveryResult second = await sender.SendAsync(webhook);
+        WebhookSendResult first = await sender.SendAsync(webhook);
+        WebhookSendResult second = await sender.SendAsync(webhook);
 
         Assert.Equal((200, false), (first.StatusCode, first.ConnectionReplaced));
         Assert.Equal((200, true), (second.StatusCode, second.ConnectionReplaced));
@@ -163,7 +160,7 @@ public sealed class ConnectionReplacementTests : IDisposable
         });
         using WebhookSender sender = Sender();
 
-        WebhookDeliveryResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.Url), new RawPayload()));
+        WebhookSendResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.Url), new RawPayload()));
 
         Assert.Equal((WebhookSendError.ConnectionFailed, false), (result.Error, result.ConnectionReplaced));
         Assert.Equal(1, receiver.Accepted);
@@ -187,7 +184,7 @@ public sealed class ConnectionReplacementTests : IDisposable
         PreparedWebhook webhook = sender.Prepare(new WebhookDestination(receiver.Url), new RawPayload());
         await sender.SendAsync(webhook);
 
-        WebhookDeliveryResult result = await sender.SendAsync(webhook);
+        WebhookSendResult result = await sender.SendAsync(webhook);
 
         Assert.Equal((WebhookSendError.ConnectionFailed, true), (result.Error, result.ConnectionReplaced));
         Assert.Equal(2, receiver.Accepted);
@@ -209,7 +206,7 @@ public sealed class ConnectionReplacementTests : IDisposable
         PreparedWebhook webhook = sender.Prepare(new WebhookDestination(receiver.Url), new RawPayload());
         await sender.SendAsync(webhook);
 
-        WebhookDeliveryResult result = await sender.SendAsync(webhook);
+        WebhookSendResult result = await sender.SendAsync(webhook);
 
         Assert.Equal((WebhookSendError.ConnectionFailed, false), (result.Error, result.ConnectionReplaced));
         Assert.Equal(1, receiver.Accepted);
@@ -232,10 +229,10 @@ public sealed class ConnectionReplacementTests : IDisposable
         PreparedWebhook webhook = sender.Prepare(new WebhookDestination(receiver.Url), new RawPayload());
         await sender.SendAsync(webhook);
 
-        Task<WebhookDeliveryResult> sending = sender.SendAsync(webhook).AsTask();
+        Task<WebhookSendResult> sending = sender.SendAsync(webhook).AsTask();
         await asked.Task;
         time.Advance(TimeSpan.FromSeconds(10));
-        WebhookDeliveryResult result = await sending;
+        WebhookSendResult result = await sending;
 
         Assert.Equal((WebhookSendError.Timeout, false), (result.Error, result.ConnectionReplaced));
         Assert.Equal(1, receiver.Accepted);
@@ -305,7 +302,7 @@ public sealed class ConnectionReplacementTests : IDisposable
 
     /// <summary>One failure would open its circuit.</summary>
     private static InMemoryWebhookDeliverySupervisor Supervisor(WebhookSender sender, IDeliveryLogSink? sink) =>
-        new(sender, new WebhookDeliveryOptions
+        new(sender, new WebhookSupervisorOptions
         {
             Sink = sink,
             SinkMode = SinkMode.Inline,

@@ -1,7 +1,5 @@
 using System.Collections.Concurrent;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Payloads.Notifications;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Tests.Doubles;
 
@@ -35,7 +33,7 @@ public sealed class EarlyAnswerTests : IDisposable
         });
         using WebhookSender sender = Sender();
 
-        WebhookDeliveryResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.Url), Large(9 << 20)));
+        WebhookSendResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.Url), Large(9 << 20)));
 
         Assert.Equal((WebhookSendError.None, code), (result.Error, result.StatusCode));
         Assert.Contains("Expect: 100-continue", Assert.Single(heads), StringComparison.Ordinal);
@@ -106,8 +104,8 @@ public sealed class EarlyAnswerTests : IDisposable
         });
         using WebhookSender sender = Sender();
 
-        WebhookDeliveryResult first = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.Url), Large(1 << 20)));
-        WebhookDeliveryResult second = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.Url), Large(1 << 20)));
+        WebhookSendResult first = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.Url), Large(1 << 20)));
+        WebhookSendResult second = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.Url), Large(1 << 20)));
 
         Assert.Equal((200, 200), (first.StatusCode, second.StatusCode));
         Assert.Equal([true, false, false], heads.Select(static head => head.Contains("Expect:", StringComparison.Ordinal)));
@@ -147,7 +145,7 @@ public sealed class EarlyAnswerTests : IDisposable
         // Were the body waited for, the test would take the ten minutes of the attempt.
         using WebhookSender sender = Sender(options => options with { AttemptTimeout = TimeSpan.FromMinutes(10) });
 
-        WebhookDeliveryResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.Url), new RawPayload()));
+        WebhookSendResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.Url), new RawPayload()));
 
         Assert.Equal((WebhookSendError.None, status), (result.Error, result.StatusCode));
     }
@@ -175,11 +173,11 @@ public sealed class EarlyAnswerTests : IDisposable
             DeliveryAuthentication = DeliveryAuthentication.Rfc9421,
         };
 
-        Task<WebhookDeliveryResult> sending = sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.Url), challenge)).AsTask();
+        Task<WebhookSendResult> sending = sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.Url), challenge)).AsTask();
         await begun.Task;
         time.Advance(TimeSpan.FromSeconds(9));
         rest.SetResult();
-        WebhookDeliveryResult result = await sending;
+        WebhookSendResult result = await sending;
 
         Assert.Equal("begunended"u8.ToArray(), result.ResponseBody.ToArray());
     }
@@ -194,7 +192,7 @@ public sealed class EarlyAnswerTests : IDisposable
         });
         using WebhookSender sender = Sender();
 
-        WebhookDeliveryResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.Url), new RawPayload()));
+        WebhookSendResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.Url), new RawPayload()));
 
         Assert.Equal(200, result.StatusCode);
     }
@@ -209,7 +207,7 @@ public sealed class EarlyAnswerTests : IDisposable
         });
         using WebhookSender sender = Sender();
 
-        WebhookDeliveryResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.Url), new RawPayload()));
+        WebhookSendResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.Url), new RawPayload()));
 
         Assert.Equal(WebhookSendError.ConnectionFailed, result.Error);
     }

@@ -1,5 +1,3 @@
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Tests.Doubles;
 using Microsoft.Extensions.Time.Testing;
@@ -51,7 +49,7 @@ public sealed class Http2ConnectionTests : IAsyncLifetime
             }
         };
 
-        WebhookDeliveryResult result = await SendAsync();
+        WebhookSendResult result = await SendAsync();
 
         Assert.Equal((200, true), (result.StatusCode, result.ConnectionReplaced));
         Assert.Equal((3, 2), (_server.Requests.Count, _relay.Accepted));
@@ -77,7 +75,7 @@ public sealed class Http2ConnectionTests : IAsyncLifetime
             await (number <= 10 ? ten.Task : Task.CompletedTask);
         };
 
-        WebhookDeliveryResult[] results = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => SendAsync()));
+        WebhookSendResult[] results = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => SendAsync()));
 
         Assert.All(results, static result => Assert.Equal((200, true), (result.StatusCode, result.ConnectionReplaced)));
     }
@@ -91,7 +89,7 @@ public sealed class Http2ConnectionTests : IAsyncLifetime
             await Task.Delay(Timeout.Infinite, http.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         };
 
-        WebhookDeliveryResult result = await SendAsync();
+        WebhookSendResult result = await SendAsync();
 
         Assert.Equal((WebhookSendError.ConnectionFailed, false), (result.Error, result.ConnectionReplaced));
     }
@@ -102,11 +100,11 @@ public sealed class Http2ConnectionTests : IAsyncLifetime
         Assert.True((await SendAsync()).Ok);
         Task swallowed = _relay.Silence();
 
-        Task<WebhookDeliveryResult> sending = SendAsync();
+        Task<WebhookSendResult> sending = SendAsync();
         await swallowed;
         _time.Advance(TimeSpan.FromSeconds(10));
-        WebhookDeliveryResult silent = await sending;
-        WebhookDeliveryResult next = await SendAsync();
+        WebhookSendResult silent = await sending;
+        WebhookSendResult next = await SendAsync();
 
         Assert.Equal((WebhookSendError.Timeout, false), (silent.Error, silent.ConnectionReplaced));
         Assert.Equal(200, next.StatusCode);
@@ -127,7 +125,7 @@ public sealed class Http2ConnectionTests : IAsyncLifetime
         };
         Assert.True((await SendAsync()).Ok);
 
-        Task<WebhookDeliveryResult> sending = SendAsync(_relay.Url.Replace("/hook", "/slow", StringComparison.Ordinal));
+        Task<WebhookSendResult> sending = SendAsync(_relay.Url.Replace("/hook", "/slow", StringComparison.Ordinal));
         await slow.Task;
         Assert.True((await SendAsync()).Ok);
         _time.Advance(TimeSpan.FromSeconds(10));
@@ -137,6 +135,6 @@ public sealed class Http2ConnectionTests : IAsyncLifetime
         Assert.Equal(1, _relay.Accepted);
     }
 
-    private async Task<WebhookDeliveryResult> SendAsync(string? url = null) =>
+    private async Task<WebhookSendResult> SendAsync(string? url = null) =>
         await _sender.SendAsync(_sender.Prepare(new WebhookDestination(url ?? _relay.Url), new RawPayload()));
 }

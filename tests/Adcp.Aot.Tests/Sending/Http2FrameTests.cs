@@ -1,6 +1,4 @@
 using System.Buffers.Binary;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Tests.Doubles;
 
@@ -54,8 +52,8 @@ public sealed class Http2FrameTests : IDisposable
         });
         PreparedWebhook webhook = sender.Prepare(new WebhookDestination(receiver.Url), new RawPayload());
 
-        WebhookDeliveryResult first = await sender.SendAsync(webhook);
-        WebhookDeliveryResult second = await sender.SendAsync(webhook);
+        WebhookSendResult first = await sender.SendAsync(webhook);
+        WebhookSendResult second = await sender.SendAsync(webhook);
 
         Assert.Equal((200, 200), (first.StatusCode, second.StatusCode));
         Assert.Equal(connections, receiver.Accepted);
@@ -86,7 +84,7 @@ public sealed class Http2FrameTests : IDisposable
         PreparedWebhook webhook = sender.Prepare(new WebhookDestination(receiver.Url), new RawPayload());
         await sender.SendAsync(webhook);
 
-        WebhookDeliveryResult second = await sender.SendAsync(webhook);
+        WebhookSendResult second = await sender.SendAsync(webhook);
 
         Assert.Equal((200, true), (second.StatusCode, second.ConnectionReplaced));
         await closed.Task.WaitAsync(TimeSpan.FromSeconds(30));

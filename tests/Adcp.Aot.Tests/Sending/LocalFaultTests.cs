@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
@@ -35,7 +34,7 @@ public sealed class LocalFaultTests : IDisposable
         HttpRequestException thrown = new("no", new IOException("no", new SocketException((int)error)));
 
         (WebhookSendError kind, string detail) = AttemptFault.Classify(thrown, timedOut: false);
-        ResponseClassification ours = ResponseTable.Adcp.Classify(new WebhookDeliveryResult(Webhook(), kind, detail));
+        ResponseClassification ours = ResponseTable.Adcp.Classify(new WebhookSendResult(Webhook(), kind, detail));
         AttemptStep step = default;
         ResponseClassification foreign = AttemptClassifier.Classify(thrown, ref step);
 
@@ -54,7 +53,7 @@ public sealed class LocalFaultTests : IDisposable
         HttpRequestException thrown = new("no", new SocketException((int)error));
 
         (WebhookSendError classified, string detail) = AttemptFault.Classify(thrown, timedOut: false);
-        ResponseClassification verdict = ResponseTable.Adcp.Classify(new WebhookDeliveryResult(Webhook(), classified, detail));
+        ResponseClassification verdict = ResponseTable.Adcp.Classify(new WebhookSendResult(Webhook(), classified, detail));
 
         Assert.Equal(kind, classified);
         Assert.Equal((DeliveryVerdict.Retry, EndpointHealth.Failing), (verdict.Verdict, verdict.Health));
@@ -131,7 +130,7 @@ public sealed class LocalFaultTests : IDisposable
         RecordingLogger logger = new();
         using WebhookSender sender = Sender(static (_, _) => Task.FromResult(new[] { IPAddress.Parse("169.254.169.254") }), logger);
 
-        WebhookDeliveryResult result = await sender.SendAsync(
+        WebhookSendResult result = await sender.SendAsync(
             sender.Prepare(new WebhookDestination("https://buyer.example/x?secret=1"), new RawPayload()));
 
         string line = Assert.Single(logger.Lines);
@@ -163,7 +162,7 @@ public sealed class LocalFaultTests : IDisposable
         new(new WebhookDestination("https://buyer.example/"), "{}"u8.ToArray(), "key-0123456789abcdef");
 
     private static InMemoryWebhookDeliverySupervisor Supervisor(WebhookSender sender, IDeliveryLogSink? sink) =>
-        new(sender, new WebhookDeliveryOptions
+        new(sender, new WebhookSupervisorOptions
         {
             Sink = sink,
             SinkMode = SinkMode.Inline,

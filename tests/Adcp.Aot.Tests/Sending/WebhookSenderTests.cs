@@ -2,8 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Adcp.Aot.Network;
-using Adcp.Aot.Payloads;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Tests.Doubles;
 
@@ -32,7 +30,7 @@ public sealed class WebhookSenderTests : IDisposable
         using WebhookSender sender = Sender();
         PreparedWebhook webhook = sender.Prepare(new WebhookDestination(Url + "/a//b/../%7ex%2f?q=%7e&+=", "op"), new RawPayload { Headers = [new("X-AdCP-Notification-Type", "final")] });
         Task<string> request = ReceiveAsync("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-        WebhookDeliveryResult result = await sender.SendAsync(webhook, Token);
+        WebhookSendResult result = await sender.SendAsync(webhook, Token);
         string[] lines = (await request).Split("\r\n");
         Assert.Equal("POST /a//~x%2F?q=%7e&+= HTTP/1.1", lines[0]);
         Assert.Single(lines, l => l == "Host: " + webhook.Destination.Target.Authority);
@@ -50,7 +48,7 @@ public sealed class WebhookSenderTests : IDisposable
     {
         using WebhookSender sender = Sender();
         Task<string> first = ReceiveAsync("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-        WebhookDeliveryResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(Url), new RawPayload()), Token);
+        WebhookSendResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(Url), new RawPayload()), Token);
         string one = await first;
         Task<string> second = ReceiveAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         Assert.True((await sender.ResendAsync(result, Token)).Ok);
@@ -74,7 +72,7 @@ public sealed class WebhookSenderTests : IDisposable
     {
         using WebhookSender sender = Sender(o => o with { MaxResponseBytes = 100 });
         Task<string> request = ReceiveAsync("HTTP/1.1 500 No\r\nContent-Length: 10000000\r\n\r\n" + new string('x', 5000));
-        WebhookDeliveryResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(Url), new RawPayload()), Token);
+        WebhookSendResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(Url), new RawPayload()), Token);
         await request;
         Assert.Equal((500, 100), (result.StatusCode, result.ResponseBody.Length));
     }
@@ -87,10 +85,10 @@ public sealed class WebhookSenderTests : IDisposable
         Microsoft.Extensions.Time.Testing.FakeTimeProvider time = new();
         using WebhookSender sender = Sender(o => o with { TimeProvider = time });
         Task<(TcpClient, string)> request = AcceptAsync(beginning);
-        Task<WebhookDeliveryResult> sending = sender.SendAsync(sender.Prepare(new WebhookDestination(Url), new RawPayload()), Token).AsTask();
+        Task<WebhookSendResult> sending = sender.SendAsync(sender.Prepare(new WebhookDestination(Url), new RawPayload()), Token).AsTask();
         (TcpClient held, _) = await request;
         time.Advance(TimeSpan.FromSeconds(10));
-        WebhookDeliveryResult result = await sending;
+        WebhookSendResult result = await sending;
         held.Dispose();
         Assert.Equal((WebhookSendError.Timeout, 0), (result.Error, result.StatusCode));
     }
@@ -102,7 +100,7 @@ public sealed class WebhookSenderTests : IDisposable
     {
         using WebhookSender sender = Sender();
         Task<string> request = ReceiveAsync($"HTTP/1.1 {status} X\r\nContent-Length: 100\r\n\r\nbroken");
-        WebhookDeliveryResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(Url), new RawPayload()), Token);
+        WebhookSendResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(Url), new RawPayload()), Token);
         await request;
         Assert.Equal((WebhookSendError.None, status), (result.Error, result.StatusCode));
     }
@@ -113,7 +111,7 @@ public sealed class WebhookSenderTests : IDisposable
         using WebhookSender sender = Sender();
         PreparedWebhook webhook = sender.Prepare(new WebhookDestination(Url), new RawPayload());
         _listener.Stop();
-        WebhookDeliveryResult result = await sender.SendAsync(webhook, Token);
+        WebhookSendResult result = await sender.SendAsync(webhook, Token);
         Assert.Equal((WebhookSendError.ConnectionFailed, "connection refused"), (result.Error, result.ErrorDetail));
     }
 
@@ -122,7 +120,7 @@ public sealed class WebhookSenderTests : IDisposable
     {
         using WebhookSender sender = Sender();
         Task<(TcpClient Client, string)> request = AcceptAsync("");
-        Task<WebhookDeliveryResult> sending = sender.SendAsync(sender.Prepare(new WebhookDestination(Url), new RawPayload()), Token).AsTask();
+        Task<WebhookSendResult> sending = sender.SendAsync(sender.Prepare(new WebhookDestination(Url), new RawPayload()), Token).AsTask();
         (TcpClient client, _) = await request;
         client.Client.Close(0);
         Assert.Equal(WebhookSendError.ConnectionFailed, (await sending).Error);
@@ -134,7 +132,7 @@ public sealed class WebhookSenderTests : IDisposable
         using WebhookSender sender = Sender();
         using CancellationTokenSource cancel = new();
         Task<(TcpClient, string)> request = AcceptAsync("");
-        Task<WebhookDeliveryResult> sending = sender.SendAsync(sender.Prepare(new WebhookDestination(Url), new RawPayload()), cancel.Token).AsTask();
+        Task<WebhookSendResult> sending = sender.SendAsync(sender.Prepare(new WebhookDestination(Url), new RawPayload()), cancel.Token).AsTask();
         (TcpClient held, _) = await request;
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sending);
@@ -159,7 +157,7 @@ public sealed class WebhookSenderTests : IDisposable
             Version = AdcpVersion.V32,
             Resolver = (_, _) => Task.FromResult(new[] { IPAddress.Parse("1.1.1.1"), IPAddress.Loopback }),
         });
-        WebhookDeliveryResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination("https://rebinding.example/"), new RawPayload()), Token);
+        WebhookSendResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination("https://rebinding.example/"), new RawPayload()), Token);
         Assert.Equal((WebhookSendError.NoUsableAddress, "the destination cannot be reached from here"), (result.Error, result.ErrorDetail));
         Assert.Equal(
             WebhookSendError.DestinationRefused,
@@ -235,8 +233,8 @@ public sealed class WebhookSenderTests : IDisposable
         Assert.ThrowsAny<ArgumentException>(() => WebhookSender.FromJwk("{}", new WebhookSenderOptions { Version = AdcpVersion.V32 }));
         Assert.Throws<ArgumentException>(() => new PreparedWebhook(destination, default, "key-0123456789abcdef"));
         Assert.Throws<ArgumentException>(() => new PreparedWebhook(destination, "{}"u8.ToArray(), "short"));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookDeliveryResult(new PreparedWebhook(destination, "{}"u8.ToArray(), "key-0123456789abcdef"), 99));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookDeliveryResult(new PreparedWebhook(destination, "{}"u8.ToArray(), "key-0123456789abcdef"), WebhookSendError.None));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookSendResult(new PreparedWebhook(destination, "{}"u8.ToArray(), "key-0123456789abcdef"), 99));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookSendResult(new PreparedWebhook(destination, "{}"u8.ToArray(), "key-0123456789abcdef"), WebhookSendError.None));
     }
 
     [Theory]

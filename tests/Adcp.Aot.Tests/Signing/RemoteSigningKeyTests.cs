@@ -1,10 +1,7 @@
 using System.Security.Cryptography;
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Delivery;
 using Adcp.Aot.Network;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Resilience;
-using Adcp.Aot.Sending;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Tests.Doubles;
 using CsCheck;
@@ -110,7 +107,7 @@ public sealed class RemoteSigningKeyTests : IDisposable
     {
         await using RecordingReceiver receiver = await RecordingReceiver.StartAsync();
         using WebhookSender sender = new(new Rfc9421Signer(new RemoteSigningKey(new Kms(_ec) { Failures = 1 }, PublicJwk(_ec))), Options());
-        WebhookDeliveryResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.BaseUrl), new RawPayload()), CancellationToken.None);
+        WebhookSendResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.BaseUrl), new RawPayload()), CancellationToken.None);
         Assert.Equal((WebhookSendError.SignerUnavailable, "signer unavailable: IOException"), (result.Error, result.ErrorDetail));
         Assert.Empty(receiver.Requests);
         Assert.True((await sender.ResendAsync(result, CancellationToken.None)).Ok);
@@ -122,7 +119,7 @@ public sealed class RemoteSigningKeyTests : IDisposable
         await using RecordingReceiver receiver = await RecordingReceiver.StartAsync();
         using WebhookSender sender = new(new Rfc9421Signer(new RemoteSigningKey(new Kms(_ec) { Failures = 2 }, PublicJwk(_ec))), Options());
         InMemoryDeliveryLogSink sink = new();
-        await using InMemoryWebhookDeliverySupervisor supervisor = new(sender, new WebhookDeliveryOptions
+        await using InMemoryWebhookDeliverySupervisor supervisor = new(sender, new WebhookSupervisorOptions
         {
             Sink = sink,
             SinkMode = SinkMode.Inline,
@@ -142,7 +139,7 @@ public sealed class RemoteSigningKeyTests : IDisposable
         await using RecordingReceiver receiver = await RecordingReceiver.StartAsync();
         using ECDsa other = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using WebhookSender sender = new(new Rfc9421Signer(new RemoteSigningKey(new Kms(_ec), PublicJwk(other))), Options());
-        await using InMemoryWebhookDeliverySupervisor supervisor = new(sender, new WebhookDeliveryOptions { Retry = new RetryPolicy { BaseDelay = TimeSpan.Zero } });
+        await using InMemoryWebhookDeliverySupervisor supervisor = new(sender, new WebhookSupervisorOptions { Retry = new RetryPolicy { BaseDelay = TimeSpan.Zero } });
         DeliveryOutcome outcome = await supervisor.SendAsync(new WebhookDestination(receiver.BaseUrl), new RawPayload());
         Assert.Equal((DeliveryStatus.Refused, "signing_failed", 1), (outcome.Status, outcome.Code, outcome.Attempts));
         Assert.Empty(receiver.Requests);

@@ -14,9 +14,9 @@ public sealed partial class SignerTests
     private static readonly DateTimeOffset Now = DateTimeOffset.FromUnixTimeSeconds(1776520800);
 
     [Theory]
-    [InlineData(Adcp.Aot.Signing.SignatureAlgorithm.Ed25519)]
-    [InlineData(Adcp.Aot.Signing.SignatureAlgorithm.EcdsaP256Sha256)]
-    public void A_signature_verifies_over_the_base_rebuilt_from_its_headers(Adcp.Aot.Signing.SignatureAlgorithm algorithm)
+    [InlineData(Adcp.Aot.SignatureAlgorithm.Ed25519)]
+    [InlineData(Adcp.Aot.SignatureAlgorithm.EcdsaP256Sha256)]
+    public void A_signature_verifies_over_the_base_rebuilt_from_its_headers(Adcp.Aot.SignatureAlgorithm algorithm)
     {
         using SigningKey key = SigningKey.Generate(algorithm, "kid-1");
         Assert.True(TargetUri.TryParse("https://Buyer.example:443/a/../b?x=1", out TargetUri? target, out _));
@@ -37,7 +37,7 @@ public sealed partial class SignerTests
     [Fact]
     public void Each_signature_has_a_nonce_of_its_own()
     {
-        using SigningKey key = SigningKey.Generate(Adcp.Aot.Signing.SignatureAlgorithm.Ed25519, "kid-1");
+        using SigningKey key = SigningKey.Generate(Adcp.Aot.SignatureAlgorithm.Ed25519, "kid-1");
         Rfc9421Signer signer = new(key);
         Assert.True(TargetUri.TryParse("https://buyer.example/", out TargetUri? target, out _));
         HashSet<string> inputs = [];
@@ -94,9 +94,9 @@ public sealed partial class SignerTests
     }
 
     [Theory]
-    [InlineData(Adcp.Aot.Signing.SignatureAlgorithm.Ed25519)]
-    [InlineData(Adcp.Aot.Signing.SignatureAlgorithm.EcdsaP256Sha256)]
-    public void A_private_jwk_round_trips_and_its_public_form_has_no_secret(Adcp.Aot.Signing.SignatureAlgorithm algorithm)
+    [InlineData(Adcp.Aot.SignatureAlgorithm.Ed25519)]
+    [InlineData(Adcp.Aot.SignatureAlgorithm.EcdsaP256Sha256)]
+    public void A_private_jwk_round_trips_and_its_public_form_has_no_secret(Adcp.Aot.SignatureAlgorithm algorithm)
     {
         using SigningKey key = SigningKey.Generate(algorithm, "kid-1");
         using SigningKey again = SigningKey.FromJwk(key.ExportPrivateJwk());
@@ -113,7 +113,7 @@ public sealed partial class SignerTests
     [Fact]
     public void A_jwk_whose_halves_do_not_belong_together_fails_at_construction()
     {
-        foreach (Adcp.Aot.Signing.SignatureAlgorithm algorithm in Enum.GetValues<Adcp.Aot.Signing.SignatureAlgorithm>())
+        foreach (Adcp.Aot.SignatureAlgorithm algorithm in Enum.GetValues<Adcp.Aot.SignatureAlgorithm>())
         {
             using SigningKey one = SigningKey.Generate(algorithm, "k");
             using SigningKey other = SigningKey.Generate(algorithm, "k");
@@ -130,7 +130,7 @@ public sealed partial class SignerTests
     {
         using ECDsa ec = ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256);
         PbeParameters pbe = new(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1000);
-        const Adcp.Aot.Signing.SignatureAlgorithm P256 = Adcp.Aot.Signing.SignatureAlgorithm.EcdsaP256Sha256;
+        const Adcp.Aot.SignatureAlgorithm P256 = Adcp.Aot.SignatureAlgorithm.EcdsaP256Sha256;
         using SigningKey plain = SigningKey.FromPem(ec.ExportPkcs8PrivateKeyPem(), "k", P256);
         using SigningKey sec1 = SigningKey.FromPem(ec.ExportECPrivateKeyPem(), "k", P256);
         using SigningKey encrypted = SigningKey.FromPem(ec.ExportEncryptedPkcs8PrivateKeyPem("pass", pbe), "k", P256, "pass");
@@ -159,7 +159,7 @@ public sealed partial class SignerTests
     [InlineData("a\r\nb")]
     [InlineData("schlüssel")]
     public void A_key_id_that_would_break_its_header_is_refused(string keyId) =>
-        Assert.Throws<ArgumentException>(() => SigningKey.Generate(Adcp.Aot.Signing.SignatureAlgorithm.Ed25519, keyId));
+        Assert.Throws<ArgumentException>(() => SigningKey.Generate(Adcp.Aot.SignatureAlgorithm.Ed25519, keyId));
 
     [Theory]
     [InlineData("")]
@@ -175,7 +175,7 @@ public sealed partial class SignerTests
     [Fact]
     public void A_window_beyond_AdCPs_is_refused()
     {
-        using SigningKey key = SigningKey.Generate(Adcp.Aot.Signing.SignatureAlgorithm.Ed25519, "k");
+        using SigningKey key = SigningKey.Generate(Adcp.Aot.SignatureAlgorithm.Ed25519, "k");
         Assert.Throws<ArgumentOutOfRangeException>(() => new Rfc9421Signer(key, TimeSpan.FromSeconds(301)));
         Assert.Throws<ArgumentOutOfRangeException>(() => new Rfc9421Signer(key, TimeSpan.Zero));
         Assert.Throws<ArgumentNullException>(() => new Rfc9421Signer((SigningKey)null!));
@@ -185,7 +185,7 @@ public sealed partial class SignerTests
     {
         using JsonDocument jwk = JsonDocument.Parse(key.ExportPublicJwk());
         byte[] x = Base64Url.DecodeFromChars(jwk.RootElement.GetProperty("x").GetString());
-        if (key.Algorithm == Adcp.Aot.Signing.SignatureAlgorithm.Ed25519)
+        if (key.Algorithm == Adcp.Aot.SignatureAlgorithm.Ed25519)
         {
             Ed25519 ed25519 = NSec.Cryptography.SignatureAlgorithm.Ed25519;
             return ed25519.Verify(NSec.Cryptography.PublicKey.Import(ed25519, x, KeyBlobFormat.RawPublicKey), data, signature);

@@ -46,7 +46,7 @@ internal sealed record SignedMessage(string Method, string Url, byte[] Body, IRe
     public SignedMessage Edit(string header, Func<string, string> edit) => With(header, edit(Headers[header]));
 
     public InboundRequest Request(string? host = null) => new(
-        Method, Url, Headers, static (all, name) => ((IReadOnlyDictionary<string, string>)all).TryGetValue(name, out string? value) ? value : null, host);
+        Method, Url, name => Headers.TryGetValue(name, out string? value) ? value : null, host);
 
     public async Task<VerificationResult> VerifyAsync(WebhookVerifier verifier, string? host = null) => await verifier.VerifyAsync(Request(host), Body);
 }

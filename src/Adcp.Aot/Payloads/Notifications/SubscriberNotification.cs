@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Payloads.Notifications;
 
@@ -44,7 +45,7 @@ public abstract class SubscriberNotification : WebhookPayload
     private protected virtual AdcpVersion Since => AdcpVersion.V31;
 
     /// <inheritdoc/>
-    public sealed override void Write(IBufferWriter<byte> output, in PayloadFacts facts)
+    public sealed override void Write(IBufferWriter<byte> output, in EnvelopeContext facts)
     {
         ArgumentNullException.ThrowIfNull(output);
         JsonWire.Since(facts.Version, Since, TypeName);

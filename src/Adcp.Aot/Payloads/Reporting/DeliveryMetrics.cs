@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Payloads.Reporting;
 

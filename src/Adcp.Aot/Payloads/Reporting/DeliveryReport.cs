@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Payloads.Reporting;
 
@@ -89,7 +90,7 @@ public sealed class DeliveryReport : WebhookPayload
     }
 
     /// <inheritdoc/>
-    public override void Write(IBufferWriter<byte> output, in PayloadFacts facts)
+    public override void Write(IBufferWriter<byte> output, in EnvelopeContext facts)
     {
         ArgumentNullException.ThrowIfNull(output);
         if (ReportType == DeliveryReportType.WindowUpdate)

@@ -1,3 +1,5 @@
+using Adcp.Aot.Json;
+
 namespace Adcp.Aot.Payloads.Reporting;
 
 /// <summary>A count of one event type or action source.</summary>

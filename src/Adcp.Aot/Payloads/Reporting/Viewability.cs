@@ -1,3 +1,5 @@
+using Adcp.Aot.Json;
+
 namespace Adcp.Aot.Payloads.Reporting;
 
 /// <summary>Viewability as measured; what is null is left out.</summary>

@@ -1,0 +1,74 @@
+using Adcp.Aot.AspNetCore;
+using Adcp.Aot.Receiving;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Microsoft.AspNetCore.Builder;
+
+/// <summary>Maps webhook receivers.</summary>
+public static class AdcpReceiverEndpointRouteBuilderExtensions
+{
+    /// <summary>
+    /// Receives webhooks at a path: verifies each, and gives those that are new for their sender to the handler, once. The sender
+    /// is answered after the handler. The answer is 200 if the webhook was or is
+    /// processed, 401 with AdCP's code if it is not the sender's, 400 if its body is no webhook, 409 if its key had another
+    /// payload, 503 with <c>Retry-After</c> if it is being processed or something it
+    /// needs is not available, 413, 415, 429, and 500 if the handler threw; a retry is then processed. Challenges are answered if
+    /// <see cref="WebhookReceiverOptions.AcceptsChallenge"/> is set.
+    /// </summary>
+    /// <param name="endpoints">The application.</param>
+    /// <param name="pattern">The route, such as <c>/adcp/webhooks</c>.</param>
+    /// <param name="handler">
+    /// Processes a webhook. Throw if that fails. Its token is cancelled if the claim is lost, because another process may then
+    /// process the webhook, and after
+    /// <see cref="WebhookReceiverOptions.HandlerTimeout"/>; a sender that hangs up does not cancel it.
+    /// </param>
+    /// <param name="options">Verifier, origins, store and limits.</param>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <exception cref="ArgumentException">
+    /// The options do not fit together. Most often <see cref="WebhookReceiverOptions.PublicOrigins"/> is empty although signatures
+    /// are bound to the url that senders call. Or there is no claim store: neither <see cref="WebhookReceiverOptions.Store"/> nor a
+    /// service of type <see cref="IWebhookClaimStore"/>.
+    /// </exception>
+    /// <remarks>
+    /// When the application has started, the claim store and the replay cache are checked once, and a failure is written to the
+    /// log. The endpoint answers 503 until they work. Await their <c>CheckAsync</c> before if the application must not start
+    /// without them.
+    /// </remarks>
+    public static IEndpointConventionBuilder MapAdcpWebhookReceiver(
+        this IEndpointRouteBuilder endpoints, string pattern, Func<ReceivedWebhook, CancellationToken, ValueTask> handler,
+        WebhookReceiverOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        ArgumentNullException.ThrowIfNull(pattern);
+        ArgumentNullException.ThrowIfNull(handler);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        ILogger logger = endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.WebhookReceiver");
+        IWebhookClaimStore? store = options.Store ?? endpoints.ServiceProvider.GetService<IWebhookClaimStore>();
+        WebhookIntake intake = new(handler, options with { Store = store }, pattern, logger);
+        if (endpoints.ServiceProvider.GetService<IHostApplicationLifetime>() is { } application)
+        {
+            application.ApplicationStarted.Register(() => _ = CheckAsync(intake, application.ApplicationStopping));
+        }
+
+        WebhookReceiver receiver = new(intake);
+        return endpoints.MapMethods(pattern, [HttpMethods.Post], (RequestDelegate)receiver.ReceiveAsync);
+    }
+
+    /// <summary>Checks an intake once. It writes failures to the log itself.</summary>
+    private static async Task CheckAsync(WebhookIntake intake, CancellationToken stopping)
+    {
+        try
+        {
+            await intake.CheckAsync(stopping).ConfigureAwait(false);
+        }
+        catch (Exception) when (stopping.IsCancellationRequested)
+        {
+            // The application ends.
+        }
+    }
+}

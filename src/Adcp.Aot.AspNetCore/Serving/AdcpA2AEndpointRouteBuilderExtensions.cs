@@ -1,0 +1,146 @@
+using System.Buffers;
+using System.Text.Json;
+using Adcp.Aot.AspNetCore;
+using Adcp.Aot.Platform;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Microsoft.AspNetCore.Builder;
+
+/// <summary>
+/// Serves a seller's platform over A2A 1.0's JSON-RPC. <c>SendMessage</c> takes one data part <c>{"skill": ..., "input": {...}}</c>; a call that is handed off answers a native task where the
+/// caller registered on A2A's own channel, otherwise the AdCP answer comes in a completed task, and news of it by AdCP's channel. Tasks are read and listed, and one push notification configuration
+/// a task is created, read and deleted. Nothing is streamed, and no task is cancelled here.
+/// </summary>
+public static partial class AdcpA2AEndpointRouteBuilderExtensions
+{
+    /// <summary>
+    /// Maps the endpoint. It takes requests of up to 1 MiB, however they announce their length, answers 413 to
+    /// others, and refuses what <see cref="AdcpEndpointOptions"/> says.
+    /// </summary>
+    /// <param name="endpoints">The application.</param>
+    /// <param name="platform">The wired platform. It stays the caller's to drain.</param>
+    /// <param name="options">Which callers are taken; null for authenticated ones under a loopback host.</param>
+    /// <param name="pattern">The route.</param>
+    /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    /// <exception cref="ArgumentException"><paramref name="options"/> names tenants in two ways.</exception>
+    public static IEndpointConventionBuilder MapAdcpA2A(
+        this IEndpointRouteBuilder endpoints, PlatformHandler platform, AdcpEndpointOptions? options = null, string pattern = "/a2a")
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        ArgumentNullException.ThrowIfNull(platform);
+        ArgumentNullException.ThrowIfNull(pattern);
+        ILogger logger = endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.A2A");
+        EndpointGuard guard = new((options ?? new AdcpEndpointOptions()).Checked(nameof(options)), logger);
+        RequestDelegate serve = http => ServeAsync(http, platform, http.Features.Get<Caller>()!.Tenant);
+        return endpoints.MapMethods(pattern, [HttpMethods.Post], guard.Before(serve, isSoundOnly: false)).WithMetadata(new BodyLimit());
+    }
+
+    private static async Task ServeAsync(HttpContext http, PlatformHandler platform, string tenant)
+    {
+        JsonElement id = default;
+        ArrayBufferWriter<byte> body = new(1024);
+        try
+        {
+            JsonElement request = Read((MemoryStream)http.Request.Body);
+            id = A2AMethods.Member(request, "id");
+            if (id.ValueKind is not (JsonValueKind.String or JsonValueKind.Number))
+            {
+                id = default;
+                throw new RpcFault(RpcFault.InvalidRequest, "A JSON-RPC 2.0 request has an id.");
+            }
+
+            if (A2AMethods.Text(request, "jsonrpc") != "2.0" || A2AMethods.Text(request, "method") is not { } method)
+            {
+                throw new RpcFault(RpcFault.InvalidRequest, "Not a JSON-RPC 2.0 request.");
+            }
+
+            // A request without the header speaks 0.3 (A2A 1.0, section 3.6).
+            if (http.Request.Headers["A2A-Version"].ToString() is not ("1.0" or "1"))
+            {
+                throw new RpcFault(RpcFault.VersionNotSupported, "This agent speaks A2A 1.0; say so in the A2A-Version header.");
+            }
+
+            A2AMethods methods = new(platform, tenant, http.RequestAborted);
+            Action<Utf8JsonWriter> result = await methods.PerformAsync(method, A2AMethods.Member(request, "params")).ConfigureAwait(false);
+            Write(body, id, json =>
+            {
+                json.WritePropertyName("result"u8);
+                result(json);
+            });
+        }
+        catch (Exception fault) when (fault is not OperationCanceledException)
+        {
+            (int code, string message) = Error(fault);
+            if (code == RpcFault.InternalError && platform.Options.Logger is { } logger)
+            {
+                Failed(logger, fault);
+            }
+
+            body.ResetWrittenCount();
+            Write(body, id, json =>
+            {
+                json.WriteStartObject("error"u8);
+                json.WriteNumber("code"u8, code);
+                json.WriteString("message"u8, message);
+                if (fault is AdcpErrorException { Error: { } error })
+                {
+                    json.WriteStartArray("data"u8);
+                    json.WriteStartObject();
+                    json.WritePropertyName("adcp_error"u8);
+                    error.WriteTo(json);
+                    json.WriteEndObject();
+                    json.WriteEndArray();
+                }
+
+                json.WriteEndObject();
+            });
+        }
+
+        http.Response.ContentType = "application/json";
+        http.Response.ContentLength = body.WrittenCount;
+        await http.Response.Body.WriteAsync(body.WrittenMemory, http.RequestAborted).ConfigureAwait(false);
+    }
+
+    private static JsonElement Read(MemoryStream body)
+    {
+        ReadOnlySpan<byte> json = EndpointGuard.Text(body);
+        return ClientText.IsSound(json)
+            ? JsonElement.Parse(json)
+            : throw new RpcFault(RpcFault.ParseError, "Not JSON in UTF-8, a lone surrogate, or a name twice in an object.");
+    }
+
+    /// <summary>What the caller is told. Neither url nor secret is in the message of a broken rule.</summary>
+    private static (int Code, string Message) Error(Exception fault) => fault switch
+    {
+        RpcFault rpc => (rpc.Code, rpc.Message),
+        AdcpErrorException { Error.Recovery: ErrorRecovery.Transient } busy => (RpcFault.ServerError, busy.Message),
+        AdcpErrorException adcp => (RpcFault.InvalidParams, adcp.Message),
+        ArgumentException rule => (RpcFault.InvalidParams, rule.Message.Split(" (Parameter", 2)[0]),
+        _ => (RpcFault.InternalError, "The seller failed to perform the method."),
+    };
+
+    private static void Write(ArrayBufferWriter<byte> body, JsonElement id, Action<Utf8JsonWriter> answer)
+    {
+        using Utf8JsonWriter json = new(body);
+        json.WriteStartObject();
+        json.WriteString("jsonrpc"u8, "2.0"u8);
+        json.WritePropertyName("id"u8);
+        if (id.ValueKind == JsonValueKind.Undefined)
+        {
+            json.WriteNullValue();
+        }
+        else
+        {
+            id.WriteTo(json);
+        }
+
+        answer(json);
+        json.WriteEndObject();
+    }
+
+    [LoggerMessage(AspNetCoreEventIds.A2AMethodFailed, LogLevel.Error, "An A2A method failed.")]
+    private static partial void Failed(ILogger logger, Exception fault);
+}

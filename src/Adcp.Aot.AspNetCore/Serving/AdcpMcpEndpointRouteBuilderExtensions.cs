@@ -1,0 +1,30 @@
+using Adcp.Aot.AspNetCore;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Microsoft.AspNetCore.Builder;
+
+/// <summary>Maps a seller's platform over MCP, on the official SDK's streamable HTTP transport without sessions.</summary>
+public static class AdcpMcpEndpointRouteBuilderExtensions
+{
+    /// <summary>
+    /// Maps the MCP server that <see cref="AdcpMcpServiceCollectionExtensions.AddAdcpMcp"/> registered. It takes requests of up to 1 MiB, however they
+    /// announce their length, and refuses what <see cref="AdcpEndpointOptions"/> says.
+    /// </summary>
+    /// <param name="endpoints">The application.</param>
+    /// <param name="pattern">The route.</param>
+    /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="AdcpMcpServiceCollectionExtensions.AddAdcpMcp"/> was not called.</exception>
+    public static IEndpointConventionBuilder MapAdcpMcp(this IEndpointRouteBuilder endpoints, string pattern = "/mcp")
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        ArgumentNullException.ThrowIfNull(pattern);
+        AdcpEndpointOptions options = endpoints.ServiceProvider.GetService<AdcpEndpointOptions>()
+            ?? throw new InvalidOperationException("Call services.AddAdcpMcp before MapAdcpMcp.");
+        EndpointGuard guard = new(options, endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.Mcp"));
+        IEndpointConventionBuilder mapped = endpoints.MapMcp(pattern).WithMetadata(new BodyLimit());
+        mapped.Add(endpoint => endpoint.RequestDelegate = guard.Before(endpoint.RequestDelegate!, isSoundOnly: true));
+        return mapped;
+    }
+}

@@ -1,0 +1,80 @@
+using System.Text.Json;
+using Adcp.Aot.AspNetCore;
+using Adcp.Aot.Platform;
+using Microsoft.AspNetCore.Http;
+using ModelContextProtocol.Protocol;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Registers the MCP server of a seller's platform.</summary>
+public static class AdcpMcpServiceCollectionExtensions
+{
+    private static readonly JsonElement AnyArguments = JsonElement.Parse("""{"type":"object"}""");
+
+    /// <summary>Registers the MCP server of a platform.</summary>
+    /// <param name="services">The application's services.</param>
+    /// <param name="platform">The wired platform. It stays the caller's to drain.</param>
+    /// <param name="options">Which callers are taken; null for authenticated ones under a loopback host.</param>
+    /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    /// <exception cref="ArgumentException"><paramref name="options"/> names tenants in two ways.</exception>
+    public static IServiceCollection AddAdcpMcp(
+        this IServiceCollection services, PlatformHandler platform, AdcpEndpointOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(platform);
+        AdcpEndpointOptions endpoints = (options ?? new AdcpEndpointOptions()).Checked(nameof(options));
+        services.AddSingleton(endpoints);
+        services.AddHttpContextAccessor();
+        services.AddMcpServer(options => options.ServerInfo = new Implementation { Name = "adcp-seller", Version = "1.0" })
+            .WithHttpTransport(options => options.Stateless = true)
+            .WithListToolsHandler((_, _) => ValueTask.FromResult(new ListToolsResult { Tools = [.. platform.Tools.Select(Describe)] }))
+            .WithCallToolHandler(async (request, cancellationToken) =>
+            {
+                // Without a request that passed the guard, such as on another transport of the same server, nobody says who calls.
+                HttpContext? http = request.Services?.GetService<IHttpContextAccessor>()?.HttpContext;
+                string? tenant = http?.Features.Get<Caller>()?.Tenant ?? (endpoints.SharesOneTenant ? Caller.Anonymous : null);
+                if (tenant is null)
+                {
+                    return Answer(ToolReply.Failed(new AdcpError("AUTH_REQUIRED", "The call is not authenticated.")));
+                }
+
+                JsonElement arguments = Arguments(request.Params?.Arguments);
+                return Answer(await platform.CallAsync(request.Params!.Name, arguments, tenant, null, cancellationToken).ConfigureAwait(false));
+            });
+        return services;
+    }
+
+    private static Tool Describe(ToolDescription tool) => new()
+    {
+        Name = tool.Name,
+        Description = tool.Description,
+        InputSchema = AnyArguments,
+        Annotations = new ToolAnnotations { ReadOnlyHint = !tool.IsMutating },
+    };
+
+    private static JsonElement Arguments(IDictionary<string, JsonElement>? arguments)
+    {
+        using MemoryStream output = new();
+        using (Utf8JsonWriter json = new(output))
+        {
+            json.WriteStartObject();
+            foreach ((string name, JsonElement value) in arguments ?? new Dictionary<string, JsonElement>())
+            {
+                json.WritePropertyName(name);
+                value.WriteTo(json);
+            }
+
+            json.WriteEndObject();
+        }
+
+        return JsonElement.Parse(output.ToArray());
+    }
+
+    /// <summary>The answer as structured content, and the same as text for clients that read no other.</summary>
+    private static CallToolResult Answer(ToolReply reply) => new()
+    {
+        StructuredContent = JsonElement.Parse(reply.Body.Span),
+        Content = [new TextContentBlock { Text = System.Text.Encoding.UTF8.GetString(reply.Body.Span) }],
+        IsError = reply.Error is not null,
+    };
+}

@@ -1,0 +1,36 @@
+namespace Adcp.Aot.Platform;
+
+/// <summary>
+/// A webhook that was promised and has not reached its receiver. It holds ids only; the frozen webhook belongs to the
+/// delivery that is under way.
+/// </summary>
+internal sealed class PendingWebhook(string tenant, string taskId, AdcpTaskStatus status, PushChannel channel, string? message, long bytes)
+{
+    /// <summary>What a pending webhook takes beside its result and context.</summary>
+    internal const int Overhead = 2048;
+
+    internal static PendingWebhook Of(SellerTask task, PushRegistration registration, string? message) => new(
+        task.Tenant, task.TaskId, task.Status, registration.Channel, message, task.Result.Length + task.Context.Length + Overhead)
+    {
+        Endpoint = registration.Destination.Target.Authority,
+    };
+
+    internal string Tenant { get; } = tenant;
+
+    internal string TaskId { get; } = taskId;
+
+    internal AdcpTaskStatus Status { get; } = status;
+
+    internal PushChannel Channel { get; } = channel;
+
+    internal string? Message { get; } = message;
+
+    /// <summary>About what the frozen webhook takes.</summary>
+    internal long Bytes { get; } = bytes;
+
+    /// <summary>The authority of its url, for the log; null until it is known.</summary>
+    internal string? Endpoint { get; set; }
+
+    /// <summary>True when its end was logged, so that it is logged once.</summary>
+    internal bool IsReported { get; set; }
+}

@@ -1,0 +1,71 @@
+namespace Adcp.Aot.Platform;
+
+/// <summary>The event ids of the log lines that the seller writes. The ids are stable; texts may change.</summary>
+public static class PlatformEventIds
+{
+    /// <summary>
+    /// Warning: "The webhook of task {TaskId} ({Status}) of {Tenant} to {Endpoint} was not delivered: {Reason}"
+    /// </summary>
+    public const int WebhookNotDelivered = 2001;
+
+    /// <summary>
+    /// Warning: "A {Tool} call of {Tenant} registered a webhook to {Authority} with authentication {Scheme}, which AdCP
+    /// deprecates"
+    /// </summary>
+    public const int LegacyRegistration = 2002;
+
+    /// <summary>Error: "The tool {Tool} failed"</summary>
+    public const int ToolFailed = 2003;
+
+    /// <summary>
+    /// Warning: "Development mode: webhooks that are not delivered when the process ends are lost, and no retry horizon is
+    /// promised"
+    /// </summary>
+    public const int ProcessLocalDelivery = 2004;
+
+    /// <summary>Error: "The answer of a {Tool} call was not kept: the same request would be performed again"</summary>
+    public const int AnswerNotKept = 2005;
+
+    /// <summary>
+    /// Warning: "Answers are remembered in memory: a request that is made again after this process ends is performed again"
+    /// </summary>
+    public const int ProcessLocalAnswers = 2006;
+
+    /// <summary>
+    /// Warning: "A {Tool} call took longer than {CallTimeout}: it was cancelled, and the same request may be made again"
+    /// </summary>
+    public const int CallTimedOut = 2007;
+
+    /// <summary>
+    /// Warning: "{Count} webhooks were not delivered within the {Patience} of the shutdown; each is logged by itself. A
+    /// longer PlatformOptions.DrainPatience, or a durable outbox, delivers more"
+    /// </summary>
+    public const int LeftAtShutdown = 2008;
+
+    /// <summary>
+    /// Warning: "A {Tool} call of {Tenant} registered a webhook to {Authority}, which may not be sent to: {Reason}"
+    /// </summary>
+    public const int RegistrationRefused = 2009;
+
+    /// <summary>
+    /// Warning: "{Tenant} reached the bound {Limit} and was answered RATE_LIMITED; PlatformOptions.Limits sets it"
+    /// </summary>
+    public const int RateLimited = 2010;
+
+    /// <summary>
+    /// Warning: "The lease of a {Tool} call was taken over by another process, or could not be renewed in time: the call is
+    /// cancelled"
+    /// </summary>
+    public const int LeaseLost = 2011;
+
+    /// <summary>
+    /// Warning: "Webhook urls are judged by their form only, since the sender does not say what it may reach: set
+    /// PlatformOptions.Guard"
+    /// </summary>
+    public const int NoDestinationGuard = 2012;
+
+    /// <summary>
+    /// Error: "PlatformOptions.BreakerKeyOf threw {Fault} or returned no valid key. The default breaker key was used."
+    /// </summary>
+    public const int BreakerKeyFailed = 2013;
+}

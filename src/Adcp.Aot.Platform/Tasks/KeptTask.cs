@@ -1,0 +1,87 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Adcp.Aot.Json;
+using Adcp.Aot.Sending;
+using Adcp.Aot.Storage;
+
+namespace Adcp.Aot.Platform;
+
+/// <summary>
+/// A task as a row keeps it: its names on the wire, JSON as the text it was, registrations encrypted and bound to
+/// tenant, task and channel. The random number of its last change tells a change whose commit was not answered from
+/// another's equal one.
+/// </summary>
+internal sealed record KeptTask(
+    string TaskId,
+    string TaskType,
+    string Status,
+    string? Registration,
+    string? A2ARegistration,
+    string? Context,
+    string? Result,
+    Guid? Change = null)
+{
+    internal static KeptTask Of(SellerTask task, SecretsAtRest secrets) => new(
+        task.TaskId,
+        task.TaskType.ToWire(),
+        task.Status.ToWire(),
+        Protect(task, task.Registration, secrets),
+        Protect(task, task.A2ARegistration, secrets),
+        Text(task.Context),
+        Text(task.Result));
+
+    /// <exception cref="System.Security.Cryptography.CryptographicException">A registration needs a key that is not here, or was damaged.</exception>
+    /// <exception cref="JsonException">The row was not written by this library.</exception>
+    internal SellerTask Open(string tenant, SecretsAtRest secrets)
+    {
+        if (!WireNames.TryParse(TaskType, out TaskType type) || !WireNames.TryParse(Status, out AdcpTaskStatus status))
+        {
+            throw new JsonException($"The kept task '{TaskId}' has a type or status that AdCP does not name.");
+        }
+
+        return new SellerTask(
+            tenant, TaskId, type, status, Reveal(tenant, PushChannel.Adcp, Registration, secrets), Reveal(tenant, PushChannel.A2A, A2ARegistration, secrets), Bytes(Context), Bytes(Result));
+    }
+
+    internal static string? Protect(SellerTask task, PushRegistration? registration, SecretsAtRest secrets)
+    {
+        if (registration is not { Destination: { } destination })
+        {
+            return null;
+        }
+
+        KeptRegistration kept = new(
+            registration.ConfigId, destination.Url, destination.OperationId, destination.Token, destination.Authentication?.Scheme, destination.Authentication?.Credentials);
+        return secrets.Protect(JsonSerializer.Serialize(kept, KeptJson.Default.KeptRegistration), task.Tenant, task.TaskId, registration.Channel.ToString());
+    }
+
+    internal static string? Text(ReadOnlyMemory<byte> json) => json.IsEmpty ? null : Encoding.UTF8.GetString(json.Span);
+
+    private static ReadOnlyMemory<byte> Bytes(string? json) => json is null ? default : Encoding.UTF8.GetBytes(json);
+
+    private PushRegistration? Reveal(string tenant, PushChannel channel, string? stored, SecretsAtRest secrets)
+    {
+        if (secrets.Reveal(stored, tenant, TaskId, channel.ToString()) is not { } text)
+        {
+            return null;
+        }
+
+        KeptRegistration kept = JsonSerializer.Deserialize(text, KeptJson.Default.KeptRegistration)!;
+        WebhookAuthentication? authentication = kept is { Scheme: { } scheme, Credentials: { } credentials } ? new WebhookAuthentication(scheme, credentials) : null;
+        return new PushRegistration(channel, new WebhookDestination(kept.Url, kept.OperationId, kept.Token, authentication)) { ConfigId = kept.ConfigId };
+    }
+}
+
+/// <summary>A registration in plain, before it is encrypted and after.</summary>
+internal sealed record KeptRegistration(string? ConfigId, string Url, string? OperationId, string? Token, AuthenticationScheme? Scheme, string? Credentials)
+{
+    /// <summary>Nothing: all of it may be secret.</summary>
+    public override string ToString() => nameof(KeptRegistration);
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, UseStringEnumConverter = true)]
+[JsonSerializable(typeof(KeptTask))]
+[JsonSerializable(typeof(KeptRegistration))]
+internal sealed partial class KeptJson : JsonSerializerContext;

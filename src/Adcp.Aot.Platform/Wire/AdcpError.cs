@@ -1,0 +1,79 @@
+using System.Text.Json;
+
+namespace Adcp.Aot.Platform;
+
+/// <summary>AdCP's <c>error</c> as a tool answers it.</summary>
+public sealed record AdcpError
+{
+    private const int MaxCodeLength = 64;
+
+    /// <summary>A broken request: <c>INVALID_REQUEST</c>, correctable.</summary>
+    /// <param name="message">The rule that was broken.</param>
+    /// <param name="field">The member at fault, such as <c>push_notification_config.url</c>.</param>
+    public static AdcpError InvalidRequest(string message, string? field = null) => new("INVALID_REQUEST", message, field);
+
+    /// <summary>Creates the error of a caller that reached a bound: <c>RATE_LIMITED</c>, transient.</summary>
+    /// <param name="message">The bound that was reached, fit for the buyer's eyes.</param>
+    /// <param name="retryAfter">When to try again.</param>
+    public static AdcpError RateLimited(string message, TimeSpan retryAfter) =>
+        new("RATE_LIMITED", message, null, ErrorRecovery.Transient) { RetryAfter = retryAfter };
+
+    /// <summary>Creates an error.</summary>
+    /// <param name="code">One of AdCP's codes. 1 to 64 characters.</param>
+    /// <param name="message">What went wrong, fit for the buyer's eyes.</param>
+    /// <param name="field">The member at fault; null for none.</param>
+    /// <param name="recovery">Who can mend it.</param>
+    /// <exception cref="ArgumentException">A code or message is blank or too long.</exception>
+    public AdcpError(string code, string message, string? field = null, ErrorRecovery recovery = ErrorRecovery.Correctable)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(code);
+        ArgumentException.ThrowIfNullOrWhiteSpace(message);
+        Code = code.Length <= MaxCodeLength ? code : throw new ArgumentException($"At most {MaxCodeLength} characters.", nameof(code));
+        Message = message;
+        Field = field;
+        Recovery = Enum.IsDefined(recovery) ? recovery : throw new ArgumentOutOfRangeException(nameof(recovery), recovery, "Not a recovery.");
+    }
+
+    /// <summary>The code.</summary>
+    public string Code { get; }
+
+    /// <summary>What went wrong.</summary>
+    public string Message { get; }
+
+    /// <summary>The member at fault.</summary>
+    public string? Field { get; }
+
+    /// <summary>Who can mend it.</summary>
+    public ErrorRecovery Recovery { get; }
+
+    /// <summary>When to try again, written in whole seconds and at least one; null where nothing is known.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>Writes the error as an object of AdCP's <c>error</c> schema.</summary>
+    /// <param name="json">The writer.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="json"/> is null.</exception>
+    public void WriteTo(Utf8JsonWriter json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        json.WriteStartObject();
+        json.WriteString("code"u8, Code);
+        json.WriteString("message"u8, Message);
+        if (Field is not null)
+        {
+            json.WriteString("field"u8, Field);
+        }
+
+        json.WriteString("recovery"u8, Recovery switch
+        {
+            ErrorRecovery.Transient => "transient"u8,
+            ErrorRecovery.Correctable => "correctable"u8,
+            _ => "terminal"u8,
+        });
+        if (RetryAfter is { } wait)
+        {
+            json.WriteNumber("retry_after"u8, Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds)));
+        }
+
+        json.WriteEndObject();
+    }
+}

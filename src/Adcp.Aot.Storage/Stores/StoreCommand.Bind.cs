@@ -1,0 +1,80 @@
+using System.Data;
+using System.Data.Common;
+using System.Globalization;
+
+namespace Adcp.Aot.Storage;
+
+/// <content>Parameters.</content>
+public sealed partial class StoreCommand
+{
+    /// <summary>Gives a parameter its value.</summary>
+    /// <param name="name">With its <c>@</c>.</param>
+    /// <param name="value">The value; null for SQL's NULL.</param>
+    public void Bind(string name, string? value) => Add(name, DbType.String, value);
+
+    /// <inheritdoc cref="Bind(string, string?)"/>
+    public void Bind(string name, short? value) => Add(name, DbType.Int16, value);
+
+    /// <inheritdoc cref="Bind(string, string?)"/>
+    public void Bind(string name, int? value) => Add(name, DbType.Int32, value);
+
+    /// <inheritdoc cref="Bind(string, string?)"/>
+    public void Bind(string name, long? value) => Add(name, DbType.Int64, value);
+
+    /// <inheritdoc cref="Bind(string, string?)"/>
+    public void Bind(string name, double? value) => Add(name, DbType.Double, value);
+
+    /// <inheritdoc cref="Bind(string, string?)"/>
+    public void Bind(string name, decimal? value)
+    {
+        if (_database.Dialect == SqlDialect.Sqlite)
+        {
+            Bind(name, (double?)value);
+            return;
+        }
+
+        Add(name, DbType.Decimal, value);
+    }
+
+    /// <inheritdoc cref="Bind(string, string?)"/>
+    public void Bind(string name, bool? value) => Add(name, DbType.Boolean, value);
+
+    /// <inheritdoc cref="Bind(string, string?)"/>
+    public void Bind(string name, Guid? value)
+    {
+        if (_database.Dialect == SqlDialect.PostgreSql)
+        {
+            Add(name, DbType.Guid, value);
+            return;
+        }
+
+        Bind(name, value?.ToString());
+    }
+
+    /// <inheritdoc cref="Bind(string, string?)"/>
+    public void Bind(string name, DateTimeOffset? value) => Bind(name, value?.UtcDateTime);
+
+    /// <summary>Gives a parameter its value: a point in time, UTC.</summary>
+    /// <param name="name">With its <c>@</c>.</param>
+    /// <param name="value">The value; null for SQL's NULL.</param>
+    public void Bind(string name, DateTime? value)
+    {
+        DateTime? utc = value is { } time ? SqlTimes.Utc(time) : null;
+        if (_database.Dialect == SqlDialect.Sqlite)
+        {
+            Bind(name, utc?.ToString("yyyy-MM-dd HH:mm:ss.ffffff", CultureInfo.InvariantCulture));
+            return;
+        }
+
+        Add(name, SqlTimes.TypeOf(_database.Dialect, DbType.DateTime), SqlTimes.ValueOf(_database.Dialect, utc));
+    }
+
+    private void Add(string name, DbType type, object? value)
+    {
+        DbParameter parameter = _command.CreateParameter();
+        parameter.ParameterName = name;
+        parameter.DbType = type;
+        parameter.Value = value ?? DBNull.Value;
+        _command.Parameters.Add(parameter);
+    }
+}

@@ -1,0 +1,125 @@
+using System.Data.Common;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>The database of a generated store. Safe for concurrent use; the source stays its creator's to dispose.</summary>
+public sealed class StoreDatabase
+{
+    /// <summary>SQLite waits for a lock on the caller's thread. After this time the wait goes on without a thread.</summary>
+    private const int SqliteBlockingSeconds = 1;
+
+    private volatile bool _textsChecked;
+
+    /// <summary>Names the database and its SQL.</summary>
+    /// <param name="source">Opens connections.</param>
+    /// <param name="dialect">The SQL that they speak.</param>
+    /// <param name="time">The clock of waiting for SQLite's lock; <c>null</c> for the system's.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="source"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="dialect"/> is none of the three.</exception>
+    public StoreDatabase(DbDataSource source, SqlDialect dialect, TimeProvider? time = null)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        if (dialect == SqlDialect.Any || !Enum.IsDefined(dialect))
+        {
+            throw new ArgumentOutOfRangeException(nameof(dialect), dialect, "Say Sqlite, PostgreSql or MySql.");
+        }
+
+        Source = source;
+        Dialect = dialect;
+        Time = time ?? TimeProvider.System;
+    }
+
+    /// <summary>The SQL that the database speaks.</summary>
+    public SqlDialect Dialect { get; }
+
+    internal DbDataSource Source { get; }
+
+    internal TimeProvider Time { get; }
+
+    /// <summary>Opens a connection for one or a few statements.</summary>
+    /// <param name="sql">The first statement.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="DbException">The database cannot be reached.</exception>
+    /// <exception cref="InvalidOperationException">MySQL's server and driver disagree about backslashes in texts.</exception>
+    public ValueTask<StoreCommand> OpenAsync(string sql, CancellationToken cancellationToken) =>
+        OpenAsync(sql, keepsReferences: false, cancellationToken);
+
+    /// <summary>
+    /// Opens a connection for a statement that deletes rows that others refer to, or that refers to others. SQLite
+    /// keeps references, and so a task's configurations with their task, only if the connection was told to, and a
+    /// pooled one may have been told otherwise.
+    /// </summary>
+    /// <inheritdoc cref="OpenAsync(string, CancellationToken)"/>
+    public ValueTask<StoreCommand> OpenReferencingAsync(string sql, CancellationToken cancellationToken) =>
+        OpenAsync(sql, keepsReferences: Dialect == SqlDialect.Sqlite, cancellationToken);
+
+    /// <summary>Creates a table with its indexes where it is absent, by <see cref="SqlSchema"/>.</summary>
+    /// <param name="table">The table.</param>
+    /// <param name="statements">What creates it.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="InvalidOperationException">
+    /// The database has a newer version of the table than this program knows, or the table's key compares unequal texts
+    /// as equal, or there is an ambient transaction.
+    /// </exception>
+    /// <exception cref="DbException">A statement failed.</exception>
+    public async ValueTask CreateIfAbsentAsync(string table, string[] statements, CancellationToken cancellationToken)
+    {
+        SqlSchema schema = new(Dialect, table, new SqlMigration(statements));
+        await schema.ApplyAsync(Source, cancellationToken).ConfigureAwait(false);
+        await schema.RequireExactKeyAsync(Source, cancellationToken).ConfigureAwait(false);
+    }
+
+    internal async ValueTask<DbConnection> ConnectAsync(bool keepsReferences, CancellationToken cancellationToken)
+    {
+        bool check = Dialect == SqlDialect.MySql && !_textsChecked;
+        DbConnection connection = check
+            ? await Source.OpenLiveAsync(Dialect, cancellationToken).ConfigureAwait(false)
+            : await Source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (check)
+            {
+                await SqlConnections.CheckTextsAsync(connection, Dialect, cancellationToken).ConfigureAwait(false);
+                _textsChecked = true;
+            }
+
+            if (keepsReferences)
+            {
+                // By itself: run together with a statement it would be counted among the rows that the statement touched.
+                DbCommand command = connection.CreateCommand();
+                await using (command.ConfigureAwait(false))
+                {
+                    command.CommandText = "PRAGMA foreign_keys = ON";
+                    await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                }
+            }
+
+            return connection;
+        }
+        catch
+        {
+            await SqlConnections.DropAsync(connection).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    internal DbCommand Command(DbConnection connection, string sql)
+    {
+        DbCommand command = connection.CreateCommand();
+#pragma warning disable CA2100 // Statements of generated code: names in them passed the generator's rule, values are parameters.
+        command.CommandText = sql;
+#pragma warning restore CA2100
+        if (Dialect == SqlDialect.Sqlite)
+        {
+            command.CommandTimeout = SqliteBlockingSeconds;
+        }
+
+        return command;
+    }
+
+    private async ValueTask<StoreCommand> OpenAsync(string sql, bool keepsReferences, CancellationToken cancellationToken)
+    {
+        DbConnection connection = await ConnectAsync(keepsReferences, cancellationToken).ConfigureAwait(false);
+        return new StoreCommand(this, connection, Command(connection, sql), keepsReferences);
+    }
+}

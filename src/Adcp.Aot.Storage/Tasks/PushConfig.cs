@@ -1,0 +1,96 @@
+using System.Buffers;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>
+/// Where a client wants to hear of a task (A2A 1.0, <c>TaskPushNotificationConfig</c>). A task may have several. Immutable; a bad value throws where it is set, without repeating
+/// it; neither the url nor a secret ever prints.
+/// </summary>
+public sealed class PushConfig
+{
+    /// <summary>The most bytes of a configuration's id.</summary>
+    public const int MaxIdBytes = 255;
+
+    private const int MaxSchemeLength = 64;
+    private const int MaxSecretLength = 4096;
+
+    private static readonly SearchValues<char> SchemeCharacters =
+        SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+    /// <summary>The task it belongs to.</summary>
+    /// <exception cref="ArgumentException">No task can have this id.</exception>
+    public required string TaskId
+    {
+        get;
+        init => field = TaskFacts.IsTaskId(value)
+            ? value
+            : throw new ArgumentException($"A task id has 1 to {TaskFacts.MaxIdBytes} bytes of UTF-8, no control characters and no lone surrogates.", nameof(TaskId));
+    }
+
+    /// <summary>Names it within the task, 1 to 255 bytes of UTF-8. Null or empty lets the store pick one; default null.</summary>
+    /// <exception cref="ArgumentException">Too long, or with a control character or a lone surrogate.</exception>
+    public string? Id
+    {
+        get;
+        init => field = string.IsNullOrEmpty(value) ? null : IsId(value)
+            ? value
+            : throw new ArgumentException($"A configuration's id has at most {MaxIdBytes} bytes of UTF-8, no control characters and no lone surrogates.", nameof(Id));
+    }
+
+    /// <summary>Where notifications go. The store asks the destination guard before it takes it. It may hold secrets: do not log it.</summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public required string Url { get; init => field = value ?? throw new ArgumentNullException(nameof(Url)); }
+
+    /// <summary>The client's token, echoed with each notification: a secret of 1 to 4096 characters, or null.</summary>
+    /// <exception cref="ArgumentException">Empty, too long, or with a control character or a lone surrogate.</exception>
+    public string? Token { get; init => field = Secret(value, nameof(Token)); }
+
+    /// <summary>The HTTP authentication scheme that the receiver asks for (<c>Bearer</c>, ...), or null.</summary>
+    /// <exception cref="ArgumentException">Not 1 to 64 token characters.</exception>
+    public string? AuthenticationScheme
+    {
+        get;
+        init => field = value is { Length: 0 or > MaxSchemeLength } || value.AsSpan().ContainsAnyExcept(SchemeCharacters)
+            ? throw new ArgumentException(
+                $"An authentication scheme is 1 to {MaxSchemeLength} token characters.", nameof(AuthenticationScheme))
+            : value;
+    }
+
+    /// <summary>What the scheme asks for: a secret of 1 to 4096 characters, or null.</summary>
+    /// <exception cref="ArgumentException">Empty, too long, or with a control character or a lone surrogate.</exception>
+    public string? AuthenticationCredentials { get; init => field = Secret(value, nameof(AuthenticationCredentials)); }
+
+    /// <summary>False where notifications are not to be sent for now. Default true.</summary>
+    public bool IsActive { get; init; } = true;
+
+    /// <summary>True where a configuration can have this id. One that cannot is not in any store.</summary>
+    /// <param name="id">The id, untrusted.</param>
+    public static bool IsId(string? id) => !string.IsNullOrEmpty(id) && StoredText.Fits(id, MaxIdBytes);
+
+    /// <summary>The configuration as a store keeps it: with an id, and without secrets where those are kept out.</summary>
+    /// <param name="secrets">The store's choice.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="secrets"/> is null.</exception>
+    public PushConfig AsStored(SecretsAtRest secrets)
+    {
+        ArgumentNullException.ThrowIfNull(secrets);
+        return new PushConfig
+        {
+            TaskId = TaskId,
+            Id = Id ?? "pnc_" + Guid.NewGuid().ToString("N"),
+            Url = Url,
+            Token = secrets.AreStored ? Token : null,
+            AuthenticationScheme = AuthenticationScheme,
+            AuthenticationCredentials = secrets.AreStored ? AuthenticationCredentials : null,
+            IsActive = IsActive,
+        };
+    }
+
+    /// <summary>Names task and configuration only.</summary>
+    public override string ToString() => $"PushConfig {Id ?? "(new)"} of task {TaskId}";
+
+    private static string? Secret(string? value, string name) =>
+        value is null || (value.Length is > 0 and <= MaxSecretLength && StoredText.Fits(value, 3 * MaxSecretLength))
+        ? value
+        : throw new ArgumentException(
+            $"A secret has 1 to {MaxSecretLength} characters, no control characters and no lone surrogates.", name);
+}

@@ -1,0 +1,42 @@
+using Adcp.Aot.Network;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>How a generated store of push configurations behaves. Immutable; a bad value throws where it is set.</summary>
+public sealed record PushNotificationConfigStoreOptions
+{
+    /// <summary>Whether tokens and credentials are stored encrypted or not at all. There is no default to get wrong.</summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public required SecretsAtRest Secrets { get; init => field = value ?? throw new ArgumentNullException(nameof(Secrets)); }
+
+    /// <summary>Which urls are taken: make it of the options of the sender that will send there.</summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public required DestinationGuard Destinations { get; init => field = value ?? throw new ArgumentNullException(nameof(Destinations)); }
+
+    /// <summary>What becomes of unauthenticated callers. Default <see cref="AnonymousCallers.Refused"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not a choice.</exception>
+    public AnonymousCallers Anonymous
+    {
+        get;
+        init => field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(Anonymous), value, "Not a choice.");
+    }
+
+    /// <summary>
+    /// How many configurations a task may have, so that one event does not become a flood. 1 to 100, default 10. Saves at the same moment may pass it by their number.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 100.</exception>
+    public int MaxPerTask
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(MaxPerTask));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 100, nameof(MaxPerTask));
+            field = value;
+        }
+    } = 10;
+
+    /// <summary>The clock of saves. Default the system's.</summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
+}

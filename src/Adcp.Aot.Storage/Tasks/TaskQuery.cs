@@ -1,0 +1,33 @@
+namespace Adcp.Aot.Storage;
+
+/// <summary>Which tasks of a scope to list, newest save first. Immutable; a bad value throws where it is set.</summary>
+public sealed record TaskQuery
+{
+    /// <summary>The largest page (A2A 1.0, <c>ListTasks</c>).</summary>
+    public const int MaxPageSize = 100;
+
+    /// <summary>Only tasks of this context; default null, any.</summary>
+    public string? ContextId { get; init; }
+
+    /// <summary>Only tasks in this state, by <see cref="TaskFacts.State"/>; default null, any.</summary>
+    public string? State { get; init; }
+
+    /// <summary>Only tasks saved at this moment or later; default null, any.</summary>
+    public DateTimeOffset? UpdatedSince { get; init; }
+
+    /// <summary>How many at most. 1 to 100, default 50.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 100.</exception>
+    public int PageSize
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(PageSize));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, MaxPageSize, nameof(PageSize));
+            field = value;
+        }
+    } = 50;
+
+    /// <summary>Where the last page ended, as it said; default null, the first page. It is bound to the scope and to these filters.</summary>
+    public string? PageToken { get; init; }
+}

@@ -1,0 +1,17 @@
+namespace Adcp.Aot.Delivery;
+
+/// <summary>Whether a webhook was added to an <see cref="IWebhookOutbox"/>.</summary>
+public enum EnqueueStatus
+{
+    /// <summary>The webhook was added.</summary>
+    Enqueued = 0,
+
+    /// <summary>The delivery id was enqueued before with the same payload and destination. Nothing was added.</summary>
+    AlreadyEnqueued = 1,
+
+    /// <summary>The delivery id was enqueued before with another payload or destination. Nothing was added.</summary>
+    Conflict = 2,
+
+    /// <summary>The delivery id was enqueued before, and its retry horizon has passed. Nothing was added.</summary>
+    Retired = 3,
+}

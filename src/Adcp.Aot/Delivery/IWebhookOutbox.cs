@@ -1,0 +1,43 @@
+using System.Data.Common;
+
+namespace Adcp.Aot.Delivery;
+
+/// <summary>
+/// Keeps webhooks in a store until they are delivered, so that they survive the process. A webhook is enqueued in the caller's own
+/// transaction: the change that it reports and the webhook are committed together or not at all. Implementations are safe for
+/// concurrent use.
+/// </summary>
+public interface IWebhookOutbox
+{
+    /// <summary>Gets how long a webhook is retried after its first attempt; <see langword="null"/> if nothing is promised.</summary>
+    TimeSpan? RetryHorizon { get; }
+
+    /// <summary>Enqueues webhooks, all of them or none.</summary>
+    /// <param name="transaction">
+    /// The caller's open transaction on the outbox's database. Delivery begins after its commit. <see langword="null"/> if the caller has
+    /// none: the webhooks are then committed before the call returns.
+    /// </param>
+    /// <param name="items">The webhooks. One at least.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>A receipt for each webhook, in the same order.</returns>
+    /// <exception cref="ArgumentException">
+    /// A webhook breaks a rule of the wire or of the outbox. None is enqueued, and the transaction can still be used.
+    /// </exception>
+    ValueTask<IReadOnlyList<OutboxReceipt>> EnqueueAsync(
+        DbTransaction? transaction, IReadOnlyList<OutboxItem> items, CancellationToken cancellationToken = default);
+
+    /// <summary>Enqueues one webhook.</summary>
+    /// <param name="transaction">See the other overload.</param>
+    /// <param name="destination">The registration that the webhook goes to.</param>
+    /// <param name="payload">The payload.</param>
+    /// <param name="options">Tenant, delivery id and times.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="ArgumentException">The webhook breaks a rule of the wire or of the outbox.</exception>
+    async ValueTask<OutboxReceipt> EnqueueAsync(
+        DbTransaction? transaction, WebhookDestination destination, WebhookPayload payload, OutboxOptions options, CancellationToken cancellationToken = default)
+    {
+        IReadOnlyList<OutboxReceipt> receipts =
+            await EnqueueAsync(transaction, [new OutboxItem(destination, payload, options)], cancellationToken).ConfigureAwait(false);
+        return receipts[0];
+    }
+}

@@ -1,0 +1,68 @@
+namespace Adcp.Aot.Delivery;
+
+/// <summary>The options of one webhook in an <see cref="IWebhookOutbox"/>. Immutable.</summary>
+public sealed record OutboxOptions
+{
+    private const int MaxDeliveryIdLength = 1024;
+
+    /// <summary>Gets the tenant that the webhook belongs to, which has its own share of the outbox. Not empty.</summary>
+    /// <exception cref="ArgumentException">Null or empty.</exception>
+    public required string Tenant
+    {
+        get;
+        init
+        {
+            ArgumentException.ThrowIfNullOrEmpty(value, nameof(Tenant));
+            field = value;
+        }
+    }
+
+    /// <summary>
+    /// Gets the caller's own id of the delivery, unique within the tenant. Enqueueing an id again adds nothing, so a caller may repeat a
+    /// call whose answer was lost. 1 to 1,024 characters. Default <see langword="null"/>, a new delivery at each call.
+    /// </summary>
+    /// <exception cref="ArgumentException">Empty or longer.</exception>
+    public string? DeliveryId
+    {
+        get;
+        init => field = value is null or { Length: >= 1 and <= MaxDeliveryIdLength }
+            ? value
+            : throw new ArgumentException($"A delivery id has 1 to {MaxDeliveryIdLength} characters. Use null for none.", nameof(DeliveryId));
+    }
+
+    /// <summary>Gets the earliest time of the first attempt. Default <see langword="null"/>, at once.</summary>
+    public DateTimeOffset? NotBefore { get; init; }
+
+    /// <summary>
+    /// Gets how long the webhook may wait for its first attempt. It is then not sent any more. Default <see langword="null"/>, no limit.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Zero or negative.</exception>
+    public TimeSpan? MaxAge
+    {
+        get;
+        init => field = value is null || value > TimeSpan.Zero
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(MaxAge), value, "Must be positive. Use null for no limit.");
+    }
+
+    /// <summary>Gets the stream in which the webhook is numbered. Default <see langword="null"/>, no sequence number.</summary>
+    /// <exception cref="ArgumentException">Empty.</exception>
+    public string? SequenceKey
+    {
+        get;
+        init => field = value is { Length: 0 } ? throw new ArgumentException("Must not be empty. Use null for none.", nameof(SequenceKey)) : value;
+    }
+
+    /// <summary>
+    /// Gets a key for the endpoint's breaker, within the tenant, as <see cref="DeliveryOptions.BreakerKey"/>. Default <see
+    /// langword="null"/>, the key of origin and path.
+    /// </summary>
+    public string? BreakerKey { get; init; }
+
+    /// <summary>Gets the notification type for the audit record. Default <see langword="null"/>, the payload's own.</summary>
+    public string? NotificationType { get; init; }
+
+    /// <summary>Returns tenant, delivery id and sequence key. A breaker key may be a url with secrets and is not shown.</summary>
+    public override string ToString() =>
+        $"{nameof(OutboxOptions)} {{ Tenant = {Tenant}, DeliveryId = {DeliveryId}, SequenceKey = {SequenceKey} }}";
+}

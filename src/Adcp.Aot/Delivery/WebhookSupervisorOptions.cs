@@ -1,0 +1,129 @@
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Resilience;
+using Adcp.Aot.Sequencing;
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot;
+
+/// <summary>How a supervisor works. Immutable; a bad value throws where it is set.</summary>
+public sealed record WebhookSupervisorOptions
+{
+    /// <summary>Attempts and delays. Default <see cref="RetryPolicy.Default"/>.</summary>
+    public RetryPolicy Retry { get; init => field = NotNull(value, nameof(Retry)); } = RetryPolicy.Default;
+
+    /// <summary>When an endpoint's circuit opens and closes. Default <see cref="CircuitBreakerPolicy.Default"/>.</summary>
+    public CircuitBreakerPolicy Circuit { get; init => field = NotNull(value, nameof(Circuit)); } = CircuitBreakerPolicy.Default;
+
+    /// <summary>The meaning of answers. Default <see cref="ResponseTable.Adcp"/>.</summary>
+    public ResponseTable Responses { get; init => field = NotNull(value, nameof(Responses)); } = ResponseTable.Adcp;
+
+    /// <summary>Where audit records go. Default null, nowhere.</summary>
+    public IDeliveryLogSink? Sink { get; init; }
+
+    /// <summary>How records reach the sink. Default <see cref="SinkMode.Buffered"/>.</summary>
+    public SinkMode SinkMode { get; init; }
+
+    /// <summary>
+    /// The most records that wait for a buffered sink, in blocks of up to 64 that threads fill each for itself. 1 to 1,048,576,
+    /// default 8,192.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,048,576.</exception>
+    public int SinkQueueCapacity { get; init => field = InRange(value, 1, 1 << 20, nameof(SinkQueueCapacity)); } = 8192;
+
+    /// <summary>
+    /// While a circuit is open, refusals of one endpoint are recorded once in this interval; the others are counted in the next record's
+    /// <see cref="DeliveryAttempt.SkippedBefore"/>. Zero records each. 0 to 1 hour, default 1 s.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 1 hour.</exception>
+    public TimeSpan CircuitOpenRecordInterval
+    {
+        get;
+        init => field = InRange(value, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(CircuitOpenRecordInterval));
+    } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// Gets how long a sink may take over the records of one call. Then the call is cancelled and its records count as failed. 1
+    /// ms to 1 hour, default 5 s.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 1 hour.</exception>
+    public TimeSpan SinkTimeout
+    {
+        get;
+        init => field = InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), nameof(SinkTimeout));
+    } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Gets how long a sender may take to end an attempt after the delivery was cancelled by its token, its deadline or a
+    /// shutdown. Then the attempt is abandoned and the delivery
+    /// ends without it; the attempt's permits stay taken until the sender ends. Measured on the machine's clock. 1 ms to 1 hour,
+    /// default 5 s.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 1 hour.</exception>
+    public TimeSpan CancellationTimeout
+    {
+        get;
+        init => field = InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), nameof(CancellationTimeout));
+    } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Gets whether audit records show the whole path of a url. Default false: of the path they show ordinary words, versions,
+    /// and the operation and task id, and a short hash in
+    /// place of any other segment, since segments may be secrets. Queries are never shown.
+    /// </summary>
+    public bool RecordsFullPaths { get; init; }
+
+    /// <summary>
+    /// Gets the most attempts under way at one endpoint; further ones wait in order of arrival. 1 to 1,000,000, default 64.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,000,000.</exception>
+    public int MaxConcurrencyPerEndpoint { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxConcurrencyPerEndpoint)); } = 64;
+
+    /// <summary>
+    /// Gets the most attempts under way for one <see cref="DeliveryOptions.Tenant"/>; further ones wait in order of arrival, and
+    /// no other tenant waits behind them. Deliveries without
+    /// a tenant have no such limit. 1 to 1,000,000, default 1,024.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,000,000.</exception>
+    public int MaxConcurrencyPerTenant { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxConcurrencyPerTenant)); } = 1024;
+
+    /// <summary>Gets the most attempts under way in all; further ones wait in order of arrival. 1 to 1,000,000, default 8,192.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,000,000.</exception>
+    public int MaxConcurrency { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxConcurrency)); } = 8192;
+
+    /// <summary>The most endpoints remembered. 1 to 100,000,000, default 1,000,000 (about 160 bytes each beside the key).</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 100,000,000.</exception>
+    public int MaxEndpoints { get; init => field = InRange(value, 1, 100_000_000, nameof(MaxEndpoints)); } = 1_000_000;
+
+    /// <summary>
+    /// Gets after how long without use an endpoint whose circuit is closed may be forgotten. 1 s to 7 days, default 10 minutes.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 s to 7 days.</exception>
+    public TimeSpan EndpointIdleTimeout
+    {
+        get;
+        init => field = InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromDays(7), nameof(EndpointIdleTimeout));
+    } = TimeSpan.FromMinutes(10);
+
+    /// <summary>The streams. Default null, an allocator of the supervisor's own.</summary>
+    public SequenceAllocator? Sequences { get; init; }
+
+    /// <summary>The clock of everything that waits or measures. Default the system's.</summary>
+    public TimeProvider TimeProvider { get; init => field = NotNull(value, nameof(TimeProvider)); } = TimeProvider.System;
+
+    /// <summary>The source of jitter; it must be safe for concurrent use. Default <see cref="Random.Shared"/>.</summary>
+    public Random Random { get; init => field = NotNull(value, nameof(Random)); } = Random.Shared;
+
+    /// <summary>Where the supervisor logs. Default null, nowhere.</summary>
+    public ILogger? Logger { get; init; }
+
+    private static T NotNull<T>(T value, string name)
+        where T : class => value ?? throw new ArgumentNullException(name);
+
+    private static T InRange<T>(T value, T low, T high, string name)
+        where T : IComparable<T>
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, low, name);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, high, name);
+        return value;
+    }
+}

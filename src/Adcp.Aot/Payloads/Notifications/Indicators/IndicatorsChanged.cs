@@ -1,0 +1,43 @@
+using System.Text.Json;
+using Adcp.Aot.Json;
+
+namespace Adcp.Aot.Payloads.Notifications;
+
+/// <summary>AdCP's <c>indicators-changed-webhook</c>, since 3.2. It says that something changed, not what holds now.</summary>
+public sealed class IndicatorsChanged : SubscriberNotification
+{
+    /// <summary>The account. 1 to 1024 characters.</summary>
+    /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
+    public required string AccountId { get; init => field = JsonWire.Name(value, nameof(AccountId)); }
+
+    /// <summary>Whose indicators.</summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public required IndicatorScope Scope { get; init => field = value ?? throw new ArgumentNullException(nameof(Scope)); }
+
+    /// <summary>What happened.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not a change.</exception>
+    public required IndicatorChange Change { get; init => field = JsonWire.Defined(value, nameof(Change)); }
+
+    /// <summary>The types known to be affected: one or more, each once.</summary>
+    /// <exception cref="ArgumentException">Empty, twice the same, or not a type.</exception>
+    public required IReadOnlyList<IndicatorType> ChangedTypes { get; init => field = NonEmptyList.Of(value, nameof(ChangedTypes)); }
+
+    /// <summary>When the seller observed it.</summary>
+    public required DateTimeOffset ObservedAt { get; init; }
+
+    private protected override string TypeName => "indicators.changed";
+
+    private protected override AdcpVersion Since => AdcpVersion.V32;
+
+    private protected override void WriteEvent(Utf8JsonWriter json)
+    {
+        json.WriteString("account_id"u8, AccountId);
+        json.WriteString("relationship_kind"u8, Scope.Kind);
+        json.WriteString("media_buy_id"u8, Scope.MediaBuyId);
+        json.WriteText("package_id"u8, Scope.PackageId);
+        json.WriteText("creative_id"u8, Scope.CreativeId);
+        json.WriteString("change_kind"u8, Change.Wire());
+        json.WriteNames("changed_indicator_types"u8, ChangedTypes.Select(type => type.Wire()));
+        json.WriteTime("observed_at"u8, ObservedAt);
+    }
+}
