@@ -17,7 +17,7 @@ run() { # command...: runs a line of the README
   echo "== $* took $((SECONDS - start))s"
 }
 
-locks() { find . -name '*.lock.json' -not -path '*/obj/*' -exec sha256sum {} + | sort; }
+locks() { find . -name '*.lock.json' -not -path '*/bin/*' -not -path '*/obj/*' -exec sha256sum {} + | sort; }
 before=$(locks)
 
 run dotnet run -c Release --project samples/Quickstart
