@@ -30,7 +30,8 @@ public sealed class FanOutDeliveryLogSinkTests
             Task flushing = log.FlushAsync(CancellationToken.None);
             while (!flushing.IsCompleted)
             {
-                time.Advance(Records.Long);
+                // The time-out is not to pass before the pool had a thread for the sound sink.
+                time.Advance(sound.Recorded >= i ? Records.Long : TimeSpan.FromMilliseconds(1));
                 await Task.Yield();
             }
 
