@@ -33,11 +33,13 @@ public sealed class AddMemberFix : CodeFixProvider
         }
 
         MemberDeclarationSyntax method = SyntaxFactory
-            .ParseMemberDeclaration($"private static string? {member}(DeliveryAttempt attempt) => throw new System.NotImplementedException();")!
+            .ParseMemberDeclaration($"private static string? {member}(DeliveryAttempt attempt) => throw new "
+                + "System.NotImplementedException();")!
             .WithAdditionalAnnotations(Formatter.Annotation);
         context.RegisterCodeFix(
             CodeAction.Create(
-                $"Add '{member}'", _ => Task.FromResult(context.Document.WithSyntaxRoot(root.ReplaceNode(type, WithBraces(type).AddMembers(method)))), nameof(AddMemberFix)),
+                $"Add '{member}'", _ => Task.FromResult(
+                    context.Document.WithSyntaxRoot(root.ReplaceNode(type, WithBraces(type).AddMembers(method)))), nameof(AddMemberFix)),
             context.Diagnostics);
     }
 

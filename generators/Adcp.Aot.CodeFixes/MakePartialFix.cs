@@ -27,7 +27,8 @@ public sealed class MakePartialFix : CodeFixProvider
         if (root?.FindNode(context.Span).FirstAncestorOrSelf<TypeDeclarationSyntax>() is { } type)
         {
             context.RegisterCodeFix(
-                CodeAction.Create("Make the class partial", cancellationToken => ChangeAsync(context.Document, type, cancellationToken), nameof(MakePartialFix)),
+                CodeAction.Create("Make the class partial", cancellationToken =>
+                    ChangeAsync(context.Document, type, cancellationToken), nameof(MakePartialFix)),
                 context.Diagnostics);
         }
     }

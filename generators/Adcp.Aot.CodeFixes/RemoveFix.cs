@@ -13,7 +13,8 @@ namespace Adcp.Aot.CodeFixes;
 public sealed class RemoveFix : CodeFixProvider
 {
     /// <summary>ADCP004, ADCP007 and ADCP008.</summary>
-    public override ImmutableArray<string> FixableDiagnosticIds { get; } = [Rules.DuplicateColumn.Id, Rules.UnsupportedDialect.Id, Rules.OptionDoesNotFit.Id];
+    public override ImmutableArray<string> FixableDiagnosticIds { get; } =
+        [Rules.DuplicateColumn.Id, Rules.UnsupportedDialect.Id, Rules.OptionDoesNotFit.Id];
 
     /// <summary>One at a time: of two mappings only one is too many.</summary>
     public override FixAllProvider? GetFixAllProvider() => null;
@@ -36,14 +37,17 @@ public sealed class RemoveFix : CodeFixProvider
         {
             SyntaxNode changed = root.RemoveNode(superfluous, SyntaxRemoveOptions.KeepNoTrivia)!;
             context.RegisterCodeFix(
-                CodeAction.Create(whole ? "Remove the mapping" : "Remove the option", _ => Task.FromResult(context.Document.WithSyntaxRoot(changed)), nameof(RemoveFix)),
+                CodeAction.Create(whole ? "Remove the mapping"
+                    : "Remove the option", _ => Task.FromResult(context.Document.WithSyntaxRoot(changed)), nameof(RemoveFix)),
                 context.Diagnostics);
         }
     }
 
     /// <summary>The attribute, with its brackets where it stands alone.</summary>
-    private static SyntaxNode? Whole(AttributeSyntax? attribute) => attribute?.Parent is AttributeListSyntax { Attributes.Count: 1 } list ? list : attribute;
+    private static SyntaxNode? Whole(AttributeSyntax? attribute) =>
+        attribute?.Parent is AttributeListSyntax { Attributes.Count: 1 } list ? list : attribute;
 
     /// <summary>The argument, with its parentheses where it stands alone.</summary>
-    private static SyntaxNode? Part(AttributeArgumentSyntax? argument) => argument?.Parent is AttributeArgumentListSyntax { Arguments.Count: 1 } list ? list : argument;
+    private static SyntaxNode? Part(AttributeArgumentSyntax? argument) =>
+        argument?.Parent is AttributeArgumentListSyntax { Arguments.Count: 1 } list ? list : argument;
 }

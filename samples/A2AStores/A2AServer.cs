@@ -7,7 +7,8 @@ using Samples;
 namespace A2AStores;
 
 /// <summary>A2A 1.0 over JSON-RPC: the methods that stores serve. Streaming is not offered, and the card says so.</summary>
-internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs, Agent agent, Principals principals, ILogger<A2AServer> log)
+internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs, Agent agent, Principals principals,
+    ILogger<A2AServer> log)
 {
     /// <summary>The largest request. A task has some of these at most, so a row and a page are bounded too.</summary>
     public const int MaxRequestBytes = 64 << 10;
@@ -125,7 +126,8 @@ internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs
     private static (string Method, JsonElement Parameters) Checked(JsonElement request, JsonElement? id)
     {
         if (request.ValueKind != JsonValueKind.Object || id is null
-            || !request.TryGetProperty("jsonrpc"u8, out JsonElement version) || version.ValueKind != JsonValueKind.String || !version.ValueEquals("2.0"u8)
+            || !request.TryGetProperty("jsonrpc"u8, out JsonElement version) || version.ValueKind != JsonValueKind.String
+            || !version.ValueEquals("2.0"u8)
             || !request.TryGetProperty("method"u8, out JsonElement method) || method.ValueKind != JsonValueKind.String)
         {
             throw new RpcException(-32600, "Invalid request");
@@ -134,17 +136,20 @@ internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs
         return (method.GetString()!, request.TryGetProperty("params"u8, out JsonElement parameters) ? parameters : default);
     }
 
-    private async Task AnswerAsync(StoreScope scope, string method, JsonElement parameters, Utf8JsonWriter json, CancellationToken cancellationToken)
+    private async Task AnswerAsync(StoreScope scope, string method, JsonElement parameters, Utf8JsonWriter json,
+        CancellationToken cancellationToken)
     {
         switch (method)
         {
             case "SendMessage":
                 SendMessageParams send = Read(parameters, A2AJson.Default.SendMessageParams, static given => given.Tenant);
-                JsonSerializer.Serialize(json, new SendMessageResult(await SendAsync(scope, send, cancellationToken)), A2AJson.Default.SendMessageResult);
+                JsonSerializer.Serialize(json, new SendMessageResult(await SendAsync(scope, send, cancellationToken)),
+                    A2AJson.Default.SendMessageResult);
                 break;
             case "GetTask":
                 TaskParams get = Read(parameters, A2AJson.Default.TaskParams, static given => given.Tenant);
-                StoredTask<AgentTask> stored = await tasks.GetAsync(scope, Required(get.Id, "id"), cancellationToken) ?? throw RpcException.TaskNotFound();
+                StoredTask<AgentTask> stored = await tasks.GetAsync(scope, Required(get.Id, "id"), cancellationToken)
+                    ?? throw RpcException.TaskNotFound();
                 JsonSerializer.Serialize(json, Trimmed(stored.Task, get.HistoryLength), A2AJson.Default.AgentTask);
                 break;
             case "ListTasks":
@@ -153,16 +158,20 @@ internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs
                 break;
             case "CancelTask":
                 TaskParams cancel = Read(parameters, A2AJson.Default.TaskParams, static given => given.Tenant);
-                JsonSerializer.Serialize(json, await agent.CancelAsync(scope, Required(cancel.Id, "id"), cancellationToken), A2AJson.Default.AgentTask);
+                JsonSerializer.Serialize(json, await agent.CancelAsync(scope, Required(cancel.Id, "id"), cancellationToken),
+                    A2AJson.Default.AgentTask);
                 break;
             case "CreateTaskPushNotificationConfig":
-                TaskPushNotificationConfig create = Read(parameters, A2AJson.Default.TaskPushNotificationConfig, static given => given.Tenant);
+                TaskPushNotificationConfig create =
+                    Read(parameters, A2AJson.Default.TaskPushNotificationConfig, static given => given.Tenant);
                 JsonSerializer.Serialize(
-                    json, await StoreAsync(scope, Required(create.TaskId, "taskId"), create, cancellationToken), A2AJson.Default.TaskPushNotificationConfig);
+                    json, await StoreAsync(scope, Required(create.TaskId, "taskId"), create, cancellationToken),
+                    A2AJson.Default.TaskPushNotificationConfig);
                 break;
             case "GetTaskPushNotificationConfig":
                 ConfigParams named = Read(parameters, A2AJson.Default.ConfigParams, static given => given.Tenant);
-                PushConfig found = await configs.GetAsync(scope, Required(named.TaskId, "taskId"), Required(named.Id, "id"), cancellationToken)
+                PushConfig found = await configs.GetAsync(scope, Required(named.TaskId, "taskId"), Required(named.Id, "id"),
+                    cancellationToken)
                     ?? throw RpcException.ConfigNotFound();
                 JsonSerializer.Serialize(json, Shown(found), A2AJson.Default.TaskPushNotificationConfig);
                 break;
@@ -220,7 +229,9 @@ internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs
             agent.Start(scope, task.Id);
         }
 
-        return Trimmed(send.Configuration?.ReturnImmediately == true ? task : await agent.EndOfAsync(scope, task, cancellationToken), send.Configuration?.HistoryLength);
+        return Trimmed(send.Configuration?.ReturnImmediately == true
+            ? task
+            : await agent.EndOfAsync(scope, task, cancellationToken), send.Configuration?.HistoryLength);
     }
 
     private async Task<ListTasksResult> ListAsync(StoreScope scope, ListTasksParams list, CancellationToken cancellationToken)
@@ -262,7 +273,8 @@ internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs
         return new ListTasksResult(listed, part.PageToken ?? "", query.PageSize, total);
     }
 
-    private async Task<TaskPushNotificationConfig> StoreAsync(StoreScope scope, string taskId, TaskPushNotificationConfig given, CancellationToken cancellationToken)
+    private async Task<TaskPushNotificationConfig> StoreAsync(StoreScope scope, string taskId, TaskPushNotificationConfig given,
+        CancellationToken cancellationToken)
     {
         // What would not be honoured is refused here and not forgotten later.
         if (given.Authentication is { ValueKind: not JsonValueKind.Null })
@@ -301,7 +313,8 @@ internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs
         _ = await tasks.GetAsync(scope, taskId, cancellationToken) ?? throw RpcException.TaskNotFound();
 
     /// <summary>Secrets go in and do not come out.</summary>
-    private static TaskPushNotificationConfig Shown(PushConfig config) => new() { Id = config.Id, TaskId = config.TaskId, Url = config.Url };
+    private static TaskPushNotificationConfig Shown(PushConfig config) =>
+        new() { Id = config.Id, TaskId = config.TaskId, Url = config.Url };
 
     private static AgentTask Trimmed(AgentTask task, int? historyLength) => historyLength switch
     {

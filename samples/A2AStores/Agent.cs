@@ -6,10 +6,12 @@ using Adcp.Aot.Storage;
 namespace A2AStores;
 
 /// <summary>
-/// The agent: a message becomes a task, which works for a while and completes with an answer. Every change is a read, a decision and a save under the version that was read, so that
-/// a cancellation and a completion cannot both win, whichever process they come from.
+/// The agent: a message becomes a task, which works for a while and completes with an answer. Every change is a read, a
+/// decision and a save under the version that was read, so that a cancellation and a completion cannot both win,
+/// whichever process they come from.
 /// </summary>
-internal sealed partial class Agent(TaskStore tasks, PushNotifier notifier, TimeSpan work, TimeProvider time, ILogger<Agent> log) : IDisposable
+internal sealed partial class Agent(TaskStore tasks, PushNotifier notifier, TimeSpan work, TimeProvider time, ILogger<Agent> log)
+    : IDisposable
 {
     private readonly ConcurrentDictionary<(StoreScope Scope, string TaskId), Task> _running = new();
     private readonly CancellationTokenSource _stopping = new();
@@ -17,7 +19,10 @@ internal sealed partial class Agent(TaskStore tasks, PushNotifier notifier, Time
     /// <summary>The most messages of one task, which bound its row and each answer that has it.</summary>
     public const int MaxMessages = 16;
 
-    /// <summary>Stores a new task. Nothing works on it before <see cref="Start"/>, so that a push configuration can be stored first.</summary>
+    /// <summary>
+    /// Stores a new task. Nothing works on it before <see cref="Start"/>, so that a push configuration can be stored
+    /// first.
+    /// </summary>
     public async Task<AgentTask> CreateAsync(StoreScope scope, Message message, CancellationToken cancellationToken)
     {
         string id = Guid.NewGuid().ToString();
@@ -63,7 +68,8 @@ internal sealed partial class Agent(TaskStore tasks, PushNotifier notifier, Time
     public async Task<AgentTask> CancelAsync(StoreScope scope, string taskId, CancellationToken cancellationToken)
     {
         AgentTask canceled = await ChangeAsync(
-            scope, taskId, task => task with { Status = Status(TaskStates.Canceled) }, () => new RpcException(-32002, "The task has ended and cannot be canceled."), cancellationToken);
+            scope, taskId, task => task with { Status = Status(TaskStates.Canceled) }, () =>
+            new RpcException(-32002, "The task has ended and cannot be canceled."), cancellationToken);
         Track(scope, taskId + " canceled", notifier.NotifyAsync(scope, canceled));
         return canceled;
     }
@@ -87,7 +93,8 @@ internal sealed partial class Agent(TaskStore tasks, PushNotifier notifier, Time
         await Task.Yield();
         try
         {
-            await ChangeAsync(scope, taskId, task => task with { Status = Status(TaskStates.Working) }, static () => new TaskEndedException(), CancellationToken.None);
+            await ChangeAsync(scope, taskId, task => task with { Status = Status(TaskStates.Working) }, static () =>
+                new TaskEndedException(), CancellationToken.None);
             await Task.Delay(work, time, _stopping.Token);
             AgentTask completed = await ChangeAsync(
                 scope,

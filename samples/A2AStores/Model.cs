@@ -56,12 +56,14 @@ internal sealed record TaskPushNotificationConfig
 
 internal sealed record SendMessageParams(string? Tenant, Message? Message, SendMessageConfiguration? Configuration);
 
-internal sealed record SendMessageConfiguration(TaskPushNotificationConfig? TaskPushNotificationConfig, int? HistoryLength, bool ReturnImmediately);
+internal sealed record SendMessageConfiguration(TaskPushNotificationConfig? TaskPushNotificationConfig, int? HistoryLength,
+    bool ReturnImmediately);
 
 internal sealed record TaskParams(string? Tenant, string? Id, int? HistoryLength);
 
 internal sealed record ListTasksParams(
-    string? Tenant, string? ContextId, string? Status, int? PageSize, string? PageToken, int? HistoryLength, DateTimeOffset? StatusTimestampAfter, bool? IncludeArtifacts);
+    string? Tenant, string? ContextId, string? Status, int? PageSize, string? PageToken, int? HistoryLength,
+    DateTimeOffset? StatusTimestampAfter, bool? IncludeArtifacts);
 
 internal sealed record ListTasksResult(IReadOnlyList<AgentTask> Tasks, string NextPageToken, int PageSize, int TotalSize);
 

@@ -9,8 +9,10 @@ using Samples;
 
 Option<string> store = new("--store") { Description = Database.Forms + ".", DefaultValueFactory = _ => "sqlite:a2a.db" };
 Option<int> port = new("--port") { Description = "Where to listen on loopback; 0 picks a free one.", DefaultValueFactory = _ => 5080 };
-Option<string> keyFile = new("--key-file") { Description = "The key that encrypts push tokens; created where it is absent.", DefaultValueFactory = _ => "a2a.key" };
-Option<string[]> principal = new("--principal") { Description = "name=token of a caller; repeat it for several. Without any, all callers share one anonymous scope." };
+Option<string> keyFile = new("--key-file")
+{ Description = "The key that encrypts push tokens; created where it is absent.", DefaultValueFactory = _ => "a2a.key" };
+Option<string[]> principal = new("--principal")
+{ Description = "name=token of a caller; repeat it for several. Without any, all callers share one anonymous scope." };
 Option<int> workMilliseconds = new("--work-ms") { Description = "How long a task works.", DefaultValueFactory = _ => 300 };
 Option<string?> publicUrl = new("--url")
 {
@@ -21,7 +23,8 @@ Option<int> patienceSeconds = new("--patience")
     Description = "Seconds that a stop by SIGTERM or Ctrl+C gives to notifications under way. Each that is left is logged by task.",
     DefaultValueFactory = _ => 30,
 };
-Option<bool> allowPrivate = new("--allow-private") { Description = "Lets notifications go to http and to private networks, for receivers on this machine." };
+Option<bool> allowPrivate = new("--allow-private")
+{ Description = "Lets notifications go to http and to private networks, for receivers on this machine." };
 
 RootCommand root = new("An A2A 1.0 agent whose tasks and push configurations live in generated stores.")
 {
@@ -97,7 +100,8 @@ root.SetAction(async (arguments, cancellationToken) =>
     WebApplication app = builder.Build();
     ILoggerFactory logs = app.Services.GetRequiredService<ILoggerFactory>();
     PushNotifier notifier = new(configs, webhooks, logs.CreateLogger<PushNotifier>());
-    using Agent agent = new(tasks, notifier, TimeSpan.FromMilliseconds(arguments.GetValue(workMilliseconds)), TimeProvider.System, logs.CreateLogger<Agent>());
+    using Agent agent = new(tasks, notifier, TimeSpan.FromMilliseconds(arguments.GetValue(workMilliseconds)), TimeProvider.System,
+        logs.CreateLogger<Agent>());
     A2AServer server = new(tasks, configs, agent, principals, logs.CreateLogger<A2AServer>());
 
     // Never the Host of the request: a card names one agent, however it is asked for.
@@ -122,7 +126,8 @@ root.SetAction(async (arguments, cancellationToken) =>
         return 1;
     }
 
-    Console.WriteLine($"Listening on {app.Urls.First()}, tasks in {database.Name}, callers {(principals.AreNamed ? "by bearer token" : "anonymous, in one scope")}.");
+    Console.WriteLine($"Listening on {app.Urls.First()}, tasks in {database.Name}, "
+        + $"callers {(principals.AreNamed ? "by bearer token" : "anonymous, in one scope")}.");
     Console.WriteLine($"Agent card at {app.Urls.First()}/.well-known/agent-card.json");
     await app.WaitForShutdownAsync(cancellationToken);
     using CancellationTokenSource patience = new(TimeSpan.FromSeconds(arguments.GetValue(patienceSeconds)));

@@ -5,7 +5,10 @@ using Adcp.Aot.Storage;
 
 namespace A2AStores;
 
-/// <summary>Tells whoever asked that a task has ended: A2A's own envelope, signed, through the supervisor. It is told the scope with the task; it could not find one.</summary>
+/// <summary>
+/// Tells whoever asked that a task has ended: A2A's own envelope, signed, through the supervisor. It is told the scope
+/// with the task; it could not find one.
+/// </summary>
 internal sealed partial class PushNotifier(PushConfigStore configs, IWebhookDeliverySupervisor webhooks, ILogger<PushNotifier> log)
 {
     public async Task NotifyAsync(StoreScope scope, AgentTask task)

@@ -10,14 +10,19 @@ internal sealed record KeptBuy(string Tenant, string? TaskId, CreateMediaBuyResp
     public override string ToString() => Buy.MediaBuyId;
 }
 
-/// <summary>The media buys, in a table of the seller's own. What is in a row is encrypted, since a reporting webhook has a token and credentials.</summary>
+/// <summary>
+/// The media buys, in a table of the seller's own. What is in a row is encrypted, since a reporting webhook has a token
+/// and credentials.
+/// </summary>
 internal sealed class MediaBuys(DbDataSource source, SecretsAtRest secrets)
 {
     public Task CreateIfAbsentAsync() => RunAsync(
-        "CREATE TABLE IF NOT EXISTS media_buys (tenant TEXT NOT NULL, media_buy_id TEXT NOT NULL, is_active INTEGER NOT NULL, kept TEXT NOT NULL, PRIMARY KEY (tenant, media_buy_id))");
+        "CREATE TABLE IF NOT EXISTS media_buys (tenant TEXT NOT NULL, media_buy_id TEXT NOT NULL, is_active INTEGER NOT NULL, kept "
+        + "TEXT NOT NULL, PRIMARY KEY (tenant, media_buy_id))");
 
     public Task SaveAsync(KeptBuy buy) => RunAsync(
-        "INSERT INTO media_buys VALUES (@p1, @p2, @p3, @p4) ON CONFLICT (tenant, media_buy_id) DO UPDATE SET is_active = excluded.is_active, kept = excluded.kept",
+        "INSERT INTO media_buys VALUES (@p1, @p2, @p3, @p4) ON CONFLICT (tenant, media_buy_id) DO UPDATE SET is_active = "
+        + "excluded.is_active, kept = excluded.kept",
         buy.Tenant,
         buy.Buy.MediaBuyId,
         buy.IsActive ? 1 : 0,
@@ -43,7 +48,8 @@ internal sealed class MediaBuys(DbDataSource source, SecretsAtRest secrets)
     }
 
     /// <summary>Everybody's media buys that were in trafficking when the process ended.</summary>
-    public Task<List<KeptBuy>> PendingAsync() => ReadAsync("SELECT tenant, media_buy_id, kept FROM media_buys WHERE is_active = 0 ORDER BY rowid");
+    public Task<List<KeptBuy>> PendingAsync() =>
+        ReadAsync("SELECT tenant, media_buy_id, kept FROM media_buys WHERE is_active = 0 ORDER BY rowid");
 
     private async Task RunAsync(string sql, params object[] values)
     {
@@ -58,7 +64,8 @@ internal sealed class MediaBuys(DbDataSource source, SecretsAtRest secrets)
         List<KeptBuy> buys = [];
         while (await reader.ReadAsync())
         {
-            buys.Add(JsonSerializer.Deserialize(secrets.Reveal(reader.GetString(2), reader.GetString(0), reader.GetString(1))!, SellerJson.Default.KeptBuy)!);
+            buys.Add(JsonSerializer.Deserialize(secrets.Reveal(reader.GetString(2), reader.GetString(0), reader.GetString(1))!,
+                SellerJson.Default.KeptBuy)!);
         }
 
         return buys;

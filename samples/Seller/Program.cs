@@ -13,11 +13,14 @@ using Seller;
 Option<string> adcp = new("--adcp") { Description = "The AdCP generation: 3.0, 3.1 or 3.2.", DefaultValueFactory = _ => "3.2" };
 adcp.AcceptOnlyFromAmong("3.0", "3.1", "3.2");
 Option<int> port = new("--port") { Description = "Where to listen on loopback.", DefaultValueFactory = _ => 5080 };
-Option<bool> allowPrivate = new("--allow-private") { Description = "Lets webhooks go to http and to private addresses: receivers on this machine." };
-Option<int> completesAfter = new("--complete-after") { Description = "Milliseconds until a media buy completes; 0 answers at once.", DefaultValueFactory = _ => 1000 };
+Option<bool> allowPrivate = new("--allow-private")
+{ Description = "Lets webhooks go to http and to private addresses: receivers on this machine." };
+Option<int> completesAfter = new("--complete-after")
+{ Description = "Milliseconds until a media buy completes; 0 answers at once.", DefaultValueFactory = _ => 1000 };
 Option<string> store = new("--store")
 {
-    Description = "The SQLite file of tasks, answers, media buys and webhook activity, created with mode 0600; beside it, FILE.key encrypts its secrets and FILE.jwk signs.",
+    Description = "The SQLite file of tasks, answers, media buys and webhook activity, created with mode 0600; beside it, FILE.key "
+        + "encrypts its secrets and FILE.jwk signs.",
     DefaultValueFactory = _ => "seller.db",
 };
 Option<int> patience = new("--patience")
@@ -25,7 +28,8 @@ Option<int> patience = new("--patience")
     Description = "Seconds that a stop by SIGTERM or Ctrl+C gives to webhooks that are pending. What is left is logged by task.",
     DefaultValueFactory = _ => 30,
 };
-Option<string[]> principal = new("--principal") { Description = "name=token of a caller; repeat it for several. Without any, all callers are one." };
+Option<string[]> principal = new("--principal")
+{ Description = "name=token of a caller; repeat it for several. Without any, all callers are one." };
 RootCommand root = new("A seller that answers AdCP over MCP and A2A and reports by signed webhooks.")
 {
     adcp, port, allowPrivate, completesAfter, store, patience, principal,
@@ -97,10 +101,12 @@ root.SetAction(async (parsed, cancellationToken) =>
         {
             platform.Handler = handler;
             platform.Resume(pending);
-            Console.WriteLine($"AdCP {parsed.GetValue(adcp)} seller. MCP: {url}mcp  A2A: {url}a2a  card: {url}.well-known/agent-card.json  keys: {url}.well-known/jwks.json");
+            Console.WriteLine($"AdCP {parsed.GetValue(adcp)} seller. MCP: {url}mcp  A2A: {url}a2a  "
+                + $"card: {url}.well-known/agent-card.json  keys: {url}.well-known/jwks.json");
             Console.WriteLine("Call it, for example:");
             Console.WriteLine($"curl -s {url}a2a -H 'Content-Type: application/json' -H 'A2A-Version: 1.0' -d "
-                + """'{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":{"messageId":"1","role":"ROLE_USER","parts":[{"data":{"skill":"get_products","input":{}}}]}}}'""");
+                + """'{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":"""
+                + """{"messageId":"1","role":"ROLE_USER","parts":[{"data":{"skill":"get_products","input":{}}}]}}}'""");
         },
     };
     await AdcpServer.ServeAsync(platform, options, url, serving, sender, supervisor, cancellationToken);

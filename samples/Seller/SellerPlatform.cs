@@ -8,7 +8,10 @@ using Adcp.Aot.Platform;
 
 namespace Seller;
 
-/// <summary>A seller with one product: a media buy is submitted at once, completed a little later, and reported on once to its <c>reporting_webhook</c>.</summary>
+/// <summary>
+/// A seller with one product: a media buy is submitted at once, completed a little later, and reported on once to its
+/// <c>reporting_webhook</c>.
+/// </summary>
 [AdcpPlatform(typeof(SellerJson))]
 internal sealed partial class SellerPlatform(
     PlatformOptions options,
@@ -57,10 +60,12 @@ internal sealed partial class SellerPlatform(
     }
 
     [AdcpTool("get_products", Description = "The products on sale.")]
-    public static ValueTask<GetProductsResponse> GetProductsAsync() => new(new GetProductsResponse([new Product("display_run_of_site", "Run of site", "Display on every page.")]));
+    public static ValueTask<GetProductsResponse> GetProductsAsync() =>
+        new(new GetProductsResponse([new Product("display_run_of_site", "Run of site", "Display on every page.")]));
 
     [AdcpTool("create_media_buy", Description = "Buys. Answers submitted; completes later.")]
-    public async ValueTask<ToolOutcome<CreateMediaBuyResponse>> CreateMediaBuyAsync(CreateMediaBuyRequest request, ToolCall call, CancellationToken cancellationToken)
+    public async ValueTask<ToolOutcome<CreateMediaBuyResponse>> CreateMediaBuyAsync(CreateMediaBuyRequest request, ToolCall call,
+        CancellationToken cancellationToken)
     {
         if (request.BuyerRef?.Length > MaxBuyerRef)
         {
@@ -68,7 +73,8 @@ internal sealed partial class SellerPlatform(
         }
 
         CreateMediaBuyResponse response = new(
-            "mb_" + Guid.NewGuid().ToString("N")[..12], request.BuyerRef, [.. (request.Packages ?? []).Select((package, i) => new Package($"pkg_{i + 1}", package.ProductId))]);
+            "mb_" + Guid.NewGuid().ToString("N")[..12], request.BuyerRef,
+            [.. (request.Packages ?? []).Select((package, i) => new Package($"pkg_{i + 1}", package.ProductId))]);
         await AdmitAsync(request.ReportingWebhook, response.MediaBuyId, cancellationToken);
         if (completesAfter == TimeSpan.Zero)
         {
@@ -100,10 +106,12 @@ internal sealed partial class SellerPlatform(
     [AdcpTool("sync_creatives", Description = "Takes creatives.")]
     public static ValueTask<SyncCreativesResponse> SyncCreativesAsync(SyncCreativesRequest request) => new(new SyncCreativesResponse(
         [.. (request.Creatives ?? []).Select(creative => new SyncedCreative(
-            creative.CreativeId ?? throw new AdcpErrorException(AdcpError.InvalidRequest("A creative has an id.", "creatives[].creative_id")), "created"))]));
+            creative.CreativeId ?? throw new AdcpErrorException(
+                AdcpError.InvalidRequest("A creative has an id.", "creatives[].creative_id")), "created"))]));
 
     [AdcpTool("get_media_buys", Description = "The caller's media buys, with webhook activity on request.")]
-    public async ValueTask<GetMediaBuysResponse> GetMediaBuysAsync(GetMediaBuysRequest request, ToolCall call, CancellationToken cancellationToken)
+    public async ValueTask<GetMediaBuysResponse> GetMediaBuysAsync(GetMediaBuysRequest request, ToolCall call,
+        CancellationToken cancellationToken)
     {
         if (request.WebhookActivityLimit is < 1 or > 200)
         {
@@ -170,7 +178,9 @@ internal sealed partial class SellerPlatform(
         webhook.Url ?? "",
         "report_" + mediaBuyId, // Nobody gives a reporting webhook an operation id; the envelope has one.
         webhook.Token,
-        webhook.Authentication is { } authentication ? WebhookAuthentication.FromRegistration(authentication.Schemes ?? [], authentication.Credentials ?? "") : null);
+        webhook.Authentication is { } authentication
+        ? WebhookAuthentication.FromRegistration(authentication.Schemes ?? [], authentication.Credentials ?? "")
+        : null);
 
     /// <summary>Refuses at the call what could not be honoured later.</summary>
     private async Task AdmitAsync(ReportingWebhook? webhook, string mediaBuyId, CancellationToken cancellationToken)
@@ -253,7 +263,8 @@ internal sealed partial class SellerPlatform(
                 ReportType = DeliveryReportType.Scheduled,
                 Period = new ReportingPeriod(now.AddHours(-1), now),
                 Currency = "USD",
-                MediaBuys = [new MediaBuyDelivery { MediaBuyId = id, Status = MediaBuyReportStatus.Active, Totals = new DeliveryMetrics { Spend = 0 }, ByPackage = [] }],
+                MediaBuys = [new MediaBuyDelivery
+                    { MediaBuyId = id, Status = MediaBuyReportStatus.Active, Totals = new DeliveryMetrics { Spend = 0 }, ByPackage = [] }],
             },
             new DeliveryOptions { SequenceKey = AuditLog.StreamOf(buy.Tenant, id), Tenant = buy.Tenant });
         if (!outcome.IsDelivered)

@@ -8,7 +8,8 @@ namespace Adcp.Aot.Cli;
 /// <summary><c>hmac sign|verify</c>: AdCP's legacy HMAC-SHA256 over a body file, for debugging.</summary>
 internal static class HmacCommand
 {
-    internal static Command Create() => new("hmac", "Sign or verify a body by AdCP's legacy HMAC-SHA256, for debugging.") { Sign(), Verify() };
+    internal static Command Create() =>
+        new("hmac", "Sign or verify a body by AdCP's legacy HMAC-SHA256, for debugging.") { Sign(), Verify() };
 
     private static Command Sign()
     {
@@ -16,7 +17,8 @@ internal static class HmacCommand
         Command command = new("sign", "Print the headers that sign a body.") { body, secretFile, timestamp, json };
         command.SetAction(arguments =>
         {
-            LegacyHmacSigner signer = Checked(() => new LegacyHmacSigner(InputFile.Secret(arguments.GetValue(secretFile)!, "--secret-file")));
+            LegacyHmacSigner signer = Checked(() =>
+                new LegacyHmacSigner(InputFile.Secret(arguments.GetValue(secretFile)!, "--secret-file")));
             long seconds = arguments.GetValue(timestamp);
             string signature = signer.Sign(seconds, InputFile.Bytes(arguments.GetValue(body)!, "BODY"));
             if (arguments.GetValue(json))
@@ -41,7 +43,8 @@ internal static class HmacCommand
     {
         (Argument<string> body, Option<string> secretFile, Option<long> timestamp, Option<bool> json) = Common();
         Option<string> signature = Options.Text("--signature", "The X-ADCP-Signature, sha256=...", required: true);
-        Command command = new("verify", "Verify a body's signature as of its timestamp, however long ago that is.") { body, secretFile, timestamp, signature, json };
+        Command command = new("verify", "Verify a body's signature as of its timestamp, however long ago that is.")
+            { body, secretFile, timestamp, signature, json };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             long seconds = arguments.GetValue(timestamp);
@@ -53,7 +56,8 @@ internal static class HmacCommand
                 ["X-ADCP-Timestamp"] = seconds.ToString(CultureInfo.InvariantCulture),
                 ["X-ADCP-Signature"] = arguments.GetValue(signature)!,
             });
-            VerificationResult result = await verifier.VerifyAsync(request, InputFile.Bytes(arguments.GetValue(body)!, "BODY"), default, cancellationToken).ConfigureAwait(false);
+            VerificationResult result = await verifier.VerifyAsync(request, InputFile.Bytes(arguments.GetValue(body)!, "BODY"),
+                default, cancellationToken).ConfigureAwait(false);
             return Verdict.Print(result, arguments.GetValue(json));
         });
         return command;

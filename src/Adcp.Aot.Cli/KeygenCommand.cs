@@ -14,8 +14,10 @@ internal static class KeygenCommand
         Option<string> algorithm = Options.OneOf("--alg", "The algorithm:", null, "ed25519", "es256");
         Option<string> keyId = Options.Text("--kid", "The key's id, as receivers will look it up.", required: true);
         Option<string> purpose = Options.OneOf(
-            "--purpose", "The adcp_use to publish; AdCP 3.0 receivers look for webhook-signing:", "request-signing", "request-signing", "webhook-signing");
-        Option<string> output = Options.Text("--out", "Where the private JWK is written, mode 0600. An existing file is never overwritten.", required: true);
+            "--purpose", "The adcp_use to publish; AdCP 3.0 receivers look for webhook-signing:", "request-signing",
+            "request-signing", "webhook-signing");
+        Option<string> output = Options.Text("--out",
+            "Where the private JWK is written, mode 0600. An existing file is never overwritten.", required: true);
         Option<string> jwks = Options.Text("--jwks", "The JWK set to publish. The key is added if the file exists.", required: true);
         Option<bool> json = Options.Json();
         Command command = new("keygen", "Make a signing key.") { algorithm, keyId, purpose, output, jwks, json };
@@ -73,7 +75,8 @@ internal static class KeygenCommand
         }
         else
         {
-            Output.Table(["key", $"{keyId} ({algorithmName}, {purposeName})"], ["private", output + "  keep it secret"], ["public", jwks + "  publish it at your jwks_uri"]);
+            Output.Table(["key", $"{keyId} ({algorithmName}, {purposeName})"], ["private", output + "  keep it secret"],
+                ["public", jwks + "  publish it at your jwks_uri"]);
         }
 
         return ExitCode.Done;
@@ -89,7 +92,8 @@ internal static class KeygenCommand
 
         try
         {
-            JsonNode set = JsonNode.Parse(InputFile.Bytes(path, "--jwks"), null, new JsonDocumentOptions { AllowDuplicateProperties = false })!;
+            JsonNode set = JsonNode.Parse(InputFile.Bytes(path, "--jwks"), null,
+                new JsonDocumentOptions { AllowDuplicateProperties = false })!;
             JsonArray keys = set["keys"]!.AsArray();
             if (keys.Any(other => (string?)other!["kid"] == key.KeyId))
             {

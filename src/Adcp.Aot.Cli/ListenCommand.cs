@@ -110,7 +110,8 @@ internal sealed class ListenCommand
                 return new Rfc9421Verifier(VerificationKeySet.FromJwks(keys), new InMemoryReplayCache());
             }
 
-            string secret = InputFile.Secret(secretFile ?? throw new CommandException(ExitCode.Usage, $"--auth {auth} needs {source}."), source);
+            string secret = InputFile.Secret(secretFile
+                ?? throw new CommandException(ExitCode.Usage, $"--auth {auth} needs {source}."), source);
             return auth switch
             {
                 "hmac" => new LegacyHmacVerifier([secret]),

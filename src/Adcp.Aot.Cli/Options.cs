@@ -8,7 +8,8 @@ internal static class Options
 {
     internal static Option<bool> Json() => new("--json") { Description = "Print JSON instead of text." };
 
-    internal static Option<string> Text(string name, string description, bool required = false) => new(name) { Description = description, Required = required };
+    internal static Option<string> Text(string name, string description, bool required = false) =>
+        new(name) { Description = description, Required = required };
 
     internal static Option<string> OneOf(string name, string description, string? byDefault, params string[] values)
     {
@@ -28,7 +29,8 @@ internal static class Options
         DefaultValueFactory = _ => byDefault,
         CustomParser = result =>
         {
-            if (int.TryParse(result.Tokens.SingleOrDefault()?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= low && value <= high)
+            if (int.TryParse(result.Tokens.SingleOrDefault()?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int value)
+                && value >= low && value <= high)
             {
                 return value;
             }
@@ -58,11 +60,13 @@ internal static class Options
     private static bool TryParseDuration(string? text, out TimeSpan value)
     {
         (string unit, double ticks)[] units =
-            [("ms", TimeSpan.TicksPerMillisecond), ("s", TimeSpan.TicksPerSecond), ("m", TimeSpan.TicksPerMinute), ("h", TimeSpan.TicksPerHour)];
+            [("ms", TimeSpan.TicksPerMillisecond), ("s", TimeSpan.TicksPerSecond), ("m", TimeSpan.TicksPerMinute),
+                ("h", TimeSpan.TicksPerHour)];
         foreach ((string unit, double ticks) in units)
         {
             if (text?.EndsWith(unit, StringComparison.Ordinal) == true
-                && double.TryParse(text.AsSpan(0, text.Length - unit.Length), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number)
+                && double.TryParse(text.AsSpan(0, text.Length - unit.Length), NumberStyles.AllowDecimalPoint,
+                    CultureInfo.InvariantCulture, out double number)
                 && number * ticks < long.MaxValue / 2)
             {
                 value = TimeSpan.FromTicks((long)(number * ticks));

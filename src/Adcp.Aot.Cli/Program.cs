@@ -8,7 +8,8 @@ internal static class Program
 {
     private static async Task<int> Main(string[] args)
     {
-        RootCommand root = new("Makes keys, sends, receives and checks signed AdCP webhooks. Exit codes: 0 done, 1 not delivered or not verified, 2 usage, 3 refused by policy.")
+        RootCommand root = new("Makes keys, sends, receives and checks signed AdCP webhooks. Exit codes: 0 done, 1 not delivered or "
+            + "not verified, 2 usage, 3 refused by policy.")
         {
             KeygenCommand.Create(),
             SendCommand.Create(),

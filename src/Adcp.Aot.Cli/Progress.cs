@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace Adcp.Aot.Cli;
 
-/// <summary>Tells on the standard error how far long work is: after two seconds, then four times a second on a terminal, every two seconds in a log.</summary>
+/// <summary>
+/// Tells on the standard error how far long work is: after two seconds, then four times a second on a terminal, every
+/// two seconds in a log.
+/// </summary>
 internal sealed class Progress : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
@@ -17,7 +20,9 @@ internal sealed class Progress : IDisposable
     {
         _total = total;
         _what = what;
-        _timer = new Timer(static progress => ((Progress)progress!).Show(), this, Patience, Console.IsErrorRedirected ? Patience : TimeSpan.FromMilliseconds(250));
+        _timer = new Timer(static progress => ((Progress)progress!).Show(), this, Patience, Console.IsErrorRedirected
+            ? Patience
+            : TimeSpan.FromMilliseconds(250));
     }
 
     internal void Step() => Interlocked.Increment(ref _done);

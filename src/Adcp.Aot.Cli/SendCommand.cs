@@ -16,19 +16,25 @@ internal sealed class SendCommand
         "The file with the private JWK that signs (rfc9421); - for the standard input.");
     private readonly Option<string> _taskId = Options.Text("--task-id", "The task's id.", required: true);
     private readonly Option<string> _taskType = Options.Text("--task-type", "The task's type, such as create_media_buy.", required: true);
-    private readonly Option<string> _status = Options.OneOf("--status", "The status entered:", null, [.. Enum.GetValues<AdcpTaskStatus>().Select(WireNames.ToWire)]);
-    private readonly Option<string> _operationId = Options.Text("--operation-id", "The registration's operation_id, echoed.", required: true);
+    private readonly Option<string> _status =
+        Options.OneOf("--status", "The status entered:", null, [.. Enum.GetValues<AdcpTaskStatus>().Select(WireNames.ToWire)]);
+    private readonly Option<string> _operationId =
+        Options.Text("--operation-id", "The registration's operation_id, echoed.", required: true);
     private readonly Option<string> _tokenFile = Options.Text("--token-file",
         "The file with the registration's token, echoed; - for the standard input.");
     private readonly Option<string> _context = Options.Text("--context", "The request's context: JSON, or @file.");
     private readonly Option<string> _result = Options.Text("--result", "The task's result: JSON, or @file.");
-    private readonly Option<string> _auth = Options.OneOf("--auth", "How the sender proves itself:", "rfc9421", "rfc9421", "hmac", "standard", "bearer");
+    private readonly Option<string> _auth =
+        Options.OneOf("--auth", "How the sender proves itself:", "rfc9421", "rfc9421", "hmac", "standard", "bearer");
     private readonly Option<string> _secretFile = Options.Text(
         "--secret-file", "The file with the shared secret of hmac, standard (whsec_...) and bearer; - for the standard input.");
     private readonly Option<int> _count = Options.Number("--count", "How many webhooks, each with a key of its own.", 1, 1, 1_000_000);
     private readonly Option<int> _concurrency = Options.Number("--concurrency", "Deliveries under way at a time.", 8, 1, 4096);
-    private readonly Option<int> _maxAttempts = Options.Number("--max-attempts", "Attempts of each.", RetryPolicy.Default.MaxAttempts, 1, 100);
-    private readonly Option<TimeSpan> _baseDelay = Options.Duration("--base-delay", "The wait before the second attempt, doubling.", RetryPolicy.Default.BaseDelay, TimeSpan.FromHours(1));
+    private readonly Option<int> _maxAttempts =
+        Options.Number("--max-attempts", "Attempts of each.", RetryPolicy.Default.MaxAttempts, 1, 100);
+    private readonly Option<TimeSpan> _baseDelay =
+        Options.Duration("--base-delay", "The wait before the second attempt, doubling.", RetryPolicy.Default.BaseDelay,
+            TimeSpan.FromHours(1));
     private readonly Option<bool> _allowPrivate = new("--allow-private") { Description = "Let loopback and private networks pass." };
     private readonly Option<bool> _allowHttp = new("--allow-http") { Description = "Let plain http pass." };
     private readonly Option<string> _log = Options.Text("--log", "Append one JSON line for each attempt to this file.");
@@ -60,7 +66,9 @@ internal sealed class SendCommand
         {
             TimeSpan baseDelay = arguments.GetValue(_baseDelay);
             RetryPolicy retry = RetryPolicy.Default with { MaxAttempts = arguments.GetValue(_maxAttempts) };
-            retry = baseDelay > retry.MaxDelay ? retry with { MaxDelay = baseDelay, BaseDelay = baseDelay } : retry with { BaseDelay = baseDelay };
+            retry = baseDelay > retry.MaxDelay
+                ? retry with { MaxDelay = baseDelay, BaseDelay = baseDelay }
+                : retry with { BaseDelay = baseDelay };
             InMemoryWebhookDeliverySupervisor supervisor = new(
                 sender, new WebhookSupervisorOptions { Retry = retry, Sink = log, MaxConcurrencyPerEndpoint = concurrency });
             DeliveryOutcome[] outcomes = new DeliveryOutcome[count];
@@ -69,7 +77,8 @@ internal sealed class SendCommand
                 using Progress progress = new(count, "webhooks sent");
                 await Parallel.ForAsync(0, count, new ParallelOptions { MaxDegreeOfParallelism = concurrency }, async (i, _) =>
                 {
-                    outcomes[i] = await supervisor.SendMcpAsync(destination, webhook, cancellationToken: cancellationToken).ConfigureAwait(false);
+                    outcomes[i] = await supervisor.SendMcpAsync(destination, webhook, cancellationToken: cancellationToken)
+                        .ConfigureAwait(false);
                     progress.Step();
                 }).ConfigureAwait(false);
                 await supervisor.DrainAsync(CancellationToken.None).ConfigureAwait(false);
@@ -112,7 +121,8 @@ internal sealed class SendCommand
     {
         if (!WireNames.TryParse(arguments.GetValue(_taskType), out TaskType taskType))
         {
-            throw new CommandException(ExitCode.Usage, $"--task-type is one of {string.Join(", ", Enum.GetValues<TaskType>().Select(WireNames.ToWire))}.");
+            throw new CommandException(ExitCode.Usage,
+                $"--task-type is one of {string.Join(", ", Enum.GetValues<TaskType>().Select(WireNames.ToWire))}.");
         }
 
         ReadOnlyMemory<byte> result = InputFile.Json(arguments.GetValue(_result), "--result");
@@ -225,7 +235,8 @@ internal sealed class SendCommand
         }
 
         Console.Out.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"{delivered} of {outcomes.Length} delivered in {outcomes.Sum(outcome => (long)outcome.Attempts)} attempts"));
+            CultureInfo.InvariantCulture,
+            $"{delivered} of {outcomes.Length} delivered in {outcomes.Sum(outcome => (long)outcome.Attempts)} attempts"));
     }
 
     private static string Reason(DeliveryOutcome outcome)

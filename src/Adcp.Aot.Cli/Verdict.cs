@@ -34,5 +34,6 @@ internal static class Verdict
     }
 
     /// <summary>AdCP's code; for what has none, the answer's name in the same form.</summary>
-    internal static string Code(VerificationResult result) => result.ErrorCode ?? JsonNamingPolicy.SnakeCaseLower.ConvertName(result.Error.ToString());
+    internal static string Code(VerificationResult result) =>
+        result.ErrorCode ?? JsonNamingPolicy.SnakeCaseLower.ConvertName(result.Error.ToString());
 }

@@ -6,7 +6,10 @@ using Adcp.Aot.Verification;
 
 namespace Adcp.Aot.Cli;
 
-/// <summary><c>verify-vector FILE</c>: runs one of AdCP's webhook-signing vectors against the verifier, with the clock, keys and state that it asks for.</summary>
+/// <summary>
+/// <c>verify-vector FILE</c>: runs one of AdCP's webhook-signing vectors against the verifier, with the clock, keys and
+/// state that it asks for.
+/// </summary>
 internal static class VerifyVectorCommand
 {
     // The share of nonces that a key has here, so that a vector that wants it used up costs little.
@@ -19,17 +22,20 @@ internal static class VerifyVectorCommand
         Argument<string> file = new("file") { Description = "The vector." };
         Option<string> keys = Options.Text("--keys", "The vectors' keys.json.", required: true);
         Option<bool> json = Options.Json();
-        Command command = new("verify-vector", "Run one official webhook-signing vector; prints ok or the error code.") { file, keys, json };
+        Command command = new("verify-vector", "Run one official webhook-signing vector; prints ok or the error code.")
+            { file, keys, json };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             VerificationResult result;
             try
             {
                 result = await RunAsync(
-                    JsonNode.Parse(InputFile.Bytes(arguments.GetValue(file)!, "FILE"))!, JsonNode.Parse(InputFile.Bytes(arguments.GetValue(keys)!, "--keys"))!, cancellationToken)
+                    JsonNode.Parse(InputFile.Bytes(arguments.GetValue(file)!, "FILE"))!,
+                    JsonNode.Parse(InputFile.Bytes(arguments.GetValue(keys)!, "--keys"))!, cancellationToken)
                     .ConfigureAwait(false);
             }
-            catch (Exception fault) when (fault is JsonException or InvalidOperationException or NullReferenceException or FormatException or ArgumentException)
+            catch (Exception fault) when (fault is JsonException or InvalidOperationException or NullReferenceException
+                or FormatException or ArgumentException)
             {
                 throw new CommandException(ExitCode.Usage, "FILE or --keys is not a webhook-signing vector or its keys.");
             }
@@ -43,13 +49,17 @@ internal static class VerifyVectorCommand
     {
         FixedTime time = new((long)vector["reference_now"]!);
         InMemoryReplayCache replays = new(MaxNonces, timeProvider: time);
-        Revocations? revocations = await InstallAsync(vector["test_harness_state"], replays, time.GetUtcNow(), cancellationToken).ConfigureAwait(false);
+        Revocations? revocations = await InstallAsync(vector["test_harness_state"], replays, time.GetUtcNow(), cancellationToken)
+            .ConfigureAwait(false);
         JsonNode request = vector["request"]!;
         Rfc9421Verifier verifier = new(
-            VerificationKeySet.FromJwks(Keys(vector, keys).ToJsonString()), replays, new Rfc9421VerifierOptions { TimeProvider = time, Revocations = revocations });
+            VerificationKeySet.FromJwks(Keys(vector, keys).ToJsonString()), replays,
+            new Rfc9421VerifierOptions { TimeProvider = time, Revocations = revocations });
         InboundRequest inbound = new(
-            (string)request["method"]!, (string)request["url"]!, [.. request["headers"]!.AsObject().Select(header => KeyValuePair.Create(header.Key, (string)header.Value!))]);
-        return await verifier.VerifyAsync(inbound, Encoding.UTF8.GetBytes((string?)request["body"] ?? ""), default, cancellationToken).ConfigureAwait(false);
+            (string)request["method"]!, (string)request["url"]!,
+            [.. request["headers"]!.AsObject().Select(header => KeyValuePair.Create(header.Key, (string)header.Value!))]);
+        return await verifier.VerifyAsync(inbound, Encoding.UTF8.GetBytes((string?)request["body"] ?? ""), default, cancellationToken)
+            .ConfigureAwait(false);
     }
 
     /// <summary>The keys that the vector names, as it has them.</summary>
@@ -65,7 +75,8 @@ internal static class VerifyVectorCommand
         return new JsonObject { ["keys"] = new JsonArray([.. presented.Select(key => key!.DeepClone())]) };
     }
 
-    private static async Task<Revocations?> InstallAsync(JsonNode? state, InMemoryReplayCache replays, DateTimeOffset now, CancellationToken cancellationToken)
+    private static async Task<Revocations?> InstallAsync(JsonNode? state, InMemoryReplayCache replays, DateTimeOffset now,
+        CancellationToken cancellationToken)
     {
         List<string> revoked = [];
         DateTimeOffset? updated = null;

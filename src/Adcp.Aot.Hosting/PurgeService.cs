@@ -31,6 +31,7 @@ internal sealed partial class PurgeService(IExpiringStore[] stores, TimeProvider
         while (await ticks.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false));
     }
 
-    [LoggerMessage(HostingEventIds.PurgeFailed, LogLevel.Warning, "Expired rows of {Store} could not be deleted. The next try is in 10 minutes.")]
+    [LoggerMessage(HostingEventIds.PurgeFailed, LogLevel.Warning,
+        "Expired rows of {Store} could not be deleted. The next try is in 10 minutes.")]
     private partial void LogFailed(Exception fault, string store);
 }

@@ -32,7 +32,8 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// <param name="supervisor">Delivers.</param>
     /// <exception cref="ArgumentNullException"><paramref name="platform"/> or <paramref name="options"/> is null.</exception>
     /// <exception cref="PlatformBootException">Promises and wiring do not fit: every gap at once.</exception>
-    public PlatformHandler(IAdcpPlatform platform, PlatformOptions options, IWebhookSender? sender = null, IWebhookDeliverySupervisor? supervisor = null)
+    public PlatformHandler(IAdcpPlatform platform, PlatformOptions options, IWebhookSender? sender = null,
+        IWebhookDeliverySupervisor? supervisor = null)
     {
         ArgumentNullException.ThrowIfNull(platform);
         ArgumentNullException.ThrowIfNull(options);
@@ -99,9 +100,11 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// <param name="a2aRegistration">What the caller registered on A2A's own channel; null for none.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>The answer. An error of the call is an answer with <see cref="ToolReply.Error"/>, not an exception.</returns>
-    /// <exception cref="ArgumentException">A null or empty name, or a tenant that breaks the rule of <see cref="StoreScope.Of"/>.</exception>
+    /// <exception cref="ArgumentException">A null or empty name, or a tenant that breaks the rule of
+    /// <see cref="StoreScope.Of"/>.</exception>
     public async ValueTask<ToolReply> CallAsync(
-        string tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration = null, CancellationToken cancellationToken = default)
+        string tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(tool);
         StoreScope.Of(tenant);
@@ -121,7 +124,8 @@ public sealed class PlatformHandler : IAsyncDisposable
                 : await Perform(cancellationToken).ConfigureAwait(false);
             return Answer(reply, context);
 
-            ValueTask<ToolReply> Perform(CancellationToken limited) => PerformAsync(description, arguments, tenant, a2aRegistration, echoed, identity?.Key, limited);
+            ValueTask<ToolReply> Perform(CancellationToken limited) =>
+                PerformAsync(description, arguments, tenant, a2aRegistration, echoed, identity?.Key, limited);
         }
         catch (AdcpErrorException fault)
         {
@@ -134,7 +138,8 @@ public sealed class PlatformHandler : IAsyncDisposable
                 PlatformLog.ToolFailed(logger, tool, fault);
             }
 
-            return Answer(ToolReply.Failed(new AdcpError("INTERNAL_ERROR", "The seller failed to perform the call.", null, ErrorRecovery.Transient)), context);
+            return Answer(ToolReply.Failed(
+                new AdcpError("INTERNAL_ERROR", "The seller failed to perform the call.", null, ErrorRecovery.Transient)), context);
         }
     }
 
@@ -302,7 +307,8 @@ public sealed class PlatformHandler : IAsyncDisposable
         return open;
     }
 
-    private static ToolReply Answer(ToolReply reply, ReadOnlyMemory<byte> context) => reply.With(WireObject.Outgoing(reply.Body, context, reply.IsReplay));
+    private static ToolReply Answer(ToolReply reply, ReadOnlyMemory<byte> context) =>
+        reply.With(WireObject.Outgoing(reply.Body, context, reply.IsReplay));
 
     /// <returns>Null for a call that only reads, and where a key is neither given nor demanded.</returns>
     private RequestIdentity? IdentityOf(ToolDescription tool, JsonElement arguments, PushRegistration? a2aRegistration)
@@ -318,7 +324,9 @@ public sealed class PlatformHandler : IAsyncDisposable
         }
 
         return Options.RequiresIdempotencyKey
-            ? throw new AdcpErrorException(AdcpError.InvalidRequest("A call that changes something has an idempotency_key, so that it can be made again safely.", "idempotency_key"))
+            ? throw new AdcpErrorException(
+                AdcpError.InvalidRequest("A call that changes something has an idempotency_key, so that it can be made again safely.",
+                    "idempotency_key"))
             : null;
     }
 
@@ -356,7 +364,8 @@ public sealed class PlatformHandler : IAsyncDisposable
 
     /// <returns>The answer, without what may not be read back and without the context, which is each caller's own.</returns>
     private async ValueTask<ToolReply> PerformAsync(
-        ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration, ReadOnlyMemory<byte> context, string? idempotencyKey, CancellationToken cancellationToken)
+        ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration,
+        ReadOnlyMemory<byte> context, string? idempotencyKey, CancellationToken cancellationToken)
     {
         PushRegistration? registration = null;
         if (arguments.TryGetProperty(PushRegistration.MemberName, out JsonElement config) && config.ValueKind != JsonValueKind.Null)
@@ -374,7 +383,8 @@ public sealed class PlatformHandler : IAsyncDisposable
         ToolReply reply = Answer(await _platform.InvokeAsync(tool.Name, arguments, call, cancellationToken).ConfigureAwait(false), default);
 
         // 3.0's completion of a final answer. From 3.1 on nothing follows such an answer.
-        if (Options is { Version: AdcpVersion.V30, EmitsInlineCompletions: true } && reply.Status == AdcpTaskStatus.Completed && tool.IsMutating && registration is not null
+        if (Options is { Version: AdcpVersion.V30, EmitsInlineCompletions: true } && reply.Status == AdcpTaskStatus.Completed
+            && tool.IsMutating && registration is not null
             && tool.IsEligible(Options.Version, out TaskType type))
         {
             string taskId = "sync-" + Guid.NewGuid().ToString("N")[..16];

@@ -11,19 +11,23 @@ internal static partial class PlatformLog
         Message = "The webhook of task {TaskId} ({Status}) of {Tenant} to {Endpoint} was not delivered: {Reason}")]
     internal static partial void NotDelivered(ILogger logger, string taskId, string status, string tenant, string endpoint, string reason);
 
-    [LoggerMessage(EventId = PlatformEventIds.LegacyRegistration, Level = LogLevel.Warning, Message = "A {Tool} call of {Tenant} registered a webhook to {Authority} with authentication {Scheme}, which AdCP deprecates")]
+    [LoggerMessage(EventId = PlatformEventIds.LegacyRegistration, Level = LogLevel.Warning,
+        Message = "A {Tool} call of {Tenant} registered a webhook to {Authority} with authentication {Scheme}, which AdCP deprecates")]
     internal static partial void LegacyRegistration(ILogger logger, string tool, string tenant, string authority, string scheme);
 
     [LoggerMessage(EventId = PlatformEventIds.ToolFailed, Level = LogLevel.Error, Message = "The tool {Tool} failed")]
     internal static partial void ToolFailed(ILogger logger, string tool, Exception fault);
 
-    [LoggerMessage(EventId = PlatformEventIds.ProcessLocalDelivery, Level = LogLevel.Warning, Message = "Development mode: webhooks that are not delivered when the process ends are lost, and no retry horizon is promised")]
+    [LoggerMessage(EventId = PlatformEventIds.ProcessLocalDelivery, Level = LogLevel.Warning,
+        Message = "Development mode: webhooks that are not delivered when the process ends are lost, and no retry horizon is promised")]
     internal static partial void ProcessLocal(ILogger logger);
 
-    [LoggerMessage(EventId = PlatformEventIds.AnswerNotKept, Level = LogLevel.Error, Message = "The answer of a {Tool} call was not kept: the same request would be performed again")]
+    [LoggerMessage(EventId = PlatformEventIds.AnswerNotKept, Level = LogLevel.Error,
+        Message = "The answer of a {Tool} call was not kept: the same request would be performed again")]
     internal static partial void AnswerNotKept(ILogger logger, string tool, Exception? fault);
 
-    [LoggerMessage(EventId = PlatformEventIds.ProcessLocalAnswers, Level = LogLevel.Warning, Message = "Answers are remembered in memory: a request that is made again after this process ends is performed again")]
+    [LoggerMessage(EventId = PlatformEventIds.ProcessLocalAnswers, Level = LogLevel.Warning,
+        Message = "Answers are remembered in memory: a request that is made again after this process ends is performed again")]
     internal static partial void ProcessLocalAnswers(ILogger logger);
 
     [LoggerMessage(
@@ -57,9 +61,11 @@ internal static partial class PlatformLog
         Message = "Webhook urls are judged by their form only, since the sender does not say what it may reach: set PlatformOptions.Guard")]
     internal static partial void NoGuard(ILogger logger);
 
-    [LoggerMessage(EventId = PlatformEventIds.CallTimedOut, Level = LogLevel.Warning, Message = "A {Tool} call took longer than {CallTimeout}: it was cancelled, and the same request may be made again")]
+    [LoggerMessage(EventId = PlatformEventIds.CallTimedOut, Level = LogLevel.Warning,
+        Message = "A {Tool} call took longer than {CallTimeout}: it was cancelled, and the same request may be made again")]
     internal static partial void CallTimedOut(ILogger logger, string tool, TimeSpan callTimeout);
 
-    [LoggerMessage(EventId = PlatformEventIds.BreakerKeyFailed, Level = LogLevel.Error, Message = "PlatformOptions.BreakerKeyOf threw {Fault} or returned no valid key. The default breaker key was used.")]
+    [LoggerMessage(EventId = PlatformEventIds.BreakerKeyFailed, Level = LogLevel.Error,
+        Message = "PlatformOptions.BreakerKeyOf threw {Fault} or returned no valid key. The default breaker key was used.")]
     internal static partial void BreakerKeyFailed(ILogger logger, string fault);
 }

@@ -6,7 +6,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Platform;
 
-/// <summary>How a seller's platform answers and tells. Immutable; what one member decides throws where it is set, what members decide together is reported at boot.</summary>
+/// <summary>
+/// How a seller's platform answers and tells. Immutable; what one member decides throws where it is set, what members
+/// decide together is reported at boot.
+/// </summary>
 public sealed record PlatformOptions
 {
     /// <summary>The AdCP generation spoken. There is no default to get wrong.</summary>
@@ -14,30 +17,53 @@ public sealed record PlatformOptions
     public required AdcpVersion Version
     {
         get;
-        init => field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(Version), value, "Not an AdCP version.");
+        init => field = Enum.IsDefined(value)
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(Version), value, "Not an AdCP version.");
     }
 
     /// <summary>Keeps the tasks that calls are handed off to. Default one in memory.</summary>
-    public ITaskRegistry Tasks { get; init => field = value ?? throw new ArgumentNullException(nameof(Tasks)); } = new InMemoryTaskRegistry();
+    public ITaskRegistry Tasks
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Tasks));
+    } = new InMemoryTaskRegistry();
 
     /// <summary>What <c>get_adcp_capabilities</c> promises; default null, no block.</summary>
     public WebhookSigningCapability? WebhookSigning { get; init; }
 
     /// <summary>The keys that the sender signs with, as they are published. Default none.</summary>
-    public IReadOnlyList<SigningKey> SigningKeys { get; init => field = [.. value ?? throw new ArgumentNullException(nameof(SigningKeys))]; } = [];
+    public IReadOnlyList<SigningKey> SigningKeys
+    {
+        get;
+        init => field = [.. value ?? throw new ArgumentNullException(nameof(SigningKeys))];
+    } = [];
 
     /// <summary>
     /// The keys of remote signers (a KMS) by their algorithm, where the private key is not here. Default none.
     /// </summary>
-    public IReadOnlyList<RemoteSigningKey> RemoteSigningKeys { get; init => field = [.. value ?? throw new ArgumentNullException(nameof(RemoteSigningKeys))]; } = [];
+    public IReadOnlyList<RemoteSigningKey> RemoteSigningKeys
+    {
+        get;
+        init => field = [.. value ?? throw new ArgumentNullException(nameof(RemoteSigningKeys))];
+    } = [];
 
-    /// <summary>Whether calls may register webhooks. Default true; false refuses every <c>push_notification_config</c> at the call.</summary>
+    /// <summary>
+    /// Whether calls may register webhooks. Default true; false refuses every <c>push_notification_config</c> at the
+    /// call.
+    /// </summary>
     public bool AcceptsPushConfigs { get; init; } = true;
 
-    /// <summary>AdCP 3.0 only: one completion webhook after each successful mutating call that registered one. Default true. Later generations never send it.</summary>
+    /// <summary>
+    /// AdCP 3.0 only: one completion webhook after each successful mutating call that registered one. Default true.
+    /// Later generations never send it.
+    /// </summary>
     public bool EmitsInlineCompletions { get; init; } = true;
 
-    /// <summary>Whether <c>working</c>, <c>input-required</c> and the like are told, beside the terminal status that always is. Default true.</summary>
+    /// <summary>
+    /// Whether <c>working</c>, <c>input-required</c> and the like are told, beside the terminal status that always is.
+    /// Default true.
+    /// </summary>
     public bool EmitsInterimStatuses { get; init; } = true;
 
     /// <summary>
@@ -53,7 +79,8 @@ public sealed record PlatformOptions
     public TimeSpan? ExternalRetryHorizon { get; init; }
 
     /// <summary>
-    /// Development only: lets a 3.2 seller boot without a durable retry horizon. Its capabilities then promise none, and what is not delivered when the process ends is lost. Default false.
+    /// Development only: lets a 3.2 seller boot without a durable retry horizon. Its capabilities then promise none,
+    /// and what is not delivered when the process ends is lost. Default false.
     /// </summary>
     public bool AllowsProcessLocalDelivery { get; init; }
 
@@ -83,44 +110,66 @@ public sealed record PlatformOptions
     public DestinationGuard? Guard { get; init; }
 
     /// <summary>
-    /// How long a webhook that ran out of attempts or met an open circuit is tried again in this process, under its own key. 0 to 7 days, default 24 hours; a durable supervisor does this itself.
+    /// How long a webhook that ran out of attempts or met an open circuit is tried again in this process, under its own
+    /// key. 0 to 7 days, default 24 hours; a durable supervisor does this itself.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 7 days.</exception>
     public TimeSpan RedeliveryWindow
     {
         get;
-        init => field = value >= TimeSpan.Zero && value <= TimeSpan.FromDays(7) ? value : throw new ArgumentOutOfRangeException(nameof(RedeliveryWindow), value, "0 to 7 days.");
+        init => field = value >= TimeSpan.Zero && value <= TimeSpan.FromDays(7)
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(RedeliveryWindow), value, "0 to 7 days.");
     }
 
     = TimeSpan.FromHours(24);
 
     /// <summary>
-    /// Remembers requests by their <c>idempotency_key</c>, so that one that is made again is answered again and performed once. Default one in memory, which does not outlive the process as AdCP asks of
-    /// production. Say its <see cref="IIdempotencyStore.ReplayTimeToLive"/> in the capabilities.
+    /// Remembers requests by their <c>idempotency_key</c>, so that one that is made again is answered again and
+    /// performed once. Default one in memory, which does not outlive the process as AdCP asks of production. Say its
+    /// <see cref="IIdempotencyStore.ReplayTimeToLive"/> in the capabilities.
     /// </summary>
-    public IIdempotencyStore Idempotency { get; init => field = value ?? throw new ArgumentNullException(nameof(Idempotency)); } = new InMemoryIdempotencyStore();
+    public IIdempotencyStore Idempotency
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Idempotency));
+    } = new InMemoryIdempotencyStore();
 
-    /// <summary>Whether a mutating call without an <c>idempotency_key</c> is refused, as AdCP demands of a seller from 3.0 on. Default true; false for buyers that send none.</summary>
+    /// <summary>
+    /// Whether a mutating call without an <c>idempotency_key</c> is refused, as AdCP demands of a seller from 3.0 on.
+    /// Default true; false for buyers that send none.
+    /// </summary>
     public bool RequiresIdempotencyKey { get; init; } = true;
 
-    /// <summary>How long a call with an <c>idempotency_key</c> may take: then it is cancelled and has failed, whether its tool ends or not, and the same request may be made again. 1 second to 1 hour, default 2 minutes.</summary>
+    /// <summary>
+    /// How long a call with an <c>idempotency_key</c> may take: then it is cancelled and has failed, whether its tool
+    /// ends or not, and the same request may be made again. 1 second to 1 hour, default 2 minutes.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 second to 1 hour.</exception>
     public TimeSpan CallTimeout
     {
         get;
-        init => field = value >= TimeSpan.FromSeconds(1) && value <= TimeSpan.FromHours(1) ? value : throw new ArgumentOutOfRangeException(nameof(CallTimeout), value, "1 second to 1 hour.");
+        init => field = value >= TimeSpan.FromSeconds(1) && value <= TimeSpan.FromHours(1)
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(CallTimeout), value, "1 second to 1 hour.");
     }
 
     = TimeSpan.FromMinutes(2);
 
     /// <summary>
-    /// Gets a function that returns the breaker key of a tenant's registration, as in <see cref="DeliveryOptions.BreakerKey"/>. <see langword="null"/> from it, and by default, means
-    /// the key that <see cref="Resilience.EndpointTable.KeyOf"/> returns, which is also used if the function throws or returns no valid key. It must be safe for concurrent use.
+    /// Gets a function that returns the breaker key of a tenant's registration, as in
+    /// <see cref="DeliveryOptions.BreakerKey"/>. <see langword="null"/> from it, and by default, means the key that
+    /// <see cref="Resilience.EndpointTable.KeyOf"/> returns, which is also used if the function throws or returns no
+    /// valid key. It must be safe for concurrent use.
     /// </summary>
     public Func<string, WebhookDestination, string?>? BreakerKeyOf { get; init; }
 
     /// <summary>The clock. Default the system's.</summary>
-    public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
+    public TimeProvider TimeProvider
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider));
+    } = TimeProvider.System;
 
     /// <summary>Where the platform logs. Default null, nowhere.</summary>
     public ILogger? Logger { get; init; }

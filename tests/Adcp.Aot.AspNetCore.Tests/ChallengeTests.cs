@@ -20,7 +20,8 @@ public sealed class ChallengeTests
         Assert.Equal(ChallengeAnswer.Proven, await ProveAsync(receiver, Agent));
         Assert.Equal([(Receiver.Sender, "seller-1"), (Receiver.Sender, "seller-1")], _asked.Select(asked => (asked.Sender, asked.KeyId)));
         WebhookChallengeEnvelope account = _asked[0].Envelope;
-        Assert.Equal(("acct_1", "buyer-primary", "https://seller.example/agent"), (account.AccountId, account.SubscriberId, account.SellerAgentUrl));
+        Assert.Equal(("acct_1", "buyer-primary", "https://seller.example/agent"),
+            (account.AccountId, account.SubscriberId, account.SellerAgentUrl));
         Assert.Equal(DeliveryAuthentication.Bearer(Secret), account.DeliveryAuthentication);
         Assert.NotEqual(DeliveryAuthentication.HmacSha256(Secret), account.DeliveryAuthentication);
         Assert.Equal(["creative.purged", "creative.status_changed"], account.EventTypes);
@@ -41,7 +42,8 @@ public sealed class ChallengeTests
     [Fact]
     public async Task One_that_cannot_be_judged_is_not_proven()
     {
-        await using Receiver receiver = await Receiver.StartAsync(options => options with { AcceptsChallenge = (_, _) => throw new IOException("the disk is full") });
+        await using Receiver receiver =
+            await Receiver.StartAsync(options => options with { AcceptsChallenge = (_, _) => throw new IOException("the disk is full") });
         Assert.Equal(500, await receiver.StatusAsync(receiver.Seller.Prepare(receiver.Destination(), Agent)));
         Assert.Contains(receiver.Log.Lines,
             line => line.Contains("AcceptsChallenge failed", StringComparison.Ordinal) && line.EndsWith(nameof(IOException),
@@ -87,11 +89,13 @@ public sealed class ChallengeTests
             ChallengeVerifier = (Rfc9421Verifier)options.Verifier,
         });
         Assert.Equal(ChallengeAnswer.Proven, await ProveAsync(receiver, Account(DeliveryAuthentication.HmacSha256(Secret))));
-        WebhookDestination byHmac = new(receiver.Url.ToString(), "op_1", authentication: WebhookAuthentication.FromRegistration(["HMAC-SHA256"], Secret));
+        WebhookDestination byHmac = new(receiver.Url.ToString(), "op_1",
+            authentication: WebhookAuthentication.FromRegistration(["HMAC-SHA256"], Secret));
         Assert.Equal(200, await receiver.StatusAsync(receiver.Seller.Prepare(byHmac, Webhook)));
         Assert.Single(receiver.Handled);
 
-        foreach (PreparedWebhook other in (PreparedWebhook[])[receiver.Seller.Prepare(receiver.Destination(), Webhook), receiver.Seller.Prepare(byHmac, Agent)])
+        foreach (PreparedWebhook other in (PreparedWebhook[])[receiver.Seller.Prepare(receiver.Destination(), Webhook),
+            receiver.Seller.Prepare(byHmac, Agent)])
         {
             WebhookSendResult refused = await receiver.SendAsync(other);
             Assert.Equal(401, refused.StatusCode);
@@ -137,7 +141,8 @@ public sealed class ChallengeTests
         EventTypes = ["creative.status_changed", "creative.purged"],
     };
 
-    private static ValueTask<ChallengeAnswer> ProveAsync(Receiver receiver, WebhookChallenge challenge) => OwnershipProof.ProveAsync(receiver.Seller, receiver.Destination(), challenge);
+    private static ValueTask<ChallengeAnswer> ProveAsync(Receiver receiver, WebhookChallenge challenge) =>
+        OwnershipProof.ProveAsync(receiver.Seller, receiver.Destination(), challenge);
 
     private WebhookReceiverOptions Answering(WebhookReceiverOptions options) => options with
     {

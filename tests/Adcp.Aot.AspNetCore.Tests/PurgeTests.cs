@@ -45,7 +45,8 @@ public sealed class PurgeTests : IDisposable
         }
 
         await host.StopAsync();
-        Assert.Equal(2, _log.Lines.Count(line => line.StartsWith("Warning: Expired rows of ScriptedStore could not be deleted", StringComparison.Ordinal)));
+        Assert.Equal(2, _log.Lines.Count(line =>
+            line.StartsWith("Warning: Expired rows of ScriptedStore could not be deleted", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -91,7 +92,8 @@ public sealed class PurgeTests : IDisposable
         ServiceCollection services = new();
         Assert.Equal("stores", Assert.Throws<ArgumentNullException>(() => services.AddAdcpPurge(null!)).ParamName);
         Assert.Equal("stores", Assert.Throws<ArgumentNullException>(() => services.AddAdcpPurge([null!])).ParamName);
-        Assert.Equal("services", Assert.Throws<ArgumentNullException>(() => AdcpPurgeServiceCollectionExtensions.AddAdcpPurge(null!, [])).ParamName);
+        Assert.Equal("services", Assert.Throws<ArgumentNullException>(() =>
+            AdcpPurgeServiceCollectionExtensions.AddAdcpPurge(null!, [])).ParamName);
     }
 
     public void Dispose() => _log.Dispose();

@@ -46,7 +46,8 @@ internal sealed class Receiver : IAsyncDisposable
     public WebhookDestination Destination(string? token = null) => new(Url.ToString(), "op_1", token);
 
     public static async Task<Receiver> StartAsync(
-        Func<WebhookReceiverOptions, WebhookReceiverOptions>? with = null, Func<ReceivedWebhook, CancellationToken, ValueTask>? handler = null,
+        Func<WebhookReceiverOptions, WebhookReceiverOptions>? with = null,
+        Func<ReceivedWebhook, CancellationToken, ValueTask>? handler = null,
         Action<IServiceCollection>? services = null)
     {
         SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "seller-1");
@@ -86,21 +87,23 @@ internal sealed class Receiver : IAsyncDisposable
                     await handler(webhook, token);
                 }
 
-                receiver.Handled.Enqueue((webhook.Sender, webhook.IdempotencyKey, webhook.Envelope, Encoding.UTF8.GetString(webhook.Body.Span)));
+                receiver.Handled.Enqueue((webhook.Sender, webhook.IdempotencyKey, webhook.Envelope,
+                    Encoding.UTF8.GetString(webhook.Body.Span)));
             },
             options);
         await app.StartAsync();
         return receiver;
     }
 
-    public PreparedWebhook Prepare(string? result = null, string? key = null, string? token = null) => Seller.Prepare(Destination(token), new McpWebhook
-    {
-        TaskId = "task_1",
-        TaskType = TaskType.CreateMediaBuy,
-        Status = AdcpTaskStatus.Completed,
-        IdempotencyKey = key,
-        Result = result is null ? default : Encoding.UTF8.GetBytes(result),
-    });
+    public PreparedWebhook Prepare(string? result = null, string? key = null, string? token = null) =>
+        Seller.Prepare(Destination(token), new McpWebhook
+        {
+            TaskId = "task_1",
+            TaskType = TaskType.CreateMediaBuy,
+            Status = AdcpTaskStatus.Completed,
+            IdempotencyKey = key,
+            Result = result is null ? default : Encoding.UTF8.GetBytes(result),
+        });
 
     /// <summary>Makes one signed attempt.</summary>
     public async Task<WebhookSendResult> SendAsync(PreparedWebhook webhook) => await Seller.SendAsync(webhook);
@@ -178,7 +181,8 @@ internal sealed class Receiver : IAsyncDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) =>
             Lines.Enqueue($"{logLevel}: {formatter(state, exception)} {exception?.GetType().Name}");
     }
 }

@@ -35,7 +35,8 @@ public sealed class ReceiverTests
         PreparedWebhook first = receiver.Prepare("""{"a":1.0,"b":2}""", "whk_0123456789abcdef");
         Assert.Equal(200, await receiver.StatusAsync(first));
         Assert.Equal(409, await receiver.StatusAsync(receiver.Prepare("""{"a":1,"b":3}""", "whk_0123456789abcdef")));
-        string text = Encoding.UTF8.GetString(first.Body.Span).Replace("""{"a":1.0,"b":2}""", """ { "b": 2e0, "a": 1 } """, StringComparison.Ordinal);
+        string text = Encoding.UTF8.GetString(first.Body.Span)
+            .Replace("""{"a":1.0,"b":2}""", """ { "b": 2e0, "a": 1 } """, StringComparison.Ordinal);
         Assert.Equal(200, await receiver.StatusAsync(receiver.Raw(text)));
         Assert.Single(receiver.Handled);
     }
@@ -135,12 +136,14 @@ public sealed class ReceiverTests
         Assert.Equal("Signature error=\"webhook_signature_header_malformed\"", answer.Headers.GetValues("WWW-Authenticate").Single());
 
         Adcp.Aot.SigningKey forged = Adcp.Aot.SigningKey.Generate(Adcp.Aot.SignatureAlgorithm.Ed25519, "seller-1");
-        using WebhookSender forger = new(new Adcp.Aot.Signing.Rfc9421Signer(forged), new WebhookSenderOptions { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true });
+        using WebhookSender forger = new(new Adcp.Aot.Signing.Rfc9421Signer(forged),
+            new WebhookSenderOptions { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true });
         WebhookSendResult refused = await forger.SendAsync(receiver.Raw("""{"private":"pssst"}"""));
         Assert.Equal(401, refused.StatusCode);
         Assert.Equal("Signature error=\"webhook_signature_invalid\"", refused.ResponseHeaders!.GetValues("WWW-Authenticate").Single());
 
-        using HttpRequestMessage text = new(HttpMethod.Post, receiver.Url) { Content = new StringContent("{}", Encoding.UTF8, "text/plain") };
+        using HttpRequestMessage text = new(HttpMethod.Post, receiver.Url)
+        { Content = new StringContent("{}", Encoding.UTF8, "text/plain") };
         using HttpResponseMessage unsupported = await stranger.SendAsync(text);
         Assert.Equal(415, (int)unsupported.StatusCode);
         using HttpResponseMessage get = await stranger.GetAsync(receiver.Url);
@@ -155,7 +158,9 @@ public sealed class ReceiverTests
     [Fact]
     public async Task Keys_that_cannot_be_read_are_no_fault_of_the_sender()
     {
-        await using Receiver receiver = await Receiver.StartAsync(options => options with { Verifier = new Rfc9421Verifier(new NoKeysNow(), new InMemoryReplayCache()) });
+        await using Receiver receiver =
+            await Receiver.StartAsync(options =>
+                options with { Verifier = new Rfc9421Verifier(new NoKeysNow(), new InMemoryReplayCache()) });
         WebhookSendResult result = await receiver.SendAsync(receiver.Prepare());
         Assert.Equal(503, result.StatusCode);
         Assert.False(result.ResponseHeaders!.Contains("WWW-Authenticate"));
@@ -203,7 +208,8 @@ public sealed class ReceiverTests
     [Fact]
     public async Task A_sender_with_too_many_keys_is_slowed_down()
     {
-        await using Receiver receiver = await Receiver.StartAsync(options => options with { Store = new DevelopmentWebhookClaimStore(maxKeysPerSender: 2) });
+        await using Receiver receiver =
+            await Receiver.StartAsync(options => options with { Store = new DevelopmentWebhookClaimStore(maxKeysPerSender: 2) });
         Assert.Equal(200, await receiver.StatusAsync(receiver.Prepare()));
         Assert.Equal(200, await receiver.StatusAsync(receiver.Prepare()));
         Assert.Equal(429, await receiver.StatusAsync(receiver.Prepare()));
@@ -255,7 +261,8 @@ public sealed class ReceiverTests
     public async Task The_store_in_memory_says_what_it_is()
     {
         await using Receiver receiver = await Receiver.StartAsync();
-        Assert.Contains(receiver.Log.Lines, line => line.StartsWith("Warning", StringComparison.Ordinal) && line.Contains("development only", StringComparison.Ordinal));
+        Assert.Contains(receiver.Log.Lines, line =>
+            line.StartsWith("Warning", StringComparison.Ordinal) && line.Contains("development only", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -334,7 +341,8 @@ public sealed class ReceiverTests
     {
         await using Receiver receiver = await Receiver.StartAsync();
         await using NetworkStream stream = await receiver.ConnectAsync();
-        await stream.WriteAsync(Encoding.ASCII.GetBytes("POST /adcp/hook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1048577\r\n\r\n"));
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(
+            "POST /adcp/hook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1048577\r\n\r\n"));
         Assert.Equal(413, await Receiver.StatusAsync(stream));
     }
 
@@ -469,7 +477,8 @@ public sealed class ReceiverTests
         }
 
         public ValueTask<WebhookClaim> ClaimAsync(
-            string sender, string idempotencyKey, ReadOnlyMemory<byte> fingerprint, TimeSpan lease, TimeSpan retention, CancellationToken cancellationToken) => Broken
+            string sender, string idempotencyKey, ReadOnlyMemory<byte> fingerprint, TimeSpan lease, TimeSpan retention,
+            CancellationToken cancellationToken) => Broken
             ? throw new IOException("the disk is full")
             : new(new WebhookClaim(sender, idempotencyKey, 1, ClaimStatus.Owned));
 

@@ -21,6 +21,7 @@ public sealed class SecretTextTests
         (IReadOnlyList<string> Leaks, int Made)[] probed = [.. Shipped.Select(SecretProbe.Instances)];
 
         Assert.Empty(probed.SelectMany(static each => each.Leaks));
-        Assert.True(probed.Sum(static each => each.Made) >= 30, $"Only {string.Join(", ", probed.Select(static each => each.Made))} instances.");
+        Assert.True(probed.Sum(static each => each.Made) >= 30,
+            $"Only {string.Join(", ", probed.Select(static each => each.Made))} instances.");
     }
 }

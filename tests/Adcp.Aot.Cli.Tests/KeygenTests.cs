@@ -10,7 +10,8 @@ public sealed class KeygenTests
     public async Task A_key_is_kept_private_and_its_public_half_published(string algorithm, string jwkAlgorithm)
     {
         using Folder folder = new();
-        Cli.Result made = await Cli.RunAsync("keygen", "--alg", algorithm, "--kid", "seller-1", "--out", folder["private.jwk.json"], "--jwks", folder["jwks.json"], "--json");
+        Cli.Result made = await Cli.RunAsync("keygen", "--alg", algorithm, "--kid", "seller-1", "--out",
+            folder["private.jwk.json"], "--jwks", folder["jwks.json"], "--json");
         Assert.Equal(0, made.ExitCode);
         Assert.Equal("seller-1", made.Json.GetProperty("kid").GetString());
 
@@ -40,7 +41,8 @@ public sealed class KeygenTests
         Assert.Contains("--kid", again.Errors, StringComparison.Ordinal);
         Assert.False(File.Exists(folder["three.json"]));
         using JsonDocument jwks = JsonDocument.Parse(File.ReadAllText(folder["jwks.json"]));
-        Assert.Equal(["request-signing", "webhook-signing"], jwks.RootElement.GetProperty("keys").EnumerateArray().Select(k => k.GetProperty("adcp_use").GetString()!));
+        Assert.Equal(["request-signing", "webhook-signing"], jwks.RootElement.GetProperty("keys").EnumerateArray()
+            .Select(k => k.GetProperty("adcp_use").GetString()!));
 
         Task<Cli.Result> Keygen(string id, string file, params string[] more) =>
             Cli.RunAsync(["keygen", "--alg", "ed25519", "--kid", id, "--out", folder[file], "--jwks", folder["jwks.json"], .. more]);
@@ -84,7 +86,8 @@ public sealed class KeygenTests
     {
         using Folder folder = new();
         folder.Write("private.jwk.json", "precious");
-        Cli.Result made = await Cli.RunAsync("keygen", "--alg", "ed25519", "--kid", "k", "--out", folder["private.jwk.json"], "--jwks", folder["jwks.json"]);
+        Cli.Result made = await Cli.RunAsync("keygen", "--alg", "ed25519", "--kid", "k", "--out", folder["private.jwk.json"],
+            "--jwks", folder["jwks.json"]);
         Assert.Equal(2, made.ExitCode);
         Assert.Contains("--out", made.Errors, StringComparison.Ordinal);
         Assert.Equal("precious", File.ReadAllText(folder["private.jwk.json"]));

@@ -15,8 +15,10 @@ public sealed class ListenTests
     public async Task What_is_sent_is_verified_and_retried_by_the_script(string algorithm)
     {
         using Folder folder = new();
-        Assert.Equal(0, (await Cli.RunAsync("keygen", "--alg", algorithm, "--kid", "k1", "--out", folder["p.json"], "--jwks", folder["j.json"])).ExitCode);
-        using Listener listener = await Listener.StartAsync("--jwks", folder["j.json"], "--script", "503,503,200", "--count", "3", "--json");
+        Assert.Equal(0, (await Cli.RunAsync("keygen", "--alg", algorithm, "--kid", "k1", "--out", folder["p.json"], "--jwks",
+            folder["j.json"])).ExitCode);
+        using Listener listener = await Listener.StartAsync("--jwks", folder["j.json"], "--script", "503,503,200", "--count",
+            "3", "--json");
         Cli.Result sent = await SendAsync(listener, "--key", folder["p.json"], "--base-delay", "1ms", "--json");
         Assert.Equal(0, sent.ExitCode);
         Assert.Equal(3, sent.Json.GetProperty("attempts").GetInt32());
@@ -29,7 +31,9 @@ public sealed class ListenTests
             Assert.True(line.GetProperty("verified").GetBoolean());
             Assert.Equal(JsonValueKind.Null, line.GetProperty("error_code").ValueKind);
             Assert.Equal(sent.Json.GetProperty("idempotency_keys")[0].GetString(), line.GetProperty("idempotency_key").GetString());
-            Assert.Equal(("task_1", "op_1", "k1"), (line.GetProperty("task_id").GetString(), line.GetProperty("operation_id").GetString(), line.GetProperty("keyid").GetString()));
+            Assert.Equal(("task_1", "op_1", "k1"),
+                (line.GetProperty("task_id").GetString(), line.GetProperty("operation_id").GetString(), line.GetProperty("keyid")
+                    .GetString()));
         });
     }
 
@@ -37,15 +41,19 @@ public sealed class ListenTests
     public async Task A_forged_delivery_is_refused_with_its_code_and_ends_in_exit_code_one()
     {
         using Folder folder = new();
-        Assert.Equal(0, (await Cli.RunAsync("keygen", "--alg", "ed25519", "--kid", "k1", "--out", folder["p.json"], "--jwks", folder["j.json"])).ExitCode);
-        Assert.Equal(0, (await Cli.RunAsync("keygen", "--alg", "ed25519", "--kid", "k1", "--out", folder["forged.json"], "--jwks", folder["other.json"])).ExitCode);
+        Assert.Equal(0, (await Cli.RunAsync("keygen", "--alg", "ed25519", "--kid", "k1", "--out", folder["p.json"], "--jwks",
+            folder["j.json"])).ExitCode);
+        Assert.Equal(0, (await Cli.RunAsync("keygen", "--alg", "ed25519", "--kid", "k1", "--out", folder["forged.json"], "--jwks",
+            folder["other.json"])).ExitCode);
         using Listener listener = await Listener.StartAsync("--jwks", folder["j.json"], "--count", "1", "--json");
         Cli.Result sent = await SendAsync(listener, "--key", folder["forged.json"]);
         Assert.Equal(1, sent.ExitCode);
         Assert.Contains("webhook_signature_invalid", sent.Errors, StringComparison.Ordinal);
         (Cli.Result result, JsonElement[] lines) = await listener.EndAsync();
         Assert.Equal(1, result.ExitCode);
-        Assert.Equal((false, "webhook_signature_invalid", 401), (lines[0].GetProperty("verified").GetBoolean(), lines[0].GetProperty("error_code").GetString(), lines[0].GetProperty("status").GetInt32()));
+        Assert.Equal((false, "webhook_signature_invalid", 401),
+            (lines[0].GetProperty("verified").GetBoolean(), lines[0].GetProperty("error_code").GetString(),
+                lines[0].GetProperty("status").GetInt32()));
     }
 
     [Theory]
@@ -55,8 +63,11 @@ public sealed class ListenTests
     public async Task The_other_modes_are_verified_by_their_secret_and_never_in_another_mode(string auth)
     {
         using Folder folder = new();
-        string secret = folder.Write("secret", auth == "standard" ? "whsec_" + Convert.ToBase64String(Convert.FromHexString(Secret)) : Secret);
-        Assert.Equal(0, (await Cli.RunAsync("keygen", "--alg", "ed25519", "--kid", "k1", "--out", folder["p.json"], "--jwks", folder["j.json"])).ExitCode);
+        string secret = folder.Write("secret", auth == "standard"
+            ? "whsec_" + Convert.ToBase64String(Convert.FromHexString(Secret))
+            : Secret);
+        Assert.Equal(0, (await Cli.RunAsync("keygen", "--alg", "ed25519", "--kid", "k1", "--out", folder["p.json"], "--jwks",
+            folder["j.json"])).ExitCode);
         using Listener listener = await Listener.StartAsync("--auth", auth, "--secret-file", secret, "--count", "2", "--json");
         Assert.Equal(0, (await SendAsync(listener, "--auth", auth, "--secret-file", secret)).ExitCode);
         Assert.Equal(1, (await SendAsync(listener, "--key", folder["p.json"])).ExitCode);
@@ -167,7 +178,8 @@ public sealed class ListenTests
         public async Task<(Cli.Result Result, JsonElement[] Lines)> EndAsync()
         {
             Cli.Result result = await _cli.EndAsync();
-            return (result, [.. result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)]);
+            return (result, [.. result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => JsonDocument.Parse(line).RootElement)]);
         }
 
         public async Task<(string Output, string Errors)> EndTextAsync()

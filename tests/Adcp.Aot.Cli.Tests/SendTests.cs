@@ -35,7 +35,8 @@ public sealed class SendTests
         Assert.Equal("""{"k":[1]}""", body.GetProperty("context").GetRawText());
         Assert.Equal("""{"media_buy_id":"mb"}""", body.GetProperty("result").GetRawText());
         Assert.Equal(3, File.ReadAllLines(folder["attempts.jsonl"]).Length);
-        Assert.DoesNotContain("token-of-16-chars", sent.Output + sent.Errors + File.ReadAllText(folder["attempts.jsonl"]), StringComparison.Ordinal);
+        Assert.DoesNotContain("token-of-16-chars", sent.Output + sent.Errors + File.ReadAllText(folder["attempts.jsonl"]),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -43,7 +44,8 @@ public sealed class SendTests
     {
         using Folder folder = new();
         await using Receiver receiver = await Receiver.StartAsync(200);
-        Cli.Result sent = await Cli.RunAsync([.. To(receiver), "--key", await KeyAsync(folder), "--count", "40", "--concurrency", "8", "--json"]);
+        Cli.Result sent = await Cli.RunAsync(
+            [.. To(receiver), "--key", await KeyAsync(folder), "--count", "40", "--concurrency", "8", "--json"]);
         Assert.Equal(0, sent.ExitCode);
         Assert.Equal(40, sent.Json.GetProperty("idempotency_keys").EnumerateArray().Select(k => k.GetString()).Distinct().Count());
         Assert.Equal(40, receiver.Requests.Count);
@@ -126,27 +128,33 @@ public sealed class SendTests
     {
         using Folder folder = new();
         string key = await KeyAsync(folder);
-        string[] rest = ["--task-id", "t", "--task-type", "create_media_buy", "--status", "completed", "--operation-id", "op", "--key", key];
+        string[] rest = ["--task-id", "t", "--task-type", "create_media_buy", "--status", "completed", "--operation-id", "op",
+            "--key", key];
         Assert.Equal(3, (await Cli.RunAsync(["send", "--url", "http://buyer.example/", .. rest])).ExitCode);
         Assert.Equal(3, (await Cli.RunAsync(["send", "--url", "https://127.0.0.1/", .. rest])).ExitCode);
         Assert.Equal(3, (await Cli.RunAsync(["send", "--url", "https://user:secret@buyer.example/", .. rest])).ExitCode);
-        Assert.Equal(3, (await Cli.RunAsync(["send", "--url", "https://buyer.example/", "--result", """{"a":1,"a":2}""", .. rest])).ExitCode);
+        Assert.Equal(3, (await Cli.RunAsync(
+            ["send", "--url", "https://buyer.example/", "--result", """{"a":1,"a":2}""", .. rest])).ExitCode);
         Assert.Equal(2, (await Cli.RunAsync(["send", "--url", "not a url", .. rest])).ExitCode);
         Assert.Equal(2, (await Cli.RunAsync(["send", "--url", "https://buyer.example/", "--count", "0", .. rest])).ExitCode);
         Assert.Equal(2, (await Cli.RunAsync(["send", "--url", "https://buyer.example/", "--base-delay", "soon", .. rest])).ExitCode);
         Assert.Equal(2, (await Cli.RunAsync(["send", "--url", "https://buyer.example/", "--auth", "hmac", .. rest])).ExitCode);
-        Assert.Equal(2, (await Cli.RunAsync(["send", "--url", "https://buyer.example/", "--context", "@" + folder["absent"], .. rest])).ExitCode);
-        Cli.Result wrongKey = await Cli.RunAsync(["send", "--url", "https://buyer.example/", .. rest[..^1], folder.Write("bad.json", """{"kty":"OKP","crv":"Ed25519","d":"c2VjcmV0"}""")]);
+        Assert.Equal(2, (await Cli.RunAsync(
+            ["send", "--url", "https://buyer.example/", "--context", "@" + folder["absent"], .. rest])).ExitCode);
+        Cli.Result wrongKey = await Cli.RunAsync(["send", "--url", "https://buyer.example/", .. rest[..^1],
+            folder.Write("bad.json", """{"kty":"OKP","crv":"Ed25519","d":"c2VjcmV0"}""")]);
         Assert.Equal(2, wrongKey.ExitCode);
         Assert.DoesNotContain("c2VjcmV0", wrongKey.Output + wrongKey.Errors, StringComparison.Ordinal);
     }
 
     private static string[] To(Receiver receiver) =>
-        ["send", "--url", receiver.Url, "--task-id", "task_1", "--task-type", "create_media_buy", "--status", "completed", "--operation-id", "op_1", "--allow-http", "--allow-private"];
+        ["send", "--url", receiver.Url, "--task-id", "task_1", "--task-type", "create_media_buy", "--status", "completed",
+            "--operation-id", "op_1", "--allow-http", "--allow-private"];
 
     private static async Task<string> KeyAsync(Folder folder)
     {
-        Assert.Equal(0, (await Cli.RunAsync("keygen", "--alg", "ed25519", "--kid", "k", "--out", folder["private.jwk.json"], "--jwks", folder["jwks.json"])).ExitCode);
+        Assert.Equal(0, (await Cli.RunAsync("keygen", "--alg", "ed25519", "--kid", "k", "--out", folder["private.jwk.json"],
+            "--jwks", folder["jwks.json"])).ExitCode);
         return folder["private.jwk.json"];
     }
 
@@ -176,7 +184,8 @@ public sealed class SendTests
             using JsonDocument body = await JsonDocument.ParseAsync(http.Request.Body);
             lock (Requests)
             {
-                Requests.Enqueue(new Request(http.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase), body.RootElement.Clone()));
+                Requests.Enqueue(new Request(http.Request.Headers.ToDictionary(h => h.Key, h =>
+                    h.Value.ToString(), StringComparer.OrdinalIgnoreCase), body.RootElement.Clone()));
                 http.Response.StatusCode = script[Math.Min(Requests.Count, script.Length) - 1];
             }
         }

@@ -35,7 +35,8 @@ public sealed class TextCommandTests
         {
             using JsonDocument vector = SharedFiles.Read(path);
             JsonElement expected = vector.RootElement.GetProperty("expected");
-            Cli.Result result = await Cli.RunAsync("jcs", folder.Write("preimage.json", expected.GetProperty("preimage").GetRawText()), "--json");
+            Cli.Result result = await Cli.RunAsync("jcs",
+                folder.Write("preimage.json", expected.GetProperty("preimage").GetRawText()), "--json");
             Assert.Equal(0, result.ExitCode);
             Assert.Equal(expected.GetProperty("jcs_bytes").GetString(), result.Json.GetProperty("canonical").GetString());
             Assert.Equal(expected.GetProperty("sha256_hex").GetString(), result.Json.GetProperty("sha256").GetString());

@@ -63,7 +63,8 @@ public sealed class CircuitBreakerLaws
         Cell cell = new(policy);
         CircuitPermit permit = cell.TryAcquire();
         int opened = (await Task.WhenAll(
-            Task.Run(() => cell.Fail(permit)), Task.Run(() => cell.Fail(permit)), Task.Run(() => cell.Fail(permit)), Task.Run(() => cell.Fail(permit))))
+            Task.Run(() => cell.Fail(permit)), Task.Run(() => cell.Fail(permit)), Task.Run(() => cell.Fail(permit)),
+            Task.Run(() => cell.Fail(permit))))
             .Count(static changed => changed);
         Assert.Equal(1, opened);
         Assert.Equal(CircuitState.Open, cell.State);
@@ -116,7 +117,8 @@ public sealed class CircuitBreakerLaws
         Cell cell = new(new CircuitBreakerPolicy { FailureThreshold = 1, SuccessThreshold = 2 });
         CircuitPermit late = cell.TryAcquire();
         cell.Fail(cell.TryAcquire());
-        bool[] changed = await Task.WhenAll(Task.Run(() => cell.Succeed(late)), Task.Run(() => cell.Succeed(late)), Task.Run(() => cell.Fail(late)));
+        bool[] changed = await Task.WhenAll(Task.Run(() => cell.Succeed(late)), Task.Run(() => cell.Succeed(late)),
+            Task.Run(() => cell.Fail(late)));
         Assert.Single(changed, static one => one);
         Assert.Equal(CircuitState.HalfOpen, cell.State);
     });

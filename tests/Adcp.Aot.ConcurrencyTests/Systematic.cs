@@ -4,7 +4,10 @@ using Microsoft.Coyote.SystematicTesting;
 
 namespace Adcp.Aot.ConcurrencyTests;
 
-/// <summary>Runs a small concurrent program under many schedules, each chosen by Coyote at every task, lock, interlocked and volatile operation.</summary>
+/// <summary>
+/// Runs a small concurrent program under many schedules, each chosen by Coyote at every task, lock, interlocked and
+/// volatile operation.
+/// </summary>
 internal static class Systematic
 {
     /// <summary>Fails with the first schedule that breaks an assertion, throws or deadlocks.</summary>
@@ -16,7 +19,8 @@ internal static class Systematic
     }
 
     /// <summary>What broke in a program that is meant to break; empty where no schedule broke it.</summary>
-    internal static string Fault(Func<Task> program, uint schedules = 300) => string.Join(Environment.NewLine, Run(program, schedules, deadlockAfterMilliseconds: 1_000).BugReports);
+    internal static string Fault(Func<Task> program, uint schedules = 300) =>
+        string.Join(Environment.NewLine, Run(program, schedules, deadlockAfterMilliseconds: 1_000).BugReports);
 
     private static TestReport Run(Func<Task> program, uint schedules, uint deadlockAfterMilliseconds)
     {

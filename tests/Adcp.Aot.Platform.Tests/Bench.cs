@@ -12,7 +12,8 @@ internal sealed class Bench : IAsyncDisposable
         AdcpVersion version, Func<PlatformOptions, PlatformOptions>? configure = null, bool senderOnly = false, bool unwired = false)
     {
         Sender = new RecordingSender(version, Time);
-        Supervisor = new InMemoryWebhookDeliverySupervisor(Sender, new WebhookSupervisorOptions { TimeProvider = Time, Retry = new RetryPolicy { MaxAttempts = 5 } });
+        Supervisor = new InMemoryWebhookDeliverySupervisor(Sender,
+            new WebhookSupervisorOptions { TimeProvider = Time, Retry = new RetryPolicy { MaxAttempts = 5 } });
         PlatformOptions options = new()
         {
             Version = version,
@@ -39,7 +40,8 @@ internal sealed class Bench : IAsyncDisposable
     public PlatformHandler Handler { get; }
 
     /// <summary>The arguments with a key of their own where they have none.</summary>
-    public static string Keyed(string arguments) => arguments.Contains("\"idempotency_key\"", StringComparison.Ordinal) || !arguments.StartsWith('{')
+    public static string Keyed(string arguments) =>
+        arguments.Contains("\"idempotency_key\"", StringComparison.Ordinal) || !arguments.StartsWith('{')
         ? arguments
         : $$"""{"idempotency_key":"{{Guid.NewGuid()}}"{{(arguments is "{}" ? "" : ",")}}{{arguments[1..]}}""";
 
@@ -50,7 +52,8 @@ internal sealed class Bench : IAsyncDisposable
     }
 
     public ValueTask<ToolReply> BuyAsync(string plan = "now", string? push = Push, string more = "") =>
-        CallAsync("create_media_buy", $$"""{"plan":"{{plan}}","context":{"k":[1]}{{more}}{{(push is null ? "" : ",\"push_notification_config\":" + push)}}}""");
+        CallAsync("create_media_buy",
+            $$"""{"plan":"{{plan}}","context":{"k":[1]}{{more}}{{(push is null ? "" : ",\"push_notification_config\":" + push)}}}""");
 
     public static JsonElement Body(ReadOnlyMemory<byte> json)
     {

@@ -24,8 +24,14 @@ public sealed class BootTests : IDisposable
     {
         await using PlatformHandler durable = AdcpServer.CreateFromPlatform(new TestPlatform(), Sound, null, _durable);
         await using PlatformHandler earlier = AdcpServer.CreateFromPlatform(
-            new TestPlatform(), Sound with { Version = AdcpVersion.V31, WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = null } }, _sender);
-        await using PlatformHandler without = AdcpServer.CreateFromPlatform(new TestPlatform(), new PlatformOptions { Version = AdcpVersion.V32, AcceptsPushConfigs = false });
+            new TestPlatform(), Sound with
+            {
+                Version = AdcpVersion.V31,
+                WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = null }
+            }, _sender);
+        await using PlatformHandler without =
+            AdcpServer.CreateFromPlatform(new TestPlatform(),
+                new PlatformOptions { Version = AdcpVersion.V32, AcceptsPushConfigs = false });
         await using PlatformHandler external = AdcpServer.CreateFromPlatform(
             new TestPlatform(), Sound with { TaskWebhooksAreExternal = true, ExternalRetryHorizon = TimeSpan.FromDays(2) });
         await using PlatformHandler outbox = AdcpServer.CreateFromPlatform(new TestPlatform(), Sound with { Outbox = new Outbox() });
@@ -39,17 +45,21 @@ public sealed class BootTests : IDisposable
 
     [Fact]
     public void Algorithms_that_are_not_the_keys() => Gap(
-        "webhook_signing_algorithm_alignment", Sound with { WebhookSigning = Sound.WebhookSigning! with { Algorithms = [SignatureAlgorithm.EcdsaP256Sha256] } }, null, _durable);
+        "webhook_signing_algorithm_alignment",
+        Sound with { WebhookSigning = Sound.WebhookSigning! with { Algorithms = [SignatureAlgorithm.EcdsaP256Sha256] } }, null, _durable);
 
     [Fact]
     public void Webhooks_without_the_capability() => Gap("webhook_signing.supported", Sound with { WebhookSigning = null }, null, _durable);
 
     [Fact]
-    public void Webhooks_declared_unsigned() => Gap("webhook_signing.supported", Sound with { WebhookSigning = new WebhookSigningCapability { IsSupported = false } }, null, _durable);
+    public void Webhooks_declared_unsigned() =>
+        Gap("webhook_signing.supported", Sound with { WebhookSigning = new WebhookSigningCapability { IsSupported = false } },
+            null, _durable);
 
     [Fact]
     public void A_3_2_seller_without_a_horizon() => Gap(
-        "webhook_signing.delivery_retry_horizon_seconds", Sound with { WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = null } }, null, _durable);
+        "webhook_signing.delivery_retry_horizon_seconds",
+        Sound with { WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = null } }, null, _durable);
 
     [Theory]
     [InlineData(86_399)]
@@ -57,10 +67,12 @@ public sealed class BootTests : IDisposable
     [InlineData(90_000.5)]
     public void A_horizon_out_of_range(double seconds) => Gap(
         "webhook_signing.delivery_retry_horizon_seconds",
-        Sound with { WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = TimeSpan.FromSeconds(seconds) } }, null, new DurableSupervisor { RetryHorizon = TimeSpan.FromDays(30) });
+        Sound with { WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = TimeSpan.FromSeconds(seconds) } }, null,
+        new DurableSupervisor { RetryHorizon = TimeSpan.FromDays(30) });
 
     [Fact]
-    public void A_horizon_before_3_2() => Gap("webhook_signing.delivery_retry_horizon_seconds", Sound with { Version = AdcpVersion.V31 }, null, _durable);
+    public void A_horizon_before_3_2() =>
+        Gap("webhook_signing.delivery_retry_horizon_seconds", Sound with { Version = AdcpVersion.V31 }, null, _durable);
 
     [Fact]
     public async Task A_horizon_over_a_supervisor_that_is_not_durable()
@@ -72,7 +84,8 @@ public sealed class BootTests : IDisposable
     }
 
     [Fact]
-    public void A_horizon_longer_than_the_supervisors() => Gap("atomic_durable_webhook_outbox", Sound, null, new DurableSupervisor { RetryHorizon = TimeSpan.FromHours(23) });
+    public void A_horizon_longer_than_the_supervisors() =>
+        Gap("atomic_durable_webhook_outbox", Sound, null, new DurableSupervisor { RetryHorizon = TimeSpan.FromHours(23) });
 
     [Fact]
     public void A_horizon_over_a_sender_alone() => Gap("atomic_durable_webhook_outbox", Sound, _sender, null);
@@ -81,11 +94,13 @@ public sealed class BootTests : IDisposable
     public void Two_owners_of_the_same_delivery()
     {
         Gap("single_task_webhook_owner", Sound with { Outbox = new Outbox() }, null, _durable);
-        Gap("single_task_webhook_owner", Sound with { TaskWebhooksAreExternal = true, ExternalRetryHorizon = TimeSpan.FromDays(2) }, null, _durable);
+        Gap("single_task_webhook_owner",
+            Sound with { TaskWebhooksAreExternal = true, ExternalRetryHorizon = TimeSpan.FromDays(2) }, null, _durable);
     }
 
     [Fact]
-    public void An_external_owner_that_promises_less() => Gap("external_durable_webhook_outbox", Sound with { TaskWebhooksAreExternal = true }, null, null);
+    public void An_external_owner_that_promises_less() =>
+        Gap("external_durable_webhook_outbox", Sound with { TaskWebhooksAreExternal = true }, null, null);
 
     [Fact]
     public void A_tool_that_is_there_twice() => Gap("unique_tools", Sound, null, _durable, new Twice());
@@ -170,9 +185,11 @@ public sealed class BootTests : IDisposable
     public void Every_gap_is_in_one_error()
     {
         PlatformBootException fault = Assert.Throws<PlatformBootException>(() => AdcpServer.CreateFromPlatform(
-            new TestPlatform(), new PlatformOptions { Version = AdcpVersion.V32, WebhookSigning = new WebhookSigningCapability { RetryHorizon = TimeSpan.FromHours(1) } }));
+            new TestPlatform(), new PlatformOptions
+            { Version = AdcpVersion.V32, WebhookSigning = new WebhookSigningCapability { RetryHorizon = TimeSpan.FromHours(1) } }));
         Assert.Equal(
-            ["webhook_sender_or_supervisor", "webhook_sender_with_rfc9421_key", "webhook_signing_algorithm_alignment", "webhook_signing.delivery_retry_horizon_seconds", "atomic_durable_webhook_outbox"],
+            ["webhook_sender_or_supervisor", "webhook_sender_with_rfc9421_key", "webhook_signing_algorithm_alignment",
+                "webhook_signing.delivery_retry_horizon_seconds", "atomic_durable_webhook_outbox"],
             fault.Gaps.Select(gap => gap.Code));
         Assert.All(fault.Gaps, gap => Assert.Contains($"[{gap.Code}] {gap.Message}", fault.Message, StringComparison.Ordinal));
     }
@@ -189,15 +206,19 @@ public sealed class BootTests : IDisposable
         }
 
         Assert.Equal(
-            """{"webhook_signing":{"supported":true,"profile":"adcp/webhook-signing/v1","algorithms":["ed25519"],"legacy_hmac_fallback":false,"delivery_retry_horizon_seconds":86400}}""",
+            """{"webhook_signing":{"supported":true,"profile":"adcp/webhook-signing/v1","algorithms":"""
+            + """["ed25519"],"legacy_hmac_fallback":false,"delivery_retry_horizon_seconds":86400}}""",
             System.Text.Encoding.UTF8.GetString(output.ToArray()));
     }
 
     public void Dispose() => _sender.Dispose();
 
-    private static string Gap(string code, PlatformOptions options, IWebhookSender? sender, IWebhookDeliverySupervisor? supervisor, IAdcpPlatform? platform = null)
+    private static string Gap(string code, PlatformOptions options, IWebhookSender? sender,
+        IWebhookDeliverySupervisor? supervisor, IAdcpPlatform? platform = null)
     {
-        PlatformBootException fault = Assert.Throws<PlatformBootException>(() => AdcpServer.CreateFromPlatform(platform ?? new TestPlatform(), options, sender, supervisor));
+        PlatformBootException fault =
+            Assert.Throws<PlatformBootException>(() =>
+                AdcpServer.CreateFromPlatform(platform ?? new TestPlatform(), options, sender, supervisor));
         Assert.Equal(code, Assert.Single(fault.Gaps).Code);
         return fault.Message;
     }
@@ -208,11 +229,14 @@ public sealed class BootTests : IDisposable
 
         public TimeSpan? RetryHorizon { get; init; } = TimeSpan.FromHours(24);
 
-        public ValueTask<DeliveryOutcome> SendMcpAsync(WebhookDestination destination, McpWebhook webhook, DeliveryOptions? options = null, CancellationToken cancellationToken = default) => default;
+        public ValueTask<DeliveryOutcome> SendMcpAsync(WebhookDestination destination, McpWebhook webhook,
+            DeliveryOptions? options = null, CancellationToken cancellationToken = default) => default;
 
-        public ValueTask<DeliveryOutcome> SendAsync(WebhookDestination destination, WebhookPayload payload, DeliveryOptions? options = null, CancellationToken cancellationToken = default) => default;
+        public ValueTask<DeliveryOutcome> SendAsync(WebhookDestination destination, WebhookPayload payload,
+            DeliveryOptions? options = null, CancellationToken cancellationToken = default) => default;
 
-        public ValueTask<DeliveryOutcome> DeliverAsync(PreparedWebhook webhook, DeliveryOptions? options = null, CancellationToken cancellationToken = default) => default;
+        public ValueTask<DeliveryOutcome> DeliverAsync(PreparedWebhook webhook, DeliveryOptions? options = null,
+            CancellationToken cancellationToken = default) => default;
 
         public long NextSequence(string key) => 1;
     }
@@ -229,6 +253,7 @@ public sealed class BootTests : IDisposable
     {
         public IReadOnlyList<ToolDescription> Tools => [new("seller_x"), new("seller_x")];
 
-        public ValueTask<ToolReply> InvokeAsync(string tool, JsonElement arguments, ToolCall call, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public ValueTask<ToolReply> InvokeAsync(string tool, JsonElement arguments, ToolCall call, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
     }
 }

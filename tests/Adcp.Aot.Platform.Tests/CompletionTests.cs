@@ -81,7 +81,8 @@ public sealed class CompletionTests
         Assert.Equal($$$"""{"status":"submitted","task_id":"{{{task}}}","context":{"k":[1]}}""", Bench.Text(reply));
         Assert.Equal(AdcpTaskStatus.Submitted, reply.Status);
 
-        Assert.Equal(TaskTransition.Entered, await bench.Handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Working, message: "half way"));
+        Assert.Equal(TaskTransition.Entered,
+            await bench.Handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Working, message: "half way"));
         await bench.Sender.MadeAsync(1);
         Assert.Equal(TaskTransition.Entered, await Complete("mb_9"));
         await bench.Sender.MadeAsync(2);
@@ -99,7 +100,8 @@ public sealed class CompletionTests
                 Bench.Body(sent.Body).GetProperty("token").GetString(), Bench.Body(sent.Body).GetProperty("context").GetRawText())));
         Assert.NotEqual(bench.Sender.Sent[0].IdempotencyKey, bench.Sender.Sent[1].IdempotencyKey);
 
-        ValueTask<TaskTransition> Complete(string id) => bench.Handler.Tasks.CompleteAsync("buyer", task, new BuyResponse(id), TestJson.Default.BuyResponse);
+        ValueTask<TaskTransition> Complete(string id) =>
+            bench.Handler.Tasks.CompleteAsync("buyer", task, new BuyResponse(id), TestJson.Default.BuyResponse);
     }
 
     [Fact]
@@ -192,7 +194,8 @@ public sealed class CompletionTests
         Assert.Equal("ROLE_AGENT", interim.GetProperty("status").GetProperty("message").GetProperty("role").GetString());
         JsonElement final = Bench.Body(bench.Sender.Sent[1].Body).GetProperty("task");
         Assert.Equal(task, final.GetProperty("id").GetString());
-        Assert.Equal("mb_1", final.GetProperty("artifacts")[0].GetProperty("parts")[0].GetProperty("data").GetProperty("media_buy_id").GetString());
+        Assert.Equal("mb_1", final.GetProperty("artifacts")[0].GetProperty("parts")[0].GetProperty("data")
+            .GetProperty("media_buy_id").GetString());
         Assert.DoesNotContain("a-token-of-sixteen", Encoding.UTF8.GetString(bench.Sender.Sent[1].Body.Span), StringComparison.Ordinal);
     }
 }

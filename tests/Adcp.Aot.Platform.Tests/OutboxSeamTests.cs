@@ -13,7 +13,8 @@ public sealed class OutboxSeamTests
         FailingOutbox outbox = new();
         TestPlatform platform = new();
         using InMemoryTaskRegistry tasks = new();
-        await using PlatformHandler handler = new(platform, new PlatformOptions { Version = AdcpVersion.V31, Tasks = tasks, Outbox = outbox });
+        await using PlatformHandler handler =
+            new(platform, new PlatformOptions { Version = AdcpVersion.V31, Tasks = tasks, Outbox = outbox });
         using JsonDocument arguments = JsonDocument.Parse(Bench.Keyed($$"""{"plan":"later","push_notification_config":{{Bench.Push}}}"""));
         await handler.CallAsync("create_media_buy", arguments.RootElement, "buyer");
         string task = platform.Tasks[0];
@@ -35,7 +36,8 @@ public sealed class OutboxSeamTests
         await Assert.ThrowsAsync<ArgumentException>(() => tasks.CreateAsync(New("a")).AsTask());
         Assert.Equal("RATE_LIMITED", (await Assert.ThrowsAsync<AdcpErrorException>(() => tasks.CreateAsync(New("c")).AsTask())).Error.Code);
         await tasks.TransitionAsync("t", "b", AdcpTaskStatus.Completed, "{\"x\":1,\"y\":1.0}"u8.ToArray());
-        Assert.Equal(TaskTransition.Repeated, await tasks.TransitionAsync("t", "b", AdcpTaskStatus.Completed, "{ \"y\":1, \"x\":1e0 }"u8.ToArray()));
+        Assert.Equal(TaskTransition.Repeated,
+            await tasks.TransitionAsync("t", "b", AdcpTaskStatus.Completed, "{ \"y\":1, \"x\":1e0 }"u8.ToArray()));
         await tasks.CreateAsync(New("c"));
         Assert.Null(await tasks.FindAsync("t", "b"));
         Assert.Null(await tasks.FindAsync("another", "a"));
@@ -61,7 +63,8 @@ public sealed class OutboxSeamTests
                     ["challenge"] = echoes ? Bench.Body(webhook.Body).GetProperty("challenge").GetString()! : new string('x', 43),
                 }),
             };
-        AgentWebhookChallenge challenge = new() { SubscriberId = "s", SellerAgentUrl = "https://seller.example", DeliveryAuthentication = DeliveryAuthentication.Rfc9421 };
+        AgentWebhookChallenge challenge = new()
+        { SubscriberId = "s", SellerAgentUrl = "https://seller.example", DeliveryAuthentication = DeliveryAuthentication.Rfc9421 };
         Assert.Equal(expected, await OwnershipProof.ProveAsync(sender, new WebhookDestination("https://b.example/"), challenge));
         Assert.Equal(2, sender.Sent.Count);
         Assert.Same(sender.Sent[0], sender.Sent[1]);

@@ -49,7 +49,8 @@ internal sealed class RecordingSender : IWebhookSender, IDisposable
         }
     }
 
-    public PreparedWebhook Prepare(WebhookDestination destination, WebhookPayload payload, long? sequenceNumber = null) => _real.Prepare(destination, payload, sequenceNumber);
+    public PreparedWebhook Prepare(WebhookDestination destination, WebhookPayload payload, long? sequenceNumber = null) =>
+        _real.Prepare(destination, payload, sequenceNumber);
 
     public async ValueTask<WebhookSendResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default)
     {

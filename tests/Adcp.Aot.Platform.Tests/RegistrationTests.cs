@@ -27,11 +27,20 @@ public sealed class RegistrationTests
     [InlineData("""{"url":"https://u:p@b.example/","operation_id":"o"}""", "push_notification_config.url")]
     [InlineData("""{"url":"https://b.example/","operation_id":"with space"}""", "push_notification_config.operation_id")]
     [InlineData("""{"url":"https://b.example/","operation_id":"o","token":"short"}""", "push_notification_config.token")]
-    [InlineData("""{"url":"https://b.example/","operation_id":"o","authentication":{"schemes":["Bearer"],"credentials":"short"}}""", "push_notification_config.authentication.credentials")]
-    [InlineData("""{"url":"https://b.example/","operation_id":"o","authentication":{"schemes":["Bearer","HMAC-SHA256"],"credentials":"0123456789abcdef0123456789abcdef"}}""", "push_notification_config.authentication.schemes")]
-    [InlineData("""{"url":"https://b.example/","operation_id":"o","authentication":{"schemes":["Basic"],"credentials":"0123456789abcdef0123456789abcdef"}}""", "push_notification_config.authentication.schemes")]
-    [InlineData("""{"url":"https://b.example/","operation_id":"o","authentication":{"schemes":["Bearer"]}}""", "push_notification_config.authentication.credentials")]
-    [InlineData("""{"url":"https://b.example/","operation_id":"o","authentication":{"schemes":["Bearer"],"credentials":"0123456789abcdef0123456789abcdef","x":1}}""", "push_notification_config.authentication")]
+    [InlineData("""{"url":"https://b.example/","operation_id":"o","authentication":{"schemes":["Bearer"],"credentials":"short"}}""",
+        "push_notification_config.authentication.credentials")]
+    [InlineData(
+        """{"url":"https://b.example/","operation_id":"o","authentication":{"schemes":"""
+        + """["Bearer","HMAC-SHA256"],"credentials":"0123456789abcdef0123456789abcdef"}}""",
+        "push_notification_config.authentication.schemes")]
+    [InlineData(
+        """{"url":"https://b.example/","operation_id":"o","authentication":{"schemes":"""
+        + """["Basic"],"credentials":"0123456789abcdef0123456789abcdef"}}""", "push_notification_config.authentication.schemes")]
+    [InlineData("""{"url":"https://b.example/","operation_id":"o","authentication":{"schemes":["Bearer"]}}""",
+        "push_notification_config.authentication.credentials")]
+    [InlineData(
+        """{"url":"https://b.example/","operation_id":"o","authentication":{"schemes":"""
+        + """["Bearer"],"credentials":"0123456789abcdef0123456789abcdef","x":1}}""", "push_notification_config.authentication")]
     public async Task A_broken_registration_is_refused_before_the_tool_is_performed(string push, string field)
     {
         await using Bench bench = new(AdcpVersion.V32);
@@ -47,7 +56,9 @@ public sealed class RegistrationTests
     public async Task Authentication_switches_the_mode_of_this_registration()
     {
         await using Bench bench = new(AdcpVersion.V32);
-        await bench.BuyAsync("later", """{"url":"https://b.example/","operation_id":"o","authentication":{"schemes":["HMAC-SHA256"],"credentials":"0123456789abcdef0123456789ABCDEF"}}""");
+        await bench.BuyAsync("later",
+            """{"url":"https://b.example/","operation_id":"o","authentication":{"schemes":"""
+            + """["HMAC-SHA256"],"credentials":"0123456789abcdef0123456789ABCDEF"}}""");
         await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks[0], AdcpTaskStatus.Canceled);
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
         Assert.Equal(AuthenticationScheme.HmacSha256, Assert.Single(bench.Sender.Sent).Destination.Authentication?.Scheme);
@@ -56,21 +67,25 @@ public sealed class RegistrationTests
     [Fact]
     public async Task What_the_seller_cannot_honour_is_refused_at_the_call()
     {
-        await using Bench modern = new(AdcpVersion.V32, options => options with { WebhookSigning = options.WebhookSigning! with { AllowsLegacyAuthentication = false } });
+        await using Bench modern = new(AdcpVersion.V32, options =>
+            options with { WebhookSigning = options.WebhookSigning! with { AllowsLegacyAuthentication = false } });
         Assert.Equal("push_notification_config.authentication", (await modern.BuyAsync(push:
-            """{"url":"https://b.example/","operation_id":"o","authentication":{"schemes":["Bearer"],"credentials":"0123456789abcdef0123456789abcdef"}}""")).Error?.Field);
+            """{"url":"https://b.example/","operation_id":"o","authentication":{"schemes":"""
+                + """["Bearer"],"credentials":"0123456789abcdef0123456789abcdef"}}""")).Error?.Field);
 
         await using Bench closed = new(AdcpVersion.V32, options => options with { AcceptsPushConfigs = false });
         Assert.Equal("INVALID_REQUEST", (await closed.BuyAsync()).Error?.Code);
         Assert.Null((await closed.BuyAsync(push: null)).Error);
 
-        await using Bench guarded = new(AdcpVersion.V32, options => options with { Guard = new DestinationGuard(new DestinationGuardOptions()) });
+        await using Bench guarded = new(AdcpVersion.V32, options =>
+            options with { Guard = new DestinationGuard(new DestinationGuardOptions()) });
         ToolReply refused = await guarded.BuyAsync(push: """{"url":"https://10.1.2.3/h","operation_id":"o"}""");
         Assert.Equal("push_notification_config.url", refused.Error?.Field);
         Assert.DoesNotContain("10.1.2.3", Bench.Text(refused), StringComparison.Ordinal);
 
         await using Bench bench = new(AdcpVersion.V32);
-        Assert.Equal("push_notification_config", (await bench.CallAsync("seller_ping", $$"""{"push_notification_config":{{Bench.Push}}}""")).Error?.Field);
+        Assert.Equal("push_notification_config",
+            (await bench.CallAsync("seller_ping", $$"""{"push_notification_config":{{Bench.Push}}}""")).Error?.Field);
     }
 
     [Fact]
@@ -86,7 +101,8 @@ public sealed class RegistrationTests
     {
         await using Bench bench = new(AdcpVersion.V32);
         string accounts = Bench.Text(await bench.CallAsync("sync_accounts", "{}"));
-        Assert.Equal("""{"accounts":[{"account_id":"a1","authentication":{"schemes":["Bearer"]},"billing_entity":{"name":"ACME"}}]}""", accounts);
+        Assert.Equal("""{"accounts":[{"account_id":"a1","authentication":{"schemes":["Bearer"]},"billing_entity":{"name":"ACME"}}]}""",
+            accounts);
         ToolReply broken = await bench.BuyAsync("break");
         Assert.Equal("INTERNAL_ERROR", broken.Error?.Code);
         Assert.DoesNotContain("secret detail", Bench.Text(broken), StringComparison.Ordinal);

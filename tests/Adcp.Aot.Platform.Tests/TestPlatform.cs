@@ -2,7 +2,8 @@ using System.Text.Json.Serialization;
 
 namespace Adcp.Aot.Platform.Tests;
 
-public sealed record BuyRequest([property: JsonPropertyName("plan")] string Plan = "now", [property: JsonPropertyName("budget")] decimal Budget = 0);
+public sealed record BuyRequest([property: JsonPropertyName("plan")] string Plan = "now",
+    [property: JsonPropertyName("budget")] decimal Budget = 0);
 
 public sealed record BuyResponse([property: JsonPropertyName("media_buy_id")] string MediaBuyId);
 
@@ -13,7 +14,8 @@ public sealed record AccountEntry(
     [property: JsonPropertyName("authentication")] Secret Authentication,
     [property: JsonPropertyName("billing_entity")] Billing Billing);
 
-public sealed record Secret([property: JsonPropertyName("schemes")] string[] Schemes, [property: JsonPropertyName("credentials")] string Credentials);
+public sealed record Secret([property: JsonPropertyName("schemes")] string[] Schemes,
+    [property: JsonPropertyName("credentials")] string Credentials);
 
 public sealed record Billing([property: JsonPropertyName("name")] string Name, [property: JsonPropertyName("bank")] string Bank);
 
@@ -38,7 +40,8 @@ internal sealed partial class TestPlatform
     public TaskCompletionSource Go { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     [AdcpTool("create_media_buy", Description = "Buys.")]
-    public async ValueTask<ToolOutcome<BuyResponse>> CreateMediaBuyAsync(BuyRequest request, ToolCall call, CancellationToken cancellationToken)
+    public async ValueTask<ToolOutcome<BuyResponse>> CreateMediaBuyAsync(BuyRequest request, ToolCall call,
+        CancellationToken cancellationToken)
     {
         Performed++;
         Keys.Add(call.IdempotencyKey);
@@ -70,7 +73,8 @@ internal sealed partial class TestPlatform
         [new AccountEntry("a1", new Secret(["Bearer"], "0123456789abcdef0123456789abcdef"), new Billing("ACME", "DE0212"))]));
 
     [AdcpTool("get_signals")]
-    public static ValueTask<BuyResponse> GetSignalsAsync(ToolCall call, BuyRequest request) => new(new BuyResponse(request.Plan + call.Tenant));
+    public static ValueTask<BuyResponse> GetSignalsAsync(ToolCall call, BuyRequest request) =>
+        new(new BuyResponse(request.Plan + call.Tenant));
 
     [AdcpTool("seller_ping")]
     public static ValueTask<BuyResponse> PingAsync(ToolCall call) => new(new BuyResponse(call.Tenant));

@@ -9,7 +9,8 @@ public sealed class A2ATests
 {
     /// <summary>A request of its own each time, but for its last brace.</summary>
     private static string Buy =>
-        $$$"""{"message":{"messageId":"1","role":"ROLE_USER","parts":[{"data":{"skill":"create_media_buy","input":{"buyer_ref":"b","idempotency_key":"{{{Guid.NewGuid()}}}"} } }]}""";
+        $$$"""{"message":{"messageId":"1","role":"ROLE_USER","parts":[{"data":{"skill":"create_media_buy","input":"""
+        + $$$"""{"buyer_ref":"b","idempotency_key":"{{{Guid.NewGuid()}}}"} } }]}""";
 
     [Fact]
     public async Task The_card_says_what_is_served()
@@ -20,10 +21,12 @@ public sealed class A2ATests
         JsonElement transport = Assert.Single(card.GetProperty("supportedInterfaces").EnumerateArray());
         Assert.Equal(
             (new Uri(seller.Url, "a2a").ToString(), "JSONRPC", "1.0"),
-            (transport.GetProperty("url").GetString(), transport.GetProperty("protocolBinding").GetString(), transport.GetProperty("protocolVersion").GetString()));
+            (transport.GetProperty("url").GetString(), transport.GetProperty("protocolBinding").GetString(),
+                transport.GetProperty("protocolVersion").GetString()));
         Assert.True(card.GetProperty("capabilities").GetProperty("pushNotifications").GetBoolean());
         Assert.False(card.GetProperty("capabilities").GetProperty("streaming").GetBoolean());
-        Assert.Contains(card.GetProperty("skills").EnumerateArray(), skill => skill.GetProperty("id").GetString() == "create_media_buy" && skill.GetProperty("tags").GetArrayLength() > 0);
+        Assert.Contains(card.GetProperty("skills").EnumerateArray(), skill =>
+            skill.GetProperty("id").GetString() == "create_media_buy" && skill.GetProperty("tags").GetArrayLength() > 0);
         Assert.Equal(-32004, await ErrorAsync(seller, "SendStreamingMessage", Buy + "}"));
         Assert.Equal(-32004, await ErrorAsync(seller, "GetExtendedAgentCard", "{}"));
         Assert.Equal(-32601, await ErrorAsync(seller, "message/send", "{}"));
@@ -63,7 +66,8 @@ public sealed class A2ATests
         async Task<int> CodeAsync(string body, string? version)
         {
             using HttpClient http = new();
-            using HttpRequestMessage request = new(HttpMethod.Post, new Uri(seller.Url, "a2a")) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+            using HttpRequestMessage request = new(HttpMethod.Post, new Uri(seller.Url, "a2a"))
+            { Content = new StringContent(body, Encoding.UTF8, "application/json") };
             if (version is not null)
             {
                 request.Headers.Add("A2A-Version", version);
@@ -99,7 +103,8 @@ public sealed class A2ATests
         Assert.Equal(-32602, await ErrorAsync(seller, "ListTasks", """{"status":"DONE"}"""));
         Assert.Equal(-32602, await ErrorAsync(seller, "ListTasks", """{"pageToken":"xyz"}"""));
         Assert.Equal(-32602, await ErrorAsync(seller, "ListTasks", """{"pageSize":101}"""));
-        Assert.Equal(-32004, await ErrorAsync(seller, "SendMessage", $$"""{"message":{"messageId":"2","role":"ROLE_USER","taskId":"{{listed[0]}}","parts":[{"text":"more"}]} }"""));
+        Assert.Equal(-32004, await ErrorAsync(seller, "SendMessage",
+            $$"""{"message":{"messageId":"2","role":"ROLE_USER","taskId":"{{listed[0]}}","parts":[{"text":"more"}]} }"""));
     }
 
     [Fact]
@@ -113,18 +118,23 @@ public sealed class A2ATests
         JsonElement created = await ResultAsync(seller, "CreateTaskPushNotificationConfig", config);
         Assert.Equal($$"""{"id":"c1","taskId":"{{task}}","url":"{{buyer.A2AUrl}}"}""", created.GetRawText());
         Assert.Equal(-32004, await ErrorAsync(seller, "CreateTaskPushNotificationConfig", config));
-        Assert.Equal(-32001, await ErrorAsync(seller, "CreateTaskPushNotificationConfig", """{"taskId":"none","url":"http://127.0.0.1/"}"""));
-        Assert.Equal("c1", (await ResultAsync(seller, "GetTaskPushNotificationConfig", $$"""{"taskId":"{{task}}","id":"c1"}""")).GetProperty("id").GetString());
+        Assert.Equal(-32001, await ErrorAsync(seller, "CreateTaskPushNotificationConfig",
+            """{"taskId":"none","url":"http://127.0.0.1/"}"""));
+        Assert.Equal("c1", (await ResultAsync(seller, "GetTaskPushNotificationConfig", $$"""{"taskId":"{{task}}","id":"c1"}"""))
+            .GetProperty("id").GetString());
         Assert.Equal(-32001, await ErrorAsync(seller, "GetTaskPushNotificationConfig", $$"""{"taskId":"{{task}}","id":"c2"}"""));
-        Assert.Equal(1, (await ResultAsync(seller, "ListTaskPushNotificationConfigs", $$"""{"taskId":"{{task}}"}""")).GetProperty("configs").GetArrayLength());
+        Assert.Equal(1, (await ResultAsync(seller, "ListTaskPushNotificationConfigs", $$"""{"taskId":"{{task}}"}"""))
+            .GetProperty("configs").GetArrayLength());
         await ResultAsync(seller, "DeleteTaskPushNotificationConfig", $$"""{"taskId":"{{task}}","id":"c1"}""");
-        Assert.Equal(0, (await ResultAsync(seller, "ListTaskPushNotificationConfigs", $$"""{"taskId":"{{task}}"}""")).GetProperty("configs").GetArrayLength());
+        Assert.Equal(0, (await ResultAsync(seller, "ListTaskPushNotificationConfigs", $$"""{"taskId":"{{task}}"}"""))
+            .GetProperty("configs").GetArrayLength());
         await ResultAsync(seller, "CreateTaskPushNotificationConfig", config);
 
         await seller.KillAsync();
         await using SellerProcess restarted = await SellerProcess.StartAsync("3.2", 1, seller);
         JsonElement told = (await buyer.NextAsync()).GetProperty("task");
-        Assert.Equal((task, "TASK_STATE_COMPLETED"), (told.GetProperty("id").GetString(), told.GetProperty("status").GetProperty("state").GetString()));
+        Assert.Equal((task, "TASK_STATE_COMPLETED"),
+            (told.GetProperty("id").GetString(), told.GetProperty("status").GetProperty("state").GetString()));
     }
 
     [Theory]
@@ -136,8 +146,10 @@ public sealed class A2ATests
     {
         await using SellerProcess seller = await SellerProcess.StartAsync("3.2", 0);
         using HttpClient http = new();
-        byte[] body = Encoding.UTF8.GetBytes($$"""{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"x":"{{new string('x', (1 << 20) + 1)}}"} }""");
-        using HttpRequestMessage request = new(HttpMethod.Post, new Uri(seller.Url, path)) { Content = announced ? new ByteArrayContent(body) : new StreamContent(new MemoryStream(body)) };
+        byte[] body = Encoding.UTF8.GetBytes(
+            $$"""{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"x":"{{new string('x', (1 << 20) + 1)}}"} }""");
+        using HttpRequestMessage request = new(HttpMethod.Post, new Uri(seller.Url, path))
+        { Content = announced ? new ByteArrayContent(body) : new StreamContent(new MemoryStream(body)) };
         request.Content.Headers.ContentType = new("application/json");
         request.Headers.Accept.ParseAdd("application/json, text/event-stream");
         request.Headers.TransferEncodingChunked = announced ? null : true;

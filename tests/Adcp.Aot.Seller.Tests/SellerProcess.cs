@@ -44,7 +44,8 @@ internal sealed class SellerProcess : IAsyncDisposable
         string store = after?.Store ?? Path.Combine(folder!, "seller.db");
         int port = FreePort();
         ProcessStartInfo start = new("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string argument in (string[])[Program(), "--adcp", version, "--port", $"{port}", "--allow-private", "--complete-after", $"{completeAfter}", "--store", store,
+        foreach (string argument in (string[])[Program(), "--adcp", version, "--port", $"{port}", "--allow-private",
+            "--complete-after", $"{completeAfter}", "--store", store,
             .. more])
         {
             start.ArgumentList.Add(argument);
@@ -70,12 +71,13 @@ internal sealed class SellerProcess : IAsyncDisposable
         return new SellerProcess(process, new Uri($"http://127.0.0.1:{port}/"), store, folder, lines);
     }
 
-    public Task<McpClient> ConnectAsync(string? token = null) => McpClient.CreateAsync(new HttpClientTransport(new HttpClientTransportOptions
-    {
-        Endpoint = new Uri(Url, "mcp"),
-        TransportMode = HttpTransportMode.StreamableHttp,
-        AdditionalHeaders = token is null ? null : new Dictionary<string, string> { ["Authorization"] = "Bearer " + token },
-    }));
+    public Task<McpClient> ConnectAsync(string? token = null) =>
+        McpClient.CreateAsync(new HttpClientTransport(new HttpClientTransportOptions
+        {
+            Endpoint = new Uri(Url, "mcp"),
+            TransportMode = HttpTransportMode.StreamableHttp,
+            AdditionalHeaders = token is null ? null : new Dictionary<string, string> { ["Authorization"] = "Bearer " + token },
+        }));
 
     /// <summary>Asks the seller to stop, which drains its webhooks, and waits until it has.</summary>
     public async Task StopAsync()
@@ -103,7 +105,8 @@ internal sealed class SellerProcess : IAsyncDisposable
         using HttpClient http = new();
         using HttpRequestMessage request = new(HttpMethod.Post, new Uri(Url, "a2a"))
         {
-            Content = new StringContent($$"""{"jsonrpc":"2.0","id":1,"method":"{{method}}","params":{{parameters}}}""", Encoding.UTF8, "application/json"),
+            Content = new StringContent($$"""{"jsonrpc":"2.0","id":1,"method":"{{method}}","params":{{parameters}}}""",
+                Encoding.UTF8, "application/json"),
         };
         request.Headers.Add("A2A-Version", "1.0");
         if (token is not null)

@@ -73,7 +73,8 @@ public sealed class SellerTests
         Assert.Equal("push_notification_config.operation_id", answer.GetProperty("adcp_error").GetProperty("field").GetString());
         Assert.Contains(await client.ListToolsAsync(), tool => tool.Name == "get_adcp_capabilities");
         JsonElement capabilities = await CallAsync(client, "get_adcp_capabilities", null);
-        Assert.Equal("""{"supported":true,"replay_ttl_seconds":86400}""", capabilities.GetProperty("adcp").GetProperty("idempotency").GetRawText());
+        Assert.Equal("""{"supported":true,"replay_ttl_seconds":86400}""", capabilities.GetProperty("adcp")
+            .GetProperty("idempotency").GetRawText());
         Assert.Equal("ed25519", capabilities.GetProperty("webhook_signing").GetProperty("algorithms")[0].GetString());
     }
 
@@ -83,7 +84,9 @@ public sealed class SellerTests
         await using SellerProcess seller = await SellerProcess.StartAsync("3.2", 300);
         await using Buyer buyer = await Buyer.StartAsync(seller, AdcpVersion.V32);
         JsonElement answer = await seller.A2AAsync("SendMessage",
-            $$$"""{"message":{"messageId":"1","role":"ROLE_USER","parts":[{"data":{"skill":"create_media_buy","input":{"idempotency_key":"{{{Guid.NewGuid()}}}"} } }]},"configuration":{"taskPushNotificationConfig":{"url":"{{{buyer.A2AUrl}}}"} } }""");
+            $$$"""{"message":{"messageId":"1","role":"ROLE_USER","parts":[{"data":{"skill":"create_media_buy","input":"""
+            + $$$"""{"idempotency_key":"{{{Guid.NewGuid()}}}"} } """
+            + $$$"""}]},"configuration":{"taskPushNotificationConfig":{"url":"{{{buyer.A2AUrl}}}"} } }""");
         JsonElement task = answer.GetProperty("result").GetProperty("task");
         Assert.Equal("TASK_STATE_SUBMITTED", task.GetProperty("status").GetProperty("state").GetString());
         JsonElement told = (await buyer.NextAsync()).GetProperty("task");
@@ -93,7 +96,8 @@ public sealed class SellerTests
 
     private static async Task<JsonElement> CallAsync(McpClient client, string tool, string? push, bool isError = false)
     {
-        Dictionary<string, object?> arguments = new() { ["context"] = JsonElement.Parse("""{"k":[1]}"""), ["idempotency_key"] = Guid.NewGuid().ToString() };
+        Dictionary<string, object?> arguments = new()
+        { ["context"] = JsonElement.Parse("""{"k":[1]}"""), ["idempotency_key"] = Guid.NewGuid().ToString() };
         if (push is not null)
         {
             arguments["push_notification_config"] = JsonElement.Parse(push);

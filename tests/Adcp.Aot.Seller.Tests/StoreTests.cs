@@ -24,7 +24,8 @@ public sealed class StoreTests
         await using (McpClient bob = await seller.ConnectAsync(Bob))
         {
             JsonElement answer = await CallAsync(alice, "create_media_buy", $$"""
-                {"reporting_webhook":{"url":"{{buyer.Url}}?key=query-secret","token":"a-report-token-of-alice","reporting_frequency":"daily"} }
+                {"reporting_webhook":{"url":"{{buyer.Url}}?key=query-secret",
+                "token":"a-report-token-of-alice","reporting_frequency":"daily"} }
                 """);
             task = answer.GetProperty("task_id").GetString()!;
             JsonElement report = await buyer.NextAsync();
@@ -37,13 +38,16 @@ public sealed class StoreTests
             Assert.Equal([2, 1], records.Select(record => record.GetProperty("attempt").GetInt32()));
             Assert.Equal(["success", "failed"], records.Select(record => record.GetProperty("status").GetString()));
             Assert.All(records, record => Assert.Equal("scheduled", record.GetProperty("notification_type").GetString()));
-            Assert.Equal(report.GetProperty("idempotency_key").GetString(), Assert.Single(records.Select(record => record.GetProperty("idempotency_key").GetString()).Distinct()));
+            Assert.Equal(report.GetProperty("idempotency_key").GetString(),
+                Assert.Single(records.Select(record => record.GetProperty("idempotency_key").GetString()).Distinct()));
             activity = buy.GetProperty("webhook_activity").GetRawText();
             Assert.DoesNotContain("query-secret", activity, StringComparison.Ordinal);
             Assert.DoesNotContain("a-report-token-of-alice", activity, StringComparison.Ordinal);
 
-            Assert.Equal(1, Assert.Single(await BuysAsync(alice, ",\"webhook_activity_limit\":1")).GetProperty("webhook_activity").GetArrayLength());
-            Assert.False(Assert.Single((await CallAsync(alice, "get_media_buys", "{}")).GetProperty("media_buys").EnumerateArray()).TryGetProperty("webhook_activity", out _));
+            Assert.Equal(1, Assert.Single(await BuysAsync(alice, ",\"webhook_activity_limit\":1")).GetProperty("webhook_activity")
+                .GetArrayLength());
+            Assert.False(Assert.Single((await CallAsync(alice, "get_media_buys", "{}")).GetProperty("media_buys").EnumerateArray())
+                .TryGetProperty("webhook_activity", out _));
             Assert.Empty(await BuysAsync(bob));
         }
 
@@ -61,7 +65,8 @@ public sealed class StoreTests
         Assert.Equal(activity, Assert.Single(await BuysAsync(again)).GetProperty("webhook_activity").GetRawText());
         JsonElement known = (await restarted.A2AAsync("GetTask", $$"""{"id":"{{task}}"}""", Alice)).GetProperty("result");
         Assert.Equal("TASK_STATE_COMPLETED", known.GetProperty("status").GetProperty("state").GetString());
-        Assert.Equal(-32001, (await restarted.A2AAsync("GetTask", $$"""{"id":"{{task}}"}""", Bob)).GetProperty("error").GetProperty("code").GetInt32());
+        Assert.Equal(-32001, (await restarted.A2AAsync("GetTask", $$"""{"id":"{{task}}"}""", Bob)).GetProperty("error")
+            .GetProperty("code").GetInt32());
         Assert.Equal(1, (await restarted.A2AAsync("ListTasks", "{}", Alice)).GetProperty("result").GetProperty("totalSize").GetInt32());
         Assert.Equal(0, (await restarted.A2AAsync("ListTasks", "{}", Bob)).GetProperty("result").GetProperty("totalSize").GetInt32());
         await Assert.ThrowsAsync<HttpRequestException>(() => restarted.A2AAsync("ListTasks", "{}"));
@@ -75,13 +80,16 @@ public sealed class StoreTests
         string task;
         await using (McpClient client = await seller.ConnectAsync())
         {
-            task = (await CallAsync(client, "create_media_buy", $$"""{"push_notification_config":{{buyer.Push("op_1")}}}""")).GetProperty("task_id").GetString()!;
+            task = (await CallAsync(client, "create_media_buy", $$"""{"push_notification_config":{{buyer.Push("op_1")}}}"""))
+                .GetProperty("task_id").GetString()!;
         }
 
         await seller.KillAsync();
         await using SellerProcess restarted = await SellerProcess.StartAsync("3.2", 1, seller);
         JsonElement told = await buyer.NextAsync();
-        Assert.Equal((task, "completed", "op_1"), (told.GetProperty("task_id").GetString(), told.GetProperty("status").GetString(), told.GetProperty("operation_id").GetString()));
+        Assert.Equal((task, "completed", "op_1"),
+            (told.GetProperty("task_id").GetString(), told.GetProperty("status").GetString(), told.GetProperty("operation_id")
+                .GetString()));
     }
 
     [Fact]
@@ -89,7 +97,8 @@ public sealed class StoreTests
     {
         await using SellerProcess seller = await SellerProcess.StartAsync("3.2", 3_600_000);
         await using Buyer buyer = await Buyer.StartAsync(seller, AdcpVersion.V32);
-        string request = $$"""{"idempotency_key":"{{Guid.NewGuid()}}","context":{"try":1},"push_notification_config":{{buyer.Push("op_1")}}}""";
+        string request = $$"""{"idempotency_key":"{{Guid.NewGuid()}}","context":{"try":1},"push_notification_config":"""
+            + $$"""{{buyer.Push("op_1")}}}""";
         JsonElement first;
         await using (McpClient client = await seller.ConnectAsync())
         {
@@ -100,12 +109,14 @@ public sealed class StoreTests
         await using SellerProcess restarted = await SellerProcess.StartAsync("3.2", 1, seller);
         await using (McpClient client = await restarted.ConnectAsync())
         {
-            JsonElement again = await CallAsync(client, "create_media_buy", request.Replace("\"try\":1", "\"try\":2", StringComparison.Ordinal));
+            JsonElement again = await CallAsync(client, "create_media_buy",
+                request.Replace("\"try\":1", "\"try\":2", StringComparison.Ordinal));
             Assert.Equal(first.GetProperty("task_id").GetString(), again.GetProperty("task_id").GetString());
             Assert.False(first.TryGetProperty("replayed", out _));
             Assert.True(again.GetProperty("replayed").GetBoolean());
             Assert.Equal(2, again.GetProperty("context").GetProperty("try").GetInt32());
-            JsonElement other = await CallAsync(client, "create_media_buy", request.Replace("op_1", "op_2", StringComparison.Ordinal), isError: true);
+            JsonElement other = await CallAsync(client, "create_media_buy",
+                request.Replace("op_1", "op_2", StringComparison.Ordinal), isError: true);
             Assert.Equal("IDEMPOTENCY_CONFLICT", other.GetProperty("adcp_error").GetProperty("code").GetString());
         }
 
@@ -158,11 +169,13 @@ public sealed class StoreTests
     }
 
     private static async Task<JsonElement[]> BuysAsync(McpClient client, string more = "") =>
-        [.. (await CallAsync(client, "get_media_buys", $$"""{"include_webhook_activity":true{{more}}}""")).GetProperty("media_buys").EnumerateArray()];
+        [.. (await CallAsync(client, "get_media_buys", $$"""{"include_webhook_activity":true{{more}}}"""))
+            .GetProperty("media_buys").EnumerateArray()];
 
     private static async Task<JsonElement> CallAsync(McpClient client, string tool, string arguments, bool isError = false)
     {
-        Dictionary<string, object?> given = JsonElement.Parse(arguments).EnumerateObject().ToDictionary(member => member.Name, member => (object?)member.Value);
+        Dictionary<string, object?> given = JsonElement.Parse(arguments).EnumerateObject()
+            .ToDictionary(member => member.Name, member => (object?)member.Value);
         given.TryAdd("idempotency_key", Guid.NewGuid().ToString());
         CallToolResult result = await client.CallToolAsync(tool, given);
         Assert.Equal(isError, result.IsError ?? false);

@@ -5,5 +5,6 @@ namespace Adcp.Aot.Storage.Tests.DeliveryLogs;
 /// <summary>A log with a principal can be read.</summary>
 internal interface ITestAuditLog : ITestLog
 {
-    Task<IReadOnlyList<WebhookActivityRecord>> ReadRecentAsync(string principal, int limit = 50, CancellationToken cancellationToken = default);
+    Task<IReadOnlyList<WebhookActivityRecord>> ReadRecentAsync(string principal, int limit = 50,
+        CancellationToken cancellationToken = default);
 }

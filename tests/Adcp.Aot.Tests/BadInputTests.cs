@@ -73,7 +73,8 @@ public sealed class BadInputTests
     [InlineData("line\nbreak")]
     [InlineData("umlaut\u00E4")]
     public void An_operation_id_is_refused(string operationId) =>
-        Assert.Equal("operationId", Assert.Throws<ArgumentException>(() => new WebhookDestination("https://buyer.example/", operationId)).ParamName);
+        Assert.Equal("operationId", Assert.Throws<ArgumentException>(() =>
+            new WebhookDestination("https://buyer.example/", operationId)).ParamName);
 
     [Theory]
     [MemberData(nameof(Results))]
@@ -91,7 +92,8 @@ public sealed class BadInputTests
             NumbersResult = true,
         };
         WebhookPayloadException fault = await Assert.ThrowsAsync<WebhookPayloadException>(
-            () => supervisor.SendMcpAsync(new WebhookDestination("https://buyer.example/", "op_1"), webhook, new DeliveryOptions { SequenceKey = what }).AsTask());
+            () => supervisor.SendMcpAsync(new WebhookDestination("https://buyer.example/", "op_1"), webhook,
+                new DeliveryOptions { SequenceKey = what }).AsTask());
         Assert.Equal(code, fault.Code);
         Assert.Equal(1, supervisor.NextSequence(what));
         Assert.Equal(0, supervisor.InFlight);
@@ -103,7 +105,8 @@ public sealed class BadInputTests
         using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "kid");
         using WebhookSender sender = new(new Rfc9421Signer(key), Options);
         RawPayload huge = new() { Body = new string(' ', 10 * 1024 * 1024) + "{}" };
-        Assert.Equal("body_too_large", Assert.Throws<WebhookPayloadException>(() => sender.Prepare(new WebhookDestination("https://buyer.example/"), huge)).Code);
+        Assert.Equal("body_too_large",
+            Assert.Throws<WebhookPayloadException>(() => sender.Prepare(new WebhookDestination("https://buyer.example/"), huge)).Code);
     }
 
     [Fact]
@@ -135,8 +138,10 @@ public sealed class BadInputTests
 
         Assert.Equal("result", (await Assert.ThrowsAsync<ArgumentNullException>(() => sender.ResendAsync(null!).AsTask())).ParamName);
         Assert.Equal("webhook", (await Assert.ThrowsAsync<ArgumentNullException>(() => sender.SendAsync(null!).AsTask())).ParamName);
-        Assert.Equal("destination", (await Assert.ThrowsAsync<ArgumentNullException>(() => bench.Supervisor.SendAsync(null!, new RawPayload()).AsTask())).ParamName);
-        Assert.Equal("payload", (await Assert.ThrowsAsync<ArgumentNullException>(() => bench.Supervisor.SendAsync(bench.Destination, null!).AsTask())).ParamName);
+        Assert.Equal("destination", (await Assert.ThrowsAsync<ArgumentNullException>(() =>
+            bench.Supervisor.SendAsync(null!, new RawPayload()).AsTask())).ParamName);
+        Assert.Equal("payload", (await Assert.ThrowsAsync<ArgumentNullException>(() =>
+            bench.Supervisor.SendAsync(bench.Destination, null!).AsTask())).ParamName);
     }
 
     [Fact]
@@ -152,7 +157,8 @@ public sealed class BadInputTests
             ("SinkTimeout", () => _ = new WebhookSupervisorOptions { SinkTimeout = TimeSpan.FromHours(2) }),
             ("CancellationTimeout", () => _ = new WebhookSupervisorOptions { CancellationTimeout = TimeSpan.Zero }),
             ("MaxConcurrencyPerTenant", () => _ = new WebhookSupervisorOptions { MaxConcurrencyPerTenant = 0 }),
-            ("AttemptNumber", () => _ = new AttemptRequest(new(new("https://buyer.example/"), "{}"u8.ToArray(), "0123456789abcdef")) { AttemptNumber = 0 }),
+            ("AttemptNumber", () => _ = new AttemptRequest(new(new("https://buyer.example/"), "{}"u8.ToArray(), "0123456789abcdef"))
+                { AttemptNumber = 0 }),
             ("delays", () => RetryPolicy.Schedule(TimeSpan.FromDays(8))),
             ("FailureThreshold", () => _ = new CircuitBreakerPolicy { FailureThreshold = 1024 }),
             ("SuccessThreshold", () => _ = new CircuitBreakerPolicy { SuccessThreshold = 0 }),
@@ -161,7 +167,8 @@ public sealed class BadInputTests
             ("maxStreams", () => _ = new SequenceAllocator(0)),
             ("last", () => new SequenceAllocator().Resume("s", -1)),
             ("validity", () => _ = new Rfc9421Signer(SigningKey.Generate(SignatureAlgorithm.Ed25519, "kid"), TimeSpan.FromSeconds(301))),
-            ("statusCode", () => _ = new WebhookSendResult(new PreparedWebhook(new("https://buyer.example/"), "{}"u8.ToArray(), "0123456789abcdef"), 99)),
+            ("statusCode", () => _ = new WebhookSendResult(
+                new PreparedWebhook(new("https://buyer.example/"), "{}"u8.ToArray(), "0123456789abcdef"), 99)),
         ];
         foreach ((string name, Action call) in calls)
         {

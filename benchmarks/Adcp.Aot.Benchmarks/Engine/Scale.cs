@@ -75,7 +75,8 @@ internal static class Scale
             Array.ForEach(urls, url => made.GetStream(url));
             return made;
         });
-        Func<string, object>[] find = [url => supervisor.It.Endpoints.Get(url, tenant: null), url => streams.It.GetStream(url), url => bare.It[url]];
+        Func<string, object>[] find =
+            [url => supervisor.It.Endpoints.Get(url, tenant: null), url => streams.It.GetStream(url), url => bare.It[url]];
         List<double>[] times = [[], [], []];
         int next = 0;
         for (int round = -WarmRounds; round < Rounds; round++)

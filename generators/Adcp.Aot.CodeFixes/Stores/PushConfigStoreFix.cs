@@ -12,14 +12,18 @@ using Microsoft.CodeAnalysis.Simplification;
 
 namespace Adcp.Aot.CodeFixes.Stores;
 
-/// <summary>Brings a store of push configurations and a task store together: names one, gives both one dialect, makes two classes of one.</summary>
+/// <summary>
+/// Brings a store of push configurations and a task store together: names one, gives both one dialect, makes two
+/// classes of one.
+/// </summary>
 [ExportCodeFixProvider(LanguageNames.CSharp, Name = nameof(PushConfigStoreFix)), Shared]
 public sealed class PushConfigStoreFix : CodeFixProvider
 {
     private const string ShortName = "PushNotificationConfigStore";
 
     /// <summary>ADCP044, ADCP045 and ADCP046.</summary>
-    public override ImmutableArray<string> FixableDiagnosticIds { get; } = [Rules.NotATaskStore.Id, Rules.OtherDialect.Id, Rules.TwoStores.Id];
+    public override ImmutableArray<string> FixableDiagnosticIds { get; } =
+        [Rules.NotATaskStore.Id, Rules.OtherDialect.Id, Rules.TwoStores.Id];
 
     /// <summary>One at a time: which task store is meant is a choice.</summary>
     public override FixAllProvider? GetFixAllProvider() => null;
@@ -56,7 +60,8 @@ public sealed class PushConfigStoreFix : CodeFixProvider
         {
             foreach (string store in await TaskStoresAsync(context.Document, context.CancellationToken).ConfigureAwait(false))
             {
-                ExpressionSyntax named = SyntaxFactory.TypeOfExpression(SyntaxFactory.ParseTypeName(store).WithAdditionalAnnotations(Simplifier.Annotation)).WithTriviaFrom(given);
+                ExpressionSyntax named = SyntaxFactory.TypeOfExpression(SyntaxFactory.ParseTypeName(store)
+                    .WithAdditionalAnnotations(Simplifier.Annotation)).WithTriviaFrom(given);
                 Offer($"Use the tasks of '{store.Substring(store.LastIndexOfAny(['.', ':']) + 1)}'", root!.ReplaceNode(given, named));
             }
         }
@@ -66,7 +71,8 @@ public sealed class PushConfigStoreFix : CodeFixProvider
     }
 
     private static bool IsPushConfigStore(AttributeSyntax attribute) =>
-        attribute.Name.ToString() is string name && (name.EndsWith(ShortName, StringComparison.Ordinal) || name.EndsWith(ShortName + "Attribute", StringComparison.Ordinal));
+        attribute.Name.ToString() is string name
+        && (name.EndsWith(ShortName, StringComparison.Ordinal) || name.EndsWith(ShortName + "Attribute", StringComparison.Ordinal));
 
     /// <summary>The class without the attribute, and one beside it that has it.</summary>
     private static SyntaxNode[] Split(TypeDeclarationSyntax type, AttributeSyntax moved)
@@ -82,7 +88,8 @@ public sealed class PushConfigStoreFix : CodeFixProvider
             arguments = arguments.ReplaceNode(positional[1].Expression, SyntaxFactory.ParseExpression($"typeof({name})"));
         }
 
-        MemberDeclarationSyntax configs = SyntaxFactory.ParseMemberDeclaration($"[{moved.Name}{arguments}]\n{modifiers}class {name}PushConfigs;\n")!
+        MemberDeclarationSyntax configs =
+            SyntaxFactory.ParseMemberDeclaration($"[{moved.Name}{arguments}]\n{modifiers}class {name}PushConfigs;\n")!
             .WithLeadingTrivia(SyntaxFactory.ElasticLineFeed, SyntaxFactory.ElasticLineFeed)
             .WithAdditionalAnnotations(Formatter.Annotation);
         return [tasks, configs];
@@ -92,17 +99,20 @@ public sealed class PushConfigStoreFix : CodeFixProvider
     private static AttributeSyntax WithDialect(AttributeSyntax attribute, string dialect)
     {
         AttributeArgumentListSyntax arguments = attribute.ArgumentList!;
-        AttributeArgumentSyntax? given = arguments.Arguments.FirstOrDefault(static argument => argument.NameEquals?.Name.Identifier.ValueText == "Dialect");
+        AttributeArgumentSyntax? given =
+            arguments.Arguments.FirstOrDefault(static argument => argument.NameEquals?.Name.Identifier.ValueText == "Dialect");
         if (dialect == "Any")
         {
             return given is null ? attribute : attribute.RemoveNode(given, SyntaxRemoveOptions.KeepNoTrivia)!;
         }
 
-        ExpressionSyntax value = SyntaxFactory.ParseExpression($"global::Adcp.Aot.Storage.SqlDialect.{dialect}").WithAdditionalAnnotations(Simplifier.Annotation);
+        ExpressionSyntax value = SyntaxFactory.ParseExpression($"global::Adcp.Aot.Storage.SqlDialect.{dialect}")
+            .WithAdditionalAnnotations(Simplifier.Annotation);
         return given is not null
             ? attribute.ReplaceNode(given.Expression, value)
             : attribute.WithArgumentList(arguments.AddArguments(
-                SyntaxFactory.AttributeArgument(value).WithNameEquals(SyntaxFactory.NameEquals("Dialect")).WithAdditionalAnnotations(Formatter.Annotation)));
+                SyntaxFactory.AttributeArgument(value).WithNameEquals(SyntaxFactory.NameEquals("Dialect"))
+                .WithAdditionalAnnotations(Formatter.Annotation)));
     }
 
     /// <summary>The project's task stores.</summary>
@@ -111,9 +121,11 @@ public sealed class PushConfigStoreFix : CodeFixProvider
         List<string> stores = [];
         if (await document.Project.GetCompilationAsync(cancellationToken).ConfigureAwait(false) is { } compilation)
         {
-            foreach (INamedTypeSymbol type in compilation.GetSymbolsWithName(static _ => true, SymbolFilter.Type, cancellationToken).OfType<INamedTypeSymbol>())
+            foreach (INamedTypeSymbol type in compilation.GetSymbolsWithName(static _ => true, SymbolFilter.Type, cancellationToken)
+                .OfType<INamedTypeSymbol>())
             {
-                if (type.GetAttributes().Any(static attribute => attribute.AttributeClass?.OriginalDefinition.ToDisplayString() == StoreParser.TaskStoreType))
+                if (type.GetAttributes().Any(static attribute =>
+                    attribute.AttributeClass?.OriginalDefinition.ToDisplayString() == StoreParser.TaskStoreType))
                 {
                     stores.Add(type.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat));
                 }

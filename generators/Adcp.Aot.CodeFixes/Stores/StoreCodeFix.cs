@@ -11,13 +11,17 @@ using Microsoft.CodeAnalysis.Simplification;
 
 namespace Adcp.Aot.CodeFixes.Stores;
 
-/// <summary>Writes the members that a store's class owes: the contract of its tasks, what it knows of them, and the methods of computed columns.</summary>
+/// <summary>
+/// Writes the members that a store's class owes: the contract of its tasks, what it knows of them, and the methods of
+/// computed columns.
+/// </summary>
 [ExportCodeFixProvider(LanguageNames.CSharp)]
 [Shared]
 public sealed class StoreCodeFix : CodeFixProvider
 {
     /// <inheritdoc/>
-    public override ImmutableArray<string> FixableDiagnosticIds { get; } = [Rules.MissingContract.Id, Rules.MissingFacts.Id, Rules.WrongStoreMember.Id];
+    public override ImmutableArray<string> FixableDiagnosticIds { get; } =
+        [Rules.MissingContract.Id, Rules.MissingFacts.Id, Rules.WrongStoreMember.Id];
 
     /// <inheritdoc/>
     public override FixAllProvider GetFixAllProvider() => WellKnownFixAllProviders.BatchFixer;
@@ -29,7 +33,8 @@ public sealed class StoreCodeFix : CodeFixProvider
         foreach (Diagnostic fault in context.Diagnostics)
         {
             TypeDeclarationSyntax? type = root?.FindNode(fault.Location.SourceSpan).FirstAncestorOrSelf<TypeDeclarationSyntax>();
-            if (root is null || type is null || !fault.Properties.TryGetValue("saved", out string? saved) || !fault.Properties.TryGetValue("member", out string? member))
+            if (root is null || type is null || !fault.Properties.TryGetValue("saved", out string? saved)
+                || !fault.Properties.TryGetValue("member", out string? member))
             {
                 continue;
             }
@@ -43,7 +48,8 @@ public sealed class StoreCodeFix : CodeFixProvider
                 : fault.Id == Rules.MissingFacts.Id ? "Add the method that gives TaskFacts"
                 : $"Add the method '{member}'";
             context.RegisterCodeFix(
-                CodeAction.Create(title, cancellationToken => FixAsync(context.Document, root, type, fault.Id, member!, saved!, cancellationToken), title), fault);
+                CodeAction.Create(title, cancellationToken =>
+                    FixAsync(context.Document, root, type, fault.Id, member!, saved!, cancellationToken), title), fault);
         }
     }
 
@@ -51,10 +57,12 @@ public sealed class StoreCodeFix : CodeFixProvider
         type.Members.OfType<MethodDeclarationSyntax>().Any(method => method.Identifier.ValueText == name);
 
     private static async Task<Document> FixAsync(
-        Document document, SyntaxNode root, TypeDeclarationSyntax type, string id, string member, string saved, CancellationToken cancellationToken)
+        Document document, SyntaxNode root, TypeDeclarationSyntax type, string id, string member, string saved,
+        CancellationToken cancellationToken)
     {
         string text = id == Rules.MissingFacts.Id
-                ? $"private static global::Adcp.Aot.Storage.TaskFacts FactsOf({saved} task) => throw new global::System.NotImplementedException();"
+                ? $"private static global::Adcp.Aot.Storage.TaskFacts FactsOf({saved} task) => throw new "
+                + "global::System.NotImplementedException();"
             : id == Rules.WrongStoreMember.Id
                 ? $"private static string? {member}({saved} saved) => throw new global::System.NotImplementedException();"
             : "";
@@ -64,9 +72,11 @@ public sealed class StoreCodeFix : CodeFixProvider
             string name = saved.Substring(saved.LastIndexOfAny(['.', ':']) + 1);
             string? known = await ContextOfAsync(document, saved, cancellationToken).ConfigureAwait(false);
             string contextName = type.Identifier.ValueText + "Json";
-            text = $"private static global::System.Text.Json.Serialization.Metadata.JsonTypeInfo<{saved}> Contract => {known ?? contextName}.Default.{name};";
+            text = $"private static global::System.Text.Json.Serialization.Metadata.JsonTypeInfo<{saved}> Contract "
+                + $"=> {known ?? contextName}.Default.{name};";
             context = known is not null ? null : Parse(
-                $"[global::System.Text.Json.Serialization.JsonSerializable(typeof({saved}))]\ninternal sealed partial class {contextName} : global::System.Text.Json.Serialization.JsonSerializerContext\n{{\n}}");
+                $"[global::System.Text.Json.Serialization.JsonSerializable(typeof({saved}))]\ninternal sealed partial "
+                + $"class {contextName} : global::System.Text.Json.Serialization.JsonSerializerContext\n{{\n}}");
         }
 
         // A class without a body ends with a semicolon; a member needs braces.

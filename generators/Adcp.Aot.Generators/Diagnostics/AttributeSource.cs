@@ -15,8 +15,13 @@ internal sealed class AttributeSource(AttributeData attribute, CancellationToken
         .Where(static argument => argument.NameEquals is null).Skip(position).FirstOrDefault()?.Expression.GetLocation() ?? Whole;
 
     /// <summary>What a <c>nameof</c> at the n-th positional argument names; it has no value while there is no such member.</summary>
-    public string? NameOf(int position) => _syntax?.ArgumentList?.Arguments.Where(static argument => argument.NameEquals is null).Skip(position).FirstOrDefault()?.Expression
-        is InvocationExpressionSyntax { Expression: IdentifierNameSyntax { Identifier.ValueText: "nameof" }, ArgumentList.Arguments: [{ Expression: IdentifierNameSyntax name }] }
+    public string? NameOf(int position) =>
+        _syntax?.ArgumentList?.Arguments.Where(static argument => argument.NameEquals is null).Skip(position).FirstOrDefault()?.Expression
+        is InvocationExpressionSyntax
+        {
+            Expression: IdentifierNameSyntax { Identifier.ValueText: "nameof" },
+            ArgumentList.Arguments: [{ Expression: IdentifierNameSyntax name }]
+        }
         ? name.Identifier.ValueText
         : null;
 

@@ -14,7 +14,8 @@ internal static class FixProperties
     /// <summary>The dialect that should be given.</summary>
     public const string Dialect = "dialect";
 
-    public static ImmutableDictionary<string, string?> SetDialect(string dialect) => ImmutableDictionary<string, string?>.Empty.Add(Dialect, dialect);
+    public static ImmutableDictionary<string, string?> SetDialect(string dialect) =>
+        ImmutableDictionary<string, string?>.Empty.Add(Dialect, dialect);
 
     public static ImmutableDictionary<string, string?> Replace(string replacement) =>
         ImmutableDictionary<string, string?>.Empty.Add(Replacement, replacement);

@@ -13,7 +13,8 @@ public sealed class PlatformAnalyzer : DiagnosticAnalyzer
     public override ImmutableArray<DiagnosticDescriptor> SupportedDiagnostics { get; } =
     [
         Rules.NotPartial, Rules.NestedOrGeneric, Rules.NameTaken, Rules.OldLanguage, Rules.Inaccessible, Rules.NotAJsonContext,
-        Rules.NotAToolName, Rules.DuplicateTool, Rules.WrongToolShape, Rules.NoTools, Rules.NoJsonContract, Rules.ToolOutsidePlatform, Rules.NearToolName,
+        Rules.NotAToolName, Rules.DuplicateTool, Rules.WrongToolShape, Rules.NoTools, Rules.NoJsonContract,
+        Rules.ToolOutsidePlatform, Rules.NearToolName,
     ];
 
     /// <inheritdoc/>

@@ -20,6 +20,7 @@ public sealed partial class PlatformGenerator : IIncrementalGenerator
             .Where(static model => model is not null)
             .Select(static (model, _) => model!)
             .WithTrackingName(ModelStep);
-        context.RegisterSourceOutput(platforms, static (output, model) => output.AddSource(model.Type.HintName + ".Platform.g.cs", Execute(model)));
+        context.RegisterSourceOutput(platforms, static (output, model) =>
+            output.AddSource(model.Type.HintName + ".Platform.g.cs", Execute(model)));
     }
 }

@@ -2,7 +2,10 @@ using System.Text;
 
 namespace Adcp.Aot.Generators.Sql;
 
-/// <summary>Names that may stand in SQL: a letter or underscore, then letters, digits and underscores, ASCII, 63 at most (PostgreSQL's bound).</summary>
+/// <summary>
+/// Names that may stand in SQL: a letter or underscore, then letters, digits and underscores, ASCII, 63 at most
+/// (PostgreSQL's bound).
+/// </summary>
 internal static class Identifier
 {
     private const int MaxLength = 63;

@@ -16,7 +16,10 @@ internal static class SqlText
         return string.Join(".", name.Split('.').Select(part => $"{quote}{part}{quote}"));
     }
 
-    /// <summary>The n-th parameter, from 1: <c>@p1</c>, <c>$1</c> or <c>?</c>. MySQL's have no number: give them in the order in which they stand.</summary>
+    /// <summary>
+    /// The n-th parameter, from 1: <c>@p1</c>, <c>$1</c> or <c>?</c>. MySQL's have no number: give them in the order in
+    /// which they stand.
+    /// </summary>
     public static string Parameter(Dialect dialect, int position) => dialect switch
     {
         Dialect.PostgreSql => "$" + position,
@@ -37,7 +40,8 @@ internal static class SqlText
                 return type switch
                 {
                     StoredType.Double or StoredType.Numeric => "REAL",
-                    StoredType.SmallInt or StoredType.Integer or StoredType.BigInt or StoredType.Boolean or StoredType.UnixMilliseconds => "INTEGER",
+                    StoredType.SmallInt or StoredType.Integer or StoredType.BigInt or StoredType.Boolean
+                    or StoredType.UnixMilliseconds => "INTEGER",
                     StoredType.Bytes => "BLOB",
                     _ => "TEXT",
                 };
@@ -75,9 +79,10 @@ internal static class SqlText
     }
 
     /// <summary>
-    /// Text equality to the byte. A column of an adopter's table may ignore case or trailing blanks (MySQL does by default), and a principal that only looks alike is
-    /// somebody else. The plain comparison lets an index find the rows, the second makes it exact. <paramref name="parameter"/> stands twice: with
-    /// MySQL's unnumbered parameters give the value twice.
+    /// Text equality to the byte. A column of an adopter's table may ignore case or trailing blanks (MySQL does by
+    /// default), and a principal that only looks alike is somebody else. The plain comparison lets an index find the
+    /// rows, the second makes it exact. <paramref name="parameter"/> stands twice: with MySQL's unnumbered parameters
+    /// give the value twice.
     /// </summary>
     public static string ExactMatch(Dialect dialect, string column, string parameter)
     {
@@ -86,7 +91,8 @@ internal static class SqlText
         {
             Dialect.Sqlite => $"{quoted} = {parameter} COLLATE BINARY",
             Dialect.PostgreSql => $"{quoted} = {parameter} AND {quoted} COLLATE \"C\" = {parameter}",
-            _ => $"{quoted} = {parameter} AND CAST(CONVERT({quoted} USING utf8mb4) AS BINARY) = CAST(CONVERT({parameter} USING utf8mb4) AS BINARY)",
+            _ => $"{quoted} = {parameter} AND CAST(CONVERT({quoted} USING utf8mb4) AS BINARY) = CAST(CONVERT({parameter} USING "
+            + "utf8mb4) AS BINARY)",
         };
     }
 

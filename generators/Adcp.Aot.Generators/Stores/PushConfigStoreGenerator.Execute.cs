@@ -123,7 +123,8 @@ public sealed partial class PushConfigStoreGenerator
                 command.Bind("@auth_scheme", stored.AuthenticationScheme);
                 command.Bind(
                     "@auth_credentials",
-                    options.Secrets.Protect(stored.AuthenticationCredentials, ["credentials", scope.Key, stored.TaskId, stored.Id!, stored.Url]));
+                    options.Secrets.Protect(
+                        stored.AuthenticationCredentials, ["credentials", scope.Key, stored.TaskId, stored.Id!, stored.Url]));
                 command.Bind("@is_active", stored.IsActive);
                 command.Bind("@now", Now());
                 command.Bind("@max", options.MaxPerTask);

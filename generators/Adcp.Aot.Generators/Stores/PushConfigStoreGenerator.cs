@@ -16,10 +16,12 @@ public sealed partial class PushConfigStoreGenerator : IIncrementalGenerator
             .ForAttributeWithMetadataName(
                 PushConfigStoreParser.Attribute,
                 static (node, _) => StoreParser.IsClass(node),
-                static (source, cancellationToken) => PushConfigStoreParser.Parse((INamedTypeSymbol)source.TargetSymbol, source.Attributes[0], cancellationToken).Model)
+                static (source, cancellationToken) =>
+                PushConfigStoreParser.Parse((INamedTypeSymbol)source.TargetSymbol, source.Attributes[0], cancellationToken).Model)
             .Where(static model => model is not null)
             .Select(static (model, _) => model!)
             .WithTrackingName(Step);
-        context.RegisterSourceOutput(stores, static (output, model) => output.AddSource(model.Type.HintName + ".PushConfigStore.g.cs", Write(model)));
+        context.RegisterSourceOutput(stores, static (output, model) =>
+            output.AddSource(model.Type.HintName + ".PushConfigStore.g.cs", Write(model)));
     }
 }

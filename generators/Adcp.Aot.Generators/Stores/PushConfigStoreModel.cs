@@ -9,4 +9,5 @@ namespace Adcp.Aot.Generators.Stores;
 /// <param name="Table">Where and how the rows are kept.</param>
 /// <param name="Tasks">The table that they refer to.</param>
 /// <param name="Extra">Columns of the adopter.</param>
-internal sealed record PushConfigStoreModel(TypeModel Type, Dialect Dialect, PushConfigTable Table, TaskTable Tasks, EquatableArray<StoreColumn> Extra);
+internal sealed record PushConfigStoreModel(TypeModel Type, Dialect Dialect, PushConfigTable Table, TaskTable Tasks,
+    EquatableArray<StoreColumn> Extra);

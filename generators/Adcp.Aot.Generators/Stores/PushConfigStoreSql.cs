@@ -14,7 +14,8 @@ internal sealed class PushConfigStoreSql(Dialect dialect, PushConfigTable table,
     private string Row => $"{OfTask}\n    AND {Same(dialect, table.ConfigId, "@config_id")}";
 
     private string Task =>
-        $"SELECT 1 FROM {Q(tasks.Name)}\n        WHERE {Same(dialect, tasks.Scope, "@scope")}\n            AND {Same(dialect, tasks.TaskId, "@task_id")}";
+        $"SELECT 1 FROM {Q(tasks.Name)}\n        WHERE {Same(dialect, tasks.Scope, "@scope")}\n            "
+        + $"AND {Same(dialect, tasks.TaskId, "@task_id")}";
 
     public IEnumerable<string> Define()
     {
@@ -31,7 +32,8 @@ internal sealed class PushConfigStoreSql(Dialect dialect, PushConfigTable table,
             $"{Q(table.UpdatedAt)} {TypeName(dialect, StoredType.BigInt)} NOT NULL",
             .. Definitions(dialect, extra),
             $"PRIMARY KEY ({Q(table.Scope)}, {Q(table.TaskId)}, {Q(table.ConfigId)})",
-            $"FOREIGN KEY ({Q(table.Scope)}, {Q(table.TaskId)}) REFERENCES {Q(tasks.Name)} ({Q(tasks.Scope)}, {Q(tasks.TaskId)}) ON DELETE CASCADE",
+            $"FOREIGN KEY ({Q(table.Scope)}, {Q(table.TaskId)}) REFERENCES {Q(tasks.Name)} ({Q(tasks.Scope)}, {Q(tasks.TaskId)}) ON "
+            + "DELETE CASCADE",
         ];
         yield return Lines($"CREATE TABLE IF NOT EXISTS {Table} (", ListOnLines(lines), ")" + SqlText.TableOptions(dialect));
     }
@@ -76,9 +78,12 @@ internal sealed class PushConfigStoreSql(Dialect dialect, PushConfigTable table,
 
     public string Delete() => Lines($"DELETE FROM {Table}", $"WHERE {Row}");
 
-    private string Select => Lines(
-        $"SELECT {Comma([StoreSql.Text(dialect, table.ConfigId), Q(table.Url), Q(table.Token), Q(table.Scheme), Q(table.Credentials), Q(table.IsActive)])}",
-        $"FROM {Table}");
+    private string Select => Lines($"SELECT {Comma(Selected)}", $"FROM {Table}");
+
+    private string[] Selected =>
+    [
+        StoreSql.Text(dialect, table.ConfigId), Q(table.Url), Q(table.Token), Q(table.Scheme), Q(table.Credentials), Q(table.IsActive),
+    ];
 
     /// <summary>Within ON CONFLICT a bare name could be the stored row's column or the refused one's: PostgreSQL wants it said.</summary>
     private string Qualified(string later)

@@ -13,7 +13,8 @@ public sealed class StoreAnalyzer : DiagnosticAnalyzer
     public override ImmutableArray<DiagnosticDescriptor> SupportedDiagnostics { get; } =
     [
         Rules.NotPartial, Rules.NestedOrGeneric, Rules.NotAnIdentifier, Rules.DuplicateColumn, Rules.UnsupportedDialect,
-        Rules.OptionDoesNotFit, Rules.NameTaken, Rules.NoConstructor, Rules.OldLanguage, Rules.TwoGenerators, Rules.Inaccessible, Rules.MissingContract,
+        Rules.OptionDoesNotFit, Rules.NameTaken, Rules.NoConstructor, Rules.OldLanguage, Rules.TwoGenerators, Rules.Inaccessible,
+        Rules.MissingContract,
         Rules.MissingFacts, Rules.AmbiguousStoreMember, Rules.WrongStoreMember, Rules.NotATaskStore, Rules.OtherDialect, Rules.TwoStores,
     ];
 

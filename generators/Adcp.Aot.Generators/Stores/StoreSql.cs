@@ -3,7 +3,10 @@ using Adcp.Aot.Generators.Sql;
 
 namespace Adcp.Aot.Generators.Stores;
 
-/// <summary>What the statements of both stores are made of. Parameters are named, so that one way of binding serves the three databases.</summary>
+/// <summary>
+/// What the statements of both stores are made of. Parameters are named, so that one way of binding serves the three
+/// databases.
+/// </summary>
 internal static class StoreSql
 {
     // As the contracts state them: StoreScope.MaxPrincipalBytes, TaskFacts.MaxIdBytes, TaskFacts.MaxStateBytes, PushConfig.MaxIdBytes.
@@ -12,7 +15,10 @@ internal static class StoreSql
     public const int StateBytes = 64;
     public const int ConfigIdBytes = 255;
 
-    /// <summary>The type of a column that is compared to the byte, whatever the database's collation. MySQL compares only binary strings so.</summary>
+    /// <summary>
+    /// The type of a column that is compared to the byte, whatever the database's collation. MySQL compares only binary
+    /// strings so.
+    /// </summary>
     public static string KeyType(Dialect dialect, int bytes) => dialect switch
     {
         Dialect.Sqlite => "TEXT",
@@ -20,9 +26,13 @@ internal static class StoreSql
         _ => $"VARBINARY({bytes})",
     };
 
-    public static string TypeName(Dialect dialect, StoredType type, int maxLength = 0) => SqlText.TypeName(dialect, type, maxLength, indexed: false);
+    public static string TypeName(Dialect dialect, StoredType type, int maxLength = 0) =>
+        SqlText.TypeName(dialect, type, maxLength, indexed: false);
 
-    /// <summary>Equality to the byte, also where an adopter's column ignores case or trailing blanks, and on the column's index where it has one.</summary>
+    /// <summary>
+    /// Equality to the byte, also where an adopter's column ignores case or trailing blanks, and on the column's index
+    /// where it has one.
+    /// </summary>
     public static string Same(Dialect dialect, string column, string parameter) => dialect switch
     {
         Dialect.Sqlite => $"{SqlText.Quote(dialect, column)} = {parameter} COLLATE BINARY",

@@ -201,7 +201,8 @@ public sealed partial class TaskStoreGenerator
                     command.Bind("@expected_version", expectedVersion);
                 }
 
-                (int rows, {{Global.DbException}}? refusal) = await command.TryExecuteAsync(beforeCommit, cancellationToken).ConfigureAwait(false);
+                (int rows, {{Global.DbException}}? refusal) = await command.TryExecuteAsync(beforeCommit, cancellationToken)
+                    .ConfigureAwait(false);
                 return rows > 0
                     ? new {{Global.TaskSave}}({{Global.TaskSaveStatus}}.Saved, expectedVersion + 1)
                     : await command.ExplainAsync(_sql.Explain, scope, facts.TaskId, expectedVersion, json, refusal, cancellationToken)
@@ -309,7 +310,8 @@ public sealed partial class TaskStoreGenerator
             text.Line($$"""
                 int ended = await PurgeAsync(isTerminal: true, options.TimeToLive, PurgeBatchSize, cancellationToken).ConfigureAwait(false);
                 int room = PurgeBatchSize - ended;
-                return ended + await PurgeAsync(isTerminal: false, options.UnfinishedTimeToLive, room, cancellationToken).ConfigureAwait(false);
+                return ended + await PurgeAsync(isTerminal: false, options.UnfinishedTimeToLive, room, cancellationToken)
+                    .ConfigureAwait(false);
                 """);
         }
 
@@ -365,7 +367,9 @@ public sealed partial class TaskStoreGenerator
             }
 
             private string Filter({{Global.TaskQuery}} query) => string.Concat(
-                query.ContextId is null ? "" : _sql.InContext, query.State is null ? "" : _sql.InState, query.UpdatedSince is null ? "" : _sql.Since);
+                query.ContextId is null ? "" : _sql.InContext,
+                query.State is null ? "" : _sql.InState,
+                query.UpdatedSince is null ? "" : _sql.Since);
 
             private long Now() => options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
             """);

@@ -108,7 +108,8 @@ internal sealed class TaskStoreSql(Dialect dialect, TaskTable table, EquatableAr
     /// can use.
     /// </summary>
     public string After() =>
-        $" AND {Q(table.UpdatedAt)} <= @after_time AND ({Q(table.UpdatedAt)} < @after_time OR {Q(table.TaskId)} < {KeyParameter("@after_id")})";
+        $" AND {Q(table.UpdatedAt)} <= @after_time AND ({Q(table.UpdatedAt)} < @after_time OR {Q(table.TaskId)} "
+        + $"< {KeyParameter("@after_id")})";
 
     public string Page() => $"\nORDER BY {Q(table.UpdatedAt)} DESC, {Q(table.TaskId)} DESC\nLIMIT @limit";
 

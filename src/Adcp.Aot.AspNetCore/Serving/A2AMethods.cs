@@ -5,7 +5,10 @@ using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.AspNetCore;
 
-/// <summary>A2A 1.0's methods as a seller's platform has them: tasks are the registry's, a task has one push configuration, and its context is the task itself.</summary>
+/// <summary>
+/// A2A 1.0's methods as a seller's platform has them: tasks are the registry's, a task has one push configuration, and
+/// its context is the task itself.
+/// </summary>
 internal sealed class A2AMethods(PlatformHandler platform, string tenant, CancellationToken cancellationToken)
 {
     /// <summary>Totals are counted up to here; beyond it they say "at least".</summary>
@@ -47,9 +50,11 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
     internal static JsonElement Member(JsonElement value, string name) =>
         value.ValueKind == JsonValueKind.Object && value.TryGetProperty(name, out JsonElement member) ? member : default;
 
-    internal static string? Text(JsonElement value, string name) => Member(value, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
+    internal static string? Text(JsonElement value, string name) =>
+        Member(value, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
 
-    private static string Required(JsonElement value, string name) => Text(value, name) is { Length: > 0 } text ? text : throw RpcFault.Params($"'{name}' is missing.");
+    private static string Required(JsonElement value, string name) =>
+        Text(value, name) is { Length: > 0 } text ? text : throw RpcFault.Params($"'{name}' is missing.");
 
     private static Action<Utf8JsonWriter> Written(SellerTask task) => json => Write(json, task, withArtifacts: true, null);
 
@@ -77,13 +82,16 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
         JsonElement data = Member(message, "parts") is { ValueKind: JsonValueKind.Array } parts
             ? parts.EnumerateArray().Select(part => Member(part, "data")).FirstOrDefault(part => part.ValueKind == JsonValueKind.Object)
             : default;
-        string skill = Text(data, "skill") is { Length: > 0 } named ? named : throw RpcFault.Params("A message has a data part with 'skill' and 'input'.");
+        string skill = Text(data, "skill") is { Length: > 0 } named
+            ? named
+            : throw RpcFault.Params("A message has a data part with 'skill' and 'input'.");
         JsonElement input = Member(data, "input") is { ValueKind: JsonValueKind.Object } given ? given : JsonElement.Parse("{}"u8);
         JsonElement config = Member(Member(parameters, "configuration"), "taskPushNotificationConfig");
         PushRegistration? push = config.ValueKind == JsonValueKind.Object ? Registration(config) : null;
         ToolReply reply = await platform.CallAsync(skill, input, tenant, push, cancellationToken).ConfigureAwait(false);
 
-        // Without A2A's own channel the transport ends with the answer: a task that is completed here and submitted under its AdCP name must not share that name.
+        // Without A2A's own channel the transport ends with the answer: a task that is completed here and submitted
+        // under its AdCP name must not share that name.
         bool isNative = reply.TaskId is not null && push is not null;
         string id = isNative ? reply.TaskId! : "a2a_" + Guid.NewGuid().ToString("N");
         AdcpTaskStatus state = isNative ? reply.Status : reply.Error is null ? AdcpTaskStatus.Completed : AdcpTaskStatus.Failed;
@@ -100,7 +108,10 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
     private async ValueTask<SellerTask> FindAsync(JsonElement parameters, string name) =>
         await Tasks.FindAsync(tenant, Required(parameters, name), cancellationToken).ConfigureAwait(false) ?? throw RpcFault.NoTask();
 
-    /// <summary>AdCP cancels what a task is about by tools of its own, such as an update of the media buy; the transport task follows.</summary>
+    /// <summary>
+    /// AdCP cancels what a task is about by tools of its own, such as an update of the media buy; the transport task
+    /// follows.
+    /// </summary>
     private async ValueTask<RpcFault> NotCancelableAsync(JsonElement parameters)
     {
         _ = await FindAsync(parameters, "id").ConfigureAwait(false);
@@ -143,7 +154,8 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
     {
         JsonElement given = Member(parameters, "pageSize");
         return given.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null ? 50
-            : given.ValueKind == JsonValueKind.Number && given.TryGetInt32(out int size) && size is >= 0 and <= TaskQuery.MaxPageSize ? size == 0 ? 50 : size
+            : given.ValueKind == JsonValueKind.Number && given.TryGetInt32(out int size)
+            && size is >= 0 and <= TaskQuery.MaxPageSize ? size == 0 ? 50 : size
             : throw RpcFault.Params($"'pageSize' is 1 to {TaskQuery.MaxPageSize}.");
     }
 
@@ -169,14 +181,17 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
         {
             TaskTransition.Entered => Config(task.TaskId, registration),
             TaskTransition.Unknown => throw RpcFault.NoTask(),
-            _ => throw new RpcFault(RpcFault.UnsupportedOperation, "The task has ended, or has a push notification configuration: it has one at a time, to be deleted before the next."),
+            _ => throw new RpcFault(RpcFault.UnsupportedOperation,
+                "The task has ended, or has a push notification configuration: it has one at a time, to be deleted before the next."),
         };
     }
 
     private async ValueTask<Action<Utf8JsonWriter>> GetConfigAsync(JsonElement parameters)
     {
         SellerTask task = await FindAsync(parameters, "taskId").ConfigureAwait(false);
-        return task.A2ARegistration is { } registration && IdOf(task.TaskId, registration) == Required(parameters, "id") ? Config(task.TaskId, registration) : throw RpcFault.NoConfig();
+        return task.A2ARegistration is { } registration && IdOf(task.TaskId, registration) == Required(parameters, "id")
+            ? Config(task.TaskId, registration)
+            : throw RpcFault.NoConfig();
     }
 
     private async ValueTask<Action<Utf8JsonWriter>> ListConfigsAsync(JsonElement parameters)
@@ -231,7 +246,8 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
         WebhookAuthentication? authentication = Member(config, "authentication") is { ValueKind: JsonValueKind.Object } block
             ? WebhookAuthentication.FromRegistration([Text(block, "scheme") ?? ""], Text(block, "credentials") ?? "")
             : null;
-        WebhookDestination destination = new(Required(config, "url"), null, Text(config, "token") is { Length: > 0 } token ? token : null, authentication);
+        WebhookDestination destination =
+            new(Required(config, "url"), null, Text(config, "token") is { Length: > 0 } token ? token : null, authentication);
         return new PushRegistration(PushChannel.A2A, destination) { ConfigId = Text(config, "id") is { Length: > 0 } id ? id : null };
     }
 }

@@ -5,7 +5,10 @@ using Microsoft.AspNetCore.Routing;
 
 namespace Microsoft.AspNetCore.Builder;
 
-/// <summary>Publishes an A2A 1.0 agent card that says what <see cref="AdcpA2AEndpointRouteBuilderExtensions"/> serves, and no more.</summary>
+/// <summary>
+/// Publishes an A2A 1.0 agent card that says what <see cref="AdcpA2AEndpointRouteBuilderExtensions"/> serves, and no
+/// more.
+/// </summary>
 public static class AdcpA2ACardEndpointRouteBuilderExtensions
 {
     /// <summary>Maps <c>/.well-known/agent-card.json</c>, for GET and HEAD.</summary>

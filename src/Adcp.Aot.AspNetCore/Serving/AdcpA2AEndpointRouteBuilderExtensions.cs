@@ -10,9 +10,11 @@ using Microsoft.Extensions.Logging;
 namespace Microsoft.AspNetCore.Builder;
 
 /// <summary>
-/// Serves a seller's platform over A2A 1.0's JSON-RPC. <c>SendMessage</c> takes one data part <c>{"skill": ..., "input": {...}}</c>; a call that is handed off answers a native task where the
-/// caller registered on A2A's own channel, otherwise the AdCP answer comes in a completed task, and news of it by AdCP's channel. Tasks are read and listed, and one push notification configuration
-/// a task is created, read and deleted. Nothing is streamed, and no task is cancelled here.
+/// Serves a seller's platform over A2A 1.0's JSON-RPC. <c>SendMessage</c> takes one data part <c>{"skill": ...,
+/// "input": {...}}</c>; a call that is handed off answers a native task where the caller registered on A2A's own
+/// channel, otherwise the AdCP answer comes in a completed task, and news of it by AdCP's channel. Tasks are read and
+/// listed, and one push notification configuration a task is created, read and deleted. Nothing is streamed, and no
+/// task is cancelled here.
 /// </summary>
 public static partial class AdcpA2AEndpointRouteBuilderExtensions
 {

@@ -39,7 +39,8 @@ public static class AdcpMcpServiceCollectionExtensions
                 }
 
                 JsonElement arguments = Arguments(request.Params?.Arguments);
-                return Answer(await platform.CallAsync(request.Params!.Name, arguments, tenant, null, cancellationToken).ConfigureAwait(false));
+                return Answer(await platform.CallAsync(request.Params!.Name, arguments, tenant, null, cancellationToken)
+                    .ConfigureAwait(false));
             });
         return services;
     }

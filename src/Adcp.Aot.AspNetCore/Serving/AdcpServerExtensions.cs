@@ -64,7 +64,8 @@ public static partial class AdcpServerExtensions
                 // The server's own lines are four a request, with the query strings of urls.
                 builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
                 builder.Services.AddAdcpMcp(handler, endpoints);
-                builder.Services.AddAdcpPurge(new object[] { options.Tasks, options.Idempotency }.OfType<IExpiringStore>(), options.TimeProvider);
+                builder.Services.AddAdcpPurge(new object[] { options.Tasks, options.Idempotency }.OfType<IExpiringStore>(),
+                    options.TimeProvider);
                 WebApplication app = builder.Build();
                 await using (app.ConfigureAwait(false))
                 {
@@ -110,10 +111,12 @@ public static partial class AdcpServerExtensions
         await handler.DrainAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero).ConfigureAwait(false);
     }
 
-    [LoggerMessage(AspNetCoreEventIds.Draining, LogLevel.Information, "Stopping: {Pending} webhooks are pending and have {Patience} to be delivered")]
+    [LoggerMessage(AspNetCoreEventIds.Draining, LogLevel.Information,
+        "Stopping: {Pending} webhooks are pending and have {Patience} to be delivered")]
     private static partial void LogDraining(ILogger logger, int pending, TimeSpan patience);
 
-    [LoggerMessage(AspNetCoreEventIds.StoppingTooLong, LogLevel.Warning, "AdcpServerOptions.Stopping did not end within {Patience} and is left behind")]
+    [LoggerMessage(AspNetCoreEventIds.StoppingTooLong, LogLevel.Warning,
+        "AdcpServerOptions.Stopping did not end within {Patience} and is left behind")]
     private static partial void LogStoppingTooLong(ILogger logger, TimeSpan patience);
 
     [LoggerMessage(AspNetCoreEventIds.StoppingFailed, LogLevel.Error, "AdcpServerOptions.Stopping failed")]

@@ -16,7 +16,8 @@ public static class AdcpWellKnownEndpointRouteBuilderExtensions
     /// <param name="version">The generation spoken, which decides the purpose that is stated.</param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
     /// <exception cref="ArgumentException">Two keys have one id.</exception>
-    public static void MapAdcpWellKnown(this IEndpointRouteBuilder endpoints, IReadOnlyList<SigningKey> keys, Uri agentUrl, AdcpVersion version)
+    public static void MapAdcpWellKnown(this IEndpointRouteBuilder endpoints, IReadOnlyList<SigningKey> keys, Uri agentUrl,
+        AdcpVersion version)
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(agentUrl);

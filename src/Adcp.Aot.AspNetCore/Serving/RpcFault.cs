@@ -1,6 +1,9 @@
 namespace Adcp.Aot.AspNetCore;
 
-/// <summary>An answer of JSON-RPC's error kind, with the codes of JSON-RPC 2.0 and A2A 1.0 (section 5.4). The message is for the caller.</summary>
+/// <summary>
+/// An answer of JSON-RPC's error kind, with the codes of JSON-RPC 2.0 and A2A 1.0 (section 5.4). The message is for the
+/// caller.
+/// </summary>
 internal sealed class RpcFault(int code, string message) : Exception(message)
 {
     internal const int ParseError = -32700;

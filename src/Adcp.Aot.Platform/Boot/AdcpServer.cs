@@ -1,6 +1,9 @@
 namespace Adcp.Aot.Platform;
 
-/// <summary>The seed's entrance: one call from a platform to a wired, validated seller. <c>Serve</c> is added by Adcp.Aot.AspNetCore.</summary>
+/// <summary>
+/// The seed's entrance: one call from a platform to a wired, validated seller. <c>Serve</c> is added by
+/// Adcp.Aot.AspNetCore.
+/// </summary>
 public sealed class AdcpServer
 {
     // A static class could not be extended by Serve.
@@ -15,5 +18,6 @@ public sealed class AdcpServer
     /// <param name="supervisor">Delivers.</param>
     /// <exception cref="PlatformBootException">Promises and wiring do not fit: every gap at once.</exception>
     public static PlatformHandler CreateFromPlatform(
-        IAdcpPlatform platform, PlatformOptions options, IWebhookSender? sender = null, IWebhookDeliverySupervisor? supervisor = null) => new(platform, options, sender, supervisor);
+        IAdcpPlatform platform, PlatformOptions options, IWebhookSender? sender = null, IWebhookDeliverySupervisor? supervisor = null) =>
+        new(platform, options, sender, supervisor);
 }

@@ -18,7 +18,8 @@ public static class BootValidation
         ArgumentNullException.ThrowIfNull(platform);
         ArgumentNullException.ThrowIfNull(options);
         List<BootGap> gaps = [];
-        foreach (string name in platform.Tools.GroupBy(tool => tool.Name, StringComparer.Ordinal).Where(group => group.Count() > 1).Select(group => group.Key))
+        foreach (string name in platform.Tools.GroupBy(tool => tool.Name, StringComparer.Ordinal)
+            .Where(group => group.Count() > 1).Select(group => group.Key))
         {
             gaps.Add(new("unique_tools", $"The platform has the tool '{name}' twice."));
         }
@@ -31,13 +32,15 @@ public static class BootValidation
         }
         else if (options.AcceptsPushConfigs && options.Version >= AdcpVersion.V32 && IsOwned(options, target))
         {
-            gaps.Add(new("webhook_signing.supported", "The platform tells by webhook and promises no webhook_signing: set PlatformOptions.WebhookSigning."));
+            gaps.Add(new("webhook_signing.supported",
+                "The platform tells by webhook and promises no webhook_signing: set PlatformOptions.WebhookSigning."));
         }
 
         return gaps;
     }
 
-    private static bool IsOwned(PlatformOptions options, DeliveryTarget target) => target.IsWired || options.Outbox is not null || options.TaskWebhooksAreExternal;
+    private static bool IsOwned(PlatformOptions options, DeliveryTarget target) =>
+        target.IsWired || options.Outbox is not null || options.TaskWebhooksAreExternal;
 
     private static void Owners(IAdcpPlatform platform, PlatformOptions options, DeliveryTarget target, List<BootGap> gaps)
     {
@@ -46,7 +49,8 @@ public static class BootValidation
         {
             gaps.Add(new(
                 "single_task_webhook_owner",
-                "Two of sender or supervisor, PlatformOptions.Outbox and PlatformOptions.TaskWebhooksAreExternal would deliver the same task webhooks: wire exactly one."));
+                "Two of sender or supervisor, PlatformOptions.Outbox and PlatformOptions.TaskWebhooksAreExternal would deliver the "
+                + "same task webhooks: wire exactly one."));
         }
 
         string[] eligible = [.. platform.Tools.Where(tool => tool.IsEligible(options.Version, out _)).Select(tool => tool.Name)];
@@ -54,7 +58,8 @@ public static class BootValidation
         {
             gaps.Add(new(
                 "webhook_sender_or_supervisor",
-                $"Buyers may register webhooks with {string.Join(", ", eligible)}, and nobody delivers them: give a webhook sender or supervisor, or set PlatformOptions.AcceptsPushConfigs to false."));
+                $"Buyers may register webhooks with {string.Join(", ", eligible)}, and nobody delivers them: give a webhook sender or "
+                + "supervisor, or set PlatformOptions.AcceptsPushConfigs to false."));
         }
     }
 
@@ -100,21 +105,28 @@ public static class BootValidation
     {
         if (!promise.IsSupported)
         {
-            gaps.Add(new("webhook_signing.supported", "WebhookSigning.IsSupported is false: AdCP's webhooks are signed. Set it to true, or WebhookSigning to null where no webhook is ever sent."));
+            gaps.Add(new("webhook_signing.supported",
+                "WebhookSigning.IsSupported is false: AdCP's webhooks are signed. Set it to true, or WebhookSigning to null where no "
+                + "webhook is ever sent."));
             return;
         }
 
-        SignatureAlgorithm[] keys = [.. options.SigningKeys.Select(key => key.Algorithm).Concat(options.RemoteSigningKeys.Select(key => key.Algorithm)).Distinct()];
+        SignatureAlgorithm[] keys = [.. options.SigningKeys.Select(key => key.Algorithm)
+            .Concat(options.RemoteSigningKeys.Select(key => key.Algorithm)).Distinct()];
         if (keys.Length == 0 && !options.TaskWebhooksAreExternal)
         {
-            gaps.Add(new("webhook_sender_with_rfc9421_key", "WebhookSigning is promised and no key signs: list the sender's keys in PlatformOptions.SigningKeys or RemoteSigningKeys."));
+            gaps.Add(new("webhook_sender_with_rfc9421_key",
+                "WebhookSigning is promised and no key signs: list the sender's keys in PlatformOptions.SigningKeys or "
+                + "RemoteSigningKeys."));
         }
 
-        if (promise.Algorithms.Count == 0 || (keys.Length > 0 && !promise.Algorithms.ToHashSet().SetEquals(keys)) || promise.Algorithms.Distinct().Count() != promise.Algorithms.Count)
+        if (promise.Algorithms.Count == 0 || (keys.Length > 0 && !promise.Algorithms.ToHashSet().SetEquals(keys))
+            || promise.Algorithms.Distinct().Count() != promise.Algorithms.Count)
         {
             gaps.Add(new(
                 "webhook_signing_algorithm_alignment",
-                $"WebhookSigning.Algorithms says '{string.Join(", ", promise.Algorithms)}' and the keys are '{string.Join(", ", keys)}': they must be the same, and not none."));
+                $"WebhookSigning.Algorithms says '{string.Join(", ", promise.Algorithms)}' and the keys are "
+                + $"'{string.Join(", ", keys)}': they must be the same, and not none."));
         }
 
         Horizon(options, target, promise, gaps);
@@ -128,7 +140,8 @@ public static class BootValidation
             {
                 gaps.Add(new(
                     "webhook_signing.delivery_retry_horizon_seconds",
-                    "A seller that speaks 3.2 and signs webhooks promises a retry horizon: set WebhookSigning.RetryHorizon, 24 hours to 7 days, over a durable supervisor or outbox; or, for "
+                    "A seller that speaks 3.2 and signs webhooks promises a retry horizon: set WebhookSigning.RetryHorizon, 24 hours "
+                    + "to 7 days, over a durable supervisor or outbox; or, for "
                     + "development only, PlatformOptions.AllowsProcessLocalDelivery."));
             }
 
@@ -137,31 +150,38 @@ public static class BootValidation
 
         if (options.Version < AdcpVersion.V32)
         {
-            gaps.Add(new("webhook_signing.delivery_retry_horizon_seconds", "The retry horizon begins with AdCP 3.2: set WebhookSigning.RetryHorizon to null for an earlier version."));
+            gaps.Add(new("webhook_signing.delivery_retry_horizon_seconds",
+                "The retry horizon begins with AdCP 3.2: set WebhookSigning.RetryHorizon to null for an earlier version."));
             return;
         }
 
         if (horizon < ShortestHorizon || horizon > LongestHorizon || horizon.Ticks % TimeSpan.TicksPerSecond != 0)
         {
-            gaps.Add(new("webhook_signing.delivery_retry_horizon_seconds", "WebhookSigning.RetryHorizon is 24 hours to 7 days in whole seconds (86,400 to 604,800)."));
+            gaps.Add(new("webhook_signing.delivery_retry_horizon_seconds",
+                "WebhookSigning.RetryHorizon is 24 hours to 7 days in whole seconds (86,400 to 604,800)."));
         }
 
         if (options.TaskWebhooksAreExternal)
         {
             if (!(options.ExternalRetryHorizon >= horizon))
             {
-                gaps.Add(new("external_durable_webhook_outbox", "The external owner of the task webhooks promises less than WebhookSigning.RetryHorizon: set PlatformOptions.ExternalRetryHorizon to what it holds."));
+                gaps.Add(new("external_durable_webhook_outbox",
+                    "The external owner of the task webhooks promises less than WebhookSigning.RetryHorizon: set "
+                    + "PlatformOptions.ExternalRetryHorizon to what it holds."));
             }
 
             return;
         }
 
-        bool durable = options.Outbox is { } outbox ? outbox.RetryHorizon >= horizon : target.Supervisor is { IsDurable: true } supervisor && supervisor.RetryHorizon >= horizon;
+        bool durable = options.Outbox is { } outbox
+            ? outbox.RetryHorizon >= horizon
+            : target.Supervisor is { IsDurable: true } supervisor && supervisor.RetryHorizon >= horizon;
         if (!durable)
         {
             gaps.Add(new(
                 "atomic_durable_webhook_outbox",
-                "WebhookSigning.RetryHorizon is promised over deliveries that do not survive the process, or not as long: set it to null, or wire PlatformOptions.Outbox or a supervisor whose IsDurable is true "
+                "WebhookSigning.RetryHorizon is promised over deliveries that do not survive the process, or not as long: set it to "
+                + "null, or wire PlatformOptions.Outbox or a supervisor whose IsDurable is true "
                 + "and whose RetryHorizon is at least as long."));
         }
     }

@@ -1,19 +1,25 @@
 namespace Adcp.Aot.Platform.Idempotency;
 
 /// <summary>
-/// Remembers requests by their <c>idempotency_key</c> and what they were answered (AdCP security, "request safety"), so that a request that is made again is answered again and performed once.
-/// All processes of a seller share one store. Implementations are safe for concurrent use.
+/// Remembers requests by their <c>idempotency_key</c> and what they were answered (AdCP security, "request safety"), so
+/// that a request that is made again is answered again and performed once. All processes of a seller share one store.
+/// Implementations are safe for concurrent use.
 /// </summary>
 /// <remarks>
-/// A claim is a lease: its owner performs the request and then completes or releases the claim, and can do neither once another has taken it over. Once <see cref="ClaimAsync"/> or
-/// <see cref="CompleteAsync"/> of a durable store has returned, what it did survives a crash. A request's identity says nothing about its key, so that keys, which are capabilities, are not kept.
+/// A claim is a lease: its owner performs the request and then completes or releases the claim, and can do neither once
+/// another has taken it over. Once <see cref="ClaimAsync"/> or <see cref="CompleteAsync"/> of a durable store has
+/// returned, what it did survives a crash. A request's identity says nothing about its key, so that keys, which are
+/// capabilities, are not kept.
 /// </remarks>
 public interface IIdempotencyStore
 {
     /// <summary>True where answers survive the process. AdCP allows nothing else in production.</summary>
     bool IsDurable { get; }
 
-    /// <summary>How long an answer is given again; what <c>adcp.idempotency.replay_ttl_seconds</c> of the capabilities says. 1 hour to 7 days.</summary>
+    /// <summary>
+    /// How long an answer is given again; what <c>adcp.idempotency.replay_ttl_seconds</c> of the capabilities says. 1
+    /// hour to 7 days.
+    /// </summary>
     TimeSpan ReplayTimeToLive { get; }
 
     /// <summary>Takes the right to perform a request where nobody has it and nobody had, in one step.</summary>
@@ -22,7 +28,8 @@ public interface IIdempotencyStore
     /// <param name="fingerprint">What the request asks for, 64 hexadecimal digits.</param>
     /// <param name="lease">How long the claim holds.</param>
     /// <param name="cancellationToken">Ends the call. The claim may have been taken nevertheless; it then lapses.</param>
-    ValueTask<IdempotencyClaim> ClaimAsync(string tenant, string request, string fingerprint, TimeSpan lease, CancellationToken cancellationToken = default);
+    ValueTask<IdempotencyClaim> ClaimAsync(string tenant, string request, string fingerprint, TimeSpan lease,
+        CancellationToken cancellationToken = default);
 
     /// <summary>Extends the lease of a claim while its request is performed.</summary>
     /// <param name="claim">A claim that is owned.</param>

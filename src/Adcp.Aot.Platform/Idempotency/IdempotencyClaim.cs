@@ -7,7 +7,8 @@ namespace Adcp.Aot.Platform.Idempotency;
 /// <param name="Status">What became of the claim.</param>
 /// <param name="Fence">What tells this claim from every other of the request; the store's own.</param>
 /// <param name="Answer">The kept answer; null for none.</param>
-public sealed record IdempotencyClaim(string Tenant, string Request, string Fingerprint, IdempotencyClaimStatus Status, long Fence = 0, string? Answer = null)
+public sealed record IdempotencyClaim(string Tenant, string Request, string Fingerprint, IdempotencyClaimStatus Status,
+    long Fence = 0, string? Answer = null)
 {
     /// <summary>Names the status only.</summary>
     public override string ToString() => Status.ToString();

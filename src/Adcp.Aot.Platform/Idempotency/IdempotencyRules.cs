@@ -9,12 +9,13 @@ internal static class IdempotencyRules
     /// <param name="answer">How it was answered; null while it is in flight.</param>
     /// <param name="isCurrent">Whether the lease, or the answer's time, is not over.</param>
     /// <returns>Null where the request is nobody's and may be taken.</returns>
-    internal static IdempotencyClaim? Judge(IdempotencyClaim claim, string fingerprint, string? answer, bool isCurrent) => (answer, isCurrent) switch
-    {
-        (null, false) => null,
-        (not null, false) => claim with { Status = IdempotencyClaimStatus.Expired },
-        _ when claim.Fingerprint != fingerprint => claim with { Status = IdempotencyClaimStatus.Conflict },
-        (null, true) => claim with { Status = IdempotencyClaimStatus.InFlight },
-        _ => claim with { Status = IdempotencyClaimStatus.Answered, Answer = answer },
-    };
+    internal static IdempotencyClaim? Judge(IdempotencyClaim claim, string fingerprint, string? answer, bool isCurrent) =>
+        (answer, isCurrent) switch
+        {
+            (null, false) => null,
+            (not null, false) => claim with { Status = IdempotencyClaimStatus.Expired },
+            _ when claim.Fingerprint != fingerprint => claim with { Status = IdempotencyClaimStatus.Conflict },
+            (null, true) => claim with { Status = IdempotencyClaimStatus.InFlight },
+            _ => claim with { Status = IdempotencyClaimStatus.Answered, Answer = answer },
+        };
 }

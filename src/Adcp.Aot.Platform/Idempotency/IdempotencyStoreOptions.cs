@@ -3,7 +3,10 @@ namespace Adcp.Aot.Platform.Idempotency;
 /// <summary>How an idempotency store behaves. Immutable; a bad value throws where it is set.</summary>
 public sealed record IdempotencyStoreOptions
 {
-    /// <summary>How long an answer is given again. 1 hour to 7 days in whole seconds, default 24 hours. A minute more is granted, for clocks that differ.</summary>
+    /// <summary>
+    /// How long an answer is given again. 1 hour to 7 days in whole seconds, default 24 hours. A minute more is
+    /// granted, for clocks that differ.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 hour to 7 days, or not whole seconds.</exception>
     public TimeSpan ReplayTimeToLive
     {
@@ -16,8 +19,8 @@ public sealed record IdempotencyStoreOptions
     = TimeSpan.FromHours(24);
 
     /// <summary>
-    /// How long after that a request is still known to have been made, so that making it again is refused (<c>IDEMPOTENCY_EXPIRED</c>) rather than performed a second time. 1 minute to 365 days,
-    /// default 7 days.
+    /// How long after that a request is still known to have been made, so that making it again is refused
+    /// (<c>IDEMPOTENCY_EXPIRED</c>) rather than performed a second time. 1 minute to 365 days, default 7 days.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 minute to 365 days.</exception>
     public TimeSpan ExpiredTimeToLive
@@ -46,7 +49,11 @@ public sealed record IdempotencyStoreOptions
 
     /// <summary>The clock. Default the system's.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
-    public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
+    public TimeProvider TimeProvider
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider));
+    } = TimeProvider.System;
 
     /// <summary>AdCP's tolerance at the end of the window.</summary>
     internal static TimeSpan Grace { get; } = TimeSpan.FromMinutes(1);

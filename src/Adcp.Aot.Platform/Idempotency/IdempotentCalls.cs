@@ -22,7 +22,8 @@ internal sealed class IdempotentCalls : IDisposable
     /// <summary>How long an answer waits for being kept. Afterwards it is given, and kept when the store is back.</summary>
     private static readonly TimeSpan PatienceOfCaller = TimeSpan.FromSeconds(2);
 
-    private readonly Dictionary<(string Tenant, string Request), (string Fingerprint, TaskCompletionSource<ToolReply?> Answer)> _running = [];
+    private readonly Dictionary<(string Tenant, string Request),
+        (string Fingerprint, TaskCompletionSource<ToolReply?> Answer)> _running = [];
     private readonly HashSet<Task> _settling = [];
     private readonly PlatformOptions _options;
     private readonly CancellationTokenSource _stop = new();
@@ -46,9 +47,11 @@ internal sealed class IdempotentCalls : IDisposable
     /// <param name="request">The request.</param>
     /// <param name="perform">Performs it.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    /// <exception cref="AdcpErrorException">The key was used for something else, or its answer has expired; the store is full; the call took too long; or what <paramref name="perform"/> throws.</exception>
+    /// <exception cref="AdcpErrorException">The key was used for something else, or its answer has expired; the store
+    /// is full; the call took too long; or what <paramref name="perform"/> throws.</exception>
     internal async ValueTask<ToolReply> OnceAsync(
-        string tool, string tenant, RequestIdentity request, Func<CancellationToken, ValueTask<ToolReply>> perform, CancellationToken cancellationToken)
+        string tool, string tenant, RequestIdentity request, Func<CancellationToken, ValueTask<ToolReply>> perform,
+        CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -117,10 +120,13 @@ internal sealed class IdempotentCalls : IDisposable
         }
     }
 
-    private static AdcpErrorException Conflict() => new(new AdcpError("IDEMPOTENCY_CONFLICT", "The idempotency_key was used for another request. Send that one, or this one with a new key."));
+    private static AdcpErrorException Conflict() =>
+        new(new AdcpError("IDEMPOTENCY_CONFLICT",
+            "The idempotency_key was used for another request. Send that one, or this one with a new key."));
 
     private async ValueTask<ToolReply> ClaimAsync(
-        string tool, string tenant, RequestIdentity request, Func<CancellationToken, ValueTask<ToolReply>> perform, CancellationToken cancellationToken)
+        string tool, string tenant, RequestIdentity request, Func<CancellationToken, ValueTask<ToolReply>> perform,
+        CancellationToken cancellationToken)
     {
         for (TimeSpan pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
@@ -140,7 +146,8 @@ internal sealed class IdempotentCalls : IDisposable
                     throw Conflict();
                 case IdempotencyClaimStatus.Expired:
                     throw new AdcpErrorException(new AdcpError(
-                        "IDEMPOTENCY_EXPIRED", "The request was made before and its answer is no longer kept. Look for what it made before you make it again with a new key."));
+                        "IDEMPOTENCY_EXPIRED", "The request was made before and its answer is no longer kept. Look for what it made "
+                        + "before you make it again with a new key."));
                 default:
                     throw new AdcpErrorException(
                         AdcpError.RateLimited("Too many of your requests are remembered.", TimeSpan.FromMinutes(1)));
@@ -148,7 +155,8 @@ internal sealed class IdempotentCalls : IDisposable
         }
     }
 
-    private async ValueTask<ToolReply> PerformAsync(string tool, IdempotencyClaim claim, Func<CancellationToken, ValueTask<ToolReply>> perform, CancellationToken cancellationToken)
+    private async ValueTask<ToolReply> PerformAsync(string tool, IdempotencyClaim claim,
+        Func<CancellationToken, ValueTask<ToolReply>> perform, CancellationToken cancellationToken)
     {
         ToolReply? reply = null;
         using CancellationTokenSource limit = new(_options.CallTimeout, _options.TimeProvider);

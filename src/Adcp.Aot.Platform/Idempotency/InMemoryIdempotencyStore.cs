@@ -35,7 +35,8 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore
     public TimeSpan ReplayTimeToLive => _options.ReplayTimeToLive;
 
     /// <inheritdoc/>
-    public ValueTask<IdempotencyClaim> ClaimAsync(string tenant, string request, string fingerprint, TimeSpan lease, CancellationToken cancellationToken = default)
+    public ValueTask<IdempotencyClaim> ClaimAsync(string tenant, string request, string fingerprint, TimeSpan lease,
+        CancellationToken cancellationToken = default)
     {
         IdempotencyClaim claim = new(tenant, request, fingerprint, IdempotencyClaimStatus.Owned);
         DateTimeOffset now = _options.TimeProvider.GetUtcNow();
@@ -102,7 +103,8 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore
                 return new(entry.Answer == answer);
             }
 
-            (entry.Answer, entry.Until) = (answer, _options.TimeProvider.GetUtcNow() + _options.ReplayTimeToLive + IdempotencyStoreOptions.Grace);
+            (entry.Answer, entry.Until) =
+                (answer, _options.TimeProvider.GetUtcNow() + _options.ReplayTimeToLive + IdempotencyStoreOptions.Grace);
             Tenant tenant = _tenants[claim.Tenant];
             Charge(tenant, 2L * answer.Length);
             tenant.Answered.Enqueue(entry);

@@ -25,7 +25,8 @@ internal static class KeptAnswer
         using JsonDocument document = JsonDocument.Parse(answer);
         JsonElement kept = document.RootElement;
         return WireNames.TryParse(kept.GetProperty("status"u8).GetString()!, out AdcpTaskStatus status)
-            ? ToolReply.Kept(status, Encoding.UTF8.GetBytes(kept.GetProperty("body"u8).GetRawText()), kept.TryGetProperty("task_id"u8, out JsonElement taskId) ? taskId.GetString() : null)
+            ? ToolReply.Kept(status, Encoding.UTF8.GetBytes(kept.GetProperty("body"u8).GetRawText()),
+                kept.TryGetProperty("task_id"u8, out JsonElement taskId) ? taskId.GetString() : null)
             : throw new JsonException("A kept answer has a status that AdCP does not name.");
     }
 }

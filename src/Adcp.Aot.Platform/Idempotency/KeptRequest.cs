@@ -12,15 +12,20 @@ namespace Adcp.Aot.Platform.Idempotency;
 /// <param name="Owner">A random number that tells the claim from every other.</param>
 internal sealed record KeptRequest(string Request, string Fingerprint, long Until, string? Answer = null, long Owner = 0);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(KeptRequest))]
 internal sealed partial class KeptRequestJson : JsonSerializerContext;
 
-/// <summary>The store's table; SQL and concurrency are generated. A request is a task of two states, and the version that was saved last is the fence of a claim.</summary>
+/// <summary>
+/// The store's table; SQL and concurrency are generated. A request is a task of two states, and the version that was
+/// saved last is the fence of a claim.
+/// </summary>
 [TaskStore<KeptRequest>("adcp_idempotency", TaskIdColumn = "request", TaskColumn = "kept")]
 internal sealed partial class KeptRequests
 {
     private static JsonTypeInfo<KeptRequest> Contract => KeptRequestJson.Default.KeptRequest;
 
-    private static TaskFacts FactsOf(KeptRequest request) => new(request.Request, null, request.Answer is null ? "in_flight" : "answered", request.Answer is not null);
+    private static TaskFacts FactsOf(KeptRequest request) =>
+        new(request.Request, null, request.Answer is null ? "in_flight" : "answered", request.Answer is not null);
 }

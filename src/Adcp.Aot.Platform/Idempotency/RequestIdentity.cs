@@ -7,27 +7,34 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Platform.Idempotency;
 
 /// <summary>
-/// Which request a call is (<see cref="Request"/>: its key within its account) and what it asks for (<see cref="Fingerprint"/>: tool, arguments and A2A's own channel, in canonical JSON without the
-/// members that AdCP leaves out of a request's identity). Both are SHA-256 in lower-case hexadecimal digits, so that neither shows the key.
+/// Which request a call is (<see cref="Request"/>: its key within its account) and what it asks for
+/// (<see cref="Fingerprint"/>: tool, arguments and A2A's own channel, in canonical JSON without the members that AdCP
+/// leaves out of a request's identity). Both are SHA-256 in lower-case hexadecimal digits, so that neither shows the
+/// key.
 /// </summary>
 internal readonly record struct RequestIdentity(string Key, string Request, string Fingerprint)
 {
     private const int LeastKey = 16;
     private const int LongestKey = 255;
 
-    private static readonly SearchValues<char> KeyCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");
+    private static readonly SearchValues<char> KeyCharacters =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");
 
     /// <exception cref="AdcpErrorException">The key breaks its rule, or the arguments are not sound JSON.</exception>
     internal static RequestIdentity Of(string tool, JsonElement arguments, PushRegistration? a2aRegistration, JsonElement given)
     {
-        if (given.ValueKind != JsonValueKind.String || given.GetString() is not { Length: >= LeastKey and <= LongestKey } key || key.AsSpan().ContainsAnyExcept(KeyCharacters))
+        if (given.ValueKind != JsonValueKind.String || given.GetString() is not { Length: >= LeastKey and <= LongestKey } key
+            || key.AsSpan().ContainsAnyExcept(KeyCharacters))
         {
-            throw new AdcpErrorException(AdcpError.InvalidRequest($"An idempotency_key has {LeastKey} to {LongestKey} letters, digits, '_', '.', ':' and '-'; a UUID is one.", "idempotency_key"));
+            throw new AdcpErrorException(AdcpError.InvalidRequest(
+                $"An idempotency_key has {LeastKey} to {LongestKey} letters, digits, '_', '.', ':' and '-'; a UUID is one.",
+                "idempotency_key"));
         }
 
         try
         {
-            return new RequestIdentity(key, Hash(key, Canonical(json => WriteAccount(json, arguments))), Hash(tool, Canonical(json => WriteRequest(json, arguments, a2aRegistration))));
+            return new RequestIdentity(key, Hash(key, Canonical(json => WriteAccount(json, arguments))),
+                Hash(tool, Canonical(json => WriteRequest(json, arguments, a2aRegistration))));
         }
         catch (Exception fault) when (fault is WebhookPayloadException or InvalidOperationException)
         {
@@ -46,12 +53,14 @@ internal readonly record struct RequestIdentity(string Key, string Request, stri
     private static void WriteRequest(Utf8JsonWriter json, JsonElement arguments, PushRegistration? a2aRegistration)
     {
         json.WriteStartObject("arguments"u8);
-        foreach (JsonProperty member in arguments.EnumerateObject().Where(member => member.Name is not ("idempotency_key" or "context" or "governance_context")))
+        foreach (JsonProperty member in arguments.EnumerateObject()
+            .Where(member => member.Name is not ("idempotency_key" or "context" or "governance_context")))
         {
             if (member.NameEquals(PushRegistration.MemberName))
             {
                 json.WritePropertyName(member.Name);
-                WriteWithout(json, member.Value, "authentication", authentication => WriteWithout(json, authentication, "credentials", null));
+                WriteWithout(json, member.Value, "authentication", authentication =>
+                    WriteWithout(json, authentication, "credentials", null));
             }
             else
             {
@@ -67,7 +76,10 @@ internal readonly record struct RequestIdentity(string Key, string Request, stri
         }
     }
 
-    /// <summary>Writes a value; where it is an object, <paramref name="name"/>'s value is written by <paramref name="write"/>, or left out with its name.</summary>
+    /// <summary>
+    /// Writes a value; where it is an object, <paramref name="name"/>'s value is written by <paramref name="write"/>,
+    /// or left out with its name.
+    /// </summary>
     private static void WriteWithout(Utf8JsonWriter json, JsonElement value, string name, Action<JsonElement>? write)
     {
         if (value.ValueKind != JsonValueKind.Object)

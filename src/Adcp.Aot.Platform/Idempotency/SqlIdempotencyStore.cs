@@ -6,8 +6,9 @@ using Adcp.Aot.Storage;
 namespace Adcp.Aot.Platform.Idempotency;
 
 /// <summary>
-/// Requests and answers in the table <c>adcp_idempotency</c> of SQLite, PostgreSQL or MySQL/MariaDB: they outlive the process, and several processes share them. Of claims that race, the row that is
-/// saved first owns the request. Thread-safe.
+/// Requests and answers in the table <c>adcp_idempotency</c> of SQLite, PostgreSQL or MySQL/MariaDB: they outlive the
+/// process, and several processes share them. Of claims that race, the row that is saved first owns the request.
+/// Thread-safe.
 /// </summary>
 public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
 {
@@ -56,7 +57,8 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
 
     /// <inheritdoc/>
     /// <exception cref="DbException">The database refused it or is gone.</exception>
-    public async ValueTask<IdempotencyClaim> ClaimAsync(string tenant, string request, string fingerprint, TimeSpan lease, CancellationToken cancellationToken = default)
+    public async ValueTask<IdempotencyClaim> ClaimAsync(string tenant, string request, string fingerprint, TimeSpan lease,
+        CancellationToken cancellationToken = default)
     {
         StoreScope scope = StoreScope.Of(tenant);
         IdempotencyClaim claim = new(tenant, request, fingerprint, IdempotencyClaimStatus.Owned, Random());

@@ -24,7 +24,8 @@ public static class OwnershipProof
         ArgumentNullException.ThrowIfNull(challenge);
         if (destination.Authentication is not null)
         {
-            throw new ArgumentException("A challenge is signed by RFC 9421 whatever the deliveries will use; give a destination without authentication.", nameof(destination));
+            throw new ArgumentException("A challenge is signed by RFC 9421 whatever the deliveries will use; give a destination "
+                + "without authentication.", nameof(destination));
         }
 
         PreparedWebhook prepared = sender.Prepare(destination, challenge);

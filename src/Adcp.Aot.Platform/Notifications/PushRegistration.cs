@@ -26,14 +26,19 @@ public sealed class PushRegistration
     /// <summary>Where its webhooks go.</summary>
     public WebhookDestination Destination { get; }
 
-    /// <summary>The name that A2A's channel gave the configuration; default null, none. 1 to 512 bytes of UTF-8 without control characters.</summary>
+    /// <summary>
+    /// The name that A2A's channel gave the configuration; default null, none. 1 to 512 bytes of UTF-8 without control
+    /// characters.
+    /// </summary>
     /// <exception cref="ArgumentException">It breaks its rule.</exception>
     public string? ConfigId
     {
         get;
         init => field = value is null || TaskFacts.IsTaskId(value)
             ? value
-            : throw new ArgumentException($"A configuration's id has 1 to {TaskFacts.MaxIdBytes} bytes of UTF-8, no control characters and no lone surrogates.", nameof(ConfigId));
+            : throw new ArgumentException(
+                $"A configuration's id has 1 to {TaskFacts.MaxIdBytes} bytes of UTF-8, no control characters and no lone surrogates.",
+                nameof(ConfigId));
     }
 
     /// <summary>Names channel and authority only.</summary>
@@ -74,7 +79,8 @@ public sealed class PushRegistration
 
     private static WebhookAuthentication Authentication(JsonElement block)
     {
-        if (block.ValueKind != JsonValueKind.Object || block.EnumerateObject().Any(member => member.Name is not ("schemes" or "credentials")))
+        if (block.ValueKind != JsonValueKind.Object
+            || block.EnumerateObject().Any(member => member.Name is not ("schemes" or "credentials")))
         {
             throw Invalid("An object of 'schemes' and 'credentials' only.", "authentication");
         }
@@ -96,7 +102,8 @@ public sealed class PushRegistration
         }
     }
 
-    private static string? Text(JsonElement config, string member, string path = "") => !config.TryGetProperty(member, out JsonElement value) || value.ValueKind == JsonValueKind.Null ? null
+    private static string? Text(JsonElement config, string member, string path = "") =>
+        !config.TryGetProperty(member, out JsonElement value) || value.ValueKind == JsonValueKind.Null ? null
         : value.ValueKind == JsonValueKind.String ? value.GetString()
         : throw Invalid("A string.", path + member);
 

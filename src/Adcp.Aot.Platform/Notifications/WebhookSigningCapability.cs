@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// The <c>webhook_signing</c> block of <c>get_adcp_capabilities</c>. What it promises is held against what is wired at boot, where every gap is reported together; it therefore takes any value.
-/// Immutable.
+/// The <c>webhook_signing</c> block of <c>get_adcp_capabilities</c>. What it promises is held against what is wired at
+/// boot, where every gap is reported together; it therefore takes any value. Immutable.
 /// </summary>
 public sealed record WebhookSigningCapability
 {
@@ -12,7 +12,11 @@ public sealed record WebhookSigningCapability
     public bool IsSupported { get; init; } = true;
 
     /// <summary>The algorithms of the keys that sign.</summary>
-    public IReadOnlyList<SignatureAlgorithm> Algorithms { get; init => field = [.. value ?? throw new ArgumentNullException(nameof(Algorithms))]; } = [];
+    public IReadOnlyList<SignatureAlgorithm> Algorithms
+    {
+        get;
+        init => field = [.. value ?? throw new ArgumentNullException(nameof(Algorithms))];
+    } = [];
 
     /// <summary>Whether a registration's <c>authentication</c> is honoured. Default false: it is refused at the call.</summary>
     public bool AllowsLegacyAuthentication { get; init; }

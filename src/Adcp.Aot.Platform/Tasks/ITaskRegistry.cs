@@ -4,8 +4,10 @@ using Adcp.Aot.Storage;
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// Keeps the tasks that calls were handed off to. A terminal status is entered once: the same status and result again is <see cref="TaskTransition.Repeated"/>, another is
-/// <see cref="TaskTransition.Conflict"/>, and results are the same where their canonical JSON (RFC 8785) is. Every method answers for one tenant only. Implementations are safe for concurrent use.
+/// Keeps the tasks that calls were handed off to. A terminal status is entered once: the same status and result again
+/// is <see cref="TaskTransition.Repeated"/>, another is <see cref="TaskTransition.Conflict"/>, and results are the same
+/// where their canonical JSON (RFC 8785) is. Every method answers for one tenant only. Implementations are safe for
+/// concurrent use.
 /// </summary>
 public interface ITaskRegistry
 {
@@ -40,12 +42,14 @@ public interface ITaskRegistry
     /// <param name="status">The status to enter.</param>
     /// <param name="result">The result; empty for none.</param>
     /// <param name="beforeCommit">
-    /// Runs where the status is entered, after it is written and before it is committed: what it writes under the transaction stands or falls with the status, and what it throws takes the status
-    /// back. The transaction is null where the registry has none. Null for nothing.
+    /// Runs where the status is entered, after it is written and before it is committed: what it writes under the
+    /// transaction stands or falls with the status, and what it throws takes the status back. The transaction is null
+    /// where the registry has none. Null for nothing.
     /// </param>
     /// <param name="cancellationToken">Ends the wait.</param>
     ValueTask<TaskTransition> TransitionAsync(
-        string tenant, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> result, Func<SellerTask, DbTransaction?, CancellationToken, ValueTask>? beforeCommit = null,
+        string tenant, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> result,
+        Func<SellerTask, DbTransaction?, CancellationToken, ValueTask>? beforeCommit = null,
         CancellationToken cancellationToken = default);
 
     /// <summary>Registers A2A's own channel for a task that has not ended, or takes the registration back.</summary>
@@ -54,10 +58,12 @@ public interface ITaskRegistry
     /// <param name="registration">The registration; null to take it back.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>
-    /// <see cref="TaskTransition.Entered"/>; <see cref="TaskTransition.Repeated"/> where there was none to take back; <see cref="TaskTransition.Conflict"/> where the task has ended or has one
-    /// already, which is a promise and not replaced in silence; <see cref="TaskTransition.Unknown"/>.
+    /// <see cref="TaskTransition.Entered"/>; <see cref="TaskTransition.Repeated"/> where there was none to take back;
+    /// <see cref="TaskTransition.Conflict"/> where the task has ended or has one already, which is a promise and not
+    /// replaced in silence; <see cref="TaskTransition.Unknown"/>.
     /// </returns>
-    ValueTask<TaskTransition> RegisterAsync(string tenant, string taskId, PushRegistration? registration, CancellationToken cancellationToken = default);
+    ValueTask<TaskTransition> RegisterAsync(string tenant, string taskId, PushRegistration? registration,
+        CancellationToken cancellationToken = default);
 
     /// <summary>
     /// Reads a page of a tenant's tasks, the latest change first. A page ends early, with a token for the rest,

@@ -68,7 +68,8 @@ public sealed class InMemoryTaskRegistry : ITaskRegistry, IDisposable
 
     /// <inheritdoc/>
     public async ValueTask<TaskTransition> TransitionAsync(
-        string tenant, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> result, Func<SellerTask, DbTransaction?, CancellationToken, ValueTask>? beforeCommit = null,
+        string tenant, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> result,
+        Func<SellerTask, DbTransaction?, CancellationToken, ValueTask>? beforeCommit = null,
         CancellationToken cancellationToken = default)
     {
         StoreScope scope = StoreScope.Of(tenant);
@@ -94,7 +95,8 @@ public sealed class InMemoryTaskRegistry : ITaskRegistry, IDisposable
     }
 
     /// <inheritdoc/>
-    public async ValueTask<TaskTransition> RegisterAsync(string tenant, string taskId, PushRegistration? registration, CancellationToken cancellationToken = default)
+    public async ValueTask<TaskTransition> RegisterAsync(string tenant, string taskId, PushRegistration? registration,
+        CancellationToken cancellationToken = default)
     {
         StoreScope scope = StoreScope.Of(tenant);
         using Turn turn = await TakeAsync(cancellationToken).ConfigureAwait(false);

@@ -31,7 +31,8 @@ internal sealed record KeptTask(
         Text(task.Context),
         Text(task.Result));
 
-    /// <exception cref="System.Security.Cryptography.CryptographicException">A registration needs a key that is not here, or was damaged.</exception>
+    /// <exception cref="System.Security.Cryptography.CryptographicException">A registration needs a key that is not
+    /// here, or was damaged.</exception>
     /// <exception cref="JsonException">The row was not written by this library.</exception>
     internal SellerTask Open(string tenant, SecretsAtRest secrets)
     {
@@ -41,7 +42,8 @@ internal sealed record KeptTask(
         }
 
         return new SellerTask(
-            tenant, TaskId, type, status, Reveal(tenant, PushChannel.Adcp, Registration, secrets), Reveal(tenant, PushChannel.A2A, A2ARegistration, secrets), Bytes(Context), Bytes(Result));
+            tenant, TaskId, type, status, Reveal(tenant, PushChannel.Adcp, Registration, secrets),
+            Reveal(tenant, PushChannel.A2A, A2ARegistration, secrets), Bytes(Context), Bytes(Result));
     }
 
     internal static string? Protect(SellerTask task, PushRegistration? registration, SecretsAtRest secrets)
@@ -52,8 +54,10 @@ internal sealed record KeptTask(
         }
 
         KeptRegistration kept = new(
-            registration.ConfigId, destination.Url, destination.OperationId, destination.Token, destination.Authentication?.Scheme, destination.Authentication?.Credentials);
-        return secrets.Protect(JsonSerializer.Serialize(kept, KeptJson.Default.KeptRegistration), task.Tenant, task.TaskId, registration.Channel.ToString());
+            registration.ConfigId, destination.Url, destination.OperationId, destination.Token,
+            destination.Authentication?.Scheme, destination.Authentication?.Credentials);
+        return secrets.Protect(JsonSerializer.Serialize(kept, KeptJson.Default.KeptRegistration), task.Tenant, task.TaskId,
+            registration.Channel.ToString());
     }
 
     internal static string? Text(ReadOnlyMemory<byte> json) => json.IsEmpty ? null : Encoding.UTF8.GetString(json.Span);
@@ -68,20 +72,25 @@ internal sealed record KeptTask(
         }
 
         KeptRegistration kept = JsonSerializer.Deserialize(text, KeptJson.Default.KeptRegistration)!;
-        WebhookAuthentication? authentication = kept is { Scheme: { } scheme, Credentials: { } credentials } ? new WebhookAuthentication(scheme, credentials) : null;
-        return new PushRegistration(channel, new WebhookDestination(kept.Url, kept.OperationId, kept.Token, authentication)) { ConfigId = kept.ConfigId };
+        WebhookAuthentication? authentication = kept is { Scheme: { } scheme, Credentials: { } credentials }
+            ? new WebhookAuthentication(scheme, credentials)
+            : null;
+        return new PushRegistration(channel, new WebhookDestination(kept.Url, kept.OperationId, kept.Token, authentication))
+        { ConfigId = kept.ConfigId };
     }
 }
 
 /// <summary>A registration in plain, before it is encrypted and after.</summary>
-internal sealed record KeptRegistration(string? ConfigId, string Url, string? OperationId, string? Token, AuthenticationScheme? Scheme, string? Credentials)
+internal sealed record KeptRegistration(string? ConfigId, string Url, string? OperationId, string? Token,
+    AuthenticationScheme? Scheme, string? Credentials)
 {
     /// <summary>Nothing: all of it may be secret.</summary>
     public override string ToString() => nameof(KeptRegistration);
 }
 
 [JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, UseStringEnumConverter = true)]
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UseStringEnumConverter = true)]
 [JsonSerializable(typeof(KeptTask))]
 [JsonSerializable(typeof(KeptRegistration))]
 internal sealed partial class KeptJson : JsonSerializerContext;

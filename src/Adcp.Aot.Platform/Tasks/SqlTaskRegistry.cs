@@ -5,8 +5,10 @@ using Adcp.Aot.Storage;
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// Tasks in the table <c>adcp_tasks</c> of SQLite, PostgreSQL or MySQL/MariaDB: they outlive the process, and several processes share them. A status is entered by a save that states the version it
-/// judged, so that of two writers one wins and the other judges anew; what <c>beforeCommit</c> writes is in the same transaction. Registrations are encrypted. Thread-safe.
+/// Tasks in the table <c>adcp_tasks</c> of SQLite, PostgreSQL or MySQL/MariaDB: they outlive the process, and several
+/// processes share them. A status is entered by a save that states the version it judged, so that of two writers one
+/// wins and the other judges anew; what <c>beforeCommit</c> writes is in the same transaction. Registrations are
+/// encrypted. Thread-safe.
 /// </summary>
 public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
 {
@@ -29,7 +31,8 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
         ArgumentNullException.ThrowIfNull(secrets);
         _secrets = secrets.AreStored
             ? secrets
-            : throw new ArgumentException("A registration is a promise that outlives the process: give SecretsAtRest.EncryptedWith a key.", nameof(secrets));
+            : throw new ArgumentException("A registration is a promise that outlives the process: give SecretsAtRest.EncryptedWith a key.",
+                nameof(secrets));
         _tasks = new KeptTasks(source, dialect, options);
     }
 
@@ -78,7 +81,8 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
     /// the status may have been entered.
     /// </exception>
     public ValueTask<TaskTransition> TransitionAsync(
-        string tenant, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> result, Func<SellerTask, DbTransaction?, CancellationToken, ValueTask>? beforeCommit = null,
+        string tenant, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> result,
+        Func<SellerTask, DbTransaction?, CancellationToken, ValueTask>? beforeCommit = null,
         CancellationToken cancellationToken = default) => ChangeAsync(
             tenant,
             taskId,
@@ -88,7 +92,8 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
             cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<TaskTransition> RegisterAsync(string tenant, string taskId, PushRegistration? registration, CancellationToken cancellationToken = default) => ChangeAsync(
+    public ValueTask<TaskTransition> RegisterAsync(string tenant, string taskId, PushRegistration? registration,
+        CancellationToken cancellationToken = default) => ChangeAsync(
         tenant,
         taskId,
         task => TaskRules.JudgeRegistration(task, registration),
@@ -107,7 +112,8 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
         do
         {
             // In parts that fit the room that is left if the next tasks are like the last, so that few large ones are in memory at once.
-            long fits = bytes == 0 ? FirstPart : Math.Clamp(((ITaskRegistry.MaxPageBytes - bytes) * read.Count / bytes) + 1, 1, LargestPart);
+            long fits = bytes == 0 ? FirstPart
+                : Math.Clamp(((ITaskRegistry.MaxPageBytes - bytes) * read.Count / bytes) + 1, 1, LargestPart);
             part = part with { PageSize = (int)Math.Min(fits, query.PageSize + 1 - read.Count) };
             TaskPage<KeptTask> page = await _tasks.ListAsync(scope, part, cancellationToken).ConfigureAwait(false);
             read.AddRange(

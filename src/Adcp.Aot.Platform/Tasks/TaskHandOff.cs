@@ -31,12 +31,15 @@ public sealed class TaskHandOff
     /// <param name="result">The tool's result.</param>
     /// <param name="typeInfo">Its contract.</param>
     /// <param name="message">Words for people; null for none.</param>
-    /// <param name="cancellationToken">Ends the wait; the status then may or may not have been entered, and the same call again tells.</param>
+    /// <param name="cancellationToken">Ends the wait; the status then may or may not have been entered, and the same
+    /// call again tells.</param>
     public ValueTask<TaskTransition> CompleteAsync<T>(
-        string tenant, string taskId, T result, JsonTypeInfo<T> typeInfo, string? message = null, CancellationToken cancellationToken = default)
+        string tenant, string taskId, T result, JsonTypeInfo<T> typeInfo, string? message = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(typeInfo);
-        return EnterAsync(tenant, taskId, AdcpTaskStatus.Completed, JsonSerializer.SerializeToUtf8Bytes(result, typeInfo), message, cancellationToken);
+        return EnterAsync(tenant, taskId, AdcpTaskStatus.Completed, JsonSerializer.SerializeToUtf8Bytes(result, typeInfo),
+            message, cancellationToken);
     }
 
     /// <summary>Fails a task.</summary>
@@ -45,7 +48,8 @@ public sealed class TaskHandOff
     /// <param name="error">Why.</param>
     /// <param name="message">Words for people; null for none.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public ValueTask<TaskTransition> FailAsync(string tenant, string taskId, AdcpError error, string? message = null, CancellationToken cancellationToken = default)
+    public ValueTask<TaskTransition> FailAsync(string tenant, string taskId, AdcpError error, string? message = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(error);
         ReadOnlyMemory<byte> result = WireObject.Of(json =>
@@ -78,7 +82,8 @@ public sealed class TaskHandOff
     /// holds a lone surrogate.
     /// </exception>
     public async ValueTask<TaskTransition> EnterAsync(
-        string tenant, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> result = default, string? message = null, CancellationToken cancellationToken = default)
+        string tenant, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> result = default, string? message = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(tenant);
         ArgumentException.ThrowIfNullOrEmpty(taskId);

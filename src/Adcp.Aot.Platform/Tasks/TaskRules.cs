@@ -16,7 +16,9 @@ internal static class TaskRules
         }
 
         // A status that comes after the end is stale news and changes nothing.
-        return !status.IsTerminal() || (status == task.Status && Same(task.Result.Span, result.Span)) ? TaskTransition.Repeated : TaskTransition.Conflict;
+        return !status.IsTerminal() || (status == task.Status && Same(task.Result.Span, result.Span))
+            ? TaskTransition.Repeated
+            : TaskTransition.Conflict;
     }
 
     /// <returns>Null where the registration may be changed so.</returns>

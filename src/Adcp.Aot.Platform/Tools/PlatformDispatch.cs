@@ -15,7 +15,8 @@ public static class PlatformDispatch
     {
         ArgumentNullException.ThrowIfNull(context);
         return context.GetTypeInfo(typeof(T)) as JsonTypeInfo<T>
-            ?? throw new InvalidOperationException($"{context.GetType().Name} has no contract of {typeof(T).Name}: add [JsonSerializable(typeof({typeof(T).Name}))] to it.");
+            ?? throw new InvalidOperationException(
+                $"{context.GetType().Name} has no contract of {typeof(T).Name}: add [JsonSerializable(typeof({typeof(T).Name}))] to it.");
     }
 
     /// <summary>Reads a tool's arguments.</summary>
@@ -29,7 +30,8 @@ public static class PlatformDispatch
         catch (JsonException fault)
         {
             // The path is the caller's own naming; the message of the serialiser may show values.
-            throw new AdcpErrorException(AdcpError.InvalidRequest("The arguments do not have the tool's form.", fault.Path?.TrimStart('$', '.') is { Length: > 0 } path ? path : null));
+            throw new AdcpErrorException(AdcpError.InvalidRequest("The arguments do not have the tool's form.",
+                fault.Path?.TrimStart('$', '.') is { Length: > 0 } path ? path : null));
         }
     }
 
@@ -43,7 +45,8 @@ public static class PlatformDispatch
     {
         ToolOutcome<T> answer = await outcome.ConfigureAwait(false);
         return answer.Task is { } task ? ToolReply.HandedOff(task)
-            : ToolReply.Completed(JsonSerializer.SerializeToUtf8Bytes(answer.Result ?? throw new InvalidOperationException("The tool answered neither a result nor a task."), contract));
+            : ToolReply.Completed(JsonSerializer.SerializeToUtf8Bytes(answer.Result
+                ?? throw new InvalidOperationException("The tool answered neither a result nor a task."), contract));
     }
 
     /// <summary>No such tool.</summary>

@@ -7,7 +7,8 @@ public sealed class ToolCall
     private readonly ToolDescription _tool;
 
     internal ToolCall(
-        PlatformHandler handler, ToolDescription tool, string tenant, PushRegistration? registration, PushRegistration? a2aRegistration, ReadOnlyMemory<byte> context, string? idempotencyKey)
+        PlatformHandler handler, ToolDescription tool, string tenant, PushRegistration? registration,
+        PushRegistration? a2aRegistration, ReadOnlyMemory<byte> context, string? idempotencyKey)
     {
         _handler = handler;
         _tool = tool;
@@ -31,19 +32,24 @@ public sealed class ToolCall
     public ReadOnlyMemory<byte> Context { get; }
 
     /// <summary>
-    /// The call's <c>idempotency_key</c>; null for none. A process that dies after the tool has done its work and before the answer is kept performs the request again: a tool whose work must not be
-    /// done twice keeps the key with that work, or derives from it the key of a system it calls. It is a capability: never log it or send it on.
+    /// The call's <c>idempotency_key</c>; null for none. A process that dies after the tool has done its work and
+    /// before the answer is kept performs the request again: a tool whose work must not be done twice keeps the key
+    /// with that work, or derives from it the key of a system it calls. It is a capability: never log it or send it on.
     /// </summary>
     public string? IdempotencyKey { get; }
 
     internal HandedOff? Task { get; private set; }
 
-    /// <summary>Hands the call off to a new task. Return what this returns; finish the task by <see cref="PlatformHandler.Tasks"/>, from now on.</summary>
+    /// <summary>
+    /// Hands the call off to a new task. Return what this returns; finish the task by
+    /// <see cref="PlatformHandler.Tasks"/>, from now on.
+    /// </summary>
     /// <param name="status"><see cref="AdcpTaskStatus.Submitted"/> or <see cref="AdcpTaskStatus.Working"/>.</param>
     /// <param name="message">Words for people; null for none.</param>
     /// <param name="taskId">A handle of the seller's own; null for a new one.</param>
     /// <param name="cancellationToken">Ends the registration of the task.</param>
-    /// <exception cref="InvalidOperationException">The call was handed off already, or no task webhook may report on the tool in the generation spoken.</exception>
+    /// <exception cref="InvalidOperationException">The call was handed off already, or no task webhook may report on
+    /// the tool in the generation spoken.</exception>
     /// <exception cref="ArgumentException">
     /// A status that is not a hand-off, or a handle that is in use, blank or no task id
     /// (<see cref="Storage.TaskFacts.IsTaskId"/>).
@@ -52,7 +58,8 @@ public sealed class ToolCall
     /// The tenant has as many open tasks as it may: <c>RATE_LIMITED</c>. Let it pass; it answers the call.
     /// </exception>
     public async ValueTask<HandedOff> HandOffAsync(
-        AdcpTaskStatus status = AdcpTaskStatus.Submitted, string? message = null, string? taskId = null, CancellationToken cancellationToken = default)
+        AdcpTaskStatus status = AdcpTaskStatus.Submitted, string? message = null, string? taskId = null,
+        CancellationToken cancellationToken = default)
     {
         if (status is not (AdcpTaskStatus.Submitted or AdcpTaskStatus.Working))
         {

@@ -27,7 +27,10 @@ public sealed class ToolReply
     /// <summary>The error; null for none.</summary>
     public AdcpError? Error { get; }
 
-    /// <summary>True where an earlier request with the same <c>idempotency_key</c> was answered so; the body then says <c>"replayed":true</c>.</summary>
+    /// <summary>
+    /// True where an earlier request with the same <c>idempotency_key</c> was answered so; the body then says
+    /// <c>"replayed":true</c>.
+    /// </summary>
     public bool IsReplay { get; }
 
     /// <summary>A result, now.</summary>

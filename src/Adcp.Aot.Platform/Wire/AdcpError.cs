@@ -31,7 +31,9 @@ public sealed record AdcpError
         Code = code.Length <= MaxCodeLength ? code : throw new ArgumentException($"At most {MaxCodeLength} characters.", nameof(code));
         Message = message;
         Field = field;
-        Recovery = Enum.IsDefined(recovery) ? recovery : throw new ArgumentOutOfRangeException(nameof(recovery), recovery, "Not a recovery.");
+        Recovery = Enum.IsDefined(recovery)
+            ? recovery
+            : throw new ArgumentOutOfRangeException(nameof(recovery), recovery, "Not a recovery.");
     }
 
     /// <summary>The code.</summary>

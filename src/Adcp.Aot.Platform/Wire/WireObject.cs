@@ -26,8 +26,9 @@ internal static class WireObject
     }
 
     /// <summary>
-    /// The answer as it may leave: without what a buyer may write and nobody may read back (<c>authentication.credentials</c>, <c>billing_entity.bank</c>, at any depth), and with the
-    /// request's context where the answer has none of its own. A replay says that it is one.
+    /// The answer as it may leave: without what a buyer may write and nobody may read back
+    /// (<c>authentication.credentials</c>, <c>billing_entity.bank</c>, at any depth), and with the request's context
+    /// where the answer has none of its own. A replay says that it is one.
     /// </summary>
     internal static ReadOnlyMemory<byte> Outgoing(ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> context, bool isReplay = false)
     {
@@ -57,7 +58,8 @@ internal static class WireObject
 
     private static void Write(Utf8JsonWriter json, JsonProperty member, string parent)
     {
-        if ((parent == "authentication" && member.NameEquals("credentials"u8)) || (parent == "billing_entity" && member.NameEquals("bank"u8)))
+        if ((parent == "authentication" && member.NameEquals("credentials"u8))
+            || (parent == "billing_entity" && member.NameEquals("bank"u8)))
         {
             return;
         }

@@ -1,8 +1,10 @@
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Makes a partial class a delivery-log sink for an SQL table: batches, create-if-absent DDL and, where <see cref="Principal"/> is named, a reader of AdCP's <c>webhook_activity</c>.
-/// Every field of an attempt is kept under its name in snake_case; <c>[DeliveryLogColumn]</c> renames, cuts, hides and adds, <c>[DeliveryLogIgnore]</c> leaves out.
+/// Makes a partial class a delivery-log sink for an SQL table: batches, create-if-absent DDL and, where
+/// <see cref="Principal"/> is named, a reader of AdCP's <c>webhook_activity</c>. Every field of an attempt is kept
+/// under its name in snake_case; <c>[DeliveryLogColumn]</c> renames, cuts, hides and adds, <c>[DeliveryLogIgnore]</c>
+/// leaves out.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class SqlDeliveryLogAttribute : Attribute
@@ -20,7 +22,10 @@ public sealed class SqlDeliveryLogAttribute : Attribute
     /// <summary>True to keep only fields that have a <c>[DeliveryLogColumn]</c>. Default false: all.</summary>
     public bool OnlyMapped { get; set; }
 
-    /// <summary>The column that says whose attempt it is. With it a reader is generated that is scoped to one principal; there is no other.</summary>
+    /// <summary>
+    /// The column that says whose attempt it is. With it a reader is generated that is scoped to one principal; there
+    /// is no other.
+    /// </summary>
     public string? Principal { get; set; }
 
     /// <summary>The column that holds the <c>subscriber_id</c> of account and agent channels, for the reader.</summary>

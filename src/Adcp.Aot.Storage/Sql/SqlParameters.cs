@@ -3,7 +3,10 @@ using System.Data.Common;
 
 namespace Adcp.Aot.Storage;
 
-/// <summary>Parameters by position, as every dialect of this library writes them: <c>@p1</c> on SQLite, <c>$1</c> on PostgreSQL, <c>?</c> on MySQL.</summary>
+/// <summary>
+/// Parameters by position, as every dialect of this library writes them: <c>@p1</c> on SQLite, <c>$1</c> on PostgreSQL,
+/// <c>?</c> on MySQL.
+/// </summary>
 public static class SqlParameters
 {
     /// <summary>Adds the next parameter.</summary>

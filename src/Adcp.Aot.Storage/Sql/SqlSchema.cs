@@ -223,13 +223,15 @@ public sealed class SqlSchema
     {
         string text = _dialect == SqlDialect.MySql ? "VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin" : "TEXT";
         await ExecuteAsync(
-            connection, $"CREATE TABLE IF NOT EXISTS {VersionsTable} (table_name {text} NOT NULL PRIMARY KEY, version INTEGER NOT NULL)", cancellationToken).ConfigureAwait(false);
+            connection, $"CREATE TABLE IF NOT EXISTS {VersionsTable} (table_name {text} NOT NULL PRIMARY KEY, version INTEGER NOT NULL)",
+            cancellationToken).ConfigureAwait(false);
 
         int before = await VersionOfAsync(connection, cancellationToken).ConfigureAwait(false);
         if (before > Version)
         {
             throw new InvalidOperationException(
-                $"Table '{_table}' has schema version {before}; this program knows {Version}. Run the newer program, or point this one at another table.");
+                $"Table '{_table}' has schema version {before}; this program knows {Version}. Run the newer program, or point this "
+                + "one at another table.");
         }
 
         if (before == 0)
@@ -240,7 +242,8 @@ public sealed class SqlSchema
             }
 
             await ExecuteAsync(
-                connection, $"INSERT INTO {VersionsTable} (table_name, version) VALUES ({P(1)}, 1)", cancellationToken, (DbType.String, _table)).ConfigureAwait(false);
+                connection, $"INSERT INTO {VersionsTable} (table_name, version) VALUES ({P(1)}, 1)", cancellationToken,
+                (DbType.String, _table)).ConfigureAwait(false);
         }
 
         for (int version = Math.Max(before, 1); version < Version; version++)
@@ -268,7 +271,8 @@ public sealed class SqlSchema
     private async Task<int> VersionOfAsync(DbConnection connection, CancellationToken cancellationToken)
     {
         object? version = await ScalarAsync(
-            connection, $"SELECT version FROM {VersionsTable} WHERE table_name = {P(1)}", cancellationToken, (DbType.String, _table)).ConfigureAwait(false);
+            connection, $"SELECT version FROM {VersionsTable} WHERE table_name = {P(1)}", cancellationToken, (DbType.String, _table))
+            .ConfigureAwait(false);
         return version is null or DBNull ? 0 : Convert.ToInt32(version, CultureInfo.InvariantCulture);
     }
 
@@ -284,7 +288,8 @@ public sealed class SqlSchema
         {
             SqlDialect.Sqlite => await ScalarAsync(
                 connection,
-                $"SELECT COUNT(*) FROM {(schema is null ? "" : $"\"{schema}\".")}sqlite_master WHERE type IN ('table', 'view') AND name = {P(1)} COLLATE NOCASE",
+                $"SELECT COUNT(*) FROM {(schema is null ? "" : $"\"{schema}\".")}sqlite_master WHERE type IN ('table', 'view') AND "
+                + $"name = {P(1)} COLLATE NOCASE",
                 cancellationToken,
                 (DbType.String, name)).ConfigureAwait(false),
             SqlDialect.PostgreSql => await ScalarAsync(
@@ -318,7 +323,8 @@ public sealed class SqlSchema
                 break;
             case SqlDialect.PostgreSql:
                 await ExecuteAsync(connection, "BEGIN", cancellationToken).ConfigureAwait(false);
-                await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock(hashtext('{VersionsTable}'))", cancellationToken).ConfigureAwait(false);
+                await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock(hashtext('{VersionsTable}'))", cancellationToken)
+                    .ConfigureAwait(false);
                 break;
             default:
                 object? taken = await ScalarAsync(
@@ -345,7 +351,8 @@ public sealed class SqlSchema
         }
     }
 
-    private async Task ExecuteAsync(DbConnection connection, string sql, CancellationToken cancellationToken, params (DbType Type, object? Value)[] values)
+    private async Task ExecuteAsync(DbConnection connection, string sql, CancellationToken cancellationToken,
+        params (DbType Type, object? Value)[] values)
     {
         DbCommand command = Command(connection, sql, values);
         await using (command.ConfigureAwait(false))
@@ -354,7 +361,8 @@ public sealed class SqlSchema
         }
     }
 
-    private async Task<object?> ScalarAsync(DbConnection connection, string sql, CancellationToken cancellationToken, params (DbType Type, object? Value)[] values)
+    private async Task<object?> ScalarAsync(DbConnection connection, string sql, CancellationToken cancellationToken,
+        params (DbType Type, object? Value)[] values)
     {
         DbCommand command = Command(connection, sql, values);
         await using (command.ConfigureAwait(false))
@@ -366,7 +374,9 @@ public sealed class SqlSchema
     private DbCommand Command(DbConnection connection, string sql, (DbType Type, object? Value)[] values)
     {
         DbCommand command = connection.CreateCommand();
-#pragma warning disable CA2100 // The statements are constants of this file and of generated code; names in them passed the generator's rule, values are parameters.
+        // The statements are constants of this file and of generated code. Names in them passed the generator's rule, and values
+        // are parameters.
+#pragma warning disable CA2100
         command.CommandText = sql;
 #pragma warning restore CA2100
         foreach ((DbType type, object? value) in values)

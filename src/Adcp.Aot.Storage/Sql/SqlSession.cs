@@ -72,7 +72,8 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
     /// <param name="copy">True to use the driver's bulk protocol where there is one.</param>
     /// <param name="rejected">Where refused rows go.</param>
     /// <param name="cancellationToken">Ends the statement.</param>
-    internal Task InsertAsync(ReadOnlyMemory<TRow> rows, bool copy, List<(TRow Row, Exception Reason)> rejected, CancellationToken cancellationToken) =>
+    internal Task InsertAsync(ReadOnlyMemory<TRow> rows, bool copy, List<(TRow Row, Exception Reason)> rejected,
+        CancellationToken cancellationToken) =>
         _dialect == SqlDialect.Sqlite ? InsertRowByRowAsync(rows, rejected, cancellationToken)
         : CanCopy && copy ? _table.CopyAsync(Connection, rows, cancellationToken)
         : InsertAtOnceAsync(rows, cancellationToken);
@@ -157,7 +158,8 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
         }
     }
 
-    private async Task InsertRowByRowAsync(ReadOnlyMemory<TRow> rows, List<(TRow Row, Exception Reason)> rejected, CancellationToken cancellationToken)
+    private async Task InsertRowByRowAsync(ReadOnlyMemory<TRow> rows, List<(TRow Row, Exception Reason)> rejected,
+        CancellationToken cancellationToken)
     {
         await _begin!.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         try

@@ -3,7 +3,10 @@ using System.Data.Common;
 
 namespace Adcp.Aot.Storage;
 
-/// <summary>A table as a <see cref="SqlBatchWriter{TRow}"/> fills it. Generated code derives from it; all of it must be safe for concurrent calls.</summary>
+/// <summary>
+/// A table as a <see cref="SqlBatchWriter{TRow}"/> fills it. Generated code derives from it; all of it must be safe for
+/// concurrent calls.
+/// </summary>
 /// <typeparam name="TRow">What a row is made of.</typeparam>
 public abstract class SqlTable<TRow>
     where TRow : class
@@ -15,7 +18,8 @@ public abstract class SqlTable<TRow>
     public abstract IReadOnlyList<DbType> Columns { get; }
 
     /// <summary>
-    /// A query for the number of rows that are a given one, its parameters those of <see cref="Identity"/>; null where the table does not keep enough to know a row again.
+    /// A query for the number of rows that are a given one, its parameters those of <see cref="Identity"/>; null where
+    /// the table does not keep enough to know a row again.
     /// </summary>
     public virtual string? CountSame => null;
 

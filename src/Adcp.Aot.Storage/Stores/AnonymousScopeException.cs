@@ -5,7 +5,8 @@ public sealed class AnonymousScopeException : UnauthorizedAccessException
 {
     /// <summary>The message names the option that admits them.</summary>
     public AnonymousScopeException()
-        : base($"This store refuses unauthenticated callers. Authenticate the caller, or choose {nameof(AnonymousCallers)}.{nameof(AnonymousCallers.ShareOneScope)}.")
+        : base($"This store refuses unauthenticated callers. Authenticate the caller, or "
+            + $"choose {nameof(AnonymousCallers)}.{nameof(AnonymousCallers.ShareOneScope)}.")
     {
     }
 }

@@ -7,8 +7,10 @@ using System.Text;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Where a page of tasks ended: the last row's place in the order. As text it is opaque to clients and bound to its scope and filters by a checksum, so that a token of
-/// another list, or one that was cut or made up by accident, is refused rather than read as some other place. It is no secret and grants nothing: the scope is asked again with every page.
+/// Where a page of tasks ended: the last row's place in the order. As text it is opaque to clients and bound to its
+/// scope and filters by a checksum, so that a token of another list, or one that was cut or made up by accident, is
+/// refused rather than read as some other place. It is no secret and grants nothing: the scope is asked again with
+/// every page.
 /// </summary>
 /// <param name="UpdatedAt">The last row's save, in milliseconds of Unix time.</param>
 /// <param name="TaskId">The last row's task.</param>
@@ -47,7 +49,8 @@ public readonly record struct PageToken(long UpdatedAt, string TaskId)
         }
 
         Span<byte> token = stackalloc byte[SumBytes + 8 + TaskFacts.MaxIdBytes];
-        if (text.Length > MaxTextLength || Base64Url.DecodeFromChars(text, token, out _, out int length) != OperationStatus.Done || length <= SumBytes + 8
+        if (text.Length > MaxTextLength || Base64Url.DecodeFromChars(text, token, out _, out int length) != OperationStatus.Done
+            || length <= SumBytes + 8
             || Base64Url.EncodeToString(token[..length]) != text)
         {
             throw new PageTokenException();
@@ -60,7 +63,8 @@ public readonly record struct PageToken(long UpdatedAt, string TaskId)
             throw new PageTokenException();
         }
 
-        return new PageToken(BinaryPrimitives.ReadInt64BigEndian(token[SumBytes..]), Encoding.UTF8.GetString(token[(SumBytes + 8)..length]));
+        return new PageToken(BinaryPrimitives.ReadInt64BigEndian(token[SumBytes..]),
+            Encoding.UTF8.GetString(token[(SumBytes + 8)..length]));
     }
 
     /// <summary>SHA-256, cut, over what the token is bound to; each part with its length, so that no two lists read alike.</summary>

@@ -7,8 +7,9 @@ using System.Text;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// What becomes of secrets before they reach a database: encrypted with AES-256-GCM, or kept out. A value is bound to the row it stands in (its scope, its ids): copied to
-/// another row it cannot be read. The text is <c>v1:</c>, the key's name, <c>:</c>, and nonce, tag and ciphertext in base64url. Immutable and safe for concurrent use.
+/// What becomes of secrets before they reach a database: encrypted with AES-256-GCM, or kept out. A value is bound to
+/// the row it stands in (its scope, its ids): copied to another row it cannot be read. The text is <c>v1:</c>, the
+/// key's name, <c>:</c>, and nonce, tag and ciphertext in base64url. Immutable and safe for concurrent use.
 /// </summary>
 public sealed class SecretsAtRest
 {
@@ -47,7 +48,8 @@ public sealed class SecretsAtRest
 
     /// <summary>Secrets are stored encrypted.</summary>
     /// <param name="current">Encrypts, and reads.</param>
-    /// <param name="older">Keys that are read with still, after a rotation. A value moves to the current key when its row is next saved.</param>
+    /// <param name="older">Keys that are read with still, after a rotation. A value moves to the current key when its
+    /// row is next saved.</param>
     /// <exception cref="ArgumentNullException">A key is null.</exception>
     /// <exception cref="ArgumentException">Two keys have one name.</exception>
     public static SecretsAtRest EncryptedWith(EncryptionKey current, params ReadOnlySpan<EncryptionKey> older)
@@ -73,7 +75,8 @@ public sealed class SecretsAtRest
         using (AesGcm aes = new(_current.Bytes, TagBytes))
         {
             aes.Encrypt(
-                sealedBytes.AsSpan(0, NonceBytes), plain, sealedBytes.AsSpan(NonceBytes + TagBytes), sealedBytes.AsSpan(NonceBytes, TagBytes),
+                sealedBytes.AsSpan(0, NonceBytes), plain, sealedBytes.AsSpan(NonceBytes + TagBytes),
+                sealedBytes.AsSpan(NonceBytes, TagBytes),
                 Associated(_current.Id, boundTo));
         }
 
@@ -85,7 +88,8 @@ public sealed class SecretsAtRest
     /// <param name="stored">The stored text; null where there is none.</param>
     /// <param name="boundTo">What names the row and the column.</param>
     /// <returns>The secret; null where none is stored, or where secrets are kept out.</returns>
-    /// <exception cref="CryptographicException">The text is damaged, was written for another row, or needs a key that is not here. The message names at most the key.</exception>
+    /// <exception cref="CryptographicException">The text is damaged, was written for another row, or needs a key that
+    /// is not here. The message names at most the key.</exception>
     public string? Reveal(string? stored, params ReadOnlySpan<string> boundTo)
     {
         if (stored is null || _current is null)
@@ -106,7 +110,8 @@ public sealed class SecretsAtRest
         }
 
         byte[] sealedBytes = new byte[Base64Url.GetMaxDecodedLength(stored.Length - end - 1)];
-        if (Base64Url.DecodeFromChars(stored.AsSpan(end + 1), sealedBytes, out _, out int length) != OperationStatus.Done || length < NonceBytes + TagBytes)
+        if (Base64Url.DecodeFromChars(stored.AsSpan(end + 1), sealedBytes, out _, out int length) != OperationStatus.Done
+            || length < NonceBytes + TagBytes)
         {
             throw Malformed();
         }
@@ -116,7 +121,8 @@ public sealed class SecretsAtRest
         {
             using AesGcm aes = new(key.Bytes, TagBytes);
             aes.Decrypt(
-                sealedBytes.AsSpan(0, NonceBytes), sealedBytes.AsSpan(NonceBytes + TagBytes, plain.Length), sealedBytes.AsSpan(NonceBytes, TagBytes), plain,
+                sealedBytes.AsSpan(0, NonceBytes), sealedBytes.AsSpan(NonceBytes + TagBytes, plain.Length),
+                sealedBytes.AsSpan(NonceBytes, TagBytes), plain,
                 Associated(key.Id, boundTo));
             return Strict.GetString(plain);
         }

@@ -143,7 +143,8 @@ public sealed partial class StoreCommand : IAsyncDisposable
     /// There is an ambient transaction beside the one that <paramref name="beforeCommit"/> needs.
     /// </exception>
     /// <inheritdoc cref="TryExecuteAsync(CancellationToken)"/>
-    public async Task<(int Rows, DbException? Refusal)> TryExecuteAsync(Func<DbTransaction, CancellationToken, ValueTask>? beforeCommit, CancellationToken cancellationToken)
+    public async Task<(int Rows, DbException? Refusal)> TryExecuteAsync(Func<DbTransaction, CancellationToken, ValueTask>? beforeCommit,
+        CancellationToken cancellationToken)
     {
         if (beforeCommit is null)
         {

@@ -1,8 +1,9 @@
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Whose rows a call may touch: one authenticated principal's (a tenant, an account, a user), or those of callers without a name. Every method of a store takes one and every
-/// statement filters by it, so that what belongs to another scope looks as if it did not exist. Compared ordinally: <c>Acme</c> and <c>acme</c> are two. Immutable.
+/// Whose rows a call may touch: one authenticated principal's (a tenant, an account, a user), or those of callers
+/// without a name. Every method of a store takes one and every statement filters by it, so that what belongs to another
+/// scope looks as if it did not exist. Compared ordinally: <c>Acme</c> and <c>acme</c> are two. Immutable.
 /// </summary>
 public sealed class StoreScope : IEquatable<StoreScope>
 {
@@ -11,25 +12,35 @@ public sealed class StoreScope : IEquatable<StoreScope>
 
     private StoreScope(string key) => Key = key;
 
-    /// <summary>The one scope that all unauthenticated callers share. A store refuses it unless <see cref="AnonymousCallers.ShareOneScope"/> was chosen.</summary>
+    /// <summary>
+    /// The one scope that all unauthenticated callers share. A store refuses it unless
+    /// <see cref="AnonymousCallers.ShareOneScope"/> was chosen.
+    /// </summary>
     public static StoreScope Anonymous { get; } = new("");
 
     /// <summary>True for <see cref="Anonymous"/>.</summary>
     public bool IsAnonymous => Key.Length == 0;
 
-    /// <summary>What the scope's column holds: the principal; empty for <see cref="Anonymous"/>, so that no principal can be taken for it.</summary>
+    /// <summary>
+    /// What the scope's column holds: the principal; empty for <see cref="Anonymous"/>, so that no principal can be
+    /// taken for it.
+    /// </summary>
     public string Key { get; }
 
     /// <summary>The scope of an authenticated principal.</summary>
-    /// <param name="principal">The principal's stable name, as the server (never the caller) determined it: 1 to 255 bytes of UTF-8 without control characters.</param>
+    /// <param name="principal">The principal's stable name, as the server (never the caller) determined it: 1 to 255
+    /// bytes of UTF-8 without control characters.</param>
     /// <exception cref="ArgumentNullException"><paramref name="principal"/> is null.</exception>
-    /// <exception cref="ArgumentException">Empty, too long, or with a control character or a lone surrogate. Say <see cref="Anonymous"/> where you mean it.</exception>
+    /// <exception cref="ArgumentException">Empty, too long, or with a control character or a lone surrogate. Say
+    /// <see cref="Anonymous"/> where you mean it.</exception>
     public static StoreScope Of(string principal)
     {
         ArgumentException.ThrowIfNullOrEmpty(principal);
         return StoredText.Fits(principal, MaxPrincipalBytes)
             ? new StoreScope(principal)
-            : throw new ArgumentException($"A principal has at most {MaxPrincipalBytes} bytes of UTF-8, no control characters and no lone surrogates.", nameof(principal));
+            : throw new ArgumentException(
+                $"A principal has at most {MaxPrincipalBytes} bytes of UTF-8, no control characters and no lone surrogates.",
+                nameof(principal));
     }
 
     /// <summary>The scope itself, where a store takes such callers.</summary>

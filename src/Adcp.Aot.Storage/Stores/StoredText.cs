@@ -6,7 +6,10 @@ namespace Adcp.Aot.Storage;
 /// <summary>Text that each of the three databases keeps and compares to the byte.</summary>
 internal static class StoredText
 {
-    /// <summary>True without control characters (PostgreSQL keeps no NUL) and without lone surrogates (two different ones would be stored as the same character).</summary>
+    /// <summary>
+    /// True without control characters (PostgreSQL keeps no NUL) and without lone surrogates (two different ones would
+    /// be stored as the same character).
+    /// </summary>
     internal static bool Fits(string text, int maxBytes)
     {
         if (text.Length > maxBytes || Encoding.UTF8.GetByteCount(text) > maxBytes)

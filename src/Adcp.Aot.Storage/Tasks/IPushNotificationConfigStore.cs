@@ -1,8 +1,9 @@
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Keeps the push configurations of A2A tasks. <see cref="PushNotificationConfigStoreAttribute"/> generates one. Every method answers for one scope only, so a worker that sends
-/// notifications in the background must be told the scope with the task. Implementations are safe for concurrent use, also by several processes on one database.
+/// Keeps the push configurations of A2A tasks. <see cref="PushNotificationConfigStoreAttribute"/> generates one. Every
+/// method answers for one scope only, so a worker that sends notifications in the background must be told the scope
+/// with the task. Implementations are safe for concurrent use, also by several processes on one database.
 /// </summary>
 public interface IPushNotificationConfigStore
 {
@@ -45,7 +46,8 @@ public interface IPushNotificationConfigStore
     /// <returns>False where the scope has no such configuration.</returns>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
     /// <exception cref="AnonymousScopeException">The scope is anonymous and the store refuses such callers.</exception>
-    ValueTask<bool> SetActiveAsync(StoreScope scope, string taskId, string configId, bool isActive, CancellationToken cancellationToken = default);
+    ValueTask<bool> SetActiveAsync(StoreScope scope, string taskId, string configId, bool isActive,
+        CancellationToken cancellationToken = default);
 
     /// <summary>Deletes a configuration.</summary>
     /// <param name="scope">The caller's scope.</param>

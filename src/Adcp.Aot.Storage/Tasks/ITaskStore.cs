@@ -3,8 +3,9 @@ using System.Data.Common;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Keeps A2A tasks, of the adopter's own type or of an SDK's. <see cref="TaskStoreAttribute{TTask}"/> generates one. Every method answers for one scope only; a task of another
-/// looks missing. Implementations are safe for concurrent use, also by several processes on one database.
+/// Keeps A2A tasks, of the adopter's own type or of an SDK's. <see cref="TaskStoreAttribute{TTask}"/> generates one.
+/// Every method answers for one scope only; a task of another looks missing. Implementations are safe for concurrent
+/// use, also by several processes on one database.
 /// </summary>
 /// <typeparam name="TTask">The task.</typeparam>
 public interface ITaskStore<TTask>
@@ -20,7 +21,8 @@ public interface ITaskStore<TTask>
     ValueTask<StoredTask<TTask>?> GetAsync(StoreScope scope, string taskId, CancellationToken cancellationToken = default);
 
     /// <summary>
-    /// Stores a task where nobody else has since <paramref name="expectedVersion"/>: no update is ever lost, and a task in a terminal state never changes again.
+    /// Stores a task where nobody else has since <paramref name="expectedVersion"/>: no update is ever lost, and a task
+    /// in a terminal state never changes again.
     /// </summary>
     /// <param name="scope">The caller's scope.</param>
     /// <param name="task">The task.</param>
@@ -37,13 +39,15 @@ public interface ITaskStore<TTask>
     /// <param name="task">The task.</param>
     /// <param name="expectedVersion">The version that was read; 0 for a new task.</param>
     /// <param name="beforeCommit">
-    /// Runs after the task is written and before that is committed, and only then: not where nothing is saved. It writes by commands of the transaction and its connection, and neither commits nor
-    /// ends them. What it throws takes the save back and is thrown on. Null for nothing.
+    /// Runs after the task is written and before that is committed, and only then: not where nothing is saved. It
+    /// writes by commands of the transaction and its connection, and neither commits nor ends them. What it throws
+    /// takes the save back and is thrown on. Null for nothing.
     /// </param>
     /// <param name="cancellationToken">Ends the call, up to the commit.</param>
     /// <inheritdoc cref="SaveAsync(StoreScope, TTask, long, CancellationToken)"/>
     ValueTask<TaskSave> SaveAsync(
-        StoreScope scope, TTask task, long expectedVersion, Func<DbTransaction, CancellationToken, ValueTask>? beforeCommit, CancellationToken cancellationToken);
+        StoreScope scope, TTask task, long expectedVersion, Func<DbTransaction, CancellationToken, ValueTask>? beforeCommit,
+        CancellationToken cancellationToken);
 
     /// <summary>Deletes a task with its push configurations.</summary>
     /// <param name="scope">The caller's scope.</param>
@@ -55,7 +59,8 @@ public interface ITaskStore<TTask>
     ValueTask<bool> DeleteAsync(StoreScope scope, string taskId, CancellationToken cancellationToken = default);
 
     /// <summary>
-    /// Reads a page. The page after a million tasks costs what the first costs. A task that does not change while somebody pages is seen once; one that changes moves to the front.
+    /// Reads a page. The page after a million tasks costs what the first costs. A task that does not change while
+    /// somebody pages is seen once; one that changes moves to the front.
     /// </summary>
     /// <param name="scope">The caller's scope.</param>
     /// <param name="query">Which tasks.</param>

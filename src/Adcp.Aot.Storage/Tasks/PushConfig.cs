@@ -3,8 +3,8 @@ using System.Buffers;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Where a client wants to hear of a task (A2A 1.0, <c>TaskPushNotificationConfig</c>). A task may have several. Immutable; a bad value throws where it is set, without repeating
-/// it; neither the url nor a secret ever prints.
+/// Where a client wants to hear of a task (A2A 1.0, <c>TaskPushNotificationConfig</c>). A task may have several.
+/// Immutable; a bad value throws where it is set, without repeating it; neither the url nor a secret ever prints.
 /// </summary>
 public sealed class PushConfig
 {
@@ -24,7 +24,8 @@ public sealed class PushConfig
         get;
         init => field = TaskFacts.IsTaskId(value)
             ? value
-            : throw new ArgumentException($"A task id has 1 to {TaskFacts.MaxIdBytes} bytes of UTF-8, no control characters and no lone surrogates.", nameof(TaskId));
+            : throw new ArgumentException(
+                $"A task id has 1 to {TaskFacts.MaxIdBytes} bytes of UTF-8, no control characters and no lone surrogates.", nameof(TaskId));
     }
 
     /// <summary>Names it within the task, 1 to 255 bytes of UTF-8. Null or empty lets the store pick one; default null.</summary>
@@ -34,10 +35,14 @@ public sealed class PushConfig
         get;
         init => field = string.IsNullOrEmpty(value) ? null : IsId(value)
             ? value
-            : throw new ArgumentException($"A configuration's id has at most {MaxIdBytes} bytes of UTF-8, no control characters and no lone surrogates.", nameof(Id));
+            : throw new ArgumentException(
+                $"A configuration's id has at most {MaxIdBytes} bytes of UTF-8, no control characters and no lone surrogates.", nameof(Id));
     }
 
-    /// <summary>Where notifications go. The store asks the destination guard before it takes it. It may hold secrets: do not log it.</summary>
+    /// <summary>
+    /// Where notifications go. The store asks the destination guard before it takes it. It may hold secrets: do not log
+    /// it.
+    /// </summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public required string Url { get; init => field = value ?? throw new ArgumentNullException(nameof(Url)); }
 

@@ -9,7 +9,10 @@ public enum PushConfigSaveStatus
     /// <summary>Nothing is stored: there is no such task in this scope.</summary>
     TaskMissing = 1,
 
-    /// <summary>Nothing is stored: webhooks may not go to this url. Why is not said, and the url is not to be repeated to the caller.</summary>
+    /// <summary>
+    /// Nothing is stored: webhooks may not go to this url. Why is not said, and the url is not to be repeated to the
+    /// caller.
+    /// </summary>
     DestinationRefused = 2,
 
     /// <summary>Nothing is stored: the task has as many as it may have.</summary>

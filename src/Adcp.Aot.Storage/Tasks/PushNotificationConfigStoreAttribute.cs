@@ -1,15 +1,17 @@
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Makes a partial class an <see cref="IPushNotificationConfigStore"/> on an SQL table, with create-if-absent DDL. Its rows go with their task: the table refers to the task
-/// store's. <c>[StoreColumn]</c> adds columns; the properties below fit it to a table that exists.
+/// Makes a partial class an <see cref="IPushNotificationConfigStore"/> on an SQL table, with create-if-absent DDL. Its
+/// rows go with their task: the table refers to the task store's. <c>[StoreColumn]</c> adds columns; the properties
+/// below fit it to a table that exists.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class PushNotificationConfigStoreAttribute : Attribute
 {
     /// <summary>Names the table and the tasks.</summary>
     /// <param name="table"><c>table</c> or <c>schema.table</c>; ASCII letters, digits and underscores.</param>
-    /// <param name="tasks">The class with <see cref="TaskStoreAttribute{TTask}"/> whose tasks the configurations belong to, on the same database.</param>
+    /// <param name="tasks">The class with <see cref="TaskStoreAttribute{TTask}"/> whose tasks the configurations belong
+    /// to, on the same database.</param>
     public PushNotificationConfigStoreAttribute(string table, Type tasks)
     {
         Table = table;

@@ -22,7 +22,8 @@ public sealed record PushNotificationConfigStoreOptions
     }
 
     /// <summary>
-    /// How many configurations a task may have, so that one event does not become a flood. 1 to 100, default 10. Saves at the same moment may pass it by their number.
+    /// How many configurations a task may have, so that one event does not become a flood. 1 to 100, default 10. Saves
+    /// at the same moment may pass it by their number.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 100.</exception>
     public int MaxPerTask
@@ -38,5 +39,9 @@ public sealed record PushNotificationConfigStoreOptions
 
     /// <summary>The clock of saves. Default the system's.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
-    public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
+    public TimeProvider TimeProvider
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider));
+    } = TimeProvider.System;
 }

@@ -1,6 +1,9 @@
 namespace Adcp.Aot.Storage;
 
-/// <summary>What a task store must know of a task beside its JSON. A member of the attributed class gives it; see <see cref="TaskStoreAttribute{TTask}"/>.</summary>
+/// <summary>
+/// What a task store must know of a task beside its JSON. A member of the attributed class gives it; see
+/// <see cref="TaskStoreAttribute{TTask}"/>.
+/// </summary>
 /// <param name="TaskId">The task's id: 1 to 512 bytes of UTF-8 without control characters.</param>
 /// <param name="ContextId">The conversation it belongs to: null, or at most 512 bytes of UTF-8 without control characters.</param>
 /// <param name="State">The state's name, to filter by: 1 to 64 bytes of UTF-8 without control characters.</param>
@@ -19,16 +22,19 @@ public readonly record struct TaskFacts(string TaskId, string? ContextId, string
     {
         if (!IsTaskId(TaskId))
         {
-            throw new ArgumentException($"A task id has 1 to {MaxIdBytes} bytes of UTF-8, no control characters and no lone surrogates.", nameof(TaskId));
+            throw new ArgumentException($"A task id has 1 to {MaxIdBytes} bytes of UTF-8, no control characters and no lone surrogates.",
+                nameof(TaskId));
         }
 
         if (ContextId is not null && !StoredText.Fits(ContextId, MaxIdBytes))
         {
-            throw new ArgumentException($"A context id has at most {MaxIdBytes} bytes of UTF-8, no control characters and no lone surrogates.", nameof(ContextId));
+            throw new ArgumentException($"A context id has at most {MaxIdBytes} bytes of UTF-8, no control characters and no lone "
+                + "surrogates.", nameof(ContextId));
         }
 
         return string.IsNullOrEmpty(State) || !StoredText.Fits(State, MaxStateBytes)
-            ? throw new ArgumentException($"A state has 1 to {MaxStateBytes} bytes of UTF-8, no control characters and no lone surrogates.", nameof(State))
+            ? throw new ArgumentException($"A state has 1 to {MaxStateBytes} bytes of UTF-8, no control characters and no lone surrogates.",
+                nameof(State))
             : this;
     }
 

@@ -28,6 +28,9 @@ public sealed record TaskQuery
         }
     } = 50;
 
-    /// <summary>Where the last page ended, as it said; default null, the first page. It is bound to the scope and to these filters.</summary>
+    /// <summary>
+    /// Where the last page ended, as it said; default null, the first page. It is bound to the scope and to these
+    /// filters.
+    /// </summary>
     public string? PageToken { get; init; }
 }

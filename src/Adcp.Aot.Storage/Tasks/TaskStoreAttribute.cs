@@ -1,9 +1,10 @@
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Makes a partial class an <see cref="ITaskStore{TTask}"/> on an SQL table, with create-if-absent DDL and <see cref="IExpiringStore"/>. The class gives two static members, found
-/// by their types whatever their names: a <c>JsonTypeInfo&lt;TTask&gt;</c> (property or field), and a method that takes a task and returns its <see cref="TaskFacts"/>.
-/// <c>[StoreColumn]</c> adds columns; the properties below fit it to a table that exists.
+/// Makes a partial class an <see cref="ITaskStore{TTask}"/> on an SQL table, with create-if-absent DDL and
+/// <see cref="IExpiringStore"/>. The class gives two static members, found by their types whatever their names: a
+/// <c>JsonTypeInfo&lt;TTask&gt;</c> (property or field), and a method that takes a task and returns its
+/// <see cref="TaskFacts"/>. <c>[StoreColumn]</c> adds columns; the properties below fit it to a table that exists.
 /// </summary>
 /// <typeparam name="TTask">The task: the adopter's own type or an SDK's.</typeparam>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]

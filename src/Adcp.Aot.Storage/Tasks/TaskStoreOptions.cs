@@ -15,7 +15,10 @@ public sealed record TaskStoreOptions
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 minute to 100 years.</exception>
     public TimeSpan? TimeToLive { get; init => field = Checked(value, nameof(TimeToLive)); } = TimeSpan.FromDays(30);
 
-    /// <summary>How long a task that has not ended is kept after its last save. 1 minute to 100 years, or null for ever; default null.</summary>
+    /// <summary>
+    /// How long a task that has not ended is kept after its last save. 1 minute to 100 years, or null for ever; default
+    /// null.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 minute to 100 years.</exception>
     public TimeSpan? UnfinishedTimeToLive { get; init => field = Checked(value, nameof(UnfinishedTimeToLive)); }
 
@@ -34,7 +37,11 @@ public sealed record TaskStoreOptions
 
     /// <summary>The clock of saves and purges. Default the system's.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
-    public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
+    public TimeProvider TimeProvider
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider));
+    } = TimeProvider.System;
 
     private static TimeSpan? Checked(TimeSpan? value, string name) =>
         value is { } span && (span < TimeSpan.FromMinutes(1) || span > TimeSpan.FromDays(36_525))

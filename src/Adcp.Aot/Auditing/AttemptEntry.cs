@@ -1,9 +1,10 @@
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
-/// What a delivery knows at the end of an attempt, packed, on its way to a record. The queue's memory goes back and forth between two cores, and each line of it costs a delivery as
-/// much as its look-ups do; so a delivery writes this, 56 bytes of which two are references, and the record is made of it on the reader's side. A producer finds it cleared and writes only what
-/// differs from the default.
+/// What a delivery knows at the end of an attempt, packed, on its way to a record. The queue's memory goes back and
+/// forth between two cores, and each line of it costs a delivery as much as its look-ups do; so a delivery writes this,
+/// 56 bytes of which two are references, and the record is made of it on the reader's side. A producer finds it cleared
+/// and writes only what differs from the default.
 /// </summary>
 internal struct AttemptEntry
 {

@@ -1,6 +1,9 @@
 namespace Adcp.Aot.Auditing;
 
-/// <summary>The fields of a <see cref="DeliveryAttempt"/> that a generated log can keep. The name in the log is the field's in snake_case unless mapped.</summary>
+/// <summary>
+/// The fields of a <see cref="DeliveryAttempt"/> that a generated log can keep. The name in the log is the field's in
+/// snake_case unless mapped.
+/// </summary>
 public enum AttemptField
 {
     /// <summary><see cref="DeliveryAttempt.IdempotencyKey"/></summary>

@@ -1,6 +1,9 @@
 namespace Adcp.Aot.Auditing;
 
-/// <summary>What a column holds, where that is not what the field or member suggests. It decides the DDL and what the driver is given.</summary>
+/// <summary>
+/// What a column holds, where that is not what the field or member suggests. It decides the DDL and what the driver is
+/// given.
+/// </summary>
 public enum ColumnType
 {
     /// <summary>The field's or member's own: text, an integer of its size, a boolean, a UTC timestamp.</summary>

@@ -48,7 +48,10 @@ public sealed class DeliveryAttempt
     /// <summary>The attempt's number, from 1. Where <see cref="IsAttempt"/> is false, how many attempts were made before.</summary>
     public int AttemptNumber => _entry.AttemptNumber;
 
-    /// <summary>True for an attempt; false for a delivery that ended without one more: circuit open, or cut short while it waited.</summary>
+    /// <summary>
+    /// True for an attempt; false for a delivery that ended without one more: circuit open, or cut short while it
+    /// waited.
+    /// </summary>
     public bool IsAttempt => _entry.IsAttempt;
 
     /// <summary>The most attempts the delivery had.</summary>
@@ -174,8 +177,8 @@ public sealed class DeliveryAttempt
     };
 
     /// <summary>
-    /// The record as AdCP's <c>webhook-activity-record</c> for the buyer's own eyes; null where that schema has no place for it: no HTTP attempt was
-    /// made, or the fire has no notification type.
+    /// The record as AdCP's <c>webhook-activity-record</c> for the buyer's own eyes; null where that schema has no
+    /// place for it: no HTTP attempt was made, or the fire has no notification type.
     /// </summary>
     /// <param name="subscriberId">The subscriber, on account and agent channels.</param>
     public WebhookActivityRecord? ToActivityRecord(string? subscriberId = null) =>

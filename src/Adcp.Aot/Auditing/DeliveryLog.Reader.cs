@@ -22,7 +22,8 @@ internal sealed partial class DeliveryLog
     {
         DeliveryAttempt[] batch = [.. Enumerable.Range(0, MaxBatch).Select(_ => _pool.Get())];
 
-        // The machine's own clock: a pause only gathers a batch, and a clock that a test holds still must not hold records back. Periodic, since to set a timer wakes a thread too.
+        // The machine's own clock: a pause only gathers a batch, and a clock that a test holds still must not hold
+        // records back. Periodic, since to set a timer wakes a thread too.
         using ITimer beat = TimeProvider.System.CreateTimer(
             static state => ((WakeSignal)state!).Hurry(), _signal, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         bool beats = false;

@@ -1,7 +1,8 @@
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
-/// Maps one field of an attempt, or a value computed from it, to a column of a generated delivery log (a member of the object where the log is JSON or structured logging).
+/// Maps one field of an attempt, or a value computed from it, to a column of a generated delivery log (a member of the
+/// object where the log is JSON or structured logging).
 /// </summary>
 [AttributeUsage(AttributeTargets.Class, AllowMultiple = true, Inherited = false)]
 public sealed class DeliveryLogColumnAttribute : Attribute
@@ -22,8 +23,9 @@ public sealed class DeliveryLogColumnAttribute : Attribute
     /// <summary>Adds a column whose value a method of the class computes from the attempt, such as the tenant of its destination.</summary>
     /// <param name="name">The column.</param>
     /// <param name="member">
-    /// A method of the class, static or not, that takes one <see cref="DeliveryAttempt"/> and returns a string, an integer, a <see cref="double"/>, a
-    /// <see cref="decimal"/>, a <see cref="bool"/>, a <see cref="Guid"/> or a <see cref="DateTimeOffset"/>, or null.
+    /// A method of the class, static or not, that takes one <see cref="DeliveryAttempt"/> and returns a string, an
+    /// integer, a <see cref="double"/>, a <see cref="decimal"/>, a <see cref="bool"/>, a <see cref="Guid"/> or a
+    /// <see cref="DateTimeOffset"/>, or null.
     /// </param>
     public DeliveryLogColumnAttribute(string name, string member)
     {

@@ -1,6 +1,9 @@
 namespace Adcp.Aot.Auditing;
 
-/// <summary>Makes a partial class a sink that gives the same records to several others at once. Its constructor takes them in the order of the attribute; they stay the caller's.</summary>
+/// <summary>
+/// Makes a partial class a sink that gives the same records to several others at once. Its constructor takes them in
+/// the order of the attribute; they stay the caller's.
+/// </summary>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class FanOutDeliveryLogAttribute : Attribute
 {

@@ -6,9 +6,10 @@ namespace Adcp.Aot.Auditing;
 /// </summary>
 /// <remarks>
 /// <para>
-/// A call that outlives <c>WebhookSupervisorOptions.SinkTimeout</c> is late. It is counted as a failure and keeps its records until it ends. Buffered,
-/// the sink is not called again before that, and records that find the queue full are dropped and counted. Inline, the delivery goes on,
-/// and if 64 late calls are out further records are dropped and counted.
+/// A call that outlives <c>WebhookSupervisorOptions.SinkTimeout</c> is late. It is counted as a failure and keeps its
+/// records until it ends. Buffered, the sink is not called again before that, and records that find the queue full are
+/// dropped and counted. Inline, the delivery goes on, and if 64 late calls are out further records are dropped and
+/// counted.
 /// </para>
 /// <para>
 /// A sink that blocks its thread blocks no delivery if it is buffered. Inline, it is called on the delivery's thread, so it must not block.

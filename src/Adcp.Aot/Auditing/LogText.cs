@@ -29,7 +29,8 @@ public static class LogText
     /// <summary>The first 32 hexadecimal digits of the text's SHA-256.</summary>
     /// <param name="text">The text.</param>
     [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(text))]
-    public static string? Hash(string? text) => text is null ? null : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 16));
+    public static string? Hash(string? text) =>
+        text is null ? null : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 16));
 
     /// <summary>
     /// Escapes a text that anybody may have sent: every character but visible ASCII becomes <c>\u</c> and four hexadecimal digits,

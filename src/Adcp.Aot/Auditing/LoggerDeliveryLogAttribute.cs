@@ -1,8 +1,9 @@
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
-/// Makes a partial class a delivery-log sink that writes structured entries to an <c>ILogger</c>: successes at Information, everything else at Warning, each kept field a property of the entry
-/// under its name in snake_case, left out where null; <c>[DeliveryLogColumn]</c> renames, cuts, hides and adds, <c>[DeliveryLogIgnore]</c> leaves out.
+/// Makes a partial class a delivery-log sink that writes structured entries to an <c>ILogger</c>: successes at
+/// Information, everything else at Warning, each kept field a property of the entry under its name in snake_case, left
+/// out where null; <c>[DeliveryLogColumn]</c> renames, cuts, hides and adds, <c>[DeliveryLogIgnore]</c> leaves out.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class LoggerDeliveryLogAttribute : Attribute

@@ -49,7 +49,9 @@ public sealed partial class LoggerDeliveryLogSink : IDeliveryLogSink
         }
     }
 
-    [LoggerMessage(EventId = 300, Message = "Webhook {IdempotencyKey} attempt {Attempt}/{MaxAttempts} {Outcome} at {Url}: {Error} in {ElapsedMs} ms")]
+    [LoggerMessage(EventId = 300,
+        Message = "Webhook {IdempotencyKey} attempt {Attempt}/{MaxAttempts} {Outcome} at {Url}: {Error} in {ElapsedMs} ms")]
     private static partial void Attempted(
-        ILogger logger, LogLevel level, string idempotencyKey, int attempt, int maxAttempts, string outcome, string url, string? error, long elapsedMs);
+        ILogger logger, LogLevel level, string idempotencyKey, int attempt, int maxAttempts, string outcome, string url,
+        string? error, long elapsedMs);
 }

@@ -10,7 +10,8 @@ public enum Redaction
     Mask = 1,
 
     /// <summary>
-    /// The first 32 hexadecimal digits of the text's SHA-256: equal texts stay recognisable as equal. Whoever can guess a text can check the guess; mask what can be guessed.
+    /// The first 32 hexadecimal digits of the text's SHA-256: equal texts stay recognisable as equal. Whoever can guess
+    /// a text can check the guess; mask what can be guessed.
     /// </summary>
     Hash = 2,
 }

@@ -10,8 +10,8 @@ public enum SinkMode
     Buffered = 0,
 
     /// <summary>
-    /// The delivery calls the sink and waits for it, up to <c>WebhookSupervisorOptions.SinkTimeout</c> for each record. If 64 calls have outlived that
-    /// and not ended, further records are dropped and counted.
+    /// The delivery calls the sink and waits for it, up to <c>WebhookSupervisorOptions.SinkTimeout</c> for each record.
+    /// If 64 calls have outlived that and not ended, further records are dropped and counted.
     /// </summary>
     Inline = 1,
 }

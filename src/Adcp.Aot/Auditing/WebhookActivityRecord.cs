@@ -3,7 +3,10 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace Adcp.Aot.Auditing;
 
-/// <summary>AdCP's <c>webhook-activity-record</c>: one attempt as the buyer may read it. A closed object; serialise it with <see cref="JsonType"/>.</summary>
+/// <summary>
+/// AdCP's <c>webhook-activity-record</c>: one attempt as the buyer may read it. A closed object; serialise it with
+/// <see cref="JsonType"/>.
+/// </summary>
 public sealed record WebhookActivityRecord
 {
     /// <summary>The source-generated contract that serialises the record.</summary>

@@ -63,13 +63,15 @@ internal sealed partial class AttemptCircuits(EndpointTable endpoints, CircuitBr
 
     /// <summary>Reports the end of an attempt to its circuits.</summary>
     internal void Report(
-        InFlightDelivery delivery, EndpointHealth health, WebhookSendResult? result, WebhookSendError error, bool isConnectFailure, long now)
+        InFlightDelivery delivery, EndpointHealth health, WebhookSendResult? result, WebhookSendError error,
+        bool isConnectFailure, long now)
     {
         Endpoint endpoint = delivery.Endpoint;
         Report(endpoint, delivery.Permit, health, result, error, now);
         if (isConnectFailure && health == EndpointHealth.Failing)
         {
-            if (delivery.Origin is null && endpoints.AddOrigin(endpoint) is { } added && added.Circuit.TryAcquireClosed(out CircuitPermit permit))
+            if (delivery.Origin is null && endpoints.AddOrigin(endpoint) is { } added
+                && added.Circuit.TryAcquireClosed(out CircuitPermit permit))
             {
                 delivery.Origin = added;
                 delivery.OriginPermit = permit;
@@ -96,7 +98,8 @@ internal sealed partial class AttemptCircuits(EndpointTable endpoints, CircuitBr
         return permit;
     }
 
-    private void Report(Endpoint endpoint, CircuitPermit permit, EndpointHealth health, WebhookSendResult? result, WebhookSendError error, long now)
+    private void Report(Endpoint endpoint, CircuitPermit permit, EndpointHealth health, WebhookSendResult? result,
+        WebhookSendError error, long now)
     {
         switch (health)
         {
@@ -128,7 +131,8 @@ internal sealed partial class AttemptCircuits(EndpointTable endpoints, CircuitBr
         }
         else
         {
-            CircuitChanged(logger, RedactedUrl.OfText(endpoint.Key), change.From, change.To, endpoint.LastStatusCode, (WebhookSendError)endpoint.LastError);
+            CircuitChanged(logger, RedactedUrl.OfText(endpoint.Key), change.From, change.To, endpoint.LastStatusCode,
+                (WebhookSendError)endpoint.LastError);
         }
 
         endpoints.Notify(endpoint, change);
@@ -140,6 +144,7 @@ internal sealed partial class AttemptCircuits(EndpointTable endpoints, CircuitBr
     private static partial void CircuitChanged(
         ILogger logger, string endpoint, CircuitState from, CircuitState to, short statusCode, WebhookSendError error);
 
-    [LoggerMessage(AdcpEventIds.LateSuccess, LogLevel.Warning, "A late success moved the webhook circuit of {Endpoint} from {From} to {To}.")]
+    [LoggerMessage(AdcpEventIds.LateSuccess, LogLevel.Warning,
+        "A late success moved the webhook circuit of {Endpoint} from {From} to {To}.")]
     private static partial void LateSuccess(ILogger logger, string endpoint, CircuitState from, CircuitState to);
 }

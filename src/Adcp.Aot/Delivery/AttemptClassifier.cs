@@ -21,7 +21,9 @@ internal sealed partial class AttemptClassifier(ResponseTable responses, ILogger
         try
         {
             ResponseClassification verdict = responses.Classify(result);
-            return result.Ok && verdict.Verdict != DeliveryVerdict.Delivered ? verdict with { Verdict = DeliveryVerdict.Delivered } : verdict;
+            return result.Ok && verdict.Verdict != DeliveryVerdict.Delivered
+                ? verdict with { Verdict = DeliveryVerdict.Delivered }
+                : verdict;
         }
         catch (Exception thrown)
         {
@@ -44,16 +46,20 @@ internal sealed partial class AttemptClassifier(ResponseTable responses, ILogger
             OperationCanceledException or TimeoutException => (DeliveryVerdict.Retry, EndpointHealth.Failing, WebhookSendError.Timeout),
             HttpRequestException or IOException or SocketException when AttemptFault.IsLocal(fault) =>
                 (DeliveryVerdict.Retry, EndpointHealth.Unknown, WebhookSendError.LocalNetwork),
-            HttpRequestException or IOException or SocketException => (DeliveryVerdict.Retry, EndpointHealth.Failing, WebhookSendError.ConnectionFailed),
+            HttpRequestException or IOException or SocketException =>
+            (DeliveryVerdict.Retry, EndpointHealth.Failing, WebhookSendError.ConnectionFailed),
             _ => (DeliveryVerdict.Stop, EndpointHealth.Unknown, WebhookSendError.SigningFailed),
         };
-        string? code = verdict == DeliveryVerdict.Stop ? "sender_fault" : step.Error == WebhookSendError.LocalNetwork ? "local_network" : null;
+        string? code = verdict == DeliveryVerdict.Stop
+            ? "sender_fault"
+            : step.Error == WebhookSendError.LocalNetwork ? "local_network" : null;
         return new(verdict, health, code);
     }
 
     /// <summary>Returns whether an error is a decision or a fault of our own, so that nothing is known about the endpoint.</summary>
     internal static bool IsRefusal(WebhookSendError error) => error >= WebhookSendError.DestinationRefused;
 
-    [LoggerMessage(EventId = AdcpEventIds.ResponseTableFailed, Level = LogLevel.Error, Message = "The response table threw {Fault}. AdCP's own table classified the result.")]
+    [LoggerMessage(EventId = AdcpEventIds.ResponseTableFailed, Level = LogLevel.Error,
+        Message = "The response table threw {Fault}. AdCP's own table classified the result.")]
     private static partial void TableFailed(ILogger logger, string fault);
 }

@@ -18,7 +18,8 @@ internal sealed class AttemptRecorder : IAsyncDisposable
     internal AttemptRecorder(WebhookSupervisorOptions options, ILogger logger)
     {
         _skipInterval = (uint)options.CircuitOpenRecordInterval.TotalMilliseconds;
-        _log = new DeliveryLog(options.Sink, options.SinkMode, options.SinkQueueCapacity, options.SinkTimeout, options.TimeProvider, logger, options.RecordsFullPaths);
+        _log = new DeliveryLog(options.Sink, options.SinkMode, options.SinkQueueCapacity, options.SinkTimeout,
+            options.TimeProvider, logger, options.RecordsFullPaths);
     }
 
     internal DeliveryLog Log => _log;
@@ -144,7 +145,8 @@ internal sealed class AttemptRecorder : IAsyncDisposable
         entry.EndedAt = stamp;
     }
 
-    private static void Fill(ref AttemptEntry entry, PreparedWebhook webhook, DeliveryOptions options, Endpoint endpoint, long number, int maxAttempts)
+    private static void Fill(ref AttemptEntry entry, PreparedWebhook webhook, DeliveryOptions options, Endpoint endpoint,
+        long number, int maxAttempts)
     {
         entry.Webhook = webhook;
         entry.Context = options;

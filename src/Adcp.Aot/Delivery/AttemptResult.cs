@@ -53,5 +53,6 @@ public readonly record struct AttemptResult
 
     /// <summary>Returns status or delay, attempts and code.</summary>
     public override string ToString() =>
-        $"{(Status is { } status ? status.ToString() : $"retry in {Delay}")} after {AttemptsMade} {(AttemptsMade == 1 ? "attempt" : "attempts")}{(Code is null ? "" : ": " + Code)}";
+        $"{(Status is { } status ? status.ToString() : $"retry in {Delay}")} "
+        + $"after {AttemptsMade} {(AttemptsMade == 1 ? "attempt" : "attempts")}{(Code is null ? "" : ": " + Code)}";
 }

@@ -35,7 +35,8 @@ public sealed partial class AttemptRunner
             ResponseClassification verdict = result is not null
                 ? _classifier.Classify(result, ref step)
                 : AttemptClassifier.Classify(fault ?? new InvalidOperationException("The sender returned no result."), ref step);
-            _circuits.Report(delivery, verdict.Health, result, step.Error, result?.IsConnectFailure ?? AttemptFault.IsConnectFailure(fault), now);
+            _circuits.Report(delivery, verdict.Health, result, step.Error, result?.IsConnectFailure
+                ?? AttemptFault.IsConnectFailure(fault), now);
             Decide(delivery, verdict, result, now);
         }
 

@@ -100,7 +100,8 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         try
         {
             RetryPolicy retry = options.Retry ?? _options.Retry;
-            delivery.Begin(null, request.Webhook, null, options, retry, EndpointOf(request.Webhook, options), Clock.Exact(), request.TimeLeft);
+            delivery.Begin(null, request.Webhook, null, options, retry, EndpointOf(request.Webhook, options), Clock.Exact(),
+                request.TimeLeft);
             delivery.Attempt = request.AttemptNumber - 1;
             delivery.SequenceNumber = request.SequenceNumber ?? 0;
             Bind(delivery, cancellationToken);
@@ -344,7 +345,8 @@ public sealed partial class AttemptRunner : IAsyncDisposable
 
     private bool Refuse(InFlightDelivery delivery, Endpoint refusedBy, long now)
     {
-        Refusal refused = new(delivery.Webhook, delivery.Options, delivery.Retry, delivery.Endpoint, delivery.SequenceNumber, delivery.Attempt);
+        Refusal refused = new(delivery.Webhook, delivery.Options, delivery.Retry, delivery.Endpoint, delivery.SequenceNumber,
+            delivery.Attempt);
         (string code, long retryAt) = Refuse(refused, refusedBy, now, out Task recorded);
         delivery.Step = new AttemptStep { EndedAt = now, RetryAtTicks = retryAt, Kind = AttemptOutcome.CircuitOpen };
         delivery.Step.End(DeliveryStatus.CircuitOpen, code);
@@ -370,7 +372,8 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(EventId = AdcpEventIds.CancellationCallbackFailed, Level = LogLevel.Warning, Message = "A cancellation callback of the webhook sender threw {Fault}.")]
+    [LoggerMessage(EventId = AdcpEventIds.CancellationCallbackFailed, Level = LogLevel.Warning,
+        Message = "A cancellation callback of the webhook sender threw {Fault}.")]
     private static partial void CancellationCallbackFailed(ILogger logger, string fault);
 
 }

@@ -42,7 +42,8 @@ internal sealed class ConcurrencyLimits(int perEndpoint, int perTenant, int tota
     internal async ValueTask<bool> AcquireAsync(Endpoint endpoint, CancellationToken cancellationToken)
     {
         TenantState tenant = endpoint.Tenant;
-        if (!endpoint.Gate.TryEnter(perEndpoint) && !await EnteredAsync(endpoint.Gate.EnterAsync(perEndpoint, cancellationToken)).ConfigureAwait(false))
+        if (!endpoint.Gate.TryEnter(perEndpoint)
+            && !await EnteredAsync(endpoint.Gate.EnterAsync(perEndpoint, cancellationToken)).ConfigureAwait(false))
         {
             return false;
         }

@@ -113,11 +113,13 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookSupervisorOpti
     private static TimeSpan Later(TimeSpan first, TimeSpan second) => first > second ? first : second;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static ValueTask<DeliveryOutcome> ShutDownAsync(PreparedWebhook? webhook) => new(new DeliveryOutcome(DeliveryStatus.ShutDown, webhook, code: "shutdown"));
+    private static ValueTask<DeliveryOutcome> ShutDownAsync(PreparedWebhook? webhook) =>
+        new(new DeliveryOutcome(DeliveryStatus.ShutDown, webhook, code: "shutdown"));
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ValueTask<DeliveryOutcome> RefuseAsync(
-        PreparedWebhook webhook, WebhookPayload? unnumbered, DeliveryOptions delivery, Endpoint endpoint, Endpoint refusing, long now, int thread)
+        PreparedWebhook webhook, WebhookPayload? unnumbered, DeliveryOptions delivery, Endpoint endpoint, Endpoint refusing,
+        long now, int thread)
     {
         Refusal refused = new(webhook, delivery, delivery.Retry ?? options.Retry, endpoint);
         (string code, long retryAt) = runner.Refuse(refused, refusing, now, out Task recorded);
@@ -142,7 +144,8 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookSupervisorOpti
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ValueTask<DeliveryOutcome> StartAsync(
-        PreparedWebhook webhook, WebhookPayload? unnumbered, DeliveryOptions delivery, Endpoint endpoint, int thread, CancellationToken cancellationToken)
+        PreparedWebhook webhook, WebhookPayload? unnumbered, DeliveryOptions delivery, Endpoint endpoint, int thread,
+        CancellationToken cancellationToken)
     {
         RetryPolicy retry = delivery.Retry ?? options.Retry;
         long startedAt = runner.Clock.Exact();

@@ -17,7 +17,8 @@ internal static class DeliveryMeter
         "adcp.webhook.attempt.duration",
         "s",
         "From the start of an attempt to its end.",
-        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10] });
+        advice: new InstrumentAdvice<double>
+        { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10] });
 
     private static readonly Counter<long> Deliveries = Meter.CreateCounter<long>(
         "adcp.webhook.deliveries", "{delivery}", "Deliveries ended, by status.");

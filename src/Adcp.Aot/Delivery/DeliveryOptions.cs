@@ -15,7 +15,8 @@ public sealed record DeliveryOptions : IAttemptContext
     private const int MaxBreakerKeyLength = 512;
 
     private static readonly SearchValues<char> NotInBreakerKeys =
-        SearchValues.Create([.. Enumerable.Range(0, 0xA0).Select(static code => (char)code).Where(static c => char.IsControl(c) || c == ' ')]);
+        SearchValues.Create([.. Enumerable.Range(0, 0xA0).Select(static code => (char)code)
+            .Where(static c => char.IsControl(c) || c == ' ')]);
 
     private Endpoint? _endpoint;
     private SequenceStream? _stream;
@@ -75,7 +76,8 @@ public sealed record DeliveryOptions : IAttemptContext
             field = value is null || (value.Length is >= 1 and <= MaxBreakerKeyLength && !value.AsSpan().ContainsAny(NotInBreakerKeys))
                 ? value
                 : throw new ArgumentException(
-                    $"A breaker key has 1 to {MaxBreakerKeyLength} characters, without spaces and control characters. Use null for none.", nameof(BreakerKey));
+                    $"A breaker key has 1 to {MaxBreakerKeyLength} characters, without spaces and control characters. Use null for none.",
+                    nameof(BreakerKey));
             _endpoint = null;
         }
     }

@@ -25,14 +25,16 @@ public interface IWebhookDeliverySupervisor
     /// <summary>Delivers any payload.</summary>
     /// <inheritdoc cref="SendMcpAsync"/>
     ValueTask<DeliveryOutcome> SendAsync(
-        WebhookDestination destination, WebhookPayload payload, DeliveryOptions? options = null, CancellationToken cancellationToken = default);
+        WebhookDestination destination, WebhookPayload payload, DeliveryOptions? options = null,
+        CancellationToken cancellationToken = default);
 
     /// <summary>Delivers a webhook that is already frozen: the same key and bytes, however often it is called.</summary>
     /// <param name="webhook">The frozen webhook.</param>
     /// <param name="options">Stream, breaker key, notification type, policy; null for none.</param>
     /// <param name="cancellationToken">Ends the delivery; the outcome then is <see cref="DeliveryStatus.Cancelled"/>.</param>
     /// <exception cref="ArgumentNullException"><paramref name="webhook"/> is null.</exception>
-    ValueTask<DeliveryOutcome> DeliverAsync(PreparedWebhook webhook, DeliveryOptions? options = null, CancellationToken cancellationToken = default);
+    ValueTask<DeliveryOutcome> DeliverAsync(PreparedWebhook webhook, DeliveryOptions? options = null,
+        CancellationToken cancellationToken = default);
 
     /// <summary>Draws the next number of a stream: 1, 2, 3, ...</summary>
     /// <param name="key">The stream's key.</param>

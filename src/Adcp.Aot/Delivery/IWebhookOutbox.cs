@@ -34,7 +34,8 @@ public interface IWebhookOutbox
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="ArgumentException">The webhook breaks a rule of the wire or of the outbox.</exception>
     async ValueTask<OutboxReceipt> EnqueueAsync(
-        DbTransaction? transaction, WebhookDestination destination, WebhookPayload payload, OutboxOptions options, CancellationToken cancellationToken = default)
+        DbTransaction? transaction, WebhookDestination destination, WebhookPayload payload, OutboxOptions options,
+        CancellationToken cancellationToken = default)
     {
         IReadOnlyList<OutboxReceipt> receipts =
             await EnqueueAsync(transaction, [new OutboxItem(destination, payload, options)], cancellationToken).ConfigureAwait(false);

@@ -116,10 +116,16 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
     /// <summary>Gets or sets what the payload threw, which the caller gets in place of an outcome.</summary>
     internal Exception? Fault { get; set; }
 
-    /// <summary>Gets a task that completes when the delivery has ended. It is read before the first attempt begins, and awaited once.</summary>
+    /// <summary>
+    /// Gets a task that completes when the delivery has ended. It is read before the first attempt begins, and awaited
+    /// once.
+    /// </summary>
     internal ValueTask<DeliveryOutcome> Outcome => new(this, _outcome.Version);
 
-    /// <summary>Gets <see cref="Outcome"/> for a caller that reads the result from this instance and returns it to the pool itself.</summary>
+    /// <summary>
+    /// Gets <see cref="Outcome"/> for a caller that reads the result from this instance and returns it to the pool
+    /// itself.
+    /// </summary>
     internal ValueTask Ended => new(this, _outcome.Version);
 
     /// <summary>Gets the webhook if it is frozen. A payload whose sequence number was never drawn has no frozen form yet.</summary>
@@ -176,7 +182,10 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
         }
     }
 
-    /// <summary>An attempt has ended: waits for its record if the sink is inline, then begins the next attempt or ends the delivery.</summary>
+    /// <summary>
+    /// An attempt has ended: waits for its record if the sink is inline, then begins the next attempt or ends the
+    /// delivery.
+    /// </summary>
     internal void GoOn()
     {
         do
@@ -299,7 +308,8 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
 
     ValueTaskSourceStatus IValueTaskSource<DeliveryOutcome>.GetStatus(short token) => _outcome.GetStatus(token);
 
-    void IValueTaskSource<DeliveryOutcome>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+    void IValueTaskSource<DeliveryOutcome>.OnCompleted(Action<object?> continuation, object? state, short token,
+        ValueTaskSourceOnCompletedFlags flags) =>
         _outcome.OnCompleted(continuation, state, token, flags);
 
     private void Complete()

@@ -36,7 +36,8 @@ public sealed class InMemoryWebhookDeliverySupervisor : IWebhookDeliverySupervis
     public InMemoryWebhookDeliverySupervisor(IWebhookSender sender, WebhookSupervisorOptions? options = null)
     {
         _sender = sender ?? throw new ArgumentNullException(
-            nameof(sender), "The supervisor requires a non-null WebhookSender. Construct one, for example with WebhookSender.FromJwk(jwk, options).");
+            nameof(sender), "The supervisor requires a non-null WebhookSender. Construct one, for example with "
+            + "WebhookSender.FromJwk(jwk, options).");
         options ??= new WebhookSupervisorOptions();
         LongestDelay = options.Retry.LongestDelay;
         _runner = new AttemptRunner(sender, options);
@@ -72,12 +73,14 @@ public sealed class InMemoryWebhookDeliverySupervisor : IWebhookDeliverySupervis
 
     /// <inheritdoc/>
     public ValueTask<DeliveryOutcome> SendMcpAsync(
-        WebhookDestination destination, McpWebhook webhook, DeliveryOptions? options = null, CancellationToken cancellationToken = default) =>
+        WebhookDestination destination, McpWebhook webhook, DeliveryOptions? options = null,
+        CancellationToken cancellationToken = default) =>
         SendAsync(destination, webhook, options, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<DeliveryOutcome> SendAsync(
-        WebhookDestination destination, WebhookPayload payload, DeliveryOptions? options = null, CancellationToken cancellationToken = default)
+        WebhookDestination destination, WebhookPayload payload, DeliveryOptions? options = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(destination);
         ArgumentNullException.ThrowIfNull(payload);

@@ -27,7 +27,8 @@ public sealed record OutboxOptions
         get;
         init => field = value is null or { Length: >= 1 and <= MaxDeliveryIdLength }
             ? value
-            : throw new ArgumentException($"A delivery id has 1 to {MaxDeliveryIdLength} characters. Use null for none.", nameof(DeliveryId));
+            : throw new ArgumentException($"A delivery id has 1 to {MaxDeliveryIdLength} characters. Use null for none.",
+                nameof(DeliveryId));
     }
 
     /// <summary>Gets the earliest time of the first attempt. Default <see langword="null"/>, at once.</summary>
@@ -50,7 +51,9 @@ public sealed record OutboxOptions
     public string? SequenceKey
     {
         get;
-        init => field = value is { Length: 0 } ? throw new ArgumentException("Must not be empty. Use null for none.", nameof(SequenceKey)) : value;
+        init => field = value is { Length: 0 }
+            ? throw new ArgumentException("Must not be empty. Use null for none.", nameof(SequenceKey))
+            : value;
     }
 
     /// <summary>

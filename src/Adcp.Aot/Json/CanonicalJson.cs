@@ -5,12 +5,14 @@ using System.Security.Cryptography;
 namespace Adcp.Aot.Json;
 
 /// <summary>
-/// The canonical form of JSON (RFC 8785, JCS) and its SHA-256 fingerprint, by which AdCP binds an idempotency key to a payload. Two texts with one fingerprint say the same,
-/// however their members are ordered and their numbers and strings are written. Thread-safe.
+/// The canonical form of JSON (RFC 8785, JCS) and its SHA-256 fingerprint, by which AdCP binds an idempotency key to a
+/// payload. Two texts with one fingerprint say the same, however their members are ordered and their numbers and
+/// strings are written. Thread-safe.
 /// </summary>
 /// <remarks>
-/// Numbers are IEEE 754 doubles, written as ECMAScript does; members are ordered by the UTF-16 code units of their names. Time and memory are bounded by the text's length:
-/// at most 64 levels, members sorted in n log n. The canonical form of a text of n bytes has less than 6n.
+/// Numbers are IEEE 754 doubles, written as ECMAScript does; members are ordered by the UTF-16 code units of their
+/// names. Time and memory are bounded by the text's length: at most 64 levels, members sorted in n log n. The canonical
+/// form of a text of n bytes has less than 6n.
 /// </remarks>
 public static class CanonicalJson
 {
@@ -22,8 +24,8 @@ public static class CanonicalJson
     /// <param name="output">Where the canonical form goes.</param>
     /// <exception cref="ArgumentNullException"><paramref name="output"/> is null.</exception>
     /// <exception cref="WebhookPayloadException">
-    /// <c>duplicate_key_input</c>: an object has a name twice. <c>invalid_json</c>: not one JSON value of at most 64 levels, not valid UTF-8, a lone surrogate, or a number that
-    /// no double holds.
+    /// <c>duplicate_key_input</c>: an object has a name twice. <c>invalid_json</c>: not one JSON value of at most 64
+    /// levels, not valid UTF-8, a lone surrogate, or a number that no double holds.
     /// </exception>
     public static void Write(ReadOnlySpan<byte> json, IBufferWriter<byte> output)
     {

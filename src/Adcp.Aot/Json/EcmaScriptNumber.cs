@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace Adcp.Aot.Json;
 
-/// <summary>Numbers as ECMAScript's <c>Number::toString</c> writes them (RFC 8785, section 3.2.2.3): the shortest digits that read back to the same double.</summary>
+/// <summary>
+/// Numbers as ECMAScript's <c>Number::toString</c> writes them (RFC 8785, section 3.2.2.3): the shortest digits that
+/// read back to the same double.
+/// </summary>
 internal static class EcmaScriptNumber
 {
     /// <summary>Enough for every finite double; the longest are like <c>-0.0000012345678901234567</c>.</summary>
@@ -82,7 +85,9 @@ internal static class EcmaScriptNumber
         text = text[..length];
         int exponentAt = text.IndexOf((byte)'E');
         ReadOnlySpan<byte> mantissa = exponentAt < 0 ? text : text[..exponentAt];
-        int exponent = exponentAt < 0 ? 0 : int.Parse(text[(exponentAt + 1)..], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        int exponent = exponentAt < 0
+            ? 0
+            : int.Parse(text[(exponentAt + 1)..], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
         int pointAt = mantissa.IndexOf((byte)'.');
         point = (pointAt < 0 ? mantissa.Length : pointAt) + exponent;
         int count = 0;

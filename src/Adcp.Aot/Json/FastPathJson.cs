@@ -4,8 +4,9 @@ using System.Runtime.Intrinsics;
 namespace Adcp.Aot.Json;
 
 /// <summary>
-/// Knows the JSON that machines write, names compared, in half the time that the platform's reader takes for its tokens alone. It only ever says yes: whatever it does not know at sight,
-/// such as a name with an escape, a <c>\u</c> escape or a fault, is left to that reader.
+/// Knows the JSON that machines write, names compared, in half the time that the platform's reader takes for its tokens
+/// alone. It only ever says yes: whatever it does not know at sight, such as a name with an escape, a <c>\u</c> escape
+/// or a fault, is left to that reader.
 /// </summary>
 internal static class FastPathJson
 {
@@ -13,7 +14,8 @@ internal static class FastPathJson
 
     /// <param name="json">Valid UTF-8.</param>
     /// <param name="names">Told of every object and its names.</param>
-    /// <returns>True where this is one JSON value, no deeper than <see cref="JsonBodyCheck.MaxDepth"/>, and no object has a name twice.</returns>
+    /// <returns>True where this is one JSON value, no deeper than <see cref="JsonBodyCheck.MaxDepth"/>, and no object
+    /// has a name twice.</returns>
     internal static bool IsSound(ReadOnlySpan<byte> json, ref NameScopes names)
     {
         int end = Value(json, 0, JsonBodyCheck.MaxDepth, ref names);
@@ -133,7 +135,8 @@ internal static class FastPathJson
         return Is(json, at, 'e') || Is(json, at, 'E') ? Unknown : at;
     }
 
-    private static int Word(ReadOnlySpan<byte> json, int at, ReadOnlySpan<byte> word) => json[at..].StartsWith(word) ? at + word.Length : Unknown;
+    private static int Word(ReadOnlySpan<byte> json, int at, ReadOnlySpan<byte> word) =>
+        json[at..].StartsWith(word) ? at + word.Length : Unknown;
 
     private static int Space(ReadOnlySpan<byte> json, int at)
     {
@@ -163,7 +166,8 @@ internal static class FastPathJson
         for (; at <= json.Length - Vector128<byte>.Count; at += Vector128<byte>.Count)
         {
             Vector128<byte> next = Vector128.Create(json.Slice(at, Vector128<byte>.Count));
-            Vector128<byte> ends = Vector128.Equals(next, Vector128.Create((byte)'"')) | Vector128.Equals(next, Vector128.Create((byte)'\\')) | Vector128.LessThan(next, Vector128.Create((byte)' '));
+            Vector128<byte> ends = Vector128.Equals(next, Vector128.Create((byte)'"'))
+                | Vector128.Equals(next, Vector128.Create((byte)'\\')) | Vector128.LessThan(next, Vector128.Create((byte)' '));
             if (ends != Vector128<byte>.Zero)
             {
                 return at + BitOperations.TrailingZeroCount(ends.ExtractMostSignificantBits());

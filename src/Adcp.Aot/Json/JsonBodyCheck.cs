@@ -5,8 +5,8 @@ using System.Text.Unicode;
 namespace Adcp.Aot.Json;
 
 /// <summary>
-/// Checks that bytes are one JSON value that every parser reads alike: valid UTF-8, no lone surrogates, at most 64 levels, no object with a name twice
-/// at any depth.
+/// Checks that bytes are one JSON value that every parser reads alike: valid UTF-8, no lone surrogates, at most 64
+/// levels, no object with a name twice at any depth.
 /// </summary>
 internal static class JsonBodyCheck
 {
@@ -118,7 +118,8 @@ internal static class JsonBodyCheck
     }
 
     /// <summary>
-    /// Looks for duplicate names only. A body that is not sound otherwise passes, but control characters inside strings, which lenient parsers take, hide nothing.
+    /// Looks for duplicate names only. A body that is not sound otherwise passes, but control characters inside
+    /// strings, which lenient parsers take, hide nothing.
     /// </summary>
     /// <returns>Null where there are none, else a message that is safe to log.</returns>
     internal static string? FindDuplicates(ReadOnlySpan<byte> json)
@@ -142,7 +143,10 @@ internal static class JsonBodyCheck
         return Check(readable) is { Code: DuplicateKey } duplicate ? duplicate.Message : null;
     }
 
-    /// <summary>Names as they may be logged (AdCP security, 14b): cut at the first unprintable character, 32 bytes each, four at most.</summary>
+    /// <summary>
+    /// Names as they may be logged (AdCP security, 14b): cut at the first unprintable character, 32 bytes each, four at
+    /// most.
+    /// </summary>
     private static string Sanitised(List<string> names)
     {
         StringBuilder text = new();
@@ -173,5 +177,6 @@ internal static class JsonBodyCheck
     }
 
     private static bool IsUnprintable(int c) =>
-        c is < 0x20 or (>= 0x7F and <= 0x9F) or (>= 0x200B and <= 0x200F) or 0x2028 or 0x2029 or (>= 0x202A and <= 0x202E) or (>= 0x2066 and <= 0x2069) or 0xFEFF;
+        c is < 0x20 or (>= 0x7F and <= 0x9F) or (>= 0x200B and <= 0x200F) or 0x2028 or 0x2029 or (>= 0x202A and <= 0x202E)
+        or (>= 0x2066 and <= 0x2069) or 0xFEFF;
 }

@@ -6,8 +6,8 @@ using System.Text.Unicode;
 namespace Adcp.Aot.Json;
 
 /// <summary>
-/// A JSON value read once into flat pooled arrays, each object's members already in canonical order, so that its canonical form can be written without building a tree. Everything
-/// that can be refused is refused while reading.
+/// A JSON value read once into flat pooled arrays, each object's members already in canonical order, so that its
+/// canonical form can be written without building a tree. Everything that can be refused is refused while reading.
 /// </summary>
 internal sealed class JsonTape : IComparer<int>, IDisposable
 {
@@ -56,7 +56,8 @@ internal sealed class JsonTape : IComparer<int>, IDisposable
 
         return Rank(left[same]) - Rank(right[same]);
 
-        // UTF-8 orders like code points; in UTF-16 the surrogates of U+10000 and above (0xF0 to 0xF4) come before U+E000 to U+FFFF (0xEE and 0xEF).
+        // UTF-8 orders like code points; in UTF-16 the surrogates of U+10000 and above (0xF0 to 0xF4) come before
+        // U+E000 to U+FFFF (0xEE and 0xEF).
         static int Rank(byte lead) => lead is 0xEE or 0xEF ? lead + 0x10 : lead;
     }
 
@@ -220,7 +221,8 @@ internal sealed class JsonTape : IComparer<int>, IDisposable
         static byte HexDigit(int value) => "0123456789abcdef"u8[value];
     }
 
-    private static readonly SearchValues<byte> Escaped = SearchValues.Create([.. Enumerable.Range(0, 0x20).Select(c => (byte)c), (byte)'"', (byte)'\\']);
+    private static readonly SearchValues<byte> Escaped =
+        SearchValues.Create([.. Enumerable.Range(0, 0x20).Select(c => (byte)c), (byte)'"', (byte)'\\']);
 
     private ReadOnlySpan<byte> Text(in Node node) => _text.Span.Slice(node.Start, node.Length);
 

@@ -10,7 +10,8 @@ internal static class JsonWire
 {
     private const int MaxUriLength = 2048;
 
-    internal static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    internal static readonly JsonWriterOptions Compact = new()
+    { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     private static readonly SearchValues<char> IdCharacters =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");
@@ -70,7 +71,8 @@ internal static class JsonWire
     /// <summary>A word of an open AdCP enum: lower case, digits and underscores.</summary>
     internal static string? Word(string? value, string name)
     {
-        if (value is not null && (value.Length is 0 or > 64 || !char.IsAsciiLetterLower(value[0]) || value.AsSpan().ContainsAnyExcept(WordCharacters)))
+        if (value is not null && (value.Length is 0 or > 64 || !char.IsAsciiLetterLower(value[0])
+            || value.AsSpan().ContainsAnyExcept(WordCharacters)))
         {
             throw new ArgumentException("1 to 64 characters of a-z 0-9 _ that begin with a letter.", name);
         }
@@ -94,7 +96,9 @@ internal static class JsonWire
 
     /// <summary>A value of its enum.</summary>
     internal static T Defined<T>(T value, string name)
-        where T : struct, Enum => Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(name, value, "Not a value of the enum.");
+        where T : struct, Enum => Enum.IsDefined(value)
+            ? value
+            : throw new ArgumentOutOfRangeException(name, value, "Not a value of the enum.");
 
     /// <summary>A member's wire name: its own name in snake case.</summary>
     internal static string Wire<T>(this T value)
@@ -125,7 +129,8 @@ internal static class JsonWire
     /// <summary>RFC 3339 in UTC with milliseconds.</summary>
     internal static string Timestamp(DateTimeOffset time)
     {
-        // The round-trip format is written by a tenth of what a custom one is read and written by; its last four digits make room for the Z.
+        // The round-trip format is written by a tenth of what a custom one is read and written by; its last four digits
+        // make room for the Z.
         Span<char> text = stackalloc char[28];
         time.UtcDateTime.TryFormat(text, out _, "O", CultureInfo.InvariantCulture);
         text[23] = 'Z';
@@ -267,7 +272,8 @@ internal static class JsonWire
     {
         if (spoken < since)
         {
-            throw new WebhookPayloadException("not_in_this_version", $"'{what}' is not defined in the AdCP version spoken; it begins with {since}.", nameof(spoken));
+            throw new WebhookPayloadException("not_in_this_version",
+                $"'{what}' is not defined in the AdCP version spoken; it begins with {since}.", nameof(spoken));
         }
     }
 }

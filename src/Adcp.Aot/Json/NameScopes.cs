@@ -4,8 +4,9 @@ using System.Text.Json;
 namespace Adcp.Aot.Json;
 
 /// <summary>
-/// The member names of the objects that are open while a JSON text is read. When an object closes, its names are compared: pair by pair where they are few, sorted by hash
-/// where they are many, so that no object costs more than n log n. Allocates nothing for texts of ordinary size.
+/// The member names of the objects that are open while a JSON text is read. When an object closes, its names are
+/// compared: pair by pair where they are few, sorted by hash where they are many, so that no object costs more than n
+/// log n. Allocates nothing for texts of ordinary size.
 /// </summary>
 internal ref struct NameScopes
 {
@@ -118,7 +119,8 @@ internal ref struct NameScopes
 
     private readonly bool AllDifferSorted(Span<Name> names)
     {
-        // By hash, which differs from process to process, so that nobody can write many names of one hash; those of one hash are compared in a second pass.
+        // By hash, which differs from process to process, so that nobody can write many names of one hash; those of one
+        // hash are compared in a second pass.
         foreach (ref Name name in names)
         {
             HashCode hash = default;

@@ -158,7 +158,8 @@ public sealed class TargetUri
 
             ReadOnlySpan<char> inside = text[1..close];
             ReadOnlySpan<char> after = text[(close + 1)..];
-            if (inside.Contains('%') || !IPAddress.TryParse(inside, out IPAddress? address) || address.AddressFamily != AddressFamily.InterNetworkV6)
+            if (inside.Contains('%') || !IPAddress.TryParse(inside, out IPAddress? address)
+                || address.AddressFamily != AddressFamily.InterNetworkV6)
             {
                 return "the host in brackets is not an IPv6 address without a zone";
             }
@@ -193,8 +194,10 @@ public sealed class TargetUri
         foreach (Rune rune in host.EnumerateRunes())
         {
             bool joiner = rune.Value is 0x200C or 0x200D;
-            bool none = Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned
-                or UnicodeCategory.Surrogate or UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
+            bool none = Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format
+                or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned
+                or UnicodeCategory.Surrogate or UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator
+                or UnicodeCategory.ParagraphSeparator;
             if ((none && !joiner) || rune.Value is 0xFFFC or 0xFFFD)
             {
                 return true;

@@ -6,8 +6,9 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads;
 
 /// <summary>
-/// A2A's push notification in A2A's own envelope (A2A 1.0, <c>StreamResponse</c>): an object with exactly one member, <c>task</c>, <c>statusUpdate</c>, <c>artifactUpdate</c>
-/// or <c>message</c>. The envelope has no member for the delivery's key, so the key travels in the <c>Idempotency-Key</c> header, and the registration's token in
+/// A2A's push notification in A2A's own envelope (A2A 1.0, <c>StreamResponse</c>): an object with exactly one member,
+/// <c>task</c>, <c>statusUpdate</c>, <c>artifactUpdate</c> or <c>message</c>. The envelope has no member for the
+/// delivery's key, so the key travels in the <c>Idempotency-Key</c> header, and the registration's token in
 /// <c>X-A2A-Notification-Token</c>; neither changes over the retries. Immutable, except that the value is not copied.
 /// </summary>
 public sealed class A2ATaskWebhook : WebhookPayload
@@ -20,22 +21,25 @@ public sealed class A2ATaskWebhook : WebhookPayload
 
     private const int MaxTokenLength = 4096;
 
-    private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    private static readonly JsonWriterOptions Compact = new()
+    { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     private readonly string _taskId;
     private readonly ReadOnlyMemory<byte> _value;
 
     /// <summary>Puts a value into the envelope.</summary>
-    /// <param name="member">Which member of the envelope the value is. Final states go as <see cref="A2AEnvelopeMember.Task"/>, interim ones as
-    /// <see cref="A2AEnvelopeMember.StatusUpdate"/>.</param>
+    /// <param name="member">Which member of the envelope the value is. Final states go as
+    /// <see cref="A2AEnvelopeMember.Task"/>, interim ones as <see cref="A2AEnvelopeMember.StatusUpdate"/>.</param>
     /// <param name="taskId">The A2A task's id, for the audit record.</param>
     /// <param name="value">The value: one JSON object in UTF-8, without an envelope of its own.</param>
     /// <param name="token">The registration's <c>token</c>, at most 4096 printable ASCII characters; null where it has none.</param>
     /// <param name="idempotencyKey">The delivery's key; null draws a random one.</param>
     /// <exception cref="ArgumentNullException"><paramref name="taskId"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="member"/> is not a member of the envelope.</exception>
-    /// <exception cref="ArgumentException">The key breaks its pattern, the task id is blank, or the token cannot stand in a header.</exception>
-    public A2ATaskWebhook(A2AEnvelopeMember member, string taskId, ReadOnlyMemory<byte> value, string? token = null, string? idempotencyKey = null)
+    /// <exception cref="ArgumentException">The key breaks its pattern, the task id is blank, or the token cannot stand
+    /// in a header.</exception>
+    public A2ATaskWebhook(A2AEnvelopeMember member, string taskId, ReadOnlyMemory<byte> value, string? token = null,
+        string? idempotencyKey = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(taskId);
         if (!Enum.IsDefined(member))
@@ -77,10 +81,12 @@ public sealed class A2ATaskWebhook : WebhookPayload
     public override void Write(IBufferWriter<byte> output, in EnvelopeContext facts)
     {
         ArgumentNullException.ThrowIfNull(output);
-        if (facts.IdempotencyKey != IdempotencyKey || Headers is not [{ Key: IdempotencyKeyHeader, Value: { } key }, ..] || key != IdempotencyKey)
+        if (facts.IdempotencyKey != IdempotencyKey || Headers is not [{ Key: IdempotencyKeyHeader, Value: { } key }, ..]
+            || key != IdempotencyKey)
         {
             throw new WebhookPayloadException(
-                "idempotency_key_mismatch", "The key and the headers of an A2A webhook are set by its constructor.", nameof(IdempotencyKey));
+                "idempotency_key_mismatch", "The key and the headers of an A2A webhook are set by its constructor.",
+                nameof(IdempotencyKey));
         }
 
         if (JsonBodyCheck.Check(_value.Span) is { } fault)

@@ -7,8 +7,9 @@ using Adcp.Aot.Payloads;
 namespace Adcp.Aot;
 
 /// <summary>
-/// AdCP's <c>mcp-webhook-payload</c>: a task's status change, sent to the url of a <c>push_notification_config</c>. What one member decides is checked where it is set; what
-/// depends on the generation, when the body is written. Immutable, except that <see cref="Result"/> and <see cref="Context"/> are not copied.
+/// AdCP's <c>mcp-webhook-payload</c>: a task's status change, sent to the url of a <c>push_notification_config</c>.
+/// What one member decides is checked where it is set; what depends on the generation, when the body is written.
+/// Immutable, except that <see cref="Result"/> and <see cref="Context"/> are not copied.
 /// </summary>
 public sealed class McpWebhook : WebhookPayload
 {
@@ -136,13 +137,15 @@ public sealed class McpWebhook : WebhookPayload
         if (facts.OperationId is null && facts.Version != AdcpVersion.V30)
         {
             throw new WebhookPayloadException(
-                "missing_operation_id", "From AdCP 3.1 every webhook echoes the registration's operation_id; the destination has none.", nameof(facts));
+                "missing_operation_id", "From AdCP 3.1 every webhook echoes the registration's operation_id; the destination has none.",
+                nameof(facts));
         }
 
         if (!TaskType.IsEligible(facts.Version))
         {
             throw new WebhookPayloadException(
-                "task_type_not_eligible", $"'{TaskType.ToWire()}' is not a webhook task type of the AdCP version spoken.", nameof(TaskType));
+                "task_type_not_eligible", $"'{TaskType.ToWire()}' is not a webhook task type of the AdCP version spoken.",
+                nameof(TaskType));
         }
 
         if (NotificationId is { } id && !JsonWire.IsId(id, 255))
@@ -162,13 +165,15 @@ public sealed class McpWebhook : WebhookPayload
         {
             if (Result.IsEmpty || JsonWire.FirstToken(Result.Span) != JsonTokenType.StartObject)
             {
-                throw new WebhookPayloadException("invalid_result", "A result that carries the sequence number is a JSON object.", nameof(Result));
+                throw new WebhookPayloadException("invalid_result", "A result that carries the sequence number is a JSON object.",
+                    nameof(Result));
             }
 
             if (JsonWire.HasMember(Result.Span, "sequence_number"u8))
             {
                 throw new WebhookPayloadException(
-                    "duplicate_key_input", "The result already has a sequence_number; the delivery's own would be a second.", nameof(Result));
+                    "duplicate_key_input", "The result already has a sequence_number; the delivery's own would be a second.",
+                    nameof(Result));
             }
         }
     }

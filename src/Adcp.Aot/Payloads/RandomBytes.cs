@@ -3,7 +3,8 @@ using System.Security.Cryptography;
 namespace Adcp.Aot.Payloads;
 
 /// <summary>
-/// Random bytes for what is public the moment it is used: keys and nonces. Drawn for many at a time, because one call of the system's generator costs a tenth of a signature.
+/// Random bytes for what is public the moment it is used: keys and nonces. Drawn for many at a time, because one call
+/// of the system's generator costs a tenth of a signature.
 /// </summary>
 internal static class RandomBytes
 {

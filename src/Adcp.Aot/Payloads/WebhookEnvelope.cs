@@ -6,7 +6,8 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads;
 
 /// <summary>
-/// What a receiver reads of AdCP's <c>mcp-webhook-payload</c> before it dispatches: the members that every task webhook has. <see cref="McpWebhook"/> is the sender's side. Immutable.
+/// What a receiver reads of AdCP's <c>mcp-webhook-payload</c> before it dispatches: the members that every task webhook
+/// has. <see cref="McpWebhook"/> is the sender's side. Immutable.
 /// </summary>
 public sealed class WebhookEnvelope
 {
@@ -48,11 +49,13 @@ public sealed class WebhookEnvelope
     /// <param name="version">The AdCP generation spoken: <see cref="AdcpVersion.V30"/> leaves <c>operation_id</c> optional.</param>
     /// <param name="envelope">The envelope.</param>
     /// <param name="code">
-    /// Why it cannot be dispatched: <c>invalid_json</c>, <c>missing_envelope_fields</c>, <c>missing_idempotency_key</c>, <c>invalid_idempotency_key</c>, <c>invalid_envelope_status</c> or
+    /// Why it cannot be dispatched: <c>invalid_json</c>, <c>missing_envelope_fields</c>,
+    /// <c>missing_idempotency_key</c>, <c>invalid_idempotency_key</c>, <c>invalid_envelope_status</c> or
     /// <c>invalid_envelope_timestamp</c>.
     /// </param>
     public static bool TryRead(
-        ReadOnlySpan<byte> body, AdcpVersion version, [NotNullWhen(true)] out WebhookEnvelope? envelope, [NotNullWhen(false)] out string? code)
+        ReadOnlySpan<byte> body, AdcpVersion version, [NotNullWhen(true)] out WebhookEnvelope? envelope,
+        [NotNullWhen(false)] out string? code)
     {
         envelope = null;
         Members members = default;
@@ -63,7 +66,8 @@ public sealed class WebhookEnvelope
         }
 
         // A bare result is told from an envelope without a key, which is why the key comes second.
-        if (members is not { TaskId.Length: > 0, TaskType.Length: > 0, Status: not null, Timestamp: not null } || (members.OperationId is null && version != AdcpVersion.V30))
+        if (members is not { TaskId.Length: > 0, TaskType.Length: > 0, Status: not null, Timestamp: not null }
+            || (members.OperationId is null && version != AdcpVersion.V30))
         {
             code = "missing_envelope_fields";
             return false;
@@ -82,7 +86,8 @@ public sealed class WebhookEnvelope
         }
 
         if (!members.Timestamp.Contains('T', StringComparison.OrdinalIgnoreCase)
-            || !DateTimeOffset.TryParse(members.Timestamp, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset timestamp))
+            || !DateTimeOffset.TryParse(members.Timestamp, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal,
+                out DateTimeOffset timestamp))
         {
             code = "invalid_envelope_timestamp";
             return false;
@@ -102,7 +107,8 @@ public sealed class WebhookEnvelope
     /// <param name="body">The webhook's body, authenticated.</param>
     /// <param name="idempotencyKey">The key.</param>
     /// <param name="token">The registration's token, a secret; null where there is none.</param>
-    /// <param name="code">Why it cannot be dispatched: <c>invalid_json</c>, <c>missing_idempotency_key</c> or <c>invalid_idempotency_key</c>.</param>
+    /// <param name="code">Why it cannot be dispatched: <c>invalid_json</c>, <c>missing_idempotency_key</c> or
+    /// <c>invalid_idempotency_key</c>.</param>
     public static bool TryReadKey(
         ReadOnlySpan<byte> body, [NotNullWhen(true)] out string? idempotencyKey, out string? token, [NotNullWhen(false)] out string? code)
     {

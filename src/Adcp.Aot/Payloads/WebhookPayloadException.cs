@@ -10,6 +10,9 @@ public sealed class WebhookPayloadException : ArgumentException
     public WebhookPayloadException(string code, string message, string? paramName = null)
         : base(message, paramName) => Code = code;
 
-    /// <summary>Stable identifier: <c>duplicate_key_input</c>, <c>invalid_json</c>, <c>missing_operation_id</c>, <c>body_too_large</c>, ...</summary>
+    /// <summary>
+    /// Stable identifier: <c>duplicate_key_input</c>, <c>invalid_json</c>, <c>missing_operation_id</c>,
+    /// <c>body_too_large</c>, ...
+    /// </summary>
     public string Code { get; }
 }

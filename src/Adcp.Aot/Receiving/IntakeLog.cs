@@ -207,13 +207,15 @@ internal sealed partial class IntakeLog(ILogger? logger, string endpoint, TimePr
         ILogger logger, LogLevel level, Exception fault, string endpoint, string call, string idempotencyKey, string sender, long skipped);
 
     [LoggerMessage(
-        AdcpEventIds.HandlerFailed, LogLevel.Error, "Webhook {IdempotencyKey} answered 500 at {Endpoint}: its handler failed, sender {Sender}, key id {KeyId}. "
+        AdcpEventIds.HandlerFailed, LogLevel.Error,
+        "Webhook {IdempotencyKey} answered 500 at {Endpoint}: its handler failed, sender {Sender}, key id {KeyId}. "
             + "The sender's retry is given to the handler again.")]
     private static partial void LogHandlerFailed(ILogger logger, Exception? fault, string endpoint, string idempotencyKey, string sender,
         string keyId);
 
     [LoggerMessage(
-        AdcpEventIds.HandlerStuck, LogLevel.Error, "Webhook {IdempotencyKey} answered 503 at {Endpoint}: its handler did not return within {Seconds} s and "
+        AdcpEventIds.HandlerStuck, LogLevel.Error,
+        "Webhook {IdempotencyKey} answered 503 at {Endpoint}: its handler did not return within {Seconds} s and "
             + "was left running, sender {Sender}. "
             + "It counts against MaxConcurrentWebhooks until it returns.")]
     private static partial void LogHandlerStuck(ILogger logger, string endpoint, string idempotencyKey, string sender, double seconds);
@@ -222,7 +224,8 @@ internal sealed partial class IntakeLog(ILogger? logger, string endpoint, TimePr
     private static partial void LogHandlerBack(ILogger logger, string endpoint);
 
     [LoggerMessage(
-        AdcpEventIds.ClaimLost, LogLevel.Error, "Webhook {IdempotencyKey} answered 503 at {Endpoint}: its claim lapsed while its handler ran, sender "
+        AdcpEventIds.ClaimLost, LogLevel.Error,
+        "Webhook {IdempotencyKey} answered 503 at {Endpoint}: its claim lapsed while its handler ran, sender "
             + "{Sender}, so that it may be processed twice. "
             + "Check the claim store, or raise Lease.")]
     private static partial void LogClaimLost(ILogger logger, string endpoint, string idempotencyKey, string sender);

@@ -40,7 +40,8 @@ public sealed class CircuitBreaker
     /// <summary>Asks to make one attempt.</summary>
     /// <returns>A permit; not granted while open, isolated, or half-open with all probes out.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public CircuitPermit TryAcquire() => _word.TryAcquireClosed(out CircuitPermit permit) ? permit : _word.TryAcquire(_policy, _clock, out _);
+    public CircuitPermit TryAcquire() =>
+        _word.TryAcquireClosed(out CircuitPermit permit) ? permit : _word.TryAcquire(_policy, _clock, out _);
 
     /// <summary>Reports a healthy answer to a granted permit.</summary>
     /// <exception cref="ArgumentException">The permit was not granted.</exception>
@@ -79,5 +80,6 @@ public sealed class CircuitBreaker
 
     // Apart, so that what calls Granted stays small enough to be inlined.
     [DoesNotReturn]
-    private static void Refuse(CircuitPermit permit) => throw new ArgumentException("The permit was refused; there is nothing to report.", nameof(permit));
+    private static void Refuse(CircuitPermit permit) =>
+        throw new ArgumentException("The permit was refused; there is nothing to report.", nameof(permit));
 }

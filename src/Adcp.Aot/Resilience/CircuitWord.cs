@@ -141,7 +141,8 @@ internal struct CircuitWord
                 return;
             }
 
-            if (TrySwap(word, Pack(GenerationOf(word), Probing(SuccessesOf(word), ProbesOf(word) - 1), CircuitState.HalfOpen, word & TimeMask)))
+            if (TrySwap(word, Pack(GenerationOf(word), Probing(SuccessesOf(word), ProbesOf(word) - 1), CircuitState.HalfOpen,
+                word & TimeMask)))
             {
                 return;
             }
@@ -273,7 +274,8 @@ internal struct CircuitWord
     private static int GenerationOf(long word) => (int)((ulong)word >> GenerationShift);
 
     private static long Pack(int generation, int counts, CircuitState state, long milliseconds) =>
-        ((long)(generation & GenerationMask) << GenerationShift) | ((long)counts << CountShift) | ((long)state << StateShift) | (milliseconds & TimeMask);
+        ((long)(generation & GenerationMask) << GenerationShift) | ((long)counts << CountShift) | ((long)state << StateShift)
+        | (milliseconds & TimeMask);
 
     /// <summary>One reading of a circuit: its parts belong to the same moment.</summary>
     internal readonly struct CircuitReading(long word)

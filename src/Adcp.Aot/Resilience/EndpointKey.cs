@@ -79,7 +79,9 @@ internal static class EndpointKey
     internal static bool IsOrigin(ReadOnlySpan<char> key)
     {
         ReadOnlySpan<char> url = key[(key.LastIndexOf(' ') + 1)..];
-        int authority = url.StartsWith("https://", StringComparison.Ordinal) ? 8 : url.StartsWith("http://", StringComparison.Ordinal) ? 7 : 0;
+        int authority = url.StartsWith("https://", StringComparison.Ordinal)
+            ? 8
+            : url.StartsWith("http://", StringComparison.Ordinal) ? 7 : 0;
         return authority > 0 && url.Length > authority && !url[authority..].Contains('/');
     }
 

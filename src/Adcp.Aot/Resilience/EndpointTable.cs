@@ -125,7 +125,8 @@ public sealed class EndpointTable
     /// <param name="destination">The destination.</param>
     /// <param name="tenant">The tenant of its deliveries; <see langword="null"/> for none.</param>
     /// <exception cref="ArgumentNullException"><paramref name="destination"/> is null.</exception>
-    public void Isolate(WebhookDestination destination, string? tenant = null) => Force(KnownKeyOf(destination, tenant), CircuitState.Isolated);
+    public void Isolate(WebhookDestination destination, string? tenant = null) =>
+        Force(KnownKeyOf(destination, tenant), CircuitState.Isolated);
 
     /// <summary>Closes an endpoint's circuit and forgets its counts.</summary>
     /// <param name="key">The key, from <see cref="KeyOf"/> or <see cref="EndpointSnapshot.Key"/>, or an origin.</param>
@@ -293,7 +294,9 @@ public sealed class EndpointTable
             // The delivery matters more than our bookkeeping: it goes out under a breaker that is forgotten with it.
             Interlocked.Decrement(ref _count);
             Interlocked.Increment(ref _overflows);
-            return _endpoints.TryGetValue(key, out Endpoint? late) ? late : new Endpoint(key, Known(tenant), originLength) { Evicted = true };
+            return _endpoints.TryGetValue(key, out Endpoint? late)
+                ? late
+                : new Endpoint(key, Known(tenant), originLength) { Evicted = true };
         }
 
         return Insert(key, tenant, originLength);
@@ -348,7 +351,10 @@ public sealed class EndpointTable
         }
     }
 
-    /// <summary>Returns the permits of a tenant that has an endpoint in the table, so that a tenant that fills it keeps to its share.</summary>
+    /// <summary>
+    /// Returns the permits of a tenant that has an endpoint in the table, so that a tenant that fills it keeps to its
+    /// share.
+    /// </summary>
     private TenantState Known(string? tenant)
     {
         if (tenant is null)

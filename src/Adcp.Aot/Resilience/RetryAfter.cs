@@ -31,7 +31,8 @@ public static class RetryAfter
 
         if (!value.ContainsAnyExceptInRange('0', '9'))
         {
-            delay = long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out long seconds) && seconds < (long)TimeSpan.MaxValue.TotalSeconds
+            delay = long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out long seconds)
+                && seconds < (long)TimeSpan.MaxValue.TotalSeconds
                 ? TimeSpan.FromSeconds(seconds)
                 : TimeSpan.MaxValue;
             return true;

@@ -70,7 +70,9 @@ public sealed record RetryPolicy
     public TimeSpan? Deadline
     {
         get;
-        init => field = value is { } deadline ? InRange(deadline, TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(7), nameof(Deadline)) : null;
+        init => field = value is { } deadline
+            ? InRange(deadline, TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(7), nameof(Deadline))
+            : null;
     }
 
     /// <summary>

@@ -31,8 +31,16 @@ internal static class AttemptFault
         for (Exception? inner = fault; inner is not null; inner = inner.InnerException)
         {
             if (inner is AuthenticationException or DestinationRefusedException
-                or HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.SecureConnectionError or HttpRequestError.NameResolutionError }
-                or SocketException { SocketErrorCode: SocketError.ConnectionRefused or SocketError.HostUnreachable or SocketError.HostNotFound })
+                or HttpRequestException
+                {
+                    HttpRequestError: HttpRequestError.ConnectionError
+                    or HttpRequestError.SecureConnectionError or HttpRequestError.NameResolutionError
+                }
+                or SocketException
+                {
+                    SocketErrorCode: SocketError.ConnectionRefused or SocketError.HostUnreachable
+                    or SocketError.HostNotFound
+                })
             {
                 return true;
             }

@@ -2,7 +2,10 @@ using System.Buffers;
 
 namespace Adcp.Aot.Sending;
 
-/// <summary>What a caller's extra headers may be: none that the sender or HTTP writes itself, and nothing that could break out of its line.</summary>
+/// <summary>
+/// What a caller's extra headers may be: none that the sender or HTTP writes itself, and nothing that could break out
+/// of its line.
+/// </summary>
 internal static class HeaderRules
 {
     private const int MaxNameLength = 128;
@@ -13,8 +16,10 @@ internal static class HeaderRules
 
     private static readonly HashSet<string> Reserved = new(StringComparer.OrdinalIgnoreCase)
     {
-        "authorization", "connection", "content-digest", "content-encoding", "content-length", "content-type", "cookie", "expect", "host", "keep-alive",
-        "proxy-authorization", "proxy-connection", "signature", "signature-input", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "digest",
+        "authorization", "connection", "content-digest", "content-encoding", "content-length", "content-type", "cookie", "expect",
+            "host", "keep-alive",
+        "proxy-authorization", "proxy-connection", "signature", "signature-input", "te", "trailer", "transfer-encoding",
+        "upgrade", "user-agent", "digest",
         "webhook-id", "webhook-timestamp", "webhook-signature", "x-adcp-signature", "x-adcp-timestamp", "x-adcp-key-id",
     };
 
@@ -36,7 +41,8 @@ internal static class HeaderRules
             if (Reserved.Contains(name) || name.StartsWith("proxy-", StringComparison.OrdinalIgnoreCase)
                 || name.StartsWith("content-", StringComparison.OrdinalIgnoreCase))
             {
-                throw new WebhookPayloadException("reserved_header", $"The header '{name}' is written by the sender and cannot be set.", nameof(headers));
+                throw new WebhookPayloadException("reserved_header",
+                    $"The header '{name}' is written by the sender and cannot be set.", nameof(headers));
             }
 
             if (value is null || value.Length > MaxValueLength || value.AsSpan().ContainsAnyExceptInRange(' ', '~'))

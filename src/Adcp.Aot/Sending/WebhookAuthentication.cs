@@ -4,8 +4,8 @@ using Adcp.Aot.Signing;
 namespace Adcp.Aot;
 
 /// <summary>
-/// A registration's <c>authentication</c>. Its presence switches that registration from the sender's own way to this one, exclusively (AdCP security, "webhook callbacks").
-/// Immutable; never printed, logged or given back on reads.
+/// A registration's <c>authentication</c>. Its presence switches that registration from the sender's own way to this
+/// one, exclusively (AdCP security, "webhook callbacks"). Immutable; never printed, logged or given back on reads.
 /// </summary>
 public sealed class WebhookAuthentication
 {
@@ -13,7 +13,8 @@ public sealed class WebhookAuthentication
 
     /// <summary>Takes scheme and credentials.</summary>
     /// <param name="scheme">The scheme.</param>
-    /// <param name="credentials">At least 32 characters; for <see cref="AuthenticationScheme.Bearer"/> of <c>token68</c>, for <see cref="AuthenticationScheme.HmacSha256"/> random.</param>
+    /// <param name="credentials">At least 32 characters; for <see cref="AuthenticationScheme.Bearer"/> of
+    /// <c>token68</c>, for <see cref="AuthenticationScheme.HmacSha256"/> random.</param>
     /// <exception cref="ArgumentNullException"><paramref name="credentials"/> is null.</exception>
     /// <exception cref="ArgumentException">The credentials break their rule. The message never shows them.</exception>
     /// <exception cref="ArgumentOutOfRangeException">Not a scheme.</exception>

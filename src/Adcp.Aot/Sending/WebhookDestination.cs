@@ -42,7 +42,8 @@ public sealed class WebhookDestination
 
         if (target.HadUserInfo)
         {
-            throw new ArgumentException("A webhook url cannot carry user information; register a token or authentication instead.", nameof(url));
+            throw new ArgumentException("A webhook url cannot carry user information; register a token or authentication instead.",
+                nameof(url));
         }
 
         if (operationId is not null

@@ -47,7 +47,8 @@ public sealed class WebhookSendResult
     public string? ErrorDetail { get; }
 
     /// <summary>
-    /// Gets whether no connection could be made: refused, unreachable, TLS failed, or not connected in time. Such a failure also counts for the endpoint's origin. Default false.
+    /// Gets whether no connection could be made: refused, unreachable, TLS failed, or not connected in time. Such a
+    /// failure also counts for the endpoint's origin. Default false.
     /// </summary>
     public bool IsConnectFailure { get; init; }
 
@@ -77,5 +78,6 @@ public sealed class WebhookSendResult
     public ReadOnlyMemory<byte> ResponseBody { get; init; }
 
     /// <summary>Names key and outcome only.</summary>
-    public override string ToString() => Error == WebhookSendError.None ? $"{IdempotencyKey}: HTTP {StatusCode}" : $"{IdempotencyKey}: {Error}";
+    public override string ToString() =>
+        Error == WebhookSendError.None ? $"{IdempotencyKey}: HTTP {StatusCode}" : $"{IdempotencyKey}: {Error}";
 }

@@ -12,7 +12,9 @@ public sealed record WebhookSenderOptions
     public required AdcpVersion Version
     {
         get;
-        init => field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(Version), value, "Not an AdCP version.");
+        init => field = Enum.IsDefined(value)
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(Version), value, "Not an AdCP version.");
     }
 
     /// <summary>
@@ -20,7 +22,11 @@ public sealed record WebhookSenderOptions
     /// answer to an ownership challenge has the whole time for its body too. 1 ms to 10 minutes, default 10 s.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 10 minutes.</exception>
-    public TimeSpan AttemptTimeout { get; init => field = InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10), nameof(AttemptTimeout)); } =
+    public TimeSpan AttemptTimeout
+    {
+        get; init =>
+        field = InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10), nameof(AttemptTimeout));
+    } =
         TimeSpan.FromSeconds(10);
 
     /// <summary>
@@ -28,7 +34,11 @@ public sealed record WebhookSenderOptions
     /// s.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 10 minutes.</exception>
-    public TimeSpan ConnectTimeout { get; init => field = InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10), nameof(ConnectTimeout)); } =
+    public TimeSpan ConnectTimeout
+    {
+        get; init =>
+        field = InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10), nameof(ConnectTimeout));
+    } =
         TimeSpan.FromSeconds(5);
 
     /// <summary>Lets plain http pass. Default false.</summary>
@@ -65,7 +75,11 @@ public sealed record WebhookSenderOptions
     /// After how long a connection is replaced, so that a change of DNS is seen. 1 s to 1 day, default 2 minutes.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 s to 1 day.</exception>
-    public TimeSpan ConnectionLifetime { get; init => field = InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), nameof(ConnectionLifetime)); } =
+    public TimeSpan ConnectionLifetime
+    {
+        get; init =>
+        field = InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), nameof(ConnectionLifetime));
+    } =
         TimeSpan.FromMinutes(2);
 
     /// <summary>
@@ -75,7 +89,11 @@ public sealed record WebhookSenderOptions
     public bool Http2 { get; init; }
 
     /// <summary>Rewrites of hosts, in order. Default none.</summary>
-    public IReadOnlyList<ITransportHook> TransportHooks { get; init => field = value ?? throw new ArgumentNullException(nameof(TransportHooks)); } = [];
+    public IReadOnlyList<ITransportHook> TransportHooks
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(TransportHooks));
+    } = [];
 
     /// <summary>
     /// Resolves names; default null, the system's resolver. See <see cref="DestinationGuardOptions.Resolver"/>.
@@ -83,7 +101,11 @@ public sealed record WebhookSenderOptions
     public Func<string, CancellationToken, Task<IPAddress[]>>? Resolver { get; init; }
 
     /// <summary>The clock of timestamps, signatures and timeouts. Default the system's.</summary>
-    public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
+    public TimeProvider TimeProvider
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider));
+    } = TimeProvider.System;
 
     /// <summary>
     /// Gets the logger of refused destinations and of deprecated authentication. Default <see langword="null"/>, no log.

@@ -76,8 +76,8 @@ public sealed class SequenceAllocator
             throw new ArgumentException($"A sequence key has 1 to {MaxKeyLength} characters.", nameof(key));
         }
 
-        // Once in a stream's life. Counting without the lock would let two first draws of one key count twice, and refuse the second of them, or a third key,
-        // while there is still room.
+        // Once in a stream's life. Counting without the lock would let two first draws of one key count twice, and
+        // refuse the second of them, or a third key, while there is still room.
         lock (_adding)
         {
             if (_streams.TryGetValue(key, out SequenceStream? stream))

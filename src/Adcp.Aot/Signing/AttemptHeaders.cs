@@ -3,8 +3,8 @@ using System.Text;
 namespace Adcp.Aot.Signing;
 
 /// <summary>
-/// The headers of one attempt as ASCII bytes in one buffer, behind whatever the signature was computed over. Kept and used again by its thread, so that signing allocates
-/// nothing; not thread-safe.
+/// The headers of one attempt as ASCII bytes in one buffer, behind whatever the signature was computed over. Kept and
+/// used again by its thread, so that signing allocates nothing; not thread-safe.
 /// </summary>
 internal sealed class AttemptHeaders
 {

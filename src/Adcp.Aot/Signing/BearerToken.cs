@@ -8,12 +8,14 @@ public sealed class BearerToken : WebhookAuthenticator
 {
     private const int MaxLength = 4096;
 
-    private static readonly SearchValues<char> Token68 = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/");
+    private static readonly SearchValues<char> Token68 =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/");
 
     private readonly byte[] _value;
 
     /// <summary>Takes a token.</summary>
-    /// <param name="token">1 to 4096 characters of RFC 9110's <c>token68</c>: letters, digits, <c>- . _ ~ + /</c>, then any number of <c>=</c>.</param>
+    /// <param name="token">1 to 4096 characters of RFC 9110's <c>token68</c>: letters, digits, <c>- . _ ~ + /</c>, then
+    /// any number of <c>=</c>.</param>
     /// <exception cref="ArgumentNullException"><paramref name="token"/> is null.</exception>
     /// <exception cref="ArgumentException">The token breaks its rule, for example by a line break. The message never shows it.</exception>
     public BearerToken(string token)
@@ -22,7 +24,8 @@ public sealed class BearerToken : WebhookAuthenticator
         ReadOnlySpan<char> text = token.AsSpan().TrimEnd('=');
         if (text.IsEmpty || token.Length > MaxLength || text.ContainsAnyExcept(Token68))
         {
-            throw new ArgumentException("A bearer token is 1 to 4096 characters of A-Z a-z 0-9 - . _ ~ + / and then any number of =.", nameof(token));
+            throw new ArgumentException("A bearer token is 1 to 4096 characters of A-Z a-z 0-9 - . _ ~ + / and then any number of =.",
+                nameof(token));
         }
 
         _value = Encoding.ASCII.GetBytes("Bearer " + token);

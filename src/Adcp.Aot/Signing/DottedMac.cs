@@ -7,7 +7,8 @@ namespace Adcp.Aot.Signing;
 internal static class DottedMac
 {
     /// <remarks>The parts are copied together: the platform's one-shot HMAC allocates nothing, its incremental one does.</remarks>
-    internal static void Compute(ReadOnlySpan<byte> key, ReadOnlySpan<byte> id, ReadOnlySpan<byte> timestamp, ReadOnlySpan<byte> body, Span<byte> mac)
+    internal static void Compute(ReadOnlySpan<byte> key, ReadOnlySpan<byte> id, ReadOnlySpan<byte> timestamp,
+        ReadOnlySpan<byte> body, Span<byte> mac)
     {
         byte[] message = ArrayPool<byte>.Shared.Rent(id.Length + timestamp.Length + body.Length + 2);
         int length = 0;

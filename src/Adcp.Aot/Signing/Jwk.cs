@@ -21,12 +21,16 @@ internal sealed class Jwk
 
     internal byte[]? Private { get; private set; }
 
-    /// <summary>What a published key must say of itself to verify webhooks (AdCP's checklist, step 8). What it does not say is not assumed.</summary>
+    /// <summary>
+    /// What a published key must say of itself to verify webhooks (AdCP's checklist, step 8). What it does not say is
+    /// not assumed.
+    /// </summary>
     internal bool IsForVerifyingWebhooks =>
         _use == "sig" && _adcpUse is "request-signing" or "webhook-signing" && _operations is not null && _operations.Contains("verify");
 
     internal static string? ReadKeyId(JsonElement element) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty("kid", out JsonElement kid) && kid.ValueKind == JsonValueKind.String
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty("kid", out JsonElement kid)
+        && kid.ValueKind == JsonValueKind.String
             ? Decode(kid, "kid", nameof(element))
             : null;
 
@@ -47,7 +51,8 @@ internal sealed class Jwk
     internal void CheckUse(string paramName, string operation)
     {
         Require(_use is null or "sig", "The JWK's 'use' is not 'sig'.", paramName);
-        Require(_adcpUse is null or "request-signing" or "webhook-signing", "The JWK's 'adcp_use' is neither 'request-signing' nor 'webhook-signing'.", paramName);
+        Require(_adcpUse is null or "request-signing" or "webhook-signing",
+            "The JWK's 'adcp_use' is neither 'request-signing' nor 'webhook-signing'.", paramName);
 
         // A private key is often kept in the form in which its public half is published.
         Require(
@@ -67,7 +72,8 @@ internal sealed class Jwk
             ("EC", "P-256") => SignatureAlgorithm.EcdsaP256Sha256,
             _ => throw new ArgumentException("The JWK is neither OKP/Ed25519 nor EC/P-256.", paramName),
         };
-        Require(alg is null || alg == (algorithm == SignatureAlgorithm.Ed25519 ? "EdDSA" : "ES256"), "The JWK's 'alg' does not fit its 'kty' and 'crv'.", paramName);
+        Require(alg is null || alg == (algorithm == SignatureAlgorithm.Ed25519 ? "EdDSA" : "ES256"),
+            "The JWK's 'alg' does not fit its 'kty' and 'crv'.", paramName);
         Jwk jwk = new()
         {
             KeyId = Text(root, "kid", paramName),
@@ -124,7 +130,8 @@ internal sealed class Jwk
 
         byte[] bytes = new byte[32];
         OperationStatus status = text.Length == 43 ? Base64Url.DecodeFromChars(text, bytes, out _, out _) : OperationStatus.InvalidData;
-        Require(status == OperationStatus.Done && !text.AsSpan().ContainsAny(" \t\r\n="), $"The JWK's '{name}' is not unpadded base64url of 32 bytes.", paramName);
+        Require(status == OperationStatus.Done
+            && !text.AsSpan().ContainsAny(" \t\r\n="), $"The JWK's '{name}' is not unpadded base64url of 32 bytes.", paramName);
         return bytes;
     }
 

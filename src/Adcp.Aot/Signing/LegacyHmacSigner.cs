@@ -5,8 +5,9 @@ using System.Text;
 namespace Adcp.Aot.Signing;
 
 /// <summary>
-/// AdCP's legacy HMAC-SHA256 over <c>{unix seconds}.{body}</c>, sent as <c>X-ADCP-Signature: sha256=...</c> and <c>X-ADCP-Timestamp</c>. Deprecated, gone in AdCP 4.0; a
-/// registration's <c>authentication</c> still asks for it. Thread-safe.
+/// AdCP's legacy HMAC-SHA256 over <c>{unix seconds}.{body}</c>, sent as <c>X-ADCP-Signature: sha256=...</c> and
+/// <c>X-ADCP-Timestamp</c>. Deprecated, gone in AdCP 4.0; a registration's <c>authentication</c> still asks for it.
+/// Thread-safe.
 /// </summary>
 public sealed class LegacyHmacSigner : WebhookAuthenticator
 {

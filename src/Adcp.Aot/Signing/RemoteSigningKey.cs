@@ -4,8 +4,9 @@ using System.Security.Cryptography;
 namespace Adcp.Aot.Signing;
 
 /// <summary>
-/// A signing key that is kept elsewhere. Before the first signature the remote key's public half is read once, however many attempts wait for it, and compared with the one
-/// that is published: a key that was swapped or misconfigured signs nothing. Only success is remembered; after a failure the next attempt tries again. Thread-safe.
+/// A signing key that is kept elsewhere. Before the first signature the remote key's public half is read once, however
+/// many attempts wait for it, and compared with the one that is published: a key that was swapped or misconfigured
+/// signs nothing. Only success is remembered; after a failure the next attempt tries again. Thread-safe.
 /// </summary>
 public sealed class RemoteSigningKey
 {
@@ -206,7 +207,8 @@ public sealed class RemoteSigningKey
             reader.ThrowIfNotEmpty();
             return Algorithm == SignatureAlgorithm.Ed25519
                 ? oid == "1.3.101.112" && point.AsSpan().SequenceEqual(_expected)
-                : oid == "1.2.840.10045.2.1" && algorithm.ReadObjectIdentifier() == "1.2.840.10045.3.1.7" && point is [0x04, ..] && point.AsSpan(1).SequenceEqual(_expected);
+                : oid == "1.2.840.10045.2.1" && algorithm.ReadObjectIdentifier() == "1.2.840.10045.3.1.7" && point is [0x04, ..]
+                && point.AsSpan(1).SequenceEqual(_expected);
         }
         catch (AsnContentException)
         {

@@ -138,7 +138,8 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
         AddSignature(raw, text.End.Value, headers);
     }
 
-    private static async ValueTask SignRemotelyAsync(RemoteSigningKey key, Range text, AttemptHeaders headers, CancellationToken cancellationToken)
+    private static async ValueTask SignRemotelyAsync(RemoteSigningKey key, Range text, AttemptHeaders headers,
+        CancellationToken cancellationToken)
     {
         // Copied: a signer that does not stop when it is told to may not read what the buffer holds next.
         byte[] message = headers.Buffer(0)[text].ToArray();
@@ -168,7 +169,8 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
     /// <returns>Where the base is.</returns>
     private Range Write(TargetUri target, ReadOnlySpan<char> contentDigest, DateTimeOffset now, AttemptHeaders headers)
     {
-        int most = target.Value.Length + target.Authority.Length + contentDigest.Length + (2 * (_tail.Length + 160)) + BaseOverhead + SignatureLength;
+        int most = target.Value.Length + target.Authority.Length + contentDigest.Length + (2 * (_tail.Length + 160))
+            + BaseOverhead + SignatureLength;
         Span<byte> output = headers.Buffer(most).Span;
         int inputLength = WriteInput(now.ToUnixTimeSeconds(), RandomBytes.Next(NonceBytes), output);
         headers.Add(SignatureInputHeader, 0, inputLength);

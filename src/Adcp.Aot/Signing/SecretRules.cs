@@ -22,7 +22,10 @@ internal static class SecretRules
         return bytes;
     }
 
-    /// <summary>Refuses what cannot have been drawn at random: few distinct bytes, a repeated unit, or an even step from byte to byte.</summary>
+    /// <summary>
+    /// Refuses what cannot have been drawn at random: few distinct bytes, a repeated unit, or an even step from byte to
+    /// byte.
+    /// </summary>
     internal static void CheckEntropy(ReadOnlySpan<byte> secret, string paramName)
     {
         if (Distinct(secret) < MinDistinctBytes || IsRepetition(secret) || IsProgression(secret))

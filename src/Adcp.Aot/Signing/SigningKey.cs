@@ -10,8 +10,8 @@ using NSec.Cryptography;
 namespace Adcp.Aot;
 
 /// <summary>
-/// A private signing key: ed25519 (libsodium) or P-256 (the platform's). A wrong or mismatched key fails here, not at the first webhook. Thread-safe.
-/// Dispose it after the senders that use it.
+/// A private signing key: ed25519 (libsodium) or P-256 (the platform's). A wrong or mismatched key fails here, not at
+/// the first webhook. Thread-safe. Dispose it after the senders that use it.
 /// </summary>
 public sealed class SigningKey : IDisposable
 {
@@ -59,7 +59,8 @@ public sealed class SigningKey : IDisposable
     /// <summary>Reads a private JWK: <c>OKP</c>/<c>Ed25519</c> or <c>EC</c>/<c>P-256</c> with <c>kid</c> and <c>d</c>.</summary>
     /// <param name="json">The JWK.</param>
     /// <exception cref="ArgumentNullException"><paramref name="json"/> is null.</exception>
-    /// <exception cref="ArgumentException">Not such a JWK, made for another use, or its public part does not belong to its private part. The message never shows key material.</exception>
+    /// <exception cref="ArgumentException">Not such a JWK, made for another use, or its public part does not belong to
+    /// its private part. The message never shows key material.</exception>
     public static SigningKey FromJwk(string json)
     {
         ArgumentNullException.ThrowIfNull(json);
@@ -69,7 +70,9 @@ public sealed class SigningKey : IDisposable
         byte[] d = jwk.Private ?? throw new ArgumentException("The JWK has no private member 'd'.", nameof(json));
         try
         {
-            return jwk.Algorithm == SignatureAlgorithm.Ed25519 ? FromSeed(jwk.KeyId!, d, jwk.X, nameof(json)) : FromScalar(jwk, d, nameof(json));
+            return jwk.Algorithm == SignatureAlgorithm.Ed25519
+                ? FromSeed(jwk.KeyId!, d, jwk.X, nameof(json))
+                : FromScalar(jwk, d, nameof(json));
         }
         finally
         {
@@ -101,7 +104,8 @@ public sealed class SigningKey : IDisposable
             Convert.TryFromBase64Chars(pem.AsSpan()[fields.Base64Data], der, out _);
             if (label == "EC PRIVATE KEY")
             {
-                Require(algorithm == SignatureAlgorithm.EcdsaP256Sha256, "The PEM holds an EC key, not ed25519. Pass SignatureAlgorithm.EcdsaP256Sha256.");
+                Require(algorithm == SignatureAlgorithm.EcdsaP256Sha256,
+                    "The PEM holds an EC key, not ed25519. Pass SignatureAlgorithm.EcdsaP256Sha256.");
                 ECDsa sec1 = ECDsa.Create();
                 sec1.ImportECPrivateKey(der, out _);
                 return P256(sec1, keyId);
@@ -111,19 +115,22 @@ public sealed class SigningKey : IDisposable
             {
                 "PRIVATE KEY" => Pkcs8PrivateKeyInfo.Decode(der, out _),
                 "ENCRYPTED PRIVATE KEY" => Pkcs8PrivateKeyInfo.DecryptAndDecode(
-                    passphrase ?? throw new ArgumentException("The PEM is encrypted; give its passphrase.", nameof(passphrase)), der, out _),
+                    passphrase ?? throw new ArgumentException("The PEM is encrypted; give its passphrase.", nameof(passphrase)),
+                    der, out _),
                 _ => throw new ArgumentException("The PEM holds no private key.", nameof(pem)),
             };
             if (info.AlgorithmId.Value == "1.3.101.112")
             {
-                Require(algorithm == SignatureAlgorithm.Ed25519, "The PEM holds an ed25519 key, not P-256. Pass SignatureAlgorithm.Ed25519.");
+                Require(algorithm == SignatureAlgorithm.Ed25519,
+                    "The PEM holds an ed25519 key, not P-256. Pass SignatureAlgorithm.Ed25519.");
                 ReadOnlySpan<byte> seed = info.PrivateKeyBytes.Span;
                 Require(seed is [0x04, 0x20, ..] && seed.Length == 34, "The ed25519 key is not 32 bytes.");
                 return FromSeed(keyId, seed[2..], null, nameof(pem));
             }
 
             Require(info.AlgorithmId.Value == "1.2.840.10045.2.1", "The PEM holds neither an ed25519 nor an EC key.");
-            Require(algorithm == SignatureAlgorithm.EcdsaP256Sha256, "The PEM holds an EC key, not ed25519. Pass SignatureAlgorithm.EcdsaP256Sha256.");
+            Require(algorithm == SignatureAlgorithm.EcdsaP256Sha256,
+                "The PEM holds an EC key, not ed25519. Pass SignatureAlgorithm.EcdsaP256Sha256.");
             byte[] plain = info.Encode();
             ECDsa ec = ECDsa.Create();
             ec.ImportPkcs8PrivateKey(plain, out _);
@@ -149,7 +156,8 @@ public sealed class SigningKey : IDisposable
 
         static SigningKey P256(ECDsa key, string keyId)
         {
-            Require(key.KeySize == 256 && key.ExportParameters(false).Curve.Oid.Value == "1.2.840.10045.3.1.7", "The EC key is not on P-256.");
+            Require(key.KeySize == 256 && key.ExportParameters(false).Curve.Oid.Value == "1.2.840.10045.3.1.7",
+                "The EC key is not on P-256.");
             return new SigningKey(keyId, key);
         }
     }
@@ -200,7 +208,8 @@ public sealed class SigningKey : IDisposable
         {
             SignatureAlgorithms.Ed25519.Sign(_ed25519, data, signature);
         }
-        else if (!_p256!.TrySignData(data, signature, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation, out int written) || written != 64)
+        else if (!_p256!.TrySignData(data, signature, HashAlgorithmName.SHA256,
+            DSASignatureFormat.IeeeP1363FixedFieldConcatenation, out int written) || written != 64)
         {
             throw new CryptographicException("The P-256 signature is not 64 bytes.");
         }

@@ -6,8 +6,9 @@ using System.Text;
 namespace Adcp.Aot.Signing;
 
 /// <summary>
-/// Standard Webhooks, version <c>v1</c>: HMAC-SHA256 over <c>{id}.{unix seconds}.{body}</c>. <c>webhook-id</c> is the delivery's idempotency key and so the same on every
-/// attempt, which is what lets a receiver see a retry as one. Thread-safe.
+/// Standard Webhooks, version <c>v1</c>: HMAC-SHA256 over <c>{id}.{unix seconds}.{body}</c>. <c>webhook-id</c> is the
+/// delivery's idempotency key and so the same on every attempt, which is what lets a receiver see a retry as one.
+/// Thread-safe.
 /// </summary>
 public sealed class StandardWebhooksSigner : WebhookAuthenticator
 {
@@ -28,7 +29,8 @@ public sealed class StandardWebhooksSigner : WebhookAuthenticator
     private readonly byte[][] _keys;
 
     /// <summary>Takes the shared secrets.</summary>
-    /// <param name="secrets">One to eight <c>whsec_</c> secrets of 24 to 64 random bytes. While a secret is being rotated, give the new and the old one: each signs.</param>
+    /// <param name="secrets">One to eight <c>whsec_</c> secrets of 24 to 64 random bytes. While a secret is being
+    /// rotated, give the new and the old one: each signs.</param>
     /// <exception cref="ArgumentNullException"><paramref name="secrets"/> or one of them is null.</exception>
     /// <exception cref="ArgumentException">No secret, too many, or one that is none. The message never shows it.</exception>
     public StandardWebhooksSigner(params IReadOnlyList<string> secrets)

@@ -8,4 +8,5 @@ namespace Adcp.Aot.Signing;
 /// <param name="ContentDigest">The <c>Content-Digest</c> header; empty where the way of authentication sends none.</param>
 /// <param name="IdempotencyKey">The delivery's key, the same on every attempt.</param>
 /// <param name="Now">The time of the attempt.</param>
-internal readonly record struct UnsignedAttempt(TargetUri Target, ReadOnlyMemory<byte> Body, ReadOnlyMemory<char> ContentDigest, string IdempotencyKey, DateTimeOffset Now);
+internal readonly record struct UnsignedAttempt(TargetUri Target, ReadOnlyMemory<byte> Body, ReadOnlyMemory<char> ContentDigest,
+    string IdempotencyKey, DateTimeOffset Now);

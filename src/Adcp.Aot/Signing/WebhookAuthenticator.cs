@@ -1,8 +1,9 @@
 namespace Adcp.Aot.Signing;
 
 /// <summary>
-/// How an attempt says who sends it. AdCP knows four ways, and one registration uses exactly one of them: <see cref="Rfc9421Signer"/>, <see cref="LegacyHmacSigner"/>,
-/// <see cref="BearerToken"/> and <see cref="StandardWebhooksSigner"/>. Thread-safe.
+/// How an attempt says who sends it. AdCP knows four ways, and one registration uses exactly one of them:
+/// <see cref="Rfc9421Signer"/>, <see cref="LegacyHmacSigner"/>, <see cref="BearerToken"/> and
+/// <see cref="StandardWebhooksSigner"/>. Thread-safe.
 /// </summary>
 public abstract class WebhookAuthenticator
 {

@@ -1,6 +1,9 @@
 namespace Adcp.Aot.Telemetry;
 
-/// <summary>The event ids of the log lines that the engine, the verifier and the receiver write. The ids are stable; texts may change.</summary>
+/// <summary>
+/// The event ids of the log lines that the engine, the verifier and the receiver write. The ids are stable; texts may
+/// change.
+/// </summary>
 public static class AdcpEventIds
 {
     /// <summary>

@@ -86,7 +86,8 @@ internal sealed partial class GuardedTimeProvider : TimeProvider
         }
     }
 
-    [LoggerMessage(EventId = AdcpEventIds.ClockFailed, Level = LogLevel.Error, Message = "The TimeProvider threw {Fault}. The machine's clock is used while it does. Later faults are not logged.")]
+    [LoggerMessage(EventId = AdcpEventIds.ClockFailed, Level = LogLevel.Error,
+        Message = "The TimeProvider threw {Fault}. The machine's clock is used while it does. Later faults are not logged.")]
     private static partial void ClockFailed(ILogger logger, string fault);
 
     private sealed record Reading(long Timestamp, DateTimeOffset Utc, long TakenAt);

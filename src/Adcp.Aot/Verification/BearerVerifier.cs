@@ -5,8 +5,8 @@ using Adcp.Aot.Signing;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Verifies <c>Authorization: Bearer</c>. It proves that the sender knows the token and nothing about the body; AdCP has deprecated it. Compares in constant time,
-/// whatever the lengths. Thread-safe.
+/// Verifies <c>Authorization: Bearer</c>. It proves that the sender knows the token and nothing about the body; AdCP
+/// has deprecated it. Compares in constant time, whatever the lengths. Thread-safe.
 /// </summary>
 public sealed class BearerVerifier : WebhookVerifier
 {
@@ -52,9 +52,11 @@ public sealed class BearerVerifier : WebhookVerifier
         }
 
         const string Scheme = "Bearer ";
-        if (authorization.Length > MaxHeaderLength || !authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) || !Ascii.IsValid(authorization))
+        if (authorization.Length > MaxHeaderLength || !authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+            || !Ascii.IsValid(authorization))
         {
-            return VerificationResult.Refused(VerificationError.HeaderMalformed, "1", "Authorization is not a bearer token.", sender: _sender);
+            return VerificationResult.Refused(VerificationError.HeaderMalformed, "1", "Authorization is not a bearer token.",
+                sender: _sender);
         }
 
         // Digests are compared, so that a token's length shows in no timing.

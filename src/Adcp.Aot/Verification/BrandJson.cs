@@ -3,21 +3,25 @@ using Adcp.Aot.Network;
 
 namespace Adcp.Aot.Verification;
 
-/// <summary>Finds where an agent publishes its keys: <c>brand.json</c>, the entry of <c>agents[]</c> with the agent's url, its <c>jwks_uri</c>.</summary>
+/// <summary>
+/// Finds where an agent publishes its keys: <c>brand.json</c>, the entry of <c>agents[]</c> with the agent's url, its
+/// <c>jwks_uri</c>.
+/// </summary>
 internal static class BrandJson
 {
     private const int MaxDepth = 64;
 
     /// <summary>
-    /// Looks through the document's own <c>agents</c>, its house's and its brands'. Urls are compared in canonical form. Without a <c>jwks_uri</c> it is
-    /// <c>/.well-known/jwks.json</c> at the agent's origin.
+    /// Looks through the document's own <c>agents</c>, its house's and its brands'. Urls are compared in canonical
+    /// form. Without a <c>jwks_uri</c> it is <c>/.well-known/jwks.json</c> at the agent's origin.
     /// </summary>
     /// <returns>Null where the document is malformed, does not name the agent, or names two places.</returns>
     internal static TargetUri? FindJwksUri(ReadOnlyMemory<byte> json, TargetUri agent)
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = MaxDepth });
+            using JsonDocument document =
+                JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = MaxDepth });
             TargetUri? found = null;
             foreach (JsonElement entry in Agents(document.RootElement))
             {
@@ -46,7 +50,8 @@ internal static class BrandJson
     private static IEnumerable<JsonElement> Agents(JsonElement root)
     {
         IEnumerable<JsonElement> holders = [root, .. Members(root, "house"), .. Members(root, "brands")];
-        return holders.Where(static holder => holder.ValueKind == JsonValueKind.Object).SelectMany(static holder => Members(holder, "agents"))
+        return holders.Where(static holder => holder.ValueKind == JsonValueKind.Object)
+            .SelectMany(static holder => Members(holder, "agents"))
             .Where(static entry => entry.ValueKind == JsonValueKind.Object);
     }
 
@@ -63,5 +68,7 @@ internal static class BrandJson
             : null;
 
     private static TargetUri? WellKnown(TargetUri agent) =>
-        TargetUri.TryParse((agent.IsHttps ? "https://" : "http://") + agent.Authority + "/.well-known/jwks.json", out TargetUri? url, out _) ? url : null;
+        TargetUri.TryParse((agent.IsHttps ? "https://" : "http://") + agent.Authority + "/.well-known/jwks.json", out TargetUri? url, out _)
+        ? url
+        : null;
 }

@@ -102,7 +102,8 @@ internal sealed class GuardedFetch : IDisposable
         {
             using Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
             Memory<byte> most = buffer.AsMemory(0, maxBytes + 1);
-            int length = await stream.ReadAtLeastAsync(most, most.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+            int length = await stream.ReadAtLeastAsync(most, most.Length, throwOnEndOfStream: false, cancellationToken)
+                .ConfigureAwait(false);
             return length > maxBytes ? null : buffer.AsSpan(0, length).ToArray();
         }
         finally

@@ -6,8 +6,8 @@ using Adcp.Aot.Signing;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Verifies AdCP's legacy HMAC-SHA256: <c>X-ADCP-Signature</c> over <c>{X-ADCP-Timestamp}.{body}</c>, within 300 s. There is no nonce: tell repeated deliveries by their
-/// idempotency key. Compares in constant time. Thread-safe.
+/// Verifies AdCP's legacy HMAC-SHA256: <c>X-ADCP-Signature</c> over <c>{X-ADCP-Timestamp}.{body}</c>, within 300 s.
+/// There is no nonce: tell repeated deliveries by their idempotency key. Compares in constant time. Thread-safe.
 /// </summary>
 public sealed class LegacyHmacVerifier : WebhookVerifier
 {
@@ -23,14 +23,16 @@ public sealed class LegacyHmacVerifier : WebhookVerifier
 
     /// <summary>Creates a verifier for one registration.</summary>
     /// <param name="secrets">
-    /// One to eight secrets; see <see cref="LegacyHmacSigner"/>. While a secret is being rotated, give the new and the old one, the old for five minutes at most.
+    /// One to eight secrets; see <see cref="LegacyHmacSigner"/>. While a secret is being rotated, give the new and the
+    /// old one, the old for five minutes at most.
     /// </param>
     /// <param name="sender">Whose secrets these are, as <see cref="VerificationResult.Sender"/> will name it.</param>
     /// <param name="maxBodyBytes">The largest body in bytes. At least 1, default 1 MiB.</param>
     /// <param name="timeProvider">The clock. Default the system's.</param>
     /// <exception cref="ArgumentNullException"><paramref name="secrets"/> or one of them is null.</exception>
     /// <exception cref="ArgumentException">No secret, too many, or one that is short or a pattern. The message never shows it.</exception>
-    public LegacyHmacVerifier(IReadOnlyList<string> secrets, string? sender = null, int maxBodyBytes = DefaultMaxBodyBytes, TimeProvider? timeProvider = null)
+    public LegacyHmacVerifier(IReadOnlyList<string> secrets, string? sender = null, int maxBodyBytes = DefaultMaxBodyBytes,
+        TimeProvider? timeProvider = null)
         : base(maxBodyBytes)
     {
         ArgumentNullException.ThrowIfNull(secrets);
@@ -58,7 +60,8 @@ public sealed class LegacyHmacVerifier : WebhookVerifier
         string? signature = request.Header("x-adcp-signature");
         if (signature is null)
         {
-            return Unauthenticated(request, LegacyHmacSigner.SignatureHeader, "signature", "signature-input", "webhook-signature", "authorization");
+            return Unauthenticated(request, LegacyHmacSigner.SignatureHeader, "signature", "signature-input", "webhook-signature",
+                "authorization");
         }
 
         if (!TryReadSeconds(request.Header("x-adcp-timestamp"), out long seconds, out _))
@@ -103,5 +106,6 @@ public sealed class LegacyHmacVerifier : WebhookVerifier
             && long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out seconds);
     }
 
-    private VerificationResult Refused(VerificationError error, string? detail) => VerificationResult.Refused(error, "1", detail, sender: _sender);
+    private VerificationResult Refused(VerificationError error, string? detail) =>
+        VerificationResult.Refused(error, "1", detail, sender: _sender);
 }

@@ -6,12 +6,14 @@ using System.Text;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// The live nonces of one key. Entries are chained hash-table entries in flat arrays, in stripes by nonce so that several threads add at a time, and also linked into a wheel
-/// of expiry times, so that what has expired is taken out without looking at what has not.
+/// The live nonces of one key. Entries are chained hash-table entries in flat arrays, in stripes by nonce so that
+/// several threads add at a time, and also linked into a wheel of expiry times, so that what has expired is taken out
+/// without looking at what has not.
 /// </summary>
 /// <remarks>
-/// A nonce is kept as 128 bits: its own where its text is that of 16 bytes, which is what signers draw, else the first of its SHA-256. Only the signer could make two of its own nonces
-/// meet, and would harm itself alone. Where an entry stands is decided by a secret of this process, so that a signer cannot choose its nonces to lengthen a chain.
+/// A nonce is kept as 128 bits: its own where its text is that of 16 bytes, which is what signers draw, else the first
+/// of its SHA-256. Only the signer could make two of its own nonces meet, and would harm itself alone. Where an entry
+/// stands is decided by a secret of this process, so that a signer cannot choose its nonces to lengthen a chain.
 /// </remarks>
 internal sealed class NonceTable
 {
@@ -44,7 +46,8 @@ internal sealed class NonceTable
         }
 
         Span<byte> bytes = stackalloc byte[SHA256.HashSizeInBytes];
-        if (nonce.Length != NonceLength || Base64Url.DecodeFromChars(nonce, bytes, out _, out int written) != OperationStatus.Done || written != NonceBytes)
+        if (nonce.Length != NonceLength || Base64Url.DecodeFromChars(nonce, bytes, out _, out int written) != OperationStatus.Done
+            || written != NonceBytes)
         {
             SHA256.HashData(Encoding.ASCII.GetBytes(nonce.ToArray()), bytes);
         }

@@ -5,8 +5,8 @@ using System.Globalization;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// The signature labelled <c>sig1</c> as places in its two headers. It is found by its label, wherever it stands and whatever other labels say, but the headers as a whole must
-/// keep to the grammar.
+/// The signature labelled <c>sig1</c> as places in its two headers. It is found by its label, wherever it stands and
+/// whatever other labels say, but the headers as a whole must keep to the grammar.
 /// </summary>
 internal struct ParsedSignature
 {
@@ -19,7 +19,8 @@ internal struct ParsedSignature
     private const int MaxParameters = 16;
     private const int MinNonceLength = 22;
 
-    private static readonly SearchValues<char> Base64UrlCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+    private static readonly SearchValues<char> Base64UrlCharacters =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
 
     private static readonly string[] Required = ["@method", "@target-uri", "@authority", "content-type", "content-digest"];
 
@@ -78,7 +79,10 @@ internal struct ParsedSignature
         !text.ContainsAnyExcept(Base64UrlCharacters)
         && Base64Url.DecodeFromChars(text, output, out _, out int written) == OperationStatus.Done && written == output.Length;
 
-    /// <summary>Reads the <c>sha-256</c> of a <c>Content-Digest</c>, in either base64 alphabet but not in both at once, padded or not.</summary>
+    /// <summary>
+    /// Reads the <c>sha-256</c> of a <c>Content-Digest</c>, in either base64 alphabet but not in both at once, padded
+    /// or not.
+    /// </summary>
     /// <returns>False where the header is malformed, or has no <c>sha-256</c> or more than one.</returns>
     internal static bool TryReadContentDigest(ReadOnlySpan<char> header, Span<byte> sha256)
     {
@@ -91,7 +95,8 @@ internal struct ParsedSignature
         bool found = false;
         for (int members = 0; members < MaxMembers; members++)
         {
-            if (!reader.TryKey(out Range key) || !reader.TryTake('=') || !reader.TryItem(out StructuredFieldReader.ItemKind kind, out Range value)
+            if (!reader.TryKey(out Range key) || !reader.TryTake('=')
+                || !reader.TryItem(out StructuredFieldReader.ItemKind kind, out Range value)
                 || kind != StructuredFieldReader.ItemKind.Bytes || !reader.TrySkipParameters(out _))
             {
                 return false;

@@ -34,7 +34,8 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
     /// <summary>AdCP publishes the private halves of these.</summary>
     private static readonly HashSet<string> TestKeys = new(StringComparer.Ordinal)
     {
-        "test-ed25519-webhook-2026", "test-es256-webhook-2026", "test-wrong-purpose-2026", "test-response-purpose-2026", "test-revoked-webhook-2026",
+        "test-ed25519-webhook-2026", "test-es256-webhook-2026", "test-wrong-purpose-2026", "test-response-purpose-2026",
+            "test-revoked-webhook-2026",
     };
 
     private readonly GuardedFetch _fetch;
@@ -75,8 +76,12 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
         return new RemoteKeySource(sender, null, null, Url(jwksUri, options, nameof(jwksUri)), options);
     }
 
-    /// <summary>Finds the keys by the operator's <c>brand.json</c>: the entry of <c>agents[]</c> with the agent's url, its <c>jwks_uri</c>.</summary>
-    /// <param name="brandJsonUrl">The https url of the operator's <c>brand.json</c>. It is what you trust: take it from your own records.</param>
+    /// <summary>
+    /// Finds the keys by the operator's <c>brand.json</c>: the entry of <c>agents[]</c> with the agent's url, its
+    /// <c>jwks_uri</c>.
+    /// </summary>
+    /// <param name="brandJsonUrl">The https url of the operator's <c>brand.json</c>. It is what you trust: take it from
+    /// your own records.</param>
     /// <param name="agentUrl">The agent's url, which becomes <see cref="VerificationResult.Sender"/>.</param>
     /// <param name="options">How to read; null for the defaults.</param>
     /// <exception cref="ArgumentNullException"><paramref name="brandJsonUrl"/> or <paramref name="agentUrl"/> is null.</exception>
@@ -270,7 +275,8 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
             + "older than their lifetime.")]
     private static partial void KeysUnread(ILogger logger, string document, string authority, string reason);
 
-    [LoggerMessage(EventId = AdcpEventIds.JwksUriChanged, Level = LogLevel.Warning, Message = "The brand.json at {Authority} names another jwks_uri than before: {From} is now {To}.")]
+    [LoggerMessage(EventId = AdcpEventIds.JwksUriChanged, Level = LogLevel.Warning,
+        Message = "The brand.json at {Authority} names another jwks_uri than before: {From} is now {To}.")]
     private static partial void JwksUriChanged(ILogger logger, string authority, string from, string to);
 
     [LoggerMessage(EventId = AdcpEventIds.KeyReadingFailed, Level = LogLevel.Error,

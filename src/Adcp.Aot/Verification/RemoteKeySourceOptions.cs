@@ -47,7 +47,11 @@ public sealed record RemoteKeySourceOptions
 
     /// <summary>The clock of caching and timeouts. Default the system's.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
-    public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
+    public TimeProvider TimeProvider
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider));
+    } = TimeProvider.System;
 
     /// <summary>
     /// Gets the logger of keys that cannot be read and of key sets that moved. Default <see langword="null"/>, no log.

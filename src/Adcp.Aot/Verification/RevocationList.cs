@@ -4,7 +4,10 @@ using System.Text.Json;
 namespace Adcp.Aot.Verification;
 
 /// <summary>The key ids that a sender has revoked, as its revocation list says at one time. Immutable.</summary>
-/// <remarks>AdCP signs the list as a JWS under governance keys. Check that signature before you make one of these: nothing here does.</remarks>
+/// <remarks>
+/// AdCP signs the list as a JWS under governance keys. Check that signature before you make one of these: nothing here
+/// does.
+/// </remarks>
 public sealed class RevocationList
 {
     private static readonly TimeSpan MinInterval = TimeSpan.FromMinutes(1);
@@ -38,9 +41,13 @@ public sealed class RevocationList
     public DateTimeOffset NextUpdate { get; }
 
     /// <summary>How often to read it: from one update to the next, 1 to 30 minutes.</summary>
-    public TimeSpan PollingInterval => NextUpdate - Updated is var interval && interval < MinInterval ? MinInterval : interval > MaxInterval ? MaxInterval : interval;
+    public TimeSpan PollingInterval =>
+        NextUpdate - Updated is var interval && interval < MinInterval ? MinInterval : interval > MaxInterval ? MaxInterval : interval;
 
-    /// <summary>From when on nothing may be accepted on the strength of this list: four polling intervals after the next update was due.</summary>
+    /// <summary>
+    /// From when on nothing may be accepted on the strength of this list: four polling intervals after the next update
+    /// was due.
+    /// </summary>
     public DateTimeOffset StaleFrom => NextUpdate + (4 * PollingInterval);
 
     /// <summary>Reads a list: an object with <c>revoked_kids</c>, <c>updated</c> and <c>next_update</c>.</summary>
@@ -52,7 +59,8 @@ public sealed class RevocationList
         ArgumentNullException.ThrowIfNull(json);
         try
         {
-            using JsonDocument document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 16 });
+            using JsonDocument document =
+                JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 16 });
             JsonElement root = document.RootElement;
             List<string> revoked = [];
             foreach (JsonElement keyId in root.GetProperty("revoked_kids").EnumerateArray())
@@ -60,7 +68,8 @@ public sealed class RevocationList
                 revoked.Add(keyId.GetString() ?? throw new FormatException());
             }
 
-            return new RevocationList(revoked, root.GetProperty("updated").GetDateTimeOffset(), root.GetProperty("next_update").GetDateTimeOffset());
+            return new RevocationList(revoked, root.GetProperty("updated").GetDateTimeOffset(), root.GetProperty("next_update")
+                .GetDateTimeOffset());
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
         {

@@ -181,7 +181,8 @@ public sealed class Rfc9421Verifier : WebhookVerifier
         VerificationError.ReplayCacheUnavailable, step, "The replay cache does not answer.", key.KeyId, key.Sender, null, fault);
 
     /// <summary>Steps 1 to 6: the headers by themselves.</summary>
-    private static VerificationResult? CheckHeaders(InboundRequest request, string? input, string? signature, long now, out ParsedSignature parsed)
+    private static VerificationResult? CheckHeaders(InboundRequest request, string? input, string? signature, long now,
+        out ParsedSignature parsed)
     {
         parsed = default;
         if (input is null || signature is null)
@@ -260,7 +261,8 @@ public sealed class Rfc9421Verifier : WebhookVerifier
     }
 
     /// <summary>Step 10: the url that was called, and the signature over what it covers.</summary>
-    private VerificationResult? CheckSignature(InboundRequest request, in ParsedSignature parsed, VerificationKey key, string input, string signature)
+    private VerificationResult? CheckSignature(InboundRequest request, in ParsedSignature parsed, VerificationKey key,
+        string input, string signature)
     {
         if (Target(request.Url) is not { } target || (request.Host is { } host && !IsAuthority(host, target)))
         {
@@ -308,7 +310,8 @@ public sealed class Rfc9421Verifier : WebhookVerifier
 
     private static bool IsAuthority(string host, TargetUri target) =>
         host == target.Authority
-        || (!host.AsSpan().ContainsAny("/?#@") && TargetUri.TryParse((target.IsHttps ? "https://" : "http://") + host, out TargetUri? other, out _)
+        || (!host.AsSpan().ContainsAny("/?#@")
+            && TargetUri.TryParse((target.IsHttps ? "https://" : "http://") + host, out TargetUri? other, out _)
             && other.Authority == target.Authority);
 
     private static VerificationResult Refused(VerificationError error, string step, string? detail, string? keyId = null) =>

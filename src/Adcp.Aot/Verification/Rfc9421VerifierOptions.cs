@@ -37,5 +37,9 @@ public sealed record Rfc9421VerifierOptions
 
     /// <summary>The clock that windows are measured by. Default the system's.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
-    public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
+    public TimeProvider TimeProvider
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider));
+    } = TimeProvider.System;
 }

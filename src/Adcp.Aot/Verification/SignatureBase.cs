@@ -5,8 +5,8 @@ using Adcp.Aot.Network;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Writes the signature base (RFC 9421, section 2.5) that a receiver rebuilds from the request it got: a line for each covered component in the signer's order, then the
-/// parameters as they were sent.
+/// Writes the signature base (RFC 9421, section 2.5) that a receiver rebuilds from the request it got: a line for each
+/// covered component in the signer's order, then the parameters as they were sent.
 /// </summary>
 internal ref struct SignatureBase(Span<byte> initial)
 {

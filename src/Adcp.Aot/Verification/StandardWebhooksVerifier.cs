@@ -6,8 +6,9 @@ using Adcp.Aot.Signing;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Verifies Standard Webhooks, version <c>v1</c>: any of the listed signatures under any of the secrets, within 300 s. Compares in constant time. There is no nonce: tell
-/// repeated deliveries by <c>webhook-id</c> or the idempotency key. Thread-safe.
+/// Verifies Standard Webhooks, version <c>v1</c>: any of the listed signatures under any of the secrets, within 300 s.
+/// Compares in constant time. There is no nonce: tell repeated deliveries by <c>webhook-id</c> or the idempotency key.
+/// Thread-safe.
 /// </summary>
 public sealed class StandardWebhooksVerifier : WebhookVerifier
 {
@@ -25,7 +26,8 @@ public sealed class StandardWebhooksVerifier : WebhookVerifier
     /// <param name="timeProvider">The clock. Default the system's.</param>
     /// <exception cref="ArgumentNullException"><paramref name="secrets"/> or one of them is null.</exception>
     /// <exception cref="ArgumentException">No secret, too many, or one that is none. The message never shows it.</exception>
-    public StandardWebhooksVerifier(IReadOnlyList<string> secrets, string? sender = null, int maxBodyBytes = DefaultMaxBodyBytes, TimeProvider? timeProvider = null)
+    public StandardWebhooksVerifier(IReadOnlyList<string> secrets, string? sender = null, int maxBodyBytes = DefaultMaxBodyBytes,
+        TimeProvider? timeProvider = null)
         : base(maxBodyBytes)
     {
         ArgumentNullException.ThrowIfNull(secrets);
@@ -94,7 +96,10 @@ public sealed class StandardWebhooksVerifier : WebhookVerifier
         return matches ? Accept(body, _sender) : Refused(VerificationError.SignatureInvalid, null);
     }
 
-    /// <summary>True where one of the space-separated signatures is <c>v1,</c> and this one. Those of other versions are for others.</summary>
+    /// <summary>
+    /// True where one of the space-separated signatures is <c>v1,</c> and this one. Those of other versions are for
+    /// others.
+    /// </summary>
     private static bool Lists(ReadOnlySpan<char> signatures, ReadOnlySpan<byte> mac)
     {
         Span<byte> expected = stackalloc byte[StandardWebhooksSigner.SignatureLength - 3];
@@ -120,5 +125,6 @@ public sealed class StandardWebhooksVerifier : WebhookVerifier
         return matches;
     }
 
-    private VerificationResult Refused(VerificationError error, string? detail) => VerificationResult.Refused(error, "1", detail, sender: _sender);
+    private VerificationResult Refused(VerificationError error, string? detail) =>
+        VerificationResult.Refused(error, "1", detail, sender: _sender);
 }

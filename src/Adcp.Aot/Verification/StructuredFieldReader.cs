@@ -1,10 +1,14 @@
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Reads structured fields (RFC 9651, section 4.2) strictly and without allocation, as far as message signatures need them: dictionaries of inner lists or items with
-/// parameters. Every method returns false where the text breaks the grammar, and the reader is then of no more use.
+/// Reads structured fields (RFC 9651, section 4.2) strictly and without allocation, as far as message signatures need
+/// them: dictionaries of inner lists or items with parameters. Every method returns false where the text breaks the
+/// grammar, and the reader is then of no more use.
 /// </summary>
-/// <remarks>Byte sequences are taken in either base64 alphabet, padded or not: which of them a field allows is for its owner to say.</remarks>
+/// <remarks>
+/// Byte sequences are taken in either base64 alphabet, padded or not: which of them a field allows is for its owner to
+/// say.
+/// </remarks>
 internal ref struct StructuredFieldReader
 {
     private const int MaxIntegerDigits = 15;
@@ -67,7 +71,10 @@ internal ref struct StructuredFieldReader
         return true;
     }
 
-    /// <summary>Goes past what separates two members of a dictionary, and tells whether another follows. A comma at the end is an error.</summary>
+    /// <summary>
+    /// Goes past what separates two members of a dictionary, and tells whether another follows. A comma at the end is
+    /// an error.
+    /// </summary>
     internal bool TryNextMember(out bool more)
     {
         SkipWhitespace();
@@ -306,7 +313,8 @@ internal ref struct StructuredFieldReader
     {
         int start = _at;
         while (char.IsAsciiLetterOrDigit(Peek())
-            || Peek() is ':' or '/' or '!' or '#' or '$' or '%' or '&' or '\'' or '*' or '+' or '-' or '.' or '^' or '_' or '`' or '|' or '~')
+            || Peek() is ':' or '/' or '!' or '#' or '$' or '%' or '&' or '\'' or '*' or '+' or '-' or '.' or '^' or '_' or '`'
+                or '|' or '~')
         {
             _at++;
         }

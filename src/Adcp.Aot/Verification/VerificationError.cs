@@ -1,6 +1,9 @@
 namespace Adcp.Aot.Verification;
 
-/// <summary>Why a webhook was refused: AdCP's seventeen codes (AdCP security, "webhook error taxonomy"), then what has no code there.</summary>
+/// <summary>
+/// Why a webhook was refused: AdCP's seventeen codes (AdCP security, "webhook error taxonomy"), then what has no code
+/// there.
+/// </summary>
 public enum VerificationError
 {
     /// <summary>It was verified.</summary>

@@ -41,14 +41,18 @@ public sealed class VerificationKey
     public SignatureAlgorithm Algorithm { get; }
 
     /// <summary>
-    /// False where the JWK is published for another purpose, does not say that it verifies signatures, or is damaged (AdCP's checklist, step 8).
+    /// False where the JWK is published for another purpose, does not say that it verifies signatures, or is damaged
+    /// (AdCP's checklist, step 8).
     /// </summary>
     public bool MayVerifyWebhooks => _ed25519 is not null || _p256 is not null;
 
     /// <summary>Names the key id only.</summary>
     public override string ToString() => KeyId;
 
-    /// <summary>Reads one member of a JWK set. A key that may not be used stays known by its id, so that a signature under it is refused for the right reason.</summary>
+    /// <summary>
+    /// Reads one member of a JWK set. A key that may not be used stays known by its id, so that a signature under it is
+    /// refused for the right reason.
+    /// </summary>
     /// <returns>Null where it has no id.</returns>
     internal static VerificationKey? Read(JsonElement element, string? sender)
     {

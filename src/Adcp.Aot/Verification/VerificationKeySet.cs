@@ -24,7 +24,8 @@ public sealed class VerificationKeySet : IVerificationKeySource, INonBlocking
     public static VerificationKeySet FromJwks(string json, string? sender = null)
     {
         ArgumentNullException.ThrowIfNull(json);
-        return Parse(System.Text.Encoding.UTF8.GetBytes(json), sender, static _ => true) ?? throw new ArgumentException("Not a JWK set.", nameof(json));
+        return Parse(System.Text.Encoding.UTF8.GetBytes(json), sender, static _ => true)
+            ?? throw new ArgumentException("Not a JWK set.", nameof(json));
     }
 
     /// <inheritdoc/>
@@ -38,7 +39,8 @@ public sealed class VerificationKeySet : IVerificationKeySource, INonBlocking
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = MaxDepth });
+            using JsonDocument document =
+                JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = MaxDepth });
             if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("keys", out JsonElement keys)
                 || keys.ValueKind != JsonValueKind.Array)
             {

@@ -8,10 +8,14 @@ public readonly struct VerificationResult
 {
     private static readonly string[] Codes =
     [
-        "", "webhook_signature_header_malformed", "webhook_signature_params_incomplete", "webhook_signature_tag_invalid", "webhook_signature_alg_not_allowed",
-        "webhook_signature_window_invalid", "webhook_signature_components_incomplete", "webhook_signature_key_unknown", "webhook_signature_key_purpose_invalid",
-        "webhook_signature_key_revoked", "webhook_signature_revocation_stale", "webhook_signature_rate_abuse", "webhook_target_uri_malformed",
-        "webhook_signature_invalid", "webhook_signature_digest_mismatch", "webhook_signature_replayed", "webhook_body_malformed", "webhook_mode_mismatch",
+        "", "webhook_signature_header_malformed", "webhook_signature_params_incomplete", "webhook_signature_tag_invalid",
+        "webhook_signature_alg_not_allowed",
+        "webhook_signature_window_invalid", "webhook_signature_components_incomplete", "webhook_signature_key_unknown",
+        "webhook_signature_key_purpose_invalid",
+        "webhook_signature_key_revoked", "webhook_signature_revocation_stale", "webhook_signature_rate_abuse",
+        "webhook_target_uri_malformed",
+        "webhook_signature_invalid", "webhook_signature_digest_mismatch", "webhook_signature_replayed", "webhook_body_malformed",
+        "webhook_mode_mismatch",
     ];
 
     private VerificationResult(VerificationError error, string failedStep, string? detail, string? keyId, string? sender)
@@ -32,16 +36,25 @@ public readonly struct VerificationResult
     /// <summary>AdCP's code of <see cref="Error"/>; null where there is none.</summary>
     public string? ErrorCode => Error is VerificationError.None or > VerificationError.ModeMismatch ? null : Codes[(int)Error];
 
-    /// <summary>The step of AdCP's checklist that failed, <c>1</c> to <c>14</c> with <c>9a</c>; empty where none did, <c>0</c> for what is checked before the first.</summary>
+    /// <summary>
+    /// The step of AdCP's checklist that failed, <c>1</c> to <c>14</c> with <c>9a</c>; empty where none did, <c>0</c>
+    /// for what is checked before the first.
+    /// </summary>
     public string FailedStep => field ?? "";
 
     /// <summary>A sentence on what is wrong, in our words; null where the code says it all.</summary>
     public string? Detail { get; }
 
-    /// <summary>The <c>keyid</c> of the signature as far as it was read; null for ways without one. Unverified unless <see cref="Ok"/>.</summary>
+    /// <summary>
+    /// The <c>keyid</c> of the signature as far as it was read; null for ways without one. Unverified unless
+    /// <see cref="Ok"/>.
+    /// </summary>
     public string? KeyId { get; }
 
-    /// <summary>Who signed: the identity that the key or secret belongs to, never anything the message says of itself. Null unless the key was found.</summary>
+    /// <summary>
+    /// Who signed: the identity that the key or secret belongs to, never anything the message says of itself. Null
+    /// unless the key was found.
+    /// </summary>
     public string? Sender { get; }
 
     /// <summary>The time after which the sender may succeed, for the answer's <c>Retry-After</c>; <c>null</c> if unknown.</summary>
@@ -64,11 +77,13 @@ public readonly struct VerificationResult
     public string? Challenge => ErrorCode is { } code ? $"Signature error=\"{code}\"" : null;
 
     /// <summary>Names code, step and key id.</summary>
-    public override string ToString() => Ok ? $"verified {KeyId}" : $"{ErrorCode ?? Error.ToString()} at step {FailedStep}, key {KeyId ?? "-"}";
+    public override string ToString() =>
+        Ok ? $"verified {KeyId}" : $"{ErrorCode ?? Error.ToString()} at step {FailedStep}, key {KeyId ?? "-"}";
 
     internal static VerificationResult Verified(string? keyId, string? sender) => new(VerificationError.None, "", null, keyId, sender);
 
-    internal static VerificationResult Refused(VerificationError error, string step, string? detail = null, string? keyId = null, string? sender = null) =>
+    internal static VerificationResult Refused(VerificationError error, string step, string? detail = null, string? keyId = null,
+        string? sender = null) =>
         new(error, step, detail, keyId, sender);
 
     /// <summary>A refusal that is no fault of the sender and may pass.</summary>

@@ -3,9 +3,10 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Verifies webhooks that are authenticated in one way, the one that the registration says: <see cref="Rfc9421Verifier"/>, <see cref="LegacyHmacVerifier"/>,
-/// <see cref="BearerVerifier"/> or <see cref="StandardWebhooksVerifier"/>. It never tries another way: a message authenticated otherwise is refused with
-/// <see cref="VerificationError.ModeMismatch"/>. Thread-safe; keep one for each registration or sender.
+/// Verifies webhooks that are authenticated in one way, the one that the registration says:
+/// <see cref="Rfc9421Verifier"/>, <see cref="LegacyHmacVerifier"/>, <see cref="BearerVerifier"/> or
+/// <see cref="StandardWebhooksVerifier"/>. It never tries another way: a message authenticated otherwise is refused
+/// with <see cref="VerificationError.ModeMismatch"/>. Thread-safe; keep one for each registration or sender.
 /// </summary>
 public abstract class WebhookVerifier
 {
@@ -26,12 +27,14 @@ public abstract class WebhookVerifier
     /// <summary>Verifies a webhook. Completes at once where the keys are known and the replay cache is local.</summary>
     /// <param name="request">The request as it arrived.</param>
     /// <param name="body">The body's bytes as they arrived, before any parser.</param>
-    /// <param name="bodySha256">The SHA-256 of the body where it was computed while reading: 32 bytes. Default, it is computed here if it is needed.</param>
+    /// <param name="bodySha256">The SHA-256 of the body where it was computed while reading: 32 bytes. Default, it is
+    /// computed here if it is needed.</param>
     /// <param name="cancellationToken">Ends the reading of keys.</param>
     /// <exception cref="ArgumentException"><paramref name="bodySha256"/> is neither empty nor 32 bytes.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     public ValueTask<VerificationResult> VerifyAsync(
-        InboundRequest request, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256 = default, CancellationToken cancellationToken = default)
+        InboundRequest request, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256 = default,
+        CancellationToken cancellationToken = default)
     {
         if (bodySha256.Length is not (0 or 32))
         {
@@ -75,20 +78,25 @@ public abstract class WebhookVerifier
         HeaderCheck headers, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken);
 
     /// <summary>The code for a message without this way's headers: that of a mismatch where it has another way's.</summary>
-    private protected static VerificationResult Unauthenticated(InboundRequest request, string missing, params ReadOnlySpan<string> otherWays)
+    private protected static VerificationResult Unauthenticated(InboundRequest request, string missing,
+        params ReadOnlySpan<string> otherWays)
     {
         foreach (string other in otherWays)
         {
             if (request.Header(other) is not null)
             {
-                return VerificationResult.Refused(VerificationError.ModeMismatch, "0", "The message is authenticated in another way than the registration says.");
+                return VerificationResult.Refused(VerificationError.ModeMismatch, "0",
+                    "The message is authenticated in another way than the registration says.");
             }
         }
 
         return VerificationResult.Refused(VerificationError.HeaderMalformed, "1", $"The message has no {missing}.");
     }
 
-    /// <summary>For the ways without a step 14: refuses duplicate names only, since whether a body is JSON at all is for the schema layer to say.</summary>
+    /// <summary>
+    /// For the ways without a step 14: refuses duplicate names only, since whether a body is JSON at all is for the
+    /// schema layer to say.
+    /// </summary>
     private protected static VerificationResult Accept(ReadOnlySpan<byte> body, string? sender) =>
         JsonBodyCheck.FindDuplicates(body) is { } duplicates
             ? VerificationResult.Refused(VerificationError.BodyMalformed, "14", duplicates, sender: sender)

@@ -9,7 +9,8 @@ public sealed class DeliveryLogCacheTests
 {
     private static readonly string[] Steps =
     [
-        DeliveryLogGenerator.Steps.Npgsql, DeliveryLogGenerator.Steps.Sql, DeliveryLogGenerator.Steps.JsonLines, DeliveryLogGenerator.Steps.Logger, DeliveryLogGenerator.Steps.FanOut,
+        DeliveryLogGenerator.Steps.Npgsql, DeliveryLogGenerator.Steps.Sql, DeliveryLogGenerator.Steps.JsonLines,
+        DeliveryLogGenerator.Steps.Logger, DeliveryLogGenerator.Steps.FanOut,
     ];
 
     [Theory]
@@ -22,10 +23,13 @@ public sealed class DeliveryLogCacheTests
     {
         GeneratorRun run = GeneratorRun.Of<DeliveryLogGenerator>(Compilations.Of(source, npgsql: true));
 
-        run.Edit(static compilation => compilation.AddSyntaxTrees(CSharpSyntaxTree.ParseText("namespace Shop { class Other { int x; } }", Compilations.Parse)));
+        run.Edit(static compilation =>
+            compilation.AddSyntaxTrees(CSharpSyntaxTree.ParseText("namespace Shop { class Other { int x; } }", Compilations.Parse)));
 
         Assert.NotEmpty(run.Reasons(Steps));
-        Assert.All(run.Reasons(Steps), static step => Assert.True(step.Reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged, $"{step.Step} was {step.Reason}"));
+        Assert.All(run.Reasons(Steps), static step =>
+            Assert.True(step.Reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged,
+                $"{step.Step} was {step.Reason}"));
     }
 
     [Fact]
@@ -35,7 +39,9 @@ public sealed class DeliveryLogCacheTests
 
         run.Edit(static compilation => Replace(compilation, "0.001m", "0.002m"));
 
-        Assert.All(run.Reasons(Steps), static step => Assert.True(step.Reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged, $"{step.Step} was {step.Reason}"));
+        Assert.All(run.Reasons(Steps), static step =>
+            Assert.True(step.Reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged,
+                $"{step.Step} was {step.Reason}"));
     }
 
     [Fact]
@@ -52,6 +58,8 @@ public sealed class DeliveryLogCacheTests
     private static CSharpCompilation Replace(CSharpCompilation compilation, string from, string to)
     {
         SyntaxTree tree = compilation.SyntaxTrees.Single();
-        return compilation.ReplaceSyntaxTree(tree, CSharpSyntaxTree.ParseText(tree.ToString().Replace(from, to, StringComparison.Ordinal), Compilations.Parse, path: tree.FilePath));
+        return compilation.ReplaceSyntaxTree(tree,
+            CSharpSyntaxTree.ParseText(tree.ToString().Replace(from, to, StringComparison.Ordinal), Compilations.Parse,
+                path: tree.FilePath));
     }
 }

@@ -33,7 +33,8 @@ public sealed class DeliveryLogDiagnosticTests
         "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(AttemptField.TaskId, \"URL\")] partial class Log;")]
     [InlineData(
         "ADCP004", "Column 'b' is mapped twice",
-            "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(AttemptField.TaskId, \"a\"), DeliveryLogColumn(AttemptField.TaskId, \"b\")] partial class Log;")]
+            "[SqlDeliveryLog(\"t\"), DeliveryLogColumn(AttemptField.TaskId, \"a\"), DeliveryLogColumn(AttemptField.TaskId, \"b\")] "
+            + "partial class Log;")]
     [InlineData("ADCP005", "Principal names 'tenant', which is not a column of the log",
         "[SqlDeliveryLog(\"t\", Principal = \"tenant\")] partial class Log;")]
     [InlineData("ADCP005", "Subscriber names 'x'", "[SqlDeliveryLog(\"t\", Subscriber = \"x\")] partial class Log;")]
@@ -58,7 +59,8 @@ public sealed class DeliveryLogDiagnosticTests
     [InlineData("ADCP010", "'Log' keeps no field", "[SqlDeliveryLog(\"t\", OnlyMapped = true)] partial class Log;")]
     [InlineData(
         "ADCP011", "no reader is generated: the log leaves out, hides or shortens Error, NotificationType",
-            "[SqlDeliveryLog(\"t\", Principal = \"task_id\"), DeliveryLogIgnore(AttemptField.Error, AttemptField.NotificationType)] partial class Log;")]
+            "[SqlDeliveryLog(\"t\", Principal = \"task_id\"), DeliveryLogIgnore(AttemptField.Error, AttemptField.NotificationType)] "
+            + "partial class Log;")]
     [InlineData("ADCP011", "no reader is generated: the log leaves out, hides or shortens Outcome",
         "[SqlDeliveryLog(\"t\", Principal = \"task_id\"), DeliveryLogColumn(AttemptField.Outcome, MaxLength = 4)] partial class Log;")]
     [InlineData("ADCP012", "'string' does not implement IDeliveryLogSink", "[FanOutDeliveryLog(typeof(string))] partial class Log;")]
@@ -89,7 +91,8 @@ public sealed class DeliveryLogDiagnosticTests
     [Fact]
     public Task Fix_removes_the_second_mapping() => FixesAsync<RemoveFix>(
         "ADCP004",
-        "[SqlDeliveryLog(\"t\")]\n[DeliveryLogColumn(AttemptField.TaskId, \"a\")]\n[DeliveryLogColumn(AttemptField.TaskId, \"b\")]\npartial class Log;",
+        "[SqlDeliveryLog(\"t\")]\n[DeliveryLogColumn(AttemptField.TaskId, \"a\")]\n[DeliveryLogColumn(AttemptField.TaskId, "
+        + "\"b\")]\npartial class Log;",
         "[SqlDeliveryLog(\"t\")]\n[DeliveryLogColumn(AttemptField.TaskId, \"a\")]\npartial class Log;");
 
     [Fact]

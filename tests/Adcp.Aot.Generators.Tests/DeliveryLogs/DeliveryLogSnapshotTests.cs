@@ -53,7 +53,8 @@ public sealed class DeliveryLogSnapshotTests
     {
         GeneratorRun run = GeneratorRun.Of<DeliveryLogGenerator>(Compilations.Of(
             Sources.Usings.Replace("Shop", "Shop.@namespace", StringComparison.Ordinal)
-            + $"[{attribute}]\n[DeliveryLogColumn(\"select\", nameof(@return))]\npublic sealed partial class @class\n{{\n    private static string @return(DeliveryAttempt attempt) => attempt.Url;\n}}\n"));
+            + $"[{attribute}]\n[DeliveryLogColumn(\"select\", nameof(@return))]\npublic sealed partial class @class\n{{\n    private "
+            + $"static string @return(DeliveryAttempt attempt) => attempt.Url;\n}}\n"));
 
         Assert.Empty(run.Problems);
         Assert.Single(run.Files);

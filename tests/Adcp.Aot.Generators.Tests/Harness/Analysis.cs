@@ -30,7 +30,8 @@ internal static class Analysis
             .AddDocument(documentId, "Consumer.cs", SourceText.From(source));
         Document document = solution.GetDocument(documentId)!;
         Compilation analysed = (await document.Project.GetCompilationAsync())!;
-        Diagnostic report = (await analysed.WithAnalyzers([new TAnalyzer()]).GetAnalyzerDiagnosticsAsync(CancellationToken.None)).First(found => found.Id == ruleId);
+        Diagnostic report = (await analysed.WithAnalyzers([new TAnalyzer()]).GetAnalyzerDiagnosticsAsync(CancellationToken.None))
+            .First(found => found.Id == ruleId);
 
         List<CodeAction> offers = [];
         TFix fix = new();

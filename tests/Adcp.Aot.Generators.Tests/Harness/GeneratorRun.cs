@@ -24,7 +24,8 @@ internal sealed class GeneratorRun
     public GeneratorRunResult Result => _driver.GetRunResult().Results.Single();
 
     /// <summary>What was generated, by hint name.</summary>
-    public IReadOnlyDictionary<string, string> Files => Result.GeneratedSources.ToDictionary(source => source.HintName, source => source.SourceText.ToString());
+    public IReadOnlyDictionary<string, string> Files =>
+        Result.GeneratedSources.ToDictionary(source => source.HintName, source => source.SourceText.ToString());
 
     /// <summary>Errors and warnings of everything together.</summary>
     public ImmutableArray<Diagnostic> Problems =>
@@ -45,7 +46,10 @@ internal sealed class GeneratorRun
         Run();
     }
 
-    /// <summary>The reasons of every output of every step that has one of these tracking names, and of the outputs that became files.</summary>
+    /// <summary>
+    /// The reasons of every output of every step that has one of these tracking names, and of the outputs that became
+    /// files.
+    /// </summary>
     public IEnumerable<(string Step, IncrementalStepRunReason Reason)> Reasons(params string[] names) =>
         Result.TrackedSteps.Where(step => names.Contains(step.Key)).Concat(Result.TrackedOutputSteps)
             .SelectMany(static step => step.Value.SelectMany(run => run.Outputs.Select(output => (step.Key, output.Reason))));

@@ -168,7 +168,8 @@ public sealed class NameTests
 
     [Theory]
     [InlineData(
-        "SqlLog", "public Subject(global::System.Data.Common.DbDataSource a, global::Adcp.Aot.Storage.SqlDialect b, global::System.TimeProvider? c) { }")]
+        "SqlLog", "public Subject(global::System.Data.Common.DbDataSource a, global::Adcp.Aot.Storage.SqlDialect b, "
+        + "global::System.TimeProvider? c) { }")]
     [InlineData("SqlLog", "public global::System.Threading.Tasks.ValueTask DisposeAsync() => default;")]
     [InlineData(
         "SqlLog", "private void OnRejected(global::Adcp.Aot.Auditing.DeliveryAttempt attempt, global::System.Exception reason) { }")]
@@ -177,13 +178,15 @@ public sealed class NameTests
     [InlineData(
         "LoggerLog", "private void OnNotComputed(global::Adcp.Aot.Auditing.DeliveryAttempt a, string b, global::System.Exception c) { }")]
     [InlineData(
-        "Platform", "global::System.Collections.Generic.IReadOnlyList<global::Adcp.Aot.Platform.ToolDescription> global::Adcp.Aot.Platform.IAdcpPlatform.Tools => null!;")]
+        "Platform", "global::System.Collections.Generic.IReadOnlyList<global::Adcp.Aot.Platform.ToolDescription> "
+        + "global::Adcp.Aot.Platform.IAdcpPlatform.Tools => null!;")]
     [InlineData("Platform",
         "System.Collections.Generic.IReadOnlyList<Adcp.Aot.Platform.ToolDescription> Adcp.Aot.Platform.IAdcpPlatform.Tools => null!;")]
     [InlineData("TaskStore", "public void PurgeAsync(global::System.Threading.CancellationToken token) { }")]
     [InlineData(
         "PushConfigStore",
-            "public Subject(global::System.Data.Common.DbDataSource a, global::Adcp.Aot.Storage.SqlDialect b, global::Adcp.Aot.Storage.PushNotificationConfigStoreOptions c) { }")]
+            "public Subject(global::System.Data.Common.DbDataSource a, global::Adcp.Aot.Storage.SqlDialect b, "
+            + "global::Adcp.Aot.Storage.PushNotificationConfigStoreOptions c) { }")]
     public async Task A_member_with_the_signature_of_a_generated_one_is_reported(string consumer, string member)
     {
         (Compilation output, IReadOnlyList<SyntaxTree> generated) = Consumer.Generate(Consumer.Of(consumer).Source(members: member));

@@ -194,7 +194,8 @@ public sealed class PlatformAnalyzerTests
         + "public class Offer : Kind { }\n[JsonDerivedType(typeof(Offer), \"offer\")] public class Kind { }\n"
         + "public class Basket { public System.Collections.Generic.IReadOnlyList<Offer?> Offers { get; } = []; }\n"
         + "public class Baskets : System.Collections.Generic.List<Basket> { }\n"
-        + attributes + " public abstract class GivenJson(JsonSerializerOptions options) : JsonSerializerContext(options) { public static GivenJson Default => null!; }\n"
+        + attributes + " public abstract class GivenJson(JsonSerializerOptions options) : JsonSerializerContext(options) { public "
+        + "static GivenJson Default => null!; }\n"
         + "[AdcpPlatform(typeof(GivenJson))] public sealed partial class Seller { " + tool + " }";
 
     private static Task<ImmutableArray<Diagnostic>> Faults(string source) => Analysis.ReportsAsync<PlatformAnalyzer>(source);

@@ -32,10 +32,12 @@ internal static class PlatformSource
         public sealed partial class Seller
         {
             [AdcpTool("create_media_buy", Description = "Buys \"now\".")]
-            public ValueTask<ToolOutcome<Bought>> CreateAsync(Buy request, ToolCall call, CancellationToken cancellationToken) => throw new NotImplementedException();
+            public ValueTask<ToolOutcome<Bought>> CreateAsync(Buy request, ToolCall call, CancellationToken cancellationToken) =>
+                throw new NotImplementedException();
 
             [AdcpTool("update_media_buy")]
-            private async Task<ToolOutcome<Bought>> UpdateAsync(CancellationToken cancellationToken, Buy? request) => await Task.FromResult(new Bought("m"));
+            private async Task<ToolOutcome<Bought>> UpdateAsync(CancellationToken cancellationToken, Buy? request) =>
+                await Task.FromResult(new Bought("m"));
 
             [AdcpTool("get_products")]
             public static Task<Bought> ProductsAsync() => Task.FromResult(new Bought("p"));
@@ -50,6 +52,7 @@ internal static class PlatformSource
         """;
 
     /// <summary>A seller of these members.</summary>
-    public static string Seller(string members, string attribute = "[AdcpPlatform(typeof(ShopJson))]", string head = "public sealed partial class Seller") =>
+    public static string Seller(string members, string attribute = "[AdcpPlatform(typeof(ShopJson))]",
+        string head = "public sealed partial class Seller") =>
         $"{Usings}{attribute}\n{head}\n{{\n{members}\n}}\n";
 }

@@ -30,7 +30,8 @@ public sealed class StoreAnalyzerTests
 
     [Fact]
     public async Task Nested_class_is_named() => Assert.Contains(
-        await Faults(StoreSource.Usings + "public class Outer\n{\n" + Plain + "\npublic sealed partial class Jobs\n{\n" + StoreSource.Members + "\n}\n}\n"),
+        await Faults(StoreSource.Usings + "public class Outer\n{\n" + Plain + "\npublic sealed partial class Jobs\n{\n"
+            + StoreSource.Members + "\n}\n}\n"),
         static found => found.Id == "ADCP002");
 
     [Theory]
@@ -55,7 +56,8 @@ public sealed class StoreAnalyzerTests
     [InlineData("private static string Of => \"\";")]
     [InlineData("private static void Of(Job job) { }")]
     public async Task Computed_columns_member_of_the_wrong_shape_is_named(string member) => Assert.Equal(
-        "ADCP043", Assert.Single(await Faults(StoreSource.Class(Plain + "[StoreColumn(\"extra\", \"Of\")]", StoreSource.Members + member))).Id);
+        "ADCP043", Assert.Single(await Faults(
+            StoreSource.Class(Plain + "[StoreColumn(\"extra\", \"Of\")]", StoreSource.Members + member))).Id);
 
     [Theory]
     [InlineData("string?")]
@@ -69,7 +71,8 @@ public sealed class StoreAnalyzerTests
     [InlineData("DateTime")]
     [InlineData("DateTimeOffset?")]
     public async Task Computed_columns_member_may_return_what_a_database_keeps(string type) => Assert.Empty(
-        await Faults(StoreSource.Class(Plain + "[StoreColumn(\"extra\", \"Of\")]", StoreSource.Members + $"private {type} Of(Job job) => default!;")));
+        await Faults(StoreSource.Class(Plain + "[StoreColumn(\"extra\", \"Of\")]", StoreSource.Members
+            + $"private {type} Of(Job job) => default!;")));
 
     [Theory]
     [InlineData("ADCP008", "[StoreColumn(\"extra\", \"Of\", MaxLength = 5)]", "private static int Of(Job job) => 0;")]
@@ -99,7 +102,8 @@ public sealed class StoreAnalyzerTests
     public async Task Fix_gives_the_contract_of_a_context_that_has_the_task()
     {
         string source = StoreSource.Class(Plain, "    private static TaskFacts FactsOf(Job job) => default;")
-            + "[JsonSerializable(typeof(Job))]\ninternal abstract class ShopJson(System.Text.Json.JsonSerializerOptions options) : JsonSerializerContext(options);\n";
+            + "[JsonSerializable(typeof(Job))]\ninternal abstract class ShopJson(System.Text.Json.JsonSerializerOptions options) : "
+            + "JsonSerializerContext(options);\n";
         string text = await Analysis.FixAsync<StoreAnalyzer, StoreCodeFix>(source, "ADCP040");
         Assert.Contains("private static JsonTypeInfo<Job> Contract => ShopJson.Default.Job;", text, StringComparison.Ordinal);
         Assert.DoesNotContain("JobsJson", text, StringComparison.Ordinal);
@@ -109,7 +113,8 @@ public sealed class StoreAnalyzerTests
     [Fact]
     public async Task Fix_writes_a_context_where_there_is_none()
     {
-        string text = await Analysis.FixAsync<StoreAnalyzer, StoreCodeFix>(StoreSource.Class(Plain, "    private static TaskFacts FactsOf(Job job) => default;"), "ADCP040");
+        string text = await Analysis.FixAsync<StoreAnalyzer,
+            StoreCodeFix>(StoreSource.Class(Plain, "    private static TaskFacts FactsOf(Job job) => default;"), "ADCP040");
         Assert.Contains("Contract => JobsJson.Default.Job;", text, StringComparison.Ordinal);
         Assert.Contains("partial class JobsJson : JsonSerializerContext", text, StringComparison.Ordinal);
         Assert.Contains("[JsonSerializable(typeof(Job))]", text, StringComparison.Ordinal);
@@ -119,16 +124,20 @@ public sealed class StoreAnalyzerTests
     [Fact]
     public async Task Fix_adds_the_method_that_gives_facts()
     {
-        string text = await Analysis.FixAsync<StoreAnalyzer, StoreCodeFix>(StoreSource.Usings + Plain + "\npublic sealed partial class Jobs;\n", "ADCP041");
-        Assert.Contains("private static TaskFacts FactsOf(Job task) => throw new NotImplementedException();", text, StringComparison.Ordinal);
+        string text = await Analysis.FixAsync<StoreAnalyzer, StoreCodeFix>(StoreSource.Usings + Plain
+            + "\npublic sealed partial class Jobs;\n", "ADCP041");
+        Assert.Contains("private static TaskFacts FactsOf(Job task) => throw new NotImplementedException();", text,
+            StringComparison.Ordinal);
         Assert.DoesNotContain(await Faults(text), static found => found.Id == "ADCP041");
     }
 
     [Fact]
     public async Task Fix_adds_a_computed_columns_method()
     {
-        string text = await Analysis.FixAsync<StoreAnalyzer, StoreCodeFix>(StoreSource.Class(Plain + "[StoreColumn(\"extra\", \"ExtraOf\")]"), "ADCP043");
-        Assert.Contains("private static string? ExtraOf(Job saved) => throw new NotImplementedException();", text, StringComparison.Ordinal);
+        string text = await Analysis.FixAsync<StoreAnalyzer,
+            StoreCodeFix>(StoreSource.Class(Plain + "[StoreColumn(\"extra\", \"ExtraOf\")]"), "ADCP043");
+        Assert.Contains("private static string? ExtraOf(Job saved) => throw new NotImplementedException();", text,
+            StringComparison.Ordinal);
         Assert.Empty(await Faults(text));
     }
 
@@ -137,7 +146,8 @@ public sealed class StoreAnalyzerTests
     [InlineData("null!")]
     public async Task Fix_names_a_task_store(string given)
     {
-        string text = await Analysis.FixAsync<StoreAnalyzer, PushConfigStoreFix>(StoreSource.Sound.Replace("typeof(Jobs)", given, StringComparison.Ordinal), "ADCP044");
+        string text = await Analysis.FixAsync<StoreAnalyzer,
+            PushConfigStoreFix>(StoreSource.Sound.Replace("typeof(Jobs)", given, StringComparison.Ordinal), "ADCP044");
         Assert.Equal(StoreSource.Sound, text);
     }
 
@@ -159,13 +169,15 @@ public sealed class StoreAnalyzerTests
         string text = await Analysis.FixAsync<StoreAnalyzer, PushConfigStoreFix>(
             StoreSource.Class(Plain + "\n[PushNotificationConfigStore(\"hooks\", typeof(Jobs), UrlColumn = \"target\")]"), "ADCP046");
         Assert.Equal(
-            StoreSource.Class(Plain) + "\n[PushNotificationConfigStore(\"hooks\", typeof(Jobs), UrlColumn = \"target\")]\npublic sealed partial class JobsPushConfigs;\n", text);
+            StoreSource.Class(Plain) + "\n[PushNotificationConfigStore(\"hooks\", typeof(Jobs), UrlColumn = \"target\")]\npublic "
+            + "sealed partial class JobsPushConfigs;\n", text);
         Assert.Empty(await Faults(text));
     }
 
     [Theory]
     [InlineData("ADCP003", "[TaskStore<Job>(\"my jobs\")]", "[TaskStore<Job>(\"my_jobs\")]")]
-    [InlineData("ADCP003", "[TaskStore<Job>(\"jobs\", ScopeColumn = \"the scope\")]", "[TaskStore<Job>(\"jobs\", ScopeColumn = \"the_scope\")]")]
+    [InlineData("ADCP003", "[TaskStore<Job>(\"jobs\", ScopeColumn = \"the scope\")]",
+        "[TaskStore<Job>(\"jobs\", ScopeColumn = \"the_scope\")]")]
     public async Task Fix_makes_a_name_an_identifier(string rule, string given, string expected) => Assert.Equal(
         StoreSource.Class(expected), await Analysis.FixAsync<StoreAnalyzer, ReplaceNameFix>(StoreSource.Class(given), rule));
 
@@ -178,7 +190,8 @@ public sealed class StoreAnalyzerTests
 
     [Fact]
     public async Task Fix_makes_a_store_partial() => Assert.Equal(
-        StoreSource.Class(Plain), await Analysis.FixAsync<StoreAnalyzer, MakePartialFix>(StoreSource.Class(Plain, head: "public sealed class Jobs"), "ADCP001"));
+        StoreSource.Class(Plain), await Analysis.FixAsync<StoreAnalyzer,
+            MakePartialFix>(StoreSource.Class(Plain, head: "public sealed class Jobs"), "ADCP001"));
 
     [Fact]
     public async Task Fix_removes_the_second_computed_column()

@@ -38,7 +38,8 @@ public sealed class StoreGeneratorTests
             .Replace("FactsOf", "@new", StringComparison.Ordinal)
             .Replace("namespace Shop;", "namespace Shop.@class;", StringComparison.Ordinal);
         GeneratorDriver driver = CSharpGeneratorDriver.Create(
-            [new TaskStoreGenerator().AsSourceGenerator(), new PushConfigStoreGenerator().AsSourceGenerator()], parseOptions: Compilations.Parse);
+            [new TaskStoreGenerator().AsSourceGenerator(), new PushConfigStoreGenerator().AsSourceGenerator()],
+            parseOptions: Compilations.Parse);
         driver.RunGeneratorsAndUpdateCompilation(Compilations.Of(source), out Compilation output, out _);
         Assert.Equal(3, output.SyntaxTrees.Count());
         Assert.Empty(output.GetDiagnostics().Where(static problem => problem.Severity >= DiagnosticSeverity.Warning));
@@ -58,15 +59,18 @@ public sealed class StoreGeneratorTests
     [Fact]
     public void Every_statement_but_the_purge_names_the_scope()
     {
-        foreach (global::Adcp.Aot.Generators.Sql.Dialect dialect in new[] { global::Adcp.Aot.Generators.Sql.Dialect.Sqlite, global::Adcp.Aot.Generators.Sql.Dialect.PostgreSql, global::Adcp.Aot.Generators.Sql.Dialect.MySql })
+        foreach (global::Adcp.Aot.Generators.Sql.Dialect dialect in new[] { global::Adcp.Aot.Generators.Sql.Dialect.Sqlite,
+            global::Adcp.Aot.Generators.Sql.Dialect.PostgreSql, global::Adcp.Aot.Generators.Sql.Dialect.MySql })
         {
             TaskTable tasks = new("t", "scope", "task_id", "context_id", "state", "is_terminal", "version", "updated_at", "task_json");
             TaskStoreSql task = new(dialect, tasks, default);
             PushConfigStoreSql push = new(
-                dialect, new PushConfigTable("p", "scope", "task_id", "config_id", "url", "token", "s", "c", "is_active", "updated_at"), tasks, default);
+                dialect, new PushConfigTable("p", "scope", "task_id", "config_id", "url", "token", "s", "c", "is_active", "updated_at"),
+                tasks, default);
             string[] statements =
             [
-                task.Get(), task.Insert(), task.Update(), task.Explain(), task.Delete(), task.List(), task.Count(), push.Save(), push.HasTask(), push.Get(), push.List(), push.SetActive(),
+                task.Get(), task.Insert(), task.Update(), task.Explain(), task.Delete(), task.List(), task.Count(), push.Save(),
+                push.HasTask(), push.Get(), push.List(), push.SetActive(),
                 push.Delete(),
             ];
             Assert.All(statements, static sql => Assert.Contains("@scope", sql, StringComparison.Ordinal));
@@ -80,10 +84,13 @@ public sealed class StoreGeneratorTests
         GeneratorRun push = GeneratorRun.Of<PushConfigStoreGenerator>(Compilations.Of(StoreSource.Sound));
         foreach (GeneratorRun run in new[] { tasks, push })
         {
-            run.Edit(static compilation => compilation.AddSyntaxTrees(CSharpSyntaxTree.ParseText("class Unrelated { int x; }", Compilations.Parse)));
-            (string Step, IncrementalStepRunReason Reason)[] reasons = [.. run.Reasons(TaskStoreGenerator.Step, PushConfigStoreGenerator.Step)];
+            run.Edit(static compilation =>
+                compilation.AddSyntaxTrees(CSharpSyntaxTree.ParseText("class Unrelated { int x; }", Compilations.Parse)));
+            (string Step, IncrementalStepRunReason Reason)[] reasons =
+                [.. run.Reasons(TaskStoreGenerator.Step, PushConfigStoreGenerator.Step)];
             Assert.NotEmpty(reasons);
-            Assert.All(reasons, static step => Assert.True(step.Reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged, step.ToString()));
+            Assert.All(reasons, static step =>
+                Assert.True(step.Reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged, step.ToString()));
         }
     }
 
@@ -93,10 +100,12 @@ public sealed class StoreGeneratorTests
         GeneratorRun run = GeneratorRun.Of<TaskStoreGenerator>(Compilations.Of(StoreSource.Sound));
         run.Edit(compilation => compilation.ReplaceSyntaxTree(
             compilation.SyntaxTrees[0],
-            CSharpSyntaxTree.ParseText(StoreSource.Sound.Replace("=> scope.Key;", "=> scope.Key + \"/\";", StringComparison.Ordinal), Compilations.Parse, path: "Consumer.cs")));
+            CSharpSyntaxTree.ParseText(StoreSource.Sound.Replace("=> scope.Key;", "=> scope.Key + \"/\";", StringComparison.Ordinal),
+                Compilations.Parse, path: "Consumer.cs")));
         Assert.All(
             run.Reasons(TaskStoreGenerator.Step),
-            static step => Assert.True(step.Reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged, step.ToString()));
+            static step => Assert.True(step.Reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged,
+                step.ToString()));
     }
 
     [Fact]
@@ -105,7 +114,8 @@ public sealed class StoreGeneratorTests
         GeneratorRun run = GeneratorRun.Of<PushConfigStoreGenerator>(Compilations.Of(StoreSource.Sound));
         run.Edit(compilation => compilation.ReplaceSyntaxTree(
             compilation.SyntaxTrees[0],
-            CSharpSyntaxTree.ParseText(StoreSource.Sound.Replace("(\"jobs\")", "(\"errands\")", StringComparison.Ordinal), Compilations.Parse, path: "Consumer.cs")));
+            CSharpSyntaxTree.ParseText(StoreSource.Sound.Replace("(\"jobs\")", "(\"errands\")", StringComparison.Ordinal),
+                Compilations.Parse, path: "Consumer.cs")));
         Assert.Contains("REFERENCES \"errands\"", Assert.Single(run.Files).Value, StringComparison.Ordinal);
     }
 }

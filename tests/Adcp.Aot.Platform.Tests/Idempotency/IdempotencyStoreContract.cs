@@ -147,7 +147,8 @@ public abstract class IdempotencyStoreContract : IAsyncLifetime
         for (int round = 0; round < 8; round++)
         {
             string request = round.ToString("x64", null);
-            IdempotencyClaim[] claims = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(() => ClaimAsync(i % 2 == 0 ? Asked : AskedElse, request: request).AsTask())));
+            IdempotencyClaim[] claims = await Task.WhenAll(Enumerable.Range(0, 8)
+                .Select(i => Task.Run(() => ClaimAsync(i % 2 == 0 ? Asked : AskedElse, request: request).AsTask())));
             IdempotencyClaim owner = Assert.Single(claims, claim => claim.Status == IdempotencyClaimStatus.Owned);
             Assert.Equal(3, claims.Count(claim => claim.Status == IdempotencyClaimStatus.InFlight));
             Assert.Equal(4, claims.Count(claim => claim.Status == IdempotencyClaimStatus.Conflict));
@@ -158,10 +159,17 @@ public abstract class IdempotencyStoreContract : IAsyncLifetime
     [Fact]
     public void Bad_options_are_refused_by_name()
     {
-        Assert.Equal("ReplayTimeToLive", Assert.Throws<ArgumentOutOfRangeException>(() => new IdempotencyStoreOptions { ReplayTimeToLive = TimeSpan.FromMinutes(59) }).ParamName);
-        Assert.Equal("ReplayTimeToLive", Assert.Throws<ArgumentOutOfRangeException>(() => new IdempotencyStoreOptions { ReplayTimeToLive = TimeSpan.FromDays(8) }).ParamName);
-        Assert.Equal("ReplayTimeToLive", Assert.Throws<ArgumentOutOfRangeException>(() => new IdempotencyStoreOptions { ReplayTimeToLive = TimeSpan.FromHours(1.0001) }).ParamName);
-        Assert.Equal("ExpiredTimeToLive", Assert.Throws<ArgumentOutOfRangeException>(() => new IdempotencyStoreOptions { ExpiredTimeToLive = TimeSpan.Zero }).ParamName);
+        Assert.Equal("ReplayTimeToLive",
+            Assert.Throws<ArgumentOutOfRangeException>(() =>
+                new IdempotencyStoreOptions { ReplayTimeToLive = TimeSpan.FromMinutes(59) }).ParamName);
+        Assert.Equal("ReplayTimeToLive",
+            Assert.Throws<ArgumentOutOfRangeException>(() =>
+                new IdempotencyStoreOptions { ReplayTimeToLive = TimeSpan.FromDays(8) }).ParamName);
+        Assert.Equal("ReplayTimeToLive",
+            Assert.Throws<ArgumentOutOfRangeException>(() =>
+                new IdempotencyStoreOptions { ReplayTimeToLive = TimeSpan.FromHours(1.0001) }).ParamName);
+        Assert.Equal("ExpiredTimeToLive",
+            Assert.Throws<ArgumentOutOfRangeException>(() => new IdempotencyStoreOptions { ExpiredTimeToLive = TimeSpan.Zero }).ParamName);
         Assert.Throws<ArgumentNullException>(() => new IdempotencyStoreOptions { TimeProvider = null! });
     }
 }

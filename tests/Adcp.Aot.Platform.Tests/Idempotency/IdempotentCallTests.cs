@@ -26,7 +26,8 @@ public sealed class IdempotentCallTests
         ToolReply second = await bench.BuyAsync(plan, more: Key);
         Assert.Equal((false, true), (first.IsReplay, second.IsReplay));
         Assert.Equal((first.Status, first.TaskId), (second.Status, second.TaskId));
-        Assert.Equal(Bench.Text(first).Replace(",\"context\"", ",\"replayed\":true,\"context\"", StringComparison.Ordinal), Bench.Text(second));
+        Assert.Equal(Bench.Text(first).Replace(",\"context\"", ",\"replayed\":true,\"context\"", StringComparison.Ordinal),
+            Bench.Text(second));
         Assert.Equal(1, bench.Platform.Performed);
         Assert.Equal("req_0123456789abcdef", Assert.Single(bench.Platform.Keys));
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
@@ -60,8 +61,10 @@ public sealed class IdempotentCallTests
     [InlineData(""" "plan":"now","budget":1e1 """, """ "budget":10.0,"plan":"now" """, true)]
     [InlineData(""" "plan":"now" """, """ "plan":"now","ext":null """, false)]
     [InlineData(""" "plan":"now" """, """ "plan":"now","budget":10 """, false)]
-    [InlineData(""" "push_notification_config":@"credentials":"kq8Zt3Vw0xN5yRb7Jm2Hc9Lf4Pd6Gs1A"}} """, """ "push_notification_config":@"credentials":"A1sG6dP4fL9cH2mJ7bRy5Nx0wV3tZ8qk"}} """, true)]
-    [InlineData(""" "push_notification_config":@"credentials":"kq8Zt3Vw0xN5yRb7Jm2Hc9Lf4Pd6Gs1A"}} """, """ "push_notification_config":@"credentials":"kq8Zt3Vw0xN5yRb7Jm2Hc9Lf4Pd6Gs1A"},"x":1} """, false)]
+    [InlineData(""" "push_notification_config":@"credentials":"kq8Zt3Vw0xN5yRb7Jm2Hc9Lf4Pd6Gs1A"}} """,
+        """ "push_notification_config":@"credentials":"A1sG6dP4fL9cH2mJ7bRy5Nx0wV3tZ8qk"}} """, true)]
+    [InlineData(""" "push_notification_config":@"credentials":"kq8Zt3Vw0xN5yRb7Jm2Hc9Lf4Pd6Gs1A"}} """,
+        """ "push_notification_config":@"credentials":"kq8Zt3Vw0xN5yRb7Jm2Hc9Lf4Pd6Gs1A"},"x":1} """, false)]
     public async Task A_request_is_the_same_where_AdCP_says_so(string once, string again, bool isSame)
     {
         const string Push = """{"url":"https://buyer.example/h","operation_id":"op_1","authentication":{"schemes":["Bearer"],""";
@@ -74,7 +77,8 @@ public sealed class IdempotentCallTests
         // Where the two differ is nobody's to learn.
         Assert.Null(reply.Error?.Field);
 
-        ValueTask<ToolReply> Call(string members) => bench.CallAsync("create_media_buy", "{" + members.Replace("@", Push, StringComparison.Ordinal) + Key + "}");
+        ValueTask<ToolReply> Call(string members) =>
+            bench.CallAsync("create_media_buy", "{" + members.Replace("@", Push, StringComparison.Ordinal) + Key + "}");
     }
 
     [Fact]
@@ -82,8 +86,11 @@ public sealed class IdempotentCallTests
     {
         await using Bench bench = new(AdcpVersion.V32);
         await bench.CallAsync("create_media_buy", """{"context":{"trace":1}""" + Key + "}");
-        Assert.Equal("""{"trace":2}""", Bench.Body((await bench.CallAsync("create_media_buy", """{"context":{"trace":2}""" + Key + "}")).Body).GetProperty("context").GetRawText());
-        Assert.False(Bench.Body((await bench.CallAsync("create_media_buy", "{\"plan\":\"now\"" + Key + "}")).Body).TryGetProperty("context", out _));
+        Assert.Equal("""{"trace":2}""",
+            Bench.Body((await bench.CallAsync("create_media_buy", """{"context":{"trace":2}""" + Key + "}")).Body)
+            .GetProperty("context").GetRawText());
+        Assert.False(Bench.Body((await bench.CallAsync("create_media_buy", "{\"plan\":\"now\"" + Key + "}")).Body)
+            .TryGetProperty("context", out _));
     }
 
     [Fact]
@@ -94,7 +101,8 @@ public sealed class IdempotentCallTests
         Assert.False((await Buy("""{"account":{"account_id":"b"} """)).IsReplay);
         Assert.False((await Buy("""{"account":{"account_id":"a"} """, "another")).IsReplay);
         Assert.True((await Buy("""{"account":{ "account_id" : "a"} """)).IsReplay);
-        Assert.Equal("IDEMPOTENCY_CONFLICT", (await bench.CallAsync("sync_accounts", """{"account":{"account_id":"a"} """ + Key + "}")).Error?.Code);
+        Assert.Equal("IDEMPOTENCY_CONFLICT",
+            (await bench.CallAsync("sync_accounts", """{"account":{"account_id":"a"} """ + Key + "}")).Error?.Code);
         Assert.Equal(3, bench.Platform.Performed);
 
         ValueTask<ToolReply> Buy(string start, string tenant = "buyer") => bench.CallAsync("create_media_buy", start + Key + "}", tenant);
@@ -120,7 +128,8 @@ public sealed class IdempotentCallTests
     {
         await using Bench bench = new(AdcpVersion.V32);
         Assert.Null((await bench.CallAsync("create_media_buy", $$"""{"idempotency_key":"{{new string('k', 255)}}"}""")).Error);
-        Assert.Equal("INVALID_REQUEST", (await bench.CallAsync("create_media_buy", $$"""{"idempotency_key":"{{new string('k', 256)}}"}""")).Error?.Code);
+        Assert.Equal("INVALID_REQUEST",
+            (await bench.CallAsync("create_media_buy", $$"""{"idempotency_key":"{{new string('k', 256)}}"}""")).Error?.Code);
     }
 
     [Fact]
@@ -145,7 +154,8 @@ public sealed class IdempotentCallTests
     public async Task Arguments_with_a_name_twice_are_refused()
     {
         await using Bench bench = new(AdcpVersion.V32);
-        Assert.Equal("INVALID_REQUEST", (await bench.CallAsync("create_media_buy", "{\"plan\":\"now\",\"plan\":\"later\"" + Key + "}")).Error?.Code);
+        Assert.Equal("INVALID_REQUEST",
+            (await bench.CallAsync("create_media_buy", "{\"plan\":\"now\",\"plan\":\"later\"" + Key + "}")).Error?.Code);
         Assert.Equal(0, bench.Platform.Performed);
     }
 
@@ -160,7 +170,8 @@ public sealed class IdempotentCallTests
         async Task<ToolReply> Call(string url)
         {
             using JsonDocument document = JsonDocument.Parse("{\"plan\":\"later\"" + Key + "}");
-            return await bench.Handler.CallAsync("create_media_buy", document.RootElement, "buyer", new PushRegistration(PushChannel.A2A, new WebhookDestination(url)));
+            return await bench.Handler.CallAsync("create_media_buy", document.RootElement, "buyer",
+                new PushRegistration(PushChannel.A2A, new WebhookDestination(url)));
         }
     }
 
@@ -184,7 +195,8 @@ public sealed class IdempotentCallTests
         await using Bench bench = new(AdcpVersion.V32);
         using CancellationTokenSource hungUp = new();
         using JsonDocument arguments = JsonDocument.Parse("{\"plan\":\"wait\"" + Key + "}");
-        Task<ToolReply> first = bench.Handler.CallAsync("create_media_buy", arguments.RootElement, "buyer", cancellationToken: hungUp.Token).AsTask();
+        Task<ToolReply> first = bench.Handler.CallAsync("create_media_buy", arguments.RootElement, "buyer",
+            cancellationToken: hungUp.Token).AsTask();
         await bench.Platform.Waiting.WaitAsync();
         Task<ToolReply> second = bench.Handler.CallAsync("create_media_buy", arguments.RootElement, "buyer").AsTask();
         await hungUp.CancelAsync();
@@ -240,7 +252,12 @@ public sealed class IdempotentCallTests
     [Fact]
     public async Task An_answer_that_is_no_longer_kept_is_refused_and_nothing_is_performed()
     {
-        await using Bench bench = new(AdcpVersion.V32, options => options with { Idempotency = new InMemoryIdempotencyStore(options: new IdempotencyStoreOptions { TimeProvider = options.TimeProvider }) });
+        await using Bench bench = new(AdcpVersion.V32, options =>
+            options with
+            {
+                Idempotency = new InMemoryIdempotencyStore(options: new IdempotencyStoreOptions
+                { TimeProvider = options.TimeProvider })
+            });
         await bench.BuyAsync(more: Key);
         bench.Time.Advance(TimeSpan.FromHours(25));
         Assert.Equal("IDEMPOTENCY_EXPIRED", (await bench.BuyAsync(more: Key)).Error?.Code);
@@ -275,7 +292,8 @@ public sealed class IdempotentCallTests
     {
         foreach (TimeSpan wrong in (TimeSpan[])[TimeSpan.Zero, TimeSpan.FromHours(2)])
         {
-            Assert.Equal("CallTimeout", Assert.Throws<ArgumentOutOfRangeException>(() => new PlatformOptions { Version = AdcpVersion.V32, CallTimeout = wrong }).ParamName);
+            Assert.Equal("CallTimeout", Assert.Throws<ArgumentOutOfRangeException>(() =>
+                new PlatformOptions { Version = AdcpVersion.V32, CallTimeout = wrong }).ParamName);
         }
     }
 }

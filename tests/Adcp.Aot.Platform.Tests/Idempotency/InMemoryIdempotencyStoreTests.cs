@@ -82,5 +82,6 @@ public sealed class InMemoryIdempotencyStoreTests : IdempotencyStoreContract
         Assert.Equal(IdempotencyClaimStatus.Expired, (await store.ClaimAsync("victim", "a", Asked, Lease)).Status);
     }
 
-    private protected override IIdempotencyStore Open() => _store ??= new InMemoryIdempotencyStore(options: new IdempotencyStoreOptions { TimeProvider = Time });
+    private protected override IIdempotencyStore Open() =>
+        _store ??= new InMemoryIdempotencyStore(options: new IdempotencyStoreOptions { TimeProvider = Time });
 }

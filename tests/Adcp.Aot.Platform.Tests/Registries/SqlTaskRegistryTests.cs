@@ -27,11 +27,14 @@ public abstract class SqlTaskRegistryTests(SqlDialect dialect) : TaskRegistryCon
     {
         await Tasks.CreateAsync(New("t1") with { Registration = Adcp() });
         await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("""{"x":1}"""));
-        SqlTaskRegistry restarted = new(_database!.Source, dialect, SecretsAtRest.EncryptedWith(new EncryptionKey("k2", new byte[32]), Key));
+        SqlTaskRegistry restarted = new(_database!.Source, dialect,
+            SecretsAtRest.EncryptedWith(new EncryptionKey("k2", new byte[32]), Key));
         await restarted.CreateIfAbsentAsync();
         Assert.Equal(Token, (await restarted.FindAsync("buyer", "t1"))!.Registration!.Destination.Token);
-        Assert.Equal(TaskTransition.Repeated, await restarted.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("""{"x":1}""")));
-        Assert.Equal(TaskTransition.Conflict, await restarted.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("""{"x":2}""")));
+        Assert.Equal(TaskTransition.Repeated,
+            await restarted.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("""{"x":1}""")));
+        Assert.Equal(TaskTransition.Conflict,
+            await restarted.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("""{"x":2}""")));
     }
 
     [Fact]
@@ -48,7 +51,8 @@ public abstract class SqlTaskRegistryTests(SqlDialect dialect) : TaskRegistryCon
         Assert.Equal(TaskTransition.Repeated, await Complete());
         Assert.Equal(1, await _database.CountAsync("SELECT COUNT(*) FROM told"));
 
-        ValueTask<TaskTransition> Complete() => Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("{}"), async (task, transaction, cancellationToken) =>
+        ValueTask<TaskTransition> Complete() =>
+            Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("{}"), async (task, transaction, cancellationToken) =>
         {
             await TellAsync(task.TaskId, transaction!, cancellationToken);
             if (fails)
@@ -98,11 +102,13 @@ public abstract class SqlTaskRegistryTests(SqlDialect dialect) : TaskRegistryCon
         await using PlatformHandler two = new(platform, options with { Tasks = Open() });
         for (int round = 0; round < 4; round++)
         {
-            using JsonDocument arguments = JsonDocument.Parse(Bench.Keyed($$"""{"plan":"later","push_notification_config":{{Bench.Push}}}"""));
+            using JsonDocument arguments =
+                JsonDocument.Parse(Bench.Keyed($$"""{"plan":"later","push_notification_config":{{Bench.Push}}}"""));
             await one.CallAsync("create_media_buy", arguments.RootElement, "buyer");
             string task = platform.Tasks[^1];
             TaskTransition[] ends = await Task.WhenAll(Enumerable.Range(0, 6).Select(i =>
-                (i % 2 == 0 ? one : two).Tasks.CompleteAsync("buyer", task, new BuyResponse($"mb_{i}"), TestJson.Default.BuyResponse).AsTask()));
+                (i % 2 == 0 ? one : two).Tasks.CompleteAsync("buyer", task, new BuyResponse($"mb_{i}"), TestJson.Default.BuyResponse)
+                .AsTask()));
             Assert.Single(ends, TaskTransition.Entered);
             Assert.Equal(5, ends.Count(end => end == TaskTransition.Conflict));
             Assert.Equal(round + 1, await _database.CountAsync("SELECT COUNT(*) FROM told"));

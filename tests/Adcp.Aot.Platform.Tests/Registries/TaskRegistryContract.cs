@@ -40,20 +40,25 @@ public abstract class TaskRegistryContract : IAsyncLifetime
 
     private protected static PushRegistration Adcp(string path = "hook") => new(
         PushChannel.Adcp,
-        new WebhookDestination($"https://buyer.example/{path}?key=query-secret", "op_1", Token, new WebhookAuthentication(AuthenticationScheme.HmacSha256, Credentials)));
+        new WebhookDestination($"https://buyer.example/{path}?key=query-secret", "op_1", Token,
+            new WebhookAuthentication(AuthenticationScheme.HmacSha256, Credentials)));
 
     private protected static PushRegistration A2A() => new(
-        PushChannel.A2A, new WebhookDestination("https://buyer.example/a2a", null, Token, new WebhookAuthentication(AuthenticationScheme.Bearer, Credentials)));
+        PushChannel.A2A, new WebhookDestination("https://buyer.example/a2a", null, Token,
+            new WebhookAuthentication(AuthenticationScheme.Bearer, Credentials)));
 
     private protected static ReadOnlyMemory<byte> Json(string json) => Encoding.UTF8.GetBytes(json);
 
     [Fact]
     public async Task What_was_created_is_found_as_it_was()
     {
-        SellerTask created = New("t1 ' \" \\ 😀") with { Registration = Adcp(), A2ARegistration = A2A(), Context = Json("""{"k":[1e0, "\u0000 😀 '"]}""") };
+        SellerTask created = New("t1 ' \" \\ 😀")
+            with
+        { Registration = Adcp(), A2ARegistration = A2A(), Context = Json("""{"k":[1e0, "\u0000 😀 '"]}""") };
         await Tasks.CreateAsync(created);
         SellerTask found = (await Open().FindAsync("buyer", created.TaskId))!;
-        Assert.Equal((created.Tenant, created.TaskId, created.TaskType, created.Status), (found.Tenant, found.TaskId, found.TaskType, found.Status));
+        Assert.Equal((created.Tenant, created.TaskId, created.TaskType, created.Status),
+            (found.Tenant, found.TaskId, found.TaskType, found.Status));
         Assert.Equal(created.Context.ToArray(), found.Context.ToArray());
         Assert.True(found.Result.IsEmpty);
         Same(created.Registration!, found.Registration!);
@@ -89,10 +94,14 @@ public abstract class TaskRegistryContract : IAsyncLifetime
     {
         await Tasks.CreateAsync(New("t1"));
         Assert.Equal(TaskTransition.Entered, await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Working, default));
-        Assert.Equal(TaskTransition.Entered, await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.InputRequired, Json("""{"ask":1}""")));
-        Assert.Equal(TaskTransition.Entered, await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("""{"x":1,"y":1.0}""")));
-        Assert.Equal(TaskTransition.Repeated, await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("""{ "y":1, "x":1e0 }""")));
-        Assert.Equal(TaskTransition.Conflict, await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("""{"x":2,"y":1}""")));
+        Assert.Equal(TaskTransition.Entered,
+            await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.InputRequired, Json("""{"ask":1}""")));
+        Assert.Equal(TaskTransition.Entered,
+            await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("""{"x":1,"y":1.0}""")));
+        Assert.Equal(TaskTransition.Repeated,
+            await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("""{ "y":1, "x":1e0 }""")));
+        Assert.Equal(TaskTransition.Conflict,
+            await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("""{"x":2,"y":1}""")));
         Assert.Equal(TaskTransition.Conflict, await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Failed, Json("""{"x":1,"y":1}""")));
         Assert.Equal(TaskTransition.Repeated, await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Working, default));
         SellerTask ended = (await Open().FindAsync("buyer", "t1"))!;
@@ -120,7 +129,9 @@ public abstract class TaskRegistryContract : IAsyncLifetime
     public async Task What_before_commit_throws_takes_the_status_back()
     {
         await Tasks.CreateAsync(New("t1"));
-        await Assert.ThrowsAsync<IOException>(() => Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("{}"), (_, _, _) => throw new IOException("disk full")).AsTask());
+        await Assert.ThrowsAsync<IOException>(() =>
+            Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("{}"), (_, _, _) =>
+                throw new IOException("disk full")).AsTask());
         Assert.Equal(AdcpTaskStatus.Submitted, (await Open().FindAsync("buyer", "t1"))!.Status);
         Assert.Equal(TaskTransition.Entered, await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("{}")));
     }
@@ -138,7 +149,8 @@ public abstract class TaskRegistryContract : IAsyncLifetime
         await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Completed, Json("""{"a":2}"""), Look);
         await Tasks.TransitionAsync("buyer", "t2", AdcpTaskStatus.Completed, Json("""{"a":1}"""), Look);
         SellerTask task = Assert.Single(seen);
-        Assert.Equal((AdcpTaskStatus.Completed, """{"a":1}""", Token), (task.Status, Encoding.UTF8.GetString(task.Result.Span), task.Registration!.Destination.Token));
+        Assert.Equal((AdcpTaskStatus.Completed, """{"a":1}""", Token),
+            (task.Status, Encoding.UTF8.GetString(task.Result.Span), task.Registration!.Destination.Token));
 
         ValueTask Look(SellerTask entered, DbTransaction? transaction, CancellationToken cancellationToken)
         {
@@ -162,7 +174,8 @@ public abstract class TaskRegistryContract : IAsyncLifetime
             Task<TaskTransition>[] racing = [.. Enumerable.Range(0, Writers).Select(async writer =>
             {
                 await start.Task;
-                return await processes[writer % 2].TransitionAsync("buyer", id, AdcpTaskStatus.Completed, Json($$"""{"by":{{(same ? 0 : writer)}}}"""), (_, _, _) =>
+                return await processes[writer % 2].TransitionAsync("buyer", id, AdcpTaskStatus.Completed,
+                    Json($$"""{"by":{{(same ? 0 : writer)}}}"""), (_, _, _) =>
                 {
                     Interlocked.Increment(ref told);
                     return default;
@@ -184,7 +197,8 @@ public abstract class TaskRegistryContract : IAsyncLifetime
         Assert.Equal(TaskTransition.Entered, await Tasks.RegisterAsync("buyer", "t1", A2A()));
         Assert.Equal(TaskTransition.Conflict, await Tasks.RegisterAsync("buyer", "t1", A2A()));
         SellerTask both = (await Open().FindAsync("buyer", "t1"))!;
-        Assert.Equal(("https://buyer.example/a2a", Adcp().Destination.Url), (both.A2ARegistration!.Destination.Url, both.Registration!.Destination.Url));
+        Assert.Equal(("https://buyer.example/a2a", Adcp().Destination.Url),
+            (both.A2ARegistration!.Destination.Url, both.Registration!.Destination.Url));
         Assert.Equal(TaskTransition.Entered, await Tasks.RegisterAsync("buyer", "t1", null));
         Assert.Null((await Open().FindAsync("buyer", "t1"))!.A2ARegistration);
         await Tasks.TransitionAsync("buyer", "t1", AdcpTaskStatus.Canceled, default);

@@ -35,7 +35,8 @@ internal sealed partial class A2AStoresProcess : IAsyncDisposable
             "dotnet",
             [
                 Path.Combine(AppContext.BaseDirectory, "A2AStores.dll"), "--store", "sqlite:" + Path.Combine(folder.FullName, "a2a.db"),
-                "--key-file", Path.Combine(folder.FullName, "a2a.key"), "--port", "0", "--allow-private", "--work-ms", $"{workMilliseconds}",
+                "--key-file", Path.Combine(folder.FullName, "a2a.key"), "--port", "0", "--allow-private", "--work-ms",
+                $"{workMilliseconds}",
                 .. more,
             ])
         {

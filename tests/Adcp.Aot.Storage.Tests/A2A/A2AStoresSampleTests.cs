@@ -12,7 +12,8 @@ public sealed partial class A2AStoresSampleTests
 
     /// <summary>What the client saw: numbers of refusals are JSON-RPC's and A2A's codes.</summary>
     private static readonly string Expected = string.Concat(
-        """{"state":3,"sameTask":true,"answer":{"messages":1,"parts":1},"history":1,"serverPickedId":true,"secretShown":false,"configs":2,"canceled":5""",
+        """{"state":3,"sameTask":true,"answer":{"messages":1,"parts":1},"history":1,"serverPickedId":true,"secretShown":"""
+        + """false,"configs":2,"canceled":5""",
         ""","pushes":[{"token":null,"key":true,"signed":true,"members":["task"],"state":"TASK_STATE_CANCELED"}""",
         """,{"token":"token-of-the-client","key":true,"signed":true,"members":["task"],"state":"TASK_STATE_CANCELED"}]""",
         ""","total":2,"pages":[1,1,""],"pageIds":true,"doneArtifacts":[1],"foreignTask":-32001,"foreignList":0,"foreignConfigs":-32001""",
@@ -61,7 +62,8 @@ public sealed partial class A2AStoresSampleTests
         using Process agent = Start(
             "dotnet",
             [
-                Path.Combine(AppContext.BaseDirectory, "A2AStores.dll"), "--store", store, "--port", "0", "--key-file", folder.File("a2a.key"), "--allow-private", "--work-ms", "1500",
+                Path.Combine(AppContext.BaseDirectory, "A2AStores.dll"), "--store", store, "--port", "0", "--key-file",
+                folder.File("a2a.key"), "--allow-private", "--work-ms", "1500",
                 "--principal", "alice=" + Alice, "--principal", "bob=" + Bob,
             ]);
         try
@@ -94,7 +96,8 @@ public sealed partial class A2AStoresSampleTests
 
     private static Process Start(string program, IEnumerable<string> arguments)
     {
-        ProcessStartInfo start = new(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        ProcessStartInfo start = new(program, arguments)
+        { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         return Process.Start(start)!;
     }
 

@@ -39,7 +39,8 @@ public abstract class PushConfigStoreContract(SqlDialect dialect)
         await using StoreBench bench = await WithTaskAsync();
         await bench.Push.SaveAsync(Alice, Config("p1"));
         await bench.Push.SaveAsync(Alice, new PushConfig { TaskId = "t1", Id = "p1", Url = "https://other.example/" });
-        Assert.Equal(("t1", "p1", "https://other.example/", null, null, null, true), Parts(Assert.Single(await bench.Push.ListAsync(Alice, "t1"))));
+        Assert.Equal(("t1", "p1", "https://other.example/", null, null, null, true),
+            Parts(Assert.Single(await bench.Push.ListAsync(Alice, "t1"))));
     }
 
     [Fact]
@@ -61,7 +62,8 @@ public abstract class PushConfigStoreContract(SqlDialect dialect)
     {
         await using StoreBench bench = await WithTaskAsync();
         Assert.Equal(
-            new PushConfigSave(PushConfigSaveStatus.TaskMissing, null), await bench.Push.SaveAsync(Alice, new PushConfig { TaskId = "t2", Url = Url }));
+            new PushConfigSave(PushConfigSaveStatus.TaskMissing, null),
+            await bench.Push.SaveAsync(Alice, new PushConfig { TaskId = "t2", Url = Url }));
     }
 
     [Theory]
@@ -125,7 +127,8 @@ public abstract class PushConfigStoreContract(SqlDialect dialect)
     }
 
     [Theory]
-    [InlineData("UPDATE a2a_push_configs SET token = (SELECT token FROM (SELECT * FROM a2a_push_configs) AS o WHERE url LIKE '%two%') WHERE url LIKE '%one%'")]
+    [InlineData("UPDATE a2a_push_configs SET token = (SELECT token FROM (SELECT * FROM a2a_push_configs) AS o WHERE url LIKE '%two%') "
+        + "WHERE url LIKE '%one%'")]
     [InlineData("UPDATE a2a_push_configs SET token = auth_credentials WHERE url LIKE '%one%'")]
     [InlineData("UPDATE a2a_push_configs SET url = 'https://thief.example/' WHERE url LIKE '%one%'")]
     [InlineData("UPDATE a2a_push_configs SET token = 'v1:k1:AAAA' WHERE url LIKE '%one%'")]
@@ -133,10 +136,19 @@ public abstract class PushConfigStoreContract(SqlDialect dialect)
     public async Task Secret_moved_or_changed_in_the_table_is_not_read(string tamper)
     {
         await using StoreBench bench = await WithTaskAsync();
-        await bench.Push.SaveAsync(Alice, new PushConfig { TaskId = "t1", Id = "one", Url = "https://one.example/", Token = "token-one", AuthenticationCredentials = "credentials-one" });
+        await bench.Push.SaveAsync(Alice,
+            new PushConfig
+            {
+                TaskId = "t1",
+                Id = "one",
+                Url = "https://one.example/",
+                Token = "token-one",
+                AuthenticationCredentials = "credentials-one"
+            });
         await bench.Push.SaveAsync(Alice, new PushConfig { TaskId = "t1", Id = "two", Url = "https://two.example/", Token = "token-two" });
         await bench.Database.ExecuteAsync(tamper);
-        CryptographicException refusal = await Assert.ThrowsAsync<CryptographicException>(async () => await bench.Push.GetAsync(Alice, "t1", "one"));
+        CryptographicException refusal =
+            await Assert.ThrowsAsync<CryptographicException>(async () => await bench.Push.GetAsync(Alice, "t1", "one"));
         Assert.DoesNotContain("token-", refusal.ToString(), StringComparison.Ordinal);
         Assert.Equal("token-two", (await bench.Push.GetAsync(Alice, "t1", "two"))!.Token);
     }
@@ -147,13 +159,15 @@ public abstract class PushConfigStoreContract(SqlDialect dialect)
         await using StoreBench bench = await WithTaskAsync();
         await bench.Push.SaveAsync(Alice, Config("p1"));
         EncryptionKey next = new("k2", RandomNumberGenerator.GetBytes(32));
-        TestPushConfigs rotated = new(bench.Database.Source, dialect, PushOptions with { Secrets = SecretsAtRest.EncryptedWith(next, Key) });
+        TestPushConfigs rotated = new(bench.Database.Source, dialect,
+            PushOptions with { Secrets = SecretsAtRest.EncryptedWith(next, Key) });
         PushConfig read = (await rotated.GetAsync(Alice, "t1", "p1"))!;
         Assert.Equal("token-of-client", read.Token);
         await rotated.SaveAsync(Alice, read);
         Assert.StartsWith("v1:k2:", Assert.Single(await ColumnAsync(bench, "token")), StringComparison.Ordinal);
         TestPushConfigs without = new(bench.Database.Source, dialect, PushOptions);
-        Assert.Contains("'k2'", (await Assert.ThrowsAsync<CryptographicException>(async () => await without.GetAsync(Alice, "t1", "p1"))).Message, StringComparison.Ordinal);
+        Assert.Contains("'k2'", (await Assert.ThrowsAsync<CryptographicException>(async () =>
+            await without.GetAsync(Alice, "t1", "p1"))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -174,10 +188,13 @@ public abstract class PushConfigStoreContract(SqlDialect dialect)
         {
             string id = $"r{round}";
             await bench.AddAsync(Alice, Task1(id));
-            Task<PushConfigSave>[] saves = [.. Enumerable.Range(0, 3).Select(_ => Task.Run(async () => await bench.Push.SaveAsync(Alice, new PushConfig { TaskId = id, Url = Url })))];
+            Task<PushConfigSave>[] saves =
+                [.. Enumerable.Range(0, 3).Select(_ =>
+                    Task.Run(async () => await bench.Push.SaveAsync(Alice, new PushConfig { TaskId = id, Url = Url })))];
             Task<bool> delete = Task.Run(async () => await bench.Tasks.DeleteAsync(Alice, id));
             Assert.True(await delete);
-            Assert.All(await Task.WhenAll(saves), static save => Assert.True(save.Status is PushConfigSaveStatus.Saved or PushConfigSaveStatus.TaskMissing));
+            Assert.All(await Task.WhenAll(saves), static save =>
+                Assert.True(save.Status is PushConfigSaveStatus.Saved or PushConfigSaveStatus.TaskMissing));
             Assert.Empty(await bench.Push.ListAsync(Alice, id));
         }
     }
@@ -192,8 +209,10 @@ public abstract class PushConfigStoreContract(SqlDialect dialect)
         Assert.False(await bench.Push.DeleteAsync(Alice, "t1", new string('x', 256)));
     }
 
-    private static (string TaskId, string? Id, string Url, string? Token, string? Scheme, string? Credentials, bool IsActive) Parts(PushConfig config) =>
-        (config.TaskId, config.Id, config.Url, config.Token, config.AuthenticationScheme, config.AuthenticationCredentials, config.IsActive);
+    private static (string TaskId, string? Id, string Url, string? Token, string? Scheme, string? Credentials,
+        bool IsActive) Parts(PushConfig config) =>
+        (config.TaskId, config.Id, config.Url, config.Token, config.AuthenticationScheme, config.AuthenticationCredentials,
+            config.IsActive);
 
     private static PushConfig Config(string? id) => new()
     {

@@ -14,7 +14,8 @@ internal sealed class StoreBench : IAsyncDisposable
     /// <summary>The key of encrypted tests.</summary>
     public static readonly EncryptionKey Key = new("k1", Enumerable.Range(0, 32).Select(static i => (byte)i).ToArray());
 
-    private StoreBench(TestDatabase database, TaskStoreOptions taskOptions, PushNotificationConfigStoreOptions pushOptions, FakeTimeProvider time)
+    private StoreBench(TestDatabase database, TaskStoreOptions taskOptions, PushNotificationConfigStoreOptions pushOptions,
+        FakeTimeProvider time)
     {
         Database = database;
         Time = time;
@@ -35,7 +36,8 @@ internal sealed class StoreBench : IAsyncDisposable
         Secrets = SecretsAtRest.EncryptedWith(Key),
         Destinations = new DestinationGuard(new DestinationGuardOptions
         {
-            Resolver = static (host, _) => Task.FromResult(new[] { IPAddress.Parse(host.StartsWith("inside", StringComparison.Ordinal) ? "10.0.0.1" : "8.8.8.8") }),
+            Resolver = static (host, _) =>
+                Task.FromResult(new[] { IPAddress.Parse(host.StartsWith("inside", StringComparison.Ordinal) ? "10.0.0.1" : "8.8.8.8") }),
         }),
     };
 
@@ -53,7 +55,8 @@ internal sealed class StoreBench : IAsyncDisposable
         return bench;
     }
 
-    public static TestTask Task1(string id, string state = "working", string? context = "c1", string note = "") => new(id, context, state, note);
+    public static TestTask Task1(string id, string state = "working", string? context = "c1", string note = "") =>
+        new(id, context, state, note);
 
     /// <summary>Saves a new task.</summary>
     public async Task AddAsync(StoreScope scope, TestTask task) =>

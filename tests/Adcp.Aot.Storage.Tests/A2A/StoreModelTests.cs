@@ -11,8 +11,10 @@ public abstract class StoreModelLaws(SqlDialect dialect)
     private static readonly string?[] Contexts = [null, "c1", "C1"];
 
     private static readonly Gen<Step> AnyStep = Gen.Select(
-        Gen.Int[0, 9], Gen.Bool, Gen.Int[0, Ids.Length - 1], Gen.Int[0, States.Length - 1], Gen.Int[0, Contexts.Length - 1], Gen.Int[-1, 1], Gen.Int[1, 4], Gen.Int[0, 2],
-        static (kind, alice, id, state, context, version, size, wait) => new Step(kind, alice, Ids[id], States[state], Contexts[context], version, size, wait));
+        Gen.Int[0, 9], Gen.Bool, Gen.Int[0, Ids.Length - 1], Gen.Int[0, States.Length - 1], Gen.Int[0, Contexts.Length - 1],
+        Gen.Int[-1, 1], Gen.Int[1, 4], Gen.Int[0, 2],
+        static (kind, alice, id, state, context, version, size, wait) =>
+        new Step(kind, alice, Ids[id], States[state], Contexts[context], version, size, wait));
 
     [Fact]
     public async Task Stores_answer_as_the_model_does()
@@ -57,13 +59,15 @@ public abstract class StoreModelLaws(SqlDialect dialect)
                     break;
                 case 4:
                     StoredTask<TestTask>? stored = await bench.Tasks.GetAsync(scope, step.Id);
-                    Assert.Equal((row?.Task, row?.Version, row?.UpdatedAt), (stored?.Task, stored?.Version, stored?.UpdatedAt.ToUnixTimeMilliseconds()));
+                    Assert.Equal((row?.Task, row?.Version, row?.UpdatedAt),
+                        (stored?.Task, stored?.Version, stored?.UpdatedAt.ToUnixTimeMilliseconds()));
                     break;
                 case 5 or 6:
                     await ListAsync(scope, step);
                     break;
                 case 7:
-                    PushConfigSave hook = await bench.Push.SaveAsync(scope, new PushConfig { TaskId = step.Id, Id = step.State, Url = "https://buyer.example/", IsActive = step.Version > 0 });
+                    PushConfigSave hook = await bench.Push.SaveAsync(scope,
+                        new PushConfig { TaskId = step.Id, Id = step.State, Url = "https://buyer.example/", IsActive = step.Version > 0 });
                     Assert.Equal(row is null ? PushConfigSaveStatus.TaskMissing : PushConfigSaveStatus.Saved, hook.Status);
                     row?.Hooks[step.State] = step.Version > 0;
                     break;
@@ -106,7 +110,9 @@ public abstract class StoreModelLaws(SqlDialect dialect)
             if (save.Status == TaskSaveStatus.Saved)
             {
                 long now = bench.Time.GetUtcNow().ToUnixTimeMilliseconds();
-                _rows[(scope, step.Id)] = new Row(task, save.Version, row is null || row.UpdatedAt < now ? now : row.UpdatedAt + 1, row?.Hooks ?? new(StringComparer.Ordinal));
+                _rows[(scope, step.Id)] = new Row(task, save.Version, row is null || row.UpdatedAt < now
+                    ? now
+                    : row.UpdatedAt + 1, row?.Hooks ?? new(StringComparer.Ordinal));
             }
         }
 

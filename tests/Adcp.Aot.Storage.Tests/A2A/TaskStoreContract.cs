@@ -8,7 +8,8 @@ public abstract class TaskStoreContract(SqlDialect dialect)
     /// <summary>Names and keys that a careless statement, comparison or encoding would mix up.</summary>
     public static TheoryData<string> HostileNames { get; } =
     [
-        "' OR '1'='1", "'; DROP TABLE a2a_tasks; --", "\" OR \"\"=\"", "` OR 1=1 -- ", "\\", "\\'", "%", "_", "*", "@scope", "$1", "?", ":p", "/* */", "{0}", "NULL", "0", " ", "a ", " a", "ALICE", "älice",
+        "' OR '1'='1", "'; DROP TABLE a2a_tasks; --", "\" OR \"\"=\"", "` OR 1=1 -- ", "\\", "\\'", "%", "_", "*", "@scope", "$1",
+        "?", ":p", "/* */", "{0}", "NULL", "0", " ", "a ", " a", "ALICE", "älice",
         "a\u0308lice", "alice\u200b", "名前", "😀", "aſ", "ß", "(anonymous)", new string('x', 255),
     ];
 
@@ -75,7 +76,8 @@ public abstract class TaskStoreContract(SqlDialect dialect)
         Assert.Single(await bench.AllAsync(scope, query));
         Assert.Single(await bench.AllAsync(Alice, query));
         Assert.Equal(3, (await bench.AllAsync(Alice, new TaskQuery { PageSize = 1 })).Count);
-        Assert.Equal(PushConfigSaveStatus.Saved, (await bench.Push.SaveAsync(scope, new PushConfig { TaskId = name, Id = name, Url = "https://buyer.example/" })).Status);
+        Assert.Equal(PushConfigSaveStatus.Saved,
+            (await bench.Push.SaveAsync(scope, new PushConfig { TaskId = name, Id = name, Url = "https://buyer.example/" })).Status);
         Assert.Equal(name, (await bench.Push.GetAsync(scope, name, name))!.Id);
         Assert.Empty(await bench.Push.ListAsync(Alice, name));
         Assert.True(await bench.Tasks.DeleteAsync(scope, name));
@@ -94,7 +96,8 @@ public abstract class TaskStoreContract(SqlDialect dialect)
         await using StoreBench bench = await CreateAsync(dialect);
         Assert.Null(await bench.Tasks.GetAsync(Alice, id));
         Assert.False(await bench.Tasks.DeleteAsync(Alice, id));
-        Assert.Equal("TaskId", (await Assert.ThrowsAsync<ArgumentException>(async () => await bench.Tasks.SaveAsync(Alice, Task1(id), 0))).ParamName);
+        Assert.Equal("TaskId", (await Assert.ThrowsAsync<ArgumentException>(async () =>
+            await bench.Tasks.SaveAsync(Alice, Task1(id), 0))).ParamName);
     }
 
     [Fact]
@@ -105,7 +108,8 @@ public abstract class TaskStoreContract(SqlDialect dialect)
         await Assert.ThrowsAsync<AnonymousScopeException>(async () => await strict.Tasks.SaveAsync(StoreScope.Anonymous, Task1("t1"), 0));
         await Assert.ThrowsAsync<AnonymousScopeException>(async () => await strict.Tasks.DeleteAsync(StoreScope.Anonymous, "t1"));
         await Assert.ThrowsAsync<AnonymousScopeException>(async () => await strict.Tasks.ListAsync(StoreScope.Anonymous, new TaskQuery()));
-        await Assert.ThrowsAsync<AnonymousScopeException>(async () => await strict.Tasks.CountAsync(StoreScope.Anonymous, new TaskQuery(), 1));
+        await Assert.ThrowsAsync<AnonymousScopeException>(async () =>
+            await strict.Tasks.CountAsync(StoreScope.Anonymous, new TaskQuery(), 1));
         await Assert.ThrowsAsync<AnonymousScopeException>(async () => await strict.Push.ListAsync(StoreScope.Anonymous, "t1"));
 
         TestTasks open = new(strict.Database.Source, dialect, new TaskStoreOptions { Anonymous = AnonymousCallers.ShareOneScope });
@@ -178,7 +182,8 @@ public abstract class TaskStoreContract(SqlDialect dialect)
         TaskSave[] saves = await Task.WhenAll(Enumerable.Range(0, 12).Select(i =>
             Task.Run(async () => await bench.Tasks.SaveAsync(Alice, Task1("t1", note: i.ToString(null as IFormatProvider)), 0))));
         Assert.Single(saves, static save => save.Status == TaskSaveStatus.Saved);
-        Assert.All(saves.Where(static save => save.Status != TaskSaveStatus.Saved), static save => Assert.Equal(new TaskSave(TaskSaveStatus.Conflict, 1), save));
+        Assert.All(saves.Where(static save => save.Status != TaskSaveStatus.Saved), static save =>
+            Assert.Equal(new TaskSave(TaskSaveStatus.Conflict, 1), save));
     }
 
     [Fact]
@@ -190,7 +195,8 @@ public abstract class TaskStoreContract(SqlDialect dialect)
             string id = $"t{round}";
             await bench.AddAsync(Alice, Task1(id));
             string[] states = ["working", "completed", "working", "canceled", "failed", "working"];
-            TaskSave[] saves = await Task.WhenAll(states.Select(state => Task.Run(async () => await bench.Tasks.SaveAsync(Alice, Task1(id, state), 1))));
+            TaskSave[] saves = await Task.WhenAll(
+                states.Select(state => Task.Run(async () => await bench.Tasks.SaveAsync(Alice, Task1(id, state), 1))));
             Assert.Single(saves, static save => save.Status == TaskSaveStatus.Saved);
             StoredTask<TestTask> end = (await bench.Tasks.GetAsync(Alice, id))!;
             if (end.Task.IsTerminal)
@@ -247,7 +253,8 @@ public abstract class TaskStoreContract(SqlDialect dialect)
         Assert.Equal(3, await bench.Tasks.CountAsync(Alice, new TaskQuery { State = "working" }, 10));
         Assert.Equal(2, await bench.Tasks.CountAsync(Alice, new TaskQuery { State = "working" }, 2));
 
-        async Task<IEnumerable<string>> Ids(TaskQuery query) => (await bench.AllAsync(Alice, query with { PageSize = 1 })).Select(static stored => stored.Task.Id);
+        async Task<IEnumerable<string>> Ids(TaskQuery query) =>
+            (await bench.AllAsync(Alice, query with { PageSize = 1 })).Select(static stored => stored.Task.Id);
     }
 
     [Fact]
@@ -263,12 +270,14 @@ public abstract class TaskStoreContract(SqlDialect dialect)
         TaskQuery query = new() { PageSize = 1, ContextId = "c1" };
         string token = (await bench.Tasks.ListAsync(Alice, query)).NextPageToken!;
         Assert.DoesNotContain("t2", token, StringComparison.Ordinal);
-        Assert.Single((await bench.Tasks.ListAsync(Alice, query with { PageToken = token, PageSize = 2 })).Tasks, static stored => stored.Task.Id == "t1");
+        Assert.Single((await bench.Tasks.ListAsync(Alice, query with { PageToken = token, PageSize = 2 })).Tasks, static stored =>
+            stored.Task.Id == "t1");
         await Refused(Bob, query with { PageToken = token });
         await Refused(Alice, query with { PageToken = token, ContextId = null });
         await Refused(Alice, query with { PageToken = token, State = "working" });
         await Refused(Alice, query with { PageToken = token, UpdatedSince = DateTimeOffset.UnixEpoch });
-        foreach (string other in new[] { "", "0", "x", "AAAA", token[..^1], token + "A", token.ToUpperInvariant(), token + " ", "' OR 1=1", new string('A', 5000), "é" })
+        foreach (string other in new[] { "", "0", "x", "AAAA", token[..^1], token + "A", token.ToUpperInvariant(), token + " ",
+            "' OR 1=1", new string('A', 5000), "é" })
         {
             await Refused(Alice, query with { PageToken = other });
         }
@@ -355,7 +364,8 @@ public abstract class TaskStoreContract(SqlDialect dialect)
     public async Task Purge_deletes_what_outlived_its_time_in_small_batches_and_nothing_else()
     {
         await using StoreBench bench = await CreateAsync(
-            dialect, new TaskStoreOptions { TimeToLive = TimeSpan.FromDays(1), UnfinishedTimeToLive = TimeSpan.FromDays(10), PurgeBatchSize = 4 });
+            dialect, new TaskStoreOptions
+            { TimeToLive = TimeSpan.FromDays(1), UnfinishedTimeToLive = TimeSpan.FromDays(10), PurgeBatchSize = 4 });
         for (int i = 0; i < 10; i++)
         {
             await bench.AddAsync(i % 2 == 0 ? Alice : Bob, Task1($"done{i}", "completed"));
@@ -382,7 +392,8 @@ public abstract class TaskStoreContract(SqlDialect dialect)
     [Fact]
     public async Task Purges_at_the_same_time_share_the_work()
     {
-        await using StoreBench bench = await CreateAsync(dialect, new TaskStoreOptions { TimeToLive = TimeSpan.FromDays(1), PurgeBatchSize = 5 });
+        await using StoreBench bench =
+            await CreateAsync(dialect, new TaskStoreOptions { TimeToLive = TimeSpan.FromDays(1), PurgeBatchSize = 5 });
         for (int i = 0; i < 30; i++)
         {
             await bench.AddAsync(Alice, Task1($"t{i}", "completed"));
@@ -414,13 +425,21 @@ public abstract class TaskStoreContract(SqlDialect dialect)
     public async Task Bad_arguments_are_named()
     {
         await using StoreBench bench = await CreateAsync(dialect);
-        Assert.Equal("scope", (await Assert.ThrowsAsync<ArgumentNullException>(async () => await bench.Tasks.GetAsync(null!, "t1"))).ParamName);
-        Assert.Equal("taskId", (await Assert.ThrowsAsync<ArgumentNullException>(async () => await bench.Tasks.GetAsync(Alice, null!))).ParamName);
-        Assert.Equal("task", (await Assert.ThrowsAsync<ArgumentNullException>(async () => await bench.Tasks.SaveAsync(Alice, null!, 0))).ParamName);
-        Assert.Equal("expectedVersion", (await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await bench.Tasks.SaveAsync(Alice, Task1("t1"), -1))).ParamName);
-        Assert.Equal("query", (await Assert.ThrowsAsync<ArgumentNullException>(async () => await bench.Tasks.ListAsync(Alice, null!))).ParamName);
-        Assert.Equal("limit", (await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await bench.Tasks.CountAsync(Alice, new TaskQuery(), 0))).ParamName);
-        Assert.Equal("dialect", Assert.Throws<ArgumentOutOfRangeException>(() => new TestTasks(bench.Database.Source, SqlDialect.Any)).ParamName);
+        Assert.Equal("scope", (await Assert.ThrowsAsync<ArgumentNullException>(async () =>
+            await bench.Tasks.GetAsync(null!, "t1"))).ParamName);
+        Assert.Equal("taskId", (await Assert.ThrowsAsync<ArgumentNullException>(async () =>
+            await bench.Tasks.GetAsync(Alice, null!))).ParamName);
+        Assert.Equal("task", (await Assert.ThrowsAsync<ArgumentNullException>(async () =>
+            await bench.Tasks.SaveAsync(Alice, null!, 0))).ParamName);
+        Assert.Equal("expectedVersion",
+            (await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () =>
+                await bench.Tasks.SaveAsync(Alice, Task1("t1"), -1))).ParamName);
+        Assert.Equal("query", (await Assert.ThrowsAsync<ArgumentNullException>(async () =>
+            await bench.Tasks.ListAsync(Alice, null!))).ParamName);
+        Assert.Equal("limit", (await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () =>
+            await bench.Tasks.CountAsync(Alice, new TaskQuery(), 0))).ParamName);
+        Assert.Equal("dialect", Assert.Throws<ArgumentOutOfRangeException>(() =>
+            new TestTasks(bench.Database.Source, SqlDialect.Any)).ParamName);
     }
 }
 

@@ -4,7 +4,10 @@ using System.Net.Sockets;
 
 namespace Adcp.Aot.Storage.Tests.Databases;
 
-/// <summary>A TCP road to a server that can be cut, connections and all, and laid again on the same port: to its clients the server is gone, also in the middle of a commit.</summary>
+/// <summary>
+/// A TCP road to a server that can be cut, connections and all, and laid again on the same port: to its clients the
+/// server is gone, also in the middle of a commit.
+/// </summary>
 internal sealed class CuttableRoad : IAsyncDisposable
 {
     private readonly IPEndPoint _server;

@@ -54,16 +54,20 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
 
         object?[] row = Assert.Single(await Database.RowsAsync(
             """
-            SELECT idempotency_key, outcome, attempt_number, max_attempts, url, breaker_key, http_status_code, error, error_message, code, response_time_ms, will_retry, sequence_key,
-                sequence_number, task_id, task_type, operation_id, notification_type, notification_id, payload_size_bytes, skipped_before, is_attempt, tenant_id, subscriber_id
+            SELECT idempotency_key, outcome, attempt_number, max_attempts, url, breaker_key, http_status_code,
+                error, error_message, code, response_time_ms, will_retry, sequence_key, sequence_number, task_id, task_type,
+                operation_id, notification_type, notification_id, payload_size_bytes, skipped_before, is_attempt, tenant_id, subscriber_id
             FROM webhook_delivery_log
             """));
         object?[] expected =
         [
-            "key_0000000000000007", "failure", 2L, 3L, "https://buyer.example/hooks/a", "https://buyer.example/hooks/a", 503L, null, "HTTP 503 busy", "busy", 7L, true, "acme", 8L, "task_7",
+            "key_0000000000000007", "failure", 2L, 3L, "https://buyer.example/hooks/a", "https://buyer.example/hooks/a", 503L,
+            null, "HTTP 503 busy", "busy", 7L, true, "acme", 8L, "task_7",
             "create_media_buy", "op_1", "scheduled", "event_7", 2L, 3L, true, "acme", "subscriber_1",
         ];
-        Assert.Equal(expected, row.Select((value, i) => expected[i] is bool ? Convert.ToBoolean(value, null) : value is int or short or sbyte ? Convert.ToInt64(value, null) : value));
+        Assert.Equal(expected, row.Select((value, i) => expected[i] is bool
+            ? Convert.ToBoolean(value, null)
+            : value is int or short or sbyte ? Convert.ToInt64(value, null) : value));
         Assert.Equal(new SqlBatchCounts(1, 0, 0, 0), log.Counts);
     }
 
@@ -121,9 +125,12 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
         DeliveryAttempt attempt = Attempts.Of(1, "tenant");
         await log.RecordAsync(new[] { attempt }, default);
 
-        object?[] row = Assert.Single(await Database.RowsAsync($"SELECT {(Dialect == SqlDialect.MySql ? "`Key`" : "\"Key\"")}, endpoint, state, tries, at_ms, task, operation, tenant FROM hook_log"));
+        object?[] row = Assert.Single(
+            await Database.RowsAsync($"SELECT {(Dialect == SqlDialect.MySql ? "`Key`" : "\"Key\"")}, endpoint, state, tries, at_ms, "
+                + "task, operation, tenant FROM hook_log"));
         Assert.Equal(
-            ["key_0000000000000001", "https://buyer.exampl", "success", 1L, attempt.OccurredAt.ToUnixTimeMilliseconds(), "[redacted]", LogText.Hash("op_1"), "tenant"],
+            ["key_0000000000000001", "https://buyer.exampl", "success", 1L, attempt.OccurredAt.ToUnixTimeMilliseconds(),
+                "[redacted]", LogText.Hash("op_1"), "tenant"],
             row.Select(static value => value is short small ? (long)small : value));
     }
 
@@ -143,7 +150,8 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
         Assert.Equal(4, log.Rejected.Count);
         Assert.Equal(new SqlBatchCounts(296, 4, 0, 0), log.Counts);
         Assert.Equal(296, await Database.CountAsync("SELECT COUNT(*) FROM hook_log"));
-        Assert.Equal(1, await Database.CountAsync($"SELECT COUNT(*) FROM hook_log WHERE {(Dialect == SqlDialect.MySql ? "`Key`" : "\"Key\"")} = 'key_0000000000000016'"));
+        Assert.Equal(1, await Database.CountAsync(
+            $"SELECT COUNT(*) FROM hook_log WHERE {(Dialect == SqlDialect.MySql ? "`Key`" : "\"Key\"")} = 'key_0000000000000016'"));
     }
 
     [Fact]
@@ -222,7 +230,8 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
         await Database.ExecuteAsync(Dialect == SqlDialect.MySql
             ? $"ALTER TABLE webhook_delivery_log MODIFY tenant_id {collation} NOT NULL"
             : Dialect == SqlDialect.PostgreSql ? "SELECT 1" : "CREATE INDEX by_tenant ON webhook_delivery_log (tenant_id COLLATE NOCASE)");
-        await log.RecordAsync(new[] { Attempts.Of(1, "acme"), Attempts.Of(2, "ACME"), Attempts.Of(3, "acme "), Attempts.Of(4, "ácme") }, default);
+        await log.RecordAsync(new[] { Attempts.Of(1, "acme"), Attempts.Of(2, "ACME"), Attempts.Of(3, "acme "),
+            Attempts.Of(4, "ácme") }, default);
 
         Assert.Equal("key_0000000000000001", Assert.Single(await log.ReadRecentAsync("acme")).IdempotencyKey);
         Assert.Equal("key_0000000000000003", Assert.Single(await log.ReadRecentAsync("acme ")).IdempotencyKey);
@@ -258,8 +267,10 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
         await log.RecordAsync(
             new[]
             {
-                Attempts.Of(0, change: static (ref AttemptEntry attempt) => { attempt.IsAttempt = false; attempt.Outcome = (byte)AttemptOutcome.CircuitOpen; }),
-                Attempts.Of(1, change: static (ref AttemptEntry attempt) => { attempt.IsAttempt = false; attempt.Outcome = (byte)AttemptOutcome.Expired; }),
+                Attempts.Of(0, change: static (ref AttemptEntry attempt) =>
+                    { attempt.IsAttempt = false; attempt.Outcome = (byte)AttemptOutcome.CircuitOpen; }),
+                Attempts.Of(1, change: static (ref AttemptEntry attempt) =>
+                    { attempt.IsAttempt = false; attempt.Outcome = (byte)AttemptOutcome.Expired; }),
                 Attempts.Of(2, change: static (ref AttemptEntry attempt) => attempt.Outcome = (byte)AttemptOutcome.Refused),
                 Attempts.Of(3, change: static (ref AttemptEntry attempt) => attempt.Context = new DeliveryOptions { SequenceKey = "acme" }),
             },
@@ -286,7 +297,8 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     {
         await using ITestAuditLog log = Audit(Database.Source);
 
-        await Assert.ThrowsAnyAsync<DbException>(async () => await log.RecordAsync(Attempts.Many(5), new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token));
+        await Assert.ThrowsAnyAsync<DbException>(async () =>
+            await log.RecordAsync(Attempts.Many(5), new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token));
 
         Assert.Equal(new SqlBatchCounts(0, 0, 5, 0), log.Counts);
     }
@@ -396,10 +408,12 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
         Assert.Equal(counts.Recorded, await Database.CountAsync("SELECT COUNT(DISTINCT idempotency_key) FROM webhook_delivery_log"));
     }
 
-    private static PreparedWebhook Webhook(WebhookDestination destination, int n) => new(destination, "{}"u8.ToArray(), $"key_{n:D16}") { NotificationType = "scheduled" };
+    private static PreparedWebhook Webhook(WebhookDestination destination, int n) =>
+        new(destination, "{}"u8.ToArray(), $"key_{n:D16}") { NotificationType = "scheduled" };
 
     private static string Json(WebhookActivityRecord record) => JsonSerializer.Serialize(
-        record with { FiredAt = Micro(record.FiredAt), CompletedAt = record.CompletedAt is { } at ? Micro(at) : null }, WebhookActivityRecord.JsonType);
+        record with { FiredAt = Micro(record.FiredAt), CompletedAt = record.CompletedAt is { } at ? Micro(at) : null },
+        WebhookActivityRecord.JsonType);
 
     /// <summary>PostgreSQL and MySQL keep microseconds.</summary>
     private static DateTimeOffset Micro(DateTimeOffset time) => time.AddTicks(-(time.Ticks % TimeSpan.TicksPerMicrosecond));

@@ -67,7 +67,8 @@ public sealed class TextLogTests
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             Entries.Add((logLevel, eventId.Id, formatter(state, exception)));
             Last = state as IReadOnlyList<KeyValuePair<string, object?>>;

@@ -12,7 +12,8 @@ public sealed class AttemptRunnerTests : IAsyncDisposable
     private readonly ScriptedSender _sender = new();
     private readonly InMemoryDeliveryLogSink _sink = new();
     private readonly AttemptRunner _runner;
-    private readonly PreparedWebhook _webhook = new(new WebhookDestination("https://buyer.example/hook", "op_1"), "{}"u8.ToArray(), "0123456789abcdef");
+    private readonly PreparedWebhook _webhook =
+        new(new WebhookDestination("https://buyer.example/hook", "op_1"), "{}"u8.ToArray(), "0123456789abcdef");
 
     public AttemptRunnerTests() => _runner = new AttemptRunner(_sender, new WebhookSupervisorOptions
     {
@@ -114,7 +115,8 @@ public sealed class AttemptRunnerTests : IAsyncDisposable
         Assert.Throws<ArgumentOutOfRangeException>("AttemptNumber", () => new AttemptRequest(_webhook) { AttemptNumber = 65_536 });
         Assert.Throws<ArgumentOutOfRangeException>("SequenceNumber", () => new AttemptRequest(_webhook) { SequenceNumber = 0 });
         Assert.Throws<ArgumentNullException>("sender", () => new AttemptRunner(null!));
-        await Assert.ThrowsAsync<ArgumentNullException>("request", () => _runner.RunAsync(null!, TestContext.Current.CancellationToken).AsTask());
+        await Assert.ThrowsAsync<ArgumentNullException>("request", () =>
+            _runner.RunAsync(null!, TestContext.Current.CancellationToken).AsTask());
     }
 
     private ValueTask<AttemptResult> RunAsync(AttemptRequest request) => _runner.RunAsync(request, TestContext.Current.CancellationToken);

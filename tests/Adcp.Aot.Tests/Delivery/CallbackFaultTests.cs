@@ -23,7 +23,12 @@ public sealed class CallbackFaultTests
     [MemberData(nameof(WaysToAnswer))]
     public async Task Every_attempt_and_listener_runs_in_the_callers_execution_context(string way, bool withToken)
     {
-        Bench bench = new(o => o with { SinkMode = SinkMode.Buffered, Circuit = new CircuitBreakerPolicy { FailureThreshold = 2 }, Retry = new RetryPolicy { BaseDelay = TimeSpan.Zero } });
+        Bench bench = new(o => o with
+        {
+            SinkMode = SinkMode.Buffered,
+            Circuit = new CircuitBreakerPolicy { FailureThreshold = 2 },
+            Retry = new RetryPolicy { BaseDelay = TimeSpan.Zero }
+        });
         List<string?> seen = [];
         bench.Supervisor.Endpoints.StateChanged += _ => seen.Add("listener " + Ambient.Value);
         for (int i = 0; i < 3; i++)
@@ -52,7 +57,8 @@ public sealed class CallbackFaultTests
         {
             TaskCompletionSource<WebhookSendResult> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
             using CancellationTokenRegistration cancelled = token.Register(() => answer.TrySetCanceled(token));
-            using CancellationTokenRegistration throws = token.Register(() => throw new InvalidOperationException("A callback's own fault."));
+            using CancellationTokenRegistration throws =
+                token.Register(() => throw new InvalidOperationException("A callback's own fault."));
             return await answer.Task;
         });
         Task<DeliveryOutcome> delivering = bench.DeliverAsync().AsTask();
@@ -309,7 +315,12 @@ public sealed class CallbackFaultTests
     public async Task A_clock_that_throws_neither_hangs_a_delivery_nor_loses_its_outcome()
     {
         FailingTime time = new();
-        Bench bench = new(o => o with { TimeProvider = time, SinkMode = SinkMode.Buffered, Retry = new RetryPolicy { BaseDelay = Moment } });
+        Bench bench = new(o => o with
+        {
+            TimeProvider = time,
+            SinkMode = SinkMode.Buffered,
+            Retry = new RetryPolicy { BaseDelay = Moment }
+        });
         TaskCompletionSource<int> answer = bench.Sender.Hangs();
         Task<DeliveryOutcome> delivering = bench.DeliverAsync().AsTask();
         time.Fails = true;
@@ -325,7 +336,11 @@ public sealed class CallbackFaultTests
     public async Task A_timer_that_fires_early_does_not_shorten_a_wait()
     {
         EarlyTime time = new();
-        Bench bench = new(o => o with { TimeProvider = time, Retry = new RetryPolicy { BaseDelay = TimeSpan.FromSeconds(1), Jitter = false } });
+        Bench bench = new(o => o with
+        {
+            TimeProvider = time,
+            Retry = new RetryPolicy { BaseDelay = TimeSpan.FromSeconds(1), Jitter = false }
+        });
         bench.Sender.Status(503);
         long started = 0;
         bench.Sender.Does((webhook, _) =>
@@ -382,7 +397,8 @@ public sealed class CallbackFaultTests
 
         public ValueTaskSourceStatus GetStatus(short token) => ValueTaskSourceStatus.Pending;
 
-        public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) => throw new NotSupportedException();
+        public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+            throw new NotSupportedException();
     }
 
     private sealed class FailingTime : TimeProvider

@@ -34,7 +34,8 @@ public sealed class DeliveryEngineTests
             bench.Destination, new RawPayload(), new DeliveryOptions { NotificationType = "scheduled" }, cancellation.Token).AsTask();
         await cancellation.CancelAsync();
         Assert.Equal(DeliveryStatus.Cancelled, (await delivering).Status);
-        Assert.Equal([(AttemptOutcome.Failure, true, 1), (AttemptOutcome.Cancelled, false, 1)], bench.Records.Select(r => (r.Outcome, r.IsAttempt, r.AttemptNumber)));
+        Assert.Equal([(AttemptOutcome.Failure, true, 1), (AttemptOutcome.Cancelled, false, 1)],
+            bench.Records.Select(r => (r.Outcome, r.IsAttempt, r.AttemptNumber)));
     }
 
     [Fact]
@@ -81,7 +82,12 @@ public sealed class DeliveryEngineTests
     [Fact]
     public async Task A_log_that_throws_costs_no_delivery()
     {
-        Bench bench = new(o => o with { Logger = new ThrowingLogger(), Circuit = new CircuitBreakerPolicy { FailureThreshold = 1 }, Retry = OneAttempt });
+        Bench bench = new(o => o with
+        {
+            Logger = new ThrowingLogger(),
+            Circuit = new CircuitBreakerPolicy { FailureThreshold = 1 },
+            Retry = OneAttempt
+        });
         bench.Sender.Status(503);
         Assert.Equal(DeliveryStatus.Exhausted, (await bench.DeliverAsync()).Status);
         Assert.Equal(CircuitState.Open, bench.Supervisor.Endpoints.Snapshot()[0].State);
@@ -110,7 +116,11 @@ public sealed class DeliveryEngineTests
     public async Task A_wait_is_never_shorter_than_what_was_recorded()
     {
         // A timer of whole milliseconds would cut 1.5 ms to 1.
-        Bench bench = new(o => o with { Retry = new RetryPolicy { MaxAttempts = 2, BaseDelay = TimeSpan.FromTicks(15_000), Jitter = false } });
+        Bench bench = new(o => o with
+        {
+            Retry = new RetryPolicy
+            { MaxAttempts = 2, BaseDelay = TimeSpan.FromTicks(15_000), Jitter = false }
+        });
         bench.Sender.Status(503);
         Task<DeliveryOutcome> delivering = bench.DeliverAsync().AsTask();
         bench.Time.Advance(TimeSpan.FromMilliseconds(1));
@@ -224,7 +234,12 @@ public sealed class DeliveryEngineTests
     [Fact]
     public async Task Deliveries_that_wait_keep_their_own_outcomes_whatever_the_order_of_the_answers()
     {
-        Bench bench = new(o => o with { SinkMode = SinkMode.Buffered, MaxConcurrencyPerEndpoint = 1000, Circuit = new CircuitBreakerPolicy { FailureThreshold = 1000 } });
+        Bench bench = new(o => o with
+        {
+            SinkMode = SinkMode.Buffered,
+            MaxConcurrencyPerEndpoint = 1000,
+            Circuit = new CircuitBreakerPolicy { FailureThreshold = 1000 }
+        });
         Dictionary<PreparedWebhook, TaskCompletionSource<WebhookSendResult>> answers = [];
         for (int round = 0; round < 20; round++)
         {
@@ -246,7 +261,13 @@ public sealed class DeliveryEngineTests
                 DeliveryOutcome outcome = await delivering;
                 Assert.Same(webhook, outcome.Webhook);
                 Assert.Equal(status, outcome.LastResult!.StatusCode);
-                Assert.Equal(status switch { 200 => DeliveryStatus.Delivered, 410 => DeliveryStatus.Rejected, _ => DeliveryStatus.Exhausted }, outcome.Status);
+                Assert.Equal(status switch
+                {
+                    200 => DeliveryStatus.Delivered,
+                    410 => DeliveryStatus.Rejected,
+                    _ =>
+                    DeliveryStatus.Exhausted
+                }, outcome.Status);
             }
         }
     }
@@ -272,7 +293,8 @@ public sealed class DeliveryEngineTests
 
         public ValueTaskSourceStatus GetStatus(short token) => ValueTaskSourceStatus.Succeeded;
 
-        public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) => throw new NotSupportedException();
+        public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+            throw new NotSupportedException();
     }
 
     private sealed class ThrowingLogger : ILogger
@@ -282,7 +304,8 @@ public sealed class DeliveryEngineTests
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) =>
             throw new IOException("disk full");
     }
 }

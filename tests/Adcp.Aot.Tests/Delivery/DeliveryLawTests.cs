@@ -61,7 +61,11 @@ public sealed class DeliveryLawTests
     [Fact]
     public async Task A_frozen_webhook_keeps_its_number_and_one_refused_before_its_number_is_not_frozen()
     {
-        Bench bench = new(o => o with { Circuit = new CircuitBreakerPolicy { FailureThreshold = 1 }, Retry = new RetryPolicy { MaxAttempts = 1 } });
+        Bench bench = new(o => o with
+        {
+            Circuit = new CircuitBreakerPolicy { FailureThreshold = 1 },
+            Retry = new RetryPolicy { MaxAttempts = 1 }
+        });
         DeliveryOptions stream = new() { SequenceKey = "s" };
         bench.Sender.Status(503);
         DeliveryOutcome failed = await bench.Supervisor.SendAsync(bench.Destination, new RawPayload(numbered: true), stream);
@@ -228,7 +232,8 @@ public sealed class DeliveryLawTests
         Assert.Throws<ArgumentException>(() => new JsonLinesDeliveryLogSink(""));
         await Assert.ThrowsAsync<ArgumentNullException>(() => bench.Supervisor.DeliverAsync(null!).AsTask());
         await Assert.ThrowsAsync<ArgumentNullException>(() => bench.Supervisor.SendMcpAsync(null!, null!).AsTask());
-        await Assert.ThrowsAsync<ArgumentException>(() => bench.Supervisor.SendAsync(bench.Destination, new RawPayload(numbered: true)).AsTask());
+        await Assert.ThrowsAsync<ArgumentException>(() =>
+            bench.Supervisor.SendAsync(bench.Destination, new RawPayload(numbered: true)).AsTask());
         Assert.Throws<ArgumentException>(() => bench.Supervisor.NextSequence(""));
         Assert.Throws<ArgumentException>(() => bench.Supervisor.Endpoints.Isolate(""));
         Assert.Throws<ArgumentException>(() => new CircuitBreaker().RecordSuccess(default));

@@ -19,7 +19,8 @@ public sealed class SeedSupervisorTests
     public void Delays_double_without_jitter()
     {
         RetryPolicy policy = new() { BaseDelay = 2 * Second, MaxDelay = 60 * Second, Jitter = false };
-        Assert.Equal([2 * Second, 4 * Second, 8 * Second], [policy.DelayBeforeAttempt(2), policy.DelayBeforeAttempt(3), policy.DelayBeforeAttempt(4)]);
+        Assert.Equal([2 * Second, 4 * Second, 8 * Second],
+            [policy.DelayBeforeAttempt(2), policy.DelayBeforeAttempt(3), policy.DelayBeforeAttempt(4)]);
     }
 
     // 3
@@ -27,7 +28,8 @@ public sealed class SeedSupervisorTests
     public void Delays_stop_growing_at_the_maximum()
     {
         RetryPolicy policy = new() { BaseDelay = 10 * Second, MaxDelay = 15 * Second, Jitter = false };
-        Assert.Equal([15 * Second, 15 * Second, 15 * Second], [policy.DelayBeforeAttempt(3), policy.DelayBeforeAttempt(10), policy.DelayBeforeAttempt(100_000)]);
+        Assert.Equal([15 * Second, 15 * Second, 15 * Second],
+            [policy.DelayBeforeAttempt(3), policy.DelayBeforeAttempt(10), policy.DelayBeforeAttempt(100_000)]);
     }
 
     // 4
@@ -95,7 +97,8 @@ public sealed class SeedSupervisorTests
         DeliveryAttemptSnapshot record = Assert.Single(bench.Records);
         Assert.Equal(DeliveryStatus.Delivered, outcome.Status);
         Assert.Single(bench.Sender.Sent);
-        Assert.Equal((AttemptOutcome.Success, 1, 200, false), (record.Outcome, record.AttemptNumber, record.HttpStatusCode, record.WillRetry));
+        Assert.Equal((AttemptOutcome.Success, 1, 200, false),
+            (record.Outcome, record.AttemptNumber, record.HttpStatusCode, record.WillRetry));
     }
 
     // 10
@@ -174,7 +177,8 @@ public sealed class SeedSupervisorTests
     public void Sequences_count_for_each_key_from_one()
     {
         InMemoryWebhookDeliverySupervisor supervisor = new Bench().Supervisor;
-        Assert.Equal([1, 2, 1, 3], [supervisor.NextSequence("k1"), supervisor.NextSequence("k1"), supervisor.NextSequence("k2"), supervisor.NextSequence("k1")]);
+        Assert.Equal([1, 2, 1, 3], [supervisor.NextSequence("k1"), supervisor.NextSequence("k1"), supervisor.NextSequence("k2"),
+            supervisor.NextSequence("k1")]);
     }
 
     // 17
@@ -233,7 +237,8 @@ public sealed class SeedSupervisorTests
     // 25
     [Fact]
     public void A_null_sender_fails_at_construction_and_names_the_fix() =>
-        Assert.Contains("WebhookSender.FromJwk", Assert.Throws<ArgumentNullException>(() => new InMemoryWebhookDeliverySupervisor(null!)).Message, StringComparison.Ordinal);
+        Assert.Contains("WebhookSender.FromJwk",
+            Assert.Throws<ArgumentNullException>(() => new InMemoryWebhookDeliverySupervisor(null!)).Message, StringComparison.Ordinal);
 
     // 26
     [Fact]
@@ -251,7 +256,8 @@ public sealed class SeedSupervisorTests
     public async Task The_breaker_key_is_the_canonical_url_by_default()
     {
         Bench bench = Tripped(out _);
-        DeliveryOutcome outcome = await bench.DeliverAsync(to: new WebhookDestination("HTTPS://Buyer.example:443/hooks/./a?token=secret", "op_2"));
+        DeliveryOutcome outcome = await bench.DeliverAsync(
+            to: new WebhookDestination("HTTPS://Buyer.example:443/hooks/./a?token=secret", "op_2"));
         Assert.Equal(DeliveryStatus.CircuitOpen, outcome.Status);
     }
 
@@ -259,7 +265,11 @@ public sealed class SeedSupervisorTests
     [Fact]
     public async Task A_skip_burns_no_sequence_number()
     {
-        Bench bench = new(o => o with { Circuit = new CircuitBreakerPolicy { FailureThreshold = 1 }, Retry = new RetryPolicy { MaxAttempts = 1 } });
+        Bench bench = new(o => o with
+        {
+            Circuit = new CircuitBreakerPolicy { FailureThreshold = 1 },
+            Retry = new RetryPolicy { MaxAttempts = 1 }
+        });
         bench.Sender.Status(503);
         DeliveryOptions stream = new() { SequenceKey = "s" };
         await bench.DeliverAsync(stream);
@@ -272,7 +282,11 @@ public sealed class SeedSupervisorTests
     public async Task A_slow_sink_is_left_behind_at_its_timeout()
     {
         TaskCompletionSource never = new();
-        Bench bench = new(o => o with { Sink = new DelegateSink((_, _) => new ValueTask(never.Task)), SinkTimeout = TimeSpan.FromMilliseconds(50) });
+        Bench bench = new(o => o with
+        {
+            Sink = new DelegateSink((_, _) => new ValueTask(never.Task)),
+            SinkTimeout = TimeSpan.FromMilliseconds(50)
+        });
         Task<DeliveryOutcome> delivering = bench.DeliverAsync().AsTask();
         Assert.False(delivering.IsCompleted);
         bench.Time.Advance(TimeSpan.FromMilliseconds(50));
@@ -317,7 +331,11 @@ public sealed class SeedSupervisorTests
     /// <summary>A bench whose endpoint's circuit two failures have opened.</summary>
     private static Bench Tripped(out int sent)
     {
-        Bench bench = new(o => o with { Circuit = new CircuitBreakerPolicy { FailureThreshold = 2 }, Retry = new RetryPolicy { MaxAttempts = 2, BaseDelay = TimeSpan.Zero } });
+        Bench bench = new(o => o with
+        {
+            Circuit = new CircuitBreakerPolicy { FailureThreshold = 2 },
+            Retry = new RetryPolicy { MaxAttempts = 2, BaseDelay = TimeSpan.Zero }
+        });
         bench.Sender.Status(503, 503);
         Assert.True(bench.DeliverAsync().AsTask().IsCompletedSuccessfully);
         sent = bench.Sender.Sent.Count;

@@ -58,7 +58,11 @@ public sealed class WeaknessTests
     [Fact]
     public void W02_idle_endpoints_are_forgotten_and_open_ones_kept()
     {
-        Bench bench = new(o => o with { Circuit = new CircuitBreakerPolicy { FailureThreshold = 1, OpenTimeout = TimeSpan.FromHours(2) }, Retry = Once });
+        Bench bench = new(o => o with
+        {
+            Circuit = new CircuitBreakerPolicy { FailureThreshold = 1, OpenTimeout = TimeSpan.FromHours(2) },
+            Retry = Once
+        });
         bench.Sender.Status(503);
         Assert.Equal(DeliveryStatus.Exhausted, Now(bench.DeliverAsync(new DeliveryOptions { BreakerKey = "open" })).Status);
         Assert.True(Now(bench.DeliverAsync(new DeliveryOptions { BreakerKey = "idle" })).IsDelivered);
@@ -137,7 +141,11 @@ public sealed class WeaknessTests
     [Fact]
     public async Task W05_the_circuit_is_asked_before_every_attempt()
     {
-        Bench bench = new(o => o with { Circuit = new CircuitBreakerPolicy { FailureThreshold = 2 }, Retry = new RetryPolicy { MaxAttempts = 5, BaseDelay = TimeSpan.Zero } });
+        Bench bench = new(o => o with
+        {
+            Circuit = new CircuitBreakerPolicy { FailureThreshold = 2 },
+            Retry = new RetryPolicy { MaxAttempts = 5, BaseDelay = TimeSpan.Zero }
+        });
         bench.Sender.Status(503, 503, 503, 503, 503);
         DeliveryOutcome outcome = await bench.DeliverAsync();
         Assert.Equal((DeliveryStatus.CircuitOpen, 2, 2), (outcome.Status, outcome.Attempts, bench.Sender.Sent.Count));
@@ -219,7 +227,12 @@ public sealed class WeaknessTests
     public async Task W10_a_step_of_the_wall_clock_does_not_move_the_circuit()
     {
         SteppedTime? time = null;
-        Bench bench = new(o => o with { TimeProvider = time = new SteppedTime(o.TimeProvider), Circuit = new CircuitBreakerPolicy { FailureThreshold = 1 }, Retry = Once });
+        Bench bench = new(o => o with
+        {
+            TimeProvider = time = new SteppedTime(o.TimeProvider),
+            Circuit = new CircuitBreakerPolicy { FailureThreshold = 1 },
+            Retry = Once
+        });
         bench.Sender.Status(503);
         await bench.DeliverAsync();
         time!.Step = TimeSpan.FromHours(1);
@@ -290,7 +303,12 @@ public sealed class WeaknessTests
     public async Task W13_a_sink_that_never_returns_delays_no_delivery()
     {
         TaskCompletionSource never = new();
-        Bench bench = new(o => o with { SinkMode = SinkMode.Buffered, SinkQueueCapacity = 64, Sink = new DelegateSink((_, _) => new ValueTask(never.Task)) });
+        Bench bench = new(o => o with
+        {
+            SinkMode = SinkMode.Buffered,
+            SinkQueueCapacity = 64,
+            Sink = new DelegateSink((_, _) => new ValueTask(never.Task))
+        });
         for (int i = 0; i < 1000; i++)
         {
             ValueTask<DeliveryOutcome> delivering = bench.DeliverAsync();
@@ -312,7 +330,8 @@ public sealed class WeaknessTests
         await bench.Supervisor.SendAsync(bench.Destination, new RawPayload(numbered: true), stream);
         Assert.Equal(4, bench.Sender.Sent.Count);
         Assert.Contains("\"sequence_number\":1", Encoding.UTF8.GetString(bench.Sender.Sent[0].Body.Span), StringComparison.Ordinal);
-        Assert.All(bench.Sender.Sent.Skip(1), w => Assert.Contains("\"sequence_number\":2", Encoding.UTF8.GetString(w.Body.Span), StringComparison.Ordinal));
+        Assert.All(bench.Sender.Sent.Skip(1), w =>
+            Assert.Contains("\"sequence_number\":2", Encoding.UTF8.GetString(w.Body.Span), StringComparison.Ordinal));
         Assert.Equal([1L, 2L, 2L, 2L], bench.Records.Select(r => r.SequenceNumber!.Value));
     }
 
@@ -350,7 +369,8 @@ public sealed class WeaknessTests
     {
         Bench bench = new();
         bench.Sender.Result(w => new WebhookSendResult(w, 500) { ResponseBody = "stack trace"u8.ToArray() });
-        WebhookDestination destination = new("https://buyer.example/hooks/3f2504e0-4f89-11d3-9a0c-0305e82c3301?token=secret#x", "op_9", "a-very-secret-token");
+        WebhookDestination destination =
+            new("https://buyer.example/hooks/3f2504e0-4f89-11d3-9a0c-0305e82c3301?token=secret#x", "op_9", "a-very-secret-token");
         await bench.DeliverAsync(to: destination);
         DeliveryAttemptSnapshot record = bench.Records[0];
         Assert.Equal("https://buyer.example/hooks/~d1bfaf4a", record.Url);
@@ -463,7 +483,12 @@ public sealed class WeaknessTests
     [Fact]
     public async Task W24_an_outage_does_not_flood_the_audit_and_every_skip_is_counted()
     {
-        Bench bench = new(o => o with { Circuit = new CircuitBreakerPolicy { FailureThreshold = 1 }, Retry = Once, CircuitOpenRecordInterval = 10 * Second });
+        Bench bench = new(o => o with
+        {
+            Circuit = new CircuitBreakerPolicy { FailureThreshold = 1 },
+            Retry = Once,
+            CircuitOpenRecordInterval = 10 * Second
+        });
         bench.Sender.Status(503);
         await bench.DeliverAsync();
         for (int i = 0; i < 1000; i++)

@@ -31,6 +31,7 @@ internal sealed class Bench
 
     public IReadOnlyList<DeliveryAttemptSnapshot> Records => Sink.Snapshot();
 
-    public ValueTask<DeliveryOutcome> DeliverAsync(DeliveryOptions? options = null, WebhookDestination? to = null, CancellationToken token = default) =>
+    public ValueTask<DeliveryOutcome> DeliverAsync(DeliveryOptions? options = null, WebhookDestination? to = null,
+        CancellationToken token = default) =>
         Supervisor.SendAsync(to ?? Destination, new RawPayload(), options, token);
 }

@@ -16,6 +16,7 @@ internal sealed class RawPayload(bool numbered = false) : WebhookPayload
     public override void Write(IBufferWriter<byte> output, in EnvelopeContext facts)
     {
         Written++;
-        output.Write(Encoding.UTF8.GetBytes(Body ?? $"{{\"idempotency_key\":\"{facts.IdempotencyKey}\",\"sequence_number\":{facts.SequenceNumber ?? 0}}}"));
+        output.Write(Encoding.UTF8.GetBytes(Body
+            ?? $"{{\"idempotency_key\":\"{facts.IdempotencyKey}\",\"sequence_number\":{facts.SequenceNumber ?? 0}}}"));
     }
 }

@@ -27,7 +27,8 @@ internal sealed class RecordingReceiver : IAsyncDisposable
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = http2 ? HttpProtocols.Http2 : HttpProtocols.Http1));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = http2 ? HttpProtocols.Http2 : HttpProtocols.Http1));
         WebApplication app = builder.Build();
         RecordingReceiver receiver = new(app);
         app.Run(receiver.ReceiveAsync);
@@ -41,9 +42,11 @@ internal sealed class RecordingReceiver : IAsyncDisposable
     {
         using MemoryStream body = new();
         await http.Request.Body.CopyToAsync(body, http.RequestAborted);
-        string url = $"{http.Request.Scheme}://{http.Request.Host.Value}{http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget}";
+        string target = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        string url = $"{http.Request.Scheme}://{http.Request.Host.Value}{target}";
         Requests.Enqueue(new Received(
-            http.Request.Method, url, http.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase), body.ToArray()));
+            http.Request.Method, url, http.Request.Headers.ToDictionary(h => h.Key, h =>
+                h.Value.ToString(), StringComparer.OrdinalIgnoreCase), body.ToArray()));
         await Answer(http);
     }
 

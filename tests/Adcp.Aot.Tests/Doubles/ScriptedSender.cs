@@ -56,7 +56,9 @@ internal sealed class ScriptedSender : IWebhookSender
         ArrayBufferWriter<byte> body = new();
         string key = payload.IdempotencyKey ?? IdempotencyKeys.Create();
         payload.Write(body, new EnvelopeContext(
-            AdcpVersion.V32, key, DateTimeOffset.UnixEpoch, destination.OperationId, destination.Token, payload.CarriesSequenceNumber ? sequenceNumber : null));
+            AdcpVersion.V32, key, DateTimeOffset.UnixEpoch, destination.OperationId, destination.Token, payload.CarriesSequenceNumber
+            ? sequenceNumber
+            : null));
         return new PreparedWebhook(destination, body.WrittenMemory, key)
         {
             TaskId = payload.AuditTaskId,

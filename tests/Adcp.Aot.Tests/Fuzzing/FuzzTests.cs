@@ -14,8 +14,9 @@ using CsCheck;
 namespace Adcp.Aot.Tests.Fuzzing;
 
 /// <summary>
-/// Everything that reads what a stranger wrote, on mutations of valid inputs: no exception but the declared ones, no more memory than a small multiple of the input, and no input that takes
-/// long each time it is read. A few seconds by default; <c>ADCP_FUZZ_ITERATIONS</c> asks for more of each, for example 10000000.
+/// Everything that reads what a stranger wrote, on mutations of valid inputs: no exception but the declared ones, no
+/// more memory than a small multiple of the input, and no input that takes long each time it is read. A few seconds by
+/// default; <c>ADCP_FUZZ_ITERATIONS</c> asks for more of each, for example 10000000.
 /// </summary>
 public sealed class FuzzTests
 {
@@ -24,16 +25,23 @@ public sealed class FuzzTests
     private const long AllocationPerByte = 512;
     private const int SlowReadings = 5;
 
-    /// <summary>Far more than the largest input here takes, so that only work that grows with more than the input's length comes near it.</summary>
+    /// <summary>
+    /// Far more than the largest input here takes, so that only work that grows with more than the input's length comes
+    /// near it.
+    /// </summary>
     private static readonly TimeSpan LongestReading = TimeSpan.FromMilliseconds(100);
 
     private static readonly long Iterations =
-        long.TryParse(Environment.GetEnvironmentVariable("ADCP_FUZZ_ITERATIONS"), CultureInfo.InvariantCulture, out long iterations) ? iterations : DefaultIterations;
+        long.TryParse(Environment.GetEnvironmentVariable("ADCP_FUZZ_ITERATIONS"), CultureInfo.InvariantCulture, out long iterations)
+        ? iterations
+        : DefaultIterations;
 
     [Fact]
     public void Signature_headers() => Run(
         [
-            "sig1=(\"@method\" \"@target-uri\" \"@authority\" \"content-type\" \"content-digest\");created=1776520800;expires=1776521100;nonce=\"KXYnfEfJ0PBRZXQyVXfVQA\";keyid=\"k\";alg=\"ed25519\";tag=\"adcp/webhook-signing/v1\"",
+            "sig1=(\"@method\" \"@target-uri\" \"@authority\" \"content-type\" "
+            + "\"content-digest\");created=1776520800;expires=1776521100;"
+            + "nonce=\"KXYnfEfJ0PBRZXQyVXfVQA\";keyid=\"k\";alg=\"ed25519\";tag=\"adcp/webhook-signing/v1\"",
             "relay=(\"@method\";req \"x\";sf;key=\"a\");created=1;x=?1;y=:AA==:;z=1.5, sig1=()",
             "sig1=:ZVRllejdoOlcnH1VkRrzv901IucAouTrwja2a0fv5F08f2Q2ahbpSxRrmnTLtXVEMgRfBZ_n1X8SGurLifJ_BQ:",
             "sha-256=:dJ2koiIMZIhdGE7tidErCHV13FFvOIowCcXDiwyG54I=:, sha-512=:AA==:",
@@ -51,10 +59,12 @@ public sealed class FuzzTests
     [Fact]
     public void Urls() => Run(
         [
-            "https://buyer.example/a/./b/../c//d?x=%20&y#f", "HTTP://User:pw@[2001:DB8::1]:8080/%7e%2F", "https://b\u00fccher.example./p?", "https://xn--bcher-kva.example:443",
+            "https://buyer.example/a/./b/../c//d?x=%20&y#f", "HTTP://User:pw@[2001:DB8::1]:8080/%7e%2F",
+            "https://b\u00fccher.example./p?", "https://xn--bcher-kva.example:443",
             "https://[fe80::1%25eth0]/", "https://a..b/", "https://1.2.3.4/%zz",
         ],
-        ["https://", "http://", "//", "/../", "/./", "%2e", "%", "@", ":", "[", "]", "::", ".", "xn--", "?", "#", "\\", "\u3002", "\u00ad", "\u200d", "\ud800", " "],
+        ["https://", "http://", "//", "/../", "/./", "%2e", "%", "@", ":", "[", "]", "::", ".", "xn--", "?", "#", "\\", "\u3002",
+            "\u00ad", "\u200d", "\ud800", " "],
         static bytes =>
         {
             if (!TargetUri.TryParse(Encoding.UTF8.GetString(bytes), out TargetUri? target, out string? reason))
@@ -108,8 +118,12 @@ public sealed class FuzzTests
     [Fact]
     public void Challenges() => Run(
         [
-            """{"type":"webhook.challenge","challenge":"example-challenge-token-000000000000","account_id":"acct_1","subscriber_id":"s","seller_agent_url":"https://seller.example/adcp","delivery_auth":{"mode":"rfc9421"},"event_types":["creative.purged"]}""",
-            """{"scope":"agent","event_types":["capabilities.changed"],"delivery_auth":{"credential_fingerprint":"abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789","mode":"Bearer"},"seller_agent_url":"https://s.example","subscriber_id":"s","challenge":"example-challenge-token-000000000000","type":"webhook.challenge"}""",
+            """{"type":"webhook.challenge","challenge":"example-challenge-token-000000000000","account_id":"acct_1","subscriber_id":"s","""
+            + """ "seller_agent_url":"https://seller.example/adcp","delivery_auth":{"mode":"rfc9421"},"event_types":["creative.purged"]}""",
+            """{"scope":"agent","event_types":["capabilities.changed"],"delivery_auth":"""
+            + """{"credential_fingerprint":"abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789","mode":"Bearer"},"""
+            + """ "seller_agent_url":"https://s.example","subscriber_id":"s","""
+            + """ "challenge":"example-challenge-token-000000000000","type":"webhook.challenge"}""",
         ],
         [.. JsonTokens, "\"type\":\"webhook.challenge\",", "\"scope\":\"agent\"", "rfc9421", "HMAC-SHA256", "https://"],
         static bytes =>
@@ -140,12 +154,17 @@ public sealed class FuzzTests
     [Fact]
     public void Jwks() => Run(
         [
-            """{"keys":[{"kid":"k1","kty":"OKP","crv":"Ed25519","alg":"EdDSA","x":"y7tTfeqazsFeTn3ccCzQlcJ4qFWuYsu-JkJAcfc9VoA","use":"sig","key_ops":["verify"],"adcp_use":"webhook-signing"}]}""",
-            """{"kid":"k1","kty":"OKP","crv":"Ed25519","x":"y7tTfeqazsFeTn3ccCzQlcJ4qFWuYsu-JkJAcfc9VoA","d":"V0Z2ktvVfcWISjh4xmUlt-bSOJML9QBlzWzDkMFvgJw","key_ops":["sign"]}""",
-            """{"keys":[{"kid":"e","kty":"EC","crv":"P-256","alg":"ES256","x":"0X7G_jryFpiX9XO3CKxIqUQs3DC8OhUkw6Rb5QOZd5M","y":"MwZN7qQJzLpTD5dyDJAoqOLZJ9r8-GCh4BnOYu6NE0c","use":"sig","key_ops":["verify"],"adcp_use":"request-signing"}]}""",
-            """{"kid":"e","kty":"EC","crv":"P-256","x":"0X7G_jryFpiX9XO3CKxIqUQs3DC8OhUkw6Rb5QOZd5M","y":"MwZN7qQJzLpTD5dyDJAoqOLZJ9r8-GCh4BnOYu6NE0c","d":"xgSwq4Iq3RS8MFP2oXsDP--8uZLoq6Idip2PNM6pCZ4"}""",
+            """{"keys":[{"kid":"k1","kty":"OKP","crv":"Ed25519","alg":"EdDSA","x":"y7tTfeqazsFeTn3ccCzQlcJ4qFWuYsu-JkJAcfc9VoA","""
+            + """ "use":"sig","key_ops":["verify"],"adcp_use":"webhook-signing"}]}""",
+            """{"kid":"k1","kty":"OKP","crv":"Ed25519","x":"y7tTfeqazsFeTn3ccCzQlcJ4qFWuYsu-JkJAcfc9VoA","""
+            + """ "d":"V0Z2ktvVfcWISjh4xmUlt-bSOJML9QBlzWzDkMFvgJw","key_ops":["sign"]}""",
+            """{"keys":[{"kid":"e","kty":"EC","crv":"P-256","alg":"ES256","x":"0X7G_jryFpiX9XO3CKxIqUQs3DC8OhUkw6Rb5QOZd5M","""
+            + """ "y":"MwZN7qQJzLpTD5dyDJAoqOLZJ9r8-GCh4BnOYu6NE0c","use":"sig","key_ops":["verify"],"adcp_use":"request-signing"}]}""",
+            """{"kid":"e","kty":"EC","crv":"P-256","x":"0X7G_jryFpiX9XO3CKxIqUQs3DC8OhUkw6Rb5QOZd5M","""
+            + """ "y":"MwZN7qQJzLpTD5dyDJAoqOLZJ9r8-GCh4BnOYu6NE0c","d":"xgSwq4Iq3RS8MFP2oXsDP--8uZLoq6Idip2PNM6pCZ4"}""",
         ],
-        ["\"kid\":", "\"d\":", "\"x\":\"\"", "null", "[]", "{}", "\"kty\":\"EC\"", "\"P-256\"", "\"OKP\"", "=", "AAAA", "\\ud800", "1e999", ","],
+        ["\"kid\":", "\"d\":", "\"x\":\"\"", "null", "[]", "{}", "\"kty\":\"EC\"", "\"P-256\"", "\"OKP\"", "=", "AAAA", "\\ud800",
+            "1e999", ","],
         static bytes =>
         {
             string text = Encoding.UTF8.GetString(bytes);
@@ -170,21 +189,24 @@ public sealed class FuzzTests
 
     private static readonly string[] JsonSeeds =
     [
-        """{"idempotency_key":"whk_0123456789abcdef","operation_id":"op_1","task_id":"task_1","task_type":"create_media_buy","status":"completed","timestamp":"2026-05-26T09:00:44.582Z","result":{"a":[1,2.5e-3,true,null],"b":{"c":"\u00e9\n"}}}""",
+        """{"idempotency_key":"whk_0123456789abcdef","operation_id":"op_1","task_id":"task_1","task_type":"create_media_buy","""
+        + """ "status":"completed","timestamp":"2026-05-26T09:00:44.582Z","result":{"a":[1,2.5e-3,true,null],"b":{"c":"\u00e9\n"}}}""",
         """[{"a":1,"\u0061":2},{"":{"":{}}},[[[[[[[[[[]]]]]]]]]],-0,1e21,5e-324,1.7976931348623157e308,"\ud83d\ude00"]""",
         "\"\\u0000\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
         """ { "z" : 1 , "a" : [ ] , "\ufb33" : "\u20ac" , "\ud83d\ude00" : false } """,
     ];
 
     private static readonly string[] JsonTokens =
-        ["{", "}", "[", "]", ",", ":", "\"", "\\", "\\u", "\\ud800", "null", "1e400", "-", "0.", "\"a\":1,", "//", "\u00e9", "\ufeff", " ", "[[[[[[[[[[[[[[[["];
+        ["{", "}", "[", "]", ",", ":", "\"", "\\", "\\u", "\\ud800", "null", "1e400", "-", "0.", "\"a\":1,", "//", "\u00e9",
+            "\ufeff", " ", "[[[[[[[[[[[[[[[["];
 
     /// <summary>What the platform's own reader says, which refuses duplicate names and lone surrogates too.</summary>
     internal static bool IsSoundJson(byte[] bytes)
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(bytes, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 64 });
+            using JsonDocument document =
+                JsonDocument.Parse(bytes, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 64 });
             return ReadsAll(document.RootElement);
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
@@ -251,7 +273,9 @@ public sealed class FuzzTests
             3 => [.. bytes.AsSpan(0, at), .. bytes.AsSpan(at + length)],
             4 when bytes.Length < 16_384 => [.. bytes, .. bytes.AsSpan(at, length)],
             5 => [.. bytes.AsSpan(0, at), .. seeds[value % seeds.Length].AsSpan(Math.Min(at, seeds[value % seeds.Length].Length))],
-            6 when bytes.Length < 16_384 => [.. bytes.AsSpan(0, at), .. Enumerable.Repeat(words[value % words.Length], value).SelectMany(static w => w), .. bytes.AsSpan(at)],
+            6 when bytes.Length < 16_384 =>
+            [.. bytes.AsSpan(0, at), .. Enumerable.Repeat(words[value % words.Length], value).SelectMany(static w => w),
+                .. bytes.AsSpan(at)],
             _ => bytes,
         };
     }

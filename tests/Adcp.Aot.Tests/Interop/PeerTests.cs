@@ -18,7 +18,8 @@ public sealed class PeerTests
 
     private static readonly string[] Urls =
     [
-        "https://buyer.example/adcp/webhooks", "https://buyer.example/", "https://buyer.example:8443/a//b/?x=1&y=%20+&x=2", "https://[2001:db8::1]:9000/p?", "http://buyer.example/%7Ea%2Fb",
+        "https://buyer.example/adcp/webhooks", "https://buyer.example/", "https://buyer.example:8443/a//b/?x=1&y=%20+&x=2",
+        "https://[2001:db8::1]:9000/p?", "http://buyer.example/%7Ea%2Fb",
     ];
 
     [Fact]
@@ -37,12 +38,18 @@ public sealed class PeerTests
             {
                 ["secret"] = secret,
                 ["body"] = text,
-                ["headers"] = new JsonObject { ["webhook-id"] = id, ["webhook-timestamp"] = timestamp.ToString(CultureInfo.InvariantCulture), ["webhook-signature"] = signature },
+                ["headers"] = new JsonObject
+                {
+                    ["webhook-id"] = id,
+                    ["webhook-timestamp"] = timestamp.ToString(CultureInfo.InvariantCulture),
+                    ["webhook-signature"] = signature
+                },
             };
             Assert.True((bool)peers.Ask("standard-verify", Question(ours, body))!);
             Assert.NotNull(peers.Try("standard-verify", Question(ours, body + " ")).Fault);
 
-            string theirs = (string)peers.Ask("standard-sign", new JsonObject { ["secret"] = secret, ["id"] = id, ["timestamp"] = timestamp, ["body"] = body })!;
+            string theirs = (string)peers.Ask("standard-sign",
+                new JsonObject { ["secret"] = secret, ["id"] = id, ["timestamp"] = timestamp, ["body"] = body })!;
             Assert.Equal(theirs, ours);
             StandardWebhooksVerifier verifier = new([secret], "seller");
             InboundRequest request = new("POST", "https://buyer.example/", new Dictionary<string, string>
@@ -90,7 +97,8 @@ public sealed class PeerTests
     {
         using Peers peers = Peers.Start();
         using SigningKey key = SigningKey.Generate(algorithm, "seller-1");
-        Rfc9421Verifier verifier = new(VerificationKeySet.FromJwks(SigningKey.ExportJwks([key]), "https://seller.example"), new InMemoryReplayCache());
+        Rfc9421Verifier verifier = new(VerificationKeySet.FromJwks(SigningKey.ExportJwks([key]), "https://seller.example"),
+            new InMemoryReplayCache());
         foreach (string url in Urls)
         {
             Assert.True(TargetUri.TryParse(url, out TargetUri? target, out _));
@@ -123,13 +131,17 @@ public sealed class PeerTests
     {
         using Peers peers = Peers.Start();
         Random random = new(9421);
-        long[] bits = [.. Enumerable.Range(0, 20_000).Select(i => i % 2 == 0 ? random.NextInt64(long.MinValue, long.MaxValue) : BitConverter.DoubleToInt64Bits(Math.Round(random.NextDouble() * 1e7, i % 7)))
+        long[] bits = [.. Enumerable.Range(0, 20_000)
+            .Select(i => i % 2 == 0 ? random.NextInt64(long.MinValue, long.MaxValue)
+                : BitConverter.DoubleToInt64Bits(Math.Round(random.NextDouble() * 1e7, i % 7)))
             .Where(b => double.IsFinite(BitConverter.Int64BitsToDouble(b)))];
-        JsonArray theirs = peers.Ask("numbers", new JsonObject { ["bits"] = new JsonArray([.. bits.Select(b => (JsonNode)b.ToString("x16", CultureInfo.InvariantCulture))]) })!.AsArray();
+        JsonArray theirs = peers.Ask("numbers", new JsonObject
+        { ["bits"] = new JsonArray([.. bits.Select(b => (JsonNode)b.ToString("x16", CultureInfo.InvariantCulture))]) })!.AsArray();
         byte[] buffer = new byte[EcmaScriptNumber.MaxLength];
         for (int i = 0; i < bits.Length; i++)
         {
-            Assert.Equal((string?)theirs[i], Encoding.ASCII.GetString(buffer, 0, EcmaScriptNumber.Format(BitConverter.Int64BitsToDouble(bits[i]), buffer)));
+            Assert.Equal((string?)theirs[i],
+                Encoding.ASCII.GetString(buffer, 0, EcmaScriptNumber.Format(BitConverter.Int64BitsToDouble(bits[i]), buffer)));
         }
     }
 

@@ -128,9 +128,12 @@ public sealed class CanonicalJsonTests
     public void Names_are_ordered_by_utf_16_code_units()
     {
         // The example of RFC 8785, section 3.2.3: the emoji's surrogates come before U+FB33.
-        const string Text = """{"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew Letter Dalet With Dagesh","1":"One","\ud83d\ude00":"Emoji: Grinning Face","\u0080":"Control","\u00f6":"Latin Small Letter O With Diaeresis"}""";
+        const string Text = """{"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew Letter Dalet With """
+            + """Dagesh","1":"One","\ud83d\ude00":"Emoji: Grinning Face","\u0080":"Control","\u00f6":"Latin Small Letter O With """
+            + """Diaeresis"}""";
         using JsonDocument canonical = JsonDocument.Parse(Canonical(Text));
-        Assert.Equal(["\r", "1", "\u0080", "\u00f6", "\u20ac", "\ud83d\ude00", "\ufb33"], canonical.RootElement.EnumerateObject().Select(m => m.Name));
+        Assert.Equal(["\r", "1", "\u0080", "\u00f6", "\u20ac", "\ud83d\ude00", "\ufb33"], canonical.RootElement.EnumerateObject()
+            .Select(m => m.Name));
     }
 
     [Fact]

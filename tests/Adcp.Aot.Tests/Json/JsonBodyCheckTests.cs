@@ -54,7 +54,8 @@ public sealed class JsonBodyCheckTests
     [InlineData("{\"a\":1,}")]
     [InlineData("{} {}")]
     [InlineData("")]
-    public void What_parsers_may_read_differently_is_no_json(string json) => Assert.Equal("invalid_json", JsonBodyCheck.Check(Encoding.UTF8.GetBytes(json))?.Code);
+    public void What_parsers_may_read_differently_is_no_json(string json) =>
+        Assert.Equal("invalid_json", JsonBodyCheck.Check(Encoding.UTF8.GetBytes(json))?.Code);
 
     [Theory]
     [InlineData("[0,-0,12,-3.25,1e5,1E+5,-0.5e-10]")]
@@ -76,7 +77,8 @@ public sealed class JsonBodyCheckTests
             }
         }
 
-        static void AssertSame(byte[] json) => Assert.True(FuzzTests.IsSoundJson(json) == (JsonBodyCheck.Check(json) is null), Convert.ToHexString(json));
+        static void AssertSame(byte[] json) =>
+            Assert.True(FuzzTests.IsSoundJson(json) == (JsonBodyCheck.Check(json) is null), Convert.ToHexString(json));
     }
 
     [Fact]
@@ -85,7 +87,8 @@ public sealed class JsonBodyCheckTests
         Assert.Null(JsonBodyCheck.Check(Encoding.UTF8.GetBytes(Nested(64))));
         Assert.Equal("invalid_json", JsonBodyCheck.Check(Encoding.UTF8.GetBytes(Nested(65)))?.Code);
 
-        static string Nested(int levels) => string.Concat(Enumerable.Repeat("{\"a\":[", levels / 2)) + (levels % 2 == 0 ? "" : "{}") + string.Concat(Enumerable.Repeat("]}", levels / 2));
+        static string Nested(int levels) => string.Concat(Enumerable.Repeat("{\"a\":[", levels / 2))
+            + (levels % 2 == 0 ? "" : "{}") + string.Concat(Enumerable.Repeat("]}", levels / 2));
     }
 
     [Fact]
@@ -109,7 +112,9 @@ public sealed class JsonBodyCheckTests
     private static Gen<string> Value(int depth) => depth == 0
         ? Gen.OneOf("1", "\"x\"", "\"\\u0041\"", "null", "[]")
         : Gen.OneOf(
-            Gen.Select(Names, Value(depth - 1)).Array[0, 6].Select(members => "{" + string.Join(',', members.Select(m => $"\"{m.Item1}\":{m.Item2}")) + "}"),
-            Gen.Select(Names, Gen.Const("1")).Array[15, 22].Select(members => "{" + string.Join(',', members.Select(m => $"\"{m.Item1}\":{m.Item2}")) + "}"),
+            Gen.Select(Names, Value(depth - 1)).Array[0, 6].Select(members =>
+                "{" + string.Join(',', members.Select(m => $"\"{m.Item1}\":{m.Item2}")) + "}"),
+            Gen.Select(Names, Gen.Const("1")).Array[15, 22].Select(members =>
+                "{" + string.Join(',', members.Select(m => $"\"{m.Item1}\":{m.Item2}")) + "}"),
             Value(depth - 1).Array[0, 4].Select(items => "[" + string.Join(',', items) + "]"));
 }

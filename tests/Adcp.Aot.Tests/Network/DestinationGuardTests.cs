@@ -76,7 +76,8 @@ public sealed class DestinationGuardTests
     [InlineData("::ffff:169.254.169.254")]
     [InlineData("64:ff9b::a9fe:a9fe")]
     [InlineData("2002:a9fe:a9fe::1")]
-    public void Metadata_services_are_refused_whatever_the_flags(string address) => Assert.False(Lenient.IsAllowed(IPAddress.Parse(address)));
+    public void Metadata_services_are_refused_whatever_the_flags(string address) =>
+        Assert.False(Lenient.IsAllowed(IPAddress.Parse(address)));
 
     [Theory]
     [InlineData("10.1.2.3", true)]

@@ -43,7 +43,8 @@ public sealed class TargetUriTests
 
     [Fact]
     public void Canonical_form_is_a_fixed_point() =>
-        Gen.Select(Gen.Bool.Select(https => https ? "HTTPS" : "http"), Gen.String[Gen.Char["abcXYZ09-."], 1, 20], Gen.String[Gen.Char["aZ09/.%2e?&=+~_"], 0, 30]).Sample((scheme, host, path) =>
+        Gen.Select(Gen.Bool.Select(https => https ? "HTTPS" : "http"), Gen.String[Gen.Char["abcXYZ09-."], 1, 20],
+            Gen.String[Gen.Char["aZ09/.%2e?&=+~_"], 0, 30]).Sample((scheme, host, path) =>
         {
             if (TargetUri.TryParse($"{scheme}://{host}/{path}", out TargetUri? once, out _))
             {

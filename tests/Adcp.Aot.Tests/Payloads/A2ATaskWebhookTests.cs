@@ -23,7 +23,8 @@ public sealed class A2ATaskWebhookTests
     {
         A2ATaskWebhook webhook = new(A2AEnvelopeMember.Task, "t1", "{\"id\":\"t1\"}"u8.ToArray(), token: "secret-token");
         Assert.Equal(
-            [new(A2ATaskWebhook.IdempotencyKeyHeader, webhook.IdempotencyKey!), new(A2ATaskWebhook.TokenHeader, "secret-token")], webhook.Headers!);
+            [new(A2ATaskWebhook.IdempotencyKeyHeader, webhook.IdempotencyKey!), new(A2ATaskWebhook.TokenHeader, "secret-token")],
+            webhook.Headers!);
         string body = Body(webhook);
         Assert.DoesNotContain(webhook.IdempotencyKey!, body, StringComparison.Ordinal);
         Assert.DoesNotContain("secret-token", body, StringComparison.Ordinal);
@@ -63,7 +64,8 @@ public sealed class A2ATaskWebhookTests
     [InlineData("line\r\nbreak")]
     [InlineData("ümlaut")]
     public void Token_that_cannot_stand_in_a_header_is_refused(string token) =>
-        Assert.Equal("token", Assert.Throws<ArgumentException>(() => new A2ATaskWebhook(A2AEnvelopeMember.Task, "t1", "{}"u8.ToArray(), token)).ParamName);
+        Assert.Equal("token", Assert.Throws<ArgumentException>(() =>
+            new A2ATaskWebhook(A2AEnvelopeMember.Task, "t1", "{}"u8.ToArray(), token)).ParamName);
 
     private static string Body(A2ATaskWebhook webhook)
     {

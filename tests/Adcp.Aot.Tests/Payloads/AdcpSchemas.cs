@@ -7,7 +7,8 @@ using Json.Schema;
 namespace Adcp.Aot.Tests.Payloads;
 
 /// <summary>
-/// AdCP's JSON schemas, by their own ids and with formats checked. A <c>$ref</c> to a schema that is not among the shared files accepts anything; every other one is followed.
+/// AdCP's JSON schemas, by their own ids and with formats checked. A <c>$ref</c> to a schema that is not among the
+/// shared files accepts anything; every other one is followed.
 /// </summary>
 internal static class AdcpSchemas
 {
@@ -56,10 +57,12 @@ internal static class AdcpSchemas
     }
 
     /// <summary>The file names of a generation's schemas.</summary>
-    public static HashSet<string> FilesOf(AdcpVersion version) => [.. Schemas.Value.Keys.Where(id => IsOf(id, version)).Select(id => Path.GetFileName(id))];
+    public static HashSet<string> FilesOf(AdcpVersion version) =>
+        [.. Schemas.Value.Keys.Where(id => IsOf(id, version)).Select(id => Path.GetFileName(id))];
 
     /// <summary>The id of a generation's schema.</summary>
-    public static string IdOf(AdcpVersion version, string file) => Schemas.Value.Keys.Single(id => IsOf(id, version) && Path.GetFileName(id) == file);
+    public static string IdOf(AdcpVersion version, string file) =>
+        Schemas.Value.Keys.Single(id => IsOf(id, version) && Path.GetFileName(id) == file);
 
     private static bool IsOf(string id, AdcpVersion version) => version switch
     {
@@ -102,7 +105,8 @@ internal static class AdcpSchemas
     {
         if (node is JsonObject members)
         {
-            if (members["$ref"] is JsonValue reference && reference.GetValue<string>() is var id && id.StartsWith('/') && !known.ContainsKey(id))
+            if (members["$ref"] is JsonValue reference && reference.GetValue<string>() is var id && id.StartsWith('/')
+                && !known.ContainsKey(id))
             {
                 members.Remove("$ref");
             }

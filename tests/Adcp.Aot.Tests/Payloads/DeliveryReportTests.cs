@@ -77,7 +77,8 @@ public sealed class DeliveryReportTests
         [
             new MediaBuyDelivery
             {
-                MediaBuyId = "mb", Status = MediaBuyReportStatus.Active, Totals = new DeliveryMetrics { Spend = 1 }, ByPackage = [new PackageDelivery { Spend = 1, SupersedesWindow = superseded }],
+                MediaBuyId = "mb", Status = MediaBuyReportStatus.Active, Totals = new DeliveryMetrics { Spend = 1 },
+                    ByPackage = [new PackageDelivery { Spend = 1, SupersedesWindow = superseded }],
             },
         ],
     };
@@ -97,9 +98,11 @@ public sealed class DeliveryReportTests
 
     private static Gen<DeliveryReport> Reports(AdcpVersion version)
     {
-        DeliveryReportType[] types = [.. Enum.GetValues<DeliveryReportType>().Where(type => version == AdcpVersion.V32 || type != DeliveryReportType.WindowUpdate)];
+        DeliveryReportType[] types = [.. Enum.GetValues<DeliveryReportType>()
+            .Where(type => version == AdcpVersion.V32 || type != DeliveryReportType.WindowUpdate)];
         Gen<decimal> number = Gen.Int[0, 1_000_000_000].Select(n => n / 100m);
-        return Gen.Select(Gen.OneOf(types), Gen.Int[1, 3], Gen.Int[0, 3], number, Gen.OneOf(Enum.GetValues<MediaBuyReportStatus>()), Gen.OneOf(Enum.GetValues<DeliveryMetric>()), Gen.Bool)
+        return Gen.Select(Gen.OneOf(types), Gen.Int[1, 3], Gen.Int[0, 3], number,
+            Gen.OneOf(Enum.GetValues<MediaBuyReportStatus>()), Gen.OneOf(Enum.GetValues<DeliveryMetric>()), Gen.Bool)
             .Select((type, buys, packages, amount, status, metric, full) => new DeliveryReport
             {
                 TaskId = "rep_1",
@@ -123,7 +126,8 @@ public sealed class DeliveryReportTests
                             [metric] = amount > 1 ? 0.5m : amount,
                             [DeliveryMetric.Impressions] = amount,
                             Reach = full ? new AudienceReach(amount, ReachUnit.Households) : null,
-                            Viewability = full ? new Viewability { MeasurableImpressions = amount, ViewableRate = 0.7m, Standard = "mrc" } : null,
+                            Viewability = full ? new Viewability
+                            { MeasurableImpressions = amount, ViewableRate = 0.7m, Standard = "mrc" } : null,
                             Quartiles = full ? [4, 3, 2, 1] : null,
                             ByEventType = full ? [new EventCount("purchase", amount, amount, "source")] : null,
                             ByActionSource = full ? [new EventCount("website", amount)] : null,

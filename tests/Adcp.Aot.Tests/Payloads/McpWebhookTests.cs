@@ -11,7 +11,8 @@ namespace Adcp.Aot.Tests.Payloads;
 public sealed class McpWebhookTests
 {
     private static readonly EnvelopeContext Facts = new(
-        AdcpVersion.V32, "whk_0123456789abcdef", new DateTimeOffset(2026, 11, 24, 13, 0, 0, 5, TimeSpan.FromHours(1)), "op_1", "a-token-of-sixteen", null);
+        AdcpVersion.V32, "whk_0123456789abcdef", new DateTimeOffset(2026, 11, 24, 13, 0, 0, 5, TimeSpan.FromHours(1)), "op_1",
+        "a-token-of-sixteen", null);
 
     [Fact]
     public void The_body_is_exactly_the_envelope()
@@ -29,8 +30,10 @@ public sealed class McpWebhookTests
             Context = "{\"k\":1}"u8.ToArray(),
         };
         Assert.Equal(
-            """{"idempotency_key":"whk_0123456789abcdef","notification_id":"n1","operation_id":"op_1","task_id":"task_1","task_type":"create_media_buy","protocol":"media-buy" """.TrimEnd()
-            + ""","status":"input-required","timestamp":"2026-11-24T12:00:00.005Z","context_id":"ctx","message":"Größe \"x\"","token":"a-token-of-sixteen" """.TrimEnd()
+            """{"idempotency_key":"whk_0123456789abcdef","notification_id":"n1","operation_id":"op_1" """.TrimEnd()
+            + ""","task_id":"task_1","task_type":"create_media_buy","protocol":"media-buy" """.TrimEnd()
+            + ""","status":"input-required","timestamp":"2026-11-24T12:00:00.005Z","context_id":"ctx" """.TrimEnd()
+            + ""","message":"Größe \"x\"","token":"a-token-of-sixteen" """.TrimEnd()
             + ""","result":{"a":[1.50,-0e2,"\u00e9",{},[],null,true],"b":"é"},"context":{"k":1}}""",
             Write(webhook, Facts));
     }
@@ -38,9 +41,12 @@ public sealed class McpWebhookTests
     [Fact]
     public void The_number_is_the_first_member_of_the_result()
     {
-        Assert.Contains("\"result\":{\"sequence_number\":7}", Write(With("{}", numbers: true), Facts with { SequenceNumber = 7 }), StringComparison.Ordinal);
-        Assert.Contains("{\"sequence_number\":7,\"a\":{}}", Write(With("{\"a\":{}}", numbers: true), Facts with { SequenceNumber = 7 }), StringComparison.Ordinal);
-        Assert.Equal("duplicate_key_input", Code(With("{\"x\":{},\"sequence_number\":1}", numbers: true), Facts with { SequenceNumber = 7 }));
+        Assert.Contains("\"result\":{\"sequence_number\":7}", Write(With("{}", numbers: true), Facts with { SequenceNumber = 7 }),
+            StringComparison.Ordinal);
+        Assert.Contains("{\"sequence_number\":7,\"a\":{}}",
+            Write(With("{\"a\":{}}", numbers: true), Facts with { SequenceNumber = 7 }), StringComparison.Ordinal);
+        Assert.Equal("duplicate_key_input",
+            Code(With("{\"x\":{},\"sequence_number\":1}", numbers: true), Facts with { SequenceNumber = 7 }));
         Assert.Equal("invalid_result", Code(With("[]", numbers: true), Facts with { SequenceNumber = 7 }));
     }
 
@@ -50,7 +56,8 @@ public sealed class McpWebhookTests
         if (node is not null)
         {
             string compact = node.ToJsonString();
-            string indented = node.ToJsonString(new JsonSerializerOptions { WriteIndented = true, IndentCharacter = '\t', NewLine = "\r\n" });
+            string indented = node.ToJsonString(new JsonSerializerOptions
+            { WriteIndented = true, IndentCharacter = '\t', NewLine = "\r\n" });
             string written = Write(With(compact), Facts);
             Assert.Equal(written, Write(With(" " + indented + "\r\n"), Facts));
             Assert.EndsWith(",\"result\":" + compact + "}", written, StringComparison.Ordinal);
@@ -64,7 +71,8 @@ public sealed class McpWebhookTests
     {
         string json = result.Replace("\t", "\\t", StringComparison.Ordinal);
         Assert.EndsWith(
-            ",\"result\":" + written.Replace("\t", "\\t", StringComparison.Ordinal) + "}", Write(With(json, numbers: true), Facts with { SequenceNumber = 7 }), StringComparison.Ordinal);
+            ",\"result\":" + written.Replace("\t", "\\t", StringComparison.Ordinal) + "}",
+            Write(With(json, numbers: true), Facts with { SequenceNumber = 7 }), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -80,28 +88,42 @@ public sealed class McpWebhookTests
     [Fact]
     public void Invalid_utf8_and_deep_nesting_are_refused()
     {
-        Assert.Equal("invalid_json", Code(new McpWebhook { TaskId = "t", TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = new byte[] { 0x22, 0xFF, 0x22 } }, Facts));
+        Assert.Equal("invalid_json", Code(new McpWebhook
+        {
+            TaskId = "t",
+            TaskType = TaskType.CreateMediaBuy,
+            Status = AdcpTaskStatus.Completed,
+            Result = new byte[] { 0x22, 0xFF, 0x22 }
+        }, Facts));
         Assert.Equal("invalid_json", Code(With(new string('[', 70) + new string(']', 70)), Facts));
     }
 
     [Fact]
     public void Duplicate_names_are_sanitised_in_the_message()
     {
-        WebhookPayloadException fault = Assert.Throws<WebhookPayloadException>(() => Write(With("{\"ab\\u0007cd\":1,\"ab\\u0007cd\":2}"), Facts));
+        WebhookPayloadException fault =
+            Assert.Throws<WebhookPayloadException>(() => Write(With("{\"ab\\u0007cd\":1,\"ab\\u0007cd\":2}"), Facts));
         Assert.Contains("<sanitized:2>", fault.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void The_context_is_an_object()
     {
-        McpWebhook webhook = new() { TaskId = "t", TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Context = "[]"u8.ToArray() };
+        McpWebhook webhook = new()
+        {
+            TaskId = "t",
+            TaskType = TaskType.CreateMediaBuy,
+            Status = AdcpTaskStatus.Completed,
+            Context = "[]"u8.ToArray()
+        };
         Assert.Equal("invalid_context", Code(webhook, Facts));
     }
 
     [Fact]
     public void The_operation_id_is_required_from_3_1()
     {
-        Assert.DoesNotContain("operation_id", Write(With("{}"), Facts with { Version = AdcpVersion.V30, OperationId = null }), StringComparison.Ordinal);
+        Assert.DoesNotContain("operation_id", Write(With("{}"), Facts with { Version = AdcpVersion.V30, OperationId = null }),
+            StringComparison.Ordinal);
         Assert.Equal("missing_operation_id", Code(With("{}"), Facts with { Version = AdcpVersion.V31, OperationId = null }));
         Assert.Equal("missing_operation_id", Code(With("{}"), Facts with { OperationId = null }));
     }
@@ -114,8 +136,10 @@ public sealed class McpWebhookTests
     public void Task_types_are_those_of_each_generations_schema(AdcpVersion version, string schema, int count)
     {
         using JsonDocument document = SharedFiles.Read("schemas/" + schema);
-        string[] expected = [.. document.RootElement.GetProperty("enum").EnumerateArray().Select(e => e.GetString()!).Order(StringComparer.Ordinal)];
-        string[] ours = [.. Enum.GetValues<TaskType>().Where(t => t.IsEligible(version)).Select(t => t.ToWire()).Order(StringComparer.Ordinal)];
+        string[] expected = [.. document.RootElement.GetProperty("enum").EnumerateArray().Select(e => e.GetString()!)
+            .Order(StringComparer.Ordinal)];
+        string[] ours = [.. Enum.GetValues<TaskType>().Where(t => t.IsEligible(version)).Select(t => t.ToWire())
+            .Order(StringComparer.Ordinal)];
         Assert.Equal(expected, ours);
         Assert.Equal(count, ours.Length);
         foreach (TaskType type in Enum.GetValues<TaskType>().Where(t => !t.IsEligible(version)))
@@ -130,7 +154,8 @@ public sealed class McpWebhookTests
     public void Statuses_and_protocols_are_the_schemas()
     {
         using JsonDocument statuses = SharedFiles.Read("schemas/enums/task-status.json");
-        Assert.Equal(statuses.RootElement.GetProperty("enum").EnumerateArray().Select(e => e.GetString()), Enum.GetValues<AdcpTaskStatus>().Select(s => s.ToWire()));
+        Assert.Equal(statuses.RootElement.GetProperty("enum").EnumerateArray().Select(e => e.GetString()),
+            Enum.GetValues<AdcpTaskStatus>().Select(s => s.ToWire()));
         using JsonDocument protocols = SharedFiles.Read("schemas/enums/adcp-protocol.json");
         Assert.Equal(
             protocols.RootElement.GetProperty("enum").EnumerateArray().Select(e => e.GetString()!).Order(StringComparer.Ordinal),
@@ -157,7 +182,8 @@ public sealed class McpWebhookTests
 
         NJsonSchema.JsonSchema schema = await NJsonSchema.JsonSchema.FromJsonAsync(root.ToJsonString());
         TaskType[] types = [.. Enum.GetValues<TaskType>().Where(t => t.IsEligible(version))];
-        Gen.Select(Gen.String[Gen.Char['!', '~'], 1, 40], Gen.Int[0, types.Length - 1], Gen.Int[0, 8], Gen.String[Gen.Char[' ', '\uD7FF'], 0, 60], Gen.Bool).Sample((id, type, status, message, full) =>
+        Gen.Select(Gen.String[Gen.Char['!', '~'], 1, 40], Gen.Int[0, types.Length - 1], Gen.Int[0, 8],
+            Gen.String[Gen.Char[' ', '\uD7FF'], 0, 60], Gen.Bool).Sample((id, type, status, message, full) =>
         {
             McpWebhook webhook = new()
             {
@@ -179,13 +205,20 @@ public sealed class McpWebhookTests
     [Fact]
     public void Members_check_themselves()
     {
-        Assert.Throws<ArgumentNullException>(() => new McpWebhook { TaskId = null!, TaskType = TaskType.LogEvent, Status = AdcpTaskStatus.Failed });
-        Assert.Throws<ArgumentException>(() => new McpWebhook { TaskId = " ", TaskType = TaskType.LogEvent, Status = AdcpTaskStatus.Failed });
-        Assert.Throws<ArgumentException>(() => new McpWebhook { TaskId = "a\r\nb", TaskType = TaskType.LogEvent, Status = AdcpTaskStatus.Failed });
-        Assert.Throws<ArgumentException>(() => new McpWebhook { TaskId = "\uD800", TaskType = TaskType.LogEvent, Status = AdcpTaskStatus.Failed });
-        Assert.Throws<ArgumentOutOfRangeException>(() => new McpWebhook { TaskId = "t", TaskType = (TaskType)99, Status = AdcpTaskStatus.Failed });
-        Assert.Throws<ArgumentOutOfRangeException>(() => new McpWebhook { TaskId = "t", TaskType = TaskType.LogEvent, Status = (AdcpTaskStatus)(-1) });
-        Assert.Throws<ArgumentException>(() => new McpWebhook { TaskId = "t", TaskType = TaskType.LogEvent, Status = AdcpTaskStatus.Failed, Message = "\uDC00" });
+        Assert.Throws<ArgumentNullException>(() =>
+            new McpWebhook { TaskId = null!, TaskType = TaskType.LogEvent, Status = AdcpTaskStatus.Failed });
+        Assert.Throws<ArgumentException>(() =>
+            new McpWebhook { TaskId = " ", TaskType = TaskType.LogEvent, Status = AdcpTaskStatus.Failed });
+        Assert.Throws<ArgumentException>(() =>
+            new McpWebhook { TaskId = "a\r\nb", TaskType = TaskType.LogEvent, Status = AdcpTaskStatus.Failed });
+        Assert.Throws<ArgumentException>(() =>
+            new McpWebhook { TaskId = "\uD800", TaskType = TaskType.LogEvent, Status = AdcpTaskStatus.Failed });
+        Assert.Throws<ArgumentOutOfRangeException>(() =>
+            new McpWebhook { TaskId = "t", TaskType = (TaskType)99, Status = AdcpTaskStatus.Failed });
+        Assert.Throws<ArgumentOutOfRangeException>(() =>
+            new McpWebhook { TaskId = "t", TaskType = TaskType.LogEvent, Status = (AdcpTaskStatus)(-1) });
+        Assert.Throws<ArgumentException>(() =>
+            new McpWebhook { TaskId = "t", TaskType = TaskType.LogEvent, Status = AdcpTaskStatus.Failed, Message = "\uDC00" });
         Assert.Throws<ArgumentException>(() => IdempotencyKeys.Validate("short", "key"));
         Assert.Throws<ArgumentException>(() => IdempotencyKeys.Validate("with space and more", "key"));
     }
@@ -206,5 +239,6 @@ public sealed class McpWebhookTests
         return Encoding.UTF8.GetString(output.WrittenSpan);
     }
 
-    private static string Code(McpWebhook webhook, EnvelopeContext facts) => Assert.Throws<WebhookPayloadException>(() => Write(webhook, facts)).Code;
+    private static string Code(McpWebhook webhook, EnvelopeContext facts) =>
+        Assert.Throws<WebhookPayloadException>(() => Write(webhook, facts)).Code;
 }

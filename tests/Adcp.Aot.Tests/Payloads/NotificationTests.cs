@@ -9,23 +9,32 @@ namespace Adcp.Aot.Tests.Payloads;
 public sealed class NotificationTests
 {
     private static readonly EnvelopeContext Facts = new(
-        AdcpVersion.V32, "whk_0123456789abcdef", new DateTimeOffset(2026, 11, 24, 13, 0, 0, 5, TimeSpan.FromHours(1)), "op_1", "a-token-of-sixteen", null);
+        AdcpVersion.V32, "whk_0123456789abcdef", new DateTimeOffset(2026, 11, 24, 13, 0, 0, 5, TimeSpan.FromHours(1)), "op_1",
+        "a-token-of-sixteen", null);
 
-    private static readonly Gen<string> Name = Gen.Select(Gen.Char['!', '~'], Gen.String[Gen.OneOf(Gen.Char[' ', '~'], Gen.Char['\u00A1', '\u2000'], Gen.Char['\u3040', '\uD7FF']), 0, 40]).Select((a, b) => a + b);
-    private static readonly Gen<string> Prose = Gen.Select(Name, Gen.String[Gen.OneOf(Gen.Char[' ', '~'], Gen.Const('\n'), Gen.Const('"')), 0, 60]).Select((a, b) => a + b);
+    private static readonly Gen<string> Name =
+        Gen.Select(Gen.Char['!', '~'],
+            Gen.String[Gen.OneOf(Gen.Char[' ', '~'], Gen.Char['\u00A1', '\u2000'], Gen.Char['\u3040', '\uD7FF']), 0, 40])
+            .Select((a, b) => a + b);
+    private static readonly Gen<string> Prose =
+        Gen.Select(Name, Gen.String[Gen.OneOf(Gen.Char[' ', '~'], Gen.Const('\n'), Gen.Const('"')), 0, 60]).Select((a, b) => a + b);
     private static readonly Gen<string> Id = Gen.String[Gen.OneOf([.. "AZaz09_.:-"]), 1, 64];
     private static readonly Gen<DateTimeOffset> Time = Gen.Select(Gen.Long[0, 4_000_000_000_000], Gen.Int[-12, 14]).Select((ms, offset) =>
         DateTimeOffset.FromUnixTimeMilliseconds(ms).ToOffset(TimeSpan.FromHours(offset)));
     private static readonly Gen<ReadOnlyMemory<byte>> Ext = Gen.OneOf(
-        Gen.Const(default(ReadOnlyMemory<byte>)), Name.Select(name => (ReadOnlyMemory<byte>)JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, object> { [name] = new[] { 1, 2 } })));
+        Gen.Const(default(ReadOnlyMemory<byte>)),
+        Name.Select(name => (ReadOnlyMemory<byte>)JsonSerializer.SerializeToUtf8Bytes(
+            new Dictionary<string, object> { [name] = new[] { 1, 2 } })));
 
     [Fact]
     [Needs(Resource.AdcpData)]
     public void Every_creative_status_change_satisfies_its_schema()
     {
-        CreativeTransition[] steps = [.. from a in Enum.GetValues<CreativeStatus>() from b in Enum.GetValues<CreativeStatus>() let step = Step(a, b) where step is not null select step];
+        CreativeTransition[] steps = [.. from a in Enum.GetValues<CreativeStatus>() from b in Enum.GetValues<CreativeStatus>() let step =
+            Step(a, b) where step is not null select step];
         Assert.Equal(10, steps.Length);
-        Holds("/schemas/creative/creative-status-changed-webhook.json", Gen.Select(Id, Name, Gen.OneOf(steps), Any<CreativeReasonCode>(), Any<EventInitiator>(), Maybe(Prose), Ext)
+        Holds("/schemas/creative/creative-status-changed-webhook.json",
+            Gen.Select(Id, Name, Gen.OneOf(steps), Any<CreativeReasonCode>(), Any<EventInitiator>(), Maybe(Prose), Ext)
             .Select((id, name, step, reason, initiator, detail, ext) => (WebhookPayload)new CreativeStatusChanged
             {
                 NotificationId = id,
@@ -43,7 +52,8 @@ public sealed class NotificationTests
     [Fact]
     [Needs(Resource.AdcpData)]
     public void Every_creative_purge_satisfies_its_schema() =>
-        Holds("/schemas/creative/creative-purged-webhook.json", Gen.Select(Id, Name, Any<PurgeKind>(), Time, Any<CreativeReasonCode>(), Maybe(Prose), Ext)
+        Holds("/schemas/creative/creative-purged-webhook.json",
+            Gen.Select(Id, Name, Any<PurgeKind>(), Time, Any<CreativeReasonCode>(), Maybe(Prose), Ext)
             .Select((id, name, kind, at, reason, detail, ext) => (WebhookPayload)new CreativePurged
             {
                 NotificationId = id,
@@ -78,7 +88,8 @@ public sealed class NotificationTests
     [Fact]
     [Needs(Resource.AdcpData)]
     public void Every_account_status_change_satisfies_its_schema() =>
-        Holds("/schemas/core/account-status-changed-webhook.json", Gen.Select(Id, Name, Any<AccountStatus>(), Any<AccountStatus>(), Any<AccountReasonCode>(), Time, Maybe(Prose), Ext)
+        Holds("/schemas/core/account-status-changed-webhook.json",
+            Gen.Select(Id, Name, Any<AccountStatus>(), Any<AccountStatus>(), Any<AccountReasonCode>(), Time, Maybe(Prose), Ext)
             .Select((id, name, before, after, reason, at, detail, ext) => (WebhookPayload)new AccountStatusChanged
             {
                 NotificationId = id,
@@ -96,7 +107,8 @@ public sealed class NotificationTests
     [Fact]
     [Needs(Resource.AdcpData)]
     public void Every_indicator_change_satisfies_its_schema() =>
-        Holds("/schemas/core/indicators-changed-webhook.json", Gen.Select(Id, Name, Gen.Int[0, 2], Any<IndicatorChange>(), Distinct<IndicatorType>(), Time, Ext)
+        Holds("/schemas/core/indicators-changed-webhook.json",
+            Gen.Select(Id, Name, Gen.Int[0, 2], Any<IndicatorChange>(), Distinct<IndicatorType>(), Time, Ext)
             .Select((id, name, kind, change, types, at, ext) => (WebhookPayload)new IndicatorsChanged
             {
                 NotificationId = id,
@@ -106,7 +118,13 @@ public sealed class NotificationTests
                 ChangedTypes = types,
                 ObservedAt = at,
                 Ext = ext,
-                Scope = kind switch { 0 => IndicatorScope.MediaBuy(name), 1 => IndicatorScope.Package(name, name), _ => IndicatorScope.CreativeAssignment(name, name, name) },
+                Scope = kind switch
+                {
+                    0 => IndicatorScope.MediaBuy(name),
+                    1 => IndicatorScope.Package(name, name),
+                    _ =>
+                    IndicatorScope.CreativeAssignment(name, name, name)
+                },
             }));
 
     [Fact]
@@ -128,85 +146,96 @@ public sealed class NotificationTests
     [Fact]
     [Needs(Resource.AdcpData)]
     public void Every_event_of_the_wholesale_feed_satisfies_its_schemas() =>
-        Holds("/schemas/core/wholesale-feed-webhook.json", Gen.Select(Id, Name, FeedEvent(), Gen.Bool, Ext).Select((id, name, happened, previous, ext) => (WebhookPayload)new WholesaleFeedChanged
-        {
-            Event = happened,
-            SubscriberId = id,
-            AccountId = name,
-            FeedVersion = name,
-            PreviousFeedVersion = previous ? name : null,
-            Ext = ext,
-        }));
+        Holds("/schemas/core/wholesale-feed-webhook.json", Gen.Select(Id, Name, FeedEvent(), Gen.Bool, Ext)
+            .Select((id, name, happened, previous, ext) => (WebhookPayload)new WholesaleFeedChanged
+            {
+                Event = happened,
+                SubscriberId = id,
+                AccountId = name,
+                FeedVersion = name,
+                PreviousFeedVersion = previous ? name : null,
+                Ext = ext,
+            }));
 
     [Fact]
     [Needs(Resource.AdcpData)]
     public void Every_list_change_satisfies_its_schema()
     {
-        Holds("/schemas/property/property-list-changed-webhook.json", Gen.Select(Name, Time, Maybe(Name), Ext).Select((name, at, more, ext) => (WebhookPayload)new PropertyListChanged
-        {
-            ListId = name,
-            ResolvedAt = at,
-            ListName = more,
-            CacheValidUntil = more is null ? null : at,
-            Change = more is null ? null : new ListChange(1, Total: 5),
-            Ext = ext,
-        }));
-        Holds("/schemas/collection/collection-list-changed-webhook.json", Gen.Select(Name, Time, Maybe(Name), Ext).Select((name, at, more, ext) => (WebhookPayload)new CollectionListChanged
-        {
-            ListId = name,
-            ResolvedAt = at,
-            ListName = more,
-            Change = more is null ? null : new ListChange(1, 0, 5),
-            Ext = ext,
-        }));
+        Holds("/schemas/property/property-list-changed-webhook.json", Gen.Select(Name, Time, Maybe(Name), Ext)
+            .Select((name, at, more, ext) => (WebhookPayload)new PropertyListChanged
+            {
+                ListId = name,
+                ResolvedAt = at,
+                ListName = more,
+                CacheValidUntil = more is null ? null : at,
+                Change = more is null ? null : new ListChange(1, Total: 5),
+                Ext = ext,
+            }));
+        Holds("/schemas/collection/collection-list-changed-webhook.json", Gen.Select(Name, Time, Maybe(Name), Ext)
+            .Select((name, at, more, ext) => (WebhookPayload)new CollectionListChanged
+            {
+                ListId = name,
+                ResolvedAt = at,
+                ListName = more,
+                Change = more is null ? null : new ListChange(1, 0, 5),
+                Ext = ext,
+            }));
     }
 
     [Fact]
     [Needs(Resource.AdcpData)]
     public void Every_artifact_batch_satisfies_its_schema() =>
-        Holds("/schemas/content-standards/artifact-webhook-payload.json", Gen.Select(Name, Time, Gen.Int[0, 4], Maybe(Name), Ext).Select((name, at, count, more, ext) => (WebhookPayload)new ArtifactBatch
-        {
-            MediaBuyId = name,
-            BatchId = name,
-            Ext = ext,
-            Page = more is null ? null : new ArtifactPage(1, 2, count),
-            Artifacts = [.. Enumerable.Range(0, count).Select(_ => new DeliveredArtifact { Artifact = "{\"artifact_id\":\"a\"}"u8.ToArray(), DeliveredAt = at, ImpressionId = more, PackageId = more })],
-        }));
+        Holds("/schemas/content-standards/artifact-webhook-payload.json", Gen.Select(Name, Time, Gen.Int[0, 4], Maybe(Name), Ext)
+            .Select((name, at, count, more, ext) => (WebhookPayload)new ArtifactBatch
+            {
+                MediaBuyId = name,
+                BatchId = name,
+                Ext = ext,
+                Page = more is null ? null : new ArtifactPage(1, 2, count),
+                Artifacts = [.. Enumerable.Range(0, count)
+                .Select(_ => new DeliveredArtifact
+                    { Artifact = "{\"artifact_id\":\"a\"}"u8.ToArray(), DeliveredAt = at, ImpressionId = more, PackageId = more })],
+            }));
 
     [Fact]
     [Needs(Resource.AdcpData)]
     public void Every_rights_revocation_satisfies_its_schema() =>
-        Holds("/schemas/brand/revocation-notification.json", Gen.Select(Name, Prose, Time, Distinct<RightUse>(), Gen.Bool, Ext).Select((name, reason, at, uses, all, ext) => (WebhookPayload)new RightsRevocation
-        {
-            RightsId = name,
-            BrandId = name,
-            Reason = reason,
-            EffectiveAt = at,
-            RevokedUses = all ? null : uses,
-            Context = ext,
-            Ext = ext,
-        }));
+        Holds("/schemas/brand/revocation-notification.json", Gen.Select(Name, Prose, Time, Distinct<RightUse>(), Gen.Bool, Ext)
+            .Select((name, reason, at, uses, all, ext) => (WebhookPayload)new RightsRevocation
+            {
+                RightsId = name,
+                BrandId = name,
+                Reason = reason,
+                EffectiveAt = at,
+                RevokedUses = all ? null : uses,
+                Context = ext,
+                Ext = ext,
+            }));
 
     [Fact]
     [Needs(Resource.AdcpData)]
     public void Every_ownership_challenge_satisfies_its_schema()
     {
-        Gen<DeliveryAuthentication> auth = Gen.OneOf(DeliveryAuthentication.Rfc9421, DeliveryAuthentication.Bearer(new string('x', 32)), DeliveryAuthentication.HmacSha256(new string('y', 40)));
+        Gen<DeliveryAuthentication> auth =
+            Gen.OneOf(DeliveryAuthentication.Rfc9421, DeliveryAuthentication.Bearer(new string('x', 32)),
+                DeliveryAuthentication.HmacSha256(new string('y', 40)));
         string[] types = [.. AccountWebhookChallenge.AllowedEventTypes];
-        Holds("/schemas/core/webhook-challenge.json", Gen.Select(Id, Name, auth, Gen.Int[1, types.Length]).Select((id, name, how, count) => (WebhookPayload)new AccountWebhookChallenge
-        {
-            SubscriberId = id,
-            AccountId = name,
-            SellerAgentUrl = "https://seller.example/a",
-            DeliveryAuthentication = how,
-            EventTypes = types[..count],
-        }), keyed: false);
-        Holds("/schemas/core/agent-webhook-challenge.json", Gen.Select(Id, auth).Select((id, how) => (WebhookPayload)new AgentWebhookChallenge
-        {
-            SubscriberId = id,
-            SellerAgentUrl = "https://seller.example/a",
-            DeliveryAuthentication = how,
-        }), keyed: false);
+        Holds("/schemas/core/webhook-challenge.json", Gen.Select(Id, Name, auth, Gen.Int[1, types.Length])
+            .Select((id, name, how, count) => (WebhookPayload)new AccountWebhookChallenge
+            {
+                SubscriberId = id,
+                AccountId = name,
+                SellerAgentUrl = "https://seller.example/a",
+                DeliveryAuthentication = how,
+                EventTypes = types[..count],
+            }), keyed: false);
+        Holds("/schemas/core/agent-webhook-challenge.json", Gen.Select(Id, auth)
+            .Select((id, how) => (WebhookPayload)new AgentWebhookChallenge
+            {
+                SubscriberId = id,
+                SellerAgentUrl = "https://seller.example/a",
+                DeliveryAuthentication = how,
+            }), keyed: false);
     }
 
     [Fact]
@@ -214,13 +243,20 @@ public sealed class NotificationTests
     public void The_schemas_as_tested_do_refuse()
     {
         string body = AdcpSchemas.Write(
-            new WholesaleFeedChanged { Event = WholesaleFeedEvent.SignalRemoved(Guid.NewGuid(), default, FeedScope.Public, "s"), SubscriberId = "s", AccountId = "a", FeedVersion = "1" }, Facts);
+            new WholesaleFeedChanged
+            {
+                Event = WholesaleFeedEvent.SignalRemoved(Guid.NewGuid(), default, FeedScope.Public, "s"),
+                SubscriberId = "s",
+                AccountId = "a",
+                FeedVersion = "1"
+            }, Facts);
         const string Schema = "/schemas/core/wholesale-feed-webhook.json";
         Assert.True(AdcpSchemas.Accepts(Schema, body));
         Assert.False(AdcpSchemas.Accepts(Schema, body.Replace("{\"idem", "{\"token\":\"x\",\"idem", StringComparison.Ordinal)));
         Assert.False(AdcpSchemas.Accepts(Schema, body.Replace("\"scope\":\"public\"", "\"scope\":\"account\"", StringComparison.Ordinal)));
         Assert.False(AdcpSchemas.Accepts(Schema, body.Replace("0001-01-01T", "yesterday", StringComparison.Ordinal)));
-        Assert.False(AdcpSchemas.Accepts(Schema, body.Replace("\"event_type\":\"signal.removed\"", "\"event_type\":\"signal.created\"", StringComparison.Ordinal)));
+        Assert.False(AdcpSchemas.Accepts(Schema,
+            body.Replace("\"event_type\":\"signal.removed\"", "\"event_type\":\"signal.created\"", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -237,10 +273,29 @@ public sealed class NotificationTests
     [Fact]
     public void A_generation_is_not_sent_what_it_does_not_define()
     {
-        CapabilitiesChanged changed = new() { NotificationId = "n", SubscriberId = "s", AgentUrl = "https://a.example", ChangedAt = default, Reason = CapabilityChangeReason.Other, CapabilitiesVersion = "1" };
-        CreativePurged purged = new() { NotificationId = "n", SubscriberId = "s", AccountId = "a", CreativeId = "c", PurgeKind = PurgeKind.Hard, PurgedAt = default, ReasonCode = CreativeReasonCode.LegalErasure, Initiator = EventInitiator.Seller };
+        CapabilitiesChanged changed = new()
+        {
+            NotificationId = "n",
+            SubscriberId = "s",
+            AgentUrl = "https://a.example",
+            ChangedAt = default,
+            Reason = CapabilityChangeReason.Other,
+            CapabilitiesVersion = "1"
+        };
+        CreativePurged purged = new()
+        {
+            NotificationId = "n",
+            SubscriberId = "s",
+            AccountId = "a",
+            CreativeId = "c",
+            PurgeKind = PurgeKind.Hard,
+            PurgedAt = default,
+            ReasonCode = CreativeReasonCode.LegalErasure,
+            Initiator = EventInitiator.Seller
+        };
         foreach ((WebhookPayload payload, AdcpVersion version, bool defined) in ((WebhookPayload, AdcpVersion, bool)[])
-            [(changed, AdcpVersion.V31, false), (changed, AdcpVersion.V32, true), (purged, AdcpVersion.V30, false), (purged, AdcpVersion.V31, true)])
+            [(changed, AdcpVersion.V31, false), (changed, AdcpVersion.V32, true), (purged, AdcpVersion.V30, false),
+                (purged, AdcpVersion.V31, true)])
         {
             string? code = null;
             try
@@ -269,7 +324,8 @@ public sealed class NotificationTests
     {
         using JsonDocument document = SharedFiles.Read("schemas/" + path);
         Assert.Equal(
-            document.RootElement.GetProperty("properties").GetProperty(member).GetProperty("enum").EnumerateArray().Select(word => word.GetString()!).Order(StringComparer.Ordinal),
+            document.RootElement.GetProperty("properties").GetProperty(member).GetProperty("enum").EnumerateArray()
+            .Select(word => word.GetString()!).Order(StringComparer.Ordinal),
             Enum.GetNames(type).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName).Order(StringComparer.Ordinal));
     }
 
@@ -279,7 +335,8 @@ public sealed class NotificationTests
     {
         using JsonDocument document = SharedFiles.Read("schemas/core/notification-config.json");
         Assert.Equal(
-            document.RootElement.GetProperty("properties").GetProperty("event_types").GetProperty("items").GetProperty("enum").EnumerateArray().Select(word => word.GetString()),
+            document.RootElement.GetProperty("properties").GetProperty("event_types").GetProperty("items").GetProperty("enum")
+            .EnumerateArray().Select(word => word.GetString()),
             AccountWebhookChallenge.AllowedEventTypes);
     }
 
@@ -290,24 +347,32 @@ public sealed class NotificationTests
         Refused<ArgumentException>("NotificationId", () => Assignment(id: new string('a', 256)));
         Refused<ArgumentException>("AccountId", () => Assignment(account: " "));
         Refused<ArgumentOutOfRangeException>("Change", () => Assignment(change: (AssignmentChange)9));
-        Refused<WebhookPayloadException>("Ext", () => new PropertyListChanged { ListId = "l", ResolvedAt = default, Ext = "{\"a\":1,\"a\":2}"u8.ToArray() });
+        Refused<WebhookPayloadException>("Ext", () =>
+            new PropertyListChanged { ListId = "l", ResolvedAt = default, Ext = "{\"a\":1,\"a\":2}"u8.ToArray() });
         Refused<ArgumentException>("Ext", () => new PropertyListChanged { ListId = "l", ResolvedAt = default, Ext = "[]"u8.ToArray() });
-        Refused<ArgumentOutOfRangeException>("Change", () => new PropertyListChanged { ListId = "l", ResolvedAt = default, Change = new ListChange(-1) });
+        Refused<ArgumentOutOfRangeException>("Change", () =>
+            new PropertyListChanged { ListId = "l", ResolvedAt = default, Change = new ListChange(-1) });
         Refused<ArgumentException>("to", () => new CreativeTransition(CreativeStatus.Rejected, CreativeStatus.Approved, default));
-        Refused<ArgumentException>("RevokedUses", () => new RightsRevocation { RightsId = "r", BrandId = "b", Reason = "x", EffectiveAt = default, RevokedUses = [] });
-        Refused<ArgumentException>("RevokedUses", () => new RightsRevocation { RightsId = "r", BrandId = "b", Reason = "x", EffectiveAt = default, RevokedUses = [RightUse.Name, RightUse.Name] });
-        Refused<ArgumentException>("SellerAgentUrl", () => new AgentWebhookChallenge { SubscriberId = "s", SellerAgentUrl = "not a url", DeliveryAuthentication = DeliveryAuthentication.Rfc9421 });
+        Refused<ArgumentException>("RevokedUses", () =>
+            new RightsRevocation { RightsId = "r", BrandId = "b", Reason = "x", EffectiveAt = default, RevokedUses = [] });
+        Refused<ArgumentException>("RevokedUses", () => new RightsRevocation
+        { RightsId = "r", BrandId = "b", Reason = "x", EffectiveAt = default, RevokedUses = [RightUse.Name, RightUse.Name] });
+        Refused<ArgumentException>("SellerAgentUrl", () => new AgentWebhookChallenge
+        { SubscriberId = "s", SellerAgentUrl = "not a url", DeliveryAuthentication = DeliveryAuthentication.Rfc9421 });
         Refused<ArgumentException>("credentials", () => DeliveryAuthentication.Bearer("short"));
         Refused<ArgumentException>("NotificationType", () => Assignment(type: "impairment"));
-        Refused<ArgumentException>("pricingOptions", () => WholesaleFeedEvent.SignalPriced(Guid.NewGuid(), default, FeedScope.Public, "s", "[]"u8.ToArray()));
-        Refused<ArgumentException>("signal", () => WholesaleFeedEvent.SignalCreated(Guid.NewGuid(), default, FeedScope.Public, "{\"name\":\"x\"}"u8.ToArray()));
+        Refused<ArgumentException>("pricingOptions", () =>
+            WholesaleFeedEvent.SignalPriced(Guid.NewGuid(), default, FeedScope.Public, "s", "[]"u8.ToArray()));
+        Refused<ArgumentException>("signal", () =>
+            WholesaleFeedEvent.SignalCreated(Guid.NewGuid(), default, FeedScope.Public, "{\"name\":\"x\"}"u8.ToArray()));
         Refused<ArgumentException>("eventId", () => WholesaleFeedEvent.SignalRemoved(Guid.Empty, default, FeedScope.Public, "s"));
     }
 
     [Fact]
     public void An_answer_proves_ownership_only_when_it_is_the_value()
     {
-        AgentWebhookChallenge challenge = new() { SubscriberId = "s", SellerAgentUrl = "https://seller.example", DeliveryAuthentication = DeliveryAuthentication.Rfc9421 };
+        AgentWebhookChallenge challenge = new()
+        { SubscriberId = "s", SellerAgentUrl = "https://seller.example", DeliveryAuthentication = DeliveryAuthentication.Rfc9421 };
         using JsonDocument sent = JsonDocument.Parse(AdcpSchemas.Write(challenge, Facts));
         string value = sent.RootElement.GetProperty("challenge").GetString()!;
         Assert.Equal(43, value.Length);
@@ -316,8 +381,10 @@ public sealed class NotificationTests
         Assert.Equal(ChallengeAnswer.NotAccepted, Check(302, $"{{\"challenge\":\"{value}\"}}"));
         Assert.Equal(ChallengeAnswer.Mismatch, Check(200, $"{{\"challenge\":\"{value[..^1]}\"}}"));
         Assert.Equal(ChallengeAnswer.Mismatch, Check(200, "{\"challenge\":\"\"}"));
-        foreach (string malformed in (string[])["", "{}", value, $"\"{value}\"", $"{{\"challenge\":\"{value}\",\"token\":\"{value}\"}}", $"{{\"challenge\":\"{value}\",\"challenge\":\"{value}\"}}",
-            $"{{\"challenge\":\"{value}\",\"x\":1}}", "{\"challenge\":1}", $"[{{\"challenge\":\"{value}\"}}]", $"{{\"challenge\":\"{value}\"", new string(' ', 20_000) + "{}"])
+        foreach (string malformed in (string[])["", "{}", value, $"\"{value}\"",
+            $"{{\"challenge\":\"{value}\",\"token\":\"{value}\"}}", $"{{\"challenge\":\"{value}\",\"challenge\":\"{value}\"}}",
+            $"{{\"challenge\":\"{value}\",\"x\":1}}", "{\"challenge\":1}", $"[{{\"challenge\":\"{value}\"}}]",
+            $"{{\"challenge\":\"{value}\"", new string(' ', 20_000) + "{}"])
         {
             Assert.Equal(ChallengeAnswer.Malformed, Check(200, malformed));
         }
@@ -339,10 +406,14 @@ public sealed class NotificationTests
     {
         RetryPolicy policy = RetryPolicy.RightsRevocation;
         Assert.Equal(6, policy.MaxAttempts);
-        Assert.Equal([0, 1, 5, 30, 300, 1800], Enumerable.Range(1, 6).Select(attempt => (int)policy.DelayBeforeAttempt(attempt).TotalSeconds));
+        Assert.Equal([0, 1, 5, 30, 300, 1800], Enumerable.Range(1, 6)
+            .Select(attempt => (int)policy.DelayBeforeAttempt(attempt).TotalSeconds));
     }
 
-    /// <summary>In every generation that defines the payload; which do, and with which schema, is <see cref="SchemaCoverageTests"/>'s table.</summary>
+    /// <summary>
+    /// In every generation that defines the payload; which do, and with which schema, is
+    /// <see cref="SchemaCoverageTests"/>'s table.
+    /// </summary>
     private static void Holds(string schema, Gen<WebhookPayload> payloads, bool keyed = true)
     {
         foreach (AdcpVersion version in Enum.GetValues<AdcpVersion>())
@@ -369,7 +440,9 @@ public sealed class NotificationTests
     private static Gen<IReadOnlyList<T>> Distinct<T>()
         where T : struct, Enum => Gen.Int[1, Enum.GetValues<T>().Length].Select(count => (IReadOnlyList<T>)Enum.GetValues<T>()[..count]);
 
-    private static Gen<WholesaleFeedEvent> FeedEvent() => Gen.Select(Gen.Int[0, 8], Name, Time, Any<ProductPayloadView>(), Gen.Int[0, 2], Any<RemovalReason>(), Gen.Bool).Select((type, name, at, view, whom, reason, full) =>
+    private static Gen<WholesaleFeedEvent> FeedEvent() =>
+        Gen.Select(Gen.Int[0, 8], Name, Time, Any<ProductPayloadView>(), Gen.Int[0, 2], Any<RemovalReason>(), Gen.Bool)
+        .Select((type, name, at, view, whom, reason, full) =>
     {
         Guid id = Guid.CreateVersion7();
         FeedScope scope = whom switch { 0 => FeedScope.Public, 1 => FeedScope.Accounts(), _ => FeedScope.Accounts("a", "b") };
@@ -412,7 +485,8 @@ public sealed class NotificationTests
     }
 
     private static CreativeAssignmentChanged Assignment(
-        string subscriber = "s", string id = "n", string account = "a", AssignmentChange change = AssignmentChange.Assigned, string type = "creative.assignment_changed") => new()
+        string subscriber = "s", string id = "n", string account = "a", AssignmentChange change = AssignmentChange.Assigned,
+        string type = "creative.assignment_changed") => new()
         {
             NotificationId = id,
             SubscriberId = subscriber,

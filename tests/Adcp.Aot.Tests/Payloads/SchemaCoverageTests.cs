@@ -6,14 +6,18 @@ using Adcp.Aot.Payloads.Reporting;
 namespace Adcp.Aot.Tests.Payloads;
 
 /// <summary>
-/// Which schema holds which payload in which generation, as a table that is itself tested: no payload, no generation and no missing schema is passed over in silence.
+/// Which schema holds which payload in which generation, as a table that is itself tested: no payload, no generation
+/// and no missing schema is passed over in silence.
 /// </summary>
 public sealed class SchemaCoverageTests
 {
     /// <summary>The generation's own schema is among the shared files.</summary>
     private const string Own = "own";
 
-    /// <summary>The payload is sent; the shared files have no schema of it for this generation, so that its body is held against 3.2's.</summary>
+    /// <summary>
+    /// The payload is sent; the shared files have no schema of it for this generation, so that its body is held against
+    /// 3.2's.
+    /// </summary>
     private const string Later = "3.2's";
 
     /// <summary>The generation does not define the payload and the builder refuses to write it.</summary>
@@ -22,7 +26,8 @@ public sealed class SchemaCoverageTests
     /// <summary>AdCP has no schema of it in any generation.</summary>
     private const string None = "none";
 
-    private static readonly EnvelopeContext Facts = new(AdcpVersion.V32, "whk_0123456789abcdef", DateTimeOffset.UnixEpoch, "op_1", "a-token-of-sixteen", 7);
+    private static readonly EnvelopeContext Facts =
+        new(AdcpVersion.V32, "whk_0123456789abcdef", DateTimeOffset.UnixEpoch, "op_1", "a-token-of-sixteen", 7);
 
     public static TheoryData<string, string?, string, string, string> Table { get; } = new()
     {
@@ -48,10 +53,12 @@ public sealed class SchemaCoverageTests
     [Theory]
     [Needs(Resource.AdcpData)]
     [MemberData(nameof(Table))]
-    public void Each_payload_is_held_by_its_generations_schema_or_said_to_have_none(string payload, string? file, string v30, string v31, string v32)
+    public void Each_payload_is_held_by_its_generations_schema_or_said_to_have_none(string payload, string? file, string v30,
+        string v31, string v32)
     {
         WebhookPayload sample = Sample(payload);
-        foreach ((AdcpVersion version, string expected) in ((AdcpVersion, string)[])[(AdcpVersion.V30, v30), (AdcpVersion.V31, v31), (AdcpVersion.V32, v32)])
+        foreach ((AdcpVersion version, string expected) in ((AdcpVersion, string)[])[(AdcpVersion.V30, v30),
+            (AdcpVersion.V31, v31), (AdcpVersion.V32, v32)])
         {
             string? body = AdcpSchemas.TryWrite(sample, Facts with { Version = version });
             bool hasOwn = file is not null && AdcpSchemas.FilesOf(version).Contains(file);
@@ -65,7 +72,8 @@ public sealed class SchemaCoverageTests
 
     [Fact]
     public void The_table_has_every_payload() => Assert.Equal(
-        typeof(WebhookPayload).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(WebhookPayload)) && !type.IsAbstract).Select(type => type.Name).Order(),
+        typeof(WebhookPayload).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(WebhookPayload)) && !type.IsAbstract)
+        .Select(type => type.Name).Order(),
         Table.Select(row => row.Data.Item1).Order());
 
     [Theory]
@@ -81,7 +89,8 @@ public sealed class SchemaCoverageTests
         foreach (string payload in Table.Select(row => row.Data.Item1))
         {
             WebhookPayload sample = Sample(payload);
-            if (sample.NotificationType is { } type && sample is not WebhookChallenge && AdcpSchemas.TryWrite(sample, Facts with { Version = version }) is not null)
+            if (sample.NotificationType is { } type && sample is not WebhookChallenge
+                && AdcpSchemas.TryWrite(sample, Facts with { Version = version }) is not null)
             {
                 Assert.Contains(type, words);
             }
@@ -90,7 +99,8 @@ public sealed class SchemaCoverageTests
 
     private static WebhookPayload Sample(string payload) => payload switch
     {
-        nameof(McpWebhook) => new McpWebhook { TaskId = "t", TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = "{}"u8.ToArray() },
+        nameof(McpWebhook) => new McpWebhook
+        { TaskId = "t", TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = "{}"u8.ToArray() },
         nameof(DeliveryReport) => new DeliveryReport
         {
             TaskId = "t",
@@ -180,7 +190,8 @@ public sealed class SchemaCoverageTests
             DeliveryAuthentication = DeliveryAuthentication.Rfc9421,
             EventTypes = [AccountWebhookChallenge.AllowedEventTypes[0]],
         },
-        nameof(AgentWebhookChallenge) => new AgentWebhookChallenge { SubscriberId = "s", SellerAgentUrl = "https://seller.example", DeliveryAuthentication = DeliveryAuthentication.Rfc9421 },
+        nameof(AgentWebhookChallenge) => new AgentWebhookChallenge
+        { SubscriberId = "s", SellerAgentUrl = "https://seller.example", DeliveryAuthentication = DeliveryAuthentication.Rfc9421 },
         _ => throw new ArgumentException($"A sample of {payload} is missing.", nameof(payload)),
     };
 }

@@ -10,7 +10,8 @@ public sealed class WebhookChallengeEnvelopeTests
     private const string Value = "example-challenge-token-000000000000";
 
     private const string Sound = $$"""
-        {"type":"webhook.challenge","challenge":"{{Value}}","account_id":"acct_1","subscriber_id":"buyer-primary","seller_agent_url":"https://seller.example/adcp",
+        {"type":"webhook.challenge","challenge":"{{Value}}","account_id":"acct_1","subscriber_id":"buyer-primary",
+        "seller_agent_url":"https://seller.example/adcp",
         "delivery_auth":{"mode":"rfc9421"},"event_types":["creative.status_changed"]}
         """;
 
@@ -30,7 +31,8 @@ public sealed class WebhookChallengeEnvelopeTests
         Assert.True(WebhookChallengeEnvelope.TryRead(body.WrittenSpan, out WebhookChallengeEnvelope? read, out string? code));
         Assert.Null(code);
         Assert.Equal(
-            (sent.AccountId, sent.SubscriberId, sent.SellerAgentUrl, sent.DeliveryAuthentication), (read.AccountId, read.SubscriberId, read.SellerAgentUrl, read.DeliveryAuthentication));
+            (sent.AccountId, sent.SubscriberId, sent.SellerAgentUrl, sent.DeliveryAuthentication),
+            (read.AccountId, read.SubscriberId, read.SellerAgentUrl, read.DeliveryAuthentication));
         Assert.Equal(sent.EventTypes, read.EventTypes);
         Assert.Equal(ChallengeAnswer.Proven, sent.Check(200, read.ToAnswer()));
         Assert.Equal("buyer-primary", read.ToString());
@@ -41,13 +43,15 @@ public sealed class WebhookChallengeEnvelopeTests
     public void An_answer_satisfies_its_schema()
     {
         Assert.True(WebhookChallengeEnvelope.TryRead(Encoding.UTF8.GetBytes(Sound), out WebhookChallengeEnvelope? read, out _));
-        AdcpSchemas.Validates(AdcpSchemas.IdOf(AdcpVersion.V32, "webhook-challenge-response.json"), Encoding.UTF8.GetString(read.ToAnswer()));
+        AdcpSchemas.Validates(AdcpSchemas.IdOf(AdcpVersion.V32, "webhook-challenge-response.json"),
+            Encoding.UTF8.GetString(read.ToAnswer()));
     }
 
     [Fact]
     public void Types_and_members_of_later_generations_pass()
     {
-        string later = Sound.Replace("creative.status_changed", "creative.invented", StringComparison.Ordinal).Replace("{\"type\"", "{\"later\":{\"type\":1},\"type\"", StringComparison.Ordinal);
+        string later = Sound.Replace("creative.status_changed", "creative.invented", StringComparison.Ordinal)
+            .Replace("{\"type\"", "{\"later\":{\"type\":1},\"type\"", StringComparison.Ordinal);
         Assert.True(WebhookChallengeEnvelope.TryRead(Encoding.UTF8.GetBytes(later), out WebhookChallengeEnvelope? read, out _));
         Assert.Equal(["creative.invented"], read.EventTypes);
     }
@@ -66,8 +70,10 @@ public sealed class WebhookChallengeEnvelopeTests
     [InlineData("\"rfc9421\"", "\"hmac\"")]
     [InlineData("\"rfc9421\"", "\"Bearer\"")]
     [InlineData("\"rfc9421\"", "\"Bearer\",\"credential_fingerprint\":\"00\"")]
-    [InlineData("\"rfc9421\"", "\"HMAC-SHA256\",\"credential_fingerprint\":\"ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789\"")]
-    [InlineData("\"rfc9421\"", "\"rfc9421\",\"credential_fingerprint\":\"abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789\"")]
+    [InlineData("\"rfc9421\"", "\"HMAC-SHA256\","
+        + "\"credential_fingerprint\":\"ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789\"")]
+    [InlineData(
+        "\"rfc9421\"", "\"rfc9421\",\"credential_fingerprint\":\"abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789\"")]
     [InlineData("{\"mode\":\"rfc9421\"}", "\"rfc9421\"")]
     [InlineData("[\"creative.status_changed\"]", "[]")]
     [InlineData("[\"creative.status_changed\"]", "[null]")]

@@ -8,7 +8,8 @@ namespace Adcp.Aot.Tests.Payloads;
 public sealed class WebhookEnvelopeTests
 {
     private const string Sound = """
-        {"idempotency_key":"whk_0123456789abcdef","operation_id":"op_1","task_id":"task_1","task_type":"create_media_buy","status":"completed","timestamp":"2026-05-26T09:00:44.582Z",
+        {"idempotency_key":"whk_0123456789abcdef","operation_id":"op_1","task_id":"task_1","task_type":"create_media_buy",
+        "status":"completed","timestamp":"2026-05-26T09:00:44.582Z",
         "token":"a-token-of-sixteen","notification_id":"n_1","result":{"status":"active","task_id":5},"later":[{"idempotency_key":1}]}
         """;
 
@@ -20,14 +21,16 @@ public sealed class WebhookEnvelopeTests
         foreach (JsonElement vector in vectors.RootElement.GetProperty("positive").EnumerateArray())
         {
             JsonElement payload = vector.GetProperty("payload");
-            Assert.True(WebhookEnvelope.TryRead(Encoding.UTF8.GetBytes(payload.GetRawText()), AdcpVersion.V32, out WebhookEnvelope? envelope, out string? code), code);
+            Assert.True(WebhookEnvelope.TryRead(Encoding.UTF8.GetBytes(payload.GetRawText()), AdcpVersion.V32,
+                out WebhookEnvelope? envelope, out string? code), code);
             Assert.Equal(payload.GetProperty("idempotency_key").GetString(), envelope.IdempotencyKey);
             Assert.Equal(payload.GetProperty("task_id").GetString(), envelope.TaskId);
         }
 
         foreach (JsonElement vector in vectors.RootElement.GetProperty("negative").EnumerateArray())
         {
-            Assert.False(WebhookEnvelope.TryRead(Encoding.UTF8.GetBytes(vector.GetProperty("payload").GetRawText()), AdcpVersion.V32, out _, out string? code));
+            Assert.False(WebhookEnvelope.TryRead(Encoding.UTF8.GetBytes(vector.GetProperty("payload").GetRawText()),
+                AdcpVersion.V32, out _, out string? code));
             Assert.Equal(vector.GetProperty("expected_error").GetString(), code);
         }
     }
@@ -36,8 +39,10 @@ public sealed class WebhookEnvelopeTests
     public void Members_are_read_at_the_top_level_only_and_unknown_ones_pass()
     {
         Assert.True(Read(Sound, out WebhookEnvelope? envelope, out _));
-        Assert.Equal(("whk_0123456789abcdef", "op_1", "task_1", "create_media_buy", AdcpTaskStatus.Completed), (envelope!.IdempotencyKey, envelope.OperationId, envelope.TaskId, envelope.TaskType, envelope.Status));
-        Assert.Equal(("a-token-of-sixteen", "n_1", new DateTimeOffset(2026, 5, 26, 9, 0, 44, 582, TimeSpan.Zero)), (envelope.Token, envelope.NotificationId, envelope.Timestamp));
+        Assert.Equal(("whk_0123456789abcdef", "op_1", "task_1", "create_media_buy", AdcpTaskStatus.Completed),
+            (envelope!.IdempotencyKey, envelope.OperationId, envelope.TaskId, envelope.TaskType, envelope.Status));
+        Assert.Equal(("a-token-of-sixteen", "n_1", new DateTimeOffset(2026, 5, 26, 9, 0, 44, 582, TimeSpan.Zero)),
+            (envelope.Token, envelope.NotificationId, envelope.Timestamp));
         Assert.DoesNotContain("a-token-of-sixteen", envelope.ToString(), StringComparison.Ordinal);
     }
 
@@ -73,7 +78,8 @@ public sealed class WebhookEnvelopeTests
     {
         JsonObject payload = JsonNode.Parse(Sound)!.AsObject();
         payload.Remove("operation_id");
-        Assert.True(WebhookEnvelope.TryRead(Encoding.UTF8.GetBytes(payload.ToJsonString()), AdcpVersion.V30, out WebhookEnvelope? envelope, out _));
+        Assert.True(WebhookEnvelope.TryRead(Encoding.UTF8.GetBytes(payload.ToJsonString()), AdcpVersion.V30,
+            out WebhookEnvelope? envelope, out _));
         Assert.Null(envelope.OperationId);
     }
 

@@ -19,7 +19,8 @@ public sealed class BreakerModelTests
 
     [Fact]
     public void The_breaker_behaves_as_its_plain_model_over_any_script() =>
-        Gen.Select(Gen.Int[1, 4], Gen.Int[1, 3], Gen.Int[1, 3], Gen.Select(Gen.Int[0, 23], Gen.Int[0, 7], Gen.Int[1, 70]).Array[0, 60]).Sample((failures, successes, permits, script) =>
+        Gen.Select(Gen.Int[1, 4], Gen.Int[1, 3], Gen.Int[1, 3], Gen.Select(Gen.Int[0, 23], Gen.Int[0, 7], Gen.Int[1, 70]).Array[0, 60])
+        .Sample((failures, successes, permits, script) =>
         {
             CircuitBreakerPolicy policy = new() { FailureThreshold = failures, SuccessThreshold = successes, HalfOpenPermits = permits };
             FakeTimeProvider time = new();
@@ -28,7 +29,17 @@ public sealed class BreakerModelTests
             List<(CircuitPermit Permit, int Generation)> held = [];
             foreach ((int draw, int pick, int seconds) in script)
             {
-                Act act = draw switch { < 9 => Act.Acquire, < 12 => Act.Succeed, < 17 => Act.Fail, < 19 => Act.Return, < 22 => Act.Advance, 22 => Act.Isolate, _ => Act.Reset };
+                Act act = draw switch
+                {
+                    < 9 => Act.Acquire,
+                    < 12 => Act.Succeed,
+                    < 17 => Act.Fail,
+                    < 19 => Act.Return,
+                    < 22 =>
+                    Act.Advance,
+                    22 => Act.Isolate,
+                    _ => Act.Reset
+                };
                 if (act is Act.Succeed or Act.Fail or Act.Return)
                 {
                     if (held.Count == 0)
@@ -87,9 +98,15 @@ public sealed class BreakerModelTests
 
     [Fact]
     public void The_delay_law_holds_for_every_policy_and_attempt() =>
-        Gen.Select(Gen.Int[0, 100_000], Gen.Int[0, 1_000_000], Gen.Int[-3, 2000], Gen.Bool, Gen.Int).Sample((baseMs, maxMs, attempt, jitter, seed) =>
+        Gen.Select(Gen.Int[0, 100_000], Gen.Int[0, 1_000_000], Gen.Int[-3, 2000], Gen.Bool, Gen.Int)
+        .Sample((baseMs, maxMs, attempt, jitter, seed) =>
         {
-            RetryPolicy policy = new() { BaseDelay = TimeSpan.FromMilliseconds(baseMs), MaxDelay = TimeSpan.FromMilliseconds(maxMs), Jitter = jitter };
+            RetryPolicy policy = new()
+            {
+                BaseDelay = TimeSpan.FromMilliseconds(baseMs),
+                MaxDelay = TimeSpan.FromMilliseconds(maxMs),
+                Jitter = jitter
+            };
             TimeSpan delay = policy.DelayBeforeAttempt(attempt, new Random(seed));
             double law = attempt <= 1 ? 0 : Math.Min(baseMs * Math.Pow(2, attempt - 2), maxMs);
             Assert.InRange(delay.TotalMilliseconds, (jitter ? law / 2 : law) - 0.001, law + 0.001);
@@ -184,7 +201,8 @@ public sealed class BreakerModelTests
 
         public void Fail(int generation)
         {
-            if (generation == Generation && (State == CircuitState.HalfOpen || (State == CircuitState.Closed && ++Failures >= policy.FailureThreshold)))
+            if (generation == Generation && (State == CircuitState.HalfOpen
+                || (State == CircuitState.Closed && ++Failures >= policy.FailureThreshold)))
             {
                 Enter(CircuitState.Open);
             }

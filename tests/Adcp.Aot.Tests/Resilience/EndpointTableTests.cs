@@ -12,7 +12,8 @@ public sealed class EndpointTableTests
     private static readonly Gen<string> Ids = Gen.String[Gen.Char["abcXYZ019_.:-"], 1, 40].Select(static id => "op" + id);
 
     [Theory]
-    [InlineData("https://buyer.example/adcp/webhook/create_media_buy/agent_1/op_1", "op_1", null, "https://buyer.example/adcp/webhook/create_media_buy/agent_1/{operation_id}")]
+    [InlineData("https://buyer.example/adcp/webhook/create_media_buy/agent_1/op_1", "op_1", null,
+        "https://buyer.example/adcp/webhook/create_media_buy/agent_1/{operation_id}")]
     [InlineData("https://buyer.example/hook/op%3A1", "op:1", null, "https://buyer.example/hook/{operation_id}")]
     [InlineData("https://buyer.example/hook/%6Fp_1/x", "op_1", null, "https://buyer.example/hook/{operation_id}/x")]
     [InlineData("https://buyer.example/t/a%2Fb", null, "a/b", "https://buyer.example/t/{task_id}")]
@@ -21,7 +22,8 @@ public sealed class EndpointTableTests
     [InlineData("https://buyer.example/hook-op_1/op_12", "op_1", null, "https://buyer.example/hook-op_1/op_12")]
     [InlineData("HTTPS://Buyer.Example:443/a/../hook", null, null, "https://buyer.example/hook")]
     [InlineData("https://buyer.example:8443", null, null, "https://buyer.example:8443/")]
-    public void The_key_is_origin_and_path_without_what_changes_with_each_operation(string url, string? operationId, string? taskId, string key) =>
+    public void The_key_is_origin_and_path_without_what_changes_with_each_operation(string url, string? operationId,
+        string? taskId, string key) =>
         Assert.Equal(key, EndpointTable.KeyOf(new WebhookDestination(url, operationId), taskId: taskId));
 
     [Fact]
@@ -29,7 +31,8 @@ public sealed class EndpointTableTests
         Gen.Select(Ids, Ids).Sample((first, second) =>
         {
             string KeyOf(string id, string tail) =>
-                EndpointTable.KeyOf(new WebhookDestination($"https://buyer.example/adcp/{Uri.EscapeDataString(id)}/{tail}?op={id}", id), "acme");
+                EndpointTable.KeyOf(new WebhookDestination($"https://buyer.example/adcp/{Uri.EscapeDataString(id)}/{tail}?op={id}",
+                    id), "acme");
 
             Assert.Equal(KeyOf(first, "done"), KeyOf(second, "done"));
             Assert.NotEqual(KeyOf(first, "done"), KeyOf(second, "other"));
@@ -59,13 +62,16 @@ public sealed class EndpointTableTests
         Bench bench = new(o => o with { Retry = new RetryPolicy { BaseDelay = TimeSpan.Zero } });
         for (int i = 0; i < 200; i++)
         {
-            bench.Sender.Result(webhook => new WebhookSendResult(webhook, WebhookSendError.ConnectionFailed, "connection refused") { IsConnectFailure = true });
+            bench.Sender.Result(webhook =>
+                new WebhookSendResult(webhook, WebhookSendError.ConnectionFailed, "connection refused") { IsConnectFailure = true });
         }
 
         for (int i = 0; i < 50; i++)
         {
-            WebhookDestination destination = new($"https://dead.example/adcp/webhook/create_media_buy/agent_1/op_{i}", hasOperationId ? $"op_{i}" : null);
-            await bench.Supervisor.SendAsync(destination, new RawPayload(), new DeliveryOptions { Tenant = "acme" }, TestContext.Current.CancellationToken);
+            WebhookDestination destination =
+                new($"https://dead.example/adcp/webhook/create_media_buy/agent_1/op_{i}", hasOperationId ? $"op_{i}" : null);
+            await bench.Supervisor.SendAsync(destination, new RawPayload(), new DeliveryOptions { Tenant = "acme" },
+                TestContext.Current.CancellationToken);
         }
 
         Assert.InRange(bench.Sender.Sent.Count, 5, 7);
@@ -163,7 +169,8 @@ public sealed class EndpointTableTests
         bench.Time.Advance(TimeSpan.FromDays(40));
         bench.Supervisor.Endpoints.Sweep();
 
-        Assert.Equal(["acme open", "busy", "open2"], bench.Supervisor.Endpoints.Snapshot().Select(row => row.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(["acme open", "busy", "open2"], bench.Supervisor.Endpoints.Snapshot().Select(row => row.Key)
+            .Order(StringComparer.Ordinal));
         busy.SetResult(200);
         Assert.True((await running).IsDelivered);
     }
@@ -175,7 +182,11 @@ public sealed class EndpointTableTests
     [InlineData(400)]
     public async Task An_open_circuit_that_was_idle_for_long_admits_a_probe(int days)
     {
-        Bench bench = new(o => o with { Circuit = new CircuitBreakerPolicy { FailureThreshold = 1, OpenTimeout = TimeSpan.FromDays(7) }, Retry = Once });
+        Bench bench = new(o => o with
+        {
+            Circuit = new CircuitBreakerPolicy { FailureThreshold = 1, OpenTimeout = TimeSpan.FromDays(7) },
+            Retry = Once
+        });
         bench.Sender.Status(503);
         await bench.DeliverAsync();
         EndpointSnapshot Row() => Assert.Single(bench.Supervisor.Endpoints.Snapshot());
@@ -220,9 +231,12 @@ public sealed class EndpointTableTests
     [Fact]
     public void Bad_keys_and_tenants_are_refused_with_the_rule()
     {
-        Assert.Contains("1 to 4096", Assert.Throws<ArgumentException>("Tenant", () => new DeliveryOptions { Tenant = "" }).Message, StringComparison.Ordinal);
+        Assert.Contains("1 to 4096", Assert.Throws<ArgumentException>("Tenant", () => new DeliveryOptions { Tenant = "" }).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>("Tenant", () => new DeliveryOptions { Tenant = new string('t', 4097) });
-        Assert.Contains("without spaces", Assert.Throws<ArgumentException>("BreakerKey", () => new DeliveryOptions { BreakerKey = "a b" }).Message, StringComparison.Ordinal);
+        Assert.Contains("without spaces",
+            Assert.Throws<ArgumentException>("BreakerKey", () => new DeliveryOptions { BreakerKey = "a b" }).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>("BreakerKey", () => new DeliveryOptions { BreakerKey = "a\nb" });
         Assert.Throws<ArgumentNullException>("destination", () => EndpointTable.KeyOf(null!));
     }

@@ -79,7 +79,8 @@ internal static partial class SecretProbe
     }
 
     /// <summary>
-    /// Instances from every public constructor, static method and property that gives one. Every settable member of a constructed one is set.
+    /// Instances from every public constructor, static method and property that gives one. Every settable member of a
+    /// constructed one is set.
     /// </summary>
     private static IEnumerable<object> InstancesOf(Type type, int depth)
     {

@@ -39,7 +39,8 @@ public sealed class AuthenticationTests
     {
         await using RecordingReceiver receiver = await RecordingReceiver.StartAsync();
         using WebhookSender sender = WebhookSender.FromBearerToken(Token, Options());
-        Assert.True((await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.BaseUrl), new RawPayload()), CancellationToken.None)).Ok);
+        Assert.True((await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.BaseUrl), new RawPayload()),
+            CancellationToken.None)).Ok);
         RecordingReceiver.Received request = Assert.Single(receiver.Requests);
         Assert.Equal("Bearer " + Token, request.Headers["Authorization"]);
         AssertOnly(request, "Authorization");
@@ -63,7 +64,9 @@ public sealed class AuthenticationTests
             Assert.Equal(webhook.IdempotencyKey, requests[i].Headers["webhook-id"]);
             Assert.Equal(seconds, requests[i].Headers["webhook-timestamp"]);
             byte[] message = [.. Encoding.ASCII.GetBytes($"{webhook.IdempotencyKey}.{seconds}."), .. requests[i].Body];
-            string expected = string.Join(' ', new[] { "one", "two" }.Select(s => "v1," + Convert.ToBase64String(HMACSHA256.HashData(SHA256.HashData(Encoding.ASCII.GetBytes(s)), message))));
+            string expected = string.Join(' ',
+                new[] { "one", "two" }.Select(s =>
+                    "v1," + Convert.ToBase64String(HMACSHA256.HashData(SHA256.HashData(Encoding.ASCII.GetBytes(s)), message))));
             Assert.Equal(expected, requests[i].Headers["webhook-signature"]);
             AssertOnly(requests[i], "webhook-id", "webhook-timestamp", "webhook-signature");
         }
@@ -74,7 +77,8 @@ public sealed class AuthenticationTests
     {
         await using RecordingReceiver receiver = await RecordingReceiver.StartAsync();
         using WebhookSender sender = WebhookSender.FromStandardWebhooksSecret(Whsec, Options());
-        PreparedWebhook webhook = sender.Prepare(new WebhookDestination(receiver.BaseUrl), new RawPayload { IdempotencyKey = "key.with.dots.0123" });
+        PreparedWebhook webhook = sender.Prepare(new WebhookDestination(receiver.BaseUrl),
+            new RawPayload { IdempotencyKey = "key.with.dots.0123" });
         await sender.SendAsync(webhook, CancellationToken.None);
         await sender.SendAsync(webhook, CancellationToken.None);
         string id = Assert.Single(receiver.Requests.Select(r => r.Headers["webhook-id"]).Distinct());
@@ -100,7 +104,9 @@ public sealed class AuthenticationTests
         AssertOnly(requests[0], expected);
         AssertOnly(requests[1], "Signature", "Signature-Input", "Content-Digest");
         AssertOnly(requests[2], expected);
-        Assert.Contains(scheme == AuthenticationScheme.Bearer ? "Bearer" : "HMAC-SHA256", Assert.Single(logger.Lines), StringComparison.Ordinal);
+        Assert.Contains(scheme == AuthenticationScheme.Bearer
+            ? "Bearer"
+            : "HMAC-SHA256", Assert.Single(logger.Lines), StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, switched.ToString() + switched.Authentication + logger.Lines[0], StringComparison.Ordinal);
     }
 
@@ -134,7 +140,8 @@ public sealed class AuthenticationTests
     [InlineData("tok=en")]
     [InlineData("====")]
     [InlineData("schlüssel")]
-    public void A_token_that_could_break_out_of_its_header_is_refused(string token) => Assert.Throws<ArgumentException>(() => new BearerToken(token));
+    public void A_token_that_could_break_out_of_its_header_is_refused(string token) =>
+        Assert.Throws<ArgumentException>(() => new BearerToken(token));
 
     [Theory]
     [InlineData("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
@@ -142,7 +149,8 @@ public sealed class AuthenticationTests
     [InlineData("whsec_c2hvcnQ=")]
     [InlineData("whsec_not base64 at all, but long enough!")]
     [InlineData("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")]
-    public void A_standard_webhooks_secret_that_is_none_is_refused(string secret) => Assert.Throws<ArgumentException>(() => new StandardWebhooksSigner(secret));
+    public void A_standard_webhooks_secret_that_is_none_is_refused(string secret) =>
+        Assert.Throws<ArgumentException>(() => new StandardWebhooksSigner(secret));
 
     [Fact]
     public void A_registration_names_exactly_one_known_scheme()
@@ -171,7 +179,8 @@ public sealed class AuthenticationTests
         foreach (System.Text.Json.JsonElement vector in file.RootElement.GetProperty("vectors").EnumerateArray())
         {
             byte[] body = Encoding.UTF8.GetBytes(vector.GetProperty("raw_body").GetString()!);
-            Assert.Equal(vector.GetProperty("expected_signature").GetString(), signer.Sign(vector.GetProperty("timestamp").GetInt64(), body));
+            Assert.Equal(vector.GetProperty("expected_signature").GetString(),
+                signer.Sign(vector.GetProperty("timestamp").GetInt64(), body));
             signed++;
         }
 
@@ -198,7 +207,8 @@ public sealed class AuthenticationTests
             "bearer" => new BearerToken(Token),
             _ => new StandardWebhooksSigner(Whsec, OldWhsec),
         };
-        Assert.True(TargetUri.TryParse("https://buyer.example/adcp/webhook/create_media_buy/agent_123/op_abc", out TargetUri? target, out _));
+        Assert.True(TargetUri.TryParse("https://buyer.example/adcp/webhook/create_media_buy/agent_123/op_abc",
+            out TargetUri? target, out _));
         byte[] body = new byte[1024];
         UnsignedAttempt attempt = new(target, body, Rfc9421Signer.ContentDigest(body).AsMemory(), "whk_0123456789abcdef", Now);
         Run(100);
@@ -221,11 +231,13 @@ public sealed class AuthenticationTests
 
     private static void AssertOnly(RecordingReceiver.Received request, params string[] expected)
     {
-        string[] all = ["Authorization", "Signature", "Signature-Input", "Content-Digest", "X-ADCP-Signature", "X-ADCP-Timestamp", "webhook-id", "webhook-timestamp", "webhook-signature"];
+        string[] all = ["Authorization", "Signature", "Signature-Input", "Content-Digest", "X-ADCP-Signature", "X-ADCP-Timestamp",
+            "webhook-id", "webhook-timestamp", "webhook-signature"];
         Assert.Equal(expected.Order(StringComparer.Ordinal), all.Where(request.Headers.ContainsKey).Order(StringComparer.Ordinal));
     }
 
-    private static WebhookSenderOptions Options() => new() { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true, TimeProvider = new FakeTimeProvider(Now) };
+    private static WebhookSenderOptions Options() =>
+        new() { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true, TimeProvider = new FakeTimeProvider(Now) };
 
     private sealed class ListLogger : ILogger
     {
@@ -236,7 +248,8 @@ public sealed class AuthenticationTests
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) =>
             Lines.Add(formatter(state, exception));
     }
 }

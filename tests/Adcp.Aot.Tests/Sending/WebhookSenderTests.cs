@@ -28,7 +28,8 @@ public sealed class WebhookSenderTests : IDisposable
     public async Task The_wire_carries_exactly_what_was_signed()
     {
         using WebhookSender sender = Sender();
-        PreparedWebhook webhook = sender.Prepare(new WebhookDestination(Url + "/a//b/../%7ex%2f?q=%7e&+=", "op"), new RawPayload { Headers = [new("X-AdCP-Notification-Type", "final")] });
+        PreparedWebhook webhook = sender.Prepare(new WebhookDestination(Url + "/a//b/../%7ex%2f?q=%7e&+=", "op"),
+            new RawPayload { Headers = [new("X-AdCP-Notification-Type", "final")] });
         Task<string> request = ReceiveAsync("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
         WebhookSendResult result = await sender.SendAsync(webhook, Token);
         string[] lines = (await request).Split("\r\n");
@@ -132,7 +133,8 @@ public sealed class WebhookSenderTests : IDisposable
         using WebhookSender sender = Sender();
         using CancellationTokenSource cancel = new();
         Task<(TcpClient, string)> request = AcceptAsync("");
-        Task<WebhookSendResult> sending = sender.SendAsync(sender.Prepare(new WebhookDestination(Url), new RawPayload()), cancel.Token).AsTask();
+        Task<WebhookSendResult> sending =
+            sender.SendAsync(sender.Prepare(new WebhookDestination(Url), new RawPayload()), cancel.Token).AsTask();
         (TcpClient held, _) = await request;
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sending);
@@ -143,9 +145,11 @@ public sealed class WebhookSenderTests : IDisposable
     public async Task Addresses_are_tried_in_order_until_one_accepts()
     {
         int port = ((IPEndPoint)_listener.LocalEndpoint).Port;
-        using WebhookSender sender = Sender(o => o with { Resolver = (_, _) => Task.FromResult(new[] { IPAddress.Parse("127.0.0.2"), IPAddress.Loopback }) });
+        using WebhookSender sender = Sender(o =>
+            o with { Resolver = (_, _) => Task.FromResult(new[] { IPAddress.Parse("127.0.0.2"), IPAddress.Loopback }) });
         Task<string> request = ReceiveAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-        Assert.True((await sender.SendAsync(sender.Prepare(new WebhookDestination($"http://buyer.example:{port}/"), new RawPayload()), Token)).Ok);
+        Assert.True((await sender.SendAsync(sender.Prepare(new WebhookDestination($"http://buyer.example:{port}/"), new RawPayload()),
+            Token)).Ok);
         Assert.Contains($"Host: buyer.example:{port}", await request, StringComparison.Ordinal);
     }
 
@@ -157,7 +161,8 @@ public sealed class WebhookSenderTests : IDisposable
             Version = AdcpVersion.V32,
             Resolver = (_, _) => Task.FromResult(new[] { IPAddress.Parse("1.1.1.1"), IPAddress.Loopback }),
         });
-        WebhookSendResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination("https://rebinding.example/"), new RawPayload()), Token);
+        WebhookSendResult result = await sender.SendAsync(
+            sender.Prepare(new WebhookDestination("https://rebinding.example/"), new RawPayload()), Token);
         Assert.Equal((WebhookSendError.NoUsableAddress, "the destination cannot be reached from here"), (result.Error, result.ErrorDetail));
         Assert.Equal(
             WebhookSendError.DestinationRefused,
@@ -191,9 +196,11 @@ public sealed class WebhookSenderTests : IDisposable
             Resolver = (host, _) => Task.FromResult(host == "host.docker.internal" ? new[] { IPAddress.Loopback } : []),
         });
         Task<string> request = ReceiveAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-        Assert.True((await sender.SendAsync(sender.Prepare(new WebhookDestination($"http://localhost:{port}/x"), new RawPayload()), Token)).Ok);
+        Assert.True((await sender.SendAsync(sender.Prepare(new WebhookDestination($"http://localhost:{port}/x"), new RawPayload()),
+            Token)).Ok);
         Assert.Contains($"Host: host.docker.internal:{port}", await request, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => Sender(o => o with { AllowPrivateNetworks = false, TransportHooks = [new DockerLocalhostRewrite()] }));
+        Assert.Throws<ArgumentException>(() =>
+            Sender(o => o with { AllowPrivateNetworks = false, TransportHooks = [new DockerLocalhostRewrite()] }));
         Assert.Throws<ArgumentException>(() => new DockerLocalhostRewrite("a b"));
         Assert.Throws<ArgumentNullException>(() => new DockerLocalhostRewrite(null!));
     }
@@ -210,7 +217,8 @@ public sealed class WebhookSenderTests : IDisposable
     public void Headers_that_are_ours_or_break_out_are_refused(string name, string value)
     {
         using WebhookSender sender = Sender();
-        Assert.Throws<WebhookPayloadException>(() => sender.Prepare(new WebhookDestination(Url), new RawPayload { Headers = [new(name, value)] }));
+        Assert.Throws<WebhookPayloadException>(() =>
+            sender.Prepare(new WebhookDestination(Url), new RawPayload { Headers = [new(name, value)] }));
     }
 
     [Fact]
@@ -218,14 +226,17 @@ public sealed class WebhookSenderTests : IDisposable
     {
         using WebhookSender sender = Sender(o => o with { MaxBodyBytes = 64 });
         WebhookDestination destination = new(Url);
-        Assert.Equal("body_too_large", Assert.Throws<WebhookPayloadException>(() => sender.Prepare(destination, new RawPayload { Body = new string('x', 65) })).Code);
-        Assert.Equal("missing_sequence_number", Assert.Throws<WebhookPayloadException>(() => sender.Prepare(destination, new RawPayload(numbered: true))).Code);
+        Assert.Equal("body_too_large",
+            Assert.Throws<WebhookPayloadException>(() => sender.Prepare(destination, new RawPayload { Body = new string('x', 65) })).Code);
+        Assert.Equal("missing_sequence_number",
+            Assert.Throws<WebhookPayloadException>(() => sender.Prepare(destination, new RawPayload(numbered: true))).Code);
         Assert.Throws<ArgumentOutOfRangeException>(() => sender.Prepare(destination, new RawPayload(), 0));
         Assert.Throws<ArgumentNullException>(() => sender.Prepare(null!, new RawPayload()));
         Assert.Throws<ArgumentNullException>(() => sender.Prepare(destination, null!));
         Assert.Throws<ArgumentException>(() => sender.Prepare(destination, new RawPayload { IdempotencyKey = "short" }));
         Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookSenderOptions { Version = default });
-        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookSenderOptions { Version = AdcpVersion.V32, AttemptTimeout = TimeSpan.Zero });
+        Assert.Throws<ArgumentOutOfRangeException>(() =>
+            new WebhookSenderOptions { Version = AdcpVersion.V32, AttemptTimeout = TimeSpan.Zero });
         Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookSenderOptions { Version = AdcpVersion.V32, MaxBodyBytes = 0 });
         Assert.Throws<ArgumentNullException>(() => new WebhookSenderOptions { Version = AdcpVersion.V32, TransportHooks = null! });
         Assert.Throws<ArgumentNullException>(() => new WebhookSender(null!, new WebhookSenderOptions { Version = AdcpVersion.V32 }));
@@ -233,8 +244,10 @@ public sealed class WebhookSenderTests : IDisposable
         Assert.ThrowsAny<ArgumentException>(() => WebhookSender.FromJwk("{}", new WebhookSenderOptions { Version = AdcpVersion.V32 }));
         Assert.Throws<ArgumentException>(() => new PreparedWebhook(destination, default, "key-0123456789abcdef"));
         Assert.Throws<ArgumentException>(() => new PreparedWebhook(destination, "{}"u8.ToArray(), "short"));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookSendResult(new PreparedWebhook(destination, "{}"u8.ToArray(), "key-0123456789abcdef"), 99));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new WebhookSendResult(new PreparedWebhook(destination, "{}"u8.ToArray(), "key-0123456789abcdef"), WebhookSendError.None));
+        Assert.Throws<ArgumentOutOfRangeException>(() =>
+            new WebhookSendResult(new PreparedWebhook(destination, "{}"u8.ToArray(), "key-0123456789abcdef"), 99));
+        Assert.Throws<ArgumentOutOfRangeException>(() =>
+            new WebhookSendResult(new PreparedWebhook(destination, "{}"u8.ToArray(), "key-0123456789abcdef"), WebhookSendError.None));
     }
 
     [Theory]
@@ -267,7 +280,8 @@ public sealed class WebhookSenderTests : IDisposable
         await Assert.ThrowsAsync<ObjectDisposedException>(() => sender.SendAsync(webhook, Token).AsTask());
     }
 
-    private static string Line(string request, string name) => request.Split("\r\n").Single(l => l.StartsWith(name, StringComparison.Ordinal));
+    private static string Line(string request, string name) =>
+        request.Split("\r\n").Single(l => l.StartsWith(name, StringComparison.Ordinal));
 
     private WebhookSender Sender(Func<WebhookSenderOptions, WebhookSenderOptions>? configure = null)
     {
@@ -327,7 +341,8 @@ public sealed class WebhookSenderTests : IDisposable
             int body = text.IndexOf("\r\n\r\n", StringComparison.Ordinal);
             if (body >= 0)
             {
-                string size = text.Split("\r\n").Single(l => l.StartsWith("Content-Length: ", StringComparison.Ordinal))["Content-Length: ".Length..];
+                string size = text.Split("\r\n")
+                    .Single(l => l.StartsWith("Content-Length: ", StringComparison.Ordinal))["Content-Length: ".Length..];
                 if (length - body - 4 >= int.Parse(size, System.Globalization.CultureInfo.InvariantCulture))
                 {
                     return text;

@@ -44,7 +44,8 @@ public sealed class RemoteSigningKeyTests : IDisposable
         await using RecordingReceiver receiver = await RecordingReceiver.StartAsync();
         Kms kms = new(_ec) { Der = der };
         using WebhookSender sender = new(new Rfc9421Signer(new RemoteSigningKey(kms, PublicJwk(_ec))), Options());
-        Assert.True((await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.BaseUrl), new RawPayload()), CancellationToken.None)).Ok);
+        Assert.True((await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.BaseUrl), new RawPayload()),
+            CancellationToken.None)).Ok);
         RecordingReceiver.Received request = Assert.Single(receiver.Requests);
         byte[] signature = System.Buffers.Text.Base64Url.DecodeFromChars(request.Headers["Signature"].AsSpan(6, 86));
         Assert.True(_ec.VerifyData(kms.LastMessage, signature, HashAlgorithmName.SHA256));
@@ -56,7 +57,8 @@ public sealed class RemoteSigningKeyTests : IDisposable
     {
         Kms kms = new(_ec) { Gate = new TaskCompletionSource() };
         RemoteSigningKey key = new(kms, PublicJwk(_ec));
-        Task[] signing = [.. Enumerable.Range(0, 10).Select(_ => key.SignAsync(new byte[] { 1 }, new byte[64], CancellationToken.None).AsTask())];
+        Task[] signing = [.. Enumerable.Range(0, 10)
+            .Select(_ => key.SignAsync(new byte[] { 1 }, new byte[64], CancellationToken.None).AsTask())];
         kms.Gate.SetResult();
         await Task.WhenAll(signing);
         await key.SignAsync(new byte[] { 1 }, new byte[64], CancellationToken.None);
@@ -97,7 +99,9 @@ public sealed class RemoteSigningKeyTests : IDisposable
         {
             Kms kms = new(_ec);
             RemoteSigningKey key = new(kms, published);
-            Assert.Contains("not the published", (await Assert.ThrowsAsync<CryptographicException>(() => key.SignAsync(new byte[] { 1 }, new byte[64], CancellationToken.None).AsTask())).Message, StringComparison.Ordinal);
+            Assert.Contains("not the published",
+                (await Assert.ThrowsAsync<CryptographicException>(() =>
+                    key.SignAsync(new byte[] { 1 }, new byte[64], CancellationToken.None).AsTask())).Message, StringComparison.Ordinal);
             Assert.Equal(0, kms.Signatures);
         }
     }
@@ -107,7 +111,8 @@ public sealed class RemoteSigningKeyTests : IDisposable
     {
         await using RecordingReceiver receiver = await RecordingReceiver.StartAsync();
         using WebhookSender sender = new(new Rfc9421Signer(new RemoteSigningKey(new Kms(_ec) { Failures = 1 }, PublicJwk(_ec))), Options());
-        WebhookSendResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.BaseUrl), new RawPayload()), CancellationToken.None);
+        WebhookSendResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.BaseUrl), new RawPayload()),
+            CancellationToken.None);
         Assert.Equal((WebhookSendError.SignerUnavailable, "signer unavailable: IOException"), (result.Error, result.ErrorDetail));
         Assert.Empty(receiver.Requests);
         Assert.True((await sender.ResendAsync(result, CancellationToken.None)).Ok);
@@ -128,7 +133,8 @@ public sealed class RemoteSigningKeyTests : IDisposable
         });
         DeliveryOutcome outcome = await supervisor.SendAsync(new WebhookDestination(receiver.BaseUrl), new RawPayload());
         Assert.Equal((DeliveryStatus.Delivered, 3), (outcome.Status, outcome.Attempts));
-        Assert.Equal([WebhookSendError.SignerUnavailable, WebhookSendError.SignerUnavailable, WebhookSendError.None], sink.Snapshot().Select(record => record.Error));
+        Assert.Equal([WebhookSendError.SignerUnavailable, WebhookSendError.SignerUnavailable, WebhookSendError.None],
+            sink.Snapshot().Select(record => record.Error));
         Assert.Single(receiver.Requests);
         Assert.Equal(CircuitState.Closed, supervisor.Endpoints.Snapshot()[0].State);
     }
@@ -139,7 +145,8 @@ public sealed class RemoteSigningKeyTests : IDisposable
         await using RecordingReceiver receiver = await RecordingReceiver.StartAsync();
         using ECDsa other = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using WebhookSender sender = new(new Rfc9421Signer(new RemoteSigningKey(new Kms(_ec), PublicJwk(other))), Options());
-        await using InMemoryWebhookDeliverySupervisor supervisor = new(sender, new WebhookSupervisorOptions { Retry = new RetryPolicy { BaseDelay = TimeSpan.Zero } });
+        await using InMemoryWebhookDeliverySupervisor supervisor =
+            new(sender, new WebhookSupervisorOptions { Retry = new RetryPolicy { BaseDelay = TimeSpan.Zero } });
         DeliveryOutcome outcome = await supervisor.SendAsync(new WebhookDestination(receiver.BaseUrl), new RawPayload());
         Assert.Equal((DeliveryStatus.Refused, "signing_failed", 1), (outcome.Status, outcome.Code, outcome.Attempts));
         Assert.Empty(receiver.Requests);
@@ -155,7 +162,8 @@ public sealed class RemoteSigningKeyTests : IDisposable
         Assert.Throws<ArgumentNullException>(() => new RemoteSigningKey(null!, key.ExportPublicJwk()));
         Assert.Throws<ArgumentNullException>(() => new Rfc9421Signer((RemoteSigningKey)null!));
         Assert.True(TargetUri.TryParse("https://buyer.example/", out TargetUri? target, out _));
-        Assert.Throws<InvalidOperationException>(() => new Rfc9421Signer(new RemoteSigningKey(kms, key.ExportPublicJwk())).Sign(target, "d", default, out _, out _));
+        Assert.Throws<InvalidOperationException>(() =>
+            new Rfc9421Signer(new RemoteSigningKey(kms, key.ExportPublicJwk())).Sign(target, "d", default, out _, out _));
     }
 
     private static string PublicJwk(ECDsa key)
@@ -187,7 +195,8 @@ public sealed class RemoteSigningKeyTests : IDisposable
 
         public TaskCompletionSource Cancelled { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public ValueTask<ReadOnlyMemory<byte>> GetPublicKeyAsync(CancellationToken cancellationToken) => new(key.ExportSubjectPublicKeyInfo());
+        public ValueTask<ReadOnlyMemory<byte>> GetPublicKeyAsync(CancellationToken cancellationToken) =>
+            new(key.ExportSubjectPublicKeyInfo());
 
         public ValueTask<ReadOnlyMemory<byte>> SignAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
         {
@@ -295,7 +304,9 @@ public sealed class RemoteSigningKeyTests : IDisposable
             await (Stuck ?? Task.CompletedTask);
             Interlocked.Increment(ref Signatures);
             LastMessage = message.ToArray();
-            return key.SignData(LastMessage, HashAlgorithmName.SHA256, Der ? DSASignatureFormat.Rfc3279DerSequence : DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+            return key.SignData(LastMessage, HashAlgorithmName.SHA256, Der
+                ? DSASignatureFormat.Rfc3279DerSequence
+                : DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
         }
     }
 }

@@ -23,7 +23,8 @@ public sealed partial class SignerTests
         string digest = Rfc9421Signer.ContentDigest("{}"u8);
         new Rfc9421Signer(key).Sign(target, digest, Now, out string input, out string signature);
 
-        string expected = "\"@method\": POST\n\"@target-uri\": https://buyer.example/b?x=1\n\"@authority\": buyer.example\n\"content-type\": application/json\n"
+        string expected = "\"@method\": POST\n\"@target-uri\": https://buyer.example/b?x=1\n\"@authority\": "
+            + "buyer.example\n\"content-type\": application/json\n"
             + $"\"content-digest\": {digest}\n\"@signature-params\": {input["sig1=".Length..]}";
         byte[] raw = Base64Url.DecodeFromChars(signature.AsSpan("sig1=:".Length, 86));
         Assert.True(Verifies(key, Encoding.ASCII.GetBytes(expected), raw));
@@ -61,8 +62,10 @@ public sealed partial class SignerTests
                 .ToDictionary(h => h.Name, h => h.Value.GetString()!, StringComparer.OrdinalIgnoreCase);
             Assert.True(TargetUri.TryParse(request.GetProperty("url").GetString(), out TargetUri? target, out _));
             byte[] buffer = new byte[4096];
-            int written = Rfc9421Signer.WriteBase(target, headers["Content-Digest"], Encoding.ASCII.GetBytes(headers["Signature-Input"]["sig1=".Length..]), buffer);
-            Assert.Equal(vector.RootElement.GetProperty("expected_signature_base").GetString(), Encoding.ASCII.GetString(buffer, 0, written));
+            int written = Rfc9421Signer.WriteBase(target, headers["Content-Digest"],
+                Encoding.ASCII.GetBytes(headers["Signature-Input"]["sig1=".Length..]), buffer);
+            Assert.Equal(vector.RootElement.GetProperty("expected_signature_base").GetString(),
+                Encoding.ASCII.GetString(buffer, 0, written));
             checkedVectors++;
         }
 
@@ -86,7 +89,8 @@ public sealed partial class SignerTests
             }
             else
             {
-                Assert.Contains("adcp_use", Assert.Throws<ArgumentException>(() => SigningKey.FromJwk(json)).Message, StringComparison.Ordinal);
+                Assert.Contains("adcp_use", Assert.Throws<ArgumentException>(() => SigningKey.FromJwk(json)).Message,
+                    StringComparison.Ordinal);
             }
         }
 
@@ -120,8 +124,10 @@ public sealed partial class SignerTests
             using JsonDocument first = JsonDocument.Parse(one.ExportPrivateJwk());
             using JsonDocument second = JsonDocument.Parse(other.ExportPrivateJwk());
             string mixed = one.ExportPrivateJwk().Replace(
-                first.RootElement.GetProperty("d").GetString()!, second.RootElement.GetProperty("d").GetString()!, StringComparison.Ordinal);
-            Assert.Contains("does not belong", Assert.Throws<ArgumentException>(() => SigningKey.FromJwk(mixed)).Message, StringComparison.Ordinal);
+                first.RootElement.GetProperty("d").GetString()!, second.RootElement.GetProperty("d").GetString()!,
+                StringComparison.Ordinal);
+            Assert.Contains("does not belong", Assert.Throws<ArgumentException>(() => SigningKey.FromJwk(mixed)).Message,
+                StringComparison.Ordinal);
         }
     }
 
@@ -138,12 +144,14 @@ public sealed partial class SignerTests
         Assert.Equal(plain.ExportPublicJwk(), encrypted.ExportPublicJwk());
 
         // RFC 8410's example key.
-        const string Ed = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n";
+        const string Ed = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END "
+            + "PRIVATE KEY-----\n";
         using SigningKey ed = SigningKey.FromPem(Ed, "k");
         using JsonDocument jwk = JsonDocument.Parse(ed.ExportPublicJwk());
         Assert.Equal(32, Base64Url.DecodeFromChars(jwk.RootElement.GetProperty("x").GetString()).Length);
 
-        Assert.Contains("P-256", Assert.Throws<ArgumentException>(() => SigningKey.FromPem(Ed, "k", P256)).Message, StringComparison.Ordinal);
+        Assert.Contains("P-256", Assert.Throws<ArgumentException>(() => SigningKey.FromPem(Ed, "k", P256)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => SigningKey.FromPem(ec.ExportPkcs8PrivateKeyPem(), "k"));
         Assert.Throws<ArgumentException>(() => SigningKey.FromPem(ec.ExportEncryptedPkcs8PrivateKeyPem("pass", pbe), "k", P256, "wrong"));
         Assert.Throws<ArgumentException>(() => SigningKey.FromPem(ec.ExportEncryptedPkcs8PrivateKeyPem("pass", pbe), "k", P256));
@@ -192,10 +200,14 @@ public sealed partial class SignerTests
         }
 
         byte[] y = Base64Url.DecodeFromChars(jwk.RootElement.GetProperty("y").GetString());
-        using ECDsa ec = ECDsa.Create(new ECParameters { Curve = System.Security.Cryptography.ECCurve.NamedCurves.nistP256, Q = new ECPoint { X = x, Y = y } });
+        using ECDsa ec = ECDsa.Create(new ECParameters
+        { Curve = System.Security.Cryptography.ECCurve.NamedCurves.nistP256, Q = new ECPoint { X = x, Y = y } });
         return ec.VerifyData(data, signature, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
     }
 
-    [GeneratedRegex("""^sig1=\("@method" "@target-uri" "@authority" "content-type" "content-digest"\);created=(\d+);expires=(\d+);nonce="[A-Za-z0-9_-]{22}";keyid="kid-1";alg="(ed25519|ecdsa-p256-sha256)";tag="adcp/webhook-signing/v1"$""")]
+    [GeneratedRegex(
+        """^sig1=\("@method" "@target-uri" "@authority" "content-type" "content-digest"\)"""
+        + """;created=(\d+);expires=(\d+);nonce="[A-Za-z0-9_-]{22}";"""
+        + """keyid="kid-1";alg="(ed25519|ecdsa-p256-sha256)";tag="adcp/webhook-signing/v1"$""")]
     private static partial Regex InputForm();
 }

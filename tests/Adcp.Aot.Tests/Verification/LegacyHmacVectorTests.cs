@@ -21,7 +21,8 @@ public sealed class LegacyHmacVectorTests
         {
             long timestamp = vector.GetProperty("timestamp").GetInt64();
             VerificationResult result = await VerifyAsync(
-                secret, vector.GetProperty("expected_signature").GetString(), timestamp.ToString(CultureInfo.InvariantCulture), vector.GetProperty("raw_body").GetString()!, timestamp);
+                secret, vector.GetProperty("expected_signature").GetString(), timestamp.ToString(CultureInfo.InvariantCulture),
+                vector.GetProperty("raw_body").GetString()!, timestamp);
             string? code = vector.TryGetProperty("rfc9421_error_code", out JsonElement expected) ? expected.GetString() : null;
             Assert.True(code == result.ErrorCode, $"{vector.GetProperty("id")}: {result} {result.Detail}");
             verified++;
@@ -42,7 +43,8 @@ public sealed class LegacyHmacVectorTests
             string text = timestamp.ValueKind == JsonValueKind.String ? timestamp.GetString()! : timestamp.GetRawText();
             long now = vector.TryGetProperty("current_time", out JsonElement current) ? current.GetInt64()
                 : timestamp.ValueKind == JsonValueKind.Number ? timestamp.GetInt64() : 1700000000;
-            VerificationResult result = await VerifyAsync(secret, vector.GetProperty("signature").GetString(), text, vector.GetProperty("raw_body").GetString()!, now);
+            VerificationResult result = await VerifyAsync(secret, vector.GetProperty("signature").GetString(), text,
+                vector.GetProperty("raw_body").GetString()!, now);
             Assert.False(result.Ok, vector.GetProperty("id").GetString());
             Assert.Equal(401, result.StatusCode);
             rejected++;

@@ -43,7 +43,8 @@ public sealed class RemoteKeySourceTests : IAsyncLifetime
     public async Task Keys_are_read_once_and_then_at_hand()
     {
         using RemoteKeySource source = Source();
-        KeyLookup[] lookups = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => source.FindAsync("k1".AsMemory(), CancellationToken.None).AsTask()));
+        KeyLookup[] lookups = await Task.WhenAll(Enumerable.Range(0, 8)
+            .Select(_ => source.FindAsync("k1".AsMemory(), CancellationToken.None).AsTask()));
         Assert.All(lookups, lookup => Assert.Equal(("k1", "seller"), (lookup.Key?.KeyId, lookup.Key?.Sender)));
         Assert.True(source.FindAsync("k1".AsMemory(), CancellationToken.None).AsTask().IsCompletedSuccessfully);
         Assert.Single(_server.Requests);
@@ -175,8 +176,10 @@ public sealed class RemoteKeySourceTests : IAsyncLifetime
         Assert.Equal((null, true), await Outcome(source, "k1"));
         _time.Advance(TimeSpan.FromSeconds(30));
         Assert.Equal(("k1", false), await Outcome(source, "k1"));
-        Rfc9421Verifier verifier = new(Source(new() { TimeProvider = _time }), new InMemoryReplayCache(timeProvider: _time), new() { TimeProvider = _time });
-        SignedMessage message = SignedMessage.Sign(new Rfc9421Signer(_first), "https://buyer.example/", "{}"u8.ToArray(), _time.GetUtcNow());
+        Rfc9421Verifier verifier = new(Source(new() { TimeProvider = _time }), new InMemoryReplayCache(timeProvider: _time),
+            new() { TimeProvider = _time });
+        SignedMessage message = SignedMessage.Sign(new Rfc9421Signer(_first), "https://buyer.example/", "{}"u8.ToArray(),
+            _time.GetUtcNow());
         VerificationResult result = await message.VerifyAsync(verifier);
         Assert.Equal((VerificationError.KeysUnavailable, 503, null), (result.Error, result.StatusCode, result.ErrorCode));
     }
@@ -217,7 +220,8 @@ public sealed class RemoteKeySourceTests : IAsyncLifetime
     [Fact]
     public async Task A_document_over_the_cap_is_not_read_to_its_end()
     {
-        _documents["/jwks.json"] = SigningKey.ExportJwks([_first])[..^1] + ",\"pad\":\"" + new string('x', RemoteKeySource.MaxJwksBytes) + "\"}";
+        _documents["/jwks.json"] = SigningKey.ExportJwks([_first])[..^1] + ",\"pad\":\""
+            + new string('x', RemoteKeySource.MaxJwksBytes) + "\"}";
         using RemoteKeySource source = Source();
         Assert.Equal((null, true), await Outcome(source, "k1"));
     }
@@ -264,7 +268,8 @@ public sealed class RemoteKeySourceTests : IAsyncLifetime
         _documents["/jwks.json"] = SigningKey.ExportJwks([test]);
         using RemoteKeySource source = Source();
         Assert.Equal((null, false), await Outcome(source, test.KeyId));
-        using RemoteKeySource trusting = Source(new() { TimeProvider = _time, AllowHttp = true, AllowPrivateNetworks = true, AllowTestKeys = true });
+        using RemoteKeySource trusting =
+            Source(new() { TimeProvider = _time, AllowHttp = true, AllowPrivateNetworks = true, AllowTestKeys = true });
         Assert.Equal((test.KeyId, false), await Outcome(trusting, test.KeyId));
     }
 
@@ -272,7 +277,9 @@ public sealed class RemoteKeySourceTests : IAsyncLifetime
     public async Task Brand_json_leads_to_the_agents_keys()
     {
         string agent = _server.BaseUrl + "/agent";
-        _documents["/.well-known/brand.json"] = $$"""{"agents":[{"url":"{{_server.BaseUrl}}/other","jwks_uri":"{{_server.BaseUrl}}/none"},{"url":"{{_server.BaseUrl.ToUpperInvariant()}}/./agent","jwks_uri":"{{_server.BaseUrl}}/jwks.json"}]}""";
+        _documents["/.well-known/brand.json"] =
+            $$"""{"agents":[{"url":"{{_server.BaseUrl}}/other","jwks_uri":"{{_server.BaseUrl}}/none"},"""
+            + $$"""{"url":"{{_server.BaseUrl.ToUpperInvariant()}}/./agent","jwks_uri":"{{_server.BaseUrl}}/jwks.json"}]}""";
         using RemoteKeySource source = RemoteKeySource.FromBrandJson(_server.BaseUrl + "/.well-known/brand.json", agent, Open());
         Assert.Equal(("k1", false), await Outcome(source, "k1"));
         Assert.Equal(agent, (await Find(source, "k1")).Key?.Sender);
@@ -282,13 +289,17 @@ public sealed class RemoteKeySourceTests : IAsyncLifetime
     [Fact]
     public void Brand_json_is_looked_through_where_agents_can_stand()
     {
-        Assert.Equal("https://a.example/k", FindJwks("""{"house":{"agents":[{"url":"https://a.example/mcp","jwks_uri":"https://a.example/k"}]}}"""));
-        Assert.Equal("https://a.example/k", FindJwks("""{"brands":[{"agents":[{"url":"https://a.example/mcp","jwks_uri":"https://a.example/k"}]}]}"""));
+        Assert.Equal("https://a.example/k",
+            FindJwks("""{"house":{"agents":[{"url":"https://a.example/mcp","jwks_uri":"https://a.example/k"}]}}"""));
+        Assert.Equal("https://a.example/k",
+            FindJwks("""{"brands":[{"agents":[{"url":"https://a.example/mcp","jwks_uri":"https://a.example/k"}]}]}"""));
         Assert.Equal("https://a.example/.well-known/jwks.json", FindJwks("""{"agents":[{"url":"https://A.example:443/mcp"}]}"""));
-        Assert.Null(FindJwks("""{"agents":[{"url":"https://a.example/mcp","jwks_uri":"https://a.example/k"},{"url":"https://a.example/mcp","jwks_uri":"https://b.example/k"}]}"""));
+        Assert.Null(FindJwks("""{"agents":[{"url":"https://a.example/mcp","jwks_uri":"https://a.example/k"},"""
+            + """{"url":"https://a.example/mcp","jwks_uri":"https://b.example/k"}]}"""));
         Assert.Null(FindJwks("""{"agents":[{"url":"https://a.example/mcp","jwks_uri":7}]}"""));
         Assert.Null(FindJwks("""{"agents":[{"url":"https://b.example/mcp"}]}"""));
-        foreach (string document in new[] { "", "[]", "5", "{\"agents\":5}", "{\"agents\":[5,{}]}", "{\"house\":\"x\",\"brands\":[[]]}", "{\"agents\":[],\"agents\":[]}" })
+        foreach (string document in new[] { "", "[]", "5", "{\"agents\":5}", "{\"agents\":[5,{}]}",
+            "{\"house\":\"x\",\"brands\":[[]]}", "{\"agents\":[],\"agents\":[]}" })
         {
             Assert.Null(FindJwks(document));
         }
@@ -310,7 +321,8 @@ public sealed class RemoteKeySourceTests : IAsyncLifetime
         return BrandJson.FindJwksUri(Encoding.UTF8.GetBytes(document), agent)?.Value;
     }
 
-    private static async Task<KeyLookup> Find(RemoteKeySource source, string keyId) => await source.FindAsync(keyId.AsMemory(), CancellationToken.None);
+    private static async Task<KeyLookup> Find(RemoteKeySource source, string keyId) =>
+        await source.FindAsync(keyId.AsMemory(), CancellationToken.None);
 
     private static async Task<(string? KeyId, bool Unavailable)> Outcome(RemoteKeySource source, string keyId) =>
         await Find(source, keyId) is var lookup ? (lookup.Key?.KeyId, lookup.IsUnavailable) : default;

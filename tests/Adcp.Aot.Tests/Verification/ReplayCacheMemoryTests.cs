@@ -19,7 +19,8 @@ public sealed class ReplayCacheMemoryTests
 
         for (int i = 0; i < Entries; i++)
         {
-            Assert.Equal(ReplayAdmission.Added, await cache.TryAddAsync("seller", "k", Nonce(i).AsMemory(), expires, CancellationToken.None));
+            Assert.Equal(ReplayAdmission.Added,
+                await cache.TryAddAsync("seller", "k", Nonce(i).AsMemory(), expires, CancellationToken.None));
         }
 
         long after = GC.GetTotalMemory(forceFullCollection: true);

@@ -228,7 +228,8 @@ public sealed class ReplayCacheTests
     {
         InMemoryReplayCache cache = new(timeProvider: _time);
         DateTimeOffset later = _time.GetUtcNow().AddSeconds(100);
-        foreach (string nonce in new[] { "KXYnfEfJ0PBRZXQyVXfVQA", "KXYnfEfJ0PBRZXQyVXfVQB", "KXYnfEfJ0PBRZXQyVXfVQAA", new string('a', 5000), new string('a', 5001) })
+        foreach (string nonce in new[] { "KXYnfEfJ0PBRZXQyVXfVQA", "KXYnfEfJ0PBRZXQyVXfVQB", "KXYnfEfJ0PBRZXQyVXfVQAA",
+            new string('a', 5000), new string('a', 5001) })
         {
             Assert.Equal(ReplayAdmission.Added, Admit(cache, "k", nonce, later));
             Assert.Equal(ReplayAdmission.Replayed, Admit(cache, "k", nonce, later));
@@ -247,7 +248,8 @@ public sealed class ReplayCacheTests
         return Base64Url.EncodeToString(bytes);
     }
 
-    private ReplayAdmission Add(InMemoryReplayCache cache, string key, int nonce, int ttl = 300) => Admit(cache, key, Nonce(nonce), _time.GetUtcNow().AddSeconds(ttl));
+    private ReplayAdmission Add(InMemoryReplayCache cache, string key, int nonce, int ttl = 300) =>
+        Admit(cache, key, Nonce(nonce), _time.GetUtcNow().AddSeconds(ttl));
 
     private ReplayAdmission Admit(InMemoryReplayCache cache, string sender, string key, string nonce) =>
         cache.TryAddAsync(sender, key, nonce.AsMemory(), _time.GetUtcNow().AddSeconds(300),

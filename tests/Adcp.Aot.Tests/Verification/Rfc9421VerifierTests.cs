@@ -104,7 +104,8 @@ public sealed class Rfc9421VerifierTests : IDisposable
     [Fact]
     public async Task Other_labels_do_not_matter_wherever_they_stand()
     {
-        SignedMessage message = Sign().Edit("Signature-Input", text => "a=(\"x\");nonce=\"short\", " + text + ", z=()").Edit("Signature", text => "a=:AA==:, " + text);
+        SignedMessage message = Sign().Edit("Signature-Input", text => "a=(\"x\");nonce=\"short\", " + text + ", z=()")
+            .Edit("Signature", text => "a=:AA==:, " + text);
         Assert.True((await message.VerifyAsync(Verifier())).Ok);
     }
 
@@ -132,7 +133,8 @@ public sealed class Rfc9421VerifierTests : IDisposable
     [InlineData("X-Other", VerificationError.HeaderMalformed)]
     public async Task A_message_in_another_mode_is_a_mismatch_and_an_unsigned_one_is_malformed(string header, VerificationError expected)
     {
-        VerificationResult result = await Sign().With("Signature", null).With("Signature-Input", null).With(header, "x").VerifyAsync(Verifier());
+        VerificationResult result = await Sign().With("Signature", null).With("Signature-Input", null).With(header, "x")
+            .VerifyAsync(Verifier());
         Assert.Equal((expected, 401), (result.Error, result.StatusCode));
     }
 
@@ -149,7 +151,8 @@ public sealed class Rfc9421VerifierTests : IDisposable
     [Fact]
     public async Task Size_is_checked_before_the_signature()
     {
-        Rfc9421Verifier verifier = new(Keys(), new InMemoryReplayCache(timeProvider: _time), new() { TimeProvider = _time, MaxBodyBytes = 3 });
+        Rfc9421Verifier verifier = new(Keys(), new InMemoryReplayCache(timeProvider: _time),
+            new() { TimeProvider = _time, MaxBodyBytes = 3 });
         SignedMessage message = Sign("{\"a\":1}"u8.ToArray());
         VerificationResult result = await message.VerifyAsync(verifier);
         Assert.Equal((VerificationError.BodyTooLarge, 413, null), (result.Error, result.StatusCode, result.ErrorCode));
@@ -237,7 +240,8 @@ public sealed class Rfc9421VerifierTests : IDisposable
     public async Task Two_keys_of_one_id_are_no_key()
     {
         using SigningKey other = SigningKey.Generate(SignatureAlgorithm.Ed25519, "k1");
-        VerificationKeySet keys = VerificationKeySet.FromJwks($"{{\"keys\":[{_key.ExportPublicJwk()},{other.ExportPublicJwk()},5,{{\"kid\":7}}]}}");
+        VerificationKeySet keys = VerificationKeySet.FromJwks(
+            $"{{\"keys\":[{_key.ExportPublicJwk()},{other.ExportPublicJwk()},5,{{\"kid\":7}}]}}");
         Assert.Equal(VerificationError.KeyPurposeInvalid, (await Sign().VerifyAsync(Verifier(keys))).Error);
         Assert.Equal(1, keys.Count);
     }
@@ -255,8 +259,10 @@ public sealed class Rfc9421VerifierTests : IDisposable
     {
         DateTimeOffset now = _time.GetUtcNow();
         Revocations revocations = new(new RevocationList(["k1"], now, now.AddMinutes(5)));
-        Rfc9421Verifier verifier = new(Keys(), new InMemoryReplayCache(timeProvider: _time), new() { TimeProvider = _time, Revocations = revocations });
-        Assert.Equal("webhook_signature_key_revoked", (await Sign().Edit("Signature", _ => $"sig1=:{new string('A', 86)}:").VerifyAsync(verifier)).ErrorCode);
+        Rfc9421Verifier verifier = new(Keys(), new InMemoryReplayCache(timeProvider: _time),
+            new() { TimeProvider = _time, Revocations = revocations });
+        Assert.Equal("webhook_signature_key_revoked",
+            (await Sign().Edit("Signature", _ => $"sig1=:{new string('A', 86)}:").VerifyAsync(verifier)).ErrorCode);
         Assert.False(revocations.TryUpdate(new RevocationList([], now.AddSeconds(-1), now.AddMinutes(5))));
         Assert.True(revocations.TryUpdate(new RevocationList([], now.AddSeconds(1), now.AddSeconds(301))));
         Assert.True((await Sign().VerifyAsync(verifier)).Ok);
@@ -267,11 +273,15 @@ public sealed class Rfc9421VerifierTests : IDisposable
     [Fact]
     public void A_revocation_list_is_read_as_published()
     {
-        RevocationList list = RevocationList.Parse("""{"revoked_kids":["a"],"updated":"2026-04-18T10:00:00Z","next_update":"2026-04-18T12:00:00Z"}""");
+        RevocationList list = RevocationList.Parse(
+            """{"revoked_kids":["a"],"updated":"2026-04-18T10:00:00Z","next_update":"2026-04-18T12:00:00Z"}""");
         Assert.True(list.Revokes("a"));
         Assert.False(list.Revokes("b"));
-        Assert.Equal((TimeSpan.FromMinutes(30), new DateTimeOffset(2026, 4, 18, 14, 0, 0, TimeSpan.Zero)), (list.PollingInterval, list.StaleFrom));
-        foreach (string bad in new[] { "", "[]", "{}", """{"revoked_kids":[1],"updated":"2026-04-18T10:00:00Z","next_update":"2026-04-18T12:00:00Z"}""", """{"revoked_kids":[],"updated":"2026-04-18T10:00:00Z","next_update":"2026-04-18T10:00:00Z"}""" })
+        Assert.Equal((TimeSpan.FromMinutes(30), new DateTimeOffset(2026, 4, 18, 14, 0, 0, TimeSpan.Zero)),
+            (list.PollingInterval, list.StaleFrom));
+        foreach (string bad in new[] { "", "[]", "{}",
+            """{"revoked_kids":[1],"updated":"2026-04-18T10:00:00Z","next_update":"2026-04-18T12:00:00Z"}""",
+            """{"revoked_kids":[],"updated":"2026-04-18T10:00:00Z","next_update":"2026-04-18T10:00:00Z"}""" })
         {
             Assert.Throws<ArgumentException>(() => RevocationList.Parse(bad));
         }
@@ -290,7 +300,8 @@ public sealed class Rfc9421VerifierTests : IDisposable
     [Fact]
     public async Task Nothing_secret_or_of_the_body_shows_in_a_result()
     {
-        VerificationResult result = await Sign("{\"token\":\"very-secret\",\"a\\u0007b\":1,\"a\\u0007b\":2}"u8.ToArray()).VerifyAsync(Verifier());
+        VerificationResult result = await Sign("{\"token\":\"very-secret\",\"a\\u0007b\":1,\"a\\u0007b\":2}"u8.ToArray())
+            .VerifyAsync(Verifier());
         Assert.Contains("<sanitized:1>", result.Detail, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", result.ToString() + result.Detail + result.Challenge, StringComparison.Ordinal);
     }
@@ -319,7 +330,8 @@ public sealed class Rfc9421VerifierTests : IDisposable
         }
     }
 
-    private SignedMessage Sign(byte[]? body = null) => SignedMessage.Sign(new Rfc9421Signer(_key), Url, body ?? "{}"u8.ToArray(), _time.GetUtcNow());
+    private SignedMessage Sign(byte[]? body = null) =>
+        SignedMessage.Sign(new Rfc9421Signer(_key), Url, body ?? "{}"u8.ToArray(), _time.GetUtcNow());
 
     private SignedMessage SignWithDigest(byte[] body, string digest)
     {
@@ -331,8 +343,11 @@ public sealed class Rfc9421VerifierTests : IDisposable
     /// <summary>Signs one component more than our signer does, over a base written out by hand.</summary>
     private SignedMessage SignCovering(string component, string header, string value)
     {
-        SignedMessage message = Sign().With(header, value).Edit("Signature-Input", text => text.Replace("\"content-digest\")", "\"content-digest\" " + component + ")", StringComparison.Ordinal));
-        string text = $"\"@method\": POST\n\"@target-uri\": {Url}\n\"@authority\": buyer.example\n\"content-type\": application/json\n\"content-digest\": {message.Headers["Content-Digest"]}\n"
+        SignedMessage message = Sign().With(header, value)
+            .Edit("Signature-Input", text =>
+                text.Replace("\"content-digest\")", "\"content-digest\" " + component + ")", StringComparison.Ordinal));
+        string text = $"\"@method\": POST\n\"@target-uri\": {Url}\n\"@authority\": buyer.example\n\"content-type\": "
+            + $"application/json\n\"content-digest\": {message.Headers["Content-Digest"]}\n"
             + $"{component}: {value}\n\"@signature-params\": {message.Headers["Signature-Input"]["sig1=".Length..]}";
         byte[] raw = new byte[64];
         _key.Sign(Encoding.ASCII.GetBytes(text), raw);

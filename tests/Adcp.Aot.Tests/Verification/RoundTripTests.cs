@@ -18,14 +18,18 @@ public sealed class RoundTripTests : IDisposable
         from scheme in Gen.OneOf("https", "http", "HTTPS")
         from host in Gen.OneOf("buyer.example", "Buyer.Example", "buyer.example.", "127.0.0.1", "[2001:DB8::1]", "bücher.example")
         from port in Gen.OneOf(Gen.Const(""), Gen.Int[1, 65535].Select(p => ":" + p))
-        from path in Gen.OneOf(Gen.OneOf('/', 'a', 'Z', '0', '.', '~', '-', '_', '!', '\'', '(', ';', '=', ':', '@', '+').Select(c => c.ToString()), Gen.Int[0, 255].Select(b => $"%{b:x2}")).Array[0, 30]
-        from query in Gen.OneOf(Gen.Const(""), Gen.OneOf('?', '&', '=', 'a', '%', '2', '/', '+', '~').Array[0, 20].Select(c => "?" + new string(c)))
+        from path in Gen.OneOf(Gen.OneOf('/', 'a', 'Z', '0', '.', '~', '-', '_', '!', '\'', '(', ';', '=', ':', '@', '+')
+            .Select(c => c.ToString()), Gen.Int[0, 255].Select(b => $"%{b:x2}")).Array[0, 30]
+        from query in Gen.OneOf(Gen.Const(""),
+            Gen.OneOf('?', '&', '=', 'a', '%', '2', '/', '+', '~').Array[0, 20].Select(c => "?" + new string(c)))
         select $"{scheme}://{host}{port}/{string.Concat(path)}{query}";
 
     private static readonly Gen<byte[]> Bodies =
         from text in Gen.String
         from pad in Gen.Int[0, 2000]
-        select JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string> { ["text"] = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)), ["pad"] = new string('x', pad) });
+        select JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string,
+            string>
+        { ["text"] = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)), ["pad"] = new string('x', pad) });
 
     private readonly SigningKey[] _keys = [.. Enum.GetValues<SignatureAlgorithm>().Select(a => SigningKey.Generate(a, "key-" + a))];
     private readonly string _secret = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
@@ -79,8 +83,10 @@ public sealed class RoundTripTests : IDisposable
         iter: 500);
 
     [Fact]
-    public void A_digest_of_another_body_is_an_invalid_signature_even_with_that_body() => Gen.Select(Bodies, Bodies, Gen.Int[0, 1]).Where(t => !t.Item1.SequenceEqual(t.Item2)).Sample(
-        (body, other, mode) => Refused(mode, body, VerificationError.SignatureInvalid, message => message.With("Content-Digest", Rfc9421Signer.ContentDigest(other)) with { Body = other }),
+    public void A_digest_of_another_body_is_an_invalid_signature_even_with_that_body() =>
+        Gen.Select(Bodies, Bodies, Gen.Int[0, 1]).Where(t => !t.Item1.SequenceEqual(t.Item2)).Sample(
+        (body, other, mode) => Refused(mode, body, VerificationError.SignatureInvalid, message =>
+            message.With("Content-Digest", Rfc9421Signer.ContentDigest(other)) with { Body = other }),
         iter: 300);
 
     [Theory]
@@ -119,7 +125,9 @@ public sealed class RoundTripTests : IDisposable
                 "order" => Input(message, "\"@method\" \"@target-uri\"", "\"@target-uri\" \"@method\""),
                 "extra" => Input(message, ";created", ";extra=1;created"),
                 "keyid" => Input(message, "keyid=\"key", "keyid=\"kez"),
-                "alg" => Input(message, mode == 0 ? "alg=\"ed25519\"" : "alg=\"ecdsa-p256-sha256\"", mode == 0 ? "alg=\"ecdsa-p256-sha256\"" : "alg=\"ed25519\""),
+                "alg" => Input(message, mode == 0
+                    ? "alg=\"ed25519\""
+                    : "alg=\"ecdsa-p256-sha256\"", mode == 0 ? "alg=\"ecdsa-p256-sha256\"" : "alg=\"ed25519\""),
                 "alg-unknown" => Input(message, "alg=\"", "alg=\"x"),
                 "tag" => Input(message, "webhook-signing/v1", "webhook-signing/v2"),
                 "component" => Input(message, " \"content-digest\"", ""),
@@ -153,7 +161,9 @@ public sealed class RoundTripTests : IDisposable
         {
             (WebhookAuthenticator signer, WebhookVerifier verifier) = Mode(mode);
             SignedMessage message = SignedMessage.Sign(signer, "https://buyer.example/", body, Now);
-            (string signature, string timestamp) = mode == 2 ? ("X-ADCP-Signature", "X-ADCP-Timestamp") : ("webhook-signature", "webhook-timestamp");
+            (string signature, string timestamp) = mode == 2
+                ? ("X-ADCP-Signature", "X-ADCP-Timestamp")
+                : ("webhook-signature", "webhook-timestamp");
             switch (part)
             {
                 case 0:
@@ -181,11 +191,15 @@ public sealed class RoundTripTests : IDisposable
 
     private static void Flip(byte[] bytes, int bit) => bytes[bit / 8 % bytes.Length] ^= (byte)(1 << (bit % 8));
 
-    private static VerificationResult Verify(SignedMessage message, WebhookVerifier verifier) => Wait(verifier.VerifyAsync(message.Request(), message.Body));
+    private static VerificationResult Verify(SignedMessage message, WebhookVerifier verifier) =>
+        Wait(verifier.VerifyAsync(message.Request(), message.Body));
 
     private static VerificationResult Wait(ValueTask<VerificationResult> verifying) => verifying.AsTask().GetAwaiter().GetResult();
 
-    /// <summary>What an HTTP client makes of the url: hosts go over the wire in A-label form, everything else as the signer canonicalised it.</summary>
+    /// <summary>
+    /// What an HTTP client makes of the url: hosts go over the wire in A-label form, everything else as the signer
+    /// canonicalised it.
+    /// </summary>
     private static string WireUrl(string url)
     {
         Assert.True(TargetUri.TryParse(url, out TargetUri? target, out string? reason), url + ": " + reason);
@@ -206,7 +220,8 @@ public sealed class RoundTripTests : IDisposable
     {
         0 or 1 => (
             new Rfc9421Signer(_keys[mode], TimeSpan.FromSeconds(200)),
-            new Rfc9421Verifier(VerificationKeySet.FromJwks(SigningKey.ExportJwks(_keys), "seller"), new InMemoryReplayCache(timeProvider: Time), new() { TimeProvider = Time })),
+            new Rfc9421Verifier(VerificationKeySet.FromJwks(SigningKey.ExportJwks(_keys), "seller"),
+                new InMemoryReplayCache(timeProvider: Time), new() { TimeProvider = Time })),
         2 => (new LegacyHmacSigner(_secret), new LegacyHmacVerifier([_secret], "seller", timeProvider: Time)),
         3 => (new StandardWebhooksSigner(_whsec), new StandardWebhooksVerifier([_whsec], "seller", timeProvider: Time)),
         _ => (new BearerToken(_secret), new BearerVerifier([_secret], "seller")),

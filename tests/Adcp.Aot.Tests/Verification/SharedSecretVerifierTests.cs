@@ -26,7 +26,8 @@ public sealed class SharedSecretVerifierTests
 
         StandardWebhooksVerifier standard = new([NewWhsec], "seller", timeProvider: Time);
         Assert.True((await Signed(new StandardWebhooksSigner(OldWhsec, NewWhsec)).VerifyAsync(standard)).Ok);
-        Assert.True((await Signed(new StandardWebhooksSigner(OldWhsec)).VerifyAsync(new StandardWebhooksVerifier([NewWhsec, OldWhsec], timeProvider: Time))).Ok);
+        Assert.True((await Signed(new StandardWebhooksSigner(OldWhsec))
+            .VerifyAsync(new StandardWebhooksVerifier([NewWhsec, OldWhsec], timeProvider: Time))).Ok);
         Assert.Equal("webhook_signature_invalid", (await Signed(new StandardWebhooksSigner(OldWhsec)).VerifyAsync(standard)).ErrorCode);
 
         Assert.True((await Signed(new BearerToken(Old)).VerifyAsync(new BearerVerifier([New, Old]))).Ok);
@@ -42,8 +43,10 @@ public sealed class SharedSecretVerifierTests
     {
         FakeTimeProvider then = new(Now.AddSeconds(seconds));
         string? expected = accepted ? null : "webhook_signature_window_invalid";
-        Assert.Equal(expected, (await Signed(new LegacyHmacSigner(New)).VerifyAsync(new LegacyHmacVerifier([New], timeProvider: then))).ErrorCode);
-        Assert.Equal(expected, (await Signed(new StandardWebhooksSigner(NewWhsec)).VerifyAsync(new StandardWebhooksVerifier([NewWhsec], timeProvider: then))).ErrorCode);
+        Assert.Equal(expected, (await Signed(new LegacyHmacSigner(New))
+            .VerifyAsync(new LegacyHmacVerifier([New], timeProvider: then))).ErrorCode);
+        Assert.Equal(expected, (await Signed(new StandardWebhooksSigner(NewWhsec))
+            .VerifyAsync(new StandardWebhooksVerifier([NewWhsec], timeProvider: then))).ErrorCode);
     }
 
     [Theory]
@@ -56,8 +59,12 @@ public sealed class SharedSecretVerifierTests
     [InlineData("99999999999999999999")]
     public async Task A_timestamp_that_is_no_number_of_seconds_is_malformed(string timestamp)
     {
-        Assert.Equal("webhook_signature_header_malformed", (await Signed(new LegacyHmacSigner(New)).With("X-ADCP-Timestamp", timestamp).VerifyAsync(new LegacyHmacVerifier([New], timeProvider: Time))).ErrorCode);
-        Assert.Equal("webhook_signature_header_malformed", (await Signed(new StandardWebhooksSigner(NewWhsec)).With("webhook-timestamp", timestamp).VerifyAsync(new StandardWebhooksVerifier([NewWhsec], timeProvider: Time))).ErrorCode);
+        Assert.Equal("webhook_signature_header_malformed",
+            (await Signed(new LegacyHmacSigner(New)).With("X-ADCP-Timestamp", timestamp)
+                .VerifyAsync(new LegacyHmacVerifier([New], timeProvider: Time))).ErrorCode);
+        Assert.Equal("webhook_signature_header_malformed",
+            (await Signed(new StandardWebhooksSigner(NewWhsec)).With("webhook-timestamp", timestamp)
+                .VerifyAsync(new StandardWebhooksVerifier([NewWhsec], timeProvider: Time))).ErrorCode);
     }
 
     [Fact]
@@ -65,9 +72,12 @@ public sealed class SharedSecretVerifierTests
     {
         SignedMessage message = Signed(new LegacyHmacSigner(New));
         LegacyHmacVerifier verifier = new([New], timeProvider: Time);
-        Assert.Equal("webhook_signature_invalid", (await message.Edit("X-ADCP-Signature", s => "sha256=" + s[7..].ToUpperInvariant()).VerifyAsync(verifier)).ErrorCode);
-        Assert.Equal("webhook_signature_invalid", (await message.Edit("X-ADCP-Signature", s => "SHA256=" + s[7..]).VerifyAsync(verifier)).ErrorCode);
-        Assert.Equal("webhook_signature_header_malformed", (await message.Edit("X-ADCP-Signature", s => s[7..]).VerifyAsync(verifier)).ErrorCode);
+        Assert.Equal("webhook_signature_invalid",
+            (await message.Edit("X-ADCP-Signature", s => "sha256=" + s[7..].ToUpperInvariant()).VerifyAsync(verifier)).ErrorCode);
+        Assert.Equal("webhook_signature_invalid",
+            (await message.Edit("X-ADCP-Signature", s => "SHA256=" + s[7..]).VerifyAsync(verifier)).ErrorCode);
+        Assert.Equal("webhook_signature_header_malformed",
+            (await message.Edit("X-ADCP-Signature", s => s[7..]).VerifyAsync(verifier)).ErrorCode);
         Assert.Equal("webhook_signature_header_malformed", (await message.With("X-ADCP-Timestamp", null).VerifyAsync(verifier)).ErrorCode);
     }
 
@@ -78,7 +88,8 @@ public sealed class SharedSecretVerifierTests
         StandardWebhooksVerifier verifier = new([NewWhsec], timeProvider: Time);
         Assert.True((await message.Edit("webhook-signature", s => "v1a,AAAA v2 " + s).VerifyAsync(verifier)).Ok);
         Assert.False((await message.Edit("webhook-signature", s => "v1a," + s[3..]).VerifyAsync(verifier)).Ok);
-        Assert.False((await message.Edit("webhook-signature", s => string.Concat(Enumerable.Repeat("v2,A ", 1000)) + s).VerifyAsync(verifier)).Ok);
+        Assert.False((await message.Edit("webhook-signature", s => string.Concat(Enumerable.Repeat("v2,A ", 1000)) + s)
+            .VerifyAsync(verifier)).Ok);
         Assert.False((await message.With("webhook-id", null).VerifyAsync(verifier)).Ok);
         Assert.False((await message.Edit("webhook-id", s => s + "x").VerifyAsync(verifier)).Ok);
     }
@@ -87,10 +98,12 @@ public sealed class SharedSecretVerifierTests
     public async Task Each_mode_refuses_every_other_as_a_mismatch()
     {
         using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "k");
-        WebhookAuthenticator[] signers = [new Rfc9421Signer(key), new LegacyHmacSigner(New), new StandardWebhooksSigner(NewWhsec), new BearerToken(New)];
+        WebhookAuthenticator[] signers =
+            [new Rfc9421Signer(key), new LegacyHmacSigner(New), new StandardWebhooksSigner(NewWhsec), new BearerToken(New)];
         WebhookVerifier[] verifiers =
         [
-            new Rfc9421Verifier(VerificationKeySet.FromJwks(SigningKey.ExportJwks([key])), new InMemoryReplayCache(timeProvider: Time), new() { TimeProvider = Time }),
+            new Rfc9421Verifier(VerificationKeySet.FromJwks(SigningKey.ExportJwks([key])),
+                new InMemoryReplayCache(timeProvider: Time), new() { TimeProvider = Time }),
             new LegacyHmacVerifier([New], timeProvider: Time),
             new StandardWebhooksVerifier([NewWhsec], timeProvider: Time),
             new BearerVerifier([New]),
@@ -125,7 +138,8 @@ public sealed class SharedSecretVerifierTests
     [InlineData("Bearer x", "webhook_signature_invalid")]
     [InlineData("Bearer \u00fc", "webhook_signature_header_malformed")]
     public async Task An_authorization_that_is_not_the_token_is_refused(string authorization, string code) =>
-        Assert.Equal(code, (await Signed(new BearerToken(New)).With("Authorization", authorization).VerifyAsync(new BearerVerifier([New]))).ErrorCode);
+        Assert.Equal(code, (await Signed(new BearerToken(New)).With("Authorization", authorization)
+            .VerifyAsync(new BearerVerifier([New]))).ErrorCode);
 
     [Fact]
     public void Secrets_that_are_none_are_refused_at_construction()

@@ -7,12 +7,14 @@ namespace Adcp.Aot.Tests.Verification;
 /// <summary>A webhook as our own signing room makes it, whose parts a test can change before it is verified.</summary>
 internal sealed record SignedMessage(string Method, string Url, byte[] Body, IReadOnlyDictionary<string, string> Headers)
 {
-    public static SignedMessage Sign(WebhookAuthenticator authenticator, string url, byte[] body, DateTimeOffset now, string key = "whk_0123456789abcdef")
+    public static SignedMessage Sign(WebhookAuthenticator authenticator, string url, byte[] body, DateTimeOffset now,
+        string key = "whk_0123456789abcdef")
     {
         Assert.True(TargetUri.TryParse(url, out TargetUri? target, out string? reason), reason);
         string? digest = authenticator.SendsContentDigest ? Rfc9421Signer.ContentDigest(body) : null;
         AttemptHeaders written = AttemptHeaders.Rent();
-        Assert.True(authenticator.AuthenticateAsync(new UnsignedAttempt(target, body, digest.AsMemory(), key, now), written, CancellationToken.None).AsTask().IsCompletedSuccessfully);
+        Assert.True(authenticator.AuthenticateAsync(new UnsignedAttempt(target, body, digest.AsMemory(), key, now), written,
+            CancellationToken.None).AsTask().IsCompletedSuccessfully);
         Dictionary<string, string> headers = new(StringComparer.OrdinalIgnoreCase) { ["Content-Type"] = "application/json" };
         if (digest is not null)
         {
@@ -48,5 +50,6 @@ internal sealed record SignedMessage(string Method, string Url, byte[] Body, IRe
     public InboundRequest Request(string? host = null) => new(
         Method, Url, name => Headers.TryGetValue(name, out string? value) ? value : null, host);
 
-    public async Task<VerificationResult> VerifyAsync(WebhookVerifier verifier, string? host = null) => await verifier.VerifyAsync(Request(host), Body);
+    public async Task<VerificationResult> VerifyAsync(WebhookVerifier verifier, string? host = null) =>
+        await verifier.VerifyAsync(Request(host), Body);
 }

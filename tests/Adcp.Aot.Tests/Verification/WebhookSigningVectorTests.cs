@@ -22,7 +22,8 @@ public sealed class WebhookSigningVectorTests
             using JsonDocument vector = SharedFiles.Read(file);
             VerificationResult result = await RunAsync(vector.RootElement);
             Assert.True(result.Ok, $"{file}: {result} {result.Detail}");
-            Assert.Equal((vector.RootElement.GetProperty("jwks_ref")[0].GetString(), "https://seller.example/agent"), (result.KeyId, result.Sender));
+            Assert.Equal((vector.RootElement.GetProperty("jwks_ref")[0].GetString(), "https://seller.example/agent"),
+                (result.KeyId, result.Sender));
             verified++;
         }
 
@@ -115,7 +116,8 @@ public sealed class WebhookSigningVectorTests
 
                         break;
                     case "revoked_kids":
-                        revocations = new Revocations(new RevocationList(member.Value.EnumerateArray().Select(k => k.GetString()!), now, now.AddMinutes(15)));
+                        revocations = new Revocations(
+                            new RevocationList(member.Value.EnumerateArray().Select(k => k.GetString()!), now, now.AddMinutes(15)));
                         break;
                     case "per_keyid_cap_filled_for":
                         for (int i = 0; i < Cap; i++)
@@ -149,7 +151,9 @@ public sealed class WebhookSigningVectorTests
             string id = key.GetProperty("kid").GetString()!;
             if (wanted.Contains(id))
             {
-                keys.Add(JsonNode.Parse(overrides && changed.TryGetProperty(id, out JsonElement other) ? other.GetRawText() : key.GetRawText()));
+                keys.Add(JsonNode.Parse(overrides && changed.TryGetProperty(id, out JsonElement other)
+                    ? other.GetRawText()
+                    : key.GetRawText()));
             }
         }
 

@@ -5,8 +5,9 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
-/// A notification to one entry of <c>notification_configs[]</c>. Its body is a closed object: neither operation id nor token of the destination is written into it
-/// (PUB-16). Members are checked where they are set; what depends on the generation, when the body is written. Immutable.
+/// A notification to one entry of <c>notification_configs[]</c>. Its body is a closed object: neither operation id nor
+/// token of the destination is written into it (PUB-16). Members are checked where they are set; what depends on the
+/// generation, when the body is written. Immutable.
 /// </summary>
 public abstract class SubscriberNotification : WebhookPayload
 {
@@ -14,7 +15,10 @@ public abstract class SubscriberNotification : WebhookPayload
     {
     }
 
-    /// <summary>The event's identity, the same for every subscriber and every re-emission. 1 to 255 of <c>A-Z a-z 0-9 _ . : -</c>.</summary>
+    /// <summary>
+    /// The event's identity, the same for every subscriber and every re-emission. 1 to 255 of <c>A-Z a-z 0-9 _ . :
+    /// -</c>.
+    /// </summary>
     /// <exception cref="ArgumentException">Breaks its pattern.</exception>
     public override required string? NotificationId { get; init => field = JsonWire.Id(value, nameof(NotificationId), 255); }
 

@@ -12,8 +12,10 @@ public class DeliveryMetrics
     // What the schema shapes itself; Further cannot write over it.
     private static readonly HashSet<string> Taken =
     [
-        "spend", "reach", "reach_unit", "reach_window", "by_event_type", "by_action_source", "quartile_data", "dooh_metrics", "viewability", "vendor_metric_values",
-        "package_id", "pacing_index", "pricing_model", "rate", "currency", "delivery_status", "paused", "is_final", "finalized_at", "measurement_window", "supersedes_window",
+        "spend", "reach", "reach_unit", "reach_window", "by_event_type", "by_action_source", "quartile_data", "dooh_metrics",
+        "viewability", "vendor_metric_values",
+        "package_id", "pacing_index", "pricing_model", "rate", "currency", "delivery_status", "paused", "is_final",
+        "finalized_at", "measurement_window", "supersedes_window",
         .. Enum.GetValues<DeliveryMetric>().Select(metric => metric.Wire()),
     ];
 
@@ -61,9 +63,16 @@ public class DeliveryMetrics
 
     /// <summary>A vendor's own metrics, a JSON array as UTF-8; default empty, left out.</summary>
     /// <exception cref="ArgumentException">Not a sound JSON array.</exception>
-    public ReadOnlyMemory<byte> VendorMetricValues { get; init => field = JsonWire.Json(value, JsonTokenType.StartArray, nameof(VendorMetricValues)); }
+    public ReadOnlyMemory<byte> VendorMetricValues
+    {
+        get;
+        init => field = JsonWire.Json(value, JsonTokenType.StartArray, nameof(VendorMetricValues));
+    }
 
-    /// <summary>Metrics that AdCP does not define, a JSON object as UTF-8 whose members are written among the others; default empty.</summary>
+    /// <summary>
+    /// Metrics that AdCP does not define, a JSON object as UTF-8 whose members are written among the others; default
+    /// empty.
+    /// </summary>
     /// <exception cref="ArgumentException">Not a sound JSON object, or it names a metric that AdCP defines.</exception>
     public ReadOnlyMemory<byte> Further
     {
@@ -94,10 +103,12 @@ public class DeliveryMetrics
         init
         {
             JsonWire.Defined(metric, nameof(metric));
-            bool isRate = metric is DeliveryMetric.Ctr or DeliveryMetric.CompletionRate or DeliveryMetric.NewToBrandRate or DeliveryMetric.EngagementRate;
+            bool isRate = metric is DeliveryMetric.Ctr or DeliveryMetric.CompletionRate or DeliveryMetric.NewToBrandRate
+                or DeliveryMetric.EngagementRate;
             if (value is < 0 || (isRate && value > 1))
             {
-                throw new ArgumentOutOfRangeException(nameof(metric), value, $"{metric} is not negative{(isRate ? " and at most 1" : "")}.");
+                throw new ArgumentOutOfRangeException(nameof(metric), value,
+                    $"{metric} is not negative{(isRate ? " and at most 1" : "")}.");
             }
 
             if (value is { } number)

@@ -5,8 +5,9 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Reporting;
 
 /// <summary>
-/// A delivery report to a <c>reporting_webhook</c>, since 3.1: the whole MCP envelope of a <c>media_buy_delivery</c> task with the report as its result (PUB-17) and the stream's number at
-/// <c>result.sequence_number</c>. Deliver it with a sequence key for each stream. Immutable.
+/// A delivery report to a <c>reporting_webhook</c>, since 3.1: the whole MCP envelope of a <c>media_buy_delivery</c>
+/// task with the report as its result (PUB-17) and the stream's number at <c>result.sequence_number</c>. Deliver it
+/// with a sequence key for each stream. Immutable.
 /// </summary>
 public sealed class DeliveryReport : WebhookPayload
 {
@@ -100,17 +101,21 @@ public sealed class DeliveryReport : WebhookPayload
 
         if (ReportType == DeliveryReportType.Final && NextExpectedAt is not null)
         {
-            throw new WebhookPayloadException("next_after_final", "No report follows a final one; leave NextExpectedAt out.", nameof(NextExpectedAt));
+            throw new WebhookPayloadException("next_after_final", "No report follows a final one; leave NextExpectedAt out.",
+                nameof(NextExpectedAt));
         }
 
         if (ReportType == DeliveryReportType.Adjusted && !MediaBuys.Any(buy => buy.IsAdjusted == true))
         {
-            throw new WebhookPayloadException("nothing_adjusted", "An adjusted report marks the rows it replaces with IsAdjusted.", nameof(MediaBuys));
+            throw new WebhookPayloadException("nothing_adjusted",
+                "An adjusted report marks the rows it replaces with IsAdjusted.", nameof(MediaBuys));
         }
 
-        if (ReportType == DeliveryReportType.WindowUpdate && !MediaBuys.Any(buy => buy.ByPackage.Any(package => package.SupersedesWindow is not null)))
+        if (ReportType == DeliveryReportType.WindowUpdate
+            && !MediaBuys.Any(buy => buy.ByPackage.Any(package => package.SupersedesWindow is not null)))
         {
-            throw new WebhookPayloadException("nothing_superseded", "A window update names in SupersedesWindow the window that a package's numbers replace.", nameof(MediaBuys));
+            throw new WebhookPayloadException("nothing_superseded",
+                "A window update names in SupersedesWindow the window that a package's numbers replace.", nameof(MediaBuys));
         }
 
         new McpWebhook
@@ -128,7 +133,9 @@ public sealed class DeliveryReport : WebhookPayload
     internal static string CheckCurrency(string? value, string name)
     {
         ArgumentNullException.ThrowIfNull(value, name);
-        return value is [>= 'A' and <= 'Z', >= 'A' and <= 'Z', >= 'A' and <= 'Z'] ? value : throw new ArgumentException("A currency is three capital letters (ISO 4217).", name);
+        return value is [>= 'A' and <= 'Z', >= 'A' and <= 'Z', >= 'A' and <= 'Z']
+            ? value
+            : throw new ArgumentException("A currency is three capital letters (ISO 4217).", name);
     }
 
     private ReadOnlyMemory<byte> Result()

@@ -3,7 +3,10 @@ using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Payloads.Reporting;
 
-/// <summary>One media buy's row in a delivery report. A buy whose data is late has a row too, with <see cref="MediaBuyReportStatus.ReportingDelayed"/>.</summary>
+/// <summary>
+/// One media buy's row in a delivery report. A buy whose data is late has a row too, with
+/// <see cref="MediaBuyReportStatus.ReportingDelayed"/>.
+/// </summary>
 public sealed class MediaBuyDelivery
 {
     /// <summary>The media buy. 1 to 1024 characters.</summary>
@@ -33,7 +36,10 @@ public sealed class MediaBuyDelivery
     /// <summary>When late data is expected; default null, left out.</summary>
     public DateTimeOffset? ExpectedAvailability { get; init; }
 
-    /// <summary>True where the row replaces one already reported; default null, left out. An <c>adjusted</c> report has one or more such rows.</summary>
+    /// <summary>
+    /// True where the row replaces one already reported; default null, left out. An <c>adjusted</c> report has one or
+    /// more such rows.
+    /// </summary>
     public bool? IsAdjusted { get; init; }
 
     /// <summary>When its numbers became final; null while they are not, and then <c>is_final</c> is left out.</summary>

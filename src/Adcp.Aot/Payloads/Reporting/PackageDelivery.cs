@@ -28,7 +28,11 @@ public sealed class PackageDelivery : DeliveryMetrics
 
     /// <summary>Whether it delivers.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a status.</exception>
-    public PackageDeliveryStatus? DeliveryStatus { get; init => field = value is { } status ? JsonWire.Defined(status, nameof(DeliveryStatus)) : null; }
+    public PackageDeliveryStatus? DeliveryStatus
+    {
+        get;
+        init => field = value is { } status ? JsonWire.Defined(status, nameof(DeliveryStatus)) : null;
+    }
 
     /// <summary>Whether the buyer paused it.</summary>
     public bool? IsPaused { get; init; }

@@ -5,8 +5,9 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
-/// AdCP's <c>artifact-webhook-payload</c>: content of delivered impressions for the buyer's governance. A batch that is sent again after a correction keeps its
-/// <see cref="BatchId"/> and gets a new idempotency key. The destination's token is echoed. Immutable.
+/// AdCP's <c>artifact-webhook-payload</c>: content of delivered impressions for the buyer's governance. A batch that is
+/// sent again after a correction keeps its <see cref="BatchId"/> and gets a new idempotency key. The destination's
+/// token is echoed. Immutable.
 /// </summary>
 public sealed class ArtifactBatch : WebhookPayload
 {

@@ -8,7 +8,11 @@ public sealed record DeliveredArtifact
 {
     /// <summary>The artifact, a JSON object of the content-standards protocol as UTF-8.</summary>
     /// <exception cref="ArgumentException">Not a sound JSON object.</exception>
-    public required ReadOnlyMemory<byte> Artifact { get; init => field = JsonWire.Required(value, JsonTokenType.StartObject, nameof(Artifact)); }
+    public required ReadOnlyMemory<byte> Artifact
+    {
+        get;
+        init => field = JsonWire.Required(value, JsonTokenType.StartObject, nameof(Artifact));
+    }
 
     /// <summary>When the impression was delivered.</summary>
     public required DateTimeOffset DeliveredAt { get; init; }

@@ -3,7 +3,10 @@ using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>AdCP's <c>capabilities-changed-webhook</c>, since 3.2, for agent-level subscribers. Publish the new document before this goes out (PUB-7).</summary>
+/// <summary>
+/// AdCP's <c>capabilities-changed-webhook</c>, since 3.2, for agent-level subscribers. Publish the new document before
+/// this goes out (PUB-7).
+/// </summary>
 public sealed class CapabilitiesChanged : SubscriberNotification
 {
     /// <summary>The seller agent's canonical url.</summary>
@@ -27,7 +30,8 @@ public sealed class CapabilitiesChanged : SubscriberNotification
     {
         get;
         init => field = value is null ? null : NonEmptyList.Of(value, nameof(ChangedPaths), path =>
-            path is ['/', ..] && !path.Any(char.IsWhiteSpace) ? JsonWire.Name(path, nameof(ChangedPaths)) : throw new ArgumentException("A path begins with / and has no white space.", nameof(ChangedPaths)));
+            path is ['/', ..] && !path.Any(char.IsWhiteSpace) ? JsonWire.Name(path, nameof(ChangedPaths))
+            : throw new ArgumentException("A path begins with / and has no white space.", nameof(ChangedPaths)));
     }
 
     private protected override string TypeName => "capabilities.changed";

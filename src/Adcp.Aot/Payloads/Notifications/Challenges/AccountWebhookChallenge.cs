@@ -9,22 +9,28 @@ public sealed class AccountWebhookChallenge : WebhookChallenge
     /// <summary>The types an account-level subscriber may ask for.</summary>
     public static IReadOnlyList<string> AllowedEventTypes { get; } =
     [
-        "creative.status_changed", "creative.assignment_changed", "indicators.changed", "creative.purged", "account.status_changed", "product.created", "product.updated",
-        "product.priced", "product.removed", "signal.created", "signal.updated", "signal.priced", "signal.removed", "wholesale_feed.bulk_change",
+        "creative.status_changed", "creative.assignment_changed", "indicators.changed", "creative.purged",
+        "account.status_changed", "product.created", "product.updated",
+        "product.priced", "product.removed", "signal.created", "signal.updated", "signal.priced", "signal.removed",
+        "wholesale_feed.bulk_change",
     ];
 
     /// <summary>The account. 1 to 1024 characters.</summary>
     /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
     public required string AccountId { get; init => field = JsonWire.Name(value, nameof(AccountId)); }
 
-    /// <summary>The types that the candidate wants: one or more of <see cref="AllowedEventTypes"/>, each once. Written in ordinal order.</summary>
+    /// <summary>
+    /// The types that the candidate wants: one or more of <see cref="AllowedEventTypes"/>, each once. Written in
+    /// ordinal order.
+    /// </summary>
     /// <exception cref="ArgumentException">Empty, twice the same, or not allowed at account level.</exception>
     public required IReadOnlyList<string> EventTypes
     {
         get;
         init => field = [.. NonEmptyList.Of(value, nameof(EventTypes), type => AllowedEventTypes.Contains(type)
             ? type
-            : throw new ArgumentException("Not an event type of account-level subscribers.", nameof(EventTypes))).Order(StringComparer.Ordinal)];
+            : throw new ArgumentException("Not an event type of account-level subscribers.", nameof(EventTypes)))
+            .Order(StringComparer.Ordinal)];
     }
 
     private protected override AdcpVersion Since => AdcpVersion.V31;

@@ -2,7 +2,10 @@ using System.Text.Json;
 
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>The challenge to an agent-level subscriber (AdCP's <c>agent-webhook-challenge</c>, since 3.2), which can only subscribe to <c>capabilities.changed</c>.</summary>
+/// <summary>
+/// The challenge to an agent-level subscriber (AdCP's <c>agent-webhook-challenge</c>, since 3.2), which can only
+/// subscribe to <c>capabilities.changed</c>.
+/// </summary>
 public sealed class AgentWebhookChallenge : WebhookChallenge
 {
     private protected override AdcpVersion Since => AdcpVersion.V32;

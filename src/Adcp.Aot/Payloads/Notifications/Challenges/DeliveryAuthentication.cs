@@ -3,7 +3,10 @@ using System.Text;
 
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>How a subscriber's later deliveries will be authenticated, as its challenge states it: the mode, and a fingerprint of the credential instead of the credential.</summary>
+/// <summary>
+/// How a subscriber's later deliveries will be authenticated, as its challenge states it: the mode, and a fingerprint
+/// of the credential instead of the credential.
+/// </summary>
 public sealed record DeliveryAuthentication
 {
     private DeliveryAuthentication(string mode, string? fingerprint)

@@ -8,9 +8,10 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
-/// A proof-of-control challenge to an endpoint that wants to become an active subscriber (PUB-70 to PUB-73), since 3.1. The value is random, made for this object, and good for one
-/// proof; a repeat after one lost connection may use the same object. Always sent under an RFC 9421 signature, whose <c>expires</c> is the challenge's. The body is a closed object
-/// without idempotency key. Immutable.
+/// A proof-of-control challenge to an endpoint that wants to become an active subscriber (PUB-70 to PUB-73), since 3.1.
+/// The value is random, made for this object, and good for one proof; a repeat after one lost connection may use the
+/// same object. Always sent under an RFC 9421 signature, whose <c>expires</c> is the challenge's. The body is a closed
+/// object without idempotency key. Immutable.
 /// </summary>
 public abstract class WebhookChallenge : WebhookPayload
 {
@@ -30,7 +31,11 @@ public abstract class WebhookChallenge : WebhookPayload
 
     /// <summary>How the candidate's deliveries will be authenticated.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
-    public required DeliveryAuthentication DeliveryAuthentication { get; init => field = value ?? throw new ArgumentNullException(nameof(DeliveryAuthentication)); }
+    public required DeliveryAuthentication DeliveryAuthentication
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(DeliveryAuthentication));
+    }
 
     /// <summary>The most of an answer that is read: 16 KiB.</summary>
     internal const int MaxAnswerBytes = 16 << 10;
@@ -64,7 +69,8 @@ public abstract class WebhookChallenge : WebhookPayload
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             // The answer's schema is closed, and has one of the two names.
-            if (answer is not null || !(reader.ValueTextEquals("challenge"u8) || reader.ValueTextEquals("token"u8)) || !reader.Read() || reader.TokenType != JsonTokenType.String)
+            if (answer is not null || !(reader.ValueTextEquals("challenge"u8) || reader.ValueTextEquals("token"u8))
+                || !reader.Read() || reader.TokenType != JsonTokenType.String)
             {
                 return ChallengeAnswer.Malformed;
             }
@@ -98,7 +104,8 @@ public abstract class WebhookChallenge : WebhookPayload
     }
 
     /// <summary>Names the type only: the value is a secret until it is answered.</summary>
-    public sealed override string ToString() => GetType() == typeof(AgentWebhookChallenge) ? nameof(AgentWebhookChallenge) : nameof(AccountWebhookChallenge);
+    public sealed override string ToString() =>
+        GetType() == typeof(AgentWebhookChallenge) ? nameof(AgentWebhookChallenge) : nameof(AccountWebhookChallenge);
 
     private protected abstract void WriteScope(Utf8JsonWriter json);
 }

@@ -6,8 +6,9 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
-/// What a receiver reads of a seller's proof-of-control challenge (PUB-70 to PUB-73): the subscription that it is said to have asked for. <see cref="WebhookChallenge"/> is the sender's side. Compare
-/// every member with what was registered at that seller before answering. Immutable.
+/// What a receiver reads of a seller's proof-of-control challenge (PUB-70 to PUB-73): the subscription that it is said
+/// to have asked for. <see cref="WebhookChallenge"/> is the sender's side. Compare every member with what was
+/// registered at that seller before answering. Immutable.
 /// </summary>
 public sealed class WebhookChallengeEnvelope
 {
@@ -16,7 +17,8 @@ public sealed class WebhookChallengeEnvelope
 
     private readonly string _value;
 
-    private WebhookChallengeEnvelope(string value, string? accountId, string subscriberId, string sellerAgentUrl, DeliveryAuthentication authentication, string[] eventTypes)
+    private WebhookChallengeEnvelope(string value, string? accountId, string subscriberId, string sellerAgentUrl,
+        DeliveryAuthentication authentication, string[] eventTypes)
     {
         _value = value;
         AccountId = accountId;
@@ -35,17 +37,23 @@ public sealed class WebhookChallengeEnvelope
     /// <summary><c>seller_agent_url</c>, which the message says of itself: its signature says who sent it.</summary>
     public string SellerAgentUrl { get; }
 
-    /// <summary>How deliveries will be authenticated. Equal to what <see cref="DeliveryAuthentication.Bearer"/> and <see cref="DeliveryAuthentication.HmacSha256"/> make of the registered credentials.</summary>
+    /// <summary>
+    /// How deliveries will be authenticated. Equal to what <see cref="DeliveryAuthentication.Bearer"/> and
+    /// <see cref="DeliveryAuthentication.HmacSha256"/> make of the registered credentials.
+    /// </summary>
     public DeliveryAuthentication DeliveryAuthentication { get; }
 
     /// <summary><c>event_types</c> as they were sent, each once. Types of later AdCP generations pass.</summary>
     public IReadOnlyList<string> EventTypes { get; }
 
     /// <summary>Reads a challenge.</summary>
-    /// <param name="body">The message's body, its RFC 9421 signature verified: challenges are signed whatever the deliveries will use.</param>
+    /// <param name="body">The message's body, its RFC 9421 signature verified: challenges are signed whatever the
+    /// deliveries will use.</param>
     /// <param name="challenge">The challenge.</param>
-    /// <param name="code">Why it is none: <c>not_a_challenge</c> where it is something else, or no JSON; <c>invalid_challenge</c> where it says that it is one.</param>
-    public static bool TryRead(ReadOnlySpan<byte> body, [NotNullWhen(true)] out WebhookChallengeEnvelope? challenge, [NotNullWhen(false)] out string? code)
+    /// <param name="code">Why it is none: <c>not_a_challenge</c> where it is something else, or no JSON;
+    /// <c>invalid_challenge</c> where it says that it is one.</param>
+    public static bool TryRead(ReadOnlySpan<byte> body, [NotNullWhen(true)] out WebhookChallengeEnvelope? challenge,
+        [NotNullWhen(false)] out string? code)
     {
         challenge = null;
         code = "not_a_challenge";
@@ -96,7 +104,11 @@ public sealed class WebhookChallengeEnvelope
     }
 
     private static WebhookChallengeEnvelope? Checked(ChallengeMembers given) =>
-        given is { Challenge: { } value, SubscriberId: { } subscriber, SellerAgentUrl: { } agent, DeliveryAuth: { } auth, EventTypes: { Length: > 0 } types }
+        given is
+        {
+            Challenge: { } value, SubscriberId: { } subscriber, SellerAgentUrl: { } agent, DeliveryAuth: { } auth,
+            EventTypes: { Length: > 0 } types
+        }
         && JsonWire.IsId(value, 255, 32)
         && JsonWire.IsId(subscriber, 64)
         && JsonWire.IsWebUri(agent)

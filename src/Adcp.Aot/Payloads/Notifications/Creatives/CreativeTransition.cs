@@ -14,7 +14,8 @@ public sealed record CreativeTransition
         {
             (CreativeStatus.Processing, CreativeStatus.PendingReview or CreativeStatus.Rejected) => true,
             (CreativeStatus.PendingReview, CreativeStatus.Approved or CreativeStatus.Rejected) => true,
-            (CreativeStatus.Approved, CreativeStatus.PendingReview or CreativeStatus.Suspended or CreativeStatus.Rejected or CreativeStatus.Archived) => true,
+            (CreativeStatus.Approved, CreativeStatus.PendingReview or CreativeStatus.Suspended or CreativeStatus.Rejected
+                or CreativeStatus.Archived) => true,
             (CreativeStatus.Suspended, CreativeStatus.Approved or CreativeStatus.Rejected) => true,
             _ => false,
         };

@@ -26,6 +26,8 @@ public sealed record FeedScope
     public static FeedScope Accounts(params string[] accountIds)
     {
         ArgumentNullException.ThrowIfNull(accountIds);
-        return new(accountIds.Length == 0 ? null : NonEmptyList.Of(accountIds, nameof(accountIds), id => JsonWire.Name(id, nameof(accountIds))), false);
+        return new(accountIds.Length == 0
+            ? null
+            : NonEmptyList.Of(accountIds, nameof(accountIds), id => JsonWire.Name(id, nameof(accountIds))), false);
     }
 }

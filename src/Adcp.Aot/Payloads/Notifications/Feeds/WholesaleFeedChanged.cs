@@ -5,8 +5,8 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
-/// AdCP's <c>wholesale-feed-webhook</c>, since 3.1: one event of the feed, for one subscriber. Notification type and id are the event's, the cache scope follows from whom the
-/// event applies to. The body is a closed object. Immutable.
+/// AdCP's <c>wholesale-feed-webhook</c>, since 3.1: one event of the feed, for one subscriber. Notification type and id
+/// are the event's, the cache scope follows from whom the event applies to. The body is a closed object. Immutable.
 /// </summary>
 public sealed class WholesaleFeedChanged : WebhookPayload
 {

@@ -5,12 +5,14 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
-/// One event of the wholesale feed (AdCP's <c>wholesale-feed-event</c>), made by the method named after its type and complete from then on. Products, signals and pricing
-/// options are the seller's JSON and are checked for what the event asks of them, not against their own schemas. Immutable; one event serves every subscriber.
+/// One event of the wholesale feed (AdCP's <c>wholesale-feed-event</c>), made by the method named after its type and
+/// complete from then on. Products, signals and pricing options are the seller's JSON and are checked for what the
+/// event asks of them, not against their own schemas. Immutable; one event serves every subscriber.
 /// </summary>
 public sealed class WholesaleFeedEvent
 {
-    private WholesaleFeedEvent(Guid eventId, string type, string entityType, string entityId, DateTimeOffset createdAt, FeedScope scope, ProductPayloadView? view, Action<Utf8JsonWriter> write)
+    private WholesaleFeedEvent(Guid eventId, string type, string entityType, string entityId, DateTimeOffset createdAt,
+        FeedScope scope, ProductPayloadView? view, Action<Utf8JsonWriter> write)
     {
         if (eventId == Guid.Empty)
         {
@@ -83,7 +85,8 @@ public sealed class WholesaleFeedEvent
     /// <param name="changedFields">Advice on what changed; null for none.</param>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
     public static WholesaleFeedEvent ProductUpdated(
-        Guid eventId, DateTimeOffset createdAt, FeedScope scope, string productId, ProductPayloadView view, ReadOnlyMemory<byte> product, IReadOnlyList<string>? changedFields = null) =>
+        Guid eventId, DateTimeOffset createdAt, FeedScope scope, string productId, ProductPayloadView view,
+        ReadOnlyMemory<byte> product, IReadOnlyList<string>? changedFields = null) =>
         Product("product.updated", eventId, createdAt, scope, productId, view, product, changedFields);
 
     /// <summary><c>product.priced</c>.</summary>
@@ -98,7 +101,8 @@ public sealed class WholesaleFeedEvent
     /// <param name="retractsEventId">An earlier event that this one takes back; null for none.</param>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
     public static WholesaleFeedEvent ProductPriced(
-        Guid eventId, DateTimeOffset createdAt, FeedScope scope, string productId, ProductPayloadView view, ReadOnlyMemory<byte> pricingOptions,
+        Guid eventId, DateTimeOffset createdAt, FeedScope scope, string productId, ProductPayloadView view,
+        ReadOnlyMemory<byte> pricingOptions,
         IReadOnlyList<string>? previousPricingOptionIds = null, DateTimeOffset? effectiveAt = null, Guid? retractsEventId = null)
     {
         JsonWire.Defined(view, nameof(view));
@@ -121,7 +125,8 @@ public sealed class WholesaleFeedEvent
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
     public static WholesaleFeedEvent ProductRemoved(
         Guid eventId, DateTimeOffset createdAt, FeedScope scope, string productId, ProductPayloadView view, RemovalReason? reason = null) =>
-        new(eventId, "product.removed", "product", JsonWire.Name(productId, nameof(productId)), createdAt, scope, JsonWire.Defined(view, nameof(view)), json =>
+        new(eventId, "product.removed", "product", JsonWire.Name(productId, nameof(productId)), createdAt, scope,
+            JsonWire.Defined(view, nameof(view)), json =>
         {
             json.WriteString("product_id"u8, productId);
             json.WriteText("removal_reason"u8, Reason(reason));
@@ -131,8 +136,9 @@ public sealed class WholesaleFeedEvent
     /// <param name="eventId">The event's id.</param>
     /// <param name="createdAt">When it happened.</param>
     /// <param name="scope">Whom it applies to.</param>
-    /// <param name="signal">The signal after the change: a JSON object with <c>signal_agent_segment_id</c>, <c>name</c>, <c>description</c>, <c>signal_type</c>, <c>deployments</c>
-    /// and <c>signal_ref</c> or <c>signal_id</c>.</param>
+    /// <param name="signal">The signal after the change: a JSON object with <c>signal_agent_segment_id</c>,
+    /// <c>name</c>, <c>description</c>, <c>signal_type</c>, <c>deployments</c> and <c>signal_ref</c> or
+    /// <c>signal_id</c>.</param>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
     public static WholesaleFeedEvent SignalCreated(Guid eventId, DateTimeOffset createdAt, FeedScope scope, ReadOnlyMemory<byte> signal) =>
         Signal("signal.created", eventId, createdAt, scope, signal, null);
@@ -145,7 +151,8 @@ public sealed class WholesaleFeedEvent
     /// <param name="changedFields">Advice on what changed; null for none.</param>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
     public static WholesaleFeedEvent SignalUpdated(
-        Guid eventId, DateTimeOffset createdAt, FeedScope scope, ReadOnlyMemory<byte> signal, IReadOnlyList<string>? changedFields = null) =>
+        Guid eventId, DateTimeOffset createdAt, FeedScope scope, ReadOnlyMemory<byte> signal,
+        IReadOnlyList<string>? changedFields = null) =>
         Signal("signal.updated", eventId, createdAt, scope, signal, changedFields);
 
     /// <summary><c>signal.priced</c>.</summary>
@@ -178,7 +185,8 @@ public sealed class WholesaleFeedEvent
     /// <param name="segmentId">The signal's <c>signal_agent_segment_id</c>.</param>
     /// <param name="reason">Why; null for unsaid.</param>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
-    public static WholesaleFeedEvent SignalRemoved(Guid eventId, DateTimeOffset createdAt, FeedScope scope, string segmentId, RemovalReason? reason = null) =>
+    public static WholesaleFeedEvent SignalRemoved(Guid eventId, DateTimeOffset createdAt, FeedScope scope, string segmentId,
+        RemovalReason? reason = null) =>
         new(eventId, "signal.removed", "signal", JsonWire.Name(segmentId, nameof(segmentId)), createdAt, scope, null, json =>
         {
             json.WriteString("signal_agent_segment_id"u8, segmentId);
@@ -196,7 +204,8 @@ public sealed class WholesaleFeedEvent
     /// <param name="recommendResync">Advises the buyer to read the feed again.</param>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
     public static WholesaleFeedEvent BulkChange(
-        Guid eventId, DateTimeOffset createdAt, FeedScope scope, string feedId, string summary, bool signals, long affectedCount, bool recommendResync = true)
+        Guid eventId, DateTimeOffset createdAt, FeedScope scope, string feedId, string summary, bool signals, long affectedCount,
+        bool recommendResync = true)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(summary);
         JsonWire.Text(summary, 65_536, nameof(summary), allowControl: true);
@@ -226,7 +235,8 @@ public sealed class WholesaleFeedEvent
     }
 
     private static WholesaleFeedEvent Product(
-        string type, Guid eventId, DateTimeOffset createdAt, FeedScope scope, string productId, ProductPayloadView view, ReadOnlyMemory<byte> product, IReadOnlyList<string>? changedFields)
+        string type, Guid eventId, DateTimeOffset createdAt, FeedScope scope, string productId, ProductPayloadView view,
+        ReadOnlyMemory<byte> product, IReadOnlyList<string>? changedFields)
     {
         JsonWire.Defined(view, nameof(view));
         ReadOnlyMemory<byte> body = JsonWire.Required(product, JsonTokenType.StartObject, nameof(product));
@@ -240,7 +250,8 @@ public sealed class WholesaleFeedEvent
     }
 
     private static WholesaleFeedEvent Signal(
-        string type, Guid eventId, DateTimeOffset createdAt, FeedScope scope, ReadOnlyMemory<byte> signal, IReadOnlyList<string>? changedFields)
+        string type, Guid eventId, DateTimeOffset createdAt, FeedScope scope, ReadOnlyMemory<byte> signal,
+        IReadOnlyList<string>? changedFields)
     {
         ReadOnlyMemory<byte> body = JsonWire.Required(signal, JsonTokenType.StartObject, nameof(signal));
         IReadOnlyList<string>? fields = Names(changedFields, nameof(changedFields));
@@ -257,7 +268,8 @@ public sealed class WholesaleFeedEvent
     {
         ReadOnlyMemory<byte> array = JsonWire.Required(options, JsonTokenType.StartArray, name);
         using JsonDocument document = JsonDocument.Parse(array);
-        return document.RootElement.GetArrayLength() > 0 && document.RootElement.EnumerateArray().All(option => option.ValueKind == JsonValueKind.Object)
+        return document.RootElement.GetArrayLength() > 0
+            && document.RootElement.EnumerateArray().All(option => option.ValueKind == JsonValueKind.Object)
             ? array
             : throw new ArgumentException("One or more pricing options, each a JSON object.", name);
     }
@@ -272,7 +284,8 @@ public sealed class WholesaleFeedEvent
         }
     }
 
-    private static IReadOnlyList<string>? Names(IReadOnlyList<string>? names, string name) => names is null ? null : [.. names.Select(each => JsonWire.Name(each, name))];
+    private static IReadOnlyList<string>? Names(IReadOnlyList<string>? names, string name) =>
+        names is null ? null : [.. names.Select(each => JsonWire.Name(each, name))];
 
     private static string? Reason(RemovalReason? reason) => reason is { } stated ? JsonWire.Defined(stated, nameof(reason)).Wire() : null;
 }

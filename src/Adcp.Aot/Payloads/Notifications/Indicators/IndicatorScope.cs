@@ -42,5 +42,6 @@ public sealed record IndicatorScope
     /// <param name="creativeId">The creative.</param>
     /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
     public static IndicatorScope CreativeAssignment(string mediaBuyId, string packageId, string creativeId) => new(
-        "creative_assignment", JsonWire.Name(mediaBuyId, nameof(mediaBuyId)), JsonWire.Name(packageId, nameof(packageId)), JsonWire.Name(creativeId, nameof(creativeId)));
+        "creative_assignment", JsonWire.Name(mediaBuyId, nameof(mediaBuyId)), JsonWire.Name(packageId, nameof(packageId)),
+        JsonWire.Name(creativeId, nameof(creativeId)));
 }

@@ -5,8 +5,8 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
-/// A list that a governance agent resolved anew. Its body is a closed object with a counts-only summary, and is always signed by RFC 9421: the body's own <c>signature</c> is the
-/// marker <c>rfc9421</c>, which receivers ignore. Immutable.
+/// A list that a governance agent resolved anew. Its body is a closed object with a counts-only summary, and is always
+/// signed by RFC 9421: the body's own <c>signature</c> is the marker <c>rfc9421</c>, which receivers ignore. Immutable.
 /// </summary>
 public abstract class ListChanged : WebhookPayload
 {

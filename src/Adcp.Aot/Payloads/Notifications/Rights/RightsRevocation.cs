@@ -5,8 +5,9 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
-/// AdCP's <c>revocation-notification</c>: a rights holder takes a grant back, wholly or some uses of it. Deliver it with <c>RetryPolicy.RightsRevocation</c>. Operation id and token
-/// of the destination are echoed, since the registration is a push config and the object is open. Immutable.
+/// AdCP's <c>revocation-notification</c>: a rights holder takes a grant back, wholly or some uses of it. Deliver it
+/// with <c>RetryPolicy.RightsRevocation</c>. Operation id and token of the destination are echoed, since the
+/// registration is a push config and the object is open. Immutable.
 /// </summary>
 public sealed class RightsRevocation : WebhookPayload
 {
