@@ -24,7 +24,7 @@ internal sealed partial class TaskStore
 [PushNotificationConfigStore("a2a_push_configs", typeof(TaskStore))]
 internal sealed partial class PushConfigStore;
 
-/// <summary>What became of each attempt to tell them. What A2A has no use for is left out.</summary>
+/// <summary>The result of each attempt to tell them. What A2A has no use for is left out.</summary>
 [SqlDeliveryLog("a2a_push_log")]
 [DeliveryLogIgnore(AttemptField.SequenceKey, AttemptField.SequenceNumber, AttemptField.TaskType, AttemptField.OperationId,
     AttemptField.NotificationType, AttemptField.NotificationId)]

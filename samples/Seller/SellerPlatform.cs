@@ -84,8 +84,8 @@ internal sealed partial class SellerPlatform(
             return response;
         }
 
-        // The media buy first: a process that dies in between leaves a media buy without its task, which the next
-        // start deletes. The other way round, a task would stay open for ever.
+        // The media buy first: a process that dies in between leaves a media buy without its task, which the next start
+        // deletes. The other way round, a task would stay open forever.
         KeptBuy pending = new(call.Tenant, "task_" + Guid.NewGuid().ToString("N"), response, request.ReportingWebhook, IsActive: false);
         await buys.SaveAsync(pending);
         HandedOff task;

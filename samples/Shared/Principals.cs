@@ -20,7 +20,7 @@ internal sealed class Principals
 
     public bool AreNamed => _known.Length > 0;
 
-    /// <returns>Null where the caller must name itself and did not.</returns>
+    /// <returns><c>null</c> if the caller must name itself and did not.</returns>
     public StoreScope? ScopeOf(HttpRequest request)
     {
         if (!AreNamed)

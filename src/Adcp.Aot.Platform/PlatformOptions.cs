@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// How a seller's platform answers and tells. Immutable; what one member decides throws where it is set, what members
+/// How a seller's platform answers and tells. Immutable; what one member decides throws when it is set, what members
 /// decide together is reported at boot.
 /// </summary>
 public sealed record PlatformOptions
@@ -49,7 +49,7 @@ public sealed record PlatformOptions
     } = [];
 
     /// <summary>
-    /// Whether calls may register webhooks. Default true; false refuses every <c>push_notification_config</c> at the
+    /// Gets whether calls may register webhooks. Default true; false refuses every <c>push_notification_config</c> at the
     /// call.
     /// </summary>
     public bool AcceptsPushConfigs { get; init; } = true;
@@ -61,7 +61,7 @@ public sealed record PlatformOptions
     public bool EmitsInlineCompletions { get; init; } = true;
 
     /// <summary>
-    /// Whether <c>working</c>, <c>input-required</c> and the like are told, beside the terminal status that always is.
+    /// Gets whether <c>working</c>, <c>input-required</c> and the like are told, beside the terminal status that always is.
     /// Default true.
     /// </summary>
     public bool EmitsInterimStatuses { get; init; } = true;
@@ -72,10 +72,10 @@ public sealed record PlatformOptions
     /// </summary>
     public IWebhookOutbox? Outbox { get; init; }
 
-    /// <summary>True where a system outside this process delivers the task webhooks. Default false.</summary>
+    /// <summary>Gets whether a system outside this process delivers the task webhooks. Default false.</summary>
     public bool TaskWebhooksAreExternal { get; init; }
 
-    /// <summary>How long that system retries a delivery; null where it promises nothing.</summary>
+    /// <summary>How long that system retries a delivery; <c>null</c> if it promises nothing.</summary>
     public TimeSpan? ExternalRetryHorizon { get; init; }
 
     /// <summary>
@@ -136,7 +136,7 @@ public sealed record PlatformOptions
     } = new InMemoryIdempotencyStore();
 
     /// <summary>
-    /// Whether a mutating call without an <c>idempotency_key</c> is refused, as AdCP demands of a seller from 3.0 on.
+    /// Gets whether a mutating call without an <c>idempotency_key</c> is refused, as AdCP demands of a seller from 3.0 on.
     /// Default true; false for buyers that send none.
     /// </summary>
     public bool RequiresIdempotencyKey { get; init; } = true;

@@ -2,7 +2,7 @@ using Adcp.Aot.Signing;
 
 namespace Adcp.Aot.Platform.Tests;
 
-/// <summary>Freezes as the real sender does, and answers by script, then 200 for ever.</summary>
+/// <summary>Freezes as the real sender does, and answers by script, then 200 forever.</summary>
 internal sealed class RecordingSender : IWebhookSender, IDisposable
 {
     private readonly SigningKey _key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "k");
@@ -16,7 +16,7 @@ internal sealed class RecordingSender : IWebhookSender, IDisposable
 
     public List<PreparedWebhook> Sent { get; } = [];
 
-    /// <summary>Attempts wait for it, where it is set.</summary>
+    /// <summary>Attempts wait for it if it is set.</summary>
     public TaskCompletionSource? Gate { get; set; }
 
     public Func<PreparedWebhook, WebhookSendResult>? Answers { get; set; }

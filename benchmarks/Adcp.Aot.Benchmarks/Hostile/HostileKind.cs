@@ -20,8 +20,8 @@ internal sealed record HostileKind(string Name, Func<HostileConnection, Task<boo
     internal bool ReadsBody { get; init; } = true;
 
     /// <summary>
-    /// True if the endpoint itself does nothing wrong: failures there are another endpoint's or the sender's fault, and
-    /// are reported.
+    /// Gets whether the endpoint itself does nothing wrong: failures there are another endpoint's or the sender's
+    /// fault, and are reported.
     /// </summary>
     internal bool IsHealthy { get; init; }
 }

@@ -19,7 +19,7 @@ internal sealed class ColumnParser(INamedTypeSymbol type, ImmutableArray<Diagnos
     private readonly Dictionary<string, Location> _names = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The columns: fields in their own order, then what is computed.</summary>
-    /// <param name="onlyMapped">True where a field without an attribute is left out.</param>
+    /// <param name="onlyMapped"><c>true</c> if a field without an attribute is left out.</param>
     public EquatableArray<ColumnModel> Parse(bool onlyMapped)
     {
         foreach (AttributeData attribute in type.GetAttributes())
@@ -166,7 +166,7 @@ internal sealed class ColumnParser(INamedTypeSymbol type, ImmutableArray<Diagnos
         return null;
     }
 
-    /// <summary>False where the name is taken.</summary>
+    /// <summary><c>false</c> if the name is taken.</summary>
     private bool Claim(string name, Location? location)
     {
         if (!_names.TryGetValue(name, out Location? taken))

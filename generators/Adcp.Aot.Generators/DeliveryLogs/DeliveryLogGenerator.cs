@@ -55,7 +55,9 @@ public sealed partial class DeliveryLogGenerator : IIncrementalGenerator
             .Select(static (model, _) => model!)
             .WithTrackingName(step);
 
-    /// <summary>True if generated code can reach Npgsql by its full name: no alias and no type of the user hides it.</summary>
+    /// <summary>
+    /// Returns whether generated code can reach Npgsql by its full name: no alias and no type of the user hides it.
+    /// </summary>
     private static bool CanNameNpgsql(Compilation compilation) =>
         compilation.GetTypeByMetadataName("Npgsql.NpgsqlBinaryImporter") is { } importer
         && (compilation.GetMetadataReference(importer.ContainingAssembly)?.Properties.Aliases.IsDefaultOrEmpty ?? true)

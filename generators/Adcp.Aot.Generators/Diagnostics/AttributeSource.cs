@@ -29,7 +29,7 @@ internal sealed class AttributeSource(AttributeData attribute, CancellationToken
     public Location Argument(string name) => _syntax?.ArgumentList?.Arguments
         .FirstOrDefault(argument => argument.NameEquals?.Name.Identifier.ValueText == name)?.Expression.GetLocation() ?? Whole;
 
-    /// <summary>A named argument's value; null where it is not given.</summary>
+    /// <summary>A named argument's value; <c>null</c> if it is not given.</summary>
     public T? Named<T>(string name)
     {
         foreach (KeyValuePair<string, TypedConstant> argument in attribute.NamedArguments)

@@ -108,7 +108,9 @@ internal static class ClassShape
         }
     }
 
-    /// <summary>True if the type, a type around it or one of its type arguments can be used in one file only.</summary>
+    /// <summary>
+    /// Returns whether the type, a type around it or one of its type arguments can be used in one file only.
+    /// </summary>
     public static bool IsFileLocal(ITypeSymbol type) => type switch
     {
         IArrayTypeSymbol array => IsFileLocal(array.ElementType),
@@ -117,7 +119,7 @@ internal static class ClassShape
         _ => false,
     };
 
-    /// <summary>True if the type, every type around it and all of its type arguments are public.</summary>
+    /// <summary>Returns whether the type, every type around it and all of its type arguments are public.</summary>
     public static bool IsPublic(ITypeSymbol type) => type switch
     {
         IArrayTypeSymbol array => IsPublic(array.ElementType),
@@ -181,7 +183,7 @@ internal static class ClassShape
         return hasBase ? null : $"its base class '{type.BaseType!.Name}' has no constructor without parameters; add one";
     }
 
-    /// <summary>True if a derived class can see the member.</summary>
+    /// <summary>Returns whether a derived class can see the member.</summary>
     internal static bool IsInherited(ISymbol member, INamedTypeSymbol derived) => member.DeclaredAccessibility switch
     {
         Accessibility.Public or Accessibility.Protected or Accessibility.ProtectedOrInternal => true,

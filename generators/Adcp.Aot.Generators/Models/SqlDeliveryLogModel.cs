@@ -9,7 +9,7 @@ namespace Adcp.Aot.Generators.Models;
 /// <param name="Columns">The columns, in order.</param>
 /// <param name="Principal">The column that says whose an attempt is; null for none.</param>
 /// <param name="Subscriber">The column of the subscriber id; null for none.</param>
-/// <param name="HasReader">True where the columns are enough for webhook activity.</param>
+/// <param name="HasReader"><c>true</c> if the columns are enough for webhook activity.</param>
 internal sealed record SqlDeliveryLogModel(
     TypeModel Type,
     string Table,

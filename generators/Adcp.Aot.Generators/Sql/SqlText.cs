@@ -31,7 +31,7 @@ internal static class SqlText
     /// <param name="dialect">Whose.</param>
     /// <param name="type">What it holds; not Default.</param>
     /// <param name="maxLength">0 for unbounded text.</param>
-    /// <param name="indexed">True where an index needs bounded text (MySQL).</param>
+    /// <param name="indexed"><c>true</c> if an index needs bounded text (MySQL).</param>
     public static string TypeName(Dialect dialect, StoredType type, int maxLength, bool indexed)
     {
         switch (dialect)

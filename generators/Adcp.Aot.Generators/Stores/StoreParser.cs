@@ -15,11 +15,13 @@ internal static class StoreParser
 
     public static bool IsClass(SyntaxNode node) => node is ClassDeclarationSyntax or RecordDeclarationSyntax;
 
-    /// <summary>True where a class claims to be both stores; its analyzer says so, and nothing is made of it.</summary>
+    /// <summary>
+    /// Returns whether a class claims to be both stores; its analyzer says so, and nothing is made of it.
+    /// </summary>
     public static bool IsBoth(INamedTypeSymbol type) => type.GetAttributes().Count(static attribute =>
         attribute.AttributeClass?.OriginalDefinition.ToDisplayString() is TaskStoreType or PushConfigStoreParser.Attribute) > 1;
 
-    /// <summary>A constructor's argument; null where it is missing, as in code that does not compile yet.</summary>
+    /// <summary>A constructor's argument; <c>null</c> if it is missing, as in code that does not compile yet.</summary>
     public static object? Given(AttributeData attribute, int position) =>
         position < attribute.ConstructorArguments.Length ? attribute.ConstructorArguments[position].Value : null;
 

@@ -30,7 +30,7 @@ internal static class StoreSql
         SqlText.TypeName(dialect, type, maxLength, indexed: false);
 
     /// <summary>
-    /// Equality to the byte, also where an adopter's column ignores case or trailing blanks, and on the column's index
+    /// Equality to the byte, even if an adopter's column ignores case or trailing blanks, and on the column's index
     /// where it has one.
     /// </summary>
     public static string Same(Dialect dialect, string column, string parameter) => dialect switch

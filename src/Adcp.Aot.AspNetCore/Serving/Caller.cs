@@ -13,8 +13,8 @@ internal sealed record Caller(string Tenant)
 
     /// <summary>
     /// Returns the tenant of an authenticated principal: its issuer and subject, escaped and parted by a bar, so that
-    /// no two principals read alike and none reads <c>anonymous</c>. Null if it has no subject or several: a display
-    /// name is chosen by its bearer and unique nowhere.
+    /// no two principals read alike and none reads <c>anonymous</c>. <c>null</c> if it has no subject or several: a
+    /// display name is chosen by its bearer and unique nowhere.
     /// </summary>
     internal static string? TenantOf(ClaimsPrincipal principal)
     {

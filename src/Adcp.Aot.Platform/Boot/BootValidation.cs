@@ -8,7 +8,7 @@ public static class BootValidation
     private static readonly TimeSpan ShortestHorizon = TimeSpan.FromHours(24);
     private static readonly TimeSpan LongestHorizon = TimeSpan.FromDays(7);
 
-    /// <summary>Every gap; none where the seller may boot.</summary>
+    /// <summary>Every gap; none if the seller may boot.</summary>
     /// <param name="platform">The tools.</param>
     /// <param name="options">What is promised.</param>
     /// <param name="target">Who delivers.</param>

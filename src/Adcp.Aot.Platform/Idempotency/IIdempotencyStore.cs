@@ -13,7 +13,7 @@ namespace Adcp.Aot.Platform.Idempotency;
 /// </remarks>
 public interface IIdempotencyStore
 {
-    /// <summary>True where answers survive the process. AdCP allows nothing else in production.</summary>
+    /// <summary>Gets whether answers survive the process. AdCP allows nothing else in production.</summary>
     bool IsDurable { get; }
 
     /// <summary>
@@ -55,6 +55,6 @@ public interface IIdempotencyStore
     /// <summary>Forgets a request that failed, so that it may be made again with the same key.</summary>
     /// <param name="claim">A claim that is owned.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    /// <returns>False where another has taken the claim over.</returns>
+    /// <returns><c>false</c> if another has taken the claim over.</returns>
     ValueTask<bool> ReleaseAsync(IdempotencyClaim claim, CancellationToken cancellationToken = default);
 }

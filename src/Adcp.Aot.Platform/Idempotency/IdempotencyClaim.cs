@@ -4,7 +4,7 @@ namespace Adcp.Aot.Platform.Idempotency;
 /// <param name="Tenant">The authenticated caller.</param>
 /// <param name="Request">The request's identity.</param>
 /// <param name="Fingerprint">What it asks for.</param>
-/// <param name="Status">What became of the claim.</param>
+/// <param name="Status">The result of the claim.</param>
 /// <param name="Fence">What tells this claim from every other of the request; the store's own.</param>
 /// <param name="Answer">The kept answer; null for none.</param>
 public sealed record IdempotencyClaim(string Tenant, string Request, string Fingerprint, IdempotencyClaimStatus Status,

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Platform.Idempotency;
 
-/// <summary>What became of a claim.</summary>
+/// <summary>The result of a claim.</summary>
 public enum IdempotencyClaimStatus
 {
     /// <summary>The request is the caller's to perform.</summary>

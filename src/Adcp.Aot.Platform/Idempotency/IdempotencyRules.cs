@@ -8,7 +8,7 @@ internal static class IdempotencyRules
     /// <param name="fingerprint">What the known request asks for.</param>
     /// <param name="answer">How it was answered; null while it is in flight.</param>
     /// <param name="isCurrent">Whether the lease, or the answer's time, is not over.</param>
-    /// <returns>Null where the request is nobody's and may be taken.</returns>
+    /// <returns><c>null</c> if the request is nobody's and may be taken.</returns>
     internal static IdempotencyClaim? Judge(IdempotencyClaim claim, string fingerprint, string? answer, bool isCurrent) =>
         (answer, isCurrent) switch
         {

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Platform.Idempotency;
 
-/// <summary>How an idempotency store behaves. Immutable; a bad value throws where it is set.</summary>
+/// <summary>How an idempotency store behaves. Immutable; a bad value throws when it is set.</summary>
 public sealed record IdempotencyStoreOptions
 {
     /// <summary>

@@ -31,6 +31,6 @@ internal sealed class PendingWebhook(string tenant, string taskId, AdcpTaskStatu
     /// <summary>The authority of its url, for the log; null until it is known.</summary>
     internal string? Endpoint { get; set; }
 
-    /// <summary>True when its end was logged, so that it is logged once.</summary>
+    /// <summary>Gets whether its end was logged, so that it is logged once.</summary>
     internal bool IsReported { get; set; }
 }

@@ -9,7 +9,7 @@ internal sealed class RegistrationAdmission(PlatformOptions options, DeliveryTar
 
     private readonly TenantBudget _lookups = new(options.Limits.MaxLookupsPerTenant);
 
-    /// <summary>Whether a call may register a webhook at all.</summary>
+    /// <summary>Gets whether a call may register a webhook at all.</summary>
     internal bool TellsByWebhook =>
         options.AcceptsPushConfigs && (target.IsWired || options.Outbox is not null || options.TaskWebhooksAreExternal);
 

@@ -8,7 +8,7 @@ namespace Adcp.Aot.Platform;
 /// </summary>
 public sealed record WebhookSigningCapability
 {
-    /// <summary>Whether webhooks are signed. Default true.</summary>
+    /// <summary>Gets whether webhooks are signed. Default true.</summary>
     public bool IsSupported { get; init; } = true;
 
     /// <summary>The algorithms of the keys that sign.</summary>
@@ -18,7 +18,7 @@ public sealed record WebhookSigningCapability
         init => field = [.. value ?? throw new ArgumentNullException(nameof(Algorithms))];
     } = [];
 
-    /// <summary>Whether a registration's <c>authentication</c> is honoured. Default false: it is refused at the call.</summary>
+    /// <summary>Gets whether a registration's <c>authentication</c> is honoured. Default false: it is refused at the call.</summary>
     public bool AllowsLegacyAuthentication { get; init; }
 
     /// <summary>How long a delivery is retried, since 3.2: 24 hours to 7 days in whole seconds. Default null, nothing promised.</summary>

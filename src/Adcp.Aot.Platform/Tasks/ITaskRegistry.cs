@@ -43,8 +43,8 @@ public interface ITaskRegistry
     /// <param name="result">The result; empty for none.</param>
     /// <param name="beforeCommit">
     /// Runs where the status is entered, after it is written and before it is committed: what it writes under the
-    /// transaction stands or falls with the status, and what it throws takes the status back. The transaction is null
-    /// where the registry has none. Null for nothing.
+    /// transaction stands or falls with the status, and what it throws takes the status back. The transaction is
+    /// <c>null</c> if the registry has none. Null for nothing.
     /// </param>
     /// <param name="cancellationToken">Ends the wait.</param>
     ValueTask<TaskTransition> TransitionAsync(

@@ -7,7 +7,7 @@ namespace Adcp.Aot.Platform;
 /// <summary>The law of a task's changes, one for every registry.</summary>
 internal static class TaskRules
 {
-    /// <returns>Null where the status may be entered.</returns>
+    /// <returns><c>null</c> if the status may be entered.</returns>
     internal static TaskTransition? Judge(SellerTask task, AdcpTaskStatus status, ReadOnlyMemory<byte> result)
     {
         if (!task.Status.IsTerminal())
@@ -21,7 +21,7 @@ internal static class TaskRules
             : TaskTransition.Conflict;
     }
 
-    /// <returns>Null where the registration may be changed so.</returns>
+    /// <returns><c>null</c> if the registration may be changed so.</returns>
     internal static TaskTransition? JudgeRegistration(SellerTask task, PushRegistration? registration) =>
         task.Status.IsTerminal() ? TaskTransition.Conflict
         : registration is null ? task.A2ARegistration is null ? TaskTransition.Repeated : null

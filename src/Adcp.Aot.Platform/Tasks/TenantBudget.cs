@@ -2,7 +2,7 @@ namespace Adcp.Aot.Platform;
 
 /// <summary>
 /// Counts what tenants hold, in items and bytes, and refuses what exceeds the bound of a tenant or of all. A tenant
-/// that holds nothing may take one item of any size, so that nothing waits for ever. Memory is bounded by the items
+/// that holds nothing may take one item of any size, so that nothing waits forever. Memory is bounded by the items
 /// held. Thread-safe.
 /// </summary>
 internal sealed class TenantBudget(

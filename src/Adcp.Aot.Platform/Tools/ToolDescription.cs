@@ -8,13 +8,13 @@ namespace Adcp.Aot.Platform;
 public sealed record ToolDescription(string Name, string? Description = null)
 {
     /// <summary>
-    /// True where a call may change something: the tools whose names begin with <c>get_</c>, <c>list_</c>,
+    /// Gets whether a call may change something: the tools whose names begin with <c>get_</c>, <c>list_</c>,
     /// <c>search_</c> and <c>preview_</c> only read.
     /// </summary>
     public bool IsMutating => !(Name.StartsWith("get_", StringComparison.Ordinal) || Name.StartsWith("list_", StringComparison.Ordinal)
         || Name.StartsWith("search_", StringComparison.Ordinal) || Name.StartsWith("preview_", StringComparison.Ordinal));
 
-    /// <summary>Whether a task webhook may report on the tool in a generation, and as which type.</summary>
+    /// <summary>Returns whether a task webhook may report on the tool in a generation, and as which type.</summary>
     /// <param name="version">The generation.</param>
     /// <param name="taskType">The task type.</param>
     public bool IsEligible(AdcpVersion version, out TaskType taskType) =>

@@ -11,10 +11,10 @@ public readonly struct ToolOutcome<T>
         Task = task;
     }
 
-    /// <summary>The result; null where it comes later.</summary>
+    /// <summary>The result; <c>null</c> if it comes later.</summary>
     public T? Result { get; }
 
-    /// <summary>The task; null where the result is here.</summary>
+    /// <summary>The task; <c>null</c> if the result is here.</summary>
     public HandedOff? Task { get; }
 
     /// <summary>The result, now.</summary>

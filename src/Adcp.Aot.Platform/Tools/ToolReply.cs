@@ -28,7 +28,7 @@ public sealed class ToolReply
     public AdcpError? Error { get; }
 
     /// <summary>
-    /// True where an earlier request with the same <c>idempotency_key</c> was answered so; the body then says
+    /// Gets whether an earlier request with the same <c>idempotency_key</c> was answered so; the body then says
     /// <c>"replayed":true</c>.
     /// </summary>
     public bool IsReplay { get; }

@@ -48,7 +48,9 @@ public sealed record AdcpError
     /// <summary>Who can mend it.</summary>
     public ErrorRecovery Recovery { get; }
 
-    /// <summary>When to try again, written in whole seconds and at least one; null where nothing is known.</summary>
+    /// <summary>
+    /// When to try again, written in whole seconds and at least one; <c>null</c> if nothing is known.
+    /// </summary>
     public TimeSpan? RetryAfter { get; init; }
 
     /// <summary>Writes the error as an object of AdCP's <c>error</c> schema.</summary>

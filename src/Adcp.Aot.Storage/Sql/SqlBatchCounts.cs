@@ -1,7 +1,7 @@
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// What became of every row that a <see cref="SqlBatchWriter{TRow}"/> was given. The four add up to the rows of all
+/// The result of every row that a <see cref="SqlBatchWriter{TRow}"/> was given. The four add up to the rows of all
 /// calls that have ended.
 /// </summary>
 /// <param name="Recorded">Rows in the table.</param>

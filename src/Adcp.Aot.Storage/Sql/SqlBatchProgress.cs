@@ -28,7 +28,10 @@ internal sealed class SqlBatchProgress<TRow>
     /// <summary>True from the first unit at fault on: statements find the row, and their failures leave a connection as it was.</summary>
     internal bool Isolating { get; set; }
 
-    /// <summary>True if the last fault was answered by smaller units: the next one needs no waiting, only another connection.</summary>
+    /// <summary>
+    /// Gets whether the last fault was answered by smaller units: the next one needs no waiting, only another
+    /// connection.
+    /// </summary>
     internal bool IsDealtWith { get; set; }
 
     internal bool TryPeek(out SqlBatchUnit unit)

@@ -73,7 +73,7 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
         _turn = dialect == SqlDialect.Sqlite ? new SemaphoreSlim(1, 1) : null;
     }
 
-    /// <summary>What became of the rows so far.</summary>
+    /// <summary>The result of the rows so far.</summary>
     public SqlBatchCounts Counts =>
         new(Volatile.Read(ref _recorded), Volatile.Read(ref _rejected), Volatile.Read(ref _failed), Volatile.Read(ref _inDoubt));
 

@@ -3,7 +3,7 @@ namespace Adcp.Aot.Storage;
 /// <summary>What the runtime knows about each dialect.</summary>
 internal static class SqlDialects
 {
-    /// <summary>The dialect, where it is one that a connection can speak.</summary>
+    /// <summary>The dialect if it is one that a connection can speak.</summary>
     internal static SqlDialect Concrete(SqlDialect dialect, string name) =>
         dialect is SqlDialect.Sqlite or SqlDialect.PostgreSql or SqlDialect.MySql
             ? dialect

@@ -78,7 +78,7 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
         : CanCopy && copy ? _table.CopyAsync(Connection, rows, cancellationToken)
         : InsertAtOnceAsync(rows, cancellationToken);
 
-    /// <summary>True where a row of this identity is in the table.</summary>
+    /// <summary>Returns whether a row of this identity is in the table.</summary>
     internal async Task<bool> ContainsAsync(object?[] identity, CancellationToken cancellationToken)
     {
         DbCommand command = Connection.CreateCommand();

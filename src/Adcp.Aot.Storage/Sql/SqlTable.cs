@@ -18,8 +18,8 @@ public abstract class SqlTable<TRow>
     public abstract IReadOnlyList<DbType> Columns { get; }
 
     /// <summary>
-    /// A query for the number of rows that are a given one, its parameters those of <see cref="Identity"/>; null where
-    /// the table does not keep enough to know a row again.
+    /// A query for the number of rows that are a given one, its parameters those of <see cref="Identity"/>; <c>null</c>
+    /// if the table does not keep enough to know a row again.
     /// </summary>
     public virtual string? CountSame => null;
 
@@ -35,7 +35,7 @@ public abstract class SqlTable<TRow>
     /// <param name="row">The row.</param>
     public virtual object?[] Identity(TRow row) => [];
 
-    /// <summary>True where <see cref="CopyAsync"/> is faster than an INSERT on this connection.</summary>
+    /// <summary>Returns whether <see cref="CopyAsync"/> is faster than an INSERT on this connection.</summary>
     /// <param name="connection">An open connection.</param>
     public virtual bool CanCopy(DbConnection connection) => false;
 

@@ -37,7 +37,7 @@ public readonly record struct PageToken(long UpdatedAt, string TaskId)
     /// <summary>Reads the query's token.</summary>
     /// <param name="scope">Whose list.</param>
     /// <param name="query">The list's filters, with the token.</param>
-    /// <returns>Null where the query asks for the first page.</returns>
+    /// <returns><c>null</c> if the query asks for the first page.</returns>
     /// <exception cref="PageTokenException">The token is none of this list.</exception>
     public static PageToken? Decode(StoreScope scope, TaskQuery query)
     {

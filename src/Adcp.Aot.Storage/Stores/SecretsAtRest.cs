@@ -43,7 +43,7 @@ public sealed class SecretsAtRest
     /// <summary>Secrets are never stored: what is read back has none.</summary>
     public static SecretsAtRest KeptOut { get; } = new(null, []);
 
-    /// <summary>True where secrets are stored, encrypted.</summary>
+    /// <summary>Gets whether secrets are stored, encrypted.</summary>
     public bool AreStored => _current is not null;
 
     /// <summary>Secrets are stored encrypted.</summary>
@@ -59,9 +59,9 @@ public sealed class SecretsAtRest
     }
 
     /// <summary>What to store for a secret.</summary>
-    /// <param name="secret">The secret; null where there is none.</param>
+    /// <param name="secret">The secret; <c>null</c> if there is none.</param>
     /// <param name="boundTo">What names the row and the column, in order. <see cref="Reveal"/> needs the same.</param>
-    /// <returns>Null where there is no secret, or where secrets are kept out.</returns>
+    /// <returns><c>null</c> if there is no secret, or where secrets are kept out.</returns>
     public string? Protect(string? secret, params ReadOnlySpan<string> boundTo)
     {
         if (secret is null || _current is null)
@@ -85,9 +85,9 @@ public sealed class SecretsAtRest
     }
 
     /// <summary>Reads what <see cref="Protect"/> gave for the same row and column.</summary>
-    /// <param name="stored">The stored text; null where there is none.</param>
+    /// <param name="stored">The stored text; <c>null</c> if there is none.</param>
     /// <param name="boundTo">What names the row and the column.</param>
-    /// <returns>The secret; null where none is stored, or where secrets are kept out.</returns>
+    /// <returns>The secret; <c>null</c> if none is stored, or where secrets are kept out.</returns>
     /// <exception cref="CryptographicException">The text is damaged, was written for another row, or needs a key that
     /// is not here. The message names at most the key.</exception>
     public string? Reveal(string? stored, params ReadOnlySpan<string> boundTo)

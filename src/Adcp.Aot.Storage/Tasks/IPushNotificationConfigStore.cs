@@ -20,7 +20,7 @@ public interface IPushNotificationConfigStore
     /// <param name="taskId">The task's id, untrusted.</param>
     /// <param name="configId">The configuration's id, untrusted.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    /// <returns>Null where the scope has no such configuration.</returns>
+    /// <returns><c>null</c> if the scope has no such configuration.</returns>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
     /// <exception cref="AnonymousScopeException">The scope is anonymous and the store refuses such callers.</exception>
     /// <exception cref="System.Security.Cryptography.CryptographicException">A stored secret cannot be read.</exception>
@@ -43,7 +43,7 @@ public interface IPushNotificationConfigStore
     /// <param name="configId">The configuration's id, untrusted.</param>
     /// <param name="isActive">Whether notifications are to be sent.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    /// <returns>False where the scope has no such configuration.</returns>
+    /// <returns><c>false</c> if the scope has no such configuration.</returns>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
     /// <exception cref="AnonymousScopeException">The scope is anonymous and the store refuses such callers.</exception>
     ValueTask<bool> SetActiveAsync(StoreScope scope, string taskId, string configId, bool isActive,
@@ -54,7 +54,7 @@ public interface IPushNotificationConfigStore
     /// <param name="taskId">The task's id, untrusted.</param>
     /// <param name="configId">The configuration's id, untrusted.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    /// <returns>False where the scope had no such configuration.</returns>
+    /// <returns><c>false</c> if the scope had no such configuration.</returns>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
     /// <exception cref="AnonymousScopeException">The scope is anonymous and the store refuses such callers.</exception>
     ValueTask<bool> DeleteAsync(StoreScope scope, string taskId, string configId, CancellationToken cancellationToken = default);

@@ -15,7 +15,7 @@ public interface ITaskStore<TTask>
     /// <param name="scope">The caller's scope.</param>
     /// <param name="taskId">The task's id, untrusted.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    /// <returns>Null where the scope has no such task.</returns>
+    /// <returns><c>null</c> if the scope has no such task.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="scope"/> or <paramref name="taskId"/> is null.</exception>
     /// <exception cref="AnonymousScopeException">The scope is anonymous and the store refuses such callers.</exception>
     ValueTask<StoredTask<TTask>?> GetAsync(StoreScope scope, string taskId, CancellationToken cancellationToken = default);
@@ -53,7 +53,7 @@ public interface ITaskStore<TTask>
     /// <param name="scope">The caller's scope.</param>
     /// <param name="taskId">The task's id, untrusted.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    /// <returns>False where the scope had no such task.</returns>
+    /// <returns><c>false</c> if the scope had no such task.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="scope"/> or <paramref name="taskId"/> is null.</exception>
     /// <exception cref="AnonymousScopeException">The scope is anonymous and the store refuses such callers.</exception>
     ValueTask<bool> DeleteAsync(StoreScope scope, string taskId, CancellationToken cancellationToken = default);

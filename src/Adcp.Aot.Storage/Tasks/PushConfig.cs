@@ -4,7 +4,7 @@ namespace Adcp.Aot.Storage;
 
 /// <summary>
 /// Where a client wants to hear of a task (A2A 1.0, <c>TaskPushNotificationConfig</c>). A task may have several.
-/// Immutable; a bad value throws where it is set, without repeating it; neither the url nor a secret ever prints.
+/// Immutable; a bad value throws when it is set, without repeating it; neither the url nor a secret ever prints.
 /// </summary>
 public sealed class PushConfig
 {
@@ -65,10 +65,10 @@ public sealed class PushConfig
     /// <exception cref="ArgumentException">Empty, too long, or with a control character or a lone surrogate.</exception>
     public string? AuthenticationCredentials { get; init => field = Secret(value, nameof(AuthenticationCredentials)); }
 
-    /// <summary>False where notifications are not to be sent for now. Default true.</summary>
+    /// <summary><c>false</c> if notifications are not to be sent for now. Default true.</summary>
     public bool IsActive { get; init; } = true;
 
-    /// <summary>True where a configuration can have this id. One that cannot is not in any store.</summary>
+    /// <summary>Returns whether a configuration can have this id. One that cannot is not in any store.</summary>
     /// <param name="id">The id, untrusted.</param>
     public static bool IsId(string? id) => !string.IsNullOrEmpty(id) && StoredText.Fits(id, MaxIdBytes);
 

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Storage;
 
-/// <summary>What became of a push configuration.</summary>
+/// <summary>The result of a push configuration.</summary>
 public enum PushConfigSaveStatus
 {
     /// <summary>It is stored.</summary>

@@ -2,10 +2,12 @@ using Adcp.Aot.Network;
 
 namespace Adcp.Aot.Storage;
 
-/// <summary>How a generated store of push configurations behaves. Immutable; a bad value throws where it is set.</summary>
+/// <summary>
+/// How a generated store of push configurations behaves. Immutable; a bad value throws when it is set.
+/// </summary>
 public sealed record PushNotificationConfigStoreOptions
 {
-    /// <summary>Whether tokens and credentials are stored encrypted or not at all. There is no default to get wrong.</summary>
+    /// <summary>Gets whether tokens and credentials are stored encrypted or not at all. There is no default to get wrong.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public required SecretsAtRest Secrets { get; init => field = value ?? throw new ArgumentNullException(nameof(Secrets)); }
 

@@ -4,7 +4,7 @@ namespace Adcp.Aot.Storage;
 /// <param name="Task">The task.</param>
 /// <param name="Version">How often it was saved, from 1. Give it back to
 /// <see cref="ITaskStore{TTask}.SaveAsync(StoreScope, TTask, long, System.Threading.CancellationToken)"/>.</param>
-/// <param name="UpdatedAt">When it was last saved, to the millisecond. It grows with every save of the task, also where
+/// <param name="UpdatedAt">When it was last saved, to the millisecond. It grows with every save of the task, even if
 /// the clock does not.</param>
 public sealed record StoredTask<TTask>(TTask Task, long Version, DateTimeOffset UpdatedAt)
     where TTask : class;

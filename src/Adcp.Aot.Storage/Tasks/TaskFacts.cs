@@ -7,7 +7,8 @@ namespace Adcp.Aot.Storage;
 /// <param name="TaskId">The task's id: 1 to 512 bytes of UTF-8 without control characters.</param>
 /// <param name="ContextId">The conversation it belongs to: null, or at most 512 bytes of UTF-8 without control characters.</param>
 /// <param name="State">The state's name, to filter by: 1 to 64 bytes of UTF-8 without control characters.</param>
-/// <param name="IsTerminal">True where nothing follows: completed, failed, canceled, rejected. Such a task cannot be saved again.</param>
+/// <param name="IsTerminal"><c>true</c> if nothing follows: completed, failed, canceled, rejected. Such a task cannot
+/// be saved again.</param>
 public readonly record struct TaskFacts(string TaskId, string? ContextId, string State, bool IsTerminal)
 {
     /// <summary>The most bytes of a task id and of a context id.</summary>
@@ -38,7 +39,7 @@ public readonly record struct TaskFacts(string TaskId, string? ContextId, string
             : this;
     }
 
-    /// <summary>True where a task can have this id. One that cannot is not in any store.</summary>
+    /// <summary>Returns whether a task can have this id. One that cannot is not in any store.</summary>
     /// <param name="taskId">The id, untrusted.</param>
     public static bool IsTaskId(string? taskId) => !string.IsNullOrEmpty(taskId) && StoredText.Fits(taskId, MaxIdBytes);
 }

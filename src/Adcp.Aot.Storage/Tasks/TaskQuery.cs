@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Storage;
 
-/// <summary>Which tasks of a scope to list, newest save first. Immutable; a bad value throws where it is set.</summary>
+/// <summary>Which tasks of a scope to list, newest save first. Immutable; a bad value throws when it is set.</summary>
 public sealed record TaskQuery
 {
     /// <summary>The largest page (A2A 1.0, <c>ListTasks</c>).</summary>

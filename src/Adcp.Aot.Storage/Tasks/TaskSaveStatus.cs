@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Storage;
 
-/// <summary>What became of a save.</summary>
+/// <summary>The result of a save.</summary>
 public enum TaskSaveStatus
 {
     /// <summary>The task is stored.</summary>

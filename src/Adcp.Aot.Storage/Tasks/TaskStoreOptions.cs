@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Storage;
 
-/// <summary>How a generated task store behaves. Immutable; a bad value throws where it is set.</summary>
+/// <summary>How a generated task store behaves. Immutable; a bad value throws when it is set.</summary>
 public sealed record TaskStoreOptions
 {
     /// <summary>What becomes of unauthenticated callers. Default <see cref="AnonymousCallers.Refused"/>.</summary>
@@ -11,12 +11,14 @@ public sealed record TaskStoreOptions
         init => field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(Anonymous), value, "Not a choice.");
     }
 
-    /// <summary>How long a task is kept after it ended. 1 minute to 100 years, or null for ever; default 30 days.</summary>
+    /// <summary>
+    /// How long a task is kept after it ended. 1 minute to 100 years, or null forever; default 30 days.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 minute to 100 years.</exception>
     public TimeSpan? TimeToLive { get; init => field = Checked(value, nameof(TimeToLive)); } = TimeSpan.FromDays(30);
 
     /// <summary>
-    /// How long a task that has not ended is kept after its last save. 1 minute to 100 years, or null for ever; default
+    /// How long a task that has not ended is kept after its last save. 1 minute to 100 years, or null forever; default
     /// null.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 minute to 100 years.</exception>

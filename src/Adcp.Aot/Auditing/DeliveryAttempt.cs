@@ -42,7 +42,7 @@ public sealed class DeliveryAttempt
     /// <summary>The stream's key, if the delivery has one.</summary>
     public string? SequenceKey => Context.SequenceKey;
 
-    /// <summary>The delivery's number in its stream, from 1; null where it has none yet.</summary>
+    /// <summary>The delivery's number in its stream, from 1; <c>null</c> if it has none yet.</summary>
     public long? SequenceNumber => _entry.SequenceNumber == 0 ? null : _entry.SequenceNumber;
 
     /// <summary>The attempt's number, from 1. Where <see cref="IsAttempt"/> is false, how many attempts were made before.</summary>
@@ -105,7 +105,7 @@ public sealed class DeliveryAttempt
     /// <summary>When it ended, UTC.</summary>
     public DateTimeOffset CompletedAt => OccurredAt + Elapsed;
 
-    /// <summary>True where another attempt follows.</summary>
+    /// <summary>Gets whether another attempt follows.</summary>
     public bool WillRetry => _entry.WillRetry;
 
     /// <summary>When the next attempt is due; exactly what the delivery waits for.</summary>
@@ -162,7 +162,7 @@ public sealed class DeliveryAttempt
         _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, "Not an outcome."),
     };
 
-    /// <summary>The error's wire name, such as <c>connection_failed</c>; null where there was an answer.</summary>
+    /// <summary>The error's wire name, such as <c>connection_failed</c>; <c>null</c> if there was an answer.</summary>
     public static string? WireName(WebhookSendError error) => error switch
     {
         WebhookSendError.None => null,
@@ -177,7 +177,7 @@ public sealed class DeliveryAttempt
     };
 
     /// <summary>
-    /// The record as AdCP's <c>webhook-activity-record</c> for the buyer's own eyes; null where that schema has no
+    /// The record as AdCP's <c>webhook-activity-record</c> for the buyer's own eyes; <c>null</c> if that schema has no
     /// place for it: no HTTP attempt was made, or the fire has no notification type.
     /// </summary>
     /// <param name="subscriberId">The subscriber, on account and agent channels.</param>

@@ -2,7 +2,7 @@ using Adcp.Aot.Auditing;
 
 namespace Adcp.Aot;
 
-/// <summary>What became of a delivery.</summary>
+/// <summary>The result of a delivery.</summary>
 public readonly record struct DeliveryOutcome
 {
     // Nullables would make this a third larger, and every delivery copies it on its way out. Neither a number nor a time of 0 exists.
@@ -37,29 +37,31 @@ public readonly record struct DeliveryOutcome
     /// <summary>How it ended.</summary>
     public DeliveryStatus Status { get; init; }
 
-    /// <summary>True where the receiver has it.</summary>
+    /// <summary>Gets whether the receiver has it.</summary>
     public bool IsDelivered => Status == DeliveryStatus.Delivered && Webhook is not null;
 
     /// <summary>
-    /// The frozen webhook; deliver it again to repeat the same key and bytes. Null where a payload's sequence number was never
-    /// drawn: send the payload again.
+    /// The frozen webhook; deliver it again to repeat the same key and bytes. <c>null</c> if a payload's sequence
+    /// number was never drawn: send the payload again.
     /// </summary>
     public PreparedWebhook? Webhook { get; init; }
 
-    /// <summary>The last attempt's result; null where there was none, or its sender threw.</summary>
+    /// <summary>The last attempt's result; <c>null</c> if there was none, or its sender threw.</summary>
     public WebhookSendResult? LastResult { get; init; }
 
     /// <summary>Attempts made.</summary>
     public int Attempts { get; init; }
 
-    /// <summary>The number drawn from the delivery's stream; null where it has no stream or no attempt was permitted.</summary>
+    /// <summary>
+    /// The number drawn from the delivery's stream; <c>null</c> if it has no stream or no attempt was permitted.
+    /// </summary>
     public long? SequenceNumber
     {
         get => _number == 0 ? null : _number;
         init => _number = value ?? 0;
     }
 
-    /// <summary>When to come back, UTC: for an open circuit its next probe. Null where nothing is known.</summary>
+    /// <summary>When to come back, UTC: for an open circuit its next probe. <c>null</c> if nothing is known.</summary>
     public DateTimeOffset? RetryAt
     {
         get => _retryAtTicks == 0 ? null : new DateTimeOffset(_retryAtTicks, TimeSpan.Zero);

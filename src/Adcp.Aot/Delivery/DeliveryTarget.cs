@@ -15,7 +15,7 @@ public readonly record struct DeliveryTarget
     /// <summary>The sender, where no supervisor is wired.</summary>
     public IWebhookSender? Sender { get; }
 
-    /// <summary>True where somebody delivers.</summary>
+    /// <summary>Gets whether somebody delivers.</summary>
     public bool IsWired => Supervisor is not null || Sender is not null;
 
     /// <summary>Chooses: the supervisor wins.</summary>

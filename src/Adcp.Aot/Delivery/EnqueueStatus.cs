@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Delivery;
 
-/// <summary>Whether a webhook was added to an <see cref="IWebhookOutbox"/>.</summary>
+/// <summary>Gets whether a webhook was added to an <see cref="IWebhookOutbox"/>.</summary>
 public enum EnqueueStatus
 {
     /// <summary>The webhook was added.</summary>

@@ -3,7 +3,7 @@ namespace Adcp.Aot;
 /// <summary>Delivers webhooks: attempts, waits, breaker, numbers, audit. Implementations are safe for concurrent use.</summary>
 public interface IWebhookDeliverySupervisor
 {
-    /// <summary>True where an accepted delivery survives the process.</summary>
+    /// <summary>Gets whether an accepted delivery survives the process.</summary>
     bool IsDurable { get; }
 
     /// <summary>How long a key is retried, where that is promised; null otherwise.</summary>

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot;
 
-/// <summary>How a supervisor works. Immutable; a bad value throws where it is set.</summary>
+/// <summary>How a supervisor works. Immutable; a bad value throws when it is set.</summary>
 public sealed record WebhookSupervisorOptions
 {
     /// <summary>Attempts and delays. Default <see cref="RetryPolicy.Default"/>.</summary>

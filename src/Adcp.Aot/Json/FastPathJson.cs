@@ -14,8 +14,8 @@ internal static class FastPathJson
 
     /// <param name="json">Valid UTF-8.</param>
     /// <param name="names">Told of every object and its names.</param>
-    /// <returns>True where this is one JSON value, no deeper than <see cref="JsonBodyCheck.MaxDepth"/>, and no object
-    /// has a name twice.</returns>
+    /// <returns><c>true</c> if this is one JSON value, no deeper than <see cref="JsonBodyCheck.MaxDepth"/>, and no
+    /// object has a name twice.</returns>
     internal static bool IsSound(ReadOnlySpan<byte> json, ref NameScopes names)
     {
         int end = Value(json, 0, JsonBodyCheck.MaxDepth, ref names);
@@ -140,7 +140,7 @@ internal static class FastPathJson
 
     private static int Space(ReadOnlySpan<byte> json, int at)
     {
-        // One comparison where there is none, which is nearly always.
+        // One comparison if there is none, which is nearly always.
         while ((uint)at < (uint)json.Length && json[at] <= ' ' && json[at] is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t')
         {
             at++;

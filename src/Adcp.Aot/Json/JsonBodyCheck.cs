@@ -15,7 +15,7 @@ internal static class JsonBodyCheck
     private const int MaxNames = 4;
     private const int MaxNameBytes = 32;
 
-    /// <returns>Null where the value is sound, else the code and a message that is safe to log.</returns>
+    /// <returns><c>null</c> if the value is sound, else the code and a message that is safe to log.</returns>
     internal static (string Code, string Message)? Check(ReadOnlySpan<byte> json) => IsSound(json) ? null : Explain(json);
 
     private static bool IsSound(ReadOnlySpan<byte> json) => Utf8.IsValid(json) && (IsPlain(json) || IsSoundToTheReader(json));
@@ -121,7 +121,7 @@ internal static class JsonBodyCheck
     /// Looks for duplicate names only. A body that is not sound otherwise passes, but control characters inside
     /// strings, which lenient parsers take, hide nothing.
     /// </summary>
-    /// <returns>Null where there are none, else a message that is safe to log.</returns>
+    /// <returns><c>null</c> if there are none, else a message that is safe to log.</returns>
     internal static string? FindDuplicates(ReadOnlySpan<byte> json)
     {
         if (Check(json) is not { } fault)

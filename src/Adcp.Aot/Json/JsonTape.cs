@@ -21,7 +21,7 @@ internal sealed class JsonTape : IComparer<int>, IDisposable
     private Pooled<int> _children;
 
     /// <summary>Reads a text.</summary>
-    /// <returns>False where it is not one sound value without duplicate names and with finite numbers.</returns>
+    /// <returns><c>false</c> if it is not one sound value without duplicate names and with finite numbers.</returns>
     internal bool TryRead(ReadOnlySpan<byte> json)
     {
         if (!Utf8.IsValid(json))

@@ -249,7 +249,7 @@ internal static class JsonWire
         return reader.TokenType;
     }
 
-    /// <summary>Whether an object has a member of this name at its top.</summary>
+    /// <summary>Returns whether an object has a member of this name at its top.</summary>
     internal static bool HasMember(ReadOnlySpan<byte> json, ReadOnlySpan<byte> name)
     {
         Utf8JsonReader reader = new(json, new JsonReaderOptions { MaxDepth = JsonBodyCheck.MaxDepth });

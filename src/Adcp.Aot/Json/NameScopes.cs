@@ -30,7 +30,7 @@ internal ref struct NameScopes
 
     internal void Open() => _scopes[_depth++] = _count;
 
-    /// <returns>False where two names of the object are the same.</returns>
+    /// <returns><c>false</c> if two names of the object are the same.</returns>
     internal bool TryClose()
     {
         int start = _scopes[--_depth];
@@ -160,7 +160,7 @@ internal ref struct NameScopes
         internal int Start;
         internal int Length;
 
-        /// <summary>Of the text; made only where names are sorted.</summary>
+        /// <summary>Of the text; made only if names are sorted.</summary>
         internal int Hash;
     }
 }

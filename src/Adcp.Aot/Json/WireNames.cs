@@ -95,7 +95,9 @@ public static class WireNames
     /// <exception cref="ArgumentOutOfRangeException">Not a protocol.</exception>
     public static string ToWire(this AdcpProtocol protocol) => Name(Protocols, (int)protocol, nameof(protocol));
 
-    /// <summary>True where a task webhook may report on this task type in this generation: 20 in 3.0, 24 in 3.1, 33 in 3.2.</summary>
+    /// <summary>
+    /// Returns whether a task webhook may report on this task type in this generation: 20 in 3.0, 24 in 3.1, 33 in 3.2.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a task type.</exception>
     public static bool IsEligible(this TaskType taskType, AdcpVersion version)
     {

@@ -7,8 +7,8 @@ namespace Adcp.Aot.Network;
 public interface ITransportHook
 {
     /// <summary>
-    /// True where the hook reaches private networks, so that a sender without <see
-    /// cref="DestinationGuardOptions.AllowPrivateNetworks"/> refuses it.
+    /// Gets whether the hook reaches private networks, so that a sender without
+    /// <see cref="DestinationGuardOptions.AllowPrivateNetworks"/> refuses it.
     /// </summary>
     bool NeedsPrivateNetworks { get; }
 

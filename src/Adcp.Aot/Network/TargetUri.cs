@@ -46,7 +46,7 @@ public sealed class TargetUri
     /// <summary>The host in A-label form; IPv6 without brackets.</summary>
     public string Host { get; }
 
-    /// <summary>The port, also where it is the default one.</summary>
+    /// <summary>The port, even if it is the default one.</summary>
     public int Port { get; }
 
     /// <summary>True for https, false for http.</summary>
@@ -55,7 +55,9 @@ public sealed class TargetUri
     /// <summary>Path and query as they go on the wire.</summary>
     public string PathAndQuery { get; }
 
-    /// <summary>True where the text had userinfo, which the canonical form drops and a registration refuses.</summary>
+    /// <summary>
+    /// Gets whether the text had userinfo, which the canonical form drops and a registration refuses.
+    /// </summary>
     public bool HadUserInfo { get; }
 
     /// <summary>Canonicalises a URL.</summary>

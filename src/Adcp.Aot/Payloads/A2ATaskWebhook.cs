@@ -32,7 +32,8 @@ public sealed class A2ATaskWebhook : WebhookPayload
     /// <see cref="A2AEnvelopeMember.Task"/>, interim ones as <see cref="A2AEnvelopeMember.StatusUpdate"/>.</param>
     /// <param name="taskId">The A2A task's id, for the audit record.</param>
     /// <param name="value">The value: one JSON object in UTF-8, without an envelope of its own.</param>
-    /// <param name="token">The registration's <c>token</c>, at most 4096 printable ASCII characters; null where it has none.</param>
+    /// <param name="token">The registration's <c>token</c>, at most 4096 printable ASCII characters; <c>null</c> if it
+    /// has none.</param>
     /// <param name="idempotencyKey">The delivery's key; null draws a random one.</param>
     /// <exception cref="ArgumentNullException"><paramref name="taskId"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="member"/> is not a member of the envelope.</exception>

@@ -18,7 +18,7 @@ public static class IdempotencyKeys
         Convert.TryToHexStringLower(RandomBytes.Next(16), text[4..], out int _);
     });
 
-    /// <summary>True where <paramref name="key"/> keeps to the pattern.</summary>
+    /// <summary>Returns whether <paramref name="key"/> keeps to the pattern.</summary>
     /// <param name="key">The key.</param>
     internal static bool IsValid(string key) => key.Length is >= MinLength and <= MaxLength && !key.AsSpan().ContainsAnyExcept(Allowed);
 

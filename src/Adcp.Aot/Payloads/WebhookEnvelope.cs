@@ -35,7 +35,9 @@ public sealed class WebhookEnvelope
     /// <summary><c>timestamp</c>: when the delivery was generated, the same on every retry.</summary>
     public DateTimeOffset Timestamp { get; }
 
-    /// <summary><c>operation_id</c> as the buyer registered it; null where an AdCP 3.0 sender leaves it out.</summary>
+    /// <summary>
+    /// <c>operation_id</c> as the buyer registered it; <c>null</c> if an AdCP 3.0 sender leaves it out.
+    /// </summary>
     public string? OperationId { get; private init; }
 
     /// <summary><c>notification_id</c>: the event's identity over re-emissions, where it has one.</summary>
@@ -106,7 +108,7 @@ public sealed class WebhookEnvelope
     /// <summary>Reads what every AdCP webhook has, whatever its payload: the idempotency key, and the token where it has one.</summary>
     /// <param name="body">The webhook's body, authenticated.</param>
     /// <param name="idempotencyKey">The key.</param>
-    /// <param name="token">The registration's token, a secret; null where there is none.</param>
+    /// <param name="token">The registration's token, a secret; <c>null</c> if there is none.</param>
     /// <param name="code">Why it cannot be dispatched: <c>invalid_json</c>, <c>missing_idempotency_key</c> or
     /// <c>invalid_idempotency_key</c>.</param>
     public static bool TryReadKey(

@@ -30,7 +30,8 @@ public abstract class WebhookPayload
     public virtual string? AuditTaskType => null;
 
     /// <summary>
-    /// True where the body carries the delivery's sequence number. Then <see cref="Write"/> is called after the number is drawn.
+    /// Gets whether the body carries the delivery's sequence number. Then <see cref="Write"/> is called after the
+    /// number is drawn.
     /// </summary>
     public virtual bool CarriesSequenceNumber => false;
 

@@ -5,9 +5,9 @@ namespace Adcp.Aot.Resilience;
 /// <param name="State">The circuit's state.</param>
 /// <param name="ConsecutiveFailures">Failures in a row while closed, else 0.</param>
 /// <param name="InFlight">Attempts at it now.</param>
-/// <param name="LastStatusCode">The status of the last failed attempt, 0 where it had none.</param>
+/// <param name="LastStatusCode">The status of the last failed attempt, 0 if it had none.</param>
 /// <param name="LastError">The class of the last failed attempt.</param>
-/// <param name="NextProbeIn">How long an open circuit still refuses; null where it does not.</param>
+/// <param name="NextProbeIn">How long an open circuit still refuses; <c>null</c> if it does not.</param>
 public readonly record struct EndpointSnapshot(
     string Key,
     CircuitState State,

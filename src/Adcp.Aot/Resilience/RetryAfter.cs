@@ -19,7 +19,7 @@ public static class RetryAfter
     /// <param name="value">The field's value.</param>
     /// <param name="now">The time that a date is compared with.</param>
     /// <param name="delay">The wait, never negative.</param>
-    /// <returns>False where the value is neither a non-negative integer nor an HTTP date.</returns>
+    /// <returns><c>false</c> if the value is neither a non-negative integer nor an HTTP date.</returns>
     public static bool TryParse(ReadOnlySpan<char> value, DateTimeOffset now, out TimeSpan delay)
     {
         delay = default;
@@ -48,7 +48,7 @@ public static class RetryAfter
         return true;
     }
 
-    /// <summary>Reads the header of a response; null where it is absent, repeated or malformed.</summary>
+    /// <summary>Reads the header of a response; <c>null</c> if it is absent, repeated or malformed.</summary>
     internal static TimeSpan? From(HttpResponseHeaders? headers, TimeProvider time)
     {
         if (headers is null || !headers.NonValidated.TryGetValues("Retry-After", out HeaderStringValues values) || values.Count != 1)

@@ -1,8 +1,8 @@
 namespace Adcp.Aot;
 
 /// <summary>
-/// How often and when a delivery is tried. Immutable; a bad value throws where it is set. The delay
-/// is 0 before attempt 1, else <c>min(BaseDelay * 2^(n-2), MaxDelay)</c>, with jitter times a uniform draw from [0.5, 1).
+/// How often and when a delivery is tried. Immutable; a bad value throws when it is set. The delay is 0 before attempt
+/// 1, else <c>min(BaseDelay * 2^(n-2), MaxDelay)</c>, with jitter times a uniform draw from [0.5, 1).
 /// </summary>
 public sealed record RetryPolicy
 {
@@ -51,7 +51,7 @@ public sealed record RetryPolicy
     } = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// Whether delays are multiplied by a uniform draw from [0.5, 1). Default true; a <see cref="Schedule"/> starts with false.
+    /// Gets whether delays are multiplied by a uniform draw from [0.5, 1). Default true; a <see cref="Schedule"/> starts with false.
     /// </summary>
     public bool Jitter { get; init; } = true;
 

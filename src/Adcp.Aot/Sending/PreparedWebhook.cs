@@ -63,7 +63,7 @@ public sealed class PreparedWebhook
     public long? SequenceNumber { get; init; }
 
     /// <summary>
-    /// True if the body of the answer is part of the outcome, as for an ownership challenge, and is read whole.
+    /// Gets whether the body of the answer is part of the outcome, as for an ownership challenge, and is read whole.
     /// </summary>
     internal bool NeedsAnswerBody { get; init; }
 

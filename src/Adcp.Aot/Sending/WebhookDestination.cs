@@ -80,14 +80,14 @@ public sealed class WebhookDestination
     public string? Token { get; }
 
     /// <summary>
-    /// The registration's <c>authentication</c>, with its secret; null where the sender's own way is used.
+    /// The registration's <c>authentication</c>, with its secret; <c>null</c> if the sender's own way is used.
     /// </summary>
     public WebhookAuthentication? Authentication { get; }
 
     /// <summary>The canonical url for an HTTP client.</summary>
     internal Uri RequestUri { get; }
 
-    /// <summary>True where the client would send another <c>Host</c> than the one that is signed.</summary>
+    /// <summary>Gets whether the client would send another <c>Host</c> than the one that is signed.</summary>
     internal bool NeedsHostHeader { get; }
 
     /// <summary>The guard that last found nothing against the url, so that it is asked once.</summary>

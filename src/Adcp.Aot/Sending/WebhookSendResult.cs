@@ -37,7 +37,7 @@ public sealed class WebhookSendResult
     /// <summary>What was sent: destination, body and key.</summary>
     public PreparedWebhook Webhook { get; }
 
-    /// <summary>The HTTP status code; 0 where there was no answer.</summary>
+    /// <summary>The HTTP status code; 0 if there was no answer.</summary>
     public int StatusCode { get; }
 
     /// <summary>Why there was no answer; <see cref="WebhookSendError.None"/> where there was one.</summary>
@@ -65,7 +65,7 @@ public sealed class WebhookSendResult
     public ReadOnlyMemory<byte> SentBody => Webhook.Body;
 
     /// <summary>
-    /// True if a kept connection turned out to be closed before a byte of an answer, so that the webhook was sent
+    /// Gets whether a kept connection turned out to be closed before a byte of an answer, so that the webhook was sent
     /// once more, at once, with the same key and bytes, a fresh signature and on a new connection. The result is the
     /// second one's.
     /// </summary>

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot;
 
-/// <summary>How a sender makes attempts. Immutable; a bad value throws where it is set.</summary>
+/// <summary>How a sender makes attempts. Immutable; a bad value throws when it is set.</summary>
 public sealed record WebhookSenderOptions
 {
     /// <summary>The AdCP generation spoken. There is no default to get wrong.</summary>

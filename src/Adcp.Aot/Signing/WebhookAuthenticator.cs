@@ -11,7 +11,7 @@ public abstract class WebhookAuthenticator
     {
     }
 
-    /// <summary>True where the attempt carries <c>Content-Digest</c>.</summary>
+    /// <summary>Gets whether the attempt carries <c>Content-Digest</c>.</summary>
     internal virtual bool SendsContentDigest => false;
 
     /// <summary>The AdCP name of a way that AdCP has deprecated; null for the others.</summary>

@@ -15,7 +15,7 @@ internal static class BrandJson
     /// Looks through the document's own <c>agents</c>, its house's and its brands'. Urls are compared in canonical
     /// form. Without a <c>jwks_uri</c> it is <c>/.well-known/jwks.json</c> at the agent's origin.
     /// </summary>
-    /// <returns>Null where the document is malformed, does not name the agent, or names two places.</returns>
+    /// <returns><c>null</c> if the document is malformed, does not name the agent, or names two places.</returns>
     internal static TargetUri? FindJwksUri(ReadOnlyMemory<byte> json, TargetUri agent)
     {
         try

@@ -48,7 +48,7 @@ public readonly struct InboundRequest
     /// <summary>The absolute url as it arrived. It may hold secrets: do not log it.</summary>
     public string Url { get; }
 
-    /// <summary>The <c>Host</c> or <c>:authority</c>; null where the url was made of it.</summary>
+    /// <summary>The <c>Host</c> or <c>:authority</c>; <c>null</c> if the url was made of it.</summary>
     public string? Host { get; }
 
     /// <summary>Names the method only.</summary>

@@ -23,7 +23,7 @@ public readonly struct KeyLookup
     /// <summary>The key, which may be one that must not verify webhooks; <c>null</c> if there is none.</summary>
     public VerificationKey? Key { get; }
 
-    /// <summary>True if nothing can be said of the key now.</summary>
+    /// <summary>Gets whether nothing can be said of the key now.</summary>
     public bool IsUnavailable { get; }
 
     /// <summary>The time after which the keys can be read; <c>null</c> if unknown.</summary>

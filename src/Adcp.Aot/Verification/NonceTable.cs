@@ -61,7 +61,7 @@ internal sealed class NonceTable
         return Volatile.Read(ref _count) < _max;
     }
 
-    /// <returns>Null where the table is closed.</returns>
+    /// <returns><c>null</c> if the table is closed.</returns>
     internal ReplayAdmission? TryAdd(UInt128 nonce, long expires, long now, bool mayAdd, out int removed)
     {
         ulong hash = Hash(nonce);

@@ -62,7 +62,7 @@ internal struct ParsedSignature
     internal readonly bool CoversAllRequired => _components == (1 << Required.Length) - 1;
 
     /// <summary>Reads both headers (RFC 9421, section 4).</summary>
-    /// <returns>Null where they are sound, else the rule that is broken.</returns>
+    /// <returns><c>null</c> if they are sound, else the rule that is broken.</returns>
     internal static string? Read(ReadOnlySpan<char> input, ReadOnlySpan<char> signature, out ParsedSignature parsed)
     {
         parsed = default;
@@ -83,7 +83,7 @@ internal struct ParsedSignature
     /// Reads the <c>sha-256</c> of a <c>Content-Digest</c>, in either base64 alphabet but not in both at once, padded
     /// or not.
     /// </summary>
-    /// <returns>False where the header is malformed, or has no <c>sha-256</c> or more than one.</returns>
+    /// <returns><c>false</c> if the header is malformed, or has no <c>sha-256</c> or more than one.</returns>
     internal static bool TryReadContentDigest(ReadOnlySpan<char> header, Span<byte> sha256)
     {
         if (header.Length > MaxHeaderLength)

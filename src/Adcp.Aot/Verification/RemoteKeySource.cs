@@ -177,7 +177,7 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
     }
 
     /// <summary>Joins the reading under way, or begins one.</summary>
-    /// <returns>Null where the last one began less than the cool-down ago and is over.</returns>
+    /// <returns><c>null</c> if the last one began less than the cool-down ago and is over.</returns>
     private Task? Read()
     {
         TaskCompletionSource done;

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Verification;
 
-/// <summary>How published keys are read. Immutable; a bad value throws where it is set.</summary>
+/// <summary>How published keys are read. Immutable; a bad value throws when it is set.</summary>
 public sealed record RemoteKeySourceOptions
 {
     /// <summary>

@@ -77,7 +77,7 @@ public sealed class RevocationList
         }
     }
 
-    /// <summary>True where the key is revoked, whenever it signed.</summary>
+    /// <summary>Returns whether the key is revoked, whenever it signed.</summary>
     /// <param name="keyId">The key.</param>
     public bool Revokes(string keyId) => _revoked.Contains(keyId);
 }

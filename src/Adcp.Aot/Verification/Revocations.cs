@@ -19,7 +19,7 @@ public sealed class Revocations
 
     /// <summary>Takes a list that was read anew, unless the one at hand is newer: an old list played back revokes less.</summary>
     /// <param name="list">The list.</param>
-    /// <returns>True where it is the current one now.</returns>
+    /// <returns><c>true</c> if it is the current one now.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="list"/> is null.</exception>
     public bool TryUpdate(RevocationList list)
     {

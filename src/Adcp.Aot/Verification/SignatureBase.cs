@@ -16,7 +16,8 @@ internal ref struct SignatureBase(Span<byte> initial)
 
     internal readonly ReadOnlySpan<byte> Written => _buffer[.._length];
 
-    /// <returns>False where a covered component is not in the request, or is of a kind that AdCP's profile has no use for.</returns>
+    /// <returns><c>false</c> if a covered component is not in the request, or is of a kind that AdCP's profile has no
+    /// use for.</returns>
     internal bool TryWrite(InboundRequest request, TargetUri target, ReadOnlySpan<char> parameters)
     {
         StructuredFieldReader reader = new(parameters);

@@ -97,8 +97,8 @@ public sealed class StandardWebhooksVerifier : WebhookVerifier
     }
 
     /// <summary>
-    /// True where one of the space-separated signatures is <c>v1,</c> and this one. Those of other versions are for
-    /// others.
+    /// Returns whether one of the space-separated signatures is <c>v1,</c> and this one. Those of other versions are
+    /// for others.
     /// </summary>
     private static bool Lists(ReadOnlySpan<char> signatures, ReadOnlySpan<byte> mac)
     {

@@ -41,8 +41,8 @@ public sealed class VerificationKey
     public SignatureAlgorithm Algorithm { get; }
 
     /// <summary>
-    /// False where the JWK is published for another purpose, does not say that it verifies signatures, or is damaged
-    /// (AdCP's checklist, step 8).
+    /// <c>false</c> if the JWK is published for another purpose, does not say that it verifies signatures, or is
+    /// damaged (AdCP's checklist, step 8).
     /// </summary>
     public bool MayVerifyWebhooks => _ed25519 is not null || _p256 is not null;
 
@@ -53,7 +53,7 @@ public sealed class VerificationKey
     /// Reads one member of a JWK set. A key that may not be used stays known by its id, so that a signature under it is
     /// refused for the right reason.
     /// </summary>
-    /// <returns>Null where it has no id.</returns>
+    /// <returns><c>null</c> if it has no id.</returns>
     internal static VerificationKey? Read(JsonElement element, string? sender)
     {
         string? keyId = null;

@@ -34,7 +34,7 @@ public sealed class VerificationKeySet : IVerificationKeySource, INonBlocking
 
     internal VerificationKey? Find(ReadOnlySpan<char> keyId) => _keys.TryGetValue(keyId, out VerificationKey? key) ? key : null;
 
-    /// <returns>Null where it is no JWK set.</returns>
+    /// <returns><c>null</c> if it is no JWK set.</returns>
     internal static VerificationKeySet? Parse(ReadOnlyMemory<byte> json, string? sender, Func<string, bool> admits)
     {
         try

@@ -27,13 +27,13 @@ public readonly struct VerificationResult
         Sender = sender;
     }
 
-    /// <summary>True where the webhook is the sender's and unaltered.</summary>
+    /// <summary>Gets whether the webhook is the sender's and unaltered.</summary>
     public bool Ok => Error == VerificationError.None;
 
     /// <summary>Why it was refused.</summary>
     public VerificationError Error { get; }
 
-    /// <summary>AdCP's code of <see cref="Error"/>; null where there is none.</summary>
+    /// <summary>AdCP's code of <see cref="Error"/>; <c>null</c> if there is none.</summary>
     public string? ErrorCode => Error is VerificationError.None or > VerificationError.ModeMismatch ? null : Codes[(int)Error];
 
     /// <summary>
@@ -42,7 +42,7 @@ public readonly struct VerificationResult
     /// </summary>
     public string FailedStep => field ?? "";
 
-    /// <summary>A sentence on what is wrong, in our words; null where the code says it all.</summary>
+    /// <summary>A sentence on what is wrong, in our words; <c>null</c> if the code says it all.</summary>
     public string? Detail { get; }
 
     /// <summary>

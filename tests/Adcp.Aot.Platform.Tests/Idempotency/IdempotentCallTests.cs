@@ -19,7 +19,7 @@ public sealed class IdempotentCallTests
         ToolReply first = await bench.BuyAsync(plan, more: Key);
         if (plan == "later")
         {
-            // What became of the task since is the task's to tell, not the replay's.
+            // The result of the task since is the task's to tell, not the replay's.
             await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks.Single(), AdcpTaskStatus.Canceled);
         }
 

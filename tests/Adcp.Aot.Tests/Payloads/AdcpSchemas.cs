@@ -43,7 +43,7 @@ internal static class AdcpSchemas
         return Encoding.UTF8.GetString(output.WrittenSpan);
     }
 
-    /// <summary>Null where the generation does not define the payload.</summary>
+    /// <summary><c>null</c> if the generation does not define the payload.</summary>
     public static string? TryWrite(WebhookPayload payload, EnvelopeContext facts)
     {
         try

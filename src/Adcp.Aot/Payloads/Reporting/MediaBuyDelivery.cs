@@ -37,7 +37,7 @@ public sealed class MediaBuyDelivery
     public DateTimeOffset? ExpectedAvailability { get; init; }
 
     /// <summary>
-    /// True where the row replaces one already reported; default null, left out. An <c>adjusted</c> report has one or
+    /// Gets whether the row replaces one already reported; default null, left out. An <c>adjusted</c> report has one or
     /// more such rows.
     /// </summary>
     public bool? IsAdjusted { get; init; }

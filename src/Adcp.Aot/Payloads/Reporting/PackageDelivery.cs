@@ -26,7 +26,7 @@ public sealed class PackageDelivery : DeliveryMetrics
     /// <exception cref="ArgumentException">Not three capital letters.</exception>
     public string? Currency { get; init => field = value is null ? null : DeliveryReport.CheckCurrency(value, nameof(Currency)); }
 
-    /// <summary>Whether it delivers.</summary>
+    /// <summary>Gets whether it delivers.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a status.</exception>
     public PackageDeliveryStatus? DeliveryStatus
     {
@@ -34,7 +34,7 @@ public sealed class PackageDelivery : DeliveryMetrics
         init => field = value is { } status ? JsonWire.Defined(status, nameof(DeliveryStatus)) : null;
     }
 
-    /// <summary>Whether the buyer paused it.</summary>
+    /// <summary>Gets whether the buyer paused it.</summary>
     public bool? IsPaused { get; init; }
 
     /// <summary>When its numbers became final; null while they are not, and then <c>is_final</c> is left out.</summary>

@@ -34,7 +34,7 @@ public sealed record DeliveryAuthentication
     /// <exception cref="ArgumentException">Shorter than 32 characters.</exception>
     public static DeliveryAuthentication HmacSha256(string credentials) => new("HMAC-SHA256", Fingerprint(credentials));
 
-    /// <summary>What a challenge says; null where it says nothing that it may.</summary>
+    /// <summary>What a challenge says; <c>null</c> if it says nothing that it may.</summary>
     internal static DeliveryAuthentication? Of(string? mode, string? fingerprint) => (mode, fingerprint) switch
     {
         ("rfc9421", null) => Rfc9421,

@@ -14,7 +14,7 @@ public sealed class CreativePurged : SubscriberNotification
     /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
     public required string CreativeId { get; init => field = JsonWire.Name(value, nameof(CreativeId)); }
 
-    /// <summary>Whether a tombstone stays.</summary>
+    /// <summary>Gets whether a tombstone stays.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a kind.</exception>
     public required PurgeKind PurgeKind { get; init => field = JsonWire.Defined(value, nameof(PurgeKind)); }
 

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>Whether a purged creative leaves a tombstone.</summary>
+/// <summary>Gets whether a purged creative leaves a tombstone.</summary>
 public enum PurgeKind
 {
     /// <summary><c>soft</c>: a tombstone stays readable for the retention of webhook activity.</summary>

@@ -17,7 +17,7 @@ public sealed record FeedScope
     /// <summary>True for everybody.</summary>
     public bool IsPublic { get; }
 
-    /// <summary>The accounts; null where they are not listed.</summary>
+    /// <summary>The accounts; <c>null</c> if they are not listed.</summary>
     public IReadOnlyList<string>? AccountIds { get; }
 
     /// <summary>Accounts only: those listed, or the subscriber's own where none is.</summary>
