@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Cli.Tests;
 
