@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every package is locked by a hash, the repository names no package source, and every package it makes has a bill of materials.
-# Usage: supply-chain.sh FOLDER, after a build
+# Usage: supply-chain.sh FOLDER, after a build; the packages of packages.sh if it has them
 set -euo pipefail
 here=$1
 faults=0
@@ -25,7 +25,7 @@ peers=tests/interop/package-lock.json
 ! sources -inE '"resolved": *"https?:|https?://[a-z0-9.-]*(nuget|npm|registry)' || fault "a file names a package source"
 ! sources -ilE '<(packageSources|packageSourceMapping)' --include='*.config' || fault "a file configures package sources"
 
-dotnet pack -c Release --no-build -o "$here"
+ls "$here"/*.nupkg > /dev/null 2>&1 || dotnet pack -c Release --no-build -o "$here"
 for package in "$here"/*.nupkg; do
   grep -aqF _manifest/spdx_2.2/manifest.spdx.json "$package" || fault "$package has no bill of materials"
 done
