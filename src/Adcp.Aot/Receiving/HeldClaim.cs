@@ -1,4 +1,4 @@
-using Adcp.Aot.Verification;
+using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Receiving;
 

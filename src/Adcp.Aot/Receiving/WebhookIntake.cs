@@ -5,6 +5,7 @@ using System.Text;
 using Adcp.Aot.Json;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Payloads.Notifications;
+using Adcp.Aot.Threading;
 using Adcp.Aot.Verification;
 using Microsoft.Extensions.Logging;
 

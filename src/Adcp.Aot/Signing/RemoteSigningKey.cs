@@ -1,5 +1,6 @@
 using System.Formats.Asn1;
 using System.Security.Cryptography;
+using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Signing;
 
@@ -10,18 +11,12 @@ namespace Adcp.Aot.Signing;
 /// </summary>
 public sealed class RemoteSigningKey
 {
-    /// <summary>
-    /// The most calls of the signer that were given up and have not returned. While there are so many, the signer is not called.
-    /// </summary>
-    internal const int MaxAbandoned = 64;
-
     private static readonly TimeSpan InitialisationTimeout = TimeSpan.FromSeconds(30);
 
     private readonly IRemoteSigner _signer;
     private readonly byte[] _expected;
-    private readonly TimeProvider _time;
+    private readonly CallGuard _guard;
     private Task? _initialisation;
-    private int _abandoned;
 
     /// <summary>Names the remote key by its published form.</summary>
     /// <param name="signer">Signs.</param>
@@ -42,7 +37,7 @@ public sealed class RemoteSigningKey
         }
 
         _signer = signer;
-        _time = timeProvider ?? TimeProvider.System;
+        _guard = new CallGuard("The remote signer", timeProvider ?? TimeProvider.System);
         _expected = [.. jwk.X, .. jwk.Y ?? []];
         KeyId = jwk.KeyId!;
         Algorithm = jwk.Algorithm;
@@ -67,8 +62,12 @@ public sealed class RemoteSigningKey
             await ready.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        ReadOnlyMemory<byte> raw = await CallAsync((signer, token) => signer.SignAsync(message, token), cancellationToken)
-            .ConfigureAwait(false);
+        // The attempt's own timeout ends the call.
+        ReadOnlyMemory<byte> raw = await _guard.RunAsync(
+            (_signer, message),
+            static (call, token) => call._signer.SignAsync(call.message, token),
+            Timeout.InfiniteTimeSpan,
+            cancellationToken).ConfigureAwait(false);
         if (raw.Length == signature.Length)
         {
             raw.CopyTo(signature);
@@ -77,41 +76,6 @@ public sealed class RemoteSigningKey
         {
             throw new CryptographicException("The remote signer returned neither 64 bytes nor, on P-256, a DER signature.");
         }
-    }
-
-    /// <summary>
-    /// Calls the signer with a token of its own. A callback that the signer registers may throw, and would end the process on the
-    /// timer that ends an attempt.
-    /// </summary>
-    /// <exception cref="TimeoutException">Too many earlier calls have not returned.</exception>
-    private async ValueTask<ReadOnlyMemory<byte>> CallAsync(
-        Func<IRemoteSigner, CancellationToken, ValueTask<ReadOnlyMemory<byte>>> call, CancellationToken cancellationToken)
-    {
-        if (Volatile.Read(ref _abandoned) >= MaxAbandoned)
-        {
-            throw new TimeoutException($"The remote signer was not called: {MaxAbandoned} earlier calls have not returned.");
-        }
-
-        CancellationTokenSource ending = new();
-        Task<ReadOnlyMemory<byte>> running = call(_signer, ending.Token).AsTask();
-        try
-        {
-            return await running.WaitAsync(cancellationToken).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            Interlocked.Increment(ref _abandoned);
-            _ = AwaitAbandonedAsync(running, ending);
-            throw;
-        }
-    }
-
-    /// <summary>Cancels a call and waits until it returns. Callbacks run on the thread pool, where they may block or throw.</summary>
-    private async Task AwaitAbandonedAsync(Task running, CancellationTokenSource ending)
-    {
-        await ending.CancelAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        Interlocked.Decrement(ref _abandoned);
     }
 
     /// <summary>DER <c>SEQUENCE { r INTEGER, s INTEGER }</c> to IEEE P1363: two unsigned 32-byte numbers.</summary>
@@ -186,9 +150,11 @@ public sealed class RemoteSigningKey
 
     private async Task InitialiseAsync()
     {
-        using CancellationTokenSource timeout = new(InitialisationTimeout, _time);
-        ReadOnlyMemory<byte> spki = await CallAsync(static (signer, token) => signer.GetPublicKeyAsync(token), timeout.Token)
-            .ConfigureAwait(false);
+        ReadOnlyMemory<byte> spki = await _guard.RunAsync(
+            _signer,
+            static (signer, token) => signer.GetPublicKeyAsync(token),
+            InitialisationTimeout,
+            CancellationToken.None).ConfigureAwait(false);
         if (!Matches(spki))
         {
             throw new CryptographicException("The remote key is not the published one.");

@@ -1,3 +1,5 @@
+using Adcp.Aot.Threading;
+
 namespace Adcp.Aot.Verification;
 
 /// <summary>

@@ -3,6 +3,7 @@ using System.Text;
 using Adcp.Aot.Json;
 using Adcp.Aot.Network;
 using Adcp.Aot.Signing;
+using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Verification;
 

@@ -4,6 +4,7 @@ using Adcp.Aot.Network;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Tests.Doubles;
+using Adcp.Aot.Threading;
 using CsCheck;
 using Microsoft.Extensions.Time.Testing;
 
@@ -219,7 +220,7 @@ public sealed class RemoteSigningKeyTests : IDisposable
         await key.SignAsync(new byte[] { 1 }, new byte[64], CancellationToken.None);
         kms.Stuck = stuck.Task;
         using CancellationTokenSource timeout = new();
-        Task[] late = [.. Enumerable.Range(0, RemoteSigningKey.MaxAbandoned)
+        Task[] late = [.. Enumerable.Range(0, CallGuard.MaxAbandoned)
             .Select(_ => key.SignAsync(new byte[] { 1 }, new byte[64], timeout.Token).AsTask())];
         await timeout.CancelAsync();
         await Task.WhenAll(late).ContinueWith(static _ => { }, TaskScheduler.Default);
@@ -246,7 +247,24 @@ public sealed class RemoteSigningKeyTests : IDisposable
 
         time.Advance(TimeSpan.FromSeconds(30));
 
+        await Assert.ThrowsAsync<TimeoutException>(() => signing);
+    }
+
+    [Fact]
+    public async Task A_signer_that_blocks_its_thread_is_given_up_with_the_attempt()
+    {
+        using ManualResetEventSlim leave = new();
+        BlockingKms kms = new(_ec, leave);
+        RemoteSigningKey key = new(kms, PublicJwk(_ec));
+        using CancellationTokenSource attempt = new();
+
+        Task signing = key.SignAsync(new byte[] { 1 }, new byte[64], attempt.Token).AsTask();
+        await kms.Called.Task;
+        await attempt.CancelAsync();
+
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => signing);
+        leave.Set();
+        await kms.Left.Task;
     }
 
     private static async Task<bool> SignsAsync(RemoteSigningKey key)
@@ -259,6 +277,24 @@ public sealed class RemoteSigningKeyTests : IDisposable
         catch (TimeoutException)
         {
             return false;
+        }
+    }
+
+    private sealed class BlockingKms(ECDsa key, ManualResetEventSlim leave) : IRemoteSigner
+    {
+        public TaskCompletionSource Called { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TaskCompletionSource Left { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public ValueTask<ReadOnlyMemory<byte>> GetPublicKeyAsync(CancellationToken cancellationToken) =>
+            new(key.ExportSubjectPublicKeyInfo());
+
+        public ValueTask<ReadOnlyMemory<byte>> SignAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+        {
+            Called.SetResult();
+            leave.Wait(CancellationToken.None);
+            Left.SetResult();
+            return new(key.SignData(message.Span, HashAlgorithmName.SHA256));
         }
     }
 

@@ -1,4 +1,5 @@
 using Adcp.Aot.Signing;
+using Adcp.Aot.Threading;
 using Adcp.Aot.Verification;
 using Microsoft.Extensions.Time.Testing;
 

@@ -1,13 +1,14 @@
-namespace Adcp.Aot.Verification;
+namespace Adcp.Aot.Threading;
 
 /// <summary>
-/// Calls code that is not ours, such as a key source or a claim store, so that it may throw, block its thread or never return, and
-/// the caller still goes on. Thread-safe.
+/// Calls code that is not ours, such as a key source, a remote signer or a claim store, so that it may throw, block its thread or
+/// never return, and the caller still goes on. Thread-safe.
 /// </summary>
 /// <remarks>
-/// A call runs on the thread pool and has a time limit. A call that passes the limit is cancelled and abandoned, and counted until
-/// it returns. When
-/// <see cref="MaxAbandoned"/> calls are abandoned, further ones fail at once, so that stuck calls cannot collect without bound.
+/// A call runs on the thread pool, with a token of its own and a time limit. A call that passes the limit is cancelled and abandoned,
+/// and counted until it returns. When <see cref="MaxAbandoned"/> calls are abandoned, further ones fail at once, so that stuck calls
+/// cannot collect without bound. Callbacks that the called code registers with its token run on the pool too, so one that throws or
+/// blocks cannot reach the timer or the thread that gives the call up.
 /// </remarks>
 /// <param name="name">The thing that is called, for exceptions.</param>
 /// <param name="time">The clock of the limit.</param>
@@ -21,7 +22,7 @@ internal sealed class CallGuard(string name, TimeProvider time)
     /// <summary>Makes a call.</summary>
     /// <param name="state">Passed to <paramref name="call"/>.</param>
     /// <param name="call">The call. Its token is cancelled when the call is given up.</param>
-    /// <param name="limit">The longest wait.</param>
+    /// <param name="limit">The longest wait; <see cref="Timeout.InfiniteTimeSpan"/> if only the token ends it.</param>
     /// <param name="cancellationToken">Gives the call up.</param>
     /// <exception cref="TimeoutException">The limit passed, or too many earlier calls have not returned.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
