@@ -34,9 +34,7 @@ public sealed record DeliveryOptions : IAttemptContext
         get;
         init
         {
-            field = value is null or { Length: >= 1 and <= MaxTenantLength }
-                ? value
-                : throw new ArgumentException($"A tenant has 1 to {MaxTenantLength} characters. Use null for none.", nameof(Tenant));
+            field = CheckTenant(value, nameof(Tenant));
 
             // A copy for another tenant must not keep the endpoint of the first.
             _endpoint = null;
@@ -52,10 +50,7 @@ public sealed record DeliveryOptions : IAttemptContext
         get;
         init
         {
-            field = value is null or { Length: >= 1 and <= SequenceAllocator.MaxKeyLength }
-                ? value
-                : throw new ArgumentException(
-                    $"A sequence key has 1 to {SequenceAllocator.MaxKeyLength} characters. Use null for none.", nameof(SequenceKey));
+            field = CheckSequenceKey(value, nameof(SequenceKey));
 
             // The same for its stream.
             _stream = null;
@@ -73,11 +68,7 @@ public sealed record DeliveryOptions : IAttemptContext
         get;
         init
         {
-            field = value is null || (value.Length is >= 1 and <= MaxBreakerKeyLength && !value.AsSpan().ContainsAny(NotInBreakerKeys))
-                ? value
-                : throw new ArgumentException(
-                    $"A breaker key has 1 to {MaxBreakerKeyLength} characters, without spaces and control characters. Use null for none.",
-                    nameof(BreakerKey));
+            field = CheckBreakerKey(value, nameof(BreakerKey));
             _endpoint = null;
         }
     }
@@ -87,7 +78,7 @@ public sealed record DeliveryOptions : IAttemptContext
     public string? NotificationType
     {
         get;
-        init => field = NotEmpty(value, nameof(NotificationType));
+        init => field = CheckNotificationType(value, nameof(NotificationType));
     }
 
     /// <summary>Gets the retry policy of this delivery. Default <see langword="null"/>, the supervisor's.</summary>
@@ -133,6 +124,30 @@ public sealed record DeliveryOptions : IAttemptContext
         return stream;
     }
 
-    private static string? NotEmpty(string? value, string name) =>
+    /// <summary>Returns a tenant that a delivery may have.</summary>
+    /// <exception cref="ArgumentException">Empty or too long.</exception>
+    internal static string? CheckTenant(string? value, string name) => value is null or { Length: >= 1 and <= MaxTenantLength }
+        ? value
+        : throw new ArgumentException($"A tenant has 1 to {MaxTenantLength} characters. Use null for none.", name);
+
+    /// <summary>Returns a sequence key that a delivery may have.</summary>
+    /// <exception cref="ArgumentException">Empty or too long.</exception>
+    internal static string? CheckSequenceKey(string? value, string name) =>
+        value is null or { Length: >= 1 and <= SequenceAllocator.MaxKeyLength }
+            ? value
+            : throw new ArgumentException($"A sequence key has 1 to {SequenceAllocator.MaxKeyLength} characters. Use null for none.", name);
+
+    /// <summary>Returns a breaker key that a delivery may have.</summary>
+    /// <exception cref="ArgumentException">Empty, too long, or with a space or control character.</exception>
+    internal static string? CheckBreakerKey(string? value, string name) =>
+        value is null || (value.Length is >= 1 and <= MaxBreakerKeyLength && !value.AsSpan().ContainsAny(NotInBreakerKeys))
+            ? value
+            : throw new ArgumentException(
+                $"A breaker key has 1 to {MaxBreakerKeyLength} characters, without spaces and control characters. Use null for none.",
+                name);
+
+    /// <summary>Returns a notification type that a delivery may have.</summary>
+    /// <exception cref="ArgumentException">Empty.</exception>
+    internal static string? CheckNotificationType(string? value, string name) =>
         value is { Length: 0 } ? throw new ArgumentException("Must not be empty. Use null for none.", name) : value;
 }

@@ -33,12 +33,19 @@ public interface IWebhookOutbox
     /// <param name="options">Tenant, delivery id and times.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="ArgumentException">The webhook breaks a rule of the wire or of the outbox.</exception>
+    /// <exception cref="InvalidOperationException">The implementation did not return exactly one receipt.</exception>
     async ValueTask<OutboxReceipt> EnqueueAsync(
-        DbTransaction? transaction, WebhookDestination destination, WebhookPayload payload, OutboxOptions options,
+        DbTransaction? transaction,
+        WebhookDestination destination,
+        WebhookPayload payload,
+        OutboxOptions options,
         CancellationToken cancellationToken = default)
     {
         IReadOnlyList<OutboxReceipt> receipts =
             await EnqueueAsync(transaction, [new OutboxItem(destination, payload, options)], cancellationToken).ConfigureAwait(false);
-        return receipts[0];
+        return receipts is [var receipt]
+            ? receipt
+            : throw new InvalidOperationException(
+                $"{GetType().Name} returned {receipts?.Count ?? 0} receipts for one webhook. An outbox returns one for each, in order.");
     }
 }

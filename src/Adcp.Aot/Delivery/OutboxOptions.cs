@@ -5,15 +5,15 @@ public sealed record OutboxOptions
 {
     private const int MaxDeliveryIdLength = 1024;
 
-    /// <summary>Gets the tenant that the webhook belongs to, which has its own share of the outbox. Not empty.</summary>
-    /// <exception cref="ArgumentException">Null or empty.</exception>
+    /// <summary>Gets the tenant that the webhook belongs to, which has its own share of the outbox. 1 to 4,096 characters.</summary>
+    /// <exception cref="ArgumentException">Null, empty or longer.</exception>
     public required string Tenant
     {
         get;
         init
         {
             ArgumentException.ThrowIfNullOrEmpty(value, nameof(Tenant));
-            field = value;
+            field = DeliveryOptions.CheckTenant(value, nameof(Tenant))!;
         }
     }
 
@@ -46,24 +46,22 @@ public sealed record OutboxOptions
             : throw new ArgumentOutOfRangeException(nameof(MaxAge), value, "Must be positive. Use null for no limit.");
     }
 
-    /// <summary>Gets the stream in which the webhook is numbered. Default <see langword="null"/>, no sequence number.</summary>
-    /// <exception cref="ArgumentException">Empty.</exception>
-    public string? SequenceKey
-    {
-        get;
-        init => field = value is { Length: 0 }
-            ? throw new ArgumentException("Must not be empty. Use null for none.", nameof(SequenceKey))
-            : value;
-    }
+    /// <summary>
+    /// Gets the stream in which the webhook is numbered. 1 to 4,096 characters. Default <see langword="null"/>, no sequence number.
+    /// </summary>
+    /// <exception cref="ArgumentException">Empty or longer.</exception>
+    public string? SequenceKey { get; init => field = DeliveryOptions.CheckSequenceKey(value, nameof(SequenceKey)); }
 
     /// <summary>
-    /// Gets a key for the endpoint's breaker, within the tenant, as <see cref="DeliveryOptions.BreakerKey"/>. Default <see
-    /// langword="null"/>, the key of origin and path.
+    /// Gets a key for the endpoint's breaker, within the tenant, as <see cref="DeliveryOptions.BreakerKey"/>. 1 to 512 characters without
+    /// spaces and control characters. Default <see langword="null"/>, the key of origin and path.
     /// </summary>
-    public string? BreakerKey { get; init; }
+    /// <exception cref="ArgumentException">Empty, longer, or with a space or control character.</exception>
+    public string? BreakerKey { get; init => field = DeliveryOptions.CheckBreakerKey(value, nameof(BreakerKey)); }
 
     /// <summary>Gets the notification type for the audit record. Default <see langword="null"/>, the payload's own.</summary>
-    public string? NotificationType { get; init; }
+    /// <exception cref="ArgumentException">Empty.</exception>
+    public string? NotificationType { get; init => field = DeliveryOptions.CheckNotificationType(value, nameof(NotificationType)); }
 
     /// <summary>Returns tenant, delivery id and sequence key. A breaker key may be a url with secrets and is not shown.</summary>
     public override string ToString() =>
