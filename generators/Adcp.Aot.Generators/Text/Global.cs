@@ -7,7 +7,6 @@ namespace Adcp.Aot.Generators.Text;
 internal static class Global
 {
     private const string Storage = "global::Adcp.Aot.Storage.";
-    private const string Stores = "global::Adcp.Aot.Storage.";
     private const string Auditing = "global::Adcp.Aot.Auditing.";
     private const string Platform = "global::Adcp.Aot.Platform.";
     private const string Common = "global::System.Data.Common.";
@@ -76,24 +75,24 @@ internal static class Global
     public const string SqlTable = Storage + "SqlTable";
     public const string SqlValue = Storage + "SqlValue";
 
-    public const string IExpiringStore = Stores + "IExpiringStore";
-    public const string IPushNotificationConfigStore = Stores + "IPushNotificationConfigStore";
-    public const string ITaskStore = Stores + "ITaskStore";
-    public const string PageToken = Stores + "PageToken";
-    public const string PushConfig = Stores + "PushConfig";
-    public const string PushConfigSave = Stores + "PushConfigSave";
-    public const string PushConfigSaveStatus = Stores + "PushConfigSaveStatus";
-    public const string PushNotificationConfigStoreOptions = Stores + "PushNotificationConfigStoreOptions";
-    public const string StoreCommand = Stores + "StoreCommand";
-    public const string StoreDatabase = Stores + "StoreDatabase";
-    public const string StoredTask = Stores + "StoredTask";
-    public const string StoreScope = Stores + "StoreScope";
-    public const string TaskFacts = Stores + "TaskFacts";
-    public const string TaskPage = Stores + "TaskPage";
-    public const string TaskQuery = Stores + "TaskQuery";
-    public const string TaskSave = Stores + "TaskSave";
-    public const string TaskSaveStatus = Stores + "TaskSaveStatus";
-    public const string TaskStoreOptions = Stores + "TaskStoreOptions";
+    public const string IExpiringStore = Storage + "IExpiringStore";
+    public const string IPushNotificationConfigStore = Storage + "IPushNotificationConfigStore";
+    public const string ITaskStore = Storage + "ITaskStore";
+    public const string PageToken = Storage + "PageToken";
+    public const string PushConfig = Storage + "PushConfig";
+    public const string PushConfigSave = Storage + "PushConfigSave";
+    public const string PushConfigSaveStatus = Storage + "PushConfigSaveStatus";
+    public const string PushNotificationConfigStoreOptions = Storage + "PushNotificationConfigStoreOptions";
+    public const string StoreCommand = Storage + "StoreCommand";
+    public const string StoreDatabase = Storage + "StoreDatabase";
+    public const string StoredTask = Storage + "StoredTask";
+    public const string StoreScope = Storage + "StoreScope";
+    public const string TaskFacts = Storage + "TaskFacts";
+    public const string TaskPage = Storage + "TaskPage";
+    public const string TaskQuery = Storage + "TaskQuery";
+    public const string TaskSave = Storage + "TaskSave";
+    public const string TaskSaveStatus = Storage + "TaskSaveStatus";
+    public const string TaskStoreOptions = Storage + "TaskStoreOptions";
 
     public const string IAdcpPlatform = Platform + "IAdcpPlatform";
     public const string PlatformDispatch = Platform + "PlatformDispatch";

@@ -12,7 +12,9 @@ internal sealed class ClaimStatements
 
     private const string Row = "sender = @sender AND idempotency_key = @key";
 
-    private const string DoNothing = "ON CONFLICT (sender, idempotency_key) DO NOTHING";
+    private const string Key = "sender, idempotency_key";
+
+    private const string DoNothing = $"ON CONFLICT ({Key}) DO NOTHING";
 
     internal ClaimStatements(SqlDialect dialect)
     {
@@ -68,28 +70,8 @@ internal sealed class ClaimStatements
             SET lease_until = 0
             WHERE {Row} AND owner = @owner AND is_completed = FALSE AND (lease_until = 0 OR lease_until > {now})
             """;
-        Count =
-            $"""
-            SELECT COUNT(*) FROM (
-                SELECT 1 AS one FROM {Table} WHERE sender = @sender AND retain_until > {now} LIMIT @limit
-            ) AS counted
-            """;
-        Purge = dialect switch
-        {
-            SqlDialect.PostgreSql =>
-                $"""
-                DELETE FROM {Table}
-                WHERE ctid = ANY (ARRAY(
-                    SELECT ctid FROM {Table} WHERE {isOver} ORDER BY retain_until LIMIT @limit FOR UPDATE SKIP LOCKED))
-                """,
-            SqlDialect.MySql => $"DELETE FROM {Table} WHERE {isOver} ORDER BY retain_until LIMIT @limit",
-            _ =>
-                $"""
-                DELETE FROM {Table}
-                WHERE (sender, idempotency_key) IN (
-                    SELECT sender, idempotency_key FROM {Table} WHERE {isOver} ORDER BY retain_until LIMIT @limit)
-                """,
-        };
+        Count = ExpirySql.Count(Table, $"sender = @sender AND retain_until > {now}");
+        Purge = ExpirySql.Purge(dialect, Table, Key, isOver, "retain_until");
     }
 
     internal string[] Define { get; }
@@ -137,7 +119,7 @@ internal sealed class ClaimStatements
                 is_completed {flag} NOT NULL,
                 lease_until BIGINT NOT NULL,
                 retain_until BIGINT NOT NULL,
-                PRIMARY KEY (sender, idempotency_key){indexes}
+                PRIMARY KEY ({Key}){indexes}
             {end}
             """;
         return dialect == SqlDialect.MySql

@@ -12,7 +12,9 @@ internal sealed class NonceStatements
 
     private const string Row = "sender = @sender AND key_id = @key_id AND nonce = @nonce";
 
-    private const string DoNothing = "ON CONFLICT (sender, key_id, nonce) DO NOTHING";
+    private const string Key = "sender, key_id, nonce";
+
+    private const string DoNothing = $"ON CONFLICT ({Key}) DO NOTHING";
 
     internal NonceStatements(SqlDialect dialect)
     {
@@ -31,25 +33,10 @@ internal sealed class NonceStatements
             SET owner = @owner, expires_at = {now} + @ttl
             WHERE {Row} AND owner = @seen AND expires_at < {now}
             """;
-        CountOfKey = Counted($"sender = @sender AND key_id = @key_id AND expires_at >= {now}");
-        CountOfSender = Counted($"sender = @sender AND expires_at >= {now}");
-        CountOfAll = Counted($"expires_at >= {now}");
-        Purge = dialect switch
-        {
-            SqlDialect.PostgreSql =>
-                $"""
-                DELETE FROM {Table}
-                WHERE ctid = ANY (ARRAY(
-                    SELECT ctid FROM {Table} WHERE expires_at < {now} ORDER BY expires_at LIMIT @limit FOR UPDATE SKIP LOCKED))
-                """,
-            SqlDialect.MySql => $"DELETE FROM {Table} WHERE expires_at < {now} ORDER BY expires_at LIMIT @limit",
-            _ =>
-                $"""
-                DELETE FROM {Table}
-                WHERE (sender, key_id, nonce) IN (
-                    SELECT sender, key_id, nonce FROM {Table} WHERE expires_at < {now} ORDER BY expires_at LIMIT @limit)
-                """,
-        };
+        CountOfKey = ExpirySql.Count(Table, $"sender = @sender AND key_id = @key_id AND expires_at >= {now}");
+        CountOfSender = ExpirySql.Count(Table, $"sender = @sender AND expires_at >= {now}");
+        CountOfAll = ExpirySql.Count(Table, $"expires_at >= {now}");
+        Purge = ExpirySql.Purge(dialect, Table, Key, $"expires_at < {now}", "expires_at");
     }
 
     internal string[] Define { get; }
@@ -71,9 +58,6 @@ internal sealed class NonceStatements
 
     internal string Purge { get; }
 
-    private static string Counted(string rows) =>
-        $"SELECT COUNT(*) FROM (SELECT 1 AS one FROM {Table} WHERE {rows} LIMIT @limit) AS counted";
-
     private static string[] Definition(SqlDialect dialect)
     {
         (string text, string end) = dialect switch
@@ -91,7 +75,7 @@ internal sealed class NonceStatements
                 nonce {text} NOT NULL,
                 owner BIGINT NOT NULL,
                 expires_at BIGINT NOT NULL,
-                PRIMARY KEY (sender, key_id, nonce){index}
+                PRIMARY KEY ({Key}){index}
             {end}
             """;
         return dialect == SqlDialect.MySql

@@ -20,7 +20,7 @@ namespace Adcp.Aot.Storage;
 /// </para>
 /// <para>
 /// Entries are counted again each minute. The bounds are exact for one process; of several, each further one can pass
-/// them by an eighth. Expired rows are deleted by <c>AddAdcpPurge</c> of Adcp.Aot.AspNetCore, and a batch of them with
+/// them by an eighth. Expired rows are deleted by <c>AddAdcpPurge</c> of Adcp.Aot.Hosting, and a batch of them with
 /// every 64th new entry.
 /// </para>
 /// </remarks>

@@ -16,7 +16,7 @@ namespace Adcp.Aot.Storage;
 /// </para>
 /// <para>
 /// The number of keys of a sender is counted again each minute. The bound is exact for one process; of several, each
-/// further one can pass it by an eighth. Expired rows are deleted by <c>AddAdcpPurge</c> of Adcp.Aot.AspNetCore, and a
+/// further one can pass it by an eighth. Expired rows are deleted by <c>AddAdcpPurge</c> of Adcp.Aot.Hosting, and a
 /// batch of them with every 64th new key.
 /// </para>
 /// <para>
