@@ -94,9 +94,7 @@ root.SetAction(async (arguments, cancellationToken) =>
         kestrel.Limits.MaxRequestBodySize = A2AServer.MaxRequestBytes;
         kestrel.AddServerHeader = false;
     });
-    builder.Services.AddSingleton(TimeProvider.System);
-    builder.Services.AddSingleton(tasks);
-    builder.Services.AddHostedService<Purger>();
+    builder.Services.AddAdcpPurge([tasks]);
     WebApplication app = builder.Build();
     ILoggerFactory logs = app.Services.GetRequiredService<ILoggerFactory>();
     PushNotifier notifier = new(configs, webhooks, logs.CreateLogger<PushNotifier>());

@@ -1,20 +1,16 @@
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// A store whose rows have a time to live. Whoever hosts it calls <see cref="PurgeAsync"/> from time to time, as
-/// <c>AddAdcpPurge</c> of Adcp.Aot.AspNetCore does; this is the one method that looks at all scopes, and it tells
-/// nothing of them.
+/// A store whose rows have a time to live. Stores have no threads of their own: the application calls <see cref="PurgeAsync"/> from time
+/// to time, or <c>AddAdcpPurge</c> of Adcp.Aot.Hosting does. The purge looks at the rows of all scopes and returns only their number.
 /// </summary>
 public interface IExpiringStore
 {
-    /// <summary>How many rows one call deletes at most.</summary>
+    /// <summary>Gets the most rows that one call deletes.</summary>
     int PurgeBatchSize { get; }
 
-    /// <summary>
-    /// Deletes one small batch of rows that outlived their time. Call again at once where it returned
-    /// <see cref="PurgeBatchSize"/>.
-    /// </summary>
+    /// <summary>Deletes a batch of expired rows. Call it again at once if it returns <see cref="PurgeBatchSize"/>.</summary>
     /// <param name="cancellationToken">Ends the call.</param>
-    /// <returns>How many were deleted.</returns>
+    /// <returns>The number of deleted rows.</returns>
     ValueTask<int> PurgeAsync(CancellationToken cancellationToken = default);
 }
