@@ -21,20 +21,47 @@ internal static class SellerDocs
         WebhookSender sender,
         InMemoryWebhookDeliverySupervisor supervisor,
         JsonElement arguments,
-        string tenant,
-        string taskId)
+        string tenant)
     {
-        CreateMediaBuyResponse response = new("mb_1");
-
         // snippet: wire-seller
         await using PlatformHandler handler = AdcpServer.CreateFromPlatform(new Seller(), options, sender, supervisor);
         ToolReply reply = await handler.CallAsync("create_media_buy", arguments, tenant);
-
-        // Later, when the task has ended. The buyer is notified once.
-        await handler.Tasks.CompleteAsync(tenant, taskId, response, SellerJson.Default.CreateMediaBuyResponse);
         // end
 
         _ = reply;
+    }
+
+    public static async Task EndAsync(
+        PlatformOptions options,
+        InMemoryWebhookDeliverySupervisor supervisor,
+        string tenant,
+        string taskId,
+        CreateMediaBuyResponse response)
+    {
+        // snippet: end-task
+        await using TaskHandOff tasks = new(options, supervisor: supervisor); // or handler.Tasks
+
+        // The buyer is notified once.
+        await tasks.CompleteAsync(tenant, taskId, response, SellerJson.Default.CreateMediaBuyResponse);
+        // end
+    }
+
+    public static async Task ResumeAsync(TaskHandOff tasks, string tenant, string taskId, CreateMediaBuyResponse response)
+    {
+        // snippet: resume-task
+        // At start, for each task that was open when the last process ended.
+        WorkOutcome outcome = await tasks.Run(
+            tenant,
+            taskId,
+            async token =>
+            {
+                await Task.Delay(TimeSpan.FromSeconds(5), token);
+                return response;
+            },
+            SellerJson.Default.CreateMediaBuyResponse);
+        // end
+
+        _ = outcome;
     }
 
     public static async Task ServeAsync(PlatformOptions options, WebhookSender sender, InMemoryWebhookDeliverySupervisor supervisor)
@@ -132,7 +159,14 @@ public sealed partial class Seller
             return new CreateMediaBuyResponse("mb_1"); // the final answer
         }
 
-        return await call.HandOffAsync(message: "In review."); // answers "submitted"; complete the task later
+        // Answers "submitted" at once. The task is completed with what the work returns.
+        return await call.HandOffAsync(async token => await TrafficAsync(request, token), message: "In trafficking.");
+    }
+
+    private static async ValueTask<CreateMediaBuyResponse> TrafficAsync(CreateMediaBuyRequest request, CancellationToken token)
+    {
+        await Task.Delay(TimeSpan.FromSeconds(5), token); // your ad server's work
+        return new CreateMediaBuyResponse("mb_" + request.BuyerRef);
     }
 }
 // end

@@ -99,8 +99,7 @@ root.SetAction(async (parsed, cancellationToken) =>
         Stopping = platform.FinishAsync,
         Started = handler =>
         {
-            platform.Handler = handler;
-            platform.Resume(pending);
+            platform.Resume(pending, handler.Tasks);
             Console.WriteLine($"AdCP {parsed.GetValue(adcp)} seller. MCP: {url}mcp  A2A: {url}a2a  "
                 + $"card: {url}.well-known/agent-card.json  keys: {url}.well-known/jwks.json");
             Console.WriteLine("Call it, for example:");

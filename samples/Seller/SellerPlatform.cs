@@ -30,9 +30,6 @@ internal sealed partial class SellerPlatform(
     private readonly ConcurrentDictionary<Task, byte> _running = new();
     private readonly CancellationTokenSource _stopping = new();
 
-    /// <summary>Set once the platform is wired.</summary>
-    public PlatformHandler? Handler { get; set; }
-
     [AdcpTool("get_adcp_capabilities", Description = "What this seller speaks and promises.")]
     public ValueTask<JsonElement> GetCapabilitiesAsync()
     {
@@ -88,10 +85,14 @@ internal sealed partial class SellerPlatform(
         // deletes. The other way round, a task would stay open forever.
         KeptBuy pending = new(call.Tenant, "task_" + Guid.NewGuid().ToString("N"), response, request.ReportingWebhook, IsActive: false);
         await buys.SaveAsync(pending);
-        HandedOff task;
+        ToolOutcome<CreateMediaBuyResponse> later;
         try
         {
-            task = await call.HandOffAsync(message: "In trafficking.", taskId: pending.TaskId, cancellationToken: cancellationToken);
+            later = await call.HandOffAsync(
+                token => TrafficAsync(pending, token),
+                message: "In trafficking.",
+                taskId: pending.TaskId,
+                cancellationToken: cancellationToken);
         }
         catch
         {
@@ -99,8 +100,8 @@ internal sealed partial class SellerPlatform(
             throw;
         }
 
-        Track(CompleteAsync(pending));
-        return task;
+        Track(ActivateAsync(pending, later.Task!.Ended!));
+        return later;
     }
 
     [AdcpTool("sync_creatives", Description = "Takes creatives.")]
@@ -149,17 +150,18 @@ internal sealed partial class SellerPlatform(
     }
 
     /// <summary>Goes on with the media buys that were in trafficking when the last process ended.</summary>
-    public void Resume(IEnumerable<KeptBuy> pending)
+    public void Resume(IEnumerable<KeptBuy> pending, TaskHandOff tasks)
     {
         foreach (KeptBuy buy in pending)
         {
-            Track(CompleteAsync(buy));
+            Track(ActivateAsync(buy, tasks.Run(
+                buy.Tenant, buy.TaskId!, token => TrafficAsync(buy, token), SellerJson.Default.CreateMediaBuyResponse)));
         }
     }
 
     /// <summary>
-    /// Waits for media buys in trafficking and for reports. A media buy that takes longer is kept, and goes on after
-    /// a restart.
+    /// Waits for media buys in trafficking and for reports. Trafficking that takes longer than a stop is cut short; it goes on after a
+    /// restart.
     /// </summary>
     public async Task FinishAsync(CancellationToken cancellationToken)
     {
@@ -168,7 +170,6 @@ internal sealed partial class SellerPlatform(
             await _stopping.CancelAsync();
         }
 
-        using CancellationTokenRegistration over = cancellationToken.Register(_stopping.Cancel);
         await Task.WhenAll(_running.Keys).WaitAsync(cancellationToken);
     }
 
@@ -210,39 +211,40 @@ internal sealed partial class SellerPlatform(
         static AdcpErrorException Refused(string message) => new(AdcpError.InvalidRequest(message, "reporting_webhook"));
     }
 
-    private async Task CompleteAsync(KeptBuy pending)
+    /// <summary>The work of a media buy, whose answer completes its task.</summary>
+    private async ValueTask<CreateMediaBuyResponse> TrafficAsync(KeptBuy pending, CancellationToken cancellationToken)
     {
-        KeptBuy active = pending with { IsActive = true };
-        for (TimeSpan wait = completesAfter; ; wait = TimeSpan.FromSeconds(5))
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
+        await Task.Delay(completesAfter, options.TimeProvider, either.Token);
+        return pending.Buy;
+    }
+
+    /// <summary>Activates a media buy and reports on it when its task is completed.</summary>
+    private async Task ActivateAsync(KeptBuy pending, Task<WorkOutcome> ended)
+    {
+        WorkOutcome outcome = await ended;
+        try
         {
-            try
+            if (outcome.Transition == TaskTransition.Unknown)
             {
-                await Task.Delay(wait, options.TimeProvider, _stopping.Token);
-
-                // The task first: a process that dies in between finds the buy pending, and completing the task again
-                // with the same result is no news.
-                TaskTransition end = await Handler!.Tasks.CompleteAsync(
-                    pending.Tenant, pending.TaskId!, pending.Buy, SellerJson.Default.CreateMediaBuyResponse);
-                if (end == TaskTransition.Unknown)
-                {
-                    await buys.DeleteAsync(pending);
-                    return;
-                }
-
-                await buys.SaveAsync(active);
-                break;
+                await buys.DeleteAsync(pending);
             }
-            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+
+            if (!outcome.IsCompleted)
             {
                 return;
             }
-            catch (Exception fault)
-            {
-                LogNotCompleted(options.Logger!, fault, active.Buy.MediaBuyId);
-            }
-        }
 
-        await ReportAsync(active);
+            // The task first: a process that dies in between finds the buy pending, and completing the task again with
+            // the same result is no news.
+            KeptBuy active = pending with { IsActive = true };
+            await buys.SaveAsync(active);
+            await ReportAsync(active);
+        }
+        catch (Exception fault)
+        {
+            LogNotActivated(options.Logger!, fault, pending.Buy.MediaBuyId);
+        }
     }
 
     private async Task ReportAsync(KeptBuy buy)
@@ -273,8 +275,8 @@ internal sealed partial class SellerPlatform(
         }
     }
 
-    [LoggerMessage(1, LogLevel.Error, "The media buy {MediaBuyId} could not be completed; it is tried again")]
-    private static partial void LogNotCompleted(ILogger logger, Exception fault, string mediaBuyId);
+    [LoggerMessage(1, LogLevel.Error, "The media buy {MediaBuyId} could not be activated; it is tried again at the next start")]
+    private static partial void LogNotActivated(ILogger logger, Exception fault, string mediaBuyId);
 
     [LoggerMessage(2, LogLevel.Warning, "The report of media buy {MediaBuyId} to {Endpoint} was not delivered: {Outcome}")]
     private static partial void LogNotReported(ILogger logger, string mediaBuyId, string endpoint, string outcome);

@@ -68,4 +68,18 @@ public static class PlatformEventIds
     /// Error: "PlatformOptions.BreakerKeyOf threw {Fault} or returned no valid key. The default breaker key was used."
     /// </summary>
     public const int BreakerKeyFailed = 2013;
+
+    /// <summary>
+    /// Error: "The work of task {TaskId} of {Tenant} failed: the task fails with INTERNAL_ERROR, and the buyer is not shown the cause"
+    /// </summary>
+    public const int WorkFailed = 2014;
+
+    /// <summary>
+    /// Warning: "The work of task {TaskId} of {Tenant} did not end before the shutdown. The task stays open: finish it after the restart
+    /// with TaskHandOff.Run, or fail it"
+    /// </summary>
+    public const int WorkCutShort = 2015;
+
+    /// <summary>Warning: "The end of task {TaskId} ({Status}) of {Tenant} was not kept: {Reason}"</summary>
+    public const int WorkNotKept = 2016;
 }

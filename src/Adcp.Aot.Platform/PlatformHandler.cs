@@ -5,7 +5,6 @@ using Adcp.Aot.Json;
 using Adcp.Aot.Network;
 using Adcp.Aot.Platform.Idempotency;
 using Adcp.Aot.Storage;
-using Adcp.Aot.Telemetry;
 
 namespace Adcp.Aot.Platform;
 
@@ -17,48 +16,54 @@ namespace Adcp.Aot.Platform;
 public sealed class PlatformHandler : IAsyncDisposable
 {
     private readonly IAdcpPlatform _platform;
-    private readonly DeliveryTarget _target;
-    private readonly WebhookEmitter _emitter;
     private readonly IdempotentCalls _idempotent;
     private readonly Dictionary<string, ToolDescription> _tools;
     private readonly RegistrationAdmission _admission;
     private readonly TenantBudget _lists;
-    private readonly CountedQuota _openTasks;
+    private readonly bool _ownsTasks;
 
     /// <summary>Wires a platform.</summary>
     /// <param name="platform">The tools.</param>
     /// <param name="options">What is promised and spoken.</param>
-    /// <param name="sender">Makes single attempts; ignored where there is a supervisor.</param>
-    /// <param name="supervisor">Delivers.</param>
+    /// <param name="sender">Makes single attempts; ignored if there is a supervisor.</param>
+    /// <param name="supervisor">Delivers the webhooks.</param>
     /// <exception cref="ArgumentNullException"><paramref name="platform"/> or <paramref name="options"/> is null.</exception>
     /// <exception cref="PlatformBootException">Promises and wiring do not fit: every gap at once.</exception>
-    public PlatformHandler(IAdcpPlatform platform, PlatformOptions options, IWebhookSender? sender = null,
-        IWebhookDeliverySupervisor? supervisor = null)
+    public PlatformHandler(
+        IAdcpPlatform platform, PlatformOptions options, IWebhookSender? sender = null, IWebhookDeliverySupervisor? supervisor = null)
+        : this(
+            platform ?? throw new ArgumentNullException(nameof(platform)),
+            new TaskHandOff(options, DeliveryTarget.Resolve(sender, supervisor), platform),
+            ownsTasks: true)
     {
-        ArgumentNullException.ThrowIfNull(platform);
-        ArgumentNullException.ThrowIfNull(options);
-        _target = DeliveryTarget.Resolve(sender, supervisor);
-        IReadOnlyList<BootGap> gaps = BootValidation.Find(platform, options, _target);
-        if (gaps.Count > 0)
-        {
-            throw new PlatformBootException(gaps);
-        }
+    }
 
-        if (options.Logger is not null)
-        {
-            options = options with { Logger = GuardedLogger.Of(options.Logger) };
-        }
+    /// <summary>Wires a platform over a hand-off that its tools use too, with the options, sender and supervisor of the hand-off.</summary>
+    /// <param name="platform">The tools.</param>
+    /// <param name="tasks">Ends tasks. The handler drains it; the caller disposes it, after the handler.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="platform"/> or <paramref name="tasks"/> is null.</exception>
+    /// <exception cref="PlatformBootException">Promises and wiring do not fit: every gap at once.</exception>
+    public PlatformHandler(IAdcpPlatform platform, TaskHandOff tasks)
+        : this(
+            platform ?? throw new ArgumentNullException(nameof(platform)),
+            tasks ?? throw new ArgumentNullException(nameof(tasks)),
+            ownsTasks: false) => BootValidation.Require(platform, tasks.Options, tasks.Target);
 
+    private PlatformHandler(IAdcpPlatform platform, TaskHandOff tasks, bool ownsTasks)
+    {
+        PlatformOptions options = tasks.Options;
         _platform = platform;
+        Tasks = tasks;
+        _ownsTasks = ownsTasks;
         Options = options;
-        _tools = platform.Tools.ToDictionary(tool => tool.Name, StringComparer.Ordinal);
         _lists = new TenantBudget(options.Limits.MaxListsPerTenant, total: 4 * options.Limits.MaxListsPerTenant);
-        _openTasks = new CountedQuota(options.Limits.MaxOpenTasksPerTenant, CountOpenAsync, options.TimeProvider);
-        _emitter = new WebhookEmitter(_target, options);
-        DestinationGuard? guard = options.Guard ?? SenderOf(_target)?.Facts?.Guard;
-        _admission = new RegistrationAdmission(options, _target, _emitter, guard);
+        DestinationGuard? guard = options.Guard ?? tasks.Sender?.Facts?.Guard;
+        _admission = new RegistrationAdmission(options, tasks.Target, tasks.Emitter, guard);
         _idempotent = new IdempotentCalls(options);
-        Tasks = new TaskHandOff(options, _emitter, _openTasks);
+
+        // Names that are there twice are refused after this constructor, if the hand-off is the caller's.
+        _tools = platform.Tools.DistinctBy(tool => tool.Name, StringComparer.Ordinal)
+            .ToDictionary(tool => tool.Name, StringComparer.Ordinal);
         if (options.Logger is { } logger)
         {
             if (guard is null && TellsByWebhook)
@@ -84,11 +89,11 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// <summary>The tools.</summary>
     public IReadOnlyList<ToolDescription> Tools => _platform.Tools;
 
-    /// <summary>Moves handed-off tasks on.</summary>
+    /// <summary>Gets what ends handed-off tasks.</summary>
     public TaskHandOff Tasks { get; }
 
     /// <summary>Webhooks under way or waiting for a later try.</summary>
-    public int PendingDeliveries => _emitter.Pending;
+    public int PendingDeliveries => Tasks.PendingDeliveries;
 
     /// <summary>Gets whether a call may register a webhook at all.</summary>
     public bool TellsByWebhook => _admission.TellsByWebhook;
@@ -138,8 +143,7 @@ public sealed class PlatformHandler : IAsyncDisposable
                 PlatformLog.ToolFailed(logger, tool, fault);
             }
 
-            return Answer(ToolReply.Failed(
-                new AdcpError("INTERNAL_ERROR", "The seller failed to perform the call.", null, ErrorRecovery.Transient)), context);
+            return Answer(ToolReply.Failed(AdcpError.Internal()), context);
         }
     }
 
@@ -166,30 +170,34 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// Gets how long <see cref="DisposeAsync"/> waits: <see cref="PlatformOptions.DrainPatience"/>, or its default
     /// for the sender and supervisor at hand.
     /// </summary>
-    public TimeSpan DrainPatience => Options.DrainPatience ?? DefaultPatience();
+    public TimeSpan DrainPatience => Tasks.DrainPatience;
 
     /// <summary>
-    /// Accepts no more webhooks and waits for those that are pending. A webhook that waits for a later try is tried
-    /// at once. When the time is over, each one that is left is logged by task; an attempt that the supervisor has
-    /// under way is left to it, and cut short when the supervisor is disposed.
+    /// Takes no more work and waits for the works that calls were handed off to (<see cref="TaskHandOff.DrainAsync"/>), then accepts no
+    /// more webhooks and waits for those that are pending. A webhook that waits for a later try is tried at once. When the time is over,
+    /// each task whose work did not end and each webhook that is left is logged; an attempt that the supervisor has under way is left to
+    /// it, and cut short when the supervisor is disposed.
     /// </summary>
     /// <param name="patience">The longest wait. 0 to 1 day.</param>
     /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 1 day.</exception>
     public async ValueTask DrainAsync(TimeSpan patience)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(patience, TimeSpan.Zero);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(patience, TimeSpan.FromDays(1));
+        TaskHandOff.CheckPatience(patience);
         long started = Options.TimeProvider.GetTimestamp();
         await _idempotent.DrainAsync(patience).ConfigureAwait(false);
         TimeSpan left = patience - Options.TimeProvider.GetElapsedTime(started);
-        await _emitter.DrainAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero).ConfigureAwait(false);
+        await Tasks.DrainAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero).ConfigureAwait(false);
     }
 
     /// <summary>Drains for <see cref="DrainPatience"/>. Does not wait if <see cref="DrainAsync"/> has given up already.</summary>
     public async ValueTask DisposeAsync()
     {
         await DrainAsync(DrainPatience).ConfigureAwait(false);
-        await _emitter.DisposeAsync().ConfigureAwait(false);
+        if (_ownsTasks)
+        {
+            await Tasks.DisposeAsync().ConfigureAwait(false);
+        }
+
         _idempotent.Dispose();
     }
 
@@ -228,27 +236,6 @@ public sealed class PlatformHandler : IAsyncDisposable
         }
     }
 
-    /// <summary>Keeps a new task if its tenant may have one more.</summary>
-    /// <exception cref="AdcpErrorException">It may not: <c>RATE_LIMITED</c>.</exception>
-    internal async ValueTask OpenAsync(SellerTask task, CancellationToken cancellationToken)
-    {
-        TaskRules.Checked(task);
-        if (!await _openTasks.TryTakeAsync(task.Tenant, cancellationToken).ConfigureAwait(false))
-        {
-            throw PlatformLimits.Reached(Options, task.Tenant, nameof(PlatformLimits.MaxOpenTasksPerTenant), TimeSpan.FromMinutes(1));
-        }
-
-        try
-        {
-            await Options.Tasks.CreateAsync(task, cancellationToken).ConfigureAwait(false);
-        }
-        catch
-        {
-            _openTasks.Return(task.Tenant);
-            throw;
-        }
-    }
-
     /// <summary>Reads a page of a tenant's tasks and counts them, if not too many of its lists are being read.</summary>
     /// <param name="tenant">The authenticated caller.</param>
     /// <param name="query">The filter and the page.</param>
@@ -273,38 +260,6 @@ public sealed class PlatformHandler : IAsyncDisposable
         {
             _lists.Return(tenant);
         }
-    }
-
-    private static IWebhookSender? SenderOf(DeliveryTarget target) =>
-        target.Supervisor is { } supervisor ? supervisor.Sender : target.Sender;
-
-    private TimeSpan DefaultPatience()
-    {
-        TimeSpan attempt = SenderOf(_target)?.Facts?.AttemptTimeout
-            ?? new WebhookSenderOptions { Version = Options.Version }.AttemptTimeout;
-        TimeSpan delay = _target.Supervisor switch
-        {
-            null => TimeSpan.Zero,
-            InMemoryWebhookDeliverySupervisor memory => memory.LongestDelay,
-            _ => RetryPolicy.Default.LongestDelay,
-        };
-        TimeSpan patience = attempt + delay;
-        return patience < TimeSpan.FromHours(1) ? patience : TimeSpan.FromHours(1);
-    }
-
-    private async ValueTask<int> CountOpenAsync(string tenant, int limit, CancellationToken cancellationToken)
-    {
-        int open = 0;
-        foreach (AdcpTaskStatus status in Enum.GetValues<AdcpTaskStatus>())
-        {
-            if (status != AdcpTaskStatus.Unknown && !status.IsTerminal() && open < limit)
-            {
-                open += await Options.Tasks.CountAsync(
-                    tenant, new TaskQuery { State = status.ToWire() }, limit - open, cancellationToken).ConfigureAwait(false);
-            }
-        }
-
-        return open;
     }
 
     private static ToolReply Answer(ToolReply reply, ReadOnlyMemory<byte> context) =>
@@ -379,8 +334,16 @@ public sealed class PlatformHandler : IAsyncDisposable
             await _admission.AdmitAsync(tool, tenant, a2aRegistration, context, cancellationToken).ConfigureAwait(false);
         }
 
-        ToolCall call = new(this, tool, tenant, registration, a2aRegistration, context, idempotencyKey);
-        ToolReply reply = Answer(await _platform.InvokeAsync(tool.Name, arguments, call, cancellationToken).ConfigureAwait(false), default);
+        ToolCall call = new(Tasks, tool, tenant, registration, a2aRegistration, context, idempotencyKey);
+        ToolReply reply;
+        try
+        {
+            reply = Answer(await _platform.InvokeAsync(tool.Name, arguments, call, cancellationToken).ConfigureAwait(false), default);
+        }
+        finally
+        {
+            call.Work?.Abandon();
+        }
 
         // 3.0's completion of a final answer. From 3.1 on nothing follows such an answer.
         if (Options is { Version: AdcpVersion.V30, EmitsInlineCompletions: true } && reply.Status == AdcpTaskStatus.Completed
@@ -390,7 +353,7 @@ public sealed class PlatformHandler : IAsyncDisposable
             string taskId = "sync-" + Guid.NewGuid().ToString("N")[..16];
             ReadOnlyMemory<byte> result = WireObject.Outgoing(reply.Body, context);
             SellerTask told = new(tenant, taskId, type, AdcpTaskStatus.Completed, registration, null, context, result);
-            _emitter.Start(told, isKept: false);
+            Tasks.Emitter.Start(told, isKept: false);
         }
 
         return reply;

@@ -33,6 +33,17 @@ public sealed record PlatformLimits
     public int MaxOpenTasksPerTenant { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxOpenTasksPerTenant)); } = 10_000;
 
     /// <summary>
+    /// Gets how many calls of one tenant may be worked on in the background after <see cref="ToolCall.HandOffAsync{T}"/>. 1 to 1,000,000,
+    /// default 1,000. A call that hands off one more is <c>RATE_LIMITED</c>.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
+    public int MaxWorkPerTenant { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxWorkPerTenant)); } = 1_000;
+
+    /// <summary>Gets the same bound for all tenants together. 1 to 1,000,000, default 10,000.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
+    public int MaxWork { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxWork)); } = 10_000;
+
+    /// <summary>
     /// Gets how many webhooks of one tenant may be under way or wait for a later try in this process. 1 to 1,000,000,
     /// default 5,000. At the bound a call that registers a webhook is <c>RATE_LIMITED</c>; a webhook that was
     /// promised earlier waits in the registry for its turn.
@@ -98,6 +109,8 @@ public sealed record PlatformLimits
         return new AdcpErrorException(AdcpError.RateLimited(limit switch
         {
             nameof(MaxOpenTasksPerTenant) => "Too many of your tasks are open.",
+            nameof(MaxWorkPerTenant) => "Too many of your calls are being worked on.",
+            nameof(MaxWork) => "The seller is working on too many calls.",
             nameof(MaxListsPerTenant) => "Too many of your task lists are being read.",
             nameof(MaxLookupsPerTenant) => "Too many hosts of your webhooks are being looked up.",
             _ => "Too many webhooks to your endpoints are waiting to be delivered.",

@@ -68,4 +68,24 @@ internal static partial class PlatformLog
     [LoggerMessage(EventId = PlatformEventIds.BreakerKeyFailed, Level = LogLevel.Error,
         Message = "PlatformOptions.BreakerKeyOf threw {Fault} or returned no valid key. The default breaker key was used.")]
     internal static partial void BreakerKeyFailed(ILogger logger, string fault);
+
+    [LoggerMessage(
+        EventId = PlatformEventIds.WorkFailed,
+        Level = LogLevel.Error,
+        Message = "The work of task {TaskId} of {Tenant} failed: the task fails with INTERNAL_ERROR, and the buyer is not shown the cause")]
+    internal static partial void WorkFailed(ILogger logger, string taskId, string tenant, Exception fault);
+
+    [LoggerMessage(
+        EventId = PlatformEventIds.WorkCutShort,
+        Level = LogLevel.Warning,
+        Message = "The work of task {TaskId} of {Tenant} did not end before the shutdown. The task stays open: finish it after the restart "
+            + "with TaskHandOff.Run, or fail it")]
+    internal static partial void WorkCutShort(ILogger logger, string taskId, string tenant);
+
+    [LoggerMessage(
+        EventId = PlatformEventIds.WorkNotKept,
+        Level = LogLevel.Warning,
+        Message = "The end of task {TaskId} ({Status}) of {Tenant} was not kept: {Reason}")]
+    internal static partial void WorkNotKept(
+        ILogger logger, string taskId, string status, string tenant, string reason, Exception? fault);
 }

@@ -92,7 +92,7 @@ public sealed class RegistrationTests
     public async Task A_tool_that_is_no_task_type_cannot_be_handed_off()
     {
         await using Bench bench = new(AdcpVersion.V32);
-        ToolCall call = new(bench.Handler, new ToolDescription("seller_ping"), "buyer", null, null, default, null);
+        ToolCall call = new(bench.Handler.Tasks, new ToolDescription("seller_ping"), "buyer", null, null, default, null);
         await Assert.ThrowsAsync<InvalidOperationException>(() => call.HandOffAsync().AsTask());
     }
 

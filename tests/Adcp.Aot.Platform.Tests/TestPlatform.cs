@@ -34,10 +34,17 @@ internal sealed partial class TestPlatform
 
     public List<string?> Keys { get; } = [];
 
+    /// <summary>How the works of plans "work..." ended, in the order of their calls.</summary>
+    public List<Task<WorkOutcome>> Works { get; } = [];
+
+    public int Worked => _worked;
+
     /// <summary>Reached by each call of plan "wait", which then waits for <see cref="Go"/>.</summary>
     public SemaphoreSlim Waiting { get; } = new(0);
 
     public TaskCompletionSource Go { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private int _worked;
 
     [AdcpTool("create_media_buy", Description = "Buys.")]
     public async ValueTask<ToolOutcome<BuyResponse>> CreateMediaBuyAsync(BuyRequest request, ToolCall call,
@@ -51,6 +58,12 @@ internal sealed partial class TestPlatform
                 HandedOff task = await call.HandOffAsync(cancellationToken: cancellationToken);
                 Tasks.Add(task.TaskId);
                 return task;
+            case "work":
+            case "work_deaf":
+            case "work_null":
+            case "work_lost":
+            case "work_thrown":
+                return await HandOffAsync(request.Plan, call, cancellationToken);
             case "refuse":
                 throw new AdcpErrorException(new AdcpError("BUDGET_TOO_LOW", "More, please.", "budget"));
             case "deaf":
@@ -66,6 +79,32 @@ internal sealed partial class TestPlatform
             default:
                 return new BuyResponse("mb_" + Performed);
         }
+    }
+
+    private async ValueTask<ToolOutcome<BuyResponse>> HandOffAsync(string plan, ToolCall call, CancellationToken cancellationToken)
+    {
+        ToolOutcome<BuyResponse> outcome = await call.HandOffAsync(
+            async token =>
+            {
+                Interlocked.Increment(ref _worked);
+                Waiting.Release();
+                if (plan == "work_null")
+                {
+                    return null!;
+                }
+
+                await (plan == "work_deaf" ? Go.Task : Go.Task.WaitAsync(token));
+                return new BuyResponse("mb_" + _worked);
+            },
+            cancellationToken: cancellationToken);
+        Tasks.Add(outcome.Task!.TaskId);
+        Works.Add(outcome.Task.Ended!);
+        return plan switch
+        {
+            "work_lost" => new BuyResponse("mb_now"),
+            "work_thrown" => throw new FormatException("secret detail"),
+            _ => outcome,
+        };
     }
 
     [AdcpTool("sync_accounts")]

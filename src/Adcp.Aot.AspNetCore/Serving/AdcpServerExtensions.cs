@@ -89,6 +89,9 @@ public static partial class AdcpServerExtensions
         TimeSpan patience = handler.DrainPatience;
         long started = time.GetTimestamp();
         LogDraining(logger, handler.PendingDeliveries, patience);
+
+        // Side by side: what the application awaits may follow the end of works.
+        Task work = handler.Tasks.DrainWorkAsync(patience * 0.75);
         if (stopping is not null)
         {
             using CancellationTokenSource over = new(patience, time);
@@ -107,6 +110,7 @@ public static partial class AdcpServerExtensions
             }
         }
 
+        await work.ConfigureAwait(false);
         TimeSpan left = patience - time.GetElapsedTime(started);
         await handler.DrainAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero).ConfigureAwait(false);
     }

@@ -17,9 +17,26 @@ public static class BootValidation
     {
         ArgumentNullException.ThrowIfNull(platform);
         ArgumentNullException.ThrowIfNull(options);
+        return FindFor(platform, options, target);
+    }
+
+    /// <summary>Checks a seller, or a process that only ends its tasks.</summary>
+    /// <exception cref="PlatformBootException">There are gaps.</exception>
+    internal static void Require(IAdcpPlatform? platform, PlatformOptions options, DeliveryTarget target)
+    {
+        List<BootGap> gaps = FindFor(platform, options, target);
+        if (gaps.Count > 0)
+        {
+            throw new PlatformBootException(gaps);
+        }
+    }
+
+    private static List<BootGap> FindFor(IAdcpPlatform? platform, PlatformOptions options, DeliveryTarget target)
+    {
         List<BootGap> gaps = [];
-        foreach (string name in platform.Tools.GroupBy(tool => tool.Name, StringComparer.Ordinal)
-            .Where(group => group.Count() > 1).Select(group => group.Key))
+        IReadOnlyList<ToolDescription> tools = platform?.Tools ?? [];
+        foreach (string name in tools.CountBy(static tool => tool.Name, StringComparer.Ordinal)
+            .Where(static named => named.Value > 1).Select(static named => named.Key))
         {
             gaps.Add(new("unique_tools", $"The platform has the tool '{name}' twice."));
         }
@@ -42,7 +59,7 @@ public static class BootValidation
     private static bool IsOwned(PlatformOptions options, DeliveryTarget target) =>
         target.IsWired || options.Outbox is not null || options.TaskWebhooksAreExternal;
 
-    private static void Owners(IAdcpPlatform platform, PlatformOptions options, DeliveryTarget target, List<BootGap> gaps)
+    private static void Owners(IAdcpPlatform? platform, PlatformOptions options, DeliveryTarget target, List<BootGap> gaps)
     {
         int owners = (target.IsWired ? 1 : 0) + (options.Outbox is null ? 0 : 1) + (options.TaskWebhooksAreExternal ? 1 : 0);
         if (owners > 1)
@@ -53,13 +70,21 @@ public static class BootValidation
                 + "same task webhooks: wire exactly one."));
         }
 
-        string[] eligible = [.. platform.Tools.Where(tool => tool.IsEligible(options.Version, out _)).Select(tool => tool.Name)];
-        if (owners == 0 && options.AcceptsPushConfigs && eligible.Length > 0)
+        if (owners > 0 || !options.AcceptsPushConfigs)
+        {
+            return;
+        }
+
+        string[] eligible = [.. (platform?.Tools ?? []).Where(tool => tool.IsEligible(options.Version, out _)).Select(tool => tool.Name)];
+        string? registered = platform is null ? "Buyers may have registered webhooks for the tasks"
+            : eligible.Length > 0 ? $"Buyers may register webhooks with {string.Join(", ", eligible)}"
+            : null;
+        if (registered is not null)
         {
             gaps.Add(new(
                 "webhook_sender_or_supervisor",
-                $"Buyers may register webhooks with {string.Join(", ", eligible)}, and nobody delivers them: give a webhook sender or "
-                + "supervisor, or set PlatformOptions.AcceptsPushConfigs to false."));
+                registered + ", and nobody delivers them: give a webhook sender or supervisor, or set PlatformOptions.AcceptsPushConfigs "
+                + "to false."));
         }
     }
 

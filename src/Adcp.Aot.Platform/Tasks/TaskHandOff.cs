@@ -1,28 +1,98 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Adcp.Aot.Json;
+using Adcp.Aot.Storage;
+using Adcp.Aot.Telemetry;
 
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// Moves handed-off tasks on and notifies the buyer: by webhook of each status change if one is registered, and
-/// always of the terminal one. A change that the registry refuses or has seen sends nothing. Thread-safe.
+/// Ends tasks that calls were handed off to, and notifies the buyer: by webhook of each status change if one is registered, and always of
+/// the terminal one. A change that the registry refuses or has seen sends nothing. Thread-safe; drain it before the supervisor.
 /// </summary>
-public sealed class TaskHandOff
+/// <remarks>
+/// A <see cref="PlatformHandler"/> has one, <see cref="PlatformHandler.Tasks"/>. A process that only ends tasks, such as a background
+/// service beside the same task registry, constructs its own. A seller whose tools need it before there is a handler constructs it first
+/// and gives it to the handler.
+/// </remarks>
+public sealed class TaskHandOff : IAsyncDisposable
 {
     private const int MaxMessageLength = 65_536;
 
     private static readonly TimeSpan PatienceWithDoubt = TimeSpan.FromSeconds(5);
 
-    private readonly PlatformOptions _options;
     private readonly WebhookEmitter _emitter;
     private readonly CountedQuota _openTasks;
+    private int _isDisposed;
 
-    internal TaskHandOff(PlatformOptions options, WebhookEmitter emitter, CountedQuota openTasks)
+    /// <summary>Creates a hand-off over the task registry and the webhooks of the options.</summary>
+    /// <param name="options">
+    /// The seller's options. <see cref="PlatformOptions.Tasks"/> is where the tasks are; in another process than the seller's, that is a
+    /// registry in a database.
+    /// </param>
+    /// <param name="sender">Makes single attempts; ignored if there is a supervisor.</param>
+    /// <param name="supervisor">Delivers the webhooks.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="options"/> is null.</exception>
+    /// <exception cref="PlatformBootException">Promises and wiring do not fit: every gap at once.</exception>
+    public TaskHandOff(PlatformOptions options, IWebhookSender? sender = null, IWebhookDeliverySupervisor? supervisor = null)
+        : this(options, DeliveryTarget.Resolve(sender, supervisor), platform: null)
     {
-        _options = options;
-        _emitter = emitter;
-        _openTasks = openTasks;
+    }
+
+    internal TaskHandOff(PlatformOptions options, DeliveryTarget target, IAdcpPlatform? platform)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        BootValidation.Require(platform, options, target);
+        Options = options.Logger is null ? options : options with { Logger = GuardedLogger.Of(options.Logger) };
+        Target = target;
+        _emitter = new WebhookEmitter(target, Options);
+        _openTasks = new CountedQuota(Options.Limits.MaxOpenTasksPerTenant, CountOpenAsync, Options.TimeProvider);
+        Work = new BackgroundWork(this, Options);
+    }
+
+    /// <summary>Gets how many webhooks are under way or wait for a later try.</summary>
+    public int PendingDeliveries => _emitter.Pending;
+
+    /// <summary>Gets how many tasks are worked on in the background.</summary>
+    public int PendingWork => Work.Count;
+
+    /// <summary>
+    /// Gets how long <see cref="DisposeAsync"/> waits: <see cref="PlatformOptions.DrainPatience"/>, or its default for the sender and
+    /// supervisor at hand.
+    /// </summary>
+    public TimeSpan DrainPatience => Options.DrainPatience ?? DefaultPatience();
+
+    internal PlatformOptions Options { get; }
+
+    internal DeliveryTarget Target { get; }
+
+    internal WebhookEmitter Emitter => _emitter;
+
+    internal BackgroundWork Work { get; }
+
+    /// <summary>Gets what is known of the sender, also if a supervisor has it.</summary>
+    internal IWebhookSender? Sender => Target.Supervisor is { } supervisor ? supervisor.Sender : Target.Sender;
+
+    /// <summary>
+    /// Runs the work of a task in the background and ends the task with its result, as after <see cref="ToolCall.HandOffAsync{T}"/>: for
+    /// tasks that were open when the last process ended. The work counts against <see cref="PlatformLimits.MaxWorkPerTenant"/> and is never
+    /// refused, because its task was promised before.
+    /// </summary>
+    /// <typeparam name="T">The tool's result.</typeparam>
+    /// <param name="tenant">The tenant that owns the task.</param>
+    /// <param name="taskId">The task's id.</param>
+    /// <param name="work">The work. Its token is cancelled when a shutdown waits no longer.</param>
+    /// <param name="typeInfo">The contract of the result.</param>
+    /// <returns>How the work ended. It never faults. After a drain has begun, the work is not started.</returns>
+    /// <exception cref="ArgumentException"><paramref name="tenant"/> or <paramref name="taskId"/> is null or empty.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="work"/> or <paramref name="typeInfo"/> is null.</exception>
+    public Task<WorkOutcome> Run<T>(string tenant, string taskId, Func<CancellationToken, ValueTask<T>> work, JsonTypeInfo<T> typeInfo)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(tenant);
+        ArgumentException.ThrowIfNullOrEmpty(taskId);
+        ArgumentNullException.ThrowIfNull(work);
+        ArgumentNullException.ThrowIfNull(typeInfo);
+        return Work.Start(tenant, taskId, BackgroundWork.Writing(work, typeInfo), isReserved: false);
     }
 
     /// <summary>Completes a task with its result.</summary>
@@ -52,13 +122,7 @@ public sealed class TaskHandOff
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(error);
-        ReadOnlyMemory<byte> result = WireObject.Of(json =>
-        {
-            json.WriteStartArray("errors"u8);
-            error.WriteTo(json);
-            json.WriteEndArray();
-        });
-        return EnterAsync(tenant, taskId, AdcpTaskStatus.Failed, result, message, cancellationToken);
+        return EnterAsync(tenant, taskId, AdcpTaskStatus.Failed, ResultOf(error), message, cancellationToken);
     }
 
     /// <summary>Enters any status but <c>unknown</c>.</summary>
@@ -100,14 +164,14 @@ public sealed class TaskHandOff
             await SettledAsync(earlier, cancellationToken).ConfigureAwait(false);
         }
 
-        bool tells = !_options.TaskWebhooksAreExternal && (status.IsTerminal() || _options.EmitsInterimStatuses);
+        bool tells = !Options.TaskWebhooksAreExternal && (status.IsTerminal() || Options.EmitsInterimStatuses);
         SellerTask? entered = null;
         TaskTransition transition;
         try
         {
-            transition = await _options.Tasks.TransitionAsync(tenant, taskId, status, result, async (task, transaction, token) =>
+            transition = await Options.Tasks.TransitionAsync(tenant, taskId, status, result, async (task, transaction, token) =>
             {
-                if (tells && _options.Outbox is not null)
+                if (tells && Options.Outbox is not null)
                 {
                     await _emitter.EnqueueAsync(task, message, transaction, token).ConfigureAwait(false);
                 }
@@ -118,7 +182,7 @@ public sealed class TaskHandOff
         catch (Exception) when (entered is not null)
         {
             // The status was written, and the answer to the commit was lost.
-            Task<bool> doubt = _emitter.StartInDoubt(entered, message, tells && _options.Outbox is null);
+            Task<bool> doubt = _emitter.StartInDoubt(entered, message, tells && Options.Outbox is null);
             if (!await IsEnteredAsync(doubt, cancellationToken).ConfigureAwait(false))
             {
                 throw;
@@ -131,13 +195,117 @@ public sealed class TaskHandOff
         if (transition == TaskTransition.Entered)
         {
             Ended(tenant, status);
-            if (tells && _options.Outbox is null)
+            if (tells && Options.Outbox is null)
             {
                 _emitter.Start(entered!, message);
             }
         }
 
         return transition;
+    }
+
+    /// <summary>
+    /// Takes no more work, waits for the works under way, and then cancels them. Each task whose work does not end stays open and is
+    /// logged. <see cref="DrainAsync"/> does this first.
+    /// </summary>
+    /// <param name="patience">The longest wait before works are cancelled. They have one second more to end. 0 to 1 day.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 1 day.</exception>
+    public Task DrainWorkAsync(TimeSpan patience)
+    {
+        CheckPatience(patience);
+        return Work.DrainAsync(patience);
+    }
+
+    /// <summary>
+    /// Takes no more work and waits for the works under way, for three quarters of the time; then accepts no more webhooks and waits for
+    /// those that are pending. A webhook that waits for a later try is tried at once. When the time is over, each task whose work did not
+    /// end and each webhook that is left is logged.
+    /// </summary>
+    /// <param name="patience">The longest wait. 0 to 1 day.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 1 day.</exception>
+    public async ValueTask DrainAsync(TimeSpan patience)
+    {
+        CheckPatience(patience);
+        long started = Options.TimeProvider.GetTimestamp();
+
+        // What the works end with is to be delivered too.
+        await Work.DrainAsync(patience * 0.75).ConfigureAwait(false);
+        TimeSpan left = patience - Options.TimeProvider.GetElapsedTime(started);
+        await _emitter.DrainAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero).ConfigureAwait(false);
+    }
+
+    /// <summary>Drains for <see cref="DrainPatience"/>. Does not wait if <see cref="DrainAsync"/> has given up already.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
+        {
+            await DrainAsync(DrainPatience).ConfigureAwait(false);
+            await _emitter.DisposeAsync().ConfigureAwait(false);
+            Work.Dispose();
+        }
+    }
+
+    /// <summary>Returns the result of a task that failed.</summary>
+    internal static ReadOnlyMemory<byte> ResultOf(AdcpError error) => WireObject.Of(json =>
+    {
+        json.WriteStartArray("errors"u8);
+        error.WriteTo(json);
+        json.WriteEndArray();
+    });
+
+    /// <summary>Keeps a new task if its tenant may have one more.</summary>
+    /// <exception cref="AdcpErrorException">It may not: <c>RATE_LIMITED</c>.</exception>
+    internal async ValueTask OpenAsync(SellerTask task, CancellationToken cancellationToken)
+    {
+        TaskRules.Checked(task);
+        if (!await _openTasks.TryTakeAsync(task.Tenant, cancellationToken).ConfigureAwait(false))
+        {
+            throw PlatformLimits.Reached(Options, task.Tenant, nameof(PlatformLimits.MaxOpenTasksPerTenant), TimeSpan.FromMinutes(1));
+        }
+
+        try
+        {
+            await Options.Tasks.CreateAsync(task, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            _openTasks.Return(task.Tenant);
+            throw;
+        }
+    }
+
+    internal static void CheckPatience(TimeSpan patience)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(patience, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(patience, TimeSpan.FromDays(1));
+    }
+
+    private TimeSpan DefaultPatience()
+    {
+        TimeSpan attempt = Sender?.Facts?.AttemptTimeout ?? new WebhookSenderOptions { Version = Options.Version }.AttemptTimeout;
+        TimeSpan delay = Target.Supervisor switch
+        {
+            null => TimeSpan.Zero,
+            InMemoryWebhookDeliverySupervisor memory => memory.LongestDelay,
+            _ => RetryPolicy.Default.LongestDelay,
+        };
+        TimeSpan patience = attempt + delay;
+        return patience < TimeSpan.FromHours(1) ? patience : TimeSpan.FromHours(1);
+    }
+
+    private async ValueTask<int> CountOpenAsync(string tenant, int limit, CancellationToken cancellationToken)
+    {
+        int open = 0;
+        foreach (AdcpTaskStatus status in Enum.GetValues<AdcpTaskStatus>())
+        {
+            if (status != AdcpTaskStatus.Unknown && !status.IsTerminal() && open < limit)
+            {
+                open += await Options.Tasks.CountAsync(
+                    tenant, new TaskQuery { State = status.ToWire() }, limit - open, cancellationToken).ConfigureAwait(false);
+            }
+        }
+
+        return open;
     }
 
     private static void CheckMessage(string? message)
@@ -157,10 +325,10 @@ public sealed class TaskHandOff
             {
                 // Kept for long: the writer's buffer is up to twice as large.
                 result = WireObject.Outgoing(result, default).ToArray();
-                return result.Length <= _options.Limits.MaxResultBytes
+                return result.Length <= Options.Limits.MaxResultBytes
                     ? result
                     : throw new ArgumentException(
-                        $"A result has at most {_options.Limits.MaxResultBytes} bytes (PlatformLimits.MaxResultBytes).", nameof(result));
+                        $"A result has at most {Options.Limits.MaxResultBytes} bytes (PlatformLimits.MaxResultBytes).", nameof(result));
             }
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
@@ -177,7 +345,7 @@ public sealed class TaskHandOff
     {
         try
         {
-            await Task.WhenAny(doubt).WaitAsync(PatienceWithDoubt, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
+            await Task.WhenAny(doubt).WaitAsync(PatienceWithDoubt, Options.TimeProvider, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
@@ -191,7 +359,7 @@ public sealed class TaskHandOff
     {
         try
         {
-            return await doubt.WaitAsync(PatienceWithDoubt, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
+            return await doubt.WaitAsync(PatienceWithDoubt, Options.TimeProvider, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception)
         {

@@ -13,6 +13,18 @@ internal sealed class TenantBudget(
     private int _count;
     private long _bytes;
 
+    /// <summary>Gets whether all tenants together hold as many items as they may. Read-only.</summary>
+    internal bool IsFull
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _count >= total;
+            }
+        }
+    }
+
     /// <summary>Takes room for one item; the caller gives it back with <see cref="Return"/>.</summary>
     internal bool TryTake(string tenant, long bytes = 0)
     {

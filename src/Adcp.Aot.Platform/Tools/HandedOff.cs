@@ -1,10 +1,14 @@
 namespace Adcp.Aot.Platform;
 
-/// <summary>A task that a call was handed off to. Keep <see cref="TaskId"/> to finish it by <see cref="TaskHandOff"/>.</summary>
+/// <summary>
+/// A task that a call was handed off to. If it was handed off without work, keep <see cref="TaskId"/> and end the task by <see
+/// cref="TaskHandOff"/>.
+/// </summary>
 public sealed class HandedOff
 {
-    internal HandedOff(string taskId, AdcpTaskStatus status, string? message)
+    internal HandedOff(string taskId, AdcpTaskStatus status, string? message, Task<WorkOutcome>? ended = null)
     {
+        Ended = ended;
         TaskId = taskId;
         Status = status;
         Message = message;
@@ -18,4 +22,10 @@ public sealed class HandedOff
 
     /// <summary>Words for people; null for none.</summary>
     public string? Message { get; }
+
+    /// <summary>
+    /// Gets how the work of the task ends, for what has to follow it. It never faults. <see langword="null"/> if the call was handed off
+    /// without work.
+    /// </summary>
+    public Task<WorkOutcome>? Ended { get; }
 }

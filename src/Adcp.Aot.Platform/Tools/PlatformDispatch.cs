@@ -39,11 +39,12 @@ public static class PlatformDispatch
     public static async ValueTask<ToolReply> ResultAsync<T>(ValueTask<T> result, JsonTypeInfo<T> contract) =>
         ToolReply.Completed(JsonSerializer.SerializeToUtf8Bytes(await result.ConfigureAwait(false), contract));
 
-    /// <summary>A result or a task.</summary>
+    /// <summary>Answers with a result or a task, and starts the work of the task.</summary>
     public static async ValueTask<ToolReply> OutcomeAsync<T>(ValueTask<ToolOutcome<T>> outcome, JsonTypeInfo<T> contract)
         where T : class
     {
         ToolOutcome<T> answer = await outcome.ConfigureAwait(false);
+        answer.Work?.Start(contract);
         return answer.Task is { } task ? ToolReply.HandedOff(task)
             : ToolReply.Completed(JsonSerializer.SerializeToUtf8Bytes(answer.Result
                 ?? throw new InvalidOperationException("The tool answered neither a result nor a task."), contract));

@@ -3,14 +3,19 @@ namespace Adcp.Aot.Platform;
 /// <summary>One call of a tool: who calls, what is registered with it, and the way to answer later.</summary>
 public sealed class ToolCall
 {
-    private readonly PlatformHandler _handler;
+    private readonly TaskHandOff _tasks;
     private readonly ToolDescription _tool;
 
     internal ToolCall(
-        PlatformHandler handler, ToolDescription tool, string tenant, PushRegistration? registration,
-        PushRegistration? a2aRegistration, ReadOnlyMemory<byte> context, string? idempotencyKey)
+        TaskHandOff tasks,
+        ToolDescription tool,
+        string tenant,
+        PushRegistration? registration,
+        PushRegistration? a2aRegistration,
+        ReadOnlyMemory<byte> context,
+        string? idempotencyKey)
     {
-        _handler = handler;
+        _tasks = tasks;
         _tool = tool;
         Tenant = tenant;
         Registration = registration;
@@ -40,26 +45,97 @@ public sealed class ToolCall
 
     internal HandedOff? Task { get; private set; }
 
+    /// <summary>Gets the work that the call was handed off with; <see langword="null"/> for none.</summary>
+    internal DeferredWork? Work { get; private set; }
+
     /// <summary>
-    /// Hands the call off to a new task. Return what this returns; finish the task by
-    /// <see cref="PlatformHandler.Tasks"/>, from now on.
+    /// Hands the call off to a new task and leaves the rest of the work to the platform: <c>return await call.HandOffAsync(async token
+    /// =&gt; result)</c>. The buyer is answered at once with the task's id.
+    /// </summary>
+    /// <remarks>
+    /// <para>
+    /// The work starts on the thread pool when the tool has returned what this method returns. It must not use what the tool disposes. When
+    /// it returns, the task is completed with its result. An <see cref="AdcpErrorException"/> fails the task with its error, any other
+    /// exception with <c>INTERNAL_ERROR</c>; the buyer is not shown its text, which is logged with event id 2014.
+    /// </para>
+    /// <para>
+    /// The number of works is bounded by <see cref="PlatformLimits.MaxWorkPerTenant"/> and <see cref="PlatformLimits.MaxWork"/>. A shutdown
+    /// waits for them (<see cref="PlatformHandler.DrainAsync"/>) and then cancels them. Work that ends with <see
+    /// cref="OperationCanceledException"/> in a shutdown leaves its task open, and is logged with event id 2015; continue it after the
+    /// restart by <see cref="TaskHandOff.Run"/>.
+    /// </para>
+    /// </remarks>
+    /// <typeparam name="T">The tool's result.</typeparam>
+    /// <param name="work">The rest of the work. Its token is cancelled when a shutdown waits no longer.</param>
+    /// <param name="status"><see cref="AdcpTaskStatus.Submitted"/> or <see cref="AdcpTaskStatus.Working"/>.</param>
+    /// <param name="message">A text for people; <see langword="null"/> for none.</param>
+    /// <param name="taskId">An id of the seller's own; <see langword="null"/> for a new one.</param>
+    /// <param name="cancellationToken">Ends the registration of the task.</param>
+    /// <returns>The outcome that the tool returns. If the tool does not return it, the task fails.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="work"/> is null.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The call was handed off before, or the tool is no task type of the seller's AdCP version.
+    /// </exception>
+    /// <exception cref="ArgumentException">
+    /// Another status, or an id that is in use, blank or no task id (<see cref="Storage.TaskFacts.IsTaskId"/>).
+    /// </exception>
+    /// <exception cref="AdcpErrorException">
+    /// Too many calls are worked on, or too many tasks of the tenant are open: <c>RATE_LIMITED</c>. The seller is stopping:
+    /// <c>SERVICE_UNAVAILABLE</c>. Let it pass; it answers the call.
+    /// </exception>
+    public async ValueTask<ToolOutcome<T>> HandOffAsync<T>(
+        Func<CancellationToken, ValueTask<T>> work,
+        AdcpTaskStatus status = AdcpTaskStatus.Submitted,
+        string? message = null,
+        string? taskId = null,
+        CancellationToken cancellationToken = default)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        BackgroundWork background = _tasks.Work;
+        background.Reserve(Tenant);
+        try
+        {
+            string id = await OpenAsync(status, taskId, cancellationToken).ConfigureAwait(false);
+            DeferredWork<T> deferred = new(background, Tenant, id, work);
+            Work = deferred;
+            return new ToolOutcome<T>(Task = new HandedOff(id, status, message, deferred.Ended), deferred);
+        }
+        catch
+        {
+            background.Return(Tenant);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Hands the call off to a new task that the seller ends itself. Return what this returns, and end the task by <see
+    /// cref="TaskHandOff"/>, from now on.
     /// </summary>
     /// <param name="status"><see cref="AdcpTaskStatus.Submitted"/> or <see cref="AdcpTaskStatus.Working"/>.</param>
-    /// <param name="message">Words for people; null for none.</param>
-    /// <param name="taskId">A handle of the seller's own; null for a new one.</param>
+    /// <param name="message">A text for people; <see langword="null"/> for none.</param>
+    /// <param name="taskId">An id of the seller's own; <see langword="null"/> for a new one.</param>
     /// <param name="cancellationToken">Ends the registration of the task.</param>
-    /// <exception cref="InvalidOperationException">The call was handed off already, or no task webhook may report on
-    /// the tool in the generation spoken.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The call was handed off before, or the tool is no task type of the seller's AdCP version.
+    /// </exception>
     /// <exception cref="ArgumentException">
-    /// A status that is not a hand-off, or a handle that is in use, blank or no task id
-    /// (<see cref="Storage.TaskFacts.IsTaskId"/>).
+    /// Another status, or an id that is in use, blank or no task id (<see cref="Storage.TaskFacts.IsTaskId"/>).
     /// </exception>
     /// <exception cref="AdcpErrorException">
     /// The tenant has as many open tasks as it may: <c>RATE_LIMITED</c>. Let it pass; it answers the call.
     /// </exception>
     public async ValueTask<HandedOff> HandOffAsync(
-        AdcpTaskStatus status = AdcpTaskStatus.Submitted, string? message = null, string? taskId = null,
+        AdcpTaskStatus status = AdcpTaskStatus.Submitted,
+        string? message = null,
+        string? taskId = null,
         CancellationToken cancellationToken = default)
+    {
+        string id = await OpenAsync(status, taskId, cancellationToken).ConfigureAwait(false);
+        return Task = new HandedOff(id, status, message);
+    }
+
+    private async ValueTask<string> OpenAsync(AdcpTaskStatus status, string? taskId, CancellationToken cancellationToken)
     {
         if (status is not (AdcpTaskStatus.Submitted or AdcpTaskStatus.Working))
         {
@@ -71,14 +147,15 @@ public sealed class ToolCall
             throw new InvalidOperationException("A call is handed off once.");
         }
 
-        if (!_tool.IsEligible(_handler.Options.Version, out TaskType type))
+        if (!_tool.IsEligible(_tasks.Options.Version, out TaskType type))
         {
-            throw new InvalidOperationException($"'{_tool.Name}' is not a task type of the AdCP version spoken and cannot be handed off.");
+            throw new InvalidOperationException(
+                $"'{_tool.Name}' is not a task type of the AdCP version spoken and cannot be handed off.");
         }
 
         string id = taskId ?? "task_" + Guid.NewGuid().ToString("N");
-        await _handler.OpenAsync(
+        await _tasks.OpenAsync(
             new SellerTask(Tenant, id, type, status, Registration, A2ARegistration, Context), cancellationToken).ConfigureAwait(false);
-        return Task = new HandedOff(id, status, message);
+        return id;
     }
 }

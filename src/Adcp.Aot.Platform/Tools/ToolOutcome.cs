@@ -11,11 +11,17 @@ public readonly struct ToolOutcome<T>
         Task = task;
     }
 
+    internal ToolOutcome(HandedOff task, DeferredWork<T> work)
+        : this(null, task) => Work = work;
+
     /// <summary>The result; <c>null</c> if it comes later.</summary>
     public T? Result { get; }
 
     /// <summary>The task; <c>null</c> if the result is here.</summary>
     public HandedOff? Task { get; }
+
+    /// <summary>Gets the work whose result comes later; <see langword="null"/> if the seller ends the task itself.</summary>
+    internal DeferredWork<T>? Work { get; }
 
     /// <summary>The result, now.</summary>
     /// <param name="result">The result.</param>

@@ -18,6 +18,12 @@ public sealed record AdcpError
     public static AdcpError RateLimited(string message, TimeSpan retryAfter) =>
         new("RATE_LIMITED", message, null, ErrorRecovery.Transient) { RetryAfter = retryAfter };
 
+    /// <summary>
+    /// Creates the error of a fault of the seller's own, whose cause is for its log only: <c>INTERNAL_ERROR</c>, transient.
+    /// </summary>
+    internal static AdcpError Internal() =>
+        new("INTERNAL_ERROR", "The seller failed to perform the call.", null, ErrorRecovery.Transient);
+
     /// <summary>Creates an error.</summary>
     /// <param name="code">One of AdCP's codes. 1 to 64 characters.</param>
     /// <param name="message">What went wrong, fit for the buyer's eyes.</param>
