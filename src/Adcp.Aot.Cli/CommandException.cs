@@ -6,4 +6,20 @@ namespace Adcp.Aot.Cli;
 internal sealed class CommandException(int exitCode, string message) : Exception(message)
 {
     internal int ExitCode { get; } = exitCode;
+
+    /// <summary>Makes an object of what the user typed.</summary>
+    /// <param name="make">Makes it.</param>
+    /// <param name="option">The option at fault; <c>null</c> if the message names it.</param>
+    /// <exception cref="CommandException"><paramref name="make"/> refused an argument.</exception>
+    internal static T UsageOf<T>(Func<T> make, string? option = null)
+    {
+        try
+        {
+            return make();
+        }
+        catch (ArgumentException fault)
+        {
+            throw new CommandException(Cli.ExitCode.Usage, option is null ? fault.Message : $"{option}: {fault.Message}");
+        }
+    }
 }

@@ -17,8 +17,8 @@ internal static class HmacCommand
         Command command = new("sign", "Print the headers that sign a body.") { body, secretFile, timestamp, json };
         command.SetAction(arguments =>
         {
-            LegacyHmacSigner signer = Checked(() =>
-                new LegacyHmacSigner(InputFile.Secret(arguments.GetValue(secretFile)!, "--secret-file")));
+            LegacyHmacSigner signer = CommandException.UsageOf(
+                () => new LegacyHmacSigner(InputFile.Secret(arguments.GetValue(secretFile)!, "--secret-file")), "--secret-file");
             long seconds = arguments.GetValue(timestamp);
             string signature = signer.Sign(seconds, InputFile.Bytes(arguments.GetValue(body)!, "BODY"));
             if (arguments.GetValue(json))
@@ -49,7 +49,8 @@ internal static class HmacCommand
         {
             long seconds = arguments.GetValue(timestamp);
             string secret = InputFile.Secret(arguments.GetValue(secretFile)!, "--secret-file");
-            LegacyHmacVerifier verifier = Checked(() => new LegacyHmacVerifier([secret], timeProvider: new FixedTime(seconds)));
+            LegacyHmacVerifier verifier = CommandException.UsageOf(
+                () => new LegacyHmacVerifier([secret], timeProvider: new FixedTime(seconds)), "--secret-file");
             InboundRequest request = new("POST", "https://localhost/", new Dictionary<string, string>
             {
                 ["Content-Type"] = "application/json",
@@ -78,17 +79,5 @@ internal static class HmacCommand
             Options.Text("--secret-file", "The file with the shared secret.", required: true),
             timestamp,
             Options.Json());
-    }
-
-    private static T Checked<T>(Func<T> make)
-    {
-        try
-        {
-            return make();
-        }
-        catch (ArgumentException fault)
-        {
-            throw new CommandException(ExitCode.Usage, $"--secret-file: {fault.Message}");
-        }
     }
 }

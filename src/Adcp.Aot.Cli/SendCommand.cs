@@ -114,7 +114,7 @@ internal sealed class SendCommand
         }
 
         string? token = tokenFile is null ? null : InputFile.Secret(tokenFile, _tokenFile.Name);
-        return Checked(() => new WebhookDestination(url, arguments.GetValue(_operationId), token));
+        return CommandException.UsageOf(() => new WebhookDestination(url, arguments.GetValue(_operationId), token));
     }
 
     private McpWebhook Webhook(ParseResult arguments)
@@ -127,7 +127,7 @@ internal sealed class SendCommand
 
         ReadOnlyMemory<byte> result = InputFile.Json(arguments.GetValue(_result), "--result");
         ReadOnlyMemory<byte> context = InputFile.Json(arguments.GetValue(_context), "--context");
-        return Checked(() => new McpWebhook
+        return CommandException.UsageOf(() => new McpWebhook
         {
             TaskId = arguments.GetValue(_taskId)!,
             TaskType = taskType,
@@ -149,7 +149,7 @@ internal sealed class SendCommand
         Option<string> source = auth == "rfc9421" ? _key : _secretFile;
         string path = arguments.GetValue(source) ?? throw new CommandException(ExitCode.Usage, $"--auth {auth} needs {source.Name}.");
         string secret = InputFile.Secret(path, source.Name);
-        return Checked(() => auth switch
+        return CommandException.UsageOf(() => auth switch
         {
             "hmac" => WebhookSender.FromLegacyHmac(secret, options),
             "standard" => WebhookSender.FromStandardWebhooksSecret(secret, options),
@@ -171,18 +171,6 @@ internal sealed class SendCommand
     }
 
     /// <summary>A bad value is a fault of usage; the library's messages name the rule and never the value.</summary>
-    private static T Checked<T>(Func<T> make)
-    {
-        try
-        {
-            return make();
-        }
-        catch (ArgumentException fault)
-        {
-            throw new CommandException(ExitCode.Usage, fault.Message);
-        }
-    }
-
     private static int Report(DeliveryOutcome[] outcomes, bool json)
     {
         int delivered = outcomes.Count(outcome => outcome.IsDelivered);

@@ -1,4 +1,5 @@
 using Adcp.Aot.Storage;
+using Adcp.Aot.Telemetry;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -8,6 +9,8 @@ namespace Adcp.Aot.Hosting;
 internal sealed partial class PurgeService(IExpiringStore[] stores, TimeProvider time, ILogger<PurgeService> logger) : BackgroundService
 {
     internal static readonly TimeSpan Interval = TimeSpan.FromMinutes(10);
+
+    private readonly ILogger _logger = GuardedLogger.Of(logger);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -24,7 +27,7 @@ internal sealed partial class PurgeService(IExpiringStore[] stores, TimeProvider
                 }
                 catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
                 {
-                    LogFailed(fault, store.GetType().Name);
+                    LogFailed(_logger, fault, store.GetType().Name);
                 }
             }
         }
@@ -33,5 +36,5 @@ internal sealed partial class PurgeService(IExpiringStore[] stores, TimeProvider
 
     [LoggerMessage(HostingEventIds.PurgeFailed, LogLevel.Warning,
         "Expired rows of {Store} could not be deleted. The next try is in 10 minutes.")]
-    private partial void LogFailed(Exception fault, string store);
+    private static partial void LogFailed(ILogger logger, Exception fault, string store);
 }

@@ -64,22 +64,19 @@ public sealed class PlatformHandler : IAsyncDisposable
         // Names that are there twice are refused after this constructor, if the hand-off is the caller's.
         _tools = platform.Tools.DistinctBy(tool => tool.Name, StringComparer.Ordinal)
             .ToDictionary(tool => tool.Name, StringComparer.Ordinal);
-        if (options.Logger is { } logger)
+        if (guard is null && TellsByWebhook)
         {
-            if (guard is null && TellsByWebhook)
-            {
-                PlatformLog.NoGuard(logger);
-            }
+            PlatformLog.NoGuard(options.Log);
+        }
 
-            if (options.AllowsProcessLocalDelivery)
-            {
-                PlatformLog.ProcessLocal(logger);
-            }
+        if (options.AllowsProcessLocalDelivery)
+        {
+            PlatformLog.ProcessLocal(options.Log);
+        }
 
-            if (!options.Idempotency.IsDurable)
-            {
-                PlatformLog.ProcessLocalAnswers(logger);
-            }
+        if (!options.Idempotency.IsDurable)
+        {
+            PlatformLog.ProcessLocalAnswers(options.Log);
         }
     }
 
@@ -138,10 +135,7 @@ public sealed class PlatformHandler : IAsyncDisposable
         }
         catch (Exception fault) when (fault is not OperationCanceledException)
         {
-            if (Options.Logger is { } logger)
-            {
-                PlatformLog.ToolFailed(logger, tool, fault);
-            }
+            PlatformLog.ToolFailed(Options.Log, tool, fault);
 
             return Answer(ToolReply.Failed(AdcpError.Internal()), context);
         }

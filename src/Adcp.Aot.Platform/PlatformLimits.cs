@@ -12,14 +12,14 @@ public sealed record PlatformLimits
     /// refused.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
-    public int MaxContextBytes { get; init => field = InRange(value, 1 << 10, 1 << 20, nameof(MaxContextBytes)); } = 64 << 10;
+    public int MaxContextBytes { get; init => field = Require.InRange(value, 1 << 10, 1 << 20, nameof(MaxContextBytes)); } = 64 << 10;
 
     /// <summary>
     /// Gets the largest result of a task in bytes of JSON. 1 KiB to 8 MiB, default 3 MiB. The seller's code gets an
     /// exception for a larger one.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
-    public int MaxResultBytes { get; init => field = InRange(value, 1 << 10, 8 << 20, nameof(MaxResultBytes)); } = 3 << 20;
+    public int MaxResultBytes { get; init => field = Require.InRange(value, 1 << 10, 8 << 20, nameof(MaxResultBytes)); } = 3 << 20;
 
     /// <summary>
     /// Gets how many tasks of one tenant may be open. 1 to 1,000,000, default 10,000. A call that would open one more
@@ -30,18 +30,18 @@ public sealed record PlatformLimits
     /// together exceed the bound for a minute.
     /// </remarks>
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
-    public int MaxOpenTasksPerTenant { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxOpenTasksPerTenant)); } = 10_000;
+    public int MaxOpenTasksPerTenant { get; init => field = Require.InRange(value, 1, 1_000_000, nameof(MaxOpenTasksPerTenant)); } = 10_000;
 
     /// <summary>
     /// Gets how many calls of one tenant may be worked on in the background after <see cref="ToolCall.HandOffAsync{T}"/>. 1 to 1,000,000,
     /// default 1,000. A call that hands off one more is <c>RATE_LIMITED</c>.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
-    public int MaxWorkPerTenant { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxWorkPerTenant)); } = 1_000;
+    public int MaxWorkPerTenant { get; init => field = Require.InRange(value, 1, 1_000_000, nameof(MaxWorkPerTenant)); } = 1_000;
 
     /// <summary>Gets the same bound for all tenants together. 1 to 1,000,000, default 10,000.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
-    public int MaxWork { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxWork)); } = 10_000;
+    public int MaxWork { get; init => field = Require.InRange(value, 1, 1_000_000, nameof(MaxWork)); } = 10_000;
 
     /// <summary>
     /// Gets how many webhooks of one tenant may be under way or wait for a later try in this process. 1 to 1,000,000,
@@ -52,14 +52,12 @@ public sealed record PlatformLimits
     public int MaxPendingWebhooksPerTenant
     {
         get;
-        init => field = InRange(value, 1, 1_000_000, nameof(MaxPendingWebhooksPerTenant));
-    }
-
-    = 5_000;
+        init => field = Require.InRange(value, 1, 1_000_000, nameof(MaxPendingWebhooksPerTenant));
+    } = 5_000;
 
     /// <summary>Gets the same bound for all tenants together. 1 to 1,000,000, default 20,000.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
-    public int MaxPendingWebhooks { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxPendingWebhooks)); } = 20_000;
+    public int MaxPendingWebhooks { get; init => field = Require.InRange(value, 1, 1_000_000, nameof(MaxPendingWebhooks)); } = 20_000;
 
     /// <summary>
     /// Gets how many bytes the pending webhooks of one tenant may hold. 64 KiB to 4 GiB, default 8 MiB. A single
@@ -69,42 +67,35 @@ public sealed record PlatformLimits
     public long MaxPendingWebhookBytesPerTenant
     {
         get;
-        init => field = InRange(value, 64L << 10, 4L << 30, nameof(MaxPendingWebhookBytesPerTenant));
-    }
-
-    = 8L << 20;
+        init => field = Require.InRange(value, 64L << 10, 4L << 30, nameof(MaxPendingWebhookBytesPerTenant));
+    } = 8L << 20;
 
     /// <summary>Gets the same bound for all tenants together. 64 KiB to 4 GiB, default 64 MiB.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
     public long MaxPendingWebhookBytes
     {
         get;
-        init => field = InRange(value, 64L << 10, 4L << 30, nameof(MaxPendingWebhookBytes));
-    }
-
-    = 64L << 20;
+        init => field = Require.InRange(value, 64L << 10, 4L << 30, nameof(MaxPendingWebhookBytes));
+    } = 64L << 20;
 
     /// <summary>
     /// Gets how many host names of one tenant's registrations are resolved at once. 1 to 1,000, default 4. A call
     /// over the bound is <c>RATE_LIMITED</c>.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
-    public int MaxLookupsPerTenant { get; init => field = InRange(value, 1, 1_000, nameof(MaxLookupsPerTenant)); } = 4;
+    public int MaxLookupsPerTenant { get; init => field = Require.InRange(value, 1, 1_000, nameof(MaxLookupsPerTenant)); } = 4;
 
     /// <summary>
     /// Gets how many task lists of one tenant are read at once. Four times as many are read at once for all tenants
     /// together. 1 to 1,000, default 4. A call over either bound is <c>RATE_LIMITED</c>.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
-    public int MaxListsPerTenant { get; init => field = InRange(value, 1, 1_000, nameof(MaxListsPerTenant)); } = 4;
+    public int MaxListsPerTenant { get; init => field = Require.InRange(value, 1, 1_000, nameof(MaxListsPerTenant)); } = 4;
 
     /// <summary>The error of a tenant that reached a bound, and a line in the log that names the bound.</summary>
     internal static AdcpErrorException Reached(PlatformOptions options, string tenant, string limit, TimeSpan retryAfter)
     {
-        if (options.Logger is { } logger)
-        {
-            PlatformLog.RateLimited(logger, tenant, limit);
-        }
+        PlatformLog.RateLimited(options.Log, tenant, limit);
 
         return new AdcpErrorException(AdcpError.RateLimited(limit switch
         {
@@ -115,13 +106,5 @@ public sealed record PlatformLimits
             nameof(MaxLookupsPerTenant) => "Too many hosts of your webhooks are being looked up.",
             _ => "Too many webhooks to your endpoints are waiting to be delivered.",
         }, retryAfter));
-    }
-
-    private static T InRange<T>(T value, T low, T high, string name)
-        where T : IComparable<T>
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(value, low, name);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, high, name);
-        return value;
     }
 }

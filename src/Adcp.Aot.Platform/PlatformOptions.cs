@@ -2,7 +2,9 @@ using Adcp.Aot.Delivery;
 using Adcp.Aot.Network;
 using Adcp.Aot.Platform.Idempotency;
 using Adcp.Aot.Signing;
+using Adcp.Aot.Telemetry;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Adcp.Aot.Platform;
 
@@ -120,9 +122,7 @@ public sealed record PlatformOptions
         init => field = value >= TimeSpan.Zero && value <= TimeSpan.FromDays(7)
             ? value
             : throw new ArgumentOutOfRangeException(nameof(RedeliveryWindow), value, "0 to 7 days.");
-    }
-
-    = TimeSpan.FromHours(24);
+    } = TimeSpan.FromHours(24);
 
     /// <summary>
     /// Remembers requests by their <c>idempotency_key</c>, so that one that is made again is answered again and
@@ -152,9 +152,7 @@ public sealed record PlatformOptions
         init => field = value >= TimeSpan.FromSeconds(1) && value <= TimeSpan.FromHours(1)
             ? value
             : throw new ArgumentOutOfRangeException(nameof(CallTimeout), value, "1 second to 1 hour.");
-    }
-
-    = TimeSpan.FromMinutes(2);
+    } = TimeSpan.FromMinutes(2);
 
     /// <summary>
     /// Gets a function that returns the breaker key of a tenant's registration, as in
@@ -173,4 +171,7 @@ public sealed record PlatformOptions
 
     /// <summary>Where the platform logs. Default null, nowhere.</summary>
     public ILogger? Logger { get; init; }
+
+    /// <summary>Gets what the platform's lines are written to. It never throws.</summary>
+    internal ILogger Log => Logger is null ? NullLogger.Instance : GuardedLogger.Of(Logger);
 }

@@ -50,6 +50,25 @@ public sealed class PurgeTests : IDisposable
     }
 
     [Fact]
+    public async Task A_logger_that_throws_ends_neither_purge_nor_host()
+    {
+        ScriptedStore broken = new(ScriptedStore.Fails, 0);
+        using ThrowingLog log = new();
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Logging.AddProvider(log).AddFilter("Microsoft", LogLevel.None);
+        builder.Services.AddAdcpPurge([broken], _time);
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        await broken.ExpectAsync(ScriptedStore.Fails);
+        await log.Asked.Task;
+
+        _time.Advance(TimeSpan.FromMinutes(10));
+
+        await broken.ExpectAsync(0);
+        await host.StopAsync();
+    }
+
+    [Fact]
     public async Task A_purge_under_way_ends_with_its_host()
     {
         ScriptedStore store = new(ScriptedStore.Waits);
@@ -112,6 +131,29 @@ public sealed class PurgeTests : IDisposable
         IHost host = builder.Build();
         await host.StartAsync();
         return host;
+    }
+
+    private sealed class ThrowingLog : ILoggerProvider, ILogger
+    {
+        public TaskCompletionSource Asked { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            Asked.TrySetResult();
+            throw new InvalidOperationException("The log is full.");
+        }
+
+        public void Dispose()
+        {
+        }
     }
 
     /// <summary>Answers purges by a script.</summary>

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using Adcp.Aot.AspNetCore;
 using Adcp.Aot.Platform;
+using Adcp.Aot.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -34,13 +35,13 @@ public static partial class AdcpA2AEndpointRouteBuilderExtensions
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(platform);
         ArgumentNullException.ThrowIfNull(pattern);
-        ILogger logger = endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.A2A");
+        ILogger logger = GuardedLogger.Of(endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.A2A"));
         EndpointGuard guard = new((options ?? new AdcpEndpointOptions()).Checked(nameof(options)), logger);
-        RequestDelegate serve = http => ServeAsync(http, platform, http.Features.Get<Caller>()!.Tenant);
+        RequestDelegate serve = http => ServeAsync(http, platform, http.Features.Get<Caller>()!.Tenant, logger);
         return endpoints.MapMethods(pattern, [HttpMethods.Post], guard.Before(serve, isSoundOnly: false)).WithMetadata(new BodyLimit());
     }
 
-    private static async Task ServeAsync(HttpContext http, PlatformHandler platform, string tenant)
+    private static async Task ServeAsync(HttpContext http, PlatformHandler platform, string tenant, ILogger logger)
     {
         JsonElement id = default;
         ArrayBufferWriter<byte> body = new(1024);
@@ -76,7 +77,7 @@ public static partial class AdcpA2AEndpointRouteBuilderExtensions
         catch (Exception fault) when (fault is not OperationCanceledException)
         {
             (int code, string message) = Error(fault);
-            if (code == RpcFault.InternalError && platform.Options.Logger is { } logger)
+            if (code == RpcFault.InternalError)
             {
                 Failed(logger, fault);
             }

@@ -1,5 +1,6 @@
 using Adcp.Aot.AspNetCore;
 using Adcp.Aot.Storage;
+using Adcp.Aot.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -53,7 +54,7 @@ public static partial class AdcpServerExtensions
             endpoints = endpoints with { AllowedHosts = endpoints.AllowedHosts ?? [.. AdcpEndpointOptions.Loopback, url.Host] };
             using ILoggerFactory console =
                 LoggerFactory.Create(static logging => logging.AddSimpleConsole(static lines => lines.SingleLine = true));
-            ILogger logger = options.Logger ?? console.CreateLogger("Adcp.Aot.Platform");
+            ILogger logger = GuardedLogger.Of(options.Logger ?? console.CreateLogger("Adcp.Aot.Platform"));
             PlatformHandler handler = AdcpServer.CreateFromPlatform(platform, options with { Logger = logger }, sender, supervisor);
             await using (handler.ConfigureAwait(false))
             {

@@ -1,6 +1,7 @@
 using System.Text;
 using Adcp.Aot.Platform;
 using Adcp.Aot.Storage;
+using Adcp.Aot.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Net.Http.Headers;
@@ -48,7 +49,7 @@ internal sealed partial class EndpointGuard
     {
         _options = options;
         _hosts = options.AllowedHosts ?? AdcpEndpointOptions.Loopback;
-        _logger = logger;
+        _logger = GuardedLogger.Of(logger);
     }
 
     /// <summary>Puts the guard before an endpoint.</summary>

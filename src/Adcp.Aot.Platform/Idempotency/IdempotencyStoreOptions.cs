@@ -14,9 +14,7 @@ public sealed record IdempotencyStoreOptions
         init => field = value >= TimeSpan.FromHours(1) && value <= TimeSpan.FromDays(7) && value.Ticks % TimeSpan.TicksPerSecond == 0
             ? value
             : throw new ArgumentOutOfRangeException(nameof(ReplayTimeToLive), value, "1 hour to 7 days in whole seconds.");
-    }
-
-    = TimeSpan.FromHours(24);
+    } = TimeSpan.FromHours(24);
 
     /// <summary>
     /// How long after that a request is still known to have been made, so that making it again is refused
@@ -29,9 +27,7 @@ public sealed record IdempotencyStoreOptions
         init => field = value >= TimeSpan.FromMinutes(1) && value <= TimeSpan.FromDays(365)
             ? value
             : throw new ArgumentOutOfRangeException(nameof(ExpiredTimeToLive), value, "1 minute to 365 days.");
-    }
-
-    = TimeSpan.FromDays(7);
+    } = TimeSpan.FromDays(7);
 
     /// <summary>
     /// Gets how many requests of one tenant are remembered. 1 to 10,000,000, default 100,000. A tenant at the bound
@@ -43,9 +39,7 @@ public sealed record IdempotencyStoreOptions
         get;
         init => field = value is >= 1 and <= 10_000_000 ? value
             : throw new ArgumentOutOfRangeException(nameof(MaxRequestsPerTenant), value, "1 to 10,000,000.");
-    }
-
-    = 100_000;
+    } = 100_000;
 
     /// <summary>The clock. Default the system's.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>

@@ -174,9 +174,9 @@ internal sealed class IdempotentCalls : IDisposable
         catch (OperationCanceledException)
             when ((limit.IsCancellationRequested || lost.IsCancellationRequested) && !cancellationToken.IsCancellationRequested)
         {
-            if (limit.IsCancellationRequested && _options.Logger is { } logger)
+            if (limit.IsCancellationRequested)
             {
-                PlatformLog.CallTimedOut(logger, tool, _options.CallTimeout);
+                PlatformLog.CallTimedOut(_options.Log, tool, _options.CallTimeout);
             }
 
             string reason = limit.IsCancellationRequested ? "The seller took too long." : "The call was interrupted.";
@@ -224,9 +224,9 @@ internal sealed class IdempotentCalls : IDisposable
                 }
             }
 
-            if (!performed.IsCancellationRequested && _options.Logger is { } logger)
+            if (!performed.IsCancellationRequested)
             {
-                PlatformLog.LeaseLost(logger, tool, last);
+                PlatformLog.LeaseLost(_options.Log, tool, last);
             }
 
             await lost.CancelAsync().ConfigureAwait(false);
@@ -266,9 +266,9 @@ internal sealed class IdempotentCalls : IDisposable
                 // A store that does not return is left behind, and its answer counts as not kept.
                 bool isSettled = await settling.AsTask()
                     .WaitAsync(_options.CallTimeout, _options.TimeProvider, CancellationToken.None).ConfigureAwait(false);
-                if (!isSettled && answer is not null && _options.Logger is { } logger)
+                if (!isSettled && answer is not null)
                 {
-                    PlatformLog.AnswerNotKept(logger, tool, null);
+                    PlatformLog.AnswerNotKept(_options.Log, tool, null);
                 }
 
                 return;
@@ -278,10 +278,7 @@ internal sealed class IdempotentCalls : IDisposable
                 // A store that is not ours may throw anything; the call was performed.
                 if (_stopToken.IsCancellationRequested || _options.TimeProvider.GetElapsedTime(started) >= _options.CallTimeout)
                 {
-                    if (_options.Logger is { } logger)
-                    {
-                        PlatformLog.AnswerNotKept(logger, tool, fault);
-                    }
+                    PlatformLog.AnswerNotKept(_options.Log, tool, fault);
 
                     return;
                 }

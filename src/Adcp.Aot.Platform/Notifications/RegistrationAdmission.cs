@@ -37,10 +37,7 @@ internal sealed class RegistrationAdmission(PlatformOptions options, DeliveryTar
                 throw Refused("This seller signs its webhooks and takes no other authentication.", field + ".authentication");
             }
 
-            if (options.Logger is { } logger)
-            {
-                PlatformLog.LegacyRegistration(logger, tool.Name, tenant, authority, authentication.ToString());
-            }
+            PlatformLog.LegacyRegistration(options.Log, tool.Name, tenant, authority, authentication.ToString());
         }
 
         Probe(tenant, type, registration, context, field);
@@ -53,11 +50,8 @@ internal sealed class RegistrationAdmission(PlatformOptions options, DeliveryTar
         if (guard is not null
             && !await IsAllowedAsync(guard, tenant, registration.Destination.Url, cancellationToken).ConfigureAwait(false))
         {
-            if (options.Logger is { } logger)
-            {
-                PlatformLog.DestinationRefused(
-                    logger, tool.Name, tenant, authority, "the guard allows neither the url nor its host's addresses; " + Cure);
-            }
+            PlatformLog.DestinationRefused(
+                options.Log, tool.Name, tenant, authority, "the guard allows neither the url nor its host's addresses; " + Cure);
 
             throw Refused("The url is not one that webhooks may be sent to.", field + ".url");
         }

@@ -20,10 +20,7 @@ internal sealed partial class WebhookEmitter
         }
         catch (Exception fault)
         {
-            if (_options.Logger is { } logger)
-            {
-                PlatformLog.BreakerKeyFailed(logger, fault.GetType().Name);
-            }
+            PlatformLog.BreakerKeyFailed(_options.Log, fault.GetType().Name);
 
             return delivery;
         }

@@ -322,9 +322,9 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
             Lost(pending, Shutdown);
         }
 
-        if (left.Length > 0 && _options.Logger is { } logger)
+        if (left.Length > 0)
         {
-            PlatformLog.LeftAtShutdown(logger, left.Length, patience);
+            PlatformLog.LeftAtShutdown(_options.Log, left.Length, patience);
         }
     }
 
@@ -387,10 +387,7 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
             pending.IsReported = true;
         }
 
-        if (_options.Logger is { } logger)
-        {
-            PlatformLog.NotDelivered(
-                logger, pending.TaskId, pending.Status.ToWire(), pending.Tenant, pending.Endpoint ?? "its endpoint", reason);
-        }
+        PlatformLog.NotDelivered(
+            _options.Log, pending.TaskId, pending.Status.ToWire(), pending.Tenant, pending.Endpoint ?? "its endpoint", reason);
     }
 }

@@ -295,10 +295,7 @@ internal sealed class BackgroundWork : IDisposable
     /// <summary>Logs a fault, which the buyer is not shown.</summary>
     private (AdcpTaskStatus Status, ReadOnlyMemory<byte> Result) Failed(Item item, Exception fault)
     {
-        if (_options.Logger is { } logger)
-        {
-            PlatformLog.WorkFailed(logger, item.TaskId, item.Tenant, fault);
-        }
+        PlatformLog.WorkFailed(_options.Log, item.TaskId, item.Tenant, fault);
 
         return (AdcpTaskStatus.Failed, TaskHandOff.ResultOf(AdcpError.Internal()));
     }
@@ -315,18 +312,12 @@ internal sealed class BackgroundWork : IDisposable
             item.IsReported = true;
         }
 
-        if (_options.Logger is { } logger)
-        {
-            PlatformLog.WorkCutShort(logger, item.TaskId, item.Tenant);
-        }
+        PlatformLog.WorkCutShort(_options.Log, item.TaskId, item.Tenant);
     }
 
     private void ReportNotKept(Item item, AdcpTaskStatus status, string reason, Exception? fault)
     {
-        if (_options.Logger is { } logger)
-        {
-            PlatformLog.WorkNotKept(logger, item.TaskId, status.ToWire(), item.Tenant, reason, fault);
-        }
+        PlatformLog.WorkNotKept(_options.Log, item.TaskId, status.ToWire(), item.Tenant, reason, fault);
     }
 
     /// <summary>A work under way.</summary>

@@ -9,28 +9,24 @@ public sealed record InMemoryLimits
 {
     /// <summary>Gets how many items are kept. 1 to 10,000,000, default 100,000.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
-    public int Capacity { get; init => field = InRange(value, 1, 10_000_000, nameof(Capacity)); } = 100_000;
+    public int Capacity { get; init => field = Require.InRange(value, 1, 10_000_000, nameof(Capacity)); } = 100_000;
 
     /// <summary>Gets how many items of one tenant are kept. 1 to 10,000,000, default 10,000.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
-    public int CapacityPerTenant { get; init => field = InRange(value, 1, 10_000_000, nameof(CapacityPerTenant)); } = 10_000;
+    public int CapacityPerTenant { get; init => field = Require.InRange(value, 1, 10_000_000, nameof(CapacityPerTenant)); } = 10_000;
 
     /// <summary>
     /// Gets how many bytes of contexts, results and answers are kept. 64 KiB to 64 GiB, default 512 MiB. One item may
     /// exceed it.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
-    public long MaxBytes { get; init => field = InRange(value, 64L << 10, 64L << 30, nameof(MaxBytes)); } = 512L << 20;
+    public long MaxBytes { get; init => field = Require.InRange(value, 64L << 10, 64L << 30, nameof(MaxBytes)); } = 512L << 20;
 
     /// <summary>Gets how many bytes of one tenant are kept. 64 KiB to 64 GiB, default 64 MiB. One item may exceed it.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
-    public long MaxBytesPerTenant { get; init => field = InRange(value, 64L << 10, 64L << 30, nameof(MaxBytesPerTenant)); } = 64L << 20;
-
-    private static T InRange<T>(T value, T low, T high, string name)
-        where T : IComparable<T>
+    public long MaxBytesPerTenant
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(value, low, name);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, high, name);
-        return value;
-    }
+        get;
+        init => field = Require.InRange(value, 64L << 10, 64L << 30, nameof(MaxBytesPerTenant));
+    } = 64L << 20;
 }

@@ -274,11 +274,8 @@ public sealed class TaskHandOff : IAsyncDisposable
         }
     }
 
-    internal static void CheckPatience(TimeSpan patience)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(patience, TimeSpan.Zero);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(patience, TimeSpan.FromDays(1));
-    }
+    internal static void CheckPatience(TimeSpan patience) =>
+        Require.InRange(patience, TimeSpan.Zero, TimeSpan.FromDays(1), nameof(patience));
 
     private TimeSpan DefaultPatience()
     {

@@ -61,9 +61,9 @@ public sealed class SqlReplayCache : IReplayCache, IExpiringStore
         int? maxPerSender = null)
     {
         int perSender = maxPerSender ?? Math.Max(maxPerKey, maxTotal / 4);
-        ThrowIfOutside(maxPerKey, nameof(maxPerKey));
-        ThrowIfOutside(maxTotal, nameof(maxTotal));
-        ThrowIfOutside(perSender, nameof(maxPerSender));
+        Require.InRange(maxPerKey, 1, Most, nameof(maxPerKey));
+        Require.InRange(maxTotal, 1, Most, nameof(maxTotal));
+        Require.InRange(perSender, 1, Most, nameof(maxPerSender));
         _time = timeProvider ?? TimeProvider.System;
         _sql = new NonceStatements(dialect);
         _table = new ExpiringTable(
@@ -154,12 +154,6 @@ public sealed class SqlReplayCache : IReplayCache, IExpiringStore
     /// <inheritdoc/>
     /// <exception cref="DbException">The database refused the statement or is gone.</exception>
     public ValueTask<int> PurgeAsync(CancellationToken cancellationToken = default) => _table.PurgeAsync(cancellationToken);
-
-    private static void ThrowIfOutside(int value, string name)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, name);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, Most, name);
-    }
 
     /// <summary>Names the key, its sender and the whole, in the order of the limits.</summary>
     private static (string? Sender, string? KeyId)[] Scopes(string sender, string keyId) => [(sender, keyId), (sender, null), (null, null)];

@@ -31,12 +31,7 @@ public sealed record PushNotificationConfigStoreOptions
     public int MaxPerTask
     {
         get;
-        init
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(MaxPerTask));
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 100, nameof(MaxPerTask));
-            field = value;
-        }
+        init => field = Require.InRange(value, 1, 100, nameof(MaxPerTask));
     } = 10;
 
     /// <summary>The clock of saves. Default the system's.</summary>

@@ -20,12 +20,7 @@ public sealed record TaskQuery
     public int PageSize
     {
         get;
-        init
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(PageSize));
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, MaxPageSize, nameof(PageSize));
-            field = value;
-        }
+        init => field = Require.InRange(value, 1, MaxPageSize, nameof(PageSize));
     } = 50;
 
     /// <summary>

@@ -29,12 +29,7 @@ public sealed record TaskStoreOptions
     public int PurgeBatchSize
     {
         get;
-        init
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(PurgeBatchSize));
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 10_000, nameof(PurgeBatchSize));
-            field = value;
-        }
+        init => field = Require.InRange(value, 1, 10_000, nameof(PurgeBatchSize));
     } = 500;
 
     /// <summary>The clock of saves and purges. Default the system's.</summary>

@@ -1,3 +1,5 @@
+using Adcp.Aot.Telemetry;
+
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
@@ -12,5 +14,5 @@ public sealed class LoggerDeliveryLogAttribute : Attribute
     public bool OnlyMapped { get; set; }
 
     /// <summary>The event id of the entries. Default 300, that of <see cref="LoggerDeliveryLogSink"/>.</summary>
-    public int EventId { get; set; } = 300;
+    public int EventId { get; set; } = AdcpEventIds.Attempted;
 }

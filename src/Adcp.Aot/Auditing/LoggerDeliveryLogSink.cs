@@ -1,3 +1,4 @@
+using Adcp.Aot.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Auditing;
@@ -49,7 +50,7 @@ public sealed partial class LoggerDeliveryLogSink : IDeliveryLogSink
         }
     }
 
-    [LoggerMessage(EventId = 300,
+    [LoggerMessage(EventId = AdcpEventIds.Attempted,
         Message = "Webhook {IdempotencyKey} attempt {Attempt}/{MaxAttempts} {Outcome} at {Url}: {Error} in {ElapsedMs} ms")]
     private static partial void Attempted(
         ILogger logger, LogLevel level, string idempotencyKey, int attempt, int maxAttempts, string outcome, string url,

@@ -20,7 +20,7 @@ public sealed record AttemptRequest
 
     /// <summary>Gets the number of this attempt, from 1. 1 to 65,535, default 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 65,535.</exception>
-    public int AttemptNumber { get; init => field = InRange(value); } = 1;
+    public int AttemptNumber { get; init => field = Require.InRange(value, 1, ushort.MaxValue, nameof(AttemptNumber)); } = 1;
 
     /// <summary>
     /// Gets the sequence number that the delivery brings. Default <see langword="null"/>: the webhook's own, or else the next one
@@ -46,11 +46,4 @@ public sealed record AttemptRequest
     /// <see cref="DeliveryStatus.DeadlineExceeded"/>. The attempt itself is not cut short. Default <see langword="null"/>, no limit.
     /// </summary>
     public TimeSpan? TimeLeft { get; init; }
-
-    private static int InRange(int value)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(AttemptNumber));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, ushort.MaxValue, nameof(AttemptNumber));
-        return value;
-    }
 }

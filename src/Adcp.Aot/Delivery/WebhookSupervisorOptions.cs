@@ -9,13 +9,13 @@ namespace Adcp.Aot;
 public sealed record WebhookSupervisorOptions
 {
     /// <summary>Attempts and delays. Default <see cref="RetryPolicy.Default"/>.</summary>
-    public RetryPolicy Retry { get; init => field = NotNull(value, nameof(Retry)); } = RetryPolicy.Default;
+    public RetryPolicy Retry { get; init => field = Require.NotNull(value, nameof(Retry)); } = RetryPolicy.Default;
 
     /// <summary>When an endpoint's circuit opens and closes. Default <see cref="CircuitBreakerPolicy.Default"/>.</summary>
-    public CircuitBreakerPolicy Circuit { get; init => field = NotNull(value, nameof(Circuit)); } = CircuitBreakerPolicy.Default;
+    public CircuitBreakerPolicy Circuit { get; init => field = Require.NotNull(value, nameof(Circuit)); } = CircuitBreakerPolicy.Default;
 
     /// <summary>The meaning of answers. Default <see cref="ResponseTable.Adcp"/>.</summary>
-    public ResponseTable Responses { get; init => field = NotNull(value, nameof(Responses)); } = ResponseTable.Adcp;
+    public ResponseTable Responses { get; init => field = Require.NotNull(value, nameof(Responses)); } = ResponseTable.Adcp;
 
     /// <summary>Where audit records go. Default null, nowhere.</summary>
     public IDeliveryLogSink? Sink { get; init; }
@@ -28,7 +28,7 @@ public sealed record WebhookSupervisorOptions
     /// default 8,192.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,048,576.</exception>
-    public int SinkQueueCapacity { get; init => field = InRange(value, 1, 1 << 20, nameof(SinkQueueCapacity)); } = 8192;
+    public int SinkQueueCapacity { get; init => field = Require.InRange(value, 1, 1 << 20, nameof(SinkQueueCapacity)); } = 8192;
 
     /// <summary>
     /// While a circuit is open, refusals of one endpoint are recorded once in this interval; the others are counted in the next record's
@@ -38,7 +38,7 @@ public sealed record WebhookSupervisorOptions
     public TimeSpan CircuitOpenRecordInterval
     {
         get;
-        init => field = InRange(value, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(CircuitOpenRecordInterval));
+        init => field = Require.InRange(value, TimeSpan.Zero, TimeSpan.FromHours(1), nameof(CircuitOpenRecordInterval));
     } = TimeSpan.FromSeconds(1);
 
     /// <summary>
@@ -49,7 +49,7 @@ public sealed record WebhookSupervisorOptions
     public TimeSpan SinkTimeout
     {
         get;
-        init => field = InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), nameof(SinkTimeout));
+        init => field = Require.InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), nameof(SinkTimeout));
     } = TimeSpan.FromSeconds(5);
 
     /// <summary>
@@ -62,7 +62,7 @@ public sealed record WebhookSupervisorOptions
     public TimeSpan CancellationTimeout
     {
         get;
-        init => field = InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), nameof(CancellationTimeout));
+        init => field = Require.InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), nameof(CancellationTimeout));
     } = TimeSpan.FromSeconds(5);
 
     /// <summary>
@@ -76,7 +76,11 @@ public sealed record WebhookSupervisorOptions
     /// Gets the most attempts under way at one endpoint; further ones wait in order of arrival. 1 to 1,000,000, default 64.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,000,000.</exception>
-    public int MaxConcurrencyPerEndpoint { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxConcurrencyPerEndpoint)); } = 64;
+    public int MaxConcurrencyPerEndpoint
+    {
+        get;
+        init => field = Require.InRange(value, 1, 1_000_000, nameof(MaxConcurrencyPerEndpoint));
+    } = 64;
 
     /// <summary>
     /// Gets the most attempts under way for one <see cref="DeliveryOptions.Tenant"/>; further ones wait in order of arrival, and
@@ -84,15 +88,19 @@ public sealed record WebhookSupervisorOptions
     /// a tenant have no such limit. 1 to 1,000,000, default 1,024.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,000,000.</exception>
-    public int MaxConcurrencyPerTenant { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxConcurrencyPerTenant)); } = 1024;
+    public int MaxConcurrencyPerTenant
+    {
+        get;
+        init => field = Require.InRange(value, 1, 1_000_000, nameof(MaxConcurrencyPerTenant));
+    } = 1024;
 
     /// <summary>Gets the most attempts under way in all; further ones wait in order of arrival. 1 to 1,000,000, default 8,192.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,000,000.</exception>
-    public int MaxConcurrency { get; init => field = InRange(value, 1, 1_000_000, nameof(MaxConcurrency)); } = 8192;
+    public int MaxConcurrency { get; init => field = Require.InRange(value, 1, 1_000_000, nameof(MaxConcurrency)); } = 8192;
 
     /// <summary>The most endpoints remembered. 1 to 100,000,000, default 1,000,000 (about 160 bytes each beside the key).</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 100,000,000.</exception>
-    public int MaxEndpoints { get; init => field = InRange(value, 1, 100_000_000, nameof(MaxEndpoints)); } = 1_000_000;
+    public int MaxEndpoints { get; init => field = Require.InRange(value, 1, 100_000_000, nameof(MaxEndpoints)); } = 1_000_000;
 
     /// <summary>
     /// Gets after how long without use an endpoint whose circuit is closed may be forgotten. 1 s to 7 days, default 10 minutes.
@@ -101,29 +109,18 @@ public sealed record WebhookSupervisorOptions
     public TimeSpan EndpointIdleTimeout
     {
         get;
-        init => field = InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromDays(7), nameof(EndpointIdleTimeout));
+        init => field = Require.InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromDays(7), nameof(EndpointIdleTimeout));
     } = TimeSpan.FromMinutes(10);
 
     /// <summary>The streams. Default null, an allocator of the supervisor's own.</summary>
     public SequenceAllocator? Sequences { get; init; }
 
     /// <summary>The clock of everything that waits or measures. Default the system's.</summary>
-    public TimeProvider TimeProvider { get; init => field = NotNull(value, nameof(TimeProvider)); } = TimeProvider.System;
+    public TimeProvider TimeProvider { get; init => field = Require.NotNull(value, nameof(TimeProvider)); } = TimeProvider.System;
 
     /// <summary>The source of jitter; it must be safe for concurrent use. Default <see cref="Random.Shared"/>.</summary>
-    public Random Random { get; init => field = NotNull(value, nameof(Random)); } = Random.Shared;
+    public Random Random { get; init => field = Require.NotNull(value, nameof(Random)); } = Random.Shared;
 
     /// <summary>Where the supervisor logs. Default null, nowhere.</summary>
     public ILogger? Logger { get; init; }
-
-    private static T NotNull<T>(T value, string name)
-        where T : class => value ?? throw new ArgumentNullException(name);
-
-    private static T InRange<T>(T value, T low, T high, string name)
-        where T : IComparable<T>
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(value, low, name);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, high, name);
-        return value;
-    }
 }

@@ -43,12 +43,7 @@ public sealed record DestinationGuardOptions
     public TimeSpan ResolveTimeout
     {
         get;
-        init
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.FromMilliseconds(1), nameof(ResolveTimeout));
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, TimeSpan.FromMinutes(10), nameof(ResolveTimeout));
-            field = value;
-        }
+        init => field = Require.InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10), nameof(ResolveTimeout));
     } = TimeSpan.FromSeconds(5);
 
     /// <summary>The clock of <see cref="ResolveTimeout"/>. Default the system's.</summary>

@@ -64,9 +64,7 @@ public sealed record WebhookReceiverOptions
         get;
         init =>
             field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(Version), value, "Not an AdCP version.");
-    }
-
-    = AdcpVersion.V32;
+    } = AdcpVersion.V32;
 
     /// <summary>
     /// Lets payloads pass that are no task webhooks, such as account and capability events: they need an idempotency key and
@@ -110,7 +108,7 @@ public sealed record WebhookReceiverOptions
     /// first acceptance. 0 to 7 days, default 0.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 7 days.</exception>
-    public TimeSpan RetryHorizon { get; init => field = InRange(value, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(RetryHorizon)); }
+    public TimeSpan RetryHorizon { get; init => field = Require.InRange(value, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(RetryHorizon)); }
 
     /// <summary>
     /// The time after the last sign of life of its process after which a webhook may be processed by another one. Renewed while the
@@ -121,20 +119,16 @@ public sealed record WebhookReceiverOptions
     public TimeSpan Lease
     {
         get;
-        init => field = InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1), nameof(Lease));
-    }
-
-    = TimeSpan.FromSeconds(30);
+        init => field = Require.InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1), nameof(Lease));
+    } = TimeSpan.FromSeconds(30);
 
     /// <summary>The longest time for reading a whole body, however slowly it drips. 1 s to 10 minutes, default 10 s.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 s to 10 minutes.</exception>
     public TimeSpan ReadTimeout
     {
         get;
-        init => field = InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10), nameof(ReadTimeout));
-    }
-
-    = TimeSpan.FromSeconds(10);
+        init => field = Require.InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10), nameof(ReadTimeout));
+    } = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// The longest time for one handler. Then its token is cancelled. A handler that does not return within five more seconds is
@@ -145,10 +139,8 @@ public sealed record WebhookReceiverOptions
     public TimeSpan HandlerTimeout
     {
         get;
-        init => field = InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromHours(24), nameof(HandlerTimeout));
-    }
-
-    = TimeSpan.FromMinutes(5);
+        init => field = Require.InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromHours(24), nameof(HandlerTimeout));
+    } = TimeSpan.FromMinutes(5);
 
     /// <summary>
     /// The longest wait for one answer of the <see cref="Store"/> or of <see cref="AcceptsChallenge"/>; the webhook is answered 503
@@ -158,10 +150,8 @@ public sealed record WebhookReceiverOptions
     public TimeSpan CallTimeout
     {
         get;
-        init => field = InRange(value, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), nameof(CallTimeout));
-    }
-
-    = TimeSpan.FromSeconds(10);
+        init => field = Require.InRange(value, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), nameof(CallTimeout));
+    } = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// The most webhooks whose bodies this endpoint reads or holds at a time, until their handlers have returned; as many more may
@@ -172,12 +162,7 @@ public sealed record WebhookReceiverOptions
     public int MaxConcurrentWebhooks
     {
         get;
-        init
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(MaxConcurrentWebhooks));
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 65_536, nameof(MaxConcurrentWebhooks));
-            field = value;
-        }
+        init => field = Require.InRange(value, 1, 65_536, nameof(MaxConcurrentWebhooks));
     } = 256;
 
     /// <summary>
@@ -189,12 +174,7 @@ public sealed record WebhookReceiverOptions
     public long MaxBufferedBytes
     {
         get;
-        init
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1L << 10, nameof(MaxBufferedBytes));
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 16L << 30, nameof(MaxBufferedBytes));
-            field = value;
-        }
+        init => field = Require.InRange(value, 1L << 10, 16L << 30, nameof(MaxBufferedBytes));
     } = 64L << 20;
 
     /// <summary>The clock of leases and time limits. Default the system's.</summary>
@@ -203,9 +183,7 @@ public sealed record WebhookReceiverOptions
     {
         get;
         init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider));
-    }
-
-    = TimeProvider.System;
+    } = TimeProvider.System;
 
     /// <summary>The time for which a key is remembered: the longer of <see cref="RetryHorizon"/> and 24 hours.</summary>
     internal TimeSpan Retention => RetryHorizon > TimeSpan.FromHours(24) ? RetryHorizon : TimeSpan.FromHours(24);
@@ -264,12 +242,5 @@ public sealed record WebhookReceiverOptions
         return Network.TargetUri.TryParse(text, out Network.TargetUri? target, out _)
             && !target.HadUserInfo && target.PathAndQuery == "/" && text[^1] is not ('/' or '?' or '#') && !text.Contains('#',
                 StringComparison.Ordinal);
-    }
-
-    private static TimeSpan InRange(TimeSpan value, TimeSpan low, TimeSpan high, string name)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(value, low, name);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, high, name);
-        return value;
     }
 }

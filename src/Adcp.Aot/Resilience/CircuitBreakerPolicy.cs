@@ -13,27 +13,23 @@ public sealed record CircuitBreakerPolicy
     public int FailureThreshold
     {
         get;
-        init => field = InRange(value, 1, CircuitBreaker.MaxFailures, nameof(FailureThreshold));
-    }
-
-    = 5;
+        init => field = Require.InRange(value, 1, CircuitBreaker.MaxFailures, nameof(FailureThreshold));
+    } = 5;
 
     /// <summary>Successful probes that close a half-open circuit. 1 to 31, default 2.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 31.</exception>
     public int SuccessThreshold
     {
         get;
-        init => field = InRange(value, 1, CircuitBreaker.MaxProbes, nameof(SuccessThreshold));
-    }
-
-    = 2;
+        init => field = Require.InRange(value, 1, CircuitBreaker.MaxProbes, nameof(SuccessThreshold));
+    } = 2;
 
     /// <summary>Probes admitted at a time while half-open. 1 to 31; default null, which means <see cref="SuccessThreshold"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 31.</exception>
     public int? HalfOpenPermits
     {
         get;
-        init => field = value is { } permits ? InRange(permits, 1, CircuitBreaker.MaxProbes, nameof(HalfOpenPermits)) : null;
+        init => field = value is { } permits ? Require.InRange(permits, 1, CircuitBreaker.MaxProbes, nameof(HalfOpenPermits)) : null;
     }
 
     /// <summary>
@@ -45,24 +41,13 @@ public sealed record CircuitBreakerPolicy
         get;
         init
         {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.FromMilliseconds(1), nameof(OpenTimeout));
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, TimeSpan.FromDays(7), nameof(OpenTimeout));
-            field = value;
+            field = Require.InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(7), nameof(OpenTimeout));
             OpenMilliseconds = (long)value.TotalMilliseconds;
         }
-    }
-
-    = TimeSpan.FromSeconds(60);
+    } = TimeSpan.FromSeconds(60);
 
     /// <summary><see cref="OpenTimeout"/> in a breaker's own unit, divided once.</summary>
     internal long OpenMilliseconds { get; private init; } = 60_000;
 
     internal int EffectiveHalfOpenPermits => HalfOpenPermits ?? SuccessThreshold;
-
-    private static int InRange(int value, int low, int high, string name)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(value, low, name);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, high, name);
-        return value;
-    }
 }

@@ -26,12 +26,7 @@ public sealed record RetryPolicy
     public int MaxAttempts
     {
         get;
-        init
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(MaxAttempts));
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, MostAttempts, nameof(MaxAttempts));
-            field = value;
-        }
+        init => field = Require.InRange(value, 1, MostAttempts, nameof(MaxAttempts));
     } = 3;
 
     /// <summary>The delay before attempt 2. 0 to 1 day, default 1 s.</summary>
@@ -39,7 +34,7 @@ public sealed record RetryPolicy
     public TimeSpan BaseDelay
     {
         get;
-        init => field = InRange(value, TimeSpan.Zero, TimeSpan.FromDays(1), nameof(BaseDelay));
+        init => field = Require.InRange(value, TimeSpan.Zero, TimeSpan.FromDays(1), nameof(BaseDelay));
     } = TimeSpan.FromSeconds(1);
 
     /// <summary>The longest delay of our own. 0 to 7 days, default 30 s.</summary>
@@ -47,7 +42,7 @@ public sealed record RetryPolicy
     public TimeSpan MaxDelay
     {
         get;
-        init => field = InRange(value, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(MaxDelay));
+        init => field = Require.InRange(value, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(MaxDelay));
     } = TimeSpan.FromSeconds(30);
 
     /// <summary>
@@ -62,7 +57,7 @@ public sealed record RetryPolicy
     public TimeSpan MaxRetryAfter
     {
         get;
-        init => field = InRange(value, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(MaxRetryAfter));
+        init => field = Require.InRange(value, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(MaxRetryAfter));
     } = TimeSpan.FromSeconds(60);
 
     /// <summary>The longest a whole delivery may take, waits included. 1 ms to 7 days; default null, no limit of its own.</summary>
@@ -71,7 +66,7 @@ public sealed record RetryPolicy
     {
         get;
         init => field = value is { } deadline
-            ? InRange(deadline, TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(7), nameof(Deadline))
+            ? Require.InRange(deadline, TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(7), nameof(Deadline))
             : null;
     }
 
@@ -91,7 +86,7 @@ public sealed record RetryPolicy
 
         foreach (TimeSpan delay in delays)
         {
-            InRange(delay, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(delays));
+            Require.InRange(delay, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(delays));
         }
 
         return new RetryPolicy { _schedule = delays.ToArray(), MaxAttempts = delays.Length + 1, Jitter = false };
@@ -128,12 +123,5 @@ public sealed record RetryPolicy
         // Shifted only while nothing can be shifted out: beyond that the delay is past any maximum, unless it is zero.
         long ticks = BaseDelay.Ticks;
         return ticks == 0 || (times < 62 && ticks <= MaxDelay.Ticks >> times) ? TimeSpan.FromTicks(ticks << Math.Min(times, 62)) : MaxDelay;
-    }
-
-    private static TimeSpan InRange(TimeSpan value, TimeSpan low, TimeSpan high, string name)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(value, low, name);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, high, name);
-        return value;
     }
 }

@@ -25,7 +25,7 @@ public sealed record WebhookSenderOptions
     public TimeSpan AttemptTimeout
     {
         get; init =>
-        field = InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10), nameof(AttemptTimeout));
+        field = Require.InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10), nameof(AttemptTimeout));
     } =
         TimeSpan.FromSeconds(10);
 
@@ -37,7 +37,7 @@ public sealed record WebhookSenderOptions
     public TimeSpan ConnectTimeout
     {
         get; init =>
-        field = InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10), nameof(ConnectTimeout));
+        field = Require.InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10), nameof(ConnectTimeout));
     } =
         TimeSpan.FromSeconds(5);
 
@@ -63,13 +63,13 @@ public sealed record WebhookSenderOptions
 
     /// <summary>The largest body in bytes. 1 to 10 MiB, default 10 MiB.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 10 MiB.</exception>
-    public int MaxBodyBytes { get; init => field = InRange(value, 1, 10 << 20, nameof(MaxBodyBytes)); } = 10 << 20;
+    public int MaxBodyBytes { get; init => field = Require.InRange(value, 1, 10 << 20, nameof(MaxBodyBytes)); } = 10 << 20;
 
     /// <summary>
     /// How much of an answer's body is read; the connection is given up if there is more. 0 to 5 MiB, default 16 KiB.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 5 MiB.</exception>
-    public int MaxResponseBytes { get; init => field = InRange(value, 0, 5 << 20, nameof(MaxResponseBytes)); } = 16 << 10;
+    public int MaxResponseBytes { get; init => field = Require.InRange(value, 0, 5 << 20, nameof(MaxResponseBytes)); } = 16 << 10;
 
     /// <summary>
     /// After how long a connection is replaced, so that a change of DNS is seen. 1 s to 1 day, default 2 minutes.
@@ -78,7 +78,7 @@ public sealed record WebhookSenderOptions
     public TimeSpan ConnectionLifetime
     {
         get; init =>
-        field = InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), nameof(ConnectionLifetime));
+        field = Require.InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), nameof(ConnectionLifetime));
     } =
         TimeSpan.FromMinutes(2);
 
@@ -123,12 +123,4 @@ public sealed record WebhookSenderOptions
         ResolveTimeout = ConnectTimeout,
         TimeProvider = TimeProvider,
     });
-
-    private static T InRange<T>(T value, T low, T high, string name)
-        where T : IComparable<T>
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(value, low, name);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, high, name);
-        return value;
-    }
 }

@@ -17,6 +17,11 @@ public static class AdcpEventIds
     /// </summary>
     public const int DestinationRefused = 202;
 
+    /// <summary>
+    /// Information, Warning: "Webhook {IdempotencyKey} attempt {Attempt}/{MaxAttempts} {Outcome} at {Url}: {Error} in {ElapsedMs} ms"
+    /// </summary>
+    public const int Attempted = 300;
+
     /// <summary>Warning: "The delivery log sink failed with {Fault}; up to {Count} audit records are lost."</summary>
     public const int SinkFailed = 301;
 

@@ -8,12 +8,9 @@ namespace Adcp.Aot.Verification;
 /// Verifies <c>Authorization: Bearer</c>. It proves that the sender knows the token and nothing about the body; AdCP
 /// has deprecated it. Compares in constant time, whatever the lengths. Thread-safe.
 /// </summary>
-public sealed class BearerVerifier : WebhookVerifier
+public sealed class BearerVerifier : SharedSecretVerifier
 {
     private const int MaxHeaderLength = 8192;
-
-    private readonly byte[][] _expected;
-    private readonly string? _sender;
 
     /// <summary>Creates a verifier for one registration.</summary>
     /// <param name="tokens">One to eight tokens; see <see cref="BearerToken"/>.</param>
@@ -22,28 +19,18 @@ public sealed class BearerVerifier : WebhookVerifier
     /// <exception cref="ArgumentNullException"><paramref name="tokens"/> or one of them is null.</exception>
     /// <exception cref="ArgumentException">No token, too many, or one that is none. The message never shows it.</exception>
     public BearerVerifier(IReadOnlyList<string> tokens, string? sender = null, int maxBodyBytes = DefaultMaxBodyBytes)
-        : base(maxBodyBytes)
+        : base(
+            tokens,
+            static token => SHA256.HashData(new BearerToken(token).Token),
+            "tokens",
+            nameof(tokens),
+            sender,
+            maxBodyBytes,
+            timeProvider: null)
     {
-        ArgumentNullException.ThrowIfNull(tokens);
-        if (tokens.Count is 0 or > LegacyHmacVerifier.MaxSecrets)
-        {
-            throw new ArgumentException("One to eight tokens are needed.", nameof(tokens));
-        }
-
-        _expected = [.. tokens.Select(static token => SHA256.HashData(new BearerToken(token).Token))];
-        _sender = sender;
     }
 
-    internal override string? FixedSender => _sender;
-
-    private protected override ValueTask<HeaderCheck> CheckHeadersCoreAsync(InboundRequest request, CancellationToken cancellationToken) =>
-        new(Refuse(request) is { } refusal ? HeaderCheck.Refused(refusal) : HeaderCheck.Passed(request));
-
-    private protected override ValueTask<VerificationResult> VerifyBodyCoreAsync(
-        HeaderCheck headers, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken) =>
-        new(Accept(body.Span, _sender));
-
-    private VerificationResult? Refuse(InboundRequest request)
+    private protected override VerificationResult? CheckHeaders(InboundRequest request)
     {
         string? authorization = request.Header("authorization");
         if (authorization is null)
@@ -55,19 +42,21 @@ public sealed class BearerVerifier : WebhookVerifier
         if (authorization.Length > MaxHeaderLength || !authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
             || !Ascii.IsValid(authorization))
         {
-            return VerificationResult.Refused(VerificationError.HeaderMalformed, "1", "Authorization is not a bearer token.",
-                sender: _sender);
+            return Refused(VerificationError.HeaderMalformed, "Authorization is not a bearer token.");
         }
 
         // Digests are compared, so that a token's length shows in no timing.
         Span<byte> said = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(Encoding.ASCII.GetBytes(authorization[Scheme.Length..]), said);
         bool matches = false;
-        foreach (byte[] expected in _expected)
+        foreach (byte[] expected in Keys)
         {
             matches |= CryptographicOperations.FixedTimeEquals(said, expected);
         }
 
-        return matches ? null : VerificationResult.Refused(VerificationError.SignatureInvalid, "1", null, sender: _sender);
+        return matches ? null : Refused(VerificationError.SignatureInvalid, null);
     }
+
+    /// <summary>Returns true: the token says nothing about the body.</summary>
+    private protected override bool Matches(InboundRequest request, ReadOnlySpan<byte> body) => true;
 }

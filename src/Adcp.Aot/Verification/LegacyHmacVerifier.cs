@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Adcp.Aot.Signing;
@@ -9,18 +8,8 @@ namespace Adcp.Aot.Verification;
 /// Verifies AdCP's legacy HMAC-SHA256: <c>X-ADCP-Signature</c> over <c>{X-ADCP-Timestamp}.{body}</c>, within 300 s.
 /// There is no nonce: tell repeated deliveries by their idempotency key. Compares in constant time. Thread-safe.
 /// </summary>
-public sealed class LegacyHmacVerifier : WebhookVerifier
+public sealed class LegacyHmacVerifier : SharedSecretVerifier
 {
-    /// <summary>The most secrets at a time.</summary>
-    internal const int MaxSecrets = 8;
-
-    internal const int WindowSeconds = 300;
-    private const int MaxTimestampLength = 15;
-
-    private readonly byte[][] _keys;
-    private readonly string? _sender;
-    private readonly TimeProvider _time;
-
     /// <summary>Creates a verifier for one registration.</summary>
     /// <param name="secrets">
     /// One to eight secrets; see <see cref="LegacyHmacSigner"/>. While a secret is being rotated, give the new and the
@@ -33,29 +22,18 @@ public sealed class LegacyHmacVerifier : WebhookVerifier
     /// <exception cref="ArgumentException">No secret, too many, or one that is short or a pattern. The message never shows it.</exception>
     public LegacyHmacVerifier(IReadOnlyList<string> secrets, string? sender = null, int maxBodyBytes = DefaultMaxBodyBytes,
         TimeProvider? timeProvider = null)
-        : base(maxBodyBytes)
+        : base(
+            secrets,
+            static secret => SecretRules.HmacKey(secret, nameof(secrets)),
+            "secrets",
+            nameof(secrets),
+            sender,
+            maxBodyBytes,
+            timeProvider)
     {
-        ArgumentNullException.ThrowIfNull(secrets);
-        if (secrets.Count is 0 or > MaxSecrets)
-        {
-            throw new ArgumentException("One to eight secrets are needed.", nameof(secrets));
-        }
-
-        _keys = [.. secrets.Select(static secret => SecretRules.HmacKey(secret, nameof(secrets)))];
-        _sender = sender;
-        _time = timeProvider ?? TimeProvider.System;
     }
 
-    internal override string? FixedSender => _sender;
-
-    private protected override ValueTask<HeaderCheck> CheckHeadersCoreAsync(InboundRequest request, CancellationToken cancellationToken) =>
-        new(Refuse(request) is { } refusal ? HeaderCheck.Refused(refusal) : HeaderCheck.Passed(request));
-
-    private protected override ValueTask<VerificationResult> VerifyBodyCoreAsync(
-        HeaderCheck headers, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken) =>
-        new(Verify(headers.Request, body.Span));
-
-    private VerificationResult? Refuse(InboundRequest request)
+    private protected override VerificationResult? CheckHeaders(InboundRequest request)
     {
         string? signature = request.Header("x-adcp-signature");
         if (signature is null)
@@ -64,14 +42,9 @@ public sealed class LegacyHmacVerifier : WebhookVerifier
                 "authorization");
         }
 
-        if (!TryReadSeconds(request.Header("x-adcp-timestamp"), out long seconds, out _))
+        if (CheckTimestamp("X-ADCP-Timestamp", request.Header("x-adcp-timestamp")) is { } refusal)
         {
-            return Refused(VerificationError.HeaderMalformed, "X-ADCP-Timestamp is not a number of seconds.");
-        }
-
-        if (Math.Abs(_time.GetUtcNow().ToUnixTimeSeconds() - seconds) > WindowSeconds)
-        {
-            return Refused(VerificationError.WindowInvalid, "X-ADCP-Timestamp is more than 300 s away.");
+            return refusal;
         }
 
         return signature.Length != LegacyHmacSigner.SignatureLength || !Ascii.IsValid(signature)
@@ -79,33 +52,20 @@ public sealed class LegacyHmacVerifier : WebhookVerifier
             : null;
     }
 
-    private VerificationResult Verify(InboundRequest request, ReadOnlySpan<byte> body)
+    private protected override bool Matches(InboundRequest request, ReadOnlySpan<byte> body)
     {
-        TryReadSeconds(request.Header("x-adcp-timestamp"), out _, out ReadOnlySpan<char> digits);
         Span<byte> said = stackalloc byte[LegacyHmacSigner.SignatureLength];
         Encoding.ASCII.GetBytes(request.Header("x-adcp-signature"), said);
         Span<byte> time = stackalloc byte[MaxTimestampLength];
-        time = time[..Encoding.ASCII.GetBytes(digits, time)];
+        time = time[..Encoding.ASCII.GetBytes(request.Header("x-adcp-timestamp"), time)];
         Span<byte> actual = stackalloc byte[LegacyHmacSigner.SignatureLength];
         bool matches = false;
-        foreach (byte[] key in _keys)
+        foreach (byte[] key in Keys)
         {
             LegacyHmacSigner.Write(key, time, body, actual);
             matches |= CryptographicOperations.FixedTimeEquals(said, actual);
         }
 
-        return matches ? Accept(body, _sender) : Refused(VerificationError.SignatureInvalid, null);
+        return matches;
     }
-
-    /// <summary>Digits only: no sign, no space, no point.</summary>
-    internal static bool TryReadSeconds(string? header, out long seconds, out ReadOnlySpan<char> digits)
-    {
-        digits = header;
-        seconds = 0;
-        return digits.Length is > 0 and <= MaxTimestampLength && !digits.ContainsAnyExceptInRange('0', '9')
-            && long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out seconds);
-    }
-
-    private VerificationResult Refused(VerificationError error, string? detail) =>
-        VerificationResult.Refused(error, "1", detail, sender: _sender);
 }

@@ -15,12 +15,7 @@ public sealed record RemoteKeySourceOptions
     public TimeSpan CacheLifetime
     {
         get;
-        init
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.FromMinutes(1), nameof(CacheLifetime));
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, TimeSpan.FromMinutes(30), nameof(CacheLifetime));
-            field = value;
-        }
+        init => field = Require.InRange(value, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(30), nameof(CacheLifetime));
     } = TimeSpan.FromMinutes(5);
 
     /// <summary>Lets plain http pass, for development. Default false.</summary>

@@ -27,12 +27,7 @@ public sealed record Rfc9421VerifierOptions
     public TimeSpan CallTimeout
     {
         get;
-        init
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.FromMilliseconds(100), nameof(CallTimeout));
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, TimeSpan.FromMinutes(5), nameof(CallTimeout));
-            field = value;
-        }
+        init => field = Require.InRange(value, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), nameof(CallTimeout));
     } = TimeSpan.FromSeconds(10);
 
     /// <summary>The clock that windows are measured by. Default the system's.</summary>

@@ -10,14 +10,9 @@ namespace Adcp.Aot.Verification;
 /// Compares in constant time. There is no nonce: tell repeated deliveries by <c>webhook-id</c> or the idempotency key.
 /// Thread-safe.
 /// </summary>
-public sealed class StandardWebhooksVerifier : WebhookVerifier
+public sealed class StandardWebhooksVerifier : SharedSecretVerifier
 {
     private const int MaxSignatures = 16;
-    private const int MaxTimestampLength = 15;
-
-    private readonly byte[][] _keys;
-    private readonly string? _sender;
-    private readonly TimeProvider _time;
 
     /// <summary>Creates a verifier for one registration.</summary>
     /// <param name="secrets">One to eight <c>whsec_</c> secrets; see <see cref="StandardWebhooksSigner"/>.</param>
@@ -28,29 +23,18 @@ public sealed class StandardWebhooksVerifier : WebhookVerifier
     /// <exception cref="ArgumentException">No secret, too many, or one that is none. The message never shows it.</exception>
     public StandardWebhooksVerifier(IReadOnlyList<string> secrets, string? sender = null, int maxBodyBytes = DefaultMaxBodyBytes,
         TimeProvider? timeProvider = null)
-        : base(maxBodyBytes)
+        : base(
+            secrets,
+            static secret => StandardWebhooksSecret.Decode(secret, nameof(secrets)),
+            "secrets",
+            nameof(secrets),
+            sender,
+            maxBodyBytes,
+            timeProvider)
     {
-        ArgumentNullException.ThrowIfNull(secrets);
-        if (secrets.Count is 0 or > StandardWebhooksSigner.MaxSecrets)
-        {
-            throw new ArgumentException("One to eight secrets are needed.", nameof(secrets));
-        }
-
-        _keys = [.. secrets.Select(static secret => StandardWebhooksSecret.Decode(secret, nameof(secrets)))];
-        _sender = sender;
-        _time = timeProvider ?? TimeProvider.System;
     }
 
-    internal override string? FixedSender => _sender;
-
-    private protected override ValueTask<HeaderCheck> CheckHeadersCoreAsync(InboundRequest request, CancellationToken cancellationToken) =>
-        new(Refuse(request) is { } refusal ? HeaderCheck.Refused(refusal) : HeaderCheck.Passed(request));
-
-    private protected override ValueTask<VerificationResult> VerifyBodyCoreAsync(
-        HeaderCheck headers, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken) =>
-        new(Verify(headers.Request, body.Span));
-
-    private VerificationResult? Refuse(InboundRequest request)
+    private protected override VerificationResult? CheckHeaders(InboundRequest request)
     {
         if (request.Header("webhook-signature") is null)
         {
@@ -66,34 +50,26 @@ public sealed class StandardWebhooksVerifier : WebhookVerifier
                 $"webhook-id is not 1 to {StandardWebhooksSigner.MaxIdLength} printable ASCII characters.");
         }
 
-        if (!LegacyHmacVerifier.TryReadSeconds(request.Header("webhook-timestamp"), out long seconds, out _))
-        {
-            return Refused(VerificationError.HeaderMalformed, "webhook-timestamp is not a number of seconds.");
-        }
-
-        return Math.Abs(_time.GetUtcNow().ToUnixTimeSeconds() - seconds) > LegacyHmacVerifier.WindowSeconds
-            ? Refused(VerificationError.WindowInvalid, "webhook-timestamp is more than 300 s away.")
-            : null;
+        return CheckTimestamp("webhook-timestamp", request.Header("webhook-timestamp"));
     }
 
-    private VerificationResult Verify(InboundRequest request, ReadOnlySpan<byte> body)
+    private protected override bool Matches(InboundRequest request, ReadOnlySpan<byte> body)
     {
         string id = request.Header("webhook-id")!;
         string signatures = request.Header("webhook-signature")!;
-        LegacyHmacVerifier.TryReadSeconds(request.Header("webhook-timestamp"), out _, out ReadOnlySpan<char> digits);
         Span<byte> idBytes = stackalloc byte[StandardWebhooksSigner.MaxIdLength];
         idBytes = idBytes[..Encoding.ASCII.GetBytes(id, idBytes)];
         Span<byte> time = stackalloc byte[MaxTimestampLength];
-        time = time[..Encoding.ASCII.GetBytes(digits, time)];
+        time = time[..Encoding.ASCII.GetBytes(request.Header("webhook-timestamp"), time)];
         Span<byte> mac = stackalloc byte[HMACSHA256.HashSizeInBytes];
         bool matches = false;
-        foreach (byte[] key in _keys)
+        foreach (byte[] key in Keys)
         {
             DottedMac.Compute(key, idBytes, time, body, mac);
             matches |= Lists(signatures, mac);
         }
 
-        return matches ? Accept(body, _sender) : Refused(VerificationError.SignatureInvalid, null);
+        return matches;
     }
 
     /// <summary>
@@ -124,7 +100,4 @@ public sealed class StandardWebhooksVerifier : WebhookVerifier
 
         return matches;
     }
-
-    private VerificationResult Refused(VerificationError error, string? detail) =>
-        VerificationResult.Refused(error, "1", detail, sender: _sender);
 }
