@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using Adcp.Aot.Storage.Tests.DeliveryLogs;
+using Adcp.Aot.Storage.Tests.Sinks;
 
 namespace Adcp.Aot.Storage.Tests.LegacyTimes;
 

@@ -1,6 +1,6 @@
 using Adcp.Aot.Auditing;
 
-namespace Adcp.Aot.Storage.Tests.DeliveryLogs;
+namespace Adcp.Aot.Storage.Tests.Sinks;
 
 /// <summary>A log with a principal can be read.</summary>
 internal interface ITestAuditLog : ITestLog

@@ -1,6 +1,6 @@
 using Adcp.Aot.Auditing;
 
-namespace Adcp.Aot.Storage.Tests.DeliveryLogs;
+namespace Adcp.Aot.Storage.Tests.Sinks;
 
 /// <summary>What every generated log of a table has, so that one contract is run on several.</summary>
 internal interface ITestLog : IDeliveryLogSink, IAsyncDisposable

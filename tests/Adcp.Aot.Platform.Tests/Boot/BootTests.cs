@@ -1,0 +1,259 @@
+using System.Data.Common;
+using System.Text.Json;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Platform.Idempotency;
+using Adcp.Aot.Signing;
+using Adcp.Aot.Storage;
+
+namespace Adcp.Aot.Platform.Tests.Boot;
+
+public sealed class BootTests : IDisposable
+{
+    private readonly RecordingSender _sender = new(AdcpVersion.V32, TimeProvider.System);
+    private readonly DurableSupervisor _durable = new();
+
+    private PlatformOptions Sound => new()
+    {
+        Version = AdcpVersion.V32,
+        SigningKeys = [_sender.Key],
+        WebhookSigning = new WebhookSigningCapability { Algorithms = [SignatureAlgorithm.Ed25519], RetryHorizon = TimeSpan.FromHours(24) },
+    };
+
+    [Fact]
+    public async Task A_seller_with_nothing_wrong_boots()
+    {
+        await using PlatformHandler durable = AdcpServer.CreateFromPlatform(new TestPlatform(), Sound, null, _durable);
+        await using PlatformHandler earlier = AdcpServer.CreateFromPlatform(
+            new TestPlatform(), Sound with
+            {
+                Version = AdcpVersion.V31,
+                WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = null }
+            }, _sender);
+        await using PlatformHandler without =
+            AdcpServer.CreateFromPlatform(new TestPlatform(),
+                new PlatformOptions { Version = AdcpVersion.V32, AcceptsPushConfigs = false });
+        await using PlatformHandler external = AdcpServer.CreateFromPlatform(
+            new TestPlatform(), Sound with { TaskWebhooksAreExternal = true, ExternalRetryHorizon = TimeSpan.FromDays(2) });
+        await using PlatformHandler outbox = AdcpServer.CreateFromPlatform(new TestPlatform(), Sound with { Outbox = new Outbox() });
+    }
+
+    [Fact]
+    public void Nobody_who_delivers() => Gap("webhook_sender_or_supervisor", new PlatformOptions { Version = AdcpVersion.V30 }, null, null);
+
+    [Fact]
+    public void A_promise_without_a_key() => Gap("webhook_sender_with_rfc9421_key", Sound with { SigningKeys = [] }, null, _durable);
+
+    [Fact]
+    public void Algorithms_that_are_not_the_keys() => Gap(
+        "webhook_signing_algorithm_alignment",
+        Sound with { WebhookSigning = Sound.WebhookSigning! with { Algorithms = [SignatureAlgorithm.EcdsaP256Sha256] } }, null, _durable);
+
+    [Fact]
+    public void Webhooks_without_the_capability() => Gap("webhook_signing.supported", Sound with { WebhookSigning = null }, null, _durable);
+
+    [Fact]
+    public void Webhooks_declared_unsigned() =>
+        Gap("webhook_signing.supported", Sound with { WebhookSigning = new WebhookSigningCapability { IsSupported = false } },
+            null, _durable);
+
+    [Fact]
+    public void A_3_2_seller_without_a_horizon() => Gap(
+        "webhook_signing.delivery_retry_horizon_seconds",
+        Sound with { WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = null } }, null, _durable);
+
+    [Theory]
+    [InlineData(86_399)]
+    [InlineData(604_801)]
+    [InlineData(90_000.5)]
+    public void A_horizon_out_of_range(double seconds) => Gap(
+        "webhook_signing.delivery_retry_horizon_seconds",
+        Sound with { WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = TimeSpan.FromSeconds(seconds) } }, null,
+        new DurableSupervisor { RetryHorizon = TimeSpan.FromDays(30) });
+
+    [Fact]
+    public void A_horizon_before_3_2() =>
+        Gap("webhook_signing.delivery_retry_horizon_seconds", Sound with { Version = AdcpVersion.V31 }, null, _durable);
+
+    [Fact]
+    public async Task A_horizon_over_a_supervisor_that_is_not_durable()
+    {
+        await using InMemoryWebhookDeliverySupervisor memory = new(_sender, new WebhookSupervisorOptions());
+        string message = Gap("atomic_durable_webhook_outbox", Sound, null, memory);
+        Assert.Contains("WebhookSigning.RetryHorizon", message, StringComparison.Ordinal);
+        Assert.Contains("IsDurable", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_horizon_longer_than_the_supervisors() =>
+        Gap("atomic_durable_webhook_outbox", Sound, null, new DurableSupervisor { RetryHorizon = TimeSpan.FromHours(23) });
+
+    [Fact]
+    public void A_horizon_over_a_sender_alone() => Gap("atomic_durable_webhook_outbox", Sound, _sender, null);
+
+    [Fact]
+    public void Two_owners_of_the_same_delivery()
+    {
+        Gap("single_task_webhook_owner", Sound with { Outbox = new Outbox() }, null, _durable);
+        Gap("single_task_webhook_owner",
+            Sound with { TaskWebhooksAreExternal = true, ExternalRetryHorizon = TimeSpan.FromDays(2) }, null, _durable);
+    }
+
+    [Fact]
+    public void An_external_owner_that_promises_less() =>
+        Gap("external_durable_webhook_outbox", Sound with { TaskWebhooksAreExternal = true }, null, null);
+
+    [Fact]
+    public void A_tool_that_is_there_twice() => Gap("unique_tools", Sound, null, _durable, new Twice());
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_sender_that_speaks_another_version(bool isSupervised)
+    {
+        using WebhookSender sender = new(new Rfc9421Signer(_sender.Key), new WebhookSenderOptions { Version = AdcpVersion.V32 });
+        await using InMemoryWebhookDeliverySupervisor supervisor = new(sender);
+        PlatformOptions options =
+            Sound with { Version = AdcpVersion.V31, WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = null } };
+
+        string message = Gap("adcp_version_alignment", options, sender, isSupervised ? supervisor : null);
+
+        Assert.Contains("V31", message, StringComparison.Ordinal);
+        Assert.Contains("V32", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Published_keys_that_are_not_the_key_that_signs()
+    {
+        using SigningKey other = SigningKey.Generate(SignatureAlgorithm.Ed25519, "other");
+        using WebhookSender sender = new(new Rfc9421Signer(other), new WebhookSenderOptions { Version = AdcpVersion.V31 });
+
+        string message = Gap(
+            "webhook_signing_key_alignment",
+                Sound with { Version = AdcpVersion.V31, WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = null } }, sender,
+                    null);
+
+        Assert.Contains("'other'", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_promise_of_signatures_over_a_sender_that_makes_none()
+    {
+        using WebhookSender sender =
+            WebhookSender.FromBearerToken("kq8Zt3Vw0xN5yRb7Jm2Hc9Lf4Pd6Gs1A", new WebhookSenderOptions { Version = AdcpVersion.V31 });
+        Gap("webhook_sender_with_rfc9421_key",
+            Sound with { Version = AdcpVersion.V31, WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = null } }, sender, null);
+    }
+
+    [Fact]
+    public async Task A_sender_that_fits_boots_and_its_guard_judges_registrations()
+    {
+        using WebhookSender sender = new(new Rfc9421Signer(_sender.Key), new WebhookSenderOptions { Version = AdcpVersion.V31 });
+        await using PlatformHandler handler = AdcpServer.CreateFromPlatform(
+            new TestPlatform(),
+                Sound with { Version = AdcpVersion.V31, WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = null } }, sender);
+        using JsonDocument arguments =
+            JsonDocument.Parse(Bench.Keyed("""{"push_notification_config":{"url":"https://10.1.2.3/h","operation_id":"o"}}"""));
+
+        ToolReply reply = await handler.CallAsync("create_media_buy", arguments.RootElement, "buyer");
+
+        Assert.Equal("push_notification_config.url", reply.Error?.Field);
+    }
+
+    [Fact]
+    public async Task Stores_whose_tables_are_missing_are_named_with_what_creates_them()
+    {
+        using Microsoft.Data.Sqlite.SqliteConnection keepsItOpen = new("Data Source=boot-tests;Mode=Memory;Cache=Shared");
+        await using DbDataSource database = Microsoft.Data.Sqlite.SqliteFactory.Instance.CreateDataSource(keepsItOpen.ConnectionString);
+        SqlTaskRegistry tasks = new(database, SqlDialect.Sqlite, SecretsAtRest.EncryptedWith(new EncryptionKey("k", new byte[32])));
+        SqlIdempotencyStore answers = new(database, SqlDialect.Sqlite);
+        await keepsItOpen.OpenAsync();
+        await using PlatformHandler handler = AdcpServer.CreateFromPlatform(
+            new TestPlatform(),
+                new PlatformOptions { Version = AdcpVersion.V31, AcceptsPushConfigs = false, Tasks = tasks, Idempotency = answers });
+
+        PlatformBootException missing = await Assert.ThrowsAsync<PlatformBootException>(() => handler.CheckStoresAsync().AsTask());
+        await tasks.CreateIfAbsentAsync();
+        await answers.CreateIfAbsentAsync();
+        await handler.CheckStoresAsync();
+
+        Assert.Equal(["task_registry", "idempotency_store"], missing.Gaps.Select(gap => gap.Code));
+        Assert.Contains("SqlTaskRegistry.CreateIfAbsentAsync", missing.Message, StringComparison.Ordinal);
+        Assert.Contains("SqlIdempotencyStore.CreateIfAbsentAsync", missing.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_gap_is_in_one_error()
+    {
+        PlatformBootException fault = Assert.Throws<PlatformBootException>(() => AdcpServer.CreateFromPlatform(
+            new TestPlatform(), new PlatformOptions
+            { Version = AdcpVersion.V32, WebhookSigning = new WebhookSigningCapability { RetryHorizon = TimeSpan.FromHours(1) } }));
+        Assert.Equal(
+            ["webhook_sender_or_supervisor", "webhook_sender_with_rfc9421_key", "webhook_signing_algorithm_alignment",
+                "webhook_signing.delivery_retry_horizon_seconds", "atomic_durable_webhook_outbox"],
+            fault.Gaps.Select(gap => gap.Code));
+        Assert.All(fault.Gaps, gap => Assert.Contains($"[{gap.Code}] {gap.Message}", fault.Message, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_capability_is_written_from_the_same_options()
+    {
+        using MemoryStream output = new();
+        using (Utf8JsonWriter json = new(output))
+        {
+            json.WriteStartObject();
+            Sound.WebhookSigning!.Write(json, AdcpVersion.V32);
+            json.WriteEndObject();
+        }
+
+        Assert.Equal(
+            """{"webhook_signing":{"supported":true,"profile":"adcp/webhook-signing/v1","algorithms":"""
+            + """["ed25519"],"legacy_hmac_fallback":false,"delivery_retry_horizon_seconds":86400}}""",
+            System.Text.Encoding.UTF8.GetString(output.ToArray()));
+    }
+
+    public void Dispose() => _sender.Dispose();
+
+    private static string Gap(string code, PlatformOptions options, IWebhookSender? sender,
+        IWebhookDeliverySupervisor? supervisor, IAdcpPlatform? platform = null)
+    {
+        PlatformBootException fault =
+            Assert.Throws<PlatformBootException>(() =>
+                AdcpServer.CreateFromPlatform(platform ?? new TestPlatform(), options, sender, supervisor));
+        Assert.Equal(code, Assert.Single(fault.Gaps).Code);
+        return fault.Message;
+    }
+
+    private sealed class DurableSupervisor : IWebhookDeliverySupervisor
+    {
+        public bool IsDurable => true;
+
+        public TimeSpan? RetryHorizon { get; init; } = TimeSpan.FromHours(24);
+
+        public ValueTask<DeliveryOutcome> SendMcpAsync(WebhookDestination destination, McpWebhook webhook,
+            DeliveryOptions? options = null, CancellationToken cancellationToken = default) => default;
+
+        public ValueTask<DeliveryOutcome> SendAsync(WebhookDestination destination, WebhookPayload payload,
+            DeliveryOptions? options = null, CancellationToken cancellationToken = default) => default;
+
+        public ValueTask<DeliveryOutcome> DeliverAsync(PreparedWebhook webhook, DeliveryOptions? options = null,
+            CancellationToken cancellationToken = default) => default;
+
+        public long NextSequence(string key) => 1;
+    }
+
+    private sealed class Outbox : IWebhookOutbox
+    {
+        public TimeSpan? RetryHorizon => TimeSpan.FromDays(1);
+
+        public ValueTask<IReadOnlyList<OutboxReceipt>> EnqueueAsync(
+            DbTransaction? transaction, IReadOnlyList<OutboxItem> items, CancellationToken cancellationToken = default) => new([]);
+    }
+
+    private sealed class Twice : IAdcpPlatform
+    {
+        public IReadOnlyList<ToolDescription> Tools => [new("seller_x"), new("seller_x")];
+
+        public ValueTask<ToolReply> InvokeAsync(string tool, JsonElement arguments, ToolCall call, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+    }
+}

@@ -1,3 +1,0 @@
-namespace Adcp.Aot.Storage.Tests.DeliveryLogs;
-
-public sealed class TimeTests : TimeContract;

@@ -1,0 +1,3 @@
+namespace Adcp.Aot.Storage.Tests.Sinks;
+
+public sealed class TimeTests : TimeContract;

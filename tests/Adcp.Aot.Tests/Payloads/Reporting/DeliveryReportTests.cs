@@ -1,0 +1,161 @@
+using System.Text.Json;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Payloads.Reporting;
+using CsCheck;
+
+namespace Adcp.Aot.Tests.Payloads.Reporting;
+
+public sealed class DeliveryReportTests
+{
+    private static readonly DateTimeOffset Noon = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
+
+    private static readonly EnvelopeContext Facts = new(AdcpVersion.V32, "whk_0123456789abcdef", Noon, "op_1", "a-token-of-sixteen", 7);
+
+    [Theory]
+    [Needs(Resource.AdcpData)]
+    [InlineData(AdcpVersion.V31)]
+    [InlineData(AdcpVersion.V32)]
+    public void Every_report_satisfies_envelope_and_result(AdcpVersion version) => Reports(version).Sample(report =>
+    {
+        string body = AdcpSchemas.Write(report, Facts with { Version = version });
+        AdcpSchemas.Validates(AdcpSchemas.Envelope(version), body);
+        using JsonDocument envelope = JsonDocument.Parse(body);
+        JsonElement result = envelope.RootElement.GetProperty("result");
+        AdcpSchemas.Validates("/schemas/media-buy/media-buy-delivery-webhook-result.json", result.GetRawText());
+        Assert.Equal(7, result.GetProperty("sequence_number").GetInt64());
+        Assert.Equal("media_buy_delivery", envelope.RootElement.GetProperty("task_type").GetString());
+        Assert.False(envelope.RootElement.TryGetProperty("notification_id", out _));
+        Assert.False(result.TryGetProperty("aggregated_totals", out _));
+    }, iter: 200);
+
+    [Fact]
+    public void Reports_begin_with_3_1_and_window_updates_with_3_2()
+    {
+        Assert.Equal("task_type_not_eligible", Code(Report(DeliveryReportType.Scheduled), AdcpVersion.V30));
+        Assert.Equal("not_in_this_version", Code(Report(DeliveryReportType.WindowUpdate, superseded: "live"), AdcpVersion.V31));
+        Assert.Null(Code(Report(DeliveryReportType.WindowUpdate, superseded: "live"), AdcpVersion.V32));
+    }
+
+    [Fact]
+    public void A_report_says_what_its_type_means()
+    {
+        Assert.Equal("next_after_final", Code(Report(DeliveryReportType.Final, next: Noon), AdcpVersion.V32));
+        Assert.Equal("nothing_adjusted", Code(Report(DeliveryReportType.Adjusted), AdcpVersion.V32));
+        Assert.Equal("nothing_superseded", Code(Report(DeliveryReportType.WindowUpdate), AdcpVersion.V32));
+    }
+
+    [Fact]
+    public void Bad_members_are_refused_at_once()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => new DeliveryMetrics { Spend = -1 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new DeliveryMetrics { Spend = 1, [DeliveryMetric.Ctr] = 1.1m });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new DeliveryMetrics { Spend = 1, [DeliveryMetric.Impressions] = -1 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new DeliveryMetrics { Spend = 1, Reach = new AudienceReach(1, (ReachUnit)77) });
+        Assert.Throws<ArgumentException>(() => new DeliveryMetrics { Spend = 1, Quartiles = [1, 2, 3] });
+        Assert.Throws<ArgumentException>(() => new DeliveryMetrics { Spend = 1, Further = "{\"clicks\":-5}"u8.ToArray() });
+        Assert.Throws<ArgumentException>(() => new ReportingPeriod(Noon, Noon));
+        Assert.Throws<ArgumentException>(() => DeliveryReport("eur"));
+        Assert.Throws<ArgumentException>(() => new EventCount("Purchase!", 1));
+        static DeliveryReport DeliveryReport(string currency) => new()
+        {
+            TaskId = "t",
+            ReportType = DeliveryReportType.Scheduled,
+            Period = new(Noon, Noon.AddHours(1)),
+            Currency = currency,
+            MediaBuys = [],
+        };
+    }
+
+    private static DeliveryReport Report(DeliveryReportType type, DateTimeOffset? next = null, string? superseded = null) => new()
+    {
+        TaskId = "rep_1",
+        ReportType = type,
+        Period = new ReportingPeriod(Noon.AddHours(-1), Noon),
+        Currency = "EUR",
+        NextExpectedAt = next,
+        MediaBuys =
+        [
+            new MediaBuyDelivery
+            {
+                MediaBuyId = "mb", Status = MediaBuyReportStatus.Active, Totals = new DeliveryMetrics { Spend = 1 },
+                    ByPackage = [new PackageDelivery { Spend = 1, SupersedesWindow = superseded }],
+            },
+        ],
+    };
+
+    private static string? Code(DeliveryReport report, AdcpVersion version)
+    {
+        try
+        {
+            AdcpSchemas.Write(report, Facts with { Version = version });
+            return null;
+        }
+        catch (WebhookPayloadException fault)
+        {
+            return fault.Code;
+        }
+    }
+
+    private static Gen<DeliveryReport> Reports(AdcpVersion version)
+    {
+        DeliveryReportType[] types = [.. Enum.GetValues<DeliveryReportType>()
+            .Where(type => version == AdcpVersion.V32 || type != DeliveryReportType.WindowUpdate)];
+        Gen<decimal> number = Gen.Int[0, 1_000_000_000].Select(n => n / 100m);
+        return Gen.Select(Gen.OneOf(types), Gen.Int[1, 3], Gen.Int[0, 3], number,
+            Gen.OneOf(Enum.GetValues<MediaBuyReportStatus>()), Gen.OneOf(Enum.GetValues<DeliveryMetric>()), Gen.Bool)
+            .Select((type, buys, packages, amount, status, metric, full) => new DeliveryReport
+            {
+                TaskId = "rep_1",
+                ReportType = type,
+                Period = new ReportingPeriod(Noon.AddHours(-buys), Noon),
+                Currency = "EUR",
+                NextExpectedAt = type == DeliveryReportType.Final ? null : Noon.AddHours(1),
+                UnavailableCount = full ? packages : null,
+                IsSandbox = full ? true : null,
+                Context = full ? "{\"k\":1}"u8.ToArray() : default,
+                Ext = full ? "{\"x\":[]}"u8.ToArray() : default,
+                MediaBuys =
+                [
+                    .. Enumerable.Range(0, buys).Select(i => new MediaBuyDelivery
+                    {
+                        MediaBuyId = $"mb_{i}",
+                        Status = status,
+                        Totals = new DeliveryMetrics
+                        {
+                            Spend = amount,
+                            [metric] = amount > 1 ? 0.5m : amount,
+                            [DeliveryMetric.Impressions] = amount,
+                            Reach = full ? new AudienceReach(amount, ReachUnit.Households) : null,
+                            Viewability = full ? new Viewability
+                            { MeasurableImpressions = amount, ViewableRate = 0.7m, Standard = "mrc" } : null,
+                            Quartiles = full ? [4, 3, 2, 1] : null,
+                            ByEventType = full ? [new EventCount("purchase", amount, amount, "source")] : null,
+                            ByActionSource = full ? [new EventCount("website", amount)] : null,
+                            Further = full ? "{\"attention_seconds\":1.5}"u8.ToArray() : default,
+                        },
+                        IsAdjusted = type == DeliveryReportType.Adjusted ? true : null,
+                        FinalizedAt = full ? Noon : null,
+                        ExpectedAvailability = full ? Noon : null,
+                        PricingModel = "cpm",
+                        PacingIndex = 1.02m,
+                        ByPackage =
+                        [
+                            .. Enumerable.Range(0, packages + 1).Select(p => new PackageDelivery
+                            {
+                                Spend = amount,
+                                PackageId = full ? $"p_{p}" : null,
+                                PacingIndex = amount,
+                                Rate = amount,
+                                Currency = "USD",
+                                DeliveryStatus = PackageDeliveryStatus.Delivering,
+                                IsPaused = full,
+                                FinalizedAt = full ? Noon : null,
+                                MeasurementWindow = "c7",
+                                SupersedesWindow = "live",
+                            }),
+                        ],
+                    }),
+                ],
+            });
+    }
+}
