@@ -9,9 +9,9 @@ using Adcp.Aot.Storage;
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// Performs AdCP calls on a seller's platform and reports on them by webhook, by the generation's rules: in 3.0 one
-/// completion after each successful mutating call, from 3.1 nothing after an answer that is final, and in all of them
-/// the status changes of tasks that a call was handed off to. Thread-safe; drain it before the supervisor.
+/// Performs AdCP calls on a seller's platform and reports on them by webhook. In 3.0 it sends one completion after each
+/// successful mutating call. From 3.1 on it sends nothing after a final answer. In all versions it reports the status
+/// changes of tasks that a call was handed off to. Thread-safe; drain it before the supervisor.
 /// </summary>
 public sealed class PlatformHandler : IAsyncDisposable
 {
@@ -22,7 +22,7 @@ public sealed class PlatformHandler : IAsyncDisposable
     private readonly TenantBudget _lists;
     private readonly bool _ownsTasks;
 
-    /// <summary>Wires a platform.</summary>
+    /// <summary>Creates a handler for a platform.</summary>
     /// <param name="platform">The tools.</param>
     /// <param name="options">What is promised and spoken.</param>
     /// <param name="sender">Makes single attempts; ignored if there is a supervisor.</param>
@@ -99,7 +99,7 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// <param name="tool">The tool's name.</param>
     /// <param name="arguments">The arguments, a JSON object.</param>
     /// <param name="tenant">The authenticated caller.</param>
-    /// <param name="a2aRegistration">What the caller registered on A2A's own channel; null for none.</param>
+    /// <param name="a2aRegistration">The registration on A2A's own channel; null for none.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>The answer. An error of the call is an answer with <see cref="ToolReply.Error"/>, not an exception.</returns>
     /// <exception cref="ArgumentException">A null or empty name, or a tenant that breaks the rule of
@@ -146,14 +146,14 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// <param name="registration">The registration.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="ArgumentNullException"><paramref name="task"/> or <paramref name="registration"/> is null.</exception>
-    /// <exception cref="AdcpErrorException">It cannot be honoured.</exception>
+    /// <exception cref="AdcpErrorException">The registration cannot be honoured.</exception>
     public async ValueTask<TaskTransition> RegisterA2AAsync(
         SellerTask task, PushRegistration registration, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(task);
         ArgumentNullException.ThrowIfNull(registration);
 
-        // A task of a tool that was sold once and is no longer has a type that says as much.
+        // If the tool of a task is no longer offered, the task has a type that says so.
         string tool = task.TaskType.ToWire();
         ToolDescription description = _tools.GetValueOrDefault(tool) ?? new ToolDescription(tool);
         await _admission.AdmitAsync(description, task.Tenant, registration, task.Context, cancellationToken).ConfigureAwait(false);
@@ -233,7 +233,7 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// <summary>Reads a page of a tenant's tasks and counts them, if not too many of its lists are being read.</summary>
     /// <param name="tenant">The authenticated caller.</param>
     /// <param name="query">The filter and the page.</param>
-    /// <param name="mostCounted">The largest number that is counted to. At least 1.</param>
+    /// <param name="mostCounted">The number at which counting stops. At least 1.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>The page, and the number of tasks that match the filter, at most <paramref name="mostCounted"/>.</returns>
     /// <exception cref="AdcpErrorException">Too many lists are being read: <c>RATE_LIMITED</c>.</exception>
@@ -259,7 +259,7 @@ public sealed class PlatformHandler : IAsyncDisposable
     private static ToolReply Answer(ToolReply reply, ReadOnlyMemory<byte> context) =>
         reply.With(WireObject.Outgoing(reply.Body, context, reply.IsReplay));
 
-    /// <returns>Null for a call that only reads, and where a key is neither given nor demanded.</returns>
+    /// <returns><c>null</c> for a call that only reads, and if a key is neither given nor required.</returns>
     private RequestIdentity? IdentityOf(ToolDescription tool, JsonElement arguments, PushRegistration? a2aRegistration)
     {
         if (!tool.IsMutating)
@@ -286,7 +286,7 @@ public sealed class PlatformHandler : IAsyncDisposable
             throw new AdcpErrorException(AdcpError.InvalidRequest("The arguments are a JSON object."));
         }
 
-        // Once for all that reads them: System.Text.Json throws for a lone surrogate only when the string is used.
+        // Checked once for all readers: System.Text.Json throws for a lone surrogate only when the string is used.
         if (!ClientText.IsSound(JsonMarshal.GetRawUtf8Value(arguments)))
         {
             throw new AdcpErrorException(AdcpError.InvalidRequest(
@@ -311,7 +311,8 @@ public sealed class PlatformHandler : IAsyncDisposable
         static AdcpErrorException Broken(string rule) => new(AdcpError.InvalidRequest(rule, "context"));
     }
 
-    /// <returns>The answer, without what may not be read back and without the context, which is each caller's own.</returns>
+    /// <returns>The answer, without the members that may not be read back and without the context, which is each
+    /// caller's own.</returns>
     private async ValueTask<ToolReply> PerformAsync(
         ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration,
         ReadOnlyMemory<byte> context, string? idempotencyKey, CancellationToken cancellationToken)
@@ -339,7 +340,7 @@ public sealed class PlatformHandler : IAsyncDisposable
             call.Work?.Abandon();
         }
 
-        // 3.0's completion of a final answer. From 3.1 on nothing follows such an answer.
+        // The completion of a final answer in 3.0. From 3.1 on nothing follows such an answer.
         if (Options is { Version: AdcpVersion.V30, EmitsInlineCompletions: true } && reply.Status == AdcpTaskStatus.Completed
             && tool.IsMutating && registration is not null
             && tool.IsEligible(Options.Version, out TaskType type))

@@ -92,7 +92,7 @@ public sealed record PlatformLimits
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
     public int MaxListsPerTenant { get; init => field = Require.InRange(value, 1, 1_000, nameof(MaxListsPerTenant)); } = 4;
 
-    /// <summary>The error of a tenant that reached a bound, and a line in the log that names the bound.</summary>
+    /// <summary>Creates the error for a tenant that reached a bound, and logs the name of the bound.</summary>
     internal static AdcpErrorException Reached(PlatformOptions options, string tenant, string limit, TimeSpan retryAfter)
     {
         PlatformLog.RateLimited(options.Log, tenant, limit);

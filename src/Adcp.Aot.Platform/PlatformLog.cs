@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Platform;
 
-/// <summary>What the platform logs: ids and reasons, never urls, secrets or bodies.</summary>
+/// <summary>The platform's log messages: ids and reasons, never urls, secrets or bodies.</summary>
 internal static partial class PlatformLog
 {
     [LoggerMessage(

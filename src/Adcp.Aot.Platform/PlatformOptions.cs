@@ -9,12 +9,12 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// How a seller's platform answers and tells. Immutable; what one member decides throws when it is set, what members
-/// decide together is reported at boot.
+/// The options of a seller's platform. Immutable. A bad value of one member throws when it is set; contradictions
+/// between members are reported at boot.
 /// </summary>
 public sealed record PlatformOptions
 {
-    /// <summary>The AdCP generation spoken. There is no default to get wrong.</summary>
+    /// <summary>The AdCP version that is spoken. Required: there is no default.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a version.</exception>
     public required AdcpVersion Version
     {
@@ -24,17 +24,17 @@ public sealed record PlatformOptions
             : throw new ArgumentOutOfRangeException(nameof(Version), value, "Not an AdCP version.");
     }
 
-    /// <summary>Keeps the tasks that calls are handed off to. Default one in memory.</summary>
+    /// <summary>Keeps the tasks that calls are handed off to. Default: in memory.</summary>
     public ITaskRegistry Tasks
     {
         get;
         init => field = value ?? throw new ArgumentNullException(nameof(Tasks));
     } = new InMemoryTaskRegistry();
 
-    /// <summary>What <c>get_adcp_capabilities</c> promises; default null, no block.</summary>
+    /// <summary>The promises in <c>get_adcp_capabilities</c>; default null, no block.</summary>
     public WebhookSigningCapability? WebhookSigning { get; init; }
 
-    /// <summary>The keys that the sender signs with, as they are published. Default none.</summary>
+    /// <summary>The keys that the sender signs with, for publication. Default none.</summary>
     public IReadOnlyList<SigningKey> SigningKeys
     {
         get;
@@ -42,7 +42,8 @@ public sealed record PlatformOptions
     } = [];
 
     /// <summary>
-    /// The keys of remote signers (a KMS) by their algorithm, where the private key is not here. Default none.
+    /// The public keys of remote signers (a KMS) with their algorithms, for private keys that are kept elsewhere.
+    /// Default none.
     /// </summary>
     public IReadOnlyList<RemoteSigningKey> RemoteSigningKeys
     {
@@ -57,14 +58,14 @@ public sealed record PlatformOptions
     public bool AcceptsPushConfigs { get; init; } = true;
 
     /// <summary>
-    /// AdCP 3.0 only: one completion webhook after each successful mutating call that registered one. Default true.
-    /// Later generations never send it.
+    /// AdCP 3.0 only: sends one completion webhook after each successful mutating call that registered one. Default
+    /// true. Later versions never send it.
     /// </summary>
     public bool EmitsInlineCompletions { get; init; } = true;
 
     /// <summary>
-    /// Gets whether <c>working</c>, <c>input-required</c> and the like are told, beside the terminal status that always is.
-    /// Default true.
+    /// Gets whether <c>working</c>, <c>input-required</c> and the other interim statuses are reported. The terminal
+    /// status always is. Default true.
     /// </summary>
     public bool EmitsInterimStatuses { get; init; } = true;
 
@@ -77,12 +78,12 @@ public sealed record PlatformOptions
     /// <summary>Gets whether a system outside this process delivers the task webhooks. Default false.</summary>
     public bool TaskWebhooksAreExternal { get; init; }
 
-    /// <summary>How long that system retries a delivery; <c>null</c> if it promises nothing.</summary>
+    /// <summary>Gets the time for which that system retries a delivery; <c>null</c> if it promises nothing.</summary>
     public TimeSpan? ExternalRetryHorizon { get; init; }
 
     /// <summary>
     /// Development only: lets a 3.2 seller boot without a durable retry horizon. Its capabilities then promise none,
-    /// and what is not delivered when the process ends is lost. Default false.
+    /// and webhooks that are pending when the process ends are lost. Default false.
     /// </summary>
     public bool AllowsProcessLocalDelivery { get; init; }
 
@@ -112,8 +113,8 @@ public sealed record PlatformOptions
     public DestinationGuard? Guard { get; init; }
 
     /// <summary>
-    /// How long a webhook that ran out of attempts or met an open circuit is tried again in this process, under its own
-    /// key. 0 to 7 days, default 24 hours; a durable supervisor does this itself.
+    /// Gets the time for which this process tries a webhook again after it ran out of attempts or met an open circuit,
+    /// under its own key. 0 to 7 days, default 24 hours. A durable supervisor does this itself.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 7 days.</exception>
     public TimeSpan RedeliveryWindow
@@ -125,9 +126,9 @@ public sealed record PlatformOptions
     } = TimeSpan.FromHours(24);
 
     /// <summary>
-    /// Remembers requests by their <c>idempotency_key</c>, so that one that is made again is answered again and
-    /// performed once. Default one in memory, which does not outlive the process as AdCP asks of production. Say its
-    /// <see cref="IIdempotencyStore.ReplayTimeToLive"/> in the capabilities.
+    /// Remembers requests by their <c>idempotency_key</c>. If one is repeated, it gets the kept answer and is not
+    /// performed again. Default: in memory, which does not outlive the process as AdCP requires in production. State
+    /// its <see cref="IIdempotencyStore.ReplayTimeToLive"/> in the capabilities.
     /// </summary>
     public IIdempotencyStore Idempotency
     {
@@ -136,14 +137,15 @@ public sealed record PlatformOptions
     } = new InMemoryIdempotencyStore();
 
     /// <summary>
-    /// Gets whether a mutating call without an <c>idempotency_key</c> is refused, as AdCP demands of a seller from 3.0 on.
-    /// Default true; false for buyers that send none.
+    /// Gets whether a mutating call without an <c>idempotency_key</c> is refused, as AdCP requires of a seller from 3.0
+    /// on. Default true. Set it to false for buyers that send none.
     /// </summary>
     public bool RequiresIdempotencyKey { get; init; } = true;
 
     /// <summary>
-    /// How long a call with an <c>idempotency_key</c> may take: then it is cancelled and has failed, whether its tool
-    /// ends or not, and the same request may be made again. 1 second to 1 hour, default 2 minutes.
+    /// Gets the timeout of a call with an <c>idempotency_key</c>. If a call exceeds it, the call is cancelled and has
+    /// failed, even if its tool continues, and the client may repeat the request. 1 second to 1 hour, default 2
+    /// minutes.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 second to 1 hour.</exception>
     public TimeSpan CallTimeout
@@ -162,14 +164,14 @@ public sealed record PlatformOptions
     /// </summary>
     public Func<string, WebhookDestination, string?>? BreakerKeyOf { get; init; }
 
-    /// <summary>The clock. Default the system's.</summary>
+    /// <summary>The clock. Default: the system's.</summary>
     public TimeProvider TimeProvider
     {
         get;
         init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider));
     } = TimeProvider.System;
 
-    /// <summary>Where the platform logs. Default null, nowhere.</summary>
+    /// <summary>The logger. Default null, no log.</summary>
     public ILogger? Logger { get; init; }
 
     /// <summary>Gets what the platform's lines are written to. It never throws.</summary>

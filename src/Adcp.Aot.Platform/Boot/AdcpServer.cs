@@ -1,22 +1,21 @@
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// The seed's entrance: one call from a platform to a wired, validated seller. <c>Serve</c> is added by
-/// Adcp.Aot.AspNetCore.
+/// Creates a wired and validated seller from a platform in one call. Adcp.Aot.AspNetCore adds <c>Serve</c>.
 /// </summary>
 public sealed class AdcpServer
 {
-    // A static class could not be extended by Serve.
+    // Not a static class, so that Serve can be an extension of it.
     private AdcpServer()
     {
     }
 
     /// <summary>Wires and validates a seller.</summary>
     /// <param name="platform">The tools.</param>
-    /// <param name="options">What is promised and spoken.</param>
-    /// <param name="sender">Makes single attempts; ignored where there is a supervisor.</param>
+    /// <param name="options">The seller's options.</param>
+    /// <param name="sender">Makes single attempts; ignored if there is a supervisor.</param>
     /// <param name="supervisor">Delivers.</param>
-    /// <exception cref="PlatformBootException">Promises and wiring do not fit: every gap at once.</exception>
+    /// <exception cref="PlatformBootException">The wiring cannot keep the promises. Lists every gap.</exception>
     public static PlatformHandler CreateFromPlatform(
         IAdcpPlatform platform, PlatformOptions options, IWebhookSender? sender = null, IWebhookDeliverySupervisor? supervisor = null) =>
         new(platform, options, sender, supervisor);

@@ -1,17 +1,15 @@
 namespace Adcp.Aot.Platform;
 
-/// <summary>
-/// Compares the promises of a seller with its wiring, and finds every gap at once.
-/// </summary>
+/// <summary>Compares the promises of a seller with its wiring and finds every gap.</summary>
 public static class BootValidation
 {
     private static readonly TimeSpan ShortestHorizon = TimeSpan.FromHours(24);
     private static readonly TimeSpan LongestHorizon = TimeSpan.FromDays(7);
 
-    /// <summary>Every gap; none if the seller may boot.</summary>
+    /// <summary>Returns every gap; none if the seller may boot.</summary>
     /// <param name="platform">The tools.</param>
-    /// <param name="options">What is promised.</param>
-    /// <param name="target">Who delivers.</param>
+    /// <param name="options">The seller's options.</param>
+    /// <param name="target">The wired sender or supervisor.</param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
     public static IReadOnlyList<BootGap> Find(IAdcpPlatform platform, PlatformOptions options, DeliveryTarget target)
     {
@@ -88,7 +86,7 @@ public static class BootValidation
         }
     }
 
-    /// <summary>What the sender says of itself against what the platform speaks and publishes.</summary>
+    /// <summary>Compares the sender's version and keys with the platform's.</summary>
     private static void Alignment(PlatformOptions options, DeliveryTarget target, List<BootGap> gaps)
     {
         if ((target.Supervisor?.Sender ?? target.Sender)?.Facts is not { } sender)

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Platform;
 
-/// <summary>A seller's wiring that would break a promise to buyers. Nothing was started.</summary>
+/// <summary>The seller's wiring would break a promise to buyers. Nothing was started.</summary>
 public sealed class PlatformBootException : InvalidOperationException
 {
     /// <summary>Creates the exception.</summary>
@@ -9,7 +9,7 @@ public sealed class PlatformBootException : InvalidOperationException
     public PlatformBootException(IReadOnlyList<BootGap> gaps)
         : base(Describe(gaps)) => Gaps = gaps;
 
-    /// <summary>Every gap.</summary>
+    /// <summary>Gets every gap.</summary>
     public IReadOnlyList<BootGap> Gaps { get; }
 
     private static string Describe(IReadOnlyList<BootGap> gaps)

@@ -1,14 +1,14 @@
 namespace Adcp.Aot.Platform.Idempotency;
 
-/// <summary>What a request that was made before is told, one law for every store.</summary>
+/// <summary>Decides the answer to a repeated request. Every store uses it.</summary>
 internal static class IdempotencyRules
 {
-    /// <summary>Judges a claim of a request that is known.</summary>
+    /// <summary>Decides a claim of a known request.</summary>
     /// <param name="claim">The claim.</param>
-    /// <param name="fingerprint">What the known request asks for.</param>
-    /// <param name="answer">How it was answered; null while it is in flight.</param>
-    /// <param name="isCurrent">Whether the lease, or the answer's time, is not over.</param>
-    /// <returns><c>null</c> if the request is nobody's and may be taken.</returns>
+    /// <param name="fingerprint">The known request's fingerprint.</param>
+    /// <param name="answer">Its answer; <c>null</c> while it is in flight.</param>
+    /// <param name="isCurrent">Whether the lease, or the time of the answer, has not ended.</param>
+    /// <returns><c>null</c> if the request is free and may be taken.</returns>
     internal static IdempotencyClaim? Judge(IdempotencyClaim claim, string fingerprint, string? answer, bool isCurrent) =>
         (answer, isCurrent) switch
         {

@@ -1,11 +1,11 @@
 namespace Adcp.Aot.Platform.Idempotency;
 
-/// <summary>How an idempotency store behaves. Immutable; a bad value throws when it is set.</summary>
+/// <summary>The options of an idempotency store. Immutable; a bad value throws when it is set.</summary>
 public sealed record IdempotencyStoreOptions
 {
     /// <summary>
-    /// How long an answer is given again. 1 hour to 7 days in whole seconds, default 24 hours. A minute more is
-    /// granted, for clocks that differ.
+    /// Gets the time for which an answer is repeated. 1 hour to 7 days in whole seconds, default 24 hours. A minute is
+    /// added, because clocks differ.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 hour to 7 days, or not whole seconds.</exception>
     public TimeSpan ReplayTimeToLive
@@ -17,8 +17,8 @@ public sealed record IdempotencyStoreOptions
     } = TimeSpan.FromHours(24);
 
     /// <summary>
-    /// How long after that a request is still known to have been made, so that making it again is refused
-    /// (<c>IDEMPOTENCY_EXPIRED</c>) rather than performed a second time. 1 minute to 365 days, default 7 days.
+    /// Gets the time after that for which a request is still known. If it is made again, it is refused
+    /// (<c>IDEMPOTENCY_EXPIRED</c>) and not performed a second time. 1 minute to 365 days, default 7 days.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 minute to 365 days.</exception>
     public TimeSpan ExpiredTimeToLive
@@ -30,8 +30,8 @@ public sealed record IdempotencyStoreOptions
     } = TimeSpan.FromDays(7);
 
     /// <summary>
-    /// Gets how many requests of one tenant are remembered. 1 to 10,000,000, default 100,000. A tenant at the bound
-    /// is <c>RATE_LIMITED</c>; processes that share a database look again each minute.
+    /// Gets how many requests of one tenant are remembered. 1 to 10,000,000, default 100,000. If a tenant reaches the
+    /// bound, it gets <c>RATE_LIMITED</c>. Processes that share a database count again each minute.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
     public int MaxRequestsPerTenant
@@ -41,7 +41,7 @@ public sealed record IdempotencyStoreOptions
             : throw new ArgumentOutOfRangeException(nameof(MaxRequestsPerTenant), value, "1 to 10,000,000.");
     } = 100_000;
 
-    /// <summary>The clock. Default the system's.</summary>
+    /// <summary>The clock. Default: the system's.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public TimeProvider TimeProvider
     {

@@ -1,9 +1,9 @@
 namespace Adcp.Aot.Platform.Idempotency;
 
 /// <summary>
-/// Performs a request once: a repeated request waits for the first, which may run in another process, and gets its
-/// answer, or is performed if the first failed. A call that outlasts its time has failed. A claim is a short lease
-/// that is renewed while the call runs, so that a request whose process died can be made again within seconds.
+/// Performs a request once. A repeated request waits for the first one, which may run in another process, and gets its
+/// answer; if the first failed, it is performed. A call that exceeds its time has failed. A claim is a short lease that
+/// is renewed while the call runs, so that a request can be repeated within seconds if its process died.
 /// </summary>
 internal sealed class IdempotentCalls : IDisposable
 {
@@ -11,15 +11,17 @@ internal sealed class IdempotentCalls : IDisposable
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// How long a claim holds without being renewed, and so how long a request of a process that died cannot be made
-    /// again.
+    /// The lease of a claim that is not renewed. After that time, a request can be repeated if its process died.
     /// </summary>
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(8);
 
     private static readonly TimeSpan RenewalInterval = Lease / 4;
     private static readonly TimeSpan PauseAfterFault = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>How long an answer waits for being kept. Afterwards it is given, and kept when the store is back.</summary>
+    /// <summary>
+    /// The time that a caller waits until its answer is kept. After that the caller gets it, and it is kept when the
+    /// store is back.
+    /// </summary>
     private static readonly TimeSpan PatienceOfCaller = TimeSpan.FromSeconds(2);
 
     private readonly Dictionary<(string Tenant, string Request),
@@ -47,8 +49,8 @@ internal sealed class IdempotentCalls : IDisposable
     /// <param name="request">The request.</param>
     /// <param name="perform">Performs it.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    /// <exception cref="AdcpErrorException">The key was used for something else, or its answer has expired; the store
-    /// is full; the call took too long; or what <paramref name="perform"/> throws.</exception>
+    /// <exception cref="AdcpErrorException">The key was used for another request, or its answer has expired; the store
+    /// is full; the call took too long; or <paramref name="perform"/> threw it.</exception>
     internal async ValueTask<ToolReply> OnceAsync(
         string tool, string tenant, RequestIdentity request, Func<CancellationToken, ValueTask<ToolReply>> perform,
         CancellationToken cancellationToken)
@@ -101,7 +103,9 @@ internal sealed class IdempotentCalls : IDisposable
         }
     }
 
-    /// <summary>Waits for answers that are not yet kept. When the time is over, each is tried once more.</summary>
+    /// <summary>
+    /// Waits until answers are kept. When the time is over, each one that is left is tried once more.
+    /// </summary>
     internal async ValueTask DrainAsync(TimeSpan patience)
     {
         Task[] settling;
@@ -168,7 +172,8 @@ internal sealed class IdempotentCalls : IDisposable
         Task renewed = RenewAsync(tool, claim, lost, performed.Token);
         try
         {
-            // A tool that goes on although it was cancelled is left behind: it may not keep its request from being made again.
+            // If a tool continues although it was cancelled, it is abandoned: it must not keep its request from being
+            // repeated.
             return reply = await perform(either.Token).AsTask().WaitAsync(limit.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
@@ -191,7 +196,7 @@ internal sealed class IdempotentCalls : IDisposable
     }
 
     /// <summary>
-    /// Renews the lease while the call runs. A store that fails is asked again until the lease has ended; then the
+    /// Renews the lease while the call runs. If the store fails, it is asked again until the lease has ended. Then the
     /// call is cancelled, because another process may have taken it over.
     /// </summary>
     private async Task RenewAsync(string tool, IdempotencyClaim claim, CancellationTokenSource lost, CancellationToken performed)
@@ -233,13 +238,13 @@ internal sealed class IdempotentCalls : IDisposable
         }
         catch (Exception) when (performed.IsCancellationRequested)
         {
-            // The call has ended. What a cancelled renewal did to the row is read when the claim is settled.
+            // The call has ended. The effect of a cancelled renewal on the row is read when the claim is settled.
         }
     }
 
     /// <summary>
-    /// Keeps the answer, or forgets the request, and tries for the time that a call may take. The caller is answered
-    /// whatever happens: if the store stays away, the same request would be performed again, and that is logged.
+    /// Keeps the answer, or forgets the request, and retries for the time that a call may take. The caller gets the
+    /// answer in any case. If the store stays away, the same request would be performed again, and that is logged.
     /// </summary>
     private async Task SettleAsync(string tool, IdempotencyClaim claim, ToolReply? reply, Task renewed, CancellationTokenSource performed)
     {
@@ -250,7 +255,7 @@ internal sealed class IdempotentCalls : IDisposable
         }
         catch (TimeoutException)
         {
-            // A store that does not return is left behind.
+            // A store that does not return is abandoned.
         }
 
         string? answer = reply is { Error: null } ? KeptAnswer.Write(reply) : null;
@@ -263,7 +268,7 @@ internal sealed class IdempotentCalls : IDisposable
                     ? _options.Idempotency.ReleaseAsync(claim, CancellationToken.None)
                     : _options.Idempotency.CompleteAsync(claim, answer, CancellationToken.None);
 
-                // A store that does not return is left behind, and its answer counts as not kept.
+                // A store that does not return is abandoned, and its answer counts as not kept.
                 bool isSettled = await settling.AsTask()
                     .WaitAsync(_options.CallTimeout, _options.TimeProvider, CancellationToken.None).ConfigureAwait(false);
                 if (!isSettled && answer is not null)
@@ -275,7 +280,7 @@ internal sealed class IdempotentCalls : IDisposable
             }
             catch (Exception fault)
             {
-                // A store that is not ours may throw anything; the call was performed.
+                // A user's store may throw anything. The call was performed all the same.
                 if (_stopToken.IsCancellationRequested || _options.TimeProvider.GetElapsedTime(started) >= _options.CallTimeout)
                 {
                     PlatformLog.AnswerNotKept(_options.Log, tool, fault);
@@ -296,8 +301,8 @@ internal sealed class IdempotentCalls : IDisposable
     }
 
     /// <summary>
-    /// Waits until an answer is kept, but no longer than a caller should wait for it. What takes longer goes on in
-    /// the background.
+    /// Waits until an answer is kept, but no longer than a caller should wait for it. The rest continues in the
+    /// background.
     /// </summary>
     private async ValueTask WaitBrieflyAsync(Task settled)
     {

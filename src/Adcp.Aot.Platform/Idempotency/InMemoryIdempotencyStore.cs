@@ -1,13 +1,13 @@
 namespace Adcp.Aot.Platform.Idempotency;
 
 /// <summary>
-/// Requests and answers of one process, which end with it: for development, and for sellers whose calls change
-/// nothing that outlives the process either. Bounded for each tenant and in total: a request that is new to a full
-/// store is refused, and nothing that may still be made again is forgotten for it. Thread-safe.
+/// Keeps requests and answers in the memory of one process. They are lost when it ends. For development, and for
+/// sellers whose calls change nothing that outlives the process. Bounded per tenant and in total: if the store is full,
+/// a new request is refused, and no known request is forgotten for it. Thread-safe.
 /// </summary>
 public sealed class InMemoryIdempotencyStore : IIdempotencyStore
 {
-    /// <summary>What an entry takes beside its answer.</summary>
+    /// <summary>The size of an entry beside its answer.</summary>
     private const int Overhead = 512;
 
     private readonly Dictionary<string, Tenant> _tenants = new(StringComparer.Ordinal);
@@ -20,15 +20,16 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore
     private long _fences;
 
     /// <summary>Creates a store.</summary>
-    /// <param name="options">How long answers are kept, how many of a tenant, and the clock; null for the defaults.</param>
-    /// <param name="limits">How much is kept; null for the defaults.</param>
+    /// <param name="options">The times for which answers are kept, the limit per tenant, and the clock; null for the
+    /// defaults.</param>
+    /// <param name="limits">The limits of memory; null for the defaults.</param>
     public InMemoryIdempotencyStore(IdempotencyStoreOptions? options = null, InMemoryLimits? limits = null)
     {
         _options = options ?? new IdempotencyStoreOptions();
         _limits = limits ?? new InMemoryLimits();
     }
 
-    /// <summary>False.</summary>
+    /// <summary>Gets <c>false</c>.</summary>
     public bool IsDurable => false;
 
     /// <inheritdoc/>
@@ -111,7 +112,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore
             _answered.Enqueue((claim.Tenant, entry));
             if (_answered.Count > (2 * _count) + 1024)
             {
-                // Most of the line was forgotten early.
+                // Most entries of the queue were forgotten early.
                 (string, Entry)[] kept = [.. _answered.Where(each => !each.Entry.IsForgotten)];
                 _answered.Clear();
                 Array.ForEach(kept, _answered.Enqueue);
@@ -150,8 +151,8 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore
                 || tenant.Bytes >= _limits.MaxBytesPerTenant));
 
     /// <summary>
-    /// Forgets what has expired for long, of every tenant: all answers live equally long, so that the first is the
-    /// oldest.
+    /// Forgets the entries of every tenant that have expired for long. All answers live equally long, so the first is
+    /// the oldest.
     /// </summary>
     private void Forget(DateTimeOffset now)
     {
@@ -163,7 +164,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore
         }
     }
 
-    /// <summary>Forgets what has expired at all of a tenant that has no room for a new request.</summary>
+    /// <summary>Forgets every expired entry of a tenant that has no room for a new request.</summary>
     private void ForgetExpired(string name, Tenant? tenant, DateTimeOffset now)
     {
         while (tenant is not null && tenant.Answered.TryPeek(out Entry? oldest)
@@ -216,7 +217,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore
 
         internal long Fence { get; set; }
 
-        /// <summary>The end of the lease, and from the answer on the end of its time.</summary>
+        /// <summary>The end of the lease. After the answer, the end of its time.</summary>
         internal DateTimeOffset Until { get; set; }
 
         internal string? Answer { get; set; }

@@ -4,7 +4,9 @@ using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Platform.Idempotency;
 
-/// <summary>An answer as a store keeps it: <c>{"status":…,"task_id":…,"body":…}</c>, the body's bytes as they were.</summary>
+/// <summary>
+/// The stored form of an answer: <c>{"status":…,"task_id":…,"body":…}</c> with the body's bytes unchanged.
+/// </summary>
 internal static class KeptAnswer
 {
     internal static string Write(ToolReply reply) => Encoding.UTF8.GetString(WireObject.Of(json =>
@@ -19,7 +21,7 @@ internal static class KeptAnswer
         json.WriteRawValue(reply.Body.Span, skipInputValidation: true);
     }).Span);
 
-    /// <exception cref="JsonException">It was not written here.</exception>
+    /// <exception cref="JsonException">The text was not written by this class.</exception>
     internal static ToolReply Read(string answer)
     {
         using JsonDocument document = JsonDocument.Parse(answer);

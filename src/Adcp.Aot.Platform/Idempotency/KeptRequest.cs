@@ -4,12 +4,12 @@ using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Platform.Idempotency;
 
-/// <summary>A request as a row keeps it.</summary>
+/// <summary>The row of a request.</summary>
 /// <param name="Request">Its identity.</param>
-/// <param name="Fingerprint">What it asks for.</param>
-/// <param name="Until">The end of the lease in Unix milliseconds, and from the answer on the end of its time.</param>
+/// <param name="Fingerprint">The fingerprint of its content.</param>
+/// <param name="Until">The end of the lease in Unix milliseconds. After the answer, the end of its time.</param>
 /// <param name="Answer">The answer; null while the request is in flight or after it failed.</param>
-/// <param name="Owner">A random number that tells the claim from every other.</param>
+/// <param name="Owner">A random number that identifies the claim.</param>
 internal sealed record KeptRequest(string Request, string Fingerprint, long Until, string? Answer = null, long Owner = 0);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
@@ -18,8 +18,8 @@ internal sealed record KeptRequest(string Request, string Fingerprint, long Unti
 internal sealed partial class KeptRequestJson : JsonSerializerContext;
 
 /// <summary>
-/// The store's table; SQL and concurrency are generated. A request is a task of two states, and the version that was
-/// saved last is the fence of a claim.
+/// The store's table. SQL and concurrency are generated. A request is stored as a task with two states, and the version
+/// of its last save is the fence of a claim.
 /// </summary>
 [TaskStore<KeptRequest>("adcp_idempotency", TaskIdColumn = "request", TaskColumn = "kept")]
 internal sealed partial class KeptRequests

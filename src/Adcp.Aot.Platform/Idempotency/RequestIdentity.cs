@@ -7,7 +7,7 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Platform.Idempotency;
 
 /// <summary>
-/// Which request a call is (<see cref="Request"/>: its key within its account) and what it asks for
+/// The identity of a call (<see cref="Request"/>: its key within its account) and of its content
 /// (<see cref="Fingerprint"/>: tool, arguments and A2A's own channel, in canonical JSON without the members that AdCP
 /// leaves out of a request's identity). Both are SHA-256 in lower-case hexadecimal digits, so that neither shows the
 /// key.
@@ -77,8 +77,8 @@ internal readonly record struct RequestIdentity(string Key, string Request, stri
     }
 
     /// <summary>
-    /// Writes a value; where it is an object, <paramref name="name"/>'s value is written by <paramref name="write"/>,
-    /// or left out with its name.
+    /// Writes a value. If it is an object, <paramref name="write"/> writes the value of <paramref name="name"/>, or the
+    /// member is left out.
     /// </summary>
     private static void WriteWithout(Utf8JsonWriter json, JsonElement value, string name, Action<JsonElement>? write)
     {
@@ -112,7 +112,7 @@ internal readonly record struct RequestIdentity(string Key, string Request, stri
         return canonical.WrittenSpan;
     }
 
-    /// <summary>A NUL, which is in neither names nor JSON, keeps the parts apart.</summary>
+    /// <summary>A NUL, which is in neither names nor JSON, separates the parts.</summary>
     private static string Hash(string name, ReadOnlySpan<byte> json)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

@@ -6,23 +6,23 @@ using Adcp.Aot.Storage;
 namespace Adcp.Aot.Platform.Idempotency;
 
 /// <summary>
-/// Requests and answers in the table <c>adcp_idempotency</c> of SQLite, PostgreSQL or MySQL/MariaDB: they outlive the
-/// process, and several processes share them. Of claims that race, the row that is saved first owns the request.
+/// Keeps requests and answers in the table <c>adcp_idempotency</c> of SQLite, PostgreSQL or MySQL/MariaDB. They outlive
+/// the process, and several processes share them. If claims race, the row that is saved first owns the request.
 /// Thread-safe.
 /// </summary>
 public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
 {
-    /// <summary>How often a claim is tried while the database fails.</summary>
+    /// <summary>The number of tries of a claim if the database fails.</summary>
     private const int MaxFaults = 3;
 
     private readonly KeptRequests _requests;
     private readonly IdempotencyStoreOptions _options;
     private readonly CountedQuota _quota;
 
-    /// <summary>Opens a store; the table is <see cref="CreateIfAbsentAsync"/>'s.</summary>
-    /// <param name="source">Opens connections; it stays yours to dispose.</param>
+    /// <summary>Creates a store. <see cref="CreateIfAbsentAsync"/> creates its table.</summary>
+    /// <param name="source">Opens connections. The caller disposes it.</param>
     /// <param name="dialect">The SQL that they speak.</param>
-    /// <param name="options">How long answers are kept, and the clock; null for the defaults.</param>
+    /// <param name="options">The times for which answers are kept, and the clock; null for the defaults.</param>
     /// <exception cref="ArgumentNullException"><paramref name="source"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="dialect"/> is none of the three.</exception>
     public SqlIdempotencyStore(DbDataSource source, SqlDialect dialect, IdempotencyStoreOptions? options = null)
@@ -40,7 +40,7 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
             _options.TimeProvider);
     }
 
-    /// <summary>True.</summary>
+    /// <summary>Gets <c>true</c>.</summary>
     public bool IsDurable => true;
 
     /// <inheritdoc/>
@@ -49,14 +49,14 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
     /// <inheritdoc/>
     public int PurgeBatchSize => _requests.PurgeBatchSize;
 
-    /// <summary>Creates table and indexes where they are absent.</summary>
+    /// <summary>Creates table and indexes if they are absent.</summary>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="InvalidOperationException">The database has a newer version of the table than this program knows.</exception>
     /// <exception cref="DbException">A statement failed.</exception>
     public ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken = default) => _requests.CreateIfAbsentAsync(cancellationToken);
 
     /// <inheritdoc/>
-    /// <exception cref="DbException">The database refused it or is gone.</exception>
+    /// <exception cref="DbException">The database refused the statement or cannot be reached.</exception>
     public async ValueTask<IdempotencyClaim> ClaimAsync(string tenant, string request, string fingerprint, TimeSpan lease,
         CancellationToken cancellationToken = default)
     {
@@ -70,7 +70,7 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
                 StoredTask<KeptRequest>? stored = await _requests.GetAsync(scope, request, cancellationToken).ConfigureAwait(false);
                 if (stored?.Task is { Answer: null } mine && mine.Owner == claim.Fence)
                 {
-                    // Saved by the turn before, whose answer was lost.
+                    // Saved by an earlier turn whose answer was lost.
                     return claim;
                 }
 
@@ -100,7 +100,7 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
             }
             catch (DbException) when (++faults < MaxFaults)
             {
-                // A connection that went stale, or a commit whose answer was lost: reading tells.
+                // A stale connection, or a commit whose answer was lost: reading shows which.
             }
         }
 
@@ -116,7 +116,7 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
     }
 
     /// <inheritdoc/>
-    /// <exception cref="DbException">The database refused it or is gone.</exception>
+    /// <exception cref="DbException">The database refused the statement or cannot be reached.</exception>
     public ValueTask<bool> RenewAsync(IdempotencyClaim claim, TimeSpan lease, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(claim);
@@ -124,7 +124,7 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
     }
 
     /// <inheritdoc/>
-    /// <exception cref="DbException">The database refused it or is gone.</exception>
+    /// <exception cref="DbException">The database refused the statement or cannot be reached.</exception>
     public ValueTask<bool> CompleteAsync(IdempotencyClaim claim, string answer, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(claim);
@@ -137,7 +137,7 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
     }
 
     /// <inheritdoc/>
-    /// <exception cref="DbException">The database refused it or is gone.</exception>
+    /// <exception cref="DbException">The database refused the statement or cannot be reached.</exception>
     public ValueTask<bool> ReleaseAsync(IdempotencyClaim claim, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(claim);
@@ -145,7 +145,7 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
     }
 
     /// <inheritdoc/>
-    /// <exception cref="DbException">The table is missing, or the database is gone.</exception>
+    /// <exception cref="DbException">The table is missing, or the database cannot be reached.</exception>
     public async ValueTask CheckAsync(CancellationToken cancellationToken = default) =>
         await _requests.GetAsync(StoreScope.Of("boot"), "boot", cancellationToken).ConfigureAwait(false);
 
@@ -154,11 +154,11 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
 
     private static long Milliseconds(TimeSpan time) => time.Ticks / TimeSpan.TicksPerMillisecond;
 
-    /// <summary>Never 0, which is no claim's.</summary>
+    /// <summary>Returns a random number. Never 0, which stands for no claim.</summary>
     private static long Random() => BinaryPrimitives.ReadInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(long))) | 1;
 
     /// <summary>
-    /// Changes the row of a claim while it is the claim's own. Read first, since the answer to an earlier change may
+    /// Changes the row of a claim if the claim still owns it. Reads first, because the answer to an earlier change may
     /// have been lost.
     /// </summary>
     /// <param name="claim">The claim.</param>

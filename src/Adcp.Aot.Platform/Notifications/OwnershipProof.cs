@@ -3,8 +3,8 @@ using Adcp.Aot.Payloads.Notifications;
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// Proves that a candidate subscriber controls its url (PUB-70 to PUB-73): one signed challenge, and one repeat of
-/// the same where the connection failed.
+/// Proves that a candidate subscriber controls its url: sends one signed challenge, and repeats it once if the
+/// connection failed.
 /// </summary>
 public static class OwnershipProof
 {
@@ -13,7 +13,8 @@ public static class OwnershipProof
     /// <param name="destination">The candidate's url, without authentication: challenges are always signed.</param>
     /// <param name="challenge">A new challenge.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
-    /// <returns>What the answer proves. No answer at all is <see cref="ChallengeAnswer.NotAccepted"/>.</returns>
+    /// <returns>The proof that the answer gives. If there is no answer,
+    /// <see cref="ChallengeAnswer.NotAccepted"/>.</returns>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
     /// <exception cref="ArgumentException">The destination carries authentication.</exception>
     public static async ValueTask<ChallengeAnswer> ProveAsync(

@@ -1,12 +1,12 @@
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// A webhook that was promised and has not reached its receiver. It holds ids only; the frozen webhook belongs to the
-/// delivery that is under way.
+/// A webhook that was promised and has not reached its receiver. It holds ids only; the delivery under way holds the
+/// frozen webhook.
 /// </summary>
 internal sealed class PendingWebhook(string tenant, string taskId, AdcpTaskStatus status, PushChannel channel, string? message, long bytes)
 {
-    /// <summary>What a pending webhook takes beside its result and context.</summary>
+    /// <summary>The size of a pending webhook beside its result and context.</summary>
     internal const int Overhead = 2048;
 
     internal static PendingWebhook Of(SellerTask task, PushRegistration registration, string? message) => new(
@@ -25,12 +25,12 @@ internal sealed class PendingWebhook(string tenant, string taskId, AdcpTaskStatu
 
     internal string? Message { get; } = message;
 
-    /// <summary>About what the frozen webhook takes.</summary>
+    /// <summary>The approximate size of the frozen webhook.</summary>
     internal long Bytes { get; } = bytes;
 
-    /// <summary>The authority of its url, for the log; null until it is known.</summary>
+    /// <summary>The authority of its url, for the log; <c>null</c> until it is known.</summary>
     internal string? Endpoint { get; set; }
 
-    /// <summary>Gets whether its end was logged, so that it is logged once.</summary>
+    /// <summary>Gets whether its end was logged. It is logged once.</summary>
     internal bool IsReported { get; set; }
 }

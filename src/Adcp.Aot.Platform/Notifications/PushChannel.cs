@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Platform;
 
-/// <summary>The channel on which a webhook was registered, which decides its envelope.</summary>
+/// <summary>The channel on which a webhook was registered. It decides the envelope.</summary>
 public enum PushChannel
 {
     /// <summary>AdCP's <c>push_notification_config</c>: the MCP envelope.</summary>

@@ -3,13 +3,13 @@ using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Platform;
 
-/// <summary>A webhook that a call registered, checked. Immutable; its destination holds secrets.</summary>
+/// <summary>A checked registration of a webhook. Immutable; its destination holds secrets.</summary>
 public sealed class PushRegistration
 {
-    /// <summary>The member of a call's arguments.</summary>
+    /// <summary>The name of the member in a call's arguments.</summary>
     public const string MemberName = "push_notification_config";
 
-    /// <summary>Takes a checked destination.</summary>
+    /// <summary>Creates a registration from a checked destination.</summary>
     /// <param name="channel">The channel.</param>
     /// <param name="destination">The destination.</param>
     /// <exception cref="ArgumentNullException"><paramref name="destination"/> is null.</exception>
@@ -23,14 +23,14 @@ public sealed class PushRegistration
     /// <summary>The channel.</summary>
     public PushChannel Channel { get; }
 
-    /// <summary>Where its webhooks go.</summary>
+    /// <summary>The destination of its webhooks.</summary>
     public WebhookDestination Destination { get; }
 
     /// <summary>
-    /// The name that A2A's channel gave the configuration; default null, none. 1 to 512 bytes of UTF-8 without control
+    /// The configuration's name on A2A's channel; default null, none. 1 to 512 bytes of UTF-8 without control
     /// characters.
     /// </summary>
-    /// <exception cref="ArgumentException">It breaks its rule.</exception>
+    /// <exception cref="ArgumentException">The name breaks its rule.</exception>
     public string? ConfigId
     {
         get;
@@ -41,7 +41,7 @@ public sealed class PushRegistration
                 nameof(ConfigId));
     }
 
-    /// <summary>Names channel and authority only.</summary>
+    /// <summary>Returns the names of channel and authority only.</summary>
     public override string ToString() => $"{Channel} {Destination}";
 
     /// <summary>Reads a <c>push_notification_config</c>.</summary>

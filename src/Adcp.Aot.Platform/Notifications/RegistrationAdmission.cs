@@ -2,7 +2,9 @@ using Adcp.Aot.Network;
 
 namespace Adcp.Aot.Platform;
 
-/// <summary>Refuses a registration that could not be honoured, when it is made: an accepted one is a promise. Thread-safe.</summary>
+/// <summary>
+/// Refuses a registration at the call if it could not be honoured. An accepted registration is a promise. Thread-safe.
+/// </summary>
 internal sealed class RegistrationAdmission(PlatformOptions options, DeliveryTarget target, WebhookEmitter emitter, DestinationGuard? guard)
 {
     private const string Cure = "for a receiver on this machine or network set WebhookSenderOptions.AllowHttp and AllowPrivateNetworks";
@@ -46,7 +48,8 @@ internal sealed class RegistrationAdmission(PlatformOptions options, DeliveryTar
             throw PlatformLimits.Reached(options, tenant, nameof(PlatformLimits.MaxPendingWebhooksPerTenant), TimeSpan.FromMinutes(1));
         }
 
-        // One answer for every reason, also for a name that has no address: whoever gave the url learns nothing of our network.
+        // The answer is the same for every reason, also for a name that has no address, so that it reveals nothing
+        // about this network.
         if (guard is not null
             && !await IsAllowedAsync(guard, tenant, registration.Destination.Url, cancellationToken).ConfigureAwait(false))
         {
@@ -59,7 +62,7 @@ internal sealed class RegistrationAdmission(PlatformOptions options, DeliveryTar
 
     private static AdcpErrorException Refused(string message, string field) => new(AdcpError.InvalidRequest(message, field));
 
-    /// <summary>Writes a webhook of each kind, so that a completion has nothing left that it could refuse.</summary>
+    /// <summary>Writes a webhook of each kind, so that no completion can be refused later.</summary>
     private void Probe(string tenant, TaskType type, PushRegistration registration, ReadOnlyMemory<byte> context, string field)
     {
         foreach (AdcpTaskStatus status in (ReadOnlySpan<AdcpTaskStatus>)[AdcpTaskStatus.Working, AdcpTaskStatus.Completed])

@@ -3,10 +3,10 @@ using Adcp.Aot.Payloads;
 
 namespace Adcp.Aot.Platform;
 
-/// <summary>Builds the webhooks of a task's status: one envelope for each channel that is registered.</summary>
+/// <summary>Creates the webhooks for a task's status: one for each registered channel.</summary>
 internal static class TaskWebhooks
 {
-    /// <summary>Builds the webhook of one channel.</summary>
+    /// <summary>Creates the webhook of one channel.</summary>
     /// <exception cref="ArgumentException">A value cannot be written on that channel.</exception>
     internal static WebhookPayload Of(SellerTask task, PushRegistration registration, string? message) =>
         registration.Channel == PushChannel.A2A
@@ -35,8 +35,8 @@ internal static class TaskWebhooks
     }
 
     /// <summary>
-    /// Writes the webhook as the sender will and forgets it, so that a registration is judged by the rules of its
-    /// channel and generation before it is accepted, and a result before its status is entered.
+    /// Writes the webhook as the sender will, and discards it. So a registration is checked by the rules of its channel
+    /// and generation before it is accepted, and a result before its status is entered.
     /// </summary>
     /// <exception cref="ArgumentException">A value cannot be written on that channel.</exception>
     /// <exception cref="WebhookPayloadException">The webhook breaks a rule of the wire.</exception>

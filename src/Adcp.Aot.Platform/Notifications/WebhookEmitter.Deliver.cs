@@ -27,13 +27,16 @@ internal sealed partial class WebhookEmitter
     }
 
     /// <summary>
-    /// What may be logged of a fault: the rule that a payload broke, else the type, since a message may hold a url or
-    /// a secret.
+    /// Returns the part of a fault that may be logged: the rule that a payload broke, otherwise the type, because a
+    /// message may hold a url or a secret.
     /// </summary>
     private static string Reason(Exception fault) =>
         fault is WebhookPayloadException payload ? $"{payload.Code}: {payload.Message}" : fault.GetType().Name;
 
-    /// <summary>Why a delivery ended, with what its last attempt met: an HTTP status, or the rule that refused the destination.</summary>
+    /// <summary>
+    /// Returns why a delivery ended, with the result of its last attempt: an HTTP status, or the rule that refused the
+    /// destination.
+    /// </summary>
     private static string Reason(DeliveryOutcome outcome)
     {
         string attempts = outcome.Attempts == 1 ? "attempt" : "attempts";
@@ -52,7 +55,7 @@ internal sealed partial class WebhookEmitter
 
     private async Task DeliverAsync(PendingWebhook pending, SellerTask? task)
     {
-        // The answer to the call must not wait for the delivery, even if the delivery does not wait itself.
+        // The answer to the call must not wait for the delivery, even if the delivery completes synchronously.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         try
         {
@@ -67,7 +70,7 @@ internal sealed partial class WebhookEmitter
             pending.Endpoint = registration.Destination.Target.Authority;
             WebhookPayload? payload = TaskWebhooks.Of(task, registration, pending.Message);
 
-            // Neither task nor payload may live as long as the delivery: the frozen webhook has a copy of both.
+            // Task and payload must not live as long as the delivery: the frozen webhook has a copy of both.
             task = null;
             if (_target.Supervisor is { } supervisor)
             {
@@ -98,7 +101,7 @@ internal sealed partial class WebhookEmitter
         }
         catch (Exception fault)
         {
-            // A sender or supervisor that is not ours may throw anything; the call was answered long ago.
+            // A user's sender or supervisor may throw anything. The call was answered long ago.
             Lost(pending, Reason(fault));
         }
     }
@@ -126,8 +129,8 @@ internal sealed partial class WebhookEmitter
         }
     }
 
-    /// <summary>Waits for the next try. A drain ends the wait, and makes the next ones short.</summary>
-    /// <returns>False if the time for tries is over.</returns>
+    /// <summary>Waits for the next try. A drain ends the wait and shortens the next ones.</summary>
+    /// <returns><c>false</c> if the time for tries is over.</returns>
     private async ValueTask<bool> PauseAsync(TimeSpan? hint, TimeSpan pause, long started)
     {
         if (Draining is { } ends)
@@ -153,13 +156,13 @@ internal sealed partial class WebhookEmitter
         }
         catch (OperationCanceledException) when (!_stopToken.IsCancellationRequested)
         {
-            // A drain began. The next try is now.
+            // A drain began, so the next try is now.
         }
 
         return true;
     }
 
-    /// <summary>Reads the task of a webhook that waited for room, as often as it takes.</summary>
+    /// <summary>Reads the task of a webhook that waited for room. Retries until the registry answers.</summary>
     private async ValueTask<SellerTask?> ReadAsync(PendingWebhook pending)
     {
         long started = _options.TimeProvider.GetTimestamp();

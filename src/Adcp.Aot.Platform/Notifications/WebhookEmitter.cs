@@ -5,13 +5,14 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// Delivers the webhooks of tasks in the background, and is drained at the end. A delivery that cannot be made now
-/// keeps its frozen webhook and is made again later.
+/// Delivers the webhooks of tasks in the background. Drain it at the end. If a delivery cannot be made now, its frozen
+/// webhook is kept and delivered later.
 /// </summary>
 /// <remarks>
-/// Webhooks under way are bounded in count and bytes, per tenant and in total. A terminal webhook over a bound is not
-/// lost: only its ids wait, and the task is read from the registry when there is room. So does a webhook whose status
-/// may have been committed although the registry threw: it is sent if the registry then has that status and result.
+/// Webhooks under way are bounded in count and bytes, per tenant and in total. If a terminal webhook exceeds a bound,
+/// it is not lost: only its ids wait, and the task is read from the registry when there is room. The same applies to a
+/// webhook whose status may have been committed although the registry threw: it is sent if the registry then has that
+/// status and result.
 /// </remarks>
 internal sealed partial class WebhookEmitter : IAsyncDisposable
 {
@@ -71,7 +72,7 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
     }
 
     /// <summary>
-    /// Keeps the webhooks of a status in the outbox under the registry's transaction. A webhook that cannot be built
+    /// Keeps the webhooks of a status in the outbox, in the registry's transaction. If a webhook cannot be created, it
     /// is logged and left out: it must not keep the task from ending.
     /// </summary>
     internal async ValueTask EnqueueAsync(SellerTask task, string? message, DbTransaction? transaction, CancellationToken cancellationToken)
@@ -87,7 +88,7 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
                     Tenant = task.Tenant,
                     BreakerKey = Delivery(task.Tenant, registration).BreakerKey,
 
-                    // A task ends once. It may enter other statuses again, with news of their own.
+                    // A task ends once. It may enter other statuses again, each with its own webhook.
                     DeliveryId = task.Status.IsTerminal() ? $"{task.TaskId}/{registration.Channel}" : null,
                 };
                 OutboxReceipt receipt = await _options.Outbox!
@@ -99,7 +100,8 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
             }
             catch (ArgumentException fault)
             {
-                // An outbox that checks the payload says so in the same way; faults of its store are others and take the status back.
+                // An outbox that checks the payload throws the same exception. Other faults are its store's and roll
+                // the status back.
                 Lost(PendingWebhook.Of(task, registration, message), Reason(fault));
             }
         }
@@ -112,12 +114,12 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
     internal void Start(SellerTask task, string? message = null, bool isKept = true) => Start(task, message, isKept, isPromised: false);
 
     /// <summary>
-    /// Takes over a change whose commit was not answered: the task is read until the registry answers. If it has this
+    /// Takes over a change whose commit was not answered. The task is read until the registry answers. If it has this
     /// status and result, the change was entered, and its webhooks are started. Never throws.
     /// </summary>
     /// <param name="entered">The task as the change would leave it.</param>
     /// <param name="message">A text for people; null for none.</param>
-    /// <param name="tells">Whether webhooks are started; false if an outbox has them.</param>
+    /// <param name="tells">Whether webhooks are started; <c>false</c> if an outbox has them.</param>
     /// <returns>Whether the change was entered. Faulted if that cannot be known.</returns>
     internal Task<bool> StartInDoubt(SellerTask entered, string? message, bool tells)
     {
@@ -148,7 +150,7 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
         return doubt.Task;
     }
 
-    /// <summary>Returns what is known of a change of the task that is in doubt; null if none is.</summary>
+    /// <summary>Returns the pending result if a change of the task is in doubt; <c>null</c> if none is.</summary>
     internal Task<bool>? DoubtOf(string tenant, string taskId)
     {
         lock (_lock)
@@ -158,9 +160,9 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
     }
 
     /// <summary>
-    /// Takes no more webhooks and waits for those that are pending. A webhook that waits for a later try is tried at
-    /// once. When the time is over, each webhook that is left is logged: one that a supervisor has is left to it,
-    /// which records it when it is stopped.
+    /// Accepts no more webhooks and waits for those that are pending. If a webhook waits for a later try, it is tried
+    /// at once. When the time is over, each remaining webhook is logged. If a supervisor has it, the supervisor records
+    /// it when it is stopped.
     /// </summary>
     internal async ValueTask DrainAsync(TimeSpan patience)
     {
@@ -187,7 +189,7 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
             }
             catch (TimeoutException)
             {
-                // What is left is named below.
+                // The rest is logged below.
             }
         }
 
@@ -217,7 +219,7 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
         }
     }
 
-    /// <returns>Why the webhook is lost; null if it is under way or waits for room.</returns>
+    /// <returns>The reason why the webhook is lost; <c>null</c> if it is under way or waits for room.</returns>
     private string? TryStart(PendingWebhook pending, SellerTask task, bool isKept, bool isPromised)
     {
         lock (_lock)
@@ -246,7 +248,7 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
                 _turns.Enqueue(pending.Tenant);
             }
 
-            // An interim status is not worth waiting for: the next one says more.
+            // An interim status does not wait: the next one supersedes it.
             if (!pending.Status.IsTerminal() || queue.Count >= MaxDeferredPerTenant)
             {
                 Next();
@@ -258,7 +260,7 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts what waited for room, tenant after tenant. The caller has the lock.</summary>
+    /// <summary>Starts the webhooks that waited for room, one tenant after another. The caller has the lock.</summary>
     private void Next()
     {
         for (int left = _turns.Count; left > 0; left--)

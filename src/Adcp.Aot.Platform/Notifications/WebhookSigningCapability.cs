@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// The <c>webhook_signing</c> block of <c>get_adcp_capabilities</c>. What it promises is held against what is wired at
-/// boot, where every gap is reported together; it therefore takes any value. Immutable.
+/// The <c>webhook_signing</c> block of <c>get_adcp_capabilities</c>. It accepts any value: at boot its promises are
+/// compared with the wiring, and all gaps are reported together. Immutable.
 /// </summary>
 public sealed record WebhookSigningCapability
 {
@@ -21,12 +21,15 @@ public sealed record WebhookSigningCapability
     /// <summary>Gets whether a registration's <c>authentication</c> is honoured. Default false: it is refused at the call.</summary>
     public bool AllowsLegacyAuthentication { get; init; }
 
-    /// <summary>How long a delivery is retried, since 3.2: 24 hours to 7 days in whole seconds. Default null, nothing promised.</summary>
+    /// <summary>
+    /// Gets the time for which a delivery is retried, since 3.2: 24 hours to 7 days in whole seconds. Default null, no
+    /// promise.
+    /// </summary>
     public TimeSpan? RetryHorizon { get; init; }
 
     /// <summary>Writes the member <c>webhook_signing</c>.</summary>
     /// <param name="json">Inside an object.</param>
-    /// <param name="version">The generation spoken.</param>
+    /// <param name="version">The AdCP version that is spoken.</param>
     /// <exception cref="ArgumentNullException"><paramref name="json"/> is null.</exception>
     public void Write(Utf8JsonWriter json, AdcpVersion version)
     {

@@ -6,8 +6,8 @@ using Adcp.Aot.Payloads;
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// Writes tasks as A2A 1.0 has them (AdCP's A2A guide). A webhook carries <c>task</c> with the result as an artifact if
-/// the status is final, else <c>statusUpdate</c>. For transports that serve a <see cref="PlatformHandler"/>.
+/// Writes tasks in the form of A2A 1.0 (AdCP's A2A guide). A webhook carries <c>task</c> with the result as an artifact
+/// if the status is final, otherwise <c>statusUpdate</c>. For transports that serve a <see cref="PlatformHandler"/>.
 /// </summary>
 public static class A2AEnvelope
 {
@@ -17,7 +17,7 @@ public static class A2AEnvelope
         WireObject.Of(json => Write(json, task, message)),
         token);
 
-    /// <summary>The members of an A2A task, or of a status update of one.</summary>
+    /// <summary>Writes the members of an A2A task, or of a status update of one.</summary>
     internal static void Write(Utf8JsonWriter json, SellerTask task, string? message)
     {
         bool final = task.Status.IsTerminal();
@@ -105,7 +105,7 @@ public static class A2AEnvelope
         json.WriteEndArray();
     }
 
-    /// <summary>The AdCP answer as one data part.</summary>
+    /// <summary>Writes the AdCP answer as one data part.</summary>
     internal static void Part(Utf8JsonWriter json, SellerTask task, string? message)
     {
         json.WriteStartObject();

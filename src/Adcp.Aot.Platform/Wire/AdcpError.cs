@@ -2,19 +2,19 @@ using System.Text.Json;
 
 namespace Adcp.Aot.Platform;
 
-/// <summary>AdCP's <c>error</c> as a tool answers it.</summary>
+/// <summary>AdCP's <c>error</c> object in the answer of a tool.</summary>
 public sealed record AdcpError
 {
     private const int MaxCodeLength = 64;
 
-    /// <summary>A broken request: <c>INVALID_REQUEST</c>, correctable.</summary>
+    /// <summary>Creates the error of a broken request: <c>INVALID_REQUEST</c>, correctable.</summary>
     /// <param name="message">The rule that was broken.</param>
     /// <param name="field">The member at fault, such as <c>push_notification_config.url</c>.</param>
     public static AdcpError InvalidRequest(string message, string? field = null) => new("INVALID_REQUEST", message, field);
 
     /// <summary>Creates the error of a caller that reached a bound: <c>RATE_LIMITED</c>, transient.</summary>
-    /// <param name="message">The bound that was reached, fit for the buyer's eyes.</param>
-    /// <param name="retryAfter">When to try again.</param>
+    /// <param name="message">The bound that was reached. The buyer reads it.</param>
+    /// <param name="retryAfter">The time until another try.</param>
     public static AdcpError RateLimited(string message, TimeSpan retryAfter) =>
         new("RATE_LIMITED", message, null, ErrorRecovery.Transient) { RetryAfter = retryAfter };
 
@@ -26,9 +26,9 @@ public sealed record AdcpError
 
     /// <summary>Creates an error.</summary>
     /// <param name="code">One of AdCP's codes. 1 to 64 characters.</param>
-    /// <param name="message">What went wrong, fit for the buyer's eyes.</param>
+    /// <param name="message">The cause. The buyer reads it.</param>
     /// <param name="field">The member at fault; null for none.</param>
-    /// <param name="recovery">Who can mend it.</param>
+    /// <param name="recovery">Says which side can correct it.</param>
     /// <exception cref="ArgumentException">A code or message is blank or too long.</exception>
     public AdcpError(string code, string message, string? field = null, ErrorRecovery recovery = ErrorRecovery.Correctable)
     {
@@ -45,17 +45,17 @@ public sealed record AdcpError
     /// <summary>The code.</summary>
     public string Code { get; }
 
-    /// <summary>What went wrong.</summary>
+    /// <summary>The cause, for the buyer.</summary>
     public string Message { get; }
 
     /// <summary>The member at fault.</summary>
     public string? Field { get; }
 
-    /// <summary>Who can mend it.</summary>
+    /// <summary>Says which side can correct it.</summary>
     public ErrorRecovery Recovery { get; }
 
     /// <summary>
-    /// When to try again, written in whole seconds and at least one; <c>null</c> if nothing is known.
+    /// The time until another try, written in whole seconds and at least one; <c>null</c> if unknown.
     /// </summary>
     public TimeSpan? RetryAfter { get; init; }
 

@@ -4,13 +4,13 @@ using System.Text.Unicode;
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// Judges text that others wrote, once, when it is read: all text that passes can be read and written again by
-/// System.Text.Json, which throws for a lone surrogate only when the string is used. For transports that serve a
+/// Checks a client's text once, when it is read. Text that passes can be read and written again by System.Text.Json,
+/// which throws for a lone surrogate only when the string is used. For transports that serve a
 /// <see cref="PlatformHandler"/>.
 /// </summary>
 public static class ClientText
 {
-    /// <summary>The most levels of JSON that System.Text.Json reads by default.</summary>
+    /// <summary>The maximum depth of JSON that System.Text.Json reads by default.</summary>
     public const int MaxDepth = 64;
 
     /// <summary>
@@ -18,7 +18,7 @@ public static class ClientText
     /// in an object.
     /// </summary>
     /// <param name="json">The bytes.</param>
-    /// <param name="maxDepth">The most levels. At least 1, default <see cref="MaxDepth"/>.</param>
+    /// <param name="maxDepth">The maximum depth. At least 1, default <see cref="MaxDepth"/>.</param>
     public static bool IsSound(ReadOnlySpan<byte> json, int maxDepth = MaxDepth)
     {
         if (!Utf8.IsValid(json))

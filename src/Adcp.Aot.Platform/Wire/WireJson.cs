@@ -3,6 +3,6 @@ using System.Text.Json.Serialization;
 
 namespace Adcp.Aot.Platform;
 
-/// <summary>Contracts of what the platform reads and writes itself.</summary>
+/// <summary>The contracts of JSON that the platform itself reads and writes.</summary>
 [JsonSerializable(typeof(JsonElement))]
 internal sealed partial class WireJson : JsonSerializerContext;

@@ -7,7 +7,9 @@ namespace Adcp.Aot.Platform;
 /// <summary>Writes and rewrites JSON objects.</summary>
 internal static class WireObject
 {
-    /// <summary>The most levels of a context and of a result: with the envelopes around them a receiver reads at most 64.</summary>
+    /// <summary>
+    /// The maximum depth of a context and of a result. With the envelopes around them a receiver reads at most 64.
+    /// </summary>
     internal const int MaxDepth = 56;
 
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -26,9 +28,9 @@ internal static class WireObject
     }
 
     /// <summary>
-    /// The answer as it may leave: without what a buyer may write and nobody may read back
-    /// (<c>authentication.credentials</c>, <c>billing_entity.bank</c>, at any depth), and with the request's context
-    /// where the answer has none of its own. A replay says that it is one.
+    /// Returns the answer as it is sent: without members that a buyer may write but not read back
+    /// (<c>authentication.credentials</c>, <c>billing_entity.bank</c>, at any depth), and with the request's context if
+    /// the answer has none. A replay is marked as one.
     /// </summary>
     internal static ReadOnlyMemory<byte> Outgoing(ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> context, bool isReplay = false)
     {

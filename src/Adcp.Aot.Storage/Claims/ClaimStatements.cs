@@ -1,8 +1,8 @@
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// The SQL of <see cref="SqlWebhookClaimStore"/>. Every statement bears being run again after its answer was lost: an
-/// owner's own row tells it that it had succeeded.
+/// The SQL of <see cref="SqlWebhookClaimStore"/>. Every statement may run again after its answer was lost: it finds the
+/// owner's own row, which shows that it had succeeded.
 /// </summary>
 internal sealed class ClaimStatements
 {
@@ -85,7 +85,7 @@ internal sealed class ClaimStatements
     /// <summary>Takes a claim whose lease has ended.</summary>
     internal string TakeOver { get; }
 
-    /// <summary>Binds a key anew whose retention is over.</summary>
+    /// <summary>Binds a key again if its retention is over.</summary>
     internal string Replace { get; }
 
     internal string Renew { get; }

@@ -15,10 +15,13 @@ namespace Adcp.Aot.Storage;
 /// <param name="purge">The statement that deletes up to <c>@limit</c> expired rows.</param>
 internal sealed class ExpiringTable(StoreDatabase database, string table, string[] definition, string columns, string purge)
 {
-    /// <summary>The most rows of one purge, so that none holds its locks for long.</summary>
+    /// <summary>The maximum number of rows per purge. It keeps the time short for which a purge holds locks.</summary>
     internal const int PurgeBatchSize = 500;
 
-    /// <summary>A purge deletes more rows than this, so that the table cannot grow faster than it is purged.</summary>
+    /// <summary>
+    /// The number of added rows after which this process purges. It is less than a purge deletes, so the table cannot
+    /// grow faster than it is purged.
+    /// </summary>
     internal const int AddsForEachPurge = 64;
 
     private int _added;
@@ -27,7 +30,7 @@ internal sealed class ExpiringTable(StoreDatabase database, string table, string
     internal ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken) =>
         database.CreateIfAbsentAsync(table, definition, cancellationToken);
 
-    /// <summary>Reads no row of the table.</summary>
+    /// <summary>Checks the table and its columns. Reads no row.</summary>
     /// <exception cref="InvalidOperationException">The table is missing or lacks a column.</exception>
     internal async ValueTask CheckAsync(CancellationToken cancellationToken)
     {
@@ -63,7 +66,10 @@ internal sealed class ExpiringTable(StoreDatabase database, string table, string
         }
     }
 
-    /// <summary>Says that this process added a row. Its addition stands, so that a purge that fails is left to the next one.</summary>
+    /// <summary>
+    /// Counts a row that this process added, and purges if it is time. If the purge fails, the row stays and the next
+    /// purge deletes the rest.
+    /// </summary>
     internal async ValueTask AddedAsync(CancellationToken cancellationToken)
     {
         if ((uint)Interlocked.Increment(ref _added) % AddsForEachPurge != 0)
@@ -82,8 +88,8 @@ internal sealed class ExpiringTable(StoreDatabase database, string table, string
     }
 
     /// <summary>
-    /// Leaves the caller's ambient transaction: a row counts from the return of the call that wrote it, whatever becomes
-    /// of that transaction.
+    /// Leaves the caller's ambient transaction: a row counts when the call that wrote it returns, even if that
+    /// transaction rolls back.
     /// </summary>
     /// <returns><c>null</c> if there is none.</returns>
     internal static TransactionScope? Outside() => Transaction.Current is null ? null : SqlConnections.OutsideTransaction();

@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Names that senders chose, as a key column keeps them: short ones as they are, so that an operator can read them, and
-/// others by their hash, so that every name has its place in an index of each database.
+/// Converts names that senders chose to the text of a key column. Short names stay as they are, so that an operator can
+/// read them. Other names become their hash, so that every name fits an index of each database.
 /// </summary>
 internal static class KeyText
 {
@@ -14,7 +14,7 @@ internal static class KeyText
 
     private const string HashPrefix = "sha256:";
 
-    /// <summary>Returns the column's text. Different names have different texts.</summary>
+    /// <summary>Returns the column's text. Different names give different texts.</summary>
     internal static string Of(string name) =>
         StoredText.Fits(name, MaxBytes) && !name.StartsWith(HashPrefix, StringComparison.Ordinal)
             ? name

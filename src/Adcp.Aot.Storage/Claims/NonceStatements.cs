@@ -1,8 +1,8 @@
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// The SQL of <see cref="SqlReplayCache"/>. Every statement bears being run again after its answer was lost: an owner's
-/// own row tells it that it had succeeded.
+/// The SQL of <see cref="SqlReplayCache"/>. Every statement may run again after its answer was lost: it finds the
+/// owner's own row, which shows that it had succeeded.
 /// </summary>
 internal sealed class NonceStatements
 {
@@ -47,7 +47,7 @@ internal sealed class NonceStatements
     /// <summary>Reads a nonce: owner, expired.</summary>
     internal string Read { get; }
 
-    /// <summary>Adds a nonce again that has expired.</summary>
+    /// <summary>Adds a nonce again if the earlier one has expired.</summary>
     internal string Replace { get; }
 
     internal string CountOfKey { get; }

@@ -5,19 +5,19 @@ namespace Adcp.Aot.Storage;
 /// </summary>
 /// <remarks>
 /// <para>
-/// The rows are counted in the database when a scope is first seen, after a minute, and when this process has added an
-/// eighth of the room that the last count left. In between, this process adds its own rows to the count. The bound is
-/// exact for one process; of several, each further one can pass it by an eighth.
+/// The rows are counted in the database when a scope is first seen, when the last count is a minute old, and when this
+/// process has used an eighth of the rows that the last count left. In between, this process adds its own rows to the
+/// count. The bound is exact for one process; each further process can exceed it by an eighth.
 /// </para>
 /// <para>
-/// A row that is being added during a count may be counted twice until the next count. So the bound is never passed by
-/// the rows of this process, and a scope close to its bound may be refused a moment early.
+/// If a row is added during a count, it may be counted twice until the next count. So the rows of this process never
+/// exceed the bound, and a scope close to its bound may be refused a moment early.
 /// </para>
 /// </remarks>
 /// <typeparam name="TScope">The scope.</typeparam>
 /// <param name="limit">The most rows of a scope.</param>
 /// <param name="count">Counts a scope's rows, up to the limit.</param>
-/// <param name="time">The clock that counts age by.</param>
+/// <param name="time">The clock for the age of a count.</param>
 internal sealed class RowLimit<TScope>(int limit, Func<TScope, CancellationToken, ValueTask<int>> count, TimeProvider time)
     where TScope : notnull
 {
@@ -29,14 +29,14 @@ internal sealed class RowLimit<TScope>(int limit, Func<TScope, CancellationToken
     private readonly Dictionary<TScope, Share> _shares = [];
     private readonly Lock _lock = new();
 
-    /// <summary>Returns whether the scope has room for one more row. Takes nothing.</summary>
+    /// <summary>Returns whether the scope has room for one more row. Read-only.</summary>
     internal async ValueTask<bool> HasRoomAsync(TScope scope, CancellationToken cancellationToken)
     {
         Share share = ShareOf(scope);
         return share.HasRoom(time) ?? await CountAsync(share, scope, takes: false, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Takes room for one row.</summary>
+    /// <summary>Reserves room for one row.</summary>
     /// <returns>The scope's share, to be settled when it is known whether the row was added; <c>null</c> if the scope is full.</returns>
     internal async ValueTask<Share?> TryTakeAsync(TScope scope, CancellationToken cancellationToken)
     {
@@ -66,7 +66,9 @@ internal sealed class RowLimit<TScope>(int limit, Func<TScope, CancellationToken
         }
     }
 
-    /// <summary>Counts the rows. Of callers at a time one counts, and the others use its result.</summary>
+    /// <summary>
+    /// Counts the rows. If several callers ask at the same time, one counts and the others use its result.
+    /// </summary>
     private async ValueTask<bool> CountAsync(Share share, TScope scope, bool takes, CancellationToken cancellationToken)
     {
         await share.Counting.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -97,7 +99,7 @@ internal sealed class RowLimit<TScope>(int limit, Func<TScope, CancellationToken
         private long _countedAt;
         private bool _isCounted;
 
-        // Never disposed: it has no wait handle, which is made only for callers that ask for one.
+        // Never disposed: it has no wait handle unless a caller asks for one.
         internal SemaphoreSlim Counting { get; } = new(1, 1);
 
         /// <summary>The rows that this process added since the last count.</summary>
@@ -114,7 +116,7 @@ internal sealed class RowLimit<TScope>(int limit, Func<TScope, CancellationToken
 
         private bool IsFull => (long)_counted + _added + _underWay >= limit;
 
-        /// <summary>Says what became of a row for which room was taken.</summary>
+        /// <summary>Settles a reservation.</summary>
         /// <param name="isAdded"><c>true</c> also if that is not known.</param>
         internal void Settle(bool isAdded)
         {

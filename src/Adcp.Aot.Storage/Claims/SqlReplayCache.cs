@@ -7,16 +7,16 @@ using Adcp.Aot.Verification;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// A replay cache in the table <c>adcp_webhook_nonces</c> of SQLite, PostgreSQL or MySQL/MariaDB, shared by all receivers
-/// that use the database: a signature that one of them accepted is refused by the others. Bounded for each key, for each
-/// sender and in total, and never forgets an entry before it expires. Thread-safe.
+/// Keeps nonces in the table <c>adcp_webhook_nonces</c> of SQLite, PostgreSQL or MySQL/MariaDB. All receivers that use
+/// the database share it: if one of them accepted a signature, the others refuse it. The number of entries is bounded
+/// per key, per sender and in total. No entry is forgotten before it expires. Thread-safe.
 /// </summary>
 /// <remarks>
 /// <para>
-/// A nonce costs one insert. A random owner number in its row tells an insert that ran again after a lost answer from a
-/// replay. Entries expire by the database's clock, a minute later than the verifier asks, so that receivers' clocks may
-/// differ by up to a minute. Calls run outside the caller's ambient transaction. A call throws while the database is
-/// away; the receiver then answers 503.
+/// A nonce costs one insert. A random owner number in its row shows whether an insert ran again after a lost answer or
+/// the nonce is replayed. Entries expire by the database's clock, a minute later than the verifier asks, so that
+/// receivers' clocks may differ by up to a minute. Calls run outside the caller's ambient transaction. If the database
+/// is away, a call throws and the receiver answers 503.
 /// </para>
 /// <para>
 /// Entries are counted again each minute. The bounds are exact for one process; of several, each further one can pass
@@ -29,7 +29,9 @@ public sealed class SqlReplayCache : IReplayCache, IExpiringStore
     private const int MinNonceLength = 22;
     private const int Most = 10_000_000;
 
-    /// <summary>A refused insert whose row is gone at once is refused by something else than a row.</summary>
+    /// <summary>
+    /// The number of inserts that are refused although no such row is found. After that, the refusal has another cause.
+    /// </summary>
     private const int MaxUnexplained = 3;
 
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(1);
@@ -45,8 +47,8 @@ public sealed class SqlReplayCache : IReplayCache, IExpiringStore
     /// <param name="maxPerKey">The most live entries of a key. 1 to 10,000,000, default AdCP's 100,000.</param>
     /// <param name="maxTotal">The most live entries in total. 1 to 10,000,000, default 1,000,000.</param>
     /// <param name="timeProvider">
-    /// The verifier's clock, which tells how long an entry has to live; <c>null</c> for the system's. Use the clock of the
-    /// verifier's options.
+    /// The verifier's clock, by which an entry's remaining life is computed; <c>null</c> for the system's. Use the
+    /// clock of the verifier's options.
     /// </param>
     /// <param name="maxPerSender">
     /// The most live entries of all keys of a sender. 1 to 10,000,000. Default a quarter of <paramref name="maxTotal"/>, but not
@@ -130,7 +132,7 @@ public sealed class SqlReplayCache : IReplayCache, IExpiringStore
         {
             bool hasRoom = await TryTakeAsync(shares, entry, cancellationToken).ConfigureAwait(false);
 
-            // Until the answer says otherwise the row may be there.
+            // The row may exist until the answer shows otherwise.
             isAdded = hasRoom;
             ReplayAdmission admission = await TryAddAsync(entry, hasRoom, cancellationToken).ConfigureAwait(false);
             isAdded = admission == ReplayAdmission.Added;

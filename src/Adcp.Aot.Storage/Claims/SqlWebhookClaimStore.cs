@@ -5,14 +5,14 @@ using Adcp.Aot.Receiving;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Keeps claims in the table <c>adcp_webhook_claims</c> of SQLite, PostgreSQL or MySQL/MariaDB: they survive the process,
-/// and all receivers that use the database share them. Thread-safe.
+/// Keeps claims in the table <c>adcp_webhook_claims</c> of SQLite, PostgreSQL or MySQL/MariaDB. They survive the
+/// process, and all receivers that use the database share them. Thread-safe.
 /// </summary>
 /// <remarks>
 /// <para>
-/// A webhook costs two statements: one that claims it and one that completes it. Leases and retention follow the
-/// database's clock. A statement whose answer was lost runs again and recognises its own claim by a random owner number.
-/// Calls run outside the caller's ambient transaction.
+/// A webhook costs two statements: one claims it and one completes it. Leases and retention follow the database's
+/// clock. If the answer to a statement was lost, the statement runs again and recognises its own claim by a random
+/// owner number. Calls run outside the caller's ambient transaction.
 /// </para>
 /// <para>
 /// The number of keys of a sender is counted again each minute. The bound is exact for one process; of several, each
@@ -28,7 +28,9 @@ public sealed class SqlWebhookClaimStore : IWebhookClaimStore, IExpiringStore
 {
     private const int FingerprintBytes = 32;
 
-    /// <summary>A refused insert whose row is gone at once is refused by something else than a row.</summary>
+    /// <summary>
+    /// The number of inserts that are refused although no such row is found. After that, the refusal has another cause.
+    /// </summary>
     private const int MaxUnexplained = 3;
 
     private readonly ClaimStatements _sql;
@@ -136,8 +138,8 @@ public sealed class SqlWebhookClaimStore : IWebhookClaimStore, IExpiringStore
     private static long Milliseconds(TimeSpan time) => time.Ticks / TimeSpan.TicksPerMillisecond;
 
     /// <summary>
-    /// Adds the key, or reads the binding that is there and takes it if it is free. Begins again if another caller
-    /// changed it in between; each such turn is that caller's progress.
+    /// Adds the key, or reads the existing binding and takes it if it is free. Begins again if another caller changed
+    /// it in between; each such turn is that caller's progress.
     /// </summary>
     private async ValueTask<(ClaimStatus Status, bool IsAdded)> ClaimAsync(Wish wish, bool hasRoom, CancellationToken cancellationToken)
     {

@@ -1,8 +1,8 @@
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Makes a partial class a delivery-log sink for an SQL table: batches, create-if-absent DDL and, where
-/// <see cref="Principal"/> is named, a reader of AdCP's <c>webhook_activity</c>. Every field of an attempt is kept
+/// Makes a partial class a delivery-log sink for an SQL table. The generator writes batches, create-if-absent DDL and,
+/// if <see cref="Principal"/> is set, a reader of AdCP's <c>webhook_activity</c>. Every field of an attempt is kept
 /// under its name in snake_case; <c>[DeliveryLogColumn]</c> renames, cuts, hides and adds, <c>[DeliveryLogIgnore]</c>
 /// leaves out.
 /// </summary>
@@ -16,15 +16,17 @@ public sealed class SqlDeliveryLogAttribute : Attribute
     /// <summary>The table.</summary>
     public string Table { get; }
 
-    /// <summary>The database. Default <see cref="SqlDialect.Any"/>: the constructor says which.</summary>
+    /// <summary>The database. Default <see cref="SqlDialect.Any"/>: the constructor takes the dialect.</summary>
     public SqlDialect Dialect { get; set; }
 
-    /// <summary>True to keep only fields that have a <c>[DeliveryLogColumn]</c>. Default false: all.</summary>
+    /// <summary>
+    /// Set it to keep only fields that have a <c>[DeliveryLogColumn]</c>. Default false: all fields are kept.
+    /// </summary>
     public bool OnlyMapped { get; set; }
 
     /// <summary>
-    /// The column that says whose attempt it is. With it a reader is generated that is scoped to one principal; there
-    /// is no other.
+    /// The column that holds the owner of an attempt. If it is set, a reader for one principal is generated. There is
+    /// no reader without it.
     /// </summary>
     public string? Principal { get; set; }
 

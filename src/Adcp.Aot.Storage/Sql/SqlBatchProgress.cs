@@ -7,7 +7,7 @@ namespace Adcp.Aot.Storage;
 internal sealed class SqlBatchProgress<TRow>
     where TRow : class
 {
-    /// <summary>The last unit is the next one.</summary>
+    /// <summary>A stack: the last unit is written next.</summary>
     private readonly List<SqlBatchUnit> _units = [];
 
     internal SqlBatchProgress(ReadOnlyMemory<TRow> rows)
@@ -25,12 +25,15 @@ internal sealed class SqlBatchProgress<TRow>
 
     internal List<(TRow Row, Exception Reason)> Rejected { get; } = [];
 
-    /// <summary>True from the first unit at fault on: statements find the row, and their failures leave a connection as it was.</summary>
+    /// <summary>
+    /// Gets or sets whether a unit has failed in this call. From then on rows are written by single statements, which
+    /// find the row at fault and whose failures leave the connection usable.
+    /// </summary>
     internal bool Isolating { get; set; }
 
     /// <summary>
-    /// Gets whether the last fault was answered by smaller units: the next one needs no waiting, only another
-    /// connection.
+    /// Gets or sets whether the last fault was answered by smaller units. Then the next unit needs no waiting, only
+    /// another connection.
     /// </summary>
     internal bool IsDealtWith { get; set; }
 
@@ -48,8 +51,8 @@ internal sealed class SqlBatchProgress<TRow>
     }
 
     /// <summary>
-    /// Puts a unit back: as the next, in halves if it has failed more than once, or behind all others if it is a single
-    /// row that has failed.
+    /// Puts a unit back: as the next one, in halves if it has failed more than once, or behind all others if it is a
+    /// single row that has failed.
     /// </summary>
     internal void PutBack(SqlBatchUnit unit)
     {
@@ -67,7 +70,7 @@ internal sealed class SqlBatchProgress<TRow>
         }
     }
 
-    /// <summary>Splits the next unit in two, the first of so many rows.</summary>
+    /// <summary>Splits the next unit in two.</summary>
     internal void Split(int count, int failures = 0)
     {
         SqlBatchUnit unit = Pop();

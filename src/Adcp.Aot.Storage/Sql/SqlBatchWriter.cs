@@ -5,40 +5,39 @@ using System.Transactions;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Writes batches of rows to a table such that every row is accounted for. A row that the table refuses fails
-/// alone. While the database is away, a call waits for it until its token is cancelled. A row is never written
-/// twice: where a connection broke during a commit, the database is asked before anything is tried again.
+/// Writes batches of rows to a table and accounts for every row. A row that the table refuses fails alone. If the
+/// database is away, a call waits for it until its token is cancelled. A row is never written twice: if a connection
+/// broke during a commit, the writer asks the database before it tries again.
 /// </summary>
 /// <remarks>
 /// <para>
-/// A batch goes out in units that commit as a whole. A unit that the database refuses for a reason that is not
-/// known to be the table's or the server's is halved until a row stands alone, and that row is rejected. A unit
-/// that was stopped or is too large is halved too. A unit that is known not to be committed because the server
-/// cannot serve is tried again on another connection. A unit in doubt is first looked for by the identity of its
-/// first row. Doubts that are left when a call ends are remembered and settled by the next call that has a
-/// connection.
+/// A batch is written in units that commit as a whole. If the database refuses a unit for a reason that is not known to
+/// be the table's or the server's, the unit is halved until a row stands alone, and that row is rejected. A unit that
+/// was stopped or is too large is halved too. If a unit was not committed because the server cannot serve, it is tried
+/// again on another connection. A unit in doubt is first looked for by the identity of its first row. If doubts are
+/// left when a call ends, the next call that has a connection settles them.
 /// </para>
 /// <para>
-/// Safe for concurrent calls. Rows never join an ambient transaction of the caller. One connection is kept open
-/// between calls; calls at the same time open others, except on SQLite, where they take turns: its writers would
-/// only block each other.
+/// Safe for concurrent calls. Rows never join an ambient transaction of the caller. One connection is kept open between
+/// calls. Calls at the same time open others, except on SQLite, whose writers would only block each other: there they
+/// take turns.
 /// </para>
 /// <para>
-/// Settling assumes that a server whose connection broke is no longer working on the statement when it is asked. A
-/// table whose engine cannot roll back (MyISAM) breaks the promise that a unit is there as a whole or not at all.
+/// Settling assumes that a server whose connection broke is no longer working on the statement when it is asked. If a
+/// table's engine cannot roll back (MyISAM), a unit may be committed in part.
 /// </para>
 /// </remarks>
-/// <typeparam name="TRow">What a row is made of.</typeparam>
+/// <typeparam name="TRow">The type of a row.</typeparam>
 public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
     where TRow : class
 {
-    /// <summary>A row that fails so often alone, each time on a connection of its own, is rejected.</summary>
+    /// <summary>The number of failures of a single row, each on a new connection, after which it is rejected.</summary>
     private const int MaxFailuresAlone = 3;
 
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a call waits for the database whose token cannot be cancelled.</summary>
+    /// <summary>The time that a call waits for the database if its token cannot be cancelled.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly DbDataSource _source;
@@ -56,12 +55,12 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
     private long _inDoubt;
 
     /// <summary>Creates a writer. Nothing is opened before the first batch.</summary>
-    /// <param name="source">Where connections come from; it stays the caller's.</param>
-    /// <param name="dialect">What they speak.</param>
+    /// <param name="source">Opens connections. The caller disposes it.</param>
+    /// <param name="dialect">The SQL that they speak.</param>
     /// <param name="table">The table.</param>
     /// <param name="time">The clock of waiting; null for the system's.</param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="dialect"/> is not one that a connection speaks.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="dialect"/> is none of the three.</exception>
     public SqlBatchWriter(DbDataSource source, SqlDialect dialect, SqlTable<TRow> table, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(source);
@@ -73,15 +72,15 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
         _turn = dialect == SqlDialect.Sqlite ? new SemaphoreSlim(1, 1) : null;
     }
 
-    /// <summary>The result of the rows so far.</summary>
+    /// <summary>Counts the rows so far by result.</summary>
     public SqlBatchCounts Counts =>
         new(Volatile.Read(ref _recorded), Volatile.Read(ref _rejected), Volatile.Read(ref _failed), Volatile.Read(ref _inDoubt));
 
-    /// <summary>Writes rows. They are the writer's until the task ends.</summary>
+    /// <summary>Writes rows. Do not change them until the task ends.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="cancellationToken">Ends the waiting for a database that is away.</param>
     /// <exception cref="OperationCanceledException">
-    /// Cancelled before every row was settled; what the database said last is inside.
+    /// Cancelled before every row was settled. The inner exception is the database's last one.
     /// </exception>
     /// <exception cref="DbException">The table is unusable.</exception>
     /// <exception cref="ObjectDisposedException">The writer is disposed.</exception>
@@ -118,7 +117,7 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
         }
     }
 
-    /// <summary>Closes the connection that was kept. Calls still running end by themselves.</summary>
+    /// <summary>Closes the connection that was kept. Calls under way end by themselves.</summary>
     public async ValueTask DisposeAsync()
     {
         _disposed = true;
@@ -217,7 +216,7 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
         {
             SqlFault kind = SqlFaults.Of(fault, session.Connection);
 
-            // SQLite has rolled back, and a log that cannot know a row again cannot ask.
+            // SQLite has rolled back. A log that cannot identify a row cannot ask for it.
             kind = kind == SqlFault.Unknown && (_dialect == SqlDialect.Sqlite || _table.CountSame is null) ? SqlFault.Row : kind;
             bool copied = session.CanCopy && !progress.Isolating;
             switch (kind)
@@ -240,16 +239,16 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
                     progress.Pop();
                     progress.Doubts.Add((unit with { Failures = unit.Failures + 1 }, fault, ByRow: kind == SqlFault.Unknown));
 
-                    // A second loss came over a connection that was opened after the first: the database is there, and the rows are
-                    // suspect.
+                    // The connection was lost a second time, although it was opened after the first loss. So the
+                    // database is there, and the rows are suspect.
                     progress.IsDealtWith = kind == SqlFault.Unknown || unit.Failures > 0;
                     throw;
                 default:
                     throw;
             }
 
-            // The row is dealt with, or will be: single statements find it. A connection that broke over it, or was in the
-            // middle of a bulk copy, is not fit for the next.
+            // Single statements have dealt with the row or will do so. A connection that broke, or that was in a bulk
+            // copy, is not used again.
             progress.Isolating = true;
             if (copied || session.Connection.State != ConnectionState.Open)
             {
@@ -260,8 +259,8 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
     }
 
     /// <summary>
-    /// Puts back a unit that is not committed. A row alone is rejected if it is at fault: at once, or if it lost its
-    /// connection or was stopped again and again while the database took connections.
+    /// Puts back a unit that is not committed. A single row is rejected if it is at fault: at once, or if it lost its
+    /// connection or was stopped several times while the database accepted connections.
     /// </summary>
     private void PutBack(SqlBatchProgress<TRow> progress, SqlBatchUnit unit, Exception fault, bool byRow)
     {
@@ -288,11 +287,13 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
         }
         catch (Exception)
         {
-            // The row is counted; what its owner made of the news must not take the rest of the batch down.
+            // The row is counted. If its owner's callback throws, the rest of the batch must still be written.
         }
     }
 
-    /// <summary>Asks for the units whose commit was lost sight of: this call's, then those of calls that have ended.</summary>
+    /// <summary>
+    /// Asks for the units whose commit is in doubt: first this call's, then those of calls that have ended.
+    /// </summary>
     private async Task SettleDoubtsAsync(SqlSession<TRow> session, SqlBatchProgress<TRow> progress, CancellationToken cancellationToken)
     {
         if (_table.CountSame is null)
@@ -333,7 +334,7 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
         }
     }
 
-    /// <summary>Counts what a call that ends leaves behind.</summary>
+    /// <summary>Counts the rows that a call leaves unsettled.</summary>
     private void Settle(SqlBatchProgress<TRow> progress)
     {
         foreach (SqlBatchUnit unit in progress.Units)
@@ -359,7 +360,9 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
         }
     }
 
-    /// <summary>Returns <c>null</c> if a value of the row cannot be computed: its unit cannot have been committed.</summary>
+    /// <summary>
+    /// Returns <c>null</c> if a value of the row cannot be computed. Its unit cannot have been committed.
+    /// </summary>
     private object?[]? IdentityOf(TRow row)
     {
         try
@@ -374,7 +377,7 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
 
     private async ValueTask<SqlSession<TRow>> RentAsync(CancellationToken cancellationToken)
     {
-        // A unit in doubt is looked for, unless the table keeps too little: then the connection must be known to answer
+        // A unit in doubt is looked for. If the table keeps too little for that, the connection must be known to answer
         // before it carries rows.
         bool mustAnswer = _table.CountSame is null;
         if (Interlocked.Exchange(ref _idle, null) is { } idle)
@@ -422,7 +425,7 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
             return;
         }
 
-        // Disposed meanwhile: whichever sees it takes the connection out.
+        // Disposed meanwhile: the first caller that sees it takes the connection out.
         if (_disposed && Interlocked.Exchange(ref _idle, null) is { } late)
         {
             await late.DisposeAsync().ConfigureAwait(false);

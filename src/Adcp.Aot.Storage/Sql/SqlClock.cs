@@ -1,14 +1,14 @@
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// The database's clock as an SQL expression. Processes on several machines agree on the time only if the database
-/// tells it.
+/// The database's clock as an SQL expression. Processes on several machines agree on the time only if they read the
+/// database's.
 /// </summary>
 internal static class SqlClock
 {
     /// <summary>
     /// Returns an expression for the time at the statement's start, in milliseconds since 1970 UTC. It is constant
-    /// within a statement, so that indexes serve comparisons with it.
+    /// within a statement, so indexes serve comparisons with it.
     /// </summary>
     internal static string Now(SqlDialect dialect) => dialect switch
     {

@@ -4,10 +4,10 @@ using System.Transactions;
 
 namespace Adcp.Aot.Storage;
 
-/// <summary>Connections as stores and sinks need them. Thread-safe.</summary>
+/// <summary>Opens and closes connections for stores and sinks. Thread-safe.</summary>
 public static class SqlConnections
 {
-    /// <summary>More than one dead connection can wait in a pool, and each is given once.</summary>
+    /// <summary>A pool may hold several dead connections. Each is handed out once.</summary>
     internal const int MaxReopened = 3;
 
     private const string Backslashes = "\\\\";
@@ -15,8 +15,8 @@ public static class SqlConnections
     private static readonly TimeSpan RetireTimeout = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// Opens a connection that answers. A pool may give one whose server has restarted since; it is dropped and another
-    /// is opened, up to three times. Costs a round trip, except on SQLite.
+    /// Opens a connection that answers. If a pool hands out one whose server has restarted since, it is dropped and
+    /// another is opened, up to three times. Costs a round trip, except on SQLite.
     /// </summary>
     /// <param name="source">The source of connections.</param>
     /// <param name="dialect">The SQL that they speak.</param>
@@ -51,7 +51,9 @@ public static class SqlConnections
         }
     }
 
-    /// <summary>Closes a connection. A broken one may complain once more; the first fault is the one to report.</summary>
+    /// <summary>
+    /// Closes a connection. If a broken one throws again, that is ignored: the first fault is reported.
+    /// </summary>
     internal static async ValueTask DropAsync(DbConnection connection)
     {
         try
@@ -65,7 +67,7 @@ public static class SqlConnections
     }
 
     /// <summary>
-    /// Ends the server's side of a connection, so that the pool cannot hand it out again: its server reads only, and a
+    /// Ends the server's side of a connection, so that the pool cannot hand it out again. Its server reads only, and a
     /// new connection may reach another server.
     /// </summary>
     internal static async ValueTask RetireAsync(DbConnection connection, SqlDialect dialect)
@@ -133,8 +135,8 @@ public static class SqlConnections
     }
 
     /// <summary>
-    /// Refuses to run inside an ambient transaction that the connection would join, for calls that commit a transaction
-    /// of their own.
+    /// Throws if there is an ambient transaction that the connection would join. For calls that commit a transaction of
+    /// their own.
     /// </summary>
     /// <param name="source">The source of connections.</param>
     /// <param name="dialect">The SQL that they speak.</param>

@@ -3,7 +3,10 @@ namespace Adcp.Aot.Storage;
 /// <summary>The SQL that a database speaks.</summary>
 public enum SqlDialect
 {
-    /// <summary>On an attribute: all three are generated and the constructor says which. Not a value for a constructor.</summary>
+    /// <summary>
+    /// For an attribute: SQL for all three is generated, and the constructor takes the dialect. Not valid in a
+    /// constructor.
+    /// </summary>
     Any = 0,
 
     /// <summary>SQLite 3.35 and newer (Microsoft.Data.Sqlite).</summary>

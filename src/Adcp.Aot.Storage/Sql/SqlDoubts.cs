@@ -1,7 +1,7 @@
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// The doubts that calls left behind. Bounded: rows beyond the bound stay counted as in doubt and are not asked
+/// The units in doubt that ended calls left. Bounded: rows beyond the bound stay counted as in doubt and are not asked
 /// for. Thread-safe.
 /// </summary>
 internal sealed class SqlDoubts
@@ -39,5 +39,5 @@ internal sealed class SqlDoubts
 
 /// <summary>A unit that may be committed.</summary>
 /// <param name="Identity">The identity of its first row.</param>
-/// <param name="Count">How many rows.</param>
+/// <param name="Count">The number of rows.</param>
 internal sealed record SqlDoubt(object?[] Identity, int Count);

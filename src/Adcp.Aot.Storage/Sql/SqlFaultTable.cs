@@ -4,13 +4,13 @@ namespace Adcp.Aot.Storage;
 
 /// <summary>
 /// The codes whose cause is known. A code that is absent belongs to the rows (<see cref="SqlFault.Row"/>): halving
-/// finds the row, and a fault that no row causes rejects each of them with its reason.
+/// finds the row. If no row causes the fault, each row is rejected with its reason.
 /// </summary>
 internal static class SqlFaultTable
 {
     /// <summary>
-    /// Microsoft.Data.Sqlite's primary result codes. An embedded engine cannot lose an answer, so that none of them is
-    /// in doubt.
+    /// Microsoft.Data.Sqlite's primary result codes. An embedded engine cannot lose an answer, so none of them is in
+    /// doubt.
     /// </summary>
     internal static readonly FrozenDictionary<int, SqlFault> Sqlite = Build<int>(
         // INTERNAL, NOTFOUND, TOOBIG, CONSTRAINT, MISMATCH
@@ -107,7 +107,7 @@ internal static class SqlFaultTable
         // Credentials, no such database or schema, syntax, names and permission, damaged, database dropped.
         (SqlFault.Permanent, ["28", "3D", "3F", "42", "XX001", "XX002", "57P04"]));
 
-    /// <summary>Faults of a server that reads only. Its connections keep it so: a pool must not hand them out again.</summary>
+    /// <summary>Returns whether the server reads only. A pool must not hand out its connections again.</summary>
     internal static bool IsReadOnly(string? state, int? number) => state == "25006" || number is 1290 or 1792 or 1836;
 
     private static FrozenDictionary<TCode, SqlFault> Build<TCode>(params ReadOnlySpan<(SqlFault Fault, TCode[] Codes)> rows)

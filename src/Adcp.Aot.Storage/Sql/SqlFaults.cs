@@ -6,8 +6,8 @@ using System.Net.Sockets;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Judges exceptions through System.Data.Common only. PostgreSQL and MySQL give an SQLSTATE; MySqlConnector puts
-/// the server's number into <see cref="Exception.Data"/>; Microsoft.Data.Sqlite gives its result code only in its
+/// Classifies exceptions through System.Data.Common only. PostgreSQL and MySQL give an SQLSTATE. MySqlConnector puts
+/// the server's number into <see cref="Exception.Data"/>. Microsoft.Data.Sqlite gives its result code only in its
 /// message, which has read "SQLite Error 19: ..." in all its versions.
 /// </summary>
 internal static class SqlFaults
@@ -20,7 +20,7 @@ internal static class SqlFaults
     /// <param name="connection">The connection after the failure.</param>
     internal static SqlFault Of(Exception fault, DbConnection connection) => Of(fault, connection.State == ConnectionState.Open);
 
-    /// <summary>Returns the cause of a failure to open a connection: refused for good, or unavailable.</summary>
+    /// <summary>Returns the cause of a failure to open a connection: refused permanently, or unavailable.</summary>
     internal static SqlFault OfOpening(Exception fault) => fault switch
     {
         DbException when Of(fault, isOpen: false) == SqlFault.Permanent => SqlFault.Permanent,
@@ -41,8 +41,8 @@ internal static class SqlFaults
     internal static bool IsBusy(Exception fault) => fault is DbException database && SqliteCode(database) is 5 or 6;
 
     /// <summary>
-    /// Returns whether a value is the cause: it cannot be converted, encoded or kept. A query for such a value finds
-    /// nothing.
+    /// Returns whether a value is the cause: it cannot be converted, encoded or kept. A query for such a value finds no
+    /// row.
     /// </summary>
     internal static bool IsValue(Exception fault) => fault is DbException database
         ? database.SqlState is ['2', '2', ..] || MySqlNumber(database) == 1366
@@ -64,7 +64,7 @@ internal static class SqlFaults
 
         if (MySqlNumber(database) is { } number && SqlFaultTable.MySql.TryGetValue(number, out SqlFault known))
         {
-            // A driver that gave up waiting knows the end of the statement only if the connection survived.
+            // If a driver gave up waiting, it knows the end of the statement only if the connection survived.
             return known == SqlFault.Slow && !isOpen ? SqlFault.InDoubt : known;
         }
 
@@ -75,21 +75,26 @@ internal static class SqlFaults
                 return known;
             }
 
-            // The server refused the statement, unless the driver only calls the loss of a connection by a general name.
+            // The server refused the statement, unless the driver reports the loss of a connection under a general
+            // name.
             return OfTransport(database, isOpen) ?? SqlFault.Row;
         }
 
         return OfTransport(database, isOpen) ?? (database.IsTransient ? SqlFault.InDoubt : SqlFault.Unknown);
     }
 
-    /// <summary>SQLite's general error. Only a text about names or syntax is known to be about the table.</summary>
+    /// <summary>
+    /// Classifies SQLite's general error. Only a text about names or syntax is known to be about the table.
+    /// </summary>
     private static SqlFault OfSqliteText(string message) =>
         message.Contains("no such ", StringComparison.Ordinal) || message.Contains("has no column", StringComparison.Ordinal)
             || message.Contains("syntax error", StringComparison.Ordinal)
             ? SqlFault.Permanent
             : SqlFault.Row;
 
-    /// <summary>Returns the cause if it is the road to the server; <c>null</c> if the connection is whole and no time-out passed.</summary>
+    /// <summary>
+    /// Returns the cause if it is the connection; <c>null</c> if the connection is intact and no time-out passed.
+    /// </summary>
     private static SqlFault? OfTransport(Exception fault, bool isOpen)
     {
         if (!isOpen)

@@ -1,5 +1,6 @@
 namespace Adcp.Aot.Storage;
 
 /// <summary>The statements that lead from one version of a schema to the next.</summary>
-/// <param name="Statements">Each run by itself, in order. They must bear being run again: MySQL commits each DDL statement at once.</param>
+/// <param name="Statements">The statements, each run by itself, in order. They must tolerate being run again: MySQL
+/// commits each DDL statement at once.</param>
 public sealed record SqlMigration(params IReadOnlyList<string> Statements);

@@ -4,14 +4,14 @@ using System.Data.Common;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Parameters by position, as every dialect of this library writes them: <c>@p1</c> on SQLite, <c>$1</c> on PostgreSQL,
-/// <c>?</c> on MySQL.
+/// Adds parameters by position, as every dialect of this library writes them: <c>@p1</c> on SQLite, <c>$1</c> on
+/// PostgreSQL, <c>?</c> on MySQL.
 /// </summary>
 public static class SqlParameters
 {
     /// <summary>Adds the next parameter.</summary>
     /// <param name="command">The command.</param>
-    /// <param name="dialect">Whose parameters they are.</param>
+    /// <param name="dialect">The SQL that the connection speaks.</param>
     /// <param name="type">The type, needed for null.</param>
     /// <param name="value">The value; null for SQL's NULL.</param>
     /// <returns>The parameter, for further values.</returns>

@@ -5,9 +5,9 @@ using System.Globalization;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Brings a table to its version: version n is reached by the first n migrations. What is there is written down in
-/// one row of <c>adcp_schema_versions</c>. Processes that start at the same time wait for each other. Immutable and
-/// safe for concurrent use.
+/// Brings a table to its version: the first n migrations lead to version n. One row of <c>adcp_schema_versions</c>
+/// records the version. Processes that start at the same time wait for each other. Immutable and safe for concurrent
+/// use.
 /// </summary>
 public sealed class SqlSchema
 {
@@ -41,7 +41,7 @@ public sealed class SqlSchema
         LIMIT 1
         """;
 
-    /// <summary>In winter and in summer.</summary>
+    /// <summary>Compares the session's time zone with UTC in winter and in summer.</summary>
     private const string IsUtcSql = """
         SELECT timestamp '2026-01-01 00:00' = timestamptz '2026-01-01 00:00+00'
             AND timestamp '2026-07-01 00:00' = timestamptz '2026-07-01 00:00+00'
@@ -51,7 +51,7 @@ public sealed class SqlSchema
     private readonly string _table;
     private readonly SqlMigration[] _migrations;
 
-    /// <summary>Describes a table and how it came to be.</summary>
+    /// <summary>Describes a table and its migrations.</summary>
     /// <param name="dialect">The database.</param>
     /// <param name="table">The table, which also names the schema's row: <c>table</c> or <c>schema.table</c>.</param>
     /// <param name="migrations">At least one; the first makes the table.</param>
@@ -70,16 +70,16 @@ public sealed class SqlSchema
         _migrations = [.. migrations];
     }
 
-    /// <summary>The version that this program knows.</summary>
+    /// <summary>Gets the version that this program knows.</summary>
     public int Version => _migrations.Length;
 
     /// <summary>
-    /// Creates what is absent. A table that is there without a version row is somebody's own: it is taken as version 1
-    /// as it stands, and nothing is added to it.
+    /// Creates the table if it is absent, and runs the migrations that are missing. A table without a version row
+    /// belongs to the user: it is recorded as version 1 and not changed.
     /// </summary>
-    /// <param name="source">Where the connection comes from.</param>
-    /// <param name="cancellationToken">Ends the work; the next call goes on from where it stood.</param>
-    /// <returns>The version that was there before, 0 for none.</returns>
+    /// <param name="source">Opens the connection.</param>
+    /// <param name="cancellationToken">Ends the work. The next call continues from there.</param>
+    /// <returns>The version before the call, 0 if there was none.</returns>
     /// <exception cref="InvalidOperationException">
     /// The database has a newer version than this program knows, or there is an ambient transaction, or MySQL's server
     /// and driver disagree about backslashes in texts.
@@ -96,12 +96,12 @@ public sealed class SqlSchema
     /// Runs a query that names every column a program needs, so that a missing one is found at start and not by the
     /// first row.
     /// </summary>
-    /// <param name="source">Where the connection comes from.</param>
-    /// <param name="columns">Such as <c>SELECT a, b FROM t WHERE 1 = 0</c>.</param>
+    /// <param name="source">Opens the connection.</param>
+    /// <param name="columns">A query such as <c>SELECT a, b FROM t WHERE 1 = 0</c>.</param>
     /// <param name="cancellationToken">Ends the query.</param>
     /// <exception cref="InvalidOperationException">
-    /// The database refuses the query; its reason is inside. Or a column of PostgreSQL holds times without a zone, and
-    /// the session's zone is not UTC: times would be shifted.
+    /// The database refuses the query; the inner exception has its reason. Or a column of PostgreSQL holds times
+    /// without a zone, and the session's zone is not UTC: times would be shifted.
     /// </exception>
     public Task RequireAsync(DbDataSource source, string columns, CancellationToken cancellationToken = default)
     {
@@ -126,8 +126,8 @@ public sealed class SqlSchema
     }
 
     /// <summary>
-    /// Refuses a table whose unique key takes one scope or id for another: columns that ignore case, and PostgreSQL's
-    /// nondeterministic collations. An insert that meets such a row would overwrite it.
+    /// Refuses a table whose unique key compares different scopes or ids as equal: columns that ignore case, and
+    /// PostgreSQL's nondeterministic collations. An insert that meets such a row would overwrite it.
     /// </summary>
     /// <exception cref="InvalidOperationException">The key has such a column.</exception>
     internal Task RequireExactKeyAsync(DbDataSource source, CancellationToken cancellationToken) => RunAsync(
@@ -151,8 +151,8 @@ public sealed class SqlSchema
         cancellationToken);
 
     /// <summary>
-    /// Runs work on a connection, and again on another if the connection was lost. All of a schema's statements bear
-    /// being run again.
+    /// Runs work on a connection, and again on another if the connection was lost. All of a schema's statements
+    /// tolerate being run again.
     /// </summary>
     private static async Task<T> RunAsync<T>(
         DbDataSource source, Func<DbConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
@@ -167,7 +167,7 @@ public sealed class SqlSchema
             catch (Exception fault) when (
                 lost < SqlConnections.MaxReopened && fault is not OperationCanceledException && SqlFaults.IsLost(fault, connection))
             {
-                // A pool gives connections of before a restart, each once.
+                // A pool may hand out connections that are older than a restart, each once.
             }
             finally
             {
@@ -182,7 +182,7 @@ public sealed class SqlSchema
         bool done = false;
         try
         {
-            // Inside: a lock whose taking was cancelled may be held all the same.
+            // Inside the try block: if taking the lock was cancelled, it may be held all the same.
             await LockAsync(connection, cancellationToken).ConfigureAwait(false);
             int before = await ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
             done = true;
@@ -347,7 +347,7 @@ public sealed class SqlSchema
         }
         catch (Exception fault) when (!done && fault is DbException or InvalidOperationException)
         {
-            // The connection is gone, and the lock with it; the first fault is the one that says why.
+            // The connection is lost, and the lock with it. The first fault says why.
         }
     }
 

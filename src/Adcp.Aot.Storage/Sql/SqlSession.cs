@@ -6,23 +6,22 @@ using System.Text;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// One connection and its prepared way of inserting rows. Used by one call at a time; thrown away after any fault
+/// One connection and its prepared statements for inserting rows. Used by one call at a time; discarded after any fault
 /// of the connection.
 /// </summary>
 /// <remarks>
-/// SQLite inserts row by row in a transaction: a statement that violates a constraint undoes only itself.
-/// PostgreSQL and MySQL insert all rows of a unit in one statement that commits by itself: it is there as a whole
-/// or not at all, and costs one round trip.
+/// SQLite inserts row by row in a transaction: a statement that violates a constraint undoes only itself. PostgreSQL
+/// and MySQL insert all rows of a unit in one statement that commits by itself: all rows or none, in one round trip.
 /// </remarks>
 internal sealed class SqlSession<TRow> : IAsyncDisposable
     where TRow : class
 {
-    /// <summary>Well below PostgreSQL's and MySQL's 65,535 parameters of a statement.</summary>
+    /// <summary>The most parameters of a statement. PostgreSQL and MySQL allow 65,535.</summary>
     private const int MaxParameters = 32_000;
 
     private const int MaxRowsOfStatement = 1_000;
 
-    /// <summary>SQLite waits for a lock on the caller's thread: not long, the writer comes back.</summary>
+    /// <summary>SQLite waits for a lock on the caller's thread, so the wait is short.</summary>
     private const int SqliteBlockingSeconds = 1;
 
     private readonly SqlTable<TRow> _table;
@@ -69,8 +68,8 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
 
     /// <summary>Inserts rows, all or none, except those that it adds to <paramref name="rejected"/>.</summary>
     /// <param name="rows">The rows.</param>
-    /// <param name="copy">True to use the driver's bulk protocol where there is one.</param>
-    /// <param name="rejected">Where refused rows go.</param>
+    /// <param name="copy">Whether to use the driver's bulk protocol if there is one.</param>
+    /// <param name="rejected">Receives the refused rows.</param>
     /// <param name="cancellationToken">Ends the statement.</param>
     internal Task InsertAsync(ReadOnlyMemory<TRow> rows, bool copy, List<(TRow Row, Exception Reason)> rejected,
         CancellationToken cancellationToken) =>
@@ -97,7 +96,7 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
             }
             catch (Exception fault) when (SqlFaults.IsValue(fault))
             {
-                // A value that the database cannot even be asked for is not in it.
+                // If the database cannot even be asked for a value, the value is not in it.
                 return false;
             }
         }
@@ -154,7 +153,7 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
         }
         catch (Exception fault) when (fault is DbException or InvalidOperationException or IOException)
         {
-            // A broken connection may say so once more; what it held is settled elsewhere.
+            // A broken connection may throw again; its rows are settled elsewhere.
         }
     }
 
@@ -196,7 +195,7 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
         }
         catch (DbException)
         {
-            // SQLite has rolled back by itself; the session is thrown away either way.
+            // SQLite has rolled back by itself; the session is discarded either way.
         }
     }
 
@@ -233,7 +232,7 @@ internal sealed class SqlSession<TRow> : IAsyncDisposable
         }
     }
 
-    /// <summary>Text and parameters for at least so many rows.</summary>
+    /// <summary>Makes text and parameters for at least this number of rows.</summary>
     private void EnsureRows(int count)
     {
         int columns = _table.Columns.Count;

@@ -4,10 +4,10 @@ using System.Data.Common;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// A table as a <see cref="SqlBatchWriter{TRow}"/> fills it. Generated code derives from it; all of it must be safe for
-/// concurrent calls.
+/// Describes a table for <see cref="SqlBatchWriter{TRow}"/>. Generated code derives from it. All members must be safe
+/// for concurrent calls.
 /// </summary>
-/// <typeparam name="TRow">What a row is made of.</typeparam>
+/// <typeparam name="TRow">The type of a row.</typeparam>
 public abstract class SqlTable<TRow>
     where TRow : class
 {
@@ -18,20 +18,20 @@ public abstract class SqlTable<TRow>
     public abstract IReadOnlyList<DbType> Columns { get; }
 
     /// <summary>
-    /// A query for the number of rows that are a given one, its parameters those of <see cref="Identity"/>; <c>null</c>
-    /// if the table does not keep enough to know a row again.
+    /// A query that counts the rows of one identity. Its parameters are those of <see cref="Identity"/>. <c>null</c> if
+    /// the table does not keep enough to identify a row.
     /// </summary>
     public virtual string? CountSame => null;
 
     /// <summary>The types of the parameters of <see cref="CountSame"/>.</summary>
     public virtual IReadOnlyList<DbType> IdentityTypes => [];
 
-    /// <summary>Gives a row's values to the parameters of its columns.</summary>
+    /// <summary>Writes a row's values to the parameters of its columns.</summary>
     /// <param name="row">The row.</param>
     /// <param name="parameters">One for each of <see cref="Columns"/>.</param>
     public abstract void Bind(TRow row, ReadOnlySpan<DbParameter> parameters);
 
-    /// <summary>The values of <see cref="CountSame"/> for a row.</summary>
+    /// <summary>Returns the values of <see cref="CountSame"/> for a row.</summary>
     /// <param name="row">The row.</param>
     public virtual object?[] Identity(TRow row) => [];
 
@@ -46,9 +46,9 @@ public abstract class SqlTable<TRow>
     public virtual Task CopyAsync(DbConnection connection, ReadOnlyMemory<TRow> rows, CancellationToken cancellationToken) =>
         throw new NotSupportedException("CanCopy is false for every connection.");
 
-    /// <summary>Told of each row that the table refused. Must not throw.</summary>
+    /// <summary>Called for each row that the table refused. Must not throw.</summary>
     /// <param name="row">The row.</param>
-    /// <param name="reason">What the database or the binding said.</param>
+    /// <param name="reason">The exception of the database or of the binding.</param>
     public virtual void Rejected(TRow row, Exception reason)
     {
     }

@@ -2,7 +2,9 @@ using System.Data;
 
 namespace Adcp.Aot.Storage;
 
-/// <summary>Points in time as parameters that keep UTC, whatever the driver's switches and the session's time zone.</summary>
+/// <summary>
+/// Converts points in time to parameters that keep UTC, whatever the driver's switches and the session's time zone are.
+/// </summary>
 internal static class SqlTimes
 {
     /// <summary>
@@ -14,7 +16,7 @@ internal static class SqlTimes
 
     /// <summary>
     /// Returns a parameter's value. MySqlConnector refuses a kind that its DateTimeKind setting does not name, and
-    /// takes an unspecified one always.
+    /// accepts an unspecified one always.
     /// </summary>
     internal static object? ValueOf(SqlDialect dialect, object? value) =>
         dialect == SqlDialect.MySql && value is DateTime { Kind: not DateTimeKind.Unspecified } time

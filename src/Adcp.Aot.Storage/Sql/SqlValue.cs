@@ -3,16 +3,16 @@ using System.Globalization;
 
 namespace Adcp.Aot.Storage;
 
-/// <summary>Values on their way into a column, and out of one.</summary>
+/// <summary>Converts values to and from columns.</summary>
 public static class SqlValue
 {
     private const string Zoned = "timestamp with time zone";
 
-    /// <summary>A parameter's value: SQL's NULL for null.</summary>
+    /// <summary>Returns a parameter's value: SQL's NULL for null.</summary>
     /// <param name="value">The value.</param>
     public static object OrNull(object? value) => value ?? DBNull.Value;
 
-    /// <summary>The column as text; null for NULL.</summary>
+    /// <summary>Reads the column as text; <c>null</c> for NULL.</summary>
     /// <param name="reader">The reader, on a row.</param>
     /// <param name="ordinal">The column.</param>
     public static string? Text(this DbDataReader reader, int ordinal)
@@ -23,7 +23,7 @@ public static class SqlValue
             : reader.GetValue(ordinal) is var value && value is string text ? text : Convert.ToString(value, CultureInfo.InvariantCulture);
     }
 
-    /// <summary>The column as a number, whatever its size; null for NULL.</summary>
+    /// <summary>Reads the column as a number of any size; <c>null</c> for NULL.</summary>
     /// <param name="reader">The reader, on a row.</param>
     /// <param name="ordinal">The column.</param>
     public static long? Number(this DbDataReader reader, int ordinal)

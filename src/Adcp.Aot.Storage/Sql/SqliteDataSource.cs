@@ -4,17 +4,19 @@ using System.Globalization;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// A SQLite file as stores and sinks need it: write-ahead log, full synchronisation, short waits for a lock, and
-/// files that only their owner can read. Thread-safe.
+/// Opens a SQLite file with the settings that stores and sinks need: write-ahead log, full synchronisation, short waits
+/// for a lock, and files that only their owner can read. Thread-safe.
 /// </summary>
 /// <remarks>
-/// The file is created with mode 0600 on Unix before SQLite opens it; SQLite gives its <c>-wal</c> and <c>-shm</c>
-/// files the same mode. A file that exists keeps its mode. Put it on a local disk: network file systems have no
-/// shared memory for the log.
+/// The file is created with mode 0600 on Unix before SQLite opens it. SQLite gives its <c>-wal</c> and <c>-shm</c>
+/// files the same mode. A file that exists keeps its mode. Put it on a local disk: network file systems have no shared
+/// memory for the log.
 /// </remarks>
 public sealed class SqliteDataSource : DbDataSource
 {
-    /// <summary>The driver polls each 150 ms. Before that SQLite itself waits, in steps that begin with 1 ms.</summary>
+    /// <summary>
+    /// The time that SQLite itself waits, in steps that begin with 1 ms. After that the driver polls every 150 ms.
+    /// </summary>
     private const int BusyMilliseconds = 100;
 
     private static readonly string EachConnection =
@@ -34,8 +36,8 @@ public sealed class SqliteDataSource : DbDataSource
     /// <summary>Opens a file, creates it if absent, and switches it to a write-ahead log.</summary>
     /// <param name="factory">The driver: <c>SqliteFactory.Instance</c> of Microsoft.Data.Sqlite.</param>
     /// <param name="path">
-    /// The file's path. Its folder must exist. Not <c>:memory:</c>, which each connection would have for itself, and no
-    /// <c>file:</c> URI.
+    /// The file's path. Its folder must exist. <c>:memory:</c> is refused, because each connection would have its own
+    /// database, and so is a <c>file:</c> URI.
     /// </param>
     /// <returns>A source whose connections share the file. Dispose it at the end.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="factory"/> or <paramref name="path"/> is null.</exception>
@@ -116,7 +118,7 @@ public sealed class SqliteDataSource : DbDataSource
         }
     }
 
-    /// <summary>Creates the file with its mode, so that no moment shows it to others.</summary>
+    /// <summary>Creates the file with its mode at once, so that others can never read it.</summary>
     private static void CreatePrivate(string path)
     {
         FileStreamOptions options = new() { Mode = FileMode.CreateNew, Access = FileAccess.Write };
@@ -131,7 +133,7 @@ public sealed class SqliteDataSource : DbDataSource
         }
         catch (IOException) when (File.Exists(path))
         {
-            // Someone's file: it keeps its mode.
+            // The file exists already: it keeps its mode.
         }
     }
 }

@@ -2,7 +2,9 @@ using System.Buffers;
 
 namespace Adcp.Aot.Storage;
 
-/// <summary>A 256-bit AES key with the name under which values say which key reads them. Immutable; never prints.</summary>
+/// <summary>
+/// A 256-bit AES key and its name. Each stored value carries the name of its key. Immutable; never prints the key.
+/// </summary>
 public sealed class EncryptionKey
 {
     /// <summary>The length of the key in bytes.</summary>
@@ -15,8 +17,8 @@ public sealed class EncryptionKey
 
     private readonly byte[] _bytes;
 
-    /// <summary>Takes a key from a secret store.</summary>
-    /// <param name="id">Its name: 1 to 64 of <c>A-Z a-z 0-9 _ -</c>. A new key takes a new name.</param>
+    /// <summary>Creates a key from the bytes of a secret store.</summary>
+    /// <param name="id">Its name: 1 to 64 of <c>A-Z a-z 0-9 _ -</c>. A new key needs a new name.</param>
     /// <param name="bytes">32 random bytes; copied.</param>
     /// <exception cref="ArgumentNullException"><paramref name="id"/> is null.</exception>
     /// <exception cref="ArgumentException">The name breaks its pattern, or the key has not 32 bytes.</exception>
@@ -42,6 +44,6 @@ public sealed class EncryptionKey
 
     internal ReadOnlySpan<byte> Bytes => _bytes;
 
-    /// <summary>Names the key only.</summary>
+    /// <summary>Returns the key's name only.</summary>
     public override string ToString() => $"EncryptionKey {Id}";
 }

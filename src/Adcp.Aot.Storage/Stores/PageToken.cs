@@ -7,10 +7,9 @@ using System.Text;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Where a page of tasks ended: the last row's place in the order. As text it is opaque to clients and bound to its
-/// scope and filters by a checksum, so that a token of another list, or one that was cut or made up by accident, is
-/// refused rather than read as some other place. It is no secret and grants nothing: the scope is asked again with
-/// every page.
+/// The end of a page of tasks: the position of its last row in the order. As text it is opaque to clients. A checksum
+/// binds it to its scope and filters, so that a token of another list, or a damaged or invented one, is refused and not
+/// read as another position. It is no secret and grants no access: every page checks the scope again.
 /// </summary>
 /// <param name="UpdatedAt">The last row's save, in milliseconds of Unix time.</param>
 /// <param name="TaskId">The last row's task.</param>
@@ -19,8 +18,8 @@ public readonly record struct PageToken(long UpdatedAt, string TaskId)
     private const int SumBytes = 12;
     private const int MaxTextLength = (((8 + SumBytes + TaskFacts.MaxIdBytes) * 4) + 2) / 3;
 
-    /// <summary>The token's text.</summary>
-    /// <param name="scope">Whose list.</param>
+    /// <summary>Returns the token's text.</summary>
+    /// <param name="scope">The owner of the list.</param>
     /// <param name="query">The list's filters.</param>
     public string Encode(StoreScope scope, TaskQuery query)
     {
@@ -35,10 +34,10 @@ public readonly record struct PageToken(long UpdatedAt, string TaskId)
     }
 
     /// <summary>Reads the query's token.</summary>
-    /// <param name="scope">Whose list.</param>
+    /// <param name="scope">The owner of the list.</param>
     /// <param name="query">The list's filters, with the token.</param>
     /// <returns><c>null</c> if the query asks for the first page.</returns>
-    /// <exception cref="PageTokenException">The token is none of this list.</exception>
+    /// <exception cref="PageTokenException">The token does not belong to this list.</exception>
     public static PageToken? Decode(StoreScope scope, TaskQuery query)
     {
         ArgumentNullException.ThrowIfNull(scope);
@@ -67,7 +66,10 @@ public readonly record struct PageToken(long UpdatedAt, string TaskId)
             Encoding.UTF8.GetString(token[(SumBytes + 8)..length]));
     }
 
-    /// <summary>SHA-256, cut, over what the token is bound to; each part with its length, so that no two lists read alike.</summary>
+    /// <summary>
+    /// Computes a shortened SHA-256 over everything the token is bound to. Each part is preceded by its length, so that
+    /// no two lists give the same input.
+    /// </summary>
     private static void Sum(ReadOnlySpan<byte> position, StoreScope scope, TaskQuery query, Span<byte> destination)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

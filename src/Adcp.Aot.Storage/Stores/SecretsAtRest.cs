@@ -7,8 +7,8 @@ using System.Text;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// What becomes of secrets before they reach a database: encrypted with AES-256-GCM, or kept out. A value is bound to
-/// the row it stands in (its scope, its ids): copied to another row it cannot be read. The text is <c>v1:</c>, the
+/// Protects secrets before they reach a database: encrypts them with AES-256-GCM, or leaves them out. A value is bound
+/// to its row (its scope, its ids): if it is copied to another row, it cannot be read. The text is <c>v1:</c>, the
 /// key's name, <c>:</c>, and nonce, tag and ciphertext in base64url. Immutable and safe for concurrent use.
 /// </summary>
 public sealed class SecretsAtRest
@@ -40,16 +40,16 @@ public sealed class SecretsAtRest
         }
     }
 
-    /// <summary>Secrets are never stored: what is read back has none.</summary>
+    /// <summary>Gets the choice never to store secrets. Rows are read back without them.</summary>
     public static SecretsAtRest KeptOut { get; } = new(null, []);
 
     /// <summary>Gets whether secrets are stored, encrypted.</summary>
     public bool AreStored => _current is not null;
 
-    /// <summary>Secrets are stored encrypted.</summary>
-    /// <param name="current">Encrypts, and reads.</param>
-    /// <param name="older">Keys that are read with still, after a rotation. A value moves to the current key when its
-    /// row is next saved.</param>
+    /// <summary>Returns the choice to store secrets encrypted.</summary>
+    /// <param name="current">The key that encrypts. It also decrypts.</param>
+    /// <param name="older">Keys that only decrypt, after a rotation. A value moves to the current key when its row is
+    /// next saved.</param>
     /// <exception cref="ArgumentNullException">A key is null.</exception>
     /// <exception cref="ArgumentException">Two keys have one name.</exception>
     public static SecretsAtRest EncryptedWith(EncryptionKey current, params ReadOnlySpan<EncryptionKey> older)
@@ -58,10 +58,11 @@ public sealed class SecretsAtRest
         return new SecretsAtRest(current, older);
     }
 
-    /// <summary>What to store for a secret.</summary>
+    /// <summary>Returns the text to store for a secret.</summary>
     /// <param name="secret">The secret; <c>null</c> if there is none.</param>
-    /// <param name="boundTo">What names the row and the column, in order. <see cref="Reveal"/> needs the same.</param>
-    /// <returns><c>null</c> if there is no secret, or where secrets are kept out.</returns>
+    /// <param name="boundTo">The names of the row and the column, in order. <see cref="Reveal"/> needs the
+    /// same.</param>
+    /// <returns><c>null</c> if there is no secret, or if secrets are kept out.</returns>
     public string? Protect(string? secret, params ReadOnlySpan<string> boundTo)
     {
         if (secret is null || _current is null)
@@ -84,12 +85,12 @@ public sealed class SecretsAtRest
         return string.Concat(Form, _current.Id, ":", Base64Url.EncodeToString(sealedBytes));
     }
 
-    /// <summary>Reads what <see cref="Protect"/> gave for the same row and column.</summary>
+    /// <summary>Reads the text of <see cref="Protect"/> for the same row and column.</summary>
     /// <param name="stored">The stored text; <c>null</c> if there is none.</param>
-    /// <param name="boundTo">What names the row and the column.</param>
-    /// <returns>The secret; <c>null</c> if none is stored, or where secrets are kept out.</returns>
+    /// <param name="boundTo">The names of the row and the column.</param>
+    /// <returns>The secret; <c>null</c> if none is stored, or if secrets are kept out.</returns>
     /// <exception cref="CryptographicException">The text is damaged, was written for another row, or needs a key that
-    /// is not here. The message names at most the key.</exception>
+    /// is not configured. The message names at most the key.</exception>
     public string? Reveal(string? stored, params ReadOnlySpan<string> boundTo)
     {
         if (stored is null || _current is null)
@@ -136,12 +137,12 @@ public sealed class SecretsAtRest
         }
     }
 
-    /// <summary>Says which choice was made.</summary>
+    /// <summary>Returns the choice and the name of the current key.</summary>
     public override string ToString() => _current is null ? "kept out" : $"encrypted with key {_current.Id}";
 
     private static CryptographicException Malformed() => new("A stored secret has not the form of one.");
 
-    /// <summary>Each part with its length, so that ("ab", "c") and ("a", "bc") differ.</summary>
+    /// <summary>Precedes each part with its length, so that ("ab", "c") and ("a", "bc") differ.</summary>
     private static byte[] Associated(string keyId, ReadOnlySpan<string> boundTo)
     {
         int length = 4 + Encoding.UTF8.GetByteCount(keyId);

@@ -1,8 +1,8 @@
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Adds a column to a generated store, whose value a method of the class computes with every save: an advertiser's id,
-/// a region, a due date.
+/// Adds a column to a generated store. A method of the class computes its value with every save: an advertiser's id, a
+/// region, a due date.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class, AllowMultiple = true, Inherited = false)]
 public sealed class StoreColumnAttribute : Attribute
@@ -10,10 +10,10 @@ public sealed class StoreColumnAttribute : Attribute
     /// <summary>Names the column and the method.</summary>
     /// <param name="name">The column.</param>
     /// <param name="member">
-    /// A method of the class, static or not, that takes what is saved (the task or the <see cref="PushConfig"/>), or
-    /// the <see cref="StoreScope"/> and then that, and returns a string, a <see cref="short"/>, an <see cref="int"/>, a
-    /// <see cref="long"/>, a <see cref="double"/>, a <see cref="decimal"/>, a <see cref="bool"/>, a <see cref="Guid"/>,
-    /// a <see cref="DateTime"/> in UTC or a <see cref="DateTimeOffset"/>, or null.
+    /// A method of the class, static or not. It takes the saved object (the task or the <see cref="PushConfig"/>), or
+    /// the <see cref="StoreScope"/> and then the object. It returns a string, a <see cref="short"/>, an
+    /// <see cref="int"/>, a <see cref="long"/>, a <see cref="double"/>, a <see cref="decimal"/>, a <see cref="bool"/>,
+    /// a <see cref="Guid"/>, a <see cref="DateTime"/> in UTC or a <see cref="DateTimeOffset"/>, or null.
     /// </param>
     public StoreColumnAttribute(string name, string member)
     {

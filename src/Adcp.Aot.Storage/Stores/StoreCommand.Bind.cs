@@ -7,8 +7,8 @@ namespace Adcp.Aot.Storage;
 /// <content>Parameters.</content>
 public sealed partial class StoreCommand
 {
-    /// <summary>Gives a parameter its value.</summary>
-    /// <param name="name">With its <c>@</c>.</param>
+    /// <summary>Sets a parameter's value.</summary>
+    /// <param name="name">The name with its <c>@</c>.</param>
     /// <param name="value">The value; null for SQL's NULL.</param>
     public void Bind(string name, string? value) => Add(name, DbType.String, value);
 
@@ -54,8 +54,8 @@ public sealed partial class StoreCommand
     /// <inheritdoc cref="Bind(string, string?)"/>
     public void Bind(string name, DateTimeOffset? value) => Bind(name, value?.UtcDateTime);
 
-    /// <summary>Gives a parameter its value: a point in time, UTC.</summary>
-    /// <param name="name">With its <c>@</c>.</param>
+    /// <summary>Sets a parameter's value: a point in time, UTC.</summary>
+    /// <param name="name">The name with its <c>@</c>.</param>
     /// <param name="value">The value; null for SQL's NULL.</param>
     public void Bind(string name, DateTime? value)
     {

@@ -5,21 +5,21 @@ using System.Transactions;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// A statement of a generated store on a connection of its own, with parameters in the form its database keeps. Not
-/// safe for concurrent use; dispose it to give the connection back.
+/// A statement of a generated store on its own connection, with parameters in the form that its database keeps. Not
+/// safe for concurrent use; dispose it to return the connection.
 /// </summary>
 /// <remarks>
 /// <para>
-/// A statement runs again if the database says that it left nothing behind (a deadlock, SQLite's lock), and also if
-/// its connection was lost: on a new connection, at most three times. The server of a lost connection may have
-/// committed. Running the statement again settles that: it waits for a commit under way, and after one it touches
-/// no row, so that <see cref="ExplainAsync"/> finds the caller's own row. Every statement of a store bears being
-/// run again.
+/// A statement runs again if the database reports that it left no change (a deadlock, SQLite's lock). It also runs
+/// again if its connection was lost: on a new connection, at most three times. The server of a lost connection may have
+/// committed. Running the statement again settles that: it waits for a commit under way, and after one it touches no
+/// row, so that <see cref="ExplainAsync"/> finds the caller's own row. Every statement of a store tolerates being run
+/// again.
 /// </para>
 /// <para>
-/// Inside an ambient <c>TransactionScope</c> a plain statement joins it, as the driver does, and never runs again.
-/// SQLite cannot join one: a statement that writes is refused. A save with <c>beforeCommit</c> commits a
-/// transaction of its own and is refused on every database.
+/// If there is an ambient <c>TransactionScope</c>, a plain statement joins it, as the driver does, and never runs
+/// again. SQLite cannot join one: a statement that writes is refused. A save with <c>beforeCommit</c> commits its own
+/// transaction and is refused on every database.
 /// </para>
 /// </remarks>
 public sealed partial class StoreCommand : IAsyncDisposable
@@ -63,7 +63,7 @@ public sealed partial class StoreCommand : IAsyncDisposable
         OnNewConnection,
     }
 
-    /// <summary>Goes on with another statement on the same connection, without the parameters of the last.</summary>
+    /// <summary>Prepares another statement on the same connection, without the parameters of the last.</summary>
     /// <param name="sql">The statement.</param>
     public void Next(string sql)
     {
@@ -74,9 +74,9 @@ public sealed partial class StoreCommand : IAsyncDisposable
     }
 
     /// <summary>Runs a statement that writes.</summary>
-    /// <param name="cancellationToken">Ends it.</param>
-    /// <returns>How many rows it touched.</returns>
-    /// <exception cref="DbException">The database refused it or is gone.</exception>
+    /// <param name="cancellationToken">Cancels the statement.</param>
+    /// <returns>The number of rows that it touched.</returns>
+    /// <exception cref="DbException">The database refused the statement or cannot be reached.</exception>
     /// <exception cref="InvalidOperationException">There is an ambient transaction, which SQLite cannot join.</exception>
     public async Task<int> ExecuteAsync(CancellationToken cancellationToken)
     {
@@ -105,19 +105,24 @@ public sealed partial class StoreCommand : IAsyncDisposable
     }
 
     /// <summary>Runs a statement that deletes one row.</summary>
-    /// <param name="cancellationToken">Ends it.</param>
-    /// <returns>True if there was one. Also true if the answer was lost and the row is gone by the time of the second answer.</returns>
+    /// <param name="cancellationToken">Cancels the statement.</param>
+    /// <returns><c>true</c> if there was one. Also <c>true</c> if the answer was lost and the row is gone by the time
+    /// of the second answer.</returns>
     /// <inheritdoc cref="ExecuteAsync"/>
     public async Task<bool> DeleteAsync(CancellationToken cancellationToken) =>
         await ExecuteAsync(cancellationToken).ConfigureAwait(false) > 0 || _answerLost;
 
-    /// <summary>Runs an insert that another's row, or another's delete of the row referred to, may refuse.</summary>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <summary>
+    /// Runs an insert that may be refused because of another caller's row, or because the row that it refers to was
+    /// deleted.
+    /// </summary>
+    /// <param name="cancellationToken">Cancels the statement.</param>
     /// <returns>
-    /// How many rows it touched, and what refused it where a constraint did (SQLSTATE class 23): look why, and throw it
-    /// where looking explains nothing.
+    /// The number of rows that it touched, and the exception if a constraint refused it (SQLSTATE class 23). Find the
+    /// reason, and throw the exception if there is none.
     /// </returns>
-    /// <exception cref="DbException">The database refused it for another reason or is gone.</exception>
+    /// <exception cref="DbException">The database refused the statement for another reason or cannot be
+    /// reached.</exception>
     public async Task<(int Rows, DbException? Refusal)> TryExecuteAsync(CancellationToken cancellationToken)
     {
         try
@@ -131,14 +136,14 @@ public sealed partial class StoreCommand : IAsyncDisposable
     }
 
     /// <summary>
-    /// Runs the same in a transaction with what <paramref name="beforeCommit"/> writes under it, where the statement
-    /// touched a row.
+    /// Runs an insert in a transaction. If it touched a row, <paramref name="beforeCommit"/> writes in the same
+    /// transaction.
     /// </summary>
     /// <param name="beforeCommit">
-    /// Runs between statement and commit; null for no transaction. What it throws rolls both back and is thrown on. It
-    /// runs again, on a new transaction, if the first is known not to be committed.
+    /// Runs between statement and commit; <c>null</c> for no transaction. If it throws, both are rolled back and the
+    /// exception is rethrown. It runs again, on a new transaction, if the first is known not to be committed.
     /// </param>
-    /// <param name="cancellationToken">Ends it, up to the commit.</param>
+    /// <param name="cancellationToken">Cancels the call before the commit.</param>
     /// <exception cref="InvalidOperationException">
     /// There is an ambient transaction beside the one that <paramref name="beforeCommit"/> needs.
     /// </exception>
@@ -166,7 +171,7 @@ public sealed partial class StoreCommand : IAsyncDisposable
                 fault = caught;
             }
 
-            // A commit whose answer was lost must be settled, although the caller no longer waits.
+            // If the answer to a commit was lost, it must be settled, even if the caller no longer waits.
             cancellationToken = _inCommit && _recovery == Recovery.OnNewConnection ? CancellationToken.None : cancellationToken;
             await RecoverAsync(fault, cancellationToken).ConfigureAwait(false);
         }
@@ -184,10 +189,11 @@ public sealed partial class StoreCommand : IAsyncDisposable
     /// <param name="refusal">The constraint's refusal, if there was one.</param>
     /// <param name="cancellationToken">Ends the query.</param>
     /// <returns>
-    /// <see cref="TaskSaveStatus.Saved"/> if the answer to the save was lost and the row holds what it wrote, under the
-    /// version it would have reached; else the status of the row that is there.
+    /// <see cref="TaskSaveStatus.Saved"/> if the answer to the save was lost and the row holds the saved task under the
+    /// version it would have reached; otherwise the status of the row that is there.
     /// </returns>
-    /// <exception cref="DbException">The row does not explain <paramref name="refusal"/>, or the database is gone.</exception>
+    /// <exception cref="DbException">The row does not explain <paramref name="refusal"/>, or the database cannot be
+    /// reached.</exception>
     public async ValueTask<TaskSave> ExplainAsync(
         string sql, StoreScope scope, string taskId, long expectedVersion, string task, DbException? refusal,
         CancellationToken cancellationToken)
@@ -209,13 +215,14 @@ public sealed partial class StoreCommand : IAsyncDisposable
             }
         }
 
-        // No row explains a refusal: it was another constraint's. A new task that was not stored met one that is deleted by now.
+        // If no row explains a refusal, it was another constraint's. A new task that was not stored met one that is
+        // deleted by now.
         return refusal is null ? new TaskSave(expectedVersion == 0 ? TaskSaveStatus.Conflict : TaskSaveStatus.Missing, 0) : throw refusal;
     }
 
     /// <summary>Runs a query.</summary>
-    /// <param name="cancellationToken">Ends it.</param>
-    /// <exception cref="DbException">The database refused it or is gone.</exception>
+    /// <param name="cancellationToken">Cancels the query.</param>
+    /// <exception cref="DbException">The database refused the query or cannot be reached.</exception>
     public async Task<DbDataReader> ReadAsync(CancellationToken cancellationToken)
     {
         Begin();
@@ -236,8 +243,8 @@ public sealed partial class StoreCommand : IAsyncDisposable
     }
 
     /// <summary>Runs a query for one number.</summary>
-    /// <param name="cancellationToken">Ends it.</param>
-    /// <exception cref="DbException">The database refused it or is gone.</exception>
+    /// <param name="cancellationToken">Cancels the query.</param>
+    /// <exception cref="DbException">The database refused the query or cannot be reached.</exception>
     public async Task<int> CountAsync(CancellationToken cancellationToken)
     {
         DbDataReader reader = await ReadAsync(cancellationToken).ConfigureAwait(false);
@@ -249,7 +256,7 @@ public sealed partial class StoreCommand : IAsyncDisposable
         }
     }
 
-    /// <summary>Gives the connection back.</summary>
+    /// <summary>Returns the connection.</summary>
     public async ValueTask DisposeAsync()
     {
         await _command.DisposeAsync().ConfigureAwait(false);
@@ -288,7 +295,7 @@ public sealed partial class StoreCommand : IAsyncDisposable
 
                 if (rows == 0)
                 {
-                    // The next question must not be asked in a transaction that PostgreSQL calls aborted.
+                    // The next query must not run in a transaction that PostgreSQL has aborted.
                     await transaction.RollbackAsync(CancellationToken.None).ConfigureAwait(false);
                     return (0, refusal);
                 }
@@ -297,7 +304,7 @@ public sealed partial class StoreCommand : IAsyncDisposable
                 await beforeCommit(transaction, cancellationToken).ConfigureAwait(false);
                 _inCallback = false;
 
-                // Not to be cancelled: half a commit is in doubt.
+                // Not cancellable: a commit that was cancelled midway is in doubt.
                 _mayCommit = true;
                 _inCommit = true;
                 await transaction.CommitAsync(CancellationToken.None).ConfigureAwait(false);
@@ -321,7 +328,7 @@ public sealed partial class StoreCommand : IAsyncDisposable
         _inCommit = false;
     }
 
-    /// <summary>Decides what makes another try possible.</summary>
+    /// <summary>Returns whether another try is possible, and prepares it.</summary>
     private bool CanRecover(Exception fault)
     {
         _recovery = RecoveryOf(fault);
@@ -345,8 +352,8 @@ public sealed partial class StoreCommand : IAsyncDisposable
             return _database.Time.GetElapsedTime(_started) < BusyPatience ? Recovery.Later : Recovery.None;
         }
 
-        // A server that reads only has left nothing behind. Another connection may reach another server, and this one must not
-        // serve again.
+        // A server that reads only has changed no row. Another connection may reach another server, and this one must
+        // not serve again.
         _retired = SqlFaults.IsReadOnly(fault);
         SqlFault kind = SqlFaults.Of(fault, _connection);
         bool stopped = kind == SqlFault.Slow;
@@ -355,7 +362,7 @@ public sealed partial class StoreCommand : IAsyncDisposable
             return Recovery.None;
         }
 
-        // A statement that ran into its time-out is worth one more try, not three.
+        // If a statement ran into its time-out, it is tried once more, not three times.
         _reopened += _retired || stopped || IsTimeout(fault) ? SqlConnections.MaxReopened : 1;
         return _reopened <= SqlConnections.MaxReopened ? Recovery.OnNewConnection : Recovery.None;
     }
@@ -376,7 +383,7 @@ public sealed partial class StoreCommand : IAsyncDisposable
                 }
                 catch (Exception again) when (again is DbException or IOException or TimeoutException)
                 {
-                    // The database is away: the first fault says what became of the statement.
+                    // The database is away. The first fault describes the statement's end.
                     System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(fault);
                 }
 

@@ -2,7 +2,7 @@ using System.Data.Common;
 
 namespace Adcp.Aot.Storage;
 
-/// <summary>The database of a generated store. Safe for concurrent use; the source stays its creator's to dispose.</summary>
+/// <summary>The database of a generated store. Safe for concurrent use; the caller disposes the source.</summary>
 public sealed class StoreDatabase
 {
     /// <summary>SQLite waits for a lock on the caller's thread. After this time the wait goes on without a thread.</summary>
@@ -10,7 +10,7 @@ public sealed class StoreDatabase
 
     private volatile bool _textsChecked;
 
-    /// <summary>Names the database and its SQL.</summary>
+    /// <summary>Creates the description of a database.</summary>
     /// <param name="source">Opens connections.</param>
     /// <param name="dialect">The SQL that they speak.</param>
     /// <param name="time">The clock of waiting for SQLite's lock; <c>null</c> for the system's.</param>
@@ -45,17 +45,17 @@ public sealed class StoreDatabase
         OpenAsync(sql, keepsReferences: false, cancellationToken);
 
     /// <summary>
-    /// Opens a connection for a statement that deletes rows that others refer to, or that refers to others. SQLite
-    /// keeps references, and so a task's configurations with their task, only if the connection was told to, and a
-    /// pooled one may have been told otherwise.
+    /// Opens a connection for a statement that deletes referenced rows, or that refers to other rows. SQLite checks
+    /// references, and so deletes a task's configurations with their task, only if the connection enables it; a pooled
+    /// one may have disabled it.
     /// </summary>
     /// <inheritdoc cref="OpenAsync(string, CancellationToken)"/>
     public ValueTask<StoreCommand> OpenReferencingAsync(string sql, CancellationToken cancellationToken) =>
         OpenAsync(sql, keepsReferences: Dialect == SqlDialect.Sqlite, cancellationToken);
 
-    /// <summary>Creates a table with its indexes where it is absent, by <see cref="SqlSchema"/>.</summary>
+    /// <summary>Creates a table with its indexes if it is absent, by <see cref="SqlSchema"/>.</summary>
     /// <param name="table">The table.</param>
-    /// <param name="statements">What creates it.</param>
+    /// <param name="statements">The statements that create it.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="InvalidOperationException">
     /// The database has a newer version of the table than this program knows, or the table's key compares unequal texts
@@ -85,7 +85,7 @@ public sealed class StoreDatabase
 
             if (keepsReferences)
             {
-                // By itself: run together with a statement it would be counted among the rows that the statement touched.
+                // Run alone: together with a statement it would be counted among the rows that the statement touched.
                 DbCommand command = connection.CreateCommand();
                 await using (command.ConfigureAwait(false))
                 {

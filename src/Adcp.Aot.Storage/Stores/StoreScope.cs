@@ -1,9 +1,9 @@
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Whose rows a call may touch: one authenticated principal's (a tenant, an account, a user), or those of callers
-/// without a name. Every method of a store takes one and every statement filters by it, so that what belongs to another
-/// scope looks as if it did not exist. Compared ordinally: <c>Acme</c> and <c>acme</c> are two. Immutable.
+/// The owner of the rows that a call may touch: one authenticated principal (a tenant, an account, a user), or all
+/// callers without a name. Every method of a store takes a scope and every statement filters by it, so rows of another
+/// scope look as if they did not exist. Compared ordinally: <c>Acme</c> and <c>acme</c> are two. Immutable.
 /// </summary>
 public sealed class StoreScope : IEquatable<StoreScope>
 {
@@ -13,7 +13,7 @@ public sealed class StoreScope : IEquatable<StoreScope>
     private StoreScope(string key) => Key = key;
 
     /// <summary>
-    /// The one scope that all unauthenticated callers share. A store refuses it unless
+    /// Gets the one scope that all unauthenticated callers share. A store refuses it unless
     /// <see cref="AnonymousCallers.ShareOneScope"/> was chosen.
     /// </summary>
     public static StoreScope Anonymous { get; } = new("");
@@ -22,17 +22,17 @@ public sealed class StoreScope : IEquatable<StoreScope>
     public bool IsAnonymous => Key.Length == 0;
 
     /// <summary>
-    /// What the scope's column holds: the principal; empty for <see cref="Anonymous"/>, so that no principal can be
-    /// taken for it.
+    /// Gets the text of the scope's column: the principal; empty for <see cref="Anonymous"/>, so that no principal can
+    /// be confused with it.
     /// </summary>
     public string Key { get; }
 
-    /// <summary>The scope of an authenticated principal.</summary>
-    /// <param name="principal">The principal's stable name, as the server (never the caller) determined it: 1 to 255
+    /// <summary>Returns the scope of an authenticated principal.</summary>
+    /// <param name="principal">The principal's stable name, determined by the server and never by the caller: 1 to 255
     /// bytes of UTF-8 without control characters.</param>
     /// <exception cref="ArgumentNullException"><paramref name="principal"/> is null.</exception>
-    /// <exception cref="ArgumentException">Empty, too long, or with a control character or a lone surrogate. Say
-    /// <see cref="Anonymous"/> where you mean it.</exception>
+    /// <exception cref="ArgumentException">Empty, too long, or with a control character or a lone surrogate. Use
+    /// <see cref="Anonymous"/> if you mean that.</exception>
     public static StoreScope Of(string principal)
     {
         ArgumentException.ThrowIfNullOrEmpty(principal);
@@ -43,7 +43,7 @@ public sealed class StoreScope : IEquatable<StoreScope>
                 nameof(principal));
     }
 
-    /// <summary>The scope itself, where a store takes such callers.</summary>
+    /// <summary>Returns the scope. Throws if it is anonymous and the store refuses such callers.</summary>
     /// <param name="scope">The caller's scope.</param>
     /// <param name="anonymous">The store's choice.</param>
     /// <exception cref="ArgumentNullException"><paramref name="scope"/> is null.</exception>
@@ -63,6 +63,6 @@ public sealed class StoreScope : IEquatable<StoreScope>
     /// <inheritdoc/>
     public override int GetHashCode() => StringComparer.Ordinal.GetHashCode(Key);
 
-    /// <summary>The principal, or a word for its absence.</summary>
+    /// <summary>Returns the principal, or a word for its absence.</summary>
     public override string ToString() => IsAnonymous ? "(anonymous)" : Key;
 }

@@ -3,12 +3,12 @@ using System.Text.Json;
 
 namespace Adcp.Aot.Storage;
 
-/// <summary>Text that each of the three databases keeps and compares to the byte.</summary>
+/// <summary>Checks text that each of the three databases keeps and compares to the byte.</summary>
 internal static class StoredText
 {
     /// <summary>
-    /// True without control characters (PostgreSQL keeps no NUL) and without lone surrogates (two different ones would
-    /// be stored as the same character).
+    /// Returns whether a text has no control characters (PostgreSQL keeps no NUL) and no lone surrogates (two different
+    /// ones would be stored as the same character).
     /// </summary>
     internal static bool Fits(string text, int maxBytes)
     {
@@ -31,7 +31,9 @@ internal static class StoredText
         return true;
     }
 
-    /// <summary>Returns whether two texts are the same JSON. A JSON column of an adopter's table may have written it anew.</summary>
+    /// <summary>
+    /// Returns whether two texts are the same JSON. A JSON column of an adopter's table may have reformatted it.
+    /// </summary>
     internal static bool IsSameJson(string stored, string written)
     {
         if (string.Equals(stored, written, StringComparison.Ordinal))

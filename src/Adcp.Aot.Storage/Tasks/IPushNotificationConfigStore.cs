@@ -2,12 +2,12 @@ namespace Adcp.Aot.Storage;
 
 /// <summary>
 /// Keeps the push configurations of A2A tasks. <see cref="PushNotificationConfigStoreAttribute"/> generates one. Every
-/// method answers for one scope only, so a worker that sends notifications in the background must be told the scope
+/// method serves one scope only, so a worker that sends notifications in the background must get the scope together
 /// with the task. Implementations are safe for concurrent use, also by several processes on one database.
 /// </summary>
 public interface IPushNotificationConfigStore
 {
-    /// <summary>Stores a configuration, or replaces the task's one of the same id.</summary>
+    /// <summary>Stores a configuration, or replaces the task's configuration of the same id.</summary>
     /// <param name="scope">The caller's scope.</param>
     /// <param name="config">The configuration.</param>
     /// <param name="cancellationToken">Ends the call.</param>
@@ -15,7 +15,7 @@ public interface IPushNotificationConfigStore
     /// <exception cref="AnonymousScopeException">The scope is anonymous and the store refuses such callers.</exception>
     ValueTask<PushConfigSave> SaveAsync(StoreScope scope, PushConfig config, CancellationToken cancellationToken = default);
 
-    /// <summary>Reads a configuration with its secrets. Do not hand those to the client again.</summary>
+    /// <summary>Reads a configuration with its secrets. Do not return those to the client.</summary>
     /// <param name="scope">The caller's scope.</param>
     /// <param name="taskId">The task's id, untrusted.</param>
     /// <param name="configId">The configuration's id, untrusted.</param>
@@ -26,10 +26,10 @@ public interface IPushNotificationConfigStore
     /// <exception cref="System.Security.Cryptography.CryptographicException">A stored secret cannot be read.</exception>
     ValueTask<PushConfig?> GetAsync(StoreScope scope, string taskId, string configId, CancellationToken cancellationToken = default);
 
-    /// <summary>Reads a task's configurations with their secrets, by id. Do not hand those to the client again.</summary>
+    /// <summary>Reads a task's configurations with their secrets, by id. Do not return those to the client.</summary>
     /// <param name="scope">The caller's scope.</param>
     /// <param name="taskId">The task's id, untrusted.</param>
-    /// <param name="activeOnly">True to leave out those that are switched off.</param>
+    /// <param name="activeOnly">Whether to leave out those that are switched off.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="ArgumentNullException"><paramref name="scope"/> or <paramref name="taskId"/> is null.</exception>
     /// <exception cref="AnonymousScopeException">The scope is anonymous and the store refuses such callers.</exception>

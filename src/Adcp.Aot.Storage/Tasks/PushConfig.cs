@@ -3,8 +3,9 @@ using System.Buffers;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Where a client wants to hear of a task (A2A 1.0, <c>TaskPushNotificationConfig</c>). A task may have several.
-/// Immutable; a bad value throws when it is set, without repeating it; neither the url nor a secret ever prints.
+/// A client's address for notifications of a task (A2A 1.0, <c>TaskPushNotificationConfig</c>). A task may have
+/// several. Immutable. A bad value throws when it is set, and the message does not repeat it. Neither the url nor a
+/// secret is ever printed.
 /// </summary>
 public sealed class PushConfig
 {
@@ -17,7 +18,7 @@ public sealed class PushConfig
     private static readonly SearchValues<char> SchemeCharacters =
         SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
-    /// <summary>The task it belongs to.</summary>
+    /// <summary>The task that it belongs to.</summary>
     /// <exception cref="ArgumentException">No task can have this id.</exception>
     public required string TaskId
     {
@@ -28,7 +29,10 @@ public sealed class PushConfig
                 $"A task id has 1 to {TaskFacts.MaxIdBytes} bytes of UTF-8, no control characters and no lone surrogates.", nameof(TaskId));
     }
 
-    /// <summary>Names it within the task, 1 to 255 bytes of UTF-8. Null or empty lets the store pick one; default null.</summary>
+    /// <summary>
+    /// The configuration's name within the task, 1 to 255 bytes of UTF-8. If null or empty, the store picks one;
+    /// default null.
+    /// </summary>
     /// <exception cref="ArgumentException">Too long, or with a control character or a lone surrogate.</exception>
     public string? Id
     {
@@ -40,8 +44,8 @@ public sealed class PushConfig
     }
 
     /// <summary>
-    /// Where notifications go. The store asks the destination guard before it takes it. It may hold secrets: do not log
-    /// it.
+    /// The address of notifications. The store asks the destination guard before it accepts it. It may hold secrets: do
+    /// not log it.
     /// </summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public required string Url { get; init => field = value ?? throw new ArgumentNullException(nameof(Url)); }
@@ -61,18 +65,20 @@ public sealed class PushConfig
             : value;
     }
 
-    /// <summary>What the scheme asks for: a secret of 1 to 4096 characters, or null.</summary>
+    /// <summary>The credentials for the scheme: a secret of 1 to 4096 characters, or null.</summary>
     /// <exception cref="ArgumentException">Empty, too long, or with a control character or a lone surrogate.</exception>
     public string? AuthenticationCredentials { get; init => field = Secret(value, nameof(AuthenticationCredentials)); }
 
-    /// <summary><c>false</c> if notifications are not to be sent for now. Default true.</summary>
+    /// <summary>Gets whether notifications are sent. Default true.</summary>
     public bool IsActive { get; init; } = true;
 
-    /// <summary>Returns whether a configuration can have this id. One that cannot is not in any store.</summary>
+    /// <summary>Returns whether a configuration can have this id. If not, no store has it.</summary>
     /// <param name="id">The id, untrusted.</param>
     public static bool IsId(string? id) => !string.IsNullOrEmpty(id) && StoredText.Fits(id, MaxIdBytes);
 
-    /// <summary>The configuration as a store keeps it: with an id, and without secrets where those are kept out.</summary>
+    /// <summary>
+    /// Returns the configuration as a store keeps it: with an id, and without secrets if those are kept out.
+    /// </summary>
     /// <param name="secrets">The store's choice.</param>
     /// <exception cref="ArgumentNullException"><paramref name="secrets"/> is null.</exception>
     public PushConfig AsStored(SecretsAtRest secrets)
@@ -90,7 +96,7 @@ public sealed class PushConfig
         };
     }
 
-    /// <summary>Names task and configuration only.</summary>
+    /// <summary>Returns the names of task and configuration only.</summary>
     public override string ToString() => $"PushConfig {Id ?? "(new)"} of task {TaskId}";
 
     private static string? Secret(string? value, string name) =>

@@ -2,8 +2,8 @@ namespace Adcp.Aot.Storage;
 
 /// <summary>
 /// Makes a partial class an <see cref="IPushNotificationConfigStore"/> on an SQL table, with create-if-absent DDL. Its
-/// rows go with their task: the table refers to the task store's. <c>[StoreColumn]</c> adds columns; the properties
-/// below fit it to a table that exists.
+/// rows are deleted with their task: the table refers to the task store's. <c>[StoreColumn]</c> adds columns; the
+/// properties below fit it to an existing table.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class PushNotificationConfigStoreAttribute : Attribute
@@ -24,7 +24,7 @@ public sealed class PushNotificationConfigStoreAttribute : Attribute
     /// <summary>The task store.</summary>
     public Type Tasks { get; }
 
-    /// <summary>The database. Default <see cref="SqlDialect.Any"/>: the constructor says which.</summary>
+    /// <summary>The database. Default <see cref="SqlDialect.Any"/>: the constructor takes the dialect.</summary>
     public SqlDialect Dialect { get; set; }
 
     /// <summary>The column of <see cref="StoreScope.Key"/>. Default <c>scope</c>.</summary>
@@ -48,7 +48,7 @@ public sealed class PushNotificationConfigStoreAttribute : Attribute
     /// <summary>The column of the credentials, encrypted. Default <c>auth_credentials</c>.</summary>
     public string CredentialsColumn { get; set; } = "auth_credentials";
 
-    /// <summary>The boolean column that says whether notifications are sent. Default <c>is_active</c>.</summary>
+    /// <summary>The boolean column that holds whether notifications are sent. Default <c>is_active</c>.</summary>
     public string IsActiveColumn { get; set; } = "is_active";
 
     /// <summary>The 64-bit column of the last save, in milliseconds of Unix time. Default <c>updated_at</c>.</summary>

@@ -1,14 +1,15 @@
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// What a task store must know of a task beside its JSON. A member of the attributed class gives it; see
+/// The facts about a task that a store needs beside its JSON. A member of the attributed class gives them; see
 /// <see cref="TaskStoreAttribute{TTask}"/>.
 /// </summary>
 /// <param name="TaskId">The task's id: 1 to 512 bytes of UTF-8 without control characters.</param>
-/// <param name="ContextId">The conversation it belongs to: null, or at most 512 bytes of UTF-8 without control characters.</param>
+/// <param name="ContextId">The conversation that it belongs to: null, or at most 512 bytes of UTF-8 without control
+/// characters.</param>
 /// <param name="State">The state's name, to filter by: 1 to 64 bytes of UTF-8 without control characters.</param>
-/// <param name="IsTerminal"><c>true</c> if nothing follows: completed, failed, canceled, rejected. Such a task cannot
-/// be saved again.</param>
+/// <param name="IsTerminal"><c>true</c> if the state is final: completed, failed, canceled, rejected. Such a task
+/// cannot be saved again.</param>
 public readonly record struct TaskFacts(string TaskId, string? ContextId, string State, bool IsTerminal)
 {
     /// <summary>The most bytes of a task id and of a context id.</summary>
@@ -17,7 +18,7 @@ public readonly record struct TaskFacts(string TaskId, string? ContextId, string
     /// <summary>The most bytes of a state.</summary>
     public const int MaxStateBytes = 64;
 
-    /// <summary>The facts themselves, where each keeps its rule.</summary>
+    /// <summary>Returns the facts. Throws if one breaks its rule.</summary>
     /// <exception cref="ArgumentException">A fact breaks its rule.</exception>
     public TaskFacts Require()
     {
@@ -39,7 +40,7 @@ public readonly record struct TaskFacts(string TaskId, string? ContextId, string
             : this;
     }
 
-    /// <summary>Returns whether a task can have this id. One that cannot is not in any store.</summary>
+    /// <summary>Returns whether a task can have this id. If not, no store has it.</summary>
     /// <param name="taskId">The id, untrusted.</param>
     public static bool IsTaskId(string? taskId) => !string.IsNullOrEmpty(taskId) && StoredText.Fits(taskId, MaxIdBytes);
 }

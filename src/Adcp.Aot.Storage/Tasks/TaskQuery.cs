@@ -1,6 +1,8 @@
 namespace Adcp.Aot.Storage;
 
-/// <summary>Which tasks of a scope to list, newest save first. Immutable; a bad value throws when it is set.</summary>
+/// <summary>
+/// Selects the tasks of a scope to list, newest save first. Immutable; a bad value throws when it is set.
+/// </summary>
 public sealed record TaskQuery
 {
     /// <summary>The largest page (A2A 1.0, <c>ListTasks</c>).</summary>
@@ -15,7 +17,7 @@ public sealed record TaskQuery
     /// <summary>Only tasks saved at this moment or later; default null, any.</summary>
     public DateTimeOffset? UpdatedSince { get; init; }
 
-    /// <summary>How many at most. 1 to 100, default 50.</summary>
+    /// <summary>The maximum number of tasks per page. 1 to 100, default 50.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 100.</exception>
     public int PageSize
     {
@@ -24,7 +26,7 @@ public sealed record TaskQuery
     } = 50;
 
     /// <summary>
-    /// Where the last page ended, as it said; default null, the first page. It is bound to the scope and to these
+    /// The <c>NextPageToken</c> of the last page; default null, the first page. It is bound to the scope and to these
     /// filters.
     /// </summary>
     public string? PageToken { get; init; }

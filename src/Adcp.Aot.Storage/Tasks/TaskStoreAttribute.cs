@@ -2,9 +2,9 @@ namespace Adcp.Aot.Storage;
 
 /// <summary>
 /// Makes a partial class an <see cref="ITaskStore{TTask}"/> on an SQL table, with create-if-absent DDL and
-/// <see cref="IExpiringStore"/>. The class gives two static members, found by their types whatever their names: a
+/// <see cref="IExpiringStore"/>. The class gives two static members, which are found by their types: a
 /// <c>JsonTypeInfo&lt;TTask&gt;</c> (property or field), and a method that takes a task and returns its
-/// <see cref="TaskFacts"/>. <c>[StoreColumn]</c> adds columns; the properties below fit it to a table that exists.
+/// <see cref="TaskFacts"/>. <c>[StoreColumn]</c> adds columns; the properties below fit it to an existing table.
 /// </summary>
 /// <typeparam name="TTask">The task: the adopter's own type or an SDK's.</typeparam>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
@@ -18,7 +18,7 @@ public sealed class TaskStoreAttribute<TTask> : Attribute
     /// <summary>The table.</summary>
     public string Table { get; }
 
-    /// <summary>The database. Default <see cref="SqlDialect.Any"/>: the constructor says which.</summary>
+    /// <summary>The database. Default <see cref="SqlDialect.Any"/>: the constructor takes the dialect.</summary>
     public SqlDialect Dialect { get; set; }
 
     /// <summary>The column of <see cref="StoreScope.Key"/>. Default <c>scope</c>.</summary>
@@ -33,7 +33,7 @@ public sealed class TaskStoreAttribute<TTask> : Attribute
     /// <summary>The column of the state's name. Default <c>state</c>.</summary>
     public string StateColumn { get; set; } = "state";
 
-    /// <summary>The boolean column that says whether the state is terminal. Default <c>is_terminal</c>.</summary>
+    /// <summary>The boolean column that holds whether the state is terminal. Default <c>is_terminal</c>.</summary>
     public string IsTerminalColumn { get; set; } = "is_terminal";
 
     /// <summary>The 64-bit column that counts the saves. Default <c>version</c>.</summary>

@@ -1,9 +1,9 @@
 namespace Adcp.Aot.Storage;
 
-/// <summary>How a generated task store behaves. Immutable; a bad value throws when it is set.</summary>
+/// <summary>The options of a generated task store. Immutable; a bad value throws when it is set.</summary>
 public sealed record TaskStoreOptions
 {
-    /// <summary>What becomes of unauthenticated callers. Default <see cref="AnonymousCallers.Refused"/>.</summary>
+    /// <summary>The choice for unauthenticated callers. Default <see cref="AnonymousCallers.Refused"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a choice.</exception>
     public AnonymousCallers Anonymous
     {
@@ -12,19 +12,23 @@ public sealed record TaskStoreOptions
     }
 
     /// <summary>
-    /// How long a task is kept after it ended. 1 minute to 100 years, or null forever; default 30 days.
+    /// <summary>
+    /// The time that a task is kept after it ended. 1 minute to 100 years, or null to keep it; default 30 days.
+    /// </summary>
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 minute to 100 years.</exception>
     public TimeSpan? TimeToLive { get; init => field = Checked(value, nameof(TimeToLive)); } = TimeSpan.FromDays(30);
 
     /// <summary>
-    /// How long a task that has not ended is kept after its last save. 1 minute to 100 years, or null forever; default
-    /// null.
+    /// The time that a task that has not ended is kept after its last save. 1 minute to 100 years, or null to keep it;
+    /// default null.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 minute to 100 years.</exception>
     public TimeSpan? UnfinishedTimeToLive { get; init => field = Checked(value, nameof(UnfinishedTimeToLive)); }
 
-    /// <summary>How many tasks one purge deletes at most, so that none holds its locks for long. 1 to 10,000, default 500.</summary>
+    /// <summary>
+    /// The maximum number of tasks that one purge deletes. It keeps locks short. 1 to 10,000, default 500.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 10,000.</exception>
     public int PurgeBatchSize
     {
@@ -32,7 +36,7 @@ public sealed record TaskStoreOptions
         init => field = Require.InRange(value, 1, 10_000, nameof(PurgeBatchSize));
     } = 500;
 
-    /// <summary>The clock of saves and purges. Default the system's.</summary>
+    /// <summary>The clock of saves and purges. Default: the system's.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public TimeProvider TimeProvider
     {
