@@ -1,6 +1,6 @@
 namespace Adcp.Aot.TestResources;
 
-/// <summary>Names the things that some tests need and a plain clone does not have.</summary>
+/// <summary>Returns the things that some tests need and a plain clone does not have.</summary>
 internal enum Resource
 {
     /// <summary>AdCP's test vectors and JSON schemas.</summary>

@@ -19,6 +19,6 @@ public sealed record SellerTask(
     ReadOnlyMemory<byte> Context,
     ReadOnlyMemory<byte> Result = default)
 {
-    /// <summary>Names id and status only.</summary>
+    /// <summary>Returns the id and status only.</summary>
     public override string ToString() => $"{TaskId} {Status}";
 }

@@ -115,7 +115,7 @@ public sealed class TaskHandOff : IAsyncDisposable
     /// <summary>Fails a task.</summary>
     /// <param name="tenant">Whose.</param>
     /// <param name="taskId">Which.</param>
-    /// <param name="error">Why.</param>
+    /// <param name="error">The reason.</param>
     /// <param name="message">Words for people; null for none.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public ValueTask<TaskTransition> FailAsync(string tenant, string taskId, AdcpError error, string? message = null,

@@ -90,7 +90,7 @@ public sealed class SqlReplayCache : IReplayCache, IExpiringStore
     public ValueTask CheckAsync(CancellationToken cancellationToken = default) => _table.CheckAsync(cancellationToken);
 
     /// <inheritdoc/>
-    /// <exception cref="DbException">The database refused a statement or is gone.</exception>
+    /// <exception cref="DbException">The database refused a statement or cannot be reached.</exception>
     public async ValueTask<bool> HasRoomAsync(string sender, string keyId, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(sender);
@@ -110,7 +110,7 @@ public sealed class SqlReplayCache : IReplayCache, IExpiringStore
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The nonce is not unpadded base64url of 16 bytes or more.</exception>
-    /// <exception cref="DbException">The database refused a statement or is gone.</exception>
+    /// <exception cref="DbException">The database refused a statement or cannot be reached.</exception>
     public async ValueTask<ReplayAdmission> TryAddAsync(
         string sender, string keyId, ReadOnlyMemory<char> nonce, DateTimeOffset expiresAt, CancellationToken cancellationToken)
     {
@@ -154,7 +154,7 @@ public sealed class SqlReplayCache : IReplayCache, IExpiringStore
     }
 
     /// <inheritdoc/>
-    /// <exception cref="DbException">The database refused the statement or is gone.</exception>
+    /// <exception cref="DbException">The database refused the statement or cannot be reached.</exception>
     public ValueTask<int> PurgeAsync(CancellationToken cancellationToken = default) => _table.PurgeAsync(cancellationToken);
 
     /// <summary>Names the key, its sender and the whole, in the order of the limits.</summary>

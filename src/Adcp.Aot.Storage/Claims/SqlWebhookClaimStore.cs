@@ -80,7 +80,7 @@ public sealed class SqlWebhookClaimStore : IWebhookClaimStore, IExpiringStore
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException"><paramref name="fingerprint"/> has not 32 bytes.</exception>
-    /// <exception cref="DbException">The database refused a statement or is gone.</exception>
+    /// <exception cref="DbException">The database refused a statement or cannot be reached.</exception>
     public async ValueTask<WebhookClaim> ClaimAsync(
         string sender, string idempotencyKey, ReadOnlyMemory<byte> fingerprint, TimeSpan lease, TimeSpan retention,
         CancellationToken cancellationToken)
@@ -117,22 +117,22 @@ public sealed class SqlWebhookClaimStore : IWebhookClaimStore, IExpiringStore
     }
 
     /// <inheritdoc/>
-    /// <exception cref="DbException">The database refused the statement or is gone.</exception>
+    /// <exception cref="DbException">The database refused the statement or cannot be reached.</exception>
     public ValueTask<bool> RenewAsync(WebhookClaim claim, TimeSpan lease, CancellationToken cancellationToken) =>
         SettleAsync(claim, _sql.Renew, Milliseconds(lease), cancellationToken);
 
     /// <inheritdoc/>
-    /// <exception cref="DbException">The database refused the statement or is gone.</exception>
+    /// <exception cref="DbException">The database refused the statement or cannot be reached.</exception>
     public ValueTask<bool> CompleteAsync(WebhookClaim claim, CancellationToken cancellationToken) =>
         SettleAsync(claim, _sql.Complete, null, cancellationToken);
 
     /// <inheritdoc/>
-    /// <exception cref="DbException">The database refused the statement or is gone.</exception>
+    /// <exception cref="DbException">The database refused the statement or cannot be reached.</exception>
     public ValueTask<bool> ReleaseAsync(WebhookClaim claim, CancellationToken cancellationToken) =>
         SettleAsync(claim, _sql.Release, null, cancellationToken);
 
     /// <inheritdoc/>
-    /// <exception cref="DbException">The database refused the statement or is gone.</exception>
+    /// <exception cref="DbException">The database refused the statement or cannot be reached.</exception>
     public ValueTask<int> PurgeAsync(CancellationToken cancellationToken = default) => _table.PurgeAsync(cancellationToken);
 
     private static long Milliseconds(TimeSpan time) => time.Ticks / TimeSpan.TicksPerMillisecond;

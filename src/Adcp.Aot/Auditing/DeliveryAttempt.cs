@@ -63,7 +63,7 @@ public sealed class DeliveryAttempt
     /// <summary>The HTTP status; null without an answer.</summary>
     public int? HttpStatusCode => _entry.StatusCode == 0 ? null : _entry.StatusCode;
 
-    /// <summary>Why there was no answer.</summary>
+    /// <summary>The reason why there was no answer.</summary>
     public WebhookSendError Error => (WebhookSendError)_entry.Error;
 
     /// <summary>A short classification, at most 500 characters; null for a success.</summary>
@@ -87,7 +87,7 @@ public sealed class DeliveryAttempt
     /// <summary>From start to end on the monotonic clock.</summary>
     public TimeSpan Elapsed => Wall.Elapsed(_entry.StartedAt, _entry.EndedAt);
 
-    /// <summary>When it began, UTC.</summary>
+    /// <summary>The time when it began, UTC.</summary>
     public DateTimeOffset OccurredAt
     {
         get
@@ -102,13 +102,13 @@ public sealed class DeliveryAttempt
         }
     }
 
-    /// <summary>When it ended, UTC.</summary>
+    /// <summary>The time when it ended, UTC.</summary>
     public DateTimeOffset CompletedAt => OccurredAt + Elapsed;
 
     /// <summary>Gets whether another attempt follows.</summary>
     public bool WillRetry => _entry.WillRetry;
 
-    /// <summary>When the next attempt is due; exactly what the delivery waits for.</summary>
+    /// <summary>The time when the next attempt is due; exactly what the delivery waits for.</summary>
     public DateTimeOffset? NextRetryAt => WillRetry ? CompletedAt + _cause.RetryDelay : null;
 
     /// <summary>The wire name of the task type.</summary>

@@ -7,7 +7,7 @@ namespace Adcp.Aot.Auditing;
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class FanOutDeliveryLogAttribute : Attribute
 {
-    /// <summary>Names the sinks.</summary>
+    /// <summary>Returns the sinks.</summary>
     /// <param name="sinks">At least one type that is a sink.</param>
     public FanOutDeliveryLogAttribute(params Type[] sinks) => Sinks = sinks;
 

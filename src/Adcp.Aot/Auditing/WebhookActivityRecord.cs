@@ -24,11 +24,11 @@ public sealed record WebhookActivityRecord
     [JsonPropertyName("subscriber_id"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? SubscriberId { get; init; }
 
-    /// <summary>When the attempt began.</summary>
+    /// <summary>The time when the attempt began.</summary>
     [JsonPropertyName("fired_at")]
     public required DateTimeOffset FiredAt { get; init; }
 
-    /// <summary>When it ended.</summary>
+    /// <summary>The time when it ended.</summary>
     [JsonPropertyName("completed_at")]
     public DateTimeOffset? CompletedAt { get; init; }
 

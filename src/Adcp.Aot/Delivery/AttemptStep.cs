@@ -14,7 +14,7 @@ internal struct AttemptStep
     internal TimeSpan Delay;
     internal long EndedAt;
 
-    /// <summary>When an open circuit may be asked again, in UTC ticks; 0 if unknown.</summary>
+    /// <summary>The time when an open circuit may be asked again, in UTC ticks; 0 if unknown.</summary>
     internal long RetryAtTicks;
 
     /// <summary>0 if there was no answer.</summary>

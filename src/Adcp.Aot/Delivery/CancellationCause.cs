@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Delivery;
 
-/// <summary>Why a delivery under way is cancelled; the first cause counts.</summary>
+/// <summary>The reason why a delivery under way is cancelled; the first cause counts.</summary>
 internal enum CancellationCause
 {
     /// <summary>It is not.</summary>

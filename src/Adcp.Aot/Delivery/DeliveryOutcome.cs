@@ -61,7 +61,9 @@ public readonly record struct DeliveryOutcome
         init => _number = value ?? 0;
     }
 
-    /// <summary>When to come back, UTC: for an open circuit its next probe. <c>null</c> if nothing is known.</summary>
+    /// <summary>
+    /// The time when to come back, UTC: for an open circuit its next probe. <c>null</c> if nothing is known.
+    /// </summary>
     public DateTimeOffset? RetryAt
     {
         get => _retryAtTicks == 0 ? null : new DateTimeOffset(_retryAtTicks, TimeSpan.Zero);

@@ -43,7 +43,8 @@ public static class CanonicalJson
     /// <summary>Computes the fingerprint: the SHA-256 of the canonical form.</summary>
     /// <param name="json">One JSON value in UTF-8.</param>
     /// <param name="fingerprint">Where the first <see cref="FingerprintLength"/> bytes are written.</param>
-    /// <param name="code">Why the text is refused: <c>duplicate_key_input</c> or <c>invalid_json</c>, as for <see cref="Write"/>.</param>
+    /// <param name="code">The reason why the text is refused: <c>duplicate_key_input</c> or <c>invalid_json</c>, as for
+    /// <see cref="Write"/>.</param>
     /// <exception cref="ArgumentException"><paramref name="fingerprint"/> is too short.</exception>
     public static bool TryFingerprint(ReadOnlySpan<byte> json, Span<byte> fingerprint, [NotNullWhen(false)] out string? code)
     {

@@ -46,7 +46,7 @@ public sealed record DestinationGuardOptions
         init => field = Require.InRange(value, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10), nameof(ResolveTimeout));
     } = TimeSpan.FromSeconds(5);
 
-    /// <summary>The clock of <see cref="ResolveTimeout"/>. Default the system's.</summary>
+    /// <summary>The clock of <see cref="ResolveTimeout"/>. Default: the system's.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public TimeProvider TimeProvider
     {

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Payloads;
 
-/// <summary>The members of A2A 1.0's <c>StreamResponse</c>, of which a body has exactly one.</summary>
+/// <summary>The members of A2A 1.0's <c>StreamResponse</c>. A body has exactly one of them.</summary>
 public enum A2AEnvelopeMember
 {
     /// <summary><c>task</c></summary>

@@ -6,10 +6,10 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads;
 
 /// <summary>
-/// A2A's push notification in A2A's own envelope (A2A 1.0, <c>StreamResponse</c>): an object with exactly one member,
+/// A push notification in A2A's own envelope (A2A 1.0, <c>StreamResponse</c>): an object with exactly one member,
 /// <c>task</c>, <c>statusUpdate</c>, <c>artifactUpdate</c> or <c>message</c>. The envelope has no member for the
-/// delivery's key, so the key travels in the <c>Idempotency-Key</c> header, and the registration's token in
-/// <c>X-A2A-Notification-Token</c>; neither changes over the retries. Immutable, except that the value is not copied.
+/// delivery's key, so the key is in the <c>Idempotency-Key</c> header, and the registration's token in
+/// <c>X-A2A-Notification-Token</c>. Neither changes between retries. Immutable, except that the value is not copied.
 /// </summary>
 public sealed class A2ATaskWebhook : WebhookPayload
 {
@@ -27,17 +27,17 @@ public sealed class A2ATaskWebhook : WebhookPayload
     private readonly string _taskId;
     private readonly ReadOnlyMemory<byte> _value;
 
-    /// <summary>Puts a value into the envelope.</summary>
-    /// <param name="member">Which member of the envelope the value is. Final states go as
-    /// <see cref="A2AEnvelopeMember.Task"/>, interim ones as <see cref="A2AEnvelopeMember.StatusUpdate"/>.</param>
+    /// <summary>Creates a webhook.</summary>
+    /// <param name="member">The member of the envelope. Use <see cref="A2AEnvelopeMember.Task"/> for final states and
+    /// <see cref="A2AEnvelopeMember.StatusUpdate"/> for interim ones.</param>
     /// <param name="taskId">The A2A task's id, for the audit record.</param>
-    /// <param name="value">The value: one JSON object in UTF-8, without an envelope of its own.</param>
+    /// <param name="value">The value: one JSON object in UTF-8, without an envelope.</param>
     /// <param name="token">The registration's <c>token</c>, at most 4096 printable ASCII characters; <c>null</c> if it
     /// has none.</param>
-    /// <param name="idempotencyKey">The delivery's key; null draws a random one.</param>
+    /// <param name="idempotencyKey">The delivery's key; <c>null</c> for a random one.</param>
     /// <exception cref="ArgumentNullException"><paramref name="taskId"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="member"/> is not a member of the envelope.</exception>
-    /// <exception cref="ArgumentException">The key breaks its pattern, the task id is blank, or the token cannot stand
+    /// <exception cref="ArgumentException">The key breaks its pattern, the task id is blank, or the token is not valid
     /// in a header.</exception>
     public A2ATaskWebhook(A2AEnvelopeMember member, string taskId, ReadOnlyMemory<byte> value, string? token = null,
         string? idempotencyKey = null)
@@ -72,7 +72,7 @@ public sealed class A2ATaskWebhook : WebhookPayload
         Headers = headers;
     }
 
-    /// <summary>Which member of the envelope is written.</summary>
+    /// <summary>The member of the envelope.</summary>
     public A2AEnvelopeMember Member { get; }
 
     /// <inheritdoc/>
@@ -116,7 +116,10 @@ public sealed class A2ATaskWebhook : WebhookPayload
         _ => "message"u8,
     };
 
-    /// <summary>Receivers unwrap once and refuse what is wrapped twice: an object whose only member is a member of the envelope.</summary>
+    /// <summary>
+    /// Returns whether the value is an object without an envelope. Receivers unwrap once and refuse a body that is
+    /// wrapped twice.
+    /// </summary>
     private bool IsBareObject()
     {
         Utf8JsonReader reader = new(_value.Span);

@@ -1,6 +1,6 @@
 namespace Adcp.Aot;
 
-/// <summary>The generation of AdCP that a seller speaks. Stated by the caller; zero is not a version.</summary>
+/// <summary>The version of AdCP that a seller speaks. The caller must state it; zero is not a version.</summary>
 public enum AdcpVersion
 {
     /// <summary>AdCP 3.0: <c>operation_id</c> is optional in the envelope and <c>token</c> is not a member of it.</summary>

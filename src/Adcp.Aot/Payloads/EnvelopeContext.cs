@@ -1,12 +1,14 @@
 namespace Adcp.Aot.Payloads;
 
-/// <summary>What the sender and the registration contribute to a body; frozen before the first attempt.</summary>
-/// <param name="Version">The AdCP generation spoken.</param>
+/// <summary>
+/// The values that the sender and the registration contribute to a body. Frozen before the first attempt.
+/// </summary>
+/// <param name="Version">The AdCP version that is spoken.</param>
 /// <param name="IdempotencyKey">The delivery's key, the same on every retry.</param>
-/// <param name="Timestamp">When the delivery was generated, in UTC.</param>
+/// <param name="Timestamp">The time when the delivery was generated, in UTC.</param>
 /// <param name="OperationId">The registration's <c>operation_id</c>, echoed verbatim.</param>
 /// <param name="Token">The registration's <c>token</c>, echoed verbatim.</param>
-/// <param name="SequenceNumber">The delivery's number in its stream, from 1, where it has one.</param>
+/// <param name="SequenceNumber">The delivery's number in its stream, from 1; <c>null</c> if it has none.</param>
 public readonly record struct EnvelopeContext(
     AdcpVersion Version,
     string IdempotencyKey,
@@ -15,6 +17,6 @@ public readonly record struct EnvelopeContext(
     string? Token,
     long? SequenceNumber)
 {
-    /// <summary>Names the type only: the token is a secret.</summary>
+    /// <summary>Returns the type's name only: the token is a secret.</summary>
     public override string ToString() => nameof(EnvelopeContext);
 }

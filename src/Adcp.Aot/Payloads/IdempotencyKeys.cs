@@ -2,7 +2,10 @@ using System.Buffers;
 
 namespace Adcp.Aot.Payloads;
 
-/// <summary>Idempotency keys of deliveries: <c>^[A-Za-z0-9_.:-]{16,255}$</c>, random, one for each delivery (PUB-20).</summary>
+/// <summary>
+/// Creates and checks the idempotency keys of deliveries: <c>^[A-Za-z0-9_.:-]{16,255}$</c>, random, one for each
+/// delivery.
+/// </summary>
 public static class IdempotencyKeys
 {
     private const int MinLength = 16;
@@ -11,21 +14,21 @@ public static class IdempotencyKeys
     private static readonly SearchValues<char> Allowed =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");
 
-    /// <summary>A new key: <c>whk_</c> and 128 random bits in hex.</summary>
+    /// <summary>Creates a new key: <c>whk_</c> and 128 random bits in hex.</summary>
     public static string Create() => string.Create(36, (object?)null, static (text, _) =>
     {
         "whk_".CopyTo(text);
         Convert.TryToHexStringLower(RandomBytes.Next(16), text[4..], out int _);
     });
 
-    /// <summary>Returns whether <paramref name="key"/> keeps to the pattern.</summary>
+    /// <summary>Returns whether <paramref name="key"/> matches the pattern.</summary>
     /// <param name="key">The key.</param>
     internal static bool IsValid(string key) => key.Length is >= MinLength and <= MaxLength && !key.AsSpan().ContainsAnyExcept(Allowed);
 
-    /// <summary>Throws where <paramref name="key"/> breaks the pattern.</summary>
+    /// <summary>Throws if <paramref name="key"/> does not match the pattern.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="paramName">The argument to name.</param>
-    /// <exception cref="ArgumentException">The key breaks the pattern.</exception>
+    /// <param name="paramName">The name of the argument.</param>
+    /// <exception cref="ArgumentException">The key does not match the pattern.</exception>
     public static void Validate(string key, string paramName)
     {
         ArgumentNullException.ThrowIfNull(key, paramName);

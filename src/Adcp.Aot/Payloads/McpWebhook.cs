@@ -7,13 +7,13 @@ using Adcp.Aot.Payloads;
 namespace Adcp.Aot;
 
 /// <summary>
-/// AdCP's <c>mcp-webhook-payload</c>: a task's status change, sent to the url of a <c>push_notification_config</c>.
-/// What one member decides is checked where it is set; what depends on the generation, when the body is written.
-/// Immutable, except that <see cref="Result"/> and <see cref="Context"/> are not copied.
+/// AdCP's <c>mcp-webhook-payload</c>: a task's status change, sent to the url of a <c>push_notification_config</c>. A
+/// rule of one member is checked when the member is set; rules of the AdCP version are checked when the body is
+/// written. Immutable, except that <see cref="Result"/> and <see cref="Context"/> are not copied.
 /// </summary>
 public sealed class McpWebhook : WebhookPayload
 {
-    /// <summary>The task's durable handle, as it was returned to the buyer. 1 to 1024 characters.</summary>
+    /// <summary>The task's durable handle, as the buyer got it. 1 to 1024 characters.</summary>
     /// <exception cref="ArgumentException">Null, blank, too long, or with a control character or lone surrogate.</exception>
     public required string TaskId
     {
@@ -49,7 +49,7 @@ public sealed class McpWebhook : WebhookPayload
         }
     }
 
-    /// <summary>The protocol the task belongs to; default null, left out.</summary>
+    /// <summary>The protocol of the task; default null, left out.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a protocol.</exception>
     public AdcpProtocol? Protocol
     {
@@ -65,17 +65,24 @@ public sealed class McpWebhook : WebhookPayload
     /// <exception cref="ArgumentException">Longer than 65,536 characters, or with a lone surrogate.</exception>
     public string? Message { get; init => field = JsonWire.Text(value, 65_536, nameof(Message), allowControl: true); }
 
-    /// <summary>The conversation the task belongs to; default null, left out.</summary>
+    /// <summary>The conversation of the task; default null, left out.</summary>
     /// <exception cref="ArgumentException">Longer than 1024 characters, or with a control character or lone surrogate.</exception>
     public string? ContextId { get; init => field = JsonWire.Text(value, 1024, nameof(ContextId)); }
 
-    /// <summary>The task's result as UTF-8 JSON; default empty, left out. See <see cref="ResultOf"/> for a type of your own.</summary>
+    /// <summary>
+    /// The task's result as UTF-8 JSON; default empty, left out. <see cref="ResultOf"/> serialises your own type.
+    /// </summary>
     public ReadOnlyMemory<byte> Result { get; init; }
 
-    /// <summary>The request's top-level <c>context</c> object as UTF-8 JSON, echoed as it is; default empty, left out.</summary>
+    /// <summary>
+    /// The request's top-level <c>context</c> object as UTF-8 JSON, echoed unchanged; default empty, left out.
+    /// </summary>
     public ReadOnlyMemory<byte> Context { get; init; }
 
-    /// <summary>True for delivery reports: <c>sequence_number</c> is written as the first member of the result. Default false.</summary>
+    /// <summary>
+    /// Gets whether <c>sequence_number</c> is written as the first member of the result, as in delivery reports.
+    /// Default false.
+    /// </summary>
     public bool NumbersResult { get; init; }
 
     /// <inheritdoc/>
@@ -115,7 +122,7 @@ public sealed class McpWebhook : WebhookPayload
         json.WriteText("context_id"u8, ContextId);
         json.WriteText("message"u8, Message);
 
-        // 3.0's envelope does not name the token, but its registration promises the echo and the envelope is open.
+        // The envelope of 3.0 has no token, but its registration promises the echo and the envelope is open.
         json.WriteText("token"u8, facts.Token);
         if (!Result.IsEmpty)
         {

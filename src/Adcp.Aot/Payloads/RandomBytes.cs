@@ -3,8 +3,8 @@ using System.Security.Cryptography;
 namespace Adcp.Aot.Payloads;
 
 /// <summary>
-/// Random bytes for what is public the moment it is used: keys and nonces. Drawn for many at a time, because one call
-/// of the system's generator costs a tenth of a signature.
+/// Random bytes for values that become public when they are used: keys and nonces. Many are drawn at once, because one
+/// call of the system's generator costs a tenth of a signature.
 /// </summary>
 internal static class RandomBytes
 {
@@ -16,7 +16,7 @@ internal static class RandomBytes
     [ThreadStatic]
     private static int _used;
 
-    /// <summary>Bytes that were given to nobody before, until this thread asks again.</summary>
+    /// <summary>Returns bytes that were not returned before. They are valid until this thread asks again.</summary>
     internal static ReadOnlySpan<byte> Next(int length)
     {
         if (_bytes is not { } bytes || _used + length > Drawn)

@@ -1,6 +1,9 @@
 namespace Adcp.Aot;
 
-/// <summary>AdCP's <c>task-type</c>: the operations a task webhook can report on. Not every one is eligible in every generation.</summary>
+/// <summary>
+/// AdCP's <c>task-type</c>: the operations that a task webhook can report on. Not every one is eligible in every
+/// version.
+/// </summary>
 public enum TaskType
 {
     /// <summary><c>create_media_buy</c>, since AdCP 3.0.</summary>

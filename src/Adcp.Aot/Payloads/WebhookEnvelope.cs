@@ -6,8 +6,8 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads;
 
 /// <summary>
-/// What a receiver reads of AdCP's <c>mcp-webhook-payload</c> before it dispatches: the members that every task webhook
-/// has. <see cref="McpWebhook"/> is the sender's side. Immutable.
+/// The members of AdCP's <c>mcp-webhook-payload</c> that every task webhook has. A receiver reads them before it
+/// dispatches. <see cref="McpWebhook"/> is the sender's side. Immutable.
 /// </summary>
 public sealed class WebhookEnvelope
 {
@@ -26,32 +26,35 @@ public sealed class WebhookEnvelope
     /// <summary><c>task_id</c>.</summary>
     public string TaskId { get; }
 
-    /// <summary><c>task_type</c> as it was sent. Types of later AdCP generations pass.</summary>
+    /// <summary><c>task_type</c> as it was sent. Types of later AdCP versions are accepted.</summary>
     public string TaskType { get; }
 
     /// <summary><c>status</c>.</summary>
     public AdcpTaskStatus Status { get; }
 
-    /// <summary><c>timestamp</c>: when the delivery was generated, the same on every retry.</summary>
+    /// <summary><c>timestamp</c>: the time when the delivery was generated, the same on every retry.</summary>
     public DateTimeOffset Timestamp { get; }
 
     /// <summary>
-    /// <c>operation_id</c> as the buyer registered it; <c>null</c> if an AdCP 3.0 sender leaves it out.
+    /// <c>operation_id</c> as the buyer registered it; <c>null</c> if an AdCP 3.0 sender left it out.
     /// </summary>
     public string? OperationId { get; private init; }
 
-    /// <summary><c>notification_id</c>: the event's identity over re-emissions, where it has one.</summary>
+    /// <summary>
+    /// <c>notification_id</c>: the event's identity, the same for all re-emissions; <c>null</c> if it has none.
+    /// </summary>
     public string? NotificationId { get; private init; }
 
-    /// <summary><c>token</c>: the registration's, a secret. Compare it in constant time.</summary>
+    /// <summary><c>token</c>: the registration's token, a secret. Compare it in constant time.</summary>
     public string? Token { get; private init; }
 
     /// <summary>Reads an envelope.</summary>
-    /// <param name="body">The webhook's body, authenticated.</param>
-    /// <param name="version">The AdCP generation spoken: <see cref="AdcpVersion.V30"/> leaves <c>operation_id</c> optional.</param>
+    /// <param name="body">The body of an authenticated webhook.</param>
+    /// <param name="version">The AdCP version that is spoken: <see cref="AdcpVersion.V30"/> leaves <c>operation_id</c>
+    /// optional.</param>
     /// <param name="envelope">The envelope.</param>
     /// <param name="code">
-    /// Why it cannot be dispatched: <c>invalid_json</c>, <c>missing_envelope_fields</c>,
+    /// The reason why it cannot be dispatched: <c>invalid_json</c>, <c>missing_envelope_fields</c>,
     /// <c>missing_idempotency_key</c>, <c>invalid_idempotency_key</c>, <c>invalid_envelope_status</c> or
     /// <c>invalid_envelope_timestamp</c>.
     /// </param>
@@ -67,7 +70,7 @@ public sealed class WebhookEnvelope
             return false;
         }
 
-        // A bare result is told from an envelope without a key, which is why the key comes second.
+        // A bare result must be distinguished from an envelope without a key, so the key is checked second.
         if (members is not { TaskId.Length: > 0, TaskType.Length: > 0, Status: not null, Timestamp: not null }
             || (members.OperationId is null && version != AdcpVersion.V30))
         {
@@ -105,12 +108,15 @@ public sealed class WebhookEnvelope
         return true;
     }
 
-    /// <summary>Reads what every AdCP webhook has, whatever its payload: the idempotency key, and the token where it has one.</summary>
-    /// <param name="body">The webhook's body, authenticated.</param>
+    /// <summary>
+    /// Reads the members that every AdCP webhook has, whatever its payload is: the idempotency key, and the token if
+    /// there is one.
+    /// </summary>
+    /// <param name="body">The body of an authenticated webhook.</param>
     /// <param name="idempotencyKey">The key.</param>
     /// <param name="token">The registration's token, a secret; <c>null</c> if there is none.</param>
-    /// <param name="code">Why it cannot be dispatched: <c>invalid_json</c>, <c>missing_idempotency_key</c> or
-    /// <c>invalid_idempotency_key</c>.</param>
+    /// <param name="code">The reason why it cannot be dispatched: <c>invalid_json</c>, <c>missing_idempotency_key</c>
+    /// or <c>invalid_idempotency_key</c>.</param>
     public static bool TryReadKey(
         ReadOnlySpan<byte> body, [NotNullWhen(true)] out string? idempotencyKey, out string? token, [NotNullWhen(false)] out string? code)
     {
@@ -121,7 +127,7 @@ public sealed class WebhookEnvelope
         return idempotencyKey is not null;
     }
 
-    /// <summary>Names key and task only: the token is a secret.</summary>
+    /// <summary>Returns key and task only: the token is a secret.</summary>
     public override string ToString() => $"{IdempotencyKey}: {TaskId} {Status.ToWire()}";
 
     private static string? FaultOf(string? key) =>

@@ -1,6 +1,6 @@
 namespace Adcp.Aot;
 
-/// <summary>A payload that the wire's rules refuse. Nothing was sent and no sequence number was used.</summary>
+/// <summary>A payload breaks a rule of the wire. Nothing was sent and no sequence number was used.</summary>
 public sealed class WebhookPayloadException : ArgumentException
 {
     /// <summary>Creates the exception.</summary>
@@ -11,7 +11,7 @@ public sealed class WebhookPayloadException : ArgumentException
         : base(message, paramName) => Code = code;
 
     /// <summary>
-    /// Stable identifier: <c>duplicate_key_input</c>, <c>invalid_json</c>, <c>missing_operation_id</c>,
+    /// The stable identifier: <c>duplicate_key_input</c>, <c>invalid_json</c>, <c>missing_operation_id</c>,
     /// <c>body_too_large</c>, ...
     /// </summary>
     public string Code { get; }

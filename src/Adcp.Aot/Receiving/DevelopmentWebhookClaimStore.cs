@@ -14,7 +14,7 @@ public sealed class DevelopmentWebhookClaimStore : IWebhookClaimStore
 
     /// <summary>Creates a store.</summary>
     /// <param name="maxKeysPerSender">The most keys of one sender. At least 1, default 100,000.</param>
-    /// <param name="timeProvider">The clock of leases and retention. Default the system's.</param>
+    /// <param name="timeProvider">The clock of leases and retention. Default: the system's.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxKeysPerSender"/> is less than 1.</exception>
     public DevelopmentWebhookClaimStore(int maxKeysPerSender = 100_000, TimeProvider? timeProvider = null)
     {

@@ -33,7 +33,7 @@ public readonly struct IntakeResult
     /// <summary>Gets whether the body was read to its end. If not, an HTTP/1.1 connection cannot be used again.</summary>
     public bool BodyWasRead { get; internal init; }
 
-    /// <summary>Names the status and the code.</summary>
+    /// <summary>Returns the status and the code.</summary>
     public override string ToString() =>
         Status == IntakeStatus.NotVerified ? Verification.ToString() : Code is null ? Status.ToString() : $"{Status}: {Code}";
 }

@@ -23,6 +23,6 @@ public sealed class ReceivedChallenge
     /// <summary>The subscription.</summary>
     public WebhookChallengeEnvelope Envelope { get; }
 
-    /// <summary>Names the subscriber only.</summary>
+    /// <summary>Returns the subscriber only.</summary>
     public override string ToString() => Envelope.ToString();
 }

@@ -38,6 +38,6 @@ public sealed class ReceivedWebhook
     /// </summary>
     public ReadOnlyMemory<byte> Body { get; }
 
-    /// <summary>Names the key only: the body may hold secrets.</summary>
+    /// <summary>Returns the key only: the body may hold secrets.</summary>
     public override string ToString() => IdempotencyKey;
 }

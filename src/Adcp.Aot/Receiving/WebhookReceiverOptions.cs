@@ -177,7 +177,7 @@ public sealed record WebhookReceiverOptions
         init => field = Require.InRange(value, 1L << 10, 16L << 30, nameof(MaxBufferedBytes));
     } = 64L << 20;
 
-    /// <summary>The clock of leases and time limits. Default the system's.</summary>
+    /// <summary>The clock of leases and time limits. Default: the system's.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public TimeProvider TimeProvider
     {
@@ -188,7 +188,7 @@ public sealed record WebhookReceiverOptions
     /// <summary>The time for which a key is remembered: the longer of <see cref="RetryHorizon"/> and 24 hours.</summary>
     internal TimeSpan Retention => RetryHorizon > TimeSpan.FromHours(24) ? RetryHorizon : TimeSpan.FromHours(24);
 
-    /// <summary>Names the origins and whether a token is compared; never the token.</summary>
+    /// <summary>Returns the origins and whether a token is compared; never the token.</summary>
     public override string ToString()
     {
         string origins = TrustHostHeader ? "of the Host header" : string.Join(", ", PublicOrigins);

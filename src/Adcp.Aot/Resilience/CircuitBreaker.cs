@@ -20,7 +20,7 @@ public sealed class CircuitBreaker
     private CircuitWord _word;
 
     /// <summary>Creates a closed breaker.</summary>
-    /// <param name="policy">When it opens and closes; null for the defaults.</param>
+    /// <param name="policy">The time when it opens and closes; null for the defaults.</param>
     /// <param name="timeProvider">The monotonic clock; null for the system's.</param>
     public CircuitBreaker(CircuitBreakerPolicy? policy = null, TimeProvider? timeProvider = null)
     {

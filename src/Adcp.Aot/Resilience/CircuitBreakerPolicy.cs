@@ -2,7 +2,7 @@ using Adcp.Aot.Resilience;
 
 namespace Adcp.Aot;
 
-/// <summary>When a circuit opens and closes. Immutable; a bad value throws when it is set.</summary>
+/// <summary>The time when a circuit opens and closes. Immutable; a bad value throws when it is set.</summary>
 public sealed record CircuitBreakerPolicy
 {
     /// <summary>5 failures, 2 successes, 60 seconds.</summary>

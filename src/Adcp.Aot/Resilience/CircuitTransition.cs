@@ -7,6 +7,6 @@ namespace Adcp.Aot.Resilience;
 /// <param name="LateSuccess"><c>true</c> if a success begun before the circuit opened moved it to half-open.</param>
 public readonly record struct CircuitTransition(string Key, CircuitState From, CircuitState To, bool LateSuccess)
 {
-    /// <summary>Names the states only: a key may be a url with secrets.</summary>
+    /// <summary>Returns the states only: a key may be a url with secrets.</summary>
     public override string ToString() => $"{From} -> {To}";
 }

@@ -23,7 +23,9 @@ internal sealed class Endpoint(string key, TenantState tenant, int originLength)
     /// <summary>Refusals since the last record of this endpoint.</summary>
     internal int Skipped;
 
-    /// <summary>When a refusal was last recorded, in circuit milliseconds modulo 2^32, plus one; 0 for never.</summary>
+    /// <summary>
+    /// The time when a refusal was last recorded, in circuit milliseconds modulo 2^32, plus one; 0 for never.
+    /// </summary>
     internal uint SkipRecordedAt;
 
     internal short LastStatusCode;

@@ -17,6 +17,6 @@ public readonly record struct EndpointSnapshot(
     WebhookSendError LastError,
     TimeSpan? NextProbeIn)
 {
-    /// <summary>Names the state only: a key may be a url with secrets.</summary>
+    /// <summary>Returns the state only: a key may be a url with secrets.</summary>
     public override string ToString() => $"{State}, {ConsecutiveFailures} failures";
 }

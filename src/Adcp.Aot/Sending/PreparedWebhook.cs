@@ -70,6 +70,6 @@ public sealed class PreparedWebhook
     /// <summary>The body's digest header, computed once for all attempts.</summary>
     internal string ContentDigest => _contentDigest ??= Rfc9421Signer.ContentDigest(Body.Span);
 
-    /// <summary>Names the key only: url and body may hold secrets.</summary>
+    /// <summary>Returns the key only: url and body may hold secrets.</summary>
     public override string ToString() => $"PreparedWebhook {IdempotencyKey}";
 }

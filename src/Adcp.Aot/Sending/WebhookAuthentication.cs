@@ -62,6 +62,6 @@ public sealed class WebhookAuthentication
 
     internal WebhookAuthenticator Authenticator { get; }
 
-    /// <summary>Names the scheme only.</summary>
+    /// <summary>Returns the scheme only.</summary>
     public override string ToString() => Scheme.ToString();
 }

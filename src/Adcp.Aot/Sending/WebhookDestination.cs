@@ -96,7 +96,7 @@ public sealed class WebhookDestination
     /// <summary>The endpoint that a supervisor's table last resolved for this destination.</summary>
     internal EndpointHandle? Endpoint { get; set; }
 
-    /// <summary>Names the authority only: path, query, token and authentication may hold secrets.</summary>
+    /// <summary>Returns the authority only: path, query, token and authentication may hold secrets.</summary>
     public override string ToString() => Target.Authority;
 
     /// <summary>

@@ -19,7 +19,7 @@ public sealed class WebhookSendResult
 
     /// <summary>An attempt that got no answer.</summary>
     /// <param name="webhook">What was to be sent.</param>
-    /// <param name="error">Why there is no answer.</param>
+    /// <param name="error">The reason why there is no answer.</param>
     /// <param name="detail">A short classification without secrets, bodies or addresses.</param>
     public WebhookSendResult(PreparedWebhook webhook, WebhookSendError error, string? detail = null)
     {
@@ -40,7 +40,7 @@ public sealed class WebhookSendResult
     /// <summary>The HTTP status code; 0 if there was no answer.</summary>
     public int StatusCode { get; }
 
-    /// <summary>Why there was no answer; <see cref="WebhookSendError.None"/> where there was one.</summary>
+    /// <summary>The reason why there was no answer; <see cref="WebhookSendError.None"/> where there was one.</summary>
     public WebhookSendError Error { get; }
 
     /// <summary>A short classification of <see cref="Error"/>, at most 500 characters, without secrets.</summary>
@@ -77,7 +77,7 @@ public sealed class WebhookSendResult
     /// <summary>The first bytes of the response's body, bounded by the sender.</summary>
     public ReadOnlyMemory<byte> ResponseBody { get; init; }
 
-    /// <summary>Names key and outcome only.</summary>
+    /// <summary>Returns the key and outcome only.</summary>
     public override string ToString() =>
         Error == WebhookSendError.None ? $"{IdempotencyKey}: HTTP {StatusCode}" : $"{IdempotencyKey}: {Error}";
 }

@@ -7,7 +7,7 @@ namespace Adcp.Aot;
 /// <summary>How a sender makes attempts. Immutable; a bad value throws when it is set.</summary>
 public sealed record WebhookSenderOptions
 {
-    /// <summary>The AdCP generation spoken. There is no default to get wrong.</summary>
+    /// <summary>The AdCP version that is spoken. There is no default to get wrong.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a version.</exception>
     public required AdcpVersion Version
     {
@@ -100,7 +100,7 @@ public sealed record WebhookSenderOptions
     /// </summary>
     public Func<string, CancellationToken, Task<IPAddress[]>>? Resolver { get; init; }
 
-    /// <summary>The clock of timestamps, signatures and timeouts. Default the system's.</summary>
+    /// <summary>The clock of timestamps, signatures and timeouts. Default: the system's.</summary>
     public TimeProvider TimeProvider
     {
         get;

@@ -18,10 +18,10 @@ public sealed class RemoteSigningKey
     private readonly CallGuard _guard;
     private Task? _initialisation;
 
-    /// <summary>Names the remote key by its published form.</summary>
+    /// <summary>Returns the remote key by its published form.</summary>
     /// <param name="signer">Signs.</param>
     /// <param name="publicJwk">The public JWK as it is published, with its <c>kid</c>.</param>
-    /// <param name="timeProvider">The clock of the first call's timeout of 30 s. Default the system's.</param>
+    /// <param name="timeProvider">The clock of the first call's timeout of 30 s. Default: the system's.</param>
     /// <exception cref="ArgumentNullException"><paramref name="signer"/> or <paramref name="publicJwk"/> is null.</exception>
     /// <exception cref="ArgumentException">Not such a JWK, made for another use, or one with a private member.</exception>
     public RemoteSigningKey(IRemoteSigner signer, string publicJwk, TimeProvider? timeProvider = null)
@@ -49,7 +49,7 @@ public sealed class RemoteSigningKey
     /// <summary>The algorithm.</summary>
     public SignatureAlgorithm Algorithm { get; }
 
-    /// <summary>Names id and algorithm only.</summary>
+    /// <summary>Returns the id and algorithm only.</summary>
     public override string ToString() => $"{Algorithm} {KeyId} (remote)";
 
     /// <summary>Signs into 64 bytes.</summary>

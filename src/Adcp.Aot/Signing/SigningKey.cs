@@ -198,7 +198,7 @@ public sealed class SigningKey : IDisposable
         _p256?.Dispose();
     }
 
-    /// <summary>Names id and algorithm only.</summary>
+    /// <summary>Returns the id and algorithm only.</summary>
     public override string ToString() => $"{Algorithm} {KeyId}";
 
     /// <summary>Signs into 64 bytes.</summary>

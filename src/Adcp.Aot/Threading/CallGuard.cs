@@ -10,11 +10,11 @@ namespace Adcp.Aot.Threading;
 /// cannot collect without bound. Callbacks that the called code registers with its token run on the pool too, so one that throws or
 /// blocks cannot reach the timer or the thread that gives the call up.
 /// </remarks>
-/// <param name="name">The thing that is called, for exceptions.</param>
+/// <param name="name">The name of the called code, for exceptions.</param>
 /// <param name="time">The clock of the limit.</param>
 internal sealed class CallGuard(string name, TimeProvider time)
 {
-    /// <summary>The most calls that were given up and have not returned.</summary>
+    /// <summary>The maximum number of abandoned calls that have not returned.</summary>
     internal const int MaxAbandoned = 64;
 
     private int _abandoned;
@@ -58,7 +58,7 @@ internal sealed class CallGuard(string name, TimeProvider time)
         }
     }
 
-    /// <summary>Cancels a source although the callbacks that were registered with it may throw or block.</summary>
+    /// <summary>Cancels a source. Callbacks that are registered with it may throw or block.</summary>
     internal static async Task CancelQuietlyAsync(CancellationTokenSource source)
     {
         try
@@ -67,7 +67,7 @@ internal sealed class CallGuard(string name, TimeProvider time)
         }
         catch (Exception)
         {
-            // A callback of the cancelled code failed. Its call is given up anyway.
+            // A callback of the cancelled code failed. Its call is abandoned anyway.
         }
     }
 

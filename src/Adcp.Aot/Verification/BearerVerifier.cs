@@ -5,8 +5,8 @@ using Adcp.Aot.Signing;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Verifies <c>Authorization: Bearer</c>. It proves that the sender knows the token and nothing about the body; AdCP
-/// has deprecated it. Compares in constant time, whatever the lengths. Thread-safe.
+/// Verifies <c>Authorization: Bearer</c>. It proves that the sender knows the token, but nothing about the body. AdCP
+/// has deprecated it. Compares in constant time for any length. Thread-safe.
 /// </summary>
 public sealed class BearerVerifier : SharedSecretVerifier
 {
@@ -14,10 +14,11 @@ public sealed class BearerVerifier : SharedSecretVerifier
 
     /// <summary>Creates a verifier for one registration.</summary>
     /// <param name="tokens">One to eight tokens; see <see cref="BearerToken"/>.</param>
-    /// <param name="sender">Whose tokens these are, as <see cref="VerificationResult.Sender"/> will name it.</param>
+    /// <param name="sender">The owner of the tokens, as <see cref="VerificationResult.Sender"/> names it.</param>
     /// <param name="maxBodyBytes">The largest body in bytes. At least 1, default 1 MiB.</param>
     /// <exception cref="ArgumentNullException"><paramref name="tokens"/> or one of them is null.</exception>
-    /// <exception cref="ArgumentException">No token, too many, or one that is none. The message never shows it.</exception>
+    /// <exception cref="ArgumentException">No token, too many, or one that is not valid. The message never shows
+    /// it.</exception>
     public BearerVerifier(IReadOnlyList<string> tokens, string? sender = null, int maxBodyBytes = DefaultMaxBodyBytes)
         : base(
             tokens,
@@ -45,7 +46,7 @@ public sealed class BearerVerifier : SharedSecretVerifier
             return Refused(VerificationError.HeaderMalformed, "Authorization is not a bearer token.");
         }
 
-        // Digests are compared, so that a token's length shows in no timing.
+        // Digests are compared, so that timing does not reveal a token's length.
         Span<byte> said = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(Encoding.ASCII.GetBytes(authorization[Scheme.Length..]), said);
         bool matches = false;

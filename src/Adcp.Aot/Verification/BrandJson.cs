@@ -4,18 +4,18 @@ using Adcp.Aot.Network;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Finds where an agent publishes its keys: <c>brand.json</c>, the entry of <c>agents[]</c> with the agent's url, its
-/// <c>jwks_uri</c>.
+/// Finds the url of an agent's keys: in <c>brand.json</c>, the <c>jwks_uri</c> of the entry of <c>agents[]</c> with the
+/// agent's url.
 /// </summary>
 internal static class BrandJson
 {
     private const int MaxDepth = 64;
 
     /// <summary>
-    /// Looks through the document's own <c>agents</c>, its house's and its brands'. Urls are compared in canonical
-    /// form. Without a <c>jwks_uri</c> it is <c>/.well-known/jwks.json</c> at the agent's origin.
+    /// Searches the document's own <c>agents</c>, its house's and its brands'. Urls are compared in canonical form. If
+    /// there is no <c>jwks_uri</c>, it is <c>/.well-known/jwks.json</c> at the agent's origin.
     /// </summary>
-    /// <returns><c>null</c> if the document is malformed, does not name the agent, or names two places.</returns>
+    /// <returns><c>null</c> if the document is malformed, does not name the agent, or names two urls.</returns>
     internal static TargetUri? FindJwksUri(ReadOnlyMemory<byte> json, TargetUri agent)
     {
         try
@@ -55,7 +55,7 @@ internal static class BrandJson
             .Where(static entry => entry.ValueKind == JsonValueKind.Object);
     }
 
-    /// <summary>A member that is an array, its items; one that is an object, itself.</summary>
+    /// <summary>Returns the items of a member that is an array, or the member itself if it is an object.</summary>
     private static JsonElement[] Members(JsonElement holder, string name) => !holder.TryGetProperty(name, out JsonElement member) ? []
         : member.ValueKind == JsonValueKind.Array ? [.. member.EnumerateArray()]
         : member.ValueKind == JsonValueKind.Object ? [member]

@@ -7,8 +7,8 @@ using Adcp.Aot.Network;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Reads a small document from an address that passed the destination guard: 5 s to connect, 10 s in all, and not one
-/// byte more than allowed. Thread-safe.
+/// Reads a small document from an address that passed the destination guard, within 5 s to connect, 10 s in all, and a
+/// size limit. Thread-safe.
 /// </summary>
 internal sealed class GuardedFetch : IDisposable
 {
@@ -70,7 +70,9 @@ internal sealed class GuardedFetch : IDisposable
         fault is OperationCanceledException or HttpRequestException or IOException or SocketException or TimeoutException
             or AuthenticationException;
 
-    /// <summary>Asks, and asks once more on a new connection if a kept one turns out to be closed.</summary>
+    /// <summary>
+    /// Sends the request, and sends it again on a new connection if a kept one turns out to be closed.
+    /// </summary>
     private async Task<HttpResponseMessage> SendAsync(TargetUri url, CancellationToken cancellationToken)
     {
         long opened = _http.Opened;
@@ -90,7 +92,7 @@ internal sealed class GuardedFetch : IDisposable
         request.Headers.TryAddWithoutValidation("Accept", "application/json");
         request.Headers.TryAddWithoutValidation("User-Agent", "Adcp.Aot");
 
-        // A shared cache on the way may hold a document from before a key's rotation.
+        // A shared cache in between may hold a document that is older than a key's rotation.
         request.Headers.TryAddWithoutValidation("Cache-Control", "no-cache");
         return await _http.SendAsync(request, newConnection, cancellationToken).ConfigureAwait(false);
     }

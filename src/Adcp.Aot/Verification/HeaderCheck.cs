@@ -1,8 +1,8 @@
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// The outcome of the checks that need no body. A body is read only after they passed, so that a request without a sound signature
-/// makes a receiver hold nothing.
+/// The result of the checks that need no body. The body is read only after they passed. So a request without a valid
+/// signature uses no memory of a receiver.
 /// </summary>
 internal readonly struct HeaderCheck
 {
@@ -14,10 +14,10 @@ internal readonly struct HeaderCheck
 
     internal InboundRequest Request { get; }
 
-    /// <summary>The refusal; <c>null</c> if the headers are sound.</summary>
+    /// <summary>The refusal; <c>null</c> if the headers are valid.</summary>
     internal VerificationResult? Refusal { get; }
 
-    /// <summary>The key whose signature was verified; <c>null</c> for ways without keys.</summary>
+    /// <summary>The key whose signature was verified; <c>null</c> for schemes without keys.</summary>
     internal VerificationKey? Key { get; private init; }
 
     /// <summary>The signature's nonce.</summary>

@@ -1,14 +1,14 @@
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Remembers the used nonces of each key. A key is its sender and its id together: ids are chosen by senders, so that two senders
-/// may use the same one. All endpoints that one
-/// signer can reach share one cache: <see cref="InMemoryReplayCache"/> for one process, and <c>SqlReplayCache</c> of
-/// Adcp.Aot.Storage for several. Implementations are safe for concurrent use and never forget an entry before it expires.
+/// Remembers the used nonces of each key. A key is identified by its sender and its id together, because senders choose
+/// the ids and two may choose the same one. All endpoints that one signer can reach share one cache:
+/// <see cref="InMemoryReplayCache"/> for one process, and <c>SqlReplayCache</c> of Adcp.Aot.Storage for several.
+/// Implementations are safe for concurrent use and never forget an entry before it expires.
 /// </summary>
 /// <remarks>
-/// A verifier answers 503 if a call throws or takes longer than <see cref="Rfc9421VerifierOptions.CallTimeout"/>, so that the
-/// sender tries again.
+/// If a call throws or takes longer than <see cref="Rfc9421VerifierOptions.CallTimeout"/>, a verifier answers 503, so
+/// that the sender tries again.
 /// </remarks>
 public interface IReplayCache
 {
@@ -17,18 +17,19 @@ public interface IReplayCache
     ValueTask CheckAsync(CancellationToken cancellationToken = default) => default;
 
     /// <summary>
-    /// Returns whether the key may have one more nonce. Asked before any cryptography; changes nothing (AdCP's checklist, step 9a).
+    /// Returns whether the key may have one more nonce. Called before any cryptography (AdCP's checklist, step 9a).
+    /// Read-only.
     /// </summary>
     /// <param name="sender">The identity that the key belongs to; empty if the key source names none.</param>
     /// <param name="keyId">The key.</param>
-    /// <param name="cancellationToken">Ends the question.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
     ValueTask<bool> HasRoomAsync(string sender, string keyId, CancellationToken cancellationToken);
 
     /// <summary>Looks for the nonce and adds it in one step (AdCP's checklist, steps 12 and 13).</summary>
     /// <param name="sender">The identity that the key belongs to; empty if the key source names none.</param>
     /// <param name="keyId">The key.</param>
     /// <param name="nonce">The nonce's text, at least 22 characters of base64url. Valid only until the task completes.</param>
-    /// <param name="expiresAt">When the entry may be forgotten.</param>
+    /// <param name="expiresAt">The time when the entry may be forgotten.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     ValueTask<ReplayAdmission> TryAddAsync(
         string sender, string keyId, ReadOnlyMemory<char> nonce, DateTimeOffset expiresAt, CancellationToken cancellationToken);

@@ -3,15 +3,13 @@ using System.Collections.Concurrent;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// A replay cache of one process, bounded for each key, for each sender and in total. A live entry is never evicted: a key or
-/// sender that has used up its share is refused, and no
-/// other one loses an entry or its room by it. Thread-safe.
+/// A replay cache of one process, bounded per key, per sender and in total. A live entry is never evicted. If a key or
+/// sender has used up its share, it is refused; other senders lose neither entries nor room. Thread-safe.
 /// </summary>
 /// <remarks>
-/// An entry takes 40 bytes; tables double as they fill, so 100,000 entries of one key are at most 8 MB. Entries live for at most
-/// seven minutes by AdCP's windows. Expired entries
-/// are removed by the second, at the cost of the expired ones only. Not enough if more than one process receives: see
-/// <see cref="IReplayCache"/>.
+/// An entry takes 40 bytes. Tables double as they fill, so 100,000 entries of one key are at most 8 MB. Entries live
+/// for at most seven minutes by AdCP's windows. Expired entries are removed every second; the cost depends on their
+/// number only. Not enough if more than one process receives: see <see cref="IReplayCache"/>.
 /// </remarks>
 public sealed class InMemoryReplayCache : IReplayCache, INonBlocking
 {
@@ -32,7 +30,7 @@ public sealed class InMemoryReplayCache : IReplayCache, INonBlocking
     /// <summary>Creates a cache.</summary>
     /// <param name="maxPerKey">The most live entries of a key. 1 to 10,000,000, default AdCP's 100,000.</param>
     /// <param name="maxTotal">The most live entries in total. 1 to 10,000,000, default 1,000,000.</param>
-    /// <param name="timeProvider">The clock that entries expire by. Default the system's.</param>
+    /// <param name="timeProvider">The clock for expiry. Default: the system's.</param>
     /// <param name="maxPerSender">
     /// The most live entries of all keys of a sender. 1 to 10,000,000. Default a quarter of <paramref name="maxTotal"/>, but not
     /// less than <paramref name="maxPerKey"/>.
@@ -101,8 +99,8 @@ public sealed class InMemoryReplayCache : IReplayCache, INonBlocking
         {
             Entry entry = _tables.TryGetValue((sender, keyId), out Entry? known) ? known : Open(sender, keyId);
 
-            // Room in the total and in the sender's share is taken before the entry in the table, so that no bound is ever passed;
-            // unused room is given back.
+            // Room in the total and in the sender's share is reserved before the entry in the table, so that no bound
+            // is ever exceeded. Unused room is returned.
             Account(entry.Share, 1);
             if (IsOver(entry.Share))
             {
@@ -116,7 +114,7 @@ public sealed class InMemoryReplayCache : IReplayCache, INonBlocking
                 return new(done);
             }
 
-            // The table was closed as empty a moment ago and never opens again.
+            // The table was closed a moment ago because it was empty. It never opens again.
             _tables.TryRemove(new((sender, keyId), entry));
         }
     }

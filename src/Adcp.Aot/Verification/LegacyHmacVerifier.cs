@@ -6,18 +6,18 @@ namespace Adcp.Aot.Verification;
 
 /// <summary>
 /// Verifies AdCP's legacy HMAC-SHA256: <c>X-ADCP-Signature</c> over <c>{X-ADCP-Timestamp}.{body}</c>, within 300 s.
-/// There is no nonce: tell repeated deliveries by their idempotency key. Compares in constant time. Thread-safe.
+/// There is no nonce: use the idempotency key to detect repeated deliveries. Compares in constant time. Thread-safe.
 /// </summary>
 public sealed class LegacyHmacVerifier : SharedSecretVerifier
 {
     /// <summary>Creates a verifier for one registration.</summary>
     /// <param name="secrets">
-    /// One to eight secrets; see <see cref="LegacyHmacSigner"/>. While a secret is being rotated, give the new and the
-    /// old one, the old for five minutes at most.
+    /// One to eight secrets; see <see cref="LegacyHmacSigner"/>. While you rotate a secret, pass the new and the old
+    /// one, the old for five minutes at most.
     /// </param>
-    /// <param name="sender">Whose secrets these are, as <see cref="VerificationResult.Sender"/> will name it.</param>
+    /// <param name="sender">The owner of the secrets, as <see cref="VerificationResult.Sender"/> names it.</param>
     /// <param name="maxBodyBytes">The largest body in bytes. At least 1, default 1 MiB.</param>
-    /// <param name="timeProvider">The clock. Default the system's.</param>
+    /// <param name="timeProvider">The clock. Default: the system's.</param>
     /// <exception cref="ArgumentNullException"><paramref name="secrets"/> or one of them is null.</exception>
     /// <exception cref="ArgumentException">No secret, too many, or one that is short or a pattern. The message never shows it.</exception>
     public LegacyHmacVerifier(IReadOnlyList<string> secrets, string? sender = null, int maxBodyBytes = DefaultMaxBodyBytes,

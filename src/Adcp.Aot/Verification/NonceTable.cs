@@ -6,14 +6,14 @@ using System.Text;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// The live nonces of one key. Entries are chained hash-table entries in flat arrays, in stripes by nonce so that
-/// several threads add at a time, and also linked into a wheel of expiry times, so that what has expired is taken out
-/// without looking at what has not.
+/// The live nonces of one key. The entries of a chained hash table are in flat arrays. Stripes by nonce let several
+/// threads add at a time. Entries are also linked into a wheel of expiry times, so that expired ones are removed
+/// without visiting the others.
 /// </summary>
 /// <remarks>
-/// A nonce is kept as 128 bits: its own where its text is that of 16 bytes, which is what signers draw, else the first
-/// of its SHA-256. Only the signer could make two of its own nonces meet, and would harm itself alone. Where an entry
-/// stands is decided by a secret of this process, so that a signer cannot choose its nonces to lengthen a chain.
+/// A nonce is kept as 128 bits: its own bits if its text encodes 16 bytes, as signers usually do, otherwise the first
+/// bits of its SHA-256. Only the signer could make two of its own nonces collide, and would harm itself alone. A secret
+/// of this process decides the position of an entry, so that a signer cannot choose nonces that lengthen a chain.
 /// </remarks>
 internal sealed class NonceTable
 {
@@ -98,7 +98,7 @@ internal sealed class NonceTable
         }
     }
 
-    /// <summary>Takes out what has expired, at most once a second.</summary>
+    /// <summary>Removes expired entries, at most once a second.</summary>
     internal int RemoveExpired(long now)
     {
         long last = Volatile.Read(ref _lastSweep);
@@ -120,10 +120,10 @@ internal sealed class NonceTable
         return removed;
     }
 
-    /// <summary>Closes the table for good where it is empty.</summary>
+    /// <summary>Closes the table permanently if it is empty.</summary>
     internal bool TryClose()
     {
-        // All locks at a time and always in this order, so that nothing is added behind the look.
+        // Takes all locks, always in this order, so that no entry is added behind the check.
         int held = 0;
         try
         {
@@ -161,7 +161,7 @@ internal sealed class NonceTable
         internal uint Hash;
         internal uint Expires;
 
-        // Also the next free entry.
+        // Also links the next free entry.
         internal int NextInBucket;
         internal int NextInSlot;
     }
@@ -235,7 +235,7 @@ internal sealed class NonceTable
                 return 0;
             }
 
-            // Slots that are past as a whole; the one that now is in waits.
+            // Visits slots that have passed as a whole; the current one waits.
             int removed = 0;
             long past = SlotOf(now) - 1;
             for (long slot = Math.Max(_swept + 1, past - Slots + 1); slot <= past; slot++)
@@ -265,7 +265,7 @@ internal sealed class NonceTable
                 }
                 else
                 {
-                    // It expires a turn of the wheel later.
+                    // It expires one turn of the wheel later.
                     entry.NextInSlot = slot;
                     slot = at;
                 }

@@ -5,8 +5,8 @@ using System.Globalization;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// The signature labelled <c>sig1</c> as places in its two headers. It is found by its label, wherever it stands and
-/// whatever other labels say, but the headers as a whole must keep to the grammar.
+/// The signature labelled <c>sig1</c> as ranges in its two headers. It is found by its label, at any position and
+/// beside any other labels, but both headers as a whole must match the grammar.
 /// </summary>
 internal struct ParsedSignature
 {
@@ -39,7 +39,7 @@ internal struct ParsedSignature
         All = 63,
     }
 
-    /// <summary>The inner list and its parameters, which are what <c>@signature-params</c> stands for.</summary>
+    /// <summary>The inner list and its parameters, which are the value of <c>@signature-params</c>.</summary>
     internal Range Parameters { get; private set; }
 
     internal long Created { get; private set; }
@@ -62,7 +62,7 @@ internal struct ParsedSignature
     internal readonly bool CoversAllRequired => _components == (1 << Required.Length) - 1;
 
     /// <summary>Reads both headers (RFC 9421, section 4).</summary>
-    /// <returns><c>null</c> if they are sound, else the rule that is broken.</returns>
+    /// <returns><c>null</c> if they are valid, otherwise the rule that is broken.</returns>
     internal static string? Read(ReadOnlySpan<char> input, ReadOnlySpan<char> signature, out ParsedSignature parsed)
     {
         parsed = default;
@@ -74,7 +74,7 @@ internal struct ParsedSignature
         return parsed.ReadInput(input) ?? parsed.ReadSignature(signature);
     }
 
-    /// <summary>Decodes a text of unpadded base64url whose unused bits are zero, so that no two texts mean the same bytes.</summary>
+    /// <summary>Decodes unpadded base64url whose unused bits are zero, so that each value has one text only.</summary>
     internal static bool TryDecode(ReadOnlySpan<char> text, Span<byte> output) =>
         !text.ContainsAnyExcept(Base64UrlCharacters)
         && Base64Url.DecodeFromChars(text, output, out _, out int written) == OperationStatus.Done && written == output.Length;
@@ -175,7 +175,7 @@ internal struct ParsedSignature
             }
             else if (!TrySkipInnerList(ref reader))
             {
-                // What another label says is its own business; that it can be read at all is not.
+                // Other labels may have any content, but it must be readable.
                 return Malformed;
             }
 
@@ -286,7 +286,7 @@ internal struct ParsedSignature
         }
     }
 
-    /// <summary>Unpadded base64url of at least 16 bytes.</summary>
+    /// <summary>Returns whether the text is unpadded base64url of at least 16 bytes.</summary>
     private static bool IsNonce(ReadOnlySpan<char> text) =>
         text.Length >= MinNonceLength && text.Length % 4 != 1 && !text.ContainsAnyExcept(Base64UrlCharacters);
 

@@ -5,18 +5,16 @@ using Microsoft.Extensions.Logging;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Reads one sender's keys from the place where it publishes them, and keeps them for a while. Thread-safe; dispose it after the
-/// verifiers that use it.
+/// Reads one sender's published keys and caches them. Thread-safe; dispose it after the verifiers that use it.
 /// </summary>
 /// <remarks>
-/// Keys are read again ahead of their end, while the old ones still serve, and at once if a signature names a key that is not among
-/// them, which is how a rotation is seen.
-/// They are never read more often than every 30 s. Keys past their lifetime are not used.
-/// A key id is <see cref="KeyLookup.Unknown"/> only if the keys were read after the lookup began. An older set may lack a key that
-/// was published since, so that the answer is
-/// <see cref="KeyLookup.UnavailableFor"/> with the time until the next reading: a stranger who uses up a reading cannot make a
-/// rotated key fail for good. A key that is
-/// published in a form that may not verify webhooks is looked up again by the same rule.
+/// Keys are read again before they expire, while the old ones still serve. They are also read at once if a signature
+/// names a key that is not among them, which is how a rotation is noticed. They are never read more often than every 30
+/// s. Expired keys are not used. A key id is <see cref="KeyLookup.Unknown"/> only if the keys were read after the
+/// lookup began. An older set may lack a key that was published since, so the answer is then
+/// <see cref="KeyLookup.UnavailableFor"/> with the time until the next reading. So a forged request that uses up a
+/// reading cannot make a rotated key fail permanently. If a key is published in a form that may not verify webhooks, it
+/// is looked up again by the same rule.
 /// </remarks>
 public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocking, IDisposable
 {
@@ -26,12 +24,15 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
     /// <summary>The largest <c>brand.json</c> in bytes.</summary>
     public const int MaxBrandJsonBytes = 262_144;
 
-    /// <summary>The most lookups that wait for one reading. Further ones are answered at once that the keys are unavailable.</summary>
+    /// <summary>
+    /// The maximum number of lookups that wait for one reading. Further ones get the answer that the keys are
+    /// unavailable.
+    /// </summary>
     internal const int MaxWaiting = 64;
 
     private static readonly TimeSpan Cooldown = TimeSpan.FromSeconds(30);
 
-    /// <summary>AdCP publishes the private halves of these.</summary>
+    /// <summary>The key ids whose private halves AdCP publishes.</summary>
     private static readonly HashSet<string> TestKeys = new(StringComparer.Ordinal)
     {
         "test-ed25519-webhook-2026", "test-es256-webhook-2026", "test-wrong-purpose-2026", "test-response-purpose-2026",
@@ -66,10 +67,11 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
 
     /// <summary>Reads the keys from a known <c>jwks_uri</c>.</summary>
     /// <param name="jwksUri">The https url of the JWK set.</param>
-    /// <param name="sender">Whose keys these are: the url of the agent, as <see cref="VerificationResult.Sender"/> will name it.</param>
-    /// <param name="options">How to read; null for the defaults.</param>
+    /// <param name="sender">The owner of the keys: the url of the agent, as <see cref="VerificationResult.Sender"/>
+    /// names it.</param>
+    /// <param name="options">The options; null for the defaults.</param>
     /// <exception cref="ArgumentNullException"><paramref name="jwksUri"/> or <paramref name="sender"/> is null.</exception>
-    /// <exception cref="ArgumentException">Not such a url.</exception>
+    /// <exception cref="ArgumentException">A url is not valid.</exception>
     public static RemoteKeySource FromJwksUri(string jwksUri, string sender, RemoteKeySourceOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(sender);
@@ -77,15 +79,15 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
     }
 
     /// <summary>
-    /// Finds the keys by the operator's <c>brand.json</c>: the entry of <c>agents[]</c> with the agent's url, its
-    /// <c>jwks_uri</c>.
+    /// Finds the keys by the operator's <c>brand.json</c>: the <c>jwks_uri</c> of the entry of <c>agents[]</c> with the
+    /// agent's url.
     /// </summary>
-    /// <param name="brandJsonUrl">The https url of the operator's <c>brand.json</c>. It is what you trust: take it from
+    /// <param name="brandJsonUrl">The https url of the operator's <c>brand.json</c>. Trust rests on it: take it from
     /// your own records.</param>
     /// <param name="agentUrl">The agent's url, which becomes <see cref="VerificationResult.Sender"/>.</param>
-    /// <param name="options">How to read; null for the defaults.</param>
+    /// <param name="options">The options; null for the defaults.</param>
     /// <exception cref="ArgumentNullException"><paramref name="brandJsonUrl"/> or <paramref name="agentUrl"/> is null.</exception>
-    /// <exception cref="ArgumentException">Not such a url.</exception>
+    /// <exception cref="ArgumentException">A url is not valid.</exception>
     public static RemoteKeySource FromBrandJson(string brandJsonUrl, string agentUrl, RemoteKeySourceOptions? options = null)
     {
         TargetUri brandJson = Url(brandJsonUrl, options, nameof(brandJsonUrl));
@@ -110,7 +112,7 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
         return new(KeyLookup.Found(key));
     }
 
-    /// <summary>Ends a reading under way.</summary>
+    /// <summary>Cancels a reading under way.</summary>
     public void Dispose()
     {
         _lifetime.Cancel();
@@ -151,7 +153,7 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
             }
         }
 
-        // A negative answer ends a delivery for good, so it needs a set that was read after the question was asked.
+        // A negative answer ends a delivery permanently, so it needs a set that was read after the lookup began.
         Snapshot? snapshot = Fresh(out _);
         VerificationKey? key = snapshot?.Keys.Find(keyId.Span);
         bool mayRefuse = snapshot is not null && snapshot.Number > begunBefore;
@@ -177,7 +179,7 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
     }
 
     /// <summary>Joins the reading under way, or begins one.</summary>
-    /// <returns><c>null</c> if the last one began less than the cool-down ago and is over.</returns>
+    /// <returns><c>null</c> if the last one has ended and began less than the cool-down ago.</returns>
     private Task? Read()
     {
         TaskCompletionSource done;
@@ -199,7 +201,7 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
             Volatile.Write(ref _readings, _readings + 1);
         }
 
-        // Ended by Dispose and by the fetch's own timeout, so it has an end whoever waits for it.
+        // Dispose and the fetch's own timeout end it, so it ends even if no lookup waits for it.
         _ = CompleteAsync(done);
         return done.Task;
     }
@@ -217,7 +219,7 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
         }
         catch (Exception) when (_lifetime.IsCancellationRequested)
         {
-            // Disposed. The lookups that wait find no fresh keys.
+            // Disposed. The waiting lookups find no fresh keys.
         }
         catch (Exception fault)
         {

@@ -4,12 +4,12 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Verification;
 
-/// <summary>How published keys are read. Immutable; a bad value throws when it is set.</summary>
+/// <summary>The options for reading published keys. Immutable; a bad value throws when it is set.</summary>
 public sealed record RemoteKeySourceOptions
 {
     /// <summary>
-    /// How long keys are used after they were read; no longer than the sender's revocation list is polled. 1 to 30
-    /// minutes, default 5.
+    /// The time for which keys are used after they were read. Not longer than the interval at which the sender's
+    /// revocation list is polled. 1 to 30 minutes, default 5.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 30 minutes.</exception>
     public TimeSpan CacheLifetime
@@ -18,11 +18,11 @@ public sealed record RemoteKeySourceOptions
         init => field = Require.InRange(value, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(30), nameof(CacheLifetime));
     } = TimeSpan.FromMinutes(5);
 
-    /// <summary>Lets plain http pass, for development. Default false.</summary>
+    /// <summary>Allows plain http, for development. Default false.</summary>
     public bool AllowHttp { get; init; }
 
     /// <summary>
-    /// Lets loopback and private networks pass, for development. Metadata services stay refused. Default false.
+    /// Allows loopback and private networks, for development. Metadata services stay refused. Default false.
     /// </summary>
     public bool AllowPrivateNetworks { get; init; }
 
@@ -34,13 +34,15 @@ public sealed record RemoteKeySourceOptions
     /// <exception cref="ArgumentException">Not an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits.</exception>
     public IReadOnlyList<IPNetwork> Nat64Prefixes { get; init => field = Nat64.Checked(value, nameof(Nat64Prefixes)); } = [];
 
-    /// <summary>Trusts the key ids of AdCP's public test vectors, whose private keys everybody has. Default false.</summary>
+    /// <summary>
+    /// Trusts the key ids of AdCP's public test vectors, whose private keys are public. Default false.
+    /// </summary>
     public bool AllowTestKeys { get; init; }
 
     /// <summary>Resolves names; default null, the system's resolver.</summary>
     public Func<string, CancellationToken, Task<IPAddress[]>>? Resolver { get; init; }
 
-    /// <summary>The clock of caching and timeouts. Default the system's.</summary>
+    /// <summary>The clock of caching and timeouts. Default: the system's.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public TimeProvider TimeProvider
     {

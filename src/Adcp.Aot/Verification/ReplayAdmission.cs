@@ -1,14 +1,14 @@
 namespace Adcp.Aot.Verification;
 
-/// <summary>What a replay cache did with a nonce.</summary>
+/// <summary>The result of adding a nonce to a replay cache.</summary>
 public enum ReplayAdmission
 {
-    /// <summary>It was new and is remembered now.</summary>
+    /// <summary>The nonce was new and is remembered now.</summary>
     Added = 0,
 
-    /// <summary>It was used before.</summary>
+    /// <summary>The nonce was used before.</summary>
     Replayed = 1,
 
-    /// <summary>The key, or the cache as a whole, has as many as it may have; nothing was added.</summary>
+    /// <summary>The key, its sender, or the cache has reached its limit. Nothing was added.</summary>
     Full = 2,
 }

@@ -3,10 +3,10 @@ using System.Text.Json;
 
 namespace Adcp.Aot.Verification;
 
-/// <summary>The key ids that a sender has revoked, as its revocation list says at one time. Immutable.</summary>
+/// <summary>A sender's list of revoked key ids at one time. Immutable.</summary>
 /// <remarks>
-/// AdCP signs the list as a JWS under governance keys. Check that signature before you make one of these: nothing here
-/// does.
+/// AdCP signs the list as a JWS under governance keys. Check that signature before you create this object: it is not
+/// checked here.
 /// </remarks>
 public sealed class RevocationList
 {
@@ -15,7 +15,7 @@ public sealed class RevocationList
 
     private readonly FrozenSet<string> _revoked;
 
-    /// <summary>Takes a list's members.</summary>
+    /// <summary>Creates a list.</summary>
     /// <param name="revokedKeyIds"><c>revoked_kids</c>.</param>
     /// <param name="updated"><c>updated</c>.</param>
     /// <param name="nextUpdate"><c>next_update</c>, later than <paramref name="updated"/>.</param>
@@ -34,26 +34,26 @@ public sealed class RevocationList
         NextUpdate = nextUpdate;
     }
 
-    /// <summary>When the list was made.</summary>
+    /// <summary>The time when the list was made.</summary>
     public DateTimeOffset Updated { get; }
 
-    /// <summary>When the next one is due.</summary>
+    /// <summary>The time when the next one is due.</summary>
     public DateTimeOffset NextUpdate { get; }
 
-    /// <summary>How often to read it: from one update to the next, 1 to 30 minutes.</summary>
+    /// <summary>The polling interval: the time from one update to the next, 1 to 30 minutes.</summary>
     public TimeSpan PollingInterval =>
         NextUpdate - Updated is var interval && interval < MinInterval ? MinInterval : interval > MaxInterval ? MaxInterval : interval;
 
     /// <summary>
-    /// From when on nothing may be accepted on the strength of this list: four polling intervals after the next update
-    /// was due.
+    /// The time from which no webhook may be accepted by this list: four polling intervals after the next update was
+    /// due.
     /// </summary>
     public DateTimeOffset StaleFrom => NextUpdate + (4 * PollingInterval);
 
     /// <summary>Reads a list: an object with <c>revoked_kids</c>, <c>updated</c> and <c>next_update</c>.</summary>
-    /// <param name="json">The JSON text, its signature checked.</param>
+    /// <param name="json">The JSON text. Check its signature first.</param>
     /// <exception cref="ArgumentNullException"><paramref name="json"/> is null.</exception>
-    /// <exception cref="ArgumentException">Not such a list.</exception>
+    /// <exception cref="ArgumentException">The text is not such a list.</exception>
     public static RevocationList Parse(string json)
     {
         ArgumentNullException.ThrowIfNull(json);
@@ -77,7 +77,7 @@ public sealed class RevocationList
         }
     }
 
-    /// <summary>Returns whether the key is revoked, whenever it signed.</summary>
+    /// <summary>Returns whether the key is revoked. The time of the signature does not matter.</summary>
     /// <param name="keyId">The key.</param>
     public bool Revokes(string keyId) => _revoked.Contains(keyId);
 }

@@ -1,11 +1,11 @@
 namespace Adcp.Aot.Verification;
 
-/// <summary>The newest revocation list of a sender, shared by whoever reads it and the verifiers that ask it. Thread-safe.</summary>
+/// <summary>A sender's newest revocation list, shared by its reader and the verifiers. Thread-safe.</summary>
 public sealed class Revocations
 {
     private RevocationList _current;
 
-    /// <summary>Begins with a list: a verifier that has none yet would have to accept revoked keys.</summary>
+    /// <summary>Starts with a list: a verifier without one would have to accept revoked keys.</summary>
     /// <param name="list">The list.</param>
     /// <exception cref="ArgumentNullException"><paramref name="list"/> is null.</exception>
     public Revocations(RevocationList list)
@@ -17,7 +17,9 @@ public sealed class Revocations
     /// <summary>The newest list.</summary>
     public RevocationList Current => Volatile.Read(ref _current);
 
-    /// <summary>Takes a list that was read anew, unless the one at hand is newer: an old list played back revokes less.</summary>
+    /// <summary>
+    /// Replaces the list, unless the current one is newer: an old list that is replayed revokes less.
+    /// </summary>
     /// <param name="list">The list.</param>
     /// <returns><c>true</c> if it is the current one now.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="list"/> is null.</exception>

@@ -8,16 +8,14 @@ using Adcp.Aot.Threading;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Verifies webhooks by AdCP's profile of RFC 9421, in the order of AdCP's checklist: the cheapest checks first, revocation and
-/// caps before any cryptography, and the nonce spent
-/// before the body is looked into. Thread-safe.
+/// Verifies webhooks by AdCP's profile of RFC 9421, in the order of AdCP's checklist: the cheapest checks first,
+/// revocation and limits before any cryptography, and the nonce is used up before the body is examined. Thread-safe.
 /// </summary>
 /// <remarks>
-/// Steps 1 to 10 need no body: a receiver performs them before it reads one. A key source or replay cache that throws or is slow
-/// makes the answer 503 and never a refusal for good.
-/// The signature covers the url that the sender called. Build the <see cref="InboundRequest"/> with the origin that senders were
-/// given and not with the request's own
-/// <c>Host</c>: otherwise a webhook that was signed for another host is accepted.
+/// Steps 1 to 10 need no body: a receiver performs them before it reads one. If a key source or replay cache throws or
+/// is slow, the answer is 503 and never a permanent refusal. The signature covers the url that the sender called.
+/// Create the <see cref="InboundRequest"/> with your configured origin and not with the request's own <c>Host</c>:
+/// otherwise a webhook that was signed for another host is accepted.
 /// </remarks>
 public sealed class Rfc9421Verifier : WebhookVerifier
 {
@@ -31,13 +29,13 @@ public sealed class Rfc9421Verifier : WebhookVerifier
     private readonly CallGuard? _keyGuard;
     private readonly CallGuard? _replayGuard;
 
-    // The few urls that a receiver is called by, canonicalised once each.
+    // The urls by which a receiver is called are few. Each is canonicalised once.
     private readonly KnownTarget?[] _targets = new KnownTarget?[TargetSlots];
 
     /// <summary>Creates a verifier for one sender.</summary>
     /// <param name="keys">The sender's keys.</param>
     /// <param name="replays">The used nonces: one cache for all endpoints that the sender can reach.</param>
-    /// <param name="options">How to verify; null for the defaults.</param>
+    /// <param name="options">The options; null for the defaults.</param>
     /// <exception cref="ArgumentNullException"><paramref name="keys"/> or <paramref name="replays"/> is null.</exception>
     public Rfc9421Verifier(IVerificationKeySource keys, IReplayCache replays, Rfc9421VerifierOptions? options = null)
         : base((options ?? new()).MaxBodyBytes)
@@ -68,7 +66,7 @@ public sealed class Rfc9421Verifier : WebhookVerifier
             return HeaderCheck.Refused(malformed);
         }
 
-        // Step 7. A quote or backslash in the id would stand escaped here, and so names no key: AdCP's signers use neither.
+        // Step 7. A quote or backslash in the id would be escaped here and so names no key: AdCP's signers use neither.
         ReadOnlyMemory<char> keyId = input.AsMemory(parsed.KeyId);
         (KeyLookup lookup, Exception? fault) = await FindKeyAsync(keyId, cancellationToken).ConfigureAwait(false);
         if (lookup.Key is not { } key)
@@ -105,7 +103,7 @@ public sealed class Rfc9421Verifier : WebhookVerifier
             return Refused(VerificationError.DigestMismatch, "11", key);
         }
 
-        // Steps 12 and 13. The nonce is spent here, whatever is said of the body below.
+        // Steps 12 and 13. The nonce is used up here, whatever the checks of the body below find.
         return await SpendAsync(headers, key, cancellationToken).ConfigureAwait(false) is { } refusal ? refusal
             : JsonBodyCheck.Check(body.Span) is { } fault
                 ? VerificationResult.Refused(VerificationError.BodyMalformed, "14", fault.Message, key.KeyId, key.Sender)
@@ -115,7 +113,7 @@ public sealed class Rfc9421Verifier : WebhookVerifier
     /// <inheritdoc/>
     internal override ValueTask CheckAsync(CancellationToken cancellationToken) => _replays.CheckAsync(cancellationToken);
 
-    /// <summary>Asks the key source. Its faults are <see cref="KeyLookup.Unavailable"/>.</summary>
+    /// <summary>Asks the key source. If it fails, the keys are <see cref="KeyLookup.Unavailable"/>.</summary>
     private async ValueTask<(KeyLookup Lookup, Exception? Fault)> FindKeyAsync(ReadOnlyMemory<char> keyId,
         CancellationToken cancellationToken)
     {
@@ -151,7 +149,7 @@ public sealed class Rfc9421Verifier : WebhookVerifier
         }
     }
 
-    /// <summary>Steps 12 and 13: spends the nonce.</summary>
+    /// <summary>Steps 12 and 13: uses up the nonce.</summary>
     private async ValueTask<VerificationResult?> SpendAsync(HeaderCheck headers, VerificationKey key, CancellationToken cancellationToken)
     {
         DateTimeOffset expires = DateTimeOffset.FromUnixTimeSeconds(headers.Expires + SkewSeconds);
@@ -181,7 +179,7 @@ public sealed class Rfc9421Verifier : WebhookVerifier
     private static VerificationResult Unavailable(string step, VerificationKey key, Exception fault) => VerificationResult.Unavailable(
         VerificationError.ReplayCacheUnavailable, step, "The replay cache does not answer.", key.KeyId, key.Sender, null, fault);
 
-    /// <summary>Steps 1 to 6: the headers by themselves.</summary>
+    /// <summary>Steps 1 to 6: checks the headers alone.</summary>
     private static VerificationResult? CheckHeaders(InboundRequest request, string? input, string? signature, long now,
         out ParsedSignature parsed)
     {
@@ -239,7 +237,7 @@ public sealed class Rfc9421Verifier : WebhookVerifier
         return Refused(error, step, null, text[parsed.KeyId].ToString());
     }
 
-    /// <summary>Steps 8 and 9: what the key and its sender say.</summary>
+    /// <summary>Steps 8 and 9: checks the key and its sender's revocations.</summary>
     private VerificationResult? CheckKey(VerificationKey key, ReadOnlySpan<char> alg)
     {
         bool fits = alg.SequenceEqual(key.Algorithm == SignatureAlgorithm.Ed25519 ? Rfc9421Signer.Ed25519Name : Rfc9421Signer.P256Name);
@@ -261,7 +259,7 @@ public sealed class Rfc9421Verifier : WebhookVerifier
         return _options.TimeProvider.GetUtcNow() >= list.StaleFrom ? Refused(VerificationError.RevocationStale, "9", key) : null;
     }
 
-    /// <summary>Step 10: the url that was called, and the signature over what it covers.</summary>
+    /// <summary>Step 10: checks the url that was called, and the signature.</summary>
     private VerificationResult? CheckSignature(InboundRequest request, in ParsedSignature parsed, VerificationKey key,
         string input, string signature)
     {

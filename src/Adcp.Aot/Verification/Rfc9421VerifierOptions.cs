@@ -19,9 +19,8 @@ public sealed record Rfc9421VerifierOptions
     } = WebhookVerifier.DefaultMaxBodyBytes;
 
     /// <summary>
-    /// The longest wait for one answer of an <see cref="IVerificationKeySource"/> or <see cref="IReplayCache"/> that is not of this
-    /// library; the webhook is answered 503 then.
-    /// 100 ms to 5 minutes, default 10 s.
+    /// The timeout of one call of a user's <see cref="IVerificationKeySource"/> or <see cref="IReplayCache"/>. If a
+    /// call exceeds it, the webhook is answered with 503. 100 ms to 5 minutes, default 10 s.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 100 ms to 5 minutes.</exception>
     public TimeSpan CallTimeout
@@ -30,7 +29,7 @@ public sealed record Rfc9421VerifierOptions
         init => field = Require.InRange(value, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), nameof(CallTimeout));
     } = TimeSpan.FromSeconds(10);
 
-    /// <summary>The clock that windows are measured by. Default the system's.</summary>
+    /// <summary>The clock for time windows. Default: the system's.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public TimeProvider TimeProvider
     {

@@ -5,8 +5,8 @@ using Adcp.Aot.Network;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Writes the signature base (RFC 9421, section 2.5) that a receiver rebuilds from the request it got: a line for each
-/// covered component in the signer's order, then the parameters as they were sent.
+/// Writes the signature base (RFC 9421, section 2.5) that a receiver rebuilds from the request: a line for each covered
+/// component in the signer's order, then the parameters as they were sent.
 /// </summary>
 internal ref struct SignatureBase(Span<byte> initial)
 {
@@ -16,8 +16,8 @@ internal ref struct SignatureBase(Span<byte> initial)
 
     internal readonly ReadOnlySpan<byte> Written => _buffer[.._length];
 
-    /// <returns><c>false</c> if a covered component is not in the request, or is of a kind that AdCP's profile has no
-    /// use for.</returns>
+    /// <returns><c>false</c> if a covered component is not in the request, or is of a kind that AdCP's profile does not
+    /// use.</returns>
     internal bool TryWrite(InboundRequest request, TargetUri target, ReadOnlySpan<char> parameters)
     {
         StructuredFieldReader reader = new(parameters);
@@ -71,7 +71,7 @@ internal ref struct SignatureBase(Span<byte> initial)
             case "content-digest":
                 return TryField(request.Header("content-digest"));
             default:
-                // A derived component more than the profile has cannot be rebuilt; a header more can.
+                // An additional derived component cannot be rebuilt; an additional header can.
                 return !name.StartsWith('@') && TryField(request.Header(name.ToString()));
         }
 

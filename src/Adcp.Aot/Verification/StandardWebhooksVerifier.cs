@@ -7,8 +7,8 @@ namespace Adcp.Aot.Verification;
 
 /// <summary>
 /// Verifies Standard Webhooks, version <c>v1</c>: any of the listed signatures under any of the secrets, within 300 s.
-/// Compares in constant time. There is no nonce: tell repeated deliveries by <c>webhook-id</c> or the idempotency key.
-/// Thread-safe.
+/// Compares in constant time. There is no nonce: use <c>webhook-id</c> or the idempotency key to detect repeated
+/// deliveries. Thread-safe.
 /// </summary>
 public sealed class StandardWebhooksVerifier : SharedSecretVerifier
 {
@@ -16,11 +16,12 @@ public sealed class StandardWebhooksVerifier : SharedSecretVerifier
 
     /// <summary>Creates a verifier for one registration.</summary>
     /// <param name="secrets">One to eight <c>whsec_</c> secrets; see <see cref="StandardWebhooksSigner"/>.</param>
-    /// <param name="sender">Whose secrets these are, as <see cref="VerificationResult.Sender"/> will name it.</param>
+    /// <param name="sender">The owner of the secrets, as <see cref="VerificationResult.Sender"/> names it.</param>
     /// <param name="maxBodyBytes">The largest body in bytes. At least 1, default 1 MiB.</param>
-    /// <param name="timeProvider">The clock. Default the system's.</param>
+    /// <param name="timeProvider">The clock. Default: the system's.</param>
     /// <exception cref="ArgumentNullException"><paramref name="secrets"/> or one of them is null.</exception>
-    /// <exception cref="ArgumentException">No secret, too many, or one that is none. The message never shows it.</exception>
+    /// <exception cref="ArgumentException">No secret, too many, or one that is not valid. The message never shows
+    /// it.</exception>
     public StandardWebhooksVerifier(IReadOnlyList<string> secrets, string? sender = null, int maxBodyBytes = DefaultMaxBodyBytes,
         TimeProvider? timeProvider = null)
         : base(
@@ -73,8 +74,8 @@ public sealed class StandardWebhooksVerifier : SharedSecretVerifier
     }
 
     /// <summary>
-    /// Returns whether one of the space-separated signatures is <c>v1,</c> and this one. Those of other versions are
-    /// for others.
+    /// Returns whether one of the space-separated signatures is <c>v1,</c> and this one. Signatures of other versions
+    /// are skipped.
     /// </summary>
     private static bool Lists(ReadOnlySpan<char> signatures, ReadOnlySpan<byte> mac)
     {

@@ -1,13 +1,13 @@
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Reads structured fields (RFC 9651, section 4.2) strictly and without allocation, as far as message signatures need
-/// them: dictionaries of inner lists or items with parameters. Every method returns false where the text breaks the
-/// grammar, and the reader is then of no more use.
+/// Reads the structured fields (RFC 9651, section 4.2) of message signatures strictly and without allocation:
+/// dictionaries of inner lists or items with parameters. Every method returns false if the text breaks the grammar. The
+/// reader must not be used after that.
 /// </summary>
 /// <remarks>
-/// Byte sequences are taken in either base64 alphabet, padded or not: which of them a field allows is for its owner to
-/// say.
+/// Byte sequences are accepted in either base64 alphabet, padded or not. The caller decides which of them a field
+/// allows.
 /// </remarks>
 internal ref struct StructuredFieldReader
 {
@@ -41,7 +41,7 @@ internal ref struct StructuredFieldReader
 
     internal readonly bool AtInnerList => Peek() == '(';
 
-    /// <summary>A dictionary's or parameter's key.</summary>
+    /// <summary>Reads a dictionary's or parameter's key.</summary>
     internal bool TryKey(out Range key)
     {
         int start = _at;
@@ -72,7 +72,7 @@ internal ref struct StructuredFieldReader
     }
 
     /// <summary>
-    /// Goes past what separates two members of a dictionary, and tells whether another follows. A comma at the end is
+    /// Skips the separator of two dictionary members, and reports whether another member follows. A comma at the end is
     /// an error.
     /// </summary>
     internal bool TryNextMember(out bool more)
@@ -93,7 +93,7 @@ internal ref struct StructuredFieldReader
         return !AtEnd;
     }
 
-    /// <summary>Goes to the next item of an inner list, or past its end, and tells which.</summary>
+    /// <summary>Moves to the next item of an inner list, or past its end, and reports which.</summary>
     internal bool TryNextInnerItem(bool first, out bool more)
     {
         more = true;
@@ -108,7 +108,9 @@ internal ref struct StructuredFieldReader
         return first || spaced;
     }
 
-    /// <summary>A bare item. The range holds a string's content without its quotes and bytes without their colons.</summary>
+    /// <summary>
+    /// Reads a bare item. The range holds a string's content without its quotes, and bytes without their colons.
+    /// </summary>
     internal bool TryItem(out ItemKind kind, out Range value)
     {
         char c = Peek();
@@ -148,7 +150,7 @@ internal ref struct StructuredFieldReader
         }
     }
 
-    /// <summary>Goes past an item's parameters, and tells whether it had any.</summary>
+    /// <summary>Skips an item's parameters, and reports whether it had any.</summary>
     internal bool TrySkipParameters(out bool any)
     {
         any = false;
@@ -165,7 +167,7 @@ internal ref struct StructuredFieldReader
         return false;
     }
 
-    /// <summary>The next parameter, if there is one more; one without a value is a true boolean.</summary>
+    /// <summary>Reads the next parameter, if there is one. A parameter without a value is a true boolean.</summary>
     internal bool TryParameter(out bool more, out Range key, out ItemKind kind, out Range value)
     {
         key = default;

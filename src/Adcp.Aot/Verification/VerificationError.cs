@@ -1,8 +1,8 @@
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Why a webhook was refused: AdCP's seventeen codes (AdCP security, "webhook error taxonomy"), then what has no code
-/// there.
+/// The reason for a refusal: AdCP's seventeen codes (AdCP security, "webhook error taxonomy"), then reasons that have
+/// no code there.
 /// </summary>
 public enum VerificationError
 {
@@ -57,7 +57,7 @@ public enum VerificationError
     /// <summary><c>webhook_body_malformed</c>, step 14.</summary>
     BodyMalformed = 16,
 
-    /// <summary><c>webhook_mode_mismatch</c>: authenticated in another way than the registration says.</summary>
+    /// <summary><c>webhook_mode_mismatch</c>: authenticated by another scheme than the registration states.</summary>
     ModeMismatch = 17,
 
     /// <summary>Not <c>application/json</c>; answer 415. No AdCP code.</summary>
@@ -67,9 +67,8 @@ public enum VerificationError
     BodyTooLarge = 19,
 
     /// <summary>
-    /// The sender's keys cannot be read now, or not recently enough to call a key unknown; answer 503, so that the sender tries
-    /// again. No AdCP code: any <c>webhook_</c>
-    /// code in a 401 ends the delivery.
+    /// The sender's keys cannot be read now, or were not read recently enough to call a key unknown. Answer 503, so
+    /// that the sender tries again. No AdCP code: any <c>webhook_</c> code in a 401 ends the delivery.
     /// </summary>
     KeysUnavailable = 20,
 

@@ -5,7 +5,7 @@ using NSec.Cryptography;
 
 namespace Adcp.Aot.Verification;
 
-/// <summary>A published public key and whose it is. Immutable and safe for concurrent use.</summary>
+/// <summary>A published public key and its owner. Immutable and safe for concurrent use.</summary>
 public sealed class VerificationKey
 {
     private readonly PublicKey? _ed25519;
@@ -34,23 +34,23 @@ public sealed class VerificationKey
     /// <summary>The key's <c>kid</c>.</summary>
     public string KeyId { get; }
 
-    /// <summary>Whose key it is: the url of the agent that published it.</summary>
+    /// <summary>The key's owner: the url of the agent that published it.</summary>
     public string? Sender { get; }
 
-    /// <summary>The algorithm, where <see cref="MayVerifyWebhooks"/>.</summary>
+    /// <summary>The algorithm, if <see cref="MayVerifyWebhooks"/>.</summary>
     public SignatureAlgorithm Algorithm { get; }
 
     /// <summary>
-    /// <c>false</c> if the JWK is published for another purpose, does not say that it verifies signatures, or is
-    /// damaged (AdCP's checklist, step 8).
+    /// Gets whether webhooks may be verified with it. <c>false</c> if the JWK is published for another purpose, does
+    /// not state that it verifies signatures, or is damaged (AdCP's checklist, step 8).
     /// </summary>
     public bool MayVerifyWebhooks => _ed25519 is not null || _p256 is not null;
 
-    /// <summary>Names the key id only.</summary>
+    /// <summary>Returns the key id only.</summary>
     public override string ToString() => KeyId;
 
     /// <summary>
-    /// Reads one member of a JWK set. A key that may not be used stays known by its id, so that a signature under it is
+    /// Reads one member of a JWK set. A key that may not be used stays known by its id, so that its signatures are
     /// refused for the right reason.
     /// </summary>
     /// <returns><c>null</c> if it has no id.</returns>

@@ -13,14 +13,16 @@ public sealed class VerificationKeySet : IVerificationKeySource, INonBlocking
     private VerificationKeySet(Dictionary<string, VerificationKey> keys) =>
         _keys = keys.ToFrozenDictionary(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
 
-    /// <summary>How many keys it has, those included that may not verify webhooks.</summary>
+    /// <summary>The number of keys, including those that may not verify webhooks.</summary>
     public int Count => _keys.Dictionary.Count;
 
-    /// <summary>Reads a JWK set (RFC 7517) as it is published.</summary>
+    /// <summary>Reads a published JWK set (RFC 7517).</summary>
     /// <param name="json">The JSON text.</param>
-    /// <param name="sender">Whose keys these are: the url of the agent, as <see cref="VerificationResult.Sender"/> will name it.</param>
+    /// <param name="sender">The owner of the keys: the url of the agent, as <see cref="VerificationResult.Sender"/>
+    /// names it.</param>
     /// <exception cref="ArgumentNullException"><paramref name="json"/> is null.</exception>
-    /// <exception cref="ArgumentException">Not a JSON object with an array <c>keys</c>, or an object of it has a name twice.</exception>
+    /// <exception cref="ArgumentException">Not a JSON object with an array <c>keys</c>, or an object in it has a
+    /// duplicate name.</exception>
     public static VerificationKeySet FromJwks(string json, string? sender = null)
     {
         ArgumentNullException.ThrowIfNull(json);
@@ -34,7 +36,7 @@ public sealed class VerificationKeySet : IVerificationKeySource, INonBlocking
 
     internal VerificationKey? Find(ReadOnlySpan<char> keyId) => _keys.TryGetValue(keyId, out VerificationKey? key) ? key : null;
 
-    /// <returns><c>null</c> if it is no JWK set.</returns>
+    /// <returns><c>null</c> if it is not a JWK set.</returns>
     internal static VerificationKeySet? Parse(ReadOnlyMemory<byte> json, string? sender, Func<string, bool> admits)
     {
         try
@@ -55,7 +57,7 @@ public sealed class VerificationKeySet : IVerificationKeySource, INonBlocking
                     continue;
                 }
 
-                // Two keys of one id: nobody can say which of them a signature means.
+                // Two keys have the same id: a signature could mean either.
                 if (!byId.TryAdd(key.KeyId, key))
                 {
                     byId[key.KeyId] = VerificationKey.Unusable(key.KeyId, sender);
@@ -66,7 +68,7 @@ public sealed class VerificationKeySet : IVerificationKeySource, INonBlocking
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
-            // The second is the platform's word for a lone surrogate in a name.
+            // The second type is thrown for a lone surrogate in a name.
             return null;
         }
     }

@@ -1,8 +1,8 @@
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// The outcome of a verification. It holds no secret and nothing of the body but sanitised names. <see cref="KeyId"/> may be text
-/// that anybody sent: escape it in logs.
+/// The result of a verification. It holds no secret, and of the body only sanitised names. <see cref="KeyId"/> may be
+/// text that an attacker sent: escape it in logs.
 /// </summary>
 public readonly struct VerificationResult
 {
@@ -27,33 +27,32 @@ public readonly struct VerificationResult
         Sender = sender;
     }
 
-    /// <summary>Gets whether the webhook is the sender's and unaltered.</summary>
+    /// <summary>Gets whether the webhook is authentic and unaltered.</summary>
     public bool Ok => Error == VerificationError.None;
 
-    /// <summary>Why it was refused.</summary>
+    /// <summary>The reason for the refusal.</summary>
     public VerificationError Error { get; }
 
     /// <summary>AdCP's code of <see cref="Error"/>; <c>null</c> if there is none.</summary>
     public string? ErrorCode => Error is VerificationError.None or > VerificationError.ModeMismatch ? null : Codes[(int)Error];
 
     /// <summary>
-    /// The step of AdCP's checklist that failed, <c>1</c> to <c>14</c> with <c>9a</c>; empty where none did, <c>0</c>
-    /// for what is checked before the first.
+    /// The step of AdCP's checklist that failed, <c>1</c> to <c>14</c> with <c>9a</c>; empty if none did, <c>0</c> for
+    /// checks before the first.
     /// </summary>
     public string FailedStep => field ?? "";
 
-    /// <summary>A sentence on what is wrong, in our words; <c>null</c> if the code says it all.</summary>
+    /// <summary>A sentence that explains the fault; <c>null</c> if the code says it all.</summary>
     public string? Detail { get; }
 
     /// <summary>
-    /// The <c>keyid</c> of the signature as far as it was read; null for ways without one. Unverified unless
+    /// The <c>keyid</c> of the signature as far as it was read; null for schemes without one. Unverified unless
     /// <see cref="Ok"/>.
     /// </summary>
     public string? KeyId { get; }
 
     /// <summary>
-    /// Who signed: the identity that the key or secret belongs to, never anything the message says of itself. Null
-    /// unless the key was found.
+    /// The signer: the owner of the key or secret, never a claim of the message. Null unless the key was found.
     /// </summary>
     public string? Sender { get; }
 
@@ -63,7 +62,7 @@ public readonly struct VerificationResult
     /// <summary>The exception of the key source or replay cache that made verification impossible; <c>null</c> if none did.</summary>
     public Exception? Fault { get; private init; }
 
-    /// <summary>The HTTP status to answer with: 200 for a verified one, else 401, 413, 415 or 503.</summary>
+    /// <summary>The HTTP status of the answer: 200 if verified, otherwise 401, 413, 415 or 503.</summary>
     public int StatusCode => Error switch
     {
         VerificationError.None => 200,
@@ -76,7 +75,7 @@ public readonly struct VerificationResult
     /// <summary>The value of <c>WWW-Authenticate</c> for a 401; null for other answers.</summary>
     public string? Challenge => ErrorCode is { } code ? $"Signature error=\"{code}\"" : null;
 
-    /// <summary>Names code, step and key id.</summary>
+    /// <summary>Returns code, step and key id.</summary>
     public override string ToString() =>
         Ok ? $"verified {KeyId}" : $"{ErrorCode ?? Error.ToString()} at step {FailedStep}, key {KeyId ?? "-"}";
 
@@ -86,7 +85,7 @@ public readonly struct VerificationResult
         string? sender = null) =>
         new(error, step, detail, keyId, sender);
 
-    /// <summary>A refusal that is no fault of the sender and may pass.</summary>
+    /// <summary>Creates a temporary refusal that is not the sender's fault.</summary>
     internal static VerificationResult Unavailable(
         VerificationError error, string step, string detail, string? keyId, string? sender = null, TimeSpan? retryAfter = null,
         Exception? fault = null) =>

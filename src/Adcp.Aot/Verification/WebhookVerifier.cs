@@ -3,10 +3,10 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Verification;
 
 /// <summary>
-/// Verifies webhooks that are authenticated in one way, the one that the registration says:
-/// <see cref="Rfc9421Verifier"/>, <see cref="LegacyHmacVerifier"/>, <see cref="BearerVerifier"/> or
-/// <see cref="StandardWebhooksVerifier"/>. It never tries another way: a message authenticated otherwise is refused
-/// with <see cref="VerificationError.ModeMismatch"/>. Thread-safe; keep one for each registration or sender.
+/// Verifies webhooks by the one authentication scheme of their registration: <see cref="Rfc9421Verifier"/>,
+/// <see cref="LegacyHmacVerifier"/>, <see cref="BearerVerifier"/> or <see cref="StandardWebhooksVerifier"/>. It never
+/// tries another scheme: if a message uses another one, it is refused with
+/// <see cref="VerificationError.ModeMismatch"/>. Thread-safe; keep one for each registration or sender.
 /// </summary>
 public abstract class WebhookVerifier
 {
@@ -21,14 +21,16 @@ public abstract class WebhookVerifier
     /// <summary>The default of <see cref="MaxBodyBytes"/>: 1 MiB.</summary>
     public const int DefaultMaxBodyBytes = 1 << 20;
 
-    /// <summary>The largest body in bytes. Read no more than this, and answer 413 where there is more.</summary>
+    /// <summary>The largest body in bytes. Read no more than this, and answer 413 if there is more.</summary>
     public int MaxBodyBytes => _maxBodyBytes;
 
-    /// <summary>Verifies a webhook. Completes at once where the keys are known and the replay cache is local.</summary>
+    /// <summary>
+    /// Verifies a webhook. Completes synchronously if the keys are in memory and the replay cache is local.
+    /// </summary>
     /// <param name="request">The request as it arrived.</param>
     /// <param name="body">The body's bytes as they arrived, before any parser.</param>
-    /// <param name="bodySha256">The SHA-256 of the body where it was computed while reading: 32 bytes. Default, it is
-    /// computed here if it is needed.</param>
+    /// <param name="bodySha256">The SHA-256 of the body if it was computed while reading: 32 bytes. If empty, it is
+    /// computed when it is needed.</param>
     /// <param name="cancellationToken">Ends the reading of keys.</param>
     /// <exception cref="ArgumentException"><paramref name="bodySha256"/> is neither empty nor 32 bytes.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
@@ -45,16 +47,19 @@ public abstract class WebhookVerifier
     }
 
     /// <summary>
-    /// Names the sender for verifiers that know one sender only; <c>null</c> if the sender comes with the key, or has no name.
+    /// Gets the sender for verifiers that know one sender only; <c>null</c> if the sender comes with the key, or has no
+    /// name.
     /// </summary>
     internal virtual string? FixedSender => null;
 
-    /// <summary>Checks that the replay cache can be read; completes at once for verifiers that have none.</summary>
+    /// <summary>
+    /// Checks that the replay cache can be read. Completes synchronously for verifiers that have none.
+    /// </summary>
     internal virtual ValueTask CheckAsync(CancellationToken cancellationToken) => default;
 
     /// <summary>
-    /// Performs the checks that need no body, in the checklist's order. Nothing is spent: a nonce is admitted by
-    /// <see cref="VerifyBodyAsync"/>.
+    /// Performs the checks that need no body, in the checklist's order. No nonce is used up:
+    /// <see cref="VerifyBodyAsync"/> does that.
     /// </summary>
     /// <param name="request">The request as it arrived.</param>
     /// <param name="contentLength">The body's length in bytes; <c>null</c> if it is not announced.</param>
@@ -77,7 +82,9 @@ public abstract class WebhookVerifier
     private protected abstract ValueTask<VerificationResult> VerifyBodyCoreAsync(
         HeaderCheck headers, ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodySha256, CancellationToken cancellationToken);
 
-    /// <summary>The code for a message without this way's headers: that of a mismatch where it has another way's.</summary>
+    /// <summary>
+    /// Returns the code for a message without this scheme's headers: a mismatch if it has another scheme's.
+    /// </summary>
     private protected static VerificationResult Unauthenticated(InboundRequest request, string missing,
         params ReadOnlySpan<string> otherWays)
     {
@@ -94,8 +101,8 @@ public abstract class WebhookVerifier
     }
 
     /// <summary>
-    /// For the ways without a step 14: refuses duplicate names only, since whether a body is JSON at all is for the
-    /// schema layer to say.
+    /// For the schemes without a step 14: refuses duplicate names only. The schema layer decides whether a body is JSON
+    /// at all.
     /// </summary>
     private protected static VerificationResult Accept(ReadOnlySpan<byte> body, string? sender) =>
         JsonBodyCheck.FindDuplicates(body) is { } duplicates

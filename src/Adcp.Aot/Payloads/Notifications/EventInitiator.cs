@@ -1,8 +1,8 @@
 namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
-/// Who began a creative's transition or purge. The buyer's own are answered by the call that makes them and are not
-/// notified.
+/// The initiator of a creative's transition or purge. The buyer is not among them: it gets the answer to its own call
+/// instead of a notification.
 /// </summary>
 public enum EventInitiator
 {

@@ -2,7 +2,7 @@ using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>Lists that the wire wants with at least one item and no item twice.</summary>
+/// <summary>Checks lists that must have at least one item and no duplicates.</summary>
 internal static class NonEmptyList
 {
     internal static IReadOnlyList<T> Of<T>(IReadOnlyList<T>? values, string name)

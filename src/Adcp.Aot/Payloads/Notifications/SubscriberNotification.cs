@@ -6,8 +6,8 @@ namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
 /// A notification to one entry of <c>notification_configs[]</c>. Its body is a closed object: neither operation id nor
-/// token of the destination is written into it (PUB-16). Members are checked where they are set; what depends on the
-/// generation, when the body is written. Immutable.
+/// token of the destination is written into it. A rule of one member is checked when the member is set; rules of the
+/// AdCP version are checked when the body is written. Immutable.
 /// </summary>
 public abstract class SubscriberNotification : WebhookPayload
 {
@@ -19,18 +19,18 @@ public abstract class SubscriberNotification : WebhookPayload
     /// The event's identity, the same for every subscriber and every re-emission. 1 to 255 of <c>A-Z a-z 0-9 _ . :
     /// -</c>.
     /// </summary>
-    /// <exception cref="ArgumentException">Breaks its pattern.</exception>
+    /// <exception cref="ArgumentException">Does not match its pattern.</exception>
     public override required string? NotificationId { get; init => field = JsonWire.Id(value, nameof(NotificationId), 255); }
 
     /// <summary>The subscriber's <c>subscriber_id</c>, echoed. 1 to 64 of <c>A-Z a-z 0-9 _ . : -</c>.</summary>
-    /// <exception cref="ArgumentException">Breaks its pattern.</exception>
+    /// <exception cref="ArgumentException">Does not match its pattern.</exception>
     public required string SubscriberId { get; init => field = JsonWire.Id(value, nameof(SubscriberId), 64); }
 
     /// <summary>Extensions, a JSON object as UTF-8; default empty, left out.</summary>
     /// <exception cref="ArgumentException">Not a sound JSON object.</exception>
     public ReadOnlyMemory<byte> Ext { get; init => field = JsonWire.Json(value, JsonTokenType.StartObject, nameof(Ext)); }
 
-    /// <summary>Fixed by the payload's type.</summary>
+    /// <summary>Gets the type, which the payload's class decides.</summary>
     /// <exception cref="ArgumentException">Set to another type.</exception>
     public sealed override string? NotificationType
     {

@@ -1,6 +1,8 @@
 namespace Adcp.Aot.Payloads.Reporting;
 
-/// <summary>The numbers of AdCP's <c>delivery-metrics</c>, spend apart. The wire name is the member's in snake case.</summary>
+/// <summary>
+/// The numbers of AdCP's <c>delivery-metrics</c> except the spend. The wire name is the member's in snake case.
+/// </summary>
 public enum DeliveryMetric
 {
     /// <summary><c>impressions</c></summary>

@@ -4,12 +4,12 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Reporting;
 
 /// <summary>
-/// What was delivered: the spend, and any of AdCP's numbers by name.
+/// The metrics of a delivery: the spend, and any of AdCP's numbers by name.
 /// <code>new DeliveryMetrics { Spend = 120.50m, [DeliveryMetric.Impressions] = 40_000 }</code>
 /// </summary>
 public class DeliveryMetrics
 {
-    // What the schema shapes itself; Further cannot write over it.
+    // The members that the schema defines itself; Further cannot overwrite them.
     private static readonly HashSet<string> Taken =
     [
         "spend", "reach", "reach_unit", "reach_window", "by_event_type", "by_action_source", "quartile_data", "dooh_metrics",
@@ -25,7 +25,7 @@ public class DeliveryMetrics
     /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
     public required decimal Spend { get; init => field = NotNegative(value, nameof(Spend))!.Value; }
 
-    /// <summary>Distinct people, devices and so on; default null, left out.</summary>
+    /// <summary>The number of distinct people, devices or other units; default null, left out.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Negative, or not a unit.</exception>
     public AudienceReach? Reach
     {
@@ -94,7 +94,7 @@ public class DeliveryMetrics
         }
     }
 
-    /// <summary>One of AdCP's numbers. Not negative; a rate is at most 1. Null is left out.</summary>
+    /// <summary>Gets one of AdCP's numbers. Not negative; a rate is at most 1. Null is left out.</summary>
     /// <param name="metric">The metric.</param>
     /// <exception cref="ArgumentOutOfRangeException">Not a metric, negative, or a rate above 1.</exception>
     public decimal? this[DeliveryMetric metric]

@@ -5,9 +5,9 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Reporting;
 
 /// <summary>
-/// A delivery report to a <c>reporting_webhook</c>, since 3.1: the whole MCP envelope of a <c>media_buy_delivery</c>
-/// task with the report as its result (PUB-17) and the stream's number at <c>result.sequence_number</c>. Deliver it
-/// with a sequence key for each stream. Immutable.
+/// A delivery report to a <c>reporting_webhook</c>, since 3.1: the MCP envelope of a <c>media_buy_delivery</c> task
+/// with the report as its result and the stream's number at <c>result.sequence_number</c>. Deliver it with a sequence
+/// key for each stream. Immutable.
 /// </summary>
 public sealed class DeliveryReport : WebhookPayload
 {
@@ -15,11 +15,11 @@ public sealed class DeliveryReport : WebhookPayload
     /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
     public required string TaskId { get; init => field = JsonWire.Name(value, nameof(TaskId)); }
 
-    /// <summary>Why the report is sent. <c>window_update</c> is since 3.2.</summary>
+    /// <summary>The reason for the report. <c>window_update</c> exists since 3.2.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a type.</exception>
     public required DeliveryReportType ReportType { get; init => field = JsonWire.Defined(value, nameof(ReportType)); }
 
-    /// <summary>The time covered.</summary>
+    /// <summary>The period that it covers.</summary>
     /// <exception cref="ArgumentException">The default value.</exception>
     public required ReportingPeriod Period
     {
@@ -31,8 +31,8 @@ public sealed class DeliveryReport : WebhookPayload
     /// <exception cref="ArgumentException">Not three capital letters.</exception>
     public required string Currency { get; init => field = CheckCurrency(value, nameof(Currency)); }
 
-    /// <summary>Every media buy of the stream; may be none.</summary>
-    /// <exception cref="ArgumentException">Null, or one of them is.</exception>
+    /// <summary>Every media buy of the stream; may be empty.</summary>
+    /// <exception cref="ArgumentException">Null, or an item is null.</exception>
     public required IReadOnlyList<MediaBuyDelivery> MediaBuys
     {
         get;
@@ -43,10 +43,15 @@ public sealed class DeliveryReport : WebhookPayload
         }
     }
 
-    /// <summary>When the next report is due; none follows a <c>final</c> one. Default null, left out.</summary>
+    /// <summary>
+    /// The time when the next report is due. No report follows a <c>final</c> one. Default null, left out.
+    /// </summary>
     public DateTimeOffset? NextExpectedAt { get; init; }
 
-    /// <summary>Media buys without data; 1 or more make the report partial. Default null: both members are left out.</summary>
+    /// <summary>
+    /// The number of media buys without data. If it is 1 or more, the report is partial. Default null: both members are
+    /// left out.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
     public int? UnavailableCount
     {
@@ -54,10 +59,10 @@ public sealed class DeliveryReport : WebhookPayload
         init => field = value is < 0 ? throw new ArgumentOutOfRangeException(nameof(UnavailableCount), value, "Not negative.") : value;
     }
 
-    /// <summary>True for data of a sandbox account; default null, left out.</summary>
+    /// <summary>Gets whether the data is of a sandbox account; default null, left out.</summary>
     public bool? IsSandbox { get; init; }
 
-    /// <summary>The request's top-level context, a JSON object echoed as it is; default empty, left out.</summary>
+    /// <summary>The request's top-level context, a JSON object echoed unchanged; default empty, left out.</summary>
     /// <exception cref="ArgumentException">Not a sound JSON object.</exception>
     public ReadOnlyMemory<byte> Context { get; init => field = JsonWire.Json(value, JsonTokenType.StartObject, nameof(Context)); }
 
@@ -75,14 +80,14 @@ public sealed class DeliveryReport : WebhookPayload
     public override string? AuditTaskType => TaskType.MediaBuyDelivery.ToWire();
 
     /// <summary>The report's type.</summary>
-    /// <exception cref="ArgumentException">Set: it follows from <see cref="ReportType"/>.</exception>
+    /// <exception cref="ArgumentException">Set. It follows from <see cref="ReportType"/>.</exception>
     public override string? NotificationType
     {
         get => ReportType.Wire();
         init => throw new ArgumentException("The notification type follows from ReportType.", nameof(NotificationType));
     }
 
-    /// <summary>Null: a delivery report is a moment in time and has no identity beside its key (PUB-26).</summary>
+    /// <summary>Gets <c>null</c>: a delivery report has no identity beside its key.</summary>
     /// <exception cref="ArgumentException">Set.</exception>
     public override string? NotificationId
     {

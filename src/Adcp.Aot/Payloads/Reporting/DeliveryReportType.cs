@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Payloads.Reporting;
 
-/// <summary>Why a delivery report is sent. The wire name is the member's in snake case.</summary>
+/// <summary>The reason for a delivery report. The wire name is the member's in snake case.</summary>
 public enum DeliveryReportType
 {
     /// <summary><c>scheduled</c></summary>

@@ -5,9 +5,9 @@ namespace Adcp.Aot.Payloads.Reporting;
 /// <summary>A count of one event type or action source.</summary>
 public sealed record EventCount
 {
-    /// <summary>Checks a count.</summary>
+    /// <summary>Creates a count.</summary>
     /// <param name="name">The event type or action source: a word of AdCP's enum.</param>
-    /// <param name="count">How many.</param>
+    /// <param name="count">The number.</param>
     /// <param name="value">Their value in the report's currency; null for unknown.</param>
     /// <param name="eventSourceId">The source of the events; null for all.</param>
     /// <exception cref="ArgumentException">Not a word, or a blank source.</exception>
@@ -26,7 +26,7 @@ public sealed record EventCount
     /// <summary>The event type or action source.</summary>
     public string Name { get; }
 
-    /// <summary>How many.</summary>
+    /// <summary>The number.</summary>
     public decimal Count { get; }
 
     /// <summary>Their value.</summary>

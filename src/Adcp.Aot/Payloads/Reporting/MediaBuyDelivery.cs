@@ -4,7 +4,7 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Reporting;
 
 /// <summary>
-/// One media buy's row in a delivery report. A buy whose data is late has a row too, with
+/// The row of one media buy in a delivery report. If the data of a buy is late, it has a row too, with
 /// <see cref="MediaBuyReportStatus.ReportingDelayed"/>.
 /// </summary>
 public sealed class MediaBuyDelivery
@@ -21,8 +21,8 @@ public sealed class MediaBuyDelivery
     /// <exception cref="ArgumentNullException">Null.</exception>
     public required DeliveryMetrics Totals { get; init => field = value ?? throw new ArgumentNullException(nameof(Totals)); }
 
-    /// <summary>Its packages; may be none.</summary>
-    /// <exception cref="ArgumentException">Null, or one of them is.</exception>
+    /// <summary>Its packages; may be empty.</summary>
+    /// <exception cref="ArgumentException">Null, or an item is null.</exception>
     public required IReadOnlyList<PackageDelivery> ByPackage
     {
         get;
@@ -33,23 +33,25 @@ public sealed class MediaBuyDelivery
         }
     }
 
-    /// <summary>When late data is expected; default null, left out.</summary>
+    /// <summary>The time when late data is expected; default null, left out.</summary>
     public DateTimeOffset? ExpectedAvailability { get; init; }
 
     /// <summary>
-    /// Gets whether the row replaces one already reported; default null, left out. An <c>adjusted</c> report has one or
-    /// more such rows.
+    /// Gets whether the row replaces one that was reported earlier; default null, left out. An <c>adjusted</c> report
+    /// has one or more such rows.
     /// </summary>
     public bool? IsAdjusted { get; init; }
 
-    /// <summary>When its numbers became final; null while they are not, and then <c>is_final</c> is left out.</summary>
+    /// <summary>
+    /// The time when its numbers became final. If null, they are not final, and <c>is_final</c> is left out.
+    /// </summary>
     public DateTimeOffset? FinalizedAt { get; init; }
 
     /// <summary>The pricing model, a word of AdCP's <c>pricing-model</c> such as <c>cpm</c>.</summary>
     /// <exception cref="ArgumentException">Not a word.</exception>
     public string? PricingModel { get; init => field = JsonWire.Word(value, nameof(PricingModel)); }
 
-    /// <summary>Delivered of expected, 1 on pace. Not negative.</summary>
+    /// <summary>The ratio of delivered to expected, 1 if on pace. Not negative.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
     public decimal? PacingIndex { get; init => field = DeliveryMetrics.NotNegative(value, nameof(PacingIndex)); }
 

@@ -10,7 +10,7 @@ public sealed class PackageDelivery : DeliveryMetrics
     /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
     public string? PackageId { get; init => field = value is null ? null : JsonWire.Name(value, nameof(PackageId)); }
 
-    /// <summary>Delivered of expected, 1 on pace. Not negative.</summary>
+    /// <summary>The ratio of delivered to expected, 1 if on pace. Not negative.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
     public decimal? PacingIndex { get; init => field = NotNegative(value, nameof(PacingIndex)); }
 
@@ -26,7 +26,7 @@ public sealed class PackageDelivery : DeliveryMetrics
     /// <exception cref="ArgumentException">Not three capital letters.</exception>
     public string? Currency { get; init => field = value is null ? null : DeliveryReport.CheckCurrency(value, nameof(Currency)); }
 
-    /// <summary>Gets whether it delivers.</summary>
+    /// <summary>The delivery status.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a status.</exception>
     public PackageDeliveryStatus? DeliveryStatus
     {
@@ -37,14 +37,16 @@ public sealed class PackageDelivery : DeliveryMetrics
     /// <summary>Gets whether the buyer paused it.</summary>
     public bool? IsPaused { get; init; }
 
-    /// <summary>When its numbers became final; null while they are not, and then <c>is_final</c> is left out.</summary>
+    /// <summary>
+    /// The time when its numbers became final. If null, they are not final, and <c>is_final</c> is left out.
+    /// </summary>
     public DateTimeOffset? FinalizedAt { get; init; }
 
     /// <summary>The measurement window of these numbers, at most 50 characters.</summary>
     /// <exception cref="ArgumentException">Too long.</exception>
     public string? MeasurementWindow { get; init => field = JsonWire.Text(value, 50, nameof(MeasurementWindow)); }
 
-    /// <summary>The window these numbers replace, at most 50 characters.</summary>
+    /// <summary>The window that these numbers replace, at most 50 characters.</summary>
     /// <exception cref="ArgumentException">Too long.</exception>
     public string? SupersedesWindow { get; init => field = JsonWire.Text(value, 50, nameof(SupersedesWindow)); }
 

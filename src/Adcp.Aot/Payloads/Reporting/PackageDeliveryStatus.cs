@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Payloads.Reporting;
 
-/// <summary>AdCP's <c>delivery-status</c>: whether a package delivers. The wire name is the member's in snake case.</summary>
+/// <summary>AdCP's <c>delivery-status</c> of a package. The wire name is the member's in snake case.</summary>
 public enum PackageDeliveryStatus
 {
     /// <summary><c>delivering</c></summary>

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Payloads.Reporting;
 
-/// <summary>AdCP's <c>reach-unit</c>: what a reach counts.</summary>
+/// <summary>AdCP's <c>reach-unit</c>: the unit of a reach.</summary>
 public enum ReachUnit
 {
     /// <summary><c>individuals</c></summary>

@@ -1,12 +1,14 @@
 namespace Adcp.Aot.Payloads.Reporting;
 
-/// <summary>The time a delivery report covers: from <see cref="Start"/>, up to but not including <see cref="End"/>.</summary>
+/// <summary>
+/// The period of a delivery report: from <see cref="Start"/>, up to but not including <see cref="End"/>.
+/// </summary>
 public readonly record struct ReportingPeriod
 {
-    /// <summary>Checks a period.</summary>
+    /// <summary>Creates a period.</summary>
     /// <param name="start">Its first moment.</param>
     /// <param name="end">The first moment after it.</param>
-    /// <exception cref="ArgumentException">It does not end after it starts.</exception>
+    /// <exception cref="ArgumentException">The end is not later than the start.</exception>
     public ReportingPeriod(DateTimeOffset start, DateTimeOffset end)
     {
         if (end <= start)

@@ -2,7 +2,7 @@ using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Payloads.Reporting;
 
-/// <summary>Viewability as measured; what is null is left out.</summary>
+/// <summary>Measured viewability. A null member is left out.</summary>
 public sealed record Viewability
 {
     /// <summary>Impressions that could be measured. Not negative.</summary>
@@ -13,7 +13,7 @@ public sealed record Viewability
     /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
     public decimal? ViewableImpressions { get; init => field = DeliveryMetrics.NotNegative(value, nameof(ViewableImpressions)); }
 
-    /// <summary>Viewable of measurable, 0 to 1.</summary>
+    /// <summary>The ratio of viewable to measurable impressions, 0 to 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 1.</exception>
     public decimal? ViewableRate
     {

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>Why an account's status changed. The wire name is the member's in snake case.</summary>
+/// <summary>The reason why an account's status changed. The wire name is the member's in snake case.</summary>
 public enum AccountReasonCode
 {
     /// <summary><c>seller_approved</c></summary>

@@ -2,12 +2,14 @@ using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>What a person must do about an account. It has no url: the buyer reads that from <c>list_accounts</c>.</summary>
+/// <summary>
+/// The task of a person for an account. It has no url: the buyer reads that from <c>list_accounts</c>.
+/// </summary>
 public sealed record AccountSetup
 {
     /// <summary>Creates the hint.</summary>
-    /// <param name="message">Words that every subscriber may read. 1 to 65,536 characters.</param>
-    /// <param name="expiresAt">When the hint ends, if known.</param>
+    /// <param name="message">A text that every subscriber may read. 1 to 65,536 characters.</param>
+    /// <param name="expiresAt">The time when the hint ends, if known.</param>
     /// <exception cref="ArgumentException">The message is blank or too long.</exception>
     public AccountSetup(string message, DateTimeOffset? expiresAt = null)
     {
@@ -16,9 +18,9 @@ public sealed record AccountSetup
         ExpiresAt = expiresAt;
     }
 
-    /// <summary>Words that every subscriber may read.</summary>
+    /// <summary>A text that every subscriber may read.</summary>
     public string Message { get; }
 
-    /// <summary>When the hint ends, if known.</summary>
+    /// <summary>The time when the hint ends, if known.</summary>
     public DateTimeOffset? ExpiresAt { get; }
 }

@@ -10,26 +10,26 @@ public sealed class AccountStatusChanged : SubscriberNotification
     /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
     public required string AccountId { get; init => field = JsonWire.Name(value, nameof(AccountId)); }
 
-    /// <summary>The status left.</summary>
+    /// <summary>The status before the change.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a status.</exception>
     public required AccountStatus PreviousStatus { get; init => field = JsonWire.Defined(value, nameof(PreviousStatus)); }
 
-    /// <summary>The status entered.</summary>
+    /// <summary>The status after the change.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a status.</exception>
     public required AccountStatus Status { get; init => field = JsonWire.Defined(value, nameof(Status)); }
 
-    /// <summary>When the seller recorded it.</summary>
+    /// <summary>The time when the seller recorded it.</summary>
     public required DateTimeOffset ObservedAt { get; init; }
 
-    /// <summary>Why.</summary>
+    /// <summary>The reason.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a reason.</exception>
     public required AccountReasonCode ReasonCode { get; init => field = JsonWire.Defined(value, nameof(ReasonCode)); }
 
-    /// <summary>A few words for people, without secrets. At most 500 characters; default null, left out.</summary>
+    /// <summary>A short text for people, without secrets. At most 500 characters; default null, left out.</summary>
     /// <exception cref="ArgumentException">Too long.</exception>
     public string? ReasonDetail { get; init => field = JsonWire.Text(value, 500, nameof(ReasonDetail), allowControl: true); }
 
-    /// <summary>What a person must do; default null, left out.</summary>
+    /// <summary>The task of a person; default null, left out.</summary>
     public AccountSetup? Setup { get; init; }
 
     private protected override string TypeName => "account.status_changed";

@@ -5,8 +5,8 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
-/// AdCP's <c>artifact-webhook-payload</c>: content of delivered impressions for the buyer's governance. A batch that is
-/// sent again after a correction keeps its <see cref="BatchId"/> and gets a new idempotency key. The destination's
+/// AdCP's <c>artifact-webhook-payload</c>: content of delivered impressions for the buyer's governance. If a batch is
+/// sent again after a correction, it keeps its <see cref="BatchId"/> and gets a new idempotency key. The destination's
 /// token is echoed. Immutable.
 /// </summary>
 public sealed class ArtifactBatch : WebhookPayload
@@ -19,8 +19,8 @@ public sealed class ArtifactBatch : WebhookPayload
     /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
     public required string BatchId { get; init => field = JsonWire.Name(value, nameof(BatchId)); }
 
-    /// <summary>The artifacts; may be none.</summary>
-    /// <exception cref="ArgumentException">Null, or one of them is.</exception>
+    /// <summary>The artifacts; may be empty.</summary>
+    /// <exception cref="ArgumentException">Null, or an item is null.</exception>
     public required IReadOnlyList<DeliveredArtifact> Artifacts
     {
         get;
@@ -31,7 +31,7 @@ public sealed class ArtifactBatch : WebhookPayload
         }
     }
 
-    /// <summary>Where the batch stands; default null, left out.</summary>
+    /// <summary>The position of the batch; default null, left out.</summary>
     public ArtifactPage? Page { get; init; }
 
     /// <summary>Extensions, a JSON object as UTF-8; default empty, left out.</summary>

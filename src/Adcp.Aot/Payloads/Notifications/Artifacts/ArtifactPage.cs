@@ -1,9 +1,9 @@
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>Where a batch stands among the batches of its period.</summary>
+/// <summary>The position of a batch among the batches of its period.</summary>
 public sealed record ArtifactPage
 {
-    /// <summary>Checks a place.</summary>
+    /// <summary>Creates a position.</summary>
     /// <param name="batchNumber">The batch, from 1.</param>
     /// <param name="totalBatches">Batches of the period, at least <paramref name="batchNumber"/>.</param>
     /// <param name="totalArtifacts">Artifacts of the period.</param>

@@ -14,7 +14,7 @@ public sealed record DeliveredArtifact
         init => field = JsonWire.Required(value, JsonTokenType.StartObject, nameof(Artifact));
     }
 
-    /// <summary>When the impression was delivered.</summary>
+    /// <summary>The time when the impression was delivered.</summary>
     public required DateTimeOffset DeliveredAt { get; init; }
 
     /// <summary>The impression, for correlation with reports; default null, left out.</summary>

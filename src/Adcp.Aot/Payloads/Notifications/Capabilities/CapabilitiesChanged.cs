@@ -5,7 +5,7 @@ namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
 /// AdCP's <c>capabilities-changed-webhook</c>, since 3.2, for agent-level subscribers. Publish the new document before
-/// this goes out (PUB-7).
+/// you send this.
 /// </summary>
 public sealed class CapabilitiesChanged : SubscriberNotification
 {
@@ -13,10 +13,10 @@ public sealed class CapabilitiesChanged : SubscriberNotification
     /// <exception cref="ArgumentException">Not an absolute http or https URI.</exception>
     public required string AgentUrl { get; init => field = JsonWire.WebUri(value, nameof(AgentUrl)); }
 
-    /// <summary>When the seller recorded the change.</summary>
+    /// <summary>The time when the seller recorded the change.</summary>
     public required DateTimeOffset ChangedAt { get; init; }
 
-    /// <summary>Why.</summary>
+    /// <summary>The reason.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a reason.</exception>
     public required CapabilityChangeReason Reason { get; init => field = JsonWire.Defined(value, nameof(Reason)); }
 
@@ -24,8 +24,8 @@ public sealed class CapabilitiesChanged : SubscriberNotification
     /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
     public required string CapabilitiesVersion { get; init => field = JsonWire.Name(value, nameof(CapabilitiesVersion), 255); }
 
-    /// <summary>JSON pointers to what changed, such as <c>/account/sandbox</c>; default null, left out.</summary>
-    /// <exception cref="ArgumentException">Empty, twice the same, or not a pointer without white space.</exception>
+    /// <summary>JSON pointers to the changes, such as <c>/account/sandbox</c>; default null, left out.</summary>
+    /// <exception cref="ArgumentException">Empty, a duplicate, or not a pointer without white space.</exception>
     public IReadOnlyList<string>? ChangedPaths
     {
         get;

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>Why the capability document changed. The wire name is the member's in snake case.</summary>
+/// <summary>The reason why the capability document changed. The wire name is the member's in snake case.</summary>
 public enum CapabilityChangeReason
 {
     /// <summary><c>configuration_changed</c></summary>

@@ -6,7 +6,7 @@ namespace Adcp.Aot.Payloads.Notifications;
 /// <summary>The challenge to an account-level subscriber (AdCP's <c>webhook-challenge</c>).</summary>
 public sealed class AccountWebhookChallenge : WebhookChallenge
 {
-    /// <summary>The types an account-level subscriber may ask for.</summary>
+    /// <summary>The types that an account-level subscriber may ask for.</summary>
     public static IReadOnlyList<string> AllowedEventTypes { get; } =
     [
         "creative.status_changed", "creative.assignment_changed", "indicators.changed", "creative.purged",
@@ -23,7 +23,7 @@ public sealed class AccountWebhookChallenge : WebhookChallenge
     /// The types that the candidate wants: one or more of <see cref="AllowedEventTypes"/>, each once. Written in
     /// ordinal order.
     /// </summary>
-    /// <exception cref="ArgumentException">Empty, twice the same, or not allowed at account level.</exception>
+    /// <exception cref="ArgumentException">Empty, a duplicate, or not allowed at account level.</exception>
     public required IReadOnlyList<string> EventTypes
     {
         get;

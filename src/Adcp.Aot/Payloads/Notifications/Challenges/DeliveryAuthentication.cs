@@ -4,8 +4,8 @@ using System.Text;
 namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
-/// How a subscriber's later deliveries will be authenticated, as its challenge states it: the mode, and a fingerprint
-/// of the credential instead of the credential.
+/// The authentication of a subscriber's later deliveries, as a challenge states it: the mode, and a fingerprint of the
+/// credential instead of the credential.
 /// </summary>
 public sealed record DeliveryAuthentication
 {
@@ -24,17 +24,17 @@ public sealed record DeliveryAuthentication
     /// <summary>The credential's SHA-256 in lower-case hex; null for signatures.</summary>
     public string? CredentialFingerprint { get; }
 
-    /// <summary>A bearer token.</summary>
+    /// <summary>Returns the authentication by a bearer token.</summary>
     /// <param name="credentials">The exact credential, at least 32 characters. Not kept.</param>
     /// <exception cref="ArgumentException">Shorter than 32 characters.</exception>
     public static DeliveryAuthentication Bearer(string credentials) => new("Bearer", Fingerprint(credentials));
 
-    /// <summary>The legacy HMAC.</summary>
+    /// <summary>Returns the authentication by the legacy HMAC.</summary>
     /// <param name="credentials">The exact secret, at least 32 characters. Not kept.</param>
     /// <exception cref="ArgumentException">Shorter than 32 characters.</exception>
     public static DeliveryAuthentication HmacSha256(string credentials) => new("HMAC-SHA256", Fingerprint(credentials));
 
-    /// <summary>What a challenge says; <c>null</c> if it says nothing that it may.</summary>
+    /// <summary>Returns the authentication in a challenge; <c>null</c> if it is not valid.</summary>
     internal static DeliveryAuthentication? Of(string? mode, string? fingerprint) => (mode, fingerprint) switch
     {
         ("rfc9421", null) => Rfc9421,
@@ -42,7 +42,7 @@ public sealed record DeliveryAuthentication
         _ => null,
     };
 
-    /// <summary>Names the mode only.</summary>
+    /// <summary>Returns the mode only.</summary>
     public override string ToString() => Mode;
 
     private static string Fingerprint(string credentials)

@@ -8,10 +8,10 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
-/// A proof-of-control challenge to an endpoint that wants to become an active subscriber (PUB-70 to PUB-73), since 3.1.
-/// The value is random, made for this object, and good for one proof; a repeat after one lost connection may use the
-/// same object. Always sent under an RFC 9421 signature, whose <c>expires</c> is the challenge's. The body is a closed
-/// object without idempotency key. Immutable.
+/// A proof-of-control challenge to an endpoint that wants to become an active subscriber, since 3.1. The value is
+/// random, made for this object, and good for one proof. If the connection is lost, the same object may be sent once
+/// more. Always sent under an RFC 9421 signature, whose <c>expires</c> is the challenge's. The body is a closed object
+/// without idempotency key. Immutable.
 /// </summary>
 public abstract class WebhookChallenge : WebhookPayload
 {
@@ -22,14 +22,14 @@ public abstract class WebhookChallenge : WebhookPayload
     }
 
     /// <summary>The candidate's <c>subscriber_id</c>. 1 to 64 of <c>A-Z a-z 0-9 _ . : -</c>.</summary>
-    /// <exception cref="ArgumentException">Breaks its pattern.</exception>
+    /// <exception cref="ArgumentException">Does not match its pattern.</exception>
     public required string SubscriberId { get; init => field = JsonWire.Id(value, nameof(SubscriberId), 64); }
 
     /// <summary>The seller agent's url.</summary>
     /// <exception cref="ArgumentException">Not an absolute http or https URI.</exception>
     public required string SellerAgentUrl { get; init => field = JsonWire.WebUri(value, nameof(SellerAgentUrl)); }
 
-    /// <summary>How the candidate's deliveries will be authenticated.</summary>
+    /// <summary>The authentication of the candidate's deliveries.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public required DeliveryAuthentication DeliveryAuthentication
     {
@@ -37,14 +37,14 @@ public abstract class WebhookChallenge : WebhookPayload
         init => field = value ?? throw new ArgumentNullException(nameof(DeliveryAuthentication));
     }
 
-    /// <summary>The most of an answer that is read: 16 KiB.</summary>
+    /// <summary>The maximum size of an answer: 16 KiB.</summary>
     internal const int MaxAnswerBytes = 16 << 10;
 
     private protected abstract AdcpVersion Since { get; }
 
     private protected abstract IReadOnlyList<string> Events { get; }
 
-    /// <summary>Judges an answer in constant time over the value.</summary>
+    /// <summary>Checks an answer. Compares the value in constant time.</summary>
     /// <param name="status">The HTTP status.</param>
     /// <param name="body">The body, at most 16 KiB; a longer one is malformed.</param>
     public ChallengeAnswer Check(int status, ReadOnlySpan<byte> body)
@@ -68,7 +68,7 @@ public abstract class WebhookChallenge : WebhookPayload
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            // The answer's schema is closed, and has one of the two names.
+            // The answer's schema is closed and has one of the two names.
             if (answer is not null || !(reader.ValueTextEquals("challenge"u8) || reader.ValueTextEquals("token"u8))
                 || !reader.Read() || reader.TokenType != JsonTokenType.String)
             {
@@ -103,7 +103,7 @@ public abstract class WebhookChallenge : WebhookPayload
         json.WriteEndObject();
     }
 
-    /// <summary>Names the type only: the value is a secret until it is answered.</summary>
+    /// <summary>Returns the type's name only: the value is a secret until it is answered.</summary>
     public sealed override string ToString() =>
         GetType() == typeof(AgentWebhookChallenge) ? nameof(AgentWebhookChallenge) : nameof(AccountWebhookChallenge);
 

@@ -6,9 +6,9 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
-/// What a receiver reads of a seller's proof-of-control challenge (PUB-70 to PUB-73): the subscription that it is said
-/// to have asked for. <see cref="WebhookChallenge"/> is the sender's side. Compare every member with what was
-/// registered at that seller before answering. Immutable.
+/// A seller's proof-of-control challenge as a receiver reads it: the subscription that the receiver is said to have
+/// asked for. <see cref="WebhookChallenge"/> is the sender's side. Compare every member with your registration at that
+/// seller before you answer. Immutable.
 /// </summary>
 public sealed class WebhookChallengeEnvelope
 {
@@ -34,24 +34,26 @@ public sealed class WebhookChallengeEnvelope
     /// <summary><c>subscriber_id</c> as the buyer registered it.</summary>
     public string SubscriberId { get; }
 
-    /// <summary><c>seller_agent_url</c>, which the message says of itself: its signature says who sent it.</summary>
+    /// <summary>
+    /// <c>seller_agent_url</c>, which is only a claim of the message. The signature proves the sender.
+    /// </summary>
     public string SellerAgentUrl { get; }
 
     /// <summary>
-    /// How deliveries will be authenticated. Equal to what <see cref="DeliveryAuthentication.Bearer"/> and
-    /// <see cref="DeliveryAuthentication.HmacSha256"/> make of the registered credentials.
+    /// The authentication of deliveries. Equal to the result of <see cref="DeliveryAuthentication.Bearer"/> or
+    /// <see cref="DeliveryAuthentication.HmacSha256"/> for the registered credentials.
     /// </summary>
     public DeliveryAuthentication DeliveryAuthentication { get; }
 
-    /// <summary><c>event_types</c> as they were sent, each once. Types of later AdCP generations pass.</summary>
+    /// <summary><c>event_types</c> as they were sent, each once. Types of later AdCP versions are accepted.</summary>
     public IReadOnlyList<string> EventTypes { get; }
 
     /// <summary>Reads a challenge.</summary>
-    /// <param name="body">The message's body, its RFC 9421 signature verified: challenges are signed whatever the
-    /// deliveries will use.</param>
+    /// <param name="body">The message's body. Verify its RFC 9421 signature first: challenges are always signed,
+    /// whatever the deliveries will use.</param>
     /// <param name="challenge">The challenge.</param>
-    /// <param name="code">Why it is none: <c>not_a_challenge</c> where it is something else, or no JSON;
-    /// <c>invalid_challenge</c> where it says that it is one.</param>
+    /// <param name="code">The reason for a refusal: <c>not_a_challenge</c> if it is another message or not JSON;
+    /// <c>invalid_challenge</c> if it claims to be one.</param>
     public static bool TryRead(ReadOnlySpan<byte> body, [NotNullWhen(true)] out WebhookChallengeEnvelope? challenge,
         [NotNullWhen(false)] out string? code)
     {
@@ -67,17 +69,20 @@ public sealed class WebhookChallengeEnvelope
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
-            // No JSON, or other kinds of values than a challenge has.
+            // Not JSON, or values of other kinds than a challenge has.
         }
 
         code = challenge is null ? code : null;
         return challenge is not null;
     }
 
-    /// <summary>The body of a 2xx that proves control of the endpoint, UTF-8 JSON. The value is a secret until it is sent.</summary>
+    /// <summary>
+    /// Returns the body of a 2xx answer that proves control of the endpoint, UTF-8 JSON. The value is a secret until it
+    /// is sent.
+    /// </summary>
     public byte[] ToAnswer() => Encoding.ASCII.GetBytes($$"""{"challenge":"{{_value}}"}""");
 
-    /// <summary>Names the subscriber only.</summary>
+    /// <summary>Returns the subscriber's id only.</summary>
     public override string ToString() => SubscriberId;
 
     private static bool IsChallenge(ReadOnlySpan<byte> body)

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>What happened to a creative's assignment to a package.</summary>
+/// <summary>The kind of change to a creative's assignment to a package.</summary>
 public enum AssignmentChange
 {
     /// <summary><c>assigned</c></summary>

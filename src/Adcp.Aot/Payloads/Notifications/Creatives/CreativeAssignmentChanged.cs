@@ -22,11 +22,11 @@ public sealed class CreativeAssignmentChanged : SubscriberNotification
     /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
     public required string CreativeId { get; init => field = JsonWire.Name(value, nameof(CreativeId)); }
 
-    /// <summary>What happened.</summary>
+    /// <summary>The kind of change.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a change.</exception>
     public required AssignmentChange Change { get; init => field = JsonWire.Defined(value, nameof(Change)); }
 
-    /// <summary>When the seller recorded it.</summary>
+    /// <summary>The time when the seller recorded it.</summary>
     public required DateTimeOffset ObservedAt { get; init; }
 
     private protected override string TypeName => "creative.assignment_changed";

@@ -14,22 +14,22 @@ public sealed class CreativePurged : SubscriberNotification
     /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
     public required string CreativeId { get; init => field = JsonWire.Name(value, nameof(CreativeId)); }
 
-    /// <summary>Gets whether a tombstone stays.</summary>
+    /// <summary>Gets whether a tombstone remains.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a kind.</exception>
     public required PurgeKind PurgeKind { get; init => field = JsonWire.Defined(value, nameof(PurgeKind)); }
 
-    /// <summary>When it was destroyed.</summary>
+    /// <summary>The time when it was destroyed.</summary>
     public required DateTimeOffset PurgedAt { get; init; }
 
-    /// <summary>Why.</summary>
+    /// <summary>The reason.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a reason.</exception>
     public required CreativeReasonCode ReasonCode { get; init => field = JsonWire.Defined(value, nameof(ReasonCode)); }
 
-    /// <summary>Whose doing it was.</summary>
+    /// <summary>The initiator.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not an initiator.</exception>
     public required EventInitiator Initiator { get; init => field = JsonWire.Defined(value, nameof(Initiator)); }
 
-    /// <summary>A few words for people, without secrets. At most 500 characters; default null, left out.</summary>
+    /// <summary>A short text for people, without secrets. At most 500 characters; default null, left out.</summary>
     /// <exception cref="ArgumentException">Too long.</exception>
     public string? ReasonDetail { get; init => field = JsonWire.Text(value, 500, nameof(ReasonDetail), allowControl: true); }
 

@@ -3,7 +3,9 @@ using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>AdCP's <c>creative-status-changed-webhook</c>, since 3.1: a creative moved by the seller's or the system's own doing.</summary>
+/// <summary>
+/// AdCP's <c>creative-status-changed-webhook</c>, since 3.1: the seller or its system changed a creative's status.
+/// </summary>
 public sealed class CreativeStatusChanged : SubscriberNotification
 {
     /// <summary>The account. 1 to 1024 characters.</summary>
@@ -14,19 +16,19 @@ public sealed class CreativeStatusChanged : SubscriberNotification
     /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
     public required string CreativeId { get; init => field = JsonWire.Name(value, nameof(CreativeId)); }
 
-    /// <summary>From where to where, and when it was observed.</summary>
+    /// <summary>The status before and after, and the time when the change was observed.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public required CreativeTransition Transition { get; init => field = value ?? throw new ArgumentNullException(nameof(Transition)); }
 
-    /// <summary>Why.</summary>
+    /// <summary>The reason.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a reason.</exception>
     public required CreativeReasonCode ReasonCode { get; init => field = JsonWire.Defined(value, nameof(ReasonCode)); }
 
-    /// <summary>Whose doing it was.</summary>
+    /// <summary>The initiator.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not an initiator.</exception>
     public required EventInitiator Initiator { get; init => field = JsonWire.Defined(value, nameof(Initiator)); }
 
-    /// <summary>A few words for people, without secrets. At most 500 characters; default null, left out.</summary>
+    /// <summary>A short text for people, without secrets. At most 500 characters; default null, left out.</summary>
     /// <exception cref="ArgumentException">Too long.</exception>
     public string? ReasonDetail { get; init => field = JsonWire.Text(value, 500, nameof(ReasonDetail), allowControl: true); }
 

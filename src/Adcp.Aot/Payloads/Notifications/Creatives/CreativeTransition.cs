@@ -1,13 +1,13 @@
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>One step of a creative's life. Only the steps that a seller or its system may take can be made.</summary>
+/// <summary>A change of a creative's status. Only changes that a seller or its system may make are allowed.</summary>
 public sealed record CreativeTransition
 {
-    /// <summary>Checks a step.</summary>
-    /// <param name="from">The status left.</param>
-    /// <param name="to">The status entered.</param>
-    /// <param name="observedAt">When the seller recorded it.</param>
-    /// <exception cref="ArgumentException">The lifecycle has no such step.</exception>
+    /// <summary>Creates a change.</summary>
+    /// <param name="from">The status before.</param>
+    /// <param name="to">The status after.</param>
+    /// <param name="observedAt">The time when the seller recorded it.</param>
+    /// <exception cref="ArgumentException">The lifecycle has no such change.</exception>
     public CreativeTransition(CreativeStatus from, CreativeStatus to, DateTimeOffset observedAt)
     {
         bool exists = (from, to) switch
@@ -29,12 +29,12 @@ public sealed record CreativeTransition
         ObservedAt = observedAt;
     }
 
-    /// <summary>The status left.</summary>
+    /// <summary>The status before.</summary>
     public CreativeStatus From { get; }
 
-    /// <summary>The status entered.</summary>
+    /// <summary>The status after.</summary>
     public CreativeStatus To { get; }
 
-    /// <summary>When the seller recorded it.</summary>
+    /// <summary>The time when the seller recorded it.</summary>
     public DateTimeOffset ObservedAt { get; }
 }

@@ -2,7 +2,7 @@ using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>Whom a change of the wholesale feed applies to.</summary>
+/// <summary>The accounts that a change of the wholesale feed applies to.</summary>
 public sealed record FeedScope
 {
     private FeedScope(IReadOnlyList<string>? accounts, bool isPublic)
@@ -11,18 +11,18 @@ public sealed record FeedScope
         IsPublic = isPublic;
     }
 
-    /// <summary>Everybody who reads the feed.</summary>
+    /// <summary>Gets the scope of all readers of the feed.</summary>
     public static FeedScope Public { get; } = new(null, true);
 
-    /// <summary>True for everybody.</summary>
+    /// <summary>Gets whether the change applies to all readers.</summary>
     public bool IsPublic { get; }
 
     /// <summary>The accounts; <c>null</c> if they are not listed.</summary>
     public IReadOnlyList<string>? AccountIds { get; }
 
-    /// <summary>Accounts only: those listed, or the subscriber's own where none is.</summary>
+    /// <summary>Returns a scope of the listed accounts, or of the subscriber's own if none is listed.</summary>
     /// <param name="accountIds">The accounts.</param>
-    /// <exception cref="ArgumentException">Twice the same, or a blank one.</exception>
+    /// <exception cref="ArgumentException">A duplicate, or a blank one.</exception>
     public static FeedScope Accounts(params string[] accountIds)
     {
         ArgumentNullException.ThrowIfNull(accountIds);

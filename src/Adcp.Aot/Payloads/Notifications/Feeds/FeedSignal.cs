@@ -3,7 +3,7 @@ using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>What the feed's event schema asks of a signal itself (<c>$defs/signal</c>).</summary>
+/// <summary>Checks a signal by the feed's event schema (<c>$defs/signal</c>).</summary>
 internal static class FeedSignal
 {
     /// <returns>The signal's segment id.</returns>

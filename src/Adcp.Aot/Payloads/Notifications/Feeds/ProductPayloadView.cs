@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>Which form of a product a feed event carries.</summary>
+/// <summary>The form of a product in a feed event.</summary>
 public enum ProductPayloadView
 {
     /// <summary><c>canonical</c></summary>

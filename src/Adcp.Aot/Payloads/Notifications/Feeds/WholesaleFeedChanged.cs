@@ -6,7 +6,7 @@ namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
 /// AdCP's <c>wholesale-feed-webhook</c>, since 3.1: one event of the feed, for one subscriber. Notification type and id
-/// are the event's, the cache scope follows from whom the event applies to. The body is a closed object. Immutable.
+/// are the event's. The cache scope follows from the event's scope. The body is a closed object. Immutable.
 /// </summary>
 public sealed class WholesaleFeedChanged : WebhookPayload
 {
@@ -15,7 +15,7 @@ public sealed class WholesaleFeedChanged : WebhookPayload
     public required WholesaleFeedEvent Event { get; init => field = value ?? throw new ArgumentNullException(nameof(Event)); }
 
     /// <summary>The subscriber's <c>subscriber_id</c>, echoed. 1 to 64 of <c>A-Z a-z 0-9 _ . : -</c>.</summary>
-    /// <exception cref="ArgumentException">Breaks its pattern.</exception>
+    /// <exception cref="ArgumentException">Does not match its pattern.</exception>
     public required string SubscriberId { get; init => field = JsonWire.Id(value, nameof(SubscriberId), 64); }
 
     /// <summary>The account. 1 to 1024 characters.</summary>
@@ -35,7 +35,7 @@ public sealed class WholesaleFeedChanged : WebhookPayload
     public ReadOnlyMemory<byte> Ext { get; init => field = JsonWire.Json(value, JsonTokenType.StartObject, nameof(Ext)); }
 
     /// <summary>The event's type.</summary>
-    /// <exception cref="ArgumentException">Set: it follows from the event.</exception>
+    /// <exception cref="ArgumentException">Set. It follows from the event.</exception>
     public override string? NotificationType
     {
         get => Event.EventType;
@@ -43,7 +43,7 @@ public sealed class WholesaleFeedChanged : WebhookPayload
     }
 
     /// <summary>The event's id.</summary>
-    /// <exception cref="ArgumentException">Set: it follows from the event.</exception>
+    /// <exception cref="ArgumentException">Set. It follows from the event.</exception>
     public override string? NotificationId
     {
         get => Event.EventId.ToString("D");

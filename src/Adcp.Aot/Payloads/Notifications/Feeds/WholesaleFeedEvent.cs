@@ -5,9 +5,9 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
-/// One event of the wholesale feed (AdCP's <c>wholesale-feed-event</c>), made by the method named after its type and
-/// complete from then on. Products, signals and pricing options are the seller's JSON and are checked for what the
-/// event asks of them, not against their own schemas. Immutable; one event serves every subscriber.
+/// An event of the wholesale feed (AdCP's <c>wholesale-feed-event</c>), created complete by the method named after its
+/// type. Products, signals and pricing options are the seller's JSON. They are checked by the event's schema, not by
+/// their own. Immutable; one event serves every subscriber.
 /// </summary>
 public sealed class WholesaleFeedEvent
 {
@@ -42,19 +42,19 @@ public sealed class WholesaleFeedEvent
         Payload = payload.WrittenMemory;
     }
 
-    /// <summary>The event's identity over subscribers and re-emissions.</summary>
+    /// <summary>The event's identity, the same for all subscribers and re-emissions.</summary>
     public Guid EventId { get; }
 
     /// <summary>The wire name of the type, which is also the notification type.</summary>
     public string EventType { get; }
 
-    /// <summary>What changed: the product's, signal's or feed's id.</summary>
+    /// <summary>The id of the changed product, signal or feed.</summary>
     public string EntityId { get; }
 
-    /// <summary>When it happened.</summary>
+    /// <summary>The time when it happened.</summary>
     public DateTimeOffset CreatedAt { get; }
 
-    /// <summary>Whom it applies to.</summary>
+    /// <summary>The accounts that it applies to.</summary>
     public FeedScope Scope { get; }
 
     internal string EntityType { get; }
@@ -65,8 +65,8 @@ public sealed class WholesaleFeedEvent
 
     /// <summary><c>product.created</c>.</summary>
     /// <param name="eventId">The event's id.</param>
-    /// <param name="createdAt">When it happened.</param>
-    /// <param name="scope">Whom it applies to.</param>
+    /// <param name="createdAt">The time when it happened.</param>
+    /// <param name="scope">The accounts that it applies to.</param>
     /// <param name="productId">The product.</param>
     /// <param name="view">The form of <paramref name="product"/>.</param>
     /// <param name="product">The product after the change, a JSON object.</param>
@@ -77,12 +77,12 @@ public sealed class WholesaleFeedEvent
 
     /// <summary><c>product.updated</c>.</summary>
     /// <param name="eventId">The event's id.</param>
-    /// <param name="createdAt">When it happened.</param>
-    /// <param name="scope">Whom it applies to.</param>
+    /// <param name="createdAt">The time when it happened.</param>
+    /// <param name="scope">The accounts that it applies to.</param>
     /// <param name="productId">The product.</param>
     /// <param name="view">The form of <paramref name="product"/>.</param>
     /// <param name="product">The product after the change, a JSON object.</param>
-    /// <param name="changedFields">Advice on what changed; null for none.</param>
+    /// <param name="changedFields">The changed fields, as a hint; null for none.</param>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
     public static WholesaleFeedEvent ProductUpdated(
         Guid eventId, DateTimeOffset createdAt, FeedScope scope, string productId, ProductPayloadView view,
@@ -91,14 +91,14 @@ public sealed class WholesaleFeedEvent
 
     /// <summary><c>product.priced</c>.</summary>
     /// <param name="eventId">The event's id.</param>
-    /// <param name="createdAt">When it happened.</param>
-    /// <param name="scope">Whom it applies to.</param>
+    /// <param name="createdAt">The time when it happened.</param>
+    /// <param name="scope">The accounts that it applies to.</param>
     /// <param name="productId">The product.</param>
     /// <param name="view">The form of <paramref name="pricingOptions"/>.</param>
     /// <param name="pricingOptions">All options after the change, a JSON array of one or more objects.</param>
     /// <param name="previousPricingOptionIds">Options that ended; null for none.</param>
-    /// <param name="effectiveAt">When the prices hold; null for now.</param>
-    /// <param name="retractsEventId">An earlier event that this one takes back; null for none.</param>
+    /// <param name="effectiveAt">The time when the prices begin; null for now.</param>
+    /// <param name="retractsEventId">An earlier event that this one retracts; null for none.</param>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
     public static WholesaleFeedEvent ProductPriced(
         Guid eventId, DateTimeOffset createdAt, FeedScope scope, string productId, ProductPayloadView view,
@@ -117,11 +117,11 @@ public sealed class WholesaleFeedEvent
 
     /// <summary><c>product.removed</c>.</summary>
     /// <param name="eventId">The event's id.</param>
-    /// <param name="createdAt">When it happened.</param>
-    /// <param name="scope">Whom it applies to.</param>
+    /// <param name="createdAt">The time when it happened.</param>
+    /// <param name="scope">The accounts that it applies to.</param>
     /// <param name="productId">The product.</param>
-    /// <param name="view">The form the subscriber asked for.</param>
-    /// <param name="reason">Why; null for unsaid.</param>
+    /// <param name="view">The form that the subscriber asked for.</param>
+    /// <param name="reason">The reason; null for none.</param>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
     public static WholesaleFeedEvent ProductRemoved(
         Guid eventId, DateTimeOffset createdAt, FeedScope scope, string productId, ProductPayloadView view, RemovalReason? reason = null) =>
@@ -134,8 +134,8 @@ public sealed class WholesaleFeedEvent
 
     /// <summary><c>signal.created</c>.</summary>
     /// <param name="eventId">The event's id.</param>
-    /// <param name="createdAt">When it happened.</param>
-    /// <param name="scope">Whom it applies to.</param>
+    /// <param name="createdAt">The time when it happened.</param>
+    /// <param name="scope">The accounts that it applies to.</param>
     /// <param name="signal">The signal after the change: a JSON object with <c>signal_agent_segment_id</c>,
     /// <c>name</c>, <c>description</c>, <c>signal_type</c>, <c>deployments</c> and <c>signal_ref</c> or
     /// <c>signal_id</c>.</param>
@@ -145,10 +145,10 @@ public sealed class WholesaleFeedEvent
 
     /// <summary><c>signal.updated</c>.</summary>
     /// <param name="eventId">The event's id.</param>
-    /// <param name="createdAt">When it happened.</param>
-    /// <param name="scope">Whom it applies to.</param>
+    /// <param name="createdAt">The time when it happened.</param>
+    /// <param name="scope">The accounts that it applies to.</param>
     /// <param name="signal">The signal after the change; see <see cref="SignalCreated"/>.</param>
-    /// <param name="changedFields">Advice on what changed; null for none.</param>
+    /// <param name="changedFields">The changed fields, as a hint; null for none.</param>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
     public static WholesaleFeedEvent SignalUpdated(
         Guid eventId, DateTimeOffset createdAt, FeedScope scope, ReadOnlyMemory<byte> signal,
@@ -157,13 +157,13 @@ public sealed class WholesaleFeedEvent
 
     /// <summary><c>signal.priced</c>.</summary>
     /// <param name="eventId">The event's id.</param>
-    /// <param name="createdAt">When it happened.</param>
-    /// <param name="scope">Whom it applies to.</param>
+    /// <param name="createdAt">The time when it happened.</param>
+    /// <param name="scope">The accounts that it applies to.</param>
     /// <param name="segmentId">The signal's <c>signal_agent_segment_id</c>.</param>
     /// <param name="pricingOptions">All options after the change, a JSON array of one or more objects.</param>
     /// <param name="previousPricingOptionIds">Options that ended; null for none.</param>
-    /// <param name="effectiveAt">When the prices hold; null for now.</param>
-    /// <param name="retractsEventId">An earlier event that this one takes back; null for none.</param>
+    /// <param name="effectiveAt">The time when the prices begin; null for now.</param>
+    /// <param name="retractsEventId">An earlier event that this one retracts; null for none.</param>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
     public static WholesaleFeedEvent SignalPriced(
         Guid eventId, DateTimeOffset createdAt, FeedScope scope, string segmentId, ReadOnlyMemory<byte> pricingOptions,
@@ -180,10 +180,10 @@ public sealed class WholesaleFeedEvent
 
     /// <summary><c>signal.removed</c>.</summary>
     /// <param name="eventId">The event's id.</param>
-    /// <param name="createdAt">When it happened.</param>
-    /// <param name="scope">Whom it applies to.</param>
+    /// <param name="createdAt">The time when it happened.</param>
+    /// <param name="scope">The accounts that it applies to.</param>
     /// <param name="segmentId">The signal's <c>signal_agent_segment_id</c>.</param>
-    /// <param name="reason">Why; null for unsaid.</param>
+    /// <param name="reason">The reason; null for none.</param>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
     public static WholesaleFeedEvent SignalRemoved(Guid eventId, DateTimeOffset createdAt, FeedScope scope, string segmentId,
         RemovalReason? reason = null) =>
@@ -193,14 +193,14 @@ public sealed class WholesaleFeedEvent
             json.WriteText("removal_reason"u8, Reason(reason));
         });
 
-    /// <summary><c>wholesale_feed.bulk_change</c>: too many changes to tell one by one.</summary>
+    /// <summary><c>wholesale_feed.bulk_change</c>: too many changes to report one by one.</summary>
     /// <param name="eventId">The event's id.</param>
-    /// <param name="createdAt">When it happened.</param>
-    /// <param name="scope">Whom it applies to.</param>
+    /// <param name="createdAt">The time when it happened.</param>
+    /// <param name="scope">The accounts that it applies to.</param>
     /// <param name="feedId">The feed's id.</param>
-    /// <param name="summary">What happened, in words.</param>
-    /// <param name="signals">True for signals, false for products.</param>
-    /// <param name="affectedCount">How many, about. At least 1.</param>
+    /// <param name="summary">A text that describes the change.</param>
+    /// <param name="signals"><c>true</c> for signals, <c>false</c> for products.</param>
+    /// <param name="affectedCount">The approximate number. At least 1.</param>
     /// <param name="recommendResync">Advises the buyer to read the feed again.</param>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
     public static WholesaleFeedEvent BulkChange(

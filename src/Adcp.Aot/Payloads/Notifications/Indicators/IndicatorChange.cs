@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>What happened to a snapshot of indicators. The wire name is the member's in snake case.</summary>
+/// <summary>The kind of change to a snapshot of indicators. The wire name is the member's in snake case.</summary>
 public enum IndicatorChange
 {
     /// <summary><c>asserted</c></summary>

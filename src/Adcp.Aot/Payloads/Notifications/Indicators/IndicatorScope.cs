@@ -2,7 +2,7 @@ using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>Which snapshot of indicators changed: a media buy's, a package's, or a creative's in a package.</summary>
+/// <summary>The owner of a snapshot of indicators: a media buy, a package, or a creative in a package.</summary>
 public sealed record IndicatorScope
 {
     private IndicatorScope(string kind, string mediaBuyId, string? packageId, string? creativeId)
@@ -24,19 +24,19 @@ public sealed record IndicatorScope
 
     internal string Kind { get; }
 
-    /// <summary>A media buy's own.</summary>
+    /// <summary>Returns the scope of a media buy.</summary>
     /// <param name="mediaBuyId">The media buy.</param>
     /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
     public static IndicatorScope MediaBuy(string mediaBuyId) => new("media_buy", JsonWire.Name(mediaBuyId, nameof(mediaBuyId)), null, null);
 
-    /// <summary>A package's.</summary>
+    /// <summary>Returns the scope of a package.</summary>
     /// <param name="mediaBuyId">The media buy.</param>
     /// <param name="packageId">The package.</param>
     /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
     public static IndicatorScope Package(string mediaBuyId, string packageId) =>
         new("package", JsonWire.Name(mediaBuyId, nameof(mediaBuyId)), JsonWire.Name(packageId, nameof(packageId)), null);
 
-    /// <summary>A creative's in a package.</summary>
+    /// <summary>Returns the scope of a creative in a package.</summary>
     /// <param name="mediaBuyId">The media buy.</param>
     /// <param name="packageId">The package.</param>
     /// <param name="creativeId">The creative.</param>

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>How a resolved list changed, in counts; what is null is left out.</summary>
+/// <summary>The change of a resolved list, in counts. A null count is left out.</summary>
 /// <param name="Added">Items added since the last resolution.</param>
 /// <param name="Removed">Items removed since then.</param>
 /// <param name="Total">Items in the list now.</param>

@@ -5,8 +5,9 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
-/// A list that a governance agent resolved anew. Its body is a closed object with a counts-only summary, and is always
-/// signed by RFC 9421: the body's own <c>signature</c> is the marker <c>rfc9421</c>, which receivers ignore. Immutable.
+/// A list that a governance agent resolved again. Its body is a closed object with a summary of counts only. It is
+/// always signed by RFC 9421: the body's own <c>signature</c> is the marker <c>rfc9421</c>, which receivers ignore.
+/// Immutable.
 /// </summary>
 public abstract class ListChanged : WebhookPayload
 {
@@ -22,7 +23,7 @@ public abstract class ListChanged : WebhookPayload
     /// <exception cref="ArgumentException">Too long or with a control character.</exception>
     public string? ListName { get; init => field = JsonWire.Text(value, 1024, nameof(ListName)); }
 
-    /// <summary>What changed; default null, left out.</summary>
+    /// <summary>The change in counts; default null, left out.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A negative count.</exception>
     public ListChange? Change
     {
@@ -32,10 +33,10 @@ public abstract class ListChanged : WebhookPayload
             : value;
     }
 
-    /// <summary>When the list was resolved.</summary>
+    /// <summary>The time when the list was resolved.</summary>
     public required DateTimeOffset ResolvedAt { get; init; }
 
-    /// <summary>When the buyer should read it again; default null, left out.</summary>
+    /// <summary>The time when the buyer should read it again; default null, left out.</summary>
     public DateTimeOffset? CacheValidUntil { get; init; }
 
     /// <summary>Extensions, a JSON object as UTF-8; default empty, left out.</summary>

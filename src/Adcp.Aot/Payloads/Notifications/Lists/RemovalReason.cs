@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Payloads.Notifications;
 
-/// <summary>Why a product or signal left the feed. The wire name is the member's in snake case.</summary>
+/// <summary>The reason why a product or signal left the feed. The wire name is the member's in snake case.</summary>
 public enum RemovalReason
 {
     /// <summary><c>withdrawn</c></summary>

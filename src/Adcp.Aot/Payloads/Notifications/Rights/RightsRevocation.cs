@@ -5,9 +5,9 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
-/// AdCP's <c>revocation-notification</c>: a rights holder takes a grant back, wholly or some uses of it. Deliver it
-/// with <c>RetryPolicy.RightsRevocation</c>. Operation id and token of the destination are echoed, since the
-/// registration is a push config and the object is open. Immutable.
+/// AdCP's <c>revocation-notification</c>: a rights holder revokes a grant, or some uses of it. Deliver it with
+/// <c>RetryPolicy.RightsRevocation</c>. Operation id and token of the destination are echoed, because the registration
+/// is a push config and the object is open. Immutable.
 /// </summary>
 public sealed class RightsRevocation : WebhookPayload
 {
@@ -15,11 +15,11 @@ public sealed class RightsRevocation : WebhookPayload
     /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
     public required string RightsId { get; init => field = JsonWire.Name(value, nameof(RightsId)); }
 
-    /// <summary>The brand whose rights they are. 1 to 1024 characters.</summary>
+    /// <summary>The brand that owns the rights. 1 to 1024 characters.</summary>
     /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
     public required string BrandId { get; init => field = JsonWire.Name(value, nameof(BrandId)); }
 
-    /// <summary>Why, for people. 1 to 65,536 characters.</summary>
+    /// <summary>The reason, for people. 1 to 65,536 characters.</summary>
     /// <exception cref="ArgumentException">Blank or too long.</exception>
     public required string Reason
     {
@@ -31,14 +31,16 @@ public sealed class RightsRevocation : WebhookPayload
         }
     }
 
-    /// <summary>From when on nothing may be served under the grant.</summary>
+    /// <summary>The time from which nothing may be served under the grant.</summary>
     public required DateTimeOffset EffectiveAt { get; init; }
 
-    /// <summary>The uses taken back, one or more, each once; default null, all.</summary>
-    /// <exception cref="ArgumentException">Empty, twice the same, or not a use.</exception>
+    /// <summary>The revoked uses, one or more, each once; default null, all.</summary>
+    /// <exception cref="ArgumentException">Empty, a duplicate, or not a use.</exception>
     public IReadOnlyList<RightUse>? RevokedUses { get; init => field = value is null ? null : NonEmptyList.Of(value, nameof(RevokedUses)); }
 
-    /// <summary>The context of the request that acquired the rights, a JSON object echoed as it is; default empty, left out.</summary>
+    /// <summary>
+    /// The context of the request that acquired the rights, a JSON object echoed unchanged; default empty, left out.
+    /// </summary>
     /// <exception cref="ArgumentException">Not a sound JSON object.</exception>
     public ReadOnlyMemory<byte> Context { get; init => field = JsonWire.Json(value, JsonTokenType.StartObject, nameof(Context)); }
 
