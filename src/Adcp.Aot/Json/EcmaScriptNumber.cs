@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Adcp.Aot.Json;
 
 /// <summary>
-/// Numbers as ECMAScript's <c>Number::toString</c> writes them (RFC 8785, section 3.2.2.3): the shortest digits that
+/// Writes numbers as ECMAScript's <c>Number::toString</c> does (RFC 8785, section 3.2.2.3): the shortest digits that
 /// read back to the same double.
 /// </summary>
 internal static class EcmaScriptNumber
@@ -12,7 +12,7 @@ internal static class EcmaScriptNumber
     internal const int MaxLength = 32;
 
     /// <summary>Writes a finite number.</summary>
-    /// <returns>The bytes written.</returns>
+    /// <returns>The number of bytes written.</returns>
     internal static int Format(double value, Span<byte> output)
     {
         if (value == 0)
@@ -69,16 +69,19 @@ internal static class EcmaScriptNumber
         }
     }
 
-    /// <summary>The shortest significant digits, and where the decimal point stands counted from the first of them.</summary>
+    /// <summary>
+    /// Finds the shortest significant digits, and the position of the decimal point counted from the first of them.
+    /// </summary>
     private static int Digits(double value, Span<byte> digits, out int point)
     {
-        // .NET's round-trip form has the digits that ECMAScript asks for; only its layout differs.
+        // .NET's round-trip form has the digits that ECMAScript requires; only its layout differs.
         Span<byte> text = stackalloc byte[MaxLength];
         value.TryFormat(text, out int length, "R", CultureInfo.InvariantCulture);
         bool isPowerOfTwo = (BitConverter.DoubleToUInt64Bits(value) & ((1UL << 52) - 1)) == 0;
         if (isPowerOfTwo && double.Parse(text[..length], CultureInfo.InvariantCulture) != value)
         {
-            // .NET 10 writes 2^-25 and 2^-958 one digit short, so that they read back as the double below; 17 digits are right there.
+            // .NET 10 writes 2^-25 and 2^-958 one digit short, so they read back as the next lower double; 17 digits
+            // are right for them.
             value.TryFormat(text, out length, "E16", CultureInfo.InvariantCulture);
         }
 
@@ -100,7 +103,7 @@ internal static class EcmaScriptNumber
 
             if (count == 0 && c == '0')
             {
-                // A leading zero is no digit: 0.05 has its point one before the 5.
+                // A leading zero does not count as a digit: 0.05 has its point one before the 5.
                 point--;
                 continue;
             }

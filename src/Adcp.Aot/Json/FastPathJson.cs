@@ -4,16 +4,16 @@ using System.Runtime.Intrinsics;
 namespace Adcp.Aot.Json;
 
 /// <summary>
-/// Knows the JSON that machines write, names compared, in half the time that the platform's reader takes for its tokens
-/// alone. It only ever says yes: whatever it does not know at sight, such as a name with an escape, a <c>\u</c> escape
-/// or a fault, is left to that reader.
+/// Checks the JSON that machines usually write, names included, in half the time that
+/// <see cref="System.Text.Json.Utf8JsonReader"/> takes for its tokens alone. It only ever accepts. If a text has
+/// anything unusual, such as a name with an escape, a <c>\u</c> escape or a fault, the check is left to that reader.
 /// </summary>
 internal static class FastPathJson
 {
     private const int Unknown = -1;
 
     /// <param name="json">Valid UTF-8.</param>
-    /// <param name="names">Told of every object and its names.</param>
+    /// <param name="names">Receives every object and its names.</param>
     /// <returns><c>true</c> if this is one JSON value, no deeper than <see cref="JsonBodyCheck.MaxDepth"/>, and no
     /// object has a name twice.</returns>
     internal static bool IsSound(ReadOnlySpan<byte> json, ref NameScopes names)
@@ -22,7 +22,8 @@ internal static class FastPathJson
         return end >= 0 && Space(json, end) == json.Length;
     }
 
-    /// <returns>Where the value ends that begins here or behind white space, or <see cref="Unknown"/>; so of all of these.</returns>
+    /// <returns>The end of the value that begins here or behind white space, or <see cref="Unknown"/>. The other
+    /// methods return the same.</returns>
     private static int Value(ReadOnlySpan<byte> json, int at, int depth, ref NameScopes names)
     {
         at = Space(json, at);
@@ -131,7 +132,7 @@ internal static class FastPathJson
             }
         }
 
-        // No exponent: in what AdCP sends there is none.
+        // No exponent: AdCP's messages have none.
         return Is(json, at, 'e') || Is(json, at, 'E') ? Unknown : at;
     }
 
@@ -159,10 +160,12 @@ internal static class FastPathJson
         return at;
     }
 
-    /// <summary>Where in a string the first quote, backslash or control character is, or the text's end.</summary>
+    /// <summary>
+    /// Returns the position of the first quote, backslash or control character in a string, or the text's end.
+    /// </summary>
     private static int PlainEnd(ReadOnlySpan<byte> json, int at)
     {
-        // Not byte by byte: where a string ends is what a processor guesses worst.
+        // Not byte by byte: the end of a string is hard to predict for a processor.
         for (; at <= json.Length - Vector128<byte>.Count; at += Vector128<byte>.Count)
         {
             Vector128<byte> next = Vector128.Create(json.Slice(at, Vector128<byte>.Count));

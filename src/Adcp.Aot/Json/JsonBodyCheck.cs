@@ -6,7 +6,7 @@ namespace Adcp.Aot.Json;
 
 /// <summary>
 /// Checks that bytes are one JSON value that every parser reads alike: valid UTF-8, no lone surrogates, at most 64
-/// levels, no object with a name twice at any depth.
+/// levels, no object with a duplicate name at any depth.
 /// </summary>
 internal static class JsonBodyCheck
 {
@@ -15,7 +15,7 @@ internal static class JsonBodyCheck
     private const int MaxNames = 4;
     private const int MaxNameBytes = 32;
 
-    /// <returns><c>null</c> if the value is sound, else the code and a message that is safe to log.</returns>
+    /// <returns><c>null</c> if the value is valid, otherwise the code and a message that is safe to log.</returns>
     internal static (string Code, string Message)? Check(ReadOnlySpan<byte> json) => IsSound(json) ? null : Explain(json);
 
     private static bool IsSound(ReadOnlySpan<byte> json) => Utf8.IsValid(json) && (IsPlain(json) || IsSoundToTheReader(json));
@@ -64,7 +64,7 @@ internal static class JsonBodyCheck
         }
     }
 
-    /// <summary>The slow way, for texts that are refused: says what is wrong, naming the names.</summary>
+    /// <summary>The slow path, for refused texts: finds the fault and its names.</summary>
     private static (string Code, string Message)? Explain(ReadOnlySpan<byte> json)
     {
         if (!Utf8.IsValid(json))
@@ -118,10 +118,10 @@ internal static class JsonBodyCheck
     }
 
     /// <summary>
-    /// Looks for duplicate names only. A body that is not sound otherwise passes, but control characters inside
-    /// strings, which lenient parsers take, hide nothing.
+    /// Looks for duplicate names only. A body with other faults passes. Control characters inside strings, which
+    /// lenient parsers accept, cannot hide a duplicate.
     /// </summary>
-    /// <returns><c>null</c> if there are none, else a message that is safe to log.</returns>
+    /// <returns><c>null</c> if there are none, otherwise a message that is safe to log.</returns>
     internal static string? FindDuplicates(ReadOnlySpan<byte> json)
     {
         if (Check(json) is not { } fault)
@@ -144,8 +144,8 @@ internal static class JsonBodyCheck
     }
 
     /// <summary>
-    /// Names as they may be logged (AdCP security, 14b): cut at the first unprintable character, 32 bytes each, four at
-    /// most.
+    /// Returns names in a form that is safe to log (AdCP security, 14b): cut at the first unprintable character, 32
+    /// bytes each, four at most.
     /// </summary>
     private static string Sanitised(List<string> names)
     {

@@ -6,8 +6,8 @@ using System.Text.Unicode;
 namespace Adcp.Aot.Json;
 
 /// <summary>
-/// A JSON value read once into flat pooled arrays, each object's members already in canonical order, so that its
-/// canonical form can be written without building a tree. Everything that can be refused is refused while reading.
+/// A JSON value in flat pooled arrays, with each object's members in canonical order, so that its canonical form can be
+/// written without a tree. Every refusal happens while reading.
 /// </summary>
 internal sealed class JsonTape : IComparer<int>, IDisposable
 {
@@ -17,11 +17,11 @@ internal sealed class JsonTape : IComparer<int>, IDisposable
     // Values and member names in document order; the value of a member follows its name.
     private Pooled<Node> _nodes;
 
-    // For each container a run of its children's indexes: names of an object, sorted; values of an array.
+    // For each container the indexes of its children: an object's names, sorted, or an array's values.
     private Pooled<int> _children;
 
     /// <summary>Reads a text.</summary>
-    /// <returns><c>false</c> if it is not one sound value without duplicate names and with finite numbers.</returns>
+    /// <returns><c>false</c> if it is not one valid value without duplicate names and with finite numbers.</returns>
     internal bool TryRead(ReadOnlySpan<byte> json)
     {
         if (!Utf8.IsValid(json))
@@ -35,7 +35,7 @@ internal sealed class JsonTape : IComparer<int>, IDisposable
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
-            // The reader's own faults, and a string with a lone surrogate.
+            // The reader's own exceptions, and the one for a string with a lone surrogate.
             return false;
         }
     }
@@ -192,7 +192,7 @@ internal sealed class JsonTape : IComparer<int>, IDisposable
         }
     }
 
-    /// <summary>Quotes a string; only quote, backslash and C0 controls are escaped (RFC 8785, section 3.2.2.2).</summary>
+    /// <summary>Quotes a string. Escapes only quote, backslash and C0 controls (RFC 8785, section 3.2.2.2).</summary>
     private static void WriteString(ReadOnlySpan<byte> text, IBufferWriter<byte> output)
     {
         output.Write("\""u8);
@@ -231,7 +231,7 @@ internal sealed class JsonTape : IComparer<int>, IDisposable
     {
         internal JsonTokenType Token;
 
-        // Of a string, in the text; of a container, in the children.
+        // For a string, the position in the text; for a container, in the children.
         internal int Start;
         internal int Length;
         internal double Number;
@@ -255,7 +255,7 @@ internal sealed class JsonTape : IComparer<int>, IDisposable
             Count++;
         }
 
-        /// <summary>Space after the last item for at least <paramref name="size"/> more.</summary>
+        /// <summary>Returns space after the last item for at least <paramref name="size"/> more.</summary>
         internal Span<T> Room(int size)
         {
             if (_items is null || _items.Length - Count < size)

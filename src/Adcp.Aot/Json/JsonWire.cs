@@ -5,7 +5,7 @@ using System.Text.Json;
 
 namespace Adcp.Aot.Json;
 
-/// <summary>What every payload type checks and writes alike.</summary>
+/// <summary>Checks and writes the values that payload types have in common.</summary>
 internal static class JsonWire
 {
     private const int MaxUriLength = 2048;
@@ -22,14 +22,16 @@ internal static class JsonWire
 
     private static readonly SearchValues<char> WordCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789_");
 
-    /// <summary>A text that is there: 1 to <paramref name="maxLength"/> characters, not blank, nothing unprintable.</summary>
+    /// <summary>
+    /// Checks a required text: 1 to <paramref name="maxLength"/> characters, not blank, all printable.
+    /// </summary>
     internal static string Name(string? value, string name, int maxLength = 1024)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(value, name);
         return Text(value, maxLength, name)!;
     }
 
-    /// <summary>A text that may be missing.</summary>
+    /// <summary>Checks an optional text.</summary>
     internal static string? Text(string? value, int maxLength, string name, bool allowControl = false)
     {
         if (value is null)
@@ -56,7 +58,7 @@ internal static class JsonWire
         return value;
     }
 
-    /// <summary>An id of AdCP's alphabet.</summary>
+    /// <summary>Checks an id of AdCP's alphabet.</summary>
     internal static string Id(string? value, string name, int maxLength, int minLength = 1)
     {
         ArgumentNullException.ThrowIfNull(value, name);
@@ -68,7 +70,7 @@ internal static class JsonWire
     internal static bool IsId(string value, int maxLength, int minLength = 1) =>
         value.Length >= minLength && value.Length <= maxLength && !value.AsSpan().ContainsAnyExcept(IdCharacters);
 
-    /// <summary>A word of an open AdCP enum: lower case, digits and underscores.</summary>
+    /// <summary>Checks a word of an open AdCP enum: lower case, digits and underscores.</summary>
     internal static string? Word(string? value, string name)
     {
         if (value is not null && (value.Length is 0 or > 64 || !char.IsAsciiLetterLower(value[0])
@@ -80,7 +82,7 @@ internal static class JsonWire
         return value;
     }
 
-    /// <summary>An absolute http or https URI, kept as it was given.</summary>
+    /// <summary>Checks an absolute http or https URI, which is returned unchanged.</summary>
     internal static string WebUri(string? value, string name)
     {
         ArgumentNullException.ThrowIfNull(value, name);
@@ -94,17 +96,17 @@ internal static class JsonWire
         && Uri.TryCreate(value, UriKind.Absolute, out Uri? uri)
         && (uri.Scheme == Uri.UriSchemeHttps || uri.Scheme == Uri.UriSchemeHttp) && Uri.IsWellFormedUriString(value, UriKind.Absolute);
 
-    /// <summary>A value of its enum.</summary>
+    /// <summary>Checks that a value is defined in its enum.</summary>
     internal static T Defined<T>(T value, string name)
         where T : struct, Enum => Enum.IsDefined(value)
             ? value
             : throw new ArgumentOutOfRangeException(name, value, "Not a value of the enum.");
 
-    /// <summary>A member's wire name: its own name in snake case.</summary>
+    /// <summary>Returns a member's wire name: its own name in snake case.</summary>
     internal static string Wire<T>(this T value)
         where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 
-    /// <summary>A copy of one sound JSON value of a kind; empty stays empty.</summary>
+    /// <summary>Returns a copy of one valid JSON value of a kind; empty stays empty.</summary>
     internal static ReadOnlyMemory<byte> Json(ReadOnlyMemory<byte> json, JsonTokenType first, string name)
     {
         if (json.IsEmpty)
@@ -122,15 +124,14 @@ internal static class JsonWire
             : throw new ArgumentException(first == JsonTokenType.StartObject ? "A JSON object." : "A JSON array.", name);
     }
 
-    /// <summary>The same, and it must be there.</summary>
+    /// <summary>Returns a copy of one valid JSON value of a kind. It must not be empty.</summary>
     internal static ReadOnlyMemory<byte> Required(ReadOnlyMemory<byte> json, JsonTokenType first, string name) =>
         json.IsEmpty ? throw new ArgumentException("Required.", name) : Json(json, first, name);
 
-    /// <summary>RFC 3339 in UTC with milliseconds.</summary>
+    /// <summary>Returns a time as RFC 3339 in UTC with milliseconds.</summary>
     internal static string Timestamp(DateTimeOffset time)
     {
-        // The round-trip format is written by a tenth of what a custom one is read and written by; its last four digits
-        // make room for the Z.
+        // The round-trip format costs a tenth of a custom one. Its last four digits are replaced by the Z.
         Span<char> text = stackalloc char[28];
         time.UtcDateTime.TryFormat(text, out _, "O", CultureInfo.InvariantCulture);
         text[23] = 'Z';
@@ -192,10 +193,11 @@ internal static class JsonWire
         }
     }
 
-    /// <summary>A sound value without its insignificant white space; every token keeps its own bytes.</summary>
-    /// <param name="json">The body.</param>
-    /// <param name="value">One JSON value that <see cref="JsonBodyCheck"/> found sound.</param>
-    /// <param name="sequenceNumber">Written as the first member of <paramref name="value"/>, which then is an object.</param>
+    /// <summary>Writes a valid value without insignificant white space; every token keeps its bytes.</summary>
+    /// <param name="json">The writer of the body.</param>
+    /// <param name="value">One JSON value that <see cref="JsonBodyCheck"/> accepted.</param>
+    /// <param name="sequenceNumber">Written as the first member of <paramref name="value"/>, which must be an
+    /// object.</param>
     internal static void WriteValue(Utf8JsonWriter json, ReadOnlySpan<byte> value, long? sequenceNumber = null)
     {
         if (sequenceNumber is null && !value.ContainsAny(WhiteSpace))
@@ -214,7 +216,7 @@ internal static class JsonWire
             compact.Write(value[0] == (byte)'}' ? [] : ","u8);
         }
 
-        // From one mark to the next: white space between tokens is left out, a string is stepped over with whatever is in it.
+        // Moves from token to token: skips white space between tokens, and copies strings as a whole.
         while (value.IndexOfAny(OutsideStrings) is >= 0 and int mark)
         {
             int end = value[mark] == (byte)'"' ? mark + StringLength(value[mark..]) : mark;
@@ -226,7 +228,7 @@ internal static class JsonWire
         json.WriteRawValue(compact.WrittenSpan, skipInputValidation: true);
     }
 
-    /// <summary>The length of the string that begins here, its quotes included.</summary>
+    /// <summary>Returns the length of the string that begins here, including its quotes.</summary>
     private static int StringLength(ReadOnlySpan<byte> json)
     {
         int at = 1;
@@ -249,7 +251,7 @@ internal static class JsonWire
         return reader.TokenType;
     }
 
-    /// <summary>Returns whether an object has a member of this name at its top.</summary>
+    /// <summary>Returns whether an object has a top-level member of this name.</summary>
     internal static bool HasMember(ReadOnlySpan<byte> json, ReadOnlySpan<byte> name)
     {
         Utf8JsonReader reader = new(json, new JsonReaderOptions { MaxDepth = JsonBodyCheck.MaxDepth });
@@ -267,7 +269,7 @@ internal static class JsonWire
         return false;
     }
 
-    /// <summary>Refuses a payload that a generation does not define.</summary>
+    /// <summary>Refuses a payload that the AdCP version does not define.</summary>
     internal static void Since(AdcpVersion spoken, AdcpVersion since, string what)
     {
         if (spoken < since)

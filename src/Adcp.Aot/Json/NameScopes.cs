@@ -5,8 +5,8 @@ namespace Adcp.Aot.Json;
 
 /// <summary>
 /// The member names of the objects that are open while a JSON text is read. When an object closes, its names are
-/// compared: pair by pair where they are few, sorted by hash where they are many, so that no object costs more than n
-/// log n. Allocates nothing for texts of ordinary size.
+/// compared: pair by pair if they are few, sorted by hash if they are many, so that no object costs more than n log n.
+/// Allocates nothing for texts of ordinary size.
 /// </summary>
 internal ref struct NameScopes
 {
@@ -54,7 +54,7 @@ internal ref struct NameScopes
     }
 
     /// <param name="start">See <see cref="Name.Start"/>.</param>
-    /// <param name="length">In bytes.</param>
+    /// <param name="length">The length in bytes.</param>
     internal void Add(int start, int length)
     {
         if (_count == _names.Length)
@@ -119,8 +119,8 @@ internal ref struct NameScopes
 
     private readonly bool AllDifferSorted(Span<Name> names)
     {
-        // By hash, which differs from process to process, so that nobody can write many names of one hash; those of one
-        // hash are compared in a second pass.
+        // Sorted by a hash that differs from process to process, so that an attacker cannot write many names of one
+        // hash. Names of the same hash are compared in a second pass.
         foreach (ref Name name in names)
         {
             HashCode hash = default;
@@ -134,7 +134,8 @@ internal ref struct NameScopes
             int end = start + 1;
             while (end < names.Length && names[end].Hash == names[start].Hash)
             {
-                // Same hash and same as the run's first: a duplicate. A run of different names is as good as never longer than two.
+                // The same hash and the same name as the run's first: a duplicate. A run of different names is almost
+                // never longer than two.
                 if (Text(names[end]).SequenceEqual(Text(names[start])))
                 {
                     return false;
@@ -156,11 +157,13 @@ internal ref struct NameScopes
 
     internal struct Name
     {
-        /// <summary>Where the text is in the JSON; the complement of where it is among the unescaped ones.</summary>
+        /// <summary>
+        /// The position of the text in the JSON, or the complement of its position among the unescaped ones.
+        /// </summary>
         internal int Start;
         internal int Length;
 
-        /// <summary>Of the text; made only if names are sorted.</summary>
+        /// <summary>The hash of the text; computed only if names are sorted.</summary>
         internal int Hash;
     }
 }

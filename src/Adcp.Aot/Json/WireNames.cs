@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Json;
 
-/// <summary>The wire names of AdCP's enums, by their values.</summary>
+/// <summary>Converts AdCP's enums to and from their wire names.</summary>
 public static class WireNames
 {
     private static readonly string[] TaskTypes =
@@ -83,20 +83,21 @@ public static class WireNames
     private static readonly string[] Protocols =
         ["media-buy", "signals", "governance", "creative", "brand", "sponsored-intelligence", "measurement"];
 
-    /// <summary>The wire name of a task type.</summary>
+    /// <summary>Returns the wire name of a task type.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a task type.</exception>
     public static string ToWire(this TaskType taskType) => Name(TaskTypes, (int)taskType, nameof(taskType));
 
-    /// <summary>The wire name of a status.</summary>
+    /// <summary>Returns the wire name of a status.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a status.</exception>
     public static string ToWire(this AdcpTaskStatus status) => Name(Statuses, (int)status, nameof(status));
 
-    /// <summary>The wire name of a protocol.</summary>
+    /// <summary>Returns the wire name of a protocol.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a protocol.</exception>
     public static string ToWire(this AdcpProtocol protocol) => Name(Protocols, (int)protocol, nameof(protocol));
 
     /// <summary>
-    /// Returns whether a task webhook may report on this task type in this generation: 20 in 3.0, 24 in 3.1, 33 in 3.2.
+    /// Returns whether a task webhook may report on this task type in this AdCP version: 20 types in 3.0, 24 in 3.1, 33
+    /// in 3.2.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a task type.</exception>
     public static bool IsEligible(this TaskType taskType, AdcpVersion version)
@@ -105,7 +106,7 @@ public static class WireNames
         return TaskTypeSince[(int)taskType] <= version;
     }
 
-    /// <summary>True for completed, failed, canceled and rejected: nothing follows.</summary>
+    /// <summary>Returns whether the status is final: completed, failed, canceled or rejected.</summary>
     public static bool IsTerminal(this AdcpTaskStatus status) =>
         status is AdcpTaskStatus.Completed or AdcpTaskStatus.Failed or AdcpTaskStatus.Canceled or AdcpTaskStatus.Rejected;
 

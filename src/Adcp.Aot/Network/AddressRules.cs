@@ -9,9 +9,9 @@ namespace Adcp.Aot.Network;
 /// </summary>
 /// <remarks>
 /// An address behind a NAT64 prefix is judged by the IPv4 address inside, because the gateway connects there. Other
-/// wrappings stay refused: 6to4 (2002::/16) and Teredo name a relay as well as a host and are deprecated, and a
-/// mapped address (::ffff:0:0/96) is a spelling of the IPv4 address, so a resolver's answer is rewritten to that one
-/// and a url has no reason to use it.
+/// wrappings stay refused. 6to4 (2002::/16) and Teredo are deprecated and name a relay as well as a host. A mapped
+/// address (::ffff:0:0/96) is a spelling of the IPv4 address: a resolver's answer is rewritten to that one, and a url
+/// has no reason to use it.
 /// </remarks>
 internal sealed class AddressRules(bool allowPrivateNetworks, IReadOnlyList<IPNetwork> nat64Prefixes)
 {
@@ -90,7 +90,7 @@ internal sealed class AddressRules(bool allowPrivateNetworks, IReadOnlyList<IPNe
             return allowPrivateNetworks ? null : "a private network";
         }
 
-        // Only 2000::/3 is global unicast; an address that is unassigned today belongs to no webhook.
+        // Only 2000::/3 is global unicast. No webhook belongs to an address that is unassigned today.
         return Contains(Global, address) && !address.IsIPv4MappedToIPv6 && !Contains(Reserved, address) ? null : "a reserved range";
     }
 
@@ -152,7 +152,9 @@ internal sealed class AddressRules(bool allowPrivateNetworks, IReadOnlyList<IPNe
         return false;
     }
 
-    /// <summary>Compares families first: <see cref="IPNetwork"/> takes a mapped address for the IPv4 one inside.</summary>
+    /// <summary>
+    /// Compares families first: <see cref="IPNetwork"/> treats a mapped address as the IPv4 one inside.
+    /// </summary>
     private static bool Contains(IPNetwork network, IPAddress address) =>
         network.BaseAddress.AddressFamily == address.AddressFamily && network.Contains(address);
 

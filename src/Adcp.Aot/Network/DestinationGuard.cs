@@ -6,14 +6,13 @@ using System.Net.Sockets;
 namespace Adcp.Aot.Network;
 
 /// <summary>
-/// Decides to which hosts and addresses webhooks may go (AdCP security, "SSRF"): https unless told otherwise, no
-/// reserved range, no metadata service whatever the flags, and every address that a name resolves to must pass. A
-/// sender asks it before every connection; ask it yourself before a url is stored. Immutable and safe for concurrent
-/// use.
+/// Decides which hosts and addresses webhooks may go to (AdCP security, "SSRF"): https unless configured otherwise, no
+/// reserved range, never a metadata service, and every address that a name resolves to must pass. A sender asks it
+/// before every connection. Ask it yourself before you store a url. Immutable and safe for concurrent use.
 /// </summary>
 public sealed class DestinationGuard
 {
-    /// <summary>The longest url that is looked at, in characters.</summary>
+    /// <summary>The maximum length of a url in characters.</summary>
     internal const int MaxUrlLength = 2048;
 
     private const int MaxAddresses = 32;
@@ -50,8 +49,8 @@ public sealed class DestinationGuard
 
     /// <summary>
     /// Returns whether a webhook to the url could be sent now: it is well-formed, without user information, and every
-    /// address that its host resolves to passes. The answer says nothing more, so that whoever gave the url learns
-    /// nothing of our network. It is no promise for later: the sender checks again.
+    /// address that its host resolves to passes. The answer says nothing more, so that a buyer who gives a url learns
+    /// nothing about this network. It is no promise for later: the sender checks again.
     /// </summary>
     /// <param name="url">The url, untrusted.</param>
     /// <param name="cancellationToken">Ends the resolution.</param>
@@ -117,7 +116,7 @@ public sealed class DestinationGuard
 
         if (IPAddress.TryParse(target.Host, out IPAddress? address))
         {
-            // IPAddress reads 2130706433, 0x7f.1 and 127.1 too: such hosts are written to slip past a reader.
+            // IPAddress also reads 2130706433, 0x7f.1 and 127.1. Such spellings of a host are used to deceive a reader.
             bool canonical = address.AddressFamily == AddressFamily.InterNetworkV6 || target.Host == address.ToString();
             return !canonical ? OddAddress : _addresses.Refuse(address) is { } kind ? "the host is " + kind : null;
         }

@@ -29,15 +29,14 @@ public sealed record DestinationGuardOptions
     public IReadOnlyList<IPNetwork> Nat64Prefixes { get; init => field = Nat64.Checked(value, nameof(Nat64Prefixes)); } = [];
 
     /// <summary>
-    /// Resolves names; default null, the system's resolver. At most 16 names are looked up at a time. A resolver that
-    /// throws a
-    /// <see cref="System.Net.Sockets.SocketException"/> of <c>HostNotFound</c> or <c>NoData</c> says that the name
-    /// has no address; any other exception says that the resolver failed.
+    /// Resolves names; default null, the system's resolver. At most 16 names are looked up at a time. If the name has
+    /// no address, throw a <see cref="System.Net.Sockets.SocketException"/> of <c>HostNotFound</c> or <c>NoData</c>;
+    /// any other exception means that the resolver failed.
     /// </summary>
     public Func<string, CancellationToken, Task<IPAddress[]>>? Resolver { get; init; }
 
     /// <summary>
-    /// How long <see cref="DestinationGuard.AllowsAsync"/> waits for a name. 1 ms to 10 minutes, default 5 s.
+    /// The time that <see cref="DestinationGuard.AllowsAsync"/> waits for a name. 1 ms to 10 minutes, default 5 s.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 10 minutes.</exception>
     public TimeSpan ResolveTimeout

@@ -7,9 +7,9 @@ using System.Security.Authentication;
 namespace Adcp.Aot.Network;
 
 /// <summary>
-/// The one way in which this library makes HTTP requests to strangers: checked addresses, no redirect, no proxy, no
-/// cookie, no decompression, no resumed TLS session, no trace headers. Pools connections, and knows how to make a
-/// request on a new one. Thread-safe.
+/// Makes all HTTP requests of this library to untrusted hosts: checked addresses, no redirect, no proxy, no cookie, no
+/// decompression, no resumed TLS session, no trace headers. Pools connections, and can make a request on a new one.
+/// Thread-safe.
 /// </summary>
 internal sealed class GuardedHttp : IDisposable
 {
@@ -36,8 +36,8 @@ internal sealed class GuardedHttp : IDisposable
     }
 
     /// <summary>
-    /// How many connections were ever open. Taken before a request, it tells the connections apart that the request
-    /// found.
+    /// The number of connections that were ever opened. Read before a request, it separates connections that existed
+    /// before from new ones.
     /// </summary>
     internal long Opened => Volatile.Read(ref _opened);
 
@@ -46,8 +46,8 @@ internal sealed class GuardedHttp : IDisposable
         (newConnection ? _unpooled.Value : _pooled).SendAsync(request, cancellationToken);
 
     /// <summary>
-    /// Returns whether a failure says no more than that a kept connection was old: it was closed or reset before a
-    /// byte of the answer, and it had been open before the request, or had carried another one.
+    /// Returns whether a failure only shows that a kept connection was old: it was closed or reset before a byte of the
+    /// answer, and it had been open before the request, or had carried another one.
     /// </summary>
     /// <param name="fault">The failure of a request.</param>
     /// <param name="openedBefore"><see cref="Opened"/> before the request.</param>
@@ -68,18 +68,16 @@ internal sealed class GuardedHttp : IDisposable
             (cause as SocketException ?? cause?.InnerException as SocketException)?.SocketErrorCode == SocketError.TimedOut;
     }
 
-    /// <summary>
-    /// Returns whether a host is known to let a body wait for <c>100 Continue</c> in vain, or to refuse to be asked.
-    /// </summary>
+    /// <summary>Returns whether a host is known to refuse <c>Expect: 100-continue</c> or not to answer it.</summary>
     internal bool IgnoresExpect(Uri request) => _hosts.IgnoresExpect(request.IdnHost, request.Port);
 
-    /// <summary>Keeps that a host refused <c>Expect: 100-continue</c>.</summary>
+    /// <summary>Remembers that a host refused <c>Expect: 100-continue</c>.</summary>
     internal void AvoidExpect(Uri request) => _hosts[request.IdnHost, request.Port].IgnoresExpect = true;
 
     /// <summary>
-    /// Closes the HTTP/2 connections to a host from which nothing was heard since a request began that timed out.
-    /// Cancelling a stream leaves its connection in the pool, and pings have gaps: without this, every further
-    /// request would wait in vain.
+    /// Closes the HTTP/2 connections to a host that were silent since a request began that timed out. If a stream is
+    /// cancelled, its connection stays in the pool, and pings have gaps: without this, further requests would wait on a
+    /// dead connection.
     /// </summary>
     /// <param name="request">The address of the request that timed out.</param>
     /// <param name="startedAt">The <see cref="Stopwatch"/> timestamp of its start.</param>

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Adcp.Aot.Network;
 
-/// <summary>The things that earlier connections taught about one host.</summary>
+/// <summary>The facts that earlier connections showed about one host.</summary>
 internal sealed class HostFacts
 {
     private volatile IPAddress? _worked;
@@ -15,7 +15,7 @@ internal sealed class HostFacts
         set => _worked = value;
     }
 
-    /// <summary>True if the host once let a body wait for its <c>100 Continue</c> in vain.</summary>
+    /// <summary>Gets or sets whether the host once did not answer <c>Expect: 100-continue</c>.</summary>
     internal bool IgnoresExpect
     {
         get => _ignoresExpect;

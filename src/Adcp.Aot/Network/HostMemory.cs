@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace Adcp.Aot.Network;
 
 /// <summary>
-/// The things that earlier connections taught about hosts. Bounded: if it is full, it starts anew. Thread-safe.
+/// Remembers facts about hosts from earlier connections. Bounded: if it is full, it is emptied. Thread-safe.
 /// </summary>
 internal sealed class HostMemory
 {

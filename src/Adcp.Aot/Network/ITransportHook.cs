@@ -1,8 +1,8 @@
 namespace Adcp.Aot.Network;
 
 /// <summary>
-/// Sends a webhook to another host than its url names, for development. The rewritten url is what is checked, signed
-/// and requested.
+/// Sends a webhook to another host than its url names, for development. The rewritten url is checked, signed and
+/// requested.
 /// </summary>
 public interface ITransportHook
 {
@@ -13,8 +13,8 @@ public interface ITransportHook
     bool NeedsPrivateNetworks { get; }
 
     /// <summary>
-    /// The host to use instead; null to leave the url as it is. Scheme, port, path and query cannot change.
+    /// Returns the host to use instead; null to leave the url unchanged. Scheme, port, path and query cannot change.
     /// </summary>
-    /// <param name="host">The host now, in canonical form, IPv6 without brackets.</param>
+    /// <param name="host">The present host in canonical form, IPv6 without brackets.</param>
     string? RewriteHost(string host);
 }

@@ -2,13 +2,13 @@ using System.Net.Sockets;
 
 namespace Adcp.Aot.Network;
 
-/// <summary>Tells faults of this machine and its network from faults of the endpoint.</summary>
+/// <summary>Distinguishes faults of this machine and its network from faults of the endpoint.</summary>
 internal static class LocalFault
 {
     /// <summary>
-    /// Returns whether a socket error says something about this machine or its network only: no descriptor, port or
-    /// buffer, no route, no resolver, a firewall here. An unreachable
-    /// <i>host</i> is the endpoint's: the network led to its neighbourhood.
+    /// Returns whether a socket error is about this machine or its network only: no descriptor, port or buffer, no
+    /// route, no resolver, a local firewall. An unreachable <i>host</i> is the endpoint's fault, because the network
+    /// reached its router.
     /// </summary>
     internal static bool Is(SocketError error) => error
         is SocketError.TooManyOpenSockets

@@ -4,24 +4,26 @@ using System.Net.Sockets;
 namespace Adcp.Aot.Network;
 
 /// <summary>
-/// Looks names up without letting slow names starve anything: at most <see cref="MaxLookUps"/> look-ups run at a
-/// time, each on a thread of its own, because the system's resolver blocks. Further names wait in line without a
-/// thread until their callers' time is up. Concurrent callers of one name share a look-up. Thread-safe.
+/// Looks names up so that slow names cannot starve others. At most <see cref="MaxLookUps"/> look-ups run at a time,
+/// each on its own thread, because the system's resolver blocks. Further names wait in a queue without a thread until
+/// their callers' time is up. Concurrent callers of one name share a look-up. Thread-safe.
 /// </summary>
 /// <remarks>
-/// A name that was answered within <see cref="KnownFor"/> does not wait in line: while all look-ups are taken it has the addresses of its
-/// last answer. So slow names cannot keep deliveries from endpoints that were reached before. The caller judges the addresses again.
+/// If a name was answered within <see cref="KnownFor"/>, it does not wait in the queue: while all look-ups are taken,
+/// it gets the addresses of its last answer. So slow names cannot stop deliveries to endpoints that were reached
+/// before. The caller checks the addresses again.
 /// </remarks>
-/// <param name="look">Looks one name up. It may block or throw, and if it does not return, the look-up is given up
-/// with its last caller.</param>
-/// <param name="absentFor">How long a name that does not exist is not asked for again; zero to ask each time.</param>
+/// <param name="look">Looks one name up. It may block or throw. If it does not return, the look-up is abandoned with
+/// its last caller.</param>
+/// <param name="absentFor">The time for which a name that does not exist is not looked up again; zero to look it up
+/// each time.</param>
 internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddress[]>> look, TimeSpan absentFor)
 {
     internal const int MaxLookUps = 16;
 
     /// <summary>
-    /// The most look-ups of a custom resolver that were given up and have not returned. Further ones keep their place
-    /// until they return.
+    /// The maximum number of abandoned look-ups of a custom resolver that have not returned. Further ones keep their
+    /// slot until they return.
     /// </summary>
     internal const int MaxAbandoned = 64;
 
@@ -30,7 +32,9 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
 
     private static readonly TimeSpan KnownFor = TimeSpan.FromHours(1);
 
-    /// <summary>How long the system's resolver is not asked again for a name that does not exist.</summary>
+    /// <summary>
+    /// The time for which a name that does not exist is not looked up again by the system's resolver.
+    /// </summary>
     private static readonly TimeSpan AbsenceTime = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
@@ -42,7 +46,7 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
     private int _abandoned;
     private long _answers;
 
-    /// <summary>The system's resolver, one for the process.</summary>
+    /// <summary>Gets the system's resolver, one for the process.</summary>
     internal static NameResolver System { get; } =
         new(static (host, _) => Task.FromResult(Dns.GetHostAddresses(host)), AbsenceTime);
 
@@ -71,7 +75,7 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
                 _absent.Remove(host);
             }
 
-            // Also if it is in line or under way already: its own name server may be the one that went silent.
+            // Also if it is queued or under way already: its own name server may be the silent one.
             if (_running >= MaxLookUps && _known.TryGetValue(host, out (IPAddress[] Addresses, long Until) known)
                 && Environment.TickCount64 < known.Until)
             {
@@ -122,10 +126,10 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
     private static DestinationRefusedException Absent() => new("the name has no address");
 
     /// <summary>
-    /// Takes a caller out whose time is up. With its last caller goes a look-up that waits, and one that heeds its
-    /// token.
+    /// Removes a caller whose time is up. If it was the last one, a queued look-up is removed, and a running one is
+    /// cancelled.
     /// </summary>
-    /// <returns>True if other names were answered while this one was looked up.</returns>
+    /// <returns><c>true</c> if other names were answered while this one was looked up.</returns>
     private bool Leave(LookUp lookUp)
     {
         bool othersAnswered;
@@ -146,7 +150,7 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
             }
         }
 
-        // The system's resolver cannot be interrupted: it keeps its thread, and so its place, until it returns.
+        // The system's resolver cannot be interrupted: it keeps its thread and its slot until it returns.
         if (abandoned && !ReferenceEquals(this, System))
         {
             LookUp? next = End(lookUp, null, Failed(), givenUp: true);
@@ -168,7 +172,7 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
         }
         catch (OutOfMemoryException)
         {
-            // The process has no thread left; the pool's may do it.
+            // No thread could be started, so a pool thread is used.
             ThreadPool.UnsafeQueueUserWorkItem(_ => _ = RunAsync(lookUp), null);
         }
     }
@@ -199,7 +203,7 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
     }
 
     /// <summary>
-    /// Ends a look-up, unless it was given up before or too many were, and returns the next, if one waits.
+    /// Ends a look-up, unless it was abandoned before or too many were, and returns the next one in the queue.
     /// </summary>
     private LookUp? End(LookUp lookUp, IPAddress[]? addresses, Exception? fault, bool givenUp = false)
     {
@@ -254,7 +258,7 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
         return next;
     }
 
-    /// <summary>Keeps an answer; the caller has the lock.</summary>
+    /// <summary>Remembers an answer. The caller has the lock.</summary>
     private void Remember(string host, IPAddress[]? addresses)
     {
         if (addresses is null)
@@ -286,8 +290,7 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
         internal string Host => host;
 
         /// <summary>
-        /// Tells a resolver that heeds it that no caller waits any more. It has no timer, so that nothing is left to
-        /// be disposed.
+        /// Cancelled when no caller waits any more. The source has no timer, so it need not be disposed.
         /// </summary>
         internal CancellationTokenSource Abandoned { get; } = new();
 
@@ -295,10 +298,10 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
 
         internal TaskCompletionSource<IPAddress[]> Addresses { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        /// <summary>How many callers wait for it.</summary>
+        /// <summary>The number of callers that wait for it.</summary>
         internal int Callers { get; set; }
 
-        /// <summary>Its place in the line; <c>null</c> once it runs.</summary>
+        /// <summary>Its place in the queue; <c>null</c> when it runs.</summary>
         internal LinkedListNode<LookUp>? Place { get; set; }
 
         internal long AnswersAtStart { get; set; }
@@ -311,7 +314,7 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
             }
             catch (AggregateException)
             {
-                // A callback of the resolver's threw; the look-up is over either way.
+                // A callback of the resolver threw. The look-up has ended either way.
             }
         }
     }

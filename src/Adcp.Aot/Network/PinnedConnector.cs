@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace Adcp.Aot.Network;
 
 /// <summary>
-/// Opens connections only to checked addresses: the name is resolved here, every answer must pass the guard, and the
-/// socket connects to an address that passed. So a second resolution cannot lead elsewhere.
+/// Opens connections only to checked addresses. It resolves the name, every answer must pass the guard, and the socket
+/// connects to an address that passed. So a second resolution cannot lead elsewhere.
 /// </summary>
 /// <remarks>
 /// Addresses race as in RFC 8305: the address that worked last comes first, the families take turns, and each next
@@ -72,7 +72,7 @@ internal sealed class PinnedConnector(DestinationGuard guard, TimeSpan connectTi
     private static async Task<(Socket Socket, IPAddress Address)> ConnectAsync(
         IPAddress address, int port, CancellationToken cancellationToken)
     {
-        // Here and not before the race, so that a family this machine does not have costs its own addresses only.
+        // Here and not before the race, so that an address family that this machine lacks costs only its own addresses.
         Socket socket = new(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
@@ -86,10 +86,7 @@ internal sealed class PinnedConnector(DestinationGuard guard, TimeSpan connectTi
         }
     }
 
-    /// <summary>
-    /// Of several addresses' faults, one that says something about the endpoint is reported before one of this
-    /// machine.
-    /// </summary>
+    /// <summary>If several addresses failed, a fault of the endpoint is reported before one of this machine.</summary>
     private static SocketException Telling(SocketException? before, SocketException now) =>
         before is null || LocalFault.Is(before.SocketErrorCode) ? now : before;
 

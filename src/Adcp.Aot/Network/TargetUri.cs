@@ -9,14 +9,13 @@ namespace Adcp.Aot.Network;
 
 /// <summary>
 /// A URL in AdCP's canonical form: RFC 9421's <c>@target-uri</c> and <c>@authority</c>. Computed from the text as
-/// received, because a receiver compares bytes and
-/// <see cref="Uri"/> normalises otherwise. Immutable.
+/// received, because a receiver compares bytes and <see cref="Uri"/> normalises differently. Immutable.
 /// </summary>
 /// <remarks>
 /// Scheme and host in lower case, host in A-label form, one trailing root dot and userinfo and default port and
 /// fragment dropped, dot segments removed with consecutive slashes kept, path percent-encoding in upper case with
-/// unreserved characters decoded, query byte for byte. Hosts outside ASCII go through .NET's IDNA mapping after NFC
-/// and lower-casing, a subset of UTS-46; write such hosts in A-label form where that matters.
+/// unreserved characters decoded, query byte for byte. Hosts outside ASCII go through .NET's IDNA mapping after NFC and
+/// lower-casing, a subset of UTS-46; write such hosts in A-label form if that matters.
 /// </remarks>
 public sealed class TargetUri
 {
@@ -49,14 +48,14 @@ public sealed class TargetUri
     /// <summary>The port, even if it is the default one.</summary>
     public int Port { get; }
 
-    /// <summary>True for https, false for http.</summary>
+    /// <summary>Gets whether the scheme is https; otherwise it is http.</summary>
     public bool IsHttps { get; }
 
-    /// <summary>Path and query as they go on the wire.</summary>
+    /// <summary>Path and query as they are sent.</summary>
     public string PathAndQuery { get; }
 
     /// <summary>
-    /// Gets whether the text had userinfo, which the canonical form drops and a registration refuses.
+    /// Gets whether the text had userinfo. The canonical form drops it, and a registration refuses it.
     /// </summary>
     public bool HadUserInfo { get; }
 
@@ -74,10 +73,10 @@ public sealed class TargetUri
     /// <summary>Returns scheme and authority. Path and query may hold secrets; <see cref="Value"/> is the whole url.</summary>
     public override string ToString() => (IsHttps ? "https://" : "http://") + Authority;
 
-    /// <summary>The URL for an HTTP client, which then sends path and query as they are here.</summary>
+    /// <summary>Returns the URL for an HTTP client, which sends path and query unchanged.</summary>
     internal Uri ToRequestUri() => new(Value, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
 
-    /// <summary>The same url on another host.</summary>
+    /// <summary>Returns the same url on another host.</summary>
     internal bool TryWithHost(string host, [NotNullWhen(true)] out TargetUri? result)
     {
         string shown = host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host;
@@ -188,8 +187,8 @@ public sealed class TargetUri
     }
 
     /// <summary>
-    /// Characters that UTS-46 disallows and the runtime's mapping lets through: unassigned and private ones,
-    /// controls, separators, replacement characters.
+    /// Returns whether a host has characters that UTS-46 disallows and .NET's mapping accepts: unassigned and private
+    /// ones, controls, separators, replacement characters.
     /// </summary>
     private static bool HoldsNoName(string host)
     {
@@ -299,7 +298,9 @@ public sealed class TargetUri
 
     private static int HexValue(char c) => char.IsAsciiDigit(c) ? c - '0' : (c | 0x20) - 'a' + 10;
 
-    /// <summary>RFC 3986, section 5.2.4, which leaves consecutive slashes alone: an empty segment is a segment.</summary>
+    /// <summary>
+    /// Removes dot segments (RFC 3986, section 5.2.4). Consecutive slashes stay: an empty segment is a segment.
+    /// </summary>
     private static string RemoveDotSegments(string path)
     {
         if (path.Length == 0)

@@ -5,21 +5,21 @@ using System.Runtime.CompilerServices;
 namespace Adcp.Aot.Network;
 
 /// <summary>
-/// An open connection, above TLS and below HTTP, that knows three things which <see cref="SocketsHttpHandler"/> does
-/// not tell: how many requests it carried, whether a byte of the answer to the last one was read, and when something
-/// was last heard from the peer. A failure leaves it as a <see cref="ConnectionLostException"/>, so that the sender
-/// can tell a connection that was old from an endpoint that is down.
+/// An open connection, above TLS and below HTTP, that knows three facts which <see cref="SocketsHttpHandler"/> does not
+/// report: the number of requests it carried, whether a byte of the answer to the last one was read, and the time when
+/// the peer last sent something. A failure becomes a <see cref="ConnectionLostException"/>, so that the sender can
+/// distinguish an old connection from an endpoint that is down.
 /// </summary>
 /// <remarks>
-/// HTTP/1.1: a write that begins with <c>POST </c> or <c>GET </c> begins a request; the handler writes a request's
-/// head at once. Three more things follow from it:
+/// HTTP/1.1: a write that begins with <c>POST </c> or <c>GET </c> begins a request, because the handler writes a
+/// request's head at once. Three more rules follow from it:
 /// <list type="bullet">
-/// <item>A write that the peer broke off ends quietly, because the answer may be there already; the read that follows
-/// returns the answer, or throws.</item>
-/// <item>If the answer begins while a large body is still being written, the rest of the body has <see
-/// cref="RestOfBody"/>, and is then left unsent.</item>
-/// <item>If a large body's first byte is written before anything was heard, the peer ignored <c>Expect:
-/// 100-continue</c>, and <see cref="HostFacts"/> keeps it.</item>
+/// <item>If the peer breaks off a write, the write ends without an exception, because the answer may be there already.
+/// The read that follows returns the answer, or throws.</item>
+/// <item>If the answer begins while a large body is still being written, the rest of the body has
+/// <see cref="RestOfBody"/>. After that it is left unsent.</item>
+/// <item>If a large body's first byte is written before the peer sent anything, the peer ignored <c>Expect:
+/// 100-continue</c>, and <see cref="HostFacts"/> remembers it.</item>
 /// </list>
 /// One read and one write may be under way at a time, as in every stream of a handler. Reads and writes meet in
 /// <c>_phase</c> and <c>_ended</c>: each side writes its own and then reads the other's behind a full fence, so that
@@ -29,13 +29,13 @@ internal sealed class WatchedStream(
     Stream inner, long number, string host, int port, bool isHttp2, HostFacts facts, Action<WatchedStream> closed) : Stream
 {
     /// <summary>
-    /// From this size on a body is announced by <c>Expect: 100-continue</c>. A smaller one fits into the socket
-    /// buffers of both sides, so it is written whatever the receiver does and an early answer is read; and the round
-    /// trip that the announcement costs is about the time in which 256 KiB are sent (40 ms at 50 Mbit/s).
+    /// From this size on, a body is announced by <c>Expect: 100-continue</c>. A smaller one fits into the socket
+    /// buffers of both sides, so it is written in any case and an early answer is read. The round trip of the
+    /// announcement costs about the time in which 256 KiB are sent (40 ms at 50 Mbit/s).
     /// </summary>
     internal const int LargeBody = 256 << 10;
 
-    /// <summary>How long the rest of a body is still written after its answer began.</summary>
+    /// <summary>The time for which the rest of a body is still written after its answer began.</summary>
     internal static readonly TimeSpan RestOfBody = TimeSpan.FromSeconds(1);
 
     private readonly Lock _writing = new();
@@ -63,10 +63,12 @@ internal sealed class WatchedStream(
 
     internal bool IsHttp2 => isHttp2;
 
-    /// <summary>How many HTTP/1.1 requests began on it.</summary>
+    /// <summary>The number of HTTP/1.1 requests that began on it.</summary>
     internal int Requests => Volatile.Read(ref _requests);
 
-    /// <summary>False if a byte of the answer to the last HTTP/1.1 request was read. Interim answers do not count.</summary>
+    /// <summary>
+    /// <c>false</c> if a byte of the answer to the last HTTP/1.1 request was read. Interim answers do not count.
+    /// </summary>
     internal bool IsUnanswered => isHttp2 || Volatile.Read(ref _phase) != (int)Phase.Answering;
 
     /// <summary>The <see cref="Stopwatch"/> timestamp of the last byte read.</summary>
@@ -237,7 +239,7 @@ internal sealed class WatchedStream(
             return FinishAsync(writing);
         }
 
-        // Gives the operation back to the socket.
+        // Passes the operation on to the socket.
         writing.GetAwaiter().GetResult();
         return default;
     }
@@ -290,7 +292,7 @@ internal sealed class WatchedStream(
         }
     }
 
-    /// <summary>Ends the connection for further requests; throws unless the answer may still be read.</summary>
+    /// <summary>Ends the connection for further requests. Throws unless the answer may still be read.</summary>
     private void BreakOff(Exception fault)
     {
         Interlocked.Exchange(ref _ended, 1);

@@ -10,8 +10,8 @@ internal static class AnswerBody
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// Returns whether the answer says that it has no body; compared as text, which costs a third of parsing the
-    /// number. After 101 no HTTP follows.
+    /// Returns whether the answer's headers state that it has no body. They are compared as text, which costs a third
+    /// of parsing the number. After 101 no HTTP follows.
     /// </summary>
     internal static bool IsEmpty(HttpResponseMessage response) =>
         response.StatusCode == HttpStatusCode.SwitchingProtocols
@@ -19,9 +19,9 @@ internal static class AnswerBody
             && length is { Count: 1 } && length.ToString() == "0");
 
     /// <summary>
-    /// Reads an answer's body up to the limit. The status is the outcome: only an answer whose body is part of it may
-    /// take the rest of the attempt's time, any other is read so that its connection can be used again, and given up
-    /// after a second.
+    /// Reads an answer's body up to the limit. The status is the result. If the body is part of the result, it may take
+    /// the rest of the attempt's time. Otherwise it is read only so that its connection can be used again, for a second
+    /// at most.
     /// </summary>
     internal static async ValueTask<ReadOnlyMemory<byte>> ReadAsync(
         PreparedWebhook webhook, HttpResponseMessage response, WebhookSenderOptions options, CancellationTokenSource attempt)
@@ -31,7 +31,8 @@ internal static class AnswerBody
             attempt.CancelAfter(options.AttemptTimeout < LongestWait ? options.AttemptTimeout : LongestWait);
         }
 
-        // One byte more than is kept tells whether the answer ends here, which is what lets its connection be used again.
+        // Reads one byte more than it keeps. That shows whether the answer ends here, so that its connection can be
+        // used again.
         byte[] buffer = ArrayPool<byte>.Shared.Rent(options.MaxResponseBytes + 1);
         try
         {
@@ -50,7 +51,7 @@ internal static class AnswerBody
             }
             catch (Exception fault) when (AttemptFault.IsTransport(fault))
             {
-                // The status is the answer. A body that drips, breaks or is cancelled takes nothing of it back: a 2xx
+                // The status is the answer. If the body drips, breaks or is cancelled, the status still counts: a 2xx
                 // stays delivered.
             }
 

@@ -25,7 +25,7 @@ internal static class AttemptFault
         return false;
     }
 
-    /// <summary>Returns whether an exception says that no connection could be made.</summary>
+    /// <summary>Returns whether no connection could be made.</summary>
     internal static bool IsConnectFailure(Exception? fault)
     {
         for (Exception? inner = fault; inner is not null; inner = inner.InnerException)
@@ -51,7 +51,8 @@ internal static class AttemptFault
 
     /// <summary>Classifies a failed attempt.</summary>
     /// <param name="fault">The exception that ended it.</param>
-    /// <param name="timedOut">True if the attempt's time was up. A socket's fault then comes from our own end of it.</param>
+    /// <param name="timedOut"><c>true</c> if the attempt timed out. A socket's fault is then caused by the
+    /// timeout.</param>
     internal static (WebhookSendError Error, string Detail) Classify(Exception fault, bool timedOut)
     {
         bool lost = false;

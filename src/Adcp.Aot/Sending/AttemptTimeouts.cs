@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace Adcp.Aot.Sending;
 
 /// <summary>
-/// The time limits of attempts under way. A source whose attempt ended in time is kept for another one; sources of a
-/// <see cref="TimeProvider"/> that is not the system's cannot be reset and are made anew. Thread-safe.
+/// The timeouts of attempts under way. If an attempt ends in time, its source is kept for another one. Sources of a
+/// user's <see cref="TimeProvider"/> cannot be reset and are created each time. Thread-safe.
 /// </summary>
 internal sealed class AttemptTimeouts(TimeSpan limit, TimeProvider time)
 {
@@ -12,7 +12,7 @@ internal sealed class AttemptTimeouts(TimeSpan limit, TimeProvider time)
 
     private readonly ConcurrentQueue<CancellationTokenSource> _spares = new();
 
-    /// <summary>A source that will be cancelled at the limit, for one attempt.</summary>
+    /// <summary>Returns a source that is cancelled at the limit, for one attempt.</summary>
     internal CancellationTokenSource Start()
     {
         if (!_spares.TryDequeue(out CancellationTokenSource? attempt))
@@ -25,8 +25,7 @@ internal sealed class AttemptTimeouts(TimeSpan limit, TimeProvider time)
     }
 
     /// <summary>
-    /// Takes a source back. Nobody may hold its token any more, and nothing may be registered with it that is still
-    /// to be told.
+    /// Takes a source back. The caller must not use its token any more, and no callback may be registered with it.
     /// </summary>
     internal void End(CancellationTokenSource attempt)
     {

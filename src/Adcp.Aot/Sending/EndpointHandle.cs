@@ -1,6 +1,8 @@
 namespace Adcp.Aot.Sending;
 
-/// <summary>What a supervisor remembers in a <see cref="WebhookDestination"/>, so that it looks the endpoint up once.</summary>
+/// <summary>
+/// A supervisor's entry in a <see cref="WebhookDestination"/>, so that the endpoint is looked up once.
+/// </summary>
 internal abstract class EndpointHandle
 {
 }

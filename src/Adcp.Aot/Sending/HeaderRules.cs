@@ -3,8 +3,8 @@ using System.Buffers;
 namespace Adcp.Aot.Sending;
 
 /// <summary>
-/// What a caller's extra headers may be: none that the sender or HTTP writes itself, and nothing that could break out
-/// of its line.
+/// Checks a caller's extra headers: none that the sender or HTTP writes itself, and no character that could end its
+/// line.
 /// </summary>
 internal static class HeaderRules
 {

@@ -4,7 +4,7 @@ using Adcp.Aot.Signing;
 namespace Adcp.Aot;
 
 /// <summary>
-/// A webhook whose body and idempotency key are frozen. Every attempt sends these very bytes; only signatures are fresh.
+/// A webhook with a frozen body and idempotency key. Every attempt sends the same bytes with a fresh signature.
 /// Immutable and safe for concurrent use.
 /// </summary>
 public sealed class PreparedWebhook
@@ -12,12 +12,11 @@ public sealed class PreparedWebhook
     private string? _contentDigest;
 
     /// <summary>
-    /// Freezes a body. <see cref="IWebhookSender.Prepare"/> is the usual way; this one is for stores that kept the
-    /// bytes.
+    /// Creates a webhook from bytes that a store has kept. In other cases use <see cref="IWebhookSender.Prepare"/>.
     /// </summary>
-    /// <param name="destination">Where it goes.</param>
+    /// <param name="destination">The destination.</param>
     /// <param name="body">The UTF-8 JSON body. Not copied: the caller must not change it again.</param>
-    /// <param name="idempotencyKey">The key that the body carries.</param>
+    /// <param name="idempotencyKey">The key in the body.</param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
     /// <exception cref="ArgumentException">The body is empty or the key breaks its pattern.</exception>
     public PreparedWebhook(WebhookDestination destination, ReadOnlyMemory<byte> body, string idempotencyKey)
@@ -35,7 +34,7 @@ public sealed class PreparedWebhook
         IdempotencyKey = idempotencyKey;
     }
 
-    /// <summary>Where it goes.</summary>
+    /// <summary>The destination.</summary>
     public WebhookDestination Destination { get; }
 
     /// <summary>The UTF-8 JSON body of every attempt.</summary>
@@ -44,26 +43,27 @@ public sealed class PreparedWebhook
     /// <summary>The delivery's identity at the receiver, the same on every attempt.</summary>
     public string IdempotencyKey { get; }
 
-    /// <summary>The task it reports on, if any.</summary>
+    /// <summary>The task that it reports on; <c>null</c> if none.</summary>
     public string? TaskId { get; init; }
 
-    /// <summary>The wire name of the task type, if any.</summary>
+    /// <summary>The wire name of the task type; <c>null</c> if none.</summary>
     public string? TaskType { get; init; }
 
-    /// <summary>The AdCP notification type, if any.</summary>
+    /// <summary>The AdCP notification type; <c>null</c> if none.</summary>
     public string? NotificationType { get; init; }
 
-    /// <summary>The event's identity over re-emissions, if any.</summary>
+    /// <summary>The event's identity, the same for all re-emissions; <c>null</c> if none.</summary>
     public string? NotificationId { get; init; }
 
     /// <summary>Extra HTTP headers of every attempt.</summary>
     public IReadOnlyList<KeyValuePair<string, string>>? Headers { get; init; }
 
-    /// <summary>The number that the body carries, if it carries one.</summary>
+    /// <summary>The sequence number in the body; <c>null</c> if it has none.</summary>
     public long? SequenceNumber { get; init; }
 
     /// <summary>
-    /// Gets whether the body of the answer is part of the outcome, as for an ownership challenge, and is read whole.
+    /// Gets whether the body of the answer is part of the result, as for an ownership challenge, and is read
+    /// completely.
     /// </summary>
     internal bool NeedsAnswerBody { get; init; }
 

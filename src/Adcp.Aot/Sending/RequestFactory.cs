@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Sending;
 
-/// <summary>Makes one authenticated request after another of a prepared webhook. Thread-safe.</summary>
+/// <summary>Creates the authenticated requests of a prepared webhook. Thread-safe.</summary>
 internal sealed partial class RequestFactory
 {
     private static readonly Version Http2 = new(2, 0);
@@ -27,7 +27,7 @@ internal sealed partial class RequestFactory
     }
 
     /// <summary>
-    /// Authenticates by the registration's way if it has one, else by the sender's: one of them, never both.
+    /// Authenticates by the registration's scheme if it has one, otherwise by the sender's. Never by both.
     /// </summary>
     internal ValueTask<HttpRequestMessage> CreateAsync(
         PreparedWebhook webhook, TargetUri target, bool mayExpect, CancellationToken cancellationToken)
@@ -43,7 +43,7 @@ internal sealed partial class RequestFactory
             : RequestAsync(authenticated, webhook, target, digest, headers, mayExpect);
     }
 
-    /// <summary>Builds the request once a key that is kept elsewhere has signed.</summary>
+    /// <summary>Creates the request after a remote key has signed.</summary>
     private async ValueTask<HttpRequestMessage> RequestAsync(
         ValueTask authenticated, PreparedWebhook webhook, TargetUri target, string? digest, AttemptHeaders headers, bool mayExpect)
     {
@@ -76,7 +76,7 @@ internal sealed partial class RequestFactory
 
         AttemptHeaders.Return(authentication);
 
-        // HTTP/2 hears an early answer while it writes.
+        // HTTP/2 receives an early answer while it writes.
         if (webhook.Body.Length >= WatchedStream.LargeBody && mayExpect && !_options.Http2 && !_http.IgnoresExpect(request.RequestUri!))
         {
             request.Headers.ExpectContinue = true;

@@ -4,17 +4,17 @@ using Adcp.Aot.Signing;
 namespace Adcp.Aot;
 
 /// <summary>
-/// A registration's <c>authentication</c>. Its presence switches that registration from the sender's own way to this
-/// one, exclusively (AdCP security, "webhook callbacks"). Immutable; never printed, logged or given back on reads.
+/// A registration's <c>authentication</c>. If it is present, it replaces the sender's own scheme for that registration
+/// (AdCP security, "webhook callbacks"). Immutable; never printed, logged or returned when a registration is read.
 /// </summary>
 public sealed class WebhookAuthentication
 {
     private const int MinCredentials = 32;
 
-    /// <summary>Takes scheme and credentials.</summary>
+    /// <summary>Creates an authentication.</summary>
     /// <param name="scheme">The scheme.</param>
-    /// <param name="credentials">At least 32 characters; for <see cref="AuthenticationScheme.Bearer"/> of
-    /// <c>token68</c>, for <see cref="AuthenticationScheme.HmacSha256"/> random.</param>
+    /// <param name="credentials">At least 32 characters; <c>token68</c> for <see cref="AuthenticationScheme.Bearer"/>,
+    /// random for <see cref="AuthenticationScheme.HmacSha256"/>.</param>
     /// <exception cref="ArgumentNullException"><paramref name="credentials"/> is null.</exception>
     /// <exception cref="ArgumentException">The credentials break their rule. The message never shows them.</exception>
     /// <exception cref="ArgumentOutOfRangeException">Not a scheme.</exception>
@@ -36,7 +36,7 @@ public sealed class WebhookAuthentication
         Credentials = credentials;
     }
 
-    /// <summary>Takes the members of a registration as they came.</summary>
+    /// <summary>Creates an authentication from the members of a registration.</summary>
     /// <param name="schemes">Exactly one of <c>Bearer</c> and <c>HMAC-SHA256</c>.</param>
     /// <param name="credentials">See the constructor.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
@@ -57,7 +57,7 @@ public sealed class WebhookAuthentication
     /// <summary>The scheme.</summary>
     public AuthenticationScheme Scheme { get; }
 
-    /// <summary>The credentials, a secret: for the store that keeps them encrypted, and nothing else.</summary>
+    /// <summary>The credentials, a secret. Only for a store that keeps them encrypted.</summary>
     public string Credentials { get; }
 
     internal WebhookAuthenticator Authenticator { get; }

@@ -5,9 +5,9 @@ using Adcp.Aot.Sending;
 namespace Adcp.Aot;
 
 /// <summary>
-/// Where webhooks of one registration go: url, operation id, token and authentication, parsed and checked once. Keep
-/// it and use it for every send: the supervisor remembers the endpoint in it. Immutable to its users and safe for
-/// concurrent use.
+/// The destination of one registration's webhooks: url, operation id, token and authentication, parsed and checked
+/// once. Keep it and use it for every send: the supervisor remembers the endpoint in it. Immutable to its users and
+/// safe for concurrent use.
 /// </summary>
 public sealed class WebhookDestination
 {
@@ -23,8 +23,8 @@ public sealed class WebhookDestination
     /// <param name="url">An absolute http or https URL without userinfo.</param>
     /// <param name="operationId">The registration's <c>operation_id</c>, echoed verbatim.</param>
     /// <param name="token">The registration's <c>token</c>, echoed verbatim in the body.</param>
-    /// <param name="authentication">The registration's <c>authentication</c>, which replaces the sender's own way of
-    /// signing; null for the sender's.</param>
+    /// <param name="authentication">The registration's <c>authentication</c>, which replaces the sender's own scheme;
+    /// null for the sender's.</param>
     /// <exception cref="ArgumentNullException"><paramref name="url"/> is null.</exception>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
     public WebhookDestination(string url, string? operationId = null, string? token = null, WebhookAuthentication? authentication = null)
@@ -80,17 +80,17 @@ public sealed class WebhookDestination
     public string? Token { get; }
 
     /// <summary>
-    /// The registration's <c>authentication</c>, with its secret; <c>null</c> if the sender's own way is used.
+    /// The registration's <c>authentication</c>, with its secret; <c>null</c> if the sender's own scheme is used.
     /// </summary>
     public WebhookAuthentication? Authentication { get; }
 
     /// <summary>The canonical url for an HTTP client.</summary>
     internal Uri RequestUri { get; }
 
-    /// <summary>Gets whether the client would send another <c>Host</c> than the one that is signed.</summary>
+    /// <summary>Gets whether the client would send another <c>Host</c> than the signed one.</summary>
     internal bool NeedsHostHeader { get; }
 
-    /// <summary>The guard that last found nothing against the url, so that it is asked once.</summary>
+    /// <summary>The guard that last accepted the url, so that it is asked once.</summary>
     internal DestinationGuard? AdmittedBy { get; set; }
 
     /// <summary>The endpoint that a supervisor's table last resolved for this destination.</summary>
@@ -100,7 +100,8 @@ public sealed class WebhookDestination
     public override string ToString() => Target.Authority;
 
     /// <summary>
-    /// <see cref="Uri"/> shortens a spelled-out IPv6 address; the receiver compares <c>Host</c> with what was signed.
+    /// <see cref="Uri"/> shortens a spelled-out IPv6 address, but the receiver compares <c>Host</c> with the signed
+    /// one.
     /// </summary>
     internal static bool NeedsHost(TargetUri target, Uri request) => request.Authority != target.Authority;
 

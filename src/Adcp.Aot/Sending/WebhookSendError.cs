@@ -1,6 +1,6 @@
 namespace Adcp.Aot;
 
-/// <summary>Says why an attempt got no answer. The endpoint's faults come first, then our own.</summary>
+/// <summary>The reason why an attempt got no answer: first the endpoint's faults, then our own.</summary>
 public enum WebhookSendError
 {
     /// <summary>There was an answer.</summary>
@@ -26,8 +26,8 @@ public enum WebhookSendError
     SigningFailed = 5,
 
     /// <summary>
-    /// The key that is kept elsewhere could not be asked, or did not answer within the attempt's timeout. Nothing was
-    /// sent; another attempt may find it back.
+    /// The remote key could not be reached, or did not answer within the attempt's timeout. Nothing was sent; another
+    /// attempt may succeed.
     /// </summary>
     SignerUnavailable = 6,
 

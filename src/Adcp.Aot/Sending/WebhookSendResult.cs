@@ -5,8 +5,8 @@ namespace Adcp.Aot;
 /// <summary>The result of one attempt.</summary>
 public sealed class WebhookSendResult
 {
-    /// <summary>An attempt that the receiver answered.</summary>
-    /// <param name="webhook">What was sent.</param>
+    /// <summary>Creates the result of an attempt that the receiver answered.</summary>
+    /// <param name="webhook">The webhook that was sent.</param>
     /// <param name="statusCode">The HTTP status code.</param>
     public WebhookSendResult(PreparedWebhook webhook, int statusCode)
     {
@@ -17,8 +17,8 @@ public sealed class WebhookSendResult
         StatusCode = statusCode;
     }
 
-    /// <summary>An attempt that got no answer.</summary>
-    /// <param name="webhook">What was to be sent.</param>
+    /// <summary>Creates the result of an attempt that got no answer.</summary>
+    /// <param name="webhook">The webhook that was to be sent.</param>
     /// <param name="error">The reason why there is no answer.</param>
     /// <param name="detail">A short classification without secrets, bodies or addresses.</param>
     public WebhookSendResult(PreparedWebhook webhook, WebhookSendError error, string? detail = null)
@@ -34,13 +34,13 @@ public sealed class WebhookSendResult
         ErrorDetail = detail;
     }
 
-    /// <summary>What was sent: destination, body and key.</summary>
+    /// <summary>The webhook that was sent: destination, body and key.</summary>
     public PreparedWebhook Webhook { get; }
 
     /// <summary>The HTTP status code; 0 if there was no answer.</summary>
     public int StatusCode { get; }
 
-    /// <summary>The reason why there was no answer; <see cref="WebhookSendError.None"/> where there was one.</summary>
+    /// <summary>The reason why there was no answer; <see cref="WebhookSendError.None"/> if there was one.</summary>
     public WebhookSendError Error { get; }
 
     /// <summary>A short classification of <see cref="Error"/>, at most 500 characters, without secrets.</summary>
@@ -52,21 +52,21 @@ public sealed class WebhookSendResult
     /// </summary>
     public bool IsConnectFailure { get; init; }
 
-    /// <summary>True for 200 to 299.</summary>
+    /// <summary>Gets whether the status is 200 to 299.</summary>
     public bool Ok => (uint)(StatusCode - 200) < 100;
 
     /// <summary>The key of the delivery.</summary>
     public string IdempotencyKey => Webhook.IdempotencyKey;
 
-    /// <summary>The url as the caller gave it. It may hold secrets: do not log it.</summary>
+    /// <summary>The url as given. It may hold secrets: do not log it.</summary>
     public string Url => Webhook.Destination.Url;
 
     /// <summary>The bytes that were sent.</summary>
     public ReadOnlyMemory<byte> SentBody => Webhook.Body;
 
     /// <summary>
-    /// Gets whether a kept connection turned out to be closed before a byte of an answer, so that the webhook was sent
-    /// once more, at once, with the same key and bytes, a fresh signature and on a new connection. The result is the
+    /// Gets whether a kept connection turned out to be closed before a byte of an answer. The webhook was then sent
+    /// once more, at once, on a new connection, with the same key and bytes and a fresh signature. The result is the
     /// second one's.
     /// </summary>
     public bool ConnectionReplaced { get; init; }

@@ -14,14 +14,14 @@ namespace Adcp.Aot;
 
 /// <summary>
 /// Makes authenticated attempts over pooled connections to checked addresses. No redirect, no proxy, no cookie, no
-/// HTTP/3. No retry, except that a kept connection which turns out to be closed is replaced once within the attempt.
+/// HTTP/3. No retry, except that a kept connection that turns out to be closed is replaced once within the attempt.
 /// Thread-safe; keep one for the life of the process, and dispose it after the supervisors that use it.
 /// </summary>
 public sealed partial class WebhookSender : IWebhookSender, IDisposable
 {
     private const int MaxSpareBody = 64 << 10;
 
-    /// <summary>Where this thread writes its next body before it is copied out at its length.</summary>
+    /// <summary>This thread's buffer for the next body, which is then copied at its length.</summary>
     [ThreadStatic]
     private static ArrayBufferWriter<byte>? _spareBody;
 
@@ -35,9 +35,9 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
     private bool _disposed;
 
     /// <summary>Creates a sender.</summary>
-    /// <param name="authenticator">Signs every attempt to a destination without an <c>authentication</c> of its own;
-    /// its key stays the caller's to dispose.</param>
-    /// <param name="options">How to make attempts.</param>
+    /// <param name="authenticator">Signs every attempt to a destination without its own <c>authentication</c>. The
+    /// caller disposes its key.</param>
+    /// <param name="options">The options.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">A transport hook needs private networks and they are not allowed.</exception>
     public WebhookSender(WebhookAuthenticator authenticator, WebhookSenderOptions options)
@@ -71,12 +71,14 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         _requests = new RequestFactory(authenticator, options, _http, _logger);
     }
 
-    /// <summary>Gets the generation, the signing key's id and algorithm, the guard and the attempt time-out of this sender.</summary>
+    /// <summary>
+    /// Gets this sender's AdCP version, the signing key's id and algorithm, the guard and the attempt timeout.
+    /// </summary>
     public WebhookSenderFacts Facts { get; }
 
-    /// <summary>A sender that signs with a private JWK.</summary>
+    /// <summary>Creates a sender that signs with a private JWK.</summary>
     /// <param name="jwk">The JWK; see <see cref="SigningKey.FromJwk"/>.</param>
-    /// <param name="options">How to make attempts.</param>
+    /// <param name="options">The options.</param>
     /// <exception cref="ArgumentException">The key cannot be used.</exception>
     public static WebhookSender FromJwk(string jwk, WebhookSenderOptions options)
     {
@@ -84,10 +86,10 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         return Owning(SigningKey.FromJwk(jwk), options);
     }
 
-    /// <summary>A sender that signs with a PEM private key.</summary>
+    /// <summary>Creates a sender that signs with a PEM private key.</summary>
     /// <param name="pem">The PEM text; see <see cref="SigningKey.FromPem"/>.</param>
     /// <param name="keyId">The <c>kid</c> under which the public key is published.</param>
-    /// <param name="options">How to make attempts.</param>
+    /// <param name="options">The options.</param>
     /// <param name="algorithm">The algorithm the key must be for.</param>
     /// <param name="passphrase">The passphrase of an encrypted PEM.</param>
     /// <exception cref="ArgumentException">The key cannot be used.</exception>
@@ -103,27 +105,27 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
     }
 
     /// <summary>
-    /// A sender that authenticates by AdCP's legacy HMAC-SHA256, which AdCP has deprecated; prefer <see
-    /// cref="FromJwk"/>.
+    /// Creates a sender that authenticates by AdCP's legacy HMAC-SHA256, which AdCP has deprecated; prefer
+    /// <see cref="FromJwk"/>.
     /// </summary>
     /// <param name="secret">The shared secret; see <see cref="LegacyHmacSigner"/>.</param>
-    /// <param name="options">How to make attempts.</param>
+    /// <param name="options">The options.</param>
     /// <exception cref="ArgumentException">The secret is short or a pattern.</exception>
     public static WebhookSender FromLegacyHmac(string secret, WebhookSenderOptions options) => new(new LegacyHmacSigner(secret), options);
 
     /// <summary>
-    /// A sender that authenticates by a bearer token, which AdCP has deprecated; prefer <see cref="FromJwk"/>.
+    /// Creates a sender that authenticates by a bearer token, which AdCP has deprecated; prefer <see cref="FromJwk"/>.
     /// </summary>
     /// <param name="token">The token; see <see cref="BearerToken"/>.</param>
-    /// <param name="options">How to make attempts.</param>
-    /// <exception cref="ArgumentException">The token could not be sent as it is.</exception>
+    /// <param name="options">The options.</param>
+    /// <exception cref="ArgumentException">The token cannot be sent unchanged.</exception>
     public static WebhookSender FromBearerToken(string token, WebhookSenderOptions options) => new(new BearerToken(token), options);
 
-    /// <summary>A sender that signs by Standard Webhooks, for receivers outside AdCP.</summary>
-    /// <param name="secret">The <c>whsec_</c> secret. While it is being rotated, pass a <see
-    /// cref="StandardWebhooksSigner"/> with both to the constructor.</param>
-    /// <param name="options">How to make attempts.</param>
-    /// <exception cref="ArgumentException">Not such a secret.</exception>
+    /// <summary>Creates a sender that signs by Standard Webhooks, for receivers outside AdCP.</summary>
+    /// <param name="secret">The <c>whsec_</c> secret. While you rotate it, pass a <see cref="StandardWebhooksSigner"/>
+    /// with both secrets to the constructor.</param>
+    /// <param name="options">The options.</param>
+    /// <exception cref="ArgumentException">The secret is not valid.</exception>
     public static WebhookSender FromStandardWebhooksSecret(string secret, WebhookSenderOptions options) =>
         new(new StandardWebhooksSigner([secret]), options);
 
@@ -245,7 +247,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
                     }
                     catch (Exception fault) when (cancellationToken.IsCancellationRequested && AttemptFault.IsTransport(fault))
                     {
-                        // Whatever the cancellation made of the connection under way, it was the caller's.
+                        // Whatever exception the cancellation caused in the connection, the caller cancelled.
                         throw new OperationCanceledException(cancellationToken);
                     }
                     catch (Exception fault) when (
@@ -266,7 +268,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         }
     }
 
-    /// <summary>Makes one more attempt of what a result sent: the same key and bytes, a fresh signature.</summary>
+    /// <summary>Makes one more attempt with the same key and bytes and a fresh signature.</summary>
     /// <param name="result">An earlier attempt's result.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="ArgumentNullException"><paramref name="result"/> is null.</exception>
@@ -297,7 +299,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         }
     }
 
-    /// <summary>The result of a failed attempt.</summary>
+    /// <summary>Creates the result of a failed attempt.</summary>
     private WebhookSendResult Failed(
         PreparedWebhook webhook,
         TargetUri target,
@@ -342,8 +344,8 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
     private static partial void HostRefused(ILogger logger, string authority, string reason);
 
     /// <summary>
-    /// The guard's word on where a webhook goes; asked once for a destination's own url, each time for one that a
-    /// hook made of it.
+    /// Returns the guard's refusal of a url; <c>null</c> if it passes. A destination's own url is checked once, a url
+    /// that a hook rewrote each time.
     /// </summary>
     private string? Refuse(WebhookDestination destination, TargetUri target)
     {

@@ -4,10 +4,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot;
 
-/// <summary>How a sender makes attempts. Immutable; a bad value throws when it is set.</summary>
+/// <summary>The options of a sender. Immutable; a bad value throws when it is set.</summary>
 public sealed record WebhookSenderOptions
 {
-    /// <summary>The AdCP version that is spoken. There is no default to get wrong.</summary>
+    /// <summary>The AdCP version that is spoken. Required: there is no default.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a version.</exception>
     public required AdcpVersion Version
     {
@@ -18,8 +18,9 @@ public sealed record WebhookSenderOptions
     }
 
     /// <summary>
-    /// From connecting to the headers of the answer. Its body is read for one second more at most, and only the
-    /// answer to an ownership challenge has the whole time for its body too. 1 ms to 10 minutes, default 10 s.
+    /// The time from connecting to the headers of the answer. The answer's body is read for one more second at most;
+    /// only the answer to an ownership challenge may take the whole time for its body too. 1 ms to 10 minutes, default
+    /// 10 s.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 10 minutes.</exception>
     public TimeSpan AttemptTimeout
@@ -30,8 +31,8 @@ public sealed record WebhookSenderOptions
         TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// For name resolution and TCP together, over all addresses, which race each other. 1 ms to 10 minutes, default 5
-    /// s.
+    /// The time for name resolution and TCP together, over all addresses, which race each other. 1 ms to 10 minutes,
+    /// default 5 s.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 10 minutes.</exception>
     public TimeSpan ConnectTimeout
@@ -41,12 +42,12 @@ public sealed record WebhookSenderOptions
     } =
         TimeSpan.FromSeconds(5);
 
-    /// <summary>Lets plain http pass. Default false.</summary>
+    /// <summary>Allows plain http. Default false.</summary>
     public bool AllowHttp { get; init; }
 
     /// <summary>
-    /// Lets loopback and private networks pass, for development. Metadata services and other reserved ranges stay
-    /// refused. Default false.
+    /// Allows loopback and private networks, for development. Metadata services and other reserved ranges stay refused.
+    /// Default false.
     /// </summary>
     public bool AllowPrivateNetworks { get; init; }
 
@@ -66,13 +67,14 @@ public sealed record WebhookSenderOptions
     public int MaxBodyBytes { get; init => field = Require.InRange(value, 1, 10 << 20, nameof(MaxBodyBytes)); } = 10 << 20;
 
     /// <summary>
-    /// How much of an answer's body is read; the connection is given up if there is more. 0 to 5 MiB, default 16 KiB.
+    /// The maximum number of bytes of an answer's body that are read. If there are more, the connection is closed. 0 to
+    /// 5 MiB, default 16 KiB.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 5 MiB.</exception>
     public int MaxResponseBytes { get; init => field = Require.InRange(value, 0, 5 << 20, nameof(MaxResponseBytes)); } = 16 << 10;
 
     /// <summary>
-    /// After how long a connection is replaced, so that a change of DNS is seen. 1 s to 1 day, default 2 minutes.
+    /// The age at which a connection is replaced, so that a change of DNS is noticed. 1 s to 1 day, default 2 minutes.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 s to 1 day.</exception>
     public TimeSpan ConnectionLifetime
@@ -83,7 +85,7 @@ public sealed record WebhookSenderOptions
         TimeSpan.FromMinutes(2);
 
     /// <summary>
-    /// Speaks HTTP/2: negotiated over https, with prior knowledge over http. HTTP/3 is never spoken. Default false,
+    /// Enables HTTP/2: negotiated over https, with prior knowledge over http. HTTP/3 is never used. Default false,
     /// HTTP/1.1.
     /// </summary>
     public bool Http2 { get; init; }

@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Adcp.Aot.Sequencing;
 
-/// <summary>One stream of numbers 1, 2, 3, ... Keep it to draw without a look-up. Thread-safe, lock-free and wait-free.</summary>
+/// <summary>
+/// One stream of numbers 1, 2, 3, ... Keep it if you want to draw without a look-up. Thread-safe, lock-free and
+/// wait-free.
+/// </summary>
 public sealed class SequenceStream
 {
     private Cell _cell;
@@ -16,7 +19,7 @@ public sealed class SequenceStream
     /// <summary>The stream's key.</summary>
     public string Key { get; }
 
-    /// <summary>The allocator that made it.</summary>
+    /// <summary>The allocator that created it.</summary>
     internal SequenceAllocator Owner { get; }
 
     /// <summary>Gets the last number drawn, 0 before the first (volatile read).</summary>
@@ -30,7 +33,7 @@ public sealed class SequenceStream
     /// <summary>Raises the last number to at least <paramref name="last"/>.</summary>
     internal void Resume(long last)
     {
-        // Below zero, the count has passed the last number: there is nothing to raise.
+        // If the value is below zero, the count has passed the last number, and there is nothing to raise.
         long seen = Volatile.Read(ref _cell.Value);
         while (seen >= 0 && seen < last)
         {
@@ -48,8 +51,8 @@ public sealed class SequenceStream
         new($"The stream '{Key}' has used its last sequence number, {long.MaxValue}. Use a new sequence key.");
 
     /// <summary>
-    /// The size of a cache line, so that two streams never share the line they count on. A value below zero means that the numbers are
-    /// used up.
+    /// The size of a cache line, so that two streams never share the line they count on. If the value is below zero,
+    /// the numbers are used up.
     /// </summary>
     [StructLayout(LayoutKind.Explicit, Size = 64)]
     private struct Cell

@@ -3,8 +3,8 @@ using System.Text;
 namespace Adcp.Aot.Signing;
 
 /// <summary>
-/// The headers of one attempt as ASCII bytes in one buffer, behind whatever the signature was computed over. Kept and
-/// used again by its thread, so that signing allocates nothing; not thread-safe.
+/// The headers of one attempt as ASCII bytes in one buffer, behind the signature base. Its thread keeps it and uses it
+/// again, so that signing allocates nothing. Not thread-safe.
 /// </summary>
 internal sealed class AttemptHeaders
 {
@@ -18,7 +18,7 @@ internal sealed class AttemptHeaders
 
     internal int Count { get; private set; }
 
-    /// <summary>Takes this thread's buffer, or a new one while that is in use.</summary>
+    /// <summary>Takes this thread's buffer, or a new one if that is in use.</summary>
     internal static AttemptHeaders Rent()
     {
         AttemptHeaders headers = _spare ?? new AttemptHeaders();
@@ -29,7 +29,7 @@ internal sealed class AttemptHeaders
 
     internal static void Return(AttemptHeaders headers) => _spare = headers;
 
-    /// <summary>The whole buffer, grown to at least this many bytes. What was written before is kept.</summary>
+    /// <summary>Returns the whole buffer, grown to at least this many bytes. Its content is kept.</summary>
     internal Memory<byte> Buffer(int length)
     {
         if (_buffer.Length < length)
@@ -40,7 +40,7 @@ internal sealed class AttemptHeaders
         return _buffer;
     }
 
-    /// <summary>Names a part of the buffer as a header's value.</summary>
+    /// <summary>Adds a header whose value is a part of the buffer.</summary>
     internal void Add(string name, int start, int end) => _headers[Count++] = (name, start, end);
 
     internal string Name(int index) => _headers[index].Name;

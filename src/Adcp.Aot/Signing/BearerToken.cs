@@ -13,11 +13,12 @@ public sealed class BearerToken : WebhookAuthenticator
 
     private readonly byte[] _value;
 
-    /// <summary>Takes a token.</summary>
+    /// <summary>Creates an authenticator for a token.</summary>
     /// <param name="token">1 to 4096 characters of RFC 9110's <c>token68</c>: letters, digits, <c>- . _ ~ + /</c>, then
     /// any number of <c>=</c>.</param>
     /// <exception cref="ArgumentNullException"><paramref name="token"/> is null.</exception>
-    /// <exception cref="ArgumentException">The token breaks its rule, for example by a line break. The message never shows it.</exception>
+    /// <exception cref="ArgumentException">The token breaks its rule, for example if it has a line break. The message
+    /// never shows it.</exception>
     public BearerToken(string token)
     {
         ArgumentNullException.ThrowIfNull(token);

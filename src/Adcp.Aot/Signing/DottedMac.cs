@@ -3,10 +3,14 @@ using System.Security.Cryptography;
 
 namespace Adcp.Aot.Signing;
 
-/// <summary>HMAC-SHA256 over parts joined by dots: <c>{timestamp}.{body}</c> and <c>{id}.{timestamp}.{body}</c>.</summary>
+/// <summary>
+/// Computes HMAC-SHA256 over parts joined by dots: <c>{timestamp}.{body}</c> and <c>{id}.{timestamp}.{body}</c>.
+/// </summary>
 internal static class DottedMac
 {
-    /// <remarks>The parts are copied together: the platform's one-shot HMAC allocates nothing, its incremental one does.</remarks>
+    /// <remarks>
+    /// The parts are copied together, because .NET's one-shot HMAC allocates nothing and its incremental one does.
+    /// </remarks>
     internal static void Compute(ReadOnlySpan<byte> key, ReadOnlySpan<byte> id, ReadOnlySpan<byte> timestamp,
         ReadOnlySpan<byte> body, Span<byte> mac)
     {

@@ -22,7 +22,7 @@ internal sealed class Jwk
     internal byte[]? Private { get; private set; }
 
     /// <summary>
-    /// What a published key must say of itself to verify webhooks (AdCP's checklist, step 8). What it does not say is
+    /// Gets whether the JWK states that it verifies webhooks (AdCP's checklist, step 8). A member that is missing is
     /// not assumed.
     /// </summary>
     internal bool IsForVerifyingWebhooks =>
@@ -43,7 +43,7 @@ internal sealed class Jwk
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
-            // The second is the platform's word for a lone surrogate in a name.
+            // The second type is thrown for a lone surrogate in a name.
             throw new ArgumentException("Not a JSON object without duplicate members.", paramName);
         }
     }

@@ -5,9 +5,9 @@ using System.Text;
 namespace Adcp.Aot.Signing;
 
 /// <summary>
-/// AdCP's legacy HMAC-SHA256 over <c>{unix seconds}.{body}</c>, sent as <c>X-ADCP-Signature: sha256=...</c> and
-/// <c>X-ADCP-Timestamp</c>. Deprecated, gone in AdCP 4.0; a registration's <c>authentication</c> still asks for it.
-/// Thread-safe.
+/// Signs by AdCP's legacy HMAC-SHA256 over <c>{unix seconds}.{body}</c>, sent as <c>X-ADCP-Signature: sha256=...</c>
+/// and <c>X-ADCP-Timestamp</c>. Deprecated, and removed in AdCP 4.0; a registration's <c>authentication</c> may still
+/// require it. Thread-safe.
 /// </summary>
 public sealed class LegacyHmacSigner : WebhookAuthenticator
 {
@@ -21,15 +21,15 @@ public sealed class LegacyHmacSigner : WebhookAuthenticator
 
     private readonly byte[] _key;
 
-    /// <summary>Takes the shared secret.</summary>
+    /// <summary>Creates a signer for a shared secret.</summary>
     /// <param name="secret">At least 32 bytes of UTF-8, random; used as it is given, not decoded.</param>
     /// <exception cref="ArgumentNullException"><paramref name="secret"/> is null.</exception>
-    /// <exception cref="ArgumentException">The secret is short or a pattern. The message never shows it.</exception>
+    /// <exception cref="ArgumentException">The secret is short or not random. The message never shows it.</exception>
     public LegacyHmacSigner(string secret) => _key = SecretRules.HmacKey(secret, nameof(secret));
 
     internal override string Deprecated => "HMAC-SHA256";
 
-    /// <summary>The <c>X-ADCP-Signature</c> of a body.</summary>
+    /// <summary>Returns the <c>X-ADCP-Signature</c> of a body.</summary>
     /// <param name="timestamp">Unix seconds, as in <c>X-ADCP-Timestamp</c>.</param>
     /// <param name="body">The bytes that are sent.</param>
     public string Sign(long timestamp, ReadOnlySpan<byte> body)

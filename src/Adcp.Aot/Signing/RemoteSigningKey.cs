@@ -5,9 +5,9 @@ using Adcp.Aot.Threading;
 namespace Adcp.Aot.Signing;
 
 /// <summary>
-/// A signing key that is kept elsewhere. Before the first signature the remote key's public half is read once, however
-/// many attempts wait for it, and compared with the one that is published: a key that was swapped or misconfigured
-/// signs nothing. Only success is remembered; after a failure the next attempt tries again. Thread-safe.
+/// A remote signing key. Before the first signature, the public half of the remote key is read once for all waiting
+/// attempts and compared with the published one: a key that was swapped or misconfigured signs nothing. Only success is
+/// remembered; after a failure the next attempt tries again. Thread-safe.
 /// </summary>
 public sealed class RemoteSigningKey
 {
@@ -18,12 +18,13 @@ public sealed class RemoteSigningKey
     private readonly CallGuard _guard;
     private Task? _initialisation;
 
-    /// <summary>Returns the remote key by its published form.</summary>
+    /// <summary>Creates a remote key from its published form.</summary>
     /// <param name="signer">Signs.</param>
     /// <param name="publicJwk">The public JWK as it is published, with its <c>kid</c>.</param>
     /// <param name="timeProvider">The clock of the first call's timeout of 30 s. Default: the system's.</param>
     /// <exception cref="ArgumentNullException"><paramref name="signer"/> or <paramref name="publicJwk"/> is null.</exception>
-    /// <exception cref="ArgumentException">Not such a JWK, made for another use, or one with a private member.</exception>
+    /// <exception cref="ArgumentException">The JWK is not valid, is for another use, or has a private
+    /// member.</exception>
     public RemoteSigningKey(IRemoteSigner signer, string publicJwk, TimeProvider? timeProvider = null)
     {
         ArgumentNullException.ThrowIfNull(signer);
@@ -53,7 +54,8 @@ public sealed class RemoteSigningKey
     public override string ToString() => $"{Algorithm} {KeyId} (remote)";
 
     /// <summary>Signs into 64 bytes.</summary>
-    /// <exception cref="CryptographicException">The remote key is another one than the published, or its signature is none.</exception>
+    /// <exception cref="CryptographicException">The remote key differs from the published one, or its signature is not
+    /// valid.</exception>
     internal async ValueTask SignAsync(ReadOnlyMemory<byte> message, Memory<byte> signature, CancellationToken cancellationToken)
     {
         Task ready = Initialisation();
@@ -127,7 +129,8 @@ public sealed class RemoteSigningKey
             return winner!;
         }
 
-        // No caller's token is passed on: many wait for this call, and one that gives up may not end it for the others.
+        // No caller's token is passed on: many callers wait for this call, and if one gives up, the others still need
+        // it.
         _ = CompleteAsync(own);
         return own.Task;
     }
@@ -143,7 +146,7 @@ public sealed class RemoteSigningKey
         {
             initialisation.SetException(fault);
 
-            // Observed here, in case everyone who waited has given up.
+            // Observed here, in case every caller has given up.
             _ = initialisation.Task.Exception;
         }
     }

@@ -17,7 +17,7 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
     internal const string Ed25519Name = "ed25519";
     internal const string P256Name = "ecdsa-p256-sha256";
 
-    /// <summary>The longest window AdCP allows.</summary>
+    /// <summary>The longest window that AdCP allows.</summary>
     public static readonly TimeSpan MaxValidity = TimeSpan.FromSeconds(300);
 
     /// <summary><c>sha-256=:</c>, 43 characters of base64url, <c>:</c>.</summary>
@@ -32,7 +32,7 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
     /// <summary><c>sig1=:</c>, 86 characters of base64url, <c>:</c>.</summary>
     private const int SignatureLength = 93;
 
-    /// <summary>More than everything in a base that is not the url, its authority, the digest and the parameters.</summary>
+    /// <summary>More than the size of a base without the url, its authority, the digest and the parameters.</summary>
     private const int BaseOverhead = 160;
 
     private readonly SigningKey? _key;
@@ -40,17 +40,19 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
     private readonly long _validity;
     private readonly byte[] _tail;
 
-    /// <summary>Creates a signer with a key that is here.</summary>
-    /// <param name="key">The key; it stays the caller's to dispose.</param>
-    /// <param name="validity">From <c>created</c> to <c>expires</c>, in whole seconds: 1 to 300 s, default 300 s.</param>
+    /// <summary>Creates a signer with a local key.</summary>
+    /// <param name="key">The key. The caller disposes it.</param>
+    /// <param name="validity">The time from <c>created</c> to <c>expires</c>, in whole seconds: 1 to 300 s, default 300
+    /// s.</param>
     /// <exception cref="ArgumentNullException"><paramref name="key"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="validity"/> is outside 1 to 300 s.</exception>
     public Rfc9421Signer(SigningKey key, TimeSpan? validity = null)
         : this((key ?? throw new ArgumentNullException(nameof(key))).KeyId, key.Algorithm, validity) => _key = key;
 
-    /// <summary>Creates a signer with a key that is kept elsewhere.</summary>
+    /// <summary>Creates a signer with a remote key.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="validity">From <c>created</c> to <c>expires</c>, in whole seconds: 1 to 300 s, default 300 s.</param>
+    /// <param name="validity">The time from <c>created</c> to <c>expires</c>, in whole seconds: 1 to 300 s, default 300
+    /// s.</param>
     /// <exception cref="ArgumentNullException"><paramref name="key"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="validity"/> is outside 1 to 300 s.</exception>
     public Rfc9421Signer(RemoteSigningKey key, TimeSpan? validity = null)
@@ -76,7 +78,7 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
 
     internal override bool SendsContentDigest => true;
 
-    /// <summary>The <c>Content-Digest</c> of a body: <c>sha-256=:...:</c>, unpadded base64url.</summary>
+    /// <summary>Returns the <c>Content-Digest</c> of a body: <c>sha-256=:...:</c>, unpadded base64url.</summary>
     /// <param name="body">The bytes that are sent.</param>
     public static string ContentDigest(ReadOnlySpan<byte> body)
     {
@@ -94,7 +96,7 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
         text[ContentDigestLength - 1] = ':';
     }
 
-    /// <summary>Signs one attempt with a key that is here.</summary>
+    /// <summary>Signs one attempt with a local key.</summary>
     /// <param name="target">The canonical url that is requested.</param>
     /// <param name="contentDigest">The <c>Content-Digest</c> header as it is sent.</param>
     /// <param name="now">The time that becomes <c>created</c>.</param>
@@ -102,7 +104,7 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
     /// <param name="signature">The <c>Signature</c> header.</param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
     /// <exception cref="CryptographicException">The key cannot sign.</exception>
-    /// <exception cref="InvalidOperationException">The key is kept elsewhere.</exception>
+    /// <exception cref="InvalidOperationException">The key is a remote one.</exception>
     public void Sign(TargetUri target, string contentDigest, DateTimeOffset now, out string signatureInput, out string signature)
     {
         ArgumentNullException.ThrowIfNull(target);
@@ -141,7 +143,7 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
     private static async ValueTask SignRemotelyAsync(RemoteSigningKey key, Range text, AttemptHeaders headers,
         CancellationToken cancellationToken)
     {
-        // Copied: a signer that does not stop when it is told to may not read what the buffer holds next.
+        // Copied: if a signer does not stop when it is cancelled, it must not read the buffer's next content.
         byte[] message = headers.Buffer(0)[text].ToArray();
         byte[] raw = new byte[RawSignatureLength];
         try
@@ -166,7 +168,7 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
     }
 
     /// <summary>Writes <c>Signature-Input</c> and, behind it, the signature base of RFC 9421, section 2.5.</summary>
-    /// <returns>Where the base is.</returns>
+    /// <returns>The range of the base.</returns>
     private Range Write(TargetUri target, ReadOnlySpan<char> contentDigest, DateTimeOffset now, AttemptHeaders headers)
     {
         int most = target.Value.Length + target.Authority.Length + contentDigest.Length + (2 * (_tail.Length + 160))
@@ -194,7 +196,7 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
         return at;
     }
 
-    /// <summary>A line for each component, the parameters last, no newline at the end.</summary>
+    /// <summary>Writes a line for each component, the parameters last, no newline at the end.</summary>
     internal static int WriteBase(TargetUri target, ReadOnlySpan<char> contentDigest, ReadOnlySpan<byte> parameters, Span<byte> output)
     {
         int at = 0;

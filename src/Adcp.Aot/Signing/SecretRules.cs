@@ -2,13 +2,13 @@ using System.Text;
 
 namespace Adcp.Aot.Signing;
 
-/// <summary>What a shared secret must be (AdCP security, "secret entropy"). Messages never show it.</summary>
+/// <summary>Checks shared secrets (AdCP security, "secret entropy"). Messages never show them.</summary>
 internal static class SecretRules
 {
     internal const int MinBytes = 32;
     private const int MinDistinctBytes = 8;
 
-    /// <summary>The secret's bytes as given: not decoded from hex or base64.</summary>
+    /// <summary>Returns the secret's bytes as given: not decoded from hex or base64.</summary>
     internal static byte[] HmacKey(string secret, string paramName)
     {
         ArgumentNullException.ThrowIfNull(secret, paramName);
@@ -23,8 +23,7 @@ internal static class SecretRules
     }
 
     /// <summary>
-    /// Refuses what cannot have been drawn at random: few distinct bytes, a repeated unit, or an even step from byte to
-    /// byte.
+    /// Refuses a secret that is not random: few distinct bytes, a repeated unit, or an even step from byte to byte.
     /// </summary>
     internal static void CheckEntropy(ReadOnlySpan<byte> secret, string paramName)
     {

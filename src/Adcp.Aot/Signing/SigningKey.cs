@@ -10,8 +10,8 @@ using NSec.Cryptography;
 namespace Adcp.Aot;
 
 /// <summary>
-/// A private signing key: ed25519 (libsodium) or P-256 (the platform's). A wrong or mismatched key fails here, not at
-/// the first webhook. Thread-safe. Dispose it after the senders that use it.
+/// A private signing key: ed25519 (libsodium) or P-256 (.NET's). If a key is wrong or mismatched, it fails here and not
+/// at the first webhook. Thread-safe. Dispose it after the senders that use it.
 /// </summary>
 public sealed class SigningKey : IDisposable
 {
@@ -40,7 +40,7 @@ public sealed class SigningKey : IDisposable
     /// <summary>The algorithm.</summary>
     public SignatureAlgorithm Algorithm { get; }
 
-    /// <summary>Makes a new key.</summary>
+    /// <summary>Creates a new key.</summary>
     /// <param name="algorithm">The algorithm.</param>
     /// <param name="keyId">The <c>kid</c>: 1 to 256 printable ASCII characters without quote and backslash.</param>
     /// <exception cref="ArgumentException">The key id breaks its rule.</exception>
@@ -59,8 +59,8 @@ public sealed class SigningKey : IDisposable
     /// <summary>Reads a private JWK: <c>OKP</c>/<c>Ed25519</c> or <c>EC</c>/<c>P-256</c> with <c>kid</c> and <c>d</c>.</summary>
     /// <param name="json">The JWK.</param>
     /// <exception cref="ArgumentNullException"><paramref name="json"/> is null.</exception>
-    /// <exception cref="ArgumentException">Not such a JWK, made for another use, or its public part does not belong to
-    /// its private part. The message never shows key material.</exception>
+    /// <exception cref="ArgumentException">The JWK is not valid, is for another use, or its public part does not belong
+    /// to its private part. The message never shows key material.</exception>
     public static SigningKey FromJwk(string json)
     {
         ArgumentNullException.ThrowIfNull(json);
@@ -83,10 +83,11 @@ public sealed class SigningKey : IDisposable
     /// <summary>Reads a PEM private key: PKCS#8, encrypted PKCS#8, or SEC1 (<c>EC PRIVATE KEY</c>).</summary>
     /// <param name="pem">The PEM text.</param>
     /// <param name="keyId">The <c>kid</c> under which the public key is published.</param>
-    /// <param name="algorithm">The algorithm the key must be for.</param>
+    /// <param name="algorithm">The algorithm that the key must be for.</param>
     /// <param name="passphrase">The passphrase of an encrypted PEM.</param>
     /// <exception cref="ArgumentNullException"><paramref name="pem"/> or <paramref name="keyId"/> is null.</exception>
-    /// <exception cref="ArgumentException">Not such a PEM, a key of another algorithm, or a wrong or missing passphrase.</exception>
+    /// <exception cref="ArgumentException">The PEM is not valid, the key is for another algorithm, or the passphrase is
+    /// wrong or missing.</exception>
     public static SigningKey FromPem(
         string pem, string keyId, SignatureAlgorithm algorithm = SignatureAlgorithm.Ed25519, string? passphrase = null)
     {
@@ -162,17 +163,17 @@ public sealed class SigningKey : IDisposable
         }
     }
 
-    /// <summary>The private JWK, to be kept secret.</summary>
+    /// <summary>Returns the private JWK. Keep it secret.</summary>
     public string ExportPrivateJwk() => Write(KeyPurpose.RequestSigning, withPrivate: true);
 
-    /// <summary>The public JWK as it is published.</summary>
+    /// <summary>Returns the public JWK for publication.</summary>
     /// <param name="purpose">The <c>adcp_use</c> to state.</param>
     public string ExportPublicJwk(KeyPurpose purpose = KeyPurpose.RequestSigning) => Write(purpose, withPrivate: false);
 
-    /// <summary>A JWK set of public keys, as it is published at <c>jwks_uri</c>.</summary>
+    /// <summary>Returns a JWK set of public keys for publication at <c>jwks_uri</c>.</summary>
     /// <param name="keys">Keys with distinct ids.</param>
     /// <param name="purpose">The <c>adcp_use</c> to state.</param>
-    /// <exception cref="ArgumentException">Two keys have one id.</exception>
+    /// <exception cref="ArgumentException">Two keys have the same id.</exception>
     public static string ExportJwks(IEnumerable<SigningKey> keys, KeyPurpose purpose = KeyPurpose.RequestSigning)
     {
         ArgumentNullException.ThrowIfNull(keys);

@@ -6,8 +6,8 @@ using System.Text;
 namespace Adcp.Aot.Signing;
 
 /// <summary>
-/// Standard Webhooks, version <c>v1</c>: HMAC-SHA256 over <c>{id}.{unix seconds}.{body}</c>. <c>webhook-id</c> is the
-/// delivery's idempotency key and so the same on every attempt, which is what lets a receiver see a retry as one.
+/// Signs by Standard Webhooks, version <c>v1</c>: HMAC-SHA256 over <c>{id}.{unix seconds}.{body}</c>. <c>webhook-id</c>
+/// is the delivery's idempotency key and so the same on every attempt, so that a receiver can recognise a retry.
 /// Thread-safe.
 /// </summary>
 public sealed class StandardWebhooksSigner : WebhookAuthenticator
@@ -19,7 +19,7 @@ public sealed class StandardWebhooksSigner : WebhookAuthenticator
     /// <summary><c>v1,</c> and 44 characters of padded base64.</summary>
     internal const int SignatureLength = 47;
 
-    /// <summary>The most secrets at a time.</summary>
+    /// <summary>The maximum number of secrets.</summary>
     internal const int MaxSecrets = 8;
 
     internal const int MaxIdLength = 255;
@@ -28,11 +28,12 @@ public sealed class StandardWebhooksSigner : WebhookAuthenticator
 
     private readonly byte[][] _keys;
 
-    /// <summary>Takes the shared secrets.</summary>
-    /// <param name="secrets">One to eight <c>whsec_</c> secrets of 24 to 64 random bytes. While a secret is being
-    /// rotated, give the new and the old one: each signs.</param>
+    /// <summary>Creates a signer for shared secrets.</summary>
+    /// <param name="secrets">One to eight <c>whsec_</c> secrets of 24 to 64 random bytes. While you rotate a secret,
+    /// pass the new and the old one: each signs.</param>
     /// <exception cref="ArgumentNullException"><paramref name="secrets"/> or one of them is null.</exception>
-    /// <exception cref="ArgumentException">No secret, too many, or one that is none. The message never shows it.</exception>
+    /// <exception cref="ArgumentException">No secret, too many, or one that is not valid. The message never shows
+    /// it.</exception>
     public StandardWebhooksSigner(params IReadOnlyList<string> secrets)
     {
         ArgumentNullException.ThrowIfNull(secrets);
@@ -44,7 +45,9 @@ public sealed class StandardWebhooksSigner : WebhookAuthenticator
         _keys = [.. secrets.Select(static secret => StandardWebhooksSecret.Decode(secret, nameof(secrets)))];
     }
 
-    /// <summary>The <c>webhook-signature</c> of a body: one <c>v1,</c> signature for each secret, separated by spaces.</summary>
+    /// <summary>
+    /// Returns the <c>webhook-signature</c> of a body: one <c>v1,</c> signature for each secret, separated by spaces.
+    /// </summary>
     /// <param name="id">The <c>webhook-id</c>: printable ASCII without a dot, which would end it early.</param>
     /// <param name="timestamp">Unix seconds, as in <c>webhook-timestamp</c>.</param>
     /// <param name="body">The bytes that are sent.</param>
@@ -78,7 +81,9 @@ public sealed class StandardWebhooksSigner : WebhookAuthenticator
         return default;
     }
 
-    /// <summary>The idempotency key; where it has a dot, which separates the parts of what is signed, a digest of it.</summary>
+    /// <summary>
+    /// Writes the idempotency key. If it has a dot, which separates the signed parts, writes a digest of it.
+    /// </summary>
     private static int WriteId(string key, Span<byte> output)
     {
         if (!key.Contains('.', StringComparison.Ordinal))

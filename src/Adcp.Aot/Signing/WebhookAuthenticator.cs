@@ -1,7 +1,7 @@
 namespace Adcp.Aot.Signing;
 
 /// <summary>
-/// How an attempt says who sends it. AdCP knows four ways, and one registration uses exactly one of them:
+/// Authenticates the attempts of a sender. AdCP knows four schemes, and one registration uses exactly one of them:
 /// <see cref="Rfc9421Signer"/>, <see cref="LegacyHmacSigner"/>, <see cref="BearerToken"/> and
 /// <see cref="StandardWebhooksSigner"/>. Thread-safe.
 /// </summary>
@@ -14,9 +14,11 @@ public abstract class WebhookAuthenticator
     /// <summary>Gets whether the attempt carries <c>Content-Digest</c>.</summary>
     internal virtual bool SendsContentDigest => false;
 
-    /// <summary>The AdCP name of a way that AdCP has deprecated; null for the others.</summary>
+    /// <summary>The AdCP name of a scheme that AdCP has deprecated; null for the others.</summary>
     internal virtual string? Deprecated => null;
 
-    /// <summary>Writes the headers of one attempt. Completes at once and allocates nothing where the key is local.</summary>
+    /// <summary>
+    /// Writes the headers of one attempt. If the key is local, completes synchronously and allocates nothing.
+    /// </summary>
     internal abstract ValueTask AuthenticateAsync(UnsignedAttempt attempt, AttemptHeaders headers, CancellationToken cancellationToken);
 }

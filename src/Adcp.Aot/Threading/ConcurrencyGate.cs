@@ -2,14 +2,13 @@
 namespace Adcp.Aot.Threading;
 
 /// <summary>
-/// Admits at most a number of holders at a time; the rest wait, and get in, in order of arrival.
+/// Admits at most a number of holders at a time. Further ones wait and are admitted in order of arrival.
 /// </summary>
 /// <remarks>
-/// Free places cost one interlocked increment. Only a full gate takes a lock, on its queue of waiters. No wake-up is lost: a
-/// waiter enqueues and then tries to
-/// enter again, a leaver decrements and then looks at the queue, and each of the two has a full fence between its halves, so at
-/// least one sees
-/// the other. While anyone waits, newcomers queue too. A mutable struct: keep it in a field, never copy it.
+/// If there is room, entering costs one interlocked increment. Only a full gate takes a lock, on its queue of waiters.
+/// No wake-up is lost: a waiter enqueues and then tries to enter again, a leaver decrements and then looks at the
+/// queue. Each of the two has a full fence between its halves, so at least one sees the other. If there are waiters,
+/// newcomers queue too. A mutable struct: keep it in a field, never copy it.
 /// </remarks>
 internal struct ConcurrencyGate
 {
@@ -18,7 +17,7 @@ internal struct ConcurrencyGate
 
     internal readonly int Holders => Volatile.Read(in _holders);
 
-    /// <summary>Enters if there is room and nobody waits (full fence).</summary>
+    /// <summary>Enters if there is room and there are no waiters (full fence).</summary>
     internal bool TryEnter(int limit)
     {
         if (_waiters is { IsEmpty: false })
@@ -35,7 +34,9 @@ internal struct ConcurrencyGate
         return false;
     }
 
-    /// <summary>Enters whatever the limit: for an attempt that is under way already and must be counted (full fence).</summary>
+    /// <summary>
+    /// Enters even over the limit: for an attempt that is under way already and must be counted (full fence).
+    /// </summary>
     internal void Enter() => Interlocked.Increment(ref _holders);
 
     /// <summary>Enters, waiting for room. A cancelled waiter holds nothing.</summary>
@@ -48,7 +49,7 @@ internal struct ConcurrencyGate
         return cancellationToken.CanBeCanceled ? CancellableAsync(waiters, waiter, cancellationToken) : waiter.Task;
     }
 
-    /// <summary>Leaves, and lets the next waiter in (full fence).</summary>
+    /// <summary>Leaves, and admits the next waiter (full fence).</summary>
     internal void Leave(int limit)
     {
         Interlocked.Decrement(ref _holders);
@@ -110,14 +111,16 @@ internal struct ConcurrencyGate
         }
     }
 
-    /// <summary>Who waits, first come first. Its own lock guards it.</summary>
+    /// <summary>The waiters in order of arrival. Guarded by its own lock.</summary>
     private sealed class Waiters
     {
         private readonly Queue<TaskCompletionSource> _queue = new();
         private int _count;
         private int _cancelled;
 
-        /// <summary>Read without the lock (volatile): a newcomer that is wrong by a moment is admitted or queued a moment early.</summary>
+        /// <summary>
+        /// Read without the lock (volatile): a newcomer that reads an old value is admitted or queued a moment early.
+        /// </summary>
         internal bool IsEmpty => Volatile.Read(ref _count) == 0;
 
         internal void Add(TaskCompletionSource waiter)
@@ -129,7 +132,7 @@ internal struct ConcurrencyGate
             }
         }
 
-        /// <summary>The first who still waits. Under the lock.</summary>
+        /// <summary>Returns the first waiter that has not given up. Under the lock.</summary>
         internal bool TryPeek([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out TaskCompletionSource? waiter)
         {
             while (_queue.TryPeek(out waiter) && waiter.Task.IsCompleted)
@@ -141,7 +144,7 @@ internal struct ConcurrencyGate
             return waiter is not null;
         }
 
-        /// <summary>Takes the first out. Under the lock.</summary>
+        /// <summary>Removes the first waiter. Under the lock.</summary>
         internal void Dequeue()
         {
             _queue.Dequeue();
@@ -149,8 +152,8 @@ internal struct ConcurrencyGate
         }
 
         /// <summary>
-        /// Notes a waiter that gave up. Behind one that waits for long, those who gave up would pile up; when they are most of
-        /// the queue it is made anew.
+        /// Counts a waiter that gave up. Such waiters would accumulate behind one that waits for long. If they are most
+        /// of the queue, it is rebuilt.
         /// </summary>
         internal void Forget()
         {

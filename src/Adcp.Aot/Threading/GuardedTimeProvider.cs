@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace Adcp.Aot.Threading;
 
 /// <summary>
-/// A caller's clock whose faults stay with it: a delivery must neither hang nor lose its outcome because a clock throws.
-/// Thread-safe if the clock is.
+/// Guards a caller's clock: a delivery must neither hang nor lose its outcome because a clock throws. Thread-safe if
+/// the clock is.
 /// </summary>
 internal sealed partial class GuardedTimeProvider : TimeProvider
 {
@@ -27,11 +27,15 @@ internal sealed partial class GuardedTimeProvider : TimeProvider
 
     public override TimeZoneInfo LocalTimeZone { get; }
 
-    /// <summary>Returns the clock itself if it is the machine's, which does not throw, else a guarded one.</summary>
+    /// <summary>
+    /// Returns the clock itself if it is the machine's, which does not throw, otherwise a guarded one.
+    /// </summary>
     internal static TimeProvider Of(TimeProvider time, ILogger logger) =>
         ReferenceEquals(time, System) || time is GuardedTimeProvider ? time : new GuardedTimeProvider(time, logger);
 
-    /// <summary>Returns the clock's timestamp. If it throws, its last reading goes on at the pace of the machine's clock.</summary>
+    /// <summary>
+    /// Returns the clock's timestamp. If it throws, its last reading continues at the pace of the machine's clock.
+    /// </summary>
     public override long GetTimestamp()
     {
         try
@@ -46,12 +50,14 @@ internal sealed partial class GuardedTimeProvider : TimeProvider
         }
     }
 
-    /// <summary>Returns the clock's time. If it throws, its last reading goes on at the pace of the machine's clock.</summary>
+    /// <summary>
+    /// Returns the clock's time. If it throws, its last reading continues at the pace of the machine's clock.
+    /// </summary>
     public override DateTimeOffset GetUtcNow()
     {
         try
         {
-            // The wall clock is read once a second, which is often enough to note a reading.
+            // The wall clock is read once a second, which is often enough to keep a reading.
             Reading reading = new(_inner.GetTimestamp(), _inner.GetUtcNow(), System.GetTimestamp());
             _last = reading;
             return reading.Utc;

@@ -2,19 +2,19 @@ using System.Runtime.InteropServices;
 
 namespace Adcp.Aot.Threading;
 
-/// <summary>
-/// How many deliveries have begun and not ended, counted so that a delivery pays next to nothing for it.
-/// </summary>
+/// <summary>Counts the deliveries that have begun and not ended, at almost no cost to a delivery.</summary>
 /// <remarks>
 /// <para>
-/// Begun and ended are counted apart: both only ever rise, and whoever sums the ended before the begun can see too many in flight but
-/// never too few. Equal sums therefore mean that at the moment the ended were summed nothing was in flight.
+/// Begun and ended are counted apart. Both only ever rise. A reader that sums the ended before the begun can see too
+/// many in flight but never too few. If the sums are equal, nothing was in flight at the moment when the ended were
+/// summed.
 /// </para>
 /// <para>
-/// Each of the first 63 threads alive counts in a line of its own, which nobody else writes, so it needs no interlocked operation;
-/// further ones share a line and do. A plain write may sit in a processor's store buffer while its thread already reads on. The rare side
-/// pays for that: it calls <see cref="Interlocked.MemoryBarrierProcessWide"/> after it has announced itself, and from then on sees what
-/// every thread wrote before it last looked at the announcement.
+/// Each of the first 63 living threads counts in its own cache line, which no other thread writes, so it needs no
+/// interlocked operation; further threads share a line and do. A plain write may wait in a processor's store buffer
+/// while its thread already reads on. The rare side pays for that: it announces itself and then calls
+/// <see cref="Interlocked.MemoryBarrierProcessWide"/>. From then on it sees every write that a thread made before it
+/// last looked at the announcement.
 /// </para>
 /// </remarks>
 internal sealed class InFlightCount
@@ -24,7 +24,10 @@ internal sealed class InFlightCount
 
     private readonly Line[] _lines = new Line[Lines];
 
-    /// <summary>Begun and not ended; may be too high by what begins or ends meanwhile (volatile reads).</summary>
+    /// <summary>
+    /// The number of begun and not ended deliveries. It may be too high by deliveries that begin or end meanwhile
+    /// (volatile reads).
+    /// </summary>
     internal long Value
     {
         get
@@ -60,7 +63,7 @@ internal sealed class InFlightCount
         }
     }
 
-    /// <summary>Counts one out, on whatever thread it ends (ordered write).</summary>
+    /// <summary>Counts one out, on the thread on which it ends (ordered write).</summary>
     /// <param name="thread">That thread's <see cref="ThreadStripe.Index"/>.</param>
     internal void End(int thread)
     {
@@ -75,7 +78,7 @@ internal sealed class InFlightCount
         }
     }
 
-    /// <summary>Two cache lines, since processors fetch them in pairs.</summary>
+    /// <summary>Two cache lines, because processors fetch them in pairs.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 128)]
     private struct Line
     {

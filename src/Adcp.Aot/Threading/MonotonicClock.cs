@@ -4,10 +4,10 @@ namespace Adcp.Aot.Threading;
 /// Monotonic timestamps of a <see cref="TimeProvider"/>: exact ones, and coarse ones at a fifth of their price.
 /// </summary>
 /// <remarks>
-/// An exact timestamp costs as much as everything else a delivery does. A coarse one is the exact timestamp taken when the machine's tick
-/// counter last moved, which is 1 to 16 ms ago, and costs a read of that counter. It serves where milliseconds are plenty: a circuit's
-/// timeout, a refusal, an attempt that ended within the tick it began in. Both are in the same unit. Any provider but the system's own is
-/// always asked exactly. Thread-safe.
+/// An exact timestamp costs as much as the rest of a delivery. A coarse one is the exact timestamp that was taken when
+/// the machine's tick counter last moved, 1 to 16 ms ago, and costs a read of that counter. It is enough if
+/// milliseconds suffice: for a circuit's timeout, a refusal, an attempt that ended within the tick it began in. Both
+/// are in the same unit. A user's provider is always asked exactly. Thread-safe.
 /// </remarks>
 internal sealed class MonotonicClock
 {
@@ -15,7 +15,7 @@ internal sealed class MonotonicClock
     private readonly double _millisecondsPerStamp;
     private long _tick = long.MinValue;
 
-    // A timestamp of the machine may be anything, also in its first second.
+    // A timestamp of the machine may have any value, even in its first second.
     private long _stamp = long.MinValue;
 
     internal MonotonicClock(TimeProvider time)
@@ -53,12 +53,12 @@ internal sealed class MonotonicClock
     }
 
     /// <summary>
-    /// Returns whole milliseconds from <see cref="Origin"/> to a timestamp. The native conversion skips checks for values that no
-    /// timestamp has.
+    /// Returns the whole milliseconds from <see cref="Origin"/> to a timestamp. The native conversion skips checks for
+    /// values that no timestamp has.
     /// </summary>
     internal long Milliseconds(long stamp) => double.ConvertToIntegerNative<long>((stamp - Origin) * _millisecondsPerStamp);
 
-    /// <summary>A circuit's milliseconds now.</summary>
+    /// <summary>Returns the present as milliseconds for a circuit.</summary>
     internal long Milliseconds() => Milliseconds(Coarse());
 
     /// <summary>
@@ -85,7 +85,9 @@ internal sealed class MonotonicClock
         Volatile.Write(ref _tick, tick);
     }
 
-    /// <summary>Reads the kept timestamp of a tick. Returns false if another tick's is kept (volatile reads).</summary>
+    /// <summary>
+    /// Reads the kept timestamp of a tick. Returns <c>false</c> if another tick's is kept (volatile reads).
+    /// </summary>
     internal bool TryRead(long tick, out long stamp)
     {
         bool isKept = Volatile.Read(ref _tick) == tick;

@@ -1,13 +1,11 @@
 namespace Adcp.Aot.Threading;
 
-/// <summary>
-/// Lends numbers to threads and takes them back when a thread has ended. Thread-safe.
-/// </summary>
+/// <summary>Lends numbers to threads and takes them back when a thread has ended. Thread-safe.</summary>
 /// <remarks>
-/// A slot refers to its thread strongly, so at most as many ended threads as slots stay in memory. The slot of a thread that has ended is
-/// found by the next thread that asks, without a finalizer or a callback at the thread's end.
+/// A slot refers to its thread strongly, so at most as many ended threads as slots stay in memory. When a thread has
+/// ended, the next thread that asks finds its slot, without a finalizer or a callback at the thread's end.
 /// </remarks>
-/// <param name="count">How many threads may hold a number at the same time.</param>
+/// <param name="count">The number of threads that may hold a number at the same time.</param>
 internal sealed class ThreadSlots(int count)
 {
     private readonly Thread?[] _threads = new Thread?[count];
@@ -16,7 +14,7 @@ internal sealed class ThreadSlots(int count)
     /// Lends the smallest free number, from 1. A thread that asks twice gets two numbers. If every number is lent to a living thread,
     /// returns the number behind the last one.
     /// </summary>
-    /// <param name="thread">The thread to lend to. The calling one.</param>
+    /// <param name="thread">The calling thread.</param>
     internal int Lend(Thread thread)
     {
         lock (_threads)

@@ -9,13 +9,13 @@ namespace Adcp.Aot.Threading;
 /// prevent that.
 /// </para>
 /// <para>
-/// A number stays with its thread until the thread ends. <see cref="MaxNumbers"/> threads have one of their own. A thread that finds all
-/// of them lent gets <see cref="Beyond"/> for its life. Such threads share a line and must synchronize on it.
+/// A number stays with its thread until the thread ends. <see cref="MaxNumbers"/> threads have their own. A thread that
+/// finds all of them lent gets <see cref="Beyond"/> for its life. Such threads share a line and must synchronize on it.
 /// </para>
 /// </remarks>
 internal static class ThreadStripe
 {
-    /// <summary>How many threads have a number of their own at the same time.</summary>
+    /// <summary>The number of threads that have their own number at the same time.</summary>
     internal const int MaxNumbers = 63;
 
     /// <summary>The number of every thread that has none of its own.</summary>

@@ -2,19 +2,17 @@ using System.Threading.Tasks.Sources;
 
 namespace Adcp.Aot.Threading;
 
-/// <summary>
-/// Wakes one sleeping reader, without allocation.
-/// </summary>
+/// <summary>Wakes one sleeping reader, without allocation.</summary>
 /// <remarks>
 /// <para>
-/// Writers must see a sleeper, or the sleeper must see what they wrote. Each side stores and then loads, which needs a full fence on
-/// both. The writers' fence would be paid by every delivery, so the reader pays for both with <see
-/// cref="Interlocked.MemoryBarrierProcessWide"/> before it sleeps.
+/// Writers must see a sleeper, or the sleeper must see their writes. Each side stores and then loads, which needs a
+/// full fence on both. Every delivery would pay for the writers' fence, so the reader pays for both with
+/// <see cref="Interlocked.MemoryBarrierProcessWide"/> before it sleeps.
 /// </para>
 /// <para>
-/// A reader that slept whenever it had caught up would be woken by nearly every record: waking costs a delivery ten times what delivering
-/// does. So a reader that found something pauses before it looks again. In a pause <see cref="Wake"/> does nothing and <see
-/// cref="Hurry"/> still ends it.
+/// If the reader slept whenever it had caught up, nearly every record would wake it, and waking costs a delivery ten
+/// times the delivery itself. So a reader that found records pauses before it looks again. In a pause
+/// <see cref="Wake"/> does nothing and <see cref="Hurry"/> still ends it.
 /// </para>
 /// </remarks>
 internal sealed class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
@@ -47,8 +45,8 @@ internal sealed class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
     }
 
     /// <summary>
-    /// Reader: announces a pause (full fence). Look once more for what cannot wait, then <see cref="SleepAsync"/> or <see
-    /// cref="StayAwake"/>.
+    /// Reader: announces a pause (full fence). Look once more for urgent work, then call <see cref="SleepAsync"/> or
+    /// <see cref="StayAwake"/>.
     /// </summary>
     internal void AnnouncePause()
     {
@@ -56,7 +54,9 @@ internal sealed class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
         Interlocked.Exchange(ref _reader, Pausing);
     }
 
-    /// <summary>Reader: announces sleep. Look once more for work, then <see cref="SleepAsync"/> or <see cref="StayAwake"/>.</summary>
+    /// <summary>
+    /// Reader: announces sleep. Look once more for work, then call <see cref="SleepAsync"/> or <see cref="StayAwake"/>.
+    /// </summary>
     internal void Announce()
     {
         _core.Reset();
@@ -65,8 +65,8 @@ internal sealed class WakeSignal : IValueTaskSource, IThreadPoolWorkItem
     }
 
     /// <summary>
-    /// Reader: true where nobody has signalled yet and the announcement is withdrawn; false: await <see cref="SleepAsync"/>, which is
-    /// done or about to be.
+    /// Reader: returns <c>true</c> if no writer has signalled yet and the announcement is withdrawn. If <c>false</c>,
+    /// await <see cref="SleepAsync"/>, which is completed or about to be.
     /// </summary>
     internal bool StayAwake() => Interlocked.Exchange(ref _reader, Awake) != Awake;
 

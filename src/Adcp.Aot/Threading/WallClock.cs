@@ -1,9 +1,9 @@
 namespace Adcp.Aot.Threading;
 
 /// <summary>
-/// UTC of monotonic timestamps. The wall clock is read once a second and interpolated in between: a delivery needs its timestamps for
-/// durations anyway, and another clock read would cost as much as the rest of it. A step of the wall clock shows within a second and
-/// never bends a duration. Thread-safe.
+/// Converts monotonic timestamps to UTC. The wall clock is read once a second and interpolated in between: a delivery
+/// needs its timestamps for durations anyway, and another clock read would cost as much as the rest of it. A step of
+/// the wall clock shows within a second and never changes a duration. Thread-safe.
 /// </summary>
 internal sealed class WallClock
 {
@@ -11,7 +11,9 @@ internal sealed class WallClock
     private readonly double _ticksPerStamp;
     private readonly long _frequency;
 
-    /// <summary>UTC ticks at timestamp 0. One number, so that a reader never pairs the halves of two anchors.</summary>
+    /// <summary>
+    /// UTC ticks at timestamp 0. One number, so that a reader never combines the halves of two anchors.
+    /// </summary>
     private long _epoch;
     private long _readAt;
 
@@ -25,7 +27,7 @@ internal sealed class WallClock
 
     internal DateTimeOffset At(long timestamp) => new(TicksAt(timestamp), TimeSpan.Zero);
 
-    /// <summary>The same as UTC ticks.</summary>
+    /// <summary>Returns the UTC ticks of a timestamp.</summary>
     internal long TicksAt(long timestamp)
     {
         if (timestamp - Volatile.Read(ref _readAt) > _frequency)
@@ -37,7 +39,8 @@ internal sealed class WallClock
     }
 
     /// <summary>
-    /// What <see cref="TimeProvider.GetElapsedTime(long, long)"/> gives, without its virtual call and its division; never negative.
+    /// Returns the same as <see cref="TimeProvider.GetElapsedTime(long, long)"/>, without its virtual call and its
+    /// division; never negative.
     /// </summary>
     internal TimeSpan Elapsed(long from, long to) => to <= from ? TimeSpan.Zero : new(Ticks(to - from));
 
@@ -48,6 +51,6 @@ internal sealed class WallClock
         Volatile.Write(ref _readAt, timestamp);
     }
 
-    /// <summary>The machine's own conversion: C#'s looks for values that no timestamp has.</summary>
+    /// <summary>Uses the native conversion: C#'s checks for values that no timestamp has.</summary>
     private long Ticks(long timestamp) => double.ConvertToIntegerNative<long>(timestamp * _ticksPerStamp);
 }
