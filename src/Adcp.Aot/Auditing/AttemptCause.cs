@@ -1,8 +1,8 @@
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
-/// What is to be said of an attempt that was no plain success: beside the queue's entries, in memory that deliveries
-/// without one never touch.
+/// The details of an attempt that was no plain success. They are beside the queue's entries, in memory that successful
+/// deliveries never touch.
 /// </summary>
 internal struct AttemptCause
 {

@@ -1,10 +1,10 @@
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
-/// What a delivery knows at the end of an attempt, packed, on its way to a record. The queue's memory goes back and
-/// forth between two cores, and each line of it costs a delivery as much as its look-ups do; so a delivery writes this,
-/// 56 bytes of which two are references, and the record is made of it on the reader's side. A producer finds it cleared
-/// and writes only what differs from the default.
+/// The packed facts of an attempt on their way to a record. The queue's memory goes back and forth between two cores,
+/// and each cache line of it costs a delivery as much as its look-ups do. So a delivery writes these 56 bytes, of which
+/// two are references, and the reader creates the record from them. A producer gets a cleared entry and writes only
+/// values that differ from the default.
 /// </summary>
 internal struct AttemptEntry
 {
@@ -24,6 +24,6 @@ internal struct AttemptEntry
 
     internal AttemptFlags Flags;
 
-    /// <summary>True if an <see cref="AttemptCause"/> belongs to this.</summary>
+    /// <summary><c>true</c> if an <see cref="AttemptCause"/> belongs to this.</summary>
     internal bool HasCause;
 }

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Auditing;
 
-/// <summary>What came of an attempt, or why there was none.</summary>
+/// <summary>The outcome of an attempt, or the reason why there was none.</summary>
 public enum AttemptOutcome
 {
     /// <summary>2xx. Wire: <c>success</c>.</summary>

@@ -9,18 +9,20 @@ namespace Adcp.Aot.Auditing;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Each of the first living threads has a line of its own: a chain of blocks, of which it fills the last. Only its thread writes to a
-/// line, so one ordered write of the block's count publishes an entry. No interlocked operation makes the thread wait for the entry's
-/// memory, which the consumer's core touched last. Further threads share a line under a lock.
+/// Each of the first living threads has its own producer segment: a chain of blocks, of which it fills the last. Only
+/// its thread writes to a segment, so one ordered write of the block's count publishes an entry. No interlocked
+/// operation makes the thread wait for the entry's memory, which the consumer's core touched last. Further threads
+/// share a segment under a lock.
 /// </para>
 /// <para>
-/// Blocks come from a common stock and go back when the consumer has read them. One busy thread may use nearly all of the queue, and the
-/// stock is the bound. Every line may keep one block that is read and not yet full. There are at most half as many lines as blocks, so
-/// these never exhaust the stock. Entries are filled in place. Entries of different threads have no order among each other.
+/// Blocks come from a shared free list and return to it when the consumer has read them. One busy thread may use nearly
+/// all of the queue, and the free list is the bound. Every segment may keep one block that is read and not yet full.
+/// There are at most half as many segments as blocks, so these never exhaust the free list. Entries are filled in
+/// place. Entries of different threads have no order among each other.
 /// </para>
 /// <para>
-/// A full queue drops an entry without a lock: a flag says that the stock is exhausted, and only the thread that takes the last block and
-/// the consumer write it.
+/// If the queue is full, it drops an entry without a lock: a flag shows that the free list is exhausted. Only the
+/// consumer and the thread that takes the last block write the flag.
 /// </para>
 /// </remarks>
 internal sealed class AttemptQueue
@@ -37,7 +39,7 @@ internal sealed class AttemptQueue
     private readonly int _blocks;
     private int _made;
 
-    /// <summary>True while every block is on a line. Written under the lock of the stock.</summary>
+    /// <summary><c>true</c> while every block is in a segment. Written under the lock of the free list.</summary>
     private volatile bool _isExhausted;
 
     /// <summary>Creates an empty queue.</summary>
@@ -45,8 +47,8 @@ internal sealed class AttemptQueue
     /// <param name="create">Allocates a block of a size; null for its constructor.</param>
     internal AttemptQueue(int capacity, Func<int, Block>? create = null)
     {
-        // Rounded down, so that the caller's bound is never exceeded. The exception is a bound of 1: a line needs a second block before
-        // its first can come back.
+        // Rounded down, so that the caller's bound is never exceeded. The exception is a bound of 1: a segment needs a
+        // second block before its first can return.
         _blockSize = Math.Clamp(capacity / 8, 1, MaxBlockSize);
         _blocks = Math.Max(2, capacity / _blockSize);
         _create = create ?? (static size => new Block(size));
@@ -73,12 +75,14 @@ internal sealed class AttemptQueue
     }
 
     /// <summary>
-    /// Gets whether an entry is published and not yet taken. For the consumer, or anyone when there is none (volatile reads).
+    /// Gets whether an entry is published and not yet taken. For the consumer, or for any thread if there is none
+    /// (volatile reads).
     /// </summary>
     internal bool HasItems => Waiting != 0;
 
     /// <summary>
-    /// Gets how many entries are published and not yet taken. For the consumer, or anyone when there is none (volatile reads).
+    /// Gets how many entries are published and not yet taken. For the consumer, or for any thread if there is none
+    /// (volatile reads).
     /// </summary>
     internal int Waiting
     {
@@ -100,8 +104,8 @@ internal sealed class AttemptQueue
     }
 
     /// <summary>
-    /// Claims an entry to fill. <see cref="Publish"/> must follow on the same thread, and nothing between them may throw. Returns null if
-    /// the queue is full or no memory is left, and counts it. Never throws.
+    /// Claims an entry to fill. <see cref="Publish"/> must follow on the same thread, and nothing between them may
+    /// throw. Returns <c>null</c> if the queue is full or no memory is left, and counts it. Never throws.
     /// </summary>
     /// <param name="thread">This thread's <see cref="ThreadStripe.Index"/>.</param>
     internal Block? Claim(int thread)
@@ -111,7 +115,7 @@ internal sealed class AttemptQueue
     }
 
     /// <summary>Hands a filled entry to the consumer (release).</summary>
-    /// <returns>True if the stock is at most half full: the consumer should not pause any longer.</returns>
+    /// <returns><c>true</c> if the free list is at most half full: the consumer should not pause any longer.</returns>
     internal bool Publish(Block block)
     {
         int written = block.Written + 1;
@@ -124,11 +128,13 @@ internal sealed class AttemptQueue
         return written == 1 && block.IsOfSecondHalf;
     }
 
-    /// <summary>Gets how many lines there are to take from.</summary>
+    /// <summary>Gets the number of segments.</summary>
     internal int Lines => _lines.Length;
 
-    /// <summary>Consumer only: makes records of the entries of a line, up to the batch's length, and frees the entries.</summary>
-    /// <returns>How many records; fewer than the batch's length if the line is read up to now.</returns>
+    /// <summary>
+    /// Consumer only: creates records from the entries of a segment, up to the batch's length, and frees the entries.
+    /// </summary>
+    /// <returns>The number of records; fewer than the batch's length if the segment has no more now.</returns>
     internal int Take(int from, ReadOnlySpan<DeliveryAttempt> batch)
     {
         ref Reading reading = ref _readings[from];
@@ -159,7 +165,7 @@ internal sealed class AttemptQueue
                 break;
             }
 
-            // Its thread has gone on to the next block and never looks back.
+            // Its thread has moved to the next block and never looks back.
             reading.First = next;
             reading.Read = 0;
             block.Written = 0;
@@ -174,7 +180,7 @@ internal sealed class AttemptQueue
         return count;
     }
 
-    /// <summary>Claims an entry if the thread has no block yet, a full one, or no line of its own.</summary>
+    /// <summary>Claims an entry if the thread has no block yet, a full one, or no segment of its own.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private Block? ClaimInNext(int thread)
     {
@@ -193,7 +199,7 @@ internal sealed class AttemptQueue
         return block;
     }
 
-    /// <summary>Claims an entry on the shared line and keeps its lock until <see cref="Publish"/>.</summary>
+    /// <summary>Claims an entry in the shared segment and keeps its lock until <see cref="Publish"/>.</summary>
     private Block? ClaimInShared()
     {
         ref Line line = ref _lines[Shared];
@@ -214,7 +220,10 @@ internal sealed class AttemptQueue
         return block;
     }
 
-    /// <summary>Producer only: gives its line a new last block. Returns null if the stock is exhausted. Never throws.</summary>
+    /// <summary>
+    /// Producer only: gives its segment a new last block. Returns <c>null</c> if the free list is exhausted. Never
+    /// throws.
+    /// </summary>
     private Block? Extend(int at)
     {
         if (_isExhausted)
@@ -251,7 +260,8 @@ internal sealed class AttemptQueue
     }
 
     /// <summary>
-    /// Allocates a block if the bound allows one more. A record is not worth a delivery: without memory there is no block.
+    /// Allocates a block if the bound allows one more. If there is no memory, there is no block: a delivery matters
+    /// more than a record.
     /// </summary>
     private Block? Create()
     {
@@ -272,7 +282,7 @@ internal sealed class AttemptQueue
         }
     }
 
-    /// <summary>Entries of one line. Its producer writes them while it is on the line.</summary>
+    /// <summary>Entries of one segment. Its producer writes them while the block is in the segment.</summary>
     internal sealed class Block(int size)
     {
         internal readonly AttemptEntry[] Entries = new AttemptEntry[size];
@@ -280,10 +290,10 @@ internal sealed class AttemptQueue
         internal Block? Next;
         internal int Written;
 
-        /// <summary>True if it is on the line whose producers take a lock.</summary>
+        /// <summary><c>true</c> if it is in the segment whose producers take a lock.</summary>
         internal bool IsShared;
 
-        /// <summary>True if it was taken from a stock that was at most half full.</summary>
+        /// <summary><c>true</c> if it was taken from a free list that was at most half full.</summary>
         internal bool IsOfSecondHalf;
 
         internal bool IsFull => Volatile.Read(ref Written) == Entries.Length;
@@ -295,7 +305,9 @@ internal sealed class AttemptQueue
         internal ref AttemptCause Cause => ref Causes[Written];
     }
 
-    /// <summary>The producer's end of a line. It takes two cache lines, since processors fetch them in pairs.</summary>
+    /// <summary>
+    /// The producer's end of a segment. It takes two cache lines, because processors fetch them in pairs.
+    /// </summary>
     [StructLayout(LayoutKind.Explicit, Size = 128)]
     private struct Line
     {
@@ -307,8 +319,8 @@ internal sealed class AttemptQueue
     }
 
     /// <summary>
-    /// The consumer's end of a line. It is apart from the producer's, so that a busy consumer does not take the producer's cache line
-    /// with every entry.
+    /// The consumer's end of a segment. It is separate from the producer's, so that a busy consumer does not take the
+    /// producer's cache line with every entry.
     /// </summary>
     [StructLayout(LayoutKind.Explicit, Size = 128)]
     private struct Reading
@@ -317,7 +329,7 @@ internal sealed class AttemptQueue
         [FieldOffset(0)]
         internal Block? First;
 
-        /// <summary>How many entries of that block are taken.</summary>
+        /// <summary>The number of entries of that block that are taken.</summary>
         [FieldOffset(8)]
         internal int Read;
     }

@@ -1,12 +1,11 @@
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
-/// What a column holds, where that is not what the field or member suggests. It decides the DDL and what the driver is
-/// given.
+/// The type of a column, if it is not the one of the field or member. It decides the DDL and the parameter's type.
 /// </summary>
 public enum ColumnType
 {
-    /// <summary>The field's or member's own: text, an integer of its size, a boolean, a UTC timestamp.</summary>
+    /// <summary>The type of the field or member: text, an integer of its size, a boolean, a UTC timestamp.</summary>
     Default = 0,
 
     /// <summary>Text.</summary>

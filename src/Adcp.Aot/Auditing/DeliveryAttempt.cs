@@ -5,7 +5,8 @@ namespace Adcp.Aot.Auditing;
 
 /// <summary>
 /// The audit record of one attempt, or of a delivery's end without one. Pooled: it belongs to a sink only while
-/// <see cref="IDeliveryLogSink.RecordAsync"/> runs. Copy what must outlive that. It shows no query, token, credential or body.
+/// <see cref="IDeliveryLogSink.RecordAsync"/> runs. Copy the data that you need longer. It shows no query, token,
+/// credential or body.
 /// </summary>
 public sealed class DeliveryAttempt
 {
@@ -20,7 +21,7 @@ public sealed class DeliveryAttempt
 
     /// <summary>Creates an empty record.</summary>
     /// <param name="wall">The clock of its entries; null for a record that is only filled from others.</param>
-    /// <param name="showsFullPaths">True if urls show every path segment as it is.</param>
+    /// <param name="showsFullPaths">Whether urls show every path segment unchanged.</param>
     internal DeliveryAttempt(WallClock? wall = null, bool showsFullPaths = false)
     {
         _wall = wall;
@@ -28,14 +29,15 @@ public sealed class DeliveryAttempt
     }
 
     /// <summary>
-    /// Gets the destination's url without its query. A path segment is shown if it is a word of at most 24 lowercase letters and hyphens,
-    /// a version such as <c>v1</c>, or the delivery's operation id or task id. Every other segment is a short hash such as
-    /// <c>~1f40fc92</c>, since it may be a secret.
+    /// Gets the destination's url without its query. A path segment is shown if it is a word of at most 24 lowercase
+    /// letters and hyphens, a version such as <c>v1</c>, or the delivery's operation id or task id. Every other segment
+    /// is a short hash such as <c>~1f40fc92</c>, because it may be a secret.
     /// </summary>
     public string Url => _url ??= Shown(Webhook.Destination.Target.Value);
 
     /// <summary>
-    /// Gets the key of the breaker that judged the attempt: the caller's key or the url. Urls in a key are shown as <see cref="Url"/> is.
+    /// Gets the key of the breaker that permitted or refused the attempt: the caller's key or the url. Urls in a key
+    /// are shown in the same form as <see cref="Url"/>.
     /// </summary>
     public string BreakerKey => Context.BreakerKey is { } key ? Shown(key) : Url;
 
@@ -45,22 +47,24 @@ public sealed class DeliveryAttempt
     /// <summary>The delivery's number in its stream, from 1; <c>null</c> if it has none yet.</summary>
     public long? SequenceNumber => _entry.SequenceNumber == 0 ? null : _entry.SequenceNumber;
 
-    /// <summary>The attempt's number, from 1. Where <see cref="IsAttempt"/> is false, how many attempts were made before.</summary>
+    /// <summary>
+    /// The attempt's number, from 1. If <see cref="IsAttempt"/> is <c>false</c>, the number of attempts before.
+    /// </summary>
     public int AttemptNumber => _entry.AttemptNumber;
 
     /// <summary>
-    /// True for an attempt; false for a delivery that ended without one more: circuit open, or cut short while it
-    /// waited.
+    /// Gets whether there was an attempt. <c>false</c> if a delivery ended without one more: circuit open, or cut short
+    /// while it waited.
     /// </summary>
     public bool IsAttempt => _entry.IsAttempt;
 
-    /// <summary>The most attempts the delivery had.</summary>
+    /// <summary>The maximum number of attempts of the delivery.</summary>
     public int MaxAttempts => _entry.MaxAttempts;
 
-    /// <summary>What came of it.</summary>
+    /// <summary>The outcome of the attempt.</summary>
     public AttemptOutcome Outcome => (AttemptOutcome)_entry.Outcome;
 
-    /// <summary>The HTTP status; null without an answer.</summary>
+    /// <summary>The HTTP status; <c>null</c> if there was no answer.</summary>
     public int? HttpStatusCode => _entry.StatusCode == 0 ? null : _entry.StatusCode;
 
     /// <summary>The reason why there was no answer.</summary>
@@ -84,7 +88,7 @@ public sealed class DeliveryAttempt
     /// <summary>Whole milliseconds from start to end on the monotonic clock.</summary>
     public long ResponseTimeMs => (long)Elapsed.TotalMilliseconds;
 
-    /// <summary>From start to end on the monotonic clock.</summary>
+    /// <summary>The time from start to end on the monotonic clock.</summary>
     public TimeSpan Elapsed => Wall.Elapsed(_entry.StartedAt, _entry.EndedAt);
 
     /// <summary>The time when it began, UTC.</summary>
@@ -92,7 +96,7 @@ public sealed class DeliveryAttempt
     {
         get
         {
-            // Worked out by the sink that asks, and then kept: the wall clock may be read anew in between.
+            // Computed by the first sink that asks, and then kept: the wall clock may be read again in between.
             if (_occurredAtTicks == 0)
             {
                 _occurredAtTicks = Wall.At(_entry.StartedAt).Ticks;
@@ -108,7 +112,7 @@ public sealed class DeliveryAttempt
     /// <summary>Gets whether another attempt follows.</summary>
     public bool WillRetry => _entry.WillRetry;
 
-    /// <summary>The time when the next attempt is due; exactly what the delivery waits for.</summary>
+    /// <summary>The time when the next attempt is due. The delivery waits for exactly this time.</summary>
     public DateTimeOffset? NextRetryAt => WillRetry ? CompletedAt + _cause.RetryDelay : null;
 
     /// <summary>The wire name of the task type.</summary>
@@ -133,7 +137,7 @@ public sealed class DeliveryAttempt
     public int PayloadSizeBytes => Webhook.Body.Length;
 
     /// <summary>
-    /// Refusals by this endpoint's open circuit that had no record of their own since its last one (see
+    /// The number of refusals by this endpoint's open circuit without a record since its last one (see
     /// <c>WebhookSupervisorOptions.CircuitOpenRecordInterval</c>).
     /// </summary>
     public int SkippedBefore => _entry.SkippedBefore;
@@ -150,7 +154,7 @@ public sealed class DeliveryAttempt
 
     private IAttemptContext Context => _entry.Context ?? throw Late();
 
-    /// <summary>The outcome's wire name.</summary>
+    /// <summary>Returns the outcome's wire name.</summary>
     public static string WireName(AttemptOutcome outcome) => outcome switch
     {
         AttemptOutcome.Success => "success",
@@ -162,7 +166,9 @@ public sealed class DeliveryAttempt
         _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, "Not an outcome."),
     };
 
-    /// <summary>The error's wire name, such as <c>connection_failed</c>; <c>null</c> if there was an answer.</summary>
+    /// <summary>
+    /// Returns the error's wire name, such as <c>connection_failed</c>; <c>null</c> if there was an answer.
+    /// </summary>
     public static string? WireName(WebhookSendError error) => error switch
     {
         WebhookSendError.None => null,
@@ -177,8 +183,8 @@ public sealed class DeliveryAttempt
     };
 
     /// <summary>
-    /// The record as AdCP's <c>webhook-activity-record</c> for the buyer's own eyes; <c>null</c> if that schema has no
-    /// place for it: no HTTP attempt was made, or the fire has no notification type.
+    /// Returns the record as AdCP's <c>webhook-activity-record</c> for the buyer; <c>null</c> if that schema cannot
+    /// hold it: no HTTP attempt was made, or the webhook has no notification type.
     /// </summary>
     /// <param name="subscriberId">The subscriber, on account and agent channels.</param>
     public WebhookActivityRecord? ToActivityRecord(string? subscriberId = null) =>
@@ -186,10 +192,10 @@ public sealed class DeliveryAttempt
             ? null
             : WebhookActivityRecord.From(this, subscriberId);
 
-    /// <summary>Names key, attempt and outcome.</summary>
+    /// <summary>Returns key, attempt and outcome.</summary>
     public override string ToString() => _entry.Webhook is null ? "unused" : $"{IdempotencyKey} {AttemptNumber}/{MaxAttempts} {Outcome}";
 
-    /// <summary>The code of a circuit's refusal.</summary>
+    /// <summary>Returns the code of a circuit's refusal.</summary>
     internal static string RefusalCode(bool isIsolated) => isIsolated ? "circuit_isolated" : "circuit_open";
 
     /// <summary>Fills a record that is new or was cleared.</summary>

@@ -1,6 +1,8 @@
 namespace Adcp.Aot.Auditing;
 
-/// <summary>A copy of a <see cref="DeliveryAttempt"/> that may be kept. Member for member the same; see there for the meanings.</summary>
+/// <summary>
+/// A copy of a <see cref="DeliveryAttempt"/> that may be kept. It has the same members; see there for their meanings.
+/// </summary>
 public sealed record DeliveryAttemptSnapshot
 {
     /// <inheritdoc cref="DeliveryAttempt.IdempotencyKey"/>
@@ -84,7 +86,7 @@ public sealed record DeliveryAttemptSnapshot
     /// <summary>Returns key, attempt and outcome. Urls and keys are not shown.</summary>
     public override string ToString() => $"{IdempotencyKey} {AttemptNumber}/{MaxAttempts} {Outcome}";
 
-    /// <summary>Copies a record while it is the caller's.</summary>
+    /// <summary>Copies a record while the caller owns it.</summary>
     /// <param name="attempt">The record.</param>
     /// <exception cref="ArgumentNullException"><paramref name="attempt"/> is null.</exception>
     public static DeliveryAttemptSnapshot Of(DeliveryAttempt attempt)

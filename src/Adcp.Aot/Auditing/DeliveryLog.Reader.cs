@@ -22,14 +22,14 @@ internal sealed partial class DeliveryLog
     {
         DeliveryAttempt[] batch = [.. Enumerable.Range(0, MaxBatch).Select(_ => _pool.Get())];
 
-        // The machine's own clock: a pause only gathers a batch, and a clock that a test holds still must not hold
-        // records back. Periodic, since to set a timer wakes a thread too.
+        // The machine's own clock: a pause only gathers a batch, and records must not wait if a test holds its clock
+        // still. Periodic, because setting a timer wakes a thread too.
         using ITimer beat = TimeProvider.System.CreateTimer(
             static state => ((WakeSignal)state!).Hurry(), _signal, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         bool beats = false;
         while (true)
         {
-            // Taken before the queue is seen empty: the records of a caller that asked before then have been read.
+            // Taken before the queue is seen empty: if a caller asked before then, its records have been read.
             TaskCompletionSource<bool>? flush = TakeFlush();
             bool found = await DrainAsync(batch).ConfigureAwait(false);
             flush?.TrySetResult(true);
@@ -72,8 +72,9 @@ internal sealed partial class DeliveryLog
     }
 
     /// <summary>
-    /// Gives the sink the records of the queue, each line up to now and no further: a reader close behind a busy thread would take each
-    /// line of its memory as soon as it is written, which costs that thread more than its delivery.
+    /// Passes the records of the queue to the sink, each segment up to now and no further. If a reader followed a busy
+    /// thread closely, it would take each line of its memory when it is written, which costs that thread more than its
+    /// delivery.
     /// </summary>
     /// <returns>Whether there were any.</returns>
     private async ValueTask<bool> DrainAsync(DeliveryAttempt[] batch)
@@ -103,8 +104,8 @@ internal sealed partial class DeliveryLog
         return found;
     }
 
-    /// <summary>Calls the sink with a batch and waits until the call ends, however late. Never throws.</summary>
-    /// <returns>False if a drain has given up on the call: the queue is not the reader's any longer.</returns>
+    /// <summary>Calls the sink with a batch and waits until the call ends, even if it is late. Never throws.</summary>
+    /// <returns><c>false</c> if a drain has given up on the call: the queue no longer belongs to the reader.</returns>
     private async ValueTask<bool> GiveAsync(Memory<DeliveryAttempt> batch)
     {
         // Only this thread writes while no call is out.
@@ -119,7 +120,7 @@ internal sealed partial class DeliveryLog
             ValueTask recording = _sink!.RecordAsync(batch, call.Token);
             if (recording.IsCompleted)
             {
-                // A source of the sink's own takes its result back here.
+                // A sink's own value task source takes its result back here.
                 recording.GetAwaiter().GetResult();
             }
             else

@@ -6,37 +6,40 @@ using Microsoft.Extensions.ObjectPool;
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
-/// Brings records to the sink: through the queue and one reader, or inline. Nothing that a sink does reaches a delivery, except the wait
-/// that <see cref="SinkMode.Inline"/> asks for.
+/// Brings records to the sink: through the queue and one reader, or inline. A sink cannot affect a delivery, except by
+/// the wait in <see cref="SinkMode.Inline"/>.
 /// </summary>
 /// <remarks>
 /// <para>
-/// A call of the sink that outlives its timeout is late. It keeps its records until it ends. The reader does not call the sink again
-/// before that: the queue fills, drops and counts. Inline, up to <see cref="MaxLateInline"/> late calls may be out, and further records
-/// are dropped and counted. A sink that never ends a call therefore holds a bounded number of records.
+/// If a call of the sink exceeds its timeout, it is late. It keeps its records until it ends. The reader does not call
+/// the sink again before that: the queue fills, drops and counts. Inline, up to <see cref="MaxLateInline"/> late calls
+/// may be out, and further records are dropped and counted. So a sink that never ends a call holds a bounded number of
+/// records.
 /// </para>
 /// <para>
-/// Two clocks are at work. The timeout of a call is measured by the <see cref="TimeProvider"/> of the options, as all timeouts are. A
-/// flush and a drain give up by the machine's clock, when one call has been out for the whole timeout and <see cref="Grace"/>: they must
-/// end although a test holds its clock still.
+/// There are two clocks. The timeout of a call is measured by the <see cref="TimeProvider"/> of the options, as all
+/// timeouts are. A flush and a drain give up by the machine's clock, when one call has been out for the whole timeout
+/// and <see cref="Grace"/>: they must end even if a test holds its clock still.
 /// </para>
 /// </remarks>
 internal sealed partial class DeliveryLog : IAsyncDisposable
 {
-    /// <summary>How many late calls may be out before an inline record is dropped.</summary>
+    /// <summary>The number of late calls that may be out before an inline record is dropped.</summary>
     internal const int MaxLateInline = 64;
 
     private const int MaxBatch = 256;
 
-    /// <summary>The value of <see cref="_calls"/> if a drain went on without the reader.</summary>
+    /// <summary>The value of <see cref="_calls"/> if a drain continued without the reader.</summary>
     private const long Abandoned = -1;
 
-    /// <summary>How long a call may take to end after its token is cancelled, before a flush or a drain gives up.</summary>
+    /// <summary>
+    /// The time that a call may take to end after its token is cancelled, before a flush or a drain gives up.
+    /// </summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// How long the reader gathers records after it found some: a wake-up costs as much as some deliveries over a network do. A queue
-    /// that fills in the meantime ends the pause.
+    /// The time for which the reader gathers records after it found some: a wake-up costs as much as some deliveries
+    /// over a network. If the queue fills in the meantime, the pause ends.
     /// </summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
@@ -71,12 +74,12 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
 
     /// <summary>Creates a log, and starts its reader if it is buffered.</summary>
     /// <param name="sink">The sink; null for none.</param>
-    /// <param name="mode">How records reach the sink.</param>
+    /// <param name="mode">The way in which records reach the sink.</param>
     /// <param name="capacity">The most records that wait for a buffered sink.</param>
-    /// <param name="timeout">How long one call of the sink may take.</param>
+    /// <param name="timeout">The timeout of one call of the sink.</param>
     /// <param name="time">The clock of timeouts and records.</param>
     /// <param name="logger">The log of failures, guarded.</param>
-    /// <param name="showsFullPaths">True if records show every path segment of a url as it is.</param>
+    /// <param name="showsFullPaths">Whether records show every path segment of a url unchanged.</param>
     internal DeliveryLog(
         IDeliveryLogSink? sink,
         SinkMode mode,
@@ -120,8 +123,8 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     internal WallClock Wall { get; }
 
     /// <summary>
-    /// Claims an entry to fill in place. <see cref="Publish"/> must follow, and nothing between them may throw. Returns null if there is
-    /// no sink, the sink is inline, or the queue is full, which is counted.
+    /// Claims an entry to fill in place. <see cref="Publish"/> must follow, and nothing between them may throw. Returns
+    /// <c>null</c> if there is no sink, the sink is inline, or the queue is full, which is counted.
     /// </summary>
     /// <param name="thread">This thread's <see cref="ThreadStripe.Index"/>.</param>
     internal AttemptQueue.Block? Claim(int thread) => _queue?.Claim(thread);
@@ -154,7 +157,8 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     }
 
     /// <summary>Completes when every record made before the call has been given to the sink.</summary>
-    /// <exception cref="TimeoutException">The sink holds back the reader: one call has outlived its timeout by a second.</exception>
+    /// <exception cref="TimeoutException">The sink delays the reader: one call has exceeded its timeout by a
+    /// second.</exception>
     internal async Task FlushAsync(CancellationToken cancellationToken)
     {
         Task<bool> flush;
@@ -178,8 +182,8 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     }
 
     /// <summary>
-    /// Gives the queued records to the sink, each batch within its timeout, and ends. If a call does not end, goes on without the sink
-    /// and counts the queued records as dropped. Safe to call more than once.
+    /// Passes the queued records to the sink, each batch within its timeout, and ends. If a call does not end,
+    /// continues without the sink and counts the queued records as dropped. Safe to call more than once.
     /// </summary>
     public ValueTask DisposeAsync()
     {
@@ -213,8 +217,8 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     {
         End();
 
-        // The sink's cancellation callbacks and the logger may block: they run apart, and the drain waits for them no longer than the
-        // grace.
+        // The sink's cancellation callbacks and the logger may block: they run separately, and the drain waits for them
+        // no longer than the grace.
         await ExpireAsync(_current).WaitAsync(Grace, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
@@ -226,8 +230,8 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     }
 
     /// <summary>Waits for a task that the reader completes.</summary>
-    /// <returns>Null when it has completed. The value of <see cref="_calls"/> if one call has been out for its timeout and the
-    /// grace.</returns>
+    /// <returns><c>null</c> when it has completed. The value of <see cref="_calls"/> if one call has been out for its
+    /// timeout and the grace.</returns>
     private async Task<long?> StuckAsync(Task task, CancellationToken cancellationToken)
     {
         while (true)
@@ -336,7 +340,7 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the log if no flush waits. A flush that comes later finds it ended.</summary>
+    /// <summary>Ends the log if no flush waits. A later flush finds it ended.</summary>
     private bool TryEnd()
     {
         lock (_ending)
@@ -345,7 +349,7 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the log although a flush may wait, which then fails.</summary>
+    /// <summary>Ends the log even if a flush waits, which then fails.</summary>
     private void End()
     {
         lock (_ending)

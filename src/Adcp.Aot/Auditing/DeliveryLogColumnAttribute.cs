@@ -1,13 +1,13 @@
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
-/// Maps one field of an attempt, or a value computed from it, to a column of a generated delivery log (a member of the
-/// object where the log is JSON or structured logging).
+/// Maps one field of an attempt, or a value computed from it, to a column of a generated delivery log. If the log is
+/// JSON or structured logging, the column is a member of the object.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class, AllowMultiple = true, Inherited = false)]
 public sealed class DeliveryLogColumnAttribute : Attribute
 {
-    /// <summary>Keeps a field under its own name, for the sake of the options below.</summary>
+    /// <summary>Keeps a field under its own name, with the options below.</summary>
     /// <param name="field">The field.</param>
     public DeliveryLogColumnAttribute(AttemptField field) => Field = field;
 
@@ -42,12 +42,15 @@ public sealed class DeliveryLogColumnAttribute : Attribute
     /// <summary>The method that computes the value; null for a field.</summary>
     public string? Member { get; }
 
-    /// <summary>The most UTF-16 units of a text; longer ones are cut, never within a surrogate pair. Default 0, no bound.</summary>
+    /// <summary>
+    /// The maximum length of a text in UTF-16 units. A longer one is cut, never within a surrogate pair. Default 0, no
+    /// bound.
+    /// </summary>
     public int MaxLength { get; set; }
 
-    /// <summary>How a text is hidden. Default not at all.</summary>
+    /// <summary>The way in which a text is hidden. Default: not hidden.</summary>
     public Redaction Redaction { get; set; }
 
-    /// <summary>What the column holds. Default what the field or member suggests.</summary>
+    /// <summary>The type of the column. Default: the type of the field or member.</summary>
     public ColumnType Type { get; set; }
 }

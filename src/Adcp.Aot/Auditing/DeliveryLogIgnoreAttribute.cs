@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Auditing;
 
-/// <summary>Fields that a generated delivery log leaves out.</summary>
+/// <summary>Lists the fields that a generated delivery log leaves out.</summary>
 [AttributeUsage(AttributeTargets.Class, AllowMultiple = true, Inherited = false)]
 public sealed class DeliveryLogIgnoreAttribute : Attribute
 {

@@ -3,16 +3,16 @@ using Microsoft.Extensions.ObjectPool;
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
-/// Gives the same records to several sinks at once. Each sink gets copies, on a thread of its own: a sink that throws, blocks or never
-/// ends keeps no record from the other sinks. Thread-safe.
+/// Passes the same records to several sinks at once. Each sink gets copies, on its own thread: a sink that throws,
+/// blocks or never ends cannot keep records from the other sinks. Thread-safe.
 /// </summary>
 /// <remarks>
-/// When the token is cancelled, a sink that has not ended its call is left behind with its copies. While such calls of a sink hold 256
-/// records or more, that sink is not called. The call then fails, so that the supervisor counts it.
+/// When the token is cancelled, a sink that has not ended its call is abandoned with its copies. If such calls of a
+/// sink hold 256 records or more, that sink is not called. The call then fails, so that the supervisor counts it.
 /// </remarks>
 public sealed class FanOutDeliveryLogSink : IDeliveryLogSink
 {
-    /// <summary>While calls that were left behind hold so many records, their sink is not called.</summary>
+    /// <summary>If abandoned calls of a sink hold so many records, the sink is not called.</summary>
     private const int MaxLateRecords = 256;
 
     private readonly Branch[] _branches;
@@ -32,7 +32,7 @@ public sealed class FanOutDeliveryLogSink : IDeliveryLogSink
     }
 
     /// <inheritdoc/>
-    /// <exception cref="AggregateException">At least one sink threw, was left behind, or was not called.</exception>
+    /// <exception cref="AggregateException">At least one sink threw, was abandoned, or was not called.</exception>
     public async ValueTask RecordAsync(ReadOnlyMemory<DeliveryAttempt> attempts, CancellationToken cancellationToken)
     {
         Task<Exception?>[] calls = Array.ConvertAll(_branches, branch => branch.CallAsync(attempts.Span, cancellationToken));
@@ -83,7 +83,7 @@ public sealed class FanOutDeliveryLogSink : IDeliveryLogSink
             return RecordAsync(copies, cancellationToken);
         }
 
-        /// <summary>Counts the records of a call that goes on although its batch has ended, until it ends.</summary>
+        /// <summary>Counts the records of a call that continues although its batch has ended, until it ends.</summary>
         internal TimeoutException LeaveBehind(Task<Exception?> call, int records)
         {
             Interlocked.Add(ref _lateRecords, records);
@@ -100,7 +100,7 @@ public sealed class FanOutDeliveryLogSink : IDeliveryLogSink
             await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             try
             {
-                // As a task: a source of the sink's own may call back twice, or throw when it is awaited.
+                // As a task: a sink's own value task source may call back twice, or throw when it is awaited.
                 await sink.RecordAsync(copies, cancellationToken).AsTask().ConfigureAwait(false);
                 return null;
             }

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Auditing;
 
-/// <summary>What a caller said of its delivery, as far as a record repeats it.</summary>
+/// <summary>The caller's options of a delivery that a record repeats.</summary>
 internal interface IAttemptContext
 {
     string? SequenceKey { get; }

@@ -17,7 +17,7 @@ public sealed class InMemoryDeliveryLogSink : IDeliveryLogSink
         _ring = new DeliveryAttemptSnapshot[capacity];
     }
 
-    /// <summary>Records ever given to the ring.</summary>
+    /// <summary>The number of records that the ring has received.</summary>
     public long Recorded => Volatile.Read(ref _recorded);
 
     /// <inheritdoc/>
@@ -34,7 +34,7 @@ public sealed class InMemoryDeliveryLogSink : IDeliveryLogSink
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>The records kept, oldest first.</summary>
+    /// <summary>Returns the kept records, oldest first.</summary>
     public IReadOnlyList<DeliveryAttemptSnapshot> Snapshot()
     {
         lock (_lock)

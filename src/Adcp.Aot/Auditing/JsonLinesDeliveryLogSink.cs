@@ -6,16 +6,17 @@ using System.Text.Json;
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
-/// Writes one JSON object a line (snake_case, absent members left out) to a pipe or file. A batch is written as a whole. Safe for the
-/// calls that a supervisor makes, also inline: batches are written one after another.
+/// Writes one JSON object per line (snake_case, absent members left out) to a pipe or file. A batch is written as a
+/// whole. Safe for the calls of a supervisor, also inline: batches are written one after another.
 /// </summary>
 /// <remarks>
-/// A batch that a file cannot take, such as on a full disk, is lost and leaves nothing of itself in the file. A pipe keeps a batch that
-/// it could not flush; further batches are lost until it is gone. Both are exceptions, which a supervisor counts. Neither grows.
+/// If a file cannot take a batch, such as on a full disk, the batch is lost and leaves nothing in the file. If a pipe
+/// could not flush a batch, it keeps it, and further batches are lost until it is flushed. Both are exceptions, which a
+/// supervisor counts. Memory does not grow in either case.
 /// </remarks>
 public sealed class JsonLinesDeliveryLogSink : IDeliveryLogSink, IAsyncDisposable
 {
-    /// <summary>Buffers that have grown larger than this are not kept.</summary>
+    /// <summary>The size above which a buffer is not kept.</summary>
     private const int MaxKeptBuffer = 1 << 20;
 
     private static readonly TimeSpan DefaultDisposeTimeout = TimeSpan.FromSeconds(5);
@@ -30,7 +31,7 @@ public sealed class JsonLinesDeliveryLogSink : IDeliveryLogSink, IAsyncDisposabl
     private ArrayBufferWriter<byte> _batch = new();
     private bool _disposed;
 
-    /// <summary>Writes to a pipe that stays the caller's.</summary>
+    /// <summary>Writes to a pipe. The caller completes it.</summary>
     /// <param name="output">The pipe.</param>
     /// <exception cref="ArgumentNullException"><paramref name="output"/> is null.</exception>
     public JsonLinesDeliveryLogSink(PipeWriter output)
@@ -38,7 +39,7 @@ public sealed class JsonLinesDeliveryLogSink : IDeliveryLogSink, IAsyncDisposabl
     {
     }
 
-    /// <summary>Writes to a pipe that stays the caller's, with members of the caller's choice.</summary>
+    /// <summary>Writes to a pipe, with members of the caller's choice. The caller completes the pipe.</summary>
     /// <param name="output">The pipe.</param>
     /// <param name="members">Writes the members of one object. If it throws, the record is lost and the other records of the batch are
     /// written.</param>
@@ -51,9 +52,9 @@ public sealed class JsonLinesDeliveryLogSink : IDeliveryLogSink, IAsyncDisposabl
     }
 
     /// <summary>
-    /// Appends to a file. Other processes may read it meanwhile, and may truncate it to rotate it, but must not write to it. If the file
-    /// does not exist it is created, on Unix readable by its owner alone. If its last line has no newline, as after a crash, the first
-    /// record starts a new line.
+    /// Appends to a file. Other processes may read it meanwhile, and may truncate it to rotate it, but must not write
+    /// to it. If the file does not exist, it is created, on Unix readable by its owner alone. If its last line has no
+    /// newline, as after a crash, the first record starts a new line.
     /// </summary>
     /// <param name="path">The file's path.</param>
     /// <exception cref="ArgumentException"><paramref name="path"/> is null or empty.</exception>

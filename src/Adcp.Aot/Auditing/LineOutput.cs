@@ -3,19 +3,19 @@ using System.IO.Pipelines;
 
 namespace Adcp.Aot.Auditing;
 
-/// <summary>Takes whole lines for a file or a pipe. One call at a time.</summary>
+/// <summary>Writes whole lines to a file or a pipe. One call at a time.</summary>
 internal abstract class LineOutput : IAsyncDisposable
 {
     /// <summary>Writes lines, each with its newline.</summary>
-    /// <exception cref="IOException">The lines are not written, or the output cannot say so.</exception>
+    /// <exception cref="IOException">The lines are not written, or the result is unknown.</exception>
     internal abstract ValueTask WriteAsync(ReadOnlyMemory<byte> lines);
 
     public abstract ValueTask DisposeAsync();
 }
 
 /// <summary>
-/// Appends to a file of which it is the only writer. Lines that cannot be written whole are taken back. If that is impossible, and if the
-/// file was found with a line cut short, a newline comes before the next line.
+/// Appends to a file as its only writer. If lines cannot be written completely, they are removed. If that is
+/// impossible, or if the file was found with an incomplete line, a newline is written before the next line.
 /// </summary>
 internal sealed class LineFile : LineOutput
 {
@@ -47,7 +47,7 @@ internal sealed class LineFile : LineOutput
 
     internal override async ValueTask WriteAsync(ReadOnlyMemory<byte> lines)
     {
-        // Asked each time: a tool that rotates logs may have truncated the file.
+        // Read each time: a tool that rotates logs may have truncated the file.
         long start = _file.CanSeek ? _file.Seek(0, SeekOrigin.End) : 0;
         try
         {
@@ -56,7 +56,7 @@ internal sealed class LineFile : LineOutput
                 await _file.WriteAsync(Newline, CancellationToken.None).ConfigureAwait(false);
             }
 
-            // Not cancelled half-way: what the sink accepted is written, however late.
+            // Not cancelled half-way: records that the sink accepted are written, even if late.
             await _file.WriteAsync(lines, CancellationToken.None).ConfigureAwait(false);
             _isTorn = false;
         }
@@ -69,7 +69,9 @@ internal sealed class LineFile : LineOutput
 
     public override ValueTask DisposeAsync() => _file.DisposeAsync();
 
-    /// <summary>Returns whether the last line of a file has no newline. A file that may not be read may end so.</summary>
+    /// <summary>
+    /// Returns whether the last line of a file has no newline. <c>true</c> also if the file may not be read.
+    /// </summary>
     private static bool EndsInLine(string path)
     {
         try
@@ -104,8 +106,8 @@ internal sealed class LineFile : LineOutput
 }
 
 /// <summary>
-/// Writes to a pipe of the caller's. A pipe keeps what it could not flush, so nothing is added before that is gone: the pipe never holds
-/// more than one batch.
+/// Writes to the caller's pipe. A pipe keeps bytes that it could not flush, so nothing is added before they are gone:
+/// the pipe never holds more than one batch.
 /// </summary>
 internal sealed class LinePipe(PipeWriter output) : LineOutput
 {

@@ -4,10 +4,10 @@ using System.Text;
 
 namespace Adcp.Aot.Auditing;
 
-/// <summary>Texts on their way into a log: cut or hidden. Generated delivery logs call it.</summary>
+/// <summary>Cuts, hides and escapes texts for a log. Generated delivery logs call it.</summary>
 public static class LogText
 {
-    /// <summary>At most so many UTF-16 units, never half a surrogate pair.</summary>
+    /// <summary>Cuts a text to a number of UTF-16 units, never within a surrogate pair.</summary>
     /// <param name="text">The text.</param>
     /// <param name="maxLength">The bound, at least 1.</param>
     [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(text))]
@@ -21,24 +21,25 @@ public static class LogText
         return text[..(char.IsHighSurrogate(text[maxLength - 1]) ? maxLength - 1 : maxLength)];
     }
 
-    /// <summary><c>[redacted]</c> for any text.</summary>
+    /// <summary>Returns <c>[redacted]</c> for any text.</summary>
     /// <param name="text">The text.</param>
     [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(text))]
     public static string? Mask(string? text) => text is null ? null : "[redacted]";
 
-    /// <summary>The first 32 hexadecimal digits of the text's SHA-256.</summary>
+    /// <summary>Returns the first 32 hexadecimal digits of the text's SHA-256.</summary>
     /// <param name="text">The text.</param>
     [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(text))]
     public static string? Hash(string? text) =>
         text is null ? null : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 16));
 
     /// <summary>
-    /// Escapes a text that anybody may have sent: every character but visible ASCII becomes <c>\u</c> and four hexadecimal digits,
-    /// so that the text can neither end a line, nor look like
-    /// another column, nor steer a terminal or the direction of writing. Backslashes are escaped too.
+    /// Escapes an untrusted text: every character but visible ASCII becomes <c>\u</c> and four hexadecimal digits, so
+    /// that the text can neither end a line, nor look like another column, nor control a terminal or the direction of
+    /// writing. Backslashes are escaped too.
     /// </summary>
     /// <param name="text">The text.</param>
-    /// <param name="maxLength">The most characters that are returned, at least 4. A text that was cut ends in three dots.</param>
+    /// <param name="maxLength">The maximum length of the result, at least 4. A text that was cut ends in three
+    /// dots.</param>
     [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(text))]
     public static string? Printable(string? text, int maxLength)
     {

@@ -9,7 +9,7 @@ public sealed partial class LoggerDeliveryLogSink : IDeliveryLogSink
     private readonly ILogger _logger;
 
     /// <summary>Creates the sink.</summary>
-    /// <param name="logger">Where records are written.</param>
+    /// <param name="logger">The logger.</param>
     /// <exception cref="ArgumentNullException"><paramref name="logger"/> is null.</exception>
     public LoggerDeliveryLogSink(ILogger logger)
     {

@@ -6,13 +6,14 @@ using Adcp.Aot.Network;
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
-/// Makes urls fit to be shown. Paths carry secrets in any alphabet and length, so a path segment is shown only if it is one of few plain
-/// forms.
+/// Converts urls to a form that is safe to show. Paths may contain secrets in any alphabet and length, so a path
+/// segment is shown only if it is one of a few plain forms.
 /// </summary>
 /// <remarks>
-/// Shown as they are: the origin, words of at most 24 lowercase ASCII letters and hyphens, versions such as <c>v1</c> or <c>v2.1</c>, and
-/// the delivery's own operation id and task id. Every other segment becomes <c>~</c> and the first eight hexadecimal digits of its
-/// SHA-256, so endpoints can still be told apart. Segments behind the sixteenth become one hash. The query is dropped.
+/// Shown unchanged: the origin, words of at most 24 lowercase ASCII letters and hyphens, versions such as <c>v1</c> or
+/// <c>v2.1</c>, and the delivery's own operation id and task id. Every other segment becomes <c>~</c> and the first
+/// eight hexadecimal digits of its SHA-256, so that endpoints can still be distinguished. Segments behind the sixteenth
+/// become one hash. The query is dropped.
 /// </remarks>
 internal static class RedactedUrl
 {

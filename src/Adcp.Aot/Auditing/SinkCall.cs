@@ -1,12 +1,12 @@
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
-/// The timeout of one call of a sink. Used again for the next call if the timeout did not pass. Either the call ends in time or it is
-/// late; the first of the two decides.
+/// The timeout of one call of a sink. If the timeout did not pass, it is used again for the next call. Either the call
+/// ends in time or it is late; the first of the two decides.
 /// </summary>
 /// <remarks>
-/// The sink gets a token of its own, and the timeout cancels it inside a guard. A callback that the sink registers may throw, and a timer
-/// that cancels the sink's token directly would end the process.
+/// The sink gets a separate token, and the timeout cancels it inside a guard. A callback that the sink registers may
+/// throw, and a timer that cancels the sink's token directly would end the process.
 /// </remarks>
 internal sealed class SinkCall : IDisposable
 {
@@ -22,7 +22,7 @@ internal sealed class SinkCall : IDisposable
     private int _state;
 
     /// <summary>Creates the timeout of a call.</summary>
-    /// <param name="timeout">How long a call may take.</param>
+    /// <param name="timeout">The time that a call may take.</param>
     /// <param name="time">The clock that measures it.</param>
     /// <param name="whenLate">Called at most once for a call, when it is found late and before the sink's token is cancelled.</param>
     internal SinkCall(TimeSpan timeout, TimeProvider time, Action<SinkCall> whenLate)
@@ -36,8 +36,8 @@ internal sealed class SinkCall : IDisposable
     internal int Count { get; private set; }
 
     /// <summary>
-    /// Gets or sets the sink's task, if it returned one that was not done. A call whose task is done is not late, even if the timeout
-    /// passes before it is seen.
+    /// Gets or sets the sink's task, if it returned one that was not completed. A call whose task is completed is not
+    /// late, even if the timeout passes before it is seen.
     /// </summary>
     internal Task? Recording
     {
@@ -52,7 +52,7 @@ internal sealed class SinkCall : IDisposable
     internal CancellationToken Deadline => _deadline.Token;
 
     /// <summary>Starts the timeout.</summary>
-    /// <param name="count">How many records the call has.</param>
+    /// <param name="count">The number of records of the call.</param>
     internal void Begin(int count)
     {
         Count = count;
@@ -62,7 +62,7 @@ internal sealed class SinkCall : IDisposable
         _deadline.CancelAfter(_timeout);
     }
 
-    /// <summary>Ends the call. Returns false if it was found late before.</summary>
+    /// <summary>Ends the call. Returns <c>false</c> if it was found late before.</summary>
     internal bool TryEnd() => Interlocked.CompareExchange(ref _state, Ended, Running) == Running;
 
     /// <summary>Declares the call late and cancels the sink's token, unless it has ended or is late already.</summary>
@@ -80,11 +80,14 @@ internal sealed class SinkCall : IDisposable
         }
         catch (Exception)
         {
-            // A callback of the sink threw, or the call ended and was disposed of in the meantime. Neither is news: the call is late.
+            // A callback of the sink threw, or the call ended and was disposed in the meantime. Neither matters: the
+            // call is late.
         }
     }
 
-    /// <summary>Makes the object fit for another call. Returns false if its timeout has passed or may be passing.</summary>
+    /// <summary>
+    /// Prepares the object for another call. Returns <c>false</c> if its timeout has passed or may be passing.
+    /// </summary>
     internal bool TryReset() => Volatile.Read(ref _state) == Ended && _deadline.TryReset() && _sink.TryReset();
 
     public void Dispose()

@@ -4,8 +4,8 @@ using System.Text.Json.Serialization.Metadata;
 namespace Adcp.Aot.Auditing;
 
 /// <summary>
-/// AdCP's <c>webhook-activity-record</c>: one attempt as the buyer may read it. A closed object; serialise it with
-/// <see cref="JsonType"/>.
+/// AdCP's <c>webhook-activity-record</c>: one attempt in the form that the buyer may read. A closed object; serialise
+/// it with <see cref="JsonType"/>.
 /// </summary>
 public sealed record WebhookActivityRecord
 {
@@ -16,7 +16,7 @@ public sealed record WebhookActivityRecord
     [JsonPropertyName("idempotency_key")]
     public required string IdempotencyKey { get; init; }
 
-    /// <summary>The event's identity over re-emissions.</summary>
+    /// <summary>The event's identity, the same for all re-emissions.</summary>
     [JsonPropertyName("notification_id"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? NotificationId { get; init; }
 
@@ -52,11 +52,11 @@ public sealed record WebhookActivityRecord
     [JsonPropertyName("url")]
     public required string Url { get; init; }
 
-    /// <summary>The status code; null without an answer.</summary>
+    /// <summary>The status code; <c>null</c> if there was no answer.</summary>
     [JsonPropertyName("http_status_code")]
     public int? HttpStatusCode { get; init; }
 
-    /// <summary>Milliseconds to the answer; null without one.</summary>
+    /// <summary>The milliseconds until the answer; <c>null</c> if there was none.</summary>
     [JsonPropertyName("response_time_ms")]
     public long? ResponseTimeMs { get; init; }
 

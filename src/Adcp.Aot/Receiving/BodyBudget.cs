@@ -1,7 +1,9 @@
 
 namespace Adcp.Aot.Receiving;
 
-/// <summary>Counts the messages and bytes that an endpoint holds, so that neither passes its bound. Thread-safe and lock-free.</summary>
+/// <summary>
+/// Counts the messages and bytes that an endpoint holds, so that neither exceeds its bound. Thread-safe and lock-free.
+/// </summary>
 internal sealed class BodyBudget(int maxWebhooks, long maxBytes)
 {
     private int _checks;
@@ -14,12 +16,12 @@ internal sealed class BodyBudget(int maxWebhooks, long maxBytes)
     /// <summary>The messages whose bodies are held now.</summary>
     internal int Webhooks => Volatile.Read(ref _webhooks);
 
-    /// <summary>Lets a message in whose headers are to be checked.</summary>
+    /// <summary>Admits a message to the check of its headers.</summary>
     internal bool TryEnterCheck() => TryEnter(ref _checks);
 
     internal void LeaveCheck() => Interlocked.Decrement(ref _checks);
 
-    /// <summary>Lets a message in whose body is to be read.</summary>
+    /// <summary>Admits a message to the reading of its body.</summary>
     internal bool TryEnterWebhook() => TryEnter(ref _webhooks);
 
     internal void LeaveWebhook() => Interlocked.Decrement(ref _webhooks);

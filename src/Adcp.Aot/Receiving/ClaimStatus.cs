@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Receiving;
 
-/// <summary>The answer of a claim store to a webhook that asks to be processed.</summary>
+/// <summary>The answer of a claim store to a claim.</summary>
 public enum ClaimStatus
 {
     /// <summary>The caller owns the webhook now and processes it. No other caller does.</summary>
@@ -15,6 +15,6 @@ public enum ClaimStatus
     /// <summary>The key is bound to another payload; answer 409.</summary>
     Conflict = 3,
 
-    /// <summary>The sender has as many keys as it may have; answer 429.</summary>
+    /// <summary>The sender has reached its limit of keys; answer 429.</summary>
     SenderFull = 4,
 }

@@ -3,8 +3,8 @@ using Adcp.Aot.Threading;
 namespace Adcp.Aot.Receiving;
 
 /// <summary>
-/// A claim that this process owns. The claim is lost only if the store says so or its lease ends: a call of the store that fails is
-/// tried again until then.
+/// A claim that this process owns. The claim is lost only if the store says so or its lease ends. If a call of the
+/// store fails, it is tried again until then.
 /// </summary>
 internal sealed class HeldClaim
 {
@@ -90,7 +90,9 @@ internal sealed class HeldClaim
         }
     }
 
-    /// <summary>Gives the claim back, so that a retry is processed at once. If that fails, the lease ends by itself.</summary>
+    /// <summary>
+    /// Releases the claim, so that a retry is processed at once. If that fails, the lease ends by itself.
+    /// </summary>
     internal async ValueTask ReleaseAsync()
     {
         try
@@ -105,13 +107,13 @@ internal sealed class HeldClaim
         }
     }
 
-    /// <returns><c>null</c> if the store failed, so that nothing is known.</returns>
+    /// <returns><c>null</c> if the store failed, so that the result is unknown.</returns>
     private async ValueTask<bool?> TryRenewAsync(CancellationToken done)
     {
         long began = _options.TimeProvider.GetTimestamp();
         try
         {
-            // A renewal that hangs leaves time for another one.
+            // If a renewal hangs, there is time for another one.
             TimeSpan limit = Shorter(Shorter(_options.CallTimeout, _options.Lease / 4), Left);
             bool renewed = await _guard.RunAsync(
                 (_store, _claim, _options.Lease), static (call, token) =>

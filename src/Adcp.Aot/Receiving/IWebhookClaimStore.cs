@@ -6,16 +6,15 @@ namespace Adcp.Aot.Receiving;
 /// processes that a sender can reach share one store. Implementations are safe for concurrent use.
 /// </summary>
 /// <remarks>
-/// A binding is kept for the given retention from its first acceptance, however often it is claimed again, and also if processing
-/// fails. A claim is a lease: only its owner can renew,
-/// complete and release it, and only while the lease holds. Once <see cref="ClaimAsync"/> or <see cref="CompleteAsync"/> has
-/// returned, its effect survives a crash.
-/// A call that throws or takes longer than <see cref="WebhookReceiverOptions.CallTimeout"/> says nothing of the claim:
+/// A binding is kept for the given retention from its first acceptance, even if it is claimed again or processing
+/// fails. A claim is a lease: only its owner can renew, complete and release it, and only while the lease holds. When
+/// <see cref="ClaimAsync"/> or <see cref="CompleteAsync"/> has returned, its effect survives a crash. If a call throws
+/// or takes longer than <see cref="WebhookReceiverOptions.CallTimeout"/>, the state of the claim is unknown:
 /// <see cref="WebhookIntake"/> tries again while the lease holds.
 /// </remarks>
 public interface IWebhookClaimStore
 {
-    /// <summary>Gets whether bindings survive the process. AdCP allows nothing else in production.</summary>
+    /// <summary>Gets whether bindings survive the process. AdCP requires it in production.</summary>
     bool IsDurable { get; }
 
     /// <summary>Reads the store once, so that a missing table or an unreachable database is found at start.</summary>
@@ -33,7 +32,7 @@ public interface IWebhookClaimStore
         string sender, string idempotencyKey, ReadOnlyMemory<byte> fingerprint, TimeSpan lease, TimeSpan retention,
         CancellationToken cancellationToken);
 
-    /// <summary>Holds the claim for another lease from now.</summary>
+    /// <summary>Extends the claim by another lease from now.</summary>
     /// <param name="claim">An owned claim.</param>
     /// <param name="lease">The time for which it holds.</param>
     /// <param name="cancellationToken">Ends the call.</param>
@@ -45,7 +44,7 @@ public interface IWebhookClaimStore
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>
     /// <c>false</c> if the lease has ended or the claim was released: another caller processes the webhook. <c>true</c>
-    /// also if an earlier call completed this claim, since the answer to that call may have been lost.
+    /// also if an earlier call completed this claim, because the answer to that call may have been lost.
     /// </returns>
     ValueTask<bool> CompleteAsync(WebhookClaim claim, CancellationToken cancellationToken);
 

@@ -8,9 +8,8 @@ namespace Adcp.Aot.Receiving;
 #pragma warning disable CA1873 // Every line is counted, whether its level is enabled or not.
 
 /// <summary>
-/// The log of one endpoint. A line that a stranger or a sender can cause is written at most five times a minute for each cause; the
-/// others are counted and written at Debug.
-/// Text that was sent is escaped and cut.
+/// The log of one endpoint. If a sender or an unauthenticated client can cause a line, it is written at most five times
+/// a minute for each cause; further ones are counted and written at Debug. Text that was sent is escaped and shortened.
 /// </summary>
 internal sealed partial class IntakeLog(ILogger? logger, string endpoint, TimeProvider time)
 {
@@ -86,7 +85,7 @@ internal sealed partial class IntakeLog(ILogger? logger, string endpoint, TimePr
         _logger, LevelOf(IntakeStatus.ChallengeFailed,
             out long skipped), fault, endpoint, challenge.Sender, Shown(challenge.Envelope.SubscriberId), skipped);
 
-    /// <summary>Says what an operator can do about a refusal.</summary>
+    /// <summary>Returns the advice for an operator about a refusal.</summary>
     internal static string Cure(VerificationError error, IReadOnlyList<string> origins) => error switch
     {
         VerificationError.HeaderMalformed =>

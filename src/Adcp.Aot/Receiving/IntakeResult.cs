@@ -2,7 +2,9 @@ using Adcp.Aot.Verification;
 
 namespace Adcp.Aot.Receiving;
 
-/// <summary>The outcome of a message and the parts of its answer. It holds no secret but <see cref="Answer"/>.</summary>
+/// <summary>
+/// The outcome of a message and the parts of its answer. The only secret in it is <see cref="Answer"/>.
+/// </summary>
 public readonly struct IntakeResult
 {
     internal IntakeResult(IntakeStatus status, string? code = null, TimeSpan? retryAfter = null)
@@ -24,7 +26,9 @@ public readonly struct IntakeResult
     /// <summary>The time after which a retry may succeed; <c>null</c> if a retry needs no such hint.</summary>
     public TimeSpan? RetryAfter { get; }
 
-    /// <summary>The body of the answer to an accepted challenge, UTF-8 JSON; else empty. A secret until it is sent.</summary>
+    /// <summary>
+    /// The body of the answer to an accepted challenge, UTF-8 JSON; otherwise empty. A secret until it is sent.
+    /// </summary>
     public ReadOnlyMemory<byte> Answer { get; internal init; }
 
     /// <summary>The exception that broke the body; <c>null</c> for all other outcomes.</summary>

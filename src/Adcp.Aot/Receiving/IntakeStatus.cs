@@ -20,7 +20,9 @@ public enum IntakeStatus
     /// <summary><see cref="WebhookReceiverOptions.AcceptsChallenge"/> failed or did not answer in time; answer 500.</summary>
     ChallengeFailed = 4,
 
-    /// <summary>The message was not verified; answer as <see cref="IntakeResult.Verification"/> says.</summary>
+    /// <summary>
+    /// The message was not verified; <see cref="IntakeResult.Verification"/> has the answer's status.
+    /// </summary>
     NotVerified = 5,
 
     /// <summary>The webhook does not echo the registration's token; answer 401 without a code of AdCP.</summary>
@@ -35,14 +37,14 @@ public enum IntakeStatus
     /// <summary>The webhook is being processed; answer 503.</summary>
     InProgress = 9,
 
-    /// <summary>The sender has as many keys as it may have; answer 429.</summary>
+    /// <summary>The sender has reached its limit of keys; answer 429.</summary>
     SenderFull = 10,
 
     /// <summary>The handler threw; answer 500. A retry is processed.</summary>
     HandlerFailed = 11,
 
     /// <summary>
-    /// The handler did not return in time and was left behind; answer 503. A retry is processed when the lease has ended.
+    /// The handler did not return in time and was abandoned; answer 503. A retry is processed when the lease has ended.
     /// </summary>
     HandlerStuck = 12,
 
@@ -52,7 +54,7 @@ public enum IntakeStatus
     /// <summary>The claim store failed or did not answer in time; answer 503.</summary>
     StoreUnavailable = 14,
 
-    /// <summary>As many webhooks or bytes are under way as are allowed; answer 503.</summary>
+    /// <summary>The number of webhooks or bytes under way has reached its limit; answer 503.</summary>
     Busy = 15,
 
     /// <summary>The body did not arrive in time; answer 408.</summary>
@@ -61,7 +63,7 @@ public enum IntakeStatus
     /// <summary>The body broke off or its framing is wrong; answer 400.</summary>
     BodyBroken = 17,
 
-    /// <summary>The sender hung up, so that there is nobody to answer.</summary>
+    /// <summary>The sender closed the connection, so there is no answer to send.</summary>
     SenderGone = 18,
 
     /// <summary>The verifier failed in an unexpected way; answer 503.</summary>

@@ -1,8 +1,8 @@
 namespace Adcp.Aot.Receiving;
 
 /// <summary>
-/// Lets a few log lines of each cause through a minute and counts the others, so that strangers cannot flood a log and one cause
-/// cannot hide another. Thread-safe.
+/// Lets a few log lines of each cause through per minute and counts the others, so that unauthenticated clients cannot
+/// flood a log and one cause cannot hide another. Thread-safe.
 /// </summary>
 internal sealed class LogThrottle(int causes, TimeProvider time)
 {

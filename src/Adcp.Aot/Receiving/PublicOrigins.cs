@@ -3,7 +3,7 @@ using Adcp.Aot.Verification;
 
 namespace Adcp.Aot.Receiving;
 
-/// <summary>Puts the origin that senders were given into a request, so that a signature for another host does not match.</summary>
+/// <summary>Puts the configured origin into a request, so that a signature for another host does not match.</summary>
 internal sealed class PublicOrigins
 {
     private readonly (string Origin, string Scheme, string Authority)[] _origins;
@@ -19,7 +19,9 @@ internal sealed class PublicOrigins
         return (scheme + origin.Authority, scheme, origin.Authority);
     })];
 
-    /// <summary>Returns the request with the origin that its host chooses, or with the first one; as it is if there are none.</summary>
+    /// <summary>
+    /// Returns the request with the origin that its host selects, or with the first one; unchanged if there are none.
+    /// </summary>
     internal InboundRequest Apply(InboundRequest request)
     {
         if (_origins.Length == 0)

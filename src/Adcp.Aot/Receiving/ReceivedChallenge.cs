@@ -2,7 +2,7 @@ using Adcp.Aot.Payloads.Notifications;
 
 namespace Adcp.Aot.Receiving;
 
-/// <summary>A seller's verified question whether this endpoint wants a subscription. Immutable.</summary>
+/// <summary>A seller's verified challenge: does this endpoint want a subscription? Immutable.</summary>
 public sealed class ReceivedChallenge
 {
     internal ReceivedChallenge(string sender, string? keyId, WebhookChallengeEnvelope envelope)
@@ -13,7 +13,8 @@ public sealed class ReceivedChallenge
     }
 
     /// <summary>
-    /// The asking seller: the identity that its key belongs to, never a word of the body; empty if the key source names no sender.
+    /// The seller that asks: the owner of the signing key, never a claim of the body; empty if the key source names no
+    /// sender.
     /// </summary>
     public string Sender { get; }
 

@@ -15,26 +15,26 @@ public sealed class ReceivedWebhook
     }
 
     /// <summary>
-    /// The sender: the identity that its key or secret belongs to, never a word of the body. A key whose source names no sender
-    /// gives <c>key:</c> and the key id.
+    /// The sender: the owner of the key or secret, never a claim of the body. If the key source names no sender, it is
+    /// <c>key:</c> and the key id.
     /// </summary>
     public string Sender { get; }
 
-    /// <summary>The key that signed the webhook; <c>null</c> for ways without one.</summary>
+    /// <summary>The key that signed the webhook; <c>null</c> for schemes without one.</summary>
     public string? KeyId { get; }
 
-    /// <summary>The webhook's identity: a handler sees it again only if an earlier call failed.</summary>
+    /// <summary>The webhook's identity. A handler sees it again only if an earlier call failed.</summary>
     public string IdempotencyKey { get; }
 
     /// <summary>
     /// The members of a task webhook; <c>null</c> for other payloads, which
-    /// <see cref="WebhookReceiverOptions.AcceptsOtherPayloads"/> lets pass.
+    /// <see cref="WebhookReceiverOptions.AcceptsOtherPayloads"/> allows.
     /// </summary>
     public WebhookEnvelope? Envelope { get; }
 
     /// <summary>
-    /// The whole body, UTF-8 JSON without duplicate names. The memory is used again after the handler has returned: copy what must
-    /// stay.
+    /// The whole body, UTF-8 JSON without duplicate names. The memory is reused after the handler has returned: copy
+    /// the parts that you keep.
     /// </summary>
     public ReadOnlyMemory<byte> Body { get; }
 

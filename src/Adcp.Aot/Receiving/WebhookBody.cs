@@ -5,9 +5,8 @@ using System.Security.Cryptography;
 namespace Adcp.Aot.Receiving;
 
 /// <summary>
-/// A message's body, read once, with its digest computed on the way. It never holds more than the limit and the endpoint's budget
-/// allow, whatever length is announced and however the
-/// body arrives.
+/// A message's body, read once, with its digest computed while reading. It never holds more than the limit and the
+/// endpoint's budget allow, whatever length is announced.
 /// </summary>
 internal sealed class WebhookBody : IDisposable
 {
@@ -21,7 +20,7 @@ internal sealed class WebhookBody : IDisposable
 
     private WebhookBody(BodyBudget budget) => _budget = budget;
 
-    /// <summary>The end of a reading.</summary>
+    /// <summary>The reason why a reading ended.</summary>
     internal enum Ending
     {
         Complete,
@@ -59,7 +58,7 @@ internal sealed class WebhookBody : IDisposable
                     }
                 }
 
-                // Taken at once, so that the pipe does not hold the body a second time.
+                // Copied at once, so that the pipe does not hold the body a second time.
                 reader.AdvanceTo(read.Buffer.End);
                 if (ending != Ending.Complete)
                 {
@@ -103,7 +102,8 @@ internal sealed class WebhookBody : IDisposable
 
     private bool TryGrow(int more, int announced)
     {
-        // An announced length is trusted for a buffer only up to a few times what has come: a liar holds little.
+        // The buffer is at most a few times as large as the bytes that have arrived, so that a false announced length
+        // uses little memory.
         int needed = _length + more;
         int size = Math.Max(Math.Max(needed, 2 * _bytes.Length), Math.Max(FirstSize, (int)Math.Min(announced, 4L * needed)));
         byte[] larger = ArrayPool<byte>.Shared.Rent(size);

@@ -12,18 +12,20 @@ using Microsoft.Extensions.Logging;
 namespace Adcp.Aot.Receiving;
 
 /// <summary>
-/// Receives one endpoint's webhooks, whatever carries them: checks the headers, reads the body, verifies, answers challenges,
-/// claims the key, and has the handler process what is new.
-/// Nothing is read before the headers are sound, nothing is dispatched before it is verified, and nothing is acknowledged before it
-/// is processed. Thread-safe.
+/// Receives one endpoint's webhooks over any transport: checks the headers, reads the body, verifies, answers
+/// challenges, claims the key, and calls the handler if the webhook is new. It reads nothing before the headers are
+/// valid, dispatches nothing before it is verified, and acknowledges nothing before it is processed. Thread-safe.
 /// </summary>
 /// <remarks>
-/// <para>Code that is not of this library (handler, claim store, challenge callback, key source, replay cache, logger) may throw,
-/// block or never return: each call has a time limit, its
-/// failure is an outcome, and calls that are left behind are bounded in number.</para>
-/// <para>A body and its place among <see cref="WebhookReceiverOptions.MaxConcurrentWebhooks"/> belong to <see cref="ReceiveAsync"/>
-/// until it returns. If a handler is left behind, they belong to
-/// that handler until it returns.</para>
+/// <para>
+/// A user's code (handler, claim store, challenge callback, key source, replay cache, logger) may throw, block or never
+/// return: each call has a timeout, its failure is an outcome, and the number of abandoned calls is bounded.
+/// </para>
+/// <para>
+/// A body and its slot of <see cref="WebhookReceiverOptions.MaxConcurrentWebhooks"/> belong to
+/// <see cref="ReceiveAsync"/> until it returns. If a handler is abandoned, they belong to that handler until it
+/// returns.
+/// </para>
 /// </remarks>
 public sealed class WebhookIntake
 {
@@ -42,16 +44,16 @@ public sealed class WebhookIntake
 
     /// <summary>Creates an intake.</summary>
     /// <param name="handler">
-    /// Processes a webhook. Throw if that fails. Its token is cancelled if the claim is lost, because another process may then
-    /// process the webhook, and after
-    /// <see cref="WebhookReceiverOptions.HandlerTimeout"/>; a sender that hangs up does not cancel it.
+    /// Processes a webhook. Throw if that fails. Its token is cancelled if the claim is lost, because another process
+    /// may then process the webhook, and after <see cref="WebhookReceiverOptions.HandlerTimeout"/>. It is not cancelled
+    /// if the sender closes the connection.
     /// </param>
     /// <param name="options">Verifier, origins, store and limits.</param>
     /// <param name="endpoint">The endpoint's name in logs, such as its path.</param>
     /// <param name="logger">The log; <c>null</c> for none.</param>
     /// <exception cref="ArgumentNullException"><paramref name="handler"/>, <paramref name="options"/> or
     /// <paramref name="endpoint"/> is null.</exception>
-    /// <exception cref="ArgumentException">The options do not fit together; the message names the option.</exception>
+    /// <exception cref="ArgumentException">The options contradict each other; the message names the option.</exception>
     public WebhookIntake(
         Func<ReceivedWebhook, CancellationToken, ValueTask> handler, WebhookReceiverOptions options, string endpoint,
         ILogger? logger = null)
@@ -87,8 +89,8 @@ public sealed class WebhookIntake
     internal int WebhooksUnderWay => _budget.Webhooks;
 
     /// <summary>
-    /// Asks the claim store and the replay cache whether they can work, so that a missing table or an unreachable database
-    /// is found at start and not by the first webhook. Writes a failure to the log.
+    /// Asks the claim store and the replay cache whether they work, so that a missing table or an unreachable database
+    /// is found at start and not by the first webhook. Logs a failure.
     /// </summary>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns><c>false</c> if one of them failed, or gave no answer within <see cref="WebhookReceiverOptions.CallTimeout"/>.</returns>
@@ -121,12 +123,14 @@ public sealed class WebhookIntake
     }
 
     /// <summary>
-    /// Receives one message. Returns when the message is answered, and throws for no fault of sender, network or handler.
+    /// Receives one message. Returns when the message is answered. A fault of sender, network or handler is a result,
+    /// not an exception.
     /// </summary>
     /// <param name="request">The request as it arrived: its url with the request's own origin, and its headers.</param>
     /// <param name="body">The body, read only if the headers are sound. The caller completes the reader.</param>
     /// <param name="contentLength">The body's announced length in bytes; <c>null</c> if there is none.</param>
-    /// <param name="cancellationToken">Says that the sender hung up. A handler that runs is not cancelled by it.</param>
+    /// <param name="cancellationToken">Cancelled when the sender has closed the connection. A running handler is not
+    /// cancelled by it.</param>
     /// <exception cref="ArgumentNullException"><paramref name="body"/> is null.</exception>
     public async ValueTask<IntakeResult> ReceiveAsync(InboundRequest request, PipeReader body, long? contentLength,
         CancellationToken cancellationToken)
@@ -219,7 +223,7 @@ public sealed class WebhookIntake
         }
         catch (Exception fault)
         {
-            // The connection broke or the framing is wrong. That is the network's everyday, and no line in a log.
+            // The connection broke or the framing is wrong. That happens often on networks and is not logged.
             return (null, new IntakeResult(IntakeStatus.BodyBroken) { Fault = fault });
         }
     }
@@ -301,7 +305,7 @@ public sealed class WebhookIntake
             return (Done(IntakeStatus.NotDispatchable, verified, code), null);
         }
 
-        // Key ids are chosen by senders, but a key without a sender is still a scope of its own.
+        // Senders choose key ids, but a key without a sender is still its own scope.
         ReceivedWebhook webhook = new(verified.Sender ?? "key:" + verified.KeyId, verified.KeyId, key, envelope, body);
         if (_tokenDigest is not null && !CryptographicOperations.FixedTimeEquals(_tokenDigest,
             SHA256.HashData(Encoding.UTF8.GetBytes(token ?? ""))))
@@ -355,7 +359,7 @@ public sealed class WebhookIntake
                 .ConfigureAwait(false);
             if (claim.Status == ClaimStatus.Owned && token.IsCancellationRequested)
             {
-                // The caller has gone on without the claim, so that it would hold up the sender's retry.
+                // The caller has continued without the claim, so the claim would delay the sender's retry.
                 await call._store.ReleaseAsync(claim, CancellationToken.None).ConfigureAwait(false);
             }
 
@@ -365,11 +369,11 @@ public sealed class WebhookIntake
         cancellationToken);
 
     /// <summary>
-    /// Has the handler process an owned webhook, and holds the claim meanwhile. A sender that hangs up does not stop the handler:
-    /// its retry then finds the work done. Losing the claim
-    /// does, because another process may own the webhook then.
+    /// Calls the handler for an owned webhook, and holds the claim meanwhile. If the sender closes the connection, the
+    /// handler continues, and the sender's retry finds the work done. If the claim is lost, the handler is cancelled,
+    /// because another process may own the webhook then.
     /// </summary>
-    /// <returns>The outcome, and the handler if it was left behind.</returns>
+    /// <returns>The outcome, and the handler if it was abandoned.</returns>
     private async ValueTask<(IntakeStatus Status, Task? Running)> ProcessAsync(ReceivedWebhook webhook, WebhookClaim claim, long claimedAt)
     {
         using CancellationTokenSource done = new();
@@ -380,8 +384,7 @@ public sealed class WebhookIntake
         HeldClaim held = new(_store, _storeGuard, claim, claimedAt, _options, _log);
         Task holding = held.HoldAsync(lost, done.Token);
 
-        // A source of the handler's own: a callback that the handler registers may throw or block, and must not keep this method
-        // from going on.
+        // A separate source: a callback that the handler registers may throw or block, and must not stop this method.
         CancellationTokenSource handlerStop = new();
         Task work = Task.Run(() => _handler(webhook, handlerStop.Token).AsTask(), CancellationToken.None);
         await work.WaitAsync(stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -424,7 +427,7 @@ public sealed class WebhookIntake
         return (status, null);
     }
 
-    /// <summary>Keeps the body and the place of a handler that was left behind until it returns.</summary>
+    /// <summary>Keeps the body and the slot of an abandoned handler until it returns.</summary>
     private async Task AwaitLeftBehindAsync(Task handler, WebhookBody body)
     {
         await handler.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -11,16 +11,15 @@ public sealed record WebhookReceiverOptions
 
     private const int MaxOrigins = 64;
 
-    /// <summary>Verifies every webhook, in the one way that the registration says.</summary>
+    /// <summary>Verifies every webhook by the registration's one scheme.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public required WebhookVerifier Verifier { get; init => field = value ?? throw new ArgumentNullException(nameof(Verifier)); }
 
     /// <summary>
-    /// The origins (scheme and authority) that senders were given for this endpoint, such as <c>https://buyer.example</c>. A
-    /// signature covers the url that the sender called, so that a
-    /// webhook that was signed for any other origin is refused. With several, the request's <c>Host</c> chooses one of them, and
-    /// the first stands for an unknown <c>Host</c>.
-    /// At most 64. Default none: an endpoint that verifies RFC 9421 signatures then does not start, unless
+    /// The origins (scheme and authority) of this endpoint in registrations, such as <c>https://buyer.example</c>. A
+    /// signature covers the url that the sender called, so a webhook that was signed for any other origin is refused.
+    /// If there are several, the request's <c>Host</c> selects one of them, and the first is used for an unknown
+    /// <c>Host</c>. At most 64. Default none: an endpoint that verifies RFC 9421 signatures then does not start, unless
     /// <see cref="TrustHostHeader"/> is set.
     /// </summary>
     /// <exception cref="ArgumentNullException">Null, or a member is null.</exception>
@@ -43,21 +42,21 @@ public sealed record WebhookReceiverOptions
     } = [];
 
     /// <summary>
-    /// Takes the request's own scheme and <c>Host</c> for the origin that senders were given, instead of
-    /// <see cref="PublicOrigins"/>. Anybody who can reach this process then can deliver webhooks that
-    /// were signed for another host, such as another buyer's. For development, and for hosts that let no foreign <c>Host</c>
-    /// through. Default <c>false</c>.
+    /// Uses the request's own scheme and <c>Host</c> as the origin instead of <see cref="PublicOrigins"/>. Any client
+    /// that can reach this process can then deliver webhooks that were signed for another host, such as another
+    /// buyer's. For development, and for hosts that let no foreign <c>Host</c> through. Default <c>false</c>.
     /// </summary>
     public bool TrustHostHeader { get; init; }
 
     /// <summary>
-    /// The accepted webhooks. One store for all endpoints that a sender can reach: <c>SqlWebhookClaimStore</c> of
-    /// Adcp.Aot.Storage, or <see cref="DevelopmentWebhookClaimStore"/> for development and tests. Default <c>null</c>:
-    /// <c>MapAdcpWebhookReceiver</c> takes the application's service of this type. <see cref="WebhookIntake"/> itself needs one.
+    /// Keeps the accepted webhooks. Use one store for all endpoints that a sender can reach:
+    /// <c>SqlWebhookClaimStore</c> of Adcp.Aot.Storage, or <see cref="DevelopmentWebhookClaimStore"/> for development
+    /// and tests. Default <c>null</c>: <c>MapAdcpWebhookReceiver</c> uses the application's service of this type.
+    /// <see cref="WebhookIntake"/> itself needs one.
     /// </summary>
     public IWebhookClaimStore? Store { get; init; }
 
-    /// <summary>The AdCP generation that senders speak: 3.0 leaves <c>operation_id</c> optional. Default 3.2.</summary>
+    /// <summary>The AdCP version that senders speak: 3.0 leaves <c>operation_id</c> optional. Default 3.2.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a version.</exception>
     public AdcpVersion Version
     {
@@ -67,31 +66,30 @@ public sealed record WebhookReceiverOptions
     } = AdcpVersion.V32;
 
     /// <summary>
-    /// Lets payloads pass that are no task webhooks, such as account and capability events: they need an idempotency key and
-    /// nothing else. Default <c>false</c>.
+    /// Accepts payloads that are not task webhooks, such as account and capability events. They need only an
+    /// idempotency key. Default <c>false</c>.
     /// </summary>
     public bool AcceptsOtherPayloads { get; init; }
 
     /// <summary>
-    /// Decides whether this endpoint wants the subscription that a seller asks it to prove (AdCP's <c>webhook.challenge</c>, since
-    /// 3.1): compare sender, subscriber, authentication and
-    /// event types with your registration at that seller. <c>true</c> answers with the challenge's value, <c>false</c> with 403.
-    /// Default <c>null</c>: a challenge is a payload like others, and refused for
-    /// want of a key.
+    /// Decides whether this endpoint wants a subscription when a seller challenges it (AdCP's <c>webhook.challenge</c>,
+    /// since 3.1). Compare sender, subscriber, authentication and event types with your registration at that seller.
+    /// <c>true</c> answers with the challenge's value, <c>false</c> with 403. Default <c>null</c>: a challenge is
+    /// treated as any payload, and refused because it has no key.
     /// </summary>
     public Func<ReceivedChallenge, CancellationToken, ValueTask<bool>>? AcceptsChallenge { get; init; }
 
     /// <summary>
-    /// Verifies challenges if <see cref="Verifier"/> is not an <see cref="Rfc9421Verifier"/>: they are signed by RFC 9421 whatever
-    /// the deliveries use. A message that is signed so and is no challenge is
-    /// refused. Needed with <see cref="AcceptsChallenge"/> in this case, and only then; the endpoint does not start otherwise.
-    /// Default <c>null</c>.
+    /// Verifies challenges if <see cref="Verifier"/> is not an <see cref="Rfc9421Verifier"/>: challenges are always
+    /// signed by RFC 9421. If a message is signed so and is not a challenge, it is refused. Required with
+    /// <see cref="AcceptsChallenge"/> in this case, and only then; otherwise the endpoint does not start. Default
+    /// <c>null</c>.
     /// </summary>
     public Rfc9421Verifier? ChallengeVerifier { get; init; }
 
     /// <summary>
-    /// The registration's <c>token</c>, a secret: a webhook that does not echo it is answered 401. Default <c>null</c>, not
-    /// compared.
+    /// The registration's <c>token</c>, a secret. If a webhook does not echo it, it is answered with 401. Default
+    /// <c>null</c>, not compared.
     /// </summary>
     /// <exception cref="ArgumentException">Not 16 to 4096 characters.</exception>
     public string? Token
@@ -111,9 +109,9 @@ public sealed record WebhookReceiverOptions
     public TimeSpan RetryHorizon { get; init => field = Require.InRange(value, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(RetryHorizon)); }
 
     /// <summary>
-    /// The time after the last sign of life of its process after which a webhook may be processed by another one. Renewed while the
-    /// handler runs; a renewal that fails is tried again until the lease ends.
-    /// 1 s to 1 h, default 30 s.
+    /// The time for which a claim holds without renewal. If its process dies, another one may process the webhook after
+    /// that. It is renewed while the handler runs; if a renewal fails, it is tried again until the lease ends. 1 s to 1
+    /// h, default 30 s.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 s to 1 h.</exception>
     public TimeSpan Lease
@@ -122,7 +120,7 @@ public sealed record WebhookReceiverOptions
         init => field = Require.InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1), nameof(Lease));
     } = TimeSpan.FromSeconds(30);
 
-    /// <summary>The longest time for reading a whole body, however slowly it drips. 1 s to 10 minutes, default 10 s.</summary>
+    /// <summary>The timeout for reading a whole body. 1 s to 10 minutes, default 10 s.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 s to 10 minutes.</exception>
     public TimeSpan ReadTimeout
     {
@@ -131,8 +129,8 @@ public sealed record WebhookReceiverOptions
     } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// The longest time for one handler. Then its token is cancelled. A handler that does not return within five more seconds is
-    /// left running, its webhook is answered 503, and its claim is no longer renewed.
+    /// The timeout of a handler. When it passes, the handler's token is cancelled. If the handler does not return
+    /// within five more seconds, it is abandoned, its webhook is answered with 503, and its claim is no longer renewed.
     /// 1 s to 24 h, default 5 minutes.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 s to 24 h.</exception>
@@ -143,8 +141,8 @@ public sealed record WebhookReceiverOptions
     } = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// The longest wait for one answer of the <see cref="Store"/> or of <see cref="AcceptsChallenge"/>; the webhook is answered 503
-    /// then. 100 ms to 5 minutes, default 10 s.
+    /// The timeout of one call of the <see cref="Store"/> or of <see cref="AcceptsChallenge"/>. If a call exceeds it,
+    /// the webhook is answered with 503. 100 ms to 5 minutes, default 10 s.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 100 ms to 5 minutes.</exception>
     public TimeSpan CallTimeout
@@ -154,9 +152,9 @@ public sealed record WebhookReceiverOptions
     } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// The most webhooks whose bodies this endpoint reads or holds at a time, until their handlers have returned; as many more may
-    /// wait for their senders' keys. Others are answered 503 with
-    /// <c>Retry-After</c>. 1 to 65,536, default 256.
+    /// The maximum number of webhooks whose bodies this endpoint reads or holds at a time, until their handlers have
+    /// returned; as many more may wait for their senders' keys. Others are answered with 503 and <c>Retry-After</c>. 1
+    /// to 65,536, default 256.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 65,536.</exception>
     public int MaxConcurrentWebhooks
@@ -166,8 +164,8 @@ public sealed record WebhookReceiverOptions
     } = 256;
 
     /// <summary>
-    /// The most bytes of bodies that this endpoint holds at a time; a webhook that needs more is answered 503 with
-    /// <c>Retry-After</c>. At least twice the verifier's
+    /// The maximum number of bytes of bodies that this endpoint holds at a time. If a webhook needs more, it is
+    /// answered with 503 and <c>Retry-After</c>. At least twice the verifier's
     /// <see cref="WebhookVerifier.MaxBodyBytes"/>, or the endpoint does not start. 1 KiB to 16 GiB, default 64 MiB.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 KiB to 16 GiB.</exception>
@@ -195,8 +193,10 @@ public sealed record WebhookReceiverOptions
         return $"origins {origins}, {Verifier.GetType().Name}, {(Token is null ? "no token" : "with a token")}";
     }
 
-    /// <summary>Checks that the options fit together, as a <see cref="WebhookIntake"/> does before it starts.</summary>
-    /// <exception cref="ArgumentException">They do not; the message names the option.</exception>
+    /// <summary>
+    /// Checks that the options do not contradict each other, as a <see cref="WebhookIntake"/> does before it starts.
+    /// </summary>
+    /// <exception cref="ArgumentException">They contradict each other; the message names the option.</exception>
     public void Validate()
     {
         const string Options = "options";

@@ -2,13 +2,13 @@ using Adcp.Aot.Resilience;
 
 namespace Adcp.Aot;
 
-/// <summary>The time when a circuit opens and closes. Immutable; a bad value throws when it is set.</summary>
+/// <summary>The rules for opening and closing a circuit. Immutable; a bad value throws when it is set.</summary>
 public sealed record CircuitBreakerPolicy
 {
     /// <summary>5 failures, 2 successes, 60 seconds.</summary>
     public static CircuitBreakerPolicy Default { get; } = new();
 
-    /// <summary>Consecutive failed attempts that open a closed circuit. 1 to 1023, default 5.</summary>
+    /// <summary>The number of consecutive failed attempts that open a closed circuit. 1 to 1023, default 5.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1023.</exception>
     public int FailureThreshold
     {
@@ -16,7 +16,7 @@ public sealed record CircuitBreakerPolicy
         init => field = Require.InRange(value, 1, CircuitBreaker.MaxFailures, nameof(FailureThreshold));
     } = 5;
 
-    /// <summary>Successful probes that close a half-open circuit. 1 to 31, default 2.</summary>
+    /// <summary>The number of successful probes that close a half-open circuit. 1 to 31, default 2.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 31.</exception>
     public int SuccessThreshold
     {
@@ -24,7 +24,10 @@ public sealed record CircuitBreakerPolicy
         init => field = Require.InRange(value, 1, CircuitBreaker.MaxProbes, nameof(SuccessThreshold));
     } = 2;
 
-    /// <summary>Probes admitted at a time while half-open. 1 to 31; default null, which means <see cref="SuccessThreshold"/>.</summary>
+    /// <summary>
+    /// The number of probes at a time when half-open. 1 to 31; default null, which means
+    /// <see cref="SuccessThreshold"/>.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 31.</exception>
     public int? HalfOpenPermits
     {
@@ -33,7 +36,8 @@ public sealed record CircuitBreakerPolicy
     }
 
     /// <summary>
-    /// How long an open circuit refuses, and after which an unreturned probe's lease lapses. 1 ms to 7 days, default 60 s.
+    /// The time for which an open circuit refuses, and after which the lease of an unreturned probe expires. 1 ms to 7
+    /// days, default 60 s.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 7 days.</exception>
     public TimeSpan OpenTimeout
@@ -46,7 +50,7 @@ public sealed record CircuitBreakerPolicy
         }
     } = TimeSpan.FromSeconds(60);
 
-    /// <summary><see cref="OpenTimeout"/> in a breaker's own unit, divided once.</summary>
+    /// <summary><see cref="OpenTimeout"/> in milliseconds, computed once.</summary>
     internal long OpenMilliseconds { get; private init; } = 60_000;
 
     internal int EffectiveHalfOpenPermits => HalfOpenPermits ?? SuccessThreshold;

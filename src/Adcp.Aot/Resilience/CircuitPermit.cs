@@ -1,13 +1,15 @@
 namespace Adcp.Aot.Resilience;
 
-/// <summary>Leave to make one attempt, stamped with the breaker's generation. Report it back exactly once.</summary>
+/// <summary>
+/// The right to make one attempt, stamped with the breaker's generation. Report it back exactly once.
+/// </summary>
 public readonly struct CircuitPermit : IEquatable<CircuitPermit>
 {
     private readonly int _stamp;
 
     internal CircuitPermit(int generation) => _stamp = generation + 1;
 
-    /// <summary>False for a refusal.</summary>
+    /// <summary>Gets whether the permit was granted.</summary>
     public bool IsGranted => _stamp != 0;
 
     internal int Generation => _stamp - 1;
@@ -21,9 +23,9 @@ public readonly struct CircuitPermit : IEquatable<CircuitPermit>
     /// <inheritdoc/>
     public override int GetHashCode() => _stamp;
 
-    /// <summary>Same generation, or both refused.</summary>
+    /// <summary>Returns whether both are of the same generation, or both refused.</summary>
     public static bool operator ==(CircuitPermit left, CircuitPermit right) => left.Equals(right);
 
-    /// <summary>Different generations, or one of the two refused.</summary>
+    /// <summary>Returns whether they are of different generations, or one of them is refused.</summary>
     public static bool operator !=(CircuitPermit left, CircuitPermit right) => !left.Equals(right);
 }

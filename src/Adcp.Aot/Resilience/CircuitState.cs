@@ -1,6 +1,8 @@
 namespace Adcp.Aot.Resilience;
 
-/// <summary>Where a circuit stands. Wire names: <c>closed</c>, <c>open</c>, <c>half_open</c>; <c>isolated</c> is ours.</summary>
+/// <summary>
+/// The state of a circuit. Wire names: <c>closed</c>, <c>open</c>, <c>half_open</c>; <c>isolated</c> is our own.
+/// </summary>
 public enum CircuitState
 {
     /// <summary>Attempts pass; consecutive failures are counted.</summary>
@@ -12,6 +14,6 @@ public enum CircuitState
     /// <summary>A bounded number of probes pass; their results decide.</summary>
     HalfOpen = 2,
 
-    /// <summary>Held open by hand until <see cref="CircuitBreaker.Reset"/>.</summary>
+    /// <summary>Held open by an operator until <see cref="CircuitBreaker.Reset"/>.</summary>
     Isolated = 3,
 }

@@ -3,9 +3,7 @@ using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Resilience;
 
-/// <summary>
-/// A consecutive-failure circuit breaker in one 64-bit word.
-/// </summary>
+/// <summary>A consecutive-failure circuit breaker in one 64-bit word.</summary>
 /// <remarks>
 /// <para>
 /// The whole state is one <see cref="long"/>. It is read with one volatile read and changed only by compare-exchange, so every
@@ -29,14 +27,14 @@ namespace Adcp.Aot.Resilience;
 /// one healthy endpoint share its cache line.
 /// </para>
 /// <para>
-/// A half-open circuit admits a bounded number of probes. If all are out and none has been admitted for the open timeout, their
-/// leases have lapsed: a new generation starts
-/// and the next caller probes. A probe that never ends therefore cannot hold the circuit.
+/// A half-open circuit admits a bounded number of probes. If all are out and none has been admitted for the open
+/// timeout, their leases have expired: a new generation starts and the next caller probes. So a probe that never ends
+/// cannot hold the circuit.
 /// </para>
 /// <para>
-/// Two limits follow from the widths. A circuit that nobody asked for 795 days looks younger than it is and refuses for one more
-/// open timeout. A permit that is out while the
-/// state changes exactly 65,536 times (more than nine hours at an open timeout of 1 s) is taken for a current one.
+/// Two limits follow from the widths. If no caller asks a circuit for 795 days, it looks younger than it is and refuses
+/// for one more open timeout. If a permit is out while the state changes exactly 65,536 times (more than nine hours at
+/// an open timeout of 1 s), it counts as a current one.
 /// </para>
 /// <para>Thread-safe and lock-free. A mutable struct: keep it in a field, never copy it.</para>
 /// </remarks>
@@ -55,7 +53,7 @@ internal struct CircuitWord
 
     internal readonly CircuitState State => StateOf(Volatile.Read(in _word));
 
-    /// <summary>Gets the number of consecutive failures if closed, else 0.</summary>
+    /// <summary>Gets the number of consecutive failures if closed, otherwise 0.</summary>
     internal readonly int Failures => Read().Failures;
 
     internal readonly bool IsClosed => (Volatile.Read(in _word) & (3L << StateShift)) == 0;
@@ -79,7 +77,7 @@ internal struct CircuitWord
         };
     }
 
-    /// <summary>Asks for a permit. One volatile read if closed, else compare-exchange.</summary>
+    /// <summary>Asks for a permit. One volatile read if closed, otherwise a compare-exchange.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal CircuitPermit TryAcquire(CircuitBreakerPolicy policy, MonotonicClock clock, out CircuitChange change)
     {
@@ -92,7 +90,7 @@ internal struct CircuitWord
         return AcquireSlow(policy, clock.Milliseconds(), out change);
     }
 
-    /// <summary>Returns true and a permit if the circuit is closed (volatile read), else false. Read-only.</summary>
+    /// <summary>Returns <c>true</c> and a permit if the circuit is closed (volatile read). Read-only.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal readonly bool TryAcquireClosed(out CircuitPermit permit)
     {
@@ -101,12 +99,12 @@ internal struct CircuitWord
         return (word & (3L << StateShift)) == 0;
     }
 
-    /// <summary>Reports a healthy answer. Read-only while closed without failures.</summary>
+    /// <summary>Reports a healthy answer. Read-only if closed without failures.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal CircuitChange Succeed(CircuitPermit permit, CircuitBreakerPolicy policy, MonotonicClock clock) =>
         IsHealthy ? default : SucceedSlow(permit, policy, clock);
 
-    /// <summary>Reports a failure that says something about the endpoint's health.</summary>
+    /// <summary>Reports a failure that is about the endpoint's health.</summary>
     internal CircuitChange Fail(CircuitPermit permit, CircuitBreakerPolicy policy, long now)
     {
         while (true)
@@ -220,7 +218,8 @@ internal struct CircuitWord
                     break;
 
                 case CircuitState.Open:
-                    // An answer that arrives while open shows life, so probing starts early with that answer counted.
+                    // If an answer arrives while the circuit is open, the endpoint is alive, so probing starts early
+                    // with that answer counted.
                     change = new CircuitChange(from, CircuitState.HalfOpen, isLateSuccess: true);
                     next = Pack(generation + 1, Probing(successes: 1, probes: 0), CircuitState.HalfOpen, clock.Milliseconds());
                     break;
@@ -282,10 +281,12 @@ internal struct CircuitWord
     {
         internal CircuitState State => StateOf(word);
 
-        /// <summary>Gets the number of consecutive failures if closed, else 0.</summary>
+        /// <summary>Gets the number of consecutive failures if closed, otherwise 0.</summary>
         internal int Failures => State == CircuitState.Closed ? CountsOf(word) : 0;
 
-        /// <summary>Returns how long an open circuit still refuses, in milliseconds; <see langword="null"/> unless open.</summary>
+        /// <summary>
+        /// Returns the milliseconds for which an open circuit still refuses; <see langword="null"/> if not open.
+        /// </summary>
         internal long? NextProbeIn(CircuitBreakerPolicy policy, long now) =>
             State == CircuitState.Open ? Math.Max(0, policy.OpenMilliseconds - AgeOf(word, now)) : null;
     }

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Resilience;
 
-/// <summary>What an attempt's result means for its delivery.</summary>
+/// <summary>The meaning of an attempt's result for its delivery.</summary>
 public enum DeliveryVerdict
 {
     /// <summary>The receiver has it; nothing more is sent.</summary>

@@ -4,8 +4,8 @@ using Adcp.Aot.Threading;
 namespace Adcp.Aot.Resilience;
 
 /// <summary>
-/// What is known of one endpoint: its circuit, the attempts under way, and when it was last used. At most 160 bytes with its
-/// entry in the table.
+/// The state of one endpoint: its circuit, the attempts under way, and the time of its last use. At most 160 bytes with
+/// its entry in the table.
 /// </summary>
 internal sealed class Endpoint(string key, TenantState tenant, int originLength) : EndpointHandle
 {

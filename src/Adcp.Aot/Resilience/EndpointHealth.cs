@@ -3,7 +3,7 @@ namespace Adcp.Aot.Resilience;
 /// <summary>The health of an endpoint as an attempt's result shows it, for its breaker.</summary>
 public enum EndpointHealth
 {
-    /// <summary>Nothing is known: the attempt failed by a fault of ours, of this machine or of its network.</summary>
+    /// <summary>Unknown: the attempt failed by a fault of ours, of this machine or of its network.</summary>
     Unknown = 0,
 
     /// <summary>It answers and is not overloaded.</summary>

@@ -4,14 +4,14 @@ using Adcp.Aot.Network;
 namespace Adcp.Aot.Resilience;
 
 /// <summary>
-/// The key by which an endpoint's breaker and limits are found: tenant, origin and path, without what changes from one operation
-/// to the next.
+/// Computes the key by which an endpoint's breaker and limits are found: tenant, origin and path, without the parts
+/// that change from one operation to the next.
 /// </summary>
 /// <remarks>
 /// <para>
-/// AdCP's url template carries the operation id in the path, so a key made of the whole url would give every operation a breaker
-/// of its own and none would ever open. Path segments
-/// that equal the operation id or the task id, percent-encoded or not, are therefore replaced, and the query is dropped.
+/// AdCP's url template has the operation id in the path. If the key were the whole url, every operation would have its
+/// own breaker and none would ever open. Path segments that equal the operation id or the task id, percent-encoded or
+/// not, are therefore replaced, and the query is dropped.
 /// </para>
 /// <para>
 /// A tenant comes first, followed by a space. A canonical url contains no space, so the last space of a key always ends its

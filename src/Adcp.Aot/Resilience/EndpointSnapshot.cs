@@ -1,13 +1,13 @@
 namespace Adcp.Aot.Resilience;
 
-/// <summary>One endpoint of the table as an operator sees it.</summary>
+/// <summary>One endpoint of the table, for operators.</summary>
 /// <param name="Key">The breaker key or canonical url. A url may hold secrets in its query.</param>
 /// <param name="State">The circuit's state.</param>
-/// <param name="ConsecutiveFailures">Failures in a row while closed, else 0.</param>
-/// <param name="InFlight">Attempts at it now.</param>
+/// <param name="ConsecutiveFailures">The number of consecutive failures if closed, otherwise 0.</param>
+/// <param name="InFlight">The number of attempts under way.</param>
 /// <param name="LastStatusCode">The status of the last failed attempt, 0 if it had none.</param>
 /// <param name="LastError">The class of the last failed attempt.</param>
-/// <param name="NextProbeIn">How long an open circuit still refuses; <c>null</c> if it does not.</param>
+/// <param name="NextProbeIn">The time for which an open circuit still refuses; <c>null</c> if it does not.</param>
 public readonly record struct EndpointSnapshot(
     string Key,
     CircuitState State,

@@ -53,8 +53,8 @@ public sealed class EndpointTable
     }
 
     /// <summary>
-    /// Raised after a circuit changed state, on the thread that changed it, outside any lock. Every handler is called, and an
-    /// exception of one is ignored. Handlers should be quick.
+    /// Raised after a circuit changed state, on the thread that changed it, outside any lock. Every handler is called,
+    /// and an exception of a handler is ignored. Handlers should be quick.
     /// </summary>
     public event Action<CircuitTransition>? StateChanged;
 
@@ -62,14 +62,16 @@ public sealed class EndpointTable
     public int Count => Volatile.Read(ref _count);
 
     /// <summary>
-    /// Gets the number of deliveries to endpoints that the full table could not hold. Such a delivery has a breaker of its own
-    /// that is forgotten with it.
+    /// Gets the number of deliveries to endpoints that the full table could not hold. Such a delivery has its own
+    /// breaker, which is forgotten with it.
     /// </summary>
     public long Overflows => Volatile.Read(ref _overflows);
 
     internal CircuitBreakerPolicy Policy { get; }
 
-    /// <summary>Gets whether a row for any origin exists, which is rare: only then is it looked for before an attempt.</summary>
+    /// <summary>
+    /// Gets whether a row for any origin exists, which is rare. Only then is it looked for before an attempt.
+    /// </summary>
     internal bool HasOrigins => Volatile.Read(ref _origins) != 0;
 
     /// <summary>Returns the key by which the endpoint of a destination is known.</summary>
@@ -200,7 +202,7 @@ public sealed class EndpointTable
         return origin.Evicted ? null : origin;
     }
 
-    /// <summary>Notes use at a timestamp already at hand.</summary>
+    /// <summary>Records the use of an endpoint.</summary>
     internal void Touch(Endpoint endpoint, long timestamp)
     {
         int now = TickOf(timestamp);
@@ -227,7 +229,7 @@ public sealed class EndpointTable
             }
             catch (Exception)
             {
-                // A listener's fault is not the delivery's.
+                // A listener's fault must not affect the delivery.
             }
         }
     }
@@ -291,7 +293,7 @@ public sealed class EndpointTable
         SweepInBackground();
         if (Interlocked.Increment(ref _count) > _capacity)
         {
-            // The delivery matters more than our bookkeeping: it goes out under a breaker that is forgotten with it.
+            // The delivery matters more than the table: it goes out under a breaker that is forgotten with it.
             Interlocked.Decrement(ref _count);
             Interlocked.Increment(ref _overflows);
             return _endpoints.TryGetValue(key, out Endpoint? late)
@@ -352,8 +354,8 @@ public sealed class EndpointTable
     }
 
     /// <summary>
-    /// Returns the permits of a tenant that has an endpoint in the table, so that a tenant that fills it keeps to its
-    /// share.
+    /// Returns the permits of a tenant. They are shared with its endpoints in the table, so that a tenant that fills
+    /// the table keeps to its share.
     /// </summary>
     private TenantState Known(string? tenant)
     {
@@ -383,8 +385,8 @@ public sealed class EndpointTable
     }
 
     /// <summary>
-    /// An operator's word. It also holds if the table is full, and for the endpoint that deliveries find, not for one that a
-    /// sweep is about to forget.
+    /// Carries out an operator's command. It also holds if the table is full, and it applies to the endpoint that
+    /// deliveries find, not to one that a sweep is about to forget.
     /// </summary>
     private void Force(string key, CircuitState to)
     {

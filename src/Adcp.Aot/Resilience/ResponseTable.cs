@@ -4,27 +4,27 @@ using System.Net.Http.Headers;
 namespace Adcp.Aot.Resilience;
 
 /// <summary>
-/// Turns an attempt's result into a verdict. Derive from it to replace AdCP's table. Implementations are thread-safe.
+/// Classifies the result of an attempt. Derive from it to replace AdCP's table. Implementations are thread-safe.
 /// </summary>
 public abstract class ResponseTable
 {
     /// <summary>
-    /// AdCP's own table: 2xx delivered; 409 stops; 401 with <c>WWW-Authenticate: Signature error="webhook_..."</c>
-    /// stops and names the code, a plain 401 is retried; 408, 425, 429, 5xx, timeouts, connection failures and names
-    /// without a usable address are retried; 3xx is a failed attempt, retried and never followed; other 4xx stop; a
-    /// url that the guard refuses and a signing fault stop; a key kept elsewhere that cannot be asked is asked again,
-    /// and a fault of this machine or its network is retried. Only 408, 429, 5xx, timeouts, connection failures and
-    /// names without a usable address count against the endpoint.
+    /// Gets AdCP's own table. 2xx is delivered. 409 stops. 401 with <c>WWW-Authenticate: Signature
+    /// error="webhook_..."</c> stops and names the code; a plain 401 is retried. 408, 425, 429, 5xx, timeouts,
+    /// connection failures and names without a usable address are retried. 3xx is a failed attempt, retried and never
+    /// followed. Other 4xx stop. A url that the guard refuses and a signing fault stop. If a remote key cannot be
+    /// reached, the attempt is retried, and so is a fault of this machine or its network. Only 408, 429, 5xx, timeouts,
+    /// connection failures and names without a usable address count against the endpoint.
     /// </summary>
     public static ResponseTable Adcp { get; } = new AdcpResponseTable();
 
     /// <summary>Classifies one result.</summary>
-    /// <param name="result">What came of the attempt.</param>
+    /// <param name="result">The result of the attempt.</param>
     public abstract ResponseClassification Classify(WebhookSendResult result);
 
     private sealed class AdcpResponseTable : ResponseTable
     {
-        /// <summary>The longest code of a <c>Signature</c> challenge that is believed, in characters.</summary>
+        /// <summary>The maximum length of a code of a <c>Signature</c> challenge, in characters.</summary>
         private const int MaxCodeLength = 64;
 
         private static readonly SearchValues<char> CodeCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz_");
@@ -58,8 +58,8 @@ public abstract class ResponseTable
         }
 
         /// <summary>
-        /// The <c>webhook_*</c> code of a <c>Signature</c> challenge. Only lower-case letters and underscores are
-        /// believed, 64 at most.
+        /// Returns the <c>webhook_*</c> code of a <c>Signature</c> challenge. Only lower-case letters and underscores
+        /// are accepted, 64 at most.
         /// </summary>
         private static string? SignatureError(HttpResponseHeaders? headers)
         {

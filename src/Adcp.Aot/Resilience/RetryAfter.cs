@@ -3,18 +3,18 @@ using System.Net.Http.Headers;
 
 namespace Adcp.Aot.Resilience;
 
-/// <summary>The <c>Retry-After</c> header (RFC 9110, section 10.2.3): seconds or an HTTP date.</summary>
+/// <summary>Reads the <c>Retry-After</c> header (RFC 9110, section 10.2.3): seconds or an HTTP date.</summary>
 public static class RetryAfter
 {
-    /// <summary>The longest header value that is read, in characters.</summary>
+    /// <summary>The maximum length of a header value, in characters.</summary>
     private const int MaxLength = 64;
 
     private static readonly string[] DateForms =
         ["ddd, dd MMM yyyy HH:mm:ss 'GMT'", "dddd, dd-MMM-yy HH:mm:ss 'GMT'", "ddd MMM d HH:mm:ss yyyy", "ddd MMM  d HH:mm:ss yyyy"];
 
     /// <summary>
-    /// Reads a header value. A number too large for <see cref="TimeSpan"/> gives <see cref="TimeSpan.MaxValue"/>; a past date
-    /// gives zero.
+    /// Reads a header value. If a number is too large for <see cref="TimeSpan"/>, it gives
+    /// <see cref="TimeSpan.MaxValue"/>; a past date gives zero.
     /// </summary>
     /// <param name="value">The field's value.</param>
     /// <param name="now">The time that a date is compared with.</param>

@@ -1,12 +1,13 @@
 namespace Adcp.Aot;
 
 /// <summary>
-/// How often and when a delivery is tried. Immutable; a bad value throws when it is set. The delay is 0 before attempt
-/// 1, else <c>min(BaseDelay * 2^(n-2), MaxDelay)</c>, with jitter times a uniform draw from [0.5, 1).
+/// The number of attempts of a delivery and the delays between them. Immutable; a bad value throws when it is set. The
+/// delay is 0 before attempt 1, otherwise <c>min(BaseDelay * 2^(n-2), MaxDelay)</c>, with jitter times a uniform draw
+/// from [0.5, 1).
 /// </summary>
 public sealed record RetryPolicy
 {
-    /// <summary>The most attempts of a delivery that a policy may allow.</summary>
+    /// <summary>The maximum of <see cref="MaxAttempts"/>.</summary>
     private const int MostAttempts = 1000;
 
     private TimeSpan[]? _schedule;
@@ -21,7 +22,7 @@ public sealed record RetryPolicy
     public static RetryPolicy RightsRevocation { get; } = Schedule(
         TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(30));
 
-    /// <summary>Attempts in all, the first included. 1 to 1000, default 3.</summary>
+    /// <summary>The number of attempts, including the first. 1 to 1000, default 3.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1000.</exception>
     public int MaxAttempts
     {
@@ -37,7 +38,7 @@ public sealed record RetryPolicy
         init => field = Require.InRange(value, TimeSpan.Zero, TimeSpan.FromDays(1), nameof(BaseDelay));
     } = TimeSpan.FromSeconds(1);
 
-    /// <summary>The longest delay of our own. 0 to 7 days, default 30 s.</summary>
+    /// <summary>The longest delay that we compute. 0 to 7 days, default 30 s.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 7 days.</exception>
     public TimeSpan MaxDelay
     {
@@ -51,7 +52,8 @@ public sealed record RetryPolicy
     public bool Jitter { get; init; } = true;
 
     /// <summary>
-    /// The longest <c>Retry-After</c> that is honoured; a longer one is cut to it. 0 (ignore hints) to 7 days, default 60 s.
+    /// The longest <c>Retry-After</c> that is honoured. A longer one is shortened to it. 0 (ignore it) to 7 days,
+    /// default 60 s.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 7 days.</exception>
     public TimeSpan MaxRetryAfter
@@ -60,7 +62,9 @@ public sealed record RetryPolicy
         init => field = Require.InRange(value, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(MaxRetryAfter));
     } = TimeSpan.FromSeconds(60);
 
-    /// <summary>The longest a whole delivery may take, waits included. 1 ms to 7 days; default null, no limit of its own.</summary>
+    /// <summary>
+    /// The longest time of a whole delivery, including waits. 1 ms to 7 days; default null, no limit.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 7 days.</exception>
     public TimeSpan? Deadline
     {
@@ -71,8 +75,8 @@ public sealed record RetryPolicy
     }
 
     /// <summary>
-    /// A policy with explicit delays before attempts 2, 3, ...; <see cref="MaxAttempts"/> is one more than their number, jitter
-    /// is off.
+    /// Creates a policy with explicit delays before attempts 2, 3, ...; <see cref="MaxAttempts"/> is one more than
+    /// their number, jitter is off.
     /// </summary>
     /// <param name="delays">1 to 999 delays, each 0 to 7 days.</param>
     /// <exception cref="ArgumentException">No delays, or more than 999.</exception>
@@ -92,10 +96,10 @@ public sealed record RetryPolicy
         return new RetryPolicy { _schedule = delays.ToArray(), MaxAttempts = delays.Length + 1, Jitter = false };
     }
 
-    /// <summary>Gets the longest delay of our own between two attempts of a delivery.</summary>
+    /// <summary>Gets the longest computed delay between two attempts of a delivery.</summary>
     public TimeSpan LongestDelay => _schedule is { } schedule ? schedule.Max() : MaxAttempts > 1 ? Doubled(MaxAttempts - 2) : TimeSpan.Zero;
 
-    /// <summary>The wait before an attempt.</summary>
+    /// <summary>Returns the delay before an attempt.</summary>
     /// <param name="attempt">The attempt's number, from 1. For 1 and below the delay is zero.</param>
     /// <param name="random">The source of jitter; null for <see cref="Random.Shared"/>.</param>
     public TimeSpan DelayBeforeAttempt(int attempt, Random? random = null)
@@ -109,7 +113,9 @@ public sealed record RetryPolicy
         return Jitter ? delay * (0.5 + (0.5 * (random ?? Random.Shared).NextDouble())) : delay;
     }
 
-    /// <summary>Our own delay, or the receiver's hint where that is longer, up to <see cref="MaxRetryAfter"/>.</summary>
+    /// <summary>
+    /// Returns our own delay, or the receiver's hint if that is longer, up to <see cref="MaxRetryAfter"/>.
+    /// </summary>
     internal TimeSpan DelayBeforeAttempt(int attempt, Random random, TimeSpan? retryAfter)
     {
         TimeSpan own = DelayBeforeAttempt(attempt, random);
@@ -120,7 +126,7 @@ public sealed record RetryPolicy
 
     private TimeSpan Doubled(int times)
     {
-        // Shifted only while nothing can be shifted out: beyond that the delay is past any maximum, unless it is zero.
+        // Shifted only if no bit is lost: beyond that the delay exceeds any maximum, unless it is zero.
         long ticks = BaseDelay.Ticks;
         return ticks == 0 || (times < 62 && ticks <= MaxDelay.Ticks >> times) ? TimeSpan.FromTicks(ticks << Math.Min(times, 62)) : MaxDelay;
     }
