@@ -6,7 +6,7 @@ namespace Adcp.Aot.Cli;
 /// <summary><c>canonicalize URL</c>: the <c>@target-uri</c> and <c>@authority</c> that a signature covers.</summary>
 internal static class CanonicalizeCommand
 {
-    // What AdCP's own vectors for this algorithm expect.
+    // The result that AdCP's own vectors for this algorithm expect.
     private const string Malformed = "request_target_uri_malformed";
 
     internal static Command Create()

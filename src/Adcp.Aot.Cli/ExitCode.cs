@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Cli;
 
-/// <summary>What a command's exit code says.</summary>
+/// <summary>The exit codes of commands.</summary>
 internal static class ExitCode
 {
     internal const int Done = 0;

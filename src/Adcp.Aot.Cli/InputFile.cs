@@ -2,12 +2,12 @@ using System.Text;
 
 namespace Adcp.Aot.Cli;
 
-/// <summary>Reads what the command line points to. A fault of reading is a fault of usage.</summary>
+/// <summary>Reads the files that the command line names. If one cannot be read, that is a fault of usage.</summary>
 internal static class InputFile
 {
     private const int MaxBytes = 64 << 20;
 
-    /// <summary>A file's bytes; <c>-</c> is the standard input.</summary>
+    /// <summary>Returns a file's bytes; <c>-</c> is the standard input.</summary>
     internal static byte[] Bytes(string path, string name) => Bytes(path, name, isSecret: false);
 
     internal static string Text(string path, string name) => Encoding.UTF8.GetString(Bytes(path, name));
@@ -58,8 +58,8 @@ internal static class InputFile
     }
 
     /// <summary>
-    /// Looks at the file that is open, so that the mode is the file's and not that of a link to it. A pipe, such as a shell's,
-    /// cannot be sought and has no mode of its own.
+    /// Checks the open file, so that the mode is the file's and not that of a link to it. A pipe, such as a shell's,
+    /// cannot be sought and has no mode.
     /// </summary>
     private static void WarnIfReadableByOthers(Stream stream, string path, string name)
     {

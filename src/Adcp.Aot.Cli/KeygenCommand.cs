@@ -45,13 +45,14 @@ internal static class KeygenCommand
 
         using (key)
         {
-            // The set first: a key that cannot be published must not be left behind.
+            // The set first: if a key cannot be published, it must not be written.
             bool hasSet = File.Exists(jwks);
             string set = Published(key, purpose, jwks);
             WritePrivate(output, key.ExportPrivateJwk());
             if (!hasSet && File.Exists(jwks))
             {
-                // The private file has just made the set's path exist: both name one file, by whatever spelling or link.
+                // The private file has just created the set's path: both names lead to one file, by any spelling or
+                // link.
                 File.Delete(output);
                 throw new CommandException(ExitCode.Usage,
                     $"--jwks: '{jwks}' is the file of --out; the published set must not take the private key's place.");
@@ -82,7 +83,7 @@ internal static class KeygenCommand
         return ExitCode.Done;
     }
 
-    /// <summary>The set with the key in it.</summary>
+    /// <summary>Returns the set with the key in it.</summary>
     private static string Published(SigningKey key, KeyPurpose purpose, string path)
     {
         if (!File.Exists(path))

@@ -90,7 +90,7 @@ internal sealed class ListenCommand
         return command;
     }
 
-    /// <returns>0 if the word is no status.</returns>
+    /// <returns>0 if the word is not a status.</returns>
     private static int StatusOf(string word) =>
         int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int status) && status is >= 200 and <= 599 ? status : 0;
 
@@ -219,7 +219,9 @@ internal sealed class ListenCommand
         http.Response.StatusCode = Print(result, result.Ok ? null : Verdict.Code(result), result.StatusCode, bytes.Span);
     }
 
-    /// <summary>Returns the origin that the request's host chooses among those that senders may call, or the first one.</summary>
+    /// <summary>
+    /// Returns the origin that the request's host selects among those that senders may call, or the first one.
+    /// </summary>
     private string OriginOf(HttpRequest request) =>
         Array.Find(_origins,
             origin => new Uri(origin).Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase)) ?? _origins[0];
@@ -228,7 +230,7 @@ internal sealed class ListenCommand
     /// <returns>The answer's status.</returns>
     private int Print(VerificationResult result, string? code, int status, ReadOnlySpan<byte> body)
     {
-        // Anybody's words until they are verified, so they are not shown then.
+        // Text of an unknown client until it is verified, so it is not shown then.
         WebhookEnvelope? envelope = null;
         string? key = null;
         if (code is null && WebhookEnvelope.TryRead(body, AdcpVersion.V30, out envelope, out _))

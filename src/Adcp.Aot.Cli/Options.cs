@@ -40,7 +40,7 @@ internal static class Options
         },
     };
 
-    /// <summary>A time span such as <c>250ms</c>, <c>1s</c>, <c>2m</c> or <c>1h</c>.</summary>
+    /// <summary>Creates an option for a time span such as <c>250ms</c>, <c>1s</c>, <c>2m</c> or <c>1h</c>.</summary>
     internal static Option<TimeSpan> Duration(string name, string description, TimeSpan byDefault, TimeSpan high) => new(name)
     {
         Description = description + " Such as 250ms, 1s, 2m, 1h.",

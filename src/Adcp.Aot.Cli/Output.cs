@@ -5,7 +5,7 @@ using Adcp.Aot.Auditing;
 
 namespace Adcp.Aot.Cli;
 
-/// <summary>Writes results to the standard output: tables for people, one JSON object a line for machines.</summary>
+/// <summary>Writes results to the standard output: tables for people, one JSON object per line for machines.</summary>
 internal static class Output
 {
     private const int MaxForeign = 64;
@@ -13,7 +13,8 @@ internal static class Output
     private static readonly Lock Turn = new();
 
     /// <summary>
-    /// Writes one JSON object on one line and flushes it. All but ASCII is escaped, so that no text can steer a terminal.
+    /// Writes one JSON object on one line and flushes it. All characters but ASCII are escaped, so that no text can
+    /// control a terminal.
     /// </summary>
     internal static void Json(Action<Utf8JsonWriter> members)
     {
@@ -29,7 +30,9 @@ internal static class Output
         Raw(line.WrittenSpan);
     }
 
-    /// <summary>Escapes and cuts a text that somebody else sent, for a line of a table; <c>-</c> if there is none.</summary>
+    /// <summary>
+    /// Escapes and shortens a text of another party, for a line of a table; <c>-</c> if there is none.
+    /// </summary>
     internal static string Foreign(string? text) => text is null ? "-" : LogText.Printable(text, MaxForeign);
 
     internal static void Raw(ReadOnlySpan<byte> bytes)
@@ -42,7 +45,7 @@ internal static class Output
         }
     }
 
-    /// <summary>Rows with their columns aligned.</summary>
+    /// <summary>Writes rows with aligned columns.</summary>
     internal static void Table(params IReadOnlyList<string[]> rows)
     {
         int columns = rows.Max(row => row.Length);

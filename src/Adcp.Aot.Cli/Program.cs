@@ -20,7 +20,7 @@ internal static class Program
             HmacCommand.Create(),
         };
 
-        // A value that begins with @ names a file here; the parser's response files would take it away.
+        // Here a value that begins with @ names a file; the parser's response files would consume it.
         ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
         {

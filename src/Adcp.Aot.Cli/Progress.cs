@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Adcp.Aot.Cli;
 
 /// <summary>
-/// Tells on the standard error how far long work is: after two seconds, then four times a second on a terminal, every
-/// two seconds in a log.
+/// Reports the progress of long work on the standard error: after two seconds, then four times a second on a terminal,
+/// every two seconds in a log.
 /// </summary>
 internal sealed class Progress : IDisposable
 {

@@ -3,7 +3,7 @@ using Adcp.Aot.Verification;
 
 namespace Adcp.Aot.Cli;
 
-/// <summary>Prints what came of a verification.</summary>
+/// <summary>Prints the result of a verification.</summary>
 internal static class Verdict
 {
     /// <returns>The exit code.</returns>
@@ -33,7 +33,7 @@ internal static class Verdict
         return result.Ok ? ExitCode.Done : ExitCode.NotDone;
     }
 
-    /// <summary>AdCP's code; for what has none, the answer's name in the same form.</summary>
+    /// <summary>Returns AdCP's code. If there is none, returns the answer's name in the same form.</summary>
     internal static string Code(VerificationResult result) =>
         result.ErrorCode ?? JsonNamingPolicy.SnakeCaseLower.ConvertName(result.Error.ToString());
 }

@@ -7,12 +7,12 @@ using Adcp.Aot.Verification;
 namespace Adcp.Aot.Cli;
 
 /// <summary>
-/// <c>verify-vector FILE</c>: runs one of AdCP's webhook-signing vectors against the verifier, with the clock, keys and
-/// state that it asks for.
+/// <c>verify-vector FILE</c>: runs one of AdCP's webhook-signing vectors against the verifier, with the vector's clock,
+/// keys and state.
 /// </summary>
 internal static class VerifyVectorCommand
 {
-    // The share of nonces that a key has here, so that a vector that wants it used up costs little.
+    // The maximum number of nonces of a key here, so that it is cheap if a vector uses it up.
     private const int MaxNonces = 64;
 
     private static readonly TimeSpan PollingInterval = TimeSpan.FromMinutes(15);
@@ -62,7 +62,7 @@ internal static class VerifyVectorCommand
             .ConfigureAwait(false);
     }
 
-    /// <summary>The keys that the vector names, as it has them.</summary>
+    /// <summary>Returns the keys that the vector names.</summary>
     private static JsonObject Keys(JsonNode vector, JsonNode keys)
     {
         HashSet<string?> named = [.. vector["jwks_ref"]?.AsArray().Select(id => (string?)id) ?? []];

@@ -12,31 +12,31 @@ namespace Microsoft.AspNetCore.Builder;
 public static class AdcpReceiverEndpointRouteBuilderExtensions
 {
     /// <summary>
-    /// Receives webhooks at a path: verifies each, and gives those that are new for their sender to the handler, once. The sender
-    /// is answered after the handler. The answer is 200 if the webhook was or is
-    /// processed, 401 with AdCP's code if it is not the sender's, 400 if its body is no webhook, 409 if its key had another
-    /// payload, 503 with <c>Retry-After</c> if it is being processed or something it
-    /// needs is not available, 413, 415, 429, and 500 if the handler threw; a retry is then processed. Challenges are answered if
+    /// Receives webhooks at a path: verifies each one and, if it is new for its sender, calls the handler once. The
+    /// sender is answered after the handler. The answer is 200 if the webhook is or was processed, 401 with AdCP's code
+    /// if it is not the sender's, 400 if its body is not a webhook, 409 if its key had another payload, 503 with
+    /// <c>Retry-After</c> if it is being processed or a resource it needs is not available, 413, 415, 429, and 500 if
+    /// the handler threw; a retry is then processed. Challenges are answered if
     /// <see cref="WebhookReceiverOptions.AcceptsChallenge"/> is set.
     /// </summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="pattern">The route, such as <c>/adcp/webhooks</c>.</param>
     /// <param name="handler">
-    /// Processes a webhook. Throw if that fails. Its token is cancelled if the claim is lost, because another process may then
-    /// process the webhook, and after
-    /// <see cref="WebhookReceiverOptions.HandlerTimeout"/>; a sender that hangs up does not cancel it.
+    /// Processes a webhook. Throw if that fails. Its token is cancelled if the claim is lost, because another process
+    /// may then process the webhook, and after <see cref="WebhookReceiverOptions.HandlerTimeout"/>. It is not cancelled
+    /// if the sender closes the connection.
     /// </param>
     /// <param name="options">Verifier, origins, store and limits.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">
-    /// The options do not fit together. Most often <see cref="WebhookReceiverOptions.PublicOrigins"/> is empty although signatures
-    /// are bound to the url that senders call. Or there is no claim store: neither <see cref="WebhookReceiverOptions.Store"/> nor a
-    /// service of type <see cref="IWebhookClaimStore"/>.
+    /// The options contradict each other. Most often <see cref="WebhookReceiverOptions.PublicOrigins"/> is empty
+    /// although signatures are bound to the url that senders call. Or there is no claim store: neither
+    /// <see cref="WebhookReceiverOptions.Store"/> nor a service of type <see cref="IWebhookClaimStore"/>.
     /// </exception>
     /// <remarks>
-    /// When the application has started, the claim store and the replay cache are checked once, and a failure is written to the
-    /// log. The endpoint answers 503 until they work. Await their <c>CheckAsync</c> before if the application must not start
-    /// without them.
+    /// When the application has started, the claim store and the replay cache are checked once, and a failure is
+    /// logged. The endpoint answers 503 until they work. If the application must not start without them, await their
+    /// <c>CheckAsync</c> before.
     /// </remarks>
     public static IEndpointConventionBuilder MapAdcpWebhookReceiver(
         this IEndpointRouteBuilder endpoints, string pattern, Func<ReceivedWebhook, CancellationToken, ValueTask> handler,

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Adcp.Aot.AspNetCore;
 
-/// <summary>Gives one endpoint's requests to its intake, and turns the outcome into an HTTP answer.</summary>
+/// <summary>Passes one endpoint's requests to its intake, and converts the outcome to an HTTP answer.</summary>
 internal sealed class WebhookReceiver(WebhookIntake intake)
 {
     internal async Task ReceiveAsync(HttpContext http)
@@ -30,7 +30,7 @@ internal sealed class WebhookReceiver(WebhookIntake intake)
 
         if (!result.BodyWasRead && HttpProtocol.IsHttp11(http.Request.Protocol))
         {
-            // The rest of the body is nobody's to read, so the connection goes with it.
+            // The rest of the body is not read, so the connection is closed with it.
             http.Response.Headers.Connection = "close";
         }
 

@@ -6,12 +6,12 @@ using Adcp.Aot.Storage;
 namespace Adcp.Aot.AspNetCore;
 
 /// <summary>
-/// A2A 1.0's methods as a seller's platform has them: tasks are the registry's, a task has one push configuration, and
-/// its context is the task itself.
+/// A2A 1.0's methods for a seller's platform: tasks are the registry's, a task has one push configuration, and its
+/// context is the task itself.
 /// </summary>
 internal sealed class A2AMethods(PlatformHandler platform, string tenant, CancellationToken cancellationToken)
 {
-    /// <summary>Totals are counted up to here; beyond it they say "at least".</summary>
+    /// <summary>The number at which counting stops. Beyond it, totals mean "at least".</summary>
     private const int MostCounted = 10_000;
 
     private ITaskRegistry Tasks => platform.Options.Tasks;
@@ -25,7 +25,7 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
             throw RpcFault.Params("The params are an object.");
         }
 
-        // Whose rows a call sees is decided by who calls, never by what the call says.
+        // The rows that a call sees depend on the caller only, never on the content of the call.
         if (Text(parameters, "tenant") is { Length: > 0 })
         {
             throw RpcFault.Params("This agent has no tenants; leave tenant out.");
@@ -90,8 +90,8 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
         PushRegistration? push = config.ValueKind == JsonValueKind.Object ? Registration(config) : null;
         ToolReply reply = await platform.CallAsync(skill, input, tenant, push, cancellationToken).ConfigureAwait(false);
 
-        // Without A2A's own channel the transport ends with the answer: a task that is completed here and submitted
-        // under its AdCP name must not share that name.
+        // Without A2A's own channel the transport ends with the answer. The task that is completed here and the task
+        // that is submitted under its AdCP name must have different names.
         bool isNative = reply.TaskId is not null && push is not null;
         string id = isNative ? reply.TaskId! : "a2a_" + Guid.NewGuid().ToString("N");
         AdcpTaskStatus state = isNative ? reply.Status : reply.Error is null ? AdcpTaskStatus.Completed : AdcpTaskStatus.Failed;
@@ -109,7 +109,7 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
         await Tasks.FindAsync(tenant, Required(parameters, name), cancellationToken).ConfigureAwait(false) ?? throw RpcFault.NoTask();
 
     /// <summary>
-    /// AdCP cancels what a task is about by tools of its own, such as an update of the media buy; the transport task
+    /// AdCP cancels the subject of a task by separate tools, such as an update of the media buy. The transport task
     /// follows.
     /// </summary>
     private async ValueTask<RpcFault> NotCancelableAsync(JsonElement parameters)
@@ -231,7 +231,7 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
 
     private static string IdOf(string taskId, PushRegistration registration) => registration.ConfigId ?? taskId;
 
-    /// <summary>Secrets go in and do not come out.</summary>
+    /// <summary>Secrets are accepted and never returned.</summary>
     private static Action<Utf8JsonWriter> Config(string taskId, PushRegistration registration) => json =>
     {
         json.WriteStartObject();

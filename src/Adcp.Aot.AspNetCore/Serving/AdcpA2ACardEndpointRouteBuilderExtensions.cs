@@ -6,17 +6,17 @@ using Microsoft.AspNetCore.Routing;
 namespace Microsoft.AspNetCore.Builder;
 
 /// <summary>
-/// Publishes an A2A 1.0 agent card that says what <see cref="AdcpA2AEndpointRouteBuilderExtensions"/> serves, and no
-/// more.
+/// Publishes an A2A 1.0 agent card that describes the endpoint of <see cref="AdcpA2AEndpointRouteBuilderExtensions"/>,
+/// and no more.
 /// </summary>
 public static class AdcpA2ACardEndpointRouteBuilderExtensions
 {
     /// <summary>Maps <c>/.well-known/agent-card.json</c>, for GET and HEAD.</summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="platform">The wired platform, whose tools are the card's skills.</param>
-    /// <param name="agentUrl">The A2A endpoint's url, as buyers know it.</param>
+    /// <param name="agentUrl">The A2A endpoint's url for buyers.</param>
     /// <param name="name">The agent's name.</param>
-    /// <param name="takesBearer">Whether callers name themselves by a bearer token.</param>
+    /// <param name="takesBearer">Whether callers authenticate by a bearer token.</param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
     /// <exception cref="ArgumentException">The name is blank.</exception>
     public static IEndpointConventionBuilder MapAdcpA2ACard(

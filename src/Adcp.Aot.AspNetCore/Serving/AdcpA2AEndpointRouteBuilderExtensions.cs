@@ -12,23 +12,23 @@ namespace Microsoft.AspNetCore.Builder;
 
 /// <summary>
 /// Serves a seller's platform over A2A 1.0's JSON-RPC. <c>SendMessage</c> takes one data part <c>{"skill": ...,
-/// "input": {...}}</c>; a call that is handed off answers a native task where the caller registered on A2A's own
-/// channel, otherwise the AdCP answer comes in a completed task, and news of it by AdCP's channel. Tasks are read and
-/// listed, and one push notification configuration a task is created, read and deleted. Nothing is streamed, and no
-/// task is cancelled here.
+/// "input": {...}}</c>. If a call is handed off and the caller registered on A2A's own channel, the answer is a native
+/// task. Otherwise the AdCP answer comes in a completed task, and reports follow on AdCP's channel. Tasks are read and
+/// listed, and each task has one push notification configuration, which is created, read and deleted. Nothing is
+/// streamed, and no task is cancelled here.
 /// </summary>
 public static partial class AdcpA2AEndpointRouteBuilderExtensions
 {
     /// <summary>
-    /// Maps the endpoint. It takes requests of up to 1 MiB, however they announce their length, answers 413 to
-    /// others, and refuses what <see cref="AdcpEndpointOptions"/> says.
+    /// Maps the endpoint. It accepts requests of up to 1 MiB, even if they announce no length, answers 413 to larger
+    /// ones, and refuses requests by <see cref="AdcpEndpointOptions"/>.
     /// </summary>
     /// <param name="endpoints">The application.</param>
-    /// <param name="platform">The wired platform. It stays the caller's to drain.</param>
-    /// <param name="options">Which callers are taken; null for authenticated ones under a loopback host.</param>
+    /// <param name="platform">The wired platform. The caller drains it.</param>
+    /// <param name="options">The rules for callers; null for authenticated ones under a loopback host.</param>
     /// <param name="pattern">The route.</param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
-    /// <exception cref="ArgumentException"><paramref name="options"/> names tenants in two ways.</exception>
+    /// <exception cref="ArgumentException"><paramref name="options"/> sets two sources of the tenant.</exception>
     public static IEndpointConventionBuilder MapAdcpA2A(
         this IEndpointRouteBuilder endpoints, PlatformHandler platform, AdcpEndpointOptions? options = null, string pattern = "/a2a")
     {
@@ -60,7 +60,7 @@ public static partial class AdcpA2AEndpointRouteBuilderExtensions
                 throw new RpcFault(RpcFault.InvalidRequest, "Not a JSON-RPC 2.0 request.");
             }
 
-            // A request without the header speaks 0.3 (A2A 1.0, section 3.6).
+            // If a request has no such header, it speaks 0.3 (A2A 1.0, section 3.6).
             if (http.Request.Headers["A2A-Version"].ToString() is not ("1.0" or "1"))
             {
                 throw new RpcFault(RpcFault.VersionNotSupported, "This agent speaks A2A 1.0; say so in the A2A-Version header.");
@@ -115,7 +115,9 @@ public static partial class AdcpA2AEndpointRouteBuilderExtensions
             : throw new RpcFault(RpcFault.ParseError, "Not JSON in UTF-8, a lone surrogate, or a name twice in an object.");
     }
 
-    /// <summary>What the caller is told. Neither url nor secret is in the message of a broken rule.</summary>
+    /// <summary>
+    /// Returns the error for the caller. The message of a broken rule contains neither url nor secret.
+    /// </summary>
     private static (int Code, string Message) Error(Exception fault) => fault switch
     {
         RpcFault rpc => (rpc.Code, rpc.Message),

@@ -3,46 +3,46 @@ using Microsoft.AspNetCore.Http;
 namespace Adcp.Aot.AspNetCore;
 
 /// <summary>
-/// Says which callers the MCP and A2A endpoints of a seller take. By default a request must be authenticated by the
-/// application and must come under a loopback host. Immutable; a bad value throws when it is set.
+/// The rules for callers of a seller's MCP and A2A endpoints. By default the application must authenticate a request,
+/// and the request must come under a loopback host. Immutable; a bad value throws when it is set.
 /// </summary>
 public sealed record AdcpEndpointOptions
 {
     internal static readonly IReadOnlyList<string> Loopback = ["localhost", "127.0.0.1", "[::1]"];
 
     /// <summary>
-    /// Gets what names the tenant of a request, such as the owner of its bearer token: 1 to 255 bytes of UTF-8
-    /// without control characters, stable, and never a name that callers choose. Null from it refuses the request
-    /// with 401. Default null: the authenticated principal's issuer and subject (claims <c>iss</c> and <c>sub</c>, or
-    /// the name identifier); an authenticated request without a subject is refused with 403, one that is not
-    /// authenticated with 401.
+    /// Gets the function that returns the tenant of a request, such as the owner of its bearer token: 1 to 255 bytes of
+    /// UTF-8 without control characters, stable, and never a name that callers choose. If it returns null, the request
+    /// is refused with 401. Default null: the authenticated principal's issuer and subject (claims <c>iss</c> and
+    /// <c>sub</c>, or the name identifier). If an authenticated request has no subject, it is refused with 403; if a
+    /// request is not authenticated, with 401.
     /// </summary>
     public Func<HttpContext, string?>? TenantOf { get; init; }
 
     /// <summary>
-    /// Gets whether all callers are one tenant, <c>anonymous</c>, who see each other's tasks. Default false. Cannot
-    /// be true beside <see cref="TenantOf"/>.
+    /// Gets whether all callers are one tenant, <c>anonymous</c>, and see each other's tasks. Default false. Cannot be
+    /// combined with <see cref="TenantOf"/>.
     /// </summary>
     public bool SharesOneTenant { get; init; }
 
     /// <summary>
     /// Gets the hosts under which buyers call, each with its port or for any port, such as <c>seller.example</c> or
-    /// <c>[::1]:5080</c>. Others are refused with 421, which keeps web pages from calling a server on the user's
-    /// machine by a name of their own. <c>*</c> allows any. Default null: localhost, 127.0.0.1 and [::1].
+    /// <c>[::1]:5080</c>. Others are refused with 421, so that a web page cannot call a server on the user's machine
+    /// under another name. <c>*</c> allows any. Default null: localhost, 127.0.0.1 and [::1].
     /// </summary>
-    /// <exception cref="ArgumentException">Empty, or an entry is no host.</exception>
+    /// <exception cref="ArgumentException">Empty, or an entry is not a host.</exception>
     public IReadOnlyList<string>? AllowedHosts { get; init => field = Hosts(value); }
 
     /// <summary>
-    /// Gets the origins of web pages that may call, such as <c>https://console.seller.example</c>, beside those whose
-    /// host is allowed. Others are refused with 403. Requests without <c>Origin</c>, which every client but a browser
-    /// sends, pass. Default none.
+    /// Gets the origins of web pages that may call, such as <c>https://console.seller.example</c>, in addition to those
+    /// whose host is allowed. Others are refused with 403. Requests without <c>Origin</c>, which all clients but
+    /// browsers send, are accepted. Default none.
     /// </summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
-    /// <exception cref="ArgumentException">An entry is no origin: scheme and authority only.</exception>
+    /// <exception cref="ArgumentException">An entry is not an origin: scheme and authority only.</exception>
     public IReadOnlyList<string> AllowedOrigins { get; init => field = Origins(value); } = [];
 
-    /// <exception cref="ArgumentException">Both ways to name a tenant are set.</exception>
+    /// <exception cref="ArgumentException">Both sources of the tenant are set.</exception>
     internal AdcpEndpointOptions Checked(string paramName) => TenantOf is not null && SharesOneTenant
         ? throw new ArgumentException("Set either AdcpEndpointOptions.TenantOf or SharesOneTenant, not both.", paramName)
         : this;

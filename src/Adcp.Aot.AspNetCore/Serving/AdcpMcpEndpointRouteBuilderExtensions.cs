@@ -9,9 +9,9 @@ namespace Microsoft.AspNetCore.Builder;
 public static class AdcpMcpEndpointRouteBuilderExtensions
 {
     /// <summary>
-    /// Maps the MCP server that <see cref="AdcpMcpServiceCollectionExtensions.AddAdcpMcp"/> registered. It takes
-    /// requests of up to 1 MiB, however they announce their length, and refuses what <see cref="AdcpEndpointOptions"/>
-    /// says.
+    /// Maps the MCP server that <see cref="AdcpMcpServiceCollectionExtensions.AddAdcpMcp"/> registered. It accepts
+    /// requests of up to 1 MiB, even if they announce no length, and refuses requests by
+    /// <see cref="AdcpEndpointOptions"/>.
     /// </summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="pattern">The route.</param>

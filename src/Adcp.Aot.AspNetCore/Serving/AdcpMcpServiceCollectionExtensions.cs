@@ -13,10 +13,10 @@ public static class AdcpMcpServiceCollectionExtensions
 
     /// <summary>Registers the MCP server of a platform.</summary>
     /// <param name="services">The application's services.</param>
-    /// <param name="platform">The wired platform. It stays the caller's to drain.</param>
-    /// <param name="options">Which callers are taken; null for authenticated ones under a loopback host.</param>
+    /// <param name="platform">The wired platform. The caller drains it.</param>
+    /// <param name="options">The rules for callers; null for authenticated ones under a loopback host.</param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
-    /// <exception cref="ArgumentException"><paramref name="options"/> names tenants in two ways.</exception>
+    /// <exception cref="ArgumentException"><paramref name="options"/> sets two sources of the tenant.</exception>
     public static IServiceCollection AddAdcpMcp(
         this IServiceCollection services, PlatformHandler platform, AdcpEndpointOptions? options = null)
     {
@@ -30,7 +30,8 @@ public static class AdcpMcpServiceCollectionExtensions
             .WithListToolsHandler((_, _) => ValueTask.FromResult(new ListToolsResult { Tools = [.. platform.Tools.Select(Describe)] }))
             .WithCallToolHandler(async (request, cancellationToken) =>
             {
-                // Without a request that passed the guard, such as on another transport of the same server, nobody says who calls.
+                // If there is no request that passed the guard, such as on another transport of the same server, the
+                // caller is unknown.
                 HttpContext? http = request.Services?.GetService<IHttpContextAccessor>()?.HttpContext;
                 string? tenant = http?.Features.Get<Caller>()?.Tenant ?? (endpoints.SharesOneTenant ? Caller.Anonymous : null);
                 if (tenant is null)
@@ -71,7 +72,7 @@ public static class AdcpMcpServiceCollectionExtensions
         return JsonElement.Parse(output.ToArray());
     }
 
-    /// <summary>The answer as structured content, and the same as text for clients that read no other.</summary>
+    /// <summary>Returns the answer as structured content, and as text for clients that read only text.</summary>
     private static CallToolResult Answer(ToolReply reply) => new()
     {
         StructuredContent = JsonElement.Parse(reply.Body.Span),

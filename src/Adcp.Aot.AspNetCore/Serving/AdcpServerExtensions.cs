@@ -16,20 +16,23 @@ public static partial class AdcpServerExtensions
     {
         /// <summary>
         /// Wires, validates and serves a platform over MCP at <c>/mcp</c> and A2A at <c>/a2a</c>, with its keys and
-        /// agent card at their well-known paths, until the token is cancelled or the process is asked to stop; then
-        /// drains the webhooks for <see cref="PlatformHandler.DrainPatience"/>. Meanwhile it purges the options'
-        /// stores that are <see cref="IExpiringStore"/>s.
+        /// agent card at their well-known paths, until the token is cancelled or the process is asked to stop. Then it
+        /// drains the webhooks for <see cref="PlatformHandler.DrainPatience"/>. Meanwhile it purges the options' stores
+        /// that are <see cref="IExpiringStore"/>s.
         /// </summary>
         /// <param name="platform">The tools.</param>
-        /// <param name="options">What is promised and spoken. Without a logger the platform logs to the console.</param>
-        /// <param name="url">Where to listen, which is also how buyers know the agent, such as <c>http://127.0.0.1:5080</c>.</param>
-        /// <param name="serving">Which callers are taken, and what is called at start and stop.</param>
+        /// <param name="options">The seller's options. If there is no logger, the platform logs to the console.</param>
+        /// <param name="url">The url to listen on, under which buyers know the agent, such as
+        /// <c>http://127.0.0.1:5080</c>.</param>
+        /// <param name="serving">The rules for callers, and the callbacks at start and stop.</param>
         /// <param name="sender">Makes single attempts; ignored if there is a supervisor.</param>
-        /// <param name="supervisor">Delivers. It stays the caller's to dispose, which cuts short what the drain left.</param>
+        /// <param name="supervisor">Delivers. The caller disposes it, which cuts short the deliveries that the drain
+        /// left.</param>
         /// <param name="cancellationToken">Ends the serving.</param>
-        /// <exception cref="ArgumentException">Nothing says who callers are: <see cref="AdcpServerOptions.Endpoints"/>.</exception>
+        /// <exception cref="ArgumentException">No source of the tenant is set in
+        /// <see cref="AdcpServerOptions.Endpoints"/>.</exception>
         /// <exception cref="PlatformBootException">
-        /// Promises and wiring do not fit, or a store cannot be read: every gap at once.
+        /// The wiring cannot keep the promises, or a store cannot be read. Lists every gap.
         /// </exception>
         public static async Task ServeAsync(
             IAdcpPlatform platform,
@@ -62,7 +65,7 @@ public static partial class AdcpServerExtensions
                 WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
                 builder.WebHost.UseUrls(url.GetLeftPart(UriPartial.Authority));
 
-                // The server's own lines are four a request, with the query strings of urls.
+                // The server itself logs four lines for each request, with the query strings of urls.
                 builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
                 builder.Services.AddAdcpMcp(handler, endpoints);
                 builder.Services.AddAdcpPurge(new object[] { options.Tasks, options.Idempotency }.OfType<IExpiringStore>(),
@@ -83,7 +86,7 @@ public static partial class AdcpServerExtensions
         }
     }
 
-    /// <summary>What was promised is delivered, for as long as the patience lasts.</summary>
+    /// <summary>Delivers the pending webhooks for as long as the patience lasts.</summary>
     private static async Task StopAsync(PlatformHandler handler, Func<CancellationToken, Task>? stopping, ILogger logger)
     {
         TimeProvider time = handler.Options.TimeProvider;
@@ -106,7 +109,7 @@ public static partial class AdcpServerExtensions
             }
             catch (Exception fault)
             {
-                // The webhooks are drained whatever the application's own end does.
+                // The webhooks are drained even if the application's own callback fails.
                 LogStoppingFailed(logger, fault);
             }
         }

@@ -2,18 +2,20 @@ using Adcp.Aot.Platform;
 
 namespace Adcp.Aot.AspNetCore;
 
-/// <summary>Says how <c>AdcpServer.ServeAsync</c> serves. Immutable.</summary>
+/// <summary>The options of <c>AdcpServer.ServeAsync</c>. Immutable.</summary>
 public sealed record AdcpServerOptions
 {
     /// <summary>
-    /// Gets which callers are taken. Required, since nothing else authenticates callers there: set
-    /// <see cref="AdcpEndpointOptions.TenantOf"/>, or <see cref="AdcpEndpointOptions.SharesOneTenant"/>. The default
-    /// of its allowed hosts also has the host of the url that is served.
+    /// Gets the rules for callers. Required, because nothing else authenticates callers there: set
+    /// <see cref="AdcpEndpointOptions.TenantOf"/>, or <see cref="AdcpEndpointOptions.SharesOneTenant"/>. The default of
+    /// its allowed hosts also has the host of the served url.
     /// </summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public required AdcpEndpointOptions Endpoints { get; init => field = value ?? throw new ArgumentNullException(nameof(Endpoints)); }
 
-    /// <summary>Gets what is called with the wired platform when requests are taken; default null, nothing.</summary>
+    /// <summary>
+    /// Gets the callback that gets the wired platform when requests are accepted; default null, none.
+    /// </summary>
     public Action<PlatformHandler>? Started { get; init; }
 
     /// <summary>

@@ -6,16 +6,16 @@ using Microsoft.AspNetCore.Routing;
 
 namespace Microsoft.AspNetCore.Builder;
 
-/// <summary>Publishes a seller's keys where receivers look for them.</summary>
+/// <summary>Publishes a seller's keys at the paths that receivers read.</summary>
 public static class AdcpWellKnownEndpointRouteBuilderExtensions
 {
     /// <summary>Maps <c>/.well-known/jwks.json</c> and <c>/.well-known/brand.json</c>, for GET and HEAD.</summary>
     /// <param name="endpoints">The application.</param>
-    /// <param name="keys">The keys that sign, with distinct ids.</param>
-    /// <param name="agentUrl">The seller agent's url, as buyers know it.</param>
-    /// <param name="version">The generation spoken, which decides the purpose that is stated.</param>
+    /// <param name="keys">The signing keys, with distinct ids.</param>
+    /// <param name="agentUrl">The seller agent's url for buyers.</param>
+    /// <param name="version">The AdCP version that is spoken. It decides the purpose that is stated.</param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
-    /// <exception cref="ArgumentException">Two keys have one id.</exception>
+    /// <exception cref="ArgumentException">Two keys have the same id.</exception>
     public static void MapAdcpWellKnown(this IEndpointRouteBuilder endpoints, IReadOnlyList<SigningKey> keys, Uri agentUrl,
         AdcpVersion version)
     {

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http.Metadata;
 namespace Adcp.Aot.AspNetCore;
 
 /// <summary>
-/// The most that a request may send, however it announces its length: routing gives it to the server, which answers 413
+/// The maximum size of a request, even if it announces no length. Routing passes it to the server, which answers 413
 /// beyond it.
 /// </summary>
 internal sealed class BodyLimit : IRequestSizeLimitMetadata

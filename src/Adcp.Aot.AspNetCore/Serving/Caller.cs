@@ -12,9 +12,9 @@ internal sealed record Caller(string Tenant)
     internal const string Anonymous = "anonymous";
 
     /// <summary>
-    /// Returns the tenant of an authenticated principal: its issuer and subject, escaped and parted by a bar, so that
-    /// no two principals read alike and none reads <c>anonymous</c>. <c>null</c> if it has no subject or several: a
-    /// display name is chosen by its bearer and unique nowhere.
+    /// Returns the tenant of an authenticated principal: its issuer and subject, escaped and separated by a bar, so
+    /// that no two principals are the same and none is <c>anonymous</c>. <c>null</c> if it has no subject or several:
+    /// its bearer chooses a display name, which is not unique.
     /// </summary>
     internal static string? TenantOf(ClaimsPrincipal principal)
     {

@@ -9,8 +9,8 @@ using Microsoft.Net.Http.Headers;
 namespace Adcp.Aot.AspNetCore;
 
 /// <summary>
-/// Stands before an MCP or A2A endpoint: host, origin, media type and caller are judged before the body is read, and
-/// the body's text before it is used. Thread-safe.
+/// Guards an MCP or A2A endpoint: checks host, origin, media type and caller before the body is read, and the body's
+/// text before it is used. Thread-safe.
 /// </summary>
 internal sealed partial class EndpointGuard
 {
@@ -30,7 +30,9 @@ internal sealed partial class EndpointGuard
     /// <summary>The bytes of bodies of all calls under way.</summary>
     private const int MaxBodyBytes = 64 << 20;
 
-    /// <summary>Bodies are counted in units of what has come, so that a slow or small one takes little.</summary>
+    /// <summary>
+    /// Bodies are counted in units of the bytes that have arrived, so that a slow or small one takes little.
+    /// </summary>
     private const int BodyUnit = 4 << 10;
 
     private const string Unsound =
@@ -55,7 +57,7 @@ internal sealed partial class EndpointGuard
     /// <summary>Puts the guard before an endpoint.</summary>
     /// <param name="next">The endpoint. It finds the caller in <see cref="Caller"/> and the body buffered.</param>
     /// <param name="isSoundOnly">
-    /// Whether a body that is no sound JSON is answered here, since the endpoint cannot be trusted with it.
+    /// Whether a body that is not valid JSON is answered here, because the endpoint cannot handle it.
     /// </param>
     internal RequestDelegate Before(RequestDelegate next, bool isSoundOnly) => async http =>
     {
@@ -106,7 +108,7 @@ internal sealed partial class EndpointGuard
         }
         catch (BadHttpRequestException fault) when (!http.Response.HasStarted)
         {
-            // Too long, or cut off: the server's own judgement.
+            // Too long, or cut off: the server decides.
             http.Response.StatusCode = fault.StatusCode;
         }
         finally
@@ -118,7 +120,7 @@ internal sealed partial class EndpointGuard
         }
     };
 
-    /// <summary>The body that was read, without the mark that some clients write before UTF-8.</summary>
+    /// <summary>Returns the body without the byte order mark that some clients write before UTF-8.</summary>
     internal static ReadOnlySpan<byte> Text(MemoryStream body)
     {
         ReadOnlySpan<byte> text = body.GetBuffer().AsSpan(0, (int)body.Length);
@@ -215,7 +217,7 @@ internal sealed partial class EndpointGuard
         }
     }
 
-    /// <summary>The first of its kind is a warning; callers must not be able to fill the log.</summary>
+    /// <summary>Returns Warning for the first refusal of its kind, so that callers cannot fill the log.</summary>
     private static LogLevel Level(ref int warned) => Interlocked.Exchange(ref warned, 1) == 0 ? LogLevel.Warning : LogLevel.Debug;
 
     [LoggerMessage(

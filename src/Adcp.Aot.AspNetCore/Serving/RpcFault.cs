@@ -1,7 +1,7 @@
 namespace Adcp.Aot.AspNetCore;
 
 /// <summary>
-/// An answer of JSON-RPC's error kind, with the codes of JSON-RPC 2.0 and A2A 1.0 (section 5.4). The message is for the
+/// An error answer of JSON-RPC, with the codes of JSON-RPC 2.0 and A2A 1.0 (section 5.4). The message is for the
 /// caller.
 /// </summary>
 internal sealed class RpcFault(int code, string message) : Exception(message)
