@@ -10,18 +10,20 @@ using Microsoft.CodeAnalysis.Formatting;
 
 namespace Adcp.Aot.CodeFixes;
 
-/// <summary>Adds the method that a computed column names, for its author to fill.</summary>
+/// <summary>Adds the method that a computed column names, for its author to complete.</summary>
 [ExportCodeFixProvider(LanguageNames.CSharp, Name = nameof(AddMemberFix)), Shared]
 public sealed class AddMemberFix : CodeFixProvider
 {
-    /// <summary>ADCP006, where there is no method of the name.</summary>
+    /// <summary>Gets ADCP006, for the case that no method has the name.</summary>
     public override ImmutableArray<string> FixableDiagnosticIds { get; } = [Rules.WrongMember.Id];
 
-    /// <summary>One at a time: two columns may name one method.</summary>
+    /// <summary>
+    /// Returns <c>null</c>: fixes are applied one at a time, because two columns may name one method.
+    /// </summary>
     public override FixAllProvider? GetFixAllProvider() => null;
 
     /// <summary>Offers the change.</summary>
-    /// <param name="context">The editor's side of it.</param>
+    /// <param name="context">The editor's context.</param>
     public override async Task RegisterCodeFixesAsync(CodeFixContext context)
     {
         SyntaxNode? root = await context.Document.GetSyntaxRootAsync(context.CancellationToken).ConfigureAwait(false);
@@ -43,7 +45,7 @@ public sealed class AddMemberFix : CodeFixProvider
             context.Diagnostics);
     }
 
-    /// <summary>A class that ends with a semicolon has no room for members.</summary>
+    /// <summary>Adds braces to a class that ends with a semicolon.</summary>
     private static TypeDeclarationSyntax WithBraces(TypeDeclarationSyntax type) => type.SemicolonToken.IsKind(SyntaxKind.None)
         ? type
         : type.WithSemicolonToken(default)

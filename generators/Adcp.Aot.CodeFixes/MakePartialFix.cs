@@ -13,14 +13,14 @@ namespace Adcp.Aot.CodeFixes;
 [ExportCodeFixProvider(LanguageNames.CSharp, Name = nameof(MakePartialFix)), Shared]
 public sealed class MakePartialFix : CodeFixProvider
 {
-    /// <summary>ADCP001.</summary>
+    /// <summary>Gets ADCP001.</summary>
     public override ImmutableArray<string> FixableDiagnosticIds { get; } = [Rules.NotPartial.Id];
 
-    /// <summary>Every class of a document at once.</summary>
+    /// <summary>Returns a fixer for every class of a document at once.</summary>
     public override FixAllProvider GetFixAllProvider() => WellKnownFixAllProviders.BatchFixer;
 
     /// <summary>Offers the change.</summary>
-    /// <param name="context">The editor's side of it.</param>
+    /// <param name="context">The editor's context.</param>
     public override async Task RegisterCodeFixesAsync(CodeFixContext context)
     {
         SyntaxNode? root = await context.Document.GetSyntaxRootAsync(context.CancellationToken).ConfigureAwait(false);

@@ -8,19 +8,23 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Adcp.Aot.CodeFixes;
 
-/// <summary>Takes away a second mapping of a column, a dialect that does not exist, an option that does not fit.</summary>
+/// <summary>
+/// Removes a second mapping of a column, a dialect that does not exist, or an option that does not fit.
+/// </summary>
 [ExportCodeFixProvider(LanguageNames.CSharp, Name = nameof(RemoveFix)), Shared]
 public sealed class RemoveFix : CodeFixProvider
 {
-    /// <summary>ADCP004, ADCP007 and ADCP008.</summary>
+    /// <summary>Gets ADCP004, ADCP007 and ADCP008.</summary>
     public override ImmutableArray<string> FixableDiagnosticIds { get; } =
         [Rules.DuplicateColumn.Id, Rules.UnsupportedDialect.Id, Rules.OptionDoesNotFit.Id];
 
-    /// <summary>One at a time: of two mappings only one is too many.</summary>
+    /// <summary>
+    /// Returns <c>null</c>: fixes are applied one at a time, because only one of two mappings is too many.
+    /// </summary>
     public override FixAllProvider? GetFixAllProvider() => null;
 
     /// <summary>Offers the change.</summary>
-    /// <param name="context">The editor's side of it.</param>
+    /// <param name="context">The editor's context.</param>
     public override async Task RegisterCodeFixesAsync(CodeFixContext context)
     {
         SyntaxNode? root = await context.Document.GetSyntaxRootAsync(context.CancellationToken).ConfigureAwait(false);
@@ -29,7 +33,7 @@ public sealed class RemoveFix : CodeFixProvider
             return;
         }
 
-        // A column that an option of a store's attribute renames has its own name without it.
+        // If an option of a store's attribute renames a column, the column has its own name without the option.
         AttributeArgumentSyntax? argument = found.FirstAncestorOrSelf<AttributeArgumentSyntax>();
         bool whole = context.Diagnostics[0].Id == Rules.DuplicateColumn.Id && argument?.NameEquals is null;
         SyntaxNode? superfluous = whole ? Whole(found.FirstAncestorOrSelf<AttributeSyntax>()) : Part(argument);
@@ -43,11 +47,11 @@ public sealed class RemoveFix : CodeFixProvider
         }
     }
 
-    /// <summary>The attribute, with its brackets where it stands alone.</summary>
+    /// <summary>Returns the attribute, with its brackets if it is alone.</summary>
     private static SyntaxNode? Whole(AttributeSyntax? attribute) =>
         attribute?.Parent is AttributeListSyntax { Attributes.Count: 1 } list ? list : attribute;
 
-    /// <summary>The argument, with its parentheses where it stands alone.</summary>
+    /// <summary>Returns the argument, with its parentheses if it is alone.</summary>
     private static SyntaxNode? Part(AttributeArgumentSyntax? argument) =>
         argument?.Parent is AttributeArgumentListSyntax { Arguments.Count: 1 } list ? list : argument;
 }

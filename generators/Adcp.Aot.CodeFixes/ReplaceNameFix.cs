@@ -9,19 +9,19 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Adcp.Aot.CodeFixes;
 
-/// <summary>Replaces a name that is no identifier, no column or no tool's by the nearest one that is.</summary>
+/// <summary>Replaces a name that is not a valid identifier, column or tool by the nearest valid one.</summary>
 [ExportCodeFixProvider(LanguageNames.CSharp, Name = nameof(ReplaceNameFix)), Shared]
 public sealed class ReplaceNameFix : CodeFixProvider
 {
-    /// <summary>ADCP003, ADCP005, ADCP071 and ADCP077.</summary>
+    /// <summary>Gets ADCP003, ADCP005, ADCP071 and ADCP077.</summary>
     public override ImmutableArray<string> FixableDiagnosticIds { get; } =
         [Rules.NotAnIdentifier.Id, Rules.UnknownColumn.Id, Rules.NotAToolName.Id, Rules.NearToolName.Id];
 
-    /// <summary>Every name of a document at once.</summary>
+    /// <summary>Returns a fixer for every name of a document at once.</summary>
     public override FixAllProvider GetFixAllProvider() => WellKnownFixAllProviders.BatchFixer;
 
     /// <summary>Offers the change.</summary>
-    /// <param name="context">The editor's side of it.</param>
+    /// <param name="context">The editor's context.</param>
     public override async Task RegisterCodeFixesAsync(CodeFixContext context)
     {
         SyntaxNode? root = await context.Document.GetSyntaxRootAsync(context.CancellationToken).ConfigureAwait(false);

@@ -6,7 +6,9 @@ using Samples;
 
 namespace A2AStores;
 
-/// <summary>A2A 1.0 over JSON-RPC: the methods that stores serve. Streaming is not offered, and the card says so.</summary>
+/// <summary>
+/// A2A 1.0 over JSON-RPC: the methods that stores serve. Streaming is not offered, as the card states.
+/// </summary>
 internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs, Agent agent, Principals principals,
     ILogger<A2AServer> log)
 {
@@ -15,7 +17,7 @@ internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs
 
     private const int MostCounted = 10_000;
 
-    /// <summary>A page of a list ends once it has so many bytes.</summary>
+    /// <summary>The size at which a page of a list ends.</summary>
     private const int MaxPageBytes = 1 << 20;
 
     /// <summary>Tasks are read in small parts, so that few large ones are in memory although a page may have a hundred.</summary>
@@ -96,8 +98,10 @@ internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs
         }
     }
 
-    /// <summary>Reads every text once: a lone surrogate, or bytes that are no UTF-8, throw here and nowhere later.</summary>
-    /// <exception cref="InvalidOperationException">A text is not sound.</exception>
+    /// <summary>
+    /// Reads every text once: a lone surrogate, or bytes that are not UTF-8, throw here and nowhere later.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">A text is not valid.</exception>
     private static void ReadTexts(JsonElement value)
     {
         switch (value.ValueKind)
@@ -268,7 +272,7 @@ internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs
         }
         while (part.PageToken is not null && listed.Count < query.PageSize && bytes <= MaxPageBytes);
 
-        // A total has its price; beyond the bound it says "at least".
+        // Counting costs time. Beyond the bound, the total means "at least".
         int total = await tasks.CountAsync(scope, query, MostCounted, cancellationToken);
         return new ListTasksResult(listed, part.PageToken ?? "", query.PageSize, total);
     }
@@ -276,7 +280,7 @@ internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs
     private async Task<TaskPushNotificationConfig> StoreAsync(StoreScope scope, string taskId, TaskPushNotificationConfig given,
         CancellationToken cancellationToken)
     {
-        // What would not be honoured is refused here and not forgotten later.
+        // A request that could not be honoured is refused here and not forgotten later.
         if (given.Authentication is { ValueKind: not JsonValueKind.Null })
         {
             throw RpcException.InvalidParams("authentication is not supported: notifications are signed (RFC 9421) and carry the token.");
@@ -312,7 +316,7 @@ internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs
     private async Task ExistsAsync(StoreScope scope, string taskId, CancellationToken cancellationToken) =>
         _ = await tasks.GetAsync(scope, taskId, cancellationToken) ?? throw RpcException.TaskNotFound();
 
-    /// <summary>Secrets go in and do not come out.</summary>
+    /// <summary>Returns the configuration without its secrets, which are never returned.</summary>
     private static TaskPushNotificationConfig Shown(PushConfig config) =>
         new() { Id = config.Id, TaskId = config.TaskId, Url = config.Url };
 
@@ -336,7 +340,7 @@ internal sealed partial class A2AServer(TaskStore tasks, PushConfigStore configs
         {
         }
 
-        // Whose rows a call sees is decided by who calls, never by what the call says.
+        // The rows that a call sees depend on the caller only, never on the content of the call.
         return given is null ? throw RpcException.InvalidParams("Invalid params")
             : !string.IsNullOrEmpty(tenant(given)) ? throw RpcException.InvalidParams("This agent has no tenants; leave tenant out.")
             : given;

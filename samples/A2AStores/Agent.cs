@@ -7,8 +7,8 @@ namespace A2AStores;
 
 /// <summary>
 /// The agent: a message becomes a task, which works for a while and completes with an answer. Every change is a read, a
-/// decision and a save under the version that was read, so that a cancellation and a completion cannot both win,
-/// whichever process they come from.
+/// decision and a save under the version that was read, so that a cancellation and a completion cannot both win, even
+/// from two processes.
 /// </summary>
 internal sealed partial class Agent(TaskStore tasks, PushNotifier notifier, TimeSpan work, TimeProvider time, ILogger<Agent> log)
     : IDisposable
@@ -16,12 +16,12 @@ internal sealed partial class Agent(TaskStore tasks, PushNotifier notifier, Time
     private readonly ConcurrentDictionary<(StoreScope Scope, string TaskId), Task> _running = new();
     private readonly CancellationTokenSource _stopping = new();
 
-    /// <summary>The most messages of one task, which bound its row and each answer that has it.</summary>
+    /// <summary>The maximum number of messages of a task, which bounds its row and each answer that has it.</summary>
     public const int MaxMessages = 16;
 
     /// <summary>
-    /// Stores a new task. Nothing works on it before <see cref="Start"/>, so that a push configuration can be stored
-    /// first.
+    /// Stores a new task. Its work does not begin before <see cref="Start"/>, so that a push configuration can be
+    /// stored first.
     /// </summary>
     public async Task<AgentTask> CreateAsync(StoreScope scope, Message message, CancellationToken cancellationToken)
     {
@@ -74,7 +74,7 @@ internal sealed partial class Agent(TaskStore tasks, PushNotifier notifier, Time
         return canceled;
     }
 
-    /// <summary>Lets what is under way finish, for as long as the token allows.</summary>
+    /// <summary>Waits for the work under way, for as long as the token allows.</summary>
     public async Task DrainAsync(CancellationToken cancellationToken)
     {
         await _stopping.CancelAsync();
@@ -106,11 +106,11 @@ internal sealed partial class Agent(TaskStore tasks, PushNotifier notifier, Time
         }
         catch (Exception end) when (end is TaskEndedException or OperationCanceledException or RpcException)
         {
-            // Canceled or deleted meanwhile, or the process stops: somebody else has the last word.
+            // Canceled or deleted meanwhile, or the process stops: another caller or process has changed the task.
         }
     }
 
-    /// <summary>Read, decide, save; again where another save came between.</summary>
+    /// <summary>Reads, decides and saves; repeats if another save came between.</summary>
     private async Task<AgentTask> ChangeAsync(
         StoreScope scope, string taskId, Func<AgentTask, AgentTask> change, Func<Exception> ended, CancellationToken cancellationToken)
     {

@@ -1,6 +1,6 @@
 namespace A2AStores;
 
-/// <summary>What the agent says of itself.</summary>
+/// <summary>The agent card.</summary>
 internal static class Card
 {
     public static AgentCard Of(string url, bool authenticated) => new()

@@ -5,12 +5,13 @@ using Npgsql;
 
 namespace A2AStores;
 
-/// <summary>What <c>--store</c> names.</summary>
+/// <summary>The database that <c>--store</c> names.</summary>
 internal sealed record Database(DbDataSource Source, SqlDialect Dialect, string Name) : IAsyncDisposable
 {
     public const string Forms = "sqlite:<file>, postgres:<connection string> or mysql:<connection string>";
 
-    /// <exception cref="ArgumentException">None of the forms; the message does not repeat the connection string.</exception>
+    /// <exception cref="ArgumentException">The value has none of the forms; the message does not repeat the connection
+    /// string.</exception>
     public static Database Open(string store)
     {
         int colon = store.IndexOf(':');

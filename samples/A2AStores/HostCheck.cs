@@ -3,8 +3,8 @@ using Microsoft.Net.Http.Headers;
 namespace A2AStores;
 
 /// <summary>
-/// Stands before every path. A web page can make its own name resolve to this machine, so a request must name a host of the agent's, come
-/// from no other page, and post JSON only.
+/// Checks every request. A web page can make its own name resolve to this machine, so a request must name a host of the
+/// agent's, come from no other page, and post JSON only.
 /// </summary>
 internal sealed class HostCheck(string? publicHost)
 {

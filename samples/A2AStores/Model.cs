@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace A2AStores;
 
-// A2A 1.0 as this agent speaks it. Parts and metadata pass through as they came.
+// The part of A2A 1.0 that this agent speaks. Parts and metadata are passed on unchanged.
 
 internal sealed record AgentTask
 {

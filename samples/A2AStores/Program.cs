@@ -102,7 +102,7 @@ root.SetAction(async (arguments, cancellationToken) =>
         logs.CreateLogger<Agent>());
     A2AServer server = new(tasks, configs, agent, principals, logs.CreateLogger<A2AServer>());
 
-    // Never the Host of the request: a card names one agent, however it is asked for.
+    // Never the Host of the request: a card names one agent, whatever name the request used.
     RequestDelegate card = http => http.Response.WriteAsJsonAsync(
         Card.Of(new Uri(url ?? new Uri(app.Urls.First()), "/a2a").ToString(), principals.AreNamed), A2AJson.Default.AgentCard);
     RequestDelegate keys = http =>
@@ -143,7 +143,7 @@ root.SetAction(async (arguments, cancellationToken) =>
 ParseResult parsed = root.Parse(args);
 if (parsed.Errors.Count == 0)
 {
-    // Signals are the web host's, and --patience says how long a stop takes.
+    // The web host handles signals, and --patience limits how long a stop takes.
     return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
 }
 

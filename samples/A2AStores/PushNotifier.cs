@@ -6,8 +6,8 @@ using Adcp.Aot.Storage;
 namespace A2AStores;
 
 /// <summary>
-/// Tells whoever asked that a task has ended: A2A's own envelope, signed, through the supervisor. It is told the scope
-/// with the task; it could not find one.
+/// Notifies the subscribers of a task that it has ended: A2A's own envelope, signed, through the supervisor. It gets
+/// the scope with the task, because it could not find it.
 /// </summary>
 internal sealed partial class PushNotifier(PushConfigStore configs, IWebhookDeliverySupervisor webhooks, ILogger<PushNotifier> log)
 {
@@ -25,7 +25,7 @@ internal sealed partial class PushNotifier(PushConfigStore configs, IWebhookDeli
             WebhookDestination destination = new(config.Url);
             A2ATaskWebhook webhook = new(A2AEnvelopeMember.Task, task.Id, body, config.Token);
 
-            // One client's dead receiver must not open another client's circuit, though both name one host.
+            // If one client's receiver is dead, it must not open another client's circuit, even if both name one host.
             DeliveryOptions options = new() { Tenant = scope.IsAnonymous ? null : scope.Key };
             DeliveryOutcome outcome = await webhooks.SendAsync(destination, webhook, options);
             Notified(task.Id, config.Id!, outcome.Status, outcome.Attempts);

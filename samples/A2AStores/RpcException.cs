@@ -1,6 +1,6 @@
 namespace A2AStores;
 
-/// <summary>An answer of JSON-RPC's error kind. The message is for the caller.</summary>
+/// <summary>An error answer of JSON-RPC. The message is for the caller.</summary>
 internal sealed class RpcException(int code, string message) : Exception(message)
 {
     public int Code { get; } = code;

@@ -5,7 +5,7 @@ using Adcp.Aot.Storage;
 namespace A2AStores;
 
 /// <summary>
-/// The agent's tasks: all that is written by hand. Open the generated half with
+/// The agent's tasks: only this is written by hand. Open the generated half with
 /// <c>-p:EmitCompilerGeneratedFiles=true</c>.
 /// </summary>
 [TaskStore<AgentTask>("a2a_tasks")]
@@ -20,11 +20,11 @@ internal sealed partial class TaskStore
     private static int MessagesOf(AgentTask task) => task.History?.Count ?? 0;
 }
 
-/// <summary>Where the agent's clients want to hear of them.</summary>
+/// <summary>The clients' push configurations.</summary>
 [PushNotificationConfigStore("a2a_push_configs", typeof(TaskStore))]
 internal sealed partial class PushConfigStore;
 
-/// <summary>The result of each attempt to tell them. What A2A has no use for is left out.</summary>
+/// <summary>The result of each attempt to notify them, without the fields that A2A does not use.</summary>
 [SqlDeliveryLog("a2a_push_log")]
 [DeliveryLogIgnore(AttemptField.SequenceKey, AttemptField.SequenceNumber, AttemptField.TaskType, AttemptField.OperationId,
     AttemptField.NotificationType, AttemptField.NotificationId)]

@@ -53,7 +53,7 @@ internal sealed class Buyer : IAsyncDisposable
     public int DistinctKeys => _seen.Count;
 
     /// <param name="jwks">The seller's published keys.</param>
-    /// <param name="faults">How to misbehave.</param>
+    /// <param name="faults">The faults of the answers.</param>
     public static async Task<Buyer> StartAsync(string jwks, Faults faults)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
@@ -113,7 +113,7 @@ internal sealed class Buyer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Returns the request under the origin that the seller was given, with its target as it arrived. The request's own Host header
+    /// Returns the request with the registered origin and its target as it arrived. The request's own Host header
     /// cannot be trusted.
     /// </summary>
     private InboundRequest Inbound(HttpContext http) => new(

@@ -5,7 +5,10 @@ using Adcp.Aot.Signing;
 
 namespace Quickstart;
 
-/// <summary>A stranger who knows the buyer's url and the seller's key id, and has an old message of the seller, but not its key.</summary>
+/// <summary>
+/// An attacker that knows the buyer's url and the seller's key id, and has an old message of the seller, but not its
+/// key.
+/// </summary>
 internal static class Intruder
 {
     /// <summary>

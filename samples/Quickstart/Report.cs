@@ -5,7 +5,7 @@ using Adcp.Aot;
 
 namespace Quickstart;
 
-/// <summary>The run in figures.</summary>
+/// <summary>The figures of a run.</summary>
 internal sealed record Report
 {
     public required int Accepted { get; init; }
@@ -59,7 +59,8 @@ internal sealed record Report
             Stopped = stopped,
             Undelivered = results.Count(static r => r.Status is DeliveryStatus.CircuitOpen or DeliveryStatus.Exhausted),
 
-            // Called delivered although the buyer never processed it, or ended without a reason that the seller could act on.
+            // Reported as delivered although the buyer never processed it, or ended without a reason that the seller
+            // could act on.
             Lost = results.Count(r => r.Status == DeliveryStatus.Delivered
                 ? !buyer.Processed(r.Key)
                 : r.Status is not (

@@ -6,7 +6,9 @@ using Adcp.Aot.Signing;
 
 namespace Quickstart;
 
-/// <summary>A seller that notifies buyers of completed media buys. A delivery that was given up is made again later.</summary>
+/// <summary>
+/// A seller that notifies buyers of completed media buys. If it gave up a delivery, it delivers it again later.
+/// </summary>
 internal sealed class Seller : IAsyncDisposable
 {
     private const int MaxRounds = 100;
@@ -56,7 +58,7 @@ internal sealed class Seller : IAsyncDisposable
 
     public long RecordsDropped => _supervisor.RecordsDropped;
 
-    /// <summary>Delivers one completion until the buyer has it or has refused it for good.</summary>
+    /// <summary>Delivers one completion until the buyer has it or has refused it permanently.</summary>
     public async Task<Delivered> DeliverAsync(int number, CancellationToken cancellationToken)
     {
         int buyer = number % _endpoints.Length;

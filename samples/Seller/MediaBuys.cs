@@ -4,15 +4,15 @@ using Adcp.Aot.Storage;
 
 namespace Seller;
 
-/// <summary>A media buy as it is kept: with the task that completes it, and where its reports go.</summary>
+/// <summary>A kept media buy, with the task that completes it, and the webhook for its reports.</summary>
 internal sealed record KeptBuy(string Tenant, string? TaskId, CreateMediaBuyResponse Buy, ReportingWebhook? Reporting, bool IsActive)
 {
     public override string ToString() => Buy.MediaBuyId;
 }
 
 /// <summary>
-/// The media buys, in a table of the seller's own. What is in a row is encrypted, since a reporting webhook has a token
-/// and credentials.
+/// The media buys, in a table of the seller's own. The content of a row is encrypted, because a reporting webhook has a
+/// token and credentials.
 /// </summary>
 internal sealed class MediaBuys(DbDataSource source, SecretsAtRest secrets)
 {
@@ -31,7 +31,10 @@ internal sealed class MediaBuys(DbDataSource source, SecretsAtRest secrets)
     public Task DeleteAsync(KeptBuy buy) =>
         RunAsync("DELETE FROM media_buys WHERE tenant = @p1 AND media_buy_id = @p2", buy.Tenant, buy.Buy.MediaBuyId);
 
-    /// <summary>A page of a caller's active media buys: their ids, each with the place where the next page would begin.</summary>
+    /// <summary>
+    /// Returns a page of a caller's active media buys: their ids, each with the position at which the next page would
+    /// begin.
+    /// </summary>
     public async Task<List<(long Place, string MediaBuyId)>> ActiveAsync(string tenant, long after, int limit)
     {
         await using DbCommand command = Command(
@@ -47,7 +50,7 @@ internal sealed class MediaBuys(DbDataSource source, SecretsAtRest secrets)
         return ids;
     }
 
-    /// <summary>Everybody's media buys that were in trafficking when the process ended.</summary>
+    /// <summary>Returns all callers' media buys that were in trafficking when the process ended.</summary>
     public Task<List<KeptBuy>> PendingAsync() =>
         ReadAsync("SELECT tenant, media_buy_id, kept FROM media_buys WHERE is_active = 0 ORDER BY rowid");
 

@@ -4,7 +4,7 @@ using Adcp.Aot.Auditing;
 
 namespace Seller;
 
-/// <summary>What the tools take and answer: the members of AdCP's messages that this seller uses.</summary>
+/// <summary>The members of AdCP's messages that this seller uses.</summary>
 internal sealed record GetProductsResponse(IReadOnlyList<Product> Products);
 
 internal sealed record Product(string ProductId, string Name, string Description);

@@ -85,7 +85,7 @@ root.SetAction(async (parsed, cancellationToken) =>
         DrainPatience = TimeSpan.FromSeconds(parsed.GetValue(patience)),
         Logger = logger,
 
-        // A sample has no durable outbox, so that a 3.2 seller of this kind promises no retry horizon.
+        // This sample has no durable outbox, so with AdCP 3.2 it promises no retry horizon.
         AllowsProcessLocalDelivery = true,
     };
     List<KeptBuy> pending = await buys.PendingAsync();
@@ -112,11 +112,11 @@ root.SetAction(async (parsed, cancellationToken) =>
     return 0;
 });
 
-// Signals are the web host's: it stops taking requests, delivers what is pending for as long as --patience says, and
-// logs each webhook that is left. Media buys in trafficking go on after a restart.
+// The web host handles signals: it accepts no more requests, delivers pending webhooks for the time of --patience, and
+// logs each webhook that is left. Media buys in trafficking continue after a restart.
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
 
-// The key outlives the process as the store does, so that buyers who keep the published one still verify.
+// The key outlives the process as the store does, so that buyers that keep the published one can still verify.
 static SigningKey ReadOrCreateKey(string path)
 {
     if (!File.Exists(path))

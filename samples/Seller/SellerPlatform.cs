@@ -81,8 +81,8 @@ internal sealed partial class SellerPlatform(
             return response;
         }
 
-        // The media buy first: a process that dies in between leaves a media buy without its task, which the next start
-        // deletes. The other way round, a task would stay open forever.
+        // The media buy is stored first: if a process dies in between, the media buy has no task, and the next start
+        // deletes it. In the other order, a task would stay open forever.
         KeptBuy pending = new(call.Tenant, "task_" + Guid.NewGuid().ToString("N"), response, request.ReportingWebhook, IsActive: false);
         await buys.SaveAsync(pending);
         ToolOutcome<CreateMediaBuyResponse> later;
@@ -183,7 +183,7 @@ internal sealed partial class SellerPlatform(
         ? WebhookAuthentication.FromRegistration(authentication.Schemes ?? [], authentication.Credentials ?? "")
         : null);
 
-    /// <summary>Refuses at the call what could not be honoured later.</summary>
+    /// <summary>Refuses a webhook at the call if it could not be honoured later.</summary>
     private async Task AdmitAsync(ReportingWebhook? webhook, string mediaBuyId, CancellationToken cancellationToken)
     {
         if (webhook is null)

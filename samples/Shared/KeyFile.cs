@@ -3,7 +3,10 @@ using Adcp.Aot.Storage;
 
 namespace Samples;
 
-/// <summary>The key that encrypts secrets at rest, in a file that only its owner reads. Keep a real one in a secret store.</summary>
+/// <summary>
+/// Keeps the key that encrypts secrets at rest in a file that only its owner can read. Keep a real one in a secret
+/// store.
+/// </summary>
 internal static class KeyFile
 {
     /// <exception cref="ArgumentException">The file holds no such key.</exception>

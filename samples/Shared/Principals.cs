@@ -4,12 +4,15 @@ using Adcp.Aot.Storage;
 
 namespace Samples;
 
-/// <summary>Who calls: a bearer token names a principal. Without principals every caller is anonymous, and all share one scope.</summary>
+/// <summary>
+/// Authenticates callers: a bearer token names a principal. Without principals every caller is anonymous, and all share
+/// one scope.
+/// </summary>
 internal sealed class Principals
 {
     private readonly (byte[] TokenHash, StoreScope Scope)[] _known;
 
-    /// <param name="principals">Each <c>name=token</c>.</param>
+    /// <param name="principals">The principals, each <c>name=token</c>.</param>
     /// <exception cref="ArgumentException">Not of that form; the message does not repeat it.</exception>
     public Principals(IEnumerable<string> principals) => _known =
     [
@@ -20,7 +23,7 @@ internal sealed class Principals
 
     public bool AreNamed => _known.Length > 0;
 
-    /// <returns><c>null</c> if the caller must name itself and did not.</returns>
+    /// <returns><c>null</c> if the caller must authenticate and did not.</returns>
     public StoreScope? ScopeOf(HttpRequest request)
     {
         if (!AreNamed)

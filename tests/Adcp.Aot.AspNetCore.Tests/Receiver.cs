@@ -15,7 +15,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.AspNetCore.Tests;
 
-/// <summary>A receiver on a loopback port, the seller whose webhooks it takes, and what its handler and log were given.</summary>
+/// <summary>
+/// A receiver on a loopback port, the seller whose webhooks it accepts, and the records of its handler and log.
+/// </summary>
 internal sealed class Receiver : IAsyncDisposable
 {
     public const string Sender = "https://seller.example/agent";
@@ -110,7 +112,7 @@ internal sealed class Receiver : IAsyncDisposable
 
     public async Task<int> StatusAsync(PreparedWebhook webhook) => (await SendAsync(webhook)).StatusCode;
 
-    /// <summary>Signs a body that no payload of ours would be.</summary>
+    /// <summary>Signs a body that none of our payloads would have.</summary>
     public PreparedWebhook Raw(string body, string key = "whk_0123456789abcdef") => new(Destination(), Encoding.UTF8.GetBytes(body), key);
 
     /// <summary>Writes the head of a request that is signed for an origin, and says that a body follows.</summary>
@@ -129,7 +131,7 @@ internal sealed class Receiver : IAsyncDisposable
             + $"Content-Digest: {digest}\r\nSignature-Input: {input}\r\nSignature: {signature}\r\n\r\n");
     }
 
-    /// <summary>Sends a webhook that is signed for an origin to this receiver, whatever its own origin is.</summary>
+    /// <summary>Sends a webhook that is signed for an origin to this receiver.</summary>
     /// <returns>The answer's status.</returns>
     public async Task<int> PostSignedAsync(string? origin, string? host = null)
     {

@@ -124,7 +124,7 @@ public sealed class ListenTests
         using Listener listener = await Listener.StartAsync("--jwks", folder["j.json"], "--count", "3", "--json", "--origin",
             "http://tunnel.example");
 
-        // What is signed for the loopback address is not signed for the tunnel, although the Host says so.
+        // A signature for the loopback address is not one for the tunnel, even if the Host names the tunnel.
         Assert.Equal(1, (await SendAsync(listener, "--key", folder["p.json"], "--max-attempts", "1")).ExitCode);
 
         using Listener local = await Listener.StartAsync("--jwks", folder["j.json"], "--count", "1", "--json");

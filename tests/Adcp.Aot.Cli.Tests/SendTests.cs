@@ -158,7 +158,7 @@ public sealed class SendTests
         return folder["private.jwk.json"];
     }
 
-    /// <summary>Answers by a script, its last word forever.</summary>
+    /// <summary>Answers by a script, then repeats its last answer.</summary>
     private sealed class Receiver(WebApplication app, int[] script) : IAsyncDisposable
     {
         public ConcurrentQueue<Request> Requests { get; } = new();

@@ -132,7 +132,7 @@ public sealed class CircuitBreakerLaws
         return breaker;
     }
 
-    /// <summary>The bare word, which alone says whether a report changed its state.</summary>
+    /// <summary>The bare word, which alone reports whether it changed its state.</summary>
     private sealed class Cell(CircuitBreakerPolicy policy)
     {
         private CircuitWord _word;

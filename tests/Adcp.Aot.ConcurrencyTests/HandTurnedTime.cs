@@ -1,6 +1,6 @@
 namespace Adcp.Aot.ConcurrencyTests;
 
-/// <summary>A clock that stands still until it is turned.</summary>
+/// <summary>A clock that stands still until a test turns it.</summary>
 internal sealed class HandTurnedTime : TimeProvider
 {
     private long _ticks;

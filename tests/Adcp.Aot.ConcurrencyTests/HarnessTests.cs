@@ -1,6 +1,6 @@
 namespace Adcp.Aot.ConcurrencyTests;
 
-/// <summary>That a silent harness is not a broken one.</summary>
+/// <summary>Shows that the harness finds faults: a silent harness could be a broken one.</summary>
 public sealed class HarnessTests
 {
     [Fact]
@@ -20,7 +20,7 @@ public sealed class HarnessTests
             await Task.WhenAll(Task.Run(signal.WaitAsync), Task.Run(signal.Set));
         }), StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Reads, then writes: what one compare-exchange is there to prevent.</summary>
+    /// <summary>Reads, then writes: the fault that a compare-exchange prevents.</summary>
     private sealed class RacyBreaker
     {
         private int _probes;
@@ -37,7 +37,7 @@ public sealed class HarnessTests
         }
     }
 
-    /// <summary>A setter that looks for the waiter before it says that the signal is set.</summary>
+    /// <summary>A setter that looks for the waiter before it sets the signal.</summary>
     private sealed class ForgetfulSignal
     {
         private TaskCompletionSource? _waiter;

@@ -18,7 +18,7 @@ internal static class Systematic
         Assert.True(report.NumOfFoundBugs == 0, string.Join(Environment.NewLine, report.BugReports));
     }
 
-    /// <summary>What broke in a program that is meant to break; empty where no schedule broke it.</summary>
+    /// <summary>Returns the fault of a program that is meant to fail; empty if no schedule made it fail.</summary>
     internal static string Fault(Func<Task> program, uint schedules = 300) =>
         string.Join(Environment.NewLine, Run(program, schedules, deadlockAfterMilliseconds: 1_000).BugReports);
 

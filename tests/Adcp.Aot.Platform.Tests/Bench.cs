@@ -39,7 +39,7 @@ internal sealed class Bench : IAsyncDisposable
 
     public PlatformHandler Handler { get; }
 
-    /// <summary>The arguments with a key of their own where they have none.</summary>
+    /// <summary>Returns the arguments with a key of their own if they have none.</summary>
     public static string Keyed(string arguments) =>
         arguments.Contains("\"idempotency_key\"", StringComparison.Ordinal) || !arguments.StartsWith('{')
         ? arguments
@@ -63,13 +63,14 @@ internal sealed class Bench : IAsyncDisposable
 
     public static string Text(ToolReply reply) => Encoding.UTF8.GetString(reply.Body.Span);
 
-    /// <summary>Turns the clock by each wait as it begins, until nothing is pending.</summary>
+    /// <summary>Turns the clock by each wait when it begins, until nothing is pending.</summary>
     public async Task SettleAsync()
     {
         using CancellationTokenSource guard = new(TimeSpan.FromMinutes(2));
         while (Handler.PendingDeliveries > 0)
         {
-            // A last attempt begins no wait: then only the count tells. The pause orders nothing, it merely asks again.
+            // A last attempt begins no wait: then only the count shows it. The pause is not for ordering: the loop only
+            // checks again.
             Task<TimeSpan> wait = Time.NextWaitAsync(guard.Token);
             while (!wait.IsCompleted && Handler.PendingDeliveries > 0)
             {

@@ -33,7 +33,7 @@ internal sealed class RecordingSender : IWebhookSender, IDisposable
         return this;
     }
 
-    /// <summary>Completes when so many attempts were made.</summary>
+    /// <summary>Completes when this number of attempts was made.</summary>
     public Task MadeAsync(int count)
     {
         lock (_lock)

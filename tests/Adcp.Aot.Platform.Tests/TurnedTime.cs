@@ -3,12 +3,12 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Platform.Tests;
 
-/// <summary>A clock that tells for how long somebody began to wait, so that a test turns it by exactly that.</summary>
+/// <summary>A clock that reports how long a wait is, so that a test turns it by exactly that.</summary>
 internal sealed class TurnedTime(DateTimeOffset start) : FakeTimeProvider(start)
 {
     private readonly Channel<(TimeSpan DueTime, Timer Timer)> _waits = Channel.CreateUnbounded<(TimeSpan, Timer)>();
 
-    /// <summary>The next wait that nobody has given up, such as a time limit of what has ended.</summary>
+    /// <summary>Returns the next wait that was not given up. Time limits of finished work are given up.</summary>
     public async Task<TimeSpan> NextWaitAsync(CancellationToken cancellationToken)
     {
         while (true)

@@ -4,10 +4,10 @@ using System.Text.Json;
 
 namespace Adcp.Aot.Seller.Tests;
 
-/// <summary>The Seller over A2A 1.0: what its card says is what it does.</summary>
+/// <summary>The Seller over A2A 1.0 does what its card promises.</summary>
 public sealed class A2ATests
 {
-    /// <summary>A request of its own each time, but for its last brace.</summary>
+    /// <summary>Gets a request with a new key each time, without its last brace.</summary>
     private static string Buy =>
         $$$"""{"message":{"messageId":"1","role":"ROLE_USER","parts":[{"data":{"skill":"create_media_buy","input":"""
         + $$$"""{"buyer_ref":"b","idempotency_key":"{{{Guid.NewGuid()}}}"} } }]}""";

@@ -28,7 +28,7 @@ internal sealed class Buyer : IAsyncDisposable
     /// <summary>Nonce parameters of every attempt, also of those that were refused.</summary>
     public List<string> Attempts { get; } = [];
 
-    /// <summary>The idempotency keys of the attempts that were refused, as their bodies say them.</summary>
+    /// <summary>The idempotency keys in the bodies of the refused attempts.</summary>
     public List<string> RefusedKeys { get; } = [];
 
     public int Refusals { get; set; }
@@ -93,7 +93,7 @@ internal sealed class Buyer : IAsyncDisposable
         Rfc9421Verifier verifier = new(VerificationKeySet.FromJwks(jwks, seller.Url.ToString()), new InMemoryReplayCache());
         app.MapPost("/a2a-hook", (RequestDelegate)(async context =>
         {
-            // A2A's envelope has no idempotency key, so that the receiver of AdCP's does not take it; the signature is the same.
+            // A2A's envelope has no idempotency key, so AdCP's receiver refuses it; the signature is the same.
             using MemoryStream body = new();
             await context.Request.Body.CopyToAsync(body);
             VerificationResult verified = await verifier.VerifyAsync(context.Request.ToInboundRequest(buyer.Origin), body.ToArray());

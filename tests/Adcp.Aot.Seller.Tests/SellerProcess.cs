@@ -26,12 +26,12 @@ internal sealed class SellerProcess : IAsyncDisposable
         Store = store;
     }
 
-    /// <summary>The file of its store, deleted with the process that made it.</summary>
+    /// <summary>The file of its store, deleted with the process that created it.</summary>
     public string Store { get; }
 
     public Uri Url { get; }
 
-    /// <summary>What it wrote, line by line.</summary>
+    /// <summary>Its output, line by line.</summary>
     public ConcurrentQueue<string> Lines { get; }
 
     public static Task<SellerProcess> StartAsync(
@@ -131,7 +131,7 @@ internal sealed class SellerProcess : IAsyncDisposable
 
     private static string Program()
     {
-        // The sample is built in the configuration of the tests, which stand in bin/CONFIGURATION/net10.0.
+        // The sample is built in the configuration of the tests, which are in bin/CONFIGURATION/net10.0.
         string configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
         for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {

@@ -4,7 +4,7 @@ using ModelContextProtocol.Protocol;
 
 namespace Adcp.Aot.Seller.Tests;
 
-/// <summary>The Seller as a process, called by the official MCP client, telling a receiver that verifies.</summary>
+/// <summary>The Seller as a process, called by the official MCP client, with a receiver that verifies.</summary>
 public sealed class SellerTests
 {
     [Theory]
@@ -44,7 +44,7 @@ public sealed class SellerTests
         JsonElement answer = await CallAsync(client, "create_media_buy", buyer.Push("op_1"));
         Assert.StartsWith("mb_", answer.GetProperty("media_buy_id").GetString(), StringComparison.Ordinal);
 
-        // Stopping drains: whatever was to be told has been.
+        // Stopping drains: every pending webhook has been sent.
         await seller.StopAsync();
         Assert.Equal(expected, buyer.Waiting);
     }

@@ -3,7 +3,7 @@ using Microsoft.Data.Sqlite;
 
 namespace Adcp.Aot.Seller.Tests;
 
-/// <summary>What a seller that is asked to stop does with the webhooks it promised.</summary>
+/// <summary>The pending webhooks of a seller that is asked to stop.</summary>
 public sealed class ShutdownTests
 {
     private static string Buy(string push)

@@ -5,7 +5,7 @@ using ModelContextProtocol.Protocol;
 
 namespace Adcp.Aot.Seller.Tests;
 
-/// <summary>What the Seller's store keeps: over a restart, and for its owner only.</summary>
+/// <summary>The Seller's store keeps its data over a restart, and for its owner only.</summary>
 public sealed class StoreTests
 {
     private const string Alice = "a-token-of-alice-0001";
@@ -154,7 +154,7 @@ public sealed class StoreTests
         }
     }
 
-    /// <summary>Asks until the sink, which is off the delivery's road, has written so many records.</summary>
+    /// <summary>Asks until the sink, which is not on the delivery's path, has written this number of records.</summary>
     private static async Task<JsonElement> RecordedAsync(McpClient client, int records)
     {
         using CancellationTokenSource guard = new(TimeSpan.FromMinutes(2));

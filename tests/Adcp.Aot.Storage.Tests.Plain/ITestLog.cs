@@ -2,7 +2,7 @@ using Adcp.Aot.Auditing;
 
 namespace Adcp.Aot.Storage.Tests.Sinks;
 
-/// <summary>What every generated log of a table has, so that one contract is run on several.</summary>
+/// <summary>The members that every generated log of a table has, so that one contract is run on several.</summary>
 internal interface ITestLog : IDeliveryLogSink, IAsyncDisposable
 {
     SqlBatchCounts Counts { get; }

@@ -5,7 +5,9 @@ using Adcp.Aot.Tests.Doubles;
 
 namespace Adcp.Aot.Tests;
 
-/// <summary>Bad input at every public door is refused at once, by the exception that names the argument and the rule.</summary>
+/// <summary>
+/// Bad input at every public entry point is refused at once, by the exception that names the argument and the rule.
+/// </summary>
 public sealed class BadInputTests
 {
     private static readonly WebhookSenderOptions Options = new() { Version = AdcpVersion.V32 };

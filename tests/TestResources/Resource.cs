@@ -1,6 +1,6 @@
 namespace Adcp.Aot.TestResources;
 
-/// <summary>Returns the things that some tests need and a plain clone does not have.</summary>
+/// <summary>The resources that some tests need and a plain clone does not have.</summary>
 internal enum Resource
 {
     /// <summary>AdCP's test vectors and JSON schemas.</summary>

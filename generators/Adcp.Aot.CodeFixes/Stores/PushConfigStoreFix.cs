@@ -13,23 +13,25 @@ using Microsoft.CodeAnalysis.Simplification;
 namespace Adcp.Aot.CodeFixes.Stores;
 
 /// <summary>
-/// Brings a store of push configurations and a task store together: names one, gives both one dialect, makes two
-/// classes of one.
+/// Matches a store of push configurations with a task store: names one, gives both the same dialect, or splits one
+/// class in two.
 /// </summary>
 [ExportCodeFixProvider(LanguageNames.CSharp, Name = nameof(PushConfigStoreFix)), Shared]
 public sealed class PushConfigStoreFix : CodeFixProvider
 {
     private const string ShortName = "PushNotificationConfigStore";
 
-    /// <summary>ADCP044, ADCP045 and ADCP046.</summary>
+    /// <summary>Gets ADCP044, ADCP045 and ADCP046.</summary>
     public override ImmutableArray<string> FixableDiagnosticIds { get; } =
         [Rules.NotATaskStore.Id, Rules.OtherDialect.Id, Rules.TwoStores.Id];
 
-    /// <summary>One at a time: which task store is meant is a choice.</summary>
+    /// <summary>
+    /// Returns <c>null</c>: fixes are applied one at a time, because the user chooses the task store.
+    /// </summary>
     public override FixAllProvider? GetFixAllProvider() => null;
 
     /// <summary>Offers the change.</summary>
-    /// <param name="context">The editor's side of it.</param>
+    /// <param name="context">The editor's context.</param>
     public override async Task RegisterCodeFixesAsync(CodeFixContext context)
     {
         SyntaxNode? root = await context.Document.GetSyntaxRootAsync(context.CancellationToken).ConfigureAwait(false);
@@ -74,7 +76,7 @@ public sealed class PushConfigStoreFix : CodeFixProvider
         attribute.Name.ToString() is string name
         && (name.EndsWith(ShortName, StringComparison.Ordinal) || name.EndsWith(ShortName + "Attribute", StringComparison.Ordinal));
 
-    /// <summary>The class without the attribute, and one beside it that has it.</summary>
+    /// <summary>Returns the class without the attribute, and a second one with it.</summary>
     private static SyntaxNode[] Split(TypeDeclarationSyntax type, AttributeSyntax moved)
     {
         SyntaxNode superfluous = moved.Parent is AttributeListSyntax { Attributes.Count: 1 } list ? list : moved;
@@ -95,7 +97,7 @@ public sealed class PushConfigStoreFix : CodeFixProvider
         return [tasks, configs];
     }
 
-    /// <summary>The attribute with the dialect; without one for <c>Any</c>, its default.</summary>
+    /// <summary>Returns the attribute with the dialect; without one for <c>Any</c>, its default.</summary>
     private static AttributeSyntax WithDialect(AttributeSyntax attribute, string dialect)
     {
         AttributeArgumentListSyntax arguments = attribute.ArgumentList!;
@@ -115,7 +117,7 @@ public sealed class PushConfigStoreFix : CodeFixProvider
                 .WithAdditionalAnnotations(Formatter.Annotation)));
     }
 
-    /// <summary>The project's task stores.</summary>
+    /// <summary>Returns the project's task stores.</summary>
     private static async Task<IReadOnlyList<string>> TaskStoresAsync(Document document, CancellationToken cancellationToken)
     {
         List<string> stores = [];

@@ -12,7 +12,7 @@ using Microsoft.CodeAnalysis.Simplification;
 namespace Adcp.Aot.CodeFixes.Stores;
 
 /// <summary>
-/// Writes the members that a store's class owes: the contract of its tasks, what it knows of them, and the methods of
+/// Writes the members that a store's class must have: the contract of its tasks, their facts, and the methods of
 /// computed columns.
 /// </summary>
 [ExportCodeFixProvider(LanguageNames.CSharp)]
@@ -96,7 +96,7 @@ public sealed class StoreCodeFix : CodeFixProvider
         .WithTrailingTrivia(SyntaxFactory.ElasticLineFeed)
         .WithAdditionalAnnotations(Formatter.Annotation, Simplifier.Annotation);
 
-    /// <summary>A serializer context of the project that has the task already.</summary>
+    /// <summary>Finds a serializer context of the project that has the task already.</summary>
     private static async Task<string?> ContextOfAsync(Document document, string saved, CancellationToken cancellationToken)
     {
         Compilation? compilation = await document.Project.GetCompilationAsync(cancellationToken).ConfigureAwait(false);

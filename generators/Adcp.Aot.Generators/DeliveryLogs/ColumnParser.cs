@@ -18,7 +18,7 @@ internal sealed class ColumnParser(INamedTypeSymbol type, ImmutableArray<Diagnos
     private readonly HashSet<int> _ignored = [];
     private readonly Dictionary<string, Location> _names = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>The columns: fields in their own order, then what is computed.</summary>
+    /// <summary>Returns the columns: fields in their own order, then computed ones.</summary>
     /// <param name="onlyMapped"><c>true</c> if a field without an attribute is left out.</param>
     public EquatableArray<ColumnModel> Parse(bool onlyMapped)
     {
@@ -94,7 +94,7 @@ internal sealed class ColumnParser(INamedTypeSymbol type, ImmutableArray<Diagnos
         }
         else
         {
-            // It was meant to be kept, only not so: its own name is not a second mapping.
+            // The field is kept under another name, so its own name is not a second mapping.
             _ignored.Add(number);
         }
     }
@@ -166,7 +166,7 @@ internal sealed class ColumnParser(INamedTypeSymbol type, ImmutableArray<Diagnos
         return null;
     }
 
-    /// <summary><c>false</c> if the name is taken.</summary>
+    /// <summary>Returns <c>false</c> if the name is taken.</summary>
     private bool Claim(string name, Location? location)
     {
         if (!_names.TryGetValue(name, out Location? taken))
@@ -175,14 +175,14 @@ internal sealed class ColumnParser(INamedTypeSymbol type, ImmutableArray<Diagnos
             return true;
         }
 
-        // A field under its own name has no attribute to point at: the one that took the name has.
+        // A field under its own name has no attribute to report at, but the attribute that took the name has.
         faults.Add(Diagnostic.Create(Rules.DuplicateColumn, location ?? taken, name));
         return false;
     }
 
     /// <summary>
-    /// The name of the generated method: <c>ComputeTenantId</c> for <c>tenant_id</c>, with a number if two columns
-    /// would have the same.
+    /// Returns the name of the generated method: <c>ComputeTenantId</c> for <c>tenant_id</c>, with a number if two
+    /// columns would have the same.
     /// </summary>
     private string ComputationName(string column)
     {

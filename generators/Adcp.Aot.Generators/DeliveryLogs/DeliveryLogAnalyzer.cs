@@ -5,7 +5,7 @@ using Microsoft.CodeAnalysis.Diagnostics;
 
 namespace Adcp.Aot.Generators.DeliveryLogs;
 
-/// <summary>Says what is wrong with the attributes of delivery logs.</summary>
+/// <summary>Reports faults in the attributes of delivery logs.</summary>
 [DiagnosticAnalyzer(LanguageNames.CSharp)]
 public sealed class DeliveryLogAnalyzer : DiagnosticAnalyzer
 {
@@ -17,8 +17,8 @@ public sealed class DeliveryLogAnalyzer : DiagnosticAnalyzer
         Rules.NameTaken, Rules.NoConstructor, Rules.OldLanguage, Rules.TwoGenerators, Rules.Inaccessible,
     ];
 
-    /// <summary>Asks for every class.</summary>
-    /// <param name="context">The compiler's side of it.</param>
+    /// <summary>Registers the check of every class.</summary>
+    /// <param name="context">The compiler's context.</param>
     public override void Initialize(AnalysisContext context)
     {
         context.ConfigureGeneratedCodeAnalysis(GeneratedCodeAnalysisFlags.None);

@@ -4,7 +4,7 @@ using Adcp.Aot.Generators.Text;
 
 namespace Adcp.Aot.Generators.DeliveryLogs;
 
-/// <content>The statements of a table, and how a row is found again.</content>
+/// <content>The statements of a table, and the identity of a row.</content>
 public sealed partial class DeliveryLogGenerator
 {
     private static void WriteStatements(IndentedWriter text, SqlDeliveryLogModel model, bool copies)
@@ -79,14 +79,14 @@ public sealed partial class DeliveryLogGenerator
             return table;
         }
 
-        // SQLite wants the schema before the index, PostgreSQL before the table.
+        // SQLite has the schema before the index, PostgreSQL before the table.
         string[] parts = model.Table.Split('.');
         bool moves = dialect == Dialect.Sqlite && parts.Length == 2;
         return $"{table};\nCREATE INDEX IF NOT EXISTS {SqlText.Quote(dialect, moves ? parts[0] + "." + index : index)}\n"
             + $"    ON {SqlText.Quote(dialect, moves ? parts[1] : model.Table)} ({keys})";
     }
 
-    /// <summary>The declared length of a text: its bound, or what its redaction makes of it.</summary>
+    /// <summary>Returns the declared length of a text: its bound, or the length of its redacted form.</summary>
     private static int StoredLength(ColumnModel column) => column.Redaction switch
     {
         Redaction.Hash => 32,
@@ -104,7 +104,7 @@ public sealed partial class DeliveryLogGenerator
         SqlText.Wrap(model.Columns.Select(column => SqlText.Quote(dialect, column.Name)), "    ");
 
     /// <summary>
-    /// The columns by which a row is found again: its key, and its time to the second, because a table may keep no
+    /// Returns the columns that identify a row: its key, and its time to the second, because a table may keep no
     /// fractions. Empty if the log does not keep both.
     /// </summary>
     private static List<ColumnModel> Identity(SqlDeliveryLogModel model)

@@ -51,7 +51,7 @@ public sealed partial class DeliveryLogGenerator
 
         text.Line("/// <param name=\"time\">The clock for waiting; null for the system's.</param>");
 
-        // The constructors of the user chain to this one, and decide how the class is made.
+        // The user's constructors chain to this one, so the user decides how the class is created.
         bool chained = model.Type.HasConstructor;
         if (chained)
         {
@@ -259,8 +259,8 @@ public sealed partial class DeliveryLogGenerator
     }
 
     /// <summary>
-    /// True also for a method that promises a text: if it returns null nevertheless, the table's NOT NULL refuses
-    /// the row.
+    /// Returns whether a value may be null. <c>true</c> also for a method that promises a text: if it returns null
+    /// nevertheless, the table's NOT NULL refuses the row.
     /// </summary>
     private static bool MayBeNull(ColumnModel column) => column.Nullable || column is { Computed: not null, Kind: ValueKind.Text };
 

@@ -234,7 +234,9 @@ public sealed partial class DeliveryLogGenerator
 
     private static bool HasComputed(IEnumerable<ColumnModel> columns) => columns.Any(static column => column.Computed is not null);
 
-    /// <summary>A text log leaves out the value of a method that fails: it has no row to refuse.</summary>
+    /// <summary>
+    /// Returns the columns whose value is left out if their method fails: a text log has no row to refuse.
+    /// </summary>
     private static ColumnModel[] Forgiving(DeliveryLogModel model) =>
         [.. model.Columns.Select(static column => column.Computed is null ? column : column with { Nullable = true })];
 

@@ -20,7 +20,7 @@ public sealed partial class DeliveryLogGenerator : IIncrementalGenerator
     }
 
     /// <summary>Declares the pipeline: attributes to models, models to text.</summary>
-    /// <param name="context">The compiler's side of it.</param>
+    /// <param name="context">The compiler's context.</param>
     public void Initialize(IncrementalGeneratorInitializationContext context)
     {
         IncrementalValueProvider<bool> npgsql = context.CompilationProvider

@@ -7,7 +7,7 @@ using Microsoft.CodeAnalysis;
 
 namespace Adcp.Aot.Generators.DeliveryLogs;
 
-/// <summary>Reads the attributes of delivery logs. Generator and analyzer both judge by it.</summary>
+/// <summary>Reads the attributes of delivery logs. Generator and analyzer both use it.</summary>
 internal static class DeliveryLogParser
 {
     public const string SqlAttribute = "Adcp.Aot.Storage.SqlDeliveryLogAttribute";
@@ -17,7 +17,7 @@ internal static class DeliveryLogParser
     private const string SqlName = "SqlDeliveryLog";
     private const string FanOutName = "FanOutDeliveryLog";
 
-    /// <summary>The fields that webhook activity cannot do without.</summary>
+    /// <summary>The fields that webhook activity requires.</summary>
     private static readonly string[] ReaderFields =
         ["IdempotencyKey", "Outcome", "AttemptNumber", "Url", "HttpStatusCode", "Error", "OccurredAt", "NotificationType"];
 
@@ -165,14 +165,17 @@ internal static class DeliveryLogParser
     }
 
     /// <summary>
-    /// True for an outcome or error whose wire name would not be known again: a cut "success" would be read as a
-    /// failure.
+    /// Returns whether the column cuts an outcome or error so that its wire name is not recognised: a cut "success"
+    /// would be read as a failure.
     /// </summary>
     private static bool IsCutName(string field, ColumnModel column) =>
         column.MaxLength > 0
             && column.MaxLength < (field switch { "Outcome" => "circuit_open".Length, "Error" => "destination_refused".Length, _ => 0 });
 
-    /// <summary>A sink by its own declaration, or one that this generator makes a sink: its interface is not there yet.</summary>
+    /// <summary>
+    /// Returns whether a type is a sink by its own declaration, or becomes one by this generator: its interface is not
+    /// there yet.
+    /// </summary>
     private static bool IsSink(INamedTypeSymbol type, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

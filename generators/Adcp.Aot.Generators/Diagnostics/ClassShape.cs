@@ -149,7 +149,9 @@ internal static class ClassShape
         return null;
     }
 
-    /// <summary>Another attribute of the class or of a base class whose generated members would have the same names.</summary>
+    /// <summary>
+    /// Returns another attribute of the class or of a base class whose generated members would have the same names.
+    /// </summary>
     private static (string Owner, string Attribute)? Rival(INamedTypeSymbol type, string attribute)
     {
         for (INamedTypeSymbol? each = type; each is not null; each = each.BaseType)

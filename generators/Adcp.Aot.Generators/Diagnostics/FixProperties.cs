@@ -2,16 +2,16 @@ using System.Collections.Immutable;
 
 namespace Adcp.Aot.Generators.Diagnostics;
 
-/// <summary>What a diagnostic tells its code fix.</summary>
+/// <summary>The properties of a diagnostic for its code fix.</summary>
 internal static class FixProperties
 {
-    /// <summary>The text that should stand in the string literal.</summary>
+    /// <summary>The right text for the string literal.</summary>
     public const string Replacement = "replacement";
 
     /// <summary>The method that is missing.</summary>
     public const string Member = "member";
 
-    /// <summary>The dialect that should be given.</summary>
+    /// <summary>The right dialect.</summary>
     public const string Dialect = "dialect";
 
     public static ImmutableDictionary<string, string?> SetDialect(string dialect) =>

@@ -25,24 +25,26 @@ internal sealed class GeneratedMember
 
     public bool IsConstructor => Name == Constructor;
 
-    /// <summary>A constructor, by the full names of its parameters' types.</summary>
+    /// <summary>Returns a constructor, by the full names of its parameters' types.</summary>
     public static GeneratedMember New(params string[] parameters) => Method(Constructor, parameters);
 
-    /// <summary>A method, by the full names of its parameters' types. Another method of that name may stand beside it.</summary>
+    /// <summary>
+    /// Returns a method, by the full names of its parameters' types. Other methods of that name are allowed.
+    /// </summary>
     public static GeneratedMember Method(string name, params string[] parameters) =>
         new(name, string.Join(", ", parameters), isPartial: false);
 
-    /// <summary>A partial method that the user may implement.</summary>
+    /// <summary>Returns a partial method that the user may implement.</summary>
     public static GeneratedMember PartialMethod(string name, params string[] parameters) =>
         new(name, string.Join(", ", parameters), isPartial: true);
 
-    /// <summary>A property and its accessor.</summary>
+    /// <summary>Returns a property and its accessor.</summary>
     public static GeneratedMember[] Property(string name) => [Other(name), Method("get_" + name)];
 
-    /// <summary>A field, a nested class or an explicit implementation.</summary>
+    /// <summary>Returns a field, a nested class or an explicit implementation.</summary>
     public static GeneratedMember Other(string name) => new(name, null, isPartial: false);
 
-    /// <summary>The members of the user, of the class or inherited, that leave no room for this one.</summary>
+    /// <summary>Returns the user's members, of the class or inherited, that collide with this one.</summary>
     public IEnumerable<ISymbol> TakenIn(INamedTypeSymbol type)
     {
         for (INamedTypeSymbol? each = type; each is not null; each = each.BaseType)

@@ -3,8 +3,8 @@ using Microsoft.CodeAnalysis;
 namespace Adcp.Aot.Generators.Diagnostics;
 
 /// <summary>
-/// Every rule. Numbers: 1 to 39 for all attributes and delivery logs, 40 to 69 for stores, 70 to 99 for platforms.
-/// A rule never gets another meaning. Each rule has a page in <c>docs/diagnostics</c>.
+/// The rules. Numbers: 1 to 39 for all attributes and delivery logs, 40 to 69 for stores, 70 to 99 for platforms. A
+/// rule never gets another meaning. Each rule has a page in <c>docs/diagnostics</c>.
 /// </summary>
 internal static class Rules
 {

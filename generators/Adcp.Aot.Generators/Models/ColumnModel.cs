@@ -11,12 +11,12 @@ namespace Adcp.Aot.Generators.Models;
 /// <param name="Nullable">True if the value may be null.</param>
 /// <param name="Stored">The type of the column; never Default.</param>
 /// <param name="MaxLength">The bound of a text; 0 for none.</param>
-/// <param name="Redaction">How a text is hidden.</param>
+/// <param name="Redaction">The way in which a text is hidden.</param>
 internal sealed record ColumnModel(
     string Name, string? Field, Computation? Computed, ValueKind Kind, bool Nullable, StoredType Stored, int MaxLength, Redaction Redaction)
 {
 
-    /// <summary>C# for the value as text logs write it: cut and hidden.</summary>
+    /// <summary>Gets C# for the value as text logs write it: cut and hidden.</summary>
     public string Value
     {
         get
@@ -33,7 +33,7 @@ internal sealed record ColumnModel(
         }
     }
 
-    /// <summary>C# for the value as a database driver takes it.</summary>
+    /// <summary>Gets C# for the value as a database driver takes it.</summary>
     public string StoredValue
     {
         get
@@ -59,7 +59,7 @@ internal sealed record ColumnModel(
         }
     }
 
-    /// <summary>The stored type that a kind has by itself.</summary>
+    /// <summary>Returns the default stored type of a kind.</summary>
     public static StoredType DefaultOf(ValueKind kind) => kind switch
     {
         ValueKind.Int16 => StoredType.SmallInt,

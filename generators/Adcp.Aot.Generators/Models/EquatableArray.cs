@@ -2,7 +2,10 @@ using System.Collections;
 
 namespace Adcp.Aot.Generators.Models;
 
-/// <summary>An immutable array that equals another of the same elements, so that a pipeline step sees that nothing changed.</summary>
+/// <summary>
+/// An immutable array that equals another one with the same elements, so that a pipeline step sees that nothing
+/// changed.
+/// </summary>
 internal readonly struct EquatableArray<T>(T[] items) : IEquatable<EquatableArray<T>>, IReadOnlyList<T>
     where T : IEquatable<T>
 {

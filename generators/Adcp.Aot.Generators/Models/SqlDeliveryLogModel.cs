@@ -7,7 +7,7 @@ namespace Adcp.Aot.Generators.Models;
 /// <param name="Table">The table, with or without its schema.</param>
 /// <param name="Dialect">The database; Any for all.</param>
 /// <param name="Columns">The columns, in order.</param>
-/// <param name="Principal">The column that says whose an attempt is; null for none.</param>
+/// <param name="Principal">The column of the attempt's owner; null for none.</param>
 /// <param name="Subscriber">The column of the subscriber id; null for none.</param>
 /// <param name="HasReader"><c>true</c> if the columns are enough for webhook activity.</param>
 internal sealed record SqlDeliveryLogModel(
@@ -19,9 +19,9 @@ internal sealed record SqlDeliveryLogModel(
     string? Subscriber,
     bool HasReader)
 {
-    /// <summary>The column of the principal; null for none.</summary>
+    /// <summary>Gets the column of the principal; null for none.</summary>
     public ColumnModel? PrincipalColumn => Columns.FirstOrDefault(column => column.Name == Principal);
 
-    /// <summary>The column of a field that is kept.</summary>
+    /// <summary>Returns the column of a field that is kept.</summary>
     public ColumnModel? Of(string field) => Columns.FirstOrDefault(column => column.Field == field);
 }

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Generators.Models;
 
-/// <summary>What C# gives for a column.</summary>
+/// <summary>The C# type of a column's value.</summary>
 internal enum ValueKind
 {
     Text,

@@ -3,15 +3,15 @@ using Microsoft.CodeAnalysis;
 namespace Adcp.Aot.Generators.Platforms;
 
 /// <summary>
-/// The types that a JSON context knows: those of its <c>[JsonSerializable]</c> attributes and the types of their
-/// members. It may hold a type too many, so that no sound platform is refused.
+/// Finds the types of a JSON context: those of its <c>[JsonSerializable]</c> attributes and the types of their members.
+/// It may find a type too many, so that no valid platform is refused.
 /// </summary>
 internal static class JsonContracts
 {
     private const string Serializable = "System.Text.Json.Serialization.JsonSerializableAttribute";
     private const string Derived = "System.Text.Json.Serialization.JsonDerivedTypeAttribute";
 
-    /// <summary>Returns the types; null if the context is written by hand, and so cannot be judged.</summary>
+    /// <summary>Returns the types; null if the context is written by hand, and so cannot be checked.</summary>
     public static HashSet<ITypeSymbol>? Of(INamedTypeSymbol context, CancellationToken cancellationToken)
     {
         Stack<ITypeSymbol> open = new(Types(context, Serializable));
@@ -81,13 +81,13 @@ internal static class JsonContracts
         }
     }
 
-    /// <summary>The types that an attribute of a class names in its constructor.</summary>
+    /// <summary>Returns the types that an attribute of a class names in its constructor.</summary>
     private static IEnumerable<ITypeSymbol> Types(INamedTypeSymbol type, string attribute) => type.GetAttributes()
         .Where(each => each.AttributeClass?.ToDisplayString() == attribute)
         .Select(static each => each.ConstructorArguments.FirstOrDefault().Value)
         .OfType<ITypeSymbol>();
 
-    /// <summary>True for a type whose members the serializer does not look at.</summary>
+    /// <summary>Returns whether the serializer ignores the members of a type.</summary>
     private static bool IsFrameworkType(INamedTypeSymbol type)
     {
         INamespaceSymbol? space = type.ContainingNamespace;

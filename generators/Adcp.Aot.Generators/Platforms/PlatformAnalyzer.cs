@@ -5,7 +5,7 @@ using Microsoft.CodeAnalysis.Diagnostics;
 
 namespace Adcp.Aot.Generators.Platforms;
 
-/// <summary>Reports what is wrong with a platform and with tools.</summary>
+/// <summary>Reports faults in platforms and tools.</summary>
 [DiagnosticAnalyzer(LanguageNames.CSharp)]
 public sealed class PlatformAnalyzer : DiagnosticAnalyzer
 {
@@ -53,7 +53,7 @@ public sealed class PlatformAnalyzer : DiagnosticAnalyzer
             string name = PlatformReader.NameOf(tool);
             AttributeSource source = new(tool, symbol.CancellationToken);
 
-            // A name beside the one that it resembles is meant to be another.
+            // If a platform also has the name that another one resembles, the other one is meant as it is.
             if (PlatformReader.IsToolName(name) && ToolNames.Near(name) is { } near && !names.Contains(near))
             {
                 symbol.ReportDiagnostic(Diagnostic.Create(Rules.NearToolName, source.Argument(0), FixProperties.Replace(near), name, near));

@@ -3,7 +3,7 @@ using Adcp.Aot.Generators.Text;
 
 namespace Adcp.Aot.Generators.Platforms;
 
-/// <content>From the model to C#.</content>
+/// <content>Writes C# from the model.</content>
 public sealed partial class PlatformGenerator
 {
     private const string Tools = Global.IAdcpPlatform + ".Tools";
@@ -56,7 +56,7 @@ public sealed partial class PlatformGenerator
         }
     });
 
-    /// <summary>Writes the case of a tool, one statement a line.</summary>
+    /// <summary>Writes the case of a tool, one statement per line.</summary>
     private static void Invocation(IndentedWriter text, PlatformModel model, ToolModel tool)
     {
         text.Line($"case {Literal.Of(tool.Name)}:");

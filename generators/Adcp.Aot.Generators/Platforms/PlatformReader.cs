@@ -7,7 +7,7 @@ using Microsoft.CodeAnalysis;
 
 namespace Adcp.Aot.Generators.Platforms;
 
-/// <summary>Reads an attributed platform; generator and analyzer judge by it.</summary>
+/// <summary>Reads an attributed platform. Generator and analyzer both use it.</summary>
 internal static class PlatformReader
 {
     public const string Attribute = "Adcp.Aot.Platform.AdcpPlatformAttribute";
@@ -82,18 +82,18 @@ internal static class PlatformReader
             faults.ToImmutable());
     }
 
-    /// <summary>The JSON context of a platform; null if the attribute names none.</summary>
+    /// <summary>Returns the JSON context of a platform; null if the attribute names none.</summary>
     public static INamedTypeSymbol? ContextOf(AttributeData platform) =>
         platform.ConstructorArguments.FirstOrDefault().Value is INamedTypeSymbol named && DerivesFromContext(named) ? named : null;
 
-    /// <summary>The attribute of a tool's method; null if the method is no tool.</summary>
+    /// <summary>Returns the attribute of a tool's method; null if the method is not a tool.</summary>
     public static AttributeData? ToolOf(IMethodSymbol method) =>
         method.GetAttributes().FirstOrDefault(static each => each.AttributeClass?.ToDisplayString() == Tool);
 
-    /// <summary>The name of a tool; empty if the attribute gives none.</summary>
+    /// <summary>Returns the name of a tool; empty if the attribute gives none.</summary>
     public static string NameOf(AttributeData tool) => tool.ConstructorArguments.FirstOrDefault().Value as string ?? "";
 
-    /// <summary>The signature of a tool's method; null if it is wrong.</summary>
+    /// <summary>Returns the signature of a tool's method; null if it is wrong.</summary>
     public static ToolSignature? SignatureOf(IMethodSymbol method)
     {
         if (method.IsGenericMethod || method.ReturnType is not INamedTypeSymbol { IsGenericType: true } awaited)
@@ -169,7 +169,9 @@ internal static class PlatformReader
         return false;
     }
 
-    /// <summary>The name in snake case, without characters that a tool's name cannot have; empty if none is left.</summary>
+    /// <summary>
+    /// Returns the name in snake case, without characters that a tool's name cannot have; empty if none is left.
+    /// </summary>
     private static string NearestToolName(string name)
     {
         StringBuilder nearest = new();

@@ -71,7 +71,9 @@ internal static class ToolNames
         "sync_principal",
     ];
 
-    /// <summary>Returns the name of AdCP that a name was probably meant to be; null if it is one, or is unlike all of them.</summary>
+    /// <summary>
+    /// Returns the name of AdCP that was probably meant; null if the name is one, or is unlike all of them.
+    /// </summary>
     public static string? Near(string name)
     {
         string[] all = [.. TaskTypes, .. Others];
@@ -82,7 +84,7 @@ internal static class ToolNames
 
         string nearest = all.OrderBy(known => Spelling.Distance(known, name)).First();
 
-        // Two edits are a slip in a long name, and may be another word in a short one.
+        // Two edits are a typing error in a long name, and may be another word in a short one.
         int slips = nearest.Length >= 12 ? 2 : 1;
         return Spelling.Distance(nearest, name) <= slips || nearest.Replace("_", "") == name.Replace("_", "") ? nearest : null;
     }

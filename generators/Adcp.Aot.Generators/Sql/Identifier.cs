@@ -3,8 +3,8 @@ using System.Text;
 namespace Adcp.Aot.Generators.Sql;
 
 /// <summary>
-/// Names that may stand in SQL: a letter or underscore, then letters, digits and underscores, ASCII, 63 at most
-/// (PostgreSQL's bound).
+/// Checks names for SQL: a letter or underscore, then letters, digits and underscores, ASCII, 63 at most (PostgreSQL's
+/// bound).
 /// </summary>
 internal static class Identifier
 {
@@ -14,10 +14,10 @@ internal static class Identifier
 
     public static bool IsColumn(string? name) => name is { Length: > 0 and <= MaxLength } && !IsDigit(name[0]) && name.All(IsPart);
 
-    /// <summary>A table, with or without its schema.</summary>
+    /// <summary>Returns whether a name is a table, with or without its schema.</summary>
     public static bool IsTable(string? name) => name is not null && name.Split('.') is { Length: <= 2 } parts && parts.All(IsColumn);
 
-    /// <summary>The nearest identifier, for a code fix.</summary>
+    /// <summary>Returns the nearest identifier, for a code fix.</summary>
     public static string Nearest(string name)
     {
         StringBuilder nearest = new();

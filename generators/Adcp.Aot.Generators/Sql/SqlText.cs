@@ -1,15 +1,16 @@
 namespace Adcp.Aot.Generators.Sql;
 
 /// <summary>
-/// SQL as text, one dialect at a time. Only names that <see cref="Identifier"/> passed ever enter it; every value is a parameter.
+/// Writes SQL text for one dialect at a time. It contains only names that <see cref="Identifier"/> accepted; every
+/// value is a parameter.
 /// </summary>
 internal static class SqlText
 {
-    /// <summary>The dialects that an attribute's choice stands for.</summary>
+    /// <summary>Returns the dialects of an attribute's choice.</summary>
     public static Dialect[] DialectsOf(Dialect choice) =>
         choice == Dialect.Any ? [Dialect.Sqlite, Dialect.PostgreSql, Dialect.MySql] : [choice];
 
-    /// <summary>A column or table name in the dialect's quotes; a table may be <c>schema.table</c>.</summary>
+    /// <summary>Returns a column or table name in the dialect's quotes; a table may be <c>schema.table</c>.</summary>
     public static string Quote(Dialect dialect, string name)
     {
         char quote = dialect == Dialect.MySql ? '`' : '"';
@@ -17,8 +18,8 @@ internal static class SqlText
     }
 
     /// <summary>
-    /// The n-th parameter, from 1: <c>@p1</c>, <c>$1</c> or <c>?</c>. MySQL's have no number: give them in the order in
-    /// which they stand.
+    /// Returns the n-th parameter, from 1: <c>@p1</c>, <c>$1</c> or <c>?</c>. MySQL's have no number: pass them in the
+    /// order of the text.
     /// </summary>
     public static string Parameter(Dialect dialect, int position) => dialect switch
     {
@@ -27,9 +28,9 @@ internal static class SqlText
         _ => "@p" + position,
     };
 
-    /// <summary>The column's type in a CREATE TABLE.</summary>
-    /// <param name="dialect">Whose.</param>
-    /// <param name="type">What it holds; not Default.</param>
+    /// <summary>Returns the column's type in a CREATE TABLE.</summary>
+    /// <param name="dialect">The dialect.</param>
+    /// <param name="type">The stored type; not Default.</param>
     /// <param name="maxLength">0 for unbounded text.</param>
     /// <param name="indexed"><c>true</c> if an index needs bounded text (MySQL).</param>
     public static string TypeName(Dialect dialect, StoredType type, int maxLength, bool indexed)
@@ -79,10 +80,10 @@ internal static class SqlText
     }
 
     /// <summary>
-    /// Text equality to the byte. A column of an adopter's table may ignore case or trailing blanks (MySQL does by
-    /// default), and a principal that only looks alike is somebody else. The plain comparison lets an index find the
-    /// rows, the second makes it exact. <paramref name="parameter"/> stands twice: with MySQL's unnumbered parameters
-    /// give the value twice.
+    /// Returns text equality to the byte. A column of an adopter's table may ignore case or trailing blanks (MySQL does
+    /// by default), and a principal that only looks the same is another one. The plain comparison lets an index find
+    /// the rows, the second makes it exact. <paramref name="parameter"/> appears twice: with MySQL's unnumbered
+    /// parameters pass the value twice.
     /// </summary>
     public static string ExactMatch(Dialect dialect, string column, string parameter)
     {
@@ -96,11 +97,13 @@ internal static class SqlText
         };
     }
 
-    /// <summary>What follows the closing bracket of CREATE TABLE.</summary>
+    /// <summary>Returns the options after the closing bracket of CREATE TABLE.</summary>
     public static string TableOptions(Dialect dialect) =>
         dialect == Dialect.MySql ? " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin" : "";
 
-    /// <summary>A list over several lines: the first begins where the caller stands, the others are indented.</summary>
+    /// <summary>
+    /// Returns a list over several lines: the first line begins at the caller's position, the others are indented.
+    /// </summary>
     public static string Wrap(IEnumerable<string> items, string indent)
     {
         System.Text.StringBuilder text = new();

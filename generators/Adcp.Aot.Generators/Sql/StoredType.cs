@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Generators.Sql;
 
-/// <summary>What a column holds. Mirrors <c>Adcp.Aot.Auditing.ColumnType</c>, number for number.</summary>
+/// <summary>The type of a column. Mirrors <c>Adcp.Aot.Auditing.ColumnType</c>, number for number.</summary>
 internal enum StoredType
 {
     Default = 0,

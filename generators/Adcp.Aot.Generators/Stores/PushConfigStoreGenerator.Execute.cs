@@ -4,7 +4,7 @@ using Adcp.Aot.Generators.Text;
 
 namespace Adcp.Aot.Generators.Stores;
 
-/// <content>From the model to C#.</content>
+/// <content>Writes C# from the model.</content>
 public sealed partial class PushConfigStoreGenerator
 {
     /// <summary>The members that the class gets. A test compares the list with the generated text.</summary>

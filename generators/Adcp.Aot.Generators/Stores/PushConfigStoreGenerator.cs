@@ -2,7 +2,7 @@ using Microsoft.CodeAnalysis;
 
 namespace Adcp.Aot.Generators.Stores;
 
-/// <summary>From <c>[PushNotificationConfigStore]</c> to an <c>IPushNotificationConfigStore</c>.</summary>
+/// <summary>Generates an <c>IPushNotificationConfigStore</c> from <c>[PushNotificationConfigStore]</c>.</summary>
 [Generator(LanguageNames.CSharp)]
 public sealed partial class PushConfigStoreGenerator : IIncrementalGenerator
 {

@@ -13,7 +13,7 @@ internal static class PushConfigStoreParser
     public const string AttributeName = "PushNotificationConfigStore";
     private const string ConfigType = "Adcp.Aot.Storage.PushConfig";
 
-    /// <summary>What names each of <see cref="PushConfigTable.Columns"/>.</summary>
+    /// <summary>The option that names each of <see cref="PushConfigTable.Columns"/>.</summary>
     private static readonly string[] Options =
     [
         "ScopeColumn", "TaskIdColumn", "ConfigIdColumn", "UrlColumn", "TokenColumn", "SchemeColumn", "CredentialsColumn", "IsActiveColumn",

@@ -4,7 +4,7 @@ using static Adcp.Aot.Generators.Stores.StoreSql;
 
 namespace Adcp.Aot.Generators.Stores;
 
-/// <summary>A push-configuration store's statements in one dialect. Each names the scope first.</summary>
+/// <summary>The statements of a push-configuration store in one dialect. Each names the scope first.</summary>
 internal sealed class PushConfigStoreSql(Dialect dialect, PushConfigTable table, TaskTable tasks, EquatableArray<StoreColumn> extra)
 {
     private string Table => Q(table.Name);
@@ -38,7 +38,7 @@ internal sealed class PushConfigStoreSql(Dialect dialect, PushConfigTable table,
         yield return Lines($"CREATE TABLE IF NOT EXISTS {Table} (", ListOnLines(lines), ")" + SqlText.TableOptions(dialect));
     }
 
-    /// <summary>One statement decides: the task is there, and has room for one more or has this one already.</summary>
+    /// <summary>One statement decides: the task exists, and has room for one more or has this one already.</summary>
     public string Save()
     {
         string[] columns = [.. table.Columns, .. extra.Select(static column => column.Name)];
@@ -85,7 +85,10 @@ internal sealed class PushConfigStoreSql(Dialect dialect, PushConfigTable table,
         StoreSql.Text(dialect, table.ConfigId), Q(table.Url), Q(table.Token), Q(table.Scheme), Q(table.Credentials), Q(table.IsActive),
     ];
 
-    /// <summary>Within ON CONFLICT a bare name could be the stored row's column or the refused one's: PostgreSQL wants it said.</summary>
+    /// <summary>
+    /// Qualifies a name: within ON CONFLICT a bare name could be the stored row's column or the refused one's, and
+    /// PostgreSQL refuses it.
+    /// </summary>
     private string Qualified(string later)
     {
         string column = Q(table.UpdatedAt);

@@ -5,7 +5,7 @@ using Microsoft.CodeAnalysis.Diagnostics;
 
 namespace Adcp.Aot.Generators.Stores;
 
-/// <summary>Says what keeps a store from being generated; it judges by the same code as the generators.</summary>
+/// <summary>Reports the reasons why a store cannot be generated. It uses the same code as the generators.</summary>
 [DiagnosticAnalyzer(LanguageNames.CSharp)]
 public sealed class StoreAnalyzer : DiagnosticAnalyzer
 {

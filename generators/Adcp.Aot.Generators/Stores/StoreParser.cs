@@ -6,7 +6,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Adcp.Aot.Generators.Stores;
 
-/// <summary>What the attributes of both stores have in common.</summary>
+/// <summary>Reads the parts that the attributes of both stores have in common.</summary>
 internal static class StoreParser
 {
     public const string ColumnAttribute = "Adcp.Aot.Storage.StoreColumnAttribute";
@@ -16,19 +16,21 @@ internal static class StoreParser
     public static bool IsClass(SyntaxNode node) => node is ClassDeclarationSyntax or RecordDeclarationSyntax;
 
     /// <summary>
-    /// Returns whether a class claims to be both stores; its analyzer says so, and nothing is made of it.
+    /// Returns whether a class claims to be both stores. Its analyzer reports it, and nothing is generated for it.
     /// </summary>
     public static bool IsBoth(INamedTypeSymbol type) => type.GetAttributes().Count(static attribute =>
         attribute.AttributeClass?.OriginalDefinition.ToDisplayString() is TaskStoreType or PushConfigStoreParser.Attribute) > 1;
 
-    /// <summary>A constructor's argument; <c>null</c> if it is missing, as in code that does not compile yet.</summary>
+    /// <summary>
+    /// Returns a constructor's argument; <c>null</c> if it is missing, as in code that does not compile yet.
+    /// </summary>
     public static object? Given(AttributeData attribute, int position) =>
         position < attribute.ConstructorArguments.Length ? attribute.ConstructorArguments[position].Value : null;
 
     public static string Named(AttributeData attribute, string name, string fallback) =>
         attribute.NamedArguments.FirstOrDefault(argument => argument.Key == name).Value.Value as string ?? fallback;
 
-    /// <returns>Null, with a fault, where the value is none of the enum's.</returns>
+    /// <returns><c>null</c>, with a fault, if the value is not one of the enum's.</returns>
     public static Dialect? DialectOf(AttributeData attribute, AttributeSource source, ImmutableArray<Diagnostic>.Builder faults)
     {
         int value = attribute.NamedArguments.FirstOrDefault(static argument => argument.Key == "Dialect").Value.Value as int? ?? 0;
@@ -41,11 +43,11 @@ internal static class StoreParser
         return null;
     }
 
-    /// <summary>Checks every name that is going to stand in SQL.</summary>
-    /// <param name="table">The table's.</param>
-    /// <param name="columns">The columns', each with where it is given; the whole attribute for one that is not.</param>
+    /// <summary>Checks every name that will be in SQL.</summary>
+    /// <param name="table">The table's name.</param>
+    /// <param name="columns">The columns' names, each with its location; the whole attribute if it has none.</param>
     /// <param name="source">The store's attribute.</param>
-    /// <param name="faults">What is wrong with them.</param>
+    /// <param name="faults">The list to add to.</param>
     public static void CheckNames(
         string table, IEnumerable<(string Name, Location At)> columns, AttributeSource source, ImmutableArray<Diagnostic>.Builder faults)
     {
@@ -65,7 +67,7 @@ internal static class StoreParser
             }
             else if (seen.TryGetValue(column, out Location? taken))
             {
-                // A column under its own name has nothing to point at: the one that took the name has.
+                // A column under its own name has no location to report at, but the one that took the name has.
                 faults.Add(Diagnostic.Create(Rules.DuplicateColumn, at == source.Whole ? taken : at, column));
             }
             else
@@ -75,10 +77,10 @@ internal static class StoreParser
         }
     }
 
-    /// <summary>The class's <c>[StoreColumn]</c>s.</summary>
+    /// <summary>Returns the class's <c>[StoreColumn]</c>s.</summary>
     /// <param name="type">The attributed class.</param>
-    /// <param name="saved">The type of what is saved.</param>
-    /// <param name="faults">What is wrong with them.</param>
+    /// <param name="saved">The type of the saved object.</param>
+    /// <param name="faults">The list to add to.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     public static IReadOnlyList<(StoreColumn Column, Location At)> Columns(
         INamedTypeSymbol type, ITypeSymbol saved, ImmutableArray<Diagnostic>.Builder faults, CancellationToken cancellationToken)
@@ -120,7 +122,7 @@ internal static class StoreParser
         return columns;
     }
 
-    /// <summary>What a code fix needs to write the member.</summary>
+    /// <summary>Returns the properties that a code fix needs to write the member.</summary>
     public static ImmutableDictionary<string, string?> Properties(string member, ITypeSymbol saved) =>
         ImmutableDictionary<string, string?>.Empty
         .Add("member", member)

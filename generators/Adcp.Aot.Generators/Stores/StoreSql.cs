@@ -4,20 +4,21 @@ using Adcp.Aot.Generators.Sql;
 namespace Adcp.Aot.Generators.Stores;
 
 /// <summary>
-/// What the statements of both stores are made of. Parameters are named, so that one way of binding serves the three
+/// The parts of the statements of both stores. Parameters are named, so that one kind of binding serves the three
 /// databases.
 /// </summary>
 internal static class StoreSql
 {
-    // As the contracts state them: StoreScope.MaxPrincipalBytes, TaskFacts.MaxIdBytes, TaskFacts.MaxStateBytes, PushConfig.MaxIdBytes.
+    // The limits in the contracts: StoreScope.MaxPrincipalBytes, TaskFacts.MaxIdBytes, TaskFacts.MaxStateBytes,
+    // PushConfig.MaxIdBytes.
     public const int ScopeBytes = 255;
     public const int TaskIdBytes = 512;
     public const int StateBytes = 64;
     public const int ConfigIdBytes = 255;
 
     /// <summary>
-    /// The type of a column that is compared to the byte, whatever the database's collation. MySQL compares only binary
-    /// strings so.
+    /// Returns the type of a column that is compared to the byte, whatever the database's collation is. MySQL compares
+    /// only binary strings in this way.
     /// </summary>
     public static string KeyType(Dialect dialect, int bytes) => dialect switch
     {
@@ -30,8 +31,8 @@ internal static class StoreSql
         SqlText.TypeName(dialect, type, maxLength, indexed: false);
 
     /// <summary>
-    /// Equality to the byte, even if an adopter's column ignores case or trailing blanks, and on the column's index
-    /// where it has one.
+    /// Returns equality to the byte, even if an adopter's column ignores case or trailing blanks, and on the column's
+    /// index if there is one.
     /// </summary>
     public static string Same(Dialect dialect, string column, string parameter) => dialect switch
     {
@@ -41,24 +42,24 @@ internal static class StoreSql
         _ => $"{SqlText.Quote(dialect, column)} = CAST({parameter} AS BINARY)",
     };
 
-    /// <summary>A key column as text: MySQL keeps it in a binary string.</summary>
+    /// <summary>Returns a key column as text: MySQL keeps it in a binary string.</summary>
     public static string Text(Dialect dialect, string column) =>
         dialect == Dialect.MySql ? $"CONVERT({SqlText.Quote(dialect, column)} USING utf8mb4)" : SqlText.Quote(dialect, column);
 
-    /// <summary>The name of a table's index, within the 63 characters that PostgreSQL keeps.</summary>
+    /// <summary>Returns the name of a table's index, within the 63 characters that PostgreSQL keeps.</summary>
     public static string IndexName(string table, string suffix)
     {
         string bare = table.Substring(table.IndexOf('.') + 1);
         return bare.Substring(0, Math.Min(bare.Length, 63 - suffix.Length)) + suffix;
     }
 
-    /// <summary>The parameter of a computed column.</summary>
+    /// <summary>Returns the parameter of a computed column.</summary>
     public static string Parameter(StoreColumn column) => "@x_" + column.Name;
 
     public static IEnumerable<string> Definitions(Dialect dialect, EquatableArray<StoreColumn> columns) => columns.Select(column =>
         $"{SqlText.Quote(dialect, column.Name)} {TypeName(dialect, column.Type, column.MaxLength)} NULL");
 
-    /// <summary>The next save's moment: the clock's, but always later than the last.</summary>
+    /// <summary>Returns the time of the next save: the clock's, but always later than the last.</summary>
     public static string Later(Dialect dialect, string updatedAt)
     {
         string column = SqlText.Quote(dialect, updatedAt);

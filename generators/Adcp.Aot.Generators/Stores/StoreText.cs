@@ -76,7 +76,7 @@ internal static class StoreText
             """);
     }
 
-    /// <summary>Opens the nested class, and writes what both stores keep.</summary>
+    /// <summary>Opens the nested class, and writes the fields of both stores.</summary>
     public static IndentedWriter.Block Store(
         IndentedWriter text, TypeModel type, Dialect dialect, EquatableArray<StoreColumn> extra, string table, string options)
     {
@@ -171,7 +171,9 @@ internal static class StoreText
         }
     }
 
-    /// <summary>A statement of several lines, or a long one, as a raw string. A raw string cannot begin with a line end.</summary>
+    /// <summary>
+    /// Returns a statement of several lines, or a long one, as a raw string. A raw string cannot begin with a line end.
+    /// </summary>
     private static string Raw(string sql) => sql.StartsWith("\n", StringComparison.Ordinal) || !(sql.Contains('\n') || sql.Contains('"'))
         ? Literal.Of(sql)
         : "\"\"\"\n" + sql + "\n\"\"\"";

@@ -4,7 +4,7 @@ using Adcp.Aot.Generators.Text;
 
 namespace Adcp.Aot.Generators.Stores;
 
-/// <content>From the model to C#.</content>
+/// <content>Writes C# from the model.</content>
 public sealed partial class TaskStoreGenerator
 {
     private const string BeforeCommit = $"{Global.Func}<{Global.DbTransaction}, {Global.CancellationToken}, {Global.ValueTask}>";

@@ -2,7 +2,7 @@ using Microsoft.CodeAnalysis;
 
 namespace Adcp.Aot.Generators.Stores;
 
-/// <summary>From <c>[TaskStore]</c> to an <c>ITaskStore</c>.</summary>
+/// <summary>Generates an <c>ITaskStore</c> from <c>[TaskStore]</c>.</summary>
 [Generator(LanguageNames.CSharp)]
 public sealed partial class TaskStoreGenerator : IIncrementalGenerator
 {

@@ -15,7 +15,7 @@ internal static class TaskStoreParser
     private const string ContractType = "System.Text.Json.Serialization.Metadata.JsonTypeInfo<T>";
     private const string FactsType = "Adcp.Aot.Storage.TaskFacts";
 
-    /// <summary>What names each of <see cref="TaskTable.Columns"/>.</summary>
+    /// <summary>The option that names each of <see cref="TaskTable.Columns"/>.</summary>
     private static readonly string[] Options =
     [
         "ScopeColumn", "TaskIdColumn", "ContextIdColumn", "StateColumn", "IsTerminalColumn", "VersionColumn", "UpdatedAtColumn",
@@ -67,14 +67,16 @@ internal static class TaskStoreParser
         return new(faults.Count > 0 ? null : model, faults.ToImmutable());
     }
 
-    /// <summary>The reason why the public methods of a store cannot have the task in their signatures; null if they can.</summary>
+    /// <summary>
+    /// Returns the reason why the public methods of a store cannot have the task in their signatures; null if they can.
+    /// </summary>
     private static string? Inaccessible(INamedTypeSymbol type, ITypeSymbol task) =>
         ClassShape.IsFileLocal(task) ? ClassShape.FileLocalReason
         : type.DeclaredAccessibility == Accessibility.Public && !ClassShape.IsPublic(task)
             ? "the store is public and the task is not; make both public or both internal"
         : null;
 
-    /// <summary>The table as the attribute says it, sound or not.</summary>
+    /// <summary>Returns the table that the attribute names, valid or not.</summary>
     public static TaskTable Table(AttributeData attribute) => new(
         (string)StoreParser.Given(attribute, 0)!,
         StoreParser.Named(attribute, "ScopeColumn", "scope"),

@@ -4,7 +4,7 @@ using static Adcp.Aot.Generators.Stores.StoreSql;
 
 namespace Adcp.Aot.Generators.Stores;
 
-/// <summary>A task store's statements in one dialect. Each but the purge names the scope first.</summary>
+/// <summary>The statements of a task store in one dialect. All but the purge name the scope first.</summary>
 internal sealed class TaskStoreSql(Dialect dialect, TaskTable table, EquatableArray<StoreColumn> extra)
 {
     public const string CountEnd = "\n    LIMIT @limit\n) AS counted";
@@ -104,8 +104,8 @@ internal sealed class TaskStoreSql(Dialect dialect, TaskTable table, EquatableAr
     public string Since() => $" AND {Q(table.UpdatedAt)} >= @since";
 
     /// <summary>
-    /// Strictly after the last row of the page before, in the order of the list; the first half is what an index
-    /// can use.
+    /// Returns the condition for rows strictly after the last row of the page before, in the order of the list. The
+    /// first half can use an index.
     /// </summary>
     public string After() =>
         $" AND {Q(table.UpdatedAt)} <= @after_time AND ({Q(table.UpdatedAt)} < @after_time OR {Q(table.TaskId)} "
@@ -131,7 +131,9 @@ internal sealed class TaskStoreSql(Dialect dialect, TaskTable table, EquatableAr
         };
     }
 
-    /// <summary>A parameter in an order: text against MySQL's binary key would be compared by its own collation.</summary>
+    /// <summary>
+    /// Returns a parameter for an order: compared with MySQL's binary key, text would be compared by its own collation.
+    /// </summary>
     private string KeyParameter(string parameter) => dialect == Dialect.MySql ? $"CAST({parameter} AS BINARY)" : parameter;
 
     private string Q(string name) => SqlText.Quote(dialect, name);

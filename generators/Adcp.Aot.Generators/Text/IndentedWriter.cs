@@ -2,20 +2,20 @@ using System.Text;
 
 namespace Adcp.Aot.Generators.Text;
 
-/// <summary>Writes C# line by line, four blanks a level, <c>\n</c> at the end of each.</summary>
+/// <summary>Writes C# line by line, four blanks per level, <c>\n</c> at the end of each.</summary>
 internal sealed class IndentedWriter
 {
     private readonly StringBuilder _text = new();
     private int _level;
 
-    /// <summary>An empty line.</summary>
+    /// <summary>Writes an empty line.</summary>
     public IndentedWriter Line()
     {
         _text.Append('\n');
         return this;
     }
 
-    /// <summary>A line, or several: each line of a text that holds line ends is indented.</summary>
+    /// <summary>Writes a line, or several: each line of a text that holds line ends is indented.</summary>
     public IndentedWriter Line(string text)
     {
         foreach (string line in text.Replace("\r\n", "\n").Split('\n'))
@@ -42,7 +42,7 @@ internal sealed class IndentedWriter
     /// <summary>Writes a line and opens a brace; dispose the result to close it.</summary>
     public Block Open(string header) => Line(header).Open();
 
-    /// <summary>The same with a closing of your own, such as <c>};</c>.</summary>
+    /// <summary>Writes a line and opens a brace with your own closing text, such as <c>};</c>.</summary>
     public Block Open(string header, string close)
     {
         Line(header).Line("{");
@@ -50,7 +50,7 @@ internal sealed class IndentedWriter
         return new Block(this, close);
     }
 
-    /// <summary>Lines one level deeper.</summary>
+    /// <summary>Indents the lines until the result is disposed.</summary>
     public Block Indent()
     {
         _level++;

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Generators.Text;
 
-/// <summary>How alike two names are.</summary>
+/// <summary>Compares the spelling of names.</summary>
 internal static class Spelling
 {
     /// <summary>Returns the number of edits from one name to the other (Levenshtein).</summary>

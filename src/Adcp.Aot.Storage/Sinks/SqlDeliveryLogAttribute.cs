@@ -9,7 +9,7 @@ namespace Adcp.Aot.Storage;
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class SqlDeliveryLogAttribute : Attribute
 {
-    /// <summary>Returns the table.</summary>
+    /// <summary>Creates the attribute for a table.</summary>
     /// <param name="table"><c>table</c> or <c>schema.table</c>; ASCII letters, digits and underscores.</param>
     public SqlDeliveryLogAttribute(string table) => Table = table;
 

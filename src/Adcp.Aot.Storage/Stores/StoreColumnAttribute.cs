@@ -7,7 +7,7 @@ namespace Adcp.Aot.Storage;
 [AttributeUsage(AttributeTargets.Class, AllowMultiple = true, Inherited = false)]
 public sealed class StoreColumnAttribute : Attribute
 {
-    /// <summary>Returns the column and the method.</summary>
+    /// <summary>Creates the attribute for a column and its method.</summary>
     /// <param name="name">The column.</param>
     /// <param name="member">
     /// A method of the class, static or not. It takes the saved object (the task or the <see cref="PushConfig"/>), or

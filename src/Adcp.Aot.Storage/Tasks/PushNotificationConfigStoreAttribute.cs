@@ -8,7 +8,7 @@ namespace Adcp.Aot.Storage;
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class PushNotificationConfigStoreAttribute : Attribute
 {
-    /// <summary>Returns the table and the tasks.</summary>
+    /// <summary>Creates the attribute for a table and its task store.</summary>
     /// <param name="table"><c>table</c> or <c>schema.table</c>; ASCII letters, digits and underscores.</param>
     /// <param name="tasks">The class with <see cref="TaskStoreAttribute{TTask}"/> whose tasks the configurations belong
     /// to, on the same database.</param>

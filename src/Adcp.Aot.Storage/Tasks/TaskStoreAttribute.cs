@@ -11,7 +11,7 @@ namespace Adcp.Aot.Storage;
 public sealed class TaskStoreAttribute<TTask> : Attribute
     where TTask : class
 {
-    /// <summary>Returns the table.</summary>
+    /// <summary>Creates the attribute for a table.</summary>
     /// <param name="table"><c>table</c> or <c>schema.table</c>; ASCII letters, digits and underscores.</param>
     public TaskStoreAttribute(string table) => Table = table;
 

@@ -383,7 +383,7 @@ public sealed class ReceiverTests
         await using NetworkStream first = await receiver.ConnectAsync();
         byte[] body = receiver.Prepare().Body.ToArray();
 
-        // Once the server gives leave to send, the body is under way.
+        // When the server gives leave to send, the body is under way.
         await first.WriteAsync(receiver.SignedHead(null, null, $"Content-Length: {body.Length}\r\nExpect: 100-continue", body));
         Assert.StartsWith("HTTP/1.1 100 ", await HeadAsync(first), StringComparison.Ordinal);
 
@@ -431,7 +431,7 @@ public sealed class ReceiverTests
         }
         catch (IOException)
         {
-            // It has heard enough.
+            // It has read enough.
         }
 
         return await answer;

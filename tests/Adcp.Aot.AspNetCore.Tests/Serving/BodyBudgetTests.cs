@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Adcp.Aot.AspNetCore.Tests.Serving;
 
-/// <summary>Bodies that callers send and never end.</summary>
+/// <summary>Bodies that callers never finish.</summary>
 public sealed class BodyBudgetTests
 {
     private static readonly string Who =

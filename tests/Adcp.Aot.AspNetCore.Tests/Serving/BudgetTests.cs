@@ -7,7 +7,7 @@ using Adcp.Aot.Platform;
 
 namespace Adcp.Aot.AspNetCore.Tests.Serving;
 
-/// <summary>What one caller can make the seller answer and do.</summary>
+/// <summary>Limits on the answers and the work that one caller can cause.</summary>
 public sealed class BudgetTests
 {
     [Fact]
@@ -111,7 +111,7 @@ public sealed class BudgetTests
 
         while (calls.Count(static call => call.IsCompleted) < 96)
         {
-            // The pause orders nothing, it merely asks again.
+            // The pause is not for ordering: the loop only checks again.
             await Task.Delay(5);
         }
 

@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace Adcp.Aot.AspNetCore.Tests.Serving;
 
-/// <summary>Text of clients that System.Text.Json reads and cannot use: the client's fault, and never an error of the seller.</summary>
+/// <summary>
+/// If System.Text.Json can read a client's text but not use it, the client is at fault, never the seller.
+/// </summary>
 public sealed class ClientTextTests
 {
     [Theory]

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Builder;
 
 namespace Adcp.Aot.AspNetCore.Tests.Serving;
 
-/// <summary>Which calls the MCP and A2A endpoints take.</summary>
+/// <summary>The calls that the MCP and A2A endpoints accept and refuse.</summary>
 public sealed class EndpointGuardTests
 {
     private static readonly string WhoMcp = ServedSeller.Rpc("tools/call", """{"name":"get_products","arguments":{}}""");

@@ -7,7 +7,7 @@ using Microsoft.Data.Sqlite;
 
 namespace Adcp.Aot.AspNetCore.Tests.Serving;
 
-/// <summary>What <c>ServeAsync</c> refuses before it serves.</summary>
+/// <summary>The wiring that <c>ServeAsync</c> refuses before it serves.</summary>
 public sealed class ServeTests
 {
     private static readonly Uri Url = new("http://127.0.0.1:0");

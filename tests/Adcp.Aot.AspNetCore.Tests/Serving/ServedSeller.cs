@@ -31,7 +31,7 @@ internal sealed class ServedSeller : IAsyncDisposable
 
     public Receiver.CapturingLog Log { get; }
 
-    /// <summary>What was logged at warning or above since the start.</summary>
+    /// <summary>The log lines at warning or above since the start.</summary>
     public IEnumerable<string> Complaints =>
         Log.Lines.Skip(LinesAtStart).Where(static line => line.StartsWith("Warning", StringComparison.Ordinal)
         || line.StartsWith("Error", StringComparison.Ordinal) || line.StartsWith("Critical", StringComparison.Ordinal));

@@ -3,14 +3,14 @@ using System.Text.RegularExpressions;
 namespace Adcp.Aot.Cli.Tests.Docs;
 
 /// <summary>A row of a table of <c>docs/limits.md</c>.</summary>
-/// <param name="Bound">The thing that is bounded.</param>
+/// <param name="Bound">The bounded thing.</param>
 /// <param name="Default">The bound, or its default; <c>-</c> if no single member of the code has it.</param>
-/// <param name="Unit">The unit of the default: <c>time</c>, <c>bytes</c>, or the name of the things that are counted.</param>
+/// <param name="Unit">The unit of the default: <c>time</c>, <c>bytes</c>, or the name of the counted things.</param>
 /// <param name="Option">
 /// The member that has the default, without its quotes: <c>Type.Member</c>, <c>Type(parameter)</c> of a constructor, or
 /// <c>command --option</c>; <c>-</c> for none.
 /// </param>
-/// <param name="AtTheBound">The things that happen at the bound.</param>
+/// <param name="AtTheBound">The behaviour at the bound.</param>
 internal sealed partial record Limit(string Bound, string Default, string Unit, string Option, string AtTheBound)
 {
     public static IReadOnlyList<Limit> All { get; } =

@@ -5,20 +5,20 @@ namespace Adcp.Aot.Cli.Tests.Docs;
 /// <summary>The tables of <c>docs/limits.md</c>, against the code.</summary>
 public sealed class LimitsTests
 {
-    /// <summary>Constants that sound like bounds and are none, each with the reason.</summary>
+    /// <summary>Constants whose names sound like bounds although they are not, each with the reason.</summary>
     private static readonly string[] NoBounds =
     [
         // Sizes of formats.
         "EcmaScriptNumber.MaxLength", "LegacyHmacSigner.MaxTimestampLength", "StandardWebhooksSigner.MaxTimestampLength",
         "AttemptHeaders.MaxHeaders", "Stripe.SlotSeconds",
 
-        // Lines of their own for threads: further threads share one.
+        // Cache lines for threads: further threads share one.
         "ThreadStripe.MaxNumbers", "AttemptQueue.MaxLines",
 
         // Words of messages, and the rate of a progress line.
         "JsonBodyCheck.MaxNames", "JsonBodyCheck.MaxNameBytes", "Progress.Patience",
 
-        // Tries of a statement before its fault is told.
+        // Tries of a statement before its fault is reported.
         "SqlReplayCache.MaxUnexplained", "SqlWebhookClaimStore.MaxUnexplained",
 
         // Ids of log lines.

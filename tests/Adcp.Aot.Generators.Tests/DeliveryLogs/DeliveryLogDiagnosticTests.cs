@@ -5,7 +5,7 @@ using Microsoft.CodeAnalysis;
 
 namespace Adcp.Aot.Generators.Tests.DeliveryLogs;
 
-/// <summary>One test a rule, one a fix.</summary>
+/// <summary>One test for each rule and for each fix.</summary>
 public sealed class DeliveryLogDiagnosticTests
 {
     [Theory]

@@ -3,7 +3,7 @@ using Adcp.Aot.Generators.Tests.Harness;
 
 namespace Adcp.Aot.Generators.Tests.DeliveryLogs;
 
-/// <summary>What is generated, to the letter, and that it compiles without a warning.</summary>
+/// <summary>Compares the generated text to the letter, and checks that it compiles without a warning.</summary>
 public sealed class DeliveryLogSnapshotTests
 {
     [Theory]

@@ -7,14 +7,14 @@ using Microsoft.CodeAnalysis.Text;
 
 namespace Adcp.Aot.Generators.Tests.Harness;
 
-/// <summary>An analyzer's reports on a source, and a code fix's answer to one of them.</summary>
+/// <summary>Runs an analyzer on a source, and a code fix on one of its reports.</summary>
 internal static class Analysis
 {
     public static async Task<ImmutableArray<Diagnostic>> ReportsAsync<TAnalyzer>(string source)
         where TAnalyzer : DiagnosticAnalyzer, new() =>
         await Compilations.Of(source).WithAnalyzers([new TAnalyzer()]).GetAnalyzerDiagnosticsAsync(CancellationToken.None);
 
-    /// <summary>The source after the fix's first offer for the first report of the rule.</summary>
+    /// <summary>Returns the source after the fix's first offer for the first report of the rule.</summary>
     public static async Task<string> FixAsync<TAnalyzer, TFix>(string source, string ruleId)
         where TAnalyzer : DiagnosticAnalyzer, new()
         where TFix : CodeFixProvider, new()

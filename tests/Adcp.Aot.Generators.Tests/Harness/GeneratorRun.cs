@@ -18,16 +18,16 @@ internal sealed class GeneratorRun
 
     public CSharpCompilation Compilation { get; private set; }
 
-    /// <summary>The consumer's sources and what was generated, together.</summary>
+    /// <summary>The consumer's sources together with the generated ones.</summary>
     public Compilation Output { get; private set; } = null!;
 
     public GeneratorRunResult Result => _driver.GetRunResult().Results.Single();
 
-    /// <summary>What was generated, by hint name.</summary>
+    /// <summary>The generated files by hint name.</summary>
     public IReadOnlyDictionary<string, string> Files =>
         Result.GeneratedSources.ToDictionary(source => source.HintName, source => source.SourceText.ToString());
 
-    /// <summary>Errors and warnings of everything together.</summary>
+    /// <summary>Errors and warnings of all sources together.</summary>
     public ImmutableArray<Diagnostic> Problems =>
         [.. Output.GetDiagnostics().Where(static problem => problem.Severity >= DiagnosticSeverity.Warning)];
 
@@ -39,7 +39,7 @@ internal sealed class GeneratorRun
                 driverOptions: new GeneratorDriverOptions(IncrementalGeneratorOutputKind.None, trackIncrementalGeneratorSteps: true)),
             compilation);
 
-    /// <summary>Runs again after an edit, with what the driver remembers.</summary>
+    /// <summary>Runs again after an edit, with the driver's cached steps.</summary>
     public void Edit(Func<CSharpCompilation, CSharpCompilation> edit)
     {
         Compilation = edit(Compilation);

@@ -7,8 +7,8 @@ using Microsoft.CodeAnalysis;
 namespace Adcp.Aot.Generators.Tests.Names;
 
 /// <summary>
-/// Generated code means its own types and members, whatever names the user has. The names are those of the
-/// generated code itself, every one of them.
+/// Checks that generated code means its own types and members even if the user has the same names. The tested names are
+/// all names of the generated code.
 /// </summary>
 public sealed class NameTests
 {

@@ -25,7 +25,7 @@ internal static class PlatformSource
 
         """;
 
-    /// <summary>Each way to take and to answer.</summary>
+    /// <summary>Every form of parameters and results.</summary>
     public const string Sound = Usings +
         """
         [AdcpPlatform(typeof(ShopJson))]
@@ -51,7 +51,7 @@ internal static class PlatformSource
         }
         """;
 
-    /// <summary>A seller of these members.</summary>
+    /// <summary>Returns a seller with these members.</summary>
     public static string Seller(string members, string attribute = "[AdcpPlatform(typeof(ShopJson))]",
         string head = "public sealed partial class Seller") =>
         $"{Usings}{attribute}\n{head}\n{{\n{members}\n}}\n";

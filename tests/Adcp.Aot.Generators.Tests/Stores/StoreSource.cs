@@ -1,6 +1,8 @@
 namespace Adcp.Aot.Generators.Tests.Stores;
 
-/// <summary>A consumer's stores. The contract stands in for what System.Text.Json's own generator would write.</summary>
+/// <summary>
+/// A consumer's stores. The contract stands for the text that System.Text.Json's own generator would write.
+/// </summary>
 internal static class StoreSource
 {
     public const string Usings = """
@@ -47,7 +49,7 @@ internal static class StoreSource
         public sealed partial class JobHooks;
         """;
 
-    /// <summary>One class, under attributes of the test's choice, with members of the test's choice.</summary>
+    /// <summary>Returns one class, with attributes and members of the test's choice.</summary>
     public static string Class(string attributes, string members = Members, string head = "public sealed partial class Jobs") =>
         Usings + attributes + "\n" + head + "\n{\n" + members + "\n}\n";
 }

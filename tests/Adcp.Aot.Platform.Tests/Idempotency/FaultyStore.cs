@@ -10,7 +10,7 @@ internal sealed class FaultyStore : IIdempotencyStore
 
     public bool FailsToKeep { get; set; }
 
-    /// <summary>Gets whether a call never returns, whatever its token says.</summary>
+    /// <summary>Gets whether a call never returns, even if its token is cancelled.</summary>
     public bool Hangs { get; set; }
 
     private readonly TaskCompletionSource<string> _kept = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Platform.Tests.Idempotency;
 
-/// <summary>What every idempotency store must do.</summary>
+/// <summary>The contract of every idempotency store.</summary>
 public abstract class IdempotencyStoreContract : IAsyncLifetime
 {
     protected static readonly string Request = new('a', 64);
@@ -31,7 +31,7 @@ public abstract class IdempotencyStoreContract : IAsyncLifetime
 
     protected virtual Task EndAsync() => Task.CompletedTask;
 
-    /// <summary>The store as another process sees it; one in memory has only the first.</summary>
+    /// <summary>Opens the store as another process would; a store in memory has only the first.</summary>
     private protected abstract IIdempotencyStore Open();
 
     private protected ValueTask<IdempotencyClaim> ClaimAsync(string? fingerprint = null, string tenant = "buyer", string? request = null) =>

@@ -3,7 +3,7 @@ using Adcp.Aot.Platform.Idempotency;
 
 namespace Adcp.Aot.Platform.Tests.Idempotency;
 
-/// <summary>A request that is made again.</summary>
+/// <summary>Repeated requests.</summary>
 public sealed class IdempotentCallTests
 {
     private const string Key = """
@@ -19,7 +19,7 @@ public sealed class IdempotentCallTests
         ToolReply first = await bench.BuyAsync(plan, more: Key);
         if (plan == "later")
         {
-            // The result of the task since is the task's to tell, not the replay's.
+            // The task reports its later result, not the replay.
             await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks.Single(), AdcpTaskStatus.Canceled);
         }
 
@@ -74,7 +74,7 @@ public sealed class IdempotentCallTests
         Assert.Equal(isSame ? null : "IDEMPOTENCY_CONFLICT", reply.Error?.Code);
         Assert.Equal(isSame ? 1 : 0, Bench.Text(reply).Split("\"replayed\":true").Length - 1);
 
-        // Where the two differ is nobody's to learn.
+        // The answer must not show the difference between the two.
         Assert.Null(reply.Error?.Field);
 
         ValueTask<ToolReply> Call(string members) =>

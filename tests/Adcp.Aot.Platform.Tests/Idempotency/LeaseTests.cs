@@ -102,7 +102,9 @@ public sealed class LeaseTests
         Assert.Equal("INTERNAL_ERROR", (await unclaimed).Error?.Code);
     }
 
-    /// <summary>Turns the clock by a second whenever the task still runs. The pause orders nothing, it merely asks again.</summary>
+    /// <summary>
+    /// Turns the clock by a second as long as the task runs. The pause is not for ordering: the loop only checks again.
+    /// </summary>
     private static async Task TurnAsync(Bench bench, Task task)
     {
         while (!task.IsCompleted)

@@ -2,12 +2,15 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Platform.Tests.Idempotency;
 
-/// <summary>The ids of the events that were logged.</summary>
+/// <summary>The ids of the logged events.</summary>
 internal sealed class ListLogger : ILogger
 {
     public List<int> Events { get; } = [];
 
-    /// <summary>Completes when an event was logged so often. The pause orders nothing, it merely asks again.</summary>
+    /// <summary>
+    /// Completes when an event was logged this number of times. The pause is not for ordering: the loop only checks
+    /// again.
+    /// </summary>
     public async Task LoggedAsync(int id, int times)
     {
         using CancellationTokenSource guard = new(TimeSpan.FromSeconds(30));

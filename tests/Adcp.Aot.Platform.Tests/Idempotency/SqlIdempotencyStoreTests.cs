@@ -13,7 +13,7 @@ public sealed class PostgreSqlIdempotencyStoreTests() : SqlIdempotencyStoreTests
 [Needs(Resource.MySql)]
 public sealed class MySqlIdempotencyStoreTests() : SqlIdempotencyStoreTests(SqlDialect.MySql);
 
-/// <summary>The contract on a database, where each call is another process's.</summary>
+/// <summary>The contract on a database, with each call from another process.</summary>
 public abstract class SqlIdempotencyStoreTests(SqlDialect dialect) : IdempotencyStoreContract
 {
     private TestDatabase? _database;
@@ -108,7 +108,7 @@ public abstract class SqlIdempotencyStoreTests(SqlDialect dialect) : Idempotency
     private static async Task<IdempotencyClaim> ClaimAsync(IIdempotencyStore store) =>
         await store.ClaimAsync("buyer", new string('a', 64), Asked, TimeSpan.FromMinutes(1));
 
-    /// <summary>The answer to a statement is lost, and the database stays away.</summary>
+    /// <summary>Loses the answer to a statement, and keeps the database away.</summary>
     private static void Lose(FaultyDataSource source, string statement)
     {
         bool away = false;
@@ -143,7 +143,7 @@ public abstract class SqlIdempotencyStoreTests(SqlDialect dialect) : Idempotency
 
     private SqlIdempotencyStore Open(DbDataSource source) => new(source, dialect, new IdempotencyStoreOptions { TimeProvider = Time });
 
-    /// <summary>Connections that a server ended while they were pooled: the first so many cannot be used.</summary>
+    /// <summary>Connections that a server ended while they were pooled: the first ones cannot be used.</summary>
     private sealed class StaleSource(DbDataSource inner, int stale) : DbDataSource
     {
         private int _left = stale;

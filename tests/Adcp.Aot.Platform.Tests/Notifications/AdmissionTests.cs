@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Platform.Tests.Notifications;
 
-/// <summary>What is judged before a call is performed, so that nothing is left to fail when its task ends.</summary>
+/// <summary>Checks that happen before a call is performed, so that nothing can fail when its task ends.</summary>
 public sealed class AdmissionTests
 {
     private static readonly AdcpTaskStatus[] Statuses =
@@ -158,7 +158,7 @@ public sealed class AdmissionTests
     [Fact]
     public async Task A_webhook_that_cannot_be_built_any_more_is_logged_and_keeps_no_task_from_ending()
     {
-        // Registered with a seller of AdCP 3.0, which asks for no operation id, and ended by one of 3.1.
+        // Registered with a seller of AdCP 3.0, which requires no operation id, and ended by one of 3.1.
         Outbox outbox = new();
         using InMemoryTaskRegistry tasks = new();
         await tasks.CreateAsync(new SellerTask(
@@ -249,7 +249,7 @@ public sealed class AdmissionTests
                     .AsTask();
         while (calls.Count(static call => call.IsCompleted) < 96 || asked < 5)
         {
-            // The pause orders nothing, it merely asks again.
+            // The pause is not for ordering: the loop only checks again.
             await Task.Delay(5);
         }
 
@@ -297,7 +297,7 @@ public sealed class AdmissionTests
         return await bench.Handler.CallAsync("create_media_buy", arguments.RootElement, "buyer", registration);
     }
 
-    /// <summary>A registration of sound and of broken parts.</summary>
+    /// <summary>Returns a registration of valid and of broken parts.</summary>
     private static (string Arguments, PushRegistration? A2A) Drawn(Random random)
     {
         string[] tokens =
@@ -341,7 +341,7 @@ public sealed class AdmissionTests
         }
         catch (ArgumentException)
         {
-            // The endpoint answers such a one itself.
+            // The endpoint itself answers such a request.
         }
 
         return ($"{{\"plan\":\"later\"{context}{config}}}", a2a);
@@ -349,7 +349,7 @@ public sealed class AdmissionTests
         T Pick<T>(T[] from) => from[random.Next(from.Length)];
     }
 
-    /// <summary>An outbox that writes what it keeps, as a real one does under the registry's transaction.</summary>
+    /// <summary>An outbox that writes its items, as a real one does in the registry's transaction.</summary>
     private sealed class Outbox : IWebhookOutbox
     {
         public int Kept { get; private set; }

@@ -6,7 +6,7 @@ namespace Adcp.Aot.Platform.Tests.Notifications;
 [CollectionDefinition(nameof(Alone), DisableParallelization = true)]
 public sealed class Alone;
 
-/// <summary>What pending webhooks hold in memory.</summary>
+/// <summary>The memory that pending webhooks hold.</summary>
 [Collection(nameof(Alone))]
 public sealed class PendingMemoryTests
 {
@@ -24,7 +24,7 @@ public sealed class PendingMemoryTests
             await bench.BuyAsync("later");
         }
 
-        // What the registry keeps is the seller's own; the same array counts once.
+        // The registry's own memory belongs to the seller; the same array counts once.
         long before = GC.GetTotalMemory(forceFullCollection: true);
         long kept = 0;
         foreach (string task in bench.Platform.Tasks)

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Adcp.Aot.Platform.Tests.Notifications;
 
-/// <summary>Webhooks that wait: bounded, never lost in silence, and drained when the seller stops.</summary>
+/// <summary>Webhooks that wait are bounded, never lost silently, and drained when the seller stops.</summary>
 public sealed class PendingWebhookTests
 {
     private static readonly byte[] Large = Encoding.UTF8.GetBytes($$"""{"k":"{{new string('x', 40 << 10)}}"}""");

@@ -5,7 +5,7 @@ using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Platform.Tests.Tasks;
 
-/// <summary>A registry that throws although it committed: the buyer is told once, as if it had answered.</summary>
+/// <summary>If a registry throws although it committed, the buyer is notified once, as if it had answered.</summary>
 public sealed class CommitInDoubtTests
 {
     public static TheoryData<AdcpTaskStatus, bool> Ends => new(
@@ -107,7 +107,9 @@ public sealed class CommitInDoubtTests
     private static Task<TaskTransition> EnterAsync(Bench bench, string task, AdcpTaskStatus status) =>
         bench.Handler.Tasks.EnterAsync("buyer", task, status, """{"media_buy_id":"mb_1"}"""u8.ToArray()).AsTask();
 
-    /// <summary>Turns the clock while the task runs. The pause orders nothing, it merely asks again.</summary>
+    /// <summary>
+    /// Turns the clock while the task runs. The pause is not for ordering: the loop only checks again.
+    /// </summary>
     private static async Task TurnAsync(Bench bench, Task task)
     {
         using CancellationTokenSource guard = new(TimeSpan.FromSeconds(30));
@@ -141,7 +143,7 @@ public sealed class CommitInDoubtTests
         }
     }
 
-    /// <summary>A registry whose connection goes at the worst moments.</summary>
+    /// <summary>A registry whose connection breaks at the worst moments.</summary>
     private sealed class DoubtfulRegistry : ITaskRegistry, IDisposable
     {
         private readonly InMemoryTaskRegistry _inner = new();

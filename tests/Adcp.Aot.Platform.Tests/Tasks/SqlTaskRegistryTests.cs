@@ -15,7 +15,7 @@ public sealed class PostgreSqlTaskRegistryTests() : SqlTaskRegistryTests(SqlDial
 [Needs(Resource.MySql)]
 public sealed class MySqlTaskRegistryTests() : SqlTaskRegistryTests(SqlDialect.MySql);
 
-/// <summary>The contract on a database, and what only a database can do.</summary>
+/// <summary>The contract on a database, and tests that only a database can pass.</summary>
 public abstract class SqlTaskRegistryTests(SqlDialect dialect) : TaskRegistryContract
 {
     private static readonly EncryptionKey Key = new("k1", Enumerable.Range(0, 32).Select(static i => (byte)i).ToArray());
@@ -70,7 +70,7 @@ public abstract class SqlTaskRegistryTests(SqlDialect dialect) : TaskRegistryCon
     {
         await Tasks.CreateAsync(New("t1"));
 
-        // To the registry its own commit fails, and the status is committed all the same.
+        // For the registry its own commit fails, and the status is committed all the same.
         TaskTransition entered = await Tasks.TransitionAsync(
             "buyer", "t1", status, Json("{}"), async (_, transaction, cancellationToken) =>
                 await transaction!.CommitAsync(cancellationToken));

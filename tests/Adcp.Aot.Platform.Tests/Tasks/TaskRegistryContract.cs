@@ -6,7 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Platform.Tests.Tasks;
 
-/// <summary>What every task registry must do.</summary>
+/// <summary>The contract of every task registry.</summary>
 public abstract class TaskRegistryContract : IAsyncLifetime
 {
     protected const string Token = "a-token-of-sixteen";
@@ -32,7 +32,7 @@ public abstract class TaskRegistryContract : IAsyncLifetime
 
     protected abstract Task EndAsync();
 
-    /// <summary>The registry as another process sees it; one in memory has only the first.</summary>
+    /// <summary>Opens the registry as another process would; a registry in memory has only the first.</summary>
     private protected abstract ITaskRegistry Open();
 
     private protected static SellerTask New(string id, string tenant = "buyer", AdcpTaskStatus status = AdcpTaskStatus.Submitted) =>

@@ -6,7 +6,7 @@ using CsCheck;
 
 namespace Adcp.Aot.Storage.Tests.Claims;
 
-/// <summary>The laws of a claim store, for each of ours.</summary>
+/// <summary>The contract of a claim store, for each of ours.</summary>
 public abstract class ClaimStoreContract : IAsyncLifetime
 {
     private protected static readonly TimeSpan Lease = TimeSpan.FromHours(1);
@@ -196,7 +196,7 @@ public abstract class ClaimStoreContract : IAsyncLifetime
         }
     }
 
-    // The store against the plainest model of its contract, over random sequences of calls and passing time.
+    // Compares the store with a simple model of its contract, over random sequences of calls and passing time.
     [Fact]
     public void Any_sequence_of_calls_does_what_the_contract_says()
     {

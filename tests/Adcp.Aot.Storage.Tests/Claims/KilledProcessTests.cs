@@ -69,7 +69,7 @@ public sealed class KilledProcessTests
 
             if (line == lines)
             {
-                // SIGKILL. What it has written meanwhile is still read.
+                // SIGKILL. The output that it has written meanwhile is still read.
                 victim.Kill();
             }
         }
@@ -81,7 +81,7 @@ public sealed class KilledProcessTests
         {
             ClaimStatus status = (await store.ClaimAsync("s", KeyOf(i), Fingerprint(i), Lease, Retention, default)).Status;
 
-            // The last of all may have been completed without an answer.
+            // The last one may have been completed without an answer.
             bool mayBeCompleted = completed.Contains(i) || (i == claimed.Count - 1 && i % 2 == 0);
             Assert.True(
                 status == ClaimStatus.Completed ? mayBeCompleted : status == ClaimStatus.InProgress && !completed.Contains(i),

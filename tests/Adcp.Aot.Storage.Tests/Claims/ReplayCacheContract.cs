@@ -33,7 +33,7 @@ public sealed class PostgreSqlReplayCacheTests() : SqlReplayCacheContract(SqlDia
 [Needs(Resource.MySql)]
 public sealed class MySqlReplayCacheTests() : SqlReplayCacheContract(SqlDialect.MySql);
 
-/// <summary>What a replay cache on SQL must do beyond the contract, on every database alike.</summary>
+/// <summary>The tests of a replay cache on SQL beyond the contract, the same on every database.</summary>
 public abstract class SqlReplayCacheContract(SqlDialect dialect) : ReplayCacheContract
 {
     private readonly ShiftedTime _time = new();
@@ -205,7 +205,7 @@ public abstract class SqlReplayCacheContract(SqlDialect dialect) : ReplayCacheCo
         + string.Join(", ", Enumerable.Range(0, rows).Select(i => $"('s', 'k', 'old{i}', 1, {i})")));
 }
 
-/// <summary>The laws of a replay cache, for each of ours.</summary>
+/// <summary>The contract of a replay cache, for each of ours.</summary>
 public abstract class ReplayCacheContract : IAsyncLifetime
 {
     private protected static readonly TimeSpan TimeToLive = TimeSpan.FromMinutes(6);

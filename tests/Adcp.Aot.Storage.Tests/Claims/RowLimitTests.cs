@@ -46,14 +46,14 @@ public sealed class RowLimitTests
         await Parallel.ForAsync(
             0, 400, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, _) => await AddAsync(limit, i % 3 == 0));
 
-        // Rows under way may be counted twice, so that the last calls may be refused early.
+        // Rows under way may be counted twice, so the last calls may be refused early.
         Assert.InRange(_rows, 68, 100);
     }
 
     [Fact]
     public async Task Each_further_process_can_pass_the_bound_by_an_eighth_at_most()
     {
-        // Each process counts an empty table, and then uses up what it may add without another count.
+        // Each process counts an empty table, and then uses up the rows that it may add without another count.
         RowLimit<string>[] processes = [.. Enumerable.Range(0, 4).Select(_ => Limit(800))];
         foreach (RowLimit<string> process in processes)
         {

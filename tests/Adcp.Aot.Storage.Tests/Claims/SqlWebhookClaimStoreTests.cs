@@ -57,7 +57,7 @@ public sealed class MySqlWebhookClaimStoreTests() : SqlWebhookClaimStoreContract
     }
 }
 
-/// <summary>What a claim store on SQL must do beyond the contract, on every database alike.</summary>
+/// <summary>The tests of a claim store on SQL beyond the contract, the same on every database.</summary>
 public abstract class SqlWebhookClaimStoreContract(SqlDialect dialect) : ClaimStoreContract
 {
     private readonly ShiftedTime _time = new();

@@ -5,7 +5,7 @@ using System.Net.Sockets;
 namespace Adcp.Aot.Storage.Tests.Databases;
 
 /// <summary>
-/// A TCP road to a server that can be cut, connections and all, and laid again on the same port: to its clients the
+/// A TCP path to a server that can be cut, with all connections, and restored on the same port. For its clients the
 /// server is gone, also in the middle of a commit.
 /// </summary>
 internal sealed class CuttableRoad : IAsyncDisposable

@@ -24,6 +24,6 @@ public abstract class DatabaseTests(SqlDialect dialect) : IAsyncLifetime
         }
     }
 
-    /// <summary>What each test needs before it begins.</summary>
+    /// <summary>Prepares the database before each test.</summary>
     protected virtual Task PrepareAsync() => Task.CompletedTask;
 }

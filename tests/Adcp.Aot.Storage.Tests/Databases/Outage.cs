@@ -2,7 +2,9 @@ using System.Data.Common;
 
 namespace Adcp.Aot.Storage.Tests.Databases;
 
-/// <summary>Takes a database away and gives it back: servers lose their road, SQLite is locked by somebody who does not let go.</summary>
+/// <summary>
+/// Takes a database away and restores it: servers lose their network path, SQLite is locked by another connection.
+/// </summary>
 internal sealed class Outage : IAsyncDisposable
 {
     private readonly CuttableRoad? _road;
@@ -15,7 +17,7 @@ internal sealed class Outage : IAsyncDisposable
         _locker = locker;
     }
 
-    /// <summary>What the sink under test uses.</summary>
+    /// <summary>The source of the sink under test.</summary>
     public DbDataSource Source { get; }
 
     public static async Task<Outage> OfAsync(TestDatabase database)

@@ -34,7 +34,7 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     public DbDataSource Source { get; }
 
-    /// <summary>For another process. A source of Npgsql's does not tell its password.</summary>
+    /// <summary>For another process. Npgsql's source does not return its password.</summary>
     public string ConnectionString { get; }
 
     public static async Task<TestDatabase> CreateAsync(SqlDialect dialect)
@@ -66,7 +66,7 @@ internal sealed class TestDatabase : IAsyncDisposable
         }
     }
 
-    /// <summary>The same database over a road that can be cut; SQLite is embedded and has none.</summary>
+    /// <summary>Returns the same database over a path that can be cut; SQLite is embedded and has none.</summary>
     public (DbDataSource Source, CuttableRoad Road) Cuttable()
     {
         // Short timeouts, so that a connection attempt does not outlive the outage.

@@ -8,7 +8,7 @@ internal sealed record TextRow(int Id, string Text);
 
 /// <summary>The smallest table that a batch writer fills.</summary>
 /// <param name="dialect">The database.</param>
-/// <param name="knowsRows">False for a table that keeps too little to know a row again.</param>
+/// <param name="knowsRows"><c>false</c> for a table that keeps too little to identify a row.</param>
 internal sealed class TextTable(SqlDialect dialect, bool knowsRows = true) : SqlTable<TextRow>
 {
     private static readonly DbType[] Types = [DbType.Int32, DbType.String];

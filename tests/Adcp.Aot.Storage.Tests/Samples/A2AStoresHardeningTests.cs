@@ -5,7 +5,7 @@ using System.Text.Json;
 
 namespace Adcp.Aot.Storage.Tests.Samples;
 
-/// <summary>What callers of samples/A2AStores cannot make it do.</summary>
+/// <summary>Attacks of callers on samples/A2AStores.</summary>
 public sealed class A2AStoresHardeningTests
 {
     [Fact]

@@ -25,7 +25,7 @@ internal sealed partial class A2AStoresProcess : IAsyncDisposable
 
     public Uri Url { get; }
 
-    /// <summary>What it wrote, line by line.</summary>
+    /// <summary>Its output, line by line.</summary>
     public ConcurrentQueue<string> Lines { get; }
 
     public static async Task<A2AStoresProcess> StartAsync(int workMilliseconds = 1, params string[] more)

@@ -10,7 +10,7 @@ public sealed partial class A2AStoresSampleTests
     private const string Alice = "alice-token-0123456789";
     private const string Bob = "bob-token-0123456789";
 
-    /// <summary>What the client saw: numbers of refusals are JSON-RPC's and A2A's codes.</summary>
+    /// <summary>The client's results: numbers of refusals are JSON-RPC's and A2A's codes.</summary>
     private static readonly string Expected = string.Concat(
         """{"state":3,"sameTask":true,"answer":{"messages":1,"parts":1},"history":1,"serverPickedId":true,"secretShown":"""
         + """false,"configs":2,"canceled":5""",

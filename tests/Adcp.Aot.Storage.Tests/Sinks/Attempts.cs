@@ -15,10 +15,10 @@ internal static class Attempts
 
     private static readonly WebhookDestination Destination = new("https://buyer.example/hooks/a?token=secret", "op_1");
 
-    /// <summary>Changes what a record is made of.</summary>
+    /// <summary>Changes the entry of a record.</summary>
     public delegate void Change(ref AttemptEntry entry);
 
-    /// <summary>The n-th record: its key and time follow from n.</summary>
+    /// <summary>Returns the n-th record: its key and time follow from n.</summary>
     public static DeliveryAttempt Of(int n, string tenant = "acme", int status = 200, Change? change = null, AttemptCause cause = default)
     {
         long start = Clock.GetTimestamp() + (n * 10L * TimeSpan.TicksPerMillisecond) + 10;

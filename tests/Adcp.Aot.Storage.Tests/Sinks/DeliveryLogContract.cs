@@ -26,7 +26,7 @@ public sealed class PostgreSqlInsertDeliveryLogTests() : DeliveryLogContract(Sql
 [Needs(Resource.MySql)]
 public sealed class MySqlDeliveryLogTests() : DeliveryLogContract(SqlDialect.MySql);
 
-/// <summary>What a generated SQL delivery log promises, the same on every database.</summary>
+/// <summary>The contract of a generated SQL delivery log, the same on every database.</summary>
 public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(dialect)
 {
     private static readonly string[] HostileTexts =
@@ -320,7 +320,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
         Assert.Equal(800, await Database.CountAsync("SELECT COUNT(DISTINCT idempotency_key) FROM webhook_delivery_log"));
     }
 
-    /// <summary>A million with <c>ADCP_TEST_MILLION=1</c>, else enough to see it.</summary>
+    /// <summary>A million with <c>ADCP_TEST_MILLION=1</c>, otherwise enough to show it.</summary>
     [Fact]
     public async Task A_healthy_database_loses_no_attempt()
     {
@@ -334,7 +334,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
             await supervisor.DeliverAsync(Webhook(destination, sent), options);
             if (sent % 2000 == 1999)
             {
-                // The queue drops what it cannot hold, which is another promise than the sink's.
+                // The queue drops records that it cannot hold, which is another promise than the sink's.
                 await supervisor.FlushAuditAsync();
             }
         }

@@ -6,7 +6,7 @@ namespace Adcp.Aot.Storage.Tests.Sinks.Plain;
 namespace Adcp.Aot.Storage.Tests.Sinks;
 #endif
 
-/// <summary>A table that somebody else made, with names, types and rules of its own.</summary>
+/// <summary>An existing table of a user, with its own names, types and rules.</summary>
 [SqlDeliveryLog("hook_log", OnlyMapped = true)]
 [DeliveryLogColumn(AttemptField.IdempotencyKey, "Key")]
 [DeliveryLogColumn(AttemptField.Url, "endpoint", MaxLength = 20)]

@@ -66,7 +66,7 @@ public sealed class PostgreSqlBatchWriterFaultTests() : ServerBatchWriterFaultTe
         await Database.ExecuteAsync($"ALTER ROLE {role} RESET default_transaction_read_only");
         await writing;
 
-        // A connection of before keeps the old setting: that the rows arrive shows that none came from the pool again.
+        // An older connection keeps the old setting. The rows arrive, so none of them came from the pool again.
         Assert.Equal(new SqlBatchCounts(30, 0, 0, 0), writer.Counts);
         await writer.DisposeAsync();
         await source.DisposeAsync();
@@ -143,7 +143,7 @@ public abstract class ServerBatchWriterFaultTests(SqlDialect dialect) : BatchWri
     }
 }
 
-/// <summary>Every row is recorded, or rejected alone with its reason, whatever the database says.</summary>
+/// <summary>Every row is recorded, or rejected alone with its reason, for each answer of the database.</summary>
 public abstract class BatchWriterFaultTests(SqlDialect dialect) : DatabaseTests(dialect)
 {
     private protected TextTable Table { get; set; } = new(dialect);

@@ -7,7 +7,7 @@ using MySqlConnector;
 
 namespace Adcp.Aot.Storage.Tests.Sql;
 
-/// <summary>One row for each code whose cause is known, and for those that nothing knows.</summary>
+/// <summary>One row for each code whose cause is known, and for unknown ones.</summary>
 public sealed class SqlFaultsTests
 {
     [Theory]

@@ -4,7 +4,7 @@ using static Adcp.Aot.Storage.Tests.Tasks.StoreBench;
 
 namespace Adcp.Aot.Storage.Tests.Tasks;
 
-/// <summary>What a generated store of push configurations must do, on every database alike.</summary>
+/// <summary>The contract of a generated store of push configurations, the same on every database.</summary>
 public abstract class PushConfigStoreContract(SqlDialect dialect)
 {
     private const string Url = "https://buyer.example/a2a?key=in-the-url";

@@ -225,7 +225,7 @@ public abstract class ServerStoreFaultContract(SqlDialect dialect) : StoreFaultC
     }
 }
 
-/// <summary>Faults between a store and its database: each call is done once, or says that it is not.</summary>
+/// <summary>Faults between a store and its database: each call is done once, or reports that it is not.</summary>
 public abstract class StoreFaultContract(SqlDialect dialect) : DatabaseTests(dialect)
 {
     public static TheoryData<string> LostStatements { get; } = ["INSERT", "UPDATE"];

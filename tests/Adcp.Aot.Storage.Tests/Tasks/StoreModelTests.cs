@@ -3,7 +3,9 @@ using static Adcp.Aot.Storage.Tests.Tasks.StoreBench;
 
 namespace Adcp.Aot.Storage.Tests.Tasks;
 
-/// <summary>Random operations of two scopes on the generated stores and on plain dictionaries: both must answer alike.</summary>
+/// <summary>
+/// Random operations of two scopes on the generated stores and on plain dictionaries: both must give the same answers.
+/// </summary>
 public abstract class StoreModelLaws(SqlDialect dialect)
 {
     private static readonly string[] Ids = ["a", "A", "b", "b ", "é"];

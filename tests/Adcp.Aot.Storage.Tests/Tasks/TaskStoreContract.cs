@@ -2,7 +2,7 @@ using static Adcp.Aot.Storage.Tests.Tasks.StoreBench;
 
 namespace Adcp.Aot.Storage.Tests.Tasks;
 
-/// <summary>What a generated task store must do, on every database alike.</summary>
+/// <summary>The contract of a generated task store, the same on every database.</summary>
 public abstract class TaskStoreContract(SqlDialect dialect)
 {
     /// <summary>Names and keys that a careless statement, comparison or encoding would mix up.</summary>

@@ -30,7 +30,7 @@ public sealed class FanOutDeliveryLogSinkTests
             Task flushing = log.FlushAsync(CancellationToken.None);
             while (!flushing.IsCompleted)
             {
-                // The time-out is not to pass before the pool had a thread for the sound sink.
+                // The timeout must not pass before the pool had a thread for the sound sink.
                 time.Advance(sound.Recorded >= i ? Records.Long : TimeSpan.FromMilliseconds(1));
                 await Task.Yield();
             }

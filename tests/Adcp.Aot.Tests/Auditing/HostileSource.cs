@@ -2,7 +2,9 @@ using System.Threading.Tasks.Sources;
 
 namespace Adcp.Aot.Tests.Auditing;
 
-/// <summary>A source of a sink's own, which counts how often its result is taken and misbehaves on request.</summary>
+/// <summary>
+/// A sink's own value task source, which counts how often its result is taken and misbehaves on request.
+/// </summary>
 internal sealed class HostileSource : IValueTaskSource
 {
     private volatile Action<object?>? _continuation;
@@ -45,7 +47,7 @@ internal sealed class HostileSource : IValueTaskSource
             }
             catch (ArgumentException)
             {
-                // The platform's refusal of a second call.
+                // .NET's refusal of a second call.
             }
         }
     }

@@ -171,7 +171,7 @@ public sealed class DeliveryEngineTests
         Assert.True((await bench.Supervisor.DeliverAsync(webhook)).IsDelivered);
         await called.Task;
 
-        // All of them alive until each has delivered, so that none takes over another one's line.
+        // All of them live until each has delivered, so that none takes over another one's line.
         using Barrier barrier = new(Threads);
         Thread[] threads = [.. Enumerable.Range(0, Threads).Select(_ => new Thread(() =>
         {
@@ -221,7 +221,7 @@ public sealed class DeliveryEngineTests
         answer.SetResult(new WebhookSendResult(bench.Sender.Sent[0], 200));
         Assert.True(Taken(first).IsDelivered);
 
-        // What the first delivery was kept in may serve another now, which a second look must not disturb.
+        // The pooled object of the first delivery may serve another now, which a second read must not disturb.
         TaskCompletionSource<WebhookSendResult> later = new();
         bench.Sender.Does((_, _) => new(later.Task));
         ValueTask<DeliveryOutcome> second = bench.DeliverAsync();
@@ -286,7 +286,9 @@ public sealed class DeliveryEngineTests
     private static DeliveryOutcome Taken(ValueTask<DeliveryOutcome> delivery) => delivery.GetAwaiter().GetResult();
 #pragma warning restore CA2012
 
-    /// <summary>Says it has succeeded, and has nothing to give: what a pooled source is to who asks a second time.</summary>
+    /// <summary>
+    /// A result source that claims success and has no result, as a pooled source does for a second read.
+    /// </summary>
     private sealed class Untakable : IValueTaskSource<WebhookSendResult>
     {
         public WebhookSendResult GetResult(short token) => throw new InvalidOperationException("Taken already.");

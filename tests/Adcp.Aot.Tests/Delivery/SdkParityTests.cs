@@ -136,7 +136,7 @@ public sealed class SdkParityTests
         Assert.Equal(3, bench.Records.Count(r => r.Outcome == AttemptOutcome.Failure));
     }
 
-    // 13, inverted: the reference makes a new key and body after an exception.
+    // 13, inverted: the SDK creates a new key and body after an exception.
     [Fact]
     public async Task Exceptions_keep_key_and_bytes_and_end_as_an_outcome()
     {
@@ -152,7 +152,7 @@ public sealed class SdkParityTests
         Assert.All(bench.Records, r => Assert.Contains("HttpRequestException", r.ErrorMessage, StringComparison.Ordinal));
     }
 
-    // 14, as decided: a typed outcome instead of nothing.
+    // 14, as decided: a typed outcome instead of no result.
     [Fact]
     public async Task An_open_circuit_skips_the_delivery_and_says_when_to_come_back()
     {
@@ -211,7 +211,8 @@ public sealed class SdkParityTests
         Assert.Null(supervisor.RetryHorizon);
     }
 
-    // 20 to 24: what a platform emits and checks at boot belongs to the seller wiring; what this room decides is who delivers.
+    // 20 to 24: a platform's notifications and boot checks belong to the seller; only the choice between sender and
+    // supervisor is decided here.
     [Fact]
     public void The_supervisor_wins_over_the_sender()
     {
@@ -328,7 +329,7 @@ public sealed class SdkParityTests
         return (breaker, time);
     }
 
-    /// <summary>A bench whose endpoint's circuit two failures have opened.</summary>
+    /// <summary>Returns a bench whose endpoint's circuit two failures have opened.</summary>
     private static Bench Tripped(out int sent)
     {
         Bench bench = new(o => o with

@@ -6,7 +6,7 @@ using System.Text;
 namespace Adcp.Aot.Tests.Doubles;
 
 /// <summary>
-/// A server over bare sockets that does to each connection what a test says. Connections are numbered from 1.
+/// A server over bare sockets that treats each connection as a test says. Connections are numbered from 1.
 /// </summary>
 internal sealed class RawReceiver : IAsyncDisposable
 {
@@ -120,7 +120,7 @@ internal sealed class RawReceiver : IAsyncDisposable
             await socket.SendAsync(bytes, stopped);
         }
 
-        /// <summary>Reads exactly so many bytes.</summary>
+        /// <summary>Reads exactly this number of bytes.</summary>
         public async Task<byte[]> ReadBytesAsync(int count)
         {
             while (_length < count)

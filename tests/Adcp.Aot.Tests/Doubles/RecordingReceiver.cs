@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Tests.Doubles;
 
-/// <summary>An HTTP server that keeps what reaches it, url and Host as they were on the wire.</summary>
+/// <summary>An HTTP server that keeps the requests it gets, url and Host as they were on the wire.</summary>
 internal sealed class RecordingReceiver : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -20,7 +20,7 @@ internal sealed class RecordingReceiver : IAsyncDisposable
 
     public ConcurrentQueue<Received> Requests { get; } = new();
 
-    /// <summary>What to answer; default 200.</summary>
+    /// <summary>Writes the answer; default 200.</summary>
     public Func<HttpContext, Task> Answer { get; set; } = static _ => Task.CompletedTask;
 
     public static async Task<RecordingReceiver> StartAsync(bool http2 = false)

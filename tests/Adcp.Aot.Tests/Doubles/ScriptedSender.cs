@@ -3,7 +3,7 @@ using Adcp.Aot.Payloads;
 
 namespace Adcp.Aot.Tests.Doubles;
 
-/// <summary>Answers by script, then 200 forever; remembers what was sent.</summary>
+/// <summary>Answers by script, then 200 forever; remembers the sent webhooks.</summary>
 internal sealed class ScriptedSender : IWebhookSender
 {
     private readonly Queue<Func<PreparedWebhook, CancellationToken, ValueTask<WebhookSendResult>>> _script = new();

@@ -14,9 +14,9 @@ using CsCheck;
 namespace Adcp.Aot.Tests.Fuzzing;
 
 /// <summary>
-/// Everything that reads what a stranger wrote, on mutations of valid inputs: no exception but the declared ones, no
-/// more memory than a small multiple of the input, and no input that takes long each time it is read. A few seconds by
-/// default; <c>ADCP_FUZZ_ITERATIONS</c> asks for more of each, for example 10000000.
+/// Runs every parser of untrusted input on mutations of valid inputs: no exception but the declared ones, no more
+/// memory than a small multiple of the input, and no input that takes long each time it is read. A few seconds by
+/// default; <c>ADCP_FUZZ_ITERATIONS</c> sets the number of iterations, for example 10000000.
 /// </summary>
 public sealed class FuzzTests
 {
@@ -26,7 +26,7 @@ public sealed class FuzzTests
     private const int SlowReadings = 5;
 
     /// <summary>
-    /// Far more than the largest input here takes, so that only work that grows with more than the input's length comes
+    /// Far more than the largest input here takes, so that only work that grows faster than the input's length comes
     /// near it.
     /// </summary>
     private static readonly TimeSpan LongestReading = TimeSpan.FromMilliseconds(100);
@@ -200,7 +200,9 @@ public sealed class FuzzTests
         ["{", "}", "[", "]", ",", ":", "\"", "\\", "\\u", "\\ud800", "null", "1e400", "-", "0.", "\"a\":1,", "//", "\u00e9",
             "\ufeff", " ", "[[[[[[[[[[[[[[[["];
 
-    /// <summary>What the platform's own reader says, which refuses duplicate names and lone surrogates too.</summary>
+    /// <summary>
+    /// Returns the verdict of .NET's own reader, which refuses duplicate names and lone surrogates too.
+    /// </summary>
     internal static bool IsSoundJson(byte[] bytes)
     {
         try
@@ -232,7 +234,7 @@ public sealed class FuzzTests
             Gen.Select(Gen.Int[0, 6], Gen.Int[0, 4096], Gen.Int[0, 255]).Array[0, 6],
             (seed, mutations) => mutations.Aggregate(starts[seed], (bytes, m) => Mutate(bytes, m.Item1, m.Item2, m.Item3, words, starts)));
 
-        // What is made once is not the input's.
+        // Memory that is allocated once does not belong to the input.
         read(starts[0]);
         inputs.Sample(
             bytes =>
@@ -242,7 +244,7 @@ public sealed class FuzzTests
                 long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
                 Assert.True(allocated <= FixedAllocation + (AllocationPerByte * bytes.Length), $"{allocated} bytes for {bytes.Length}");
 
-                // The machine may have been elsewhere once; an input is at fault where it is slow each time.
+                // The machine may have been busy once. An input is at fault if it is slow each time.
                 for (int again = 0; time > LongestReading && again < SlowReadings; again++)
                 {
                     time = Timed(read, bytes);

@@ -26,7 +26,7 @@ internal sealed class Peers : IDisposable
         return new Peers(Process.Start(start)!);
     }
 
-    /// <summary>Asks; a fault of the peer's fails the test.</summary>
+    /// <summary>Sends a request. A fault of the peer fails the test.</summary>
     public JsonNode? Ask(string what, JsonObject question)
     {
         (JsonNode? answer, string? fault) = Try(what, question);

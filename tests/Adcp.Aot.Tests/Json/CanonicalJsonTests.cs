@@ -101,7 +101,7 @@ public sealed class CanonicalJsonTests
             Assert.Equal(value, double.Parse(text, CultureInfo.InvariantCulture));
         }
 
-        // Where the runtime's own round-trip form fails, as V8 writes them.
+        // Numbers for which .NET's own round-trip form fails, as V8 writes them.
         Assert.Equal("2.9802322387695312e-8", Canonical("2.98023223876953125e-8"));
         Assert.Equal("-4.1045368012983762e-289", Canonical("-4.1045368012983762e-289"));
     }

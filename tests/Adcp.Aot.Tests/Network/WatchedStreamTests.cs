@@ -132,7 +132,7 @@ public sealed class WatchedStreamTests : IDisposable
 
     private WatchedStream Open(bool isHttp2 = false) => new(_peer, 1, "buyer.example", 443, isHttp2, _facts, static _ => { });
 
-    /// <summary>A peer that has said all it will say before it is read.</summary>
+    /// <summary>A peer whose whole answer is there before it is read.</summary>
     private sealed class ScriptedStream : Stream
     {
         private readonly Queue<byte[]> _said = new();

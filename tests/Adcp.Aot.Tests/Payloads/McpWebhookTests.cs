@@ -171,7 +171,7 @@ public sealed class McpWebhookTests
     {
         using JsonDocument document = SharedFiles.Read(path);
 
-        // References lead out of the folder; what they name is tested above.
+        // References lead out of the folder; the schemas that they name are tested above.
         System.Text.Json.Nodes.JsonObject root = System.Text.Json.Nodes.JsonNode.Parse(document.RootElement.GetRawText())!.AsObject();
         root.Remove("allOf");
         root.Remove("$id");

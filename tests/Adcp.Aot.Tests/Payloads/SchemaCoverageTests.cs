@@ -6,8 +6,8 @@ using Adcp.Aot.Payloads.Reporting;
 namespace Adcp.Aot.Tests.Payloads;
 
 /// <summary>
-/// Which schema holds which payload in which generation, as a table that is itself tested: no payload, no generation
-/// and no missing schema is passed over in silence.
+/// The schema of each payload in each AdCP version, as a table that is itself tested: no payload, no version and no
+/// missing schema is skipped silently.
 /// </summary>
 public sealed class SchemaCoverageTests
 {
@@ -15,7 +15,7 @@ public sealed class SchemaCoverageTests
     private const string Own = "own";
 
     /// <summary>
-    /// The payload is sent; the shared files have no schema of it for this generation, so that its body is held against
+    /// The payload is sent, but the shared files have no schema of it for this version, so its body is checked against
     /// 3.2's.
     /// </summary>
     private const string Later = "3.2's";

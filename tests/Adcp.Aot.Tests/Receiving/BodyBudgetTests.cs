@@ -6,7 +6,7 @@ using Adcp.Aot.Verification;
 
 namespace Adcp.Aot.Tests.Receiving;
 
-/// <summary>A body is read only from senders that have proven themselves, and only so many at a time.</summary>
+/// <summary>A body is read only if the sender has proven itself, and only a limited number at a time.</summary>
 public sealed class BodyBudgetTests
 {
     private const int MiB = 1 << 20;
@@ -184,7 +184,7 @@ public sealed class BodyBudgetTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new IntakeBench(options => options with { MaxBufferedBytes = 0 }));
     }
 
-    /// <summary>A body that comes by and by, under a signature that is sound until the digest is compared.</summary>
+    /// <summary>A body that arrives slowly, under a signature that is valid until the digest is compared.</summary>
     private sealed class Drip
     {
         private readonly Pipe _pipe = new(new PipeOptions(pauseWriterThreshold: 0));

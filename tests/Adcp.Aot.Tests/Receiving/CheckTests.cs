@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Tests.Receiving;
 
-/// <summary>The look at store and replay cache when an application starts.</summary>
+/// <summary>The check of store and replay cache when an application starts.</summary>
 public sealed class CheckTests
 {
     [Fact]

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Tests.Receiving;
 
-/// <summary>Handlers, callbacks and loggers that are not ours.</summary>
+/// <summary>Handlers, callbacks and loggers of users that misbehave.</summary>
 public sealed class HandlerTests
 {
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);

@@ -2,7 +2,7 @@ using Adcp.Aot.Receiving;
 
 namespace Adcp.Aot.Tests.Receiving;
 
-/// <summary>A claim is lost if the store says so or its lease ends, and by nothing else.</summary>
+/// <summary>A claim is lost if the store says so or its lease ends, and in no other case.</summary>
 public sealed class LeaseTests
 {
     // A third and a fifteenth of the default lease of 30 s, and a quarter of it.
@@ -10,7 +10,7 @@ public sealed class LeaseTests
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan RenewalLimit = TimeSpan.FromSeconds(7.5);
 
-    // Unlike all others, so that its timer is told from theirs.
+    // Unlike all others, so that its timer can be distinguished from theirs.
     private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(11);
 
     private readonly TaskCompletionSource _entered = new(TaskCreationOptions.RunContinuationsAsynchronously);

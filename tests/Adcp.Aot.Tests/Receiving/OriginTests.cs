@@ -4,7 +4,7 @@ using Adcp.Aot.Verification;
 
 namespace Adcp.Aot.Tests.Receiving;
 
-/// <summary>A webhook that was signed for another host is not taken.</summary>
+/// <summary>A webhook that was signed for another host is refused.</summary>
 public sealed class OriginTests
 {
     private const string Secret = "a-secret-of-the-registration-0123456789";

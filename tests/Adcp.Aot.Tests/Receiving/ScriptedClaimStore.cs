@@ -2,7 +2,7 @@ using Adcp.Aot.Receiving;
 
 namespace Adcp.Aot.Tests.Receiving;
 
-/// <summary>A claim store whose calls do what a test says, and otherwise what one in memory does.</summary>
+/// <summary>A claim store whose calls follow a test's script, and otherwise behave as one in memory.</summary>
 internal sealed class ScriptedClaimStore(TimeProvider time) : IWebhookClaimStore
 {
     private readonly DevelopmentWebhookClaimStore _inner = new(timeProvider: time);
@@ -13,7 +13,7 @@ internal sealed class ScriptedClaimStore(TimeProvider time) : IWebhookClaimStore
     /// <summary>Runs before the n-th claim, renewal, completion or release, from 1. It may throw, block or never return.</summary>
     public Func<string, int, CancellationToken, Task> Before { get; set; } = (_, _, _) => Task.CompletedTask;
 
-    /// <summary>What renewals answer; null for the truth.</summary>
+    /// <summary>The answer of renewals; null for the real one.</summary>
     public bool? Renews { get; set; }
 
     public int Renewals => Volatile.Read(ref _renewals);

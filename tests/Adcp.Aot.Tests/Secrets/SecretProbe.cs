@@ -33,7 +33,7 @@ internal static partial class SecretProbe
         select $"{type.FullName}.{member.Name}";
 
     /// <summary>
-    /// Makes every instance it can, and returns the types whose text shows the canary, and how many instances there were.
+    /// Creates every instance it can, and returns the types whose text shows the canary, and the number of instances.
     /// </summary>
     internal static (IReadOnlyList<string> Leaks, int Made) Instances(Assembly assembly)
     {
@@ -93,7 +93,7 @@ internal static partial class SecretProbe
         {
             if (Call(source, OutOf(source, type), depth) is { } instance)
             {
-                // Only a constructor is sure to give an object that no other code shares.
+                // Only a constructor is sure to return an object that no other code shares.
                 yield return source is ConstructorInfo ? Fill(instance, depth) : instance;
             }
         }
@@ -115,7 +115,7 @@ internal static partial class SecretProbe
         catch (Exception fault) when (
             fault is TargetInvocationException or ArgumentException or NotSupportedException or MemberAccessException)
         {
-            // The arguments are not to its taste.
+            // The type refuses the arguments.
             return null;
         }
     }
@@ -188,7 +188,7 @@ internal static partial class SecretProbe
         RegexOptions.IgnoreCase)]
     private static partial Regex SecretName();
 
-    /// <summary>Keys that are ids, and columns and headers that are named after a secret and are none.</summary>
+    /// <summary>Keys that are ids, and columns and headers that are named after a secret and contain none.</summary>
     [GeneratedRegex(
         "idempotency|sequenceKey|PageToken|Header$|Column$|Fingerprint$|KeyId$|cancellation|publicKey",
         RegexOptions.IgnoreCase)]

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Tests.Sending;
 
-/// <summary>A kept connection that turns out to be closed says nothing about the endpoint.</summary>
+/// <summary>A kept connection that turns out to be closed is no sign of the endpoint's health.</summary>
 public sealed class ConnectionReplacementTests : IDisposable
 {
     private readonly SigningKey _key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "k");

@@ -5,7 +5,7 @@ using Adcp.Aot.Tests.Doubles;
 
 namespace Adcp.Aot.Tests.Sending;
 
-/// <summary>An answer counts from its headers on, also if it comes before the body was sent.</summary>
+/// <summary>An answer counts from its headers on, even if it comes before the body was sent.</summary>
 public sealed class EarlyAnswerTests : IDisposable
 {
     private readonly SigningKey _key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "k");
@@ -142,7 +142,7 @@ public sealed class EarlyAnswerTests : IDisposable
             await Task.Delay(Timeout.Infinite, connection.Stopped);
         });
 
-        // Were the body waited for, the test would take the ten minutes of the attempt.
+        // If the body were waited for, the test would take the ten minutes of the attempt.
         using WebhookSender sender = Sender(options => options with { AttemptTimeout = TimeSpan.FromMinutes(10) });
 
         WebhookSendResult result = await sender.SendAsync(sender.Prepare(new WebhookDestination(receiver.Url), new RawPayload()));

@@ -4,7 +4,7 @@ using Adcp.Aot.Tests.Doubles;
 
 namespace Adcp.Aot.Tests.Sending;
 
-/// <summary>The ways in which an HTTP/2 server gives a connection or a stream up, frame by frame.</summary>
+/// <summary>The ways in which an HTTP/2 server ends a connection or a stream, frame by frame.</summary>
 public sealed class Http2FrameTests : IDisposable
 {
     private const byte Headers = 1;
@@ -17,10 +17,10 @@ public sealed class Http2FrameTests : IDisposable
 
     public enum Ending
     {
-        /// <summary>Says that it has seen the second stream, and closes.</summary>
+        /// <summary>Reports that it has seen the second stream, and closes.</summary>
         GoAwayAfter,
 
-        /// <summary>Says that it has not seen the second stream, and closes.</summary>
+        /// <summary>Reports that it has not seen the second stream, and closes.</summary>
         GoAwayBefore,
 
         /// <summary>Refuses the second stream and stays.</summary>

@@ -10,7 +10,8 @@ using Adcp.Aot.Tests.Doubles;
 namespace Adcp.Aot.Tests.Sending;
 
 /// <summary>
-/// Faults of this machine and its network are not the endpoint's, and names say nothing about our network.
+/// Faults of this machine and its network are not the endpoint's, and the results of names reveal nothing about this
+/// network.
 /// </summary>
 public sealed class LocalFaultTests : IDisposable
 {

@@ -3,10 +3,10 @@ using System.Xml.Linq;
 
 namespace Adcp.Aot.Tests.Structure;
 
-/// <summary>The arrows between the shipped projects, read from their files.</summary>
+/// <summary>The references between the shipped projects, read from their files.</summary>
 public sealed partial class ProjectTests
 {
-    /// <summary>From the floor up: a project may reference those before it. A new project takes its place here.</summary>
+    /// <summary>In order: a project may reference those before it. Add a new project here.</summary>
     private static readonly string[] Floors =
     [
         "Adcp.Aot", "Adcp.Aot.Storage", "Adcp.Aot.Platform", "Adcp.Aot.Hosting", "Adcp.Aot.AspNetCore", "Adcp.Aot.Cli",

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Tests.Verification;
 
-/// <summary>Key sources and replay caches that are not of this library throw, block and never return.</summary>
+/// <summary>Key sources and replay caches of users that throw, block and never return.</summary>
 public sealed class ForeignCallTests : IDisposable
 {
     private const string Url = "https://buyer.example/hook";

@@ -83,7 +83,8 @@ public sealed class RemoteKeySourceTests : IAsyncLifetime
             _time.Advance(TimeSpan.FromSeconds(30));
             Assert.Equal((null, false), await Outcome(source, "stranger"));
 
-            // Published a moment after the reading that the stranger caused. The stranger asked for this very id before, too.
+            // Published a moment after the reading that the forged request caused. The forged request named this very
+            // id before, too.
             using SigningKey rotated = SigningKey.Generate(SignatureAlgorithm.Ed25519, "rotated" + rotation);
             _documents["/jwks.json"] = SigningKey.ExportJwks([_first, rotated]);
             Assert.Equal((null, true), await Outcome(source, rotated.KeyId));

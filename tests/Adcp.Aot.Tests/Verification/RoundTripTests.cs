@@ -197,8 +197,7 @@ public sealed class RoundTripTests : IDisposable
     private static VerificationResult Wait(ValueTask<VerificationResult> verifying) => verifying.AsTask().GetAwaiter().GetResult();
 
     /// <summary>
-    /// What an HTTP client makes of the url: hosts go over the wire in A-label form, everything else as the signer
-    /// canonicalised it.
+    /// Returns the url as an HTTP client sends it: the host in A-label form, the rest as the signer canonicalised it.
     /// </summary>
     private static string WireUrl(string url)
     {

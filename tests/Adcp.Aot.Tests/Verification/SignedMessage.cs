@@ -4,7 +4,7 @@ using Adcp.Aot.Verification;
 
 namespace Adcp.Aot.Tests.Verification;
 
-/// <summary>A webhook as our own signing room makes it, whose parts a test can change before it is verified.</summary>
+/// <summary>A webhook signed by our own signer, whose parts a test can change before it is verified.</summary>
 internal sealed record SignedMessage(string Method, string Url, byte[] Body, IReadOnlyDictionary<string, string> Headers)
 {
     public static SignedMessage Sign(WebhookAuthenticator authenticator, string url, byte[] body, DateTimeOffset now,

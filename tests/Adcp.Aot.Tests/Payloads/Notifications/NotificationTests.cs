@@ -411,8 +411,8 @@ public sealed class NotificationTests
     }
 
     /// <summary>
-    /// In every generation that defines the payload; which do, and with which schema, is
-    /// <see cref="SchemaCoverageTests"/>'s table.
+    /// Checks every AdCP version that defines the payload. The table of <see cref="SchemaCoverageTests"/> lists the
+    /// versions and schemas.
     /// </summary>
     private static void Holds(string schema, Gen<WebhookPayload> payloads, bool keyed = true)
     {
