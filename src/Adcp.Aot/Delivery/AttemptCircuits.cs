@@ -9,7 +9,9 @@ namespace Adcp.Aot.Delivery;
 /// <summary>The circuits of an attempt: its endpoint's and, after a failure to connect, its origin's. Thread-safe.</summary>
 internal sealed partial class AttemptCircuits(EndpointTable endpoints, CircuitBreakerPolicy policy, MonotonicClock clock, ILogger logger)
 {
-    /// <summary>Returns whether a circuit may refuse a delivery, so that <see cref="FindRefusing"/> is worth its price.</summary>
+    /// <summary>
+    /// Returns whether a circuit may refuse a delivery. Otherwise <see cref="FindRefusing"/> need not be called.
+    /// </summary>
     internal bool MayRefuse(Endpoint endpoint) => !endpoint.Circuit.IsClosed || endpoints.HasOrigins;
 
     /// <summary>Returns the endpoint or origin whose circuit would refuse a delivery now; <see langword="null"/> if none would.</summary>
@@ -79,7 +81,7 @@ internal sealed partial class AttemptCircuits(EndpointTable endpoints, CircuitBr
         }
         else
         {
-            // An answer proves that the origin can be reached; anything else proves nothing about it.
+            // An answer proves that the origin can be reached. Any other result proves nothing about it.
             health = result is { StatusCode: not 0 } ? EndpointHealth.Healthy : EndpointHealth.Unknown;
         }
 

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Delivery;
 
-/// <summary>Classifies the end of an attempt, whether it is a result or an exception of a sender that is not ours. Never throws.</summary>
+/// <summary>Classifies the end of an attempt: a result, or an exception of a user's sender. Never throws.</summary>
 internal sealed partial class AttemptClassifier(ResponseTable responses, ILogger logger)
 {
     /// <summary>Returns the verdict of the response table, and writes status and error of the result to the step.</summary>
@@ -17,7 +17,7 @@ internal sealed partial class AttemptClassifier(ResponseTable responses, ILogger
         step.Detail = result.ErrorDetail;
         step.ConnectionReplaced = result.ConnectionReplaced;
 
-        // Nothing after a 2xx may cause another send, whatever a replaced table returns or throws.
+        // After a 2xx nothing may be sent again, whatever a user's response table returns or throws.
         try
         {
             ResponseClassification verdict = responses.Classify(result);
@@ -56,7 +56,9 @@ internal sealed partial class AttemptClassifier(ResponseTable responses, ILogger
         return new(verdict, health, code);
     }
 
-    /// <summary>Returns whether an error is a decision or a fault of our own, so that nothing is known about the endpoint.</summary>
+    /// <summary>
+    /// Returns whether an error is our own decision or fault, so that the endpoint's health is unknown.
+    /// </summary>
     internal static bool IsRefusal(WebhookSendError error) => error >= WebhookSendError.DestinationRefused;
 
     [LoggerMessage(EventId = AdcpEventIds.ResponseTableFailed, Level = LogLevel.Error,

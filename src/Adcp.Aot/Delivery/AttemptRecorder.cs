@@ -6,9 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace Adcp.Aot.Delivery;
 
 /// <summary>
-/// Writes audit records and measurements. Nothing here throws. A task that is returned is completed unless the sink is inline. A
-/// <c>thread</c> parameter is this thread's
-/// <see cref="ThreadStripe.Index"/>.
+/// Writes audit records and measurements. Its methods never throw. A returned task is completed unless the sink is
+/// inline. A <c>thread</c> parameter is this thread's <see cref="ThreadStripe.Index"/>.
 /// </summary>
 internal sealed class AttemptRecorder : IAsyncDisposable
 {
@@ -94,7 +93,8 @@ internal sealed class AttemptRecorder : IAsyncDisposable
         uint last = Volatile.Read(ref endpoint.SkipRecordedAt);
         if (last != 0)
         {
-            // A present up to a minute older than the last record, taken by another thread a moment ago, is no age.
+            // If the present is up to a minute older than the last record, another thread took it a moment ago. That
+            // counts as no age.
             uint age = unchecked(now - (last - 1));
             if (age < _skipInterval || age > uint.MaxValue - 60_000)
             {

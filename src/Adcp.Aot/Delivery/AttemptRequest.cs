@@ -23,8 +23,8 @@ public sealed record AttemptRequest
     public int AttemptNumber { get; init => field = Require.InRange(value, 1, ushort.MaxValue, nameof(AttemptNumber)); } = 1;
 
     /// <summary>
-    /// Gets the sequence number that the delivery brings. Default <see langword="null"/>: the webhook's own, or else the next one
-    /// of <see cref="DeliveryOptions.SequenceKey"/>.
+    /// Gets the sequence number of the delivery if it has one already. Default <see langword="null"/>: the webhook's
+    /// own, or else the next one of <see cref="DeliveryOptions.SequenceKey"/>.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Below 1.</exception>
     public long? SequenceNumber
@@ -42,8 +42,9 @@ public sealed record AttemptRequest
     }
 
     /// <summary>
-    /// Gets how long the delivery may still go on. If the next attempt would begin later, this one is the last and its status is
-    /// <see cref="DeliveryStatus.DeadlineExceeded"/>. The attempt itself is not cut short. Default <see langword="null"/>, no limit.
+    /// Gets the time that is left for the delivery. If the next attempt would begin later, this one is the last and its
+    /// status is <see cref="DeliveryStatus.DeadlineExceeded"/>. The attempt itself is not cut short. Default
+    /// <see langword="null"/>, no limit.
     /// </summary>
     public TimeSpan? TimeLeft { get; init; }
 }

@@ -2,7 +2,7 @@ using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Delivery;
 
-/// <summary>What one attempt of a delivery led to.</summary>
+/// <summary>The result of one attempt of a delivery.</summary>
 public readonly record struct AttemptResult
 {
     internal AttemptResult(InFlightDelivery delivery, WallClock wall)
@@ -24,15 +24,15 @@ public readonly record struct AttemptResult
     /// <summary>Gets whether no further attempt of this delivery follows.</summary>
     public bool EndsDelivery { get; init; }
 
-    /// <summary>Gets how the delivery ended; <see langword="null"/> if another attempt follows.</summary>
+    /// <summary>Gets the status of the delivery; <see langword="null"/> if another attempt follows.</summary>
     public DeliveryStatus? Status { get; init; }
 
     /// <summary>Gets the delay before the next attempt; zero if <see cref="EndsDelivery"/>.</summary>
     public TimeSpan Delay { get; init; }
 
     /// <summary>
-    /// Gets when the next attempt is due, UTC, which is also the time that the audit record shows. If a circuit refused, when it
-    /// may be asked again. <see langword="null"/> if unknown.
+    /// Gets the time when the next attempt is due, UTC, which is also the time in the audit record. If a circuit
+    /// refused, the time when it may be asked again. <see langword="null"/> if unknown.
     /// </summary>
     public DateTimeOffset? NextAttemptAt { get; init; }
 

@@ -45,8 +45,8 @@ public sealed partial class AttemptRunner
     }
 
     /// <summary>
-    /// Ends an attempt whose sender goes on although it was cancelled. The permits stay taken until the sender ends, so that such
-    /// senders stay bounded.
+    /// Ends an attempt whose sender continues although it was cancelled. The permits stay taken until the sender ends,
+    /// so that the number of such senders stays bounded.
     /// </summary>
     internal void SettleAbandoned(InFlightDelivery delivery)
     {
@@ -60,7 +60,7 @@ public sealed partial class AttemptRunner
         Record(delivery);
     }
 
-    /// <summary>Returns the permits of an attempt that was abandoned and whose sender has ended after all.</summary>
+    /// <summary>Returns the permits of an abandoned attempt when its sender has ended after all.</summary>
     internal void ReleaseAbandoned(InFlightDelivery delivery)
     {
         Interlocked.Decrement(ref _abandoned);
@@ -79,7 +79,7 @@ public sealed partial class AttemptRunner
         return true;
     }
 
-    /// <summary>Decides what follows an attempt that ran to its own end.</summary>
+    /// <summary>Decides the next step after an attempt that ended by itself.</summary>
     private void Decide(InFlightDelivery delivery, in ResponseClassification verdict, WebhookSendResult? result, long now)
     {
         ref AttemptStep step = ref delivery.Step;
@@ -120,7 +120,7 @@ public sealed partial class AttemptRunner
         }
         catch (Exception fault)
         {
-            // A source of jitter or a clock that is not ours: without jitter the delay is still right.
+            // A user's source of jitter or clock threw: without jitter the delay is still right.
             JitterFailed(_logger, fault.GetType().Name);
             return delivery.Retry.DelayBeforeAttempt(delivery.Attempt + 1, Random.Shared, null);
         }
@@ -148,15 +148,15 @@ public sealed partial class AttemptRunner
     }
 
     /// <summary>
-    /// Returns whether an attempt of a cancelled delivery ended by the cancellation. An answer, or a refusal of our own, is what
-    /// it is.
+    /// Returns whether the cancellation ended an attempt of a cancelled delivery. An answer, or a refusal of our own,
+    /// keeps its meaning.
     /// </summary>
     private static bool IsInterruption(WebhookSendResult? result) =>
         result is null || (result.StatusCode == 0 && !AttemptClassifier.IsRefusal(result.Error));
 
     [LoggerMessage(
         AdcpEventIds.SenderIgnoresCancellation, LogLevel.Error,
-        "The sender of webhook {IdempotencyKey} to {Endpoint} goes on {Timeout} after it was cancelled. "
+        "The sender of webhook {IdempotencyKey} to {Endpoint} still runs {Timeout} after it was cancelled. "
             + "The delivery has ended without it. Its permits stay taken until the sender ends.")]
     private static partial void SenderIgnoresCancellation(ILogger logger, string idempotencyKey, string endpoint, TimeSpan timeout);
 

@@ -8,13 +8,14 @@ using Microsoft.Extensions.Logging;
 namespace Adcp.Aot.Delivery;
 
 /// <summary>
-/// Makes one attempt of a delivery as a unit: permits, circuit, sequence number, one send, classification, audit record, and the
-/// delay before the next attempt.
-/// It does not know where the delivery is kept or how it waits. Thread-safe.
+/// Makes one attempt of a delivery as a unit: permits, circuit, sequence number, one send, classification, audit
+/// record, and the delay before the next attempt. It does not depend on the delivery's storage or waiting. Thread-safe.
 /// </summary>
 /// <remarks>
-/// <para>A supervisor calls it in a loop, a worker of a durable outbox once for each row. The steps of an attempt, and what each
-/// holds:</para>
+/// <para>
+/// A supervisor calls it in a loop, a worker of a durable outbox once for each row. The steps of an attempt, and the
+/// resources that each holds:
+/// </para>
 /// <code>
 /// step                     concurrency permits   circuit permit   on a fault or refusal
 /// 1 take permits           -                     -                cancelled: record without an attempt
@@ -85,7 +86,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
     /// <summary>Gets the number of deliveries that a shutdown cut short.</summary>
     internal int ShutDownCount => Volatile.Read(ref _shutDown);
 
-    /// <summary>Gets the number of senders that go on although their delivery was cancelled and has ended.</summary>
+    /// <summary>Gets the number of senders that continue although their delivery was cancelled and has ended.</summary>
     internal int AbandonedCount => Volatile.Read(ref _abandoned);
 
     /// <summary>Makes one attempt of a delivery that is kept elsewhere.</summary>
@@ -121,11 +122,13 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         }
     }
 
-    /// <summary>Completes when every record made before the call has been given to the sink.</summary>
+    /// <summary>Completes when every record made before the call has been passed to the sink.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     public Task FlushAuditAsync(CancellationToken cancellationToken = default) => Log.FlushAsync(cancellationToken);
 
-    /// <summary>Cancels the attempts under way and gives the queued records to the sink. May be called more than once.</summary>
+    /// <summary>
+    /// Cancels the attempts under way and passes the queued records to the sink. May be called more than once.
+    /// </summary>
     public ValueTask DisposeAsync()
     {
         Pool.CancelAll();
@@ -146,8 +149,8 @@ public sealed partial class AttemptRunner : IAsyncDisposable
     }
 
     /// <summary>
-    /// Makes the next attempt of a delivery. When it has ended, <see cref="InFlightDelivery.Step"/> says what it led to, or <see
-    /// cref="InFlightDelivery.Fault"/> what the payload threw.
+    /// Makes the next attempt of a delivery. When it has ended, <see cref="InFlightDelivery.Step"/> has its result, or
+    /// <see cref="InFlightDelivery.Fault"/> the payload's exception.
     /// </summary>
     /// <returns><see langword="true"/> if the attempt has ended; <see langword="false"/> if <see cref="InFlightDelivery.GoOn"/> is
     /// called when it ends, which may have happened already.</returns>
@@ -169,7 +172,8 @@ public sealed partial class AttemptRunner : IAsyncDisposable
     /// <param name="refusedBy">The endpoint or origin whose circuit refused.</param>
     /// <param name="now">The present as a timestamp, which may be a coarse one.</param>
     /// <param name="recorded">The call of an inline sink; completed unless the sink is inline.</param>
-    /// <returns>The code, and when the circuit may be asked again in UTC ticks (0 if only a reset helps).</returns>
+    /// <returns>The code, and the time when the circuit may be asked again in UTC ticks (0 if only a reset
+    /// helps).</returns>
     internal (string Code, long RetryAtTicks) Refuse(in Refusal refused, Endpoint refusedBy, long now, out Task recorded)
     {
         CircuitWord.CircuitReading circuit = refusedBy.Circuit.Read();
@@ -216,7 +220,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
 
     private bool RunWhenPermitted(InFlightDelivery delivery)
     {
-        // A circuit that refuses says so now, not after a wait for permits that its hung probes hold.
+        // If a circuit refuses, it refuses now, not after a wait for permits that its hung probes hold.
         long now = Clock.Exact();
         if (_circuits.FindRefusing(delivery.Endpoint, now) is { } refusing)
         {
@@ -297,7 +301,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
     }
 
     /// <summary>
-    /// Asks the circuits, and with the first permit draws the sequence number. If the payload throws, everything taken is
+    /// Asks the circuits, and with the first permit draws the sequence number. If the payload throws, all permits are
     /// returned.
     /// </summary>
     private bool TryPermit(InFlightDelivery delivery, out Endpoint refusedBy)

@@ -3,8 +3,8 @@ using Adcp.Aot.Auditing;
 namespace Adcp.Aot.Delivery;
 
 /// <summary>
-/// What one attempt led to: the delivery's end, or a delay before the next attempt. The default value belongs to a delivery
-/// without an attempt.
+/// The result of one attempt: the delivery's end, or a delay before the next attempt. The default value belongs to a
+/// delivery without an attempt.
 /// </summary>
 internal struct AttemptStep
 {
@@ -20,7 +20,7 @@ internal struct AttemptStep
     /// <summary>0 if there was no answer.</summary>
     internal short StatusCode;
 
-    /// <summary>True if the delivery has ended, as <see cref="Status"/> says.</summary>
+    /// <summary><c>true</c> if the delivery has ended with <see cref="Status"/>.</summary>
     internal bool Ends;
     internal DeliveryStatus Status;
     internal bool ConnectionReplaced;

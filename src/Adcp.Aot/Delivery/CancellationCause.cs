@@ -1,9 +1,9 @@
 namespace Adcp.Aot.Delivery;
 
-/// <summary>The reason why a delivery under way is cancelled; the first cause counts.</summary>
+/// <summary>The reason why a delivery under way is cancelled. The first cause counts.</summary>
 internal enum CancellationCause
 {
-    /// <summary>It is not.</summary>
+    /// <summary>The delivery is not cancelled.</summary>
     None = 0,
 
     /// <summary>The caller's token.</summary>

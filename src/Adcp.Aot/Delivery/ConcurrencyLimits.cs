@@ -6,9 +6,9 @@ namespace Adcp.Aot.Delivery;
 
 /// <summary>The permits of an attempt: its endpoint's, its tenant's, and one of all. Thread-safe.</summary>
 /// <remarks>
-/// They are taken from the narrowest to the widest. A delivery that waits for its endpoint or its tenant therefore holds nothing
-/// that another tenant needs, and slow
-/// endpoints of one tenant can take its own share only. Each level admits its waiters in order of arrival.
+/// They are taken from the narrowest to the widest. So a delivery that waits for its endpoint or its tenant holds
+/// nothing that another tenant needs, and slow endpoints of one tenant can take only its own share. Each level admits
+/// its waiters in order of arrival.
 /// </remarks>
 internal sealed class ConcurrencyLimits(int perEndpoint, int perTenant, int total)
 {
@@ -87,7 +87,9 @@ internal sealed class ConcurrencyLimits(int perEndpoint, int perTenant, int tota
         return entering.IsCompletedSuccessfully;
     }
 
-    /// <summary>Keeps the gate of all away from what other fields share a cache line with: every attempt changes it.</summary>
+    /// <summary>
+    /// Keeps the gate of all away from the cache lines of other fields, because every attempt changes it.
+    /// </summary>
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     private struct PaddedGate
     {

@@ -6,7 +6,7 @@ namespace Adcp.Aot.Delivery;
 
 /// <summary>The in-memory delivery loop: attempts and the waits between them, and an orderly stop.</summary>
 /// <remarks>
-/// Every delivery goes the same way:
+/// Every delivery takes the same steps:
 /// <code>
 /// path                                  concurrency permits      ends the delivery             returns the pooled object
 /// refused as it begins                  none taken               BeginAsync                    none rented
@@ -25,14 +25,15 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookSupervisorOpti
 
     /// <summary>Delivers one webhook.</summary>
     /// <param name="webhook">The frozen webhook, or a stand-in for <paramref name="unnumbered"/> that is never sent.</param>
-    /// <param name="unnumbered">A payload that carries its sequence number, to be frozen when the number is drawn; else <see
-    /// langword="null"/>.</param>
+    /// <param name="unnumbered">A payload that contains its sequence number, to be frozen when the number is drawn;
+    /// otherwise <see langword="null"/>.</param>
     /// <param name="delivery">The delivery's options.</param>
     /// <param name="cancellationToken">The caller's token.</param>
     internal ValueTask<DeliveryOutcome> BeginAsync(
         PreparedWebhook webhook, WebhookPayload? unnumbered, DeliveryOptions delivery, CancellationToken cancellationToken)
     {
-        // What follows each check is in a method of its own: the structs of one path would be cleared in the frame of every delivery.
+        // The code after each check is in a separate method: otherwise the structs of one path would be cleared in the
+        // frame of every delivery.
         Endpoint endpoint = runner.EndpointOf(webhook, delivery);
         int thread = ThreadStripe.Index;
         if (!_latch.TryEnter(thread))
@@ -61,11 +62,12 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookSupervisorOpti
     }
 
     /// <summary>Makes the next attempt of a delivery when it is due.</summary>
-    /// <returns><see langword="true"/> if the attempt has ended; <see langword="false"/> if the delivery goes on by itself when it
-    /// ends.</returns>
+    /// <returns><see langword="true"/> if the attempt has ended; <see langword="false"/> if the delivery continues by
+    /// itself when it ends.</returns>
     internal bool Next(InFlightDelivery delivery)
     {
-        // A delay that is over already is not waited for, so that a delivery goes on in the caller's loop and not ever deeper in calls.
+        // A delay that is over already is not waited for, so that a delivery continues in the caller's loop and the
+        // call stack does not grow.
         if (delivery.Cause == CancellationCause.None && Left(delivery) <= TimeSpan.Zero)
         {
             return runner.Run(delivery);
@@ -90,8 +92,8 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookSupervisorOpti
             {
                 runner.Pool.CancelAll();
 
-                // A sender that ignores cancellation is abandoned after the cancellation timeout. Only one that blocks the thread
-                // of its call lasts longer.
+                // If a sender ignores cancellation, it is abandoned after the cancellation timeout. Only a sender that
+                // blocks the thread of its call lasts longer.
                 TimeSpan patience = options.CancellationTimeout + Later(options.CancellationTimeout, TimeSpan.FromSeconds(1));
                 await _latch.Idle.WaitAsync(patience, TimeProvider.System, CancellationToken.None)
                     .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -153,7 +155,7 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookSupervisorOpti
         inFlight.Begin(this, webhook, unnumbered, delivery, retry, endpoint, startedAt, retry.Deadline);
         runner.Bind(inFlight, cancellationToken);
 
-        // Taken now: an attempt that waits may end on another thread before this call is back.
+        // Read now: an attempt that waits may end on another thread before this call returns.
         ValueTask<DeliveryOutcome> outcome = inFlight.Outcome;
         if (!runner.Run(inFlight))
         {
@@ -176,7 +178,7 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookSupervisorOpti
         : delivery.Step.Delay - runner.Clock.Time.GetElapsedTime(delivery.Step.EndedAt);
 
     /// <summary>
-    /// Waits until the next attempt is due, which is never before the time that the record shows, and makes it. Never throws.
+    /// Waits until the next attempt is due, which is never before the recorded time, and makes it. Never throws.
     /// </summary>
     private async Task WaitAndRunAsync(InFlightDelivery delivery)
     {

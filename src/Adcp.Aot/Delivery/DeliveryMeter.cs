@@ -5,7 +5,7 @@ using Adcp.Aot.Resilience;
 
 namespace Adcp.Aot.Delivery;
 
-/// <summary>The meter <c>Adcp.Aot</c>. Without a listener nothing is measured. Never throws.</summary>
+/// <summary>The meter <c>Adcp.Aot</c>. If there is no listener, nothing is measured. Never throws.</summary>
 internal static class DeliveryMeter
 {
     private static readonly Meter Meter = new("Adcp.Aot");
@@ -26,7 +26,7 @@ internal static class DeliveryMeter
     private static readonly Counter<long> Transitions = Meter.CreateCounter<long>(
         "adcp.webhook.breaker.transitions", "{transition}", "Circuit changes, by the state entered.");
 
-    /// <summary>Gets whether attempts are listened to.</summary>
+    /// <summary>Gets whether there is a listener for attempts.</summary>
     internal static bool IsOn => Attempts.Enabled || AttemptDuration.Enabled;
 
     internal static void Attempt(AttemptOutcome outcome, TimeSpan elapsed)
@@ -45,7 +45,7 @@ internal static class DeliveryMeter
         }
         catch (Exception)
         {
-            // A listener's fault is not the delivery's. The same holds below.
+            // A listener's fault must not affect the delivery. The same holds below.
         }
     }
 

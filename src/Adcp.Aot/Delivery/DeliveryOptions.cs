@@ -24,9 +24,9 @@ public sealed record DeliveryOptions : IAttemptContext
     internal static DeliveryOptions None { get; } = new();
 
     /// <summary>
-    /// Gets the tenant that the delivery belongs to. Each tenant has breakers of its own and at most <see
-    /// cref="WebhookSupervisorOptions.MaxConcurrencyPerTenant"/> attempts at a time.
-    /// 1 to 4,096 characters. Default <see langword="null"/>, no tenant.
+    /// Gets the tenant that the delivery belongs to. Each tenant has its own breakers and at most
+    /// <see cref="WebhookSupervisorOptions.MaxConcurrencyPerTenant"/> attempts at a time. 1 to 4,096 characters.
+    /// Default <see langword="null"/>, no tenant.
     /// </summary>
     /// <exception cref="ArgumentException">Empty or longer.</exception>
     public string? Tenant
@@ -84,7 +84,7 @@ public sealed record DeliveryOptions : IAttemptContext
     /// <summary>Gets the retry policy of this delivery. Default <see langword="null"/>, the supervisor's.</summary>
     public RetryPolicy? Retry { get; init; }
 
-    /// <summary>Returns whether both have the same values. What they remember of a supervisor does not count.</summary>
+    /// <summary>Returns whether both have the same values. Cached endpoints and streams do not count.</summary>
     public bool Equals(DeliveryOptions? other) => other is not null && Tenant == other.Tenant && SequenceKey == other.SequenceKey
         && BreakerKey == other.BreakerKey && NotificationType == other.NotificationType && Equals(Retry, other.Retry);
 

@@ -5,14 +5,15 @@ namespace Adcp.Aot;
 /// <summary>The result of a delivery.</summary>
 public readonly record struct DeliveryOutcome
 {
-    // Nullables would make this a third larger, and every delivery copies it on its way out. Neither a number nor a time of 0 exists.
+    // Nullable members would make this a third larger, and every delivery copies it. Neither a number nor a time of 0
+    // exists.
     private readonly long _number;
     private readonly long _retryAtTicks;
 
     /// <summary>
-    /// An outcome of all its parts at once. Where it is made in the expression that is returned, the compiler writes the parts
-    /// straight to where the caller wants them; an initializer, or an outcome
-    /// that is made first and handed on, is put together on the stack and copied whole, which makes the processor wait for the parts.
+    /// Creates an outcome of all its parts at once. If it is created in the returned expression, the compiler writes
+    /// the parts directly to the caller's location. An initializer, or an outcome that is created first and passed on,
+    /// is assembled on the stack and copied, which makes the processor wait for the parts.
     /// </summary>
     internal DeliveryOutcome(
         DeliveryStatus status,
@@ -34,14 +35,14 @@ public readonly record struct DeliveryOutcome
         Fault = fault;
     }
 
-    /// <summary>How it ended.</summary>
+    /// <summary>The delivery's final status.</summary>
     public DeliveryStatus Status { get; init; }
 
     /// <summary>Gets whether the receiver has it.</summary>
     public bool IsDelivered => Status == DeliveryStatus.Delivered && Webhook is not null;
 
     /// <summary>
-    /// The frozen webhook; deliver it again to repeat the same key and bytes. <c>null</c> if a payload's sequence
+    /// The frozen webhook. Deliver it again to repeat the same key and bytes. <c>null</c> if a payload's sequence
     /// number was never drawn: send the payload again.
     /// </summary>
     public PreparedWebhook? Webhook { get; init; }
@@ -49,7 +50,7 @@ public readonly record struct DeliveryOutcome
     /// <summary>The last attempt's result; <c>null</c> if there was none, or its sender threw.</summary>
     public WebhookSendResult? LastResult { get; init; }
 
-    /// <summary>Attempts made.</summary>
+    /// <summary>The number of attempts.</summary>
     public int Attempts { get; init; }
 
     /// <summary>
@@ -62,7 +63,7 @@ public readonly record struct DeliveryOutcome
     }
 
     /// <summary>
-    /// The time when to come back, UTC: for an open circuit its next probe. <c>null</c> if nothing is known.
+    /// The time for another try, UTC: for an open circuit the time of its next probe. <c>null</c> if unknown.
     /// </summary>
     public DateTimeOffset? RetryAt
     {
@@ -73,7 +74,7 @@ public readonly record struct DeliveryOutcome
     /// <summary>A stable identifier of the reason, such as <c>payload_conflict</c> or <c>webhook_signature_invalid</c>.</summary>
     public string? Code { get; init; }
 
-    /// <summary>What a sender that is not ours threw, where that ended the delivery.</summary>
+    /// <summary>The exception of a user's sender, if that ended the delivery.</summary>
     public Exception? Fault { get; init; }
 
     /// <summary>Returns status, attempts, code, and the last attempt's HTTP status or error.</summary>

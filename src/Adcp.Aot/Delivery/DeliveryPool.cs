@@ -103,7 +103,7 @@ internal sealed class DeliveryPool(AttemptRunner runner)
         return delivery;
     }
 
-    /// <summary>Two cache lines, since processors fetch them in pairs.</summary>
+    /// <summary>Two cache lines, because processors fetch them in pairs.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 128)]
     private struct Slot
     {

@@ -1,6 +1,8 @@
 namespace Adcp.Aot;
 
-/// <summary>Who delivers: a supervisor where one is wired, else a sender's single attempt, else nobody.</summary>
+/// <summary>
+/// Delivers by a supervisor if one is wired, otherwise by a sender's single attempt, if there is a sender.
+/// </summary>
 public readonly record struct DeliveryTarget
 {
     private DeliveryTarget(IWebhookSender? sender, IWebhookDeliverySupervisor? supervisor)
@@ -9,16 +11,16 @@ public readonly record struct DeliveryTarget
         Supervisor = supervisor;
     }
 
-    /// <summary>The supervisor, where one is wired.</summary>
+    /// <summary>The supervisor; <c>null</c> if none is wired.</summary>
     public IWebhookDeliverySupervisor? Supervisor { get; }
 
-    /// <summary>The sender, where no supervisor is wired.</summary>
+    /// <summary>The sender; <c>null</c> if a supervisor is wired.</summary>
     public IWebhookSender? Sender { get; }
 
-    /// <summary>Gets whether somebody delivers.</summary>
+    /// <summary>Gets whether a supervisor or a sender is wired.</summary>
     public bool IsWired => Supervisor is not null || Sender is not null;
 
-    /// <summary>Chooses: the supervisor wins.</summary>
+    /// <summary>Returns the target. If both are given, the supervisor is used.</summary>
     /// <param name="sender">The sender, if any.</param>
     /// <param name="supervisor">The supervisor, if any.</param>
     public static DeliveryTarget Resolve(IWebhookSender? sender, IWebhookDeliverySupervisor? supervisor) =>

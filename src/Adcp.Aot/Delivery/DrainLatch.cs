@@ -2,14 +2,15 @@ using Adcp.Aot.Threading;
 
 namespace Adcp.Aot.Delivery;
 
-/// <summary>Counts what is under way, refuses newcomers once closed, and signals when nothing is under way any more. Thread-safe.</summary>
+/// <summary>
+/// Counts the deliveries under way, refuses newcomers when closed, and signals when none is under way. Thread-safe.
+/// </summary>
 /// <remarks>
-/// Entering and leaving are plain writes to a cache line of the thread's own. The closing side pays for the missing fences: it
-/// announces itself, then issues a process-wide
-/// barrier, and from then on sees every entry that did not see the announcement. Each thread that leaves a closed latch issues
-/// that barrier too before it looks for others.
-/// A barrier of its own processor only would miss an entry that still waits in another processor's store buffer, and announce
-/// idleness while it runs.
+/// Entering and leaving are plain writes to the thread's own cache line. The closing side pays for the missing fences:
+/// it announces itself, then issues a process-wide barrier, and from then on sees every entry that did not see the
+/// announcement. Each thread that leaves a closed latch issues that barrier too before it looks for others. A barrier
+/// of its own processor only would miss an entry that still waits in another processor's store buffer, and would signal
+/// idleness while that entry runs.
 /// </remarks>
 internal sealed class DrainLatch
 {
@@ -17,7 +18,9 @@ internal sealed class DrainLatch
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _closed;
 
-    /// <summary>Gets how many have entered and not left; may be too high by what changes meanwhile.</summary>
+    /// <summary>
+    /// Gets the number that have entered and not left. It may be too high by changes that happen meanwhile.
+    /// </summary>
     internal int Count => (int)_inFlight.Value;
 
     internal bool IsClosed => _closed;
@@ -51,7 +54,7 @@ internal sealed class DrainLatch
     }
 
     /// <summary>Refuses newcomers from now on.</summary>
-    /// <returns>How many are under way.</returns>
+    /// <returns>The number under way.</returns>
     internal int Close()
     {
         _closed = true;

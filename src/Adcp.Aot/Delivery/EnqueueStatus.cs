@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Delivery;
 
-/// <summary>Gets whether a webhook was added to an <see cref="IWebhookOutbox"/>.</summary>
+/// <summary>The result of adding a webhook to an <see cref="IWebhookOutbox"/>.</summary>
 public enum EnqueueStatus
 {
     /// <summary>The webhook was added.</summary>

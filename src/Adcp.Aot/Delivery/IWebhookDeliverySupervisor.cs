@@ -6,10 +6,12 @@ public interface IWebhookDeliverySupervisor
     /// <summary>Gets whether an accepted delivery survives the process.</summary>
     bool IsDurable { get; }
 
-    /// <summary>How long a key is retried, where that is promised; null otherwise.</summary>
+    /// <summary>Gets the time for which a key is retried, if that is promised; otherwise null.</summary>
     TimeSpan? RetryHorizon { get; }
 
-    /// <summary>Gets the sender that makes the attempts; null if it is not known, and its wiring is then not checked at boot.</summary>
+    /// <summary>
+    /// Gets the sender that makes the attempts; null if unknown, and its wiring is then not checked at boot.
+    /// </summary>
     IWebhookSender? Sender => null;
 
     /// <summary>Delivers a task's status change.</summary>
@@ -28,7 +30,7 @@ public interface IWebhookDeliverySupervisor
         WebhookDestination destination, WebhookPayload payload, DeliveryOptions? options = null,
         CancellationToken cancellationToken = default);
 
-    /// <summary>Delivers a webhook that is already frozen: the same key and bytes, however often it is called.</summary>
+    /// <summary>Delivers a webhook that is already frozen: each call sends the same key and bytes.</summary>
     /// <param name="webhook">The frozen webhook.</param>
     /// <param name="options">Stream, breaker key, notification type, policy; null for none.</param>
     /// <param name="cancellationToken">Ends the delivery; the outcome then is <see cref="DeliveryStatus.Cancelled"/>.</param>

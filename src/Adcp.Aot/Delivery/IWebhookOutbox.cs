@@ -9,7 +9,10 @@ namespace Adcp.Aot.Delivery;
 /// </summary>
 public interface IWebhookOutbox
 {
-    /// <summary>Gets how long a webhook is retried after its first attempt; <see langword="null"/> if nothing is promised.</summary>
+    /// <summary>
+    /// Gets the time for which a webhook is retried after its first attempt; <see langword="null"/> if nothing is
+    /// promised.
+    /// </summary>
     TimeSpan? RetryHorizon { get; }
 
     /// <summary>Enqueues webhooks, all of them or none.</summary>

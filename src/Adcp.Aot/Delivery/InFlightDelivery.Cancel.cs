@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Delivery;
 
-/// <content>The ways in which a delivery is cut short.</content>
+/// <content>The cancellation of a delivery.</content>
 internal sealed partial class InFlightDelivery
 {
     /// <summary>Lets the caller's token and the policy's deadline cancel the delivery.</summary>
@@ -23,9 +23,9 @@ internal sealed partial class InFlightDelivery
     }
 
     /// <summary>
-    /// Cancels the delivery, unless it is cancelled already. Callbacks that the sender has registered run on the thread pool: they
-    /// may block or throw, and the thread that cancels is not theirs. An attempt that goes on for the cancellation timeout is
-    /// abandoned.
+    /// Cancels the delivery, unless it is cancelled already. The sender's callbacks run on the thread pool, because
+    /// they may block or throw, and the cancelling thread must not wait. If an attempt continues for the cancellation
+    /// timeout, it is abandoned.
     /// </summary>
     internal void Cancel(CancellationCause cause)
     {
@@ -34,7 +34,7 @@ internal sealed partial class InFlightDelivery
             return;
         }
 
-        // The machine's clock: this bounds code that misbehaves, and a clock that a test holds still must not keep it waiting.
+        // The machine's clock: this bounds misbehaving code, and it must not wait if a test holds its clock still.
         _abandonmentTimer = AttemptRunner.CreateTimer(TimeProvider.System, static state => ((InFlightDelivery)state!).Abandon(), this);
         _abandonmentTimer.Change(_runner.CancellationTimeout, _runner.CancellationTimeout);
         _runner.Observe(_cancellation.CancelAsync());
@@ -50,7 +50,8 @@ internal sealed partial class InFlightDelivery
     }
 
     /// <summary>
-    /// Called every cancellation timeout until the delivery ends, since an attempt may only just begin when it is first called.
+    /// Called every cancellation timeout until the delivery ends, because an attempt may only just begin when it is
+    /// first called.
     /// </summary>
     private void Abandon()
     {

@@ -7,23 +7,21 @@ using Adcp.Aot.Threading;
 namespace Adcp.Aot.Delivery;
 
 /// <summary>
-/// What is known of one delivery, its cancellation, its way from one attempt to the next, and the outcome that its caller awaits.
-/// Pooled, so that a delivery allocates nothing.
+/// The state of one delivery, its cancellation, its steps from one attempt to the next, and the outcome that its caller
+/// awaits. Pooled, so that a delivery allocates nothing.
 /// </summary>
 /// <remarks>
 /// <para>
-/// The delivery's steps use it one after the other, never at the same time. Three events of other threads may come at any moment:
-/// a cancellation, the sender's answer, and the
-/// abandonment of a sender that goes on although it was cancelled. The first cancellation counts (<see cref="Cause"/>). The
-/// answer and the abandonment compete for
+/// The delivery's steps use it one after the other, never at the same time. Three events of other threads may come at
+/// any moment: a cancellation, the sender's answer, and the abandonment of a sender that continues although it was
+/// cancelled. The first cancellation counts (<see cref="Cause"/>). The answer and the abandonment compete for
 /// <see cref="_answerState"/>, and the winner ends the attempt.
 /// </para>
 /// <para>
-/// A caller can take the outcome once and not before the delivery has ended; anything else throws. The task of a pooled async
-/// method would not do: a caller that takes its result
-/// too early or twice returns the method's state to its pool while it is in use, and another delivery's webhook could reach it.
-/// An instance returns to the pool when its outcome is
-/// taken. A caller that never awaits leaves it to the garbage collector.
+/// A caller can take the outcome once and not before the delivery has ended; any other call throws. The task of a
+/// pooled async method does not guarantee this: if a caller takes its result too early or twice, the method's state
+/// returns to its pool while it is in use, and another delivery's webhook could reach that caller. An instance returns
+/// to the pool when its outcome is taken. If a caller never awaits it, the garbage collector takes it.
 /// </para>
 /// <para>
 /// An instance that was cancelled or abandoned is not pooled again: a late callback could otherwise reach the next delivery. <see
@@ -69,8 +67,8 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
     internal PreparedWebhook Webhook { get; set; } = null!;
 
     /// <summary>
-    /// Gets or sets a payload that carries its sequence number and has not drawn it yet; <see cref="Webhook"/> is then a stand-in
-    /// that is never sent.
+    /// Gets or sets a payload that contains its sequence number and has not drawn it yet; <see cref="Webhook"/> is then
+    /// a stand-in that is never sent.
     /// </summary>
     internal WebhookPayload? Unnumbered { get; set; }
 
@@ -88,7 +86,7 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
     /// <summary>Gets the token that ends the delivery: by the caller, the deadline or the shutdown.</summary>
     internal CancellationToken Token { get; }
 
-    /// <summary>Gets why <see cref="Token"/> is cancelled.</summary>
+    /// <summary>Gets the reason why <see cref="Token"/> is cancelled.</summary>
     internal CancellationCause Cause => (CancellationCause)Volatile.Read(ref _cause);
 
     internal long StartedAt { get; private set; }
@@ -113,7 +111,7 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
     /// <summary>Gets or sets the call of an inline sink; completed unless the sink is inline. The delivery waits for it.</summary>
     internal Task Recorded { get; set; } = Task.CompletedTask;
 
-    /// <summary>Gets or sets what the payload threw, which the caller gets in place of an outcome.</summary>
+    /// <summary>Gets or sets the payload's exception, which the caller gets in place of an outcome.</summary>
     internal Exception? Fault { get; set; }
 
     /// <summary>
@@ -131,7 +129,7 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
     /// <summary>Gets the webhook if it is frozen. A payload whose sequence number was never drawn has no frozen form yet.</summary>
     internal PreparedWebhook? Frozen => Unnumbered is null ? Webhook : null;
 
-    /// <summary>Gets what the last attempt led to.</summary>
+    /// <summary>Gets the result of the last attempt.</summary>
     internal ref AttemptStep Step => ref _step;
 
     /// <summary>Begins a delivery: with an engine, which makes further attempts, or without one for a single attempt.</summary>
@@ -158,8 +156,8 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
     }
 
     /// <summary>Settles the attempt when the sender has answered, or when it is abandoned.</summary>
-    /// <returns><see langword="true"/> if the attempt has ended; <see langword="false"/> if the delivery goes on by itself when it
-    /// ends, which may have happened already.</returns>
+    /// <returns><see langword="true"/> if the attempt has ended; <see langword="false"/> if the delivery continues by
+    /// itself when it ends, which may have happened already.</returns>
     internal bool AwaitAnswer(in ValueTask<WebhookSendResult> sending)
     {
         Volatile.Write(ref _answerState, AnswerDue);
@@ -172,7 +170,8 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
 
         try
         {
-            // Not UnsafeOnCompleted: what follows must run in the delivery's context, not in that of the thread that answers.
+            // Not UnsafeOnCompleted: the continuation must run in the delivery's context, not in that of the answering
+            // thread.
             answer.OnCompleted(_onAnswered);
             return false;
         }
@@ -183,7 +182,7 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
     }
 
     /// <summary>
-    /// An attempt has ended: waits for its record if the sink is inline, then begins the next attempt or ends the
+    /// Continues after an attempt: waits for its record if the sink is inline, then begins the next attempt or ends the
     /// delivery.
     /// </summary>
     internal void GoOn()
@@ -208,7 +207,8 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
     /// <summary>Returns the outcome of a delivery that has ended, and the instance to its pool.</summary>
     internal DeliveryOutcome TakeOutcome(int thread)
     {
-        // Read first and put together last, in the returned expression, so that the outcome is written once and where the caller wants it.
+        // Read first and assembled last, in the returned expression, so that the outcome is written once to the
+        // caller's location.
         AttemptStep step = _step;
         PreparedWebhook? frozen = Frozen;
         WebhookSendResult? result = LastResult;
@@ -218,7 +218,7 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
         return new DeliveryOutcome(step.Status, frozen, result, attempts, number, step.Code, step.RetryAtTicks, step.Fault);
     }
 
-    /// <summary>Ends the delivery: neither its token nor its deadline can cancel it any more.</summary>
+    /// <summary>Ends the delivery: its token and its deadline can no longer cancel it.</summary>
     internal void End()
     {
         Volatile.Write(ref _active, false);
@@ -240,7 +240,7 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
         }
     }
 
-    /// <summary>Forgets the delivery.</summary>
+    /// <summary>Clears the delivery.</summary>
     /// <returns><see langword="true"/> if the instance may serve another delivery.</returns>
     internal bool TryReset()
     {
@@ -249,7 +249,7 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
             return false;
         }
 
-        // What is small and lives long anyway is not cleared: options, policy and endpoint.
+        // Members that are small and live long anyway are not cleared: options, policy and endpoint.
         Webhook = null!;
         Unnumbered = null;
         LastResult = null;
@@ -317,7 +317,7 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
         _engine?.End(this);
         Volatile.Write(ref _takeable, (ushort)_outcome.Version + 1);
 
-        // The caller goes on in here and may return this to the pool: nothing comes after it.
+        // The caller continues in here and may return this to the pool: no code may follow.
         _outcome.SetResult(true);
     }
 
@@ -347,7 +347,7 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
     }
 
     /// <summary>Settles the attempt, unless it was abandoned before.</summary>
-    /// <returns><see langword="true"/> if it ended in here.</returns>
+    /// <returns><see langword="true"/> if it ended in this call.</returns>
     private bool EndAttempt(WebhookSendResult? result, Exception? fault)
     {
         int state = Interlocked.CompareExchange(ref _answerState, NoAnswerDue, AnswerDue);

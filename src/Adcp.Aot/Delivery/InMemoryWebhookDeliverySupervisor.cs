@@ -94,7 +94,8 @@ public sealed class InMemoryWebhookDeliverySupervisor : IWebhookDeliverySupervis
             throw new ArgumentException("A payload that carries its sequence number needs DeliveryOptions.SequenceKey.", nameof(options));
         }
 
-        // Written once with the longest number, so that a payload that cannot be sent draws none: a number drawn must reach an attempt.
+        // Written once with the longest number, so that a payload that cannot be sent draws none: a drawn number must
+        // reach an attempt.
         PreparedWebhook checkedOnly = _sender.Prepare(destination, payload, sequenceNumber: long.MaxValue);
         return _engine.BeginAsync(checkedOnly, payload, options, cancellationToken);
     }
@@ -107,7 +108,7 @@ public sealed class InMemoryWebhookDeliverySupervisor : IWebhookDeliverySupervis
         return _engine.BeginAsync(webhook, null, options ?? DeliveryOptions.None, cancellationToken);
     }
 
-    /// <summary>Completes when every record made before the call has been given to the sink.</summary>
+    /// <summary>Completes when every record made before the call has been passed to the sink.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     public Task FlushAuditAsync(CancellationToken cancellationToken = default) => _runner.FlushAuditAsync(cancellationToken);
 

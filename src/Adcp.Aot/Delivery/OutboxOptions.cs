@@ -35,7 +35,8 @@ public sealed record OutboxOptions
     public DateTimeOffset? NotBefore { get; init; }
 
     /// <summary>
-    /// Gets how long the webhook may wait for its first attempt. It is then not sent any more. Default <see langword="null"/>, no limit.
+    /// Gets the time that the webhook may wait for its first attempt. After that it is not sent any more. Default
+    /// <see langword="null"/>, no limit.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Zero or negative.</exception>
     public TimeSpan? MaxAge

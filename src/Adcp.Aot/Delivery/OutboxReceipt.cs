@@ -1,8 +1,8 @@
 namespace Adcp.Aot.Delivery;
 
-/// <summary>Says what became of a webhook that was to be enqueued.</summary>
+/// <summary>The result of enqueueing a webhook.</summary>
 /// <param name="Status">Whether the webhook was added.</param>
 /// <param name="Id">The outbox's own id of the row; 0 if the webhook was not added.</param>
-/// <param name="IdempotencyKey">The key that every attempt sends, also if the delivery was enqueued before.</param>
+/// <param name="IdempotencyKey">The key that every attempt sends, even if the delivery was enqueued before.</param>
 /// <param name="SequenceNumber">The number drawn from the stream; <see langword="null"/> without a stream.</param>
 public readonly record struct OutboxReceipt(EnqueueStatus Status, long Id, string IdempotencyKey, long? SequenceNumber = null);

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot;
 
-/// <summary>How a supervisor works. Immutable; a bad value throws when it is set.</summary>
+/// <summary>The options of a supervisor. Immutable; a bad value throws when it is set.</summary>
 public sealed record WebhookSupervisorOptions
 {
     /// <summary>Attempts and delays. Default <see cref="RetryPolicy.Default"/>.</summary>
@@ -17,22 +17,23 @@ public sealed record WebhookSupervisorOptions
     /// <summary>The meaning of answers. Default <see cref="ResponseTable.Adcp"/>.</summary>
     public ResponseTable Responses { get; init => field = Require.NotNull(value, nameof(Responses)); } = ResponseTable.Adcp;
 
-    /// <summary>Where audit records go. Default null, nowhere.</summary>
+    /// <summary>Receives the audit records. Default null, no sink.</summary>
     public IDeliveryLogSink? Sink { get; init; }
 
-    /// <summary>How records reach the sink. Default <see cref="SinkMode.Buffered"/>.</summary>
+    /// <summary>The way in which records reach the sink. Default <see cref="SinkMode.Buffered"/>.</summary>
     public SinkMode SinkMode { get; init; }
 
     /// <summary>
-    /// The most records that wait for a buffered sink, in blocks of up to 64 that threads fill each for itself. 1 to 1,048,576,
-    /// default 8,192.
+    /// The most records that wait for a buffered sink, in blocks of up to 64 that each thread fills for itself. 1 to
+    /// 1,048,576, default 8,192.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,048,576.</exception>
     public int SinkQueueCapacity { get; init => field = Require.InRange(value, 1, 1 << 20, nameof(SinkQueueCapacity)); } = 8192;
 
     /// <summary>
-    /// While a circuit is open, refusals of one endpoint are recorded once in this interval; the others are counted in the next record's
-    /// <see cref="DeliveryAttempt.SkippedBefore"/>. Zero records each. 0 to 1 hour, default 1 s.
+    /// The interval at which refusals of one endpoint are recorded while its circuit is open; the others are counted in
+    /// the next record's <see cref="DeliveryAttempt.SkippedBefore"/>. If zero, each is recorded. 0 to 1 hour, default 1
+    /// s.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 1 hour.</exception>
     public TimeSpan CircuitOpenRecordInterval
@@ -42,8 +43,8 @@ public sealed record WebhookSupervisorOptions
     } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// Gets how long a sink may take over the records of one call. Then the call is cancelled and its records count as failed. 1
-    /// ms to 1 hour, default 5 s.
+    /// Gets the timeout of one call of the sink. If a call exceeds it, the call is cancelled and its records count as
+    /// failed. 1 ms to 1 hour, default 5 s.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 1 hour.</exception>
     public TimeSpan SinkTimeout
@@ -53,10 +54,9 @@ public sealed record WebhookSupervisorOptions
     } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// Gets how long a sender may take to end an attempt after the delivery was cancelled by its token, its deadline or a
-    /// shutdown. Then the attempt is abandoned and the delivery
-    /// ends without it; the attempt's permits stay taken until the sender ends. Measured on the machine's clock. 1 ms to 1 hour,
-    /// default 5 s.
+    /// Gets the time that a sender may take to end an attempt after its token, its deadline or a shutdown cancelled the
+    /// delivery. After that the attempt is abandoned and the delivery ends without it; the attempt's permits stay taken
+    /// until the sender ends. Measured on the machine's clock. 1 ms to 1 hour, default 5 s.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 1 hour.</exception>
     public TimeSpan CancellationTimeout
@@ -66,9 +66,9 @@ public sealed record WebhookSupervisorOptions
     } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// Gets whether audit records show the whole path of a url. Default false: of the path they show ordinary words, versions,
-    /// and the operation and task id, and a short hash in
-    /// place of any other segment, since segments may be secrets. Queries are never shown.
+    /// Gets whether audit records show the whole path of a url. Default false: they show ordinary words, versions, and
+    /// the operation and task id, and a short hash in place of any other segment, because segments may be secrets.
+    /// Queries are never shown.
     /// </summary>
     public bool RecordsFullPaths { get; init; }
 
@@ -98,12 +98,15 @@ public sealed record WebhookSupervisorOptions
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,000,000.</exception>
     public int MaxConcurrency { get; init => field = Require.InRange(value, 1, 1_000_000, nameof(MaxConcurrency)); } = 8192;
 
-    /// <summary>The most endpoints remembered. 1 to 100,000,000, default 1,000,000 (about 160 bytes each beside the key).</summary>
+    /// <summary>
+    /// The maximum number of endpoints. 1 to 100,000,000, default 1,000,000 (about 160 bytes each beside the key).
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 100,000,000.</exception>
     public int MaxEndpoints { get; init => field = Require.InRange(value, 1, 100_000_000, nameof(MaxEndpoints)); } = 1_000_000;
 
     /// <summary>
-    /// Gets after how long without use an endpoint whose circuit is closed may be forgotten. 1 s to 7 days, default 10 minutes.
+    /// Gets the idle time after which an endpoint may be forgotten if its circuit is closed. 1 s to 7 days, default 10
+    /// minutes.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 s to 7 days.</exception>
     public TimeSpan EndpointIdleTimeout
@@ -112,7 +115,7 @@ public sealed record WebhookSupervisorOptions
         init => field = Require.InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromDays(7), nameof(EndpointIdleTimeout));
     } = TimeSpan.FromMinutes(10);
 
-    /// <summary>The streams. Default null, an allocator of the supervisor's own.</summary>
+    /// <summary>The streams. Default null, the supervisor's own allocator.</summary>
     public SequenceAllocator? Sequences { get; init; }
 
     /// <summary>The clock of everything that waits or measures. Default the system's.</summary>
@@ -121,6 +124,6 @@ public sealed record WebhookSupervisorOptions
     /// <summary>The source of jitter; it must be safe for concurrent use. Default <see cref="Random.Shared"/>.</summary>
     public Random Random { get; init => field = Require.NotNull(value, nameof(Random)); } = Random.Shared;
 
-    /// <summary>Where the supervisor logs. Default null, nowhere.</summary>
+    /// <summary>The logger. Default null, no log.</summary>
     public ILogger? Logger { get; init; }
 }
