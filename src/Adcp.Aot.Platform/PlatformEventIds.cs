@@ -23,16 +23,16 @@ public static class PlatformEventIds
     /// </summary>
     public const int ProcessLocalDelivery = 2004;
 
-    /// <summary>Error: "The answer of a {Tool} call was not kept: the same request would be performed again"</summary>
+    /// <summary>Error: "The answer of a {Tool} call could not be kept: if the request is repeated, it is performed again"</summary>
     public const int AnswerNotKept = 2005;
 
     /// <summary>
-    /// Warning: "Answers are remembered in memory: a request that is made again after this process ends is performed again"
+    /// Warning: "Idempotent answers are kept in memory: if a request is repeated after this process ends, it is performed again"
     /// </summary>
     public const int ProcessLocalAnswers = 2006;
 
     /// <summary>
-    /// Warning: "A {Tool} call took longer than {CallTimeout}: it was cancelled, and the same request may be made again"
+    /// Warning: "A {Tool} call took longer than {CallTimeout}: it was cancelled, and the client may repeat the request"
     /// </summary>
     public const int CallTimedOut = 2007;
 
@@ -59,8 +59,8 @@ public static class PlatformEventIds
     public const int LeaseLost = 2011;
 
     /// <summary>
-    /// Warning: "Webhook urls are judged by their form only, since the sender does not say what it may reach: set
-    /// PlatformOptions.Guard"
+    /// Warning: "Webhook urls are checked by their form only, because the sender does not report its destination guard:
+    /// set PlatformOptions.Guard"
     /// </summary>
     public const int NoDestinationGuard = 2012;
 

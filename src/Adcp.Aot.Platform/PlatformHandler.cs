@@ -274,7 +274,7 @@ public sealed class PlatformHandler : IAsyncDisposable
 
         return Options.RequiresIdempotencyKey
             ? throw new AdcpErrorException(
-                AdcpError.InvalidRequest("A call that changes something has an idempotency_key, so that it can be made again safely.",
+                AdcpError.InvalidRequest("A call that changes something needs an idempotency_key, so that it can be repeated safely.",
                     "idempotency_key"))
             : null;
     }

@@ -23,11 +23,11 @@ internal static partial class PlatformLog
     internal static partial void ProcessLocal(ILogger logger);
 
     [LoggerMessage(EventId = PlatformEventIds.AnswerNotKept, Level = LogLevel.Error,
-        Message = "The answer of a {Tool} call was not kept: the same request would be performed again")]
+        Message = "The answer of a {Tool} call could not be kept: if the request is repeated, it is performed again")]
     internal static partial void AnswerNotKept(ILogger logger, string tool, Exception? fault);
 
     [LoggerMessage(EventId = PlatformEventIds.ProcessLocalAnswers, Level = LogLevel.Warning,
-        Message = "Answers are remembered in memory: a request that is made again after this process ends is performed again")]
+        Message = "Idempotent answers are kept in memory: if a request is repeated after this process ends, it is performed again")]
     internal static partial void ProcessLocalAnswers(ILogger logger);
 
     [LoggerMessage(
@@ -58,11 +58,12 @@ internal static partial class PlatformLog
     [LoggerMessage(
         EventId = PlatformEventIds.NoDestinationGuard,
         Level = LogLevel.Warning,
-        Message = "Webhook urls are judged by their form only, since the sender does not say what it may reach: set PlatformOptions.Guard")]
+        Message = "Webhook urls are checked by their form only, because the sender does not report its destination guard: set "
+        + "PlatformOptions.Guard")]
     internal static partial void NoGuard(ILogger logger);
 
     [LoggerMessage(EventId = PlatformEventIds.CallTimedOut, Level = LogLevel.Warning,
-        Message = "A {Tool} call took longer than {CallTimeout}: it was cancelled, and the same request may be made again")]
+        Message = "A {Tool} call took longer than {CallTimeout}: it was cancelled, and the client may repeat the request")]
     internal static partial void CallTimedOut(ILogger logger, string tool, TimeSpan callTimeout);
 
     [LoggerMessage(EventId = PlatformEventIds.BreakerKeyFailed, Level = LogLevel.Error,

@@ -48,7 +48,7 @@ public static class BootValidation
         else if (options.AcceptsPushConfigs && options.Version >= AdcpVersion.V32 && IsOwned(options, target))
         {
             gaps.Add(new("webhook_signing.supported",
-                "The platform tells by webhook and promises no webhook_signing: set PlatformOptions.WebhookSigning."));
+                "The platform sends webhooks but promises no webhook_signing: set PlatformOptions.WebhookSigning."));
         }
 
         return gaps;

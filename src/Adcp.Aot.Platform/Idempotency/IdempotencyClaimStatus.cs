@@ -9,13 +9,13 @@ public enum IdempotencyClaimStatus
     /// <summary>Another caller performs it now.</summary>
     InFlight = 1,
 
-    /// <summary>It was performed: <see cref="IdempotencyClaim.Answer"/>.</summary>
+    /// <summary>The request was performed: <see cref="IdempotencyClaim.Answer"/>.</summary>
     Answered = 2,
 
     /// <summary>The key belongs to a request with other content.</summary>
     Conflict = 3,
 
-    /// <summary>It was performed, but its answer is no longer kept.</summary>
+    /// <summary>The request was performed, but its answer is no longer kept.</summary>
     Expired = 4,
 
     /// <summary>The store has reached its limit of requests.</summary>

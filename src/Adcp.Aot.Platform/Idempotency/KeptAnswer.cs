@@ -29,6 +29,6 @@ internal static class KeptAnswer
         return WireNames.TryParse(kept.GetProperty("status"u8).GetString()!, out AdcpTaskStatus status)
             ? ToolReply.Kept(status, Encoding.UTF8.GetBytes(kept.GetProperty("body"u8).GetRawText()),
                 kept.TryGetProperty("task_id"u8, out JsonElement taskId) ? taskId.GetString() : null)
-            : throw new JsonException("A kept answer has a status that AdCP does not name.");
+            : throw new JsonException("The kept answer has a status that AdCP does not define.");
     }
 }

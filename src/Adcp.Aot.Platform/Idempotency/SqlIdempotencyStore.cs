@@ -24,7 +24,7 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
     /// <param name="dialect">The SQL that they speak.</param>
     /// <param name="options">The times for which answers are kept, and the clock; null for the defaults.</param>
     /// <exception cref="ArgumentNullException"><paramref name="source"/> is null.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="dialect"/> is none of the three.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="dialect"/> is not one of the three.</exception>
     public SqlIdempotencyStore(DbDataSource source, SqlDialect dialect, IdempotencyStoreOptions? options = null)
     {
         _options = options ?? new IdempotencyStoreOptions();

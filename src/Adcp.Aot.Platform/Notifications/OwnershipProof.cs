@@ -25,7 +25,7 @@ public static class OwnershipProof
         ArgumentNullException.ThrowIfNull(challenge);
         if (destination.Authentication is not null)
         {
-            throw new ArgumentException("A challenge is signed by RFC 9421 whatever the deliveries will use; give a destination "
+            throw new ArgumentException("A challenge is always signed by RFC 9421; use a destination "
                 + "without authentication.", nameof(destination));
         }
 

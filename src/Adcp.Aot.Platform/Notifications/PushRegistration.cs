@@ -53,7 +53,7 @@ public sealed class PushRegistration
             throw Invalid("An object.", null);
         }
 
-        string url = Text(config, "url") ?? throw Invalid("Required: where the webhooks go.", "url");
+        string url = Text(config, "url") ?? throw Invalid("Required: the address of the webhooks.", "url");
         string? operationId = Text(config, "operation_id");
         if (operationId is null && version != AdcpVersion.V30)
         {

@@ -2,8 +2,8 @@ namespace Adcp.Aot.Platform;
 
 /// <summary>
 /// Bounds the rows of a tenant in a store that other processes write too. The rows are counted when a tenant is first
-/// seen and again after a minute; what this process adds in between is added to the count. The bound is therefore
-/// exact for one process and approximate for several. Thread-safe.
+/// seen and again after a minute. In between, rows of this process are added to the count. So the bound is exact for
+/// one process and approximate for several. Thread-safe.
 /// </summary>
 internal sealed class CountedQuota(int limit, Func<string, int, CancellationToken, ValueTask<int>> count, TimeProvider time)
 {

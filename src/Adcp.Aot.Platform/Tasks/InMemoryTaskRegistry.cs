@@ -5,8 +5,8 @@ using Adcp.Aot.Storage;
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// Tasks of one process, which end with it. Bounded for each tenant and in total: a tenant at its bound loses its own
-/// oldest ended task, and if all its tasks are open a new one is refused. Thread-safe.
+/// Keeps tasks in the memory of one process. They are lost when it ends. Bounded per tenant and in total. If a tenant
+/// reaches its bound, its oldest ended task is removed; if all its tasks are open, a new one is refused. Thread-safe.
 /// </summary>
 public sealed class InMemoryTaskRegistry : ITaskRegistry, IDisposable
 {
@@ -18,7 +18,7 @@ public sealed class InMemoryTaskRegistry : ITaskRegistry, IDisposable
     private long _bytes;
 
     /// <summary>Creates a registry.</summary>
-    /// <param name="limits">How much is kept; null for the defaults.</param>
+    /// <param name="limits">The limits of memory; null for the defaults.</param>
     /// <param name="timeProvider">The clock of changes; null for the system's.</param>
     public InMemoryTaskRegistry(InMemoryLimits? limits = null, TimeProvider? timeProvider = null)
     {
@@ -171,7 +171,7 @@ public sealed class InMemoryTaskRegistry : ITaskRegistry, IDisposable
             && (query.State is null || stored.Task.Status.ToWire() == query.State)
             && (query.UpdatedSince is not { } since || stored.UpdatedAt.ToUnixTimeMilliseconds() >= since.ToUnixTimeMilliseconds()));
 
-    /// <summary>The moment of a change grows with every one, even if the clock does not.</summary>
+    /// <summary>Sets the time of a change. It grows with every change, even if the clock does not.</summary>
     private void Change(StoreScope scope, StoredTask<SellerTask> known, SellerTask task)
     {
         DateTimeOffset now = Now();
@@ -181,7 +181,7 @@ public sealed class InMemoryTaskRegistry : ITaskRegistry, IDisposable
         Charge(tenant, TaskRules.Bytes(task) - TaskRules.Bytes(known.Task));
         Ended(tenant, task);
 
-        // A status is never refused for its size. The tenant's older tasks make room, and this one stays.
+        // A status is never refused for its size. Older tasks of the tenant are removed, and this one stays.
         while ((tenant.Bytes > _limits.MaxBytesPerTenant || _bytes > _limits.MaxBytes) && tenant.Ended.Count > 1 && Evict(tenant))
         {
         }

@@ -8,9 +8,9 @@ using Adcp.Aot.Storage;
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// A task as a row keeps it: its names on the wire, JSON as the text it was, registrations encrypted and bound to
-/// tenant, task and channel. The random number of its last change tells a change whose commit was not answered from
-/// another's equal one.
+/// The row of a task: its names on the wire, its JSON as unchanged text, and its registrations, encrypted and bound to
+/// tenant, task and channel. If the commit of a change was not answered, the random number of the last change shows
+/// whether the row holds this change or another's equal one.
 /// </summary>
 internal sealed record KeptTask(
     string TaskId,
@@ -32,13 +32,13 @@ internal sealed record KeptTask(
         Text(task.Result));
 
     /// <exception cref="System.Security.Cryptography.CryptographicException">A registration needs a key that is not
-    /// here, or was damaged.</exception>
+    /// configured, or is damaged.</exception>
     /// <exception cref="JsonException">The row was not written by this library.</exception>
     internal SellerTask Open(string tenant, SecretsAtRest secrets)
     {
         if (!WireNames.TryParse(TaskType, out TaskType type) || !WireNames.TryParse(Status, out AdcpTaskStatus status))
         {
-            throw new JsonException($"The kept task '{TaskId}' has a type or status that AdCP does not name.");
+            throw new JsonException($"The kept task '{TaskId}' has a type or status that AdCP does not define.");
         }
 
         return new SellerTask(
@@ -80,11 +80,11 @@ internal sealed record KeptTask(
     }
 }
 
-/// <summary>A registration in plain, before it is encrypted and after.</summary>
+/// <summary>A registration in plain text, before encryption and after decryption.</summary>
 internal sealed record KeptRegistration(string? ConfigId, string Url, string? OperationId, string? Token,
     AuthenticationScheme? Scheme, string? Credentials)
 {
-    /// <summary>Nothing: all of it may be secret.</summary>
+    /// <summary>Returns the type's name: all members may be secret.</summary>
     public override string ToString() => nameof(KeptRegistration);
 }
 

@@ -4,7 +4,7 @@ using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Platform;
 
-/// <summary>The registry's table; SQL and concurrency are generated.</summary>
+/// <summary>The registry's table. SQL and concurrency are generated.</summary>
 [TaskStore<KeptTask>("adcp_tasks")]
 internal sealed partial class KeptTasks
 {

@@ -1,12 +1,12 @@
 namespace Adcp.Aot.Platform;
 
-/// <summary>A task that a call was handed off to, as the registry keeps it. Immutable; the registrations hold secrets.</summary>
-/// <param name="Tenant">Whose call it was.</param>
+/// <summary>A task that a call was handed off to. Immutable; the registrations hold secrets.</summary>
+/// <param name="Tenant">The tenant that made the call.</param>
 /// <param name="TaskId">The durable handle.</param>
 /// <param name="TaskType">The operation.</param>
-/// <param name="Status">Where it stands.</param>
+/// <param name="Status">The current status.</param>
 /// <param name="Registration">The <c>push_notification_config</c>; null for none.</param>
-/// <param name="A2ARegistration">What was registered on A2A's own channel; null for none.</param>
+/// <param name="A2ARegistration">The registration on A2A's own channel; null for none.</param>
 /// <param name="Context">The call's context, echoed in every webhook; empty for none.</param>
 /// <param name="Result">The result of a terminal status; empty for none.</param>
 public sealed record SellerTask(

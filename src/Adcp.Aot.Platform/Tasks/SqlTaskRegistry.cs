@@ -5,10 +5,9 @@ using Adcp.Aot.Storage;
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// Tasks in the table <c>adcp_tasks</c> of SQLite, PostgreSQL or MySQL/MariaDB: they outlive the process, and several
-/// processes share them. A status is entered by a save that states the version it judged, so that of two writers one
-/// wins and the other judges anew; what <c>beforeCommit</c> writes is in the same transaction. Registrations are
-/// encrypted. Thread-safe.
+/// Keeps tasks in the table <c>adcp_tasks</c> of SQLite, PostgreSQL or MySQL/MariaDB. They outlive the process, and
+/// several processes share them. A save names the version that it read: if two writers race, one wins and the other
+/// reads again. Writes of <c>beforeCommit</c> are in the same transaction. Registrations are encrypted. Thread-safe.
 /// </summary>
 public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
 {
@@ -18,14 +17,14 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
     private readonly KeptTasks _tasks;
     private readonly SecretsAtRest _secrets;
 
-    /// <summary>Opens a registry; the table is <see cref="CreateIfAbsentAsync"/>'s.</summary>
-    /// <param name="source">Opens connections; it stays yours to dispose.</param>
+    /// <summary>Creates a registry. <see cref="CreateIfAbsentAsync"/> creates its table.</summary>
+    /// <param name="source">Opens connections. The caller disposes it.</param>
     /// <param name="dialect">The SQL that they speak.</param>
     /// <param name="secrets">Encrypts the registrations: urls, tokens and credentials.</param>
-    /// <param name="options">How long tasks are kept, and the clock; null for the defaults.</param>
+    /// <param name="options">The times for which tasks are kept, and the clock; null for the defaults.</param>
     /// <exception cref="ArgumentNullException"><paramref name="source"/> or <paramref name="secrets"/> is null.</exception>
     /// <exception cref="ArgumentException">Secrets are kept out: a registration is a promise that must outlive the process.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="dialect"/> is none of the three.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="dialect"/> is not one of the three.</exception>
     public SqlTaskRegistry(DbDataSource source, SqlDialect dialect, SecretsAtRest secrets, TaskStoreOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(secrets);
@@ -39,7 +38,7 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
     /// <inheritdoc/>
     public int PurgeBatchSize => _tasks.PurgeBatchSize;
 
-    /// <summary>Creates table and indexes where they are absent.</summary>
+    /// <summary>Creates table and indexes if they are absent.</summary>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="InvalidOperationException">The database has a newer version of the table than this program knows.</exception>
     /// <exception cref="DbException">A statement failed.</exception>
@@ -77,8 +76,8 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
 
     /// <inheritdoc/>
     /// <exception cref="DbException">
-    /// The database refused it or is gone. A commit whose answer was lost is settled by reading; if that fails too,
-    /// the status may have been entered.
+    /// The database refused the statement or cannot be reached. If the answer to a commit was lost, it is settled by
+    /// reading; if that fails too, the status may have been entered.
     /// </exception>
     public ValueTask<TaskTransition> TransitionAsync(
         string tenant, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> result,
@@ -111,7 +110,8 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
         long bytes = 0;
         do
         {
-            // In parts that fit the room that is left if the next tasks are like the last, so that few large ones are in memory at once.
+            // Read in parts. Each part fits the remaining bytes if its tasks are like the last ones, so that few large
+            // tasks are in memory at once.
             long fits = bytes == 0 ? FirstPart
                 : Math.Clamp(((ITaskRegistry.MaxPageBytes - bytes) * read.Count / bytes) + 1, 1, LargestPart);
             part = part with { PageSize = (int)Math.Min(fits, query.PageSize + 1 - read.Count) };
@@ -134,7 +134,10 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
     /// <inheritdoc/>
     public ValueTask<int> PurgeAsync(CancellationToken cancellationToken = default) => _tasks.PurgeAsync(cancellationToken);
 
-    /// <summary>Read, judge, save; again where another save came between. Each turn that is lost is somebody else's progress.</summary>
+    /// <summary>
+    /// Reads, decides and saves; repeats if another save came between. If a turn is lost, another caller has made
+    /// progress.
+    /// </summary>
     private async ValueTask<TaskTransition> ChangeAsync(
         string tenant, string taskId, Func<SellerTask, TaskTransition?> judge, Func<SellerTask, KeptTask, KeptTask> change,
         Func<SellerTask, DbTransaction?, CancellationToken, ValueTask>? beforeCommit, CancellationToken cancellationToken)
@@ -189,7 +192,10 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
         }
     }
 
-    /// <summary>Returns whether a change was committed although its answer was lost. False also if that cannot be read now.</summary>
+    /// <summary>
+    /// Returns whether a change was committed although its answer was lost. <c>false</c> also if that cannot be read
+    /// now.
+    /// </summary>
     private async ValueTask<bool> IsSavedAsync(StoreScope scope, KeptTask changed)
     {
         try

@@ -96,13 +96,13 @@ public sealed class TaskHandOff : IAsyncDisposable
     }
 
     /// <summary>Completes a task with its result.</summary>
-    /// <param name="tenant">Whose.</param>
-    /// <param name="taskId">Which.</param>
+    /// <param name="tenant">The tenant that owns the task.</param>
+    /// <param name="taskId">The task's id.</param>
     /// <param name="result">The tool's result.</param>
     /// <param name="typeInfo">Its contract.</param>
-    /// <param name="message">Words for people; null for none.</param>
-    /// <param name="cancellationToken">Ends the wait; the status then may or may not have been entered, and the same
-    /// call again tells.</param>
+    /// <param name="message">A text for people; null for none.</param>
+    /// <param name="cancellationToken">Ends the wait. The status then may or may not have been entered; repeat the call
+    /// to find out.</param>
     public ValueTask<TaskTransition> CompleteAsync<T>(
         string tenant, string taskId, T result, JsonTypeInfo<T> typeInfo, string? message = null,
         CancellationToken cancellationToken = default)
@@ -113,10 +113,10 @@ public sealed class TaskHandOff : IAsyncDisposable
     }
 
     /// <summary>Fails a task.</summary>
-    /// <param name="tenant">Whose.</param>
-    /// <param name="taskId">Which.</param>
+    /// <param name="tenant">The tenant that owns the task.</param>
+    /// <param name="taskId">The task's id.</param>
     /// <param name="error">The reason.</param>
-    /// <param name="message">Words for people; null for none.</param>
+    /// <param name="message">A text for people; null for none.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public ValueTask<TaskTransition> FailAsync(string tenant, string taskId, AdcpError error, string? message = null,
         CancellationToken cancellationToken = default)
@@ -132,11 +132,11 @@ public sealed class TaskHandOff : IAsyncDisposable
     /// <param name="result">The result, a UTF-8 JSON object of at most 56 levels; empty for none.</param>
     /// <param name="message">A text for people of at most 65,536 characters; null for none.</param>
     /// <param name="cancellationToken">
-    /// Ends the wait; the status then may or may not have been entered, and the same call again tells.
+    /// Ends the wait. The status then may or may not have been entered; repeat the call to find out.
     /// </param>
     /// <returns>
-    /// <see cref="TaskTransition.Entered"/> if the status was entered. A registry that throws although it committed
-    /// is asked again: the webhooks are then sent as if it had answered, also if this method throws.
+    /// <see cref="TaskTransition.Entered"/> if the status was entered. If a registry throws although it committed, it
+    /// is asked again, and the webhooks are sent as if it had answered, even if this method throws.
     /// </returns>
     /// <exception cref="TimeoutException">
     /// An earlier change of the task is in doubt and the registry does not answer. Nothing was changed.
@@ -153,14 +153,14 @@ public sealed class TaskHandOff : IAsyncDisposable
         ArgumentException.ThrowIfNullOrEmpty(taskId);
         if (!Enum.IsDefined(status) || status == AdcpTaskStatus.Unknown)
         {
-            throw new ArgumentException("A status that a task can enter.", nameof(status));
+            throw new ArgumentException("Must be a status that a task can enter.", nameof(status));
         }
 
         CheckMessage(message);
         result = result.IsEmpty ? result : Checked(result);
         if (_emitter.DoubtOf(tenant, taskId) is { } earlier)
         {
-            // Two changes of one task in doubt could not be told apart.
+            // If two changes of one task were in doubt, they could not be distinguished.
             await SettledAsync(earlier, cancellationToken).ConfigureAwait(false);
         }
 
@@ -313,14 +313,16 @@ public sealed class TaskHandOff : IAsyncDisposable
         }
     }
 
-    /// <summary>Returns the result as it leaves. Whatever passes can be written in every envelope.</summary>
+    /// <summary>
+    /// Returns the result in the form in which it is sent. If it passes, it can be written in every envelope.
+    /// </summary>
     private ReadOnlyMemory<byte> Checked(ReadOnlyMemory<byte> result)
     {
         try
         {
             if (ClientText.IsSound(result.Span, WireObject.MaxDepth))
             {
-                // Kept for long: the writer's buffer is up to twice as large.
+                // Copied, because it is kept for long: the writer's buffer is up to twice as large.
                 result = WireObject.Outgoing(result, default).ToArray();
                 return result.Length <= Options.Limits.MaxResultBytes
                     ? result
@@ -330,7 +332,7 @@ public sealed class TaskHandOff : IAsyncDisposable
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
-            // Not JSON, or no object.
+            // Not JSON, or not an object.
         }
 
         throw new ArgumentException(
@@ -360,7 +362,7 @@ public sealed class TaskHandOff : IAsyncDisposable
         }
         catch (Exception)
         {
-            // Not known yet: the caller gets the registry's own fault.
+            // Unknown so far: the caller gets the registry's own exception.
             return false;
         }
     }

@@ -4,7 +4,7 @@ using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Platform;
 
-/// <summary>The law of a task's changes, one for every registry.</summary>
+/// <summary>The rules for changes of a task. Every registry uses them.</summary>
 internal static class TaskRules
 {
     /// <returns><c>null</c> if the status may be entered.</returns>
@@ -15,19 +15,19 @@ internal static class TaskRules
             return null;
         }
 
-        // A status that comes after the end is stale news and changes nothing.
+        // A status that arrives after the end is stale and changes nothing.
         return !status.IsTerminal() || (status == task.Status && Same(task.Result.Span, result.Span))
             ? TaskTransition.Repeated
             : TaskTransition.Conflict;
     }
 
-    /// <returns><c>null</c> if the registration may be changed so.</returns>
+    /// <returns><c>null</c> if the registration may be changed this way.</returns>
     internal static TaskTransition? JudgeRegistration(SellerTask task, PushRegistration? registration) =>
         task.Status.IsTerminal() ? TaskTransition.Conflict
         : registration is null ? task.A2ARegistration is null ? TaskTransition.Repeated : null
         : task.A2ARegistration is null ? null : TaskTransition.Conflict;
 
-    /// <summary>The scope of a new task, whose ids any registry can keep.</summary>
+    /// <summary>Returns the scope of a new task. Throws if a registry could not keep its ids.</summary>
     internal static StoreScope Checked(SellerTask task)
     {
         ArgumentNullException.ThrowIfNull(task);
@@ -38,12 +38,12 @@ internal static class TaskRules
                 nameof(task));
     }
 
-    /// <summary>About what a task takes to keep.</summary>
+    /// <summary>Returns the approximate size of a kept task.</summary>
     internal static long Bytes(SellerTask task) => 1024L + task.Context.Length + task.Result.Length;
 
     /// <summary>
-    /// A page of what was read, which is one task more than asked for if more follow. It ends early when its tasks
-    /// hold as many bytes as a page may, but has at least one task.
+    /// Returns a page of the tasks that were read. If more follow, one task more was read than asked for. A page ends
+    /// early when its tasks hold the maximum number of bytes, but has at least one task.
     /// </summary>
     internal static TaskPage<SellerTask> Page(StoreScope scope, TaskQuery query, IReadOnlyList<StoredTask<SellerTask>> read)
     {
@@ -70,7 +70,7 @@ internal static class TaskRules
 
     internal static ArgumentException Taken() => new("The tenant has a task of this id.", "task");
 
-    /// <summary>Returns a fingerprint that is equal for results that say the same. Empty for none.</summary>
+    /// <summary>Returns a fingerprint that is equal for equivalent results. Empty for none.</summary>
     internal static byte[] Fingerprint(ReadOnlySpan<byte> result)
     {
         if (result.IsEmpty)
@@ -78,7 +78,8 @@ internal static class TaskRules
             return [];
         }
 
-        // A number outside the range of a double has no canonical form: such results are the same if their bytes are.
+        // If a number is outside the range of a double, it has no canonical form: such results are the same if their
+        // bytes are.
         byte[] fingerprint = new byte[CanonicalJson.FingerprintLength];
         return CanonicalJson.TryFingerprint(result, fingerprint, out _) ? fingerprint : SHA256.HashData(result);
     }

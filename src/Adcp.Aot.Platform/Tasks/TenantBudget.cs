@@ -1,9 +1,9 @@
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// Counts what tenants hold, in items and bytes, and refuses what exceeds the bound of a tenant or of all. A tenant
-/// that holds nothing may take one item of any size, so that nothing waits forever. Memory is bounded by the items
-/// held. Thread-safe.
+/// Counts the items and bytes that tenants hold, and refuses an item over the bound of a tenant or of all. If a tenant
+/// holds nothing, it may take one item of any size, so that no item waits forever. Memory is bounded by the items held.
+/// Thread-safe.
 /// </summary>
 internal sealed class TenantBudget(
     int perTenant, int total = int.MaxValue, long bytesPerTenant = long.MaxValue, long totalBytes = long.MaxValue)
@@ -42,7 +42,9 @@ internal sealed class TenantBudget(
         }
     }
 
-    /// <summary>Takes room although there may be none: for what was promised before and has no other place to wait.</summary>
+    /// <summary>
+    /// Reserves room even if there is none: for an item that was promised before and cannot wait elsewhere.
+    /// </summary>
     internal void Take(string tenant, long bytes)
     {
         lock (_lock)

@@ -14,13 +14,13 @@ public sealed class HandedOff
         Message = message;
     }
 
-    /// <summary>The durable handle that the buyer is given.</summary>
+    /// <summary>The durable handle that the buyer gets.</summary>
     public string TaskId { get; }
 
     /// <summary><see cref="AdcpTaskStatus.Submitted"/> or <see cref="AdcpTaskStatus.Working"/>.</summary>
     public AdcpTaskStatus Status { get; }
 
-    /// <summary>Words for people; null for none.</summary>
+    /// <summary>A text for people; null for none.</summary>
     public string? Message { get; }
 
     /// <summary>

@@ -5,12 +5,12 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace Adcp.Aot.Platform;
 
-/// <summary>What generated dispatch calls. Not for use by hand.</summary>
+/// <summary>Helpers for generated dispatch. Do not call them in your own code.</summary>
 [EditorBrowsable(EditorBrowsableState.Never)]
 public static class PlatformDispatch
 {
-    /// <summary>A type's contract of a context.</summary>
-    /// <exception cref="InvalidOperationException">The context does not know the type.</exception>
+    /// <summary>Returns a type's contract from a context.</summary>
+    /// <exception cref="InvalidOperationException">The context has no such type.</exception>
     public static JsonTypeInfo<T> Contract<T>(JsonSerializerContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
@@ -20,7 +20,7 @@ public static class PlatformDispatch
     }
 
     /// <summary>Reads a tool's arguments.</summary>
-    /// <exception cref="AdcpErrorException">They do not fit: <c>INVALID_REQUEST</c>.</exception>
+    /// <exception cref="AdcpErrorException">They do not fit the type: <c>INVALID_REQUEST</c>.</exception>
     public static T Arguments<T>(JsonElement arguments, JsonTypeInfo<T> contract)
     {
         try
@@ -29,13 +29,13 @@ public static class PlatformDispatch
         }
         catch (JsonException fault)
         {
-            // The path is the caller's own naming; the message of the serialiser may show values.
-            throw new AdcpErrorException(AdcpError.InvalidRequest("The arguments do not have the tool's form.",
+            // The path consists of the caller's own names. The serializer's message may show values.
+            throw new AdcpErrorException(AdcpError.InvalidRequest("The arguments do not match the tool's schema.",
                 fault.Path?.TrimStart('$', '.') is { Length: > 0 } path ? path : null));
         }
     }
 
-    /// <summary>A result, now.</summary>
+    /// <summary>Converts a tool's result to a reply.</summary>
     public static async ValueTask<ToolReply> ResultAsync<T>(ValueTask<T> result, JsonTypeInfo<T> contract) =>
         ToolReply.Completed(JsonSerializer.SerializeToUtf8Bytes(await result.ConfigureAwait(false), contract));
 
@@ -47,9 +47,9 @@ public static class PlatformDispatch
         answer.Work?.Start(contract);
         return answer.Task is { } task ? ToolReply.HandedOff(task)
             : ToolReply.Completed(JsonSerializer.SerializeToUtf8Bytes(answer.Result
-                ?? throw new InvalidOperationException("The tool answered neither a result nor a task."), contract));
+                ?? throw new InvalidOperationException("The tool returned neither a result nor a task."), contract));
     }
 
-    /// <summary>No such tool.</summary>
+    /// <summary>Creates the error of an unknown tool.</summary>
     public static AdcpErrorException Unknown(string tool) => new(AdcpError.InvalidRequest($"No tool is named '{tool}'.", "name"));
 }

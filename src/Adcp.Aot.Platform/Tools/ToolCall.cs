@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Platform;
 
-/// <summary>One call of a tool: who calls, what is registered with it, and the way to answer later.</summary>
+/// <summary>One call of a tool: the caller, its registrations, and the method to answer later.</summary>
 public sealed class ToolCall
 {
     private readonly TaskHandOff _tasks;
@@ -24,22 +24,23 @@ public sealed class ToolCall
         IdempotencyKey = idempotencyKey;
     }
 
-    /// <summary>The authenticated caller, which owns the tasks of its calls.</summary>
+    /// <summary>The authenticated caller. It owns the tasks of its calls.</summary>
     public string Tenant { get; }
 
     /// <summary>The call's <c>push_notification_config</c>; null for none.</summary>
     public PushRegistration? Registration { get; }
 
-    /// <summary>What the caller registered on A2A's own channel; null for none.</summary>
+    /// <summary>The registration on A2A's own channel; null for none.</summary>
     public PushRegistration? A2ARegistration { get; }
 
     /// <summary>The call's <c>context</c>, a UTF-8 JSON object; empty for none.</summary>
     public ReadOnlyMemory<byte> Context { get; }
 
     /// <summary>
-    /// The call's <c>idempotency_key</c>; null for none. A process that dies after the tool has done its work and
-    /// before the answer is kept performs the request again: a tool whose work must not be done twice keeps the key
-    /// with that work, or derives from it the key of a system it calls. It is a capability: never log it or send it on.
+    /// The call's <c>idempotency_key</c>; null for none. If a process dies after the tool has done its work and before
+    /// the answer is kept, the request is performed again. If the work must not be done twice, keep the key together
+    /// with that work, or derive from it the key for a system that the tool calls. It is a capability: never log it or
+    /// send it on.
     /// </summary>
     public string? IdempotencyKey { get; }
 
@@ -123,7 +124,7 @@ public sealed class ToolCall
     /// Another status, or an id that is in use, blank or no task id (<see cref="Storage.TaskFacts.IsTaskId"/>).
     /// </exception>
     /// <exception cref="AdcpErrorException">
-    /// The tenant has as many open tasks as it may: <c>RATE_LIMITED</c>. Let it pass; it answers the call.
+    /// The tenant has reached its limit of open tasks: <c>RATE_LIMITED</c>. Do not catch it; it answers the call.
     /// </exception>
     public async ValueTask<HandedOff> HandOffAsync(
         AdcpTaskStatus status = AdcpTaskStatus.Submitted,
@@ -139,12 +140,12 @@ public sealed class ToolCall
     {
         if (status is not (AdcpTaskStatus.Submitted or AdcpTaskStatus.Working))
         {
-            throw new ArgumentException("A call is handed off as submitted or working.", nameof(status));
+            throw new ArgumentException("Must be submitted or working.", nameof(status));
         }
 
         if (Task is not null)
         {
-            throw new InvalidOperationException("A call is handed off once.");
+            throw new InvalidOperationException("The call was handed off already.");
         }
 
         if (!_tool.IsEligible(_tasks.Options.Version, out TaskType type))

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Platform;
 
-/// <summary>What a tool that may hand off answers: its result now, or a task whose result comes later.</summary>
+/// <summary>The answer of a tool that may hand off: its result now, or a task whose result comes later.</summary>
 /// <typeparam name="T">The result.</typeparam>
 public readonly struct ToolOutcome<T>
     where T : class
@@ -17,7 +17,7 @@ public readonly struct ToolOutcome<T>
     /// <summary>The result; <c>null</c> if it comes later.</summary>
     public T? Result { get; }
 
-    /// <summary>The task; <c>null</c> if the result is here.</summary>
+    /// <summary>The task; <c>null</c> if there is a result.</summary>
     public HandedOff? Task { get; }
 
     /// <summary>Gets the work whose result comes later; <see langword="null"/> if the seller ends the task itself.</summary>
@@ -29,7 +29,7 @@ public readonly struct ToolOutcome<T>
 #pragma warning disable CA1000, CA2225 // A tool writes `return result;` or `return task;`: the conversions are the API.
     public static implicit operator ToolOutcome<T>(T result) => new(result ?? throw new ArgumentNullException(nameof(result)), null);
 
-    /// <summary>A task, from <see cref="ToolCall.HandOffAsync"/>.</summary>
+    /// <summary>Converts a task from <see cref="ToolCall.HandOffAsync"/>.</summary>
     /// <param name="task">The task.</param>
     /// <exception cref="ArgumentNullException"><paramref name="task"/> is null.</exception>
     public static implicit operator ToolOutcome<T>(HandedOff task) => new(null, task ?? throw new ArgumentNullException(nameof(task)));

@@ -3,7 +3,7 @@ using Adcp.Aot.Json;
 
 namespace Adcp.Aot.Platform;
 
-/// <summary>What a call answers: a status and one JSON object. Immutable.</summary>
+/// <summary>The answer to a call: a status and one JSON object. Immutable.</summary>
 public sealed class ToolReply
 {
     private ToolReply(AdcpTaskStatus status, ReadOnlyMemory<byte> body, string? taskId, AdcpError? error, bool isReplay = false)
@@ -21,19 +21,19 @@ public sealed class ToolReply
     /// <summary>The answer, a UTF-8 JSON object.</summary>
     public ReadOnlyMemory<byte> Body { get; }
 
-    /// <summary>The task, where the call was handed off.</summary>
+    /// <summary>The task's id if the call was handed off; otherwise <c>null</c>.</summary>
     public string? TaskId { get; }
 
     /// <summary>The error; null for none.</summary>
     public AdcpError? Error { get; }
 
     /// <summary>
-    /// Gets whether an earlier request with the same <c>idempotency_key</c> was answered so; the body then says
+    /// Gets whether the answer is a repetition for the same <c>idempotency_key</c>. The body then has
     /// <c>"replayed":true</c>.
     /// </summary>
     public bool IsReplay { get; }
 
-    /// <summary>A result, now.</summary>
+    /// <summary>Creates the reply of a result.</summary>
     /// <param name="body">A UTF-8 JSON object.</param>
     /// <exception cref="ArgumentException">Not a JSON object.</exception>
     public static ToolReply Completed(ReadOnlyMemory<byte> body)
@@ -44,7 +44,7 @@ public sealed class ToolReply
             : throw new ArgumentException("A tool's result is a JSON object.", nameof(body));
     }
 
-    /// <summary>A task whose result comes later.</summary>
+    /// <summary>Creates the reply of a task whose result comes later.</summary>
     /// <param name="task">The task.</param>
     /// <exception cref="ArgumentNullException"><paramref name="task"/> is null.</exception>
     public static ToolReply HandedOff(HandedOff task)
@@ -65,7 +65,7 @@ public sealed class ToolReply
             null);
     }
 
-    /// <summary>An error.</summary>
+    /// <summary>Creates the reply of an error.</summary>
     /// <param name="error">The error.</param>
     /// <exception cref="ArgumentNullException"><paramref name="error"/> is null.</exception>
     public static ToolReply Failed(AdcpError error)

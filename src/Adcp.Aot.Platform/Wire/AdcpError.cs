@@ -34,7 +34,9 @@ public sealed record AdcpError
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(code);
         ArgumentException.ThrowIfNullOrWhiteSpace(message);
-        Code = code.Length <= MaxCodeLength ? code : throw new ArgumentException($"At most {MaxCodeLength} characters.", nameof(code));
+        Code = code.Length <= MaxCodeLength
+            ? code
+            : throw new ArgumentException($"Must have at most {MaxCodeLength} characters.", nameof(code));
         Message = message;
         Field = field;
         Recovery = Enum.IsDefined(recovery)
