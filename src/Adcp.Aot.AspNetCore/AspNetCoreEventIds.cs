@@ -9,7 +9,7 @@ public static class AspNetCoreEventIds
     /// <summary>Information: "Stopping: {Pending} webhooks are pending and have {Patience} to be delivered"</summary>
     public const int Draining = 3002;
 
-    /// <summary>Warning: "AdcpServerOptions.Stopping did not end within {Patience} and is left behind"</summary>
+    /// <summary>Warning: "AdcpServerOptions.Stopping did not end within {Patience} and is abandoned"</summary>
     public const int StoppingTooLong = 3003;
 
     /// <summary>Error: "AdcpServerOptions.Stopping failed"</summary>

@@ -17,7 +17,7 @@ internal static class KeygenCommand
             "--purpose", "The adcp_use to publish; AdCP 3.0 receivers look for webhook-signing:", "request-signing",
             "request-signing", "webhook-signing");
         Option<string> output = Options.Text("--out",
-            "Where the private JWK is written, mode 0600. An existing file is never overwritten.", required: true);
+            "The file of the private JWK, mode 0600. An existing file is never overwritten.", required: true);
         Option<string> jwks = Options.Text("--jwks", "The JWK set to publish. The key is added if the file exists.", required: true);
         Option<bool> json = Options.Json();
         Command command = new("keygen", "Make a signing key.") { algorithm, keyId, purpose, output, jwks, json };

@@ -61,7 +61,7 @@ internal sealed class ListenCommand
         });
         Option<int[]> script = new("--script")
         {
-            Description = "What verified deliveries are answered, in order, the last for ever: 503,503,200.",
+            Description = "The answers to verified deliveries, in order; the last is repeated: 503,503,200.",
             DefaultValueFactory = _ => [StatusCodes.Status200OK],
             CustomParser = result =>
             {

@@ -11,7 +11,7 @@ internal sealed class SendCommand
 {
     private const int MostRowsShown = 20;
 
-    private readonly Option<string> _url = Options.Text("--url", "Where the webhooks go.", required: true);
+    private readonly Option<string> _url = Options.Text("--url", "The address of the webhooks.", required: true);
     private readonly Option<string> _key = Options.Text("--key",
         "The file with the private JWK that signs (rfc9421); - for the standard input.");
     private readonly Option<string> _taskId = Options.Text("--task-id", "The task's id.", required: true);

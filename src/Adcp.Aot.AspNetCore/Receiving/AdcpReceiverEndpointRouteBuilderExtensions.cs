@@ -13,11 +13,11 @@ public static class AdcpReceiverEndpointRouteBuilderExtensions
 {
     /// <summary>
     /// Receives webhooks at a path: verifies each one and, if it is new for its sender, calls the handler once. The
-    /// sender is answered after the handler. The answer is 200 if the webhook is or was processed, 401 with AdCP's code
-    /// if it is not the sender's, 400 if its body is not a webhook, 409 if its key had another payload, 503 with
-    /// <c>Retry-After</c> if it is being processed or a resource it needs is not available, 413, 415, 429, and 500 if
-    /// the handler threw; a retry is then processed. Challenges are answered if
-    /// <see cref="WebhookReceiverOptions.AcceptsChallenge"/> is set.
+    /// sender is answered after the handler. 200: the webhook is or was processed. 400: its body is not a webhook. 401
+    /// with AdCP's code: it is not the sender's. 409: its key had another payload. 413, 415 and 429: it is too large,
+    /// not JSON, or the sender has too many keys. 500: the handler threw; a retry is then processed. 503 with
+    /// <c>Retry-After</c>: it is being processed, or a resource that it needs is not available. Challenges are answered
+    /// if <see cref="WebhookReceiverOptions.AcceptsChallenge"/> is set.
     /// </summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="pattern">The route, such as <c>/adcp/webhooks</c>.</param>

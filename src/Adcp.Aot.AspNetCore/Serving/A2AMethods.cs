@@ -115,7 +115,8 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
     private async ValueTask<RpcFault> NotCancelableAsync(JsonElement parameters)
     {
         _ = await FindAsync(parameters, "id").ConfigureAwait(false);
-        return new RpcFault(RpcFault.TaskNotCancelable, "Cancel by the AdCP tool of what the task is about; the task cannot be.");
+        return new RpcFault(RpcFault.TaskNotCancelable,
+            "Cancel the subject of the task by its AdCP tool; the task itself cannot be canceled.");
     }
 
     private async ValueTask<Action<Utf8JsonWriter>> ListAsync(JsonElement parameters)
@@ -124,7 +125,7 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
         {
             ContextId = Text(parameters, "contextId") is { Length: > 0 } context ? context : null,
             State = Text(parameters, "status") is { Length: > 0 } state and not "TASK_STATE_UNSPECIFIED"
-                ? (A2AEnvelope.Status(state) ?? throw RpcFault.Params("'status' is no task state.")).ToWire()
+                ? (A2AEnvelope.Status(state) ?? throw RpcFault.Params("'status' is not a task state.")).ToWire()
                 : null,
             UpdatedSince = Since(parameters),
             PageSize = PageSize(parameters),

@@ -65,7 +65,8 @@ public sealed record AdcpEndpointOptions
                 && (string.IsNullOrEmpty(host) || !Uri.TryCreate($"http://{host}/", UriKind.Absolute, out Uri? url)
                     || url.PathAndQuery != "/" || url.UserInfo.Length > 0))
             {
-                throw new ArgumentException($"'{host}' is no host: a name or address, with or without a port.", nameof(AllowedHosts));
+                throw new ArgumentException($"'{host}' is not a host: use a name or address, with or without a port.",
+                    nameof(AllowedHosts));
             }
         }
 

@@ -15,10 +15,10 @@ public static partial class AdcpServerExtensions
     extension(AdcpServer)
     {
         /// <summary>
-        /// Wires, validates and serves a platform over MCP at <c>/mcp</c> and A2A at <c>/a2a</c>, with its keys and
-        /// agent card at their well-known paths, until the token is cancelled or the process is asked to stop. Then it
-        /// drains the webhooks for <see cref="PlatformHandler.DrainPatience"/>. Meanwhile it purges the options' stores
-        /// that are <see cref="IExpiringStore"/>s.
+        /// Wires and validates a platform and serves it over MCP at <c>/mcp</c> and A2A at <c>/a2a</c>, with its keys
+        /// and agent card at their well-known paths. It serves until the token is cancelled or the process is asked to
+        /// stop. Then it drains the webhooks for <see cref="PlatformHandler.DrainPatience"/>. Meanwhile it purges the
+        /// options' stores that are <see cref="IExpiringStore"/>s.
         /// </summary>
         /// <param name="platform">The tools.</param>
         /// <param name="options">The seller's options. If there is no logger, the platform logs to the console.</param>
@@ -124,7 +124,7 @@ public static partial class AdcpServerExtensions
     private static partial void LogDraining(ILogger logger, int pending, TimeSpan patience);
 
     [LoggerMessage(AspNetCoreEventIds.StoppingTooLong, LogLevel.Warning,
-        "AdcpServerOptions.Stopping did not end within {Patience} and is left behind")]
+        "AdcpServerOptions.Stopping did not end within {Patience} and is abandoned")]
     private static partial void LogStoppingTooLong(ILogger logger, TimeSpan patience);
 
     [LoggerMessage(AspNetCoreEventIds.StoppingFailed, LogLevel.Error, "AdcpServerOptions.Stopping failed")]

@@ -56,7 +56,7 @@ public sealed class SqlReplayCache : IReplayCache, IExpiringStore
     /// </param>
     /// <exception cref="ArgumentNullException"><paramref name="source"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// <paramref name="dialect"/> is none of the three, or a bound is outside its range.
+    /// <paramref name="dialect"/> is not one of the three, or a bound is outside its range.
     /// </exception>
     public SqlReplayCache(
         DbDataSource source, SqlDialect dialect, int maxPerKey = 100_000, int maxTotal = 1_000_000, TimeProvider? timeProvider = null,
@@ -118,7 +118,7 @@ public sealed class SqlReplayCache : IReplayCache, IExpiringStore
         ArgumentNullException.ThrowIfNull(keyId);
         if (nonce.Length < MinNonceLength || !Ascii.IsValid(nonce.Span))
         {
-            throw new ArgumentException("A nonce is unpadded base64url of at least 16 bytes.", nameof(nonce));
+            throw new ArgumentException("Must be unpadded base64url of at least 16 bytes.", nameof(nonce));
         }
 
         using TransactionScope? outside = ExpiringTable.Outside();

@@ -46,7 +46,7 @@ public sealed class SqlWebhookClaimStore : IWebhookClaimStore, IExpiringStore
     /// </param>
     /// <exception cref="ArgumentNullException"><paramref name="source"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// <paramref name="dialect"/> is none of the three, or <paramref name="maxKeysPerSender"/> is less than 1.
+    /// <paramref name="dialect"/> is not one of the three, or <paramref name="maxKeysPerSender"/> is less than 1.
     /// </exception>
     public SqlWebhookClaimStore(
         DbDataSource source, SqlDialect dialect, int maxKeysPerSender = 1_000_000, TimeProvider? timeProvider = null)

@@ -60,7 +60,7 @@ public sealed class SqlBatchWriter<TRow> : IAsyncDisposable
     /// <param name="table">The table.</param>
     /// <param name="time">The clock of waiting; null for the system's.</param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="dialect"/> is none of the three.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="dialect"/> is not one of the three.</exception>
     public SqlBatchWriter(DbDataSource source, SqlDialect dialect, SqlTable<TRow> table, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(source);

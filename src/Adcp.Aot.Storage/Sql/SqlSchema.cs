@@ -62,7 +62,7 @@ public sealed class SqlSchema
         ArgumentNullException.ThrowIfNull(migrations);
         if (migrations.Length == 0)
         {
-            throw new ArgumentException("A schema needs the migration that makes its table.", nameof(migrations));
+            throw new ArgumentException("Must contain at least the migration that creates the table.", nameof(migrations));
         }
 
         _dialect = SqlDialects.Concrete(dialect, nameof(dialect));

@@ -44,7 +44,7 @@ public abstract class SqlTable<TRow>
     /// <param name="rows">At least one row.</param>
     /// <param name="cancellationToken">Ends the copy without a row.</param>
     public virtual Task CopyAsync(DbConnection connection, ReadOnlyMemory<TRow> rows, CancellationToken cancellationToken) =>
-        throw new NotSupportedException("CanCopy is false for every connection.");
+        throw new NotSupportedException("CopyAsync must be overridden if CanCopy returns true.");
 
     /// <summary>Called for each row that the table refused. Must not throw.</summary>
     /// <param name="row">The row.</param>

@@ -6,6 +6,6 @@ public enum AnonymousCallers
     /// <summary>Throws <see cref="AnonymousScopeException"/>. The default.</summary>
     Refused = 0,
 
-    /// <summary>They see each other's rows, and no other rows. For servers without authentication.</summary>
+    /// <summary>Anonymous callers see each other's rows, and no other rows. For servers without authentication.</summary>
     ShareOneScope = 1,
 }

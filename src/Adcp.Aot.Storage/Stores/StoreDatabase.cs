@@ -5,7 +5,9 @@ namespace Adcp.Aot.Storage;
 /// <summary>The database of a generated store. Safe for concurrent use; the caller disposes the source.</summary>
 public sealed class StoreDatabase
 {
-    /// <summary>SQLite waits for a lock on the caller's thread. After this time the wait goes on without a thread.</summary>
+    /// <summary>
+    /// SQLite waits for a lock on the caller's thread. After this time the wait continues without a thread.
+    /// </summary>
     private const int SqliteBlockingSeconds = 1;
 
     private volatile bool _textsChecked;
@@ -15,13 +17,13 @@ public sealed class StoreDatabase
     /// <param name="dialect">The SQL that they speak.</param>
     /// <param name="time">The clock of waiting for SQLite's lock; <c>null</c> for the system's.</param>
     /// <exception cref="ArgumentNullException"><paramref name="source"/> is null.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="dialect"/> is none of the three.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="dialect"/> is not one of the three.</exception>
     public StoreDatabase(DbDataSource source, SqlDialect dialect, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(source);
         if (dialect == SqlDialect.Any || !Enum.IsDefined(dialect))
         {
-            throw new ArgumentOutOfRangeException(nameof(dialect), dialect, "Say Sqlite, PostgreSql or MySql.");
+            throw new ArgumentOutOfRangeException(nameof(dialect), dialect, "Must be Sqlite, PostgreSql or MySql.");
         }
 
         Source = source;

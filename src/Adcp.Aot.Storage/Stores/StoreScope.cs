@@ -18,7 +18,7 @@ public sealed class StoreScope : IEquatable<StoreScope>
     /// </summary>
     public static StoreScope Anonymous { get; } = new("");
 
-    /// <summary>True for <see cref="Anonymous"/>.</summary>
+    /// <summary>Gets whether this is <see cref="Anonymous"/>.</summary>
     public bool IsAnonymous => Key.Length == 0;
 
     /// <summary>

@@ -383,7 +383,7 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
         EventId = AdcpEventIds.SinkAbandoned,
         Level = LogLevel.Error,
         Message = "The delivery log sink did not end its last call. "
-            + "The drain goes on without it; {Count} queued audit records are dropped.")]
+            + "The drain continues without it; {Count} queued audit records are dropped.")]
     private static partial void SinkAbandoned(ILogger logger, int count);
 
     private sealed class Policy(WallClock wall, bool showsFullPaths) : PooledObjectPolicy<DeliveryAttempt>

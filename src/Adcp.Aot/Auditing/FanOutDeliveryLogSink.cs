@@ -12,7 +12,7 @@ namespace Adcp.Aot.Auditing;
 /// </remarks>
 public sealed class FanOutDeliveryLogSink : IDeliveryLogSink
 {
-    /// <summary>If abandoned calls of a sink hold so many records, the sink is not called.</summary>
+    /// <summary>The number of records in abandoned calls of a sink at which the sink is not called.</summary>
     private const int MaxLateRecords = 256;
 
     private readonly Branch[] _branches;

@@ -41,7 +41,7 @@ internal static class JsonWire
 
         if (value.Length > maxLength)
         {
-            throw new ArgumentException($"At most {maxLength} characters.", name);
+            throw new ArgumentException($"Must have at most {maxLength} characters.", name);
         }
 
         for (int i = 0; i < value.Length; i++)
@@ -100,7 +100,7 @@ internal static class JsonWire
     internal static T Defined<T>(T value, string name)
         where T : struct, Enum => Enum.IsDefined(value)
             ? value
-            : throw new ArgumentOutOfRangeException(name, value, "Not a value of the enum.");
+            : throw new ArgumentOutOfRangeException(name, value, "Must be a defined value of the enum.");
 
     /// <summary>Returns a member's wire name: its own name in snake case.</summary>
     internal static string Wire<T>(this T value)

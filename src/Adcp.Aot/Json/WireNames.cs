@@ -132,5 +132,5 @@ public static class WireNames
 
     private static string Name(string[] names, int value, string paramName) => (uint)value < (uint)names.Length
         ? names[value]
-        : throw new ArgumentOutOfRangeException(paramName, value, "Not a value of the enum.");
+        : throw new ArgumentOutOfRangeException(paramName, value, "Must be a defined value of the enum.");
 }

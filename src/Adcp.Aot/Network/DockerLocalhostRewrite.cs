@@ -16,7 +16,7 @@ public sealed class DockerLocalhostRewrite : ITransportHook
         ArgumentException.ThrowIfNullOrEmpty(rewriteTo);
         if (Uri.CheckHostName(rewriteTo) == UriHostNameType.Unknown)
         {
-            throw new ArgumentException("A host name or address, without port or brackets, is needed.", nameof(rewriteTo));
+            throw new ArgumentException("Must be a host name or address, without port or brackets.", nameof(rewriteTo));
         }
 
         _host = rewriteTo;

@@ -86,7 +86,9 @@ internal sealed class PinnedConnector(DestinationGuard guard, TimeSpan connectTi
         }
     }
 
-    /// <summary>If several addresses failed, a fault of the endpoint is reported before one of this machine.</summary>
+    /// <summary>
+    /// Chooses the fault to report if several addresses failed: one of the endpoint before one of this machine.
+    /// </summary>
     private static SocketException Telling(SocketException? before, SocketException now) =>
         before is null || LocalFault.Is(before.SocketErrorCode) ? now : before;
 

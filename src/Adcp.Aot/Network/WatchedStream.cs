@@ -23,7 +23,7 @@ namespace Adcp.Aot.Network;
 /// </list>
 /// One read and one write may be under way at a time, as in every stream of a handler. Reads and writes meet in
 /// <c>_phase</c> and <c>_ended</c>: each side writes its own and then reads the other's behind a full fence, so that
-/// a peer that hangs up as a request begins is seen by one of them.
+/// one of them sees a peer that closes the connection when a request begins.
 /// </remarks>
 internal sealed class WatchedStream(
     Stream inner, long number, string host, int port, bool isHttp2, HostFacts facts, Action<WatchedStream> closed) : Stream

@@ -9,7 +9,7 @@ public enum ClaimStatus
     /// <summary>Another caller processes it; answer 503.</summary>
     InProgress = 1,
 
-    /// <summary>It was processed before; answer 2xx.</summary>
+    /// <summary>The webhook was processed before; answer 2xx.</summary>
     Completed = 2,
 
     /// <summary>The key is bound to another payload; answer 409.</summary>

@@ -110,7 +110,8 @@ internal sealed partial class IntakeLog(ILogger? logger, string endpoint, TimePr
         VerificationError.DigestMismatch or VerificationError.BodyMalformed =>
             "The body is not the one that was signed, or no sound JSON. Check proxies that change bodies, then tell the sender.",
         VerificationError.Replayed =>
-            "The same signature was used before. A sender signs every attempt anew; anybody who saw the request can repeat it.",
+            "The same signature was used before. A sender signs every attempt again, so a client that saw the request may have "
+            + "repeated it.",
         VerificationError.ModeMismatch => "The message is authenticated in another way than the registration says: challenges by RFC "
             + "9421, webhooks as registered. Compare the registration with the Verifier.",
         VerificationError.UnsupportedContentType => "Webhooks are application/json.",
@@ -224,7 +225,7 @@ internal sealed partial class IntakeLog(ILogger? logger, string endpoint, TimePr
 
     [LoggerMessage(
         AdcpEventIds.ClaimLost, LogLevel.Error,
-        "Webhook {IdempotencyKey} answered 503 at {Endpoint}: its claim lapsed while its handler ran, sender "
+        "Webhook {IdempotencyKey} answered 503 at {Endpoint}: its claim expired while its handler ran, sender "
             + "{Sender}, so that it may be processed twice. "
             + "Check the claim store, or raise Lease.")]
     private static partial void LogClaimLost(ILogger logger, string endpoint, string idempotencyKey, string sender);

@@ -102,8 +102,8 @@ public sealed record WebhookReceiverOptions
     }
 
     /// <summary>
-    /// The sender's <c>delivery_retry_horizon_seconds</c>. A key is remembered for this or 24 hours, whichever is longer, from its
-    /// first acceptance. 0 to 7 days, default 0.
+    /// The sender's <c>delivery_retry_horizon_seconds</c>. A key is remembered for the longer of this and 24 hours,
+    /// from its first acceptance. 0 to 7 days, default 0.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 0 to 7 days.</exception>
     public TimeSpan RetryHorizon { get; init => field = Require.InRange(value, TimeSpan.Zero, TimeSpan.FromDays(7), nameof(RetryHorizon)); }

@@ -6,9 +6,9 @@ public enum EndpointHealth
     /// <summary>Unknown: the attempt failed by a fault of ours, of this machine or of its network.</summary>
     Unknown = 0,
 
-    /// <summary>It answers and is not overloaded.</summary>
+    /// <summary>The endpoint answers and is not overloaded.</summary>
     Healthy = 1,
 
-    /// <summary>It is down, failing or overloaded.</summary>
+    /// <summary>The endpoint is down, failing or overloaded.</summary>
     Failing = 2,
 }

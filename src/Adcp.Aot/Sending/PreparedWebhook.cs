@@ -25,7 +25,7 @@ public sealed class PreparedWebhook
         ArgumentNullException.ThrowIfNull(idempotencyKey);
         if (body.IsEmpty)
         {
-            throw new ArgumentException("A webhook body cannot be empty.", nameof(body));
+            throw new ArgumentException("The body of a webhook must not be empty.", nameof(body));
         }
 
         IdempotencyKeys.Validate(idempotencyKey, nameof(idempotencyKey));

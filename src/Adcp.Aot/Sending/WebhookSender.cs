@@ -137,7 +137,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (sequenceNumber is < 1)
         {
-            throw new ArgumentOutOfRangeException(nameof(sequenceNumber), sequenceNumber, "Sequence numbers begin at 1.");
+            throw new ArgumentOutOfRangeException(nameof(sequenceNumber), sequenceNumber, "Must be at least 1.");
         }
 
         if (payload.CarriesSequenceNumber && sequenceNumber is null)

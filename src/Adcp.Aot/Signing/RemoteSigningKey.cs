@@ -34,7 +34,7 @@ public sealed class RemoteSigningKey
         jwk.CheckUse(nameof(publicJwk), "verify");
         if (jwk.Private is not null || jwk.X is null || (jwk.Y is null && jwk.Algorithm == SignatureAlgorithm.EcdsaP256Sha256))
         {
-            throw new ArgumentException("A public JWK with its 'x' (and 'y' on P-256) and without 'd' is needed.", nameof(publicJwk));
+            throw new ArgumentException("Must be a public JWK with its 'x' (and 'y' on P-256) and without 'd'.", nameof(publicJwk));
         }
 
         _signer = signer;

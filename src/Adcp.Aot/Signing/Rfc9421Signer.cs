@@ -111,7 +111,7 @@ public sealed class Rfc9421Signer : WebhookAuthenticator
         ArgumentNullException.ThrowIfNull(contentDigest);
         if (_key is null)
         {
-            throw new InvalidOperationException("The key is kept elsewhere; a sender signs with it.");
+            throw new InvalidOperationException("The key is a remote one; use a sender to sign with it.");
         }
 
         AttemptHeaders headers = AttemptHeaders.Rent();

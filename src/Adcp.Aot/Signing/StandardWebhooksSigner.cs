@@ -39,7 +39,7 @@ public sealed class StandardWebhooksSigner : WebhookAuthenticator
         ArgumentNullException.ThrowIfNull(secrets);
         if (secrets.Count is 0 or > MaxSecrets)
         {
-            throw new ArgumentException("One to eight secrets are needed.", nameof(secrets));
+            throw new ArgumentException("Must contain one to eight secrets.", nameof(secrets));
         }
 
         _keys = [.. secrets.Select(static secret => StandardWebhooksSecret.Decode(secret, nameof(secrets)))];

@@ -37,8 +37,8 @@ public static class AdcpEventIds
     public const int SinkEndedLate = 303;
 
     /// <summary>
-    /// Error: "The delivery log sink did not end its last call. The drain goes on without it; {Count} queued audit records
-    /// are dropped."
+    /// Error: "The delivery log sink did not end its last call. The drain continues without it; {Count} queued audit
+    /// records are dropped."
     /// </summary>
     public const int SinkAbandoned = 304;
 
@@ -55,7 +55,7 @@ public static class AdcpEventIds
     public const int ResponseTableFailed = 403;
 
     /// <summary>
-    /// Error: "The sender of webhook {IdempotencyKey} to {Endpoint} goes on {Timeout} after it was cancelled. The delivery
+    /// Error: "The sender of webhook {IdempotencyKey} to {Endpoint} still runs {Timeout} after it was cancelled. The delivery
     /// has ended without it. Its permits stay taken until the sender ends."
     /// </summary>
     public const int SenderIgnoresCancellation = 404;
@@ -171,7 +171,7 @@ public static class AdcpEventIds
     public const int HandlerReturnedLate = 614;
 
     /// <summary>
-    /// Error: "Webhook {IdempotencyKey} answered 503 at {Endpoint}: its claim lapsed while its handler ran, sender {Sender},
+    /// Error: "Webhook {IdempotencyKey} answered 503 at {Endpoint}: its claim expired while its handler ran, sender {Sender},
     /// so that it may be processed twice. Check the claim store, or raise Lease."
     /// </summary>
     public const int ClaimLost = 615;

@@ -42,7 +42,7 @@ internal sealed class NonceTable
     {
         if (nonce.Length < NonceLength || !Ascii.IsValid(nonce))
         {
-            throw new ArgumentException("A nonce is unpadded base64url of at least 16 bytes.", nameof(nonce));
+            throw new ArgumentException("Must be unpadded base64url of at least 16 bytes.", nameof(nonce));
         }
 
         Span<byte> bytes = stackalloc byte[SHA256.HashSizeInBytes];

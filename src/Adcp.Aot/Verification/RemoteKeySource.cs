@@ -128,7 +128,7 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
         }
 
         return parsed.HadUserInfo || (!parsed.IsHttps && options is not { AllowHttp: true })
-            ? throw new ArgumentException("An https url without user information is needed.", paramName)
+            ? throw new ArgumentException("Must be an https url without user information.", paramName)
             : parsed;
     }
 

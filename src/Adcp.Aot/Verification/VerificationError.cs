@@ -6,7 +6,7 @@ namespace Adcp.Aot.Verification;
 /// </summary>
 public enum VerificationError
 {
-    /// <summary>It was verified.</summary>
+    /// <summary>The webhook was verified.</summary>
     None = 0,
 
     /// <summary><c>webhook_signature_header_malformed</c>, step 1.</summary>

@@ -23,7 +23,7 @@ internal static class NonEmptyList
         ArgumentNullException.ThrowIfNull(values, name);
         if (values.Count == 0 || values.Distinct().Count() != values.Count)
         {
-            throw new ArgumentException("At least one, and none twice.", name);
+            throw new ArgumentException("Must contain at least one item and no duplicates.", name);
         }
     }
 }

@@ -52,7 +52,7 @@ public class DeliveryMetrics
         get;
         init => field = value is null || (value.Count == 4 && value.All(views => views >= 0))
             ? value is null ? null : [.. value]
-            : throw new ArgumentException("Four numbers that are not negative.", nameof(Quartiles));
+            : throw new ArgumentException("Must be four numbers that are not negative.", nameof(Quartiles));
     }
 
     /// <summary>Counts by event type; default null, left out.</summary>

@@ -24,7 +24,9 @@ public sealed class DeliveryReport : WebhookPayload
     public required ReportingPeriod Period
     {
         get;
-        init => field = value == default ? throw new ArgumentException("A report has a period.", nameof(Period)) : value;
+        init => field = value == default
+            ? throw new ArgumentException("Must not be the default value: a report needs a period.", nameof(Period))
+            : value;
     }
 
     /// <summary>The currency of all money in the report, ISO 4217.</summary>
@@ -39,7 +41,7 @@ public sealed class DeliveryReport : WebhookPayload
         init
         {
             ArgumentNullException.ThrowIfNull(value, nameof(MediaBuys));
-            field = value.Contains(null!) ? throw new ArgumentException("No media buy is null.", nameof(MediaBuys)) : [.. value];
+            field = value.Contains(null!) ? throw new ArgumentException("Must not contain null.", nameof(MediaBuys)) : [.. value];
         }
     }
 

@@ -29,7 +29,7 @@ public sealed class MediaBuyDelivery
         init
         {
             ArgumentNullException.ThrowIfNull(value, nameof(ByPackage));
-            field = value.Contains(null!) ? throw new ArgumentException("No package is null.", nameof(ByPackage)) : [.. value];
+            field = value.Contains(null!) ? throw new ArgumentException("Must not contain null.", nameof(ByPackage)) : [.. value];
         }
     }
 

@@ -13,7 +13,7 @@ public readonly record struct ReportingPeriod
     {
         if (end <= start)
         {
-            throw new ArgumentException("A period ends after it starts.", nameof(end));
+            throw new ArgumentException("The end must be later than the start.", nameof(end));
         }
 
         Start = start;

@@ -27,7 +27,7 @@ public sealed class ArtifactBatch : WebhookPayload
         init
         {
             ArgumentNullException.ThrowIfNull(value, nameof(Artifacts));
-            field = value.Contains(null!) ? throw new ArgumentException("No artifact is null.", nameof(Artifacts)) : [.. value];
+            field = value.Contains(null!) ? throw new ArgumentException("Must not contain null.", nameof(Artifacts)) : [.. value];
         }
     }
 

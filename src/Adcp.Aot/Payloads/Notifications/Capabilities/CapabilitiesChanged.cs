@@ -31,7 +31,7 @@ public sealed class CapabilitiesChanged : SubscriberNotification
         get;
         init => field = value is null ? null : NonEmptyList.Of(value, nameof(ChangedPaths), path =>
             path is ['/', ..] && !path.Any(char.IsWhiteSpace) ? JsonWire.Name(path, nameof(ChangedPaths))
-            : throw new ArgumentException("A path begins with / and has no white space.", nameof(ChangedPaths)));
+            : throw new ArgumentException("Must begin with / and contain no white space.", nameof(ChangedPaths)));
     }
 
     private protected override string TypeName => "capabilities.changed";

@@ -29,7 +29,7 @@ public sealed class AccountWebhookChallenge : WebhookChallenge
         get;
         init => field = [.. NonEmptyList.Of(value, nameof(EventTypes), type => AllowedEventTypes.Contains(type)
             ? type
-            : throw new ArgumentException("Not an event type of account-level subscribers.", nameof(EventTypes)))
+            : throw new ArgumentException("Must be an event type of account-level subscribers.", nameof(EventTypes)))
             .Order(StringComparer.Ordinal)];
     }
 

@@ -21,7 +21,7 @@ public sealed record CreativeTransition
         };
         if (!exists)
         {
-            throw new ArgumentException($"A creative does not go from {from} to {to} by a seller's doing.", nameof(to));
+            throw new ArgumentException($"A seller cannot change a creative from {from} to {to}.", nameof(to));
         }
 
         From = from;

@@ -271,7 +271,7 @@ public sealed class WholesaleFeedEvent
         return document.RootElement.GetArrayLength() > 0
             && document.RootElement.EnumerateArray().All(option => option.ValueKind == JsonValueKind.Object)
             ? array
-            : throw new ArgumentException("One or more pricing options, each a JSON object.", name);
+            : throw new ArgumentException("Must be one or more pricing options, each a JSON object.", name);
     }
 
     private static void Priced(Utf8JsonWriter json, IReadOnlyList<string>? previous, DateTimeOffset? effectiveAt, Guid? retracts)

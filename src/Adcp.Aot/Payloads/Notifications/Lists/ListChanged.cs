@@ -29,7 +29,7 @@ public abstract class ListChanged : WebhookPayload
     {
         get;
         init => field = value is { Added: < 0 } or { Removed: < 0 } or { Total: < 0 }
-            ? throw new ArgumentOutOfRangeException(nameof(Change), "Counts are not negative.")
+            ? throw new ArgumentOutOfRangeException(nameof(Change), "Counts must not be negative.")
             : value;
     }
 
