@@ -11,8 +11,8 @@ using static System.FormattableString;
 namespace Adcp.Aot.Benchmarks.Attacks;
 
 /// <summary>
-/// <c>attacks</c>: floods a seller and a receiver in other processes, as callers and strangers could, and measures what is left for
-/// everybody else. Exit code 1 if a figure is over its bound.
+/// <c>attacks</c>: floods a seller and a receiver in other processes, as callers and unauthenticated clients could, and
+/// measures the service for the other callers. Exit code 1 if a figure is over its bound.
 /// </summary>
 internal static class AttacksCommand
 {
@@ -54,7 +54,7 @@ internal static class AttacksCommand
         using ReceiverProcess seller = new("attacks-seller", addresses: 1);
         using HttpClient http = new() { BaseAddress = new Uri(seller.Addresses[0]), Timeout = TimeSpan.FromMinutes(2) };
 
-        // Compiles what is measured.
+        // Compiles the measured code.
         await http.GetStringAsync("/.well-known/jwks.json");
         await CallAsync(http, "t0", "create_media_buy", Buy("http://127.0.0.1:1/"));
         Task attack = Task.WhenAll(Enumerable.Range(0, Calls).Select(i =>

@@ -25,8 +25,8 @@ internal sealed class ThreadTeam : IDisposable
     }
 
     /// <summary>
-    /// Nanoseconds of wall time for one operation of any of the threads, from the first one's start to the last one's
-    /// end. One loop a thread.
+    /// Returns the nanoseconds of wall time for one operation of any of the threads, from the first one's start to the
+    /// last one's end. Each thread runs one loop.
     /// </summary>
     internal double Measure(Action<int>[] loops, int times)
     {

@@ -15,7 +15,7 @@ namespace Adcp.Aot.Benchmarks.Gates;
 /// for all of them. A slice is shorter than a scheduler's turn, so that another process spoils few slices and not all a
 /// little. A slice and its warm-up are less than half the audit queue, which is emptied before, so that no record is
 /// dropped. The slices over 10,000 endpoints begin with an untimed visit of all of them, so that neither side pays for
-/// what the other left in the caches. Figures are medians over slices, ratios medians of each round's own ratio.
+/// the other's content of the caches. Figures are medians over slices, ratios medians of each round's own ratio.
 /// </para>
 /// </remarks>
 internal static class EngineGates

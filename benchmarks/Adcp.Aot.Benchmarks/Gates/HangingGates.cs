@@ -10,7 +10,7 @@ namespace Adcp.Aot.Benchmarks.Gates;
 /// <remarks>
 /// A round begins with a delivery of every caller to each of five endpoints that hang, new ones in each round: 320
 /// attempts, which end at their time limit and open the circuits. Candidates take turns in slices of some milliseconds;
-/// only when those attempts begin and end does the one with the five go on alone, so that it bears all that they cost.
+/// only when those attempts begin and end does the one with the five run alone, so that it bears their whole cost.
 /// </remarks>
 internal static class HangingGates
 {
@@ -24,7 +24,7 @@ internal static class HangingGates
 
     private static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(2);
 
-    /// <summary>How long the hung attempts take to end, and more.</summary>
+    /// <summary>The time that the hung attempts take to end, and more.</summary>
     private static readonly TimeSpan Ending = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Of each candidate, in a round.</summary>

@@ -22,7 +22,9 @@ internal static class MemoryGates
         ];
     }
 
-    /// <summary>Each endpoint has had a delivery through a sender that waits, so that it holds all that a delivery leaves behind.</summary>
+    /// <summary>
+    /// Gives each endpoint a delivery through a sender that waits, so that it holds all memory that a delivery leaves.
+    /// </summary>
     private static double OursAt(int count)
     {
         string[] keys = [.. Enumerable.Range(0, count).Select(AdcpSide.Url)];

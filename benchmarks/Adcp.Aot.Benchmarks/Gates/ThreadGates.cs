@@ -82,7 +82,7 @@ internal static class ThreadGates
 
         internal double Nanoseconds => Measurement.Median(_measured);
 
-        /// <summary>How many times another's time this one's is, round by round.</summary>
+        /// <summary>Returns the ratio of this one's time to another's, round by round.</summary>
         internal IEnumerable<double> Over(Candidate other) => _measured.Zip(other._measured, static (mine, its) => mine / its);
 
         internal void Measure(bool keep)

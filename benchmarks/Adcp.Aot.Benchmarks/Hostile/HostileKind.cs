@@ -13,10 +13,10 @@ internal sealed record HostileKind(string Name, Func<HostileConnection, Task<boo
     /// <summary>The urls that its producers go through.</summary>
     internal int Urls { get; init; } = 8;
 
-    /// <summary>True for webhooks of 9.9 MB.</summary>
+    /// <summary>Gets whether the webhooks have 9.9 MB.</summary>
     internal bool IsLarge { get; init; }
 
-    /// <summary>False to answer before the body is read.</summary>
+    /// <summary>Gets whether the body is read. <c>false</c> to answer before the body is read.</summary>
     internal bool ReadsBody { get; init; } = true;
 
     /// <summary>

@@ -14,7 +14,7 @@ internal sealed record HostileCheck(string What, double Expected, double Found, 
     internal static HostileCheck AtMost(string what, double most, double found) => new(what, most, found, found <= most);
 }
 
-/// <summary>How the deliveries to one kind of endpoint ended.</summary>
+/// <summary>The outcomes of the deliveries to one kind of endpoint.</summary>
 internal sealed record HostileKindReport(string Kind, IReadOnlyDictionary<string, long> Ended);
 
 /// <summary>A run and its judgement.</summary>

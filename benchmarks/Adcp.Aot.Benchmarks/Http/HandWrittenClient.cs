@@ -12,8 +12,8 @@ using NSec.Cryptography;
 namespace Adcp.Aot.Benchmarks.Http;
 
 /// <summary>
-/// The same requests written by hand over <see cref="HttpMessageInvoker"/>, with the time limit that a request to a
-/// stranger needs, and bare requests without one. No retry, breaker, concurrency limit or record.
+/// The same requests written by hand over <see cref="HttpMessageInvoker"/>, with the time limit that a request to an
+/// untrusted host needs, and bare requests without one. No retry, breaker, concurrency limit or record.
 /// </summary>
 internal sealed class HandWrittenClient : IDisposable
 {
@@ -43,7 +43,7 @@ internal sealed class HandWrittenClient : IDisposable
         _version = http2 ? HttpVersion.Version20 : HttpVersion.Version11;
         _bareBody = Body("whk_0123456789abcdef0123456789abcdef").ToArray();
 
-        // As long as ours: what is signed is hashed twice.
+        // As long as ours: the signed part is hashed twice.
         string digest = Rfc9421Signer.ContentDigest(_bareBody);
         _signer.Sign(_targets[0].Target, digest, DateTimeOffset.UtcNow, out string input, out _);
         _bareBaseLength = Rfc9421Signer.WriteBase(_targets[0].Target, digest, Encoding.ASCII.GetBytes(input["sig1=".Length..]), _bareBase);

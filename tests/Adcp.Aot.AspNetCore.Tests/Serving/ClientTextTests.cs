@@ -5,7 +5,7 @@ using System.Text.Json;
 namespace Adcp.Aot.AspNetCore.Tests.Serving;
 
 /// <summary>
-/// If System.Text.Json can read a client's text but not use it, the client is at fault, never the seller.
+/// Texts of clients that System.Text.Json can read but not use. The client is at fault, never the seller.
 /// </summary>
 public sealed class ClientTextTests
 {

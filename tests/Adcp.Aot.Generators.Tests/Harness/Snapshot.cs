@@ -4,7 +4,7 @@ namespace Adcp.Aot.Generators.Tests.Harness;
 
 /// <summary>
 /// Compares text with a committed file. Run with <c>ADCP_UPDATE_SNAPSHOTS</c> set to the path of the Snapshots folder
-/// to write the files anew, and read the changes before committing them. The generator's version is left out, so that a
+/// to rewrite the files, and read the changes before committing them. The generator's version is left out, so that a
 /// release changes no snapshot.
 /// </summary>
 internal static class Snapshot

@@ -5,7 +5,7 @@ using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Platform.Tests.Tasks;
 
-/// <summary>If a registry throws although it committed, the buyer is notified once, as if it had answered.</summary>
+/// <summary>A registry that throws although it committed: the buyer is notified once, as if it had answered.</summary>
 public sealed class CommitInDoubtTests
 {
     public static TheoryData<AdcpTaskStatus, bool> Ends => new(

@@ -12,7 +12,9 @@ public sealed class KilledProcessTests
     private static readonly TimeSpan Lease = TimeSpan.FromHours(1);
     private static readonly TimeSpan Retention = TimeSpan.FromHours(24);
 
-    /// <summary>If this assembly was started to be killed, claims and completes until that happens, and runs no test.</summary>
+    /// <summary>
+    /// Claims and completes until the process is killed, and runs no test, if this assembly was started for that.
+    /// </summary>
     [ModuleInitializer]
     [System.Diagnostics.CodeAnalysis.SuppressMessage("Usage", "CA2255", Justification = "The test assembly is its own victim.")]
     internal static void BeTheVictim()

@@ -11,7 +11,7 @@ namespace Adcp.Aot.Storage.Tests.Databases;
 /// </summary>
 internal sealed class TestDatabase : IAsyncDisposable
 {
-    /// <summary>Tests run side by side: together they stay below what a server accepts.</summary>
+    /// <summary>Tests run side by side: together they stay below the limit of a server.</summary>
     private const int MaxConnections = 16;
 
     private readonly Func<Task> _drop;

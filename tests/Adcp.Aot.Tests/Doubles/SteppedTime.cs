@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Tests.Doubles;
 
-/// <summary>A clock whose wall can be stepped while its monotonic side goes on.</summary>
+/// <summary>A clock whose wall can be stepped while its monotonic side continues.</summary>
 internal sealed class SteppedTime(TimeProvider inner) : TimeProvider
 {
     public TimeSpan Step { get; set; }

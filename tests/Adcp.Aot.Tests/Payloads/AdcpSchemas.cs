@@ -96,8 +96,8 @@ internal static class AdcpSchemas
     }
 
     /// <summary>
-    /// Returns whether a file is <c>versions/VERSION/FOLDER/FILE</c>. Those sets are larger than what the tests cover, and repeat
-    /// ids of the files directly in <c>versions/VERSION</c>.
+    /// Returns whether a file is <c>versions/VERSION/FOLDER/FILE</c>. Those sets are larger than the part that the
+    /// tests cover, and repeat ids of the files directly in <c>versions/VERSION</c>.
     /// </summary>
     private static bool IsInFolderOfVersion(string path) => new FileInfo(path).Directory?.Parent?.Parent?.Name == "versions";
 

@@ -91,7 +91,7 @@ public sealed class LeaseTests
         Assert.Equal(IntakeStatus.ClaimLost, result.Status);
         Assert.Equal(TimeSpan.FromSeconds(30), await cancelledAfter.Task);
         Assert.Equal(10, bench.Store.Renewals);
-        Assert.Contains(bench.Intake.Log, line => line.Text.Contains("its claim lapsed while its handler ran", StringComparison.Ordinal));
+        Assert.Contains(bench.Intake.Log, line => line.Text.Contains("its claim expired while its handler ran", StringComparison.Ordinal));
     }
 
     [Fact]
