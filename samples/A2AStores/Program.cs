@@ -8,11 +8,20 @@ using Adcp.Aot.Storage;
 using Samples;
 
 Option<string> store = new("--store") { Description = Database.Forms + ".", DefaultValueFactory = _ => "sqlite:a2a.db" };
-Option<int> port = new("--port") { Description = "Where to listen on loopback; 0 picks a free one.", DefaultValueFactory = _ => 5080 };
+Option<int> port = new("--port")
+{
+    Description = "The port to listen on, on loopback; 0 picks a free one.",
+    DefaultValueFactory = _ => 5080,
+};
 Option<string> keyFile = new("--key-file")
-{ Description = "The key that encrypts push tokens; created where it is absent.", DefaultValueFactory = _ => "a2a.key" };
+{
+    Description = "The key that encrypts push tokens; created if it is absent.",
+    DefaultValueFactory = _ => "a2a.key",
+};
 Option<string[]> principal = new("--principal")
-{ Description = "name=token of a caller; repeat it for several. Without any, all callers share one anonymous scope." };
+{
+    Description = "name=token of a caller; repeat it for several. Without any, all callers share one anonymous scope.",
+};
 Option<int> workMilliseconds = new("--work-ms") { Description = "How long a task works.", DefaultValueFactory = _ => 300 };
 Option<string?> publicUrl = new("--url")
 {
@@ -24,7 +33,9 @@ Option<int> patienceSeconds = new("--patience")
     DefaultValueFactory = _ => 30,
 };
 Option<bool> allowPrivate = new("--allow-private")
-{ Description = "Lets notifications go to http and to private networks, for receivers on this machine." };
+{
+    Description = "Lets notifications go to http and to private networks, for receivers on this machine.",
+};
 
 RootCommand root = new("An A2A 1.0 agent whose tasks and push configurations live in generated stores.")
 {

@@ -16,7 +16,7 @@ faults.AcceptOnlyFromAmong("none", "mixed");
 Option<int> seed = new("--seed") { Description = "Makes the faults repeatable.", DefaultValueFactory = _ => 1 };
 Option<string> audit = new("--audit")
 {
-    Description = "Where the JSON Lines audit log goes.",
+    Description = "The file of the JSON Lines audit log.",
     DefaultValueFactory = _ => Path.Combine(Path.GetTempPath(), $"adcp-quickstart-{Environment.ProcessId}.jsonl"),
 };
 Option<bool> json = new("--json") { Description = "Print one JSON object and nothing else." };

@@ -12,11 +12,16 @@ using Seller;
 
 Option<string> adcp = new("--adcp") { Description = "The AdCP generation: 3.0, 3.1 or 3.2.", DefaultValueFactory = _ => "3.2" };
 adcp.AcceptOnlyFromAmong("3.0", "3.1", "3.2");
-Option<int> port = new("--port") { Description = "Where to listen on loopback.", DefaultValueFactory = _ => 5080 };
+Option<int> port = new("--port") { Description = "The port to listen on, on loopback.", DefaultValueFactory = _ => 5080 };
 Option<bool> allowPrivate = new("--allow-private")
-{ Description = "Lets webhooks go to http and to private addresses: receivers on this machine." };
+{
+    Description = "Lets webhooks go to http and to private addresses: receivers on this machine.",
+};
 Option<int> completesAfter = new("--complete-after")
-{ Description = "Milliseconds until a media buy completes; 0 answers at once.", DefaultValueFactory = _ => 1000 };
+{
+    Description = "Milliseconds until a media buy completes; 0 answers at once.",
+    DefaultValueFactory = _ => 1000,
+};
 Option<string> store = new("--store")
 {
     Description = "The SQLite file of tasks, answers, media buys and webhook activity, created with mode 0600; beside it, FILE.key "
@@ -25,11 +30,13 @@ Option<string> store = new("--store")
 };
 Option<int> patience = new("--patience")
 {
-    Description = "Seconds that a stop by SIGTERM or Ctrl+C gives to webhooks that are pending. What is left is logged by task.",
+    Description = "Seconds that a stop by SIGTERM or Ctrl+C gives to webhooks that are pending. Each one that is left is logged by task.",
     DefaultValueFactory = _ => 30,
 };
 Option<string[]> principal = new("--principal")
-{ Description = "name=token of a caller; repeat it for several. Without any, all callers are one." };
+{
+    Description = "name=token of a caller; repeat it for several. Without any, all callers are one.",
+};
 RootCommand root = new("A seller that answers AdCP over MCP and A2A and reports by signed webhooks.")
 {
     adcp, port, allowPrivate, completesAfter, store, patience, principal,

@@ -177,7 +177,7 @@ internal sealed partial class SellerPlatform(
 
     private static WebhookDestination Destination(ReportingWebhook webhook, string mediaBuyId) => new(
         webhook.Url ?? "",
-        "report_" + mediaBuyId, // Nobody gives a reporting webhook an operation id; the envelope has one.
+        "report_" + mediaBuyId, // Buyers give a reporting webhook no operation id, but the envelope has one.
         webhook.Token,
         webhook.Authentication is { } authentication
         ? WebhookAuthentication.FromRegistration(authentication.Schemes ?? [], authentication.Credentials ?? "")
