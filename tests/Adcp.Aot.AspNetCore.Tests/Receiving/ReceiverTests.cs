@@ -122,7 +122,7 @@ public sealed class ReceiverTests
                 await Task.Delay(Timeout.InfiniteTimeSpan, token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             });
         Assert.Equal(503, await receiver.StatusAsync(receiver.Prepare()));
-        Assert.Contains(receiver.Log.Lines, line => line.Contains("lapsed", StringComparison.Ordinal));
+        Assert.Contains(receiver.Log.Lines, line => line.Contains("expired", StringComparison.Ordinal));
     }
 
     [Fact]
