@@ -149,7 +149,7 @@ internal sealed partial class SellerPlatform(
         return new GetMediaBuysResponse(answer, new PageResponse(hasMore) { Cursor = next });
     }
 
-    /// <summary>Goes on with the media buys that were in trafficking when the last process ended.</summary>
+    /// <summary>Continues with the media buys that were in trafficking when the last process ended.</summary>
     public void Resume(IEnumerable<KeptBuy> pending, TaskHandOff tasks)
     {
         foreach (KeptBuy buy in pending)
@@ -160,7 +160,7 @@ internal sealed partial class SellerPlatform(
     }
 
     /// <summary>
-    /// Waits for media buys in trafficking and for reports. Trafficking that takes longer than a stop is cut short; it goes on after a
+    /// Waits for media buys in trafficking and for reports. Trafficking that takes longer than a stop is cut short; it continues after a
     /// restart.
     /// </summary>
     public async Task FinishAsync(CancellationToken cancellationToken)
@@ -235,8 +235,8 @@ internal sealed partial class SellerPlatform(
                 return;
             }
 
-            // The task first: a process that dies in between finds the buy pending, and completing the task again with
-            // the same result is no news.
+            // The task is changed first: if a process dies in between, the next one finds the buy pending, and
+            // completing the task again with the same result changes nothing.
             KeptBuy active = pending with { IsActive = true };
             await buys.SaveAsync(active);
             await ReportAsync(active);

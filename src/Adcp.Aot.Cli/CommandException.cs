@@ -7,8 +7,8 @@ internal sealed class CommandException(int exitCode, string message) : Exception
 {
     internal int ExitCode { get; } = exitCode;
 
-    /// <summary>Makes an object of what the user typed.</summary>
-    /// <param name="make">Makes it.</param>
+    /// <summary>Creates an object from the user's input.</summary>
+    /// <param name="make">Creates it.</param>
     /// <param name="option">The option at fault; <c>null</c> if the message names it.</param>
     /// <exception cref="CommandException"><paramref name="make"/> refused an argument.</exception>
     internal static T UsageOf<T>(Func<T> make, string? option = null)

@@ -170,7 +170,10 @@ internal sealed class SendCommand
         }
     }
 
-    /// <summary>A bad value is a fault of usage; the library's messages name the rule and never the value.</summary>
+    /// <summary>
+    /// Converts an exception for a bad value to a fault of usage. The library's messages name the rule and never the
+    /// value.
+    /// </summary>
     private static int Report(DeliveryOutcome[] outcomes, bool json)
     {
         int delivered = outcomes.Count(outcome => outcome.IsDelivered);

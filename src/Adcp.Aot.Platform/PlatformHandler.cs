@@ -24,11 +24,11 @@ public sealed class PlatformHandler : IAsyncDisposable
 
     /// <summary>Creates a handler for a platform.</summary>
     /// <param name="platform">The tools.</param>
-    /// <param name="options">What is promised and spoken.</param>
+    /// <param name="options">The seller's options.</param>
     /// <param name="sender">Makes single attempts; ignored if there is a supervisor.</param>
     /// <param name="supervisor">Delivers the webhooks.</param>
     /// <exception cref="ArgumentNullException"><paramref name="platform"/> or <paramref name="options"/> is null.</exception>
-    /// <exception cref="PlatformBootException">Promises and wiring do not fit: every gap at once.</exception>
+    /// <exception cref="PlatformBootException">The wiring cannot keep the promises. Lists every gap.</exception>
     public PlatformHandler(
         IAdcpPlatform platform, PlatformOptions options, IWebhookSender? sender = null, IWebhookDeliverySupervisor? supervisor = null)
         : this(
@@ -89,7 +89,7 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// <summary>Gets what ends handed-off tasks.</summary>
     public TaskHandOff Tasks { get; }
 
-    /// <summary>Webhooks under way or waiting for a later try.</summary>
+    /// <summary>Gets the number of webhooks that are under way or wait for a later try.</summary>
     public int PendingDeliveries => Tasks.PendingDeliveries;
 
     /// <summary>Gets whether a call may register a webhook at all.</summary>

@@ -174,6 +174,6 @@ public sealed record PlatformOptions
     /// <summary>The logger. Default null, no log.</summary>
     public ILogger? Logger { get; init; }
 
-    /// <summary>Gets what the platform's lines are written to. It never throws.</summary>
+    /// <summary>Gets the platform's logger. It never throws.</summary>
     internal ILogger Log => Logger is null ? NullLogger.Instance : GuardedLogger.Of(Logger);
 }

@@ -1,6 +1,6 @@
 namespace Adcp.Aot;
 
-/// <summary>The checks that options and arguments share. Each returns the value, so that a property checks it where it is set.</summary>
+/// <summary>The checks that options and arguments share. Each returns the value, so that a property checks it when it is set.</summary>
 internal static class Require
 {
     /// <summary>Returns a value that is in a range.</summary>

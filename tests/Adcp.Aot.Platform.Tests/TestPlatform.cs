@@ -34,7 +34,7 @@ internal sealed partial class TestPlatform
 
     public List<string?> Keys { get; } = [];
 
-    /// <summary>How the works of plans "work..." ended, in the order of their calls.</summary>
+    /// <summary>The outcomes of the works of plans "work...", in the order of their calls.</summary>
     public List<Task<WorkOutcome>> Works { get; } = [];
 
     public int Worked => _worked;

@@ -19,9 +19,9 @@ public sealed record AdcpServerOptions
     public Action<PlatformHandler>? Started { get; init; }
 
     /// <summary>
-    /// Gets what is awaited when no more requests are taken, beside the works that calls were handed off to and before the webhooks are
-    /// drained; default <see langword="null"/>, nothing. Its token is cancelled, and it is left behind, when <see
-    /// cref="PlatformHandler.DrainPatience"/> is over.
+    /// Gets the callback that runs when no more requests are accepted, beside the works that calls were handed off to
+    /// and before the webhooks are drained; default <see langword="null"/>, none. Its token is cancelled, and it is
+    /// abandoned, when <see cref="PlatformHandler.DrainPatience"/> is over.
     /// </summary>
     public Func<CancellationToken, Task>? Stopping { get; init; }
 }

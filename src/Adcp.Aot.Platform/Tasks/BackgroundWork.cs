@@ -327,10 +327,13 @@ internal sealed class BackgroundWork : IDisposable
 
         internal string TaskId { get; } = taskId;
 
-        /// <summary>Whether a shutdown left the work behind and the log says so. Guarded by the lock.</summary>
+        /// <summary>Gets whether a shutdown abandoned the work and it was logged. Guarded by the lock.</summary>
         internal bool IsReported { get; set; }
 
-        /// <summary>Whether the registry failed for the work and the log says so. Only the work's own loop reads and writes it.</summary>
+        /// <summary>
+        /// Gets whether the registry failed for the work and it was logged. Only the work's own loop reads and writes
+        /// it.
+        /// </summary>
         internal bool HasFailed { get; set; }
     }
 }

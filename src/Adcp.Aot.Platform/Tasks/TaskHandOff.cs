@@ -70,7 +70,7 @@ public sealed class TaskHandOff : IAsyncDisposable
 
     internal BackgroundWork Work { get; }
 
-    /// <summary>Gets what is known of the sender, also if a supervisor has it.</summary>
+    /// <summary>Gets the sender, also if a supervisor has it; <c>null</c> if unknown.</summary>
     internal IWebhookSender? Sender => Target.Supervisor is { } supervisor ? supervisor.Sender : Target.Sender;
 
     /// <summary>

@@ -25,7 +25,7 @@ internal sealed class TenantBudget(
         }
     }
 
-    /// <summary>Takes room for one item; the caller gives it back with <see cref="Return"/>.</summary>
+    /// <summary>Reserves room for one item. The caller returns it with <see cref="Return"/>.</summary>
     internal bool TryTake(string tenant, long bytes = 0)
     {
         lock (_lock)

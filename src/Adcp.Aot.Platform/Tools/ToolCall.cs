@@ -55,9 +55,10 @@ public sealed class ToolCall
     /// </summary>
     /// <remarks>
     /// <para>
-    /// The work starts on the thread pool when the tool has returned what this method returns. It must not use what the tool disposes. When
-    /// it returns, the task is completed with its result. An <see cref="AdcpErrorException"/> fails the task with its error, any other
-    /// exception with <c>INTERNAL_ERROR</c>; the buyer is not shown its text, which is logged with event id 2014.
+    /// The work starts on the thread pool when the tool has returned this method's result. It must not use objects that
+    /// the tool disposes. When it returns, the task is completed with its result. An <see cref="AdcpErrorException"/>
+    /// fails the task with its error, any other exception with <c>INTERNAL_ERROR</c>; the buyer is not shown its text,
+    /// which is logged with event id 2014.
     /// </para>
     /// <para>
     /// The number of works is bounded by <see cref="PlatformLimits.MaxWorkPerTenant"/> and <see cref="PlatformLimits.MaxWork"/>. A shutdown
@@ -110,7 +111,7 @@ public sealed class ToolCall
     }
 
     /// <summary>
-    /// Hands the call off to a new task that the seller ends itself. Return what this returns, and end the task by <see
+    /// Hands the call off to a new task that the seller ends itself. Return its result, and end the task by <see
     /// cref="TaskHandOff"/>, from now on.
     /// </summary>
     /// <param name="status"><see cref="AdcpTaskStatus.Submitted"/> or <see cref="AdcpTaskStatus.Working"/>.</param>

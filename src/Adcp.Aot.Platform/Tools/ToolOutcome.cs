@@ -23,7 +23,7 @@ public readonly struct ToolOutcome<T>
     /// <summary>Gets the work whose result comes later; <see langword="null"/> if the seller ends the task itself.</summary>
     internal DeferredWork<T>? Work { get; }
 
-    /// <summary>The result, now.</summary>
+    /// <summary>Converts a result.</summary>
     /// <param name="result">The result.</param>
     /// <exception cref="ArgumentNullException"><paramref name="result"/> is null.</exception>
 #pragma warning disable CA1000, CA2225 // A tool writes `return result;` or `return task;`: the conversions are the API.

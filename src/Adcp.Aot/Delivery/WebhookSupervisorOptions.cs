@@ -11,10 +11,10 @@ public sealed record WebhookSupervisorOptions
     /// <summary>Attempts and delays. Default <see cref="RetryPolicy.Default"/>.</summary>
     public RetryPolicy Retry { get; init => field = Require.NotNull(value, nameof(Retry)); } = RetryPolicy.Default;
 
-    /// <summary>When an endpoint's circuit opens and closes. Default <see cref="CircuitBreakerPolicy.Default"/>.</summary>
+    /// <summary>The rules for opening and closing an endpoint's circuit. Default <see cref="CircuitBreakerPolicy.Default"/>.</summary>
     public CircuitBreakerPolicy Circuit { get; init => field = Require.NotNull(value, nameof(Circuit)); } = CircuitBreakerPolicy.Default;
 
-    /// <summary>The meaning of answers. Default <see cref="ResponseTable.Adcp"/>.</summary>
+    /// <summary>The classification of answers. Default <see cref="ResponseTable.Adcp"/>.</summary>
     public ResponseTable Responses { get; init => field = Require.NotNull(value, nameof(Responses)); } = ResponseTable.Adcp;
 
     /// <summary>Receives the audit records. Default null, no sink.</summary>

@@ -80,7 +80,9 @@ public sealed class RemoteSigningKey
         }
     }
 
-    /// <summary>DER <c>SEQUENCE { r INTEGER, s INTEGER }</c> to IEEE P1363: two unsigned 32-byte numbers.</summary>
+    /// <summary>
+    /// Converts DER <c>SEQUENCE { r INTEGER, s INTEGER }</c> to IEEE P1363: two unsigned 32-byte numbers.
+    /// </summary>
     internal static bool TryConvertDer(ReadOnlyMemory<byte> der, Span<byte> p1363)
     {
         try

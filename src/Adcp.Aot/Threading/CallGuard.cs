@@ -1,8 +1,8 @@
 namespace Adcp.Aot.Threading;
 
 /// <summary>
-/// Calls code that is not ours, such as a key source, a remote signer or a claim store, so that it may throw, block its thread or
-/// never return, and the caller still goes on. Thread-safe.
+/// Calls a user's code, such as a key source, a remote signer or a claim store, so that it may throw, block its thread or
+/// never return, and the caller still continues. Thread-safe.
 /// </summary>
 /// <remarks>
 /// A call runs on the thread pool, with a token of its own and a time limit. A call that passes the limit is cancelled and abandoned,

@@ -4,7 +4,7 @@ using Adcp.Aot.Tests.Doubles;
 
 namespace Adcp.Aot.Tests.Auditing;
 
-/// <summary>What sinks make of the records of real deliveries.</summary>
+/// <summary>The output of sinks for the records of real deliveries.</summary>
 public sealed class SinkRecordTests
 {
     [Fact]

@@ -5,7 +5,7 @@ namespace Adcp.Aot.Tests.Structure;
 /// <summary>The tests of a class are in the folder of the class.</summary>
 public sealed class TestFolderTests
 {
-    /// <summary>Folders that hold no tests of a folder of <c>src</c>, each with what it is for.</summary>
+    /// <summary>Folders that hold no tests of a folder of <c>src</c>, each with its purpose.</summary>
     private static readonly Dictionary<string, string[]> TestOnly = new()
     {
         // Pages and diagrams, helpers, fuzzing, peers in other languages, secrets of all types, projects and folders.
