@@ -23,7 +23,9 @@ public sealed partial class PushConfigStoreGenerator
         StoreText.Constructor(
             text, model.Type, model.Dialect, model.Extra, Global.PushNotificationConfigStoreOptions, optionsRequired: true);
         Interface(text);
-        using (StoreText.Store(text, model.Type, model.Dialect, model.Extra, model.Table.Name, Global.PushNotificationConfigStoreOptions))
+        PushConfigTable table = model.Table;
+        string[] key = [table.Scope, table.TaskId, table.ConfigId];
+        using (StoreText.Store(text, model.Type, model.Dialect, model.Extra, table.Name, key, Global.PushNotificationConfigStoreOptions))
         {
             Save(text.Line(), model);
             Rest(text.Line());

@@ -11,9 +11,11 @@ namespace Adcp.Aot.Storage;
 /// <param name="database">The database.</param>
 /// <param name="table">The table's name.</param>
 /// <param name="definition">The statements that create it.</param>
+/// <param name="key">The columns of its key.</param>
 /// <param name="columns">Its columns.</param>
 /// <param name="purge">The statement that deletes up to <c>@limit</c> expired rows.</param>
-internal sealed class ExpiringTable(StoreDatabase database, string table, string[] definition, string columns, string purge)
+internal sealed class ExpiringTable(
+    StoreDatabase database, string table, string[] definition, string[] key, string columns, string purge)
 {
     /// <summary>The most rows of one purge, so that none holds its locks for long.</summary>
     internal const int PurgeBatchSize = 500;
@@ -25,7 +27,7 @@ internal sealed class ExpiringTable(StoreDatabase database, string table, string
 
     /// <summary>Creates table and indexes if they are absent.</summary>
     internal ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken) =>
-        database.CreateIfAbsentAsync(table, definition, cancellationToken);
+        database.CreateIfAbsentAsync(table, definition, key, cancellationToken);
 
     /// <summary>Reads no row of the table.</summary>
     /// <exception cref="InvalidOperationException">The table is missing or lacks a column.</exception>
