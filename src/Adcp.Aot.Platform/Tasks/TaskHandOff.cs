@@ -155,8 +155,9 @@ public sealed class TaskHandOff
         {
             if (ClientText.IsSound(result.Span, WireObject.MaxDepth))
             {
-                // Kept for long: the writer's buffer is up to twice as large.
-                result = WireObject.Outgoing(result, default).ToArray();
+                // A copy of its own, because it is kept for long: the caller may change its bytes, and a writer's buffer is larger.
+                bool isOutgoing = result.Length <= _options.Limits.MaxResultBytes && WireObject.IsOutgoing(result.Span);
+                result = (isOutgoing ? result : WireObject.Outgoing(result, default)).ToArray();
                 return result.Length <= _options.Limits.MaxResultBytes
                     ? result
                     : throw new ArgumentException(
