@@ -22,6 +22,7 @@ public sealed class PlatformHandler : IAsyncDisposable
     private readonly IdempotentCalls _idempotent;
     private readonly Dictionary<string, ToolDescription> _tools;
     private readonly RegistrationAdmission _admission;
+    private readonly TenantBudget _calls;
     private readonly TenantBudget _lists;
     private readonly CountedQuota _openTasks;
 
@@ -53,6 +54,7 @@ public sealed class PlatformHandler : IAsyncDisposable
         Options = options;
         _tools = platform.Tools.ToDictionary(tool => tool.Name, StringComparer.Ordinal);
         _lists = new TenantBudget(options.Limits.MaxListsPerTenant, total: 4 * options.Limits.MaxListsPerTenant);
+        _calls = new TenantBudget(options.Limits.MaxCallsPerTenant);
         _openTasks = new CountedQuota(options.Limits.MaxOpenTasksPerTenant, CountOpenAsync, options.TimeProvider);
         _emitter = new WebhookEmitter(_target, options);
         DestinationGuard? guard = options.Guard ?? SenderOf(_target)?.Facts?.Guard;
@@ -364,6 +366,26 @@ public sealed class PlatformHandler : IAsyncDisposable
 
     /// <returns>The answer, without what may not be read back and without the context, which is each caller's own.</returns>
     private async ValueTask<ToolReply> PerformAsync(
+        ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration,
+        ReadOnlyMemory<byte> context, string? idempotencyKey, CancellationToken cancellationToken)
+    {
+        if (!_calls.TryTake(tenant))
+        {
+            throw PlatformLimits.Reached(Options, tenant, nameof(PlatformLimits.MaxCallsPerTenant), TimeSpan.FromSeconds(1));
+        }
+
+        try
+        {
+            return await PerformCountedAsync(tool, arguments, tenant, a2aRegistration, context, idempotencyKey, cancellationToken)
+                .ConfigureAwait(false);
+        }
+        finally
+        {
+            _calls.Return(tenant);
+        }
+    }
+
+    private async ValueTask<ToolReply> PerformCountedAsync(
         ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration,
         ReadOnlyMemory<byte> context, string? idempotencyKey, CancellationToken cancellationToken)
     {

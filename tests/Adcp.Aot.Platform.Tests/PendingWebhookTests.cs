@@ -45,6 +45,41 @@ public sealed class PendingWebhookTests
     }
 
     [Fact]
+    public async Task Calls_of_a_tenant_over_the_bound_are_told_to_come_again_and_a_tool_that_goes_on_counts()
+    {
+        await using Bench bench = new(
+            AdcpVersion.V32,
+            options => options with { CallTimeout = TimeSpan.FromSeconds(1), Limits = new PlatformLimits { MaxCallsPerTenant = 2 } });
+        Task<ToolReply> waiting = bench.BuyAsync("wait").AsTask();
+        Task<ToolReply> deaf = bench.BuyAsync("deaf").AsTask();
+        await bench.Platform.Waiting.WaitAsync();
+        await bench.Platform.Waiting.WaitAsync();
+
+        ToolReply refused = await bench.BuyAsync();
+        ToolReply other = await bench.CallAsync("create_media_buy", """{"plan":"now"}""", "another");
+        while (!waiting.IsCompleted || !deaf.IsCompleted)
+        {
+            // The pause orders nothing, it merely asks again.
+            bench.Time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(5);
+        }
+
+        ToolReply second = await bench.BuyAsync("refuse");
+        Task<ToolReply> third = bench.BuyAsync("deaf").AsTask();
+        await bench.Platform.Waiting.WaitAsync();
+        ToolReply full = await bench.BuyAsync();
+        bench.Platform.Go.SetResult();
+        await third;
+
+        Assert.Equal(("RATE_LIMITED", ErrorRecovery.Transient), (refused.Error?.Code, refused.Error?.Recovery));
+        Assert.NotNull(refused.Error?.RetryAfter);
+        Assert.Null(other.Error);
+        Assert.Equal("BUDGET_TOO_LOW", second.Error?.Code);
+        Assert.Equal("RATE_LIMITED", full.Error?.Code);
+        Assert.Null((await bench.BuyAsync()).Error);
+    }
+
+    [Fact]
     public async Task An_interim_status_without_room_is_logged_and_the_terminal_one_still_comes()
     {
         await using Bench bench =
@@ -163,6 +198,7 @@ public sealed class PendingWebhookTests
     [InlineData("MaxPendingWebhookBytes")]
     [InlineData("MaxLookupsPerTenant")]
     [InlineData("MaxListsPerTenant")]
+    [InlineData("MaxCallsPerTenant")]
     public void A_limit_has_its_range(string name) => Assert.Equal(name, Assert.Throws<ArgumentOutOfRangeException>(() => name switch
     {
         "MaxContextBytes" => new PlatformLimits { MaxContextBytes = 0 },
@@ -173,6 +209,7 @@ public sealed class PendingWebhookTests
         "MaxPendingWebhookBytesPerTenant" => new PlatformLimits { MaxPendingWebhookBytesPerTenant = 0 },
         "MaxPendingWebhookBytes" => new PlatformLimits { MaxPendingWebhookBytes = 0 },
         "MaxLookupsPerTenant" => new PlatformLimits { MaxLookupsPerTenant = 0 },
+        "MaxCallsPerTenant" => new PlatformLimits { MaxCallsPerTenant = 0 },
         _ => new PlatformLimits { MaxListsPerTenant = 0 },
     }).ParamName);
 }

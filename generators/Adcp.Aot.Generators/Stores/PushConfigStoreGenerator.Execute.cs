@@ -109,7 +109,7 @@ public sealed partial class PushConfigStoreGenerator
             text.Line($$"""
                 {{Global.StoreScope}}.Require(scope, options.Anonymous);
                 {{Global.ArgumentNullException}}.ThrowIfNull(config);
-                if (!await options.Destinations.AllowsAsync(config.Url, cancellationToken).ConfigureAwait(false))
+                if (!await options.Destinations.AllowsAsync(config.Url, scope.Key, cancellationToken).ConfigureAwait(false))
                 {
                     return new {{Global.PushConfigSave}}({{Global.PushConfigSaveStatus}}.DestinationRefused, null);
                 }

@@ -10,7 +10,7 @@ internal sealed class PendingWebhook(string tenant, string taskId, AdcpTaskStatu
     internal const int Overhead = 2048;
 
     internal static PendingWebhook Of(SellerTask task, PushRegistration registration, string? message) => new(
-        task.Tenant, task.TaskId, task.Status, registration.Channel, message, task.Result.Length + task.Context.Length + Overhead)
+        task.Tenant, task.TaskId, task.Status, registration.Channel, message, task.Result.Length + task.Context.Length + Text(message) + Overhead)
     {
         Endpoint = registration.Destination.Target.Authority,
     };
@@ -23,7 +23,11 @@ internal sealed class PendingWebhook(string tenant, string taskId, AdcpTaskStatu
 
     internal PushChannel Channel { get; } = channel;
 
-    internal string? Message { get; } = message;
+    /// <summary>A text for people; null for none, or if it was left out because too many wait.</summary>
+    internal string? Message { get; set; } = message;
+
+    /// <summary>The bytes of its message.</summary>
+    internal int MessageBytes => Text(Message);
 
     /// <summary>About what the frozen webhook takes.</summary>
     internal long Bytes { get; } = bytes;
@@ -33,4 +37,6 @@ internal sealed class PendingWebhook(string tenant, string taskId, AdcpTaskStatu
 
     /// <summary>Gets whether its end was logged, so that it is logged once.</summary>
     internal bool IsReported { get; set; }
+
+    private static int Text(string? message) => sizeof(char) * (message?.Length ?? 0);
 }
