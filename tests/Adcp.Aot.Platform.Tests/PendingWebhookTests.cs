@@ -79,6 +79,25 @@ public sealed class PendingWebhookTests
         Assert.Null((await bench.BuyAsync()).Error);
     }
 
+    [Theory]
+    [InlineData(503)]
+    [InlineData(429)]
+    [InlineData(408)]
+    public async Task Call_directs_at_most_a_hundred_requests_at_a_host_that_is_not_its_own(int status)
+    {
+        await using Bench bench = new(AdcpVersion.V32);
+        bench.Sender.Status([.. Enumerable.Repeat(status, 10_000)]);
+        DateTimeOffset began = bench.Time.GetUtcNow();
+        await bench.BuyAsync("later");
+        await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks[0], AdcpTaskStatus.Completed, "{}"u8.ToArray());
+
+        await bench.SettleAsync();
+
+        Assert.InRange(bench.Sender.Sent.Count, 20, 100);
+        Assert.InRange(bench.Time.GetUtcNow() - began, TimeSpan.FromHours(22), TimeSpan.FromHours(24));
+        Assert.Single(bench.Log.Lines, line => line.Id == 2001);
+    }
+
     [Fact]
     public async Task An_interim_status_without_room_is_logged_and_the_terminal_one_still_comes()
     {

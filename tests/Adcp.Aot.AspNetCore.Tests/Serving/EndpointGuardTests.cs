@@ -147,6 +147,17 @@ public sealed class EndpointGuardTests
     }
 
     [Theory]
+    [InlineData("sub", "a\ud800")]
+    [InlineData("sub", "\udc00a")]
+    [InlineData("iss", "https://idp.example/\ud800")]
+    public void Subject_that_holds_a_lone_surrogate_is_no_tenant(string type, string value)
+    {
+        Claim[] claims = [new(type, value), type == "sub" ? new("iss", "https://idp.example") : new("sub", "a")];
+
+        Assert.Null(Caller.TenantOf(new ClaimsPrincipal(new ClaimsIdentity(claims, "test"))));
+    }
+
+    [Theory]
     [InlineData("alice", HttpStatusCode.OK)]
     [InlineData(null, HttpStatusCode.Unauthorized)]
     [InlineData("", HttpStatusCode.Forbidden)]
