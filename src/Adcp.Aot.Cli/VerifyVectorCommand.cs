@@ -106,7 +106,8 @@ internal static class VerifyVectorCommand
                     updated = now.AddSeconds(-(long)value!);
                     break;
                 default:
-                    throw new CommandException(ExitCode.Usage, $"The vector asks for the state '{Output.Foreign(name)}', which is not known here.");
+                    throw new CommandException(
+                        ExitCode.Usage, $"The vector asks for the state '{Output.Foreign(name)}', which is not known here.");
             }
         }
 

@@ -29,7 +29,9 @@ internal static class StoreSql
     public static string TypeName(Dialect dialect, StoredType type, int maxLength = 0) =>
         SqlText.TypeName(dialect, type, maxLength, indexed: false);
 
-    /// <summary>Compares a key to the byte. MySQL's keys are bytes, so a column in another character set than UTF-8 matches ASCII only.</summary>
+    /// <summary>
+    /// Compares a key to the byte. MySQL's keys are bytes, so a column in another character set than UTF-8 matches ASCII only.
+    /// </summary>
     public static string Same(Dialect dialect, string column, string parameter) => dialect == Dialect.MySql
         ? $"{SqlText.Quote(dialect, column)} = {parameter} AND {SqlText.Quote(dialect, column)} = CAST({parameter} AS BINARY)"
         : SqlText.ExactMatch(dialect, column, parameter);

@@ -10,7 +10,8 @@ internal sealed class PendingWebhook(string tenant, string taskId, AdcpTaskStatu
     internal const int Overhead = 2048;
 
     internal static PendingWebhook Of(SellerTask task, PushRegistration registration, string? message) => new(
-        task.Tenant, task.TaskId, task.Status, registration.Channel, message, task.Result.Length + task.Context.Length + Text(message) + Overhead)
+        task.Tenant, task.TaskId, task.Status, registration.Channel, message,
+        task.Result.Length + task.Context.Length + Text(message) + Overhead)
     {
         Endpoint = registration.Destination.Target.Authority,
     };

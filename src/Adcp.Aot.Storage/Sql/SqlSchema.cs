@@ -158,7 +158,8 @@ public sealed class SqlSchema
             (DbType, object?) columns = (DbType.String, string.Join(',', key));
             (string sql, (DbType, object?)[] values) = _dialect switch
             {
-                SqlDialect.Sqlite => (InexactSqliteKey, new (DbType, object?)[] { (DbType.String, name), (DbType.String, schema), columns }),
+                SqlDialect.Sqlite =>
+                    (InexactSqliteKey, new (DbType, object?)[] { (DbType.String, name), (DbType.String, schema), columns }),
                 SqlDialect.PostgreSql => (InexactPostgreSqlKey, [(DbType.String, QuotedName()), columns]),
                 _ => (InexactMySqlKey, [(DbType.String, schema), (DbType.String, name), columns]),
             };

@@ -238,7 +238,8 @@ public sealed class TargetUri
                 lower = lower.Normalize(NormalizationForm.FormC).Replace('\u3002', '.').Replace('\uFF0E', '.').Replace('\uFF61', '.');
                 if (HoldsNoName(lower))
                 {
-                    return "the host holds a character that no name is written with, or one that stands for others; write it in A-label form";
+                    return "the host holds a character that no name is written with, or one that stands for others; "
+                        + "write it in A-label form";
                 }
 
                 bool root = lower.EndsWith('.');

@@ -39,7 +39,8 @@ public sealed class SqliteInexactTableTests() : InexactTableContract(SqlDialect.
 
     protected override async Task<string> PlanAsync(string sql, string parameter)
     {
-        List<object?[]> rows = await Database.RowsAsync("EXPLAIN QUERY PLAN " + sql.Replace(parameter, "'alice'", StringComparison.Ordinal));
+        List<object?[]> rows = await Database.RowsAsync(
+            "EXPLAIN QUERY PLAN " + sql.Replace(parameter, "'alice'", StringComparison.Ordinal));
         return string.Join('\n', rows.Select(static row => row[3]));
     }
 

@@ -76,7 +76,8 @@ public sealed class HostileHostTests
     [InlineData("2002:7f00:1::")]
     public async Task Name_that_looks_like_a_host_in_another_script_is_judged_by_its_addresses(string address)
     {
-        DestinationGuard guard = new(new DestinationGuardOptions { Resolver = (_, _) => Task.FromResult(new[] { IPAddress.Parse(address) }) });
+        DestinationGuard guard = new(
+            new DestinationGuardOptions { Resolver = (_, _) => Task.FromResult(new[] { IPAddress.Parse(address) }) });
 
         Assert.False(await guard.AllowsAsync("https://localho\u017ft/"));
         Assert.False(await guard.AllowsAsync("https://\u0661\u0662\u0667.0.0.example/"));

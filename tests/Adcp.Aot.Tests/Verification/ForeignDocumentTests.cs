@@ -12,13 +12,25 @@ namespace Adcp.Aot.Tests.Verification;
 public sealed class ForeignDocumentTests
 {
     private const string Keys =
-        """{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1","alg":"EdDSA","use":"sig","key_ops":["verify"],"adcp_use":"request-signing","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},{"kty":"EC","crv":"P-256","kid":"k2","alg":"ES256","adcp_use":"webhook-signing","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}""";
+        """
+        {"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1","alg":"EdDSA","use":"sig","key_ops":["verify"],
+        "adcp_use":"request-signing","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},{"kty":"EC",
+        "crv":"P-256","kid":"k2","alg":"ES256","adcp_use":"webhook-signing","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}
+        """;
 
     private const string Brand =
-        """{"$schema":"s","house":{"name":"n"},"agents":[{"type":"sales","url":"https://seller.example/mcp","id":"i","jwks_uri":"https://seller.example/.well-known/jwks.json"}]}""";
+        """
+        {"$schema":"s","house":{"name":"n"},"agents":[{"type":"sales","url":"https://seller.example/mcp",
+        "id":"i","jwks_uri":"https://seller.example/.well-known/jwks.json"}]}
+        """;
 
     private const string Webhook =
-        """{"idempotency_key":"whk_0123456789abcdef","notification_id":"n","task_id":"t","task_type":"create_media_buy","status":"completed","timestamp":"2026-11-24T12:00:00Z","operation_id":"op_1","token":"0123456789abcdef","message":"m","result":{"k":"v"},"context":{"c":"v"}}""";
+        """
+        {"idempotency_key":"whk_0123456789abcdef","notification_id":"n","task_id":"t","task_type":"create_media_buy",
+        "status":"completed","timestamp":"2026-11-24T12:00:00Z","operation_id":"op_1","token":"0123456789abcdef",
+        "message":"m","result":{"k":"v"},"context":{"c":"v"}}
+        """;
 
     [Fact]
     public void Key_set_is_read_without_the_key_or_not_at_all()
