@@ -47,7 +47,7 @@ internal static class JcsCommand
         }
         else
         {
-            Output.Table(["canonical", Encoding.UTF8.GetString(canonical.WrittenSpan)], ["sha256", sha256]);
+            Output.Table(["canonical", Output.Visible(Encoding.UTF8.GetString(canonical.WrittenSpan))], ["sha256", sha256]);
         }
 
         return ExitCode.Done;

@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Globalization;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Adcp.Aot.Auditing;
@@ -34,6 +36,30 @@ internal static class Output
     /// Escapes and shortens a text of another party, for a line of a table; <c>-</c> if there is none.
     /// </summary>
     internal static string Foreign(string? text) => text is null ? "-" : LogText.Printable(text, MaxForeign);
+
+    /// <summary>
+    /// Returns a text of any length in which what steers a terminal or the direction of writing is escaped as JSON does it:
+    /// controls, C1 and DEL among them, marks of direction, line and paragraph separators.
+    /// </summary>
+    internal static string Visible(string text)
+    {
+        StringBuilder? shown = null;
+        for (int i = 0; i < text.Length; i++)
+        {
+            bool isVisible = char.GetUnicodeCategory(text[i]) is not (UnicodeCategory.Control or UnicodeCategory.Format
+                or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
+            if (isVisible)
+            {
+                shown?.Append(text[i]);
+                continue;
+            }
+
+            shown ??= new StringBuilder(text, 0, i, text.Length + 64);
+            shown.Append(CultureInfo.InvariantCulture, $"\\u{(int)text[i]:x4}");
+        }
+
+        return shown?.ToString() ?? text;
+    }
 
     internal static void Raw(ReadOnlySpan<byte> bytes)
     {

@@ -106,8 +106,8 @@ internal static class VerifyVectorCommand
                     updated = now.AddSeconds(-(long)value!);
                     break;
                 default:
-                    throw new CommandException(ExitCode.Usage,
-                        $"The vector needs the state '{name}', which this command does not support.");
+                    throw new CommandException(
+                        ExitCode.Usage, $"The vector asks for the state '{Output.Foreign(name)}', which is not known here.");
             }
         }
 

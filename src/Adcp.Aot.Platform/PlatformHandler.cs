@@ -19,6 +19,7 @@ public sealed class PlatformHandler : IAsyncDisposable
     private readonly IdempotentCalls _idempotent;
     private readonly Dictionary<string, ToolDescription> _tools;
     private readonly RegistrationAdmission _admission;
+    private readonly TenantBudget _calls;
     private readonly TenantBudget _lists;
     private readonly bool _ownsTasks;
 
@@ -57,6 +58,7 @@ public sealed class PlatformHandler : IAsyncDisposable
         _ownsTasks = ownsTasks;
         Options = options;
         _lists = new TenantBudget(options.Limits.MaxListsPerTenant, total: 4 * options.Limits.MaxListsPerTenant);
+        _calls = new TenantBudget(options.Limits.MaxCallsPerTenant);
         DestinationGuard? guard = options.Guard ?? tasks.Sender?.Facts?.Guard;
         _admission = new RegistrationAdmission(options, tasks.Target, tasks.Emitter, guard);
         _idempotent = new IdempotentCalls(options);
@@ -314,6 +316,26 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// <returns>The answer, without the members that may not be read back and without the context, which is each
     /// caller's own.</returns>
     private async ValueTask<ToolReply> PerformAsync(
+        ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration,
+        ReadOnlyMemory<byte> context, string? idempotencyKey, CancellationToken cancellationToken)
+    {
+        if (!_calls.TryTake(tenant))
+        {
+            throw PlatformLimits.Reached(Options, tenant, nameof(PlatformLimits.MaxCallsPerTenant), TimeSpan.FromSeconds(1));
+        }
+
+        try
+        {
+            return await PerformCountedAsync(tool, arguments, tenant, a2aRegistration, context, idempotencyKey, cancellationToken)
+                .ConfigureAwait(false);
+        }
+        finally
+        {
+            _calls.Return(tenant);
+        }
+    }
+
+    private async ValueTask<ToolReply> PerformCountedAsync(
         ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration,
         ReadOnlyMemory<byte> context, string? idempotencyKey, CancellationToken cancellationToken)
     {

@@ -79,6 +79,13 @@ public sealed record PlatformLimits
     } = 64L << 20;
 
     /// <summary>
+    /// Gets how many calls of one tenant tools perform at a time. A tool that ignores the cancellation of its call
+    /// counts until it ends. 1 to 1,000,000, default 1,000. A call over the bound is <c>RATE_LIMITED</c>.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
+    public int MaxCallsPerTenant { get; init => field = Require.InRange(value, 1, 1_000_000, nameof(MaxCallsPerTenant)); } = 1_000;
+
+    /// <summary>
     /// Gets how many host names of one tenant's registrations are resolved at once. 1 to 1,000, default 4. A call
     /// over the bound is <c>RATE_LIMITED</c>.
     /// </summary>
@@ -102,6 +109,7 @@ public sealed record PlatformLimits
             nameof(MaxOpenTasksPerTenant) => "Too many of your tasks are open.",
             nameof(MaxWorkPerTenant) => "Too many of your calls are being worked on.",
             nameof(MaxWork) => "The seller is working on too many calls.",
+            nameof(MaxCallsPerTenant) => "Too many of your calls are under way.",
             nameof(MaxListsPerTenant) => "Too many of your task lists are being read.",
             nameof(MaxLookupsPerTenant) => "Too many hosts of your webhooks are being looked up.",
             _ => "Too many webhooks to your endpoints are waiting to be delivered.",

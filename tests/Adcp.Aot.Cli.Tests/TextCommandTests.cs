@@ -44,6 +44,19 @@ public sealed class TextCommandTests
     }
 
     [Fact]
+    public async Task Jcs_prints_nothing_that_steers_a_terminal()
+    {
+        using Folder folder = new();
+        string document = "{\"a\":\"\u009b31mred\u007f \u202eleft \u2028 umlaut ä\"}";
+
+        Cli.Result shown = await Cli.RunAsync("jcs", folder.Write("a.json", document));
+        Cli.Result exact = await Cli.RunAsync("jcs", folder.Write("a.json", document), "--json");
+
+        Assert.Contains("""{"a":"\u009b31mred\u007f \u202eleft \u2028 umlaut ä"}""", shown.Output, StringComparison.Ordinal);
+        Assert.Equal(document, exact.Json.GetProperty("canonical").GetString());
+    }
+
+    [Fact]
     public async Task Jcs_refuses_duplicate_names_by_policy_and_a_missing_file_by_usage()
     {
         using Folder folder = new();

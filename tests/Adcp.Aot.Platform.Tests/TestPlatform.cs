@@ -22,6 +22,7 @@ public sealed record Billing([property: JsonPropertyName("name")] string Name, [
 [JsonSerializable(typeof(BuyRequest))]
 [JsonSerializable(typeof(BuyResponse))]
 [JsonSerializable(typeof(AccountsResponse))]
+[JsonSerializable(typeof(string))]
 internal sealed partial class TestJson : JsonSerializerContext;
 
 /// <summary>A seller as the generator wires it.</summary>

@@ -50,6 +50,23 @@ public sealed class SellerTests
     }
 
     [Fact]
+    public async Task Query_string_of_a_request_is_in_no_line_that_the_seller_writes()
+    {
+        await using SellerProcess seller = await SellerProcess.StartAsync("3.1", 0);
+        using HttpClient http = new() { BaseAddress = seller.Url };
+
+        foreach (string path in (string[])[".well-known/jwks.json", "mcp", "a2a", "nothing", ".well-known/agent-card.json"])
+        {
+            using HttpResponseMessage got = await http.GetAsync(new Uri($"{path}?secret=query-secret-0123456789", UriKind.Relative));
+            using StringContent body = new("{}", System.Text.Encoding.UTF8, "application/json");
+            using HttpResponseMessage posted =
+                await http.PostAsync(new Uri($"{path}?secret=query-secret-0123456789", UriKind.Relative), body);
+        }
+
+        Assert.DoesNotContain(seller.Lines, static line => line.Contains("query-secret", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Three_503_then_200_is_four_nonces_of_one_webhook()
     {
         await using SellerProcess seller = await SellerProcess.StartAsync("3.2", 1);

@@ -105,6 +105,8 @@ internal static class AttackedSeller
     /// <summary>Hands every purchase off, and ends them with results of 0.9 MB when its products are asked for.</summary>
     private sealed class Tools : IAdcpPlatform
     {
+        private static readonly byte[] Result = Encoding.UTF8.GetBytes($$"""{"k":"{{new string('x', 900_000)}}"}""");
+
         private readonly List<(string Tenant, string TaskId)> _open = [];
 
         public PlatformHandler? Handler { get; set; }
@@ -135,14 +137,9 @@ internal static class AttackedSeller
 
             foreach ((string tenant, string taskId) in open)
             {
-                byte[] result = Encoding.UTF8.GetBytes($$"""{"k":"{{new string('x', 900_000)}}"}""");
+                // As a serializer would make it: one array.
+                byte[] result = [.. Result];
                 await Handler!.Tasks.EnterAsync(tenant, taskId, AdcpTaskStatus.Completed, result, cancellationToken: cancellationToken);
-            }
-
-            if (open.Length == 0)
-            {
-                // An idle process collects nothing by itself, and only what is held is the attack's.
-                GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             }
 
             return ToolReply.Completed(Encoding.UTF8.GetBytes($$"""{"ended":{{open.Length}}}"""));

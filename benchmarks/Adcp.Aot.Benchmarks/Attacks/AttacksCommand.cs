@@ -23,21 +23,32 @@ internal static class AttacksCommand
 
     internal static Command Create()
     {
-        Command command = new("attacks", "Floods a seller and a receiver; exit code 1 if memory or latency is over its bound.");
-        command.SetAction(_ => RunAsync());
+        Option<string> only = new("--only") { Description = "names, webhooks or drip; all if it is not set." };
+        Command command = new("attacks", "Floods a seller and a receiver; exit code 1 if memory or latency is over its bound.") { only };
+        command.SetAction(parsed => RunAsync(parsed.GetValue(only)));
         return command;
     }
 
-    private static async Task<int> RunAsync()
+    private static async Task<int> RunAsync(string? only)
     {
-        List<HostileCheck> checks =
-        [
-            .. await SilentNamesAsync("one tenant", static _ => "t0"),
-            .. await SilentNamesAsync("a tenant each", static i => $"t{i}"),
-            .. await UndeliverableAsync("one tenant", static _ => "t0"),
-            .. await UndeliverableAsync("40 tenants", static i => $"t{i % 40}"),
-            .. await DripAsync(),
-        ];
+        List<HostileCheck> checks = [];
+        if (only is null or "names")
+        {
+            checks.AddRange(await SilentNamesAsync("one tenant", static _ => "t0"));
+            checks.AddRange(await SilentNamesAsync("a tenant each", static i => $"t{i}"));
+        }
+
+        if (only is null or "webhooks")
+        {
+            checks.AddRange(await UndeliverableAsync("one tenant", static _ => "t0"));
+            checks.AddRange(await UndeliverableAsync("40 tenants", static i => $"t{i % 40}"));
+        }
+
+        if (only is null or "drip")
+        {
+            checks.AddRange(await DripAsync());
+        }
+
         Console.WriteLine("| attack | bound | found | |");
         Console.WriteLine("|---|---|---|---|");
         foreach (HostileCheck check in checks)
@@ -51,7 +62,7 @@ internal static class AttacksCommand
     /// <summary>Calls whose webhooks go to hosts with a silent name server, while the keys are read.</summary>
     private static async Task<HostileCheck[]> SilentNamesAsync(string who, Func<int, string> tenant)
     {
-        using ReceiverProcess seller = new("attacks-seller", addresses: 1);
+        using ReceiverProcess seller = new("attacks-seller", addresses: 1, conservesMemory: true);
         using HttpClient http = new() { BaseAddress = new Uri(seller.Addresses[0]), Timeout = TimeSpan.FromMinutes(2) };
 
         // Compiles the measured code.
@@ -81,7 +92,7 @@ internal static class AttacksCommand
     /// <summary>Webhooks of 0.9 MB to a closed port, and then lists of their tasks.</summary>
     private static async Task<HostileCheck[]> UndeliverableAsync(string who, Func<int, string> tenant)
     {
-        using ReceiverProcess seller = new("attacks-seller", addresses: 1);
+        using ReceiverProcess seller = new("attacks-seller", addresses: 1, conservesMemory: true);
         using HttpClient http = new() { BaseAddress = new Uri(seller.Addresses[0]), Timeout = TimeSpan.FromMinutes(5) };
         for (int i = 0; i < Webhooks; i++)
         {
@@ -94,8 +105,8 @@ internal static class AttacksCommand
             throw new InvalidOperationException("Not all tasks were handed off and ended: " + ended);
         }
 
+        long during = seller.ResidentBytes.Most;
         await Task.Delay(TimeSpan.FromSeconds(20));
-        await CallAsync(http, "t0", "get_products", "{}");
         long now = seller.ResidentBytes.Now;
         const string ListAll = """{"pageSize":100,"includeArtifacts":true}""";
         int list = (await RpcAsync(http, "t0", "ListTasks", ListAll)).Length;
@@ -103,7 +114,8 @@ internal static class AttacksCommand
         string what = $"{Webhooks} undeliverable webhooks of 0.9 MB ({who}): ";
         return
         [
-            HostileCheck.AtMost(what + "resident after 20 s and a collection, MB", 250, Math.Round(now / Megabyte, 1)),
+            HostileCheck.AtMost(what + "most resident while they began, MB", 250, Math.Round(during / Megabyte, 1)),
+            HostileCheck.AtMost(what + "resident after 20 s, MB", 250, Math.Round(now / Megabyte, 1)),
             HostileCheck.AtMost(what + "answer of ListTasks, MB", 4, Math.Round(list / Megabyte, 2)),
             HostileCheck.AtMost(
                 what + "most resident ever, six ListTasks at once included, MB", 600,

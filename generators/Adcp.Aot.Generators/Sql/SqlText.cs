@@ -80,22 +80,24 @@ internal static class SqlText
     }
 
     /// <summary>
-    /// Returns text equality to the byte. A column of an adopter's table may ignore case or trailing blanks (MySQL does
-    /// by default), and a principal that only looks the same is another one. The plain comparison lets an index find
-    /// the rows, the second makes it exact. <paramref name="parameter"/> appears twice: with MySQL's unnumbered
-    /// parameters pass the value twice.
+    /// Compares texts to the byte. A column of an adopter's table may ignore case or trailing blanks (MySQL does by
+    /// default), and a principal that only looks alike is another one. The first comparison lets an index find the
+    /// rows, the second one makes it exact. In SQLite an expression has neither a column's collation nor its numeric type,
+    /// which takes "1e3" for "1000". With MySQL's unnumbered parameters give the value twice.
     /// </summary>
     public static string ExactMatch(Dialect dialect, string column, string parameter)
     {
         string quoted = Quote(dialect, column);
         return dialect switch
         {
-            Dialect.Sqlite => $"{quoted} = {parameter} COLLATE BINARY",
+            Dialect.Sqlite => $"{quoted} = {parameter} AND {quoted} || '' = {parameter}",
             Dialect.PostgreSql => $"{quoted} = {parameter} AND {quoted} COLLATE \"C\" = {parameter}",
-            _ => $"{quoted} = {parameter} AND CAST(CONVERT({quoted} USING utf8mb4) AS BINARY) = CAST(CONVERT({parameter} USING "
-            + "utf8mb4) AS BINARY)",
+            _ => $"{quoted} = {parameter} AND {Bytes(quoted)} = {Bytes(parameter)}",
         };
     }
+
+    /// <summary>MySQL: a text's bytes in UTF-8, whatever the character set of its column.</summary>
+    public static string Bytes(string text) => $"CAST(CONVERT({text} USING utf8mb4) AS BINARY)";
 
     /// <summary>Returns the options after the closing bracket of CREATE TABLE.</summary>
     public static string TableOptions(Dialect dialect) =>

@@ -23,7 +23,9 @@ public sealed partial class PushConfigStoreGenerator
         StoreText.Constructor(
             text, model.Type, model.Dialect, model.Extra, Global.PushNotificationConfigStoreOptions, optionsRequired: true);
         Interface(text);
-        using (StoreText.Store(text, model.Type, model.Dialect, model.Extra, model.Table.Name, Global.PushNotificationConfigStoreOptions))
+        PushConfigTable table = model.Table;
+        string[] key = [table.Scope, table.TaskId, table.ConfigId];
+        using (StoreText.Store(text, model.Type, model.Dialect, model.Extra, table.Name, key, Global.PushNotificationConfigStoreOptions))
         {
             Save(text.Line(), model);
             Rest(text.Line());
@@ -107,7 +109,7 @@ public sealed partial class PushConfigStoreGenerator
             text.Line($$"""
                 {{Global.StoreScope}}.Require(scope, options.Anonymous);
                 {{Global.ArgumentNullException}}.ThrowIfNull(config);
-                if (!await options.Destinations.AllowsAsync(config.Url, cancellationToken).ConfigureAwait(false))
+                if (!await options.Destinations.AllowsAsync(config.Url, scope.Key, cancellationToken).ConfigureAwait(false))
                 {
                     return new {{Global.PushConfigSave}}({{Global.PushConfigSaveStatus}}.DestinationRefused, null);
                 }

@@ -9,6 +9,8 @@ internal sealed class PushConfigStoreSql(Dialect dialect, PushConfigTable table,
 {
     private string Table => Q(table.Name);
 
+    private string[] Key => [table.Scope, table.TaskId, table.ConfigId];
+
     private string OfTask => $"{Same(dialect, table.Scope, "@scope")} AND {Same(dialect, table.TaskId, "@task_id")}";
 
     private string Row => $"{OfTask}\n    AND {Same(dialect, table.ConfigId, "@config_id")}";
@@ -49,18 +51,20 @@ internal sealed class PushConfigStoreSql(Dialect dialect, PushConfigTable table,
         ];
         string other = $"NOT ({Same(dialect, table.ConfigId, "@config_id")})";
         string room = $"SELECT COUNT(*) FROM {Table}\n        WHERE {OfTask}\n            AND {other}";
-        IEnumerable<string> replaced = columns.Skip(3)
-            .Where(column => column != table.UpdatedAt)
-            .Select(column => dialect == Dialect.MySql ? $"{Q(column)} = VALUES({Q(column)})" : $"{Q(column)} = excluded.{Q(column)}");
-        string later = dialect == Dialect.MySql ? Later(dialect, table.UpdatedAt) : Qualified(Later(dialect, table.UpdatedAt));
-        return Lines(
+        string[] replaced = [.. columns.Skip(3).Where(column => column != table.UpdatedAt)];
+        string insert = Lines(
             $"INSERT INTO {Table} ({Comma(columns.Select(Q))})",
             $"SELECT {Comma(values)}" + (dialect == Dialect.MySql ? " FROM DUAL" : ""),
             $"WHERE EXISTS ({Task})",
-            $"    AND ({room}) < @max",
-            dialect == Dialect.MySql ? "ON DUPLICATE KEY UPDATE"
-                : $"ON CONFLICT ({Q(table.Scope)}, {Q(table.TaskId)}, {Q(table.ConfigId)}) DO UPDATE SET",
-            ListOnLines([.. replaced, later]));
+            $"    AND ({room}) < @max");
+        return dialect == Dialect.MySql
+            ? Lines(insert, "ON DUPLICATE KEY UPDATE", ListOnLines([.. replaced.Select(MySqlNew), Later(dialect, table.UpdatedAt)]))
+            : Lines(
+                insert,
+                $"ON CONFLICT ({Comma(Key.Select(Q))}) DO UPDATE SET",
+                ListOnLines(
+                    [.. replaced.Select(column => $"{Q(column)} = excluded.{Q(column)}"), Qualified(Later(dialect, table.UpdatedAt))]),
+                "WHERE " + string.Join("\n    AND ", Key.Select(IsExcluded)));
     }
 
     public string HasTask() => $"SELECT COUNT(*) FROM ({Task}) AS found";
@@ -95,6 +99,28 @@ internal sealed class PushConfigStoreSql(Dialect dialect, PushConfigTable table,
         string stored = Q(table.Name.Substring(table.Name.IndexOf('.') + 1)) + "." + column;
         int set = later.IndexOf('=') + 1;
         return later.Substring(0, set) + later.Substring(set).Replace(column, stored);
+    }
+
+    /// <summary>
+    /// Tells if the stored row has the key of the refused one to the byte: a key that ignores case would let one tenant
+    /// replace the configuration of another.
+    /// </summary>
+    private string IsExcluded(string column)
+    {
+        string stored = $"{Q(table.Name.Substring(table.Name.IndexOf('.') + 1))}.{Q(column)}";
+        string collation = dialect == Dialect.PostgreSql ? "\"C\"" : "BINARY";
+        return $"{stored} COLLATE {collation} = excluded.{Q(column)}";
+    }
+
+    /// <summary>The same in MySQL, which has no condition here: the row keeps its value.</summary>
+    private string MySqlNew(string column)
+    {
+        IEnumerable<string> same = Key.Select(name => $"CAST({Q(name)} AS BINARY) = CAST(VALUES({Q(name)}) AS BINARY)");
+        return Lines(
+            $"{Q(column)} = IF(",
+            $"        {string.Join("\n            AND ", same)},",
+            $"        VALUES({Q(column)}),",
+            $"        {Q(column)})");
     }
 
     private string Q(string name) => SqlText.Quote(dialect, name);

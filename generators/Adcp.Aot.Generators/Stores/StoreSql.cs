@@ -31,16 +31,11 @@ internal static class StoreSql
         SqlText.TypeName(dialect, type, maxLength, indexed: false);
 
     /// <summary>
-    /// Returns equality to the byte, even if an adopter's column ignores case or trailing blanks, and on the column's
-    /// index if there is one.
+    /// Compares a key to the byte. MySQL's keys are bytes, so a column in another character set than UTF-8 matches ASCII only.
     /// </summary>
-    public static string Same(Dialect dialect, string column, string parameter) => dialect switch
-    {
-        Dialect.Sqlite => $"{SqlText.Quote(dialect, column)} = {parameter} COLLATE BINARY",
-        Dialect.PostgreSql =>
-            $"{SqlText.Quote(dialect, column)} = {parameter} AND {SqlText.Quote(dialect, column)} COLLATE \"C\" = {parameter}",
-        _ => $"{SqlText.Quote(dialect, column)} = CAST({parameter} AS BINARY)",
-    };
+    public static string Same(Dialect dialect, string column, string parameter) => dialect == Dialect.MySql
+        ? $"{SqlText.Quote(dialect, column)} = {parameter} AND {SqlText.Quote(dialect, column)} = CAST({parameter} AS BINARY)"
+        : SqlText.ExactMatch(dialect, column, parameter);
 
     /// <summary>Returns a key column as text: MySQL keeps it in a binary string.</summary>
     public static string Text(Dialect dialect, string column) =>

@@ -78,9 +78,10 @@ internal static class StoreText
 
     /// <summary>Opens the nested class, and writes the fields of both stores.</summary>
     public static IndentedWriter.Block Store(
-        IndentedWriter text, TypeModel type, Dialect dialect, EquatableArray<StoreColumn> extra, string table, string options)
+        IndentedWriter text, TypeModel type, Dialect dialect, EquatableArray<StoreColumn> extra, string table, string[] key, string options)
     {
         string owner = NeedsOwner(extra) ? $"\n    {type.FullName} store," : "";
+        string names = string.Join(", ", key.Select(Literal.Of));
         string parameters = $"{owner}\n    {Global.StoreDatabase} database,\n    {options} options";
         text.Line().Line("/// <summary>The work of the store.</summary>").Line(GeneratedFile.Uncovered);
         IndentedWriter.Block block = text.Open($"private sealed class AdcpStore({parameters})");
@@ -105,7 +106,7 @@ internal static class StoreText
             $$"""
 
             public {{Global.ValueTask}} CreateIfAbsentAsync({{Global.CancellationToken}} cancellationToken) =>
-                database.CreateIfAbsentAsync({{Literal.Of(table)}}, _sql.Define, cancellationToken);
+                database.CreateIfAbsentAsync({{Literal.Of(table)}}, _sql.Define, [{{names}}], cancellationToken);
             """);
         return block;
     }

@@ -31,7 +31,9 @@ public sealed partial class TaskStoreGenerator
         {
             StoreText.Constructor(text, model.Type, model.Dialect, model.Extra, Global.TaskStoreOptions, optionsRequired: false);
             Interface(text, model);
-            using (StoreText.Store(text, model.Type, model.Dialect, model.Extra, model.Table.Name, Global.TaskStoreOptions))
+            TaskTable table = model.Table;
+            using (StoreText.Store(
+                text, model.Type, model.Dialect, model.Extra, table.Name, [table.Scope, table.TaskId], Global.TaskStoreOptions))
             {
                 text.Line().Line("public int PurgeBatchSize => options.PurgeBatchSize;");
                 Get(text.Line(), model);

@@ -11,6 +11,8 @@ internal sealed record Caller(string Tenant)
     /// <summary>The one tenant of all callers.</summary>
     internal const string Anonymous = "anonymous";
 
+    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     /// <summary>
     /// Returns the tenant of an authenticated principal: its issuer and subject, escaped and separated by a bar, so
     /// that no two principals are the same and none is <c>anonymous</c>. <c>null</c> if it has no subject or several:
@@ -32,7 +34,7 @@ internal sealed record Caller(string Tenant)
         }
 
         string issuer = issuers.Length == 1 ? issuers[0].Value : subject.Issuer;
-        if (issuer.Length == 0)
+        if (issuer.Length == 0 || !IsWellFormed(issuer) || !IsWellFormed(subject.Value))
         {
             return null;
         }
@@ -40,5 +42,19 @@ internal sealed record Caller(string Tenant)
         string tenant = $"{Uri.EscapeDataString(issuer)}|{Uri.EscapeDataString(subject.Value)}";
         return tenant.Length <= StoreScope.MaxPrincipalBytes ? tenant
             : "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(tenant)));
+    }
+
+    /// <summary>A lone surrogate has no bytes: two subjects that differ in it only would be one tenant.</summary>
+    private static bool IsWellFormed(string text)
+    {
+        try
+        {
+            _ = Strict.GetByteCount(text);
+            return true;
+        }
+        catch (EncoderFallbackException)
+        {
+            return false;
+        }
     }
 }

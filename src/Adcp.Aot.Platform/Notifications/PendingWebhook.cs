@@ -10,7 +10,8 @@ internal sealed class PendingWebhook(string tenant, string taskId, AdcpTaskStatu
     internal const int Overhead = 2048;
 
     internal static PendingWebhook Of(SellerTask task, PushRegistration registration, string? message) => new(
-        task.Tenant, task.TaskId, task.Status, registration.Channel, message, task.Result.Length + task.Context.Length + Overhead)
+        task.Tenant, task.TaskId, task.Status, registration.Channel, message,
+        task.Result.Length + task.Context.Length + Text(message) + Overhead)
     {
         Endpoint = registration.Destination.Target.Authority,
     };
@@ -23,7 +24,11 @@ internal sealed class PendingWebhook(string tenant, string taskId, AdcpTaskStatu
 
     internal PushChannel Channel { get; } = channel;
 
-    internal string? Message { get; } = message;
+    /// <summary>A text for people; null for none, or if it was left out because too many wait.</summary>
+    internal string? Message { get; set; } = message;
+
+    /// <summary>The bytes of its message.</summary>
+    internal int MessageBytes => Text(Message);
 
     /// <summary>The approximate size of the frozen webhook.</summary>
     internal long Bytes { get; } = bytes;
@@ -33,4 +38,6 @@ internal sealed class PendingWebhook(string tenant, string taskId, AdcpTaskStatu
 
     /// <summary>Gets whether its end was logged. It is logged once.</summary>
     internal bool IsReported { get; set; }
+
+    private static int Text(string? message) => sizeof(char) * (message?.Length ?? 0);
 }

@@ -88,7 +88,7 @@ internal sealed class RegistrationAdmission(PlatformOptions options, DeliveryTar
 
         try
         {
-            return await judge.AllowsAsync(url, cancellationToken).ConfigureAwait(false);
+            return await judge.AllowsAsync(url, tenant, cancellationToken).ConfigureAwait(false);
         }
         finally
         {

@@ -145,14 +145,17 @@ internal sealed partial class WebhookEmitter
             return true;
         }
 
-        if (_options.TimeProvider.GetElapsedTime(started) + (hint ?? pause) > _options.RedeliveryWindow)
+        // An open circuit is asked again each minute otherwise, for as long as the window lasts: one call would direct a
+        // thousand requests at a host that fails.
+        TimeSpan longer = hint > pause ? hint.Value : pause;
+        if (_options.TimeProvider.GetElapsedTime(started) + longer > _options.RedeliveryWindow)
         {
             return false;
         }
 
         try
         {
-            await Task.Delay(hint ?? pause, _options.TimeProvider, _wakeToken).ConfigureAwait(false);
+            await Task.Delay(longer, _options.TimeProvider, _wakeToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!_stopToken.IsCancellationRequested)
         {

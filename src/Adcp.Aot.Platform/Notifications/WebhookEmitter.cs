@@ -9,10 +9,10 @@ namespace Adcp.Aot.Platform;
 /// webhook is kept and delivered later.
 /// </summary>
 /// <remarks>
-/// Webhooks under way are bounded in count and bytes, per tenant and in total. If a terminal webhook exceeds a bound,
-/// it is not lost: only its ids wait, and the task is read from the registry when there is room. The same applies to a
-/// webhook whose status may have been committed although the registry threw: it is sent if the registry then has that
-/// status and result.
+/// Webhooks under way are bounded in count and bytes, per tenant and in total. A terminal webhook over a bound is not
+/// lost: only its ids wait, and the task is read from the registry when there is room. So does a webhook whose status
+/// may have been committed although the registry threw: it is sent if the registry then has that status and result. Such
+/// doubts have a bound of their own, so that webhooks to a dead endpoint do not keep a doubt from being settled.
 /// </remarks>
 internal sealed partial class WebhookEmitter : IAsyncDisposable
 {
@@ -22,12 +22,22 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
     /// <summary>The most webhooks of one tenant whose ids wait for room.</summary>
     private const int MaxDeferredPerTenant = 1_000_000;
 
+    /// <summary>The most changes in doubt.</summary>
+    private const int MaxDoubts = 100_000;
+
+    /// <summary>The most changes in doubt whose tasks are read at a time: a registry that is back is not flooded.</summary>
+    private const int MaxDoubtsRead = 64;
+
+    /// <summary>The most bytes of messages for people that wait for room. Further webhooks wait without their message.</summary>
+    private const int MaxWaitingMessageBytes = 16 << 20;
+
     private readonly CancellationTokenSource _wake = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly HashSet<PendingWebhook> _running = [];
     private readonly Dictionary<string, Queue<PendingWebhook>> _deferred = new(StringComparer.Ordinal);
     private readonly Queue<string> _turns = new();
     private readonly Dictionary<(string Tenant, string TaskId), TaskCompletionSource<bool>> _doubts = [];
+    private readonly Queue<Doubt> _unread = new();
     private readonly Lock _lock = new();
     private readonly DeliveryTarget _target;
     private readonly PlatformOptions _options;
@@ -35,6 +45,8 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
     private readonly CancellationToken _wakeToken;
     private readonly CancellationToken _stopToken;
     private TaskCompletionSource? _idle;
+    private long _waitingMessageBytes;
+    private int _reading;
     private long? _drainEnds;
 
     internal WebhookEmitter(DeliveryTarget target, PlatformOptions options)
@@ -124,30 +136,37 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
     internal Task<bool> StartInDoubt(SellerTask entered, string? message, bool tells)
     {
         PendingWebhook pending = new(entered.Tenant, entered.TaskId, entered.Status, PushChannel.Adcp, message, PendingWebhook.Overhead);
-        TaskCompletionSource<bool> doubt = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Doubt doubt = new(pending, TaskRules.Fingerprint(entered.Result.Span), tells);
         bool isTaken;
+        bool isRead;
         lock (_lock)
         {
-            isTaken = !_stopToken.IsCancellationRequested && _doubts.TryAdd((entered.Tenant, entered.TaskId), doubt);
+            isTaken = !_stopToken.IsCancellationRequested && _doubts.Count < MaxDoubts
+                && _doubts.TryAdd((entered.Tenant, entered.TaskId), doubt.Entered);
+            isRead = isTaken && _reading < MaxDoubtsRead;
             if (isTaken)
             {
-                _budget.Take(pending.Tenant, pending.Bytes);
                 _running.Add(pending);
+                _reading += isRead ? 1 : 0;
+                if (!isRead)
+                {
+                    Wait(pending);
+                    _unread.Enqueue(doubt);
+                }
             }
         }
 
-        if (isTaken)
+        if (isRead)
         {
-            _ = EndAsync(pending, SettleAsync(pending, TaskRules.Fingerprint(entered.Result.Span), doubt, tells));
+            _ = SettleAsync(doubt);
         }
-        else
+        else if (!isTaken)
         {
             Lost(pending, InDoubt);
-            doubt.SetException(new InvalidOperationException(InDoubt));
-            _ = doubt.Task.Exception;
+            Fail(doubt, new InvalidOperationException(InDoubt));
         }
 
-        return doubt.Task;
+        return doubt.Entered.Task;
     }
 
     /// <summary>Returns the pending result if a change of the task is in doubt; <c>null</c> if none is.</summary>
@@ -255,6 +274,7 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
                 return "too many webhooks of the tenant are pending";
             }
 
+            Wait(pending);
             queue.Enqueue(pending);
             return null;
         }
@@ -269,6 +289,7 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
             Queue<PendingWebhook> queue = _deferred[tenant];
             while (queue.TryPeek(out PendingWebhook? first) && _budget.TryTake(tenant, first.Bytes))
             {
+                _waitingMessageBytes -= first.MessageBytes;
                 Run(queue.Dequeue(), null);
             }
 
@@ -317,6 +338,7 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
             _running.Clear();
             _deferred.Clear();
             _turns.Clear();
+            _waitingMessageBytes = _unread.Sum(static doubt => (long)doubt.Pending.MessageBytes);
         }
 
         foreach (PendingWebhook pending in left)
@@ -330,40 +352,81 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
         }
     }
 
-    private async Task SettleAsync(PendingWebhook pending, byte[] result, TaskCompletionSource<bool> doubt, bool tells)
+    /// <summary>Settles a change in doubt, and then those that waited, one after another.</summary>
+    private async Task SettleAsync(Doubt? doubt)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        Exception? unknown = null;
-        bool isEntered = false;
-        try
+        while (doubt is not null)
         {
-            SellerTask? task = await ReadAsync(pending).ConfigureAwait(false);
-            isEntered = task?.Status == pending.Status && TaskRules.Fingerprint(task.Result.Span).AsSpan().SequenceEqual(result);
-            if (isEntered && tells)
+            PendingWebhook pending = doubt.Pending;
+            Exception? unknown = null;
+            bool isEntered = false;
+            try
             {
-                Start(task!, pending.Message, isKept: true, isPromised: true);
+                SellerTask? task = await ReadAsync(pending).ConfigureAwait(false);
+                isEntered = task?.Status == pending.Status
+                    && TaskRules.Fingerprint(task.Result.Span).AsSpan().SequenceEqual(doubt.Result);
+                if (isEntered && doubt.Tells)
+                {
+                    Start(task!, pending.Message, isKept: true, isPromised: true);
+                }
             }
+            catch (Exception fault)
+            {
+                unknown = fault;
+                Lost(pending, $"{InDoubt} ({Reason(fault)})");
+            }
+
+            Doubt? next;
+            lock (_lock)
+            {
+                _doubts.Remove((pending.Tenant, pending.TaskId));
+                _running.Remove(pending);
+                if (_unread.TryDequeue(out next))
+                {
+                    _waitingMessageBytes -= next.Pending.MessageBytes;
+                }
+                else
+                {
+                    _reading--;
+                }
+
+                if (Count() == 0)
+                {
+                    _idle?.TrySetResult();
+                }
+            }
+
+            if (unknown is null)
+            {
+                doubt.Entered.TrySetResult(isEntered);
+            }
+            else
+            {
+                Fail(doubt, unknown);
+            }
+
+            doubt = next;
         }
-        catch (Exception fault)
+    }
+
+    private static void Fail(Doubt doubt, Exception fault)
+    {
+        doubt.Entered.TrySetException(fault);
+
+        // Nobody may wait any more: reading the exception marks it as observed.
+        _ = doubt.Entered.Task.Exception;
+    }
+
+    /// <summary>Counts the message of a webhook that begins to wait, or leaves it out. The caller has the lock.</summary>
+    private void Wait(PendingWebhook pending)
+    {
+        if (_waitingMessageBytes + pending.MessageBytes > MaxWaitingMessageBytes)
         {
-            unknown = fault;
-            Lost(pending, $"{InDoubt} ({Reason(fault)})");
+            pending.Message = null;
         }
 
-        lock (_lock)
-        {
-            _doubts.Remove((pending.Tenant, pending.TaskId));
-        }
-
-        if (unknown is null)
-        {
-            doubt.SetResult(isEntered);
-        }
-        else
-        {
-            doubt.SetException(unknown);
-            _ = doubt.Task.Exception;
-        }
+        _waitingMessageBytes += pending.MessageBytes;
     }
 
     private long? Draining
@@ -391,5 +454,15 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
 
         PlatformLog.NotDelivered(
             _options.Log, pending.TaskId, pending.Status.ToWire(), pending.Tenant, pending.Endpoint ?? "its endpoint", reason);
+    }
+
+    /// <summary>A change whose commit was not answered.</summary>
+    /// <param name="Pending">The task, and the webhook that reports the change.</param>
+    /// <param name="Result">The fingerprint of the result.</param>
+    /// <param name="Tells">Whether webhooks are started.</param>
+    private sealed record Doubt(PendingWebhook Pending, byte[] Result, bool Tells)
+    {
+        /// <summary>Completes with true if the change was entered.</summary>
+        public TaskCompletionSource<bool> Entered { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -2,8 +2,8 @@ namespace Adcp.Aot.Platform;
 
 /// <summary>
 /// Bounds the rows of a tenant in a store that other processes write too. The rows are counted when a tenant is first
-/// seen and again after a minute. In between, rows of this process are added to the count. So the bound is exact for
-/// one process and approximate for several. Thread-safe.
+/// seen and again after a minute. Rows that this process adds in between are added to the count. So the bound is exact
+/// for one process, except for rows that are being added when the count begins, and approximate for several. Thread-safe.
 /// </summary>
 internal sealed class CountedQuota(int limit, Func<string, int, CancellationToken, ValueTask<int>> count, TimeProvider time)
 {
@@ -25,15 +25,21 @@ internal sealed class CountedQuota(int limit, Func<string, int, CancellationToke
             }
         }
 
-        Entry counted = new(await count(tenant, limit, cancellationToken).ConfigureAwait(false), time.GetTimestamp());
+        int rows = await count(tenant, limit, cancellationToken).ConfigureAwait(false);
         lock (_lock)
         {
+            // Of calls that count at a time the first one's count holds, with what was taken since. Their own is older.
+            if (_tenants.TryGetValue(tenant, out Entry meanwhile) && time.GetElapsedTime(meanwhile.CountedAt) < Freshness)
+            {
+                return Take(tenant, meanwhile);
+            }
+
             if (_tenants.Count >= MaxTenants)
             {
                 _tenants.Clear();
             }
 
-            return Take(tenant, counted);
+            return Take(tenant, new Entry(rows, time.GetTimestamp()));
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Adcp.Aot.Json;
@@ -18,8 +17,8 @@ internal sealed record KeptTask(
     string Status,
     string? Registration,
     string? A2ARegistration,
-    string? Context,
-    string? Result,
+    JsonText? Context,
+    JsonText? Result,
     Guid? Change = null)
 {
     internal static KeptTask Of(SellerTask task, SecretsAtRest secrets) => new(
@@ -28,8 +27,8 @@ internal sealed record KeptTask(
         task.Status.ToWire(),
         Protect(task, task.Registration, secrets),
         Protect(task, task.A2ARegistration, secrets),
-        Text(task.Context),
-        Text(task.Result));
+        JsonText.Of(task.Context),
+        JsonText.Of(task.Result));
 
     /// <exception cref="System.Security.Cryptography.CryptographicException">A registration needs a key that is not
     /// configured, or is damaged.</exception>
@@ -42,8 +41,14 @@ internal sealed record KeptTask(
         }
 
         return new SellerTask(
-            tenant, TaskId, type, status, Reveal(tenant, PushChannel.Adcp, Registration, secrets),
-            Reveal(tenant, PushChannel.A2A, A2ARegistration, secrets), Bytes(Context), Bytes(Result));
+            tenant,
+            TaskId,
+            type,
+            status,
+            Reveal(tenant, PushChannel.Adcp, Registration, secrets),
+            Reveal(tenant, PushChannel.A2A, A2ARegistration, secrets),
+            Context?.Utf8 ?? default,
+            Result?.Utf8 ?? default);
     }
 
     internal static string? Protect(SellerTask task, PushRegistration? registration, SecretsAtRest secrets)
@@ -59,10 +64,6 @@ internal sealed record KeptTask(
         return secrets.Protect(JsonSerializer.Serialize(kept, KeptJson.Default.KeptRegistration), task.Tenant, task.TaskId,
             registration.Channel.ToString());
     }
-
-    internal static string? Text(ReadOnlyMemory<byte> json) => json.IsEmpty ? null : Encoding.UTF8.GetString(json.Span);
-
-    private static ReadOnlyMemory<byte> Bytes(string? json) => json is null ? default : Encoding.UTF8.GetBytes(json);
 
     private PushRegistration? Reveal(string tenant, PushChannel channel, string? stored, SecretsAtRest secrets)
     {

@@ -86,7 +86,7 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
             tenant,
             taskId,
             task => TaskRules.Judge(task, status, result),
-            (_, kept) => kept with { Status = status.ToWire(), Result = KeptTask.Text(result) },
+            (_, kept) => kept with { Status = status.ToWire(), Result = JsonText.Of(result) },
             beforeCommit,
             cancellationToken);
 

@@ -322,8 +322,9 @@ public sealed class TaskHandOff : IAsyncDisposable
         {
             if (ClientText.IsSound(result.Span, WireObject.MaxDepth))
             {
-                // Copied, because it is kept for long: the writer's buffer is up to twice as large.
-                result = WireObject.Outgoing(result, default).ToArray();
+                // A copy of its own, because it is kept for long: the caller may change its bytes, and a writer's buffer is larger.
+                bool isOutgoing = result.Length <= Options.Limits.MaxResultBytes && WireObject.IsOutgoing(result.Span);
+                result = (isOutgoing ? result : WireObject.Outgoing(result, default)).ToArray();
                 return result.Length <= Options.Limits.MaxResultBytes
                     ? result
                     : throw new ArgumentException(

@@ -11,9 +11,11 @@ namespace Adcp.Aot.Storage;
 /// <param name="database">The database.</param>
 /// <param name="table">The table's name.</param>
 /// <param name="definition">The statements that create it.</param>
+/// <param name="key">The columns of its key.</param>
 /// <param name="columns">Its columns.</param>
 /// <param name="purge">The statement that deletes up to <c>@limit</c> expired rows.</param>
-internal sealed class ExpiringTable(StoreDatabase database, string table, string[] definition, string columns, string purge)
+internal sealed class ExpiringTable(
+    StoreDatabase database, string table, string[] definition, string[] key, string columns, string purge)
 {
     /// <summary>The maximum number of rows per purge. It keeps the time short for which a purge holds locks.</summary>
     internal const int PurgeBatchSize = 500;
@@ -28,7 +30,7 @@ internal sealed class ExpiringTable(StoreDatabase database, string table, string
 
     /// <summary>Creates table and indexes if they are absent.</summary>
     internal ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken) =>
-        database.CreateIfAbsentAsync(table, definition, cancellationToken);
+        database.CreateIfAbsentAsync(table, definition, key, cancellationToken);
 
     /// <summary>Checks the table and its columns. Reads no row.</summary>
     /// <exception cref="InvalidOperationException">The table is missing or lacks a column.</exception>

@@ -68,8 +68,9 @@ public sealed class SqlReplayCache : IReplayCache, IExpiringStore
         Require.InRange(perSender, 1, Most, nameof(maxPerSender));
         _time = timeProvider ?? TimeProvider.System;
         _sql = new NonceStatements(dialect);
-        _table = new ExpiringTable(
-            new StoreDatabase(source, dialect, _time), NonceStatements.Table, _sql.Define, NonceStatements.Columns, _sql.Purge);
+        StoreDatabase database = new(source, dialect, _time);
+        string[] key = ["sender", "key_id", "nonce"];
+        _table = new ExpiringTable(database, NonceStatements.Table, _sql.Define, key, NonceStatements.Columns, _sql.Purge);
         _limits = [Limit(_sql.CountOfKey, maxPerKey), Limit(_sql.CountOfSender, perSender), Limit(_sql.CountOfAll, maxTotal)];
     }
 

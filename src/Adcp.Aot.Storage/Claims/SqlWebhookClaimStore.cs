@@ -55,7 +55,8 @@ public sealed class SqlWebhookClaimStore : IWebhookClaimStore, IExpiringStore
         TimeProvider time = timeProvider ?? TimeProvider.System;
         StoreDatabase database = new(source, dialect, time);
         _sql = new ClaimStatements(dialect);
-        _table = new ExpiringTable(database, ClaimStatements.Table, _sql.Define, ClaimStatements.Columns, _sql.Purge);
+        string[] key = ["sender", "idempotency_key"];
+        _table = new ExpiringTable(database, ClaimStatements.Table, _sql.Define, key, ClaimStatements.Columns, _sql.Purge);
         _keys = new RowLimit<string>(maxKeysPerSender, (sender, token) => CountAsync(sender, maxKeysPerSender, token), time);
     }
 

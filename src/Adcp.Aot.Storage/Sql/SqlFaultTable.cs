@@ -46,8 +46,17 @@ internal static class SqlFaultTable
             // Too many connections, a user's limits, no host, bad handshake, cluster node not ready.
             1040, 1203, 1226, 1042, 1043, 1047,
 
-            // Lock timeout, deadlock, NOWAIT.
-            1205, 1213, 3572,
+            // Lock timeout, deadlock, NOWAIT, changed since it was read (MariaDB), read lock of a backup, too many transactions.
+            1205, 1213, 3572, 1020, 1223, 1637,
+
+            // The table was altered meanwhile: the statement has to be made again.
+            1412, 1615,
+
+            // Replication's or the cluster's refusal, offline mode, a node's passing error.
+            1297, 3032, 3100, 3168,
+
+            // Files of the server: open, read, temporary file.
+            1015, 1016, 1024, 1878,
 
             // Read-only by option, by transaction, by mode.
             1290, 1792, 1836,
@@ -58,14 +67,19 @@ internal static class SqlFaultTable
         (SqlFault.InDoubt,
         [
             // Shutdown, aborted connection, packets lost, error during COMMIT, connection killed.
-            1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1927,
+            1053, 1077, 1078, 1079, 1080, 1152, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, 1180, 1184, 1927, 3169,
 
             // The client's words: server has gone away, connection lost.
             2006, 2013, 2055,
         ]),
 
-        // Damaged, denied, no such database, column or table, syntax.
-        (SqlFault.Permanent, [1034, 1044, 1045, 1049, 1054, 1064, 1142, 1143, 1146, 1194, 1195, 1227]));
+        // Damaged, denied, no such database, column or table, syntax, a view that takes no rows, a definer that is gone, a
+        // tablespace that is gone, a password that has to be changed.
+        (SqlFault.Permanent,
+        [
+            1033, 1034, 1044, 1045, 1049, 1054, 1064, 1142, 1143, 1146, 1194, 1195, 1227, 1288, 1356, 1449, 1471, 1712, 1812, 1814,
+            1820, 1877,
+        ]));
 
     /// <summary>SQLSTATE: the whole state first, then its class.</summary>
     internal static readonly FrozenDictionary<string, SqlFault> States = Build<string>(

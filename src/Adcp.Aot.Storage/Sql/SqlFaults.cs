@@ -15,6 +15,9 @@ internal static class SqlFaults
     private const string SqlitePrefix = "SQLite Error ";
     private const int SqliteError = 1;
 
+    /// <summary>The low byte of an extended result code, such as 517 for a snapshot that is too old.</summary>
+    private const int PrimaryCode = 0xFF;
+
     /// <summary>Returns the cause of a statement's failure.</summary>
     /// <param name="fault">The exception.</param>
     /// <param name="connection">The connection after the failure.</param>
@@ -39,6 +42,9 @@ internal static class SqlFaults
 
     /// <summary>Returns whether SQLite could not get a lock.</summary>
     internal static bool IsBusy(Exception fault) => fault is DbException database && SqliteCode(database) is 5 or 6;
+
+    /// <summary>Returns whether MariaDB refused to change a row that was changed since the transaction read it. It rolled back.</summary>
+    internal static bool IsChangedSinceRead(Exception fault) => fault is DbException database && MySqlNumber(database) == 1020;
 
     /// <summary>
     /// Returns whether a value is the cause: it cannot be converted, encoded or kept. A query for such a value finds no
@@ -72,7 +78,9 @@ internal static class SqlFaults
         {
             if (SqlFaultTable.States.TryGetValue(state, out known) || SqlFaultTable.States.TryGetValue(state[..2], out known))
             {
-                return known;
+                // PostgreSQL keeps the connection when it refuses a row. PgBouncer calls the loss of its server a violation of the
+                // protocol (08P01), and other poolers have codes of their own. MySQL closes it over a packet that is too large.
+                return known == SqlFault.Row && !isOpen && MySqlNumber(database) is null ? SqlFault.InDoubt : known;
             }
 
             // The server refused the statement, unless the driver reports the loss of a connection under a general
@@ -89,6 +97,7 @@ internal static class SqlFaults
     private static SqlFault OfSqliteText(string message) =>
         message.Contains("no such ", StringComparison.Ordinal) || message.Contains("has no column", StringComparison.Ordinal)
             || message.Contains("syntax error", StringComparison.Ordinal)
+            || message.Contains("cannot modify", StringComparison.Ordinal)
             ? SqlFault.Permanent
             : SqlFault.Row;
 
@@ -130,6 +139,8 @@ internal static class SqlFaults
 
         ReadOnlySpan<char> rest = fault.Message.AsSpan(SqlitePrefix.Length);
         int colon = rest.IndexOf(':');
-        return colon > 0 && int.TryParse(rest[..colon], NumberStyles.None, CultureInfo.InvariantCulture, out int code) ? code : null;
+        return colon > 0 && int.TryParse(rest[..colon], NumberStyles.None, CultureInfo.InvariantCulture, out int code)
+            ? code & PrimaryCode
+            : null;
     }
 }

@@ -15,29 +15,48 @@ public sealed class SqlSchema
 
     private const int LockTimeoutSeconds = 30;
 
+    /// <summary>citext ignores case, char(n) blanks, and name keeps 63 bytes.</summary>
     private const string InexactPostgreSqlKey = """
         SELECT a.attname::text
-        FROM pg_catalog.pg_index i
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-        JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation
-        WHERE i.indrelid = to_regclass($1) AND i.indisunique AND NOT c.collisdeterministic
+        FROM pg_catalog.pg_attribute a
+        JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+        LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation
+        WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND a.attname::text = ANY (string_to_array($2, ','))
+            AND (COALESCE(NULLIF(t.typbasetype, 0), t.oid) NOT IN ('pg_catalog.text'::regtype, 'pg_catalog.varchar'::regtype)
+                OR NOT COALESCE(c.collisdeterministic, TRUE))
         LIMIT 1
         """;
 
+    /// <summary>
+    /// utf8mb4_bin ignores trailing blanks, CHAR and BINARY drop or add bytes, and an index on a prefix compares no more than that.
+    /// </summary>
     private const string InexactMySqlKey = """
         SELECT c.column_name
-        FROM information_schema.statistics i
-        JOIN information_schema.columns c
-            ON c.table_schema = i.table_schema AND c.table_name = i.table_name AND c.column_name = i.column_name
-        WHERE i.table_schema = COALESCE(?, DATABASE()) AND i.table_name = ? AND i.non_unique = 0 AND RIGHT(c.collation_name, 4) <> '_bin'
+        FROM information_schema.columns c
+        WHERE c.table_schema = COALESCE(?, DATABASE()) AND c.table_name = ? AND FIND_IN_SET(LOWER(c.column_name), LOWER(?))
+            AND (NOT (c.data_type IN ('varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob')
+                    OR (c.data_type IN ('varchar', 'tinytext', 'text', 'mediumtext', 'longtext')
+                        AND (c.collation_name = 'utf8mb4_0900_bin' OR c.collation_name LIKE 'utf8mb4%nopad_bin')))
+                OR EXISTS (
+                    SELECT 1 FROM information_schema.statistics i
+                    WHERE i.table_schema = c.table_schema AND i.table_name = c.table_name AND i.column_name = c.column_name
+                        AND i.non_unique = 0 AND i.sub_part IS NOT NULL))
         LIMIT 1
         """;
 
+    /// <summary>A column whose type SQLite takes for a number, as it does "STRING", turns texts into numbers: "1e3" is "1000".</summary>
     private const string InexactSqliteKey = """
         SELECT c.name
-        FROM pragma_index_list(@p1, COALESCE(@p2, 'main')) i
-        JOIN pragma_index_xinfo(i.name, COALESCE(@p2, 'main')) c
-        WHERE i."unique" = 1 AND c.key = 1 AND c.coll <> 'BINARY'
+        FROM pragma_table_info(@p1, COALESCE(@p2, 'main')) c
+        WHERE instr(',' || lower(@p3) || ',', ',' || lower(c.name) || ',') > 0
+            AND (instr(upper(c.type), 'INT') > 0
+                OR (c.type <> '' AND instr(upper(c.type), 'CHAR') = 0 AND instr(upper(c.type), 'CLOB') = 0
+                    AND instr(upper(c.type), 'TEXT') = 0 AND instr(upper(c.type), 'BLOB') = 0)
+                OR EXISTS (
+                    SELECT 1
+                    FROM pragma_index_list(@p1, COALESCE(@p2, 'main')) i
+                    JOIN pragma_index_xinfo(i.name, COALESCE(@p2, 'main')) k
+                    WHERE i."unique" = 1 AND k.key = 1 AND k.coll <> 'BINARY' AND lower(k.name) = lower(c.name)))
         LIMIT 1
         """;
 
@@ -126,27 +145,31 @@ public sealed class SqlSchema
     }
 
     /// <summary>
-    /// Refuses a table whose unique key compares different scopes or ids as equal: columns that ignore case, and
-    /// PostgreSQL's nondeterministic collations. An insert that meets such a row would overwrite it.
+    /// Refuses a table whose key takes one scope or id for another: columns that ignore case or blanks, that keep a
+    /// part of a text, or that turn it into a number. An insert that meets such a row would overwrite it, and its
+    /// reader would get another tenant's.
     /// </summary>
     /// <exception cref="InvalidOperationException">The key has such a column.</exception>
-    internal Task RequireExactKeyAsync(DbDataSource source, CancellationToken cancellationToken) => RunAsync(
+    internal Task RequireExactKeyAsync(DbDataSource source, string[] key, CancellationToken cancellationToken) => RunAsync(
         source,
         async (connection, token) =>
         {
             (string? schema, string name) = NameParts();
+            (DbType, object?) columns = (DbType.String, string.Join(',', key));
             (string sql, (DbType, object?)[] values) = _dialect switch
             {
-                SqlDialect.Sqlite => (InexactSqliteKey, new (DbType, object?)[] { (DbType.String, name), (DbType.String, schema) }),
-                SqlDialect.PostgreSql => (InexactPostgreSqlKey, [(DbType.String, QuotedName())]),
-                _ => (InexactMySqlKey, [(DbType.String, schema), (DbType.String, name)]),
+                SqlDialect.Sqlite =>
+                    (InexactSqliteKey, new (DbType, object?)[] { (DbType.String, name), (DbType.String, schema), columns }),
+                SqlDialect.PostgreSql => (InexactPostgreSqlKey, [(DbType.String, QuotedName()), columns]),
+                _ => (InexactMySqlKey, [(DbType.String, schema), (DbType.String, name), columns]),
             };
             object? column = await ScalarAsync(connection, sql, token, values).ConfigureAwait(false);
             return column is null or DBNull
                 ? true
                 : throw new InvalidOperationException(
-                    $"Column '{column}' is in a unique key of table '{_table}', and its collation takes one tenant's key for another's. "
-                    + "Give it a collation that compares bytes: BINARY (SQLite), \"C\" (PostgreSQL), or the type VARBINARY (MySQL).");
+                    $"Column '{column}' is in the key of table '{_table}', and its type, collation or index takes one tenant's key for "
+                    + "another's. Make it compare bytes: TEXT with the collation BINARY (SQLite), text with the collation \"C\" "
+                    + "(PostgreSQL), VARBINARY with an index on all of it (MySQL).");
         },
         cancellationToken);
 

@@ -263,7 +263,9 @@ public sealed partial class StoreCommand : IAsyncDisposable
         await CloseAsync().ConfigureAwait(false);
     }
 
-    private static bool IsDeadlock(Exception fault) => fault is DbException { SqlState: "40001" or "40P01" };
+    /// <summary>Returns whether another transaction came first, also in MariaDB's words: changed since it was read.</summary>
+    private static bool IsDeadlock(Exception fault) =>
+        fault is DbException { SqlState: "40001" or "40P01" } || SqlFaults.IsChangedSinceRead(fault);
 
     private static bool IsTimeout(Exception fault) => fault is TimeoutException || fault.InnerException is TimeoutException;
 

@@ -58,17 +58,18 @@ public sealed class StoreDatabase
     /// <summary>Creates a table with its indexes if it is absent, by <see cref="SqlSchema"/>.</summary>
     /// <param name="table">The table.</param>
     /// <param name="statements">The statements that create it.</param>
+    /// <param name="key">The texts of its unique key.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="InvalidOperationException">
-    /// The database has a newer version of the table than this program knows, or the table's key compares unequal texts
-    /// as equal, or there is an ambient transaction.
+    /// The database has a newer version of the table than this program knows, or a column of the key takes unequal texts
+    /// for equal ones, or there is an ambient transaction.
     /// </exception>
     /// <exception cref="DbException">A statement failed.</exception>
-    public async ValueTask CreateIfAbsentAsync(string table, string[] statements, CancellationToken cancellationToken)
+    public async ValueTask CreateIfAbsentAsync(string table, string[] statements, string[] key, CancellationToken cancellationToken)
     {
         SqlSchema schema = new(Dialect, table, new SqlMigration(statements));
         await schema.ApplyAsync(Source, cancellationToken).ConfigureAwait(false);
-        await schema.RequireExactKeyAsync(Source, cancellationToken).ConfigureAwait(false);
+        await schema.RequireExactKeyAsync(Source, key, cancellationToken).ConfigureAwait(false);
     }
 
     internal async ValueTask<DbConnection> ConnectAsync(bool keepsReferences, CancellationToken cancellationToken)

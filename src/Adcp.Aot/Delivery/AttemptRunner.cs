@@ -283,6 +283,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         Exception? fault = null;
         try
         {
+            delivery.Webhook.Tenant = delivery.Options.Tenant;
             ValueTask<WebhookSendResult> sending = _sender.SendAsync(delivery.Webhook, delivery.Token);
             if (!sending.IsCompletedSuccessfully)
             {

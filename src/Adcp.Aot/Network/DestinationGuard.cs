@@ -55,7 +55,18 @@ public sealed class DestinationGuard
     /// <param name="url">The url, untrusted.</param>
     /// <param name="cancellationToken">Ends the resolution.</param>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
-    public async ValueTask<bool> AllowsAsync(string? url, CancellationToken cancellationToken = default)
+    public ValueTask<bool> AllowsAsync(string? url, CancellationToken cancellationToken = default) =>
+        AllowsAsync(url, null, cancellationToken);
+
+    /// <summary>
+    /// Returns whether a webhook to the url could be sent now. The look-up of its host uses the share of a tenant, so that one
+    /// tenant's slow names do not delay those of others.
+    /// </summary>
+    /// <param name="url">The url, untrusted.</param>
+    /// <param name="tenant">The tenant that gave the url; <c>null</c> for none.</param>
+    /// <param name="cancellationToken">Ends the resolution.</param>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    public async ValueTask<bool> AllowsAsync(string? url, string? tenant, CancellationToken cancellationToken)
     {
         if (url is null || url.Length > MaxUrlLength || !TargetUri.TryParse(url, out TargetUri? target, out _)
             || target.HadUserInfo || Refuse(target) is not null)
@@ -72,7 +83,7 @@ public sealed class DestinationGuard
         using CancellationTokenSource linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
-            await ResolveAsync(target.Host, linked.Token).ConfigureAwait(false);
+            await ResolveAsync(target.Host, tenant, linked.Token).ConfigureAwait(false);
             return true;
         }
         catch (Exception fault) when (fault is OperationCanceledException or SocketException or DestinationRefusedException)
@@ -88,11 +99,18 @@ public sealed class DestinationGuard
     /// answers no other name either.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled while the resolver answers other
     /// names.</exception>
-    internal async ValueTask<IPAddress[]> ResolveAsync(string host, CancellationToken cancellationToken)
+    internal ValueTask<IPAddress[]> ResolveAsync(string host, CancellationToken cancellationToken) =>
+        ResolveAsync(host, null, cancellationToken);
+
+    /// <param name="host">The host.</param>
+    /// <param name="tenant">The tenant whose share of the look-ups is used; <c>null</c> for none.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <inheritdoc cref="ResolveAsync(string, CancellationToken)"/>
+    internal async ValueTask<IPAddress[]> ResolveAsync(string host, string? tenant, CancellationToken cancellationToken)
     {
         IPAddress[] addresses = IPAddress.TryParse(host, out IPAddress? literal)
             ? [literal]
-            : await _resolver.ResolveAsync(host, cancellationToken).ConfigureAwait(false);
+            : await _resolver.ResolveAsync(host, tenant, cancellationToken).ConfigureAwait(false);
         return RefuseAll(addresses) is { } why ? throw new DestinationRefusedException(why) : addresses;
     }
 

@@ -36,7 +36,8 @@ public sealed record DestinationGuardOptions
     public Func<string, CancellationToken, Task<IPAddress[]>>? Resolver { get; init; }
 
     /// <summary>
-    /// The time that <see cref="DestinationGuard.AllowsAsync"/> waits for a name. 1 ms to 10 minutes, default 5 s.
+    /// The time that <see cref="DestinationGuard.AllowsAsync(string?, CancellationToken)"/> waits for a name. 1 ms to
+    /// 10 minutes, default 5 s.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 ms to 10 minutes.</exception>
     public TimeSpan ResolveTimeout

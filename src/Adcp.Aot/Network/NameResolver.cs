@@ -9,9 +9,11 @@ namespace Adcp.Aot.Network;
 /// their callers' time is up. Concurrent callers of one name share a look-up. Thread-safe.
 /// </summary>
 /// <remarks>
-/// If a name was answered within <see cref="KnownFor"/>, it does not wait in the queue: while all look-ups are taken,
-/// it gets the addresses of its last answer. So slow names cannot stop deliveries to endpoints that were reached
-/// before. The caller checks the addresses again.
+/// A name that was answered within <see cref="KnownFor"/> does not wait in line: while all look-ups are taken it has the addresses of its
+/// last answer. So slow names cannot keep deliveries from endpoints that were reached before. The caller judges the addresses again.
+/// <para>Tenants share the look-ups: one may have as many under way as there are free places. So the slow names of one tenant
+/// take half of the places at most, and a place is free until five tenants have slow names. A name that two tenants wait for
+/// counts for the one with fewer look-ups.</para>
 /// </remarks>
 /// <param name="look">Looks one name up. It may block or throw. If it does not return, the look-up is abandoned with
 /// its last caller.</param>
@@ -28,6 +30,10 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
     internal const int MaxAbandoned = 64;
 
     private const int MaxNames = 4096;
+
+    /// <summary>The most names of one tenant that are looked up or wait.</summary>
+    private const int MaxNamesPerTenant = 1024;
+
     private const int MaxKnownAddresses = 32;
 
     private static readonly TimeSpan KnownFor = TimeSpan.FromHours(1);
@@ -42,6 +48,8 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
     private readonly LinkedList<LookUp> _waiting = new();
     private readonly Dictionary<string, long> _absent = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (IPAddress[] Addresses, long Until)> _known = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _runningOf = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _namesOf = new(StringComparer.Ordinal);
     private int _running;
     private int _abandoned;
     private long _answers;
@@ -58,7 +66,14 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
     /// </exception>
     /// <exception cref="OperationCanceledException">The token was cancelled while other names were answered, so this
     /// name's own servers are slow.</exception>
-    internal async Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellationToken)
+    internal Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellationToken) =>
+        ResolveAsync(host, null, cancellationToken);
+
+    /// <param name="host">The name.</param>
+    /// <param name="tenant">The tenant whose share of the look-ups is used; <c>null</c> for all of them.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <inheritdoc cref="ResolveAsync(string, CancellationToken)"/>
+    internal async Task<IPAddress[]> ResolveAsync(string host, string? tenant, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         LookUp lookUp;
@@ -75,8 +90,8 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
                 _absent.Remove(host);
             }
 
-            // Also if it is queued or under way already: its own name server may be the silent one.
-            if (_running >= MaxLookUps && _known.TryGetValue(host, out (IPAddress[] Addresses, long Until) known)
+            // Also if it is in line or under way already: its own name server may be the one that went silent.
+            if (!MayStart(tenant) && _known.TryGetValue(host, out (IPAddress[] Addresses, long Until) known)
                 && Environment.TickCount64 < known.Until)
             {
                 return known.Addresses;
@@ -84,23 +99,27 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
 
             if (!_lookUps.TryGetValue(host, out lookUp!))
             {
-                if (_lookUps.Count >= MaxNames)
+                if (_lookUps.Count >= MaxNames || (tenant is not null && _namesOf.GetValueOrDefault(tenant) >= MaxNamesPerTenant))
                 {
                     throw Failed();
                 }
 
-                lookUp = new LookUp(host);
+                lookUp = new LookUp(host, tenant);
                 _lookUps.Add(host, lookUp);
-                start = _running < MaxLookUps;
-                if (start)
-                {
-                    _running++;
-                    lookUp.AnswersAtStart = _answers;
-                }
-                else
-                {
-                    lookUp.Place = _waiting.AddLast(lookUp);
-                }
+                Count(_namesOf, tenant, 1);
+                lookUp.Place = _waiting.AddLast(lookUp);
+            }
+            else if (lookUp.Place is not null && Running(tenant) < Running(lookUp.Tenant))
+            {
+                Count(_namesOf, lookUp.Tenant, -1);
+                Count(_namesOf, tenant, 1);
+                lookUp.Tenant = tenant;
+            }
+
+            start = lookUp.Place is not null && MayStart(lookUp.Tenant);
+            if (start)
+            {
+                Begin(lookUp);
             }
 
             lookUp.Callers++;
@@ -143,7 +162,7 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
                 if (abandoned)
                 {
                     _waiting.Remove(place);
-                    _lookUps.Remove(lookUp.Host);
+                    Forget(lookUp);
                 }
 
                 return false;
@@ -223,23 +242,19 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
             }
 
             lookUp.Ended = true;
-            _lookUps.Remove(lookUp.Host);
+            Forget(lookUp);
             if (fault is null or DestinationRefusedException)
             {
                 _answers++;
                 Remember(lookUp.Host, addresses);
             }
 
-            if (_waiting.First is { } first)
+            _running--;
+            Count(_runningOf, lookUp.Tenant, -1);
+            next = Next();
+            if (next is not null)
             {
-                _waiting.Remove(first);
-                next = first.Value;
-                next.Place = null;
-                next.AnswersAtStart = _answers;
-            }
-            else
-            {
-                _running--;
+                Begin(next);
             }
         }
 
@@ -258,7 +273,61 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
         return next;
     }
 
-    /// <summary>Remembers an answer. The caller has the lock.</summary>
+    /// <summary>Returns whether one more look-up of a tenant may begin. The caller has the lock, as of the methods below.</summary>
+    private bool MayStart(string? tenant) =>
+        _running < MaxLookUps && (tenant is null || _runningOf.GetValueOrDefault(tenant) < MaxLookUps - _running);
+
+    /// <summary>Returns how many look-ups of a tenant are under way; of no tenant, none: its names need no share.</summary>
+    private int Running(string? tenant) => tenant is null ? -1 : _runningOf.GetValueOrDefault(tenant);
+
+    /// <summary>Returns the first name in line whose tenant may begin a look-up.</summary>
+    private LookUp? Next()
+    {
+        for (LinkedListNode<LookUp>? place = _waiting.First; place is not null; place = place.Next)
+        {
+            if (MayStart(place.Value.Tenant))
+            {
+                return place.Value;
+            }
+        }
+
+        return null;
+    }
+
+    private void Begin(LookUp lookUp)
+    {
+        _waiting.Remove(lookUp.Place!);
+        lookUp.Place = null;
+        lookUp.AnswersAtStart = _answers;
+        _running++;
+        Count(_runningOf, lookUp.Tenant, 1);
+    }
+
+    private void Forget(LookUp lookUp)
+    {
+        _lookUps.Remove(lookUp.Host);
+        Count(_namesOf, lookUp.Tenant, -1);
+    }
+
+    private static void Count(Dictionary<string, int> counts, string? tenant, int change)
+    {
+        if (tenant is null)
+        {
+            return;
+        }
+
+        int count = counts.GetValueOrDefault(tenant) + change;
+        if (count == 0)
+        {
+            counts.Remove(tenant);
+        }
+        else
+        {
+            counts[tenant] = count;
+        }
+    }
+
+    /// <summary>Keeps an answer.</summary>
     private void Remember(string host, IPAddress[]? addresses)
     {
         if (addresses is null)
@@ -285,9 +354,12 @@ internal sealed class NameResolver(Func<string, CancellationToken, Task<IPAddres
         memory[host] = value;
     }
 
-    private sealed class LookUp(string host)
+    private sealed class LookUp(string host, string? tenant)
     {
         internal string Host => host;
+
+        /// <summary>The tenant whose share it uses. Fixed once it runs.</summary>
+        internal string? Tenant { get; set; } = tenant;
 
         /// <summary>
         /// Cancelled when no caller waits any more. The source has no timer, so it need not be disposed.

@@ -19,11 +19,12 @@ internal sealed class PinnedConnector(DestinationGuard guard, TimeSpan connectTi
     internal async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
         DnsEndPoint endPoint = context.DnsEndPoint;
+        string? tenant = (context.InitialRequestMessage as TenantRequest)?.Tenant;
         using CancellationTokenSource timeout = new(connectTimeout, time);
         using CancellationTokenSource linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
-            IPAddress[] addresses = await guard.ResolveAsync(endPoint.Host, linked.Token).ConfigureAwait(false);
+            IPAddress[] addresses = await guard.ResolveAsync(endPoint.Host, tenant, linked.Token).ConfigureAwait(false);
             HostFacts host = hosts[endPoint.Host, endPoint.Port];
             IPAddress[] ordered = InOrder(addresses, host.Worked);
             (Socket socket, host.Worked) = await RaceAsync(ordered, endPoint.Port, linked.Token).ConfigureAwait(false);

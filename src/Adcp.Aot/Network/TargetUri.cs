@@ -14,8 +14,9 @@ namespace Adcp.Aot.Network;
 /// <remarks>
 /// Scheme and host in lower case, host in A-label form, one trailing root dot and userinfo and default port and
 /// fragment dropped, dot segments removed with consecutive slashes kept, path percent-encoding in upper case with
-/// unreserved characters decoded, query byte for byte. Hosts outside ASCII go through .NET's IDNA mapping after NFC and
-/// lower-casing, a subset of UTS-46; write such hosts in A-label form if that matters.
+/// unreserved characters decoded, query byte for byte. Hosts outside ASCII go through .NET's IDNA mapping after NFC
+/// and lower-casing, a subset of UTS-46: full-width letters and digits, and other characters that stand for others,
+/// are refused. Write such hosts in A-label form.
 /// </remarks>
 public sealed class TargetUri
 {
@@ -187,26 +188,37 @@ public sealed class TargetUri
     }
 
     /// <summary>
-    /// Returns whether a host has characters that UTS-46 disallows and .NET's mapping accepts: unassigned and private
-    /// ones, controls, separators, replacement characters.
+    /// Returns whether a host holds a character that no name has: UTS-46 disallows it and the runtime's mapping
+    /// lets it through (unassigned and private ones, controls, separators, replacement characters), or it stands for
+    /// others, such as a full-width digit. ICU replaces the latter and a process without ICU does not, so two peers
+    /// would read two hosts.
     /// </summary>
     private static bool HoldsNoName(string host)
     {
         foreach (Rune rune in host.EnumerateRunes())
         {
             bool joiner = rune.Value is 0x200C or 0x200D;
-            bool none = Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format
-                or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned
-                or UnicodeCategory.Surrogate or UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator
-                or UnicodeCategory.ParagraphSeparator;
-            if ((none && !joiner) || rune.Value is 0xFFFC or 0xFFFD)
+            bool none = Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse
+                or UnicodeCategory.OtherNotAssigned or UnicodeCategory.Surrogate or UnicodeCategory.SpaceSeparator
+                or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
+                or UnicodeCategory.OtherNumber or UnicodeCategory.LetterNumber;
+            if ((none && !joiner) || StandsForOthers(rune.Value))
             {
                 return true;
             }
         }
 
-        return false;
+        return !host.IsNormalized(NormalizationForm.FormKC);
     }
+
+    /// <summary>
+    /// The blocks of letters and digits that are other ones in another shape: letterlike, radicals, enclosed,
+    /// compatibility and presentation forms with the full-width ones, mathematical, outlined, segmented.
+    /// </summary>
+    private static bool StandsForOthers(int value) => value
+        is (>= 0x2070 and <= 0x209F) or (>= 0x2100 and <= 0x218F) or (>= 0x2460 and <= 0x24FF) or (>= 0x2E80 and <= 0x2FDF)
+        or (>= 0x3200 and <= 0x33FF) or (>= 0xF900 and <= 0xFFFF) or (>= 0x1CCD6 and <= 0x1CCF9) or (>= 0x1D400 and <= 0x1D7FF)
+        or (>= 0x1EE00 and <= 0x1EEFF) or (>= 0x1F100 and <= 0x1F2FF) or (>= 0x1FBF0 and <= 0x1FBF9) or (>= 0x2F800 and <= 0x2FA1F);
 
     private static string? ReadName(ReadOnlySpan<char> name, out string? host)
     {
@@ -219,15 +231,16 @@ public sealed class TargetUri
         string lower = name.ToString().ToLowerInvariant();
         if (!Ascii.IsValid(lower))
         {
-            if (HoldsNoName(lower))
-            {
-                return "the host holds a character that no name is written with";
-            }
-
             try
             {
                 // IDNA's other full stops separate labels too (UTS-46, section 4).
                 lower = lower.Normalize(NormalizationForm.FormC).Replace('\u3002', '.').Replace('\uFF0E', '.').Replace('\uFF61', '.');
+                if (HoldsNoName(lower))
+                {
+                    return "the host holds a character that no name is written with, or one that stands for others; "
+                        + "write it in A-label form";
+                }
+
                 bool root = lower.EndsWith('.');
                 lower = Idn.GetAscii(root ? lower[..^1] : lower).ToLowerInvariant() + (root ? "." : "");
             }

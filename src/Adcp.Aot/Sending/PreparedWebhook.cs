@@ -67,6 +67,9 @@ public sealed class PreparedWebhook
     /// </summary>
     internal bool NeedsAnswerBody { get; init; }
 
+    /// <summary>The tenant of the delivery under way, which says whose share of the name look-ups an attempt uses.</summary>
+    internal string? Tenant { get; set; }
+
     /// <summary>The body's digest header, computed once for all attempts.</summary>
     internal string ContentDigest => _contentDigest ??= Rfc9421Signer.ContentDigest(Body.Span);
 

@@ -51,11 +51,11 @@ internal sealed partial class RequestFactory
         return Request(webhook, target, digest, headers, mayExpect);
     }
 
-    private HttpRequestMessage Request(
+    private TenantRequest Request(
         PreparedWebhook webhook, TargetUri target, string? digest, AttemptHeaders authentication, bool mayExpect)
     {
         bool rewritten = !ReferenceEquals(target, webhook.Destination.Target);
-        HttpRequestMessage request = new(HttpMethod.Post, rewritten ? target.ToRequestUri() : webhook.Destination.RequestUri)
+        TenantRequest request = new(HttpMethod.Post, rewritten ? target.ToRequestUri() : webhook.Destination.RequestUri, webhook.Tenant)
         {
             Content = new BodyContent(webhook.Body, digest),
             Version = _options.Http2 ? Http2 : HttpVersion.Version11,

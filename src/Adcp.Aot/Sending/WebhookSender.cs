@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Diagnostics;
 using System.Net;
 using System.Runtime.CompilerServices;
@@ -19,11 +18,9 @@ namespace Adcp.Aot;
 /// </summary>
 public sealed partial class WebhookSender : IWebhookSender, IDisposable
 {
-    private const int MaxSpareBody = 64 << 10;
-
     /// <summary>This thread's buffer for the next body, which is then copied at its length.</summary>
     [ThreadStatic]
-    private static ArrayBufferWriter<byte>? _spareBody;
+    private static BodyBuffer? _spareBody;
 
     private readonly RequestFactory _requests;
     private readonly WebhookSenderOptions _options;
@@ -149,21 +146,10 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         string key = payload.IdempotencyKey ?? IdempotencyKeys.Create();
         IdempotencyKeys.Validate(key, nameof(payload));
         HeaderRules.Check(payload.Headers);
-        ArrayBufferWriter<byte> body = _spareBody ?? new ArrayBufferWriter<byte>(4096);
-        _spareBody = null;
-        body.ResetWrittenCount();
         EnvelopeContext facts = new(
             _options.Version, key, _options.TimeProvider.GetUtcNow(), destination.OperationId, destination.Token,
             payload.CarriesSequenceNumber ? sequenceNumber : null);
-        payload.Write(body, facts);
-        if (body.WrittenCount > _options.MaxBodyBytes)
-        {
-            throw new WebhookPayloadException(
-                "body_too_large", $"The body has {body.WrittenCount} bytes; {_options.MaxBodyBytes} are allowed.", nameof(payload));
-        }
-
-        byte[] frozen = body.WrittenSpan.ToArray();
-        _spareBody = body.Capacity <= MaxSpareBody ? body : null;
+        byte[] frozen = Write(payload, facts);
         return new PreparedWebhook(destination, frozen, key)
         {
             TaskId = payload.AuditTaskId,
@@ -174,6 +160,26 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
             SequenceNumber = payload.CarriesSequenceNumber ? sequenceNumber : null,
             NeedsAnswerBody = payload is WebhookChallenge,
         };
+    }
+
+    /// <summary>Writes a body. A payload may write another one meanwhile, so the buffer is taken for the time.</summary>
+    private byte[] Write(WebhookPayload payload, in EnvelopeContext facts)
+    {
+        BodyBuffer body = _spareBody ?? new BodyBuffer();
+        _spareBody = null;
+        try
+        {
+            payload.Write(body, facts);
+            return body.WrittenCount <= _options.MaxBodyBytes
+                ? body.ToArray()
+                : throw new WebhookPayloadException(
+                    "body_too_large", $"The body has {body.WrittenCount} bytes; {_options.MaxBodyBytes} are allowed.", nameof(payload));
+        }
+        finally
+        {
+            body.Reset();
+            _spareBody = body;
+        }
     }
 
     /// <inheritdoc/>

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Adcp.Aot.AspNetCore.Tests.Serving;
 
@@ -32,6 +33,56 @@ public sealed class ClientTextTests
 
         Assert.Equal((HttpStatusCode.OK, HttpStatusCode.BadRequest), (a2a, mcp));
         Assert.Equal((-32700, -32700), (Code(overA2A), Code(overMcp)));
+        Assert.Empty(seller.Complaints);
+    }
+
+    [Theory]
+    [InlineData(
+        "a2a",
+        """
+        {"jsonrpc":"2.0","id":"x","method":"SendMessage","params":{"tenant":"t","message":{"messageId":"m",
+        "role":"ROLE_USER","contextId":"c","taskId":"t","parts":[{"text":"t"},{"data":{"skill":"create_media_buy",
+        "input":{"idempotency_key":"0123456789abcdef","account":{"account_id":"a"},"context":{"k":"v"},
+        "push_notification_config":{"url":"https://buyer.example/h","operation_id":"o","token":"0123456789abcdef",
+        "authentication":{"schemes":["Bearer"],"credentials":"0123456789abcdef0123456789abcdef"}}}}}],
+        "metadata":{"m":"v"}},"configuration":{"acceptedOutputModes":["m"],"taskPushNotificationConfig":{"id":"i",
+        "url":"https://buyer.example/h","token":"t","authentication":{"scheme":"Bearer","credentials":"c"}}}}}
+        """)]
+    [InlineData(
+        "a2a",
+        """
+        {"jsonrpc":"2.0","id":"x","method":"CreateTaskPushNotificationConfig","params":{"taskId":"t",
+        "config":{"id":"i","url":"https://buyer.example/h","token":"t"}}}
+        """)]
+    [InlineData("a2a", """{"jsonrpc":"2.0","id":"x","method":"ListTasks","params":{"contextId":"c","status":"s","pageToken":"p"}}""")]
+    [InlineData(
+        "mcp",
+        """
+        {"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"create_media_buy","arguments":{
+        "idempotency_key":"0123456789abcdef",
+        "context":{"k":"v"},"push_notification_config":{"url":"https://buyer.example/h","operation_id":"o",
+        "token":"0123456789abcdef"}},"_meta":{"progressToken":"p"}}}
+        """)]
+    [InlineData(
+        "mcp",
+        """
+        {"jsonrpc":"2.0","id":"x","method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},
+        "clientInfo":{"name":"n","version":"v"}}}
+        """)]
+    public async Task Lone_surrogate_in_any_text_is_a_parse_error(string path, string body)
+    {
+        await using ServedSeller seller = await ServedSeller.StartAsync();
+
+        foreach (Match text in Regex.Matches(body, "\"[^\"]*\""))
+        {
+            foreach (string surrogate in (string[])["\"\\ud800\"", "\"\\uDC00x\"", "\"x\\udbff\\ud800\""])
+            {
+                string broken = body[..text.Index] + surrogate + body[(text.Index + text.Length)..];
+                (HttpStatusCode _, string answer) = await seller.PostAsync(path, Encoding.UTF8.GetBytes(broken));
+                Assert.Equal((broken, -32700), (broken, Code(answer)));
+            }
+        }
+
         Assert.Empty(seller.Complaints);
     }
 

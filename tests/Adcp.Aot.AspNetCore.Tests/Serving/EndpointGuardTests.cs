@@ -147,6 +147,19 @@ public sealed class EndpointGuardTests
     }
 
     [Theory]
+    [InlineData("sub", 0xD800)]
+    [InlineData("sub", 0xDC00)]
+    [InlineData("iss", 0xDBFF)]
+    public void Subject_that_holds_a_lone_surrogate_is_no_tenant(string type, int surrogate)
+    {
+        // Attributes hold UTF-8, which has no lone surrogate.
+        string value = $"https://idp.example/{(char)surrogate}a";
+        Claim[] claims = [new(type, value), type == "sub" ? new("iss", "https://idp.example") : new("sub", "a")];
+
+        Assert.Null(Caller.TenantOf(new ClaimsPrincipal(new ClaimsIdentity(claims, "test"))));
+    }
+
+    [Theory]
     [InlineData("alice", HttpStatusCode.OK)]
     [InlineData(null, HttpStatusCode.Unauthorized)]
     [InlineData("", HttpStatusCode.Forbidden)]

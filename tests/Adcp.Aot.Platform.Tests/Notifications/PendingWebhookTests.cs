@@ -45,6 +45,60 @@ public sealed class PendingWebhookTests
     }
 
     [Fact]
+    public async Task Calls_of_a_tenant_over_the_bound_are_told_to_come_again_and_a_tool_that_goes_on_counts()
+    {
+        await using Bench bench = new(
+            AdcpVersion.V32,
+            options => options with { CallTimeout = TimeSpan.FromSeconds(1), Limits = new PlatformLimits { MaxCallsPerTenant = 2 } });
+        Task<ToolReply> waiting = bench.BuyAsync("wait").AsTask();
+        Task<ToolReply> deaf = bench.BuyAsync("deaf").AsTask();
+        await bench.Platform.Waiting.WaitAsync();
+        await bench.Platform.Waiting.WaitAsync();
+
+        ToolReply refused = await bench.BuyAsync();
+        ToolReply other = await bench.CallAsync("create_media_buy", """{"plan":"now"}""", "another");
+        while (!waiting.IsCompleted || !deaf.IsCompleted)
+        {
+            // The pause orders nothing, it merely asks again.
+            bench.Time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(5);
+        }
+
+        ToolReply second = await bench.BuyAsync("refuse");
+        Task<ToolReply> third = bench.BuyAsync("deaf").AsTask();
+        await bench.Platform.Waiting.WaitAsync();
+        ToolReply full = await bench.BuyAsync();
+        bench.Platform.Go.SetResult();
+        await third;
+
+        Assert.Equal(("RATE_LIMITED", ErrorRecovery.Transient), (refused.Error?.Code, refused.Error?.Recovery));
+        Assert.NotNull(refused.Error?.RetryAfter);
+        Assert.Null(other.Error);
+        Assert.Equal("BUDGET_TOO_LOW", second.Error?.Code);
+        Assert.Equal("RATE_LIMITED", full.Error?.Code);
+        Assert.Null((await bench.BuyAsync()).Error);
+    }
+
+    [Theory]
+    [InlineData(503)]
+    [InlineData(429)]
+    [InlineData(408)]
+    public async Task Call_directs_at_most_a_hundred_requests_at_a_host_that_is_not_its_own(int status)
+    {
+        await using Bench bench = new(AdcpVersion.V32);
+        bench.Sender.Status([.. Enumerable.Repeat(status, 10_000)]);
+        DateTimeOffset began = bench.Time.GetUtcNow();
+        await bench.BuyAsync("later");
+        await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks[0], AdcpTaskStatus.Completed, "{}"u8.ToArray());
+
+        await bench.SettleAsync();
+
+        Assert.InRange(bench.Sender.Sent.Count, 20, 100);
+        Assert.InRange(bench.Time.GetUtcNow() - began, TimeSpan.FromHours(22), TimeSpan.FromHours(24));
+        Assert.Single(bench.Log.Lines, line => line.Id == 2001);
+    }
+
+    [Fact]
     public async Task An_interim_status_without_room_is_logged_and_the_terminal_one_still_comes()
     {
         await using Bench bench =
@@ -163,6 +217,7 @@ public sealed class PendingWebhookTests
     [InlineData("MaxPendingWebhookBytes")]
     [InlineData("MaxLookupsPerTenant")]
     [InlineData("MaxListsPerTenant")]
+    [InlineData("MaxCallsPerTenant")]
     public void A_limit_has_its_range(string name) => Assert.Equal(name, Assert.Throws<ArgumentOutOfRangeException>(() => name switch
     {
         "MaxContextBytes" => new PlatformLimits { MaxContextBytes = 0 },
@@ -173,6 +228,7 @@ public sealed class PendingWebhookTests
         "MaxPendingWebhookBytesPerTenant" => new PlatformLimits { MaxPendingWebhookBytesPerTenant = 0 },
         "MaxPendingWebhookBytes" => new PlatformLimits { MaxPendingWebhookBytes = 0 },
         "MaxLookupsPerTenant" => new PlatformLimits { MaxLookupsPerTenant = 0 },
+        "MaxCallsPerTenant" => new PlatformLimits { MaxCallsPerTenant = 0 },
         _ => new PlatformLimits { MaxListsPerTenant = 0 },
     }).ParamName);
 }

@@ -91,17 +91,51 @@ public sealed class CommitInDoubtTests
         Assert.Contains(task, Assert.Single(bench.Log.Lines, line => line.Id == 2001).Text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Doubts_are_settled_sixty_four_at_a_time_also_when_a_dead_endpoint_has_all_the_room()
+    {
+        using DoubtfulRegistry tasks = new() { Loses = Loss.AnswerOfCommit };
+        await using Bench bench = new(
+            AdcpVersion.V31,
+            options => options with { Tasks = tasks, Limits = new PlatformLimits { MaxPendingWebhooks = 1 } });
+        bench.Sender.Gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource answers = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        tasks.Reading = answers.Task;
+        string[] ids = [.. Enumerable.Range(0, 200).Select(static i => $"t{i}")];
+        foreach (string id in ids)
+        {
+            await NewAsync(tasks, id);
+        }
+
+        Task<TaskTransition>[] entering = [.. ids.Select(id => EnterAsync(bench, id, AdcpTaskStatus.Completed))];
+        using CancellationTokenSource guard = new(TimeSpan.FromSeconds(30));
+        while (tasks.MostReading < 64)
+        {
+            await Task.Delay(5, guard.Token);
+        }
+
+        answers.SetResult();
+        TaskTransition[] entered = await Task.WhenAll(entering);
+        bench.Sender.Gate.SetResult();
+        await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
+
+        Assert.All(entered, static transition => Assert.Equal(TaskTransition.Entered, transition));
+        Assert.Equal(64, tasks.MostReading);
+        Assert.Equal(200, bench.Sender.Sent.Select(static sent => sent.TaskId).Distinct().Count());
+        Assert.Equal(200, bench.Sender.Sent.Count);
+    }
+
     private static Bench Open(DoubtfulRegistry tasks, Outbox? outbox) => new(
         AdcpVersion.V31,
         options => options with { Tasks = tasks, Outbox = outbox, WebhookSigning = outbox is null ? options.WebhookSigning : null },
         unwired: outbox is not null);
 
-    private static async Task<string> NewAsync(DoubtfulRegistry tasks)
+    private static async Task<string> NewAsync(DoubtfulRegistry tasks, string id = "t1")
     {
         await tasks.CreateAsync(new SellerTask(
-            "buyer", "t1", TaskType.CreateMediaBuy, AdcpTaskStatus.Submitted, new PushRegistration(
+            "buyer", id, TaskType.CreateMediaBuy, AdcpTaskStatus.Submitted, new PushRegistration(
                 PushChannel.Adcp, new WebhookDestination("https://buyer.example/h", "op_1")), null, default));
-        return "t1";
+        return id;
     }
 
     private static Task<TaskTransition> EnterAsync(Bench bench, string task, AdcpTaskStatus status) =>
@@ -147,15 +181,41 @@ public sealed class CommitInDoubtTests
     private sealed class DoubtfulRegistry : ITaskRegistry, IDisposable
     {
         private readonly InMemoryTaskRegistry _inner = new();
+        private int _reading;
 
         public Loss Loses { get; set; }
 
         public ValueTask CreateAsync(SellerTask task, CancellationToken cancellationToken = default) =>
             _inner.CreateAsync(task, cancellationToken);
 
-        public ValueTask<SellerTask?> FindAsync(string tenant, string taskId, CancellationToken cancellationToken = default) =>
-            Loses == Loss.AnswerOfCommitAndReading ? throw new IOException("connection gone")
-                : _inner.FindAsync(tenant, taskId, cancellationToken);
+        /// <summary>Ends when tasks are read.</summary>
+        public Task Reading { get; set; } = Task.CompletedTask;
+
+        /// <summary>The most tasks that were read at a time.</summary>
+        public int MostReading { get; private set; }
+
+        public async ValueTask<SellerTask?> FindAsync(string tenant, string taskId, CancellationToken cancellationToken = default)
+        {
+            lock (_inner)
+            {
+                MostReading = Math.Max(MostReading, ++_reading);
+            }
+
+            try
+            {
+                await Reading.WaitAsync(cancellationToken);
+                return Loses == Loss.AnswerOfCommitAndReading
+                    ? throw new IOException("connection gone")
+                    : await _inner.FindAsync(tenant, taskId, cancellationToken);
+            }
+            finally
+            {
+                lock (_inner)
+                {
+                    _reading--;
+                }
+            }
+        }
 
         public async ValueTask<TaskTransition> TransitionAsync(
             string tenant, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> result, Func<SellerTask, DbTransaction?,

@@ -39,6 +39,11 @@ public sealed class SqlFaultsTests
     [InlineData(nameof(SqlFault.Unavailable), "08004", 1040)]
     [InlineData(nameof(SqlFault.Unavailable), "08S01", 1042, 1043, 1047)]
     [InlineData(nameof(SqlFault.InDoubt), "08S01", 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184)]
+    [InlineData(nameof(SqlFault.Unavailable), "HY000", 1020, 1223, 1412, 1637, 1297, 3032, 3100, 3168, 1015, 1016, 1024, 1878)]
+    [InlineData(nameof(SqlFault.Unavailable), "HY000", 1615)]
+    [InlineData(nameof(SqlFault.InDoubt), "08S01", 1154, 1155, 1156, 1157)]
+    [InlineData(nameof(SqlFault.InDoubt), "HY000", 1078, 3169)]
+    [InlineData(nameof(SqlFault.Permanent), "HY000", 1033, 1288, 1356, 1449, 1471, 1712, 1812, 1814, 1820, 1877)]
     [InlineData(nameof(SqlFault.InDoubt), "70100", 1927)]
     [InlineData(nameof(SqlFault.InDoubt), "HY000", 2006, 2013, 2055, 1180)]
     [InlineData(nameof(SqlFault.Permanent), "42S02", 1146)]
@@ -52,6 +57,9 @@ public sealed class SqlFaultsTests
     [InlineData(nameof(SqlFault.Row), 2, 18, 19, 20, 99)]
     [InlineData(nameof(SqlFault.Slow), 9)]
     [InlineData(nameof(SqlFault.Unavailable), 4, 5, 6, 7, 8, 10, 13, 14, 15, 17, 22)]
+    [InlineData(nameof(SqlFault.Unavailable), 261, 517, 773, 262, 266, 522, 778, 1032, 1544, 526)] // extended
+    [InlineData(nameof(SqlFault.Row), 275, 787, 1299, 1555, 2067, 3091)] // extended
+    [InlineData(nameof(SqlFault.Permanent), 267, 523)] // extended
     [InlineData(nameof(SqlFault.Permanent), 3, 11, 21, 23, 26)]
     public void Result_code_of_sqlite_has_its_cause(string cause, params int[] codes) =>
         Assert.All(codes, code => Assert.Equal(cause, Of(new FaultException($"SQLite Error {code}: 'text'."))));
@@ -60,6 +68,7 @@ public sealed class SqlFaultsTests
     [InlineData(nameof(SqlFault.Permanent), "no such table: t")]
     [InlineData(nameof(SqlFault.Permanent), "table t has no column named c")]
     [InlineData(nameof(SqlFault.Permanent), "near \"x\": syntax error")]
+    [InlineData(nameof(SqlFault.Permanent), "cannot modify v because it is a view")]
     [InlineData(nameof(SqlFault.Row), "malformed JSON")]
     public void General_error_of_sqlite_is_the_tables_only_if_it_names_it(string cause, string text) =>
         Assert.Equal(cause, Of(new FaultException($"SQLite Error 1: '{text}'.")));
@@ -75,6 +84,22 @@ public sealed class SqlFaultsTests
         Assert.Equal(SqlFault.InDoubt, SqlFaults.Of(npgsql, Connection(open: false)));
         Assert.Equal(SqlFault.InDoubt, SqlFaults.Of(mySql, Connection(open: false)));
     }
+
+    [Theory]
+    [InlineData("08P01", "server conn crashed?")]
+    [InlineData("08P01", "query_wait_timeout")]
+    [InlineData("XX000", "MaxClientsInSessionMode: max clients reached")]
+    [InlineData("22000", "a pooler's own code")]
+    [InlineData("P0001", "terminated by policy")]
+    public void Pooler_that_closes_the_connection_rejects_no_row(string state, string message)
+    {
+        Assert.Equal(SqlFault.InDoubt, SqlFaults.Of(new FaultException(message, state), Connection(open: false)));
+        Assert.Equal(SqlFault.Row, SqlFaults.Of(new FaultException(message, state), Connection(open: true)));
+    }
+
+    [Fact]
+    public void Packet_that_is_too_large_is_the_rows_although_mysql_closes_the_connection() =>
+        Assert.Equal(SqlFault.Row, SqlFaults.Of(new FaultException("too large", "08S01", 1153), Connection(open: false)));
 
     [Fact]
     public void Lost_connection_leaves_a_statement_in_doubt_whatever_the_driver_says()

@@ -215,6 +215,77 @@ public sealed class NameResolverTests : IDisposable
         Assert.True(waits);
     }
 
+    [Fact]
+    public async Task Slow_names_of_a_tenant_take_half_of_the_look_ups_and_leave_the_rest_to_others()
+    {
+        NameResolver resolver = Gated();
+        using CancellationTokenSource over = new();
+        List<Task> all = [];
+        Ask("a", 100);
+        Ask("b", 100);
+        Ask("c", 100);
+        Ask("d", 1);
+        Ask("e", 1);
+        await AskedAsync(NameResolver.MaxLookUps);
+
+        int[] shares = [.. ((string[])["a", "b", "c", "d", "e"]).Select(
+            tenant => _gates.Keys.Count(host => host.StartsWith(tenant, StringComparison.Ordinal)))];
+        foreach (string host in _gates.Keys.Where(static host => host[0] == 'b').ToArray())
+        {
+            _gates[host].SetResult(Answer);
+        }
+
+        await AskedAsync(1);
+        await over.CancelAsync();
+        await Assert.ThrowsAnyAsync<Exception>(() => Task.WhenAll(all));
+
+        Assert.Equal([8, 4, 2, 1, 1], shares);
+
+        void Ask(string tenant, int names) =>
+            all.AddRange(Enumerable.Range(0, names).Select(i => resolver.ResolveAsync($"{tenant}{i}", tenant, over.Token)));
+    }
+
+    [Fact]
+    public async Task Name_in_line_behind_a_tenants_slow_names_is_looked_up_when_another_tenant_asks_for_it()
+    {
+        NameResolver resolver = Gated();
+        using CancellationTokenSource over = new();
+        List<Task> slow = [.. Enumerable.Range(0, 100).Select(i => resolver.ResolveAsync($"slow{i}", "attacker", over.Token))];
+        slow.Add(resolver.ResolveAsync("victim", "attacker", over.Token));
+        await AskedAsync(8);
+
+        Task<IPAddress[]> victim = resolver.ResolveAsync("victim", "other", CancellationToken.None);
+        await AskedAsync(1);
+        _gates["victim"].SetResult(Answer);
+
+        Assert.Equal(Answer, await victim);
+        await over.CancelAsync();
+        await Assert.ThrowsAnyAsync<Exception>(() => Task.WhenAll(slow));
+    }
+
+    [Fact]
+    public async Task Names_of_a_tenant_are_bounded_and_those_of_others_are_not_refused_for_them()
+    {
+        NameResolver resolver = Gated();
+        using CancellationTokenSource over = new();
+        List<Task> slow = [.. Enumerable.Range(0, 1024).Select(i => resolver.ResolveAsync($"slow{i}", "attacker", over.Token))];
+
+        SocketException refused =
+            await Assert.ThrowsAsync<SocketException>(() => resolver.ResolveAsync("one-more", "attacker", over.Token));
+        Task<IPAddress[]> other = resolver.ResolveAsync("other", "other", CancellationToken.None);
+        await AskedAsync(9);
+        _gates["other"].SetResult(Answer);
+
+        Assert.Equal(SocketError.TryAgain, refused.SocketErrorCode);
+        Assert.Equal(Answer, await other);
+        await over.CancelAsync();
+        await Assert.ThrowsAnyAsync<Exception>(() => Task.WhenAll(slow));
+        Task<IPAddress[]> again = resolver.ResolveAsync("again", "attacker", CancellationToken.None);
+        await AskedAsync(1);
+        _gates["again"].SetResult(Answer);
+        Assert.Equal(Answer, await again);
+    }
+
     [Theory]
     [InlineData(SocketError.HostNotFound, true)]
     [InlineData(SocketError.NoData, true)]
