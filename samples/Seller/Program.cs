@@ -30,7 +30,7 @@ Option<string> store = new("--store")
 };
 Option<int> patience = new("--patience")
 {
-    Description = "Seconds that a stop by SIGTERM or Ctrl+C gives to webhooks that are pending. Each one that is left is logged by task.",
+    Description = "Seconds that a stop by SIGTERM or Ctrl+C gives to attempts under way. What is left is delivered after the next start.",
     DefaultValueFactory = _ => 30,
 };
 Option<string[]> principal = new("--principal")
@@ -79,21 +79,33 @@ root.SetAction(async (parsed, cancellationToken) =>
     ILogger logger = logging.CreateLogger("Seller");
     WebhookSenderOptions sending = new() { Version = version, AllowHttp = isPrivate, AllowPrivateNetworks = isPrivate };
     using WebhookSender sender = new(new Rfc9421Signer(key), sending);
+
+    // Task webhooks are committed with the task's status, and survive the process. Reports are sent from memory.
+    await using SqlWebhookOutbox outbox =
+        new(new StoreDatabase(database, SqlDialect.Sqlite), sender, secrets, new SqlWebhookOutboxOptions { Logger = logger });
+    await outbox.CreateIfAbsentAsync(cancellationToken);
+    RetryPolicy retry = OutboxWorkerOptions.DefaultRetry with { BaseDelay = TimeSpan.FromSeconds(1) };
+    OutboxWorkerOptions working = new() { Attempts = new WebhookSupervisorOptions { Sink = audit, Retry = retry, Logger = logger } };
+    await using OutboxWorker worker = new(outbox, sender, working);
+    await worker.StartAsync(cancellationToken);
     WebhookSupervisorOptions delivering = new() { Sink = audit, Retry = new RetryPolicy { MaxAttempts = 5 }, Logger = logger };
     await using InMemoryWebhookDeliverySupervisor supervisor = new(sender, delivering);
+    TimeSpan drain = TimeSpan.FromSeconds(parsed.GetValue(patience));
     PlatformOptions options = new()
     {
         Version = version,
         Tasks = tasks,
         Idempotency = answers,
         SigningKeys = [key],
-        WebhookSigning = new WebhookSigningCapability { Algorithms = [key.Algorithm] },
+        WebhookSigning = new WebhookSigningCapability
+        {
+            Algorithms = [key.Algorithm],
+            RetryHorizon = version >= AdcpVersion.V32 ? outbox.RetryHorizon : null,
+        },
         Guard = sending.CreateGuard(),
-        DrainPatience = TimeSpan.FromSeconds(parsed.GetValue(patience)),
+        Outbox = outbox,
+        DrainPatience = drain,
         Logger = logger,
-
-        // This sample has no durable outbox, so with AdCP 3.2 it promises no retry horizon.
-        AllowsProcessLocalDelivery = true,
     };
     List<KeptBuy> pending = await buys.PendingAsync();
     TimeSpan trafficking = TimeSpan.FromMilliseconds(parsed.GetValue(completesAfter));
@@ -115,12 +127,17 @@ root.SetAction(async (parsed, cancellationToken) =>
                 + """{"messageId":"1","role":"ROLE_USER","parts":[{"data":{"skill":"get_products","input":{}}}]}}}'""");
         },
     };
-    await AdcpServer.ServeAsync(platform, options, url, serving, sender, supervisor, cancellationToken);
+    await AdcpServer.ServeAsync(platform, options, url, serving, cancellationToken: cancellationToken);
+    OutboxStopReport stopped = await worker.StopAsync(drain);
+    OutboxStatus left = await outbox.GetStatusAsync(CancellationToken.None);
+    Console.WriteLine(
+        $"Stopped. {left.Waiting + left.Parked} webhooks wait in the store for the next start, {left.Dead} ended undelivered, "
+        + $"{stopped.Cancelled} attempts were cut short.");
     return 0;
 });
 
-// The web host handles signals: it accepts no more requests, delivers pending webhooks for the time of --patience, and
-// logs each webhook that is left. Media buys in trafficking continue after a restart.
+// The web host handles signals: it accepts no more requests, and attempts under way end within the time of --patience. Task webhooks
+// that wait are delivered after the next start, and media buys in trafficking continue.
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
 
 // The key outlives the process as the store does, so that buyers that keep the published one can still verify.

@@ -370,7 +370,14 @@ public sealed class PlatformHandler : IAsyncDisposable
             string taskId = "sync-" + Guid.NewGuid().ToString("N")[..16];
             ReadOnlyMemory<byte> result = WireObject.Outgoing(reply.Body, context);
             SellerTask told = new(tenant, taskId, type, AdcpTaskStatus.Completed, registration, null, context, result);
-            Tasks.Emitter.Start(told, isKept: false);
+            if (Options.Outbox is null)
+            {
+                Tasks.Emitter.Start(told, isKept: false);
+            }
+            else
+            {
+                await Tasks.Emitter.EnqueueAnsweredAsync(told, cancellationToken).ConfigureAwait(false);
+            }
         }
 
         return reply;

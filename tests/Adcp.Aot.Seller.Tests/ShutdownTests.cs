@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Microsoft.Data.Sqlite;
 
 namespace Adcp.Aot.Seller.Tests;
@@ -33,7 +32,7 @@ public sealed class ShutdownTests
     }
 
     [Fact]
-    public async Task A_receiver_that_is_busy_for_a_while_gets_its_webhook_before_the_seller_ends()
+    public async Task A_receiver_that_is_busy_while_the_seller_stops_gets_its_webhook_after_the_next_start()
     {
         await using SellerProcess seller = await SellerProcess.StartAsync("3.2", 1);
         await using Buyer buyer = await Buyer.StartAsync(seller, AdcpVersion.V32);
@@ -42,30 +41,44 @@ public sealed class ShutdownTests
         await buyer.Reached.Task.WaitAsync(TimeSpan.FromMinutes(2));
 
         await seller.StopAsync();
+        await using SellerProcess restarted = await SellerProcess.StartAsync("3.2", 1, seller);
 
         Assert.Equal("completed", (await buyer.NextAsync()).GetProperty("status").GetString());
         Assert.Equal(4, buyer.Attempts.Count);
     }
 
     [Fact]
-    public async Task A_receiver_that_outlasts_the_patience_is_named_with_its_task()
+    public async Task A_receiver_that_outlasts_the_patience_is_sent_the_webhook_again_after_the_next_start()
     {
         await using SellerProcess seller = await SellerProcess.LaunchAsync("3.2", 1, null, "--patience", "1");
         await using Buyer buyer = await Buyer.StartAsync(seller, AdcpVersion.V32);
         buyer.Gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        JsonElement answer = await seller.A2AAsync("SendMessage", Buy(buyer.Push("op_1")));
-        string task =
-            answer.GetProperty("result").GetProperty("task").GetProperty("artifacts")[0].GetProperty("parts")[0].GetProperty(
-                "data").GetProperty("task_id").GetString()!;
+        await seller.A2AAsync("SendMessage", Buy(buyer.Push("op_1")));
         await buyer.Reached.Task.WaitAsync(TimeSpan.FromMinutes(2));
 
         await seller.StopAsync();
         buyer.Gate.SetResult();
+        buyer.Gate = null;
+        await using SellerProcess restarted = await SellerProcess.StartAsync("3.2", 1, seller);
 
-        Assert.Contains(
-            seller.Lines, line =>
-                line.Contains(task, StringComparison.Ordinal) && line.Contains("was not delivered: shutdown", StringComparison.Ordinal));
-        Assert.Contains(seller.Lines, static line => line.Contains("1 webhooks were not delivered within", StringComparison.Ordinal));
+        Assert.Equal("completed", (await buyer.NextAsync()).GetProperty("status").GetString());
+        Assert.Contains(seller.Lines, static line => line.Contains("1 webhooks wait in the store", StringComparison.Ordinal));
+        Assert.Contains(seller.Lines, static line => line.Contains("1 attempts were cut short", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_webhook_that_waits_when_the_seller_is_killed_arrives_after_the_next_start()
+    {
+        await using SellerProcess seller = await SellerProcess.StartAsync("3.2", 1);
+        await using Buyer buyer = await Buyer.StartAsync(seller, AdcpVersion.V32);
+        buyer.Refusals = 1;
+        await seller.A2AAsync("SendMessage", Buy(buyer.Push("op_1")));
+        await buyer.Reached.Task.WaitAsync(TimeSpan.FromMinutes(2));
+
+        await seller.KillAsync();
+        await using SellerProcess restarted = await SellerProcess.StartAsync("3.2", 1, seller);
+
+        Assert.Equal("completed", (await buyer.NextAsync()).GetProperty("status").GetString());
     }
 
     [Fact]

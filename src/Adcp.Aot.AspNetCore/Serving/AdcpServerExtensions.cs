@@ -68,7 +68,7 @@ public static partial class AdcpServerExtensions
                 // The server itself logs four lines for each request, with the query strings of urls.
                 builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
                 builder.Services.AddAdcpMcp(handler, endpoints);
-                builder.Services.AddAdcpPurge(new object[] { options.Tasks, options.Idempotency }.OfType<IExpiringStore>(),
+                builder.Services.AddAdcpPurge(new object?[] { options.Tasks, options.Idempotency, options.Outbox }.OfType<IExpiringStore>(),
                     options.TimeProvider);
                 WebApplication app = builder.Build();
                 await using (app.ConfigureAwait(false))

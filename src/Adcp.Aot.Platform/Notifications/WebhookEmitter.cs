@@ -119,6 +119,25 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Keeps the webhooks of a call that was answered in the outbox. The call has been performed, so that a fault of the outbox is
+    /// logged and does not fail it.
+    /// </summary>
+    internal async ValueTask EnqueueAnsweredAsync(SellerTask task, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await EnqueueAsync(task, null, null, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            foreach (PushRegistration registration in TaskWebhooks.Registrations(task))
+            {
+                Lost(PendingWebhook.Of(task, registration, null), Reason(fault));
+            }
+        }
+    }
+
     /// <summary>Starts the deliveries of a status and returns at once. Never throws.</summary>
     /// <param name="task">The task.</param>
     /// <param name="message">A text for people; null for none.</param>

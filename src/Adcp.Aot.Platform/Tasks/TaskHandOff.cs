@@ -199,6 +199,10 @@ public sealed class TaskHandOff : IAsyncDisposable
             {
                 _emitter.Start(entered!, message);
             }
+            else
+            {
+                Options.Outbox?.Wake();
+            }
         }
 
         return transition;

@@ -54,7 +54,7 @@ internal static class SqlFaults
         ? database.SqlState is ['2', '2', ..] || MySqlNumber(database) == 1366
         : fault is SqlRowException or ArgumentException or OverflowException or FormatException or InvalidCastException;
 
-    private static SqlFault Of(Exception fault, bool isOpen)
+    internal static SqlFault Of(Exception fault, bool isOpen)
     {
         if (fault is not DbException database)
         {

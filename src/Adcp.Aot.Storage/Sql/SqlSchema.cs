@@ -69,6 +69,7 @@ public sealed class SqlSchema
     private readonly SqlDialect _dialect;
     private readonly string _table;
     private readonly SqlMigration[] _migrations;
+    private readonly string _versions = VersionsTable;
 
     /// <summary>Describes a table and its migrations.</summary>
     /// <param name="dialect">The database.</param>
@@ -88,6 +89,10 @@ public sealed class SqlSchema
         _table = table;
         _migrations = [.. migrations];
     }
+
+    /// <summary>Describes a table whose version is kept in the schema <paramref name="versionsIn"/> instead of the default one.</summary>
+    internal SqlSchema(SqlDialect dialect, string table, string? versionsIn, params SqlMigration[] migrations)
+        : this(dialect, table, migrations) => _versions = versionsIn is null ? VersionsTable : $"{versionsIn}.{VersionsTable}";
 
     /// <summary>Gets the version that this program knows.</summary>
     public int Version => _migrations.Length;
@@ -144,6 +149,21 @@ public sealed class SqlSchema
             cancellationToken);
     }
 
+    /// <summary>Refuses tables that a newer program made. Tables that have no version yet pass.</summary>
+    /// <exception cref="InvalidOperationException">The database has a newer version than this program knows.</exception>
+    internal Task RequireKnownVersionAsync(DbDataSource source, CancellationToken cancellationToken) => RunAsync(
+        source,
+        async (connection, token) =>
+        {
+            if (await TableExistsAsync(connection, _versions, token).ConfigureAwait(false))
+            {
+                RequireKnown(await VersionOfAsync(connection, token).ConfigureAwait(false));
+            }
+
+            return true;
+        },
+        cancellationToken);
+
     /// <summary>
     /// Refuses a table whose key takes one scope or id for another: columns that ignore case or blanks, that keep a
     /// part of a text, or that turn it into a number. An insert that meets such a row would overwrite it, and its
@@ -154,13 +174,13 @@ public sealed class SqlSchema
         source,
         async (connection, token) =>
         {
-            (string? schema, string name) = NameParts();
+            (string? schema, string name) = NameParts(_table);
             (DbType, object?) columns = (DbType.String, string.Join(',', key));
             (string sql, (DbType, object?)[] values) = _dialect switch
             {
                 SqlDialect.Sqlite =>
                     (InexactSqliteKey, new (DbType, object?)[] { (DbType.String, name), (DbType.String, schema), columns }),
-                SqlDialect.PostgreSql => (InexactPostgreSqlKey, [(DbType.String, QuotedName()), columns]),
+                SqlDialect.PostgreSql => (InexactPostgreSqlKey, [(DbType.String, QuotedName(_table)), columns]),
                 _ => (InexactMySqlKey, [(DbType.String, schema), (DbType.String, name), columns]),
             };
             object? column = await ScalarAsync(connection, sql, token, values).ConfigureAwait(false);
@@ -246,26 +266,21 @@ public sealed class SqlSchema
     {
         string text = _dialect == SqlDialect.MySql ? "VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin" : "TEXT";
         await ExecuteAsync(
-            connection, $"CREATE TABLE IF NOT EXISTS {VersionsTable} (table_name {text} NOT NULL PRIMARY KEY, version INTEGER NOT NULL)",
+            connection,
+            $"CREATE TABLE IF NOT EXISTS {_versions} (table_name {text} NOT NULL PRIMARY KEY, version INTEGER NOT NULL)",
             cancellationToken).ConfigureAwait(false);
 
         int before = await VersionOfAsync(connection, cancellationToken).ConfigureAwait(false);
-        if (before > Version)
-        {
-            throw new InvalidOperationException(
-                $"Table '{_table}' has schema version {before}; this program knows {Version}. Run the newer program, or point this "
-                + "one at another table.");
-        }
-
+        RequireKnown(before);
         if (before == 0)
         {
-            if (!await TableExistsAsync(connection, cancellationToken).ConfigureAwait(false))
+            if (!await TableExistsAsync(connection, _table, cancellationToken).ConfigureAwait(false))
             {
                 await RunAsync(connection, _migrations[0], cancellationToken).ConfigureAwait(false);
             }
 
             await ExecuteAsync(
-                connection, $"INSERT INTO {VersionsTable} (table_name, version) VALUES ({P(1)}, 1)", cancellationToken,
+                connection, $"INSERT INTO {_versions} (table_name, version) VALUES ({P(1)}, 1)", cancellationToken,
                 (DbType.String, _table)).ConfigureAwait(false);
         }
 
@@ -274,7 +289,7 @@ public sealed class SqlSchema
             await RunAsync(connection, _migrations[version], cancellationToken).ConfigureAwait(false);
             await ExecuteAsync(
                 connection,
-                $"UPDATE {VersionsTable} SET version = {P(1)} WHERE table_name = {P(2)}",
+                $"UPDATE {_versions} SET version = {P(1)} WHERE table_name = {P(2)}",
                 cancellationToken,
                 (DbType.Int32, version + 1),
                 (DbType.String, _table)).ConfigureAwait(false);
@@ -291,22 +306,32 @@ public sealed class SqlSchema
         }
     }
 
+    private void RequireKnown(int version)
+    {
+        if (version > Version)
+        {
+            throw new InvalidOperationException(
+                $"Table '{_table}' has schema version {version}; this program knows {Version}. "
+                + "Run the newer program, or point this one at another table.");
+        }
+    }
+
     private async Task<int> VersionOfAsync(DbConnection connection, CancellationToken cancellationToken)
     {
         object? version = await ScalarAsync(
-            connection, $"SELECT version FROM {VersionsTable} WHERE table_name = {P(1)}", cancellationToken, (DbType.String, _table))
+            connection, $"SELECT version FROM {_versions} WHERE table_name = {P(1)}", cancellationToken, (DbType.String, _table))
             .ConfigureAwait(false);
         return version is null or DBNull ? 0 : Convert.ToInt32(version, CultureInfo.InvariantCulture);
     }
 
-    private (string? Schema, string Name) NameParts() =>
-        _table.Split('.') is [string schema, string name] ? (schema, name) : (null, _table);
+    private static (string? Schema, string Name) NameParts(string table) =>
+        table.Split('.') is [string schema, string name] ? (schema, name) : (null, table);
 
-    private string QuotedName() => string.Join('.', _table.Split('.').Select(static part => $"\"{part}\""));
+    private static string QuotedName(string table) => string.Join('.', table.Split('.').Select(static part => $"\"{part}\""));
 
-    private async Task<bool> TableExistsAsync(DbConnection connection, CancellationToken cancellationToken)
+    private async Task<bool> TableExistsAsync(DbConnection connection, string table, CancellationToken cancellationToken)
     {
-        (string? schema, string name) = NameParts();
+        (string? schema, string name) = NameParts(table);
         object? count = _dialect switch
         {
             SqlDialect.Sqlite => await ScalarAsync(
@@ -319,7 +344,7 @@ public sealed class SqlSchema
                 connection,
                 "SELECT COUNT(*) FROM pg_catalog.pg_class WHERE oid = to_regclass($1)",
                 cancellationToken,
-                (DbType.String, QuotedName())).ConfigureAwait(false),
+                (DbType.String, QuotedName(table))).ConfigureAwait(false),
             _ => await ScalarAsync(
                 connection,
                 "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ?",

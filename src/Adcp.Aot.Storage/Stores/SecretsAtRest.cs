@@ -46,6 +46,12 @@ public sealed class SecretsAtRest
     /// <summary>Gets whether secrets are stored, encrypted.</summary>
     public bool AreStored => _current is not null;
 
+    /// <summary>Gets the key that encrypts; <see langword="null"/> if secrets are kept out.</summary>
+    internal EncryptionKey? Current => _current;
+
+    /// <summary>Returns the key with an id; <see langword="null"/> if it is not among the given ones.</summary>
+    internal EncryptionKey? Find(string id) => _keys.GetValueOrDefault(id);
+
     /// <summary>Returns the choice to store secrets encrypted.</summary>
     /// <param name="current">The key that encrypts. It also decrypts.</param>
     /// <param name="older">Keys that only decrypt, after a rotation. A value moves to the current key when its row is

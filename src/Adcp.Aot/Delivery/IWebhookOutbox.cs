@@ -29,6 +29,22 @@ public interface IWebhookOutbox
     ValueTask<IReadOnlyList<OutboxReceipt>> EnqueueAsync(
         DbTransaction? transaction, IReadOnlyList<OutboxItem> items, CancellationToken cancellationToken = default);
 
+    /// <summary>Returns the state of a delivery.</summary>
+    /// <param name="tenant">The tenant of the delivery.</param>
+    /// <param name="deliveryId">The caller's own id of the delivery.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns><see langword="null"/> if the id is unknown: it was never enqueued, or it was forgotten.</returns>
+    /// <exception cref="ArgumentException">An id is null or empty.</exception>
+    ValueTask<OutboxDeliveryState?> FindAsync(string tenant, string deliveryId, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Says that a transaction with webhooks was committed, so that delivery begins at once. A hint: without it the webhooks are found
+    /// a moment later. By default it does nothing.
+    /// </summary>
+    void Wake()
+    {
+    }
+
     /// <summary>Enqueues one webhook.</summary>
     /// <param name="transaction">See the other overload.</param>
     /// <param name="destination">The registration that the webhook goes to.</param>

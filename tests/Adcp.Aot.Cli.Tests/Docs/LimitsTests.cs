@@ -25,7 +25,8 @@ public sealed class LimitsTests
         "PlatformEventIds.RateLimited", "PlatformEventIds.LeaseLost",
 
         // The lower end of a range.
-        "BootValidation.ShortestHorizon",
+        "BootValidation.ShortestHorizon", "OutboxWorkerOptions.ShortestLease", "OutboxWorkerOptions.LongestLease",
+        "StorageEventIds.OutboxLeaseEnded", "PostgreSqlOutboxStore.LeastTimeout", "PostgreSqlOutboxStore.MaxBindRounds",
     ];
 
     [Fact]

@@ -245,6 +245,9 @@ public sealed class BootTests : IDisposable
     {
         public TimeSpan? RetryHorizon => TimeSpan.FromDays(1);
 
+        public ValueTask<OutboxDeliveryState?> FindAsync(string tenant, string deliveryId, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
         public ValueTask<IReadOnlyList<OutboxReceipt>> EnqueueAsync(
             DbTransaction? transaction, IReadOnlyList<OutboxItem> items, CancellationToken cancellationToken = default) => new([]);
     }

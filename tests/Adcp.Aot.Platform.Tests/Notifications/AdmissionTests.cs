@@ -356,6 +356,9 @@ public sealed class AdmissionTests
 
         public TimeSpan? RetryHorizon => null;
 
+        public ValueTask<OutboxDeliveryState?> FindAsync(string tenant, string deliveryId, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
         public ValueTask<IReadOnlyList<OutboxReceipt>> EnqueueAsync(
             DbTransaction? transaction, IReadOnlyList<OutboxItem> items, CancellationToken cancellationToken = default)
         {

@@ -78,6 +78,9 @@ public sealed class OutboxSeamTests
 
         public TimeSpan? RetryHorizon => null;
 
+        public ValueTask<OutboxDeliveryState?> FindAsync(string tenant, string deliveryId, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
         public ValueTask<IReadOnlyList<OutboxReceipt>> EnqueueAsync(
             DbTransaction? transaction, IReadOnlyList<OutboxItem> items, CancellationToken cancellationToken = default)
         {

@@ -225,6 +225,9 @@ public abstract class SqlTaskRegistryTests(SqlDialect dialect) : TaskRegistryCon
     {
         public TimeSpan? RetryHorizon => null;
 
+        public ValueTask<OutboxDeliveryState?> FindAsync(string tenant, string deliveryId, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
         public async ValueTask<IReadOnlyList<OutboxReceipt>> EnqueueAsync(
             DbTransaction? transaction, IReadOnlyList<OutboxItem> items, CancellationToken cancellationToken = default)
         {

@@ -109,7 +109,11 @@ internal sealed class FaultyDataSource(DbDataSource inner) : DbDataSource
             new FaultyTransaction(
                 this, await RunAsync("BEGIN", null, () => inner.BeginTransactionAsync(isolationLevel, cancellationToken).AsTask()));
 
+        public override bool CanCreateBatch => inner.CanCreateBatch;
+
         protected override DbCommand CreateDbCommand() => new FaultyCommand(this, inner.CreateCommand());
+
+        protected override DbBatch CreateDbBatch() => new FaultyBatch(this, inner.CreateBatch());
 
         protected override void Dispose(bool disposing)
         {
@@ -120,7 +124,59 @@ internal sealed class FaultyDataSource(DbDataSource inner) : DbDataSource
 
             base.Dispose(disposing);
         }
+    }
 
+    /// <summary>A batch is one statement for the plan, its text that of its commands.</summary>
+    private sealed class FaultyBatch(FaultyConnection connection, DbBatch inner) : DbBatch
+    {
+        private DbTransaction? _transaction;
+
+        public override int Timeout { get => inner.Timeout; set => inner.Timeout = value; }
+
+        protected override DbBatchCommandCollection DbBatchCommands => inner.BatchCommands;
+
+        protected override DbConnection? DbConnection { get => connection; set => throw new NotSupportedException(); }
+
+        protected override DbTransaction? DbTransaction
+        {
+            get => _transaction;
+            set
+            {
+                _transaction = value;
+                inner.Transaction = (value as FaultyTransaction)?.Inner;
+            }
+        }
+
+        private string Text => string.Join("; ", inner.BatchCommands.Select(static command => command.CommandText));
+
+        public override void Cancel() => inner.Cancel();
+
+        public override void Prepare() => inner.Prepare();
+
+        public override Task PrepareAsync(CancellationToken cancellationToken = default) => inner.PrepareAsync(cancellationToken);
+
+        public override int ExecuteNonQuery() => throw new NotSupportedException();
+
+        public override object? ExecuteScalar() => throw new NotSupportedException();
+
+        public override Task<int> ExecuteNonQueryAsync(CancellationToken cancellationToken = default) =>
+            connection.RunAsync(Text, null, () => inner.ExecuteNonQueryAsync(cancellationToken));
+
+        public override Task<object?> ExecuteScalarAsync(CancellationToken cancellationToken = default) =>
+            connection.RunAsync(Text, null, () => inner.ExecuteScalarAsync(cancellationToken));
+
+        public override void Dispose()
+        {
+            inner.Dispose();
+            base.Dispose();
+        }
+
+        protected override DbBatchCommand CreateDbBatchCommand() => inner.CreateBatchCommand();
+
+        protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior) => throw new NotSupportedException();
+
+        protected override Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken) =>
+            connection.RunAsync(Text, null, () => inner.ExecuteReaderAsync(behavior, cancellationToken));
     }
 
     private sealed class FaultyTransaction(FaultyConnection connection, DbTransaction inner) : DbTransaction
@@ -131,7 +187,14 @@ internal sealed class FaultyDataSource(DbDataSource inner) : DbDataSource
 
         protected override DbConnection DbConnection => connection;
 
-        public override void Commit() => throw new NotSupportedException();
+        public override void Commit() => connection.RunAsync(
+            "COMMIT",
+            null,
+            () =>
+            {
+                inner.Commit();
+                return Task.FromResult(true);
+            }).GetAwaiter().GetResult();
 
         public override void Rollback() => inner.Rollback();
 
@@ -189,9 +252,11 @@ internal sealed class FaultyDataSource(DbDataSource inner) : DbDataSource
 
         public override void Prepare() => inner.Prepare();
 
-        public override int ExecuteNonQuery() => throw new NotSupportedException();
+        public override int ExecuteNonQuery() =>
+            connection.RunAsync(CommandText, Parameters, () => Task.FromResult(inner.ExecuteNonQuery())).GetAwaiter().GetResult();
 
-        public override object? ExecuteScalar() => throw new NotSupportedException();
+        public override object? ExecuteScalar() =>
+            connection.RunAsync(CommandText, Parameters, () => Task.FromResult(inner.ExecuteScalar())).GetAwaiter().GetResult();
 
         public override Task<int> ExecuteNonQueryAsync(CancellationToken cancellationToken) =>
             connection.RunAsync(CommandText, Parameters, () => inner.ExecuteNonQueryAsync(cancellationToken));
@@ -201,7 +266,8 @@ internal sealed class FaultyDataSource(DbDataSource inner) : DbDataSource
 
         protected override DbParameter CreateDbParameter() => inner.CreateParameter();
 
-        protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior) => throw new NotSupportedException();
+        protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior) =>
+            connection.RunAsync(CommandText, Parameters, () => Task.FromResult(inner.ExecuteReader(behavior))).GetAwaiter().GetResult();
 
         protected override Task<DbDataReader> ExecuteDbDataReaderAsync(CommandBehavior behavior, CancellationToken cancellationToken) =>
             connection.RunAsync(CommandText, Parameters, () => inner.ExecuteReaderAsync(behavior, cancellationToken));

@@ -81,6 +81,9 @@ public sealed class OutboxOptionsTests
     {
         public TimeSpan? RetryHorizon => null;
 
+        public ValueTask<OutboxDeliveryState?> FindAsync(string tenant, string deliveryId, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
         public ValueTask<IReadOnlyList<OutboxReceipt>> EnqueueAsync(
             DbTransaction? transaction, IReadOnlyList<OutboxItem> items, CancellationToken cancellationToken = default) =>
             new([.. Enumerable.Repeat(new OutboxReceipt(EnqueueStatus.Enqueued, 1, "key"), receipts)]);

@@ -1,0 +1,54 @@
+using System.Data.Common;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Storage;
+using Microsoft.Data.Sqlite;
+
+namespace Adcp.Aot.Snippets;
+
+/// <summary>The C# of docs/outbox.md.</summary>
+internal static class OutboxDocs
+{
+    public static async Task RunAsync(
+        WebhookSender sender, byte[] key, WebhookDestination destination, McpWebhook payload, CancellationToken cancellationToken)
+    {
+        // snippet: outbox-start
+        await using DbDataSource database = SqliteDataSource.Create(SqliteFactory.Instance, "seller.db");
+        SecretsAtRest secrets = SecretsAtRest.EncryptedWith(new EncryptionKey("2026-01", key)); // 32 bytes from a secret store
+        await using SqlWebhookOutbox outbox = new(new StoreDatabase(database, SqlDialect.Sqlite), sender, secrets);
+        await outbox.CreateIfAbsentAsync(cancellationToken);
+
+        await using OutboxWorker worker = new(outbox, sender);
+        await worker.StartAsync(cancellationToken);
+        // end
+
+        // snippet: outbox-enqueue
+        await using DbConnection connection = await database.OpenConnectionAsync(cancellationToken);
+        await using DbTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await SaveOrderAsync(transaction, cancellationToken); // your own change
+
+        IReadOnlyList<OutboxReceipt> receipts = await outbox.EnqueueAsync(
+            transaction,
+            [new OutboxItem(destination, payload, new OutboxOptions { Tenant = "acme", DeliveryId = "task_1/completed" })],
+            cancellationToken);
+
+        await transaction.CommitAsync(cancellationToken);
+        outbox.Wake(); // optional: delivery begins at once instead of at the next poll
+        // end
+
+        // snippet: outbox-stop
+        OutboxStopReport report = await worker.StopAsync(TimeSpan.FromSeconds(10));
+        // end
+
+        // snippet: outbox-dead-letters
+        IReadOnlyList<DeadLetter> rejected =
+            await outbox.DeadLetters.ListAsync(new DeadLetterQuery { Tenant = "acme", Reason = "rejected" }, cancellationToken);
+        RedriveReport redriven =
+            await outbox.DeadLetters.RedriveAsync([.. rejected.Select(letter => letter.Id)], cancellationToken: cancellationToken);
+        // end
+
+        _ = (receipts, report, redriven);
+    }
+
+    private static Task SaveOrderAsync(DbTransaction transaction, CancellationToken cancellationToken) =>
+        transaction is null ? Task.FromCanceled(cancellationToken) : Task.CompletedTask;
+}

@@ -1,0 +1,97 @@
+using System.Data.Common;
+using Adcp.Aot;
+using Adcp.Aot.Signing;
+using Adcp.Aot.Storage;
+using Microsoft.Data.Sqlite;
+using Npgsql;
+
+namespace DurableSeller;
+
+/// <summary>The database with the seller's own table and the outbox beside it.</summary>
+internal sealed class Store : IAsyncDisposable
+{
+    private Store(DbDataSource source, SqlDialect dialect, SigningKey key, WebhookSender sender, SqlWebhookOutbox outbox)
+    {
+        Source = source;
+        Dialect = dialect;
+        Key = key;
+        Sender = sender;
+        Outbox = outbox;
+    }
+
+    public DbDataSource Source { get; }
+
+    public SqlDialect Dialect { get; }
+
+    public WebhookSender Sender { get; }
+
+    public SqlWebhookOutbox Outbox { get; }
+
+    private SigningKey Key { get; }
+
+    /// <param name="settings">The settings of the run.</param>
+    /// <param name="preparing">Gets each webhook as it is frozen; <c>null</c> if it is not needed.</param>
+    /// <exception cref="ArgumentException">The store is of neither form.</exception>
+    public static Store Open(Settings settings, Action<PreparedWebhook>? preparing = null)
+    {
+        (DbDataSource source, SqlDialect dialect) = Database(settings.Store);
+        SigningKey key = SigningKey.FromJwk(settings.SigningJwk);
+        WebhookSender sender = new(
+            new Rfc9421Signer(key), new WebhookSenderOptions { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true });
+        SqlWebhookOutbox outbox = new(
+            new StoreDatabase(source, dialect),
+            preparing is null ? sender : new ObservedSender(sender, preparing),
+            SecretsAtRest.EncryptedWith(new EncryptionKey("run", settings.EncryptionKey)));
+        return new Store(source, dialect, key, sender, outbox);
+    }
+
+    /// <summary>Creates the seller's table and the outbox's.</summary>
+    public async Task CreateAsync()
+    {
+        await Outbox.CreateIfAbsentAsync();
+        await using DbCommand command = Source.CreateCommand(
+            "CREATE TABLE IF NOT EXISTS durable_seller_orders (number BIGINT NOT NULL PRIMARY KEY, status TEXT NOT NULL)");
+        await command.ExecuteNonQueryAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Outbox.DisposeAsync();
+        Sender.Dispose();
+        Key.Dispose();
+        await Source.DisposeAsync();
+    }
+
+    private static (DbDataSource Source, SqlDialect Dialect) Database(string store)
+    {
+        int colon = store.IndexOf(':', StringComparison.Ordinal);
+        string where = store[(colon + 1)..];
+        switch (colon < 0 ? "" : store[..colon])
+        {
+            case "sqlite" when where.Length > 0:
+                return (SqliteDataSource.Create(SqliteFactory.Instance, where), SqlDialect.Sqlite);
+            case "postgres" when where.Length > 0:
+                NpgsqlSlimDataSourceBuilder builder = new(where);
+                builder.EnableTransportSecurity();
+                return (builder.Build(), SqlDialect.PostgreSql);
+            default:
+                throw new ArgumentException("A store is sqlite:FILE or postgres:CONNECTION-STRING.", nameof(store));
+        }
+    }
+
+    /// <summary>Shows the frozen webhooks to the producer, which writes down the accepted ones.</summary>
+    private sealed class ObservedSender(IWebhookSender inner, Action<PreparedWebhook> preparing) : IWebhookSender
+    {
+        public WebhookSenderFacts? Facts => inner.Facts;
+
+        public PreparedWebhook Prepare(WebhookDestination destination, WebhookPayload payload, long? sequenceNumber = null)
+        {
+            PreparedWebhook webhook = inner.Prepare(destination, payload, sequenceNumber);
+            preparing(webhook);
+            return webhook;
+        }
+
+        public ValueTask<WebhookSendResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default) =>
+            inner.SendAsync(webhook, cancellationToken);
+    }
+}

@@ -1,0 +1,81 @@
+namespace Adcp.Aot.Storage;
+
+/// <summary>A webhook of an outbox whose delivery ended without success. Immutable; it shows no secret.</summary>
+public sealed record DeadLetter
+{
+    /// <summary>Gets the id of the row.</summary>
+    public required long Id { get; init; }
+
+    /// <summary>
+    /// Gets why the delivery ended: <c>rejected</c>, <c>conflict</c>, <c>refused</c>, <c>exhausted</c>, <c>expired</c>, <c>too_old</c>,
+    /// or <c>unreadable</c>.
+    /// </summary>
+    public required string Reason { get; init; }
+
+    /// <summary>Gets the receiver's last HTTP status; 0 if it did not answer.</summary>
+    public required int StatusCode { get; init; }
+
+    /// <summary>Gets the attempts made.</summary>
+    public required int Attempts { get; init; }
+
+    /// <summary>Gets when the webhook was enqueued, by the database's clock.</summary>
+    public required DateTimeOffset EnqueuedAt { get; init; }
+
+    /// <summary>Gets when the first attempt was made; <see langword="null"/> if none was.</summary>
+    public DateTimeOffset? FirstAttemptAt { get; init; }
+
+    /// <summary>Gets when the delivery ended.</summary>
+    public required DateTimeOffset EndedAt { get; init; }
+
+    /// <summary>Gets whether the same delivery may continue: its retry horizon has not passed.</summary>
+    public required bool IsInsideHorizon { get; init; }
+
+    /// <summary>Gets the tenant; <see langword="null"/> if the row cannot be read.</summary>
+    public string? Tenant { get; init; }
+
+    /// <summary>Gets host and port of the receiver; <see langword="null"/> if the row cannot be read.</summary>
+    public string? Authority { get; init; }
+
+    /// <summary>Gets the idempotency key; <see langword="null"/> if the row cannot be read.</summary>
+    public string? IdempotencyKey { get; init; }
+
+    /// <summary>Gets the task that the webhook reports on; <see langword="null"/> if none, or if the row cannot be read.</summary>
+    public string? TaskId { get; init; }
+
+    /// <summary>Gets the notification type; <see langword="null"/> if none, or if the row cannot be read.</summary>
+    public string? NotificationType { get; init; }
+}
+
+/// <summary>A query for dead letters. Immutable.</summary>
+public sealed record DeadLetterQuery
+{
+    /// <summary>Gets the tenant; <see langword="null"/> for all.</summary>
+    public string? Tenant { get; init; }
+
+    /// <summary>Gets the reason; <see langword="null"/> for all.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>
+    /// Gets the id below which the page begins: the last id of the page before. Default <see langword="null"/>, the newest.
+    /// </summary>
+    public long? Before { get; init; }
+
+    /// <summary>Gets the most rows of the page. 1 to 1,000, default 100.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,000.</exception>
+    public int Limit
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(Limit));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 1000, nameof(Limit));
+            field = value;
+        }
+    } = 100;
+}
+
+/// <summary>The result of a redrive, or of its dry run.</summary>
+/// <param name="Redriven">The dead letters that are delivered again.</param>
+/// <param name="OutsideHorizon">Those left because their retry horizon has passed: the receiver may have forgotten their key.</param>
+/// <param name="Unreadable">Those left because they cannot be read, or are not there.</param>
+public sealed record RedriveReport(int Redriven, int OutsideHorizon, int Unreadable);

@@ -1,0 +1,48 @@
+namespace Adcp.Aot.Storage;
+
+/// <summary>The change of a row.</summary>
+internal enum OutboxChangeKind
+{
+    /// <summary>The webhook was delivered: its row is deleted.</summary>
+    Delivered,
+
+    /// <summary>The row waits: it moves to, or within, the parked rows.</summary>
+    Park,
+
+    /// <summary>The delivery ended without success: the row moves to the dead letters.</summary>
+    Dead,
+}
+
+/// <summary>A change of one row, made by the owner of its lane.</summary>
+internal sealed class OutboxChange
+{
+    /// <summary>Gets the row as it was read.</summary>
+    internal required OutboxRow Row { get; init; }
+
+    /// <summary>Gets the change of the row.</summary>
+    internal required OutboxChangeKind Kind { get; init; }
+
+    /// <summary>Gets how long after the commit's statement a parked row is due.</summary>
+    internal TimeSpan Delay { get; init; }
+
+    /// <summary>Gets the attempts made, the last one included. If above 0, the horizon of the row begins, unless it has begun.</summary>
+    internal int Attempts { get; init; }
+
+    /// <summary>Gets how long after its first attempt the delivery may continue. Used if the horizon begins with this change.</summary>
+    internal TimeSpan Horizon { get; init; }
+
+    /// <summary>Gets a stable identifier of the reason, such as <c>rejected</c>; <see langword="null"/> if delivered.</summary>
+    internal string? Reason { get; init; }
+
+    /// <summary>Gets the receiver's last HTTP status; 0 if it did not answer.</summary>
+    internal int StatusCode { get; init; }
+
+    /// <summary>Gets or sets whether an attempt led to the change.</summary>
+    internal bool EndsAttempt { get; set; }
+
+    /// <summary>
+    /// Gets or sets whether the change was committed. False if the row was not there, or the process no longer owns its
+    /// lane.
+    /// </summary>
+    internal bool IsApplied { get; set; }
+}

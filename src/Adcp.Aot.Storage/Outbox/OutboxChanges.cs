@@ -1,0 +1,52 @@
+namespace Adcp.Aot.Storage;
+
+/// <summary>Creates the changes that follow from a row or from an attempt.</summary>
+internal static class OutboxChanges
+{
+    /// <summary>The delay of a row that this process cannot read or sign.</summary>
+    internal static readonly TimeSpan OwnFaultDelay = TimeSpan.FromSeconds(30);
+
+    /// <summary>Returns the change of a row that waits and was not attempted.</summary>
+    internal static OutboxChange Wait(OutboxRow row, TimeSpan delay, string reason) => new()
+    {
+        Row = row,
+        Kind = OutboxChangeKind.Park,
+        Delay = delay,
+        Attempts = row.Attempts,
+        Reason = reason,
+    };
+
+    /// <summary>Returns the change of a row whose time is over.</summary>
+    internal static OutboxChange Expired(OutboxRow row) => Dead(row, row.Attempts > 0 ? OutboxReasons.Expired : OutboxReasons.TooOld);
+
+    /// <summary>Returns the change of a row that ends without another attempt.</summary>
+    internal static OutboxChange Dead(OutboxRow row, string reason) => new()
+    {
+        Row = row,
+        Kind = OutboxChangeKind.Dead,
+        Attempts = row.Attempts,
+        Reason = reason,
+    };
+}
+
+/// <summary>The reasons for which a row is parked or dead. They are stored and shown to operators, and never change.</summary>
+internal static class OutboxReasons
+{
+    // Parked.
+    internal const string NotBefore = "not_before";
+    internal const string CircuitOpen = "circuit_open";
+    internal const string OverShare = "over_share";
+    internal const string Failed = "failed";
+    internal const string UnknownKey = "unknown_key";
+    internal const string UnknownFormat = "unknown_format";
+    internal const string OwnFault = "own_fault";
+
+    // Dead.
+    internal const string Rejected = "rejected";
+    internal const string Conflict = "conflict";
+    internal const string Refused = "refused";
+    internal const string Exhausted = "exhausted";
+    internal const string Expired = "expired";
+    internal const string TooOld = "too_old";
+    internal const string Unreadable = "unreadable";
+}

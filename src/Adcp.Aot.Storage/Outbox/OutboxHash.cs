@@ -1,0 +1,79 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Resilience;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>The hashes by which the outbox's tables know lanes, endpoints, tenants and delivery ids.</summary>
+internal static class OutboxHash
+{
+    private const string FingerprintKey = "fingerprint-of-a-payload";
+
+    /// <summary>Returns the lane of a destination: all urls of an origin are in one.</summary>
+    internal static short Lane(WebhookDestination destination) =>
+        (short)((ulong)Of(destination.Target.ToString()) % OutboxLanes.Count);
+
+    /// <summary>Returns the hash of the endpoint that a webhook's circuit belongs to.</summary>
+    internal static long Endpoint(PreparedWebhook webhook, OutboxOptions options) => Of(
+        options.BreakerKey is { } key
+            ? string.Concat(options.Tenant, " ", key)
+            : EndpointTable.KeyOf(webhook.Destination, options.Tenant, webhook.TaskId));
+
+    /// <summary>Returns the hash of a tenant.</summary>
+    internal static long Tenant(string tenant) => Of(tenant);
+
+    /// <summary>Returns the hash of a delivery id within its tenant.</summary>
+    internal static byte[] Binding(string tenant, string deliveryId)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Append(hash, tenant);
+        Append(hash, deliveryId);
+        return hash.GetHashAndReset();
+    }
+
+    /// <summary>
+    /// Returns the hash of destination and payload, without the idempotency key and the time, which differ each time a payload is
+    /// prepared.
+    /// </summary>
+    internal static byte[] Fingerprint(OutboxItem item, AdcpVersion version)
+    {
+        WebhookDestination destination = item.Destination;
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Append(hash, destination.Url);
+        Append(hash, destination.OperationId);
+        Append(hash, destination.Token);
+        Append(hash, destination.Authentication?.Scheme.ToString());
+        Append(hash, destination.Authentication?.Credentials);
+        Append(hash, item.Payload.IdempotencyKey);
+        foreach ((string name, string value) in item.Payload.Headers ?? [])
+        {
+            Append(hash, name);
+            Append(hash, value);
+        }
+
+        ArrayBufferWriter<byte> body = new(4096);
+        item.Payload.Write(
+            body,
+            new EnvelopeContext(
+                version, item.Payload.IdempotencyKey ?? FingerprintKey, DateTimeOffset.UnixEpoch, destination.OperationId,
+                destination.Token,
+                item.Payload.CarriesSequenceNumber ? 1 : null));
+        hash.AppendData(body.WrittenSpan);
+        return hash.GetHashAndReset();
+    }
+
+    private static long Of(string text) => BinaryPrimitives.ReadInt64BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+
+    private static void Append(IncrementalHash hash, string? text)
+    {
+        Span<byte> length = stackalloc byte[4];
+        byte[] bytes = text is null ? [] : Encoding.UTF8.GetBytes(text);
+        BinaryPrimitives.WriteInt32BigEndian(length, text is null ? -1 : bytes.Length);
+        hash.AppendData(length);
+        hash.AppendData(bytes);
+    }
+}

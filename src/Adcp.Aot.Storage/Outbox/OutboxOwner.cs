@@ -1,0 +1,376 @@
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>
+/// Owns lanes and reads their rows into the schedule: one loop on one connection. It takes free lanes up to its share, gives back the
+/// lanes above it after their last row was settled, and reads new rows and parked rows that are due.
+/// </summary>
+internal sealed partial class OutboxOwner : IAsyncDisposable
+{
+    /// <summary>The most rows of one read.</summary>
+    private const int PageRows = 1000;
+
+    /// <summary>The fewest rows worth a read.</summary>
+    private const int MinRoom = 64;
+
+    private static readonly TimeSpan BusyPoll = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(5);
+
+    private readonly OutboxStore _store;
+    private readonly OutboxReader _reader;
+    private readonly OutboxLease _lease;
+    private readonly OutboxSchedule _schedule;
+    private readonly Action<OutboxChange> _settle;
+    private readonly Action _pump;
+    private readonly TimeProvider _time;
+    private readonly TimeSpan _idlePoll;
+    private readonly ILogger _logger;
+    private readonly AsyncWake _wake;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Dictionary<short, LaneState> _lanes = [];
+    private readonly List<OutboxRow> _rows = [];
+    private Task _running = Task.CompletedTask;
+    private long _epoch;
+    private long _sharedAt;
+    private bool _lanesAreInDoubt;
+    private volatile bool _isLeaving;
+    private int _owned;
+
+    internal OutboxOwner(
+        OutboxStore store, OutboxLease lease, OutboxSchedule schedule, Action<OutboxChange> settle, Action pump, TimeSpan idlePoll,
+        TimeProvider time, ILogger logger)
+    {
+        _store = store;
+        _reader = store.OpenReader();
+        _lease = lease;
+        _schedule = schedule;
+        _settle = settle;
+        _pump = pump;
+        _idlePoll = idlePoll;
+        _time = time;
+        _logger = logger;
+        _wake = new AsyncWake(time);
+        lease.Changed += _wake.Set;
+    }
+
+    /// <summary>The states of a lane.</summary>
+    private enum LaneState
+    {
+        /// <summary>The lane is owned, and the reader does not read it yet.</summary>
+        Joining,
+
+        /// <summary>The reader reads the lane; its parked endpoints are to be listed.</summary>
+        Listing,
+
+        /// <summary>The lane is read and delivered.</summary>
+        Active,
+
+        /// <summary>The lane is given back when none of its rows is in memory.</summary>
+        Leaving,
+    }
+
+    /// <summary>Gets the number of lanes that are owned.</summary>
+    internal int Owned => Volatile.Read(ref _owned);
+
+    /// <summary>Begins the loop.</summary>
+    internal void Start() => _running = RunAsync();
+
+    /// <summary>Reads soon instead of at the next poll.</summary>
+    internal void Wake() => _wake.Set();
+
+    /// <summary>Reads no more, and gives each lane back after its last row was settled.</summary>
+    internal void Leave()
+    {
+        _isLeaving = true;
+        _wake.Set();
+    }
+
+    /// <summary>Completes when no lane is owned any more after <see cref="Leave"/>, or with the cancellation.</summary>
+    internal async Task WhenLeftAsync(CancellationToken cancellationToken) =>
+        await _running.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    public async ValueTask DisposeAsync()
+    {
+        _lease.Changed -= _wake.Set;
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _reader.DisposeAsync().ConfigureAwait(false);
+        await _wake.DisposeAsync().ConfigureAwait(false);
+        _stop.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        TimeSpan delay = FirstDelay;
+        while (!_stop.IsCancellationRequested)
+        {
+            TimeSpan wait;
+            try
+            {
+                wait = await TurnAsync(_stop.Token).ConfigureAwait(false);
+                delay = FirstDelay;
+                if (_isLeaving && _lanes.Count == 0)
+                {
+                    return;
+                }
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception fault)
+            {
+                ReadFailed(_logger, fault.Message);
+                wait = delay;
+                delay = delay * 2 < MaxDelay ? delay * 2 : MaxDelay;
+            }
+
+            if (wait > TimeSpan.Zero)
+            {
+                await _wake.WaitAsync(wait, _stop.Token).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Makes one turn and returns how long the next one may wait.</summary>
+    private async ValueTask<TimeSpan> TurnAsync(CancellationToken cancellationToken)
+    {
+        (Guid worker, long epoch) = _lease.Current;
+        if (epoch != _epoch)
+        {
+            Reset(epoch);
+        }
+
+        if (epoch == 0)
+        {
+            return _idlePoll;
+        }
+
+        await ShareAsync(worker, cancellationToken).ConfigureAwait(false);
+        await LeaveLanesAsync(worker, cancellationToken).ConfigureAwait(false);
+        if (_isLeaving)
+        {
+            return BusyPoll;
+        }
+
+        await JoinLanesAsync(cancellationToken).ConfigureAwait(false);
+        bool hasMore = await ReadNewAsync(cancellationToken).ConfigureAwait(false);
+        hasMore |= await ReadParkedAsync(cancellationToken).ConfigureAwait(false);
+        _pump();
+        if (!HasRoom)
+        {
+            // The end of an attempt makes room.
+            return BusyPoll;
+        }
+
+        return hasMore ? TimeSpan.Zero : _schedule.UntilNextTimer(_schedule.Held > 0 || !_reader.CanJoin ? BusyPoll : _idlePoll);
+    }
+
+    private bool HasRoom => _schedule.Room >= MinRoom;
+
+    private void Reset(long epoch)
+    {
+        _reader.Reset();
+        _schedule.LeaveAll();
+        _lanes.Clear();
+        Volatile.Write(ref _owned, 0);
+        _sharedAt = 0;
+        _lanesAreInDoubt = false;
+        _epoch = epoch;
+    }
+
+    /// <summary>Takes lanes up to this worker's share, or begins to give back those above it.</summary>
+    private async ValueTask ShareAsync(Guid worker, CancellationToken cancellationToken)
+    {
+        if (_lanesAreInDoubt)
+        {
+            await SettleDoubtAsync(worker, cancellationToken).ConfigureAwait(false);
+        }
+
+        int share = _isLeaving ? 0 : (OutboxLanes.Count + _lease.Workers - 1) / _lease.Workers;
+        int kept = _lanes.Values.Count(static state => state != LaneState.Leaving);
+        foreach (short lane in _lanes.Where(static entry => entry.Value != LaneState.Leaving).Select(static entry => entry.Key).ToArray())
+        {
+            if (kept <= share)
+            {
+                break;
+            }
+
+            kept--;
+            BeginToLeave(lane);
+        }
+
+        // Free lanes appear when a worker leaves or is buried, which is looked for as often as the lease is renewed.
+        if (kept >= share || _time.GetElapsedTime(_sharedAt) < BusyPoll)
+        {
+            return;
+        }
+
+        _sharedAt = _time.GetTimestamp();
+        int before = _lanes.Count;
+        _lanesAreInDoubt = true;
+        foreach ((short lane, int _) in await _store.TakeLanesAsync(worker, share - kept, cancellationToken).ConfigureAwait(false))
+        {
+            _lanes[lane] = LaneState.Joining;
+        }
+
+        _lanesAreInDoubt = false;
+        LanesCounted(worker, before);
+    }
+
+    private async ValueTask SettleDoubtAsync(Guid worker, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<(short Lane, int Unclean)> owned = await _store.OwnedLanesAsync(worker, cancellationToken).ConfigureAwait(false);
+        HashSet<short> lanes = [.. owned.Select(static entry => entry.Lane)];
+        foreach (short lane in lanes)
+        {
+            _lanes.TryAdd(lane, LaneState.Joining);
+        }
+
+        foreach (short lane in _lanes.Keys.Where(lane => !lanes.Contains(lane)).ToArray())
+        {
+            // Its return was committed.
+            _lanes.Remove(lane);
+        }
+
+        _lanesAreInDoubt = false;
+    }
+
+    private void BeginToLeave(short lane)
+    {
+        if (_lanes[lane] != LaneState.Joining)
+        {
+            _reader.Leave(lane);
+        }
+
+        _lanes[lane] = LaneState.Leaving;
+        _schedule.LeaveLane(lane);
+    }
+
+    private async ValueTask LeaveLanesAsync(Guid worker, CancellationToken cancellationToken)
+    {
+        int before = _lanes.Count;
+        foreach (short lane in _lanes.Where(static entry => entry.Value == LaneState.Leaving).Select(static entry => entry.Key).ToArray())
+        {
+            if (_schedule.HoldsRows(lane))
+            {
+                continue;
+            }
+
+            // Attempts that ended since may have parked rows, whose timers are the next owner's.
+            _schedule.LeaveLane(lane);
+            _lanesAreInDoubt = true;
+            await _store.ReturnLaneAsync(worker, lane, cancellationToken).ConfigureAwait(false);
+            _lanes.Remove(lane);
+            _lanesAreInDoubt = false;
+        }
+
+        LanesCounted(worker, before);
+    }
+
+    private async ValueTask JoinLanesAsync(CancellationToken cancellationToken)
+    {
+        short[] joining = [.. _lanes.Where(static entry => entry.Value == LaneState.Joining).Select(static entry => entry.Key)];
+        if (joining.Length > 0 && _reader.CanJoin)
+        {
+            _reader.Join(joining);
+            foreach (short lane in joining)
+            {
+                _lanes[lane] = LaneState.Listing;
+            }
+        }
+
+        foreach (short lane in _lanes.Where(static entry => entry.Value == LaneState.Listing).Select(static entry => entry.Key).ToArray())
+        {
+            foreach ((long endpoint, TimeSpan dueIn) in await _reader.ListParkedAsync(lane, cancellationToken).ConfigureAwait(false))
+            {
+                _schedule.AddParked(lane, endpoint, dueIn);
+            }
+
+            _lanes[lane] = LaneState.Active;
+        }
+    }
+
+    private async ValueTask<bool> ReadNewAsync(CancellationToken cancellationToken)
+    {
+        if (_lanes.Count == 0 || !HasRoom)
+        {
+            return false;
+        }
+
+        _rows.Clear();
+        bool hasMore = await _reader.ReadAsync(_rows, Math.Min(_schedule.Room, PageRows), cancellationToken).ConfigureAwait(false);
+        Admit();
+        return hasMore;
+    }
+
+    private async ValueTask<bool> ReadParkedAsync(CancellationToken cancellationToken)
+    {
+        bool hasRead = false;
+        while (HasRoom && _schedule.TakeDueEndpoint() is { } due)
+        {
+            if (_lanes.GetValueOrDefault(due.Lane, LaneState.Leaving) != LaneState.Active)
+            {
+                _schedule.ParkedReadFailed(due.Key, FirstDelay);
+                continue;
+            }
+
+            _rows.Clear();
+            TimeSpan? next;
+            try
+            {
+                next = await _reader.ReadParkedAsync(due.Lane, due.Key, due.Floor, due.Limit, _rows, cancellationToken)
+                    .ConfigureAwait(false);
+            }
+            catch
+            {
+                _schedule.ParkedReadFailed(due.Key, FirstDelay);
+                throw;
+            }
+
+            _schedule.ParkedRead(due.Key, _rows, next);
+            hasRead |= _rows.Count > 0;
+            Admit();
+        }
+
+        return hasRead;
+    }
+
+    private void Admit()
+    {
+        long now = _time.GetTimestamp();
+        foreach (OutboxRow row in _rows)
+        {
+            row.Epoch = _epoch;
+            row.ReadAt = now;
+            if (_schedule.Admit(row) is { } change)
+            {
+                _settle(change);
+            }
+        }
+
+        _rows.Clear();
+    }
+
+    private void LanesCounted(Guid worker, int before)
+    {
+        if (_lanes.Count != before)
+        {
+            Volatile.Write(ref _owned, _lanes.Count);
+            LanesChanged(_logger, worker, _lanes.Count, _lease.Workers);
+        }
+    }
+
+    [LoggerMessage(
+        StorageEventIds.OutboxReadFailed, LogLevel.Warning,
+        "The outbox worker could not read its lanes: {Fault}. It tries again; no webhook is lost. Check the outbox's database.")]
+    private static partial void ReadFailed(ILogger logger, string fault);
+
+    [LoggerMessage(
+        StorageEventIds.OutboxLanesChanged, LogLevel.Information,
+        "Outbox worker {Worker} owns {Lanes} of 64 lanes among {Workers} workers.")]
+    private static partial void LanesChanged(ILogger logger, Guid worker, int lanes, int workers);
+}

@@ -1,0 +1,643 @@
+namespace Adcp.Aot.Storage;
+
+/// <summary>
+/// The rows in the memory of a worker, and which of them is attempted next: turns go round the tenants, and within a tenant round its
+/// endpoints. While fresh rows are ready, retries get at most every second turn. Thread-safe; one lock, held for a few hundred
+/// nanoseconds.
+/// </summary>
+/// <remarks>
+/// <para>A row in memory is in one of these states. The store has it until it is settled.</para>
+/// <code>
+/// state      leaves by        to
+/// read       Admit            ready | a change (park, too old): unsettled
+/// ready      TryTake          in flight
+///            Spill            a change (park): unsettled; a parked row is forgotten and read again
+/// in flight  Complete         unsettled (a change) | forgotten (cancelled)
+/// unsettled  Settled          forgotten
+/// any        Forget           forgotten, because the lane was lost or is given back
+/// </code>
+/// <para>
+/// An endpoint whose circuit refuses is blocked: it leaves the rotation, its fresh rows are parked, and one timer holds it. After that
+/// one parked row is read, then two, four and so on as deliveries succeed.
+/// </para>
+/// </remarks>
+internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider time)
+{
+    /// <summary>The most parked rows of one endpoint in memory.</summary>
+    internal const int FullRamp = 256;
+
+    private static readonly (long DueAt, long Id) Beginning = (long.MinValue, long.MinValue);
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<long, OutboxEndpoint> _endpoints = [];
+    private readonly Rotation _fresh = new();
+    private readonly Rotation _retries = new();
+    private readonly Dictionary<long, int> _tenants = [];
+    private readonly PriorityQueue<OutboxEndpoint, long> _timers = new();
+    private readonly int[] _heldByLane = new int[OutboxLanes.Count];
+    private int _held;
+    private long _heldBytes;
+    private int _ready;
+    private int _inFlight;
+    private bool _retryWasLast;
+    private TaskCompletionSource? _idle;
+
+    /// <summary>Gets the rows in memory.</summary>
+    internal int Held => Volatile.Read(ref _held);
+
+    /// <summary>Gets the rows that wait for their attempt.</summary>
+    internal int Ready => Volatile.Read(ref _ready);
+
+    /// <summary>Gets the attempts under way.</summary>
+    internal int InFlight => Volatile.Read(ref _inFlight);
+
+    /// <summary>Gets how many more rows may be read.</summary>
+    internal int Room
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _heldBytes >= limits.MaxBytes ? 0 : Math.Max(0, limits.MaxRows - _held);
+            }
+        }
+    }
+
+    /// <summary>Gets the number of endpoints that are remembered.</summary>
+    internal int Endpoints
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _endpoints.Count;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Takes a row that was read. It counts as held until <see cref="Settled"/>, <see cref="Complete"/> or
+    /// <see cref="Forget"/>.
+    /// </summary>
+    /// <returns>The change to settle instead of an attempt; <see langword="null"/> if the row is ready.</returns>
+    internal OutboxChange? Admit(OutboxRow row)
+    {
+        lock (_lock)
+        {
+            OutboxEndpoint endpoint = Get(row);
+            if (endpoint.Held == 0 && !endpoint.IsFreshListed && !endpoint.IsRetryListed)
+            {
+                endpoint.Tenant = row.Tenant;
+            }
+
+            Hold(endpoint, row);
+            OutboxChange? change = Judge(endpoint, row);
+            if (change is null)
+            {
+                (row.IsParked ? endpoint.Retries : endpoint.Fresh).Enqueue(row);
+                _ready++;
+                List(endpoint);
+            }
+
+            return change;
+        }
+    }
+
+    /// <summary>Takes the next row to attempt.</summary>
+    internal bool TryTake(out OutboxRow? row)
+    {
+        lock (_lock)
+        {
+            bool retriesFirst = !_retryWasLast;
+            row = null;
+            if (_inFlight < limits.MaxConcurrency)
+            {
+                row = retriesFirst ? TakeFrom(_retries) ?? TakeFrom(_fresh) : TakeFrom(_fresh) ?? TakeFrom(_retries);
+            }
+
+            return row is not null;
+        }
+    }
+
+    /// <summary>Ends an attempt. The row stays held if a change of it follows.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="isDelivered">Whether the receiver took it, which speeds up the endpoint's recovery.</param>
+    /// <param name="changeFollows">Whether the row is settled next; otherwise it is forgotten.</param>
+    internal void Complete(OutboxRow row, bool isDelivered, bool changeFollows)
+    {
+        lock (_lock)
+        {
+            OutboxEndpoint endpoint = Get(row);
+            endpoint.InFlight--;
+            if (--_inFlight == 0)
+            {
+                _idle?.TrySetResult();
+            }
+
+            Leave(endpoint.Tenant);
+            if (isDelivered)
+            {
+                endpoint.BlockedUntil = 0;
+                endpoint.Ramp = Math.Min(FullRamp, endpoint.Ramp * 2);
+            }
+
+            List(endpoint);
+            if (!changeFollows)
+            {
+                Release(endpoint, row);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Notes that the circuit of an endpoint refuses for a time. Its rows that are ready leave the rotation; the parked ones among them
+    /// are forgotten, and read again later.
+    /// </summary>
+    /// <returns>The fresh rows, which are to be parked.</returns>
+    internal IReadOnlyList<OutboxRow> Block(OutboxRow refused, TimeSpan duration)
+    {
+        lock (_lock)
+        {
+            OutboxEndpoint endpoint = Get(refused);
+            endpoint.BlockedUntil = Math.Max(endpoint.BlockedUntil, After(duration));
+            endpoint.Ramp = 1;
+            OutboxRow[] fresh = [.. endpoint.Fresh];
+            _ready -= fresh.Length + endpoint.Retries.Count;
+            endpoint.Fresh.Clear();
+            foreach (OutboxRow row in endpoint.Retries)
+            {
+                Unread(endpoint, row);
+            }
+
+            endpoint.Retries.Clear();
+            return fresh;
+        }
+    }
+
+    /// <summary>Forgets a row whose change was committed, and arms the timer of an endpoint that has parked rows.</summary>
+    internal void Settled(OutboxChange change)
+    {
+        lock (_lock)
+        {
+            OutboxRow row = change.Row;
+            OutboxEndpoint endpoint = Get(row);
+            if (change.Kind == OutboxChangeKind.Park)
+            {
+                // Armed after the commit: before it, the read would pass the row.
+                endpoint.HasParked = true;
+                endpoint.IsExhausted = false;
+                Arm(endpoint, After(change.Delay));
+            }
+
+            Release(endpoint, row);
+        }
+    }
+
+    /// <summary>Notes that an endpoint has parked rows in the store, when its lane is taken. Their first read is a probe.</summary>
+    internal void AddParked(short lane, long key, TimeSpan dueIn)
+    {
+        lock (_lock)
+        {
+            OutboxEndpoint endpoint = Get(lane, key, tenant: key);
+            endpoint.HasParked = true;
+            endpoint.Ramp = 1;
+            Arm(endpoint, After(dueIn));
+        }
+    }
+
+    /// <summary>Takes an endpoint whose parked rows are to be read now.</summary>
+    /// <returns>The lane, the key, the floor and the number of rows to read; <see langword="null"/> if none is due.</returns>
+    internal (short Lane, long Key, (long DueAt, long Id) Floor, int Limit)? TakeDueEndpoint()
+    {
+        lock (_lock)
+        {
+            while (_timers.TryPeek(out OutboxEndpoint? endpoint, out long at) && at <= time.GetTimestamp())
+            {
+                _timers.Dequeue();
+                if (endpoint.ReadAt != at || !ReferenceEquals(_endpoints.GetValueOrDefault(endpoint.Key), endpoint))
+                {
+                    continue;
+                }
+
+                endpoint.ReadAt = long.MaxValue;
+                if (endpoint.BlockedUntil > time.GetTimestamp())
+                {
+                    Arm(endpoint, endpoint.BlockedUntil);
+                }
+                else if (ParkedShare(endpoint) > (endpoint.IsFloorStale ? 0 : endpoint.ParkedHeld)
+                    && (!endpoint.IsFloorStale || endpoint.ParkedHeld == 0))
+                {
+                    if (endpoint.IsFloorStale)
+                    {
+                        endpoint.IsFloorStale = false;
+                        endpoint.Floor = Beginning;
+                    }
+
+                    endpoint.IsReading = true;
+                    return (endpoint.Lane, endpoint.Key, endpoint.Floor, ParkedShare(endpoint) - endpoint.ParkedHeld);
+                }
+
+                // Otherwise the release of one of its rows arms the timer.
+            }
+
+            return null;
+        }
+    }
+
+    /// <summary>Takes the rows that were read for <see cref="TakeDueEndpoint"/>, before they are admitted.</summary>
+    /// <param name="key">The endpoint.</param>
+    /// <param name="rows">The rows read.</param>
+    /// <param name="nextIn">The time until the next row is due; <see langword="null"/> if there is none behind those read.</param>
+    internal void ParkedRead(long key, IReadOnlyList<OutboxRow> rows, TimeSpan? nextIn)
+    {
+        lock (_lock)
+        {
+            if (!_endpoints.TryGetValue(key, out OutboxEndpoint? endpoint))
+            {
+                return;
+            }
+
+            endpoint.IsReading = false;
+            if (rows.Count > 0)
+            {
+                endpoint.Floor = (rows[^1].DueAt, rows[^1].Id);
+            }
+
+            if (nextIn is { } next)
+            {
+                Arm(endpoint, After(next));
+                return;
+            }
+
+            endpoint.IsExhausted = endpoint.ReadAt == long.MaxValue;
+            if (endpoint.ParkedHeld > 0 || rows.Count > 0)
+            {
+                // The end of the last of these rows leads here again.
+                return;
+            }
+
+            if (endpoint.Floor != Beginning)
+            {
+                // A database clock that stepped back may have left rows before the floor.
+                endpoint.Floor = Beginning;
+                Arm(endpoint, time.GetTimestamp());
+            }
+            else if (endpoint.ReadAt == long.MaxValue)
+            {
+                // No row was parked while the read was under way.
+                endpoint.HasParked = false;
+                ForgetIfIdle(endpoint);
+            }
+        }
+    }
+
+    /// <summary>Arms the timer of an endpoint whose read failed.</summary>
+    internal void ParkedReadFailed(long key, TimeSpan delay)
+    {
+        lock (_lock)
+        {
+            if (_endpoints.TryGetValue(key, out OutboxEndpoint? endpoint))
+            {
+                endpoint.IsReading = false;
+                Arm(endpoint, After(delay));
+            }
+        }
+    }
+
+    /// <summary>Returns how long until the next timer, at most a given time.</summary>
+    internal TimeSpan UntilNextTimer(TimeSpan most)
+    {
+        lock (_lock)
+        {
+            if (!_timers.TryPeek(out _, out long at))
+            {
+                return most;
+            }
+
+            TimeSpan left = time.GetElapsedTime(time.GetTimestamp(), at);
+            return left < TimeSpan.Zero ? TimeSpan.Zero : left < most ? left : most;
+        }
+    }
+
+    /// <summary>Drops the ready rows of a lane and its timers. Rows in flight or unsettled stay until they end.</summary>
+    internal void LeaveLane(short lane) => Drop(endpoint => endpoint.Lane == lane);
+
+    /// <summary>Drops all rows that are ready, when the worker stops.</summary>
+    internal void LeaveAll() => Drop(static _ => true);
+
+    /// <summary>Completes when no attempt is under way, or with the cancellation.</summary>
+    internal Task WhenIdleAsync(CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            if (_inFlight == 0)
+            {
+                return Task.CompletedTask;
+            }
+
+            _idle = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return SuppressAsync(_idle.Task.WaitAsync(cancellationToken));
+        }
+
+        static async Task SuppressAsync(Task task) => await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>Returns whether a lane has rows in memory.</summary>
+    internal bool HoldsRows(short lane)
+    {
+        lock (_lock)
+        {
+            return _heldByLane[lane] > 0;
+        }
+    }
+
+    /// <summary>Forgets a row that is held: its lane is not owned any more.</summary>
+    internal void Forget(OutboxRow row)
+    {
+        lock (_lock)
+        {
+            Release(Get(row), row);
+        }
+    }
+
+    private static void ThrowIfNotHeld(int held)
+    {
+        if (held < 0)
+        {
+            throw new InvalidOperationException("A row of the outbox was released twice.");
+        }
+    }
+
+    private OutboxChange? Judge(OutboxEndpoint endpoint, OutboxRow row)
+    {
+        if (row.TimeLeft <= TimeSpan.Zero)
+        {
+            return OutboxChanges.Expired(row);
+        }
+
+        if (row.IsParked)
+        {
+            return null;
+        }
+
+        return row.DueIn > TimeSpan.Zero
+            ? OutboxChanges.Wait(row, row.DueIn, OutboxReasons.NotBefore)
+            : endpoint.BlockedUntil > time.GetTimestamp()
+                ? OutboxChanges.Wait(row, TimeSpan.Zero, OutboxReasons.CircuitOpen)
+                : endpoint.Held - endpoint.ParkedHeld > FreshShare(endpoint) || endpoint.HeldBytes > limits.MaxBytesPerEndpoint
+                    ? OutboxChanges.Wait(row, TimeSpan.Zero, OutboxReasons.OverShare)
+                    : null;
+    }
+
+    /// <summary>
+    /// Gets the most rows of one endpoint in memory. While memory is half full, an endpoint gets as many as it may have attempts under
+    /// way, so that slow endpoints leave room for the others.
+    /// </summary>
+    private int Share =>
+        _held > limits.MaxRows / 2 ? Math.Min(limits.MaxRowsPerEndpoint, limits.MaxConcurrencyPerEndpoint) : limits.MaxRowsPerEndpoint;
+
+    /// <summary>Returns the most fresh rows of an endpoint in memory: half of its share if it has parked rows too.</summary>
+    private int FreshShare(OutboxEndpoint endpoint) => endpoint.HasParked ? Share / 2 : Share;
+
+    /// <summary>Returns the most parked rows of an endpoint in memory: the rest of its share, and not more than its ramp.</summary>
+    private int ParkedShare(OutboxEndpoint endpoint) =>
+        Math.Min(endpoint.Ramp, Share - (endpoint.Held - endpoint.ParkedHeld));
+
+    /// <summary>
+    /// Returns whether parked rows are read now: half of their share is free, or none of them is in memory if the next
+    /// read begins again from the first.
+    /// </summary>
+    private bool MayRead(OutboxEndpoint endpoint)
+    {
+        int most = ParkedShare(endpoint);
+        return most > 0 && endpoint.ParkedHeld <= (endpoint.IsExhausted || endpoint.IsFloorStale ? 0 : most / 2);
+    }
+
+    private OutboxEndpoint Get(OutboxRow row) => Get(row.Lane, row.Endpoint, row.Tenant);
+
+    private OutboxEndpoint Get(short lane, long key, long tenant)
+    {
+        if (!_endpoints.TryGetValue(key, out OutboxEndpoint? endpoint))
+        {
+            endpoint = new OutboxEndpoint(lane, key, tenant);
+            _endpoints.Add(key, endpoint);
+        }
+
+        return endpoint;
+    }
+
+    private void Hold(OutboxEndpoint endpoint, OutboxRow row)
+    {
+        endpoint.Held++;
+        endpoint.HeldBytes += row.Sealed.Length;
+        endpoint.ParkedHeld += row.IsParked ? 1 : 0;
+        _heldByLane[row.Lane]++;
+        _held++;
+        _heldBytes += row.Sealed.Length;
+    }
+
+    private void Release(OutboxEndpoint endpoint, OutboxRow row)
+    {
+        endpoint.Held--;
+        endpoint.HeldBytes -= row.Sealed.Length;
+        _heldByLane[row.Lane]--;
+        _held--;
+        _heldBytes -= row.Sealed.Length;
+        ThrowIfNotHeld(endpoint.Held);
+        endpoint.ParkedHeld -= row.IsParked ? 1 : 0;
+        if (endpoint.HasParked && !endpoint.IsReading && endpoint.ReadAt == long.MaxValue && MayRead(endpoint))
+        {
+            Arm(endpoint, Math.Max(time.GetTimestamp(), endpoint.BlockedUntil));
+        }
+
+        ForgetIfIdle(endpoint);
+    }
+
+    /// <summary>A parked row leaves memory as it is: the endpoint is read again from its beginning when none of its rows is held.</summary>
+    private void Unread(OutboxEndpoint endpoint, OutboxRow row)
+    {
+        endpoint.HasParked = true;
+        endpoint.IsFloorStale = true;
+        Release(endpoint, row);
+    }
+
+    private void ForgetIfIdle(OutboxEndpoint endpoint)
+    {
+        if (endpoint.BlockedUntil != 0 && endpoint.BlockedUntil <= time.GetTimestamp())
+        {
+            endpoint.BlockedUntil = 0;
+        }
+
+        if (endpoint.IsIdle)
+        {
+            _endpoints.Remove(endpoint.Key);
+        }
+    }
+
+    private void Arm(OutboxEndpoint endpoint, long at)
+    {
+        at = Math.Max(at, endpoint.BlockedUntil);
+        if (at < endpoint.ReadAt)
+        {
+            endpoint.ReadAt = at;
+            _timers.Enqueue(endpoint, at);
+        }
+    }
+
+    private long After(TimeSpan delay) => time.GetTimestamp() + (long)(delay.TotalSeconds * time.TimestampFrequency);
+
+    private void List(OutboxEndpoint endpoint)
+    {
+        if (endpoint.InFlight >= limits.MaxConcurrencyPerEndpoint)
+        {
+            return;
+        }
+
+        if (!endpoint.IsFreshListed && endpoint.Fresh.Count > 0)
+        {
+            endpoint.IsFreshListed = true;
+            _fresh.Add(endpoint);
+        }
+
+        if (!endpoint.IsRetryListed && endpoint.Retries.Count > 0)
+        {
+            endpoint.IsRetryListed = true;
+            _retries.Add(endpoint);
+        }
+    }
+
+    private OutboxRow? TakeFrom(Rotation rotation)
+    {
+        bool isRetry = ReferenceEquals(rotation, _retries);
+        for (int turns = rotation.Count; turns > 0 && rotation.TryTake(out OutboxEndpoint? endpoint); turns--)
+        {
+            if (_tenants.GetValueOrDefault(endpoint.Tenant) >= limits.MaxConcurrencyPerTenant)
+            {
+                rotation.Add(endpoint);
+                continue;
+            }
+
+            _ = isRetry ? endpoint.IsRetryListed = false : endpoint.IsFreshListed = false;
+            Queue<OutboxRow> queue = isRetry ? endpoint.Retries : endpoint.Fresh;
+            if (endpoint.InFlight < limits.MaxConcurrencyPerEndpoint && queue.TryDequeue(out OutboxRow? row))
+            {
+                _ready--;
+                _inFlight++;
+                endpoint.InFlight++;
+                _tenants[endpoint.Tenant] = _tenants.GetValueOrDefault(endpoint.Tenant) + 1;
+                _retryWasLast = isRetry;
+                List(endpoint);
+                return row;
+            }
+        }
+
+        return null;
+    }
+
+    private void Leave(long tenant)
+    {
+        int left = _tenants[tenant] - 1;
+        if (left == 0)
+        {
+            _tenants.Remove(tenant);
+        }
+        else
+        {
+            _tenants[tenant] = left;
+        }
+    }
+
+    private void Drop(Func<OutboxEndpoint, bool> isMeant)
+    {
+        lock (_lock)
+        {
+            foreach (OutboxEndpoint endpoint in _endpoints.Values.Where(isMeant).ToArray())
+            {
+                endpoint.HasParked = false;
+                endpoint.ReadAt = long.MaxValue;
+                endpoint.IsReading = false;
+                endpoint.BlockedUntil = 0;
+                endpoint.Floor = Beginning;
+                foreach (OutboxRow row in endpoint.Fresh.Concat(endpoint.Retries).ToArray())
+                {
+                    _ready--;
+                    Release(endpoint, row);
+                }
+
+                endpoint.Fresh.Clear();
+                endpoint.Retries.Clear();
+                ForgetIfIdle(endpoint);
+            }
+        }
+    }
+
+    /// <summary>Endpoints that have a ready row, by tenant: one turn for each tenant, and within it one for each endpoint.</summary>
+    private sealed class Rotation
+    {
+        private readonly Queue<long> _turns = new();
+        private readonly Dictionary<long, Queue<OutboxEndpoint>> _byTenant = [];
+
+        internal int Count { get; private set; }
+
+        internal void Add(OutboxEndpoint endpoint)
+        {
+            Count++;
+            if (!_byTenant.TryGetValue(endpoint.Tenant, out Queue<OutboxEndpoint>? queue))
+            {
+                queue = new Queue<OutboxEndpoint>();
+                _byTenant.Add(endpoint.Tenant, queue);
+                _turns.Enqueue(endpoint.Tenant);
+            }
+
+            queue.Enqueue(endpoint);
+        }
+
+        internal bool TryTake([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out OutboxEndpoint? endpoint)
+        {
+            endpoint = null;
+            if (!_turns.TryDequeue(out long tenant))
+            {
+                return false;
+            }
+
+            Queue<OutboxEndpoint> queue = _byTenant[tenant];
+            endpoint = queue.Dequeue();
+            Count--;
+            if (queue.Count == 0)
+            {
+                _byTenant.Remove(tenant);
+            }
+            else
+            {
+                _turns.Enqueue(tenant);
+            }
+
+            return true;
+        }
+    }
+}
+
+/// <summary>The bounds of an <see cref="OutboxSchedule"/>.</summary>
+internal sealed record OutboxScheduleLimits
+{
+    /// <summary>Gets the most rows in memory.</summary>
+    internal int MaxRows { get; init; } = 8192;
+
+    /// <summary>Gets the bytes of rows in memory from which no more are read.</summary>
+    internal long MaxBytes { get; init; } = 64 << 20;
+
+    /// <summary>Gets the most rows of one endpoint in memory; further fresh ones are parked.</summary>
+    internal int MaxRowsPerEndpoint { get; init; } = 256;
+
+    /// <summary>Gets the most bytes of one endpoint in memory; further fresh rows are parked.</summary>
+    internal long MaxBytesPerEndpoint { get; init; } = 4 << 20;
+
+    /// <summary>Gets the most attempts under way.</summary>
+    internal int MaxConcurrency { get; init; } = 8192;
+
+    /// <summary>Gets the most attempts under way for one tenant.</summary>
+    internal int MaxConcurrencyPerTenant { get; init; } = 1024;
+
+    /// <summary>Gets the most attempts under way at one endpoint.</summary>
+    internal int MaxConcurrencyPerEndpoint { get; init; } = 64;
+}

@@ -1,0 +1,276 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>
+/// Commits changes of rows: one loop on one connection. A commit takes every change that was added while the one before it was under
+/// way, so that commits are rare under load and immediate without it.
+/// </summary>
+internal sealed partial class OutboxSettlement : IAsyncDisposable
+{
+    /// <summary>The most changes of one commit.</summary>
+    private const int MaxChanges = 2000;
+
+    /// <summary>The most bytes of rows whose change moves them, in one commit.</summary>
+    private const int MaxMovedBytes = 1 << 20;
+
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan IdleSleep = TimeSpan.FromHours(1);
+
+    private readonly ConcurrentQueue<OutboxChange> _changes = new();
+    private readonly OutboxSettler _settler;
+    private readonly OutboxLease _lease;
+    private readonly OutboxSchedule _schedule;
+    private readonly Action _settled;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly AsyncWake _wake;
+    private readonly CancellationTokenSource _stop = new();
+    private Task _running = Task.CompletedTask;
+    private TaskCompletionSource? _drained;
+    private int _unsettled;
+    private int _unsettledAttempts;
+    private long _fencedOff;
+
+    internal OutboxSettlement(
+        OutboxStore store, OutboxLease lease, OutboxSchedule schedule, Action settled, TimeProvider time, ILogger logger)
+    {
+        _settler = store.OpenSettler();
+        _lease = lease;
+        _schedule = schedule;
+        _settled = settled;
+        _time = time;
+        _logger = logger;
+        _wake = new AsyncWake(time);
+    }
+
+    /// <summary>Gets the number of changes that are not committed.</summary>
+    internal int Unsettled => Volatile.Read(ref _unsettled);
+
+    /// <summary>Gets the number of changes that end an attempt and are not committed. A crash would repeat these attempts.</summary>
+    internal int UnsettledAttempts => Volatile.Read(ref _unsettledAttempts);
+
+    /// <summary>Gets the number of changes that were not made because the lane was lost.</summary>
+    internal long FencedOff => Volatile.Read(ref _fencedOff);
+
+    /// <summary>Begins the loop.</summary>
+    internal void Start() => _running = RunAsync();
+
+    /// <summary>Adds a change of a row that is held.</summary>
+    internal void Add(OutboxChange change, bool endsAttempt)
+    {
+        change.EndsAttempt = endsAttempt;
+        Interlocked.Increment(ref _unsettled);
+        if (endsAttempt)
+        {
+            Interlocked.Increment(ref _unsettledAttempts);
+        }
+
+        _changes.Enqueue(change);
+        _wake.Set();
+    }
+
+    /// <summary>Completes when no change is left.</summary>
+    internal async Task DrainAsync(CancellationToken cancellationToken)
+    {
+        TaskCompletionSource drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Volatile.Write(ref _drained, drained);
+        Interlocked.MemoryBarrier();
+        if (Unsettled == 0)
+        {
+            return;
+        }
+
+        await drained.Task.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _settler.DisposeAsync().ConfigureAwait(false);
+        await _wake.DisposeAsync().ConfigureAwait(false);
+        _stop.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        List<OutboxChange> batch = [];
+        while (!_stop.IsCancellationRequested)
+        {
+            Collect(batch);
+            if (batch.Count == 0)
+            {
+                await _wake.WaitAsync(IdleSleep, _stop.Token).ConfigureAwait(false);
+                continue;
+            }
+
+            try
+            {
+                await SettleAsync(batch, _stop.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+
+            batch.Clear();
+        }
+    }
+
+    private void Collect(List<OutboxChange> batch)
+    {
+        int moved = 0;
+        while (batch.Count < MaxChanges && moved < MaxMovedBytes && _changes.TryDequeue(out OutboxChange? change))
+        {
+            batch.Add(change);
+            moved += change.Kind == OutboxChangeKind.Delivered ? 0 : change.Row.Sealed.Length;
+        }
+    }
+
+    /// <summary>Commits a batch, and tries until it is committed or the lease is lost.</summary>
+    private async ValueTask SettleAsync(IReadOnlyList<OutboxChange> batch, CancellationToken cancellationToken)
+    {
+        bool wasTried = false;
+        TimeSpan delay = FirstDelay;
+        while (true)
+        {
+            (Guid worker, long epoch) = _lease.Current;
+            OutboxChange[] mine = [.. batch.Where(change => change.Row.Epoch == epoch)];
+            if (mine.Length < batch.Count)
+            {
+                GiveUp(batch.Where(change => change.Row.Epoch != epoch));
+            }
+
+            if (mine.Length == 0)
+            {
+                return;
+            }
+
+            Exception fault;
+            try
+            {
+                await _settler.SettleAsync(worker, mine, cancellationToken).ConfigureAwait(false);
+                Settled(mine, wasTried);
+                return;
+            }
+            catch (Exception caught) when (caught is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+            {
+                fault = caught;
+            }
+
+            if (IsAboutRows(fault))
+            {
+                await SettleHalvesAsync(mine, fault, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+
+            // The commit may have happened. Made again, it finds no row, which is then not a loss of the lane.
+            wasTried = true;
+            batch = mine;
+            SettleFailed(_logger, mine.Length, fault.Message);
+            await Task.Delay(delay, _time, cancellationToken).ConfigureAwait(false);
+            delay = delay * 2 < MaxDelay ? delay * 2 : MaxDelay;
+        }
+    }
+
+    /// <summary>One row that the database refuses must not keep the others from being settled.</summary>
+    private async ValueTask SettleHalvesAsync(OutboxChange[] changes, Exception fault, CancellationToken cancellationToken)
+    {
+        if (changes.Length == 1)
+        {
+            RowUnsettled(_logger, changes[0].Row.Id, fault.Message);
+            Forget(changes[0]);
+            return;
+        }
+
+        await SettleAsync(changes[..(changes.Length / 2)], cancellationToken).ConfigureAwait(false);
+        await SettleAsync(changes[(changes.Length / 2)..], cancellationToken).ConfigureAwait(false);
+    }
+
+    private static bool IsAboutRows(Exception fault) =>
+        fault is DbException && SqlFaults.Of(fault, isOpen: true) is SqlFault.Row or SqlFault.Slow;
+
+    private void Settled(OutboxChange[] changes, bool wasTried)
+    {
+        int lost = 0;
+        foreach (OutboxChange change in changes)
+        {
+            if (change.IsApplied || wasTried)
+            {
+                change.IsApplied = true;
+                _schedule.Settled(change);
+                Finish(change);
+            }
+            else
+            {
+                lost++;
+                Forget(change);
+            }
+        }
+
+        CountLost(lost);
+        _settled();
+    }
+
+    private void GiveUp(IEnumerable<OutboxChange> changes)
+    {
+        int lost = 0;
+        foreach (OutboxChange change in changes)
+        {
+            lost++;
+            Forget(change);
+        }
+
+        CountLost(lost);
+    }
+
+    private void CountLost(int lost)
+    {
+        if (lost > 0)
+        {
+            Interlocked.Add(ref _fencedOff, lost);
+            ResultsFencedOff(_logger, lost);
+        }
+    }
+
+    private void Forget(OutboxChange change)
+    {
+        _schedule.Forget(change.Row);
+        Finish(change);
+    }
+
+    private void Finish(OutboxChange change)
+    {
+        if (change.EndsAttempt)
+        {
+            Interlocked.Decrement(ref _unsettledAttempts);
+        }
+
+        if (Interlocked.Decrement(ref _unsettled) == 0)
+        {
+            Volatile.Read(ref _drained)?.TrySetResult();
+        }
+    }
+
+    [LoggerMessage(
+        StorageEventIds.OutboxSettleFailed, LogLevel.Warning,
+        "{Count} results of the outbox could not be committed: {Fault}. They are committed again; nothing is sent twice unless the process "
+            + "ends. Check the outbox's database.")]
+    private static partial void SettleFailed(ILogger logger, int count, string fault);
+
+    [LoggerMessage(
+        StorageEventIds.OutboxRowUnsettled, LogLevel.Error,
+        "Row {Id} of the outbox cannot be settled: {Fault}. It is left as it is, and is delivered again after a restart.")]
+    private static partial void RowUnsettled(ILogger logger, long id, string fault);
+
+    [LoggerMessage(
+        StorageEventIds.OutboxFencedOff, LogLevel.Warning,
+        "{Count} results of the outbox were fenced off: the worker does not own their lanes any more, so that these webhooks may be sent "
+            + "twice with the same idempotency key.")]
+    private static partial void ResultsFencedOff(ILogger logger, int count);
+}

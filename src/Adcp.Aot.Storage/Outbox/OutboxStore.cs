@@ -1,0 +1,181 @@
+using System.Data.Common;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>
+/// The tables of an outbox in one dialect. Callers of <see cref="AppendAsync"/> only append; everything else is done by the owner of a
+/// lane under the fence of its worker row. Thread-safe, except for readers and settlers, which belong to one loop each.
+/// </summary>
+/// <remarks>
+/// Durations go to the database and come from it; times do not, because only the database's clock decides.
+/// </remarks>
+internal abstract class OutboxStore : IAsyncDisposable
+{
+    /// <summary>Gets the identity of these tables, drawn when they were created. It is bound into each sealed row.</summary>
+    internal abstract ValueTask<Guid> InstallationAsync(CancellationToken cancellationToken);
+
+    /// <summary>Creates the tables if they are absent.</summary>
+    internal abstract ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Throws <see cref="InvalidOperationException"/> if a table is missing, lacks a column, or is newer than this
+    /// program.
+    /// </summary>
+    internal abstract ValueTask CheckAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Reserves numbers of streams: each entry gets the next number of its stream, in order, from 1. The numbers are returned to the
+    /// streams if the transaction is rolled back.
+    /// </summary>
+    internal abstract ValueTask<long[]> DrawNumbersAsync(
+        DbTransaction transaction, IReadOnlyList<string> streams, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Binds delivery ids. An entry that is bound already keeps its binding, which is returned.
+    /// </summary>
+    /// <returns>For each entry the earlier binding, or <see langword="null"/> if it was bound now.</returns>
+    internal abstract ValueTask<OutboxBinding?[]> BindAsync(
+        DbTransaction transaction, IReadOnlyList<OutboxBinding> bindings, CancellationToken cancellationToken);
+
+    /// <summary>Appends rows to the log, in one statement or one round trip.</summary>
+    /// <param name="transaction">The transaction; <see langword="null"/> for one of its own, committed on return.</param>
+    /// <param name="entries">The rows.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>The id of each row, in the order of <paramref name="entries"/>.</returns>
+    internal abstract ValueTask<long[]> AppendAsync(
+        DbTransaction? transaction, IReadOnlyList<OutboxEntry> entries, CancellationToken cancellationToken);
+
+    /// <summary>Begins a transaction of the outbox's own, for calls that need more than one statement.</summary>
+    internal abstract ValueTask<OutboxTransaction> BeginAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Throws <see cref="ArgumentException"/> if a transaction is completed or runs on another database than this outbox. Remembers
+    /// databases that passed, so that the check costs a round trip once.
+    /// </summary>
+    internal abstract ValueTask RequireSameDatabaseAsync(DbTransaction transaction, CancellationToken cancellationToken);
+
+    /// <summary>Returns the binding of a delivery id.</summary>
+    internal abstract ValueTask<OutboxBinding?> FindAsync(byte[] hash, CancellationToken cancellationToken);
+
+    /// <summary>Adds a worker with a lease.</summary>
+    internal abstract ValueTask JoinAsync(Guid worker, string name, TimeSpan lease, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Renews the lease of a worker, and deletes the workers whose lease has expired. The deletion waits for a settlement of such a
+    /// worker that is under way; after it, none of that worker's settlements changes a row.
+    /// </summary>
+    /// <returns>Whether the worker is still there, and the number of workers that are not draining, itself included.</returns>
+    internal abstract ValueTask<(bool IsAlive, int Workers)> RenewAsync(
+        Guid worker, TimeSpan lease, bool isDraining, CancellationToken cancellationToken);
+
+    /// <summary>Takes up to a number of lanes that no living worker owns.</summary>
+    /// <returns>The lanes, and for each how many of its owners in a row have died while they owned it.</returns>
+    internal abstract ValueTask<IReadOnlyList<(short Lane, int Unclean)>> TakeLanesAsync(
+        Guid worker, int most, CancellationToken cancellationToken);
+
+    /// <summary>Returns the lanes that a worker owns, after a call whose answer was lost.</summary>
+    internal abstract ValueTask<IReadOnlyList<(short Lane, int Unclean)>> OwnedLanesAsync(Guid worker, CancellationToken cancellationToken);
+
+    /// <summary>Gives a lane back. Nothing of it is in flight or unsettled.</summary>
+    internal abstract ValueTask ReturnLaneAsync(Guid worker, short lane, CancellationToken cancellationToken);
+
+    /// <summary>Removes a worker that owns no lane any more.</summary>
+    internal abstract ValueTask LeaveAsync(Guid worker, CancellationToken cancellationToken);
+
+    /// <summary>Opens a reader for one loop. It connects when it is first used, and again after a fault.</summary>
+    internal abstract OutboxReader OpenReader();
+
+    /// <summary>Opens a settler for one loop. It connects when it is first used, and again after a fault.</summary>
+    internal abstract OutboxSettler OpenSettler();
+
+    /// <summary>Counts rows for a status report.</summary>
+    internal abstract ValueTask<OutboxCounts> CountAsync(CancellationToken cancellationToken);
+
+    /// <summary>Deletes up to 500 dead letters, bindings and idle streams whose time is over.</summary>
+    /// <returns>The number of deleted rows.</returns>
+    internal abstract ValueTask<int> PurgeAsync(CancellationToken cancellationToken);
+
+    /// <summary>Lists dead letters by falling id, at most <paramref name="limit"/>, below <paramref name="before"/>.</summary>
+    internal abstract ValueTask<IReadOnlyList<OutboxDeadRow>> ListDeadAsync(
+        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Moves dead letters back into the log as new rows with their attempts, due now. A row that is not there any more is left out.
+    /// </summary>
+    /// <param name="rows">The rows, each with the sealed bytes to deliver, which may be other ones than those it has.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>The number of rows moved.</returns>
+    internal abstract ValueTask<int> RedriveAsync(IReadOnlyList<OutboxDeadRow> rows, CancellationToken cancellationToken);
+
+    /// <summary>Deletes dead letters.</summary>
+    /// <returns>The number of deleted rows.</returns>
+    internal abstract ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken);
+
+    /// <summary>Ends the store's own work and gives its connections back. Disposed after its readers and settlers.</summary>
+    public virtual ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
+
+/// <summary>
+/// Reads the rows of a worker's lanes. For one loop; after an exception it continues with the next call, and
+/// loses no row.
+/// </summary>
+internal abstract class OutboxReader : IAsyncDisposable
+{
+    /// <summary>
+    /// Adds lanes. Rows of them that were committed before are read too, once. Call it between two calls of <see cref="ReadAsync"/> for
+    /// which the first returned false, or before the first.
+    /// </summary>
+    internal abstract void Join(IReadOnlyList<short> lanes);
+
+    /// <summary>Leaves a lane: none of its rows is read any more.</summary>
+    internal abstract void Leave(short lane);
+
+    /// <summary>Forgets all lanes, after the worker was declared dead.</summary>
+    internal abstract void Reset();
+
+    /// <summary>Reads rows of the log that were not read before, each once.</summary>
+    /// <param name="rows">The list that gets the rows, also those that are not due yet.</param>
+    /// <param name="limit">The most rows, at least 1.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>Whether there may be more rows now.</returns>
+    internal abstract ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Gets whether lanes may join now.</summary>
+    internal abstract bool CanJoin { get; }
+
+    /// <summary>
+    /// Lists the endpoints of a lane that have parked rows, with the time until the first of these is due (zero if it
+    /// is).
+    /// </summary>
+    internal abstract ValueTask<IReadOnlyList<(long Endpoint, TimeSpan DueIn)>> ListParkedAsync(
+        short lane, CancellationToken cancellationToken);
+
+    /// <summary>Reads parked rows of an endpoint that are due, in order of their due time.</summary>
+    /// <param name="lane">The lane.</param>
+    /// <param name="endpoint">The endpoint.</param>
+    /// <param name="after">The key of the last row that was read; rows up to it are left out.</param>
+    /// <param name="limit">The most rows, at least 1.</param>
+    /// <param name="rows">The list that gets the rows.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>
+    /// The time until the next row after those read is due: zero if there are more due rows than <paramref name="limit"/>,
+    /// <see langword="null"/> if there is none.
+    /// </returns>
+    internal abstract ValueTask<TimeSpan?> ReadParkedAsync(
+        short lane, long endpoint, (long DueAt, long Id) after, int limit, List<OutboxRow> rows, CancellationToken cancellationToken);
+
+    public abstract ValueTask DisposeAsync();
+}
+
+/// <summary>Commits changes of rows under the fence. For one loop.</summary>
+internal abstract class OutboxSettler : IAsyncDisposable
+{
+    /// <summary>
+    /// Makes changes in one transaction and says for each whether it was made. Nothing is changed if the worker's row is gone. A row
+    /// that is not there is left out: a call whose answer was lost may be made again with the same changes.
+    /// </summary>
+    /// <exception cref="DbException">The database is gone or refused; the call may have been committed.</exception>
+    internal abstract ValueTask SettleAsync(Guid worker, IReadOnlyList<OutboxChange> changes, CancellationToken cancellationToken);
+
+    public abstract ValueTask DisposeAsync();
+}

@@ -1,0 +1,26 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>Creates the store of a database.</summary>
+internal static partial class OutboxStores
+{
+    /// <exception cref="NotSupportedException">The database is MySQL or MariaDB.</exception>
+    internal static OutboxStore Create(StoreDatabase database, SqlWebhookOutboxOptions options)
+    {
+        OutboxTables tables = new(options.TablePrefix);
+        ILogger logger = options.Logger ?? NullLogger.Instance;
+        return database.Dialect switch
+        {
+            SqlDialect.Sqlite => new SqliteOutboxStore(database, tables, warning => Warn(logger, warning)),
+            SqlDialect.PostgreSql => new PostgreSqlOutboxStore(database, tables, database.Time),
+            _ => throw new NotSupportedException(
+                "The outbox runs on SQLite and PostgreSQL. MySQL and MariaDB have no way to find rows that were committed late: use one of "
+                + "the other two for the outbox, or deliver in memory."),
+        };
+    }
+
+    [LoggerMessage(StorageEventIds.OutboxNotDurable, LogLevel.Warning, "The outbox may lose committed webhooks: {Reason}")]
+    private static partial void Warn(ILogger logger, string reason);
+}

@@ -1,0 +1,220 @@
+using System.Data.Common;
+using Adcp.Aot.Delivery;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>
+/// Delivers the webhooks of an outbox. Any number of workers, in any number of processes, share the outbox's lanes; a lane belongs to
+/// one worker at a time. Thread-safe.
+/// </summary>
+/// <remarks>
+/// <para>
+/// A webhook is sent at least once. It is sent again, with the same idempotency key and the same bytes, if the process dies between the
+/// answer of the receiver and the commit of the result, or if it loses its lease while an attempt is under way.
+/// </para>
+/// <para>
+/// <see cref="StopAsync"/> gives the lanes back after the last result was committed, so that a restart repeats nothing.
+/// </para>
+/// </remarks>
+public sealed class OutboxWorker : IAsyncDisposable
+{
+    private readonly SqlWebhookOutbox _outbox;
+    private readonly OutboxSchedule _schedule;
+    private readonly OutboxLease _lease;
+    private readonly OutboxSettlement _settlement;
+    private readonly OutboxDelivery _delivery;
+    private readonly OutboxOwner _owner;
+    private readonly AttemptRunner _runner;
+    private readonly TimeProvider _time;
+    private readonly Lock _lock = new();
+    private Task<OutboxStopReport>? _stopped;
+    private bool _isStarted;
+
+    /// <summary>Creates a worker. <see cref="StartAsync"/> begins to deliver.</summary>
+    /// <param name="outbox">The outbox. Its tables exist before the worker starts.</param>
+    /// <param name="sender">The sender that makes the attempts. The caller disposes it.</param>
+    /// <param name="options">The options; <see langword="null"/> for the defaults.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="outbox"/> or <paramref name="sender"/> is null.</exception>
+    public OutboxWorker(SqlWebhookOutbox outbox, IWebhookSender sender, OutboxWorkerOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(outbox);
+        ArgumentNullException.ThrowIfNull(sender);
+        options ??= new OutboxWorkerOptions();
+        WebhookSupervisorOptions attempts = options.Attempts;
+        ILogger logger = attempts.Logger ?? NullLogger.Instance;
+        TimeProvider time = attempts.TimeProvider;
+        _outbox = outbox;
+        _time = time;
+        _schedule = new OutboxSchedule(
+            new OutboxScheduleLimits
+            {
+                MaxRows = options.MaxRowsInMemory,
+                MaxBytes = options.MaxBytesInMemory,
+                MaxConcurrency = attempts.MaxConcurrency,
+                MaxConcurrencyPerTenant = attempts.MaxConcurrencyPerTenant,
+                MaxConcurrencyPerEndpoint = attempts.MaxConcurrencyPerEndpoint,
+            },
+            time);
+        TimeSpan fifth = options.Lease / 5;
+        _lease = new OutboxLease(outbox.Store, new OutboxLeaseTimes(options.Lease, fifth, fifth), options.Name, time, logger);
+        _settlement = new OutboxSettlement(outbox.Store, _lease, _schedule, Pump, time, logger);
+        _runner = new AttemptRunner(sender, attempts);
+        _delivery = new OutboxDelivery(
+            _runner, outbox.Seal, _lease, _schedule, _settlement, attempts.Retry, outbox.Horizon, time, logger);
+        _owner = new OutboxOwner(
+            outbox.Store, _lease, _schedule, change =>
+            _settlement.Add(change, endsAttempt: false), Pump, options.PollInterval, time, logger);
+        outbox.Enqueued += _owner.Wake;
+    }
+
+    /// <summary>Gets the endpoints that this worker delivers to, their circuits, and the switches for them.</summary>
+    public Resilience.EndpointTable Endpoints => _runner.Endpoints;
+
+    /// <summary>Joins the workers of the outbox and begins to deliver.</summary>
+    /// <param name="cancellationToken">Cancels the start.</param>
+    /// <exception cref="InvalidOperationException">The worker was started before, or a table is missing or newer than
+    /// this program.</exception>
+    /// <exception cref="DbException">The database cannot be reached.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken = default)
+    {
+        lock (_lock)
+        {
+            if (_isStarted || _stopped is not null)
+            {
+                throw new InvalidOperationException("The worker was started or stopped before. Create another one.");
+            }
+
+            _isStarted = true;
+        }
+
+        try
+        {
+            await _outbox.Store.CheckAsync(cancellationToken).ConfigureAwait(false);
+            Guid installation = await _outbox.Store.InstallationAsync(cancellationToken).ConfigureAwait(false);
+            await _lease.StartAsync(cancellationToken).ConfigureAwait(false);
+            _settlement.Start();
+            _delivery.Start(installation);
+            _owner.Start();
+        }
+        catch
+        {
+            lock (_lock)
+            {
+                _isStarted = false;
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Looks for new rows now. A hint for after the caller's commit; without it they are found by polling.</summary>
+    public void Wake() => _owner.Wake();
+
+    /// <summary>
+    /// Takes no further row, waits for the attempts under way, commits their results and gives the lanes back. A second call waits for
+    /// the first one.
+    /// </summary>
+    /// <param name="grace">How long to wait for attempts under way. Those left are then cancelled, and made again elsewhere.</param>
+    /// <returns>The attempts and results that were left.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="grace"/> is negative.</exception>
+    public Task<OutboxStopReport> StopAsync(TimeSpan grace)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(grace, TimeSpan.Zero);
+        lock (_lock)
+        {
+            return _stopped ??= StopOnceAsync(grace);
+        }
+    }
+
+    /// <summary>Reads the state of the outbox and of this worker.</summary>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="DbException">The database cannot be reached.</exception>
+    public async ValueTask<OutboxStatus> GetStatusAsync(CancellationToken cancellationToken = default)
+    {
+        OutboxStatus status = await _outbox.GetStatusAsync(cancellationToken).ConfigureAwait(false);
+        return status with
+        {
+            Lanes = _owner.Owned,
+            InFlight = _schedule.InFlight,
+            InMemory = _schedule.Held,
+            Delivered = _delivery.Delivered,
+            FencedOff = _settlement.FencedOff,
+        };
+    }
+
+    /// <summary>Stops without waiting for attempts under way.</summary>
+    public async ValueTask DisposeAsync() => await StopAsync(TimeSpan.Zero).ConfigureAwait(false);
+
+    private async Task<OutboxStopReport> StopOnceAsync(TimeSpan grace)
+    {
+        _outbox.Enqueued -= _owner.Wake;
+        _lease.Drain();
+        _delivery.Stop();
+        _owner.Leave();
+        using CancellationTokenSource graceEnds = new(grace, _time);
+        await _schedule.WhenIdleAsync(graceEnds.Token).ConfigureAwait(false);
+        int cancelled = _schedule.InFlight;
+        await _delivery.DisposeAsync().ConfigureAwait(false);
+
+        // Commits and returns go on for as long as a lease: after that another worker has the lanes in any case.
+        using CancellationTokenSource leaseEnds = new(_lease.Duration, _time);
+        await _schedule.WhenIdleAsync(leaseEnds.Token).ConfigureAwait(false);
+        await _settlement.DrainAsync(leaseEnds.Token).ConfigureAwait(false);
+        int unsettled = _settlement.Unsettled;
+        await _owner.WhenLeftAsync(leaseEnds.Token).ConfigureAwait(false);
+        await _owner.DisposeAsync().ConfigureAwait(false);
+        await _settlement.DisposeAsync().ConfigureAwait(false);
+        await _lease.DisposeAsync().ConfigureAwait(false);
+        return new OutboxStopReport(cancelled, unsettled);
+    }
+
+    private void Pump() => _delivery.Pump();
+}
+
+/// <summary>The work that was left when an <see cref="OutboxWorker"/> stopped.</summary>
+/// <param name="Cancelled">The attempts that were cancelled. Their receivers may have them; another worker makes them again.</param>
+/// <param name="Unsettled">The results that could not be committed. Their webhooks are sent again.</param>
+public sealed record OutboxStopReport(int Cancelled, int Unsettled)
+{
+    /// <summary>Gets whether another worker may repeat an attempt.</summary>
+    public bool MayRepeat => Cancelled + Unsettled > 0;
+}
+
+/// <summary>The state of an outbox.</summary>
+public sealed record OutboxStatus
+{
+    /// <summary>Gets the webhooks that were not attempted yet, or whose first attempt is under way.</summary>
+    public long Waiting { get; init; }
+
+    /// <summary>Gets the webhooks that wait for a later attempt.</summary>
+    public long Parked { get; init; }
+
+    /// <summary>Gets the dead letters.</summary>
+    public long Dead { get; init; }
+
+    /// <summary>Gets how long the oldest webhook that is due has been due; <see langword="null"/> if none is.</summary>
+    public TimeSpan? OldestDue { get; init; }
+
+    /// <summary>Gets the workers whose lease lasts.</summary>
+    public int Workers { get; init; }
+
+    /// <summary>Gets the lanes that no living worker owns. Their webhooks wait.</summary>
+    public int UnownedLanes { get; init; }
+
+    /// <summary>Gets the lanes of this worker; 0 if asked of the outbox.</summary>
+    public int Lanes { get; init; }
+
+    /// <summary>Gets this worker's attempts under way; 0 if asked of the outbox.</summary>
+    public int InFlight { get; init; }
+
+    /// <summary>Gets this worker's rows in memory; 0 if asked of the outbox.</summary>
+    public int InMemory { get; init; }
+
+    /// <summary>Gets the webhooks that this worker delivered since its start; 0 if asked of the outbox.</summary>
+    public long Delivered { get; init; }
+
+    /// <summary>Gets this worker's results that were not committed because it had lost their lane; 0 if asked of the outbox.</summary>
+    public long FencedOff { get; init; }
+}

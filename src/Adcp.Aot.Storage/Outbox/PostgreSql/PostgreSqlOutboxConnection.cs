@@ -1,0 +1,80 @@
+using System.Data.Common;
+using System.Transactions;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>
+/// The connection that a reader or settler keeps. It is opened when it is first used, dropped after a fault, and opened again by the next
+/// call. For one call at a time.
+/// </summary>
+internal sealed class PostgreSqlOutboxConnection(StoreDatabase database) : IAsyncDisposable
+{
+    private DbConnection? _connection;
+
+    /// <summary>Runs work on the connection, outside of the caller's ambient transaction.</summary>
+    internal async ValueTask<T> RunAsync<T>(
+        Func<DbConnection, CancellationToken, ValueTask<T>> work, CancellationToken cancellationToken)
+    {
+        using TransactionScope? outside = ExpiringTable.Outside();
+        DbConnection connection = _connection ??=
+            await database.Source.OpenLiveAsync(SqlDialect.PostgreSql, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await work(connection, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            // A transaction may be open on it, or aborted.
+            _connection = null;
+            await ReleaseAsync(connection, fault).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Runs work on a connection of its own, and again on another if the connection was lost and the work may be repeated.
+    /// </summary>
+    internal static async ValueTask<T> OnceAsync<T>(
+        StoreDatabase database, bool mayRepeat, Func<DbConnection, CancellationToken, ValueTask<T>> work,
+        CancellationToken cancellationToken)
+    {
+        using TransactionScope? outside = ExpiringTable.Outside();
+        for (int lost = 0; ; lost++)
+        {
+            DbConnection connection = await database.Source.OpenLiveAsync(SqlDialect.PostgreSql, cancellationToken).ConfigureAwait(false);
+            T result;
+            try
+            {
+                result = await work(connection, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception fault)
+            {
+                bool again = mayRepeat && lost < SqlConnections.MaxReopened && fault is not OperationCanceledException
+                    && SqlFaults.IsLost(fault, connection);
+                await ReleaseAsync(connection, fault).ConfigureAwait(false);
+                if (again)
+                {
+                    continue;
+                }
+
+                throw;
+            }
+
+            await SqlConnections.DropAsync(connection).ConfigureAwait(false);
+            return result;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _connection, null) is { } connection)
+        {
+            await SqlConnections.DropAsync(connection).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Closes a connection. If its server only reads, the pool must not hand it out again.</summary>
+    private static ValueTask ReleaseAsync(DbConnection connection, Exception fault) => SqlFaults.IsReadOnly(fault)
+        ? SqlConnections.RetireAsync(connection, SqlDialect.PostgreSql)
+        : SqlConnections.DropAsync(connection);
+}

@@ -1,0 +1,205 @@
+namespace Adcp.Aot.Storage;
+
+/// <summary>The statements of a reader and a settler on PostgreSQL. Times are milliseconds since 1970.</summary>
+/// <remarks>
+/// Three rules keep their plans on the keys, whatever the statistics say. Discovery has no filter beside the key: a lane mask in WHERE
+/// makes the planner sort everything that is new, so rows of other lanes come back without their bytes. A settlement finds each row by a
+/// LATERAL subquery with LIMIT 1, and takes the rows by ctid: a join is turned round as soon as a vacuum has seen no live row. Values that
+/// belong to a row are looked up in one JSON object by the row's id, because a join by id could become a nested loop.
+/// </remarks>
+internal sealed class PostgreSqlOutboxStatements
+{
+    /// <summary>The time for which dead letters are kept.</summary>
+    internal static readonly TimeSpan DeadKept = TimeSpan.FromDays(30);
+
+    private static readonly string Now = SqlClock.Now(SqlDialect.PostgreSql);
+
+    private static readonly string Row =
+        $"r.lane, r.xid::text, r.id, r.endpoint, r.tenant, r.attempts, r.unclean, r.not_before - {Now}, r.until_at - {Now}, r.key_id, "
+        + "r.sealed";
+
+    /// <summary>Begins a row's horizon with its first attempt, and never again: both times are set once.</summary>
+    private static readonly string Begins =
+        $"coalesce(o.first_attempt_at, CASE WHEN (c.v ->> 1)::integer > 0 THEN {Now} END), "
+        + $"coalesce(o.horizon_at, CASE WHEN (c.v ->> 1)::integer > 0 THEN {Now} + (c.v ->> 2)::bigint END)";
+
+    internal PostgreSqlOutboxStatements(OutboxTables tables)
+    {
+        Discover = DiscoverOf(tables, "");
+        DiscoverLate = DiscoverOf(
+            tables,
+            $"""
+            UNION ALL
+            (SELECT y.* FROM unnest(CAST($8 AS text)::xid8[]) AS x(was) CROSS JOIN LATERAL (
+                SELECT {Columns("$6")} FROM {tables.Log} AS o
+                WHERE o.xid = x.was AND (o.xid, o.lane, o.id) > (CAST($9 AS text)::xid8, $10, $11)
+                ORDER BY o.xid, o.lane, o.id LIMIT $5) AS y
+             ORDER BY xid, lane, id LIMIT $5)
+            ORDER BY xid, lane, id LIMIT $5
+            """);
+        Backfill =
+            $"""
+            SELECT {Row}
+            FROM (SELECT {Columns("$6")} FROM {tables.Log} AS o
+                WHERE (o.xid, o.lane, o.id) > (CAST($2 AS text)::xid8, $3, $4) AND o.xid < CAST($7 AS text)::xid8
+                ORDER BY o.xid, o.lane, o.id LIMIT $5) AS r
+            """;
+        ListParked =
+            $"""
+            WITH RECURSIVE e AS (
+                (SELECT endpoint, due_at FROM {tables.Parked} WHERE lane = $1 ORDER BY endpoint, due_at LIMIT 1)
+                UNION ALL
+                SELECT n.endpoint, n.due_at FROM e CROSS JOIN LATERAL (
+                    SELECT p.endpoint, p.due_at FROM {tables.Parked} AS p
+                    WHERE p.lane = $1 AND p.endpoint > e.endpoint ORDER BY p.endpoint, p.due_at LIMIT 1) AS n)
+            SELECT endpoint, greatest(due_at - {Now}, 0) FROM e
+            """;
+        ReadParked =
+            $"""
+            SELECT due_at, id, tenant, attempts, unclean, due_at - {Now}, coalesce(horizon_at, max_at) - {Now},
+                key_id, CASE WHEN due_at <= {Now} THEN sealed END
+            FROM {tables.Parked}
+            WHERE lane = $1 AND endpoint = $2 AND (due_at, id) > ($3, $4)
+            ORDER BY due_at, id LIMIT $5
+            """;
+        string log =
+            $"""
+            SELECT o.ct FROM unnest(CAST($2 AS text)::smallint[], CAST($3 AS text)::xid8[], CAST($4 AS text)::bigint[]) AS k(l, x, i)
+            CROSS JOIN LATERAL (
+                SELECT ctid AS ct FROM {tables.Log} AS o WHERE o.xid = k.x AND o.lane = k.l AND o.id = k.i LIMIT 1) AS o
+            WHERE EXISTS (SELECT FROM mine)
+            """;
+        string parked =
+            $"""
+            SELECT o.ct FROM unnest(CAST($2 AS text)::smallint[], CAST($3 AS text)::bigint[], CAST($4 AS text)::bigint[],
+                CAST($5 AS text)::bigint[]) AS k(l, e, d, i)
+            CROSS JOIN LATERAL (
+                SELECT ctid AS ct FROM {tables.Parked} AS o
+                WHERE o.lane = k.l AND o.endpoint = k.e AND o.due_at = k.d AND o.id = k.i LIMIT 1) AS o
+            WHERE EXISTS (SELECT FROM mine)
+            """;
+        string fence = $"WITH mine AS MATERIALIZED (SELECT 1 FROM {tables.Worker} WHERE worker = $1 FOR KEY SHARE)";
+        string fromLog = $"d AS (DELETE FROM {tables.Log} WHERE ctid = ANY (ARRAY({log})) RETURNING *)";
+        string fromParked = $"d AS (DELETE FROM {tables.Parked} WHERE ctid = ANY (ARRAY({parked})) RETURNING *)";
+        DeliveredLog = $"{fence}, {fromLog}, {Bindings(tables, OutboxBindingState.Delivered)} SELECT id FROM d";
+        DeliveredParked = $"{fence}, {fromParked}, {Bindings(tables, OutboxBindingState.Delivered)} SELECT id FROM d";
+        ParkLog =
+            $"""
+            {fence}, {Values("$5")}, {fromLog}
+            INSERT INTO {tables.Parked} (lane, endpoint, due_at, id, tenant, attempts, unclean, enqueued_at, max_at, first_attempt_at,
+                horizon_at, status_code, reason, key_id, binding, sealed)
+            SELECT o.lane, o.endpoint, {Now} + (c.v ->> 0)::bigint, o.id, o.tenant, (c.v ->> 1)::integer, o.unclean, o.enqueued_at,
+                o.max_at, {Begins}, (c.v ->> 3)::integer, c.v ->> 4, o.key_id, o.binding, o.sealed
+            FROM d AS o {ValuesOf("o.id")}
+            RETURNING id
+            """;
+        ParkParked =
+            $"""
+            {fence}, {Values("$6")}
+            UPDATE {tables.Parked} AS o SET (due_at, attempts, first_attempt_at, horizon_at, status_code, reason) = (
+                SELECT greatest({Now} + (c.v ->> 0)::bigint, o.due_at + 1), (c.v ->> 1)::integer, {Begins}, (c.v ->> 3)::integer, c.v ->> 4
+                FROM (SELECT (SELECT v FROM p) -> o.id::text AS v) AS c)
+            WHERE ctid = ANY (ARRAY({parked}))
+            RETURNING id
+            """;
+        DeadLog = DeadOf($"{fence}, {Values("$5")}, {fromLog}", tables);
+        DeadParked = DeadOf($"{fence}, {Values("$6")}, {fromParked}", tables);
+    }
+
+    /// <summary>
+    /// Reads a page of new rows: $1 lane mask, $2 to $4 the key before the page, $5 the limit, $6 the snapshot of the round's first page or
+    /// NULL, $7 the first transaction beyond the round.
+    /// </summary>
+    internal string Discover { get; }
+
+    /// <summary>
+    /// Also looks at the transactions that ran when the watermark was taken: $8 their ids, $9 to $11 the key before the page.
+    /// </summary>
+    internal string DiscoverLate { get; }
+
+    /// <summary>
+    /// Reads a page of the rows that a watermark sees: $1 lane mask, $2 to $4 the key before the page, $5 the limit, $6 the watermark, $7
+    /// its first unseen transaction.
+    /// </summary>
+    internal string Backfill { get; }
+
+    /// <summary>Lists the endpoints of the lane $1 with the first due time of each, one index descent for each endpoint.</summary>
+    internal string ListParked { get; }
+
+    /// <summary>
+    /// Reads the parked rows of lane $1 and endpoint $2 after ($3, $4), at most $5; those that are not due without their bytes.
+    /// </summary>
+    internal string ReadParked { get; }
+
+    /// <summary>Deletes rows of the log: $1 worker, $2 lanes, $3 transactions, $4 ids.</summary>
+    internal string DeliveredLog { get; }
+
+    /// <summary>Moves rows of the log to the parked rows: $5 values by id.</summary>
+    internal string ParkLog { get; }
+
+    /// <summary>Moves rows of the log to the dead letters: $5 values by id.</summary>
+    internal string DeadLog { get; }
+
+    /// <summary>Deletes parked rows: $1 worker, $2 lanes, $3 endpoints, $4 due times, $5 ids.</summary>
+    internal string DeliveredParked { get; }
+
+    /// <summary>Moves parked rows to another due time: $6 values by id.</summary>
+    internal string ParkParked { get; }
+
+    /// <summary>Moves parked rows to the dead letters: $6 values by id.</summary>
+    internal string DeadParked { get; }
+
+    /// <summary>
+    /// Returns the guards of a settlement. The time-outs end it, on the server too, before the lease that it holds against a takeover.
+    /// </summary>
+    internal static string SettleGuards(TimeSpan timeout)
+    {
+        string milliseconds = string.Create(null, $"{(long)timeout.TotalMilliseconds}");
+        return PostgreSqlCommands.Guards
+            + $", set_config('statement_timeout', '{milliseconds}', true)"
+            + $", set_config('idle_in_transaction_session_timeout', '{milliseconds}', true)";
+    }
+
+    private static string DiscoverOf(OutboxTables tables, string late) =>
+        $"""
+        WITH s AS MATERIALIZED (SELECT pg_current_snapshot()::text AS s)
+        SELECT {Row}, s.s
+        FROM s LEFT JOIN LATERAL (
+            (SELECT {Columns("$6")} FROM {tables.Log} AS o
+             WHERE (o.xid, o.lane, o.id) > (CAST($2 AS text)::xid8, $3, $4) AND o.xid < CAST($7 AS text)::xid8
+             ORDER BY o.xid, o.lane, o.id LIMIT $5)
+            {late}) AS r ON true
+        """;
+
+    /// <summary>Returns the columns of a row. The bytes are those of the caller's lanes that the snapshot sees, else NULL.</summary>
+    private static string Columns(string snapshot) =>
+        $"""
+        o.lane, o.xid, o.id, o.endpoint, o.tenant, o.attempts, o.unclean, o.not_before, o.key_id,
+                coalesce(o.horizon_at, o.max_at) AS until_at, CASE WHEN ($1::bigint >> o.lane::integer) & 1 = 1
+                    AND (CAST({snapshot} AS text) IS NULL OR pg_visible_in_snapshot(o.xid, CAST({snapshot} AS text)::pg_snapshot))
+                THEN o.sealed END AS sealed
+        """;
+
+    private static string Values(string parameter) => $"p AS MATERIALIZED (SELECT CAST({parameter} AS text)::jsonb AS v)";
+
+    private static string ValuesOf(string id) => $"CROSS JOIN LATERAL (SELECT (SELECT v FROM p) -> {id}::text AS v) AS c";
+
+    private static string Bindings(OutboxTables tables, OutboxBindingState state) =>
+        $"""
+        b AS (UPDATE {tables.Binding} SET state = {(int)state} WHERE ctid = ANY (ARRAY(
+            SELECT o.ct FROM d CROSS JOIN LATERAL (
+                SELECT ctid AS ct FROM {tables.Binding} AS o WHERE o.hash = d.binding LIMIT 1) AS o
+            WHERE d.binding IS NOT NULL)))
+        """;
+
+    private static string DeadOf(string rows, OutboxTables tables) =>
+        $"""
+        {rows}, {Bindings(tables, OutboxBindingState.Dead)}
+        INSERT INTO {tables.Dead} (id, lane, endpoint, tenant, attempts, unclean, enqueued_at, first_attempt_at, horizon_at, ended_at,
+            kept_until, status_code, reason, key_id, binding, sealed)
+        SELECT o.id, o.lane, o.endpoint, o.tenant, (c.v ->> 1)::integer, o.unclean, o.enqueued_at, {Begins}, {Now},
+            {Now} + {(long)DeadKept.TotalMilliseconds}, (c.v ->> 3)::integer, c.v ->> 4, o.key_id, o.binding, o.sealed
+        FROM d AS o {ValuesOf("o.id")}
+        RETURNING id
+        """;
+}

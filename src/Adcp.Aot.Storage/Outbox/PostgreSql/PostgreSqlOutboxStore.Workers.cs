@@ -1,0 +1,183 @@
+using System.Data;
+using System.Data.Common;
+
+namespace Adcp.Aot.Storage;
+
+/// <content>Ownership: workers and lanes.</content>
+internal sealed partial class PostgreSqlOutboxStore
+{
+    private static readonly TimeSpan DefaultLease = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LeastTimeout = TimeSpan.FromMilliseconds(100);
+
+    private long _lease = DefaultLease.Ticks;
+
+    /// <summary>Gets how long a settlement may take on the server: half of the lease, so that a takeover waits no longer.</summary>
+    private TimeSpan SettleTimeout => new(Math.Max(Volatile.Read(ref _lease) / 2, LeastTimeout.Ticks));
+
+    internal override async ValueTask JoinAsync(Guid worker, string name, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        KeepLease(lease);
+        string? identifier = await IdentifierAsync(cancellationToken).ConfigureAwait(false);
+        await RepeatableAsync(
+            async (connection, token) =>
+            {
+                await RestampAsync(connection, token).ConfigureAwait(false);
+                DbBatch batch = connection.GuardedBatch();
+                if (identifier is not null)
+                {
+                    batch.Then(_sql.KeepIdentifier).With(DbType.String, identifier);
+                }
+
+                batch.Then(_sql.Join)
+                    .With(DbType.Guid, worker)
+                    .With(DbType.String, name)
+                    .With(DbType.Int64, (long)lease.TotalMilliseconds);
+                await batch.CommitAsync(static _ => { }, token).ConfigureAwait(false);
+                return true;
+            },
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    internal override async ValueTask<(bool IsAlive, int Workers)> RenewAsync(
+        Guid worker, TimeSpan lease, bool isDraining, CancellationToken cancellationToken)
+    {
+        KeepLease(lease);
+        (bool isAlive, int workers, bool hasExpired) = await RepeatableAsync(
+            async (connection, token) =>
+            {
+                (bool IsAlive, int Workers, bool HasExpired) renewed = default;
+                DbBatch batch = connection.GuardedBatch();
+                batch.Then(_sql.Renew)
+                    .With(DbType.Guid, worker)
+                    .With(DbType.Int64, (long)lease.TotalMilliseconds)
+                    .With(DbType.Boolean, isDraining);
+                await batch.CommitAsync(
+                    reader => renewed = (reader.GetInt64(0) == 1, (int)reader.GetInt64(1), reader.GetInt64(2) > 0), token)
+                    .ConfigureAwait(false);
+                return renewed;
+            },
+            cancellationToken).ConfigureAwait(false);
+        if (hasExpired)
+        {
+            // A transaction of its own: two workers that renew themselves and bury each other would wait for each other.
+            await RepeatableAsync(
+                async (connection, token) =>
+                {
+                    DbBatch batch = connection.GuardedBatch();
+                    batch.Then(_sql.Bury).With(DbType.Guid, worker);
+                    await batch.CommitAsync(static _ => { }, token).ConfigureAwait(false);
+                    return true;
+                },
+                cancellationToken).ConfigureAwait(false);
+        }
+
+        return (isAlive, workers);
+    }
+
+    internal override async ValueTask<IReadOnlyList<(short Lane, int Unclean)>> TakeLanesAsync(
+        Guid worker, int most, CancellationToken cancellationToken)
+    {
+        // Not repeated after a fault: the caller asks which lanes it owns.
+        return await PostgreSqlOutboxConnection.OnceAsync(
+            _database,
+            mayRepeat: false,
+            async (connection, token) =>
+            {
+                List<short> free = [];
+                List<(short Lane, int Unclean)> lanes = [];
+                DbTransaction transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, token)
+                    .ConfigureAwait(false);
+                await using (transaction.ConfigureAwait(false))
+                {
+                    if (await Command(transaction, _sql.Fence).With(DbType.Guid, worker)
+                        .OneAsync(static _ => true, token).ConfigureAwait(false))
+                    {
+                        free = await Command(transaction, _sql.LockFreeLanes)
+                            .With(DbType.Guid, worker)
+                            .With(DbType.Int64, (long)most)
+                            .AllAsync(static reader => reader.GetInt16(0), token).ConfigureAwait(false);
+                    }
+
+                    if (free.Count > 0)
+                    {
+                        lanes = await Command(transaction, _sql.TakeLanes)
+                            .With(DbType.Guid, worker)
+                            .With(DbType.String, PostgreSqlCommands.ArrayOf(free, static lane => (long)lane))
+                            .AllAsync(static reader => (reader.GetInt16(0), reader.GetInt32(1)), token).ConfigureAwait(false);
+                    }
+
+                    await transaction.CommitAsync(token).ConfigureAwait(false);
+                }
+
+                return lanes;
+            },
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    internal override async ValueTask<IReadOnlyList<(short Lane, int Unclean)>> OwnedLanesAsync(
+        Guid worker, CancellationToken cancellationToken) =>
+        await RepeatableAsync(
+            (connection, token) => connection.Command(_sql.OwnedLanes)
+                .With(DbType.Guid, worker)
+                .AllAsync(static reader => (reader.GetInt16(0), reader.GetInt32(1)), token),
+            cancellationToken).ConfigureAwait(false);
+
+    internal override async ValueTask ReturnLaneAsync(Guid worker, short lane, CancellationToken cancellationToken)
+    {
+        await RepeatableAsync(
+            (connection, token) => connection.Command(_sql.ReturnLane)
+                .With(DbType.Guid, worker)
+                .With(DbType.Int16, lane)
+                .ExecuteAsync(token),
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    internal override async ValueTask LeaveAsync(Guid worker, CancellationToken cancellationToken)
+    {
+        await RepeatableAsync(
+            (connection, token) => connection.Command(_sql.Leave).With(DbType.Guid, worker).ExecuteAsync(token),
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    private void KeepLease(TimeSpan lease)
+    {
+        if (lease > TimeSpan.Zero)
+        {
+            Volatile.Write(ref _lease, lease.Ticks);
+        }
+    }
+
+    /// <summary>Returns the identifier of the cluster; <see langword="null"/> if this role may not read it.</summary>
+    private ValueTask<string?> IdentifierAsync(CancellationToken cancellationToken) => RepeatableAsync(
+        static async (connection, token) =>
+        {
+            bool mayRead = await connection.Command("SELECT has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')")
+                .OneAsync(static reader => reader.GetBoolean(0), token).ConfigureAwait(false);
+            return mayRead
+                ? await connection.Command("SELECT system_identifier::text FROM pg_catalog.pg_control_system()")
+                    .OneAsync(static reader => reader.GetString(0), token).ConfigureAwait(false)
+                : null;
+        },
+        cancellationToken);
+
+    /// <summary>
+    /// Gives rows of another cluster, restored from a dump, a transaction of this one. Their transactions have not begun here: such a row
+    /// would look new to every read.
+    /// </summary>
+    private async ValueTask RestampAsync(DbConnection connection, CancellationToken cancellationToken)
+    {
+        bool isForeign = false;
+        DbBatch question = connection.GuardedBatch();
+        question.Then(_sql.IsForeign);
+        await question.CommitAsync(reader => isForeign = reader.GetBoolean(0), cancellationToken).ConfigureAwait(false);
+        if (!isForeign)
+        {
+            return;
+        }
+
+        DbBatch batch = connection.GuardedBatch();
+        batch.Then(_sql.LockMeta);
+        batch.Then(_sql.Restamp);
+        await batch.CommitAsync(static _ => { }, cancellationToken).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,324 @@
+using System.Collections.Concurrent;
+using System.Data;
+using System.Data.Common;
+using System.Globalization;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>
+/// An outbox on PostgreSQL 13 or newer, also behind PgBouncer in transaction mode: no session keeps a state between transactions.
+/// </summary>
+/// <remarks>The tables, and the order in which rows are locked, are in <see cref="PostgreSqlOutboxSchema"/>.</remarks>
+internal sealed partial class PostgreSqlOutboxStore : OutboxStore
+{
+    /// <summary>The most rows of one statement: a statement has at most 65,535 parameters.</summary>
+    private const int MaxRowsPerStatement = 1_000;
+
+    /// <summary>The most databases of callers that are remembered.</summary>
+    private const int MaxKnownDatabases = 64;
+
+    /// <summary>A binding that is neither new nor there was purged in between. It is bound again, but not without end.</summary>
+    private const int MaxBindRounds = 5;
+
+    private readonly StoreDatabase _database;
+    private readonly TimeProvider _time;
+    private readonly PostgreSqlOutboxSchema _schema;
+    private readonly PostgreSqlOutboxStatements _statements;
+    private readonly PostgreSqlStoreStatements _sql;
+    private readonly ConcurrentDictionary<string, bool> _sameDatabases = new(StringComparer.Ordinal);
+    private Guid _installation;
+
+    internal PostgreSqlOutboxStore(StoreDatabase database, OutboxTables tables, TimeProvider time)
+    {
+        _database = database;
+        _time = time;
+        _schema = new PostgreSqlOutboxSchema(tables);
+        _statements = new PostgreSqlOutboxStatements(tables);
+        _sql = new PostgreSqlStoreStatements(tables);
+    }
+
+    internal PostgreSqlOutboxStatements Statements => _statements;
+
+    internal override async ValueTask<Guid> InstallationAsync(CancellationToken cancellationToken)
+    {
+        if (_installation == Guid.Empty)
+        {
+            _installation = await RepeatableAsync(
+                (connection, token) => connection.Command(_sql.Installation).OneAsync(static reader => reader.GetGuid(0), token),
+                cancellationToken).ConfigureAwait(false);
+        }
+
+        return _installation;
+    }
+
+    internal override ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken) =>
+        _schema.CreateIfAbsentAsync(_database.Source, cancellationToken);
+
+    internal override ValueTask CheckAsync(CancellationToken cancellationToken) => _schema.CheckAsync(_database.Source, cancellationToken);
+
+    internal override async ValueTask<long[]> DrawNumbersAsync(
+        DbTransaction transaction, IReadOnlyList<string> streams, CancellationToken cancellationToken)
+    {
+        string[] keys = [.. streams.Select(KeyText.Of)];
+        KeyValuePair<string, int>[] drawn =
+            [.. keys.CountBy(static key => key).OrderBy(static stream => stream.Key, StringComparer.Ordinal)];
+        DbCommand command = Command(transaction, _sql.Draw)
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(drawn, static stream => stream.Key))
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(drawn, static stream => (long)stream.Value));
+        Dictionary<string, long> next = new(StringComparer.Ordinal);
+        foreach ((string key, long last) in await command
+            .AllAsync(static reader => (reader.GetString(0), reader.GetInt64(1)), cancellationToken).ConfigureAwait(false))
+        {
+            next[key] = last;
+        }
+
+        foreach ((string key, int count) in drawn)
+        {
+            next[key] -= count;
+        }
+
+        long[] numbers = new long[keys.Length];
+        for (int i = 0; i < keys.Length; i++)
+        {
+            numbers[i] = ++next[keys[i]];
+        }
+
+        return numbers;
+    }
+
+    internal override async ValueTask<OutboxBinding?[]> BindAsync(
+        DbTransaction transaction, IReadOnlyList<OutboxBinding> bindings, CancellationToken cancellationToken)
+    {
+        // The first entry of a hash is bound, and it is the earlier binding of the others.
+        Dictionary<string, OutboxBinding> firsts = new(StringComparer.Ordinal);
+        string[] hashes = [.. bindings.Select(static binding => Convert.ToHexStringLower(binding.Hash))];
+        for (int i = 0; i < hashes.Length; i++)
+        {
+            firsts.TryAdd(hashes[i], bindings[i]);
+        }
+
+        Dictionary<string, OutboxBinding> earlier = new(StringComparer.Ordinal);
+        HashSet<string> open = [.. firsts.Keys];
+        for (int round = 0; open.Count > 0; round++)
+        {
+            if (round == MaxBindRounds)
+            {
+                throw new InvalidOperationException("A delivery id could not be bound: its row is neither added nor found. Try again.");
+            }
+
+            string[] sorted = [.. open.Order(StringComparer.Ordinal)];
+            foreach (byte[] bound in await InsertAsync(transaction, sorted, firsts, cancellationToken).ConfigureAwait(false))
+            {
+                open.Remove(Convert.ToHexStringLower(bound));
+            }
+
+            if (open.Count > 0)
+            {
+                DbCommand command = Command(transaction, _sql.Bound)
+                    .With(DbType.String, PostgreSqlCommands.ArrayOf([.. open], static hash => hash));
+                foreach (OutboxBinding found in await command.AllAsync(Binding, cancellationToken).ConfigureAwait(false))
+                {
+                    string hash = Convert.ToHexStringLower(found.Hash);
+                    open.Remove(hash);
+                    earlier[hash] = found;
+                }
+            }
+        }
+
+        OutboxBinding?[] result = new OutboxBinding?[bindings.Count];
+        for (int i = 0; i < result.Length; i++)
+        {
+            result[i] = earlier.GetValueOrDefault(hashes[i]);
+            if (result[i] is null && !ReferenceEquals(firsts[hashes[i]], bindings[i]))
+            {
+                result[i] = firsts[hashes[i]] with { State = OutboxBindingState.Waiting, IsRetired = false };
+            }
+        }
+
+        return result;
+    }
+
+    internal override async ValueTask<long[]> AppendAsync(
+        DbTransaction? transaction, IReadOnlyList<OutboxEntry> entries, CancellationToken cancellationToken)
+    {
+        if (entries.Count == 0)
+        {
+            return [];
+        }
+
+        if (transaction is not null)
+        {
+            return await AppendAsync(Connection(transaction), transaction, entries, cancellationToken).ConfigureAwait(false);
+        }
+
+        // Not repeated after a fault: the rows may be committed.
+        SqlConnections.RefuseAmbientTransaction(_database.Source, SqlDialect.PostgreSql, "An enqueue without a transaction");
+        return await PostgreSqlOutboxConnection.OnceAsync(
+            _database, mayRepeat: false, (connection, token) => AppendAsync(connection, null, entries, token), cancellationToken)
+            .ConfigureAwait(false);
+    }
+
+    internal override async ValueTask<OutboxTransaction> BeginAsync(CancellationToken cancellationToken)
+    {
+        SqlConnections.RefuseAmbientTransaction(_database.Source, SqlDialect.PostgreSql, "An enqueue without a transaction");
+        DbConnection connection = await _database.Source.OpenLiveAsync(SqlDialect.PostgreSql, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return new OutboxTransaction(
+                connection, await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken).ConfigureAwait(false));
+        }
+        catch
+        {
+            await SqlConnections.DropAsync(connection).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    internal override async ValueTask RequireSameDatabaseAsync(DbTransaction transaction, CancellationToken cancellationToken)
+    {
+        DbConnection connection = Connection(transaction);
+        string name = connection.ConnectionString;
+        if (_sameDatabases.ContainsKey(name))
+        {
+            return;
+        }
+
+        string? theirs = await Command(transaction, _sql.Identity)
+            .OneAsync(static reader => reader.GetString(0), cancellationToken).ConfigureAwait(false);
+        string? ours = await RepeatableAsync(
+            (own, token) => own.Command(_sql.Identity).OneAsync(static reader => reader.GetString(0), token),
+            cancellationToken).ConfigureAwait(false);
+        if (theirs != ours)
+        {
+            throw new ArgumentException(
+                "The transaction runs on another server, database or schema than the outbox: "
+                + "a webhook in it would not commit together with the caller's rows. Use the outbox's database.",
+                nameof(transaction));
+        }
+
+        if (_sameDatabases.Count < MaxKnownDatabases)
+        {
+            _sameDatabases[name] = true;
+        }
+    }
+
+    internal override ValueTask<OutboxBinding?> FindAsync(byte[] hash, CancellationToken cancellationToken) => RepeatableAsync(
+        (connection, token) => connection.Command(_sql.Find).With(DbType.Binary, hash).OneAsync(Binding, token), cancellationToken);
+
+    internal override OutboxReader OpenReader() => new PostgreSqlOutboxReader(_database, _statements);
+
+    internal override OutboxSettler OpenSettler() => new PostgreSqlOutboxSettler(_database, _statements, () => SettleTimeout);
+
+    /// <summary>Returns the connection of a caller's transaction.</summary>
+    /// <exception cref="ArgumentException">The transaction is completed.</exception>
+    private static DbConnection Connection(DbTransaction transaction)
+    {
+        ArgumentNullException.ThrowIfNull(transaction);
+        try
+        {
+            // A driver that keeps the connection of a completed transaction refuses to name its isolation level.
+            if (transaction.Connection is { } connection && transaction.IsolationLevel is var _)
+            {
+                return connection;
+            }
+        }
+        catch (InvalidOperationException)
+        {
+            // Completed, as below.
+        }
+
+        throw new ArgumentException("The transaction is completed. Enqueue before it is committed or rolled back.", nameof(transaction));
+    }
+
+    private static DbCommand Command(DbTransaction transaction, string sql)
+    {
+        DbCommand command = Connection(transaction).Command(sql);
+        command.Transaction = transaction;
+        return command;
+    }
+
+    private static OutboxBinding Binding(DbDataReader reader) => new(
+        reader.GetFieldValue<byte[]>(0), reader.GetFieldValue<byte[]>(1), reader.GetString(2),
+        reader.IsDBNull(3) ? null : reader.GetInt64(3), TimeSpan.Zero, TimeSpan.Zero)
+    {
+        State = (OutboxBindingState)reader.GetInt16(4),
+        IsRetired = reader.GetBoolean(5),
+    };
+
+    private ValueTask<List<byte[]>> InsertAsync(
+        DbTransaction transaction, string[] hashes, Dictionary<string, OutboxBinding> bindings, CancellationToken cancellationToken) =>
+        Command(transaction, _sql.Bind)
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(hashes, static hash => hash))
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(hashes, hash => Convert.ToHexStringLower(bindings[hash].Fingerprint)))
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(hashes, hash => bindings[hash].IdempotencyKey))
+            .With(
+                DbType.String,
+                PostgreSqlCommands.ArrayOf(hashes, hash => bindings[hash].SequenceNumber?.ToString(CultureInfo.InvariantCulture)))
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(hashes, hash => (long)bindings[hash].Retires.TotalMilliseconds))
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(hashes, hash => (long)bindings[hash].Kept.TotalMilliseconds))
+            .AllAsync(static reader => reader.GetFieldValue<byte[]>(0), cancellationToken);
+
+    private async ValueTask<long[]> AppendAsync(
+        DbConnection connection, DbTransaction? transaction, IReadOnlyList<OutboxEntry> entries, CancellationToken cancellationToken)
+    {
+        List<long> ids = new(entries.Count);
+        if (entries.Count <= MaxRowsPerStatement)
+        {
+            DbCommand command = connection.Command(_sql.Append(entries.Count));
+            command.Transaction = transaction;
+            Add(command.CreateParameter, command.Parameters, entries, 0, entries.Count);
+            ids = await command.AllAsync(static reader => reader.GetInt64(0), cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            // One round trip and, without a transaction of the caller's, one implicit transaction.
+            DbBatch batch = connection.CreateBatch();
+            await using (batch.ConfigureAwait(false))
+            {
+                batch.Transaction = transaction;
+                for (int from = 0; from < entries.Count; from += MaxRowsPerStatement)
+                {
+                    int rows = Math.Min(MaxRowsPerStatement, entries.Count - from);
+                    DbBatchCommand command = batch.Then(_sql.Append(rows));
+                    Add(command.CreateParameter, command.Parameters, entries, from, rows);
+                }
+
+                DbDataReader reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+                await using (reader.ConfigureAwait(false))
+                {
+                    do
+                    {
+                        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                        {
+                            ids.Add(reader.GetInt64(0));
+                        }
+                    }
+                    while (await reader.NextResultAsync(cancellationToken).ConfigureAwait(false));
+                }
+            }
+        }
+
+        return [.. ids];
+    }
+
+    private static void Add(
+        Func<DbParameter> create, DbParameterCollection parameters, IReadOnlyList<OutboxEntry> entries, int from, int rows)
+    {
+        for (int i = from; i < from + rows; i++)
+        {
+            OutboxEntry entry = entries[i];
+            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Int16, entry.Lane));
+            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Int64, entry.Endpoint));
+            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Int64, entry.Tenant));
+            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Int64, (long)entry.NotBefore.TotalMilliseconds));
+            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Int64, PostgreSqlCommands.Milliseconds(entry.MaxAge)));
+            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Binary, entry.Binding));
+            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.String, entry.KeyId));
+            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Binary, entry.Sealed));
+        }
+    }
+
+    private ValueTask<T> RepeatableAsync<T>(
+        Func<DbConnection, CancellationToken, ValueTask<T>> work, CancellationToken cancellationToken) =>
+        PostgreSqlOutboxConnection.OnceAsync(_database, mayRepeat: true, work, cancellationToken);
+}

@@ -1,0 +1,227 @@
+using System.Globalization;
+using System.Text;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>The statements of enqueueing, ownership and dead letters on PostgreSQL. Times are milliseconds since 1970.</summary>
+internal sealed class PostgreSqlStoreStatements
+{
+    /// <summary>The parameters of a row in <see cref="Append"/>.</summary>
+    internal const int AppendColumns = 8;
+
+    /// <summary>The time for which the last number of an unused stream is kept.</summary>
+    internal static readonly TimeSpan StreamKept = TimeSpan.FromDays(400);
+
+    /// <summary>Statements that wait use the time at which they continue: a lease must not begin in the past.</summary>
+    private const string Clock = "CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS bigint)";
+
+    private static readonly string Now = SqlClock.Now(SqlDialect.PostgreSql);
+
+    private readonly OutboxTables _tables;
+
+    internal PostgreSqlStoreStatements(OutboxTables tables)
+    {
+        _tables = tables;
+        string noWorker = $"NOT EXISTS (SELECT FROM {tables.Worker} AS w WHERE w.worker = f.worker)";
+        Installation = $"SELECT installation FROM {tables.Meta}";
+        Identity =
+            $"""
+            SELECT concat_ws(':', extract(epoch FROM pg_postmaster_start_time()),
+                (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()), to_regclass('{tables.Meta}')::oid)
+            """;
+        Draw =
+            $"""
+            INSERT INTO {tables.Stream} AS s (stream, last, used_at)
+            SELECT k.stream, k.drawn, {Now} FROM unnest(CAST($1 AS text)::text[], CAST($2 AS text)::bigint[]) AS k(stream, drawn)
+            ON CONFLICT (stream) DO UPDATE SET last = s.last + excluded.last, used_at = excluded.used_at
+            RETURNING stream, last
+            """;
+        Bind =
+            $"""
+            INSERT INTO {tables.Binding} (hash, fingerprint, idempotency_key, sequence_number, retires_at, kept_until)
+            SELECT decode(k.hash, 'hex'), decode(k.fingerprint, 'hex'), k.idempotency_key, k.sequence_number, {Now} + k.retires,
+                {Now} + k.kept
+            FROM unnest(CAST($1 AS text)::text[], CAST($2 AS text)::text[], CAST($3 AS text)::text[], CAST($4 AS text)::bigint[],
+                CAST($5 AS text)::bigint[], CAST($6 AS text)::bigint[])
+                AS k(hash, fingerprint, idempotency_key, sequence_number, retires, kept)
+            ON CONFLICT (hash) DO NOTHING
+            RETURNING hash
+            """;
+        string bindingColumns = $"hash, fingerprint, idempotency_key, sequence_number, state, retires_at <= {Now}";
+        Bound =
+            $"""
+            SELECT {bindingColumns} FROM {tables.Binding}
+            WHERE hash = ANY (ARRAY(SELECT decode(h, 'hex') FROM unnest(CAST($1 AS text)::text[]) AS h))
+            """;
+        Find = $"SELECT {bindingColumns} FROM {tables.Binding} WHERE hash = $1";
+        IsForeign = $"SELECT EXISTS (SELECT FROM {tables.Log} WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()))";
+        LockMeta = $"SELECT 1 FROM {tables.Meta} FOR UPDATE";
+        Restamp = $"UPDATE {tables.Log} SET xid = pg_current_xact_id() WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())";
+        KeepIdentifier = $"UPDATE {tables.Meta} SET system_identifier = $1 WHERE system_identifier IS DISTINCT FROM $1";
+        Join =
+            $"""
+            INSERT INTO {tables.Worker} (worker, name, expires_at) VALUES ($1, $2, {Clock} + $3)
+            ON CONFLICT (worker) DO UPDATE SET expires_at = excluded.expires_at
+            """;
+        Renew =
+            $"""
+            WITH mine AS (UPDATE {tables.Worker} SET expires_at = {Clock} + $2, is_draining = $3 WHERE worker = $1 RETURNING is_draining),
+            others AS (SELECT expires_at > {Clock} AS is_alive, is_draining FROM {tables.Worker} WHERE worker <> $1)
+            SELECT (SELECT count(*) FROM mine),
+                (SELECT count(*) FROM mine WHERE NOT is_draining) + (SELECT count(*) FROM others WHERE is_alive AND NOT is_draining),
+                (SELECT count(*) FROM others WHERE NOT is_alive)
+            """;
+        Bury =
+            $"""
+            DELETE FROM {tables.Worker} WHERE worker = ANY (ARRAY(
+                SELECT worker FROM {tables.Worker} WHERE expires_at <= {Clock} AND worker <> $1 ORDER BY worker FOR UPDATE))
+            """;
+        Fence = $"SELECT 1 FROM {tables.Worker} WHERE worker = $1 FOR KEY SHARE";
+        LockFreeLanes =
+            $"""
+            SELECT f.lane FROM {tables.Lane} AS f
+            WHERE {noWorker} AND EXISTS (SELECT FROM {tables.Worker} AS w WHERE w.worker = $1)
+            ORDER BY f.lane LIMIT $2 FOR NO KEY UPDATE OF f SKIP LOCKED
+            """;
+        TakeLanes =
+            $"""
+            UPDATE {tables.Lane} AS f SET worker = $1, epoch = epoch + 1,
+                unclean = CASE WHEN f.worker IS NULL THEN 0 ELSE unclean + 1 END
+            WHERE f.lane = ANY (CAST($2 AS text)::smallint[]) AND {noWorker}
+            RETURNING lane, unclean
+            """;
+        OwnedLanes = $"SELECT lane, unclean FROM {tables.Lane} WHERE worker = $1";
+        ReturnLane = $"UPDATE {tables.Lane} SET worker = NULL, unclean = 0 WHERE lane = $2 AND worker = $1";
+        Leave = $"DELETE FROM {tables.Worker} WHERE worker = $1";
+        Count =
+            $"""
+            SELECT l.n, p.n, (SELECT count(*) FROM {tables.Dead}), {Now} - least(l.due, p.due),
+                (SELECT count(*) FROM {tables.Worker} WHERE expires_at > {Now})::integer,
+                (SELECT count(*) FROM {tables.Lane} AS f WHERE NOT EXISTS (
+                    SELECT FROM {tables.Worker} AS w WHERE w.worker = f.worker AND w.expires_at > {Now}))::integer
+            FROM (SELECT count(*) AS n, min(not_before) AS due FROM {tables.Log}) AS l,
+                (SELECT count(*) AS n, min(due_at) AS due FROM {tables.Parked}) AS p
+            """;
+        PurgeDead = PurgeOf(tables.Dead, $"kept_until <= {Now} ORDER BY kept_until");
+        PurgeBindings = PurgeOf(tables.Binding, $"kept_until <= {Now} AND state <> {(int)OutboxBindingState.Waiting} ORDER BY kept_until");
+        PurgeStreams = PurgeOf(tables.Stream, $"used_at <= {Now} - {(long)StreamKept.TotalMilliseconds}");
+        Redrive =
+            $"""
+            WITH d AS (DELETE FROM {tables.Dead} WHERE id = $1 RETURNING *),
+            b AS (UPDATE {tables.Binding} SET state = {(int)OutboxBindingState.Waiting} FROM d WHERE hash = d.binding)
+            INSERT INTO {tables.Log} (lane, endpoint, tenant, attempts, unclean, enqueued_at, not_before, first_attempt_at, horizon_at,
+                key_id, binding, sealed)
+            SELECT lane, endpoint, tenant, $2, 0, enqueued_at, {Now}, CASE WHEN $3 THEN first_attempt_at END,
+                CASE WHEN $3 THEN horizon_at END, $4, binding, $5
+            FROM d
+            RETURNING id
+            """;
+        Discard = $"DELETE FROM {tables.Dead} WHERE id = ANY (CAST($1 AS text)::bigint[])";
+    }
+
+    internal string Installation { get; }
+
+    /// <summary>Says which server, database and table a session sees.</summary>
+    internal string Identity { get; }
+
+    /// <summary>Draws numbers: $1 streams in order of their names, $2 how many of each.</summary>
+    internal string Draw { get; }
+
+    /// <summary>Binds ids that are not bound yet, in order of their hashes.</summary>
+    internal string Bind { get; }
+
+    /// <summary>Reads the bindings of the hashes $1.</summary>
+    internal string Bound { get; }
+
+    /// <summary>Reads the binding of the hash $1.</summary>
+    internal string Find { get; }
+
+    /// <summary>Says whether the log has rows of transactions that have not begun: those of another cluster.</summary>
+    internal string IsForeign { get; }
+
+    internal string LockMeta { get; }
+
+    /// <summary>Gives such rows the current transaction, so that they are new once.</summary>
+    internal string Restamp { get; }
+
+    internal string KeepIdentifier { get; }
+
+    /// <summary>Adds the worker $1 named $2 with a lease of $3.</summary>
+    internal string Join { get; }
+
+    /// <summary>Renews worker $1 for $2, draining if $3: whether it is there, how many work, how many have expired.</summary>
+    internal string Renew { get; }
+
+    /// <summary>Deletes expired workers except $1, in order of their ids. Waits for their settlements.</summary>
+    internal string Bury { get; }
+
+    internal string Fence { get; }
+
+    /// <summary>Locks free lanes that worker $1 may take, at most $2.</summary>
+    internal string LockFreeLanes { get; }
+
+    /// <summary>
+    /// Takes those of the locked lanes $2 that are free still. A statement of its own: a worker that joined and took a lane after the first
+    /// statement began is only seen by a later snapshot.
+    /// </summary>
+    internal string TakeLanes { get; }
+
+    internal string OwnedLanes { get; }
+
+    internal string ReturnLane { get; }
+
+    internal string Leave { get; }
+
+    internal string Count { get; }
+
+    internal string PurgeDead { get; }
+
+    internal string PurgeBindings { get; }
+
+    internal string PurgeStreams { get; }
+
+    /// <summary>Moves the dead letter $1 to the log: $2 attempts, $3 whether its horizon continues, $4 key id, $5 bytes.</summary>
+    internal string Redrive { get; }
+
+    internal string Discard { get; }
+
+    /// <summary>Returns the statement that appends a number of rows.</summary>
+    internal string Append(int rows)
+    {
+        StringBuilder sql = new("INSERT INTO ");
+        sql.Append(_tables.Log).Append(" (lane, endpoint, tenant, enqueued_at, not_before, max_at, binding, key_id, sealed) VALUES ");
+        for (int row = 0; row < rows; row++)
+        {
+            int p = row * AppendColumns;
+            sql.Append(CultureInfo.InvariantCulture, $"{(row == 0 ? "" : ", ")}(${p + 1}, ${p + 2}, ${p + 3}, ")
+                .Append(CultureInfo.InvariantCulture, $"{Now}, {Now} + ${p + 4}, {Now} + ${p + 5}, ${p + 6}, ${p + 7}, ${p + 8})");
+        }
+
+        return sql.Append(" RETURNING id").ToString();
+    }
+
+    /// <summary>Returns the query for dead letters: $1 the id above them, $2 the limit, then the filter's values.</summary>
+    internal string ListDead(OutboxDeadFilter filter)
+    {
+        StringBuilder sql = new(
+            $"""
+            SELECT id, lane, endpoint, tenant, key_id, sealed, attempts, reason, status_code, enqueued_at, first_attempt_at, ended_at,
+                coalesce(horizon_at > {Now}, true)
+            FROM {_tables.Dead} WHERE id < $1
+            """);
+        int parameter = 2;
+        foreach ((string column, bool isUsed) in new[]
+            { ("tenant", filter.Tenant is not null), ("endpoint", filter.Endpoint is not null), ("reason", filter.Reason is not null) })
+        {
+            if (isUsed)
+            {
+                sql.Append(CultureInfo.InvariantCulture, $" AND {column} = ${++parameter}");
+            }
+        }
+
+        return sql.Append(" ORDER BY id DESC LIMIT $2").ToString();
+    }
+
+    private static string PurgeOf(string table, string condition) =>
+        $"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {condition} LIMIT $1 FOR UPDATE SKIP LOCKED))";
+}

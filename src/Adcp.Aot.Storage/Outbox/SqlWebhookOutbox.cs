@@ -1,0 +1,300 @@
+using System.Data.Common;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Payloads.Notifications;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>
+/// Keeps webhooks in tables of SQLite or PostgreSQL until they are delivered, so that they survive the process. It enqueues in the
+/// caller's own transaction; an <see cref="OutboxWorker"/> delivers. Thread-safe.
+/// </summary>
+/// <remarks>
+/// <para>
+/// The whole webhook is frozen and encrypted when it is enqueued: every attempt sends the same idempotency key and the same bytes. A
+/// webhook that was committed is delivered, or kept as a dead letter with the reason.
+/// </para>
+/// <para>
+/// Rows under <see cref="OutboxOptions.DeliveryId"/> are enqueued once. The id is remembered for the retry horizon and <see
+/// cref="SqlWebhookOutboxOptions.DeliveryIdRetention"/>.
+/// </para>
+/// </remarks>
+public sealed class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, IAsyncDisposable
+{
+    /// <summary>The most webhooks of one call.</summary>
+    private const int MaxItems = 10_000;
+
+    private readonly IWebhookSender _sender;
+    private readonly SqlWebhookOutboxOptions _options;
+
+    /// <summary>Creates an outbox. <see cref="CreateIfAbsentAsync"/> creates its tables.</summary>
+    /// <param name="database">The database, SQLite or PostgreSQL.</param>
+    /// <param name="sender">Freezes webhooks. The caller disposes it.</param>
+    /// <param name="secrets">The keys that rows are encrypted with. Webhooks hold secrets, so that they must be encrypted.</param>
+    /// <param name="options">The options; <see langword="null"/> for the defaults.</param>
+    /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    /// <exception cref="ArgumentException"><paramref name="secrets"/> keeps secrets out of the database.</exception>
+    /// <exception cref="NotSupportedException">The database is MySQL or MariaDB.</exception>
+    public SqlWebhookOutbox(
+        StoreDatabase database, IWebhookSender sender, SecretsAtRest secrets, SqlWebhookOutboxOptions? options = null)
+        : this(
+            OutboxStores.Create(database ?? throw new ArgumentNullException(nameof(database)), options ?? new SqlWebhookOutboxOptions()),
+            sender, secrets, options)
+    {
+    }
+
+    internal SqlWebhookOutbox(OutboxStore store, IWebhookSender sender, SecretsAtRest secrets, SqlWebhookOutboxOptions? options)
+    {
+        ArgumentNullException.ThrowIfNull(sender);
+        Store = store;
+        Seal = new OutboxSeal(secrets);
+        DeadLetters = new DeadLetters(store, Seal, Wake);
+        _sender = sender;
+        _options = options ?? new SqlWebhookOutboxOptions();
+    }
+
+    /// <summary>Raised when rows were committed by this process.</summary>
+    internal event Action? Enqueued;
+
+    /// <inheritdoc/>
+    public TimeSpan? RetryHorizon => _options.RetryHorizon;
+
+    /// <inheritdoc/>
+    public int PurgeBatchSize => ExpiringTable.PurgeBatchSize;
+
+    /// <summary>Gets the webhooks that ended undelivered.</summary>
+    public DeadLetters DeadLetters { get; }
+
+    internal OutboxStore Store { get; }
+
+    internal OutboxSeal Seal { get; }
+
+    internal TimeSpan Horizon => _options.RetryHorizon;
+
+    /// <summary>Creates the tables if they are absent. Processes that start at the same time wait for each other.</summary>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="InvalidOperationException">
+    /// The tables are newer than this program, or there is an ambient transaction, or SQLite's library is too old.
+    /// </exception>
+    /// <exception cref="DbException">A statement failed.</exception>
+    public ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken = default) => Store.CreateIfAbsentAsync(cancellationToken);
+
+    /// <summary>Checks that the tables are there and fit this program.</summary>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="InvalidOperationException">A table is missing or lacks a column, or is newer than this program.</exception>
+    /// <exception cref="DbException">The database cannot be reached.</exception>
+    public ValueTask CheckAsync(CancellationToken cancellationToken = default) => Store.CheckAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public void Wake() => Enqueued?.Invoke();
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">
+    /// A webhook breaks a rule, or <paramref name="transaction"/> is completed or runs on another database.
+    /// </exception>
+    /// <exception cref="DbException">The database refused a statement or is gone.</exception>
+    public async ValueTask<IReadOnlyList<OutboxReceipt>> EnqueueAsync(
+        DbTransaction? transaction, IReadOnlyList<OutboxItem> items, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(items);
+        if (items.Count is 0 or > MaxItems)
+        {
+            throw new ArgumentException($"A call enqueues 1 to {MaxItems} webhooks.", nameof(items));
+        }
+
+        OutboxDraft[] drafts = [.. items.Select(Draft)];
+        Guid installation = await Store.InstallationAsync(cancellationToken).ConfigureAwait(false);
+        if (transaction is not null)
+        {
+            await Store.RequireSameDatabaseAsync(transaction, cancellationToken).ConfigureAwait(false);
+            await EnqueueAsync(transaction, drafts, installation, cancellationToken).ConfigureAwait(false);
+        }
+        else if (Array.TrueForAll(drafts, static draft => draft.IsPlain))
+        {
+            await AppendAsync(null, drafts, installation, cancellationToken).ConfigureAwait(false);
+            Enqueued?.Invoke();
+        }
+        else
+        {
+            OutboxTransaction own = await Store.BeginAsync(cancellationToken).ConfigureAwait(false);
+            await using (own.ConfigureAwait(false))
+            {
+                await EnqueueAsync(own.Transaction, drafts, installation, cancellationToken).ConfigureAwait(false);
+                await own.CommitAsync(cancellationToken).ConfigureAwait(false);
+            }
+
+            Enqueued?.Invoke();
+        }
+
+        return [.. drafts.Select(static draft => draft.Receipt)];
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="DbException">The database refused the statement or is gone.</exception>
+    public async ValueTask<OutboxDeliveryState?> FindAsync(string tenant, string deliveryId, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(tenant);
+        ArgumentException.ThrowIfNullOrEmpty(deliveryId);
+        OutboxBinding? binding = await Store.FindAsync(OutboxHash.Binding(tenant, deliveryId), cancellationToken).ConfigureAwait(false);
+        return binding?.State switch
+        {
+            null => null,
+            OutboxBindingState.Delivered => OutboxDeliveryState.Delivered,
+            OutboxBindingState.Dead => OutboxDeliveryState.Undelivered,
+            _ => OutboxDeliveryState.Waiting,
+        };
+    }
+
+    /// <summary>Reads the state of the outbox.</summary>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="DbException">The database cannot be reached.</exception>
+    public async ValueTask<OutboxStatus> GetStatusAsync(CancellationToken cancellationToken = default)
+    {
+        OutboxCounts counts = await Store.CountAsync(cancellationToken).ConfigureAwait(false);
+        return new OutboxStatus
+        {
+            Waiting = counts.Waiting,
+            Parked = counts.Parked,
+            Dead = counts.Dead,
+            OldestDue = counts.OldestDue,
+            Workers = counts.Workers,
+            UnownedLanes = counts.UnownedLanes,
+        };
+    }
+
+    /// <summary>Deletes dead letters, delivery ids and streams that outlived their time.</summary>
+    /// <inheritdoc/>
+    /// <exception cref="DbException">The database refused the statement or is gone.</exception>
+    public ValueTask<int> PurgeAsync(CancellationToken cancellationToken = default) => Store.PurgeAsync(cancellationToken);
+
+    /// <summary>Ends the outbox's own work. Dispose its workers first.</summary>
+    public ValueTask DisposeAsync() => Store.DisposeAsync();
+
+    /// <summary>Judges an item before anything is written, so that a fault leaves the caller's transaction usable.</summary>
+    private OutboxDraft Draft(OutboxItem item)
+    {
+        ArgumentNullException.ThrowIfNull(item);
+        if (item.Payload is WebhookChallenge)
+        {
+            throw new ArgumentException("An ownership challenge needs its answer at once and cannot be enqueued. Use the sender.",
+                nameof(item));
+        }
+
+        string key = item.Payload.IdempotencyKey ?? IdempotencyKeys.Create();
+        KeyedPayload payload = new(item.Payload, key);
+        long? probe = payload.CarriesSequenceNumber ? 1 : null;
+        if (probe is not null && item.Options.SequenceKey is null)
+        {
+            throw new ArgumentException(
+                "The payload carries a sequence number: set OutboxOptions.SequenceKey to the stream that numbers it.", nameof(item));
+        }
+
+        PreparedWebhook webhook = _sender.Prepare(item.Destination, payload, probe);
+        OutboxBinding? binding = null;
+        if (item.Options.DeliveryId is { } id)
+        {
+            TimeSpan retires = _options.RetryHorizon + Delay(item.Options) + (item.Options.MaxAge ?? TimeSpan.Zero);
+            AdcpVersion version = _sender.Facts?.Version ?? AdcpVersion.V32;
+            binding = new OutboxBinding(
+                OutboxHash.Binding(item.Options.Tenant, id), OutboxHash.Fingerprint(item, version), key, null, retires,
+                retires + _options.DeliveryIdRetention);
+        }
+
+        return new OutboxDraft(item, payload, key, webhook, binding);
+    }
+
+    private async ValueTask EnqueueAsync(
+        DbTransaction transaction, OutboxDraft[] drafts, Guid installation, CancellationToken cancellationToken)
+    {
+        await BindAsync(transaction, drafts, cancellationToken).ConfigureAwait(false);
+        OutboxDraft[] added = [.. drafts.Where(static draft => draft.IsNew)];
+        OutboxDraft[] numbered = [.. added.Where(static draft => draft.Item.Options.SequenceKey is not null)];
+        if (numbered.Length > 0)
+        {
+            long[] numbers = await Store.DrawNumbersAsync(
+                transaction, [.. numbered.Select(static draft => StreamOf(draft.Item.Options))], cancellationToken).ConfigureAwait(false);
+            for (int i = 0; i < numbers.Length; i++)
+            {
+                OutboxDraft draft = numbered[i];
+                draft.SequenceNumber = numbers[i];
+                if (draft.Payload.CarriesSequenceNumber)
+                {
+                    draft.Webhook = _sender.Prepare(draft.Item.Destination, draft.Payload, numbers[i]);
+                }
+            }
+        }
+
+        if (added.Length > 0)
+        {
+            await AppendAsync(transaction, added, installation, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Binds the delivery ids, and answers the drafts whose id was bound before.</summary>
+    private async ValueTask BindAsync(DbTransaction transaction, OutboxDraft[] drafts, CancellationToken cancellationToken)
+    {
+        Dictionary<string, OutboxDraft> first = new(StringComparer.Ordinal);
+        foreach (OutboxDraft draft in drafts.Where(static draft => draft.Binding is not null))
+        {
+            string hash = Convert.ToHexString(draft.Binding!.Hash);
+            if (!first.TryAdd(hash, draft))
+            {
+                draft.Same = first[hash];
+            }
+        }
+
+        if (first.Count == 0)
+        {
+            return;
+        }
+
+        OutboxDraft[] bound = [.. first.Values];
+        OutboxBinding?[] earlier = await Store
+            .BindAsync(transaction, [.. bound.Select(static draft => draft.Binding!)], cancellationToken).ConfigureAwait(false);
+        for (int i = 0; i < bound.Length; i++)
+        {
+            bound[i].Earlier = earlier[i];
+        }
+    }
+
+    private async ValueTask AppendAsync(
+        DbTransaction? transaction, OutboxDraft[] drafts, Guid installation, CancellationToken cancellationToken)
+    {
+        OutboxEntry[] entries = [.. drafts.Select(draft => Entry(draft, installation))];
+        long[] ids = await Store.AppendAsync(transaction, entries, cancellationToken).ConfigureAwait(false);
+        for (int i = 0; i < ids.Length; i++)
+        {
+            drafts[i].Id = ids[i];
+        }
+    }
+
+    private OutboxEntry Entry(OutboxDraft draft, Guid installation)
+    {
+        OutboxOptions options = draft.Item.Options;
+        short lane = OutboxHash.Lane(draft.Item.Destination);
+        long endpoint = OutboxHash.Endpoint(draft.Webhook, options);
+        long tenant = OutboxHash.Tenant(options.Tenant);
+        OutboxWebhook webhook = new(draft.Webhook, options, draft.SequenceNumber);
+        return new OutboxEntry
+        {
+            Lane = lane,
+            Endpoint = endpoint,
+            Tenant = tenant,
+            NotBefore = Delay(options),
+            MaxAge = options.MaxAge,
+            Binding = draft.Binding?.Hash,
+            KeyId = Seal.KeyId,
+            Sealed = Seal.Seal(webhook, installation, lane, endpoint, tenant),
+        };
+    }
+
+    private TimeSpan Delay(OutboxOptions options)
+    {
+        TimeSpan delay = options.NotBefore is { } at ? at - _options.TimeProvider.GetUtcNow() : TimeSpan.Zero;
+        return delay > TimeSpan.Zero ? delay : TimeSpan.Zero;
+    }
+
+    /// <summary>Streams belong to their tenant.</summary>
+    private static string StreamOf(OutboxOptions options) =>
+        Convert.ToHexStringLower(OutboxHash.Binding(options.Tenant, options.SequenceKey!));
+}

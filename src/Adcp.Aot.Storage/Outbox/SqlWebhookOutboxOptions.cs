@@ -1,0 +1,58 @@
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>The options of a <see cref="SqlWebhookOutbox"/>. Immutable; a bad value throws when it is set.</summary>
+public sealed record SqlWebhookOutboxOptions
+{
+    /// <summary>
+    /// Gets the beginning of the tables' names, with a schema before it if they are in one: <c>prefix</c> or <c>schema.prefix</c>, each 1
+    /// to 40 of <c>a-z 0-9 _</c>. Default <c>adcp_outbox_</c>.
+    /// </summary>
+    /// <exception cref="ArgumentException">The prefix breaks its rule.</exception>
+    public string TablePrefix
+    {
+        get;
+        init => field = new OutboxTables(value).Prefix;
+    } = OutboxTables.DefaultPrefix;
+
+    /// <summary>
+    /// Gets how long a webhook is retried after its first attempt, which a seller of AdCP 3.2 advertises. It is never extended, and the
+    /// database's clock decides. 24 hours to 7 days, default 24 hours.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 24 hours to 7 days.</exception>
+    public TimeSpan RetryHorizon
+    {
+        get;
+        init => field = InRange(value, TimeSpan.FromHours(24), TimeSpan.FromDays(7), nameof(RetryHorizon));
+    } = TimeSpan.FromHours(24);
+
+    /// <summary>
+    /// Gets how long delivery ids are remembered after the retry horizon, so that an id that is enqueued again is not delivered again.
+    /// 1 hour to 366 days, default 30 days.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 hour to 366 days.</exception>
+    public TimeSpan DeliveryIdRetention
+    {
+        get;
+        init => field = InRange(value, TimeSpan.FromHours(1), TimeSpan.FromDays(366), nameof(DeliveryIdRetention));
+    } = TimeSpan.FromDays(30);
+
+    /// <summary>Gets where the outbox logs. Default <see langword="null"/>, nowhere.</summary>
+    public ILogger? Logger { get; init; }
+
+    /// <summary>Gets the clock of waiting. Default the system's. The database's clock decides when a webhook is due.</summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public TimeProvider TimeProvider
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider));
+    } = TimeProvider.System;
+
+    private static TimeSpan InRange(TimeSpan value, TimeSpan low, TimeSpan high, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, low, name);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, high, name);
+        return value;
+    }
+}

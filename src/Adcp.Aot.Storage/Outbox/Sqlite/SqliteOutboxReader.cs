@@ -1,0 +1,248 @@
+using System.Data.Common;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>
+/// Reads the log by growing ids. SQLite commits one transaction at a time and gives ids in that order, so that a row that is committed
+/// later has a higher id. If no other connection has committed since the last read, the tables are not read at all.
+/// </summary>
+internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOutboxStatements sql) : OutboxReader
+{
+    private readonly List<Segment> _segments = [];
+    private SqliteOutboxSession? _session;
+    private ulong _mask;
+    private ulong _joining;
+    private long _last = -1;
+    private long _seen = -1;
+
+    internal override bool CanJoin => true;
+
+    internal override void Join(IReadOnlyList<short> lanes)
+    {
+        foreach (short lane in lanes)
+        {
+            _joining |= Bit(lane) & ~_mask;
+        }
+    }
+
+    internal override void Leave(short lane)
+    {
+        _mask &= ~Bit(lane);
+        _joining &= ~Bit(lane);
+        foreach (Segment segment in _segments)
+        {
+            segment.Mask &= ~Bit(lane);
+        }
+
+        _segments.RemoveAll(static segment => segment.Mask == 0);
+    }
+
+    internal override void Reset()
+    {
+        _mask = 0;
+        _joining = 0;
+        _segments.Clear();
+    }
+
+    internal override ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(Run(session => Read(session, rows, limit), cancellationToken));
+
+    internal override ValueTask<IReadOnlyList<(long Endpoint, TimeSpan DueIn)>> ListParkedAsync(
+        short lane, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<(long Endpoint, TimeSpan DueIn)>>(Run(session => ListParked(session, lane), cancellationToken));
+
+    internal override ValueTask<TimeSpan?> ReadParkedAsync(
+        short lane, long endpoint, (long DueAt, long Id) after, int limit, List<OutboxRow> rows, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(Run(session => ReadParked(session, lane, endpoint, after, limit, rows), cancellationToken));
+
+    public override ValueTask DisposeAsync()
+    {
+        Drop();
+        return ValueTask.CompletedTask;
+    }
+
+    private static ulong Bit(short lane) => 1UL << lane;
+
+    private static TimeSpan Time(long milliseconds) => TimeSpan.FromTicks(milliseconds * TimeSpan.TicksPerMillisecond);
+
+    private static OutboxRow Row(DbDataReader reader, long now, bool isParked)
+    {
+        long dueAt = reader.GetInt64(6);
+        return new OutboxRow
+        {
+            Id = reader.GetInt64(0),
+            Lane = reader.GetInt16(1),
+            Endpoint = reader.GetInt64(2),
+            Tenant = reader.GetInt64(3),
+            Attempts = reader.GetInt32(4),
+            Unclean = reader.GetInt32(5),
+            IsParked = isParked,
+            DueAt = isParked ? dueAt : 0,
+            DueIn = Time(dueAt - now),
+            TimeLeft = reader.IsDBNull(7) ? null : Time(reader.GetInt64(7) - now),
+            KeyId = reader.GetString(8),
+            Sealed = (byte[])reader.GetValue(9),
+        };
+    }
+
+    /// <summary>Reads new rows, then the earlier rows of lanes that joined. Rows count as read if all of them were read.</summary>
+    private bool Read(SqliteOutboxSession session, List<OutboxRow> rows, int limit)
+    {
+        // Before the rows: a commit in between is seen again.
+        long version = session.Number(SqliteOutboxStatements.DataVersion);
+        if (version == _seen && _segments.Count == 0 && _joining == 0)
+        {
+            return false;
+        }
+
+        long last, now;
+        using (DbDataReader reader = session.Read(sql.LastOfLog))
+        {
+            reader.Read();
+            last = reader.GetInt64(0);
+            now = reader.GetInt64(1);
+        }
+
+        JoinLanes(last);
+        List<OutboxRow> read = [];
+        Segment? backlog = _segments.Count > 0 ? _segments[0] : null;
+        int share = backlog is null ? limit : limit - (limit / 4);
+        long upTo = ReadLog(session, read, _mask, _last, last, share, now);
+        int fresh = read.Count;
+        bool isDone = upTo >= last;
+        long backlogUpTo = 0;
+        if (backlog is not null && fresh < limit)
+        {
+            backlogUpTo = ReadLog(session, read, backlog.Mask, backlog.After, backlog.UpTo, limit - fresh, now);
+        }
+
+        if (backlog is not null && fresh < limit)
+        {
+            backlog.After = backlogUpTo;
+            if (backlogUpTo >= backlog.UpTo)
+            {
+                _segments.RemoveAt(0);
+            }
+        }
+
+        _last = Math.Max(_last, upTo);
+        _seen = isDone ? version : -1;
+        rows.AddRange(read);
+        return !isDone || _segments.Count > 0;
+    }
+
+    private void JoinLanes(long last)
+    {
+        if (_last < 0)
+        {
+            _last = last;
+        }
+
+        if (_joining != 0)
+        {
+            _segments.Add(new Segment { Mask = _joining, After = 0, UpTo = _last });
+            _mask |= _joining;
+            _joining = 0;
+        }
+    }
+
+    /// <summary>Reads rows with ids in a range.</summary>
+    /// <returns>The id up to which the range was read.</returns>
+    private long ReadLog(SqliteOutboxSession session, List<OutboxRow> rows, ulong mask, long after, long upTo, int limit, long now)
+    {
+        if (mask == 0 || after >= upTo)
+        {
+            return upTo;
+        }
+
+        int before = rows.Count;
+        using DbDataReader reader = session.Read(sql.ReadLog, after, upTo, (long)mask, (long)limit);
+        while (reader.Read())
+        {
+            rows.Add(Row(reader, now, isParked: false));
+        }
+
+        return rows.Count - before < limit ? upTo : rows[^1].Id;
+    }
+
+    private List<(long Endpoint, TimeSpan DueIn)> ListParked(SqliteOutboxSession session, short lane)
+    {
+        long now = session.Now();
+        List<(long Endpoint, TimeSpan DueIn)> endpoints = [];
+        for (long next = long.MinValue; ; next++)
+        {
+            using (DbDataReader reader = session.Read(sql.NextParkedEndpoint, (long)lane, next))
+            {
+                if (!reader.Read())
+                {
+                    return endpoints;
+                }
+
+                next = reader.GetInt64(0);
+                endpoints.Add((next, Time(Math.Max(0, reader.GetInt64(1) - now))));
+            }
+
+            if (next == long.MaxValue)
+            {
+                return endpoints;
+            }
+        }
+    }
+
+    private TimeSpan? ReadParked(
+        SqliteOutboxSession session, short lane, long endpoint, (long DueAt, long Id) after, int limit, List<OutboxRow> rows)
+    {
+        long now = session.Now();
+        List<OutboxRow> read = [];
+        using (DbDataReader reader = session.Read(sql.ReadParked, now, (long)lane, endpoint, after.DueAt, after.Id, (long)limit))
+        {
+            while (reader.Read())
+            {
+                read.Add(Row(reader, now, isParked: true));
+            }
+        }
+
+        (long dueAt, long id) = read.Count > 0 ? (read[^1].DueAt, read[^1].Id) : after;
+        object? next = session.Scalar(sql.NextParked, (long)lane, endpoint, dueAt, id);
+        rows.AddRange(read);
+        return next is long due ? Time(Math.Max(0, due - now)) : null;
+    }
+
+    private T Run<T>(Func<SqliteOutboxSession, T> read, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        _session ??= Connect();
+        try
+        {
+            return read(_session);
+        }
+        catch
+        {
+            Drop();
+            throw;
+        }
+    }
+
+    private SqliteOutboxSession Connect()
+    {
+        // The version of another connection cannot be compared.
+        _seen = -1;
+        return database.OpenReader();
+    }
+
+    private void Drop()
+    {
+        _session?.Close();
+        _session = null;
+    }
+
+    /// <summary>Rows of lanes that joined, up to the id that the lanes before them had been read to.</summary>
+    private sealed class Segment
+    {
+        internal ulong Mask { get; set; }
+
+        internal long After { get; set; }
+
+        internal long UpTo { get; init; }
+    }
+}

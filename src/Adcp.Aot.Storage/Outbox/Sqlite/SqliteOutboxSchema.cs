@@ -1,0 +1,117 @@
+namespace Adcp.Aot.Storage;
+
+/// <summary>The tables of an outbox on SQLite. Times are milliseconds since 1970.</summary>
+/// <remarks>
+/// The log has no index beside its key: ids grow in the order of the commits, because SQLite has one writer at a time, so that rows with
+/// a higher id than the last one read are exactly those that were not read.
+/// </remarks>
+internal static class SqliteOutboxSchema
+{
+    internal const int Format = 1;
+
+    /// <summary>The columns that a webhook keeps in each of the three tables that it can be in.</summary>
+    private const string Webhook = """
+        lane INTEGER NOT NULL,
+        endpoint INTEGER NOT NULL,
+        tenant INTEGER NOT NULL,
+        key_id TEXT NOT NULL,
+        binding BLOB,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        unclean INTEGER NOT NULL DEFAULT 0,
+        enqueued_at INTEGER NOT NULL,
+        first_attempt_at INTEGER,
+        horizon_at INTEGER
+        """;
+
+    internal static SqlSchema Create(OutboxTables tables) => new(SqlDialect.Sqlite, tables.Meta, new SqlMigration(
+        $"CREATE TABLE IF NOT EXISTS {tables.Meta} (installation BLOB NOT NULL, format INTEGER NOT NULL) STRICT",
+        $"""
+        CREATE TABLE IF NOT EXISTS {tables.Worker} (
+            worker BLOB NOT NULL PRIMARY KEY,
+            name TEXT NOT NULL,
+            expires_at INTEGER NOT NULL,
+            is_draining INTEGER NOT NULL DEFAULT 0,
+            has_lock INTEGER NOT NULL) STRICT, WITHOUT ROWID
+        """,
+        $"CREATE TABLE IF NOT EXISTS {tables.Lane} (lane INTEGER PRIMARY KEY, worker BLOB, unclean INTEGER NOT NULL DEFAULT 0) STRICT",
+        $"""
+        CREATE TABLE IF NOT EXISTS {tables.Log} (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            {Webhook},
+            not_before INTEGER NOT NULL,
+            max_at INTEGER,
+            sealed BLOB NOT NULL) STRICT
+        """,
+        $"""
+        CREATE TABLE IF NOT EXISTS {tables.Parked} (
+            id INTEGER PRIMARY KEY,
+            {Webhook},
+            due_at INTEGER NOT NULL,
+            max_at INTEGER,
+            reason TEXT,
+            status_code INTEGER NOT NULL,
+            sealed BLOB NOT NULL) STRICT
+        """,
+        $"""
+        CREATE TABLE IF NOT EXISTS {tables.Dead} (
+            id INTEGER PRIMARY KEY,
+            {Webhook},
+            reason TEXT NOT NULL,
+            status_code INTEGER NOT NULL,
+            ended_at INTEGER NOT NULL,
+            kept_until INTEGER NOT NULL,
+            sealed BLOB NOT NULL) STRICT
+        """,
+        $"""
+        CREATE TABLE IF NOT EXISTS {tables.Binding} (
+            hash BLOB NOT NULL PRIMARY KEY,
+            fingerprint BLOB NOT NULL,
+            idempotency_key TEXT NOT NULL,
+            sequence_number INTEGER,
+            state INTEGER NOT NULL DEFAULT 0,
+            retires_at INTEGER NOT NULL,
+            kept_until INTEGER NOT NULL) STRICT, WITHOUT ROWID
+        """,
+        $"""
+        CREATE TABLE IF NOT EXISTS {tables.Stream} (
+            stream TEXT NOT NULL PRIMARY KEY,
+            number INTEGER NOT NULL,
+            used_at INTEGER NOT NULL) STRICT, WITHOUT ROWID
+        """,
+        Index(tables, "parked_due", tables.Parked, "lane, endpoint, due_at"),
+        Index(tables, "dead_kept", tables.Dead, "kept_until"),
+        Index(tables, "dead_tenant", tables.Dead, "tenant"),
+        Index(tables, "binding_kept", tables.Binding, "kept_until"),
+        Index(tables, "stream_used", tables.Stream, "used_at"),
+        $"""
+        WITH RECURSIVE lanes (lane) AS (SELECT 0 UNION ALL SELECT lane + 1 FROM lanes WHERE lane < {OutboxLanes.Count - 1})
+        INSERT OR IGNORE INTO {tables.Lane} (lane) SELECT lane FROM lanes
+        """,
+        $"""
+        INSERT INTO {tables.Meta} (installation, format)
+        SELECT randomblob(16), {Format} WHERE NOT EXISTS (SELECT 1 FROM {tables.Meta})
+        """));
+
+    /// <summary>Returns a query that names each column that the store uses.</summary>
+    internal static string Columns(OutboxTables tables) => $"""
+        SELECT m.installation, m.format, w.worker, w.name, w.expires_at, w.is_draining, w.has_lock, n.lane, n.worker, n.unclean,
+            l.id, l.lane, l.endpoint, l.tenant, l.key_id, l.binding, l.attempts, l.unclean, l.enqueued_at, l.first_attempt_at, l.horizon_at,
+            l.not_before, l.max_at, l.sealed,
+            p.id, p.lane, p.endpoint, p.tenant, p.key_id, p.binding, p.attempts, p.unclean, p.enqueued_at, p.first_attempt_at, p.horizon_at,
+            p.due_at, p.max_at, p.reason, p.status_code, p.sealed,
+            d.id, d.lane, d.endpoint, d.tenant, d.key_id, d.binding, d.attempts, d.unclean, d.enqueued_at, d.first_attempt_at, d.horizon_at,
+            d.reason, d.status_code, d.ended_at, d.kept_until, d.sealed,
+            b.hash, b.fingerprint, b.idempotency_key, b.sequence_number, b.state, b.retires_at, b.kept_until,
+            s.stream, s.number, s.used_at
+        FROM {tables.Meta} m, {tables.Worker} w, {tables.Lane} n, {tables.Log} l, {tables.Parked} p, {tables.Dead} d, {tables.Binding} b,
+            {tables.Stream} s
+        WHERE 1 = 0
+        """;
+
+    /// <summary>SQLite wants the schema before the index's name and not before the table's.</summary>
+    private static string Index(OutboxTables tables, string suffix, string table, string columns)
+    {
+        int dot = table.IndexOf('.', StringComparison.Ordinal);
+        return $"CREATE INDEX IF NOT EXISTS {table[..(dot + 1)]}{tables.Index(suffix)} ON {table[(dot + 1)..]} ({columns})";
+    }
+}

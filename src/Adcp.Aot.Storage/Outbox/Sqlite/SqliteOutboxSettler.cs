@@ -1,0 +1,152 @@
+using System.Data.Common;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>
+/// Commits changes through the writer of the process. The fence is the worker's row, read in the same transaction, which excludes all
+/// others.
+/// </summary>
+internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutboxStatements sql) : OutboxSettler
+{
+    /// <summary>The time for which a dead letter is kept, in milliseconds.</summary>
+    private const long DeadKept = 30L * 24 * 60 * 60 * 1000;
+
+    private const int RowBytes = 64;
+
+    internal override async ValueTask SettleAsync(Guid worker, IReadOnlyList<OutboxChange> changes, CancellationToken cancellationToken)
+    {
+        long bytes = 0;
+        foreach (OutboxChange change in changes)
+        {
+            change.IsApplied = false;
+            bytes += change.Kind == OutboxChangeKind.Delivered ? RowBytes : change.Row.Sealed.Length;
+        }
+
+        if (changes.Count == 0)
+        {
+            return;
+        }
+
+        HashSet<long> applied = await writer.RunAsync(
+            session => Settle(session, worker, changes), changes.Count, bytes, cancellationToken).ConfigureAwait(false);
+        foreach (OutboxChange change in changes)
+        {
+            change.IsApplied = applied.Contains(change.Row.Id);
+        }
+    }
+
+    public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    /// <summary>Returns the ids of the rows that were there.</summary>
+    private HashSet<long> Settle(SqliteOutboxSession session, Guid worker, IReadOnlyList<OutboxChange> changes)
+    {
+        HashSet<long> applied = [];
+        if (session.Scalar(sql.IsAlive, worker.ToByteArray()) is null)
+        {
+            return applied;
+        }
+
+        long now = session.Now();
+        foreach (IGrouping<(OutboxChangeKind Kind, bool IsParked), OutboxChange> group in
+            changes.GroupBy(static change => (change.Kind, change.Row.IsParked)))
+        {
+            Settle(session, group.Key.Kind, group.Key.IsParked, [.. group], now, applied);
+        }
+
+        return applied;
+    }
+
+    private void Settle(
+        SqliteOutboxSession session, OutboxChangeKind kind, bool isParked, List<OutboxChange> changes, long now, HashSet<long> applied)
+    {
+        OutboxBindingState? state = null;
+        switch (kind)
+        {
+            case OutboxChangeKind.Park when isParked:
+                // The row stays in its table.
+                TakeIds(session.Read(sql.ParkAgain, now, Keys(changes)), applied, null);
+                return;
+            case OutboxChangeKind.Park:
+                session.Execute(sql.Park, now, Keys(changes));
+                break;
+            case OutboxChangeKind.Dead:
+                session.Execute(isParked ? sql.EndFromParked : sql.EndFromLog, now, Keys(changes), DeadKept);
+                state = OutboxBindingState.Dead;
+                break;
+            default:
+                state = OutboxBindingState.Delivered;
+                break;
+        }
+
+        List<byte[]> bindings = [];
+        DbDataReader deleted = isParked
+            ? session.Read(sql.DeleteFromParked, ParkedIds(changes))
+            : session.Read(sql.DeleteFromLog, Ids(changes));
+        TakeIds(deleted, applied, bindings);
+        if (state is { } ended)
+        {
+            foreach (byte[] binding in bindings)
+            {
+                session.Execute(sql.SetBinding, (long)ended, binding);
+            }
+        }
+    }
+
+    private static void TakeIds(DbDataReader reader, HashSet<long> applied, List<byte[]>? bindings)
+    {
+        using (reader)
+        {
+            while (reader.Read())
+            {
+                applied.Add(reader.GetInt64(0));
+                if (bindings is not null && !reader.IsDBNull(1))
+                {
+                    bindings.Add((byte[])reader.GetValue(1));
+                }
+            }
+        }
+    }
+
+    private static string Ids(List<OutboxChange> changes)
+    {
+        StringBuilder text = new("[", 2 + (changes.Count * 12));
+        foreach (OutboxChange change in changes)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{(text.Length > 1 ? "," : "")}{change.Row.Id}");
+        }
+
+        return text.Append(']').ToString();
+    }
+
+    private static string ParkedIds(List<OutboxChange> changes)
+    {
+        StringBuilder text = new("[", 2 + (changes.Count * 28));
+        foreach (OutboxChange change in changes)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{(text.Length > 1 ? "," : "")}[{change.Row.Id},{change.Row.DueAt}]");
+        }
+
+        return text.Append(']').ToString();
+    }
+
+    /// <summary>Returns <c>[id, due time, delay, attempts, horizon, reason, status code]</c> for each change.</summary>
+    private static string Keys(List<OutboxChange> changes)
+    {
+        StringBuilder text = new("[", 2 + (changes.Count * 64));
+        foreach (OutboxChange change in changes)
+        {
+            string reason = change.Reason is { } said ? $"\"{JsonEncodedText.Encode(said)}\"" : "null";
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"{(text.Length > 1 ? "," : "")}[{change.Row.Id},{change.Row.DueAt},{Milliseconds(change.Delay)},{change.Attempts},"
+                + $"{Milliseconds(change.Horizon)},{reason},{change.StatusCode}]");
+        }
+
+        return text.Append(']').ToString();
+    }
+
+    private static long Milliseconds(TimeSpan time) => time.Ticks / TimeSpan.TicksPerMillisecond;
+}

@@ -1,0 +1,136 @@
+using System.Data.Common;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>The part that callers use: numbers, bindings and rows.</summary>
+internal sealed partial class SqliteOutboxStore
+{
+    private const int RowBytes = 200;
+
+    internal override ValueTask<long[]> DrawNumbersAsync(
+        DbTransaction transaction, IReadOnlyList<string> streams, CancellationToken cancellationToken)
+    {
+        using SqliteOutboxSession session = _database.Join(transaction, cancellationToken);
+        long now = session.Now();
+        long[] numbers = new long[streams.Count];
+        for (int i = 0; i < numbers.Length; i++)
+        {
+            numbers[i] = session.Number(_sql.Draw, now, streams[i]);
+        }
+
+        return ValueTask.FromResult(numbers);
+    }
+
+    internal override ValueTask<OutboxBinding?[]> BindAsync(
+        DbTransaction transaction, IReadOnlyList<OutboxBinding> bindings, CancellationToken cancellationToken)
+    {
+        using SqliteOutboxSession session = _database.Join(transaction, cancellationToken);
+        long now = session.Now();
+        OutboxBinding?[] earlier = new OutboxBinding?[bindings.Count];
+        for (int i = 0; i < earlier.Length; i++)
+        {
+            OutboxBinding binding = bindings[i];
+            int bound = session.Execute(
+                _sql.Bind, now, binding.Hash, binding.Fingerprint, binding.IdempotencyKey, binding.SequenceNumber,
+                Milliseconds(binding.Retires), Milliseconds(binding.Kept));
+            earlier[i] = bound > 0 ? null : Find(session, binding.Hash, now);
+        }
+
+        return ValueTask.FromResult(earlier);
+    }
+
+    internal override ValueTask<long[]> AppendAsync(
+        DbTransaction? transaction, IReadOnlyList<OutboxEntry> entries, CancellationToken cancellationToken)
+    {
+        if (transaction is not null)
+        {
+            using SqliteOutboxSession session = _database.Join(transaction, cancellationToken);
+            return ValueTask.FromResult(Append(session, entries));
+        }
+
+        SqlConnections.RefuseAmbientTransaction(_database.Source, SqlDialect.Sqlite, "An enqueue without a transaction");
+        if (entries.Count == 0)
+        {
+            return ValueTask.FromResult(Array.Empty<long>());
+        }
+
+        long bytes = entries.Sum(static entry => (long)entry.Sealed.Length + RowBytes);
+        return _writer.RunAsync(session => Append(session, entries), entries.Count, bytes, cancellationToken);
+    }
+
+    internal override async ValueTask<OutboxTransaction> BeginAsync(CancellationToken cancellationToken)
+    {
+        SqlConnections.RefuseAmbientTransaction(_database.Source, SqlDialect.Sqlite, "An enqueue without a transaction");
+        Action endTurn = await _writer.TurnAsync(cancellationToken).ConfigureAwait(false);
+        DbConnection? connection = null;
+        try
+        {
+            connection = _database.OpenFull();
+
+            // The driver begins a transaction of this level with BEGIN IMMEDIATE.
+            DbTransaction transaction =
+                await connection.BeginTransactionAsync(System.Data.IsolationLevel.Serializable, cancellationToken).ConfigureAwait(false);
+            return new OutboxTransaction(connection, transaction, endTurn);
+        }
+        catch
+        {
+            if (connection is not null)
+            {
+                await SqlConnections.DropAsync(connection).ConfigureAwait(false);
+            }
+
+            endTurn();
+            throw;
+        }
+    }
+
+    internal override ValueTask RequireSameDatabaseAsync(DbTransaction transaction, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        _database.RequireSame(transaction);
+        return ValueTask.CompletedTask;
+    }
+
+    internal override ValueTask<OutboxBinding?> FindAsync(byte[] hash, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(Read(session => Find(session, hash, session.Now()), cancellationToken));
+
+    /// <summary>Appends rows. Their ids are consecutive, because no other connection writes meanwhile.</summary>
+    private long[] Append(SqliteOutboxSession session, IReadOnlyList<OutboxEntry> entries)
+    {
+        long[] ids = new long[entries.Count];
+        if (ids.Length == 0)
+        {
+            return ids;
+        }
+
+        long now = session.Now();
+        foreach (OutboxEntry entry in entries)
+        {
+            session.Execute(
+                _sql.Append, now, (long)entry.Lane, entry.Endpoint, entry.Tenant, entry.KeyId, entry.Binding,
+                now + Milliseconds(entry.NotBefore), entry.MaxAge is { } age ? now + Milliseconds(age) : null, entry.Sealed);
+        }
+
+        long last = session.Number(SqliteOutboxStatements.LastId);
+        for (int i = 0; i < ids.Length; i++)
+        {
+            ids[i] = last - (ids.Length - 1) + i;
+        }
+
+        return ids;
+    }
+
+    private OutboxBinding? Find(SqliteOutboxSession session, byte[] hash, long now)
+    {
+        using DbDataReader reader = session.Read(_sql.Find, now, hash);
+        return reader.Read()
+            ? new OutboxBinding(
+                hash, (byte[])reader.GetValue(0), reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetInt64(2),
+                Time(reader.GetInt64(4) - now), Time(reader.GetInt64(5) - now))
+            {
+                State = (OutboxBindingState)reader.GetInt32(3),
+                IsRetired = reader.GetInt64(4) <= now,
+            }
+            : null;
+    }
+}

@@ -1,0 +1,160 @@
+using System.Data.Common;
+
+namespace Adcp.Aot.Storage.Tests.Outbox;
+
+/// <summary>The fate of one call of a store.</summary>
+internal enum StoreFault
+{
+    None,
+
+    /// <summary>The call fails, and nothing is changed.</summary>
+    Before,
+
+    /// <summary>The call is made, and its answer is lost.</summary>
+    After,
+
+    /// <summary>The process ends: this call and all later ones never return.</summary>
+    Crash,
+}
+
+/// <summary>The connections of one process to a store. A test plans the fate of each call.</summary>
+internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFault> plan) : OutboxStore
+{
+    private volatile bool _hasCrashed;
+
+    /// <summary>Gets whether the process has ended.</summary>
+    public bool HasCrashed => _hasCrashed;
+
+    /// <summary>Ends the process.</summary>
+    public void Crash() => _hasCrashed = true;
+
+    internal override ValueTask<Guid> InstallationAsync(CancellationToken cancellationToken) => inner.InstallationAsync(cancellationToken);
+
+    internal override ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken) => inner.CreateIfAbsentAsync(cancellationToken);
+
+    internal override ValueTask CheckAsync(CancellationToken cancellationToken) => inner.CheckAsync(cancellationToken);
+
+    internal override ValueTask<long[]> DrawNumbersAsync(
+        DbTransaction transaction, IReadOnlyList<string> streams, CancellationToken cancellationToken) =>
+        inner.DrawNumbersAsync(transaction, streams, cancellationToken);
+
+    internal override ValueTask<OutboxBinding?[]> BindAsync(
+        DbTransaction transaction, IReadOnlyList<OutboxBinding> bindings, CancellationToken cancellationToken) =>
+        inner.BindAsync(transaction, bindings, cancellationToken);
+
+    internal override ValueTask<long[]> AppendAsync(
+        DbTransaction? transaction, IReadOnlyList<OutboxEntry> entries, CancellationToken cancellationToken) =>
+        inner.AppendAsync(transaction, entries, cancellationToken);
+
+    internal override ValueTask<OutboxTransaction> BeginAsync(CancellationToken cancellationToken) => inner.BeginAsync(cancellationToken);
+
+    internal override ValueTask RequireSameDatabaseAsync(DbTransaction transaction, CancellationToken cancellationToken) =>
+        inner.RequireSameDatabaseAsync(transaction, cancellationToken);
+
+    internal override ValueTask<OutboxBinding?> FindAsync(byte[] hash, CancellationToken cancellationToken) =>
+        inner.FindAsync(hash, cancellationToken);
+
+    internal override async ValueTask JoinAsync(Guid worker, string name, TimeSpan lease, CancellationToken cancellationToken) =>
+        await RunAsync("join", () => Done(inner.JoinAsync(worker, name, lease, cancellationToken)), cancellationToken);
+
+    internal override ValueTask<(bool IsAlive, int Workers)> RenewAsync(
+        Guid worker, TimeSpan lease, bool isDraining, CancellationToken cancellationToken) =>
+        RunAsync("renew", () => inner.RenewAsync(worker, lease, isDraining, cancellationToken), cancellationToken);
+
+    internal override ValueTask<IReadOnlyList<(short Lane, int Unclean)>> TakeLanesAsync(
+        Guid worker, int most, CancellationToken cancellationToken) =>
+        RunAsync("take", () => inner.TakeLanesAsync(worker, most, cancellationToken), cancellationToken);
+
+    internal override ValueTask<IReadOnlyList<(short Lane, int Unclean)>> OwnedLanesAsync(Guid worker,
+        CancellationToken cancellationToken) =>
+        RunAsync("owned", () => inner.OwnedLanesAsync(worker, cancellationToken), cancellationToken);
+
+    internal override async ValueTask ReturnLaneAsync(Guid worker, short lane, CancellationToken cancellationToken) =>
+        await RunAsync("return", () => Done(inner.ReturnLaneAsync(worker, lane, cancellationToken)), cancellationToken);
+
+    internal override async ValueTask LeaveAsync(Guid worker, CancellationToken cancellationToken) =>
+        await RunAsync("leave", () => Done(inner.LeaveAsync(worker, cancellationToken)), cancellationToken);
+
+    internal override OutboxReader OpenReader() => new Reader(this, inner.OpenReader());
+
+    internal override OutboxSettler OpenSettler() => new Settler(this, inner.OpenSettler());
+
+    internal override ValueTask<OutboxCounts> CountAsync(CancellationToken cancellationToken) => inner.CountAsync(cancellationToken);
+
+    internal override ValueTask<int> PurgeAsync(CancellationToken cancellationToken) => inner.PurgeAsync(cancellationToken);
+
+    internal override ValueTask<IReadOnlyList<OutboxDeadRow>> ListDeadAsync(
+        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
+        inner.ListDeadAsync(filter, before, limit, cancellationToken);
+
+    internal override ValueTask<int> RedriveAsync(IReadOnlyList<OutboxDeadRow> rows, CancellationToken cancellationToken) =>
+        inner.RedriveAsync(rows, cancellationToken);
+
+    internal override ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken) =>
+        inner.DiscardAsync(ids, cancellationToken);
+
+    private static async ValueTask<bool> Done(ValueTask call)
+    {
+        await call;
+        return true;
+    }
+
+    /// <summary>Makes a call of a reader, which remembers nothing of a call that fails: there is no answer to lose.</summary>
+    private ValueTask<T> ReadAsync<T>(string call, Func<ValueTask<T>> make, CancellationToken cancellationToken) =>
+        RunAsync(call, make, cancellationToken, hasAnswerToLose: false);
+
+    private async ValueTask<T> RunAsync<T>(
+        string call, Func<ValueTask<T>> make, CancellationToken cancellationToken, bool hasAnswerToLose = true)
+    {
+        // Another call of the process may come in between.
+        await Task.Yield();
+        StoreFault fault = _hasCrashed ? StoreFault.Crash : plan(call);
+        if (fault == StoreFault.Crash)
+        {
+            _hasCrashed = true;
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+        }
+
+        if (fault == StoreFault.Before || (fault == StoreFault.After && !hasAnswerToLose))
+        {
+            throw new IOException($"{call}: no connection");
+        }
+
+        T result = await make();
+        return fault == StoreFault.After ? throw new IOException($"{call}: answer lost") : result;
+    }
+
+    private sealed class Reader(FaultyOutboxStore store, OutboxReader inner) : OutboxReader
+    {
+        internal override bool CanJoin => inner.CanJoin;
+
+        internal override void Join(IReadOnlyList<short> lanes) => inner.Join(lanes);
+
+        internal override void Leave(short lane) => inner.Leave(lane);
+
+        internal override void Reset() => inner.Reset();
+
+        internal override ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, CancellationToken cancellationToken) =>
+            store.ReadAsync("read", () => inner.ReadAsync(rows, limit, cancellationToken), cancellationToken);
+
+        internal override ValueTask<IReadOnlyList<(long Endpoint, TimeSpan DueIn)>> ListParkedAsync(short lane,
+            CancellationToken cancellationToken) =>
+            store.ReadAsync("list", () => inner.ListParkedAsync(lane, cancellationToken), cancellationToken);
+
+        internal override ValueTask<TimeSpan?> ReadParkedAsync(
+            short lane, long endpoint, (long DueAt, long Id) after, int limit, List<OutboxRow> rows, CancellationToken cancellationToken) =>
+            store.ReadAsync(
+                "parked", () => inner.ReadParkedAsync(lane, endpoint, after, limit, rows, cancellationToken), cancellationToken);
+
+        public override ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
+
+    private sealed class Settler(FaultyOutboxStore store, OutboxSettler inner) : OutboxSettler
+    {
+        internal override async ValueTask SettleAsync(Guid worker, IReadOnlyList<OutboxChange> changes,
+            CancellationToken cancellationToken) =>
+            await store.RunAsync("settle", () => Done(inner.SettleAsync(worker, changes, cancellationToken)), cancellationToken);
+
+        public override ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
+}

@@ -1,0 +1,356 @@
+using System.Data.Common;
+
+namespace Adcp.Aot.Storage.Tests.Outbox;
+
+/// <summary>
+/// The contract of <see cref="OutboxStore"/> in memory, with one lock and a clock of its own.
+/// </summary>
+internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<Guid, (long ExpiresAt, bool IsDraining)> _workers = [];
+    private readonly (Guid? Worker, int Unclean)[] _lanes = new (Guid?, int)[OutboxLanes.Count];
+    private readonly SortedDictionary<long, Row> _log = [];
+    private readonly SortedDictionary<(long DueAt, long Id), Row> _parked = [];
+    private readonly Dictionary<long, (Row Row, OutboxChange Change)> _dead = [];
+    private readonly Guid _installation = Guid.NewGuid();
+    private long _lastId;
+
+    /// <summary>Gets or sets whether settlements are made without the fence: a mutation that the checks must find.</summary>
+    public bool IsUnfenced { get; set; }
+
+    /// <summary>Gets or sets whether a takeover leaves lanes to a dead worker: a mutation that the checks must find.</summary>
+    public bool NeverBuries { get; set; }
+
+    public int Waiting
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _log.Count + _parked.Count;
+            }
+        }
+    }
+
+    public IReadOnlyList<(long Id, string Reason, int Attempts)> Dead
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _dead.Select(static entry => (entry.Key, entry.Value.Change.Reason!, entry.Value.Change.Attempts))];
+            }
+        }
+    }
+
+    /// <summary>Describes the rows that wait, for the message of a test that failed.</summary>
+    public string Describe()
+    {
+        lock (_lock)
+        {
+            return string.Join("; ", _log.Values.Concat(_parked.Values).Select(row =>
+            {
+                Guid? owner = _lanes[row.Entry.Lane].Worker;
+                return $"row {row.Id} in {(_log.ContainsKey(row.Id) ? "log" : $"parked, due in {row.DueAt - Now} ms")}, "
+                    + $"lane {row.Entry.Lane} of "
+                    + $"{(owner is { } known && _workers.ContainsKey(known) ? "a living worker" : "no worker")}, {row.Attempts} attempts";
+            })) + $"; {_workers.Count} workers";
+        }
+    }
+
+    private long Now => clock.GetUtcNow().ToUnixTimeMilliseconds();
+
+    internal override ValueTask<Guid> InstallationAsync(CancellationToken cancellationToken) => ValueTask.FromResult(_installation);
+
+    internal override ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken) => default;
+
+    internal override ValueTask CheckAsync(CancellationToken cancellationToken) => default;
+
+    internal override ValueTask<long[]> DrawNumbersAsync(
+        DbTransaction transaction, IReadOnlyList<string> streams, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    internal override ValueTask<OutboxBinding?[]> BindAsync(
+        DbTransaction transaction, IReadOnlyList<OutboxBinding> bindings, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
+
+    internal override ValueTask<long[]> AppendAsync(
+        DbTransaction? transaction, IReadOnlyList<OutboxEntry> entries, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            return ValueTask.FromResult<long[]>([.. entries.Select(Append)]);
+        }
+    }
+
+    internal override ValueTask<OutboxTransaction> BeginAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    internal override ValueTask RequireSameDatabaseAsync(DbTransaction transaction, CancellationToken cancellationToken) => default;
+
+    internal override ValueTask<OutboxBinding?> FindAsync(byte[] hash, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
+
+    internal override ValueTask JoinAsync(Guid worker, string name, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            _workers.Add(worker, (Now + (long)lease.TotalMilliseconds, false));
+            return default;
+        }
+    }
+
+    internal override ValueTask<(bool IsAlive, int Workers)> RenewAsync(
+        Guid worker, TimeSpan lease, bool isDraining, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            bool isAlive = _workers.ContainsKey(worker);
+            if (isAlive)
+            {
+                _workers[worker] = (Now + (long)lease.TotalMilliseconds, isDraining);
+            }
+
+            foreach (Guid dead in NeverBuries
+                ? []
+                : _workers.Where(entry => entry.Value.ExpiresAt < Now).Select(static entry => entry.Key).ToArray())
+            {
+                _workers.Remove(dead);
+            }
+
+            return ValueTask.FromResult((isAlive, _workers.Values.Count(static entry => !entry.IsDraining)));
+        }
+    }
+
+    internal override ValueTask<IReadOnlyList<(short Lane, int Unclean)>> TakeLanesAsync(
+        Guid worker, int most, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            List<(short, int)> taken = [];
+            for (short lane = 0; lane < _lanes.Length && taken.Count < most; lane++)
+            {
+                (Guid? owner, int unclean) = _lanes[lane];
+                if (owner is not { } known || !_workers.ContainsKey(known))
+                {
+                    _lanes[lane] = (worker, owner is null ? 0 : unclean + 1);
+                    taken.Add((lane, _lanes[lane].Unclean));
+                }
+            }
+
+            return ValueTask.FromResult<IReadOnlyList<(short, int)>>(taken);
+        }
+    }
+
+    internal override ValueTask<IReadOnlyList<(short Lane, int Unclean)>> OwnedLanesAsync(Guid worker, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            return ValueTask.FromResult<IReadOnlyList<(short, int)>>(
+                [.. _lanes.Select(static (lane, index) => (Lane: (short)index, lane.Worker, lane.Unclean))
+                    .Where(lane => lane.Worker == worker).Select(static lane => (lane.Lane, lane.Unclean))]);
+        }
+    }
+
+    internal override ValueTask ReturnLaneAsync(Guid worker, short lane, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            if (_lanes[lane].Worker == worker)
+            {
+                _lanes[lane] = (null, 0);
+            }
+
+            return default;
+        }
+    }
+
+    internal override ValueTask LeaveAsync(Guid worker, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            _workers.Remove(worker);
+            return default;
+        }
+    }
+
+    internal override OutboxReader OpenReader() => new Reader(this);
+
+    internal override OutboxSettler OpenSettler() => new Settler(this);
+
+    internal override ValueTask<OutboxCounts> CountAsync(CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            int unowned = _lanes.Count(lane => lane.Worker is not { } owner || !_workers.ContainsKey(owner));
+            return ValueTask.FromResult(new OutboxCounts(_log.Count, _parked.Count, _dead.Count, null, _workers.Count, unowned));
+        }
+    }
+
+    internal override ValueTask<int> PurgeAsync(CancellationToken cancellationToken) => ValueTask.FromResult(0);
+
+    internal override ValueTask<IReadOnlyList<OutboxDeadRow>> ListDeadAsync(
+        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    internal override ValueTask<int> RedriveAsync(IReadOnlyList<OutboxDeadRow> rows, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
+
+    internal override ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
+
+    private long Append(OutboxEntry entry)
+    {
+        long now = Now;
+        Row row = new(
+            ++_lastId, entry, now + (long)entry.NotBefore.TotalMilliseconds,
+            entry.MaxAge is { } age ? now + (long)age.TotalMilliseconds : null);
+        _log.Add(row.Id, row);
+        return row.Id;
+    }
+
+    private void Settle(Guid worker, IReadOnlyList<OutboxChange> changes)
+    {
+        lock (_lock)
+        {
+            foreach (OutboxChange change in changes)
+            {
+                change.IsApplied = (IsUnfenced || _workers.ContainsKey(worker)) && Apply(change);
+            }
+        }
+    }
+
+    private bool Apply(OutboxChange change)
+    {
+        OutboxRow read = change.Row;
+        Row? row = read.IsParked ? _parked.GetValueOrDefault((read.DueAt, read.Id)) : _log.GetValueOrDefault(read.Id);
+        if (row is null)
+        {
+            return false;
+        }
+
+        _ = read.IsParked ? _parked.Remove((read.DueAt, read.Id)) : _log.Remove(read.Id);
+        if (change.Kind == OutboxChangeKind.Park)
+        {
+            row.Attempts = change.Attempts;
+            row.HorizonAt ??= change.Attempts > 0 ? Now + (long)change.Horizon.TotalMilliseconds : null;
+            row.DueAt = Math.Max(Now + (long)change.Delay.TotalMilliseconds, read.IsParked ? read.DueAt + 1 : 0);
+            _parked.Add((row.DueAt, row.Id), row);
+        }
+        else if (change.Kind == OutboxChangeKind.Dead)
+        {
+            _dead.Add(row.Id, (row, change));
+        }
+
+        return true;
+    }
+
+    private OutboxRow Read(Row row, bool isParked) => new()
+    {
+        Lane = row.Entry.Lane,
+        Id = row.Id,
+        Endpoint = row.Entry.Endpoint,
+        Tenant = row.Entry.Tenant,
+        KeyId = row.Entry.KeyId,
+        Sealed = row.Entry.Sealed,
+        IsParked = isParked,
+        DueAt = isParked ? row.DueAt : 0,
+        Attempts = row.Attempts,
+        DueIn = TimeSpan.FromMilliseconds(row.DueAt - Now),
+        TimeLeft = (row.Attempts > 0 ? row.HorizonAt : row.MaxAt) is { } end ? TimeSpan.FromMilliseconds(end - Now) : null,
+    };
+
+    private sealed class Row(long id, OutboxEntry entry, long dueAt, long? maxAt)
+    {
+        public long Id { get; } = id;
+
+        public OutboxEntry Entry { get; } = entry;
+
+        public long DueAt { get; set; } = dueAt;
+
+        public long? MaxAt { get; } = maxAt;
+
+        public int Attempts { get; set; }
+
+        public long? HorizonAt { get; set; }
+    }
+
+    private sealed class Reader(InMemoryOutboxStore store) : OutboxReader
+    {
+        private readonly HashSet<short> _lanes = [];
+        private readonly Dictionary<short, long> _read = [];
+
+        internal override bool CanJoin => true;
+
+        internal override void Join(IReadOnlyList<short> lanes)
+        {
+            foreach (short lane in lanes)
+            {
+                _lanes.Add(lane);
+                _read[lane] = 0;
+            }
+        }
+
+        internal override void Leave(short lane) => _lanes.Remove(lane);
+
+        internal override void Reset() => _lanes.Clear();
+
+        internal override ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, CancellationToken cancellationToken)
+        {
+            lock (store._lock)
+            {
+                foreach (Row row in store._log.Values.Where(row => _lanes.Contains(row.Entry.Lane) && row.Id > _read[row.Entry.Lane])
+                    .Take(limit).ToArray())
+                {
+                    rows.Add(store.Read(row, isParked: false));
+                    _read[row.Entry.Lane] = row.Id;
+                }
+
+                return ValueTask.FromResult(rows.Count == limit);
+            }
+        }
+
+        internal override ValueTask<IReadOnlyList<(long Endpoint, TimeSpan DueIn)>> ListParkedAsync(short lane,
+            CancellationToken cancellationToken)
+        {
+            lock (store._lock)
+            {
+                return ValueTask.FromResult<IReadOnlyList<(long, TimeSpan)>>(
+                    [.. store._parked.Values.Where(row => row.Entry.Lane == lane).GroupBy(static row => row.Entry.Endpoint)
+                        .Select(group => (
+                            group.Key, TimeSpan.FromMilliseconds(Math.Max(0, group.Min(static row => row.DueAt) - store.Now))))]);
+            }
+        }
+
+        internal override ValueTask<TimeSpan?> ReadParkedAsync(
+            short lane, long endpoint, (long DueAt, long Id) after, int limit, List<OutboxRow> rows, CancellationToken cancellationToken)
+        {
+            lock (store._lock)
+            {
+                foreach (Row row in store._parked.Values.Where(row =>
+                    row.Entry.Endpoint == endpoint && (row.DueAt, row.Id).CompareTo(after) > 0))
+                {
+                    if (row.DueAt > store.Now || rows.Count == limit)
+                    {
+                        return ValueTask.FromResult<TimeSpan?>(TimeSpan.FromMilliseconds(Math.Max(0, row.DueAt - store.Now)));
+                    }
+
+                    rows.Add(store.Read(row, isParked: true));
+                }
+
+                return ValueTask.FromResult<TimeSpan?>(null);
+            }
+        }
+
+        public override ValueTask DisposeAsync() => default;
+    }
+
+    private sealed class Settler(InMemoryOutboxStore store) : OutboxSettler
+    {
+        internal override ValueTask SettleAsync(Guid worker, IReadOnlyList<OutboxChange> changes, CancellationToken cancellationToken)
+        {
+            store.Settle(worker, changes);
+            return default;
+        }
+
+        public override ValueTask DisposeAsync() => default;
+    }
+}

@@ -1,0 +1,68 @@
+using System.Security.Cryptography;
+using Adcp.Aot.Delivery;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Adcp.Aot.Storage.Tests.Outbox;
+
+/// <summary>The helpers that tests of the outbox share: keys, webhooks, and time that passes until something is true.</summary>
+internal static class OutboxHarness
+{
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>A test that hangs fails after this real time.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    public static SecretsAtRest Secrets { get; } = SecretsAtRest.EncryptedWith(new EncryptionKey("k1", RandomNumberGenerator.GetBytes(32)));
+
+    public static OutboxItem Item(
+        string host = "buyer.example", string tenant = "t1", string? id = null, string? stream = null, DateTimeOffset? notBefore = null,
+        TimeSpan? maxAge = null, string status = "completed") => new(
+        new WebhookDestination($"https://{host}/hook", "op-1", "a-token-of-16-chars"),
+        new McpWebhook
+        {
+            TaskId = id ?? "task",
+            TaskType = TaskType.CreateMediaBuy,
+            Status = status == "failed"
+            ? AdcpTaskStatus.Failed
+            : AdcpTaskStatus.Completed
+        },
+        new OutboxOptions { Tenant = tenant, DeliveryId = id, SequenceKey = stream, NotBefore = notBefore, MaxAge = maxAge });
+
+    /// <summary>Lets the clock run in small steps until a condition holds.</summary>
+    public static async Task RunUntilAsync(this FakeTimeProvider time, Func<bool> condition)
+    {
+        long started = TimeProvider.System.GetTimestamp();
+        for (int i = 0; !condition(); i++)
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(started) < Patience, "The condition did not come true.");
+            await TurnAsync();
+            if (i % 4 == 3)
+            {
+                time.Advance(Step);
+            }
+        }
+    }
+
+    /// <summary>Lets a given time pass in small steps.</summary>
+    public static async Task RunForAsync(this FakeTimeProvider time, TimeSpan duration)
+    {
+        for (TimeSpan passed = TimeSpan.Zero; passed < duration; passed += Step)
+        {
+            await TurnAsync();
+            time.Advance(Step);
+        }
+
+        await TurnAsync();
+    }
+
+    /// <summary>Lets the work that is queued on the thread pool run.</summary>
+    private static async Task TurnAsync()
+    {
+        for (int i = 0; i < 8; i++)
+        {
+            TaskCompletionSource turn = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            ThreadPool.UnsafeQueueUserWorkItem(static turn => ((TaskCompletionSource)turn!).SetResult(), turn);
+            await turn.Task;
+        }
+    }
+}

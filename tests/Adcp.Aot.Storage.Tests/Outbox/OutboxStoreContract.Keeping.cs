@@ -1,0 +1,375 @@
+using System.Data.Common;
+using System.Text;
+using Adcp.Aot.Storage.Tests.Databases;
+
+namespace Adcp.Aot.Storage.Tests.Outbox;
+
+public abstract partial class OutboxStoreContract
+{
+    [Fact]
+    public async Task Numbers_of_a_stream_begin_at_one_and_have_no_gap()
+    {
+        await InTransactionAsync(async transaction => Assert.Equal("1 1 2 3 2", await DrawAsync(transaction, "b", "a", "b", "b", "a")));
+        await InTransactionAsync(async transaction => Assert.Equal("4", await DrawAsync(transaction, "b")), commit: false);
+
+        await InTransactionAsync(async transaction =>
+        {
+            Assert.Equal("4", await DrawAsync(transaction, "b"));
+            Assert.Equal("5 3", await DrawAsync(transaction, "b", "a"));
+        });
+    }
+
+    private protected async Task<string> DrawAsync(DbTransaction transaction, params string[] streams) =>
+        string.Join(' ', await Store.DrawNumbersAsync(transaction, streams, default));
+
+    [Fact]
+    public async Task Numbers_that_are_drawn_at_the_same_time_have_no_gap_and_no_double()
+    {
+        long[][] drawn = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => Task.Run(async () =>
+        {
+            await using OutboxTransaction transaction = await Store.BeginAsync(default);
+            long[] numbers = await Store.DrawNumbersAsync(transaction.Transaction, i % 2 == 0 ? ["s", "t", "s"] : ["t", "s", "s"], default);
+            if (i % 4 == 0)
+            {
+                return [];
+            }
+
+            await transaction.CommitAsync(default);
+            return i % 2 == 0 ? [numbers[0], numbers[2]] : numbers[1..];
+        })));
+
+        Assert.Equal(Enumerable.Range(1, 30).Select(static n => (long)n), drawn.SelectMany(static some => some).Order());
+    }
+
+    [Fact]
+    public async Task Streams_of_any_name_do_not_meet()
+    {
+        string[] names =
+        [
+            "", "a", "A", "a ", "\u00e4", "a\u0308", "'", "\"", "\\", "{", "}", ",", "NULL", "null", "%", "\n", "\ud800", "\0",
+            new string('x', 3_000), new string('x', 3_001),
+        ];
+
+        await InTransactionAsync(async transaction =>
+            Assert.All(await Store.DrawNumbersAsync(transaction, names, default), static number => Assert.Equal(1, number)));
+
+        await InTransactionAsync(async transaction =>
+            Assert.All(await Store.DrawNumbersAsync(transaction, names, default), static number => Assert.Equal(2, number)));
+    }
+
+    [Fact]
+    public async Task Delivery_id_is_bound_once_and_its_first_binding_is_found()
+    {
+        OutboxBinding first = Binding("id", "payload", "whk_'\"\\{},", 42);
+
+        Assert.Null(await BindAsync(first));
+        OutboxBinding earlier = Assert.IsType<OutboxBinding>(await BindAsync(Binding("id", "other", "whk_2")));
+
+        Assert.Equal(first.Hash, earlier.Hash);
+        Assert.Equal(first.Fingerprint, earlier.Fingerprint);
+        Assert.Equal((first.IdempotencyKey, 42), (earlier.IdempotencyKey, earlier.SequenceNumber));
+        Assert.Equal((OutboxBindingState.Waiting, false), (earlier.State, earlier.IsRetired));
+        OutboxBinding found = Assert.IsType<OutboxBinding>(await Store.FindAsync(Hash("id"), default));
+        Assert.Equal((first.IdempotencyKey, OutboxBindingState.Waiting), (found.IdempotencyKey, found.State));
+        Assert.Null(await Store.FindAsync(Hash("unknown"), default));
+    }
+
+    [Fact]
+    public async Task Several_ids_are_bound_in_one_call_and_each_says_whether_it_was_bound()
+    {
+        await BindAsync(Binding("b", key: "earlier"));
+        OutboxBinding?[] bound = [];
+
+        await InTransactionAsync(async transaction => bound = await Store.BindAsync(
+            transaction,
+            [Binding("c", key: "c", number: 3), Binding("b", key: "b"), Binding("a", key: "a"), Binding("c", key: "again")],
+            default));
+
+        Assert.Equal([null, "earlier", null, "c"], bound.Select(static binding => binding?.IdempotencyKey));
+        Assert.Equal(3, (await Store.FindAsync(Hash("c"), default))!.SequenceNumber);
+        Assert.Null((await Store.FindAsync(Hash("a"), default))!.SequenceNumber);
+    }
+
+    [Fact]
+    public async Task Id_that_is_bound_at_the_same_time_is_bound_by_one()
+    {
+        OutboxBinding?[] bound = await Task.WhenAll(Enumerable.Range(0, 12).Select(i => Task.Run(async () =>
+        {
+            await using OutboxTransaction transaction = await Store.BeginAsync(default);
+            OutboxBinding?[] earlier = await Store.BindAsync(
+                transaction.Transaction,
+                i % 2 == 0 ? [Binding("a", key: $"{i}"), Binding("b")] : [Binding("b"), Binding("a", key: $"{i}")],
+                default);
+            await transaction.CommitAsync(default);
+            return earlier[i % 2];
+        })));
+
+        string key = (await Store.FindAsync(Hash("a"), default))!.IdempotencyKey;
+        Assert.Single(bound, static binding => binding is null);
+        Assert.All(bound, binding => Assert.Equal(key, binding?.IdempotencyKey ?? key));
+    }
+
+    [Fact]
+    public async Task Binding_follows_the_end_of_its_row()
+    {
+        await JoinAsync();
+        foreach (string id in new[] { "delivered", "dead", "later", "later dead" })
+        {
+            await BindAsync(Binding(id));
+            await AppendAsync(Entry(id, binding: Hash(id)));
+        }
+
+        Dictionary<string, OutboxRow> rows = (await LogAsync()).ToDictionary(Text);
+        await SettleAsync(Delivered(rows["delivered"]), Dead(rows["dead"]), Park(rows["later"]), Park(rows["later dead"]));
+        Assert.Equal(OutboxBindingState.Delivered, (await Store.FindAsync(Hash("delivered"), default))!.State);
+        Assert.Equal(OutboxBindingState.Dead, (await Store.FindAsync(Hash("dead"), default))!.State);
+        Assert.Equal(OutboxBindingState.Waiting, (await Store.FindAsync(Hash("later"), default))!.State);
+
+        await PassAsync(TimeSpan.FromSeconds(1));
+        List<OutboxRow> parked = (await ParkedAsync()).Rows;
+        await SettleAsync([.. parked.Select(row => Text(row) == "later" ? Delivered(row) : Dead(row, attempts: 2))]);
+
+        Assert.Equal(OutboxBindingState.Delivered, (await Store.FindAsync(Hash("later"), default))!.State);
+        Assert.Equal(OutboxBindingState.Dead, (await Store.FindAsync(Hash("later dead"), default))!.State);
+        Assert.Equal(OutboxBindingState.Dead, (await BindAsync(Binding("dead")))!.State);
+    }
+
+    [Fact]
+    public async Task Binding_retires_by_the_databases_clock_and_stays_until_its_time_is_over()
+    {
+        await JoinAsync();
+        await BindAsync(Binding("id"));
+        await AppendAsync(Entry("a", binding: Hash("id")));
+        await SettleAsync(Delivered(await OneAsync()));
+        await PassAsync(TimeSpan.FromDays(2));
+        Assert.True((await Store.FindAsync(Hash("id"), default))!.IsRetired);
+        Assert.True((await BindAsync(Binding("id")))!.IsRetired);
+        await Store.PurgeAsync(default);
+        Assert.NotNull(await Store.FindAsync(Hash("id"), default));
+
+        await PassAsync(TimeSpan.FromDays(30));
+        Assert.Equal(1, await Store.PurgeAsync(default));
+
+        Assert.Null(await Store.FindAsync(Hash("id"), default));
+    }
+
+    [Fact]
+    public async Task Purge_deletes_dead_letters_after_thirty_days_in_batches_and_nothing_that_waits()
+    {
+        await JoinAsync();
+        await AppendAsync([.. Enumerable.Range(0, 603).Select(i => Entry($"{i}", endpoint: i))]);
+        List<OutboxRow> rows = await LogAsync();
+        await SettleAsync([.. rows.Select(row => row.Endpoint switch { 0 => Park(row), 1 => Park(row, attempts: 0), _ => Dead(row) })]);
+        await AppendAsync(Entry("waits"));
+        await PassAsync(TimeSpan.FromDays(29));
+        Assert.Equal(0, await Store.PurgeAsync(default));
+        await PassAsync(TimeSpan.FromDays(2));
+
+        int purged = 0;
+        for (int batch = await Store.PurgeAsync(default); batch > 0; batch = await Store.PurgeAsync(default))
+        {
+            Assert.True(batch <= 500);
+            purged += batch;
+        }
+
+        Assert.Equal(601, purged);
+        OutboxCounts counts = await Store.CountAsync(default);
+        Assert.Equal((1, 2, 0), (counts.Waiting, counts.Parked, counts.Dead));
+    }
+
+    [Fact]
+    public async Task Purge_deletes_streams_that_were_not_used_for_four_hundred_days()
+    {
+        await InTransactionAsync(async transaction => await DrawAsync(transaction, "old", "used"));
+        await PassAsync(TimeSpan.FromDays(399));
+        Assert.Equal(0, await Open(Database.Source, Tables).PurgeAsync(default));
+        await InTransactionAsync(async transaction => await DrawAsync(transaction, "used"));
+        await PassAsync(TimeSpan.FromDays(2));
+
+        Assert.Equal(1, await Open(Database.Source, Tables).PurgeAsync(default));
+
+        await InTransactionAsync(async transaction => Assert.Equal("3 1", await DrawAsync(transaction, "used", "old")));
+    }
+
+    [Fact]
+    public async Task Dead_letters_are_listed_by_falling_id_in_pages_and_by_filter()
+    {
+        await JoinAsync();
+        await AppendAsync([.. Enumerable.Range(0, 10).Select(i => Entry($"{i}", endpoint: i % 2, tenant: i % 3))]);
+        await SettleAsync([.. (await LogAsync()).Select(row => Dead(row, int.Parse(Text(row)) < 5 ? "rejected" : "expired"))]);
+
+        IReadOnlyList<OutboxDeadRow> first = await Store.ListDeadAsync(new(null, null, null), long.MaxValue, 4, default);
+        IReadOnlyList<OutboxDeadRow> second = await Store.ListDeadAsync(new(null, null, null), first[^1].Id, 100, default);
+
+        Assert.Equal(["9", "8", "7", "6"], first.Select(Name));
+        Assert.Equal(["5", "4", "3", "2", "1", "0"], second.Select(Name));
+        Assert.Equal(["9", "6", "3", "0"], (await Store.ListDeadAsync(new(0, null, null), long.MaxValue, 100, default)).Select(Name));
+        Assert.Equal(["9", "7", "5"], (await Store.ListDeadAsync(new(null, 1, "expired"), long.MaxValue, 100, default)).Select(Name));
+        Assert.Equal(["3"], (await Store.ListDeadAsync(new(0, 1, "rejected"), long.MaxValue, 100, default)).Select(Name));
+
+        static string Name(OutboxDeadRow row) => Encoding.UTF8.GetString(row.Sealed);
+    }
+
+    [Fact]
+    public async Task Redriven_row_is_new_in_the_log_with_its_attempts_and_horizon()
+    {
+        await JoinAsync();
+        await BindAsync(Binding("id"));
+        await AppendAsync(Entry("a", lane: 3, endpoint: -5, tenant: 11, maxAge: TimeSpan.FromMinutes(1), binding: Hash("id")));
+        await using OutboxReader reader = Reader();
+        await SettleAsync(Dead(Assert.Single(await ReadAllAsync(reader)), attempts: 4));
+        await PassAsync(TimeSpan.FromHours(1));
+        OutboxDeadRow dead = Assert.Single(await DeadAsync());
+
+        int moved = await Store.RedriveAsync(
+            [dead with { Sealed = "b"u8.ToArray(), KeyId = "key-2" }, dead with { Id = dead.Id + 1_000 }], default);
+
+        Assert.Equal(1, moved);
+        Assert.Equal(0, await Store.RedriveAsync([dead], default));
+        Assert.Empty(await DeadAsync());
+        OutboxRow row = Assert.Single(await ReadAllAsync(reader));
+        Assert.NotEqual(dead.Id, row.Id);
+        Assert.Equal("key-2", row.KeyId);
+        Assert.Equal(((short)3, -5L, 11L, "b", 4), (row.Lane, row.Endpoint, row.Tenant, Text(row), row.Attempts));
+        Assert.True(row.DueIn <= TimeSpan.Zero);
+        Assert.InRange(row.TimeLeft!.Value, TimeSpan.FromHours(22.9), TimeSpan.FromHours(23));
+        Assert.Equal(OutboxBindingState.Waiting, (await Store.FindAsync(Hash("id"), default))!.State);
+        await SettleAsync(Park(row, attempts: 5, horizon: TimeSpan.FromDays(7)));
+        await PassAsync(TimeSpan.FromSeconds(1));
+        row = Assert.Single((await ParkedAsync(3, -5)).Rows);
+        Assert.InRange(row.TimeLeft!.Value, TimeSpan.FromHours(22.9), TimeSpan.FromHours(23));
+        await SettleAsync(Delivered(row));
+        Assert.Equal(OutboxBindingState.Delivered, (await Store.FindAsync(Hash("id"), default))!.State);
+    }
+
+    [Fact]
+    public async Task Row_whose_horizon_is_over_is_dead_outside_of_it()
+    {
+        await JoinAsync();
+        await AppendAsync(Entry("a"));
+        await SettleAsync(Dead(await OneAsync()));
+
+        await PassAsync(TimeSpan.FromHours(25));
+
+        Assert.False(Assert.Single(await DeadAsync()).IsInsideHorizon);
+    }
+
+    [Fact]
+    public async Task Discarded_dead_letters_are_gone()
+    {
+        await JoinAsync();
+        await AppendAsync(Entry("a"), Entry("b"), Entry("c"));
+        await SettleAsync([.. (await LogAsync()).Select(row => Dead(row))]);
+        IReadOnlyList<OutboxDeadRow> dead = await DeadAsync();
+
+        Assert.Equal(2, await Store.DiscardAsync([dead[0].Id, dead[1].Id, long.MaxValue], default));
+        Assert.Equal(0, await Store.DiscardAsync([dead[0].Id], default));
+
+        Assert.Equal(dead[2].Id, Assert.Single(await DeadAsync()).Id);
+    }
+
+    [Fact]
+    public async Task Completed_transaction_is_refused()
+    {
+        await using DbConnection connection = await Database.Source.OpenConnectionAsync();
+        await using DbTransaction committed = await connection.BeginTransactionAsync();
+        await Store.RequireSameDatabaseAsync(committed, default);
+        await committed.CommitAsync();
+        await using DbTransaction rolledBack = await connection.BeginTransactionAsync();
+        await rolledBack.RollbackAsync();
+
+        await Assert.ThrowsAsync<ArgumentException>(async () => await Store.RequireSameDatabaseAsync(committed, default));
+        await Assert.ThrowsAsync<ArgumentException>(async () => await Store.RequireSameDatabaseAsync(rolledBack, default));
+    }
+
+    [Fact]
+    public async Task Transaction_on_another_database_is_refused_and_stays_usable()
+    {
+        await using TestDatabase other = await TestDatabase.CreateAsync(Dialect);
+        await Open(other.Source, Tables).CreateIfAbsentAsync(default);
+        await using TestDatabase empty = await TestDatabase.CreateAsync(Dialect);
+        foreach (TestDatabase wrong in new[] { other, empty })
+        {
+            await using DbConnection connection = await wrong.Source.OpenConnectionAsync();
+            await using DbTransaction transaction = await connection.BeginTransactionAsync();
+
+            await Assert.ThrowsAsync<ArgumentException>(async () => await Store.RequireSameDatabaseAsync(transaction, default));
+
+            await using DbCommand command = connection.CreateCommand();
+            command.Transaction = transaction;
+            command.CommandText = "SELECT 1";
+            Assert.Equal(1L, Convert.ToInt64(await command.ExecuteScalarAsync()));
+        }
+    }
+
+    [Fact]
+    public async Task Transaction_on_the_same_database_passes_each_time()
+    {
+        for (int i = 0; i < 3; i++)
+        {
+            await InTransactionAsync(async transaction => await Store.RequireSameDatabaseAsync(transaction, default));
+        }
+    }
+
+    [Fact]
+    public async Task Tables_are_created_once_by_many_processes_and_keep_their_identity()
+    {
+        await using TestDatabase fresh = await TestDatabase.CreateAsync(Dialect);
+        OutboxStore[] stores = [.. Enumerable.Range(0, 6).Select(_ => Open(fresh.Source, Tables))];
+
+        await Task.WhenAll(stores.Select(store => Task.Run(async () => await store.CreateIfAbsentAsync(default))));
+
+        HashSet<Guid> identities = [];
+        foreach (OutboxStore store in stores)
+        {
+            await store.CheckAsync(default);
+            identities.Add(await store.InstallationAsync(default));
+        }
+
+        Assert.NotEqual(Guid.Empty, Assert.Single(identities));
+        Assert.DoesNotContain(await Store.InstallationAsync(default), identities);
+    }
+
+    [Fact]
+    public async Task Table_that_is_missing_is_found_by_the_check()
+    {
+        await using TestDatabase empty = await TestDatabase.CreateAsync(Dialect);
+
+        InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(
+            async () => await Open(empty.Source, Tables).CheckAsync(default));
+
+        Assert.Contains(Tables.Prefix, fault.Message, StringComparison.Ordinal);
+        Assert.Contains("CreateIfAbsentAsync", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Column_that_is_missing_is_found_by_the_check()
+    {
+        await Database.ExecuteAsync($"ALTER TABLE {Tables.Parked} RENAME COLUMN horizon_at TO other");
+
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await Store.CheckAsync(default));
+    }
+
+    [Fact]
+    public async Task Schema_that_is_newer_than_this_program_is_refused()
+    {
+        await MakeSchemaNewerAsync();
+        OutboxStore store = Open(Database.Source, Tables);
+
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await store.CreateIfAbsentAsync(default));
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await store.CheckAsync(default));
+    }
+
+    [Fact]
+    public async Task Two_outboxes_share_a_database_by_their_prefixes()
+    {
+        OutboxStore other = Open(Database.Source, new OutboxTables("other_"));
+        await other.CreateIfAbsentAsync(default);
+        await other.AppendAsync(null, [Entry("other")], default);
+        await AppendAsync(Entry("mine"));
+
+        Assert.Equal(["mine"], Texts(await LogAsync()));
+        Assert.Equal(1, (await other.CountAsync(default)).Waiting);
+        Assert.NotEqual(await Store.InstallationAsync(default), await other.InstallationAsync(default));
+    }
+}

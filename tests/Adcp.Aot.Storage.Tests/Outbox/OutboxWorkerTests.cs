@@ -1,0 +1,339 @@
+using Adcp.Aot.Delivery;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Adcp.Aot.Storage.Tests.Outbox;
+
+/// <summary>The worker on a store in memory, whose clock is the worker's.</summary>
+public sealed class OutboxWorkerTests : IAsyncDisposable
+{
+    private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(50));
+    private readonly InMemoryOutboxStore _store;
+    private readonly List<OutboxWorker> _workers = [];
+    private readonly List<ScriptedSender> _senders = [];
+
+    public OutboxWorkerTests() => _store = new InMemoryOutboxStore(_time);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (OutboxWorker worker in _workers)
+        {
+            Task stopped = worker.DisposeAsync().AsTask();
+            await _time.RunUntilAsync(() => stopped.IsCompleted);
+        }
+
+        _senders.ForEach(static sender => sender.Dispose());
+    }
+
+    [Fact]
+    public async Task Delivers_what_was_enqueued_before_and_after_its_start()
+    {
+        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(200);
+        OutboxReceipt before = await EnqueueAsync(outbox, OutboxHarness.Item("a.example"));
+        await StartAsync(outbox, sender);
+
+        OutboxReceipt after = await EnqueueAsync(outbox, OutboxHarness.Item("b.example"));
+        await _time.RunUntilAsync(() => _store.Waiting == 0);
+
+        Assert.Equivalent(new[] { before.IdempotencyKey, after.IdempotencyKey }, sender.Received.Select(static sent => sent.Key),
+            strict: true);
+    }
+
+    [Fact]
+    public async Task A_failed_attempt_is_made_again_with_the_same_key_and_bytes()
+    {
+        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox((_, attempt, _) => ValueTask.FromResult(attempt < 4 ? 503 : 200));
+        await StartAsync(outbox, sender);
+
+        await EnqueueAsync(outbox, OutboxHarness.Item());
+        await _time.RunUntilAsync(() => _store.Waiting == 0);
+
+        Assert.Equal(4, sender.Received.Count);
+        Assert.Single(sender.Received.Select(static sent => sent.Key).Distinct());
+        Assert.Single(sender.Received.Select(static sent => Convert.ToHexString(sent.Body)).Distinct());
+    }
+
+    [Theory]
+    [InlineData(400, "rejected")]
+    [InlineData(409, "conflict")]
+    [InlineData(410, "rejected")]
+    public async Task A_final_answer_ends_as_a_dead_letter(int status, string reason)
+    {
+        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(status);
+        await StartAsync(outbox, sender);
+
+        await EnqueueAsync(outbox, OutboxHarness.Item());
+        await _time.RunUntilAsync(() => _store.Waiting == 0);
+
+        Assert.Equal([(1, reason, 1)], _store.Dead.Select(static dead => ((int)dead.Id, dead.Reason, dead.Attempts)));
+        Assert.Single(sender.Received);
+    }
+
+    [Fact]
+    public async Task No_attempt_is_made_after_the_horizon_of_the_first_one()
+    {
+        System.Collections.Concurrent.ConcurrentQueue<DateTimeOffset> attempts = new();
+        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox((_, _, _) =>
+        {
+            attempts.Enqueue(_time.GetUtcNow());
+            return ValueTask.FromResult(503);
+        });
+        RetryPolicy everyFourHours = new()
+        {
+            MaxAttempts = 1000,
+            BaseDelay = TimeSpan.FromHours(4),
+            MaxDelay = TimeSpan.FromHours(4),
+            Jitter = false,
+        };
+        await StartAsync(outbox, sender, new OutboxWorkerOptions
+        {
+            Attempts = Attempts() with { Retry = everyFourHours },
+            Lease = TimeSpan.FromMinutes(5),
+        });
+
+        await EnqueueAsync(outbox, OutboxHarness.Item());
+        for (int i = 0; i < 2000 && _store.Waiting > 0; i++)
+        {
+            await _time.RunForAsync(TimeSpan.FromMilliseconds(100));
+            _time.Advance(TimeSpan.FromMinutes(1));
+        }
+
+        Assert.Equal([("expired", attempts.Count)], _store.Dead.Select(static dead => (dead.Reason, dead.Attempts)));
+        Assert.InRange(attempts.Count, 3, 6);
+        Assert.InRange(attempts.Last() - attempts.First(), TimeSpan.FromHours(8), TimeSpan.FromHours(24));
+    }
+
+    [Fact]
+    public async Task A_webhook_older_than_its_maximum_age_is_not_sent()
+    {
+        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(200);
+        await EnqueueAsync(outbox, OutboxHarness.Item(maxAge: TimeSpan.FromMinutes(1)));
+        _time.Advance(TimeSpan.FromMinutes(2));
+
+        await StartAsync(outbox, sender);
+        await _time.RunUntilAsync(() => _store.Waiting == 0);
+
+        Assert.Equal("too_old", Assert.Single(_store.Dead).Reason);
+        Assert.Empty(sender.Received);
+    }
+
+    [Fact]
+    public async Task A_webhook_waits_for_its_time()
+    {
+        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(200);
+        await StartAsync(outbox, sender);
+        await EnqueueAsync(outbox, OutboxHarness.Item(notBefore: _time.GetUtcNow().AddSeconds(30)));
+
+        await _time.RunForAsync(TimeSpan.FromSeconds(29));
+        Assert.Empty(sender.Received);
+
+        await _time.RunUntilAsync(() => _store.Waiting == 0);
+        Assert.Single(sender.Received);
+    }
+
+    [Fact]
+    public async Task An_open_circuit_is_probed_once_a_period_however_many_rows_wait()
+    {
+        bool isUp = false;
+        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox((_, _, _) => ValueTask.FromResult(Volatile.Read(ref isUp) ? 200 : 503));
+        await EnqueueAsync(outbox, [.. Enumerable.Range(0, 500).Select(static _ => OutboxHarness.Item())]);
+        await StartAsync(outbox, sender);
+        await _time.RunUntilAsync(() => sender.Received.Count >= 5);
+        await _time.RunForAsync(TimeSpan.FromSeconds(5));
+        int afterOpening = sender.Received.Count;
+
+        await _time.RunForAsync(TimeSpan.FromMinutes(4));
+        int probes = sender.Received.Count - afterOpening;
+
+        // The circuit stays open for a minute.
+        Assert.InRange(probes, 1, 6);
+
+        Volatile.Write(ref isUp, true);
+        await _time.RunUntilAsync(() => _store.Waiting == 0);
+        Assert.Empty(_store.Dead);
+    }
+
+    [Fact]
+    public async Task A_dead_endpoint_delays_no_other()
+    {
+        (SqlWebhookOutbox outbox, ScriptedSender sender) =
+            Outbox((webhook, _, _) => ValueTask.FromResult(webhook.Destination.Url.Contains("dead", StringComparison.Ordinal) ? 503 : 200));
+        await EnqueueAsync(outbox, [.. Enumerable.Range(0, 3000).Select(static _ => OutboxHarness.Item("dead.example"))]);
+        await StartAsync(outbox, sender);
+        await _time.RunForAsync(TimeSpan.FromSeconds(1));
+
+        await EnqueueAsync(outbox, OutboxHarness.Item("healthy.example"));
+        DateTimeOffset enqueued = _time.GetUtcNow();
+        await _time.RunUntilAsync(() => sender.Received.Any(static sent => sent.Url.Contains("healthy", StringComparison.Ordinal)));
+
+        // Neither a retry of the others nor the end of their circuit was waited for.
+        Assert.InRange(_time.GetUtcNow() - enqueued, TimeSpan.Zero, TimeSpan.FromSeconds(30));
+    }
+
+    [Fact]
+    public async Task Slow_endpoints_with_many_rows_delay_no_other()
+    {
+        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox((webhook, _, token) =>
+            webhook.Destination.Url.Contains("slow", StringComparison.Ordinal)
+                ? new ValueTask<int>(Task.Delay(Timeout.Infinite, token).ContinueWith(static _ => 200, TaskScheduler.Default))
+                : ValueTask.FromResult(200));
+        for (int i = 0; i < 60; i++)
+        {
+            await EnqueueAsync(outbox, [.. Enumerable.Range(0, 300).Select(_ => OutboxHarness.Item($"slow{i}.example", $"t{i}"))]);
+        }
+
+        await StartAsync(outbox, sender);
+        await _time.RunUntilAsync(() => sender.Received.Count >= 60 * 64);
+
+        await EnqueueAsync(outbox, OutboxHarness.Item("healthy.example"));
+        DateTimeOffset enqueued = _time.GetUtcNow();
+        await _time.RunUntilAsync(() => sender.Received.Any(static sent => sent.Url.Contains("healthy", StringComparison.Ordinal)));
+
+        // Neither a retry of the others nor the end of their circuit was waited for.
+        Assert.InRange(_time.GetUtcNow() - enqueued, TimeSpan.Zero, TimeSpan.FromSeconds(30));
+    }
+
+    [Fact]
+    public async Task A_row_under_an_unknown_key_waits_until_the_key_is_there()
+    {
+        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(200);
+        await EnqueueAsync(outbox, OutboxHarness.Item());
+        SecretsAtRest others = SecretsAtRest.EncryptedWith(new EncryptionKey("k2", new byte[32]));
+        OutboxWorker blind = new(new SqlWebhookOutbox(_store, sender, others, null), sender, Options());
+        await blind.StartAsync();
+        await _time.RunForAsync(TimeSpan.FromMinutes(2));
+        Assert.Equal(1, _store.Waiting);
+        Task<OutboxStopReport> stopped = blind.StopAsync(TimeSpan.FromSeconds(1));
+        await _time.RunUntilAsync(() => stopped.IsCompleted);
+
+        await StartAsync(outbox, sender);
+        await _time.RunUntilAsync(() => _store.Waiting == 0);
+
+        Assert.Empty(_store.Dead);
+        Assert.Single(sender.Received);
+    }
+
+    [Fact]
+    public async Task A_stop_waits_for_attempts_commits_them_and_gives_the_lanes_back()
+    {
+        TaskCompletionSource<int> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox((_, _, _) => new ValueTask<int>(answer.Task));
+        OutboxWorker worker = await StartAsync(outbox, sender);
+        await EnqueueAsync(outbox, OutboxHarness.Item());
+        await _time.RunUntilAsync(() => sender.Received.Count == 1);
+
+        Task<OutboxStopReport> stopped = worker.StopAsync(TimeSpan.FromSeconds(10));
+        await _time.RunForAsync(TimeSpan.FromSeconds(2));
+        Assert.False(stopped.IsCompleted);
+        answer.SetResult(200);
+        await _time.RunUntilAsync(() => stopped.IsCompleted);
+
+        Assert.False((await stopped).MayRepeat);
+        Assert.Equal(0, _store.Waiting);
+        Assert.Equal(OutboxLanes.Count, (await _store.CountAsync(default)).UnownedLanes);
+    }
+
+    [Fact]
+    public async Task Two_workers_share_the_lanes_and_deliver_each_webhook_once()
+    {
+        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(200);
+        OutboxWorker first = await StartAsync(outbox, sender);
+        await _time.RunForAsync(TimeSpan.FromSeconds(3));
+        OutboxWorker second = await StartAsync(outbox, sender);
+        Task<int[]> lanes = Task.FromResult<int[]>([]);
+        await _time.RunUntilAsync(() =>
+        {
+            lanes = LanesAsync(first, second);
+            return lanes.IsCompletedSuccessfully && lanes.Result is [32, 32];
+        });
+
+        await EnqueueAsync(outbox, [.. Enumerable.Range(0, 500).Select(static i => OutboxHarness.Item($"b{i}.example"))]);
+        await _time.RunUntilAsync(() => _store.Waiting == 0);
+
+        Assert.Equal(500, sender.Received.Count);
+        Assert.Equal(500, sender.Received.Select(static sent => sent.Key).Distinct().Count());
+    }
+
+    [Fact]
+    public async Task A_worker_that_loses_its_lease_stops_sending_and_another_takes_over()
+    {
+        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(200);
+        bool isCut = false;
+        FaultyOutboxStore cut = new(_store, _ => Volatile.Read(ref isCut) ? StoreFault.Before : StoreFault.None);
+        CancellationToken seen = default;
+        ScriptedSender hanging = Sender((_, _, token) =>
+        {
+            seen = token;
+            return new ValueTask<int>(Task.Delay(Timeout.Infinite, token).ContinueWith(static _ => 200, TaskScheduler.Default));
+        });
+        await StartAsync(new SqlWebhookOutbox(cut, hanging, OutboxHarness.Secrets, null), hanging);
+        await EnqueueAsync(outbox, OutboxHarness.Item());
+        await _time.RunUntilAsync(() => hanging.Received.Count == 1);
+
+        Volatile.Write(ref isCut, true);
+        await _time.RunUntilAsync(() => seen.IsCancellationRequested);
+        await StartAsync(outbox, sender);
+        await _time.RunUntilAsync(() => _store.Waiting == 0);
+
+        Assert.Equal(hanging.Received.Single().Key, sender.Received.Single().Key);
+    }
+
+    [Fact]
+    public async Task A_settlement_whose_answer_is_lost_repeats_no_attempt()
+    {
+        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox((_, attempt, _) => ValueTask.FromResult(attempt == 1 ? 503 : 200));
+        int settlements = 0;
+        FaultyOutboxStore losing = new(
+            _store, call => call == "settle" && Interlocked.Increment(ref settlements) <= 3 ? StoreFault.After : StoreFault.None);
+        await StartAsync(new SqlWebhookOutbox(losing, sender, OutboxHarness.Secrets, null), sender);
+
+        await EnqueueAsync(outbox, OutboxHarness.Item());
+        await _time.RunUntilAsync(() => _store.Waiting == 0);
+        await _time.RunForAsync(TimeSpan.FromMinutes(1));
+
+        Assert.Equal(2, sender.Received.Count);
+    }
+
+    private static async Task<int[]> LanesAsync(params OutboxWorker[] workers)
+    {
+        int[] lanes = new int[workers.Length];
+        for (int i = 0; i < lanes.Length; i++)
+        {
+            lanes[i] = (await workers[i].GetStatusAsync()).Lanes;
+        }
+
+        return lanes;
+    }
+
+    private static async Task<OutboxReceipt> EnqueueAsync(SqlWebhookOutbox outbox, params OutboxItem[] items)
+    {
+        IReadOnlyList<OutboxReceipt> receipts = await outbox.EnqueueAsync(null, items);
+        return receipts[0];
+    }
+
+    private WebhookSupervisorOptions Attempts() => new() { Retry = OutboxWorkerOptions.DefaultRetry, TimeProvider = _time };
+
+    private OutboxWorkerOptions Options() => new() { Attempts = Attempts() };
+
+    private (SqlWebhookOutbox Outbox, ScriptedSender Sender) Outbox(int status) => Outbox((_, _, _) => ValueTask.FromResult(status));
+
+    private (SqlWebhookOutbox Outbox, ScriptedSender Sender) Outbox(Func<PreparedWebhook, int, CancellationToken, ValueTask<int>> answer)
+    {
+        ScriptedSender sender = Sender(answer);
+        return (new SqlWebhookOutbox(_store, sender, OutboxHarness.Secrets, new SqlWebhookOutboxOptions { TimeProvider = _time }), sender);
+    }
+
+    private ScriptedSender Sender(Func<PreparedWebhook, int, CancellationToken, ValueTask<int>> answer)
+    {
+        ScriptedSender sender = new(answer);
+        _senders.Add(sender);
+        return sender;
+    }
+
+    private async Task<OutboxWorker> StartAsync(SqlWebhookOutbox outbox, ScriptedSender sender, OutboxWorkerOptions? options = null)
+    {
+        OutboxWorker worker = new(outbox, sender, options ?? Options());
+        _workers.Add(worker);
+        await worker.StartAsync();
+        return worker;
+    }
+}

@@ -1,0 +1,298 @@
+using System.Data.Common;
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Versioning;
+using System.Text;
+using Adcp.Aot.Storage.Tests.Databases;
+using Microsoft.Data.Sqlite;
+
+namespace Adcp.Aot.Storage.Tests.Outbox;
+
+/// <summary>The knowledge of processes about each other, and the checks of a process before it uses a file.</summary>
+public sealed class SqliteOutboxProcessTests : IAsyncLifetime
+{
+    private const string FileVariable = "ADCP_TEST_OUTBOX";
+    private static readonly TimeSpan Lease = TimeSpan.FromHours(1);
+    private static readonly OutboxTables Tables = new(OutboxTables.DefaultPrefix);
+    private static readonly Guid Me = Guid.NewGuid();
+
+    private readonly List<SqliteOutboxStore> _stores = [];
+    private TestDatabase _database = null!;
+    private SqliteOutboxStore _store = null!;
+    private string _file = null!;
+
+    /// <summary>Joins an outbox, takes its lanes and waits, if this assembly was started to be killed. It then runs no test.</summary>
+    [ModuleInitializer]
+    [System.Diagnostics.CodeAnalysis.SuppressMessage("Usage", "CA2255", Justification = "The test assembly is its own victim.")]
+    internal static void BeTheVictim()
+    {
+        if (Environment.GetEnvironmentVariable(FileVariable) is not { Length: > 0 } file)
+        {
+            return;
+        }
+
+        using SqliteDataSource source = SqliteDataSource.Create(SqliteFactory.Instance, file);
+        SqliteOutboxStore store = new(new StoreDatabase(source, SqlDialect.Sqlite), Tables);
+        Guid worker = Guid.NewGuid();
+
+        // On this thread alone: the assembly is locked for others until its initializer ends.
+        store.JoinAsync(worker, "victim", Lease, default).AsTask().GetAwaiter().GetResult();
+        IReadOnlyList<(short Lane, int Unclean)> lanes = store.TakeLanesAsync(worker, 64, default).AsTask().GetAwaiter().GetResult();
+        store.AppendAsync(null, [Entry("a"), Entry("b")], default).AsTask().GetAwaiter().GetResult();
+        Console.WriteLine($"{lanes.Count} lanes");
+        Thread.Sleep(Timeout.Infinite);
+    }
+
+    public async ValueTask InitializeAsync()
+    {
+        _database = await TestDatabase.CreateAsync(SqlDialect.Sqlite);
+        _file = new SqliteConnectionStringBuilder(_database.ConnectionString).DataSource;
+        _store = Open();
+        await _store.CreateIfAbsentAsync(default);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (SqliteOutboxStore store in _stores)
+        {
+            await store.DisposeAsync();
+        }
+
+        await _database.DisposeAsync();
+        Assert.Empty(LockFiles());
+    }
+
+    [Fact]
+    public async Task Killed_process_is_buried_at_once_although_its_lease_goes_on()
+    {
+        await _store.JoinAsync(Me, "test", Lease, default);
+        ProcessStartInfo start = new("dotnet", [typeof(SqliteOutboxProcessTests).Assembly.Location])
+        {
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+        };
+        start.Environment[FileVariable] = _file;
+        using Process victim = Process.Start(start)!;
+        Assert.Equal("64 lanes", await victim.StandardOutput.ReadLineAsync());
+        Assert.Equal((true, 2), await _store.RenewAsync(Me, Lease, false, default));
+        Assert.Empty(await _store.TakeLanesAsync(Me, 64, default));
+        Assert.Equal(2, LockFiles().Length);
+
+        victim.Kill();
+        await victim.WaitForExitAsync();
+
+        Assert.Equal((true, 1), await _store.RenewAsync(Me, Lease, false, default));
+        IReadOnlyList<(short Lane, int Unclean)> lanes = await _store.TakeLanesAsync(Me, 64, default);
+        Assert.Equal(64, lanes.Count);
+        Assert.All(lanes, static lane => Assert.Equal(1, lane.Unclean));
+        Assert.Single(LockFiles());
+        List<OutboxRow> rows = await LogAsync();
+        Assert.Equal(["a", "b"], rows.Select(static row => Encoding.UTF8.GetString(row.Sealed)));
+        Assert.All(rows, static row => Assert.Equal(1, row.Unclean));
+    }
+
+    [Fact]
+    public async Task Worker_whose_lease_is_over_is_buried_although_its_process_lives()
+    {
+        Guid other = Guid.NewGuid();
+        SqliteOutboxStore paused = Open();
+        await paused.JoinAsync(other, "paused", TimeSpan.FromSeconds(-1), default);
+        await _store.JoinAsync(Me, "test", Lease, default);
+
+        Assert.Equal((true, 1), await _store.RenewAsync(Me, Lease, false, default));
+
+        Assert.Equal((false, 1), await paused.RenewAsync(other, Lease, false, default));
+        Assert.Single(LockFiles());
+    }
+
+    [Fact]
+    [UnsupportedOSPlatform("windows")]
+    public async Task Lock_file_is_its_owners_only_and_goes_when_the_worker_leaves()
+    {
+        await _store.JoinAsync(Me, "test", Lease, default);
+        string file = Assert.Single(LockFiles());
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+
+        await _store.LeaveAsync(Me, default);
+
+        Assert.Empty(LockFiles());
+    }
+
+    [Fact]
+    public async Task Worker_without_a_lock_is_alive_as_long_as_its_lease()
+    {
+        Guid other = Guid.NewGuid();
+        await Open().JoinAsync(other, "other", Lease, default);
+        await _store.JoinAsync(Me, "test", Lease, default);
+        await _database.ExecuteAsync($"UPDATE {Tables.Worker} SET has_lock = 0");
+
+        Assert.Equal((true, 2), await _store.RenewAsync(Me, Lease, false, default));
+        File.Delete(LockFiles().Single(path => path.EndsWith(other.ToString("N"), StringComparison.Ordinal)));
+        await _database.ExecuteAsync($"UPDATE {Tables.Worker} SET has_lock = 1");
+
+        Assert.Equal((true, 2), await _store.RenewAsync(Me, Lease, false, default));
+    }
+
+    [Fact]
+    public async Task Lock_file_that_nobody_holds_and_knows_is_removed_by_the_next_worker()
+    {
+        string stale = $"{_file}-worker-{Guid.NewGuid():N}";
+        string foreign = $"{_file}-worker-readme";
+        await File.WriteAllTextAsync(stale, "");
+        await File.WriteAllTextAsync(foreign, "");
+
+        await _store.JoinAsync(Me, "test", Lease, default);
+
+        Assert.False(File.Exists(stale));
+        Assert.True(File.Exists(foreign));
+        File.Delete(foreign);
+    }
+
+    [Fact]
+    public async Task Idle_reader_asks_for_the_version_only_and_sees_what_another_process_commits()
+    {
+        List<string> statements = [];
+        FaultyDataSource recorded = new(_database.Source);
+        recorded.Plan = (sql, _) =>
+        {
+            statements.Add(sql);
+            return null;
+        };
+        await using OutboxReader reader = Open(recorded).OpenReader();
+        reader.Join([0]);
+        List<OutboxRow> rows = [];
+        while (await reader.ReadAsync(rows, 10, default))
+        {
+        }
+
+        statements.Clear();
+        for (int i = 0; i < 5; i++)
+        {
+            Assert.False(await reader.ReadAsync(rows, 10, default));
+        }
+
+        Assert.All(statements, static sql => Assert.Equal("PRAGMA data_version", sql));
+        await _store.AppendAsync(null, [Entry("a")], default);
+        Assert.False(await reader.ReadAsync(rows, 10, default));
+        Assert.Single(rows);
+    }
+
+    [Fact]
+    public async Task Old_library_is_refused_by_name()
+    {
+        SqliteOutboxStore store = new(new StoreDatabase(_database.Source, SqlDialect.Sqlite), Tables, minimum: new Version(99, 0));
+        _stores.Add(store);
+
+        foreach (Func<Task> call in new Func<Task>[]
+        {
+            async () => await store.CreateIfAbsentAsync(default),
+            async () => await store.CheckAsync(default),
+            async () => await store.AppendAsync(null, [Entry("a")], default),
+        })
+        {
+            InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(call);
+            Assert.Contains("99.0", fault.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Database_without_a_write_ahead_log_is_refused()
+    {
+        await _database.ExecuteAsync("PRAGMA journal_mode = DELETE");
+        SqliteOutboxStore store = Open();
+
+        InvalidOperationException fault =
+            await Assert.ThrowsAsync<InvalidOperationException>(async () => await store.AppendAsync(null, [Entry("a")], default));
+
+        Assert.Contains("write-ahead log", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("PRAGMA synchronous = NORMAL", 1)]
+    [InlineData("PRAGMA synchronous = OFF", 1)]
+    [InlineData("PRAGMA synchronous = FULL", 0)]
+    [InlineData("PRAGMA synchronous = EXTRA", 0)]
+    public async Task Callers_connection_whose_commits_may_be_lost_is_reported_once(string pragma, int expected)
+    {
+        List<string> warnings = [];
+        SqliteOutboxStore store = new(new StoreDatabase(_database.Source, SqlDialect.Sqlite), Tables, warnings.Add);
+        _stores.Add(store);
+        await using DbConnection connection = await _database.Source.OpenConnectionAsync();
+        await using (DbCommand command = connection.CreateCommand())
+        {
+#pragma warning disable CA2100 // A test's own statements.
+            command.CommandText = pragma;
+#pragma warning restore CA2100
+            await command.ExecuteNonQueryAsync();
+        }
+
+        for (int i = 0; i < 3; i++)
+        {
+            await using DbTransaction transaction = await connection.BeginTransactionAsync();
+            await store.AppendAsync(transaction, [Entry("a")], default);
+            await transaction.CommitAsync();
+        }
+
+        Assert.Equal(expected, warnings.Count);
+        Assert.All(warnings, static warning => Assert.Contains("synchronous", warning, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task No_statement_of_the_worker_scans_a_table()
+    {
+        SqliteOutboxStatements sql = new(Tables);
+        foreach (string statement in new[]
+        {
+            sql.ReadLog, sql.LastOfLog, sql.ReadParked, sql.NextParked, sql.NextParkedEndpoint, sql.DeleteFromLog, sql.DeleteFromParked,
+            sql.Park, sql.ParkAgain, sql.EndFromLog, sql.EndFromParked, sql.SetBinding, sql.Find, sql.IsAlive, sql.Purges[0],
+            sql.Purges[1], sql.Purges[2],
+        })
+        {
+            await using DbConnection connection = await _database.Source.OpenConnectionAsync();
+            await using DbCommand command = connection.CreateCommand();
+#pragma warning disable CA2100 // The store's statements.
+            command.CommandText = "EXPLAIN QUERY PLAN " + statement;
+#pragma warning restore CA2100
+            for (int i = 1; i <= 6; i++)
+            {
+                DbParameter parameter = command.CreateParameter();
+                parameter.ParameterName = $"@p{i}";
+                parameter.Value = i;
+                command.Parameters.Add(parameter);
+            }
+
+            await using DbDataReader reader = await command.ExecuteReaderAsync();
+            while (await reader.ReadAsync())
+            {
+                string step = reader.GetString(3);
+                bool isList = Array.Exists(["SCAN k", "SCAN json_each", "SCAN CONSTANT"], step.StartsWith);
+                Assert.True(isList || !step.StartsWith("SCAN", StringComparison.Ordinal), $"{step}: {statement}");
+                Assert.DoesNotContain("TEMP B-TREE", step, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    private static OutboxEntry Entry(string text) =>
+        new() { Lane = 0, Endpoint = 7, Tenant = 9, KeyId = "key-1", Sealed = Encoding.UTF8.GetBytes(text) };
+
+    private string[] LockFiles() => Directory.GetFiles(Path.GetDirectoryName(_file)!, Path.GetFileName(_file) + "-worker-*");
+
+    private async Task<List<OutboxRow>> LogAsync()
+    {
+        await using OutboxReader reader = _store.OpenReader();
+        reader.Join([0]);
+        List<OutboxRow> rows = [];
+        while (await reader.ReadAsync(rows, 1000, default))
+        {
+        }
+
+        return rows;
+    }
+
+    private SqliteOutboxStore Open(DbDataSource? source = null)
+    {
+        SqliteOutboxStore store = new(new StoreDatabase(source ?? _database.Source, SqlDialect.Sqlite), Tables);
+        _stores.Add(store);
+        return store;
+    }
+}
