@@ -73,6 +73,15 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
     /// </summary>
     public WebhookSenderFacts Facts { get; }
 
+    /// <summary>Gets the AdCP version of the bodies that this sender writes.</summary>
+    public AdcpVersion Version => Facts.Version;
+
+    /// <summary>Gets the <c>kid</c> of the key that signs; <c>null</c> if this sender does not sign by RFC 9421.</summary>
+    public string? KeyId => Facts.KeyId;
+
+    /// <summary>Gets the algorithm of the key that signs; <c>null</c> if this sender does not sign by RFC 9421.</summary>
+    public SignatureAlgorithm? Algorithm => Facts.Algorithm;
+
     /// <summary>Creates a sender that signs with a private JWK.</summary>
     /// <param name="jwk">The JWK; see <see cref="SigningKey.FromJwk"/>.</param>
     /// <param name="options">The options.</param>

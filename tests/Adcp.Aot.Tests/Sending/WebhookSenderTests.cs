@@ -25,6 +25,17 @@ public sealed class WebhookSenderTests : IDisposable
     }
 
     [Fact]
+    public void A_sender_shows_its_version_and_the_key_that_signs()
+    {
+        WebhookSenderOptions options = new() { Version = AdcpVersion.V31 };
+        using WebhookSender signing = new(new Rfc9421Signer(_key), options);
+        using WebhookSender bearing = WebhookSender.FromBearerToken(new string('t', 40), options);
+
+        Assert.Equal((AdcpVersion.V31, "k", SignatureAlgorithm.Ed25519), (signing.Version, signing.KeyId, signing.Algorithm));
+        Assert.Equal((AdcpVersion.V31, null, null), (bearing.Version, bearing.KeyId, bearing.Algorithm));
+    }
+
+    [Fact]
     public async Task The_wire_carries_exactly_what_was_signed()
     {
         using WebhookSender sender = Sender();
