@@ -28,7 +28,8 @@ internal static class Producer
         {
             cancellationToken.ThrowIfCancellationRequested();
             int count = Math.Min(OrdersPerTransaction, settings.Deliveries - number);
-            OutboxItem[] items = [.. Enumerable.Range(number, count).Select(i => Item(destinations[i % destinations.Length], i))];
+            OutboxItem[] items = [.. Enumerable.Range(number, count)
+                .Select(i => Item(settings.Run, destinations[i % destinations.Length], i))];
             bool commits = turn % 20 != 19;
             IReadOnlyList<OutboxReceipt> receipts;
             try
@@ -79,7 +80,7 @@ internal static class Producer
         return receipts;
     }
 
-    private static OutboxItem Item(WebhookDestination destination, int number) => new(
+    private static OutboxItem Item(string run, WebhookDestination destination, int number) => new(
         destination,
         new McpWebhook
         {
@@ -88,5 +89,5 @@ internal static class Producer
             Status = AdcpTaskStatus.Completed,
             Result = """{"media_buy_id":"mb_1","packages":[]}"""u8.ToArray(),
         },
-        new OutboxOptions { Tenant = $"tenant_{number % 7}", DeliveryId = $"task_{number}/completed" });
+        new OutboxOptions { Tenant = $"tenant_{number % 7}", DeliveryId = $"{run}/task_{number}/completed" });
 }

@@ -55,6 +55,7 @@ async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationTo
     string name = $"adcp-durable-{Environment.ProcessId}";
     string accepted = arguments.GetValue(acceptedOption) ?? Path.Combine(Path.GetTempPath(), name + ".jsonl");
     Settings settings = new(
+        Guid.NewGuid().ToString("N")[..12],
         arguments.GetValue(storeOption) ?? "sqlite:" + Path.Combine(Path.GetTempPath(), name + ".db"),
         key.ExportPrivateJwk(), RandomNumberGenerator.GetBytes(EncryptionKey.SizeInBytes), receiver.Urls,
         arguments.GetValue(deliveriesOption), accepted);
@@ -95,7 +96,7 @@ async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationTo
             report.Print(Console.Out);
         }
 
-        return report.IsSound && producer.ExitCode == 0 ? 0 : 1;
+        return report.IsSound && report.Accepted == settings.Deliveries && producer.ExitCode == 0 ? 0 : 1;
     }
 }
 

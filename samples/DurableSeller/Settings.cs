@@ -3,12 +3,14 @@ using System.Globalization;
 namespace DurableSeller;
 
 /// <summary>The settings that the processes of a run share. They are in the environment, so that no secret is in a command line.</summary>
-internal sealed record Settings(string Store, string SigningJwk, byte[] EncryptionKey, string[] Origins, int Deliveries, string? Accepted)
+internal sealed record Settings(
+    string Run, string Store, string SigningJwk, byte[] EncryptionKey, string[] Origins, int Deliveries, string? Accepted)
 {
     private const string Prefix = "ADCP_DURABLE_";
 
     /// <summary>Reads the settings that the coordinator gave to this process.</summary>
     public static Settings FromEnvironment() => new(
+        Required("RUN"),
         Required("STORE"),
         Required("JWK"),
         Convert.FromHexString(Required("KEY")),
@@ -19,6 +21,7 @@ internal sealed record Settings(string Store, string SigningJwk, byte[] Encrypti
     /// <summary>Gives the settings to a process that is about to start.</summary>
     public void AddTo(IDictionary<string, string?> environment)
     {
+        environment[Prefix + "RUN"] = Run;
         environment[Prefix + "STORE"] = Store;
         environment[Prefix + "JWK"] = SigningJwk;
         environment[Prefix + "KEY"] = Convert.ToHexString(EncryptionKey);

@@ -41,7 +41,7 @@ internal sealed class Store : IAsyncDisposable
         SqlWebhookOutbox outbox = new(
             new StoreDatabase(source, dialect),
             preparing is null ? sender : new ObservedSender(sender, preparing),
-            SecretsAtRest.EncryptedWith(new EncryptionKey("run", settings.EncryptionKey)));
+            SecretsAtRest.EncryptedWith(new EncryptionKey("run-" + settings.Run, settings.EncryptionKey)));
         return new Store(source, dialect, key, sender, outbox);
     }
 
