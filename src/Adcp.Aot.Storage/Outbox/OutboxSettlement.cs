@@ -117,6 +117,11 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
             {
                 return;
             }
+            catch (Exception fault)
+            {
+                // A fault of this class must not end the loop, on which all deliveries depend.
+                SettleFailed(_logger, batch.Count, fault.Message);
+            }
 
             batch.Clear();
         }

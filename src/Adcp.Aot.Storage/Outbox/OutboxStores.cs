@@ -1,5 +1,5 @@
+using Adcp.Aot.Telemetry;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Adcp.Aot.Storage;
 
@@ -10,7 +10,7 @@ internal static partial class OutboxStores
     internal static OutboxStore Create(StoreDatabase database, SqlWebhookOutboxOptions options)
     {
         OutboxTables tables = new(options.TablePrefix);
-        ILogger logger = options.Logger ?? NullLogger.Instance;
+        ILogger logger = GuardedLogger.Of(options.Logger);
         return database.Dialect switch
         {
             SqlDialect.Sqlite => new SqliteOutboxStore(database, tables, warning => Warn(logger, warning)),

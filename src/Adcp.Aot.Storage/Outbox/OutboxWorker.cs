@@ -1,7 +1,7 @@
 using System.Data.Common;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Telemetry;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Adcp.Aot.Storage;
 
@@ -43,7 +43,7 @@ public sealed class OutboxWorker : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(sender);
         options ??= new OutboxWorkerOptions();
         WebhookSupervisorOptions attempts = options.Attempts;
-        ILogger logger = attempts.Logger ?? NullLogger.Instance;
+        ILogger logger = GuardedLogger.Of(attempts.Logger);
         TimeProvider time = attempts.TimeProvider;
         _outbox = outbox;
         _time = time;
