@@ -41,4 +41,12 @@ public static class AspNetCoreEventIds
 
     /// <summary>Warning once, then Debug: the bodies of calls under way hold as many bytes as allowed. Answered 503.</summary>
     public const int BodiesFull = 3009;
+
+    /// <summary>
+    /// Warning: "The operator page at {Pattern} asks for no authorization: set AdcpOperationsOptions.Policy"
+    /// </summary>
+    public const int OperationsOpen = 3050;
+
+    /// <summary>Error: "A request of the operator page failed: {Path}"</summary>
+    public const int OperationsFailed = 3051;
 }

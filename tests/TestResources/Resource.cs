@@ -14,4 +14,7 @@ internal enum Resource
 
     /// <summary>The npm packages of <c>tests/interop</c>.</summary>
     NpmPeers,
+
+    /// <summary>A Chromium browser.</summary>
+    Chromium,
 }

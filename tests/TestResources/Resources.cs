@@ -5,6 +5,7 @@ internal static class Resources
 {
     private const string PostgreSqlVariable = "ADCP_TEST_POSTGRES";
     private const string MySqlVariable = "ADCP_TEST_MYSQL";
+    private const string ChromiumVariable = "ADCP_TEST_CHROMIUM";
     private const string NpmVariable = "ADCP_TEST_NODE_MODULES";
 
     private static readonly string? SharedFolder = FindSharedFolder();
@@ -22,7 +23,12 @@ internal static class Resources
         "npm packages",
         $"copy tests/interop/package.json to a folder, run npm install there and set {NpmVariable} to its node_modules folder");
 
-    /// <summary>Returns the folder with AdCP's data, the connection string of a server or the folder with the npm packages.</summary>
+    private static readonly Absence NoChromium = new(
+        "Chromium", $"install Debian's package chromium and set {ChromiumVariable} to the path of its program");
+
+    /// <summary>
+    /// Returns the folder with AdCP's data, the connection string of a server, the folder with the npm packages or the browser's path.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The resource is absent, so the test lacks its <see cref="NeedsAttribute"/>.</exception>
     public static string Get(Resource resource) => Find(resource)
         ?? throw new InvalidOperationException(
@@ -34,6 +40,7 @@ internal static class Resources
     {
         Resource.AdcpData => NoAdcpData,
         Resource.NpmPeers => NoNpmPeers,
+        Resource.Chromium => NoChromium,
         _ => NoDatabases,
     };
 
@@ -43,6 +50,7 @@ internal static class Resources
         Resource.PostgreSql => Variable(PostgreSqlVariable),
         Resource.MySql => Variable(MySqlVariable),
         Resource.NpmPeers => Variable(NpmVariable),
+        Resource.Chromium => Variable(ChromiumVariable),
         _ => throw new ArgumentOutOfRangeException(nameof(resource), resource, "The resource is not defined."),
     };
 

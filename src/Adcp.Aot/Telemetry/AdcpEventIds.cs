@@ -189,4 +189,7 @@ public static class AdcpEventIds
 
     /// <summary>Error: a table of the claim store or the replay cache is missing or cannot be read when the application starts.</summary>
     public const int ReceiverNotReady = 618;
+
+    /// <summary>Warning: "Operator action {Action} on {Target} by {Actor}. Reason: {Reason}"</summary>
+    public const int OperatorActed = 701;
 }

@@ -1,0 +1,58 @@
+using Adcp.Aot.AspNetCore;
+using Adcp.Aot.AspNetCore.Operations;
+using Adcp.Aot.Operations;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Microsoft.AspNetCore.Builder;
+
+/// <summary>Maps the operator page: endpoints, attempts and dead letters, and the actions on them.</summary>
+public static class AdcpOperationsEndpointRouteBuilderExtensions
+{
+    /// <summary>Maps the page, and its JSON API below <c>api/</c>.</summary>
+    /// <param name="endpoints">The application.</param>
+    /// <param name="operations">The operations to show.</param>
+    /// <param name="configure">Sets <see cref="AdcpOperationsOptions.Policy"/>, or opens the page to every client.</param>
+    /// <param name="pattern">The path of the page. Default <c>/adcp</c>.</param>
+    /// <returns>A builder for conventions of all routes.</returns>
+    /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    /// <exception cref="InvalidOperationException">The options name no policy and do not open the page to every client.</exception>
+    public static IEndpointConventionBuilder MapAdcpOperations(
+        this IEndpointRouteBuilder endpoints, IWebhookOperations operations, Action<AdcpOperationsOptions> configure,
+        string pattern = "/adcp")
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        ArgumentNullException.ThrowIfNull(operations);
+        ArgumentNullException.ThrowIfNull(configure);
+        ArgumentException.ThrowIfNullOrWhiteSpace(pattern);
+        AdcpOperationsOptions options = new();
+        configure(options);
+        if (options.Policy is null && !options.AllowsAnyone)
+        {
+            throw new InvalidOperationException(
+                "The operator page needs an authorization policy: set AdcpOperationsOptions.Policy to the name of one. "
+                + "AllowsAnyone opens the page to every client.");
+        }
+
+        IServiceProvider services = endpoints.ServiceProvider;
+        ILogger logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.Operations");
+        StatusFeed feed = new(
+            operations, services.GetService<TimeProvider>() ?? TimeProvider.System, logger,
+            services.GetService<IHostApplicationLifetime>()?.ApplicationStopping ?? CancellationToken.None);
+        RouteGroupBuilder group = endpoints.MapGroup(pattern);
+        if (options.Policy is { } policy)
+        {
+            group.RequireAuthorization(policy);
+        }
+        else
+        {
+            OperationsLog.Open(logger, pattern);
+        }
+
+        StaticPage.Map(group);
+        new OperationsApi(operations, options, feed, logger).Map(group);
+        return group;
+    }
+}

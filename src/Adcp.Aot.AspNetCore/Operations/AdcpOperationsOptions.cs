@@ -1,0 +1,27 @@
+using System.Security.Claims;
+using Microsoft.AspNetCore.Http;
+
+namespace Adcp.Aot.AspNetCore;
+
+/// <summary>The options of the operator page and its API. Read once, when the page is mapped.</summary>
+public sealed class AdcpOperationsOptions
+{
+    /// <summary>
+    /// Gets or sets the name of the authorization policy of the page and the API. Without it the page is not mapped, unless
+    /// <see cref="AllowsAnyone"/> is set.
+    /// </summary>
+    public string? Policy { get; set; }
+
+    /// <summary>
+    /// Gets or sets whether every client that reaches the page may see it and act. For development only. Default
+    /// <see langword="false"/>.
+    /// </summary>
+    public bool AllowsAnyone { get; set; }
+
+    /// <summary>
+    /// Gets or sets the function that names the person who acts, for the record. Default: the name of the authenticated identity, then
+    /// its <c>sub</c>, then <c>anonymous</c>.
+    /// </summary>
+    public Func<HttpContext, string> ActorOf { get; set; } = static http =>
+        http.User.Identity?.Name ?? http.User.FindFirstValue("sub") ?? http.User.FindFirstValue(ClaimTypes.NameIdentifier) ?? "anonymous";
+}

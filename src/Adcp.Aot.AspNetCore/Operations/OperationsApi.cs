@@ -1,0 +1,271 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using System.Threading.Channels;
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Operations;
+using Adcp.Aot.Resilience;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot.AspNetCore.Operations;
+
+/// <summary>The JSON API of the operator page. Its answers are those of <see cref="IWebhookOperations"/>.</summary>
+internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperationsOptions options, StatusFeed feed, ILogger logger)
+{
+    /// <summary>
+    /// Every action has this header. A page of another site cannot set it without a preflight request, which nothing here answers.
+    /// </summary>
+    internal const string ActionHeader = "X-Adcp-Operations";
+
+    private const int MaxActionBytes = 4096;
+
+    /// <summary>Proxies close connections on which nothing is sent.</summary>
+    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(15);
+
+    internal void Map(RouteGroupBuilder group)
+    {
+        Get(group, "api/features", http => new(new Answer(
+            new OperationsFeaturesDocument(
+                options.ActorOf(http), operations.Features.HasFlag(OperationsFeatures.Attempts),
+                operations.Features.HasFlag(OperationsFeatures.DeadLetters), operations.Features.HasFlag(OperationsFeatures.Workers)),
+            OperationsJson.Default.OperationsFeaturesDocument)));
+        Get(group, "api/status", async http => new Answer(
+            await operations.GetStatusAsync(http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.OperationsStatus));
+        Get(group, "api/endpoints", async http => new Answer(
+            await operations.ListEndpointsAsync(EndpointQueryOf(new QueryReader(http.Request.Query)), http.RequestAborted)
+                .ConfigureAwait(false),
+            OperationsJson.Default.EndpointPage));
+        Get(group, "api/attempts", async http => new Answer(
+            await operations.ListAttemptsAsync(AttemptQueryOf(new QueryReader(http.Request.Query)), http.RequestAborted)
+                .ConfigureAwait(false),
+            OperationsJson.Default.AttemptPage));
+        Get(group, "api/actions", async http => new Answer(
+            await operations.ListActionsAsync(http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.Actions));
+        Post(group, "api/endpoints/{id}/isolate", operations.IsolateAsync);
+        Post(group, "api/endpoints/{id}/reset", operations.ResetAsync);
+        group.MapGet("api/events", StreamAsync);
+    }
+
+    private static EndpointQuery EndpointQueryOf(QueryReader query) => new()
+    {
+        State = query.Enumeration<CircuitState>("state"),
+        Text = query.Text("text"),
+        After = query.Text("after"),
+        Limit = query.Limit(),
+    };
+
+    private static AttemptQuery AttemptQueryOf(QueryReader query) => new()
+    {
+        Endpoint = query.Text("endpoint"),
+        Outcome = query.Enumeration<AttemptOutcome>("outcome"),
+        TaskId = query.Text("task_id"),
+        NotificationType = query.Text("notification_type"),
+        IdempotencyKey = query.Text("idempotency_key"),
+        Since = query.Time("since"),
+        Until = query.Time("until"),
+        After = query.Text("after"),
+        Limit = query.Limit(),
+    };
+
+    private void Get(RouteGroupBuilder group, string path, Func<HttpContext, ValueTask<Answer>> answer) =>
+        group.MapGet(path, http => AnswerAsync(http, answer));
+
+    private void Post(
+        RouteGroupBuilder group, string path,
+        Func<string, OperatorAction, CancellationToken, ValueTask<EndpointStatus?>> act) =>
+        group.MapPost(path, http => AnswerAsync(http, async http =>
+        {
+            OperatorAction action = await ActionOfAsync(http).ConfigureAwait(false);
+            EndpointStatus? status =
+                await act((string)http.Request.RouteValues["id"]!, action, http.RequestAborted).ConfigureAwait(false);
+            return status is null
+                ? throw new ApiException(StatusCodes.Status404NotFound, "No such endpoint.")
+                : new Answer(status, OperationsJson.Default.EndpointStatus);
+        }));
+
+    private async Task AnswerAsync(HttpContext http, Func<HttpContext, ValueTask<Answer>> answer)
+    {
+        StaticPage.Protect(http.Response.Headers);
+        http.Response.Headers.CacheControl = "no-store";
+        try
+        {
+            Answer done = await answer(http).ConfigureAwait(false);
+            await WriteAsync(http, StatusCodes.Status200OK, done.Value, done.Type).ConfigureAwait(false);
+        }
+        catch (ApiException fault)
+        {
+            await FaultAsync(http, fault.Status, fault.Message).ConfigureAwait(false);
+        }
+        catch (ArgumentException fault)
+        {
+            await FaultAsync(http, StatusCodes.Status400BadRequest, fault.Message).ConfigureAwait(false);
+        }
+        catch (NotSupportedException fault)
+        {
+            await FaultAsync(http, StatusCodes.Status404NotFound, fault.Message).ConfigureAwait(false);
+        }
+        catch (Exception fault) when (fault is not OperationCanceledException)
+        {
+            OperationsLog.Failed(logger, fault, http.Request.Path.Value ?? "");
+            await FaultAsync(http, StatusCodes.Status503ServiceUnavailable, "Not available now. The log has the reason.")
+                .ConfigureAwait(false);
+        }
+    }
+
+    private static Task FaultAsync(HttpContext http, int status, string message) =>
+        http.Response.HasStarted
+            ? Task.CompletedTask
+            : WriteAsync(http, status, new ApiFault(message), OperationsJson.Default.ApiFault);
+
+    private static async Task WriteAsync(HttpContext http, int status, object value, JsonTypeInfo type)
+    {
+        byte[] body = JsonSerializer.SerializeToUtf8Bytes(value, type);
+        http.Response.StatusCode = status;
+        http.Response.ContentType = "application/json";
+        http.Response.ContentLength = body.Length;
+        await http.Response.Body.WriteAsync(body, http.RequestAborted).ConfigureAwait(false);
+    }
+
+    /// <summary>Reads an action, which only the page itself or a program may send.</summary>
+    private async ValueTask<OperatorAction> ActionOfAsync(HttpContext http)
+    {
+        string? site = http.Request.Headers["Sec-Fetch-Site"];
+        if (!http.Request.Headers.ContainsKey(ActionHeader) || (site is not null && site != "same-origin"))
+        {
+            throw new ApiException(
+                StatusCodes.Status403Forbidden, $"An action comes from the page itself or has the header {ActionHeader}.");
+        }
+
+        if (!http.Request.HasJsonContentType())
+        {
+            throw new ApiException(StatusCodes.Status415UnsupportedMediaType, "The Content-Type is application/json.");
+        }
+
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = MaxActionBytes;
+        }
+
+        try
+        {
+            ActionRequest? request = await JsonSerializer
+                .DeserializeAsync(http.Request.Body, OperationsJson.Default.ActionRequest, http.RequestAborted).ConfigureAwait(false);
+            return new OperatorAction(options.ActorOf(http), request?.Reason);
+        }
+        catch (Exception fault) when (fault is JsonException or InvalidOperationException)
+        {
+            throw new ApiException(StatusCodes.Status400BadRequest, "The body is a JSON object with an optional text \"reason\".");
+        }
+        catch (BadHttpRequestException fault)
+        {
+            throw new ApiException(fault.StatusCode, "The body is too long.");
+        }
+    }
+
+    /// <summary>Sends the status as server-sent events until the page leaves or the application stops.</summary>
+    private async Task StreamAsync(HttpContext http)
+    {
+        StaticPage.Protect(http.Response.Headers);
+        if (feed.Join() is not { } page)
+        {
+            await FaultAsync(http, StatusCodes.Status503ServiceUnavailable, $"{StatusFeed.MaxPages} pages are open already.")
+                .ConfigureAwait(false);
+            return;
+        }
+
+        using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, feed.Stopping);
+        try
+        {
+            http.Response.ContentType = "text/event-stream";
+            http.Response.Headers.CacheControl = "no-store";
+            http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+            while (!end.IsCancellationRequested)
+            {
+                byte[]? status = await NextAsync(page.Reader, end.Token).ConfigureAwait(false);
+                await http.Response.Body.WriteAsync(status is null ? ": still here\n\n"u8.ToArray() : EventOf(status), end.Token)
+                    .ConfigureAwait(false);
+                await http.Response.Body.FlushAsync(end.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The page left, or the application stops.
+        }
+        finally
+        {
+            feed.Leave(page);
+        }
+    }
+
+    private static byte[] EventOf(byte[] status) => [.. "event: status\ndata: "u8, .. status, .. "\n\n"u8];
+
+    /// <summary>Returns the next status; null if there was none for as long as a proxy waits.</summary>
+    private static async Task<byte[]?> NextAsync(ChannelReader<byte[]> page, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource wait = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        wait.CancelAfter(KeepAlive);
+        try
+        {
+            return await page.ReadAsync(wait.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    private readonly record struct Answer(object Value, JsonTypeInfo Type);
+
+    private sealed class ApiException(int status, string message) : Exception(message)
+    {
+        internal int Status { get; } = status;
+    }
+
+    /// <summary>Reads the parameters of a query. A parameter that is not valid throws with its name and rule.</summary>
+    private readonly struct QueryReader(IQueryCollection query)
+    {
+        private const int MaxLength = 1000;
+
+        internal string? Text(string name) => query[name].ToString() switch
+        {
+            "" => null,
+            { Length: > MaxLength } => throw new ArgumentException($"{name} has at most {MaxLength} characters."),
+            string text => text,
+        };
+
+        internal int Limit() => Text("limit") is not { } text ? new EndpointQuery().Limit
+            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) && limit is >= 1 and <= 1000 ? limit
+            : throw new ArgumentException("limit is a whole number from 1 to 1000.");
+
+        internal DateTimeOffset? Time(string name) => Text(name) is not { } text ? null
+            : DateTimeOffset.TryParse(
+                text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal,
+                out DateTimeOffset time)
+                ? time
+            : throw new ArgumentException($"{name} is a time such as 2026-01-31T12:00:00Z.");
+
+        internal T? Enumeration<T>(string name)
+            where T : struct, Enum
+        {
+            if (Text(name) is not { } text)
+            {
+                return null;
+            }
+
+            foreach (T value in Enum.GetValues<T>())
+            {
+                if (JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString()) == text)
+                {
+                    return value;
+                }
+            }
+
+            string all = string.Join(", ", Enum.GetNames<T>().Select(JsonNamingPolicy.SnakeCaseLower.ConvertName));
+            throw new ArgumentException($"{name} is one of {all}.");
+        }
+    }
+}

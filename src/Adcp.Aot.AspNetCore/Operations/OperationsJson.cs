@@ -1,0 +1,47 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Operations;
+using Adcp.Aot.Resilience;
+
+namespace Adcp.Aot.AspNetCore.Operations;
+
+/// <summary>The JSON of the operator API: names in snake_case, states and outcomes by their names on the wire.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    Converters =
+    [
+        typeof(WireEnum<CircuitState>), typeof(WireEnum<AttemptOutcome>), typeof(WireEnum<WebhookSendError>), typeof(SecondsConverter),
+    ])]
+[JsonSerializable(typeof(OperationsStatus))]
+[JsonSerializable(typeof(OperationsPage<EndpointStatus>), TypeInfoPropertyName = "EndpointPage")]
+[JsonSerializable(typeof(OperationsPage<DeliveryAttemptSnapshot>), TypeInfoPropertyName = "AttemptPage")]
+[JsonSerializable(typeof(IReadOnlyList<ActionRecord>), TypeInfoPropertyName = "Actions")]
+[JsonSerializable(typeof(EndpointStatus))]
+[JsonSerializable(typeof(OperationsFeaturesDocument))]
+[JsonSerializable(typeof(ActionRequest))]
+[JsonSerializable(typeof(ApiFault))]
+internal sealed partial class OperationsJson : JsonSerializerContext;
+
+/// <summary>Writes an enumeration in snake_case.</summary>
+internal sealed class WireEnum<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.SnakeCaseLower)
+    where T : struct, Enum;
+
+/// <summary>Writes a duration in seconds.</summary>
+internal sealed class SecondsConverter : JsonConverter<TimeSpan>
+{
+    public override TimeSpan Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        TimeSpan.FromSeconds(reader.GetDouble());
+
+    public override void Write(Utf8JsonWriter writer, TimeSpan value, JsonSerializerOptions options) =>
+        writer.WriteNumberValue(Math.Round(value.TotalSeconds, 3));
+}
+
+/// <summary>The parts that the operations have, and the name of the caller.</summary>
+internal sealed record OperationsFeaturesDocument(string Actor, bool Attempts, bool DeadLetters, bool Workers);
+
+/// <summary>The body of an action.</summary>
+internal sealed record ActionRequest(string? Reason);
+
+/// <summary>The body of an answer that is not a success.</summary>
+internal sealed record ApiFault(string Error);

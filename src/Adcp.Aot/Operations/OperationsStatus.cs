@@ -1,0 +1,49 @@
+namespace Adcp.Aot.Operations;
+
+/// <summary>The overview for operators. Members that do not apply to an implementation are null. Immutable.</summary>
+public sealed record OperationsStatus
+{
+    /// <summary>Gets whether accepted webhooks survive the process.</summary>
+    public required bool IsDurable { get; init; }
+
+    /// <summary>
+    /// Gets the attempts under way in this process; without an outbox, also the deliveries that wait for their next attempt.
+    /// </summary>
+    public required int InFlight { get; init; }
+
+    /// <summary>Gets the endpoints that this process knows.</summary>
+    public required int Endpoints { get; init; }
+
+    /// <summary>Gets the endpoints whose circuit is open or half open.</summary>
+    public required int OpenEndpoints { get; init; }
+
+    /// <summary>Gets the endpoints that an operator isolated.</summary>
+    public required int IsolatedEndpoints { get; init; }
+
+    /// <summary>Gets the audit records that were dropped since the start of the process because the sink was too slow.</summary>
+    public required long RecordsDropped { get; init; }
+
+    /// <summary>Gets the webhooks in the store that wait for their first attempt.</summary>
+    public long? Waiting { get; init; }
+
+    /// <summary>Gets the webhooks in the store that wait for a later attempt.</summary>
+    public long? Parked { get; init; }
+
+    /// <summary>Gets the dead letters.</summary>
+    public long? DeadLetters { get; init; }
+
+    /// <summary>Gets how long the oldest webhook that is due has been due.</summary>
+    public TimeSpan? OldestDue { get; init; }
+
+    /// <summary>Gets the workers that hold a lease.</summary>
+    public int? Workers { get; init; }
+
+    /// <summary>Gets the lanes that no worker owns. Their webhooks wait.</summary>
+    public int? UnownedLanes { get; init; }
+
+    /// <summary>Gets the reason why the store's figures are missing; <see langword="null"/> if they are not.</summary>
+    public string? StoreError { get; init; }
+
+    /// <summary>Gets the attempts of the last 60 minutes in this process, the oldest minute first; empty without a history.</summary>
+    public IReadOnlyList<ActivityMinute> Activity { get; init; } = [];
+}

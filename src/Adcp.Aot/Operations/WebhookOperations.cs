@@ -1,0 +1,248 @@
+using System.Globalization;
+using System.Text.Json;
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Resilience;
+using Adcp.Aot.Telemetry;
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot.Operations;
+
+/// <summary>
+/// The operations on a supervisor: its endpoints, and its attempts if it has an <see cref="AttemptHistory"/>. Thread-safe.
+/// </summary>
+public partial class WebhookOperations : IWebhookOperations
+{
+    private const int MaxActions = 1000;
+
+    private readonly EndpointTable _endpoints;
+    private readonly AttemptHistory? _history;
+    private readonly Func<(int InFlight, long RecordsDropped)> _figures;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Queue<ActionRecord> _actions = new();
+
+    /// <summary>Creates the operations on a supervisor in memory.</summary>
+    /// <param name="supervisor">The supervisor.</param>
+    /// <param name="history">The history that is a sink of the supervisor; <see langword="null"/> for none.</param>
+    /// <param name="logger">Receives a line for each action; <see langword="null"/> for none.</param>
+    /// <param name="timeProvider">The clock; <see langword="null"/> for the machine's.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="supervisor"/> is null.</exception>
+    public WebhookOperations(
+        InMemoryWebhookDeliverySupervisor supervisor, AttemptHistory? history = null, ILogger? logger = null,
+        TimeProvider? timeProvider = null)
+        : this(Endpoints(supervisor), () => (supervisor.InFlight, supervisor.RecordsDropped), history, logger, timeProvider)
+    {
+    }
+
+    /// <summary>Creates the operations on a table of endpoints.</summary>
+    /// <param name="endpoints">The endpoints.</param>
+    /// <param name="figures">Returns the deliveries under way and the audit records dropped.</param>
+    /// <param name="history">The history of attempts; <see langword="null"/> for none.</param>
+    /// <param name="logger">Receives a line for each action; <see langword="null"/> for none.</param>
+    /// <param name="timeProvider">The clock; <see langword="null"/> for the machine's.</param>
+    /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    protected WebhookOperations(
+        EndpointTable endpoints, Func<(int InFlight, long RecordsDropped)> figures, AttemptHistory? history, ILogger? logger,
+        TimeProvider? timeProvider)
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        ArgumentNullException.ThrowIfNull(figures);
+        _endpoints = endpoints;
+        _figures = figures;
+        _history = history;
+        _logger = GuardedLogger.Of(logger);
+        _time = timeProvider ?? TimeProvider.System;
+    }
+
+    /// <inheritdoc/>
+    public virtual OperationsFeatures Features => _history is null ? OperationsFeatures.None : OperationsFeatures.Attempts;
+
+    /// <inheritdoc/>
+    public virtual ValueTask<OperationsStatus> GetStatusAsync(CancellationToken cancellationToken = default)
+    {
+        (int inFlight, long dropped) = _figures();
+        int open = 0;
+        int isolated = 0;
+        IReadOnlyList<EndpointSnapshot> endpoints = _endpoints.Snapshot();
+        foreach (EndpointSnapshot endpoint in endpoints)
+        {
+            open += endpoint.State is CircuitState.Open or CircuitState.HalfOpen ? 1 : 0;
+            isolated += endpoint.State == CircuitState.Isolated ? 1 : 0;
+        }
+
+        return new(new OperationsStatus
+        {
+            IsDurable = false,
+            InFlight = inFlight,
+            Endpoints = endpoints.Count,
+            OpenEndpoints = open,
+            IsolatedEndpoints = isolated,
+            RecordsDropped = dropped,
+            Activity = _history?.Activity() ?? [],
+        });
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<OperationsPage<EndpointStatus>> ListEndpointsAsync(
+        EndpointQuery? query = null, CancellationToken cancellationToken = default)
+    {
+        query ??= new EndpointQuery();
+        List<Row> rows = [];
+        foreach (EndpointSnapshot endpoint in _endpoints.Snapshot())
+        {
+            if (query.State is { } state && endpoint.State != state)
+            {
+                continue;
+            }
+
+            string name = RedactedUrl.OfText(endpoint.Key);
+            if (query.Text is not { } text || name.Contains(text, StringComparison.OrdinalIgnoreCase))
+            {
+                rows.Add(new Row(RankOf(endpoint), name, endpoint));
+            }
+        }
+
+        rows.Sort();
+        int first = query.After is { } after ? Row.Position(rows, after, nameof(query)) : 0;
+        List<EndpointStatus> page = [];
+        int end = Math.Min(rows.Count, first + query.Limit);
+        for (int i = first; i < end; i++)
+        {
+            page.Add(EndpointStatus.Of(rows[i].Endpoint));
+        }
+
+        return new(new OperationsPage<EndpointStatus>(page, end < rows.Count ? rows[end - 1].ToCursor() : null, rows.Count, false));
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<EndpointStatus?> IsolateAsync(
+        string endpointId, OperatorAction action, CancellationToken cancellationToken = default) =>
+        new(Force(endpointId, action, "isolate", _endpoints.Isolate));
+
+    /// <inheritdoc/>
+    public ValueTask<EndpointStatus?> ResetAsync(string endpointId, OperatorAction action, CancellationToken cancellationToken = default) =>
+        new(Force(endpointId, action, "reset", _endpoints.Reset));
+
+    /// <inheritdoc/>
+    public virtual ValueTask<OperationsPage<DeliveryAttemptSnapshot>> ListAttemptsAsync(
+        AttemptQuery? query = null, CancellationToken cancellationToken = default) =>
+        _history is null
+            ? throw new NotSupportedException("No history of attempts is kept. Give the operations an AttemptHistory.")
+            : new(_history.List(query));
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<ActionRecord>> ListActionsAsync(CancellationToken cancellationToken = default)
+    {
+        lock (_actions)
+        {
+            ActionRecord[] actions = [.. _actions];
+            Array.Reverse(actions);
+            return new(actions);
+        }
+    }
+
+    /// <summary>Records and logs an action. Call it after the action succeeded.</summary>
+    /// <param name="action">The person or program that acted, and the reason.</param>
+    /// <param name="name">The name of the action.</param>
+    /// <param name="target">The name of its target, without a secret.</param>
+    /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    protected void Record(OperatorAction action, string name, string target)
+    {
+        ArgumentNullException.ThrowIfNull(action);
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(target);
+        lock (_actions)
+        {
+            if (_actions.Count == MaxActions)
+            {
+                _actions.Dequeue();
+            }
+
+            _actions.Enqueue(new ActionRecord(_time.GetUtcNow(), action.Actor, name, target, action.Reason));
+        }
+
+        LogAction(
+            name, Escaped(target), Escaped(action.Actor), action.Reason is { } reason ? Escaped(reason) : "none");
+    }
+
+    private static EndpointTable Endpoints(InMemoryWebhookDeliverySupervisor supervisor)
+    {
+        ArgumentNullException.ThrowIfNull(supervisor);
+        return supervisor.Endpoints;
+    }
+
+    /// <summary>Returns a text of one line in ASCII, which cannot look like another line of the log.</summary>
+    private static string Escaped(string text) => JsonEncodedText.Encode(text).ToString();
+
+    private static int RankOf(EndpointSnapshot endpoint) => endpoint.State switch
+    {
+        CircuitState.Isolated => 0,
+        CircuitState.Open => 1,
+        CircuitState.HalfOpen => 2,
+        _ => endpoint.ConsecutiveFailures > 0 ? 3 : 4,
+    };
+
+    private EndpointStatus? Force(string endpointId, OperatorAction action, string name, Action<string> force)
+    {
+        ArgumentNullException.ThrowIfNull(endpointId);
+        ArgumentNullException.ThrowIfNull(action);
+        foreach (EndpointSnapshot endpoint in _endpoints.Snapshot())
+        {
+            if (EndpointStatus.IdOf(endpoint.Key) == endpointId)
+            {
+                force(endpoint.Key);
+                EndpointStatus status = EndpointStatus.Of(_endpoints.TryGet(endpoint.Key, out EndpointSnapshot now) ? now : endpoint);
+                Record(action, name, status.Name);
+                return status;
+            }
+        }
+
+        return null;
+    }
+
+    [LoggerMessage(
+        EventId = AdcpEventIds.OperatorActed, Level = LogLevel.Warning,
+        Message = "Operator action {Action} on {Target} by {Actor}. Reason: {Reason}")]
+    private partial void LogAction(string action, string target, string actor, string reason);
+
+    /// <summary>An endpoint and its place in the list.</summary>
+    private readonly record struct Row(int Rank, string Name, EndpointSnapshot Endpoint) : IComparable<Row>
+    {
+        public int CompareTo(Row other) => Compare(Rank, Name, EndpointStatus.IdOf(Endpoint.Key), other);
+
+        /// <summary>Returns the position of the first row behind the one that a cursor names, which may be gone.</summary>
+        internal static int Position(List<Row> rows, string cursor, string name)
+        {
+            string[] parts = cursor.Split('|', 3);
+            if (parts.Length != 3 || !int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int rank))
+            {
+                throw new ArgumentException("After is the Next of the page before.", name);
+            }
+
+            int low = 0;
+            for (int high = rows.Count; low < high;)
+            {
+                int middle = (low + high) / 2;
+                if (Compare(rank, parts[2], parts[1], rows[middle]) < 0)
+                {
+                    high = middle;
+                }
+                else
+                {
+                    low = middle + 1;
+                }
+            }
+
+            return low;
+        }
+
+        internal string ToCursor() => string.Create(CultureInfo.InvariantCulture, $"{Rank}|{EndpointStatus.IdOf(Endpoint.Key)}|{Name}");
+
+        private static int Compare(int rank, string name, string id, Row other)
+        {
+            int order = rank.CompareTo(other.Rank);
+            order = order != 0 ? order : string.CompareOrdinal(name, other.Name);
+            return order != 0 ? order : string.CompareOrdinal(id, EndpointStatus.IdOf(other.Endpoint.Key));
+        }
+    }
+}
