@@ -8,8 +8,8 @@ internal static class Program
 {
     private static async Task<int> Main(string[] args)
     {
-        RootCommand root = new("Makes keys, sends, receives and checks signed AdCP webhooks. Exit codes: 0 done, 1 not delivered or "
-            + "not verified, 2 usage, 3 refused by policy.")
+        RootCommand root = new("Makes keys, sends, receives and checks signed AdCP webhooks, and operates their delivery. "
+            + "Exit codes: 0 done, 1 not delivered or not verified, 2 usage, 3 refused by policy.")
         {
             KeygenCommand.Create(),
             SendCommand.Create(),
@@ -19,6 +19,10 @@ internal static class Program
             JcsCommand.Create(),
             HmacCommand.Create(),
         };
+        foreach (Command command in OperatorCommands.Create())
+        {
+            root.Subcommands.Add(command);
+        }
 
         // Here a value that begins with @ names a file; the parser's response files would consume it.
         ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 using System.Threading.Channels;
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Operations;
+using Adcp.Aot.Operations.Api;
 using Adcp.Aot.Resilience;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -16,11 +17,6 @@ namespace Adcp.Aot.AspNetCore.Operations;
 /// <summary>The JSON API of the operator page. Its answers are those of <see cref="IWebhookOperations"/>.</summary>
 internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperationsOptions options, StatusFeed feed, ILogger logger)
 {
-    /// <summary>
-    /// Every action has this header. A page of another site cannot set it without a preflight request, which nothing here answers.
-    /// </summary>
-    internal const string ActionHeader = "X-Adcp-Operations";
-
     private const int MaxActionBytes = 4096;
 
     /// <summary>Proxies close connections on which nothing is sent.</summary>
@@ -134,10 +130,10 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
     private async ValueTask<OperatorAction> ActionOfAsync(HttpContext http)
     {
         string? site = http.Request.Headers["Sec-Fetch-Site"];
-        if (!http.Request.Headers.ContainsKey(ActionHeader) || (site is not null && site != "same-origin"))
+        if (!http.Request.Headers.ContainsKey(OperationsJson.ActionHeader) || (site is not null && site != "same-origin"))
         {
             throw new ApiException(
-                StatusCodes.Status403Forbidden, $"An action comes from the page itself or has the header {ActionHeader}.");
+                StatusCodes.Status403Forbidden, $"An action comes from the page itself or has the header {OperationsJson.ActionHeader}.");
         }
 
         if (!http.Request.HasJsonContentType())

@@ -1,10 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Adcp.Aot.Auditing;
-using Adcp.Aot.Operations;
 using Adcp.Aot.Resilience;
 
-namespace Adcp.Aot.AspNetCore.Operations;
+namespace Adcp.Aot.Operations.Api;
 
 /// <summary>The JSON of the operator API: names in snake_case, states and outcomes by their names on the wire.</summary>
 [JsonSourceGenerationOptions(
@@ -21,7 +20,13 @@ namespace Adcp.Aot.AspNetCore.Operations;
 [JsonSerializable(typeof(OperationsFeaturesDocument))]
 [JsonSerializable(typeof(ActionRequest))]
 [JsonSerializable(typeof(ApiFault))]
-internal sealed partial class OperationsJson : JsonSerializerContext;
+internal sealed partial class OperationsJson : JsonSerializerContext
+{
+    /// <summary>
+    /// Every action has this header. A page of another site cannot set it without a preflight request, which nothing here answers.
+    /// </summary>
+    internal const string ActionHeader = "X-Adcp-Operations";
+}
 
 /// <summary>Writes an enumeration in snake_case.</summary>
 internal sealed class WireEnum<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.SnakeCaseLower)

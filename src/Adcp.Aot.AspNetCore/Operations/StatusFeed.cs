@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Threading.Channels;
 using Adcp.Aot.Operations;
+using Adcp.Aot.Operations.Api;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.AspNetCore.Operations;
