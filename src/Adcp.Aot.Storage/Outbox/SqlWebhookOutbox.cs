@@ -19,7 +19,7 @@ namespace Adcp.Aot.Storage;
 /// cref="SqlWebhookOutboxOptions.DeliveryIdRetention"/>.
 /// </para>
 /// </remarks>
-public sealed class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, IAsyncDisposable
+public sealed class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, IStoreTables, IAsyncDisposable
 {
     /// <summary>The most webhooks of one call.</summary>
     private const int MaxItems = 10_000;

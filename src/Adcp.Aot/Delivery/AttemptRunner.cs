@@ -37,6 +37,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
     private readonly AttemptCircuits _circuits;
     private readonly AttemptRecorder _recorder;
     private readonly ConcurrencyLimits _limits;
+    private RetryPolicy _retry;
     private int _shutDown;
     private int _abandoned;
 
@@ -52,6 +53,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         options = options with { TimeProvider = GuardedTimeProvider.Of(options.TimeProvider, _logger) };
         _sender = sender;
         _options = options;
+        _retry = options.Retry;
         _classifier = new AttemptClassifier(options.Responses, _logger);
         _recorder = new AttemptRecorder(options, _logger);
         _limits = new ConcurrencyLimits(options.MaxConcurrencyPerEndpoint, options.MaxConcurrencyPerTenant, options.MaxConcurrency);
@@ -64,6 +66,14 @@ public sealed partial class AttemptRunner : IAsyncDisposable
 
     /// <summary>Gets the known endpoints, their circuits, and the switches for them.</summary>
     public EndpointTable Endpoints { get; }
+
+    /// <summary>Gets or sets the retry policy of deliveries that begin from now on and have none of their own.</summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public RetryPolicy Retry
+    {
+        get => Volatile.Read(ref _retry);
+        set => Volatile.Write(ref _retry, Require.NotNull(value, nameof(Retry)));
+    }
 
     /// <summary>Gets the number of audit records dropped because the sink's queue was full.</summary>
     public long RecordsDropped => _recorder.Log.Dropped;
@@ -100,7 +110,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         InFlightDelivery delivery = Pool.Rent(ThreadStripe.Index);
         try
         {
-            RetryPolicy retry = options.Retry ?? _options.Retry;
+            RetryPolicy retry = options.Retry ?? Retry;
             delivery.Begin(null, request.Webhook, null, options, retry, EndpointOf(request.Webhook, options), Clock.Exact(),
                 request.TimeLeft);
             delivery.Attempt = request.AttemptNumber - 1;
