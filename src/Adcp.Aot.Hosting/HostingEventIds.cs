@@ -26,4 +26,7 @@ public static class HostingEventIds
 
     /// <summary>Error: "Changed settings could not be read. The earlier ones stay."</summary>
     public const int ReloadFailed = 4008;
+
+    /// <summary>Warning: "The state of the outbox '{Instance}' cannot be read. Check its database."</summary>
+    public const int OutboxUnreadable = 4009;
 }

@@ -36,9 +36,13 @@ internal sealed partial class PurgeService(Func<IExpiringStore[]> stores, TimePr
             {
                 try
                 {
-                    while (await store.PurgeAsync(stoppingToken).ConfigureAwait(false) >= store.PurgeBatchSize)
+                    int deleted;
+                    do
                     {
+                        deleted = await store.PurgeAsync(stoppingToken).ConfigureAwait(false);
+                        HostingMeter.Purged(store.GetType().Name, deleted);
                     }
+                    while (deleted >= store.PurgeBatchSize);
                 }
                 catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
                 {

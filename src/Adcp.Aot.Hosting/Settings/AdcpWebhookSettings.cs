@@ -103,6 +103,9 @@ public sealed class SenderSettings
 
     /// <summary>Gets or sets <see cref="WebhookSenderOptions.Http2"/>.</summary>
     public bool Http2 { get; set; }
+
+    /// <summary>Gets or sets <see cref="WebhookSenderOptions.PropagatesTraceContext"/>.</summary>
+    public bool PropagatesTraceContext { get; set; }
 }
 
 /// <summary>The settings that become a <see cref="RetryPolicy"/>.</summary>

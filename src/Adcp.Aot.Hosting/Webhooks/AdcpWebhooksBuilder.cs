@@ -4,12 +4,19 @@ using Adcp.Aot.Auditing;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Adcp.Aot.Hosting;
 
 /// <summary>Completes an instance of webhook delivery that <c>AddAdcpWebhooks</c> registered.</summary>
 public sealed class AdcpWebhooksBuilder
 {
+    /// <summary>The name of the health check of endpoints and audit records.</summary>
+    public const string DeliveryCheck = "adcp_delivery";
+
+    /// <summary>The name of the health check of the outbox.</summary>
+    public const string OutboxCheck = "adcp_outbox";
+
     private readonly WebhookRegistration _registration;
 
     internal AdcpWebhooksBuilder(IServiceCollection services, string name, WebhookRegistration registration)
@@ -128,6 +135,36 @@ public sealed class AdcpWebhooksBuilder
         }
 
         return configure is null ? this : Configure(settings => configure(settings.Outbox));
+    }
+
+    /// <summary>
+    /// Adds the health checks <see cref="DeliveryCheck"/> and, if there is an outbox, <see cref="OutboxCheck"/>, with <c>:name</c> behind
+    /// them for a named instance. <see cref="AdcpWebhookSettings.Health"/> has their thresholds.
+    /// </summary>
+    /// <param name="tags">Tags of the checks; none by default.</param>
+    public AdcpWebhooksBuilder AddHealthChecks(params string[] tags)
+    {
+        if (_registration.HasHealthChecks)
+        {
+            return this;
+        }
+
+        _registration.HasHealthChecks = true;
+        string suffix = Name.Length == 0 ? "" : ":" + Name;
+        Services.AddHealthChecks();
+        WebhookRegistration registration = _registration;
+        string name = Name;
+        Services.AddOptions<HealthCheckServiceOptions>().Configure<IServiceProvider>((options, provider) =>
+        {
+            DeliveryHealthCheck delivery = new(provider, name);
+            options.Registrations.Add(new HealthCheckRegistration(DeliveryCheck + suffix, delivery, null, tags));
+            if (registration.HasOutbox)
+            {
+                OutboxHealthCheck outbox = new(provider, name);
+                options.Registrations.Add(new HealthCheckRegistration(OutboxCheck + suffix, outbox, null, tags));
+            }
+        });
+        return this;
     }
 
     /// <summary>Changes the options of the sender that settings do not have, such as its hooks and its resolver.</summary>

@@ -58,5 +58,7 @@ public static class AdcpWebhooksServiceCollectionExtensions
         // Before the purge, so that it finds the tables.
         services.AddSingleton<IHostedService>(provider => new WebhookLifetime(provider, name));
         services.AddSingleton<IHostedService>(provider => PurgeService.Of(provider, name));
+        services.AddKeyedSingleton(name, (provider, _) => new OutboxMonitor(provider, name));
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredKeyedService<OutboxMonitor>(name));
     }
 }

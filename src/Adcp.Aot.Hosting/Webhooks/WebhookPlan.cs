@@ -134,6 +134,7 @@ internal sealed record WebhookPlan
             AllowPrivateNetworks = from.AllowPrivateNetworks,
             AllowedPorts = from.AllowedPorts.Count > 0 ? from.AllowedPorts.ToHashSet() : null,
             Http2 = from.Http2,
+            PropagatesTraceContext = from.PropagatesTraceContext,
         };
         for (int i = 0; i < from.AllowedPorts.Count; i++)
         {

@@ -21,6 +21,8 @@ internal sealed class WebhookRegistration
 
     internal bool HasOutbox { get; set; }
 
+    internal bool HasHealthChecks { get; set; }
+
     /// <summary>Gets whether the application signs with a key or authenticator of its own.</summary>
     internal bool HasAuthenticator => Authenticator is not null || Keys.Count > 0;
 

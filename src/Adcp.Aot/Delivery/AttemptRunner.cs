@@ -40,6 +40,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
     private RetryPolicy _retry;
     private int _shutDown;
     private int _abandoned;
+    private int _waiting;
 
     /// <summary>Creates a runner over a sender.</summary>
     /// <param name="sender">The sender that makes the attempts. The caller disposes it.</param>
@@ -62,6 +63,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         Endpoints = new EndpointTable(options.Circuit, options.MaxEndpoints, options.EndpointIdleTimeout, Clock);
         Pool = new DeliveryPool(this);
         _circuits = new AttemptCircuits(Endpoints, options.Circuit, Clock, _logger);
+        DeliveryMeter.Observe(this);
     }
 
     /// <summary>Gets the known endpoints, their circuits, and the switches for them.</summary>
@@ -77,6 +79,15 @@ public sealed partial class AttemptRunner : IAsyncDisposable
 
     /// <summary>Gets the number of audit records dropped because the sink's queue was full.</summary>
     public long RecordsDropped => _recorder.Log.Dropped;
+
+    /// <summary>Gets the number of audit records that wait for the sink.</summary>
+    public int RecordsWaiting => Log.Waiting;
+
+    /// <summary>Gets the number of attempts under way.</summary>
+    public int AttemptsInFlight => _limits.Holders;
+
+    /// <summary>Gets the number of deliveries that wait for a concurrency permit.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
 
     /// <summary>Gets the number of sink calls that threw or outlived their timeout.</summary>
     public long SinkFailures => _recorder.Log.SinkFailures;
@@ -115,6 +126,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
                 request.TimeLeft);
             delivery.Attempt = request.AttemptNumber - 1;
             delivery.SequenceNumber = request.SequenceNumber ?? 0;
+            delivery.TraceParent = request.TraceParent;
             Bind(delivery, cancellationToken);
             ValueTask ended = delivery.Ended;
             if (Run(delivery))
@@ -141,6 +153,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
     /// </summary>
     public ValueTask DisposeAsync()
     {
+        DeliveryMeter.Forget(this);
         Pool.CancelAll();
         return _recorder.DisposeAsync();
     }
@@ -246,7 +259,16 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         bool hasEnded;
         try
         {
-            delivery.HoldsPermits = await _limits.AcquireAsync(delivery.Endpoint, delivery.Token).ConfigureAwait(false);
+            Interlocked.Increment(ref _waiting);
+            try
+            {
+                delivery.HoldsPermits = await _limits.AcquireAsync(delivery.Endpoint, delivery.Token).ConfigureAwait(false);
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _waiting);
+            }
+
             hasEnded = delivery.HoldsPermits ? Start(delivery, Clock.Exact()) : Interrupt(delivery);
         }
         catch (Exception unexpected)
@@ -294,7 +316,9 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         try
         {
             delivery.Webhook.Tenant = delivery.Options.Tenant;
-            ValueTask<WebhookSendResult> sending = _sender.SendAsync(delivery.Webhook, delivery.Token);
+            ValueTask<WebhookSendResult> sending = DeliveryTrace.IsOn
+                ? DeliveryTrace.Send(delivery, _sender)
+                : _sender.SendAsync(delivery.Webhook, delivery.Token);
             if (!sending.IsCompletedSuccessfully)
             {
                 return delivery.AwaitAnswer(sending);

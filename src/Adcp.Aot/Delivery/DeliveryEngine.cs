@@ -153,6 +153,11 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookSupervisorOpti
         long startedAt = runner.Clock.Exact();
         InFlightDelivery inFlight = runner.Pool.Rent(thread);
         inFlight.Begin(this, webhook, unnumbered, delivery, retry, endpoint, startedAt, retry.Deadline);
+        if (DeliveryTrace.IsOn)
+        {
+            inFlight.TraceParent = DeliveryTrace.Accept(webhook);
+        }
+
         runner.Bind(inFlight, cancellationToken);
 
         // Read now: an attempt that waits may end on another thread before this call returns.

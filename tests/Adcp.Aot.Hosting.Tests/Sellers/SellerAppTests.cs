@@ -107,11 +107,14 @@ public sealed class SellerAppTests : IDisposable
         using Folder folder = new();
         await using WebApplication app = Seller(folder["seller.db"], durable: false, "http://127.0.0.1");
         PlatformHandler handler = app.Services.GetRequiredService<PlatformHandler>();
+        await app.StartAsync();
 
         string first = await ScopeOfAsync(handler, "3f2d7a90-1111-4c83-9d55-0c2f4a8d9e10");
         string second = await ScopeOfAsync(handler, "3f2d7a90-2222-4c83-9d55-0c2f4a8d9e10");
 
         Assert.NotEqual(first, second);
+        await app.StopAsync();
+        SqliteConnection.ClearAllPools();
 
         static async Task<string> ScopeOfAsync(PlatformHandler handler, string key)
         {

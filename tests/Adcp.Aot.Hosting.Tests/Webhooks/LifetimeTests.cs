@@ -1,12 +1,8 @@
-using System.Net;
 using Adcp.Aot.Auditing;
 using Adcp.Aot.AspNetCore.Tests;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Storage;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -162,59 +158,6 @@ public sealed class LifetimeTests : IDisposable
         {
             Assert.NotNull(services);
             return ValueTask.CompletedTask;
-        }
-    }
-
-    private sealed class LocalReceiver : IAsyncDisposable
-    {
-        private readonly WebApplication _app;
-        private readonly SemaphoreSlim _arrived = new(0);
-        private readonly TaskCompletionSource _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private int _count;
-
-        private LocalReceiver(WebApplication app) => _app = app;
-
-        public int Count => Volatile.Read(ref _count);
-
-        public static async Task<LocalReceiver> StartAsync(bool waits = false)
-        {
-            WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-            builder.WebHost.UseKestrelCore().ConfigureKestrel(static kestrel => kestrel.Listen(IPAddress.Loopback, 0));
-            LocalReceiver receiver = new(builder.Build());
-            if (!waits)
-            {
-                receiver.Answer();
-            }
-
-            receiver._app.Run(receiver.ReceiveAsync);
-            await receiver._app.StartAsync();
-            return receiver;
-        }
-
-        public WebhookDestination Destination(string operation) => new(_app.Urls.First() + "/hook", operation);
-
-        public void Answer() => _answer.TrySetResult();
-
-        public async Task WhenReceived(int count)
-        {
-            for (int i = 0; i < count; i++)
-            {
-                Assert.True(await _arrived.WaitAsync(TimeSpan.FromSeconds(30)));
-            }
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            await _app.DisposeAsync();
-            _arrived.Dispose();
-        }
-
-        private async Task ReceiveAsync(HttpContext http)
-        {
-            await http.Request.Body.CopyToAsync(Stream.Null);
-            Interlocked.Increment(ref _count);
-            _arrived.Release();
-            await _answer.Task;
         }
     }
 }
