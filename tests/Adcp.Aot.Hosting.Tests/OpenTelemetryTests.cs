@@ -2,7 +2,12 @@ using System.Diagnostics;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Adcp.Aot.AspNetCore.Tests;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Storage;
 using Adcp.Aot.Telemetry;
+using Adcp.Aot.Testing;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using OpenTelemetry;
@@ -11,6 +16,9 @@ using OpenTelemetry.Trace;
 
 namespace Adcp.Aot.Hosting.Tests;
 
+/// <summary>Alone, because the activity source and the meter are those of the process.</summary>
+[CollectionDefinition(nameof(OpenTelemetryTests), DisableParallelization = true)]
+[Collection(nameof(OpenTelemetryTests))]
 public sealed partial class OpenTelemetryTests
 {
     [Theory]
@@ -24,7 +32,7 @@ public sealed partial class OpenTelemetryTests
         using TracerProvider tracing = Sdk.CreateTracerProviderBuilder()
             .AddAdcpInstrumentation().AddSource("application").AddInMemoryExporter(spans).Build();
         using MeterProvider meters = Sdk.CreateMeterProviderBuilder().AddAdcpInstrumentation().AddInMemoryExporter(metrics).Build();
-        await using LocalReceiver receiver = await LocalReceiver.StartAsync();
+        await using ScriptedReceiver receiver = new();
         HostApplicationBuilder builder = TestHost.Builder(
         [
             .. TestHost.Sound, ("Adcp:Sender:AllowHttp", "true"), ("Adcp:Sender:AllowPrivateNetworks", "true"),
@@ -38,23 +46,58 @@ public sealed partial class OpenTelemetryTests
         {
             await host.Services.GetRequiredService<IWebhookDeliverySupervisor>().SendAsync(
                 receiver.Destination("op_1"),
-                new McpWebhook { TaskId = "task_1", TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = "{}"u8.ToArray() });
+                new McpWebhook { TaskId = $"task_{propagates}", TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = "{}"u8.ToArray() });
             Assert.Same(request, Activity.Current);
         }
 
         meters.ForceFlush();
-        Activity enqueue = Assert.Single(spans, span => span.OperationName == AdcpSpans.Enqueue && Of(span, AdcpTags.TaskId) == "task_1");
+        Activity enqueue = Assert.Single(spans, span => span.OperationName == AdcpSpans.Enqueue && Of(span, AdcpTags.TaskId) == $"task_{propagates}");
         Activity attempt = Assert.Single(spans, span => span.Links.Any(link => link.Context.SpanId == enqueue.SpanId));
         Activity parent = Assert.Single(spans, static span => span.OperationName == "request");
         Assert.Equal((ActivityKind.Producer, parent.SpanId), (enqueue.Kind, enqueue.ParentSpanId));
         Assert.Equal((AdcpSpans.Attempt, ActivityKind.Client, default), (attempt.OperationName, attempt.Kind, attempt.ParentSpanId));
         Assert.NotEqual(enqueue.TraceId, attempt.TraceId);
         Assert.Equal(("success", "200", "127.0.0.1"), (Of(attempt, AdcpTags.Outcome), Of(attempt, "http.response.status_code"), Of(attempt, "server.address")));
-        Assert.Equal(propagates ? attempt.Id : "", Assert.Single(receiver.TraceParents));
+        Assert.Equal(propagates ? attempt.Id : "", Assert.Single(receiver.Requests).Header("traceparent") ?? "");
         Assert.Contains(metrics, static metric => metric.Name == AdcpInstruments.Attempts && metric.MeterName == AdcpTelemetry.MeterName);
         await host.StopAsync();
 
         static string? Of(Activity span, string tag) => span.GetTagItem(tag)?.ToString();
+    }
+
+    [Fact]
+    public async Task An_attempt_of_the_outbox_links_to_the_span_that_the_row_keeps()
+    {
+        using Folder folder = new();
+        List<Activity> spans = [];
+        using TracerProvider tracing = Sdk.CreateTracerProviderBuilder().AddAdcpInstrumentation().AddInMemoryExporter(spans).Build();
+        await using ScriptedReceiver receiver = new();
+        HostApplicationBuilder builder = TestHost.Builder(
+        [
+            .. TestHost.Sound, ("Adcp:Sender:AllowHttp", "true"), ("Adcp:Sender:AllowPrivateNetworks", "true"),
+            ("Adcp:EncryptionKeys:0:Id", "2026"), ("Adcp:EncryptionKeys:0:Base64", Convert.ToBase64String(new byte[32])),
+            ("Adcp:Database:Dialect", "Sqlite"), ("ConnectionStrings:adcp", folder["a.db"]),
+        ]);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp")
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!)).AddOutbox();
+        using IHost host = builder.Build();
+        await host.StartAsync();
+
+        await host.Services.GetRequiredService<IWebhookOutbox>().EnqueueAsync(null,
+        [
+            new OutboxItem(receiver.Destination(),
+                new McpWebhook { TaskId = "kept", TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = "{}"u8.ToArray() },
+                new OutboxOptions { Tenant = "acme" }),
+        ]);
+        await host.Services.GetRequiredService<SqlWebhookOutbox>().DrainAsync();
+        await host.StopAsync();
+
+        Activity attempt = Assert.Single(
+            spans, static span => span.OperationName == AdcpSpans.Attempt && span.GetTagItem(AdcpTags.TaskId) as string == "kept");
+        Activity enqueue = Assert.Single(spans, span => span.SpanId == Assert.Single(attempt.Links).Context.SpanId);
+        Assert.Equal((AdcpSpans.Enqueue, ActivityKind.Producer, 1), (enqueue.OperationName, enqueue.Kind, enqueue.GetTagItem(AdcpTags.Webhooks)));
+        Assert.Null(Assert.Single(receiver.Requests).Header("traceparent"));
+        SqliteConnection.ClearAllPools();
     }
 
     [Theory]

@@ -3,6 +3,7 @@ using Adcp.Aot.AspNetCore.Tests;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Storage;
+using Adcp.Aot.Testing;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -22,7 +23,7 @@ public sealed class LifetimeTests : IDisposable
     [Fact]
     public async Task A_webhook_is_delivered_and_recorded_by_services_of_the_container()
     {
-        await using LocalReceiver receiver = await LocalReceiver.StartAsync();
+        await using ScriptedReceiver receiver = new();
         HostApplicationBuilder builder = TestHost.Builder(_log, [.. TestHost.Sound, .. Local]);
         InMemoryDeliveryLogSink sink = new(16);
         builder.Services.AddSingleton(sink);
@@ -64,7 +65,7 @@ public sealed class LifetimeTests : IDisposable
     public async Task The_outbox_gets_its_tables_and_worker_and_empties_before_the_host_ends()
     {
         using Folder folder = new();
-        await using LocalReceiver receiver = await LocalReceiver.StartAsync();
+        await using ScriptedReceiver receiver = new();
         HostApplicationBuilder builder = TestHost.Builder(
             _log, [.. TestHost.Sound, .. Local, .. Encrypted, ("Adcp:Database:Dialect", "Sqlite"), ("ConnectionStrings:adcp", folder["a.db"])]);
         builder.Services.AddAdcpWebhooks()
@@ -79,6 +80,8 @@ public sealed class LifetimeTests : IDisposable
                 null, [.. Enumerable.Range(0, 20).Select(i => new OutboxItem(
                     receiver.Destination($"op_{i}"), Payload($"task_{i}"), new OutboxOptions { Tenant = "acme" }))]);
             await receiver.WhenReceived(20);
+            OutboxStatus empty = await host.Services.GetRequiredService<SqlWebhookOutbox>().DrainAsync();
+            Assert.Equal(0, empty.Dead);
             await host.StopAsync();
         }
 
@@ -130,7 +133,8 @@ public sealed class LifetimeTests : IDisposable
     [Fact]
     public async Task A_delivery_under_way_when_the_host_stops_is_finished()
     {
-        await using LocalReceiver receiver = await LocalReceiver.StartAsync(waits: true);
+        TaskCompletionSource gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using ScriptedReceiver receiver = new() { Otherwise = ReceiverAnswer.OkAfter(gate.Task) };
         HostApplicationBuilder builder = TestHost.Builder(_log, [.. TestHost.Sound, .. Local]);
         builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp");
         using IHost host = builder.Build();
@@ -140,7 +144,7 @@ public sealed class LifetimeTests : IDisposable
         await receiver.WhenReceived(1);
 
         Task stop = host.StopAsync();
-        receiver.Answer();
+        gate.SetResult();
         await stop;
 
         Assert.Equal(DeliveryStatus.Delivered, (await delivery).Status);
