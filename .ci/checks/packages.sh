@@ -57,7 +57,7 @@ unset CI
 cd "$here"
 dotnet new console --aot --no-restore -o Sender > /dev/null
 cd Sender
-install Adcp.Aot Adcp.Aot.Storage Microsoft.Data.Sqlite
+install Adcp.Aot Adcp.Aot.Storage Adcp.Aot.OpenTelemetry Adcp.Aot.Testing Microsoft.Data.Sqlite
 cp "$sources"/.ci/checks/consumer/*.cs .
 block 1 > Program.cs
 replace 'using Adcp.Aot.Signing;' 'using Adcp.Aot.Signing; using Adcp.Aot.Storage; using Microsoft.Data.Sqlite;'

@@ -1,7 +1,11 @@
 using System.Diagnostics.Metrics;
 using Adcp.Aot.Resilience;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
 
 namespace Adcp.Aot.Snippets;
 
@@ -32,6 +36,15 @@ internal static class OperationsDocs
         using CancellationTokenSource patience = new(TimeSpan.FromSeconds(20));
         DrainReport report = await webhooks.DrainAsync(patience.Token);
         logger.LogInformation("Finished {Finished}, cut short {CutShort}", report.Finished, report.CutShort);
+        // end
+    }
+
+    public static void Telemetry(IHostApplicationBuilder builder)
+    {
+        // snippet: opentelemetry
+        builder.Services.AddOpenTelemetry()
+            .WithMetrics(static metrics => metrics.AddAdcpInstrumentation())
+            .WithTracing(static tracing => tracing.AddAdcpInstrumentation());
         // end
     }
 

@@ -22,6 +22,7 @@ public sealed class PlatformHandler : IAsyncDisposable
     private readonly TenantBudget _calls;
     private readonly TenantBudget _lists;
     private readonly bool _ownsTasks;
+    private int _isDisposed;
 
     /// <summary>Creates a handler for a platform.</summary>
     /// <param name="platform">The tools.</param>
@@ -188,6 +189,11 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// <summary>Drains for <see cref="DrainPatience"/>. Does not wait if <see cref="DrainAsync"/> has given up already.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+        {
+            return;
+        }
+
         await DrainAsync(DrainPatience).ConfigureAwait(false);
         if (_ownsTasks)
         {

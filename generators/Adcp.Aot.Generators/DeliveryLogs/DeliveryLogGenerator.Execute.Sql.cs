@@ -21,7 +21,7 @@ public sealed partial class DeliveryLogGenerator
     };
 
     private static string SqlLog(SqlDeliveryLogModel model, bool npgsql) =>
-        GeneratedFile.Of(model.Type, [Global.IDeliveryLogSink, Global.IAsyncDisposable], text =>
+        GeneratedFile.Of(model.Type, [Global.IDeliveryLogSink, Global.IStoreTables, Global.IAsyncDisposable], text =>
         {
             WriteConstructor(text, model);
             WriteSink(text);
@@ -96,7 +96,7 @@ public sealed partial class DeliveryLogGenerator
         /// </summary>
         /// <param name="cancellationToken">Ends the call.</param>
         {{GeneratedFile.Uncovered}}
-        public {{Global.Task}} CreateIfAbsentAsync({{Global.CancellationToken}} cancellationToken = default) =>
+        public {{Global.ValueTask}} CreateIfAbsentAsync({{Global.CancellationToken}} cancellationToken = default) =>
             _adcpTable.CreateIfAbsentAsync(cancellationToken);
 
         /// <summary>Receives each record that the table refused. Implement it to log them.</summary>
@@ -193,7 +193,7 @@ public sealed partial class DeliveryLogGenerator
 
     private static void WriteCreate(IndentedWriter text, SqlDeliveryLogModel model) => text.Line(
         $$"""
-        public async {{Global.Task}} CreateIfAbsentAsync({{Global.CancellationToken}} cancellationToken)
+        public async {{Global.ValueTask}} CreateIfAbsentAsync({{Global.CancellationToken}} cancellationToken)
         {
             {{Global.SqlSchema}} schema = new(_dialect, {{Literal.Of(model.Table)}}, new {{Global.SqlMigration}}([CreateSql]));
             await schema.ApplyAsync(_source, cancellationToken).ConfigureAwait(false);

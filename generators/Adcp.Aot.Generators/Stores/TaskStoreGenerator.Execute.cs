@@ -27,7 +27,7 @@ public sealed partial class TaskStoreGenerator
     }
 
     internal static string Write(TaskStoreModel model) => GeneratedFile.Of(
-        model.Type, [$"{Global.ITaskStore}<{model.TaskType}>", Global.IExpiringStore], text =>
+        model.Type, [$"{Global.ITaskStore}<{model.TaskType}>", Global.IExpiringStore, Global.IStoreTables], text =>
         {
             StoreText.Constructor(text, model.Type, model.Dialect, model.Extra, Global.TaskStoreOptions, optionsRequired: false);
             Interface(text, model);

@@ -77,6 +77,7 @@ internal static class Global
 
     public const string IExpiringStore = Storage + "IExpiringStore";
     public const string IPushNotificationConfigStore = Storage + "IPushNotificationConfigStore";
+    public const string IStoreTables = Storage + "IStoreTables";
     public const string ITaskStore = Storage + "ITaskStore";
     public const string PageToken = Storage + "PageToken";
     public const string PushConfig = Storage + "PushConfig";

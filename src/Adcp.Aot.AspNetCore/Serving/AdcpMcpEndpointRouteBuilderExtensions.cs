@@ -9,20 +9,22 @@ namespace Microsoft.AspNetCore.Builder;
 public static class AdcpMcpEndpointRouteBuilderExtensions
 {
     /// <summary>
-    /// Maps the MCP server that <see cref="AdcpMcpServiceCollectionExtensions.AddAdcpMcp"/> registered. It accepts
+    /// Maps the MCP server that <see cref="AdcpMcpServiceCollectionExtensions"/> registered. It accepts
     /// requests of up to 1 MiB, even if they announce no length, and refuses requests by
     /// <see cref="AdcpEndpointOptions"/>.
     /// </summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="pattern">The route.</param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
-    /// <exception cref="InvalidOperationException"><see cref="AdcpMcpServiceCollectionExtensions.AddAdcpMcp"/> was not called.</exception>
+    /// <exception cref="InvalidOperationException">No MCP server was registered.</exception>
     public static IEndpointConventionBuilder MapAdcpMcp(this IEndpointRouteBuilder endpoints, string pattern = "/mcp")
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(pattern);
-        AdcpEndpointOptions options = endpoints.ServiceProvider.GetService<AdcpEndpointOptions>()
-            ?? throw new InvalidOperationException("Call services.AddAdcpMcp before MapAdcpMcp.");
+        AdcpEndpointOptions options = endpoints.ServiceProvider.GetService<RegisteredMcp>() is { } registered
+            ? SellerServices.EndpointsOf(endpoints.ServiceProvider, registered.Seller)
+            : endpoints.ServiceProvider.GetService<AdcpEndpointOptions>()
+            ?? throw new InvalidOperationException("Call AddAdcpSeller<T>().AddMcp() or services.AddAdcpMcp before MapAdcpMcp.");
         EndpointGuard guard = new(options, endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.Mcp"));
         IEndpointConventionBuilder mapped = endpoints.MapMcp(pattern).WithMetadata(new BodyLimit());
         mapped.Add(endpoint => endpoint.RequestDelegate = guard.Before(endpoint.RequestDelegate!, isSoundOnly: true));

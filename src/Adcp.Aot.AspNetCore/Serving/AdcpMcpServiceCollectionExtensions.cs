@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Adcp.Aot.AspNetCore;
+using Adcp.Aot.Hosting;
 using Adcp.Aot.Platform;
 using Microsoft.AspNetCore.Http;
 using ModelContextProtocol.Protocol;
@@ -24,23 +25,48 @@ public static class AdcpMcpServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(platform);
         AdcpEndpointOptions endpoints = (options ?? new AdcpEndpointOptions()).Checked(nameof(options));
         services.AddSingleton(endpoints);
+        return Add(services, _ => platform, _ => endpoints);
+    }
+
+    /// <summary>
+    /// Registers the MCP server of the seller that <see cref="AdcpSellerServiceCollectionExtensions.AddAdcpSeller"/> registered. The rules
+    /// for callers are the service <see cref="AdcpEndpointOptions"/> if there is one, and those of <see cref="SellerSettings"/> otherwise.
+    /// An application has one MCP server.
+    /// </summary>
+    /// <param name="seller">The seller.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="seller"/> is null.</exception>
+    public static AdcpSellerBuilder AddMcp(this AdcpSellerBuilder seller)
+    {
+        ArgumentNullException.ThrowIfNull(seller);
+        string name = seller.Name;
+        seller.Services.AddSingleton(new RegisteredMcp(name));
+        Add(seller.Services, services => SellerServices.Of(services, name).Handler, services => SellerServices.EndpointsOf(services, name));
+        return seller;
+    }
+
+    private static IServiceCollection Add(
+        IServiceCollection services,
+        Func<IServiceProvider, PlatformHandler> platform,
+        Func<IServiceProvider, AdcpEndpointOptions> endpoints)
+    {
         services.AddHttpContextAccessor();
         services.AddMcpServer(options => options.ServerInfo = new Implementation { Name = "adcp-seller", Version = "1.0" })
             .WithHttpTransport(options => options.Stateless = true)
-            .WithListToolsHandler((_, _) => ValueTask.FromResult(new ListToolsResult { Tools = [.. platform.Tools.Select(Describe)] }))
+            .WithListToolsHandler((request, _) =>
+                ValueTask.FromResult(new ListToolsResult { Tools = [.. platform(request.Services!).Tools.Select(Describe)] }))
             .WithCallToolHandler(async (request, cancellationToken) =>
             {
                 // If there is no request that passed the guard, such as on another transport of the same server, the
                 // caller is unknown.
                 HttpContext? http = request.Services?.GetService<IHttpContextAccessor>()?.HttpContext;
-                string? tenant = http?.Features.Get<Caller>()?.Tenant ?? (endpoints.SharesOneTenant ? Caller.Anonymous : null);
+                string? tenant = http?.Features.Get<Caller>()?.Tenant ?? (endpoints(request.Services!).SharesOneTenant ? Caller.Anonymous : null);
                 if (tenant is null)
                 {
                     return Answer(ToolReply.Failed(new AdcpError("AUTH_REQUIRED", "The call is not authenticated.")));
                 }
 
                 JsonElement arguments = Arguments(request.Params?.Arguments);
-                return Answer(await platform.CallAsync(request.Params!.Name, arguments, tenant, null, cancellationToken)
+                return Answer(await platform(request.Services!).CallAsync(request.Params!.Name, arguments, tenant, null, cancellationToken)
                     .ConfigureAwait(false));
             });
         return services;

@@ -10,7 +10,7 @@ namespace Adcp.Aot.Platform.Idempotency;
 /// the process, and several processes share them. If claims race, the row that is saved first owns the request.
 /// Thread-safe.
 /// </summary>
-public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
+public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore, IStoreTables
 {
     /// <summary>The number of tries of a claim if the database fails.</summary>
     private const int MaxFaults = 3;

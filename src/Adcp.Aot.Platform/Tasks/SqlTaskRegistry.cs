@@ -9,7 +9,7 @@ namespace Adcp.Aot.Platform;
 /// several processes share them. A save names the version that it read: if two writers race, one wins and the other
 /// reads again. Writes of <c>beforeCommit</c> are in the same transaction. Registrations are encrypted. Thread-safe.
 /// </summary>
-public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore
+public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore, IStoreTables
 {
     private const int FirstPart = 2;
     private const int LargestPart = 25;

@@ -24,7 +24,7 @@ namespace Adcp.Aot.Storage;
 /// every 64th new entry.
 /// </para>
 /// </remarks>
-public sealed class SqlReplayCache : IReplayCache, IExpiringStore
+public sealed class SqlReplayCache : IReplayCache, IExpiringStore, IStoreTables
 {
     private const int MinNonceLength = 22;
     private const int Most = 10_000_000;

@@ -24,7 +24,7 @@ namespace Adcp.Aot.Storage;
 /// writes each commit to the disk.
 /// </para>
 /// </remarks>
-public sealed class SqlWebhookClaimStore : IWebhookClaimStore, IExpiringStore
+public sealed class SqlWebhookClaimStore : IWebhookClaimStore, IExpiringStore, IStoreTables
 {
     private const int FingerprintBytes = 32;
 

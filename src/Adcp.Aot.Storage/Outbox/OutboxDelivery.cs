@@ -140,6 +140,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
             AttemptNumber = Math.Min(row.Attempts + 1, ushort.MaxValue),
             SequenceNumber = webhook.SequenceNumber == 0 ? null : webhook.SequenceNumber,
             TimeLeft = row.Attempts > 0 ? left : _horizon,
+            TraceParent = webhook.TraceParent,
         };
         AttemptResult result = await _runner.RunAsync(request, lost).ConfigureAwait(false);
         return Decide(row, webhook, prepared!.Destination, result);

@@ -17,6 +17,9 @@ internal sealed class OutboxDraft(
 
     internal long? SequenceNumber { get; set; }
 
+    /// <summary>Gets or sets the W3C id of the span of the enqueueing; <see langword="null"/> for none.</summary>
+    internal string? TraceParent { get; set; }
+
     internal long Id { get; set; }
 
     /// <summary>Gets or sets the binding that the delivery id had before.</summary>

@@ -208,6 +208,7 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
             if (change.IsApplied || wasTried)
             {
                 change.IsApplied = true;
+                OutboxTelemetry.Settled(change);
                 _schedule.Settled(change);
                 Finish(change);
             }

@@ -13,12 +13,15 @@ internal sealed class OutboxWebhook
 {
     private const int MaxHeaders = 256;
 
+    /// <summary>The header that holds the span of the enqueueing. No header of a request can have this name.</summary>
+    private const string TraceHeader = ":traceparent";
+
     private readonly string?[] _texts;
     private readonly KeyValuePair<string, string>[] _headers;
     private readonly long _sequenceNumber;
     private readonly ReadOnlyMemory<byte> _body;
 
-    internal OutboxWebhook(PreparedWebhook webhook, OutboxOptions options, long? sequenceNumber)
+    internal OutboxWebhook(PreparedWebhook webhook, OutboxOptions options, long? sequenceNumber, string? traceParent = null)
         : this(
             [
                 webhook.IdempotencyKey, webhook.Destination.Url, webhook.Destination.OperationId, webhook.Destination.Token,
@@ -26,7 +29,7 @@ internal sealed class OutboxWebhook
                 webhook.TaskId, webhook.TaskType, options.NotificationType ?? webhook.NotificationType, webhook.NotificationId,
                 options.Tenant, options.BreakerKey, options.SequenceKey, options.DeliveryId,
             ],
-            webhook.Headers is null ? [] : [.. webhook.Headers],
+            [.. webhook.Headers ?? [], .. traceParent is null ? [] : Traced(traceParent)],
             sequenceNumber ?? 0,
             webhook.Body)
     {
@@ -76,6 +79,9 @@ internal sealed class OutboxWebhook
     internal long SequenceNumber => _sequenceNumber;
 
     internal ReadOnlyMemory<byte> Body => _body;
+
+    /// <summary>Gets the W3C id of the span of the enqueueing; <see langword="null"/> for none.</summary>
+    internal string? TraceParent => Array.Find(_headers, static header => header.Key == TraceHeader).Value;
 
     /// <summary>Gets the length in bytes.</summary>
     internal int Length
@@ -172,7 +178,7 @@ internal sealed class OutboxWebhook
             TaskType = _texts[(int)Text.TaskType],
             NotificationType = NotificationType,
             NotificationId = _texts[(int)Text.NotificationId],
-            Headers = _headers.Length == 0 ? null : _headers,
+            Headers = Array.FindAll(_headers, static header => header.Key != TraceHeader) is { Length: > 0 } sent ? sent : null,
         };
     }
 
@@ -183,6 +189,8 @@ internal sealed class OutboxWebhook
         BreakerKey = _texts[(int)Text.BreakerKey],
         Retry = retry,
     };
+
+    private static KeyValuePair<string, string>[] Traced(string traceParent) => [new(TraceHeader, traceParent)];
 
     private static int LengthOf(string? text) => 4 + (text is null ? 0 : Encoding.UTF8.GetByteCount(text));
 

@@ -19,7 +19,7 @@ namespace Adcp.Aot.Storage;
 /// cref="SqlWebhookOutboxOptions.DeliveryIdRetention"/>.
 /// </para>
 /// </remarks>
-public sealed class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, IAsyncDisposable
+public sealed class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, IStoreTables, IAsyncDisposable
 {
     /// <summary>The most webhooks of one call.</summary>
     private const int MaxItems = 10_000;
@@ -103,6 +103,11 @@ public sealed class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, IAsyncDis
         }
 
         OutboxDraft[] drafts = [.. items.Select(Draft)];
+        if (OutboxTelemetry.Enqueue(items) is { } span)
+        {
+            Array.ForEach(drafts, draft => draft.TraceParent = span);
+        }
+
         Guid installation = await Store.InstallationAsync(cancellationToken).ConfigureAwait(false);
         if (transaction is not null)
         {
@@ -274,7 +279,7 @@ public sealed class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, IAsyncDis
         short lane = OutboxHash.Lane(draft.Item.Destination);
         long endpoint = OutboxHash.Endpoint(draft.Webhook, options);
         long tenant = OutboxHash.Tenant(options.Tenant);
-        OutboxWebhook webhook = new(draft.Webhook, options, draft.SequenceNumber);
+        OutboxWebhook webhook = new(draft.Webhook, options, draft.SequenceNumber, draft.TraceParent);
         return new OutboxEntry
         {
             Lane = lane,

@@ -111,6 +111,8 @@ internal sealed partial class DeliveryLog : IAsyncDisposable
     /// <summary>
     /// Gets how many records the sink did not get: the queue was full, late calls were out, or a drain gave up on the sink.
     /// </summary>
+    internal int Waiting => _queue?.Waiting ?? 0;
+
     internal long Dropped => (_queue is { } queue ? queue.Dropped + (_ended ? queue.Waiting : 0) : 0) + Volatile.Read(ref _droppedInline);
 
     /// <summary>Gets how many calls of the sink threw or outlived their timeout.</summary>

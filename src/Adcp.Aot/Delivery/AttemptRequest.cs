@@ -47,4 +47,10 @@ public sealed record AttemptRequest
     /// <see langword="null"/>, no limit.
     /// </summary>
     public TimeSpan? TimeLeft { get; init; }
+
+    /// <summary>
+    /// Gets the W3C <c>traceparent</c> of the span in which the webhook was enqueued. The span of the attempt links to it. Default
+    /// <see langword="null"/>, none.
+    /// </summary>
+    public string? TraceParent { get; init; }
 }

@@ -41,6 +41,11 @@ public sealed partial class AttemptRunner
         }
 
         Endpoints.Touch(delivery.Endpoint, now);
+        if (delivery.Span is not null)
+        {
+            DeliveryTrace.End(delivery);
+        }
+
         Record(delivery);
     }
 
@@ -57,6 +62,11 @@ public sealed partial class AttemptRunner
         delivery.Step = new AttemptStep { EndedAt = now };
         _circuits.Report(delivery, EndpointHealth.Unknown, null, WebhookSendError.None, isConnectFailure: false, now);
         EndCancelled(delivery);
+        if (delivery.Span is not null)
+        {
+            DeliveryTrace.End(delivery);
+        }
+
         Record(delivery);
     }
 

@@ -37,8 +37,10 @@ public sealed partial class AttemptRunner : IAsyncDisposable
     private readonly AttemptCircuits _circuits;
     private readonly AttemptRecorder _recorder;
     private readonly ConcurrencyLimits _limits;
+    private RetryPolicy _retry;
     private int _shutDown;
     private int _abandoned;
+    private int _waiting;
 
     /// <summary>Creates a runner over a sender.</summary>
     /// <param name="sender">The sender that makes the attempts. The caller disposes it.</param>
@@ -52,6 +54,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         options = options with { TimeProvider = GuardedTimeProvider.Of(options.TimeProvider, _logger) };
         _sender = sender;
         _options = options;
+        _retry = options.Retry;
         _classifier = new AttemptClassifier(options.Responses, _logger);
         _recorder = new AttemptRecorder(options, _logger);
         _limits = new ConcurrencyLimits(options.MaxConcurrencyPerEndpoint, options.MaxConcurrencyPerTenant, options.MaxConcurrency);
@@ -60,13 +63,31 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         Endpoints = new EndpointTable(options.Circuit, options.MaxEndpoints, options.EndpointIdleTimeout, Clock);
         Pool = new DeliveryPool(this);
         _circuits = new AttemptCircuits(Endpoints, options.Circuit, Clock, _logger);
+        DeliveryMeter.Observe(this);
     }
 
     /// <summary>Gets the known endpoints, their circuits, and the switches for them.</summary>
     public EndpointTable Endpoints { get; }
 
+    /// <summary>Gets or sets the retry policy of deliveries that begin from now on and have none of their own.</summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public RetryPolicy Retry
+    {
+        get => Volatile.Read(ref _retry);
+        set => Volatile.Write(ref _retry, Require.NotNull(value, nameof(Retry)));
+    }
+
     /// <summary>Gets the number of audit records dropped because the sink's queue was full.</summary>
     public long RecordsDropped => _recorder.Log.Dropped;
+
+    /// <summary>Gets the number of audit records that wait for the sink.</summary>
+    public int RecordsWaiting => Log.Waiting;
+
+    /// <summary>Gets the number of attempts under way.</summary>
+    public int AttemptsInFlight => _limits.Holders;
+
+    /// <summary>Gets the number of deliveries that wait for a concurrency permit.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
 
     /// <summary>Gets the number of sink calls that threw or outlived their timeout.</summary>
     public long SinkFailures => _recorder.Log.SinkFailures;
@@ -100,11 +121,12 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         InFlightDelivery delivery = Pool.Rent(ThreadStripe.Index);
         try
         {
-            RetryPolicy retry = options.Retry ?? _options.Retry;
+            RetryPolicy retry = options.Retry ?? Retry;
             delivery.Begin(null, request.Webhook, null, options, retry, EndpointOf(request.Webhook, options), Clock.Exact(),
                 request.TimeLeft);
             delivery.Attempt = request.AttemptNumber - 1;
             delivery.SequenceNumber = request.SequenceNumber ?? 0;
+            delivery.TraceParent = request.TraceParent;
             Bind(delivery, cancellationToken);
             ValueTask ended = delivery.Ended;
             if (Run(delivery))
@@ -131,6 +153,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
     /// </summary>
     public ValueTask DisposeAsync()
     {
+        DeliveryMeter.Forget(this);
         Pool.CancelAll();
         return _recorder.DisposeAsync();
     }
@@ -236,7 +259,16 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         bool hasEnded;
         try
         {
-            delivery.HoldsPermits = await _limits.AcquireAsync(delivery.Endpoint, delivery.Token).ConfigureAwait(false);
+            Interlocked.Increment(ref _waiting);
+            try
+            {
+                delivery.HoldsPermits = await _limits.AcquireAsync(delivery.Endpoint, delivery.Token).ConfigureAwait(false);
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _waiting);
+            }
+
             hasEnded = delivery.HoldsPermits ? Start(delivery, Clock.Exact()) : Interrupt(delivery);
         }
         catch (Exception unexpected)
@@ -284,7 +316,9 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         try
         {
             delivery.Webhook.Tenant = delivery.Options.Tenant;
-            ValueTask<WebhookSendResult> sending = _sender.SendAsync(delivery.Webhook, delivery.Token);
+            ValueTask<WebhookSendResult> sending = DeliveryTrace.IsOn
+                ? DeliveryTrace.Send(delivery, _sender)
+                : _sender.SendAsync(delivery.Webhook, delivery.Token);
             if (!sending.IsCompletedSuccessfully)
             {
                 return delivery.AwaitAnswer(sending);

@@ -14,6 +14,9 @@ internal sealed class ConcurrencyLimits(int perEndpoint, int perTenant, int tota
 {
     private PaddedGate _total;
 
+    /// <summary>Gets the number of attempts that hold their permits.</summary>
+    internal int Holders => _total.Gate.Holders;
+
     /// <summary>Takes all permits if they are free now.</summary>
     internal bool TryAcquire(Endpoint endpoint)
     {

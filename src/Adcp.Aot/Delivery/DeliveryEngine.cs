@@ -123,7 +123,7 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookSupervisorOpti
         PreparedWebhook webhook, WebhookPayload? unnumbered, DeliveryOptions delivery, Endpoint endpoint, Endpoint refusing,
         long now, int thread)
     {
-        Refusal refused = new(webhook, delivery, delivery.Retry ?? options.Retry, endpoint);
+        Refusal refused = new(webhook, delivery, delivery.Retry ?? runner.Retry, endpoint);
         (string code, long retryAt) = runner.Refuse(refused, refusing, now, out Task recorded);
         PreparedWebhook? frozen = unnumbered is null ? webhook : null;
         if (!recorded.IsCompletedSuccessfully)
@@ -149,10 +149,15 @@ internal sealed class DeliveryEngine(AttemptRunner runner, WebhookSupervisorOpti
         PreparedWebhook webhook, WebhookPayload? unnumbered, DeliveryOptions delivery, Endpoint endpoint, int thread,
         CancellationToken cancellationToken)
     {
-        RetryPolicy retry = delivery.Retry ?? options.Retry;
+        RetryPolicy retry = delivery.Retry ?? runner.Retry;
         long startedAt = runner.Clock.Exact();
         InFlightDelivery inFlight = runner.Pool.Rent(thread);
         inFlight.Begin(this, webhook, unnumbered, delivery, retry, endpoint, startedAt, retry.Deadline);
+        if (DeliveryTrace.IsOn)
+        {
+            inFlight.TraceParent = DeliveryTrace.Accept(webhook);
+        }
+
         runner.Bind(inFlight, cancellationToken);
 
         // Read now: an attempt that waits may end on another thread before this call returns.

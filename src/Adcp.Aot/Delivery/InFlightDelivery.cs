@@ -83,6 +83,12 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
 
     internal WebhookSendResult? LastResult { get; set; }
 
+    /// <summary>Gets or sets the W3C id of the span of the acceptance; <see langword="null"/> if nobody listens.</summary>
+    internal string? TraceParent { get; set; }
+
+    /// <summary>Gets or sets the span of the attempt under way.</summary>
+    internal System.Diagnostics.Activity? Span { get; set; }
+
     /// <summary>Gets the token that ends the delivery: by the caller, the deadline or the shutdown.</summary>
     internal CancellationToken Token { get; }
 
@@ -152,6 +158,7 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
         StartedAt = startedAt;
         AttemptStartedAt = startedAt;
         TimeLimit = timeLimit;
+        TraceParent = null;
         Volatile.Write(ref _active, true);
     }
 

@@ -39,7 +39,6 @@ public sealed class InMemoryWebhookDeliverySupervisor : IWebhookDeliverySupervis
             nameof(sender), "The supervisor requires a non-null WebhookSender. Construct one, for example with "
             + "WebhookSender.FromJwk(jwk, options).");
         options ??= new WebhookSupervisorOptions();
-        LongestDelay = options.Retry.LongestDelay;
         _runner = new AttemptRunner(sender, options);
         _engine = new DeliveryEngine(_runner, options);
     }
@@ -53,8 +52,12 @@ public sealed class InMemoryWebhookDeliverySupervisor : IWebhookDeliverySupervis
     /// <summary>Gets the sender that makes the attempts.</summary>
     public IWebhookSender Sender => _sender;
 
+    /// <summary>Gets or sets the retry policy of deliveries that begin from now on and have none of their own.</summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public RetryPolicy Retry { get => _runner.Retry; set => _runner.Retry = value; }
+
     /// <summary>Gets the longest delay of the supervisor's own retry policy.</summary>
-    public TimeSpan LongestDelay { get; }
+    public TimeSpan LongestDelay => Retry.LongestDelay;
 
     /// <summary>Gets the known endpoints, their circuits, and the switches for them.</summary>
     public EndpointTable Endpoints => _runner.Endpoints;

@@ -132,10 +132,26 @@ public sealed class WebhookIntake
     /// <param name="cancellationToken">Cancelled when the sender has closed the connection. A running handler is not
     /// cancelled by it.</param>
     /// <exception cref="ArgumentNullException"><paramref name="body"/> is null.</exception>
-    public async ValueTask<IntakeResult> ReceiveAsync(InboundRequest request, PipeReader body, long? contentLength,
+    public ValueTask<IntakeResult> ReceiveAsync(InboundRequest request, PipeReader body, long? contentLength,
         CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(body);
+        return ReceiverMeter.IsOn
+            ? CountedAsync(request, body, contentLength, cancellationToken)
+            : PerformAsync(request, body, contentLength, cancellationToken);
+    }
+
+    private async ValueTask<IntakeResult> CountedAsync(
+        InboundRequest request, PipeReader body, long? contentLength, CancellationToken cancellationToken)
+    {
+        IntakeResult result = await PerformAsync(request, body, contentLength, cancellationToken).ConfigureAwait(false);
+        ReceiverMeter.Count(result.Status);
+        return result;
+    }
+
+    private async ValueTask<IntakeResult> PerformAsync(
+        InboundRequest request, PipeReader body, long? contentLength, CancellationToken cancellationToken)
+    {
         WebhookVerifier verifier = _options.Verifier;
         HeaderCheck headers;
         if (!_budget.TryEnterCheck())

@@ -32,6 +32,7 @@ public sealed class EndpointTable
     private readonly MonotonicClock _clock;
     private readonly int _tickShift;
     private readonly int _idleTicks;
+    private int _openCircuits;
     private int _count;
     private int _origins;
     private int _sweeping;
@@ -72,6 +73,9 @@ public sealed class EndpointTable
     /// <summary>
     /// Gets whether a row for any origin exists, which is rare. Only then is it looked for before an attempt.
     /// </summary>
+    /// <summary>Gets the number of circuits that are open or isolated.</summary>
+    public int OpenCircuits => Math.Max(0, Volatile.Read(ref _openCircuits));
+
     internal bool HasOrigins => Volatile.Read(ref _origins) != 0;
 
     /// <summary>Returns the key by which the endpoint of a destination is known.</summary>
@@ -215,7 +219,18 @@ public sealed class EndpointTable
     /// <summary>Calls every handler of <see cref="StateChanged"/>.</summary>
     internal void Notify(Endpoint endpoint, CircuitChange change)
     {
-        if (change.IsNone || StateChanged is not { } handlers)
+        if (change.IsNone)
+        {
+            return;
+        }
+
+        int opened = (Refuses(change.To) ? 1 : 0) - (Refuses(change.From) ? 1 : 0);
+        if (opened != 0)
+        {
+            Interlocked.Add(ref _openCircuits, opened);
+        }
+
+        if (StateChanged is not { } handlers)
         {
             return;
         }
@@ -408,6 +423,8 @@ public sealed class EndpointTable
 
         Notify(endpoint, change);
     }
+
+    private static bool Refuses(CircuitState state) => state is CircuitState.Open or CircuitState.Isolated;
 
     private string KnownKeyOf(WebhookDestination destination, string? tenant)
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using Adcp.Aot.Network;
 using Adcp.Aot.Signing;
@@ -69,6 +70,15 @@ internal sealed partial class RequestFactory
         }
 
         request.Headers.TryAddWithoutValidation("User-Agent", "Adcp.Aot");
+        if (_options.PropagatesTraceContext && Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } id } current)
+        {
+            request.Headers.TryAddWithoutValidation("traceparent", id);
+            if (current.TraceStateString is { Length: > 0 } state)
+            {
+                request.Headers.TryAddWithoutValidation("tracestate", state);
+            }
+        }
+
         for (int i = 0; i < authentication.Count; i++)
         {
             request.Headers.TryAddWithoutValidation(authentication.Name(i), authentication.Text(i));

@@ -205,6 +205,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
 
         if (Refuse(webhook.Destination, target) is { } rule)
         {
+            SenderMeter.Refused(isAddress: false);
             return new WebhookSendResult(webhook, WebhookSendError.DestinationRefused, rule);
         }
 
@@ -348,6 +349,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         {
             if (inner is DestinationRefusedException refused)
             {
+                SenderMeter.Refused(isAddress: true);
                 HostRefused(_logger, target.Authority, refused.Why);
             }
         }

@@ -90,6 +90,12 @@ public sealed record WebhookSenderOptions
     /// </summary>
     public bool Http2 { get; init; }
 
+    /// <summary>
+    /// Gets whether receivers get the trace of an attempt, in the headers <c>traceparent</c> and <c>tracestate</c>. Default false, because
+    /// receivers are other companies.
+    /// </summary>
+    public bool PropagatesTraceContext { get; init; }
+
     /// <summary>Rewrites of hosts, in order. Default none.</summary>
     public IReadOnlyList<ITransportHook> TransportHooks
     {

@@ -130,7 +130,7 @@ public sealed class MySqlStoreFaultTests() : ServerStoreFaultContract(SqlDialect
         [
             source => Tasks(source).CreateIfAbsentAsync().AsTask(),
             source => Tasks(source).GetAsync(Alice, "t1").AsTask(),
-            source => new AuditLog(source, Dialect).CreateIfAbsentAsync(),
+            source => new AuditLog(source, Dialect).CreateIfAbsentAsync().AsTask(),
             async source => await new AuditLog(source, Dialect).RecordAsync(Attempts.Many(1), default),
         ];
 
@@ -379,7 +379,7 @@ public abstract class StoreFaultContract(SqlDialect dialect) : DatabaseTests(dia
             async () => Assert.True(await tasks.DeleteAsync(Alice, "t2")),
             async () => await tasks.CreateIfAbsentAsync(),
             async () => await tasks.PurgeAsync(),
-            () => reading.CreateIfAbsentAsync(),
+            async () => await reading.CreateIfAbsentAsync(),
             async () => Assert.Equal(Dialect == SqlDialect.Sqlite ? 0 : 3, await ReadAsync()),
         ];
         async Task<int> ReadAsync() => Dialect == SqlDialect.Sqlite ? 0 : (await reading.ReadRecentAsync("acme")).Count;

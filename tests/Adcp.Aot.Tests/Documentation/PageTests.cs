@@ -66,10 +66,10 @@ public sealed partial class PageTests
     [GeneratedRegex(@"const int \w+ = (\d+);")]
     private static partial Regex ConstantId();
 
-    [GeneratedRegex(@"`(adcp\.webhook\.[a-z._]+)`")]
+    [GeneratedRegex(@"`(adcp\.[a-z._]+[a-z])`")]
     private static partial Regex Instrument();
 
-    [GeneratedRegex(@"""(adcp\.webhook\.[a-z._]+)""")]
+    [GeneratedRegex(@"""(adcp\.[a-z._]+[a-z])""")]
     private static partial Regex InstrumentText();
 
     [GeneratedRegex(@"^## Glossary\n+(?<row>\|[^\n]*\n)+", RegexOptions.Multiline)]

@@ -15,8 +15,8 @@ public sealed class TestFolderTests
         ["Adcp.Aot.Storage"] = ["Databases", "Samples"],
         ["Adcp.Aot.Platform"] = [],
 
-        // Adcp.Aot.Hosting has no test project of its own.
-        ["Adcp.Aot.AspNetCore"] = ["Hosting", "Secrets"],
+        ["Adcp.Aot.Hosting"] = [],
+        ["Adcp.Aot.AspNetCore"] = ["Secrets"],
     };
 
     public static TheoryData<string> Projects { get; } = [.. TestOnly.Keys];

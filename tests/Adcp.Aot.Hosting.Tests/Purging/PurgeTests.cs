@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Threading.Channels;
+using Adcp.Aot.AspNetCore.Tests;
 using Adcp.Aot.Storage;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
@@ -7,12 +8,12 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
-namespace Adcp.Aot.AspNetCore.Tests.Hosting;
+namespace Adcp.Aot.Hosting.Tests.Purging;
 
 public sealed class PurgeTests : IDisposable
 {
     private readonly FakeTimeProvider _time = new();
-    private readonly Receiver.CapturingLog _log = new();
+    private readonly CapturingLog _log = new();
 
     [Fact]
     public async Task Stores_are_purged_until_nothing_is_left_at_the_start_and_every_ten_minutes()

@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# New projects of both templates, from packed packages in a folder: they build without a warning, the seller delivers a webhook to the receiver and shows
+# its metric and span, and both do the same as native binaries. The settings come from files: a wrong one is refused with its path, and a right one is used.
+# Usage: templates.sh PACKAGES FOLDER, where PACKAGES is what packages.sh packed
+set -euo pipefail
+source "$(dirname "$0")/../functions"
+packages=$1 here=$2 sources=$PWD
+mkdir -p "$here"
+unset CI
+trap 'stop_jobs; tail -n 40 "$here"/*.txt' EXIT
+
+quiet() { # log, command...: shows the log if the command fails or warns
+  "${@:2}" > "$1" 2>&1 && ! grep -E '\bwarning\b' "$1" | grep -vq 'warning NU190' || { echo "${*:2}"; cat "$1"; return 1; }
+}
+
+version=$(dotnet msbuild src/Adcp.Aot -getProperty:Version)
+quiet "$here/pack.txt" dotnet pack -c Release templates -o "$packages"
+for project in templates/*/*.csproj; do
+  [ "$(sed -nE 's/.*"Adcp\.Aot[A-Za-z.]*" Version="([^"]+)".*/\1/p' "$project" | sort -u)" = "$version" ] || { echo "$project names another version."; exit 1; }
+  for package in Microsoft.Data.Sqlite OpenTelemetry.Extensions.Hosting; do
+    used=$(sed -nE "s/.*\"$package\" Version=\"([^\"]+)\".*/\1/p" "$project")
+    [ -z "$used" ] || grep -q "\"$package\" Version=\"$used\"" Directory.Packages.props || { echo "$project: $package $used"; exit 1; }
+  done
+done
+memory=$(sed -nE 's/.*"OpenTelemetry.Exporter.InMemory" Version="([^"]+)".*/\1/p' Directory.Packages.props)
+
+cat > "$here/nuget.config" <<END
+<configuration>
+  <packageSources><clear /><add key="packed" value="$packages" /></packageSources>
+  <config><add key="globalPackagesFolder" value="$here/cache" /></config>
+  <fallbackPackageFolders>
+    <add key="machine" value="$(dotnet nuget locals global-packages --list | sed 's/^global-packages: //')" />
+  </fallbackPackageFolders>
+</configuration>
+END
+cd "$here"
+hive=(--debug:custom-hive "$here/hive")
+quiet "$here/new.txt" dotnet new install "$packages/Adcp.Aot.Templates.$version.nupkg" "${hive[@]}"
+quiet "$here/new-shop.txt" dotnet new adcp-seller -o Shop --no-restore "${hive[@]}" 2> /dev/null || quiet "$here/new-shop.txt" dotnet new adcp-seller -o Shop "${hive[@]}"
+quiet "$here/new-buyer.txt" dotnet new adcp-receiver -o Buyer "${hive[@]}"
+
+# The check reads metrics and spans in the process, and the retry policy that came from the file.
+cd "$here/Shop"
+sed -i "s|<PackageReference Include=\"OpenTelemetry.Extensions.Hosting\"|<PackageReference Include=\"OpenTelemetry.Exporter.InMemory\" Version=\"$memory\" />\n    &|" Shop.csproj
+sed -i -e 's|metrics.AddAdcpInstrumentation()|metrics.AddAdcpInstrumentation().AddInMemoryExporter(Seen.Metrics)|' \
+  -e 's|tracing.AddAdcpInstrumentation()|tracing.AddAdcpInstrumentation().AddInMemoryExporter(Seen.Spans)|' \
+  -e 's|^app.Run();|app.Run(Seen.Answer); app.Run();|' Program.cs
+cat > Seen.cs <<'END'
+using System.Diagnostics;
+using Adcp.Aot;
+using OpenTelemetry.Metrics;
+
+internal static class Seen
+{
+    public static List<Metric> Metrics { get; } = [];
+    public static List<Activity> Spans { get; } = [];
+
+    public static Task Answer(HttpContext http)
+    {
+        Metrics.Clear();
+        http.RequestServices.GetRequiredService<MeterProvider>().ForceFlush();
+        int attempts = http.RequestServices.GetRequiredService<InMemoryWebhookDeliverySupervisor>().Retry.MaxAttempts;
+        return http.Response.WriteAsync($"MaxAttempts {attempts}\n{string.Join('\n', Metrics.Select(m => m.Name))}\n"
+            + string.Join('\n', Spans.ToArray().Select(s => $"{s.OperationName} {s.Links.Count()} links")));
+    }
+}
+END
+cat > appsettings.Production.json <<'END'
+{ "Adcp": { "Retry": { "MaxAttempts": 17 } } }
+END
+
+linker=()
+command -v clang > /dev/null || linker=(-p:CppCompilerAndLinker=gcc)
+for project in Shop Buyer; do
+  cd "$here/$project"
+  quiet "$here/build-$project.txt" dotnet build
+  quiet "$here/publish-$project.txt" dotnet publish -r linux-x64 -o "$here/native-$project" "${linker[@]}"
+done
+
+run() { # name of the seller's and of the receiver's binary
+  local seller=$(free_port) buyer
+  buyer=$(free_port)
+  while [ "$buyer" = "$seller" ]; do buyer=$(free_port); done
+  rm -rf "$here/data" && mkdir "$here/data"
+  cp "$here"/Shop/appsettings*.json "$here/data/"
+  printf '%s' "$(dd if=/dev/urandom bs=32 count=1 2> /dev/null | base64)" > "$here/data/storage.key"
+  (cd "$here/data" && dotnet "$sources/src/Adcp.Aot.Cli/bin/Release/net10.0/adcp-webhooks.dll" keygen --alg ed25519 --kid seller-1 --out seller.jwk --jwks set.json > /dev/null)
+  (cd "$here/data" && exec "$2" --urls "http://127.0.0.1:$buyer" --ConnectionStrings:adcp=buyer.db \
+    --AdcpReceiver:JwksUri="http://127.0.0.1:$seller/.well-known/jwks.json" --AdcpReceiver:PublicOrigins:0="http://127.0.0.1:$buyer" \
+    --AdcpReceiver:AllowHttp=true --AdcpReceiver:AllowPrivateNetworks=true --AdcpReceiver:Database:Dialect=Sqlite) > "$here/buyer.txt" 2>&1 &
+  local receiver=$!
+  (cd "$here/data" && exec "$1" --urls "http://127.0.0.1:$seller" --Adcp:Sender:AllowHttp=true --Adcp:Sender:AllowPrivateNetworks=true \
+    --Adcp:Seller:SharesOneTenant=true --Adcp:Seller:PublicUrl="http://127.0.0.1:$seller") > "$here/seller.txt" 2>&1 &
+  local pid=$!
+  wait_for 30 curl -fsS "http://127.0.0.1:$seller/health"
+  wait_for 30 curl -sS "http://127.0.0.1:$buyer/adcp/webhooks"
+  for i in $(seq 20); do
+    curl -fsS "http://127.0.0.1:$seller/a2a" -H 'A2A-Version: 1.0' -H 'Content-Type: application/json' \
+      -H 'A2A-Extensions: https://adcontextprotocol.org/extensions/adcp' -d '{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":{
+      "messageId":"m'"$i"'","role":"ROLE_USER","parts":[{"data":{"skill":"create_media_buy","input":{"buyer_ref":"r'"$i"'",
+      "idempotency_key":"template-check-00000000-'"$i"'","push_notification_config":{"url":"http://127.0.0.1:'"$buyer"'/adcp/webhooks","operation_id":"op_'"$i"'"}}}}]}}}' \
+      > "$here/answer.txt"
+    grep -q submitted "$here/answer.txt" || { cat "$here/answer.txt"; return 1; }
+  done
+  wait_for 30 grep -qi 'is completed' "$here/buyer.txt"
+  curl -fsS "http://127.0.0.1:$seller/seen" > "$here/seen.txt"
+  grep -q '^MaxAttempts 17$' "$here/seen.txt"
+  grep -q '^adcp.webhook.attempts$' "$here/seen.txt"
+  grep -q '^adcp.webhook.send 1 links$' "$here/seen.txt"
+
+  # Stopped under load: what was accepted is delivered or in the outbox, and the exit code is 0.
+  kill "$pid"
+  wait "$pid"
+  kill "$receiver"
+  wait "$receiver"
+  ! grep -E '^(fail|crit):' "$here/seller.txt"
+
+  # Each wrong setting is named with its path.
+  (cd "$here/data" && ! timeout 20 "$1" --urls http://127.0.0.1:0 --Adcp:Retry:MaxAttempts=many --Adcp:Rety:BaseDelay=1 --Adcp:Outbox:RetryHorizon=90.00:00:00) > "$here/refused.txt" 2>&1
+  for path in Adcp:Retry:MaxAttempts Adcp:Rety:BaseDelay Adcp:Outbox:RetryHorizon; do grep -q "$path: " "$here/refused.txt"; done
+}
+
+run "$here/Shop/bin/Debug/net10.0/Shop" "$here/Buyer/bin/Debug/net10.0/Buyer"
+echo "JIT: delivered, seen, stopped, refused"
+run "$here/native-Shop/Shop" "$here/native-Buyer/Buyer"
+echo "native: delivered, seen, stopped, refused"
+trap stop_jobs EXIT

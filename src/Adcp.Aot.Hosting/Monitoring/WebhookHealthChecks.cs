@@ -1,0 +1,102 @@
+using System.Globalization;
+using Adcp.Aot.Storage;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace Adcp.Aot.Hosting;
+
+/// <summary>Judges endpoints and audit records of an instance. Reads memory only.</summary>
+internal sealed class DeliveryHealthCheck(IServiceProvider services, string name) : IHealthCheck
+{
+    private long _dropped;
+
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        WebhookEngine engine = services.GetRequiredKeyedService<WebhookEngine>(name);
+        HealthSettings limits = engine.Settings.Health;
+        int known = engine.Supervisor.Endpoints.Count + (engine.Worker?.Endpoints.Count ?? 0);
+        int open = engine.Supervisor.Endpoints.OpenCircuits + (engine.Worker?.Endpoints.OpenCircuits ?? 0);
+        long dropped = engine.Supervisor.RecordsDropped;
+        long before = Interlocked.Exchange(ref _dropped, dropped);
+        Dictionary<string, object> data = new()
+        {
+            ["endpoints"] = known,
+            ["open_circuits"] = open,
+            ["in_flight"] = engine.Supervisor.InFlight,
+            ["audit_records_dropped"] = dropped,
+            ["sink_failures"] = engine.Supervisor.SinkFailures,
+        };
+        List<string> faults = [];
+        if (known >= limits.MinEndpoints && open >= limits.DegradedOpenShare * known && open > 0)
+        {
+            faults.Add(string.Create(CultureInfo.InvariantCulture,
+                $"{open} of {known} endpoints have an open circuit. If they are many, look at this machine's network."));
+        }
+
+        if (dropped > before)
+        {
+            faults.Add(string.Create(CultureInfo.InvariantCulture,
+                $"{dropped - before} audit records were dropped since the last check. Look at the sink."));
+        }
+
+        return Task.FromResult(faults.Count == 0
+            ? HealthCheckResult.Healthy(data: data)
+            : HealthCheckResult.Degraded(string.Join(" ", faults), data: data));
+    }
+}
+
+/// <summary>Judges the outbox of an instance by the monitor's last sample.</summary>
+internal sealed class OutboxHealthCheck(IServiceProvider services, string name) : IHealthCheck
+{
+    private readonly Lock _lock = new();
+    private long? _dead;
+
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        HealthSettings limits = services.GetRequiredKeyedService<WebhookEngine>(name).Settings.Health;
+        OutboxSample sample = await services.GetRequiredKeyedService<OutboxMonitor>(name)
+            .RecentAsync(cancellationToken).ConfigureAwait(false);
+        if (sample.Fault is { } fault)
+        {
+            return HealthCheckResult.Unhealthy($"The database of the outbox cannot be read ({fault}). New webhooks cannot be kept.");
+        }
+
+        OutboxStatus status = sample.Status!;
+        Dictionary<string, object> data = new()
+        {
+            ["waiting"] = status.Waiting,
+            ["parked"] = status.Parked,
+            ["dead"] = status.Dead,
+            ["oldest_due_seconds"] = (status.OldestDue ?? TimeSpan.Zero).TotalSeconds,
+            ["workers"] = status.Workers,
+            ["unowned_lanes"] = status.UnownedLanes,
+        };
+        long more;
+        lock (_lock)
+        {
+            more = _dead is { } before ? status.Dead - before : 0;
+            _dead = status.Dead;
+        }
+
+        List<string> faults = [];
+        if (status.OldestDue >= limits.DegradedPastDue)
+        {
+            faults.Add($"The oldest webhook that is due has waited {status.OldestDue}. Look at the workers and their database.");
+        }
+
+        if (sample.LanesStayUnowned)
+        {
+            faults.Add($"{status.UnownedLanes} lanes have no living worker, and their webhooks wait. Start a worker.");
+        }
+
+        if (more > limits.AllowedNewDeadLetters)
+        {
+            faults.Add($"{more} webhooks became dead letters since the last check. List them by their reason.");
+        }
+
+        string text = string.Join(" ", faults);
+        return faults.Count == 0 ? HealthCheckResult.Healthy(data: data)
+            : status.OldestDue >= limits.UnhealthyPastDue ? HealthCheckResult.Unhealthy(text, data: data)
+            : HealthCheckResult.Degraded(text, data: data);
+    }
+}

@@ -1,0 +1,89 @@
+using System.Data.Common;
+using Adcp.Aot.Receiving;
+using Adcp.Aot.Storage;
+using Adcp.Aot.Verification;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Adcp.Aot.Hosting;
+
+/// <summary>Completes a receiver that <c>AddAdcpWebhookReceiver</c> registered.</summary>
+public sealed class AdcpReceiverBuilder
+{
+    private readonly ReceiverRegistration _registration;
+
+    internal AdcpReceiverBuilder(IServiceCollection services, string name, ReceiverRegistration registration)
+    {
+        Services = services;
+        Name = name;
+        _registration = registration;
+    }
+
+    /// <summary>Gets the application's services.</summary>
+    public IServiceCollection Services { get; }
+
+    /// <summary>Gets the receiver's name, the key of its services; empty for the default receiver.</summary>
+    public string Name { get; }
+
+    /// <summary>
+    /// Reads the settings from a section, under every publish mode. A text that does not fit its setting, or a name that is no setting,
+    /// fails the start.
+    /// </summary>
+    /// <param name="section">The section's path, such as <c>AdcpReceiver</c>.</param>
+    /// <exception cref="ArgumentException">Null or empty.</exception>
+    public AdcpReceiverBuilder BindConfiguration(string section)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(section);
+        _registration.Sections.Add(section);
+        return this;
+    }
+
+    /// <summary>Verifies by a verifier of the application's own instead of the sender's published keys.</summary>
+    /// <param name="make">Creates the verifier, with the receiver's replay cache.</param>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public AdcpReceiverBuilder UseVerifier(Func<IServiceProvider, IReplayCache, WebhookVerifier> make)
+    {
+        ArgumentNullException.ThrowIfNull(make);
+        _registration.Verifier = make;
+        return this;
+    }
+
+    /// <summary>Keeps claims in a store of the application's own.</summary>
+    /// <param name="make">Gets the store. Its owner disposes it.</param>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public AdcpReceiverBuilder UseClaimStore(Func<IServiceProvider, IWebhookClaimStore> make)
+    {
+        ArgumentNullException.ThrowIfNull(make);
+        _registration.Store = make;
+        return this;
+    }
+
+    /// <summary>
+    /// Keeps claims and nonces in a database: the <see cref="DbDataSource"/> of the container, or one that is opened here.
+    /// </summary>
+    /// <param name="dialect">Its SQL. Default <see langword="null"/>, that of the configuration.</param>
+    /// <param name="open">
+    /// Opens it by the connection string of <see cref="DatabaseSettings.ConnectionName"/>, which is <see langword="null"/> if there is
+    /// none. It is disposed with the host. Default <see langword="null"/>, the container's.
+    /// </param>
+    public AdcpReceiverBuilder UseDatabase(SqlDialect? dialect = null, Func<IServiceProvider, string?, DbDataSource>? open = null)
+    {
+        _registration.OpensDatabase = true;
+        _registration.OpenDatabase = open ?? _registration.OpenDatabase;
+        if (dialect is { } given)
+        {
+            Services.Configure<AdcpReceiverSettings>(Name, settings => settings.Database.Dialect ??= given);
+        }
+
+        return this;
+    }
+
+    /// <summary>Changes the options that settings do not have, such as the answer to challenges.</summary>
+    /// <param name="configure">Returns the changed options.</param>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public AdcpReceiverBuilder ConfigureOptions(Func<IServiceProvider, WebhookReceiverOptions, WebhookReceiverOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        _registration.Steps.Add(configure);
+        return this;
+    }
+}

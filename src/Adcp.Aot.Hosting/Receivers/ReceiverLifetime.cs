@@ -1,0 +1,72 @@
+using Adcp.Aot.Storage;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace Adcp.Aot.Hosting;
+
+/// <summary>Creates the tables of a receiver before other services start.</summary>
+internal sealed class ReceiverLifetime(IServiceProvider services, string name) : IHostedLifecycleService
+{
+    public async Task StartingAsync(CancellationToken cancellationToken)
+    {
+        AdcpWebhookReceiver receiver = services.GetRequiredKeyedService<AdcpWebhookReceiver>(name);
+        foreach (IStoreTables tables in receiver.CreatesTables ? receiver.Tables : [])
+        {
+            await tables.CreateIfAbsentAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}
+
+/// <summary>Fills the settings of a receiver from its sections.</summary>
+internal sealed class BindReceiverSettings(string name, ReceiverRegistration registration, IConfiguration? configuration)
+    : IPostConfigureOptions<AdcpReceiverSettings>
+{
+    public void PostConfigure(string? options, AdcpReceiverSettings settings)
+    {
+        if (options != name)
+        {
+            return;
+        }
+
+        foreach (string section in registration.Sections)
+        {
+            if (configuration is null)
+            {
+                settings.Bound.Add(section, [$"{section}: the container has no IConfiguration to read it from."]);
+            }
+            else
+            {
+                SettingsReader.Read(
+                    configuration.GetSection(section), settings, settings.Bound, static (from, to) => from.Bind(to));
+            }
+        }
+    }
+}
+
+/// <summary>Lists every fault of the settings of a receiver.</summary>
+internal sealed class ValidateReceiverSettings(string name, ReceiverRegistration registration) : IValidateOptions<AdcpReceiverSettings>
+{
+    public ValidateOptionsResult Validate(string? options, AdcpReceiverSettings settings)
+    {
+        if (options != name)
+        {
+            return ValidateOptionsResult.Skip;
+        }
+
+        SettingFaults faults = new(settings.Bound.Root);
+        ReceiverParts.Check(settings, registration, faults);
+        return faults.All.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults.All);
+    }
+}

@@ -1,0 +1,198 @@
+using System.Data.Common;
+using Adcp.Aot.Receiving;
+using Adcp.Aot.Storage;
+using Adcp.Aot.Verification;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot.Hosting;
+
+/// <summary>The options of a receiver, and the objects that they consist of.</summary>
+internal sealed class ReceiverParts
+{
+    private ReceiverParts(WebhookReceiverOptions options) => Options = options;
+
+    internal WebhookReceiverOptions Options { get; }
+
+    internal List<IStoreTables> Tables { get; } = [];
+
+    internal List<IExpiringStore> Expiring { get; } = [];
+
+    internal List<object> Owned { get; } = [];
+
+    internal bool CreatesTables { get; private init; }
+
+    /// <summary>Finds every fault of settings.</summary>
+    internal static void Check(AdcpReceiverSettings settings, ReceiverRegistration registration, SettingFaults faults)
+    {
+        faults.All.AddRange(settings.Bound.Faults);
+        if (registration.Verifier is null)
+        {
+            Sender(settings, faults);
+        }
+
+        bool hasDatabase = registration.OpensDatabase || settings.Database.Dialect is not null;
+        if (hasDatabase && settings.Database.Dialect is null && settings.Bound.Faults.Count == 0)
+        {
+            faults.Add("Database:Dialect", "missing. Set the SQL of the database: Sqlite, PostgreSql or MySql.");
+        }
+
+        if (!hasDatabase && !settings.KeepsClaimsInMemory && registration.Store is null)
+        {
+            faults.Add("Database:Dialect",
+                "missing. A receiver remembers the webhooks that it has processed: set a database, or KeepsClaimsInMemory in development.");
+        }
+
+        if (settings.Version is { } version && !Enum.IsDefined(version))
+        {
+            faults.Add("Version", $"{version} is no version of AdCP: 3.0, 3.1 or 3.2.");
+        }
+
+        if (settings.PublicOrigins.Count == 0 && !settings.TrustHostHeader)
+        {
+            faults.Add("PublicOrigins", "missing. Set the origin in the urls that senders were given, such as https://buyer.example.");
+        }
+        else if (settings.PublicOrigins.Count > 0 && settings.TrustHostHeader)
+        {
+            faults.Add("TrustHostHeader", "PublicOrigins and TrustHostHeader exclude each other.");
+        }
+
+        Apply(Blank(), settings, faults);
+    }
+
+    /// <summary>Creates the parts of settings without faults.</summary>
+    internal static ReceiverParts Create(
+        IServiceProvider services, string name, AdcpReceiverSettings settings, ReceiverRegistration registration)
+    {
+        TimeProvider time = services.GetService<TimeProvider>() ?? TimeProvider.System;
+        List<object> owned = [];
+        StoreSource? database = DatabaseOf(services, name, settings, registration, owned);
+        IReplayCache replays = database is null
+            ? new InMemoryReplayCache()
+            : new SqlReplayCache(database.Source, database.Dialect, timeProvider: time);
+        IWebhookClaimStore store = registration.Store?.Invoke(services)
+            ?? (database is null
+                ? new DevelopmentWebhookClaimStore(timeProvider: time)
+                : new SqlWebhookClaimStore(database.Source, database.Dialect, timeProvider: time));
+        WebhookVerifier verifier = registration.Verifier?.Invoke(services, replays) ?? VerifierOf(services, settings, replays, time, owned);
+        SettingFaults none = new("");
+        WebhookReceiverOptions options = Apply(Blank() with { Verifier = verifier, Store = store, TimeProvider = time }, settings, none);
+        options = WebhookRegistration.Apply(services, registration.Steps, options);
+        options.Validate();
+        ReceiverParts parts = new(options) { CreatesTables = settings.Database.CreateTables };
+        foreach (object part in new object[] { store, replays })
+        {
+            if (part is IStoreTables tables)
+            {
+                parts.Tables.Add(tables);
+            }
+
+            if (part is IExpiringStore expiring)
+            {
+                parts.Expiring.Add(expiring);
+            }
+        }
+
+        parts.Owned.AddRange(owned);
+        return parts;
+    }
+
+    private static WebhookReceiverOptions Blank() => new()
+    {
+        Verifier = new Rfc9421Verifier(VerificationKeySet.FromJwks("""{"keys":[]}"""), new InMemoryReplayCache()),
+    };
+
+    private static WebhookReceiverOptions Apply(WebhookReceiverOptions options, AdcpReceiverSettings from, SettingFaults faults)
+    {
+        options = options with
+        {
+            TrustHostHeader = from.TrustHostHeader,
+            AcceptsOtherPayloads = from.AcceptsOtherPayloads,
+            Version = from.Version is { } version && Enum.IsDefined(version) ? version : options.Version,
+        };
+        options = faults.Try("PublicOrigins", () => options with { PublicOrigins = [.. from.PublicOrigins] }, options);
+        options = faults.Set(options, "Token", from.Token, static (o, v) => o with { Token = v });
+        options = faults.Set(options, "RetryHorizon", from.RetryHorizon, static (o, v) => o with { RetryHorizon = v });
+        options = faults.Set(options, "Lease", from.Lease, static (o, v) => o with { Lease = v });
+        options = faults.Set(options, "ReadTimeout", from.ReadTimeout, static (o, v) => o with { ReadTimeout = v });
+        options = faults.Set(options, "HandlerTimeout", from.HandlerTimeout, static (o, v) => o with { HandlerTimeout = v });
+        options = faults.Set(
+            options, "MaxConcurrentWebhooks", from.MaxConcurrentWebhooks, static (o, v) => o with { MaxConcurrentWebhooks = v });
+        return faults.Set(options, "MaxBufferedBytes", from.MaxBufferedBytes, static (o, v) => o with { MaxBufferedBytes = v });
+    }
+
+    private static void Sender(AdcpReceiverSettings settings, SettingFaults faults)
+    {
+        if (settings.JwksUri is null == settings.BrandJson is null)
+        {
+            faults.Add("JwksUri", settings.JwksUri is null
+                ? "missing. Set JwksUri, the url of the sender's keys, or BrandJson and AgentUrl."
+                : "JwksUri and BrandJson exclude each other.");
+            return;
+        }
+
+        string member = settings.JwksUri is null ? "BrandJson" : "JwksUri";
+        string text = settings.JwksUri ?? settings.BrandJson!;
+        if (!IsUrl(text))
+        {
+            faults.Add(member, $"'{text}' is no http or https url.");
+        }
+        else if (text.StartsWith("http:", StringComparison.OrdinalIgnoreCase) && !settings.AllowHttp)
+        {
+            faults.Add(member, "keys are read over https. Set AllowHttp in development.");
+        }
+
+        if (settings.BrandJson is not null && (settings.AgentUrl is null || !IsUrl(settings.AgentUrl)))
+        {
+            faults.Add("AgentUrl", settings.AgentUrl is null
+                ? "missing. BrandJson lists agents: set the url of the one that sends."
+                : $"'{settings.AgentUrl}' is no http or https url.");
+        }
+    }
+
+    private static bool IsUrl(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out Uri? url) && url.Scheme is "http" or "https" && url.Host.Length > 0;
+
+    private static Rfc9421Verifier VerifierOf(
+        IServiceProvider services, AdcpReceiverSettings settings, IReplayCache replays, TimeProvider time, List<object> owned)
+    {
+        RemoteKeySourceOptions options = new()
+        {
+            AllowHttp = settings.AllowHttp,
+            AllowPrivateNetworks = settings.AllowPrivateNetworks,
+            TimeProvider = time,
+            Logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.RemoteKeys"),
+        };
+        RemoteKeySource keys = settings.JwksUri is { } jwks
+            ? RemoteKeySource.FromJwksUri(jwks, settings.SenderName ?? new Uri(jwks).GetLeftPart(UriPartial.Authority), options)
+            : RemoteKeySource.FromBrandJson(settings.BrandJson!, settings.AgentUrl!, options);
+        owned.Add(keys);
+        return new Rfc9421Verifier(keys, replays, new Rfc9421VerifierOptions { TimeProvider = time });
+    }
+
+    private static StoreSource? DatabaseOf(
+        IServiceProvider services, string name, AdcpReceiverSettings settings, ReceiverRegistration registration, List<object> owned)
+    {
+        if (settings.Database.Dialect is not { } dialect)
+        {
+            return null;
+        }
+
+        if (registration.OpenDatabase is { } open)
+        {
+            DbDataSource opened = open(
+                services, services.GetService<IConfiguration>()?.GetConnectionString(settings.Database.ConnectionName))
+                ?? throw new InvalidOperationException("The function of UseDatabase returned null.");
+            owned.Add(opened);
+            return new StoreSource(opened, dialect);
+        }
+
+        DbDataSource? registered = (name.Length > 0 ? services.GetKeyedService<DbDataSource>(name) : null)
+            ?? services.GetService<DbDataSource>();
+        return new StoreSource(
+            registered ?? throw new InvalidOperationException(
+                "There is no database: register a DbDataSource, such as by AddNpgsqlDataSource, or open one in UseDatabase."),
+            dialect);
+    }
+}

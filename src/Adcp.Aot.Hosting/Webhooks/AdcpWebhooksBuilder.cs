@@ -1,0 +1,212 @@
+using System.Data.Common;
+using System.Diagnostics.CodeAnalysis;
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Signing;
+using Adcp.Aot.Storage;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace Adcp.Aot.Hosting;
+
+/// <summary>Completes an instance of webhook delivery that <c>AddAdcpWebhooks</c> registered.</summary>
+public sealed class AdcpWebhooksBuilder
+{
+    /// <summary>The name of the health check of endpoints and audit records.</summary>
+    public const string DeliveryCheck = "adcp_delivery";
+
+    /// <summary>The name of the health check of the outbox.</summary>
+    public const string OutboxCheck = "adcp_outbox";
+
+    private readonly WebhookRegistration _registration;
+
+    internal AdcpWebhooksBuilder(IServiceCollection services, string name, WebhookRegistration registration)
+    {
+        Services = services;
+        Name = name;
+        _registration = registration;
+    }
+
+    /// <summary>Gets the application's services.</summary>
+    public IServiceCollection Services { get; }
+
+    /// <summary>Gets the instance's name, the key of its services; empty for the default instance.</summary>
+    public string Name { get; }
+
+    /// <summary>
+    /// Reads the settings from a section, under every publish mode. A text that does not fit its setting, or a name that is no setting,
+    /// fails the start. Later sections override earlier ones. While the host runs, changes of <c>Retry</c> are taken over; others are
+    /// logged and need a restart.
+    /// </summary>
+    /// <param name="section">The section's path, such as <c>Adcp</c>.</param>
+    /// <exception cref="ArgumentException">Null or empty.</exception>
+    public AdcpWebhooksBuilder BindConfiguration(string section)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(section);
+        _registration.Sections.Add(section);
+        return this;
+    }
+
+    /// <summary>Changes the settings in code, before the sections of <see cref="BindConfiguration"/> are read.</summary>
+    /// <param name="configure">Changes them.</param>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public AdcpWebhooksBuilder Configure(Action<AdcpWebhookSettings> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        Services.Configure(Name, configure);
+        return this;
+    }
+
+    /// <summary>Adds a signing key. Keys of code come before those of <see cref="AdcpWebhookSettings.Keys"/>; the first key signs.</summary>
+    /// <param name="make">Gets the key. Its owner disposes it.</param>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public AdcpWebhooksBuilder AddKey(Func<IServiceProvider, SigningKey> make)
+    {
+        ArgumentNullException.ThrowIfNull(make);
+        _registration.Keys.Add(make);
+        return this;
+    }
+
+    /// <summary>Signs in another way than with a local key, such as by a <see cref="RemoteSigningKey"/> of a key service.</summary>
+    /// <param name="make">Gets the authenticator.</param>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public AdcpWebhooksBuilder UseAuthenticator(Func<IServiceProvider, WebhookAuthenticator> make)
+    {
+        ArgumentNullException.ThrowIfNull(make);
+        _registration.Authenticator = make;
+        return this;
+    }
+
+    /// <summary>
+    /// Adds a sink of the audit records. Its constructor takes services of the container, and the database of <see cref="UseDatabase"/>
+    /// as <see cref="DbDataSource"/> and <see cref="SqlDialect"/>. Its table is created when the host starts, and it is disposed with the
+    /// host. Several sinks each get every record.
+    /// </summary>
+    /// <typeparam name="T">The sink, such as a class with <c>[SqlDeliveryLog]</c>.</typeparam>
+    public AdcpWebhooksBuilder AddSink<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] T>()
+        where T : class, IDeliveryLogSink
+    {
+        _registration.Sinks.Add(static (services, database) => Sinks.Create<T>(services, database));
+        return this;
+    }
+
+    /// <summary>Adds a sink of the audit records.</summary>
+    /// <param name="make">Creates the sink. It is disposed with the host.</param>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public AdcpWebhooksBuilder AddSink(Func<IServiceProvider, IDeliveryLogSink> make)
+    {
+        ArgumentNullException.ThrowIfNull(make);
+        _registration.Sinks.Add((services, _) => new MadeSink(
+            make(services) ?? throw new InvalidOperationException("The function of AddSink returned null."), IsOwned: true));
+        return this;
+    }
+
+    /// <summary>
+    /// Uses a database for outbox, tasks, answers and sinks: the <see cref="DbDataSource"/> of the container, under <see cref="Name"/> if
+    /// there is one, or one that is opened here.
+    /// </summary>
+    /// <param name="dialect">Its SQL. Default <see langword="null"/>, <see cref="DatabaseSettings.Dialect"/> of the configuration.</param>
+    /// <param name="open">
+    /// Opens it by the connection string of <see cref="DatabaseSettings.ConnectionName"/>, which is <see langword="null"/> if there is
+    /// none. It is disposed with the host. Default <see langword="null"/>, the container's.
+    /// </param>
+    public AdcpWebhooksBuilder UseDatabase(SqlDialect? dialect = null, Func<IServiceProvider, string?, DbDataSource>? open = null)
+    {
+        _registration.OpensDatabase = true;
+        _registration.OpenDatabase = open ?? _registration.OpenDatabase;
+        if (dialect is { } given)
+        {
+            Services.Configure<AdcpWebhookSettings>(Name, settings => settings.Database.Dialect ??= given);
+        }
+
+        return this;
+    }
+
+    /// <summary>
+    /// Keeps webhooks in the database until they are delivered, and delivers them by a hosted worker. The services
+    /// <see cref="Delivery.IWebhookOutbox"/> and <see cref="SqlWebhookOutbox"/> enqueue.
+    /// </summary>
+    /// <param name="configure">Changes the settings of the outbox.</param>
+    public AdcpWebhooksBuilder AddOutbox(Action<OutboxSettings>? configure = null)
+    {
+        if (!_registration.HasOutbox)
+        {
+            _registration.HasOutbox = true;
+            ServiceForwards.AddOutbox(Services, Name);
+        }
+
+        return configure is null ? this : Configure(settings => configure(settings.Outbox));
+    }
+
+    /// <summary>
+    /// Adds the health checks <see cref="DeliveryCheck"/> and, if there is an outbox, <see cref="OutboxCheck"/>, with <c>:name</c> behind
+    /// them for a named instance. <see cref="AdcpWebhookSettings.Health"/> has their thresholds.
+    /// </summary>
+    /// <param name="tags">Tags of the checks; none by default.</param>
+    public AdcpWebhooksBuilder AddHealthChecks(params string[] tags)
+    {
+        if (_registration.HasHealthChecks)
+        {
+            return this;
+        }
+
+        _registration.HasHealthChecks = true;
+        string suffix = Name.Length == 0 ? "" : ":" + Name;
+        Services.AddHealthChecks();
+        WebhookRegistration registration = _registration;
+        string name = Name;
+        Services.AddOptions<HealthCheckServiceOptions>().Configure<IServiceProvider>((options, provider) =>
+        {
+            DeliveryHealthCheck delivery = new(provider, name);
+            options.Registrations.Add(new HealthCheckRegistration(DeliveryCheck + suffix, delivery, null, tags));
+            if (registration.HasOutbox)
+            {
+                OutboxHealthCheck outbox = new(provider, name);
+                options.Registrations.Add(new HealthCheckRegistration(OutboxCheck + suffix, outbox, null, tags));
+            }
+        });
+        return this;
+    }
+
+    /// <summary>Changes the options of the sender that settings do not have, such as its hooks and its resolver.</summary>
+    /// <param name="configure">Returns the changed options.</param>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public AdcpWebhooksBuilder ConfigureSender(Func<IServiceProvider, WebhookSenderOptions, WebhookSenderOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        _registration.SenderSteps.Add(configure);
+        return this;
+    }
+
+    /// <summary>
+    /// Changes the options of deliveries that settings do not have, such as the response table. They hold for the supervisor and for the
+    /// worker of the outbox.
+    /// </summary>
+    /// <param name="configure">Returns the changed options.</param>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public AdcpWebhooksBuilder ConfigureDelivery(Func<IServiceProvider, WebhookSupervisorOptions, WebhookSupervisorOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        _registration.SupervisorSteps.Add(configure);
+        return this;
+    }
+
+    /// <summary>Changes the options of the outbox that settings do not have.</summary>
+    /// <param name="configure">Returns the changed options.</param>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public AdcpWebhooksBuilder ConfigureOutbox(Func<IServiceProvider, SqlWebhookOutboxOptions, SqlWebhookOutboxOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        _registration.OutboxSteps.Add(configure);
+        return this;
+    }
+
+    /// <summary>Changes the options of the outbox's worker that settings do not have.</summary>
+    /// <param name="configure">Returns the changed options.</param>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public AdcpWebhooksBuilder ConfigureWorker(Func<IServiceProvider, OutboxWorkerOptions, OutboxWorkerOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        _registration.WorkerSteps.Add(configure);
+        return this;
+    }
+}

@@ -1,0 +1,203 @@
+using System.Data.Common;
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Signing;
+using Adcp.Aot.Storage;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Adcp.Aot.Hosting;
+
+/// <summary>One instance: keys, sender, supervisor, sinks, database and outbox. The container makes it once and disposes it.</summary>
+internal sealed class WebhookEngine : IAsyncDisposable
+{
+    private readonly IDisposable[] _keys;
+    private readonly DbDataSource? _ownedSource;
+    private readonly List<IDeliveryLogSink> _ownedSinks = [];
+    private int _isDisposed;
+
+    private WebhookEngine(IServiceProvider services, string name, WebhookRegistration registration, AdcpWebhookSettings settings)
+    {
+        Name = name;
+        Settings = settings;
+        Plan = PlanOf(services, settings, registration);
+        ILoggerFactory logging = services.GetRequiredService<ILoggerFactory>();
+        Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
+        SigningKey[] fromCode = [.. registration.Keys.Select(make => make(services))];
+        _keys = [.. Plan.Keys];
+        Keys = [.. fromCode, .. Plan.Keys];
+
+        WebhookSenderOptions senderOptions = WebhookRegistration.Apply(
+            services, registration.SenderSteps,
+            Plan.Sender with { TimeProvider = Time, Logger = logging.CreateLogger("Adcp.Aot.Sender") });
+        WebhookAuthenticator authenticator = registration.Authenticator?.Invoke(services) ?? new Rfc9421Signer(Keys[0]);
+        Sender = new WebhookSender(authenticator, senderOptions);
+
+        if (registration.OpensDatabase || registration.HasOutbox || settings.Database.Dialect is not null)
+        {
+            Database = DatabaseOf(services, name, registration, settings, out _ownedSource);
+        }
+
+        WebhookSupervisorOptions attempts = Plan.Supervisor with
+        {
+            TimeProvider = Time,
+            Logger = logging.CreateLogger("Adcp.Aot.Delivery"),
+            Sink = SinkOf(services, registration),
+        };
+        Supervisor = new InMemoryWebhookDeliverySupervisor(
+            Sender, WebhookRegistration.Apply(services, registration.SupervisorSteps, attempts));
+        if (registration.HasOutbox)
+        {
+            Outbox = new SqlWebhookOutbox(
+                new StoreDatabase(Database!.Source, Database.Dialect, Time), Sender, Plan.Secrets!,
+                WebhookRegistration.Apply(
+                    services, registration.OutboxSteps, Plan.Outbox with { TimeProvider = Time }));
+            Tables.Add(Outbox);
+            Expiring.Add(Outbox);
+            if (settings.Outbox.RunsWorker)
+            {
+                OutboxWorkerOptions options = Plan.Worker with
+                {
+                    Attempts = WebhookRegistration.Apply(
+                        services, registration.SupervisorSteps,
+                        attempts with { Retry = Plan.Worker.Attempts.Retry, Logger = logging.CreateLogger("Adcp.Aot.Outbox") }),
+                };
+                Worker = new OutboxWorker(Outbox, Sender, WebhookRegistration.Apply(services, registration.WorkerSteps, options));
+            }
+        }
+    }
+
+    internal string Name { get; }
+
+    internal AdcpWebhookSettings Settings { get; }
+
+    internal WebhookPlan Plan { get; }
+
+    internal TimeProvider Time { get; }
+
+    internal IReadOnlyList<SigningKey> Keys { get; }
+
+    internal WebhookSender Sender { get; }
+
+    internal InMemoryWebhookDeliverySupervisor Supervisor { get; }
+
+    internal StoreSource? Database { get; }
+
+    internal SqlWebhookOutbox? Outbox { get; }
+
+    internal OutboxWorker? Worker { get; }
+
+    /// <summary>Gets the stores and sinks whose tables are created when the host starts.</summary>
+    internal List<IStoreTables> Tables { get; } = [];
+
+    /// <summary>Gets the stores that are purged.</summary>
+    internal List<IExpiringStore> Expiring { get; } = [];
+
+    /// <summary>Gets how long a delivery that is under way may still take: an attempt, and the longest own delay.</summary>
+    internal TimeSpan LongestDelivery => Sender.Facts.AttemptTimeout
+        + (Outbox is null ? Supervisor.LongestDelay : TimeSpan.Zero);
+
+    internal static WebhookEngine Create(IServiceProvider services, string name) => new(
+        services,
+        name,
+        services.GetRequiredKeyedService<WebhookRegistration>(name),
+        services.GetRequiredService<IOptionsMonitor<AdcpWebhookSettings>>().Get(name));
+
+    internal static string ContentRoot(IServiceProvider services) =>
+        services.GetService<IHostEnvironment>()?.ContentRootPath ?? AppContext.BaseDirectory;
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+        {
+            return;
+        }
+
+        if (Worker is not null)
+        {
+            await Worker.DisposeAsync().ConfigureAwait(false);
+        }
+
+        await Supervisor.DisposeAsync().ConfigureAwait(false);
+        if (Outbox is not null)
+        {
+            await Outbox.DisposeAsync().ConfigureAwait(false);
+        }
+
+        foreach (IDeliveryLogSink sink in _ownedSinks)
+        {
+            if (sink is IAsyncDisposable disposable)
+            {
+                await disposable.DisposeAsync().ConfigureAwait(false);
+            }
+            else
+            {
+                (sink as IDisposable)?.Dispose();
+            }
+        }
+
+        Sender.Dispose();
+        Array.ForEach(_keys, static key => key.Dispose());
+        if (_ownedSource is not null)
+        {
+            await _ownedSource.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private static WebhookPlan PlanOf(IServiceProvider services, AdcpWebhookSettings settings, WebhookRegistration registration)
+    {
+        SettingFaults faults = new(settings.Bound.Root);
+        WebhookPlan plan = WebhookPlan.Read(settings, registration, ContentRoot(services), faults);
+        return faults.All.Count == 0
+            ? plan
+            : throw new OptionsValidationException(settings.Bound.Root, typeof(AdcpWebhookSettings), faults.All);
+    }
+
+    private static StoreSource DatabaseOf(
+        IServiceProvider services, string name, WebhookRegistration registration, AdcpWebhookSettings settings, out DbDataSource? owned)
+    {
+        SqlDialect dialect = settings.Database.Dialect!.Value;
+        owned = null;
+        if (registration.OpenDatabase is { } open)
+        {
+            string? connection = services.GetService<IConfiguration>()?.GetConnectionString(settings.Database.ConnectionName);
+            owned = open(services, connection) ?? throw new InvalidOperationException("The function of UseDatabase returned null.");
+            return new StoreSource(owned, dialect);
+        }
+
+        DbDataSource? registered = (name.Length > 0 ? services.GetKeyedService<DbDataSource>(name) : null)
+            ?? services.GetService<DbDataSource>();
+        return new StoreSource(
+            registered ?? throw new InvalidOperationException(
+                "There is no database: register a DbDataSource, such as by AddNpgsqlDataSource, or open one in UseDatabase."),
+            dialect);
+    }
+
+    private IDeliveryLogSink? SinkOf(IServiceProvider services, WebhookRegistration registration)
+    {
+        List<IDeliveryLogSink> sinks = [];
+        foreach (Func<IServiceProvider, StoreSource?, MadeSink> make in registration.Sinks)
+        {
+            (IDeliveryLogSink sink, bool isOwned) = make(services, Database);
+            sinks.Add(sink);
+            if (isOwned)
+            {
+                _ownedSinks.Add(sink);
+            }
+
+            if (sink is IStoreTables tables)
+            {
+                Tables.Add(tables);
+            }
+        }
+
+        return sinks.Count switch
+        {
+            0 => null,
+            1 => sinks[0],
+            _ => new FanOutDeliveryLogSink([.. sinks]),
+        };
+    }
+}

@@ -1,0 +1,73 @@
+using Adcp.Aot.AspNetCore.Tests;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Storage;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+
+namespace Adcp.Aot.Hosting.Tests.Monitoring;
+
+public sealed class HealthTests
+{
+    [Fact]
+    public async Task Delivery_is_degraded_when_most_endpoints_are_open()
+    {
+        HostApplicationBuilder builder = TestHost.Builder(TestHost.Sound);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp").AddHealthChecks("ready");
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        InMemoryWebhookDeliverySupervisor supervisor = host.Services.GetRequiredService<InMemoryWebhookDeliverySupervisor>();
+        for (int i = 0; i < 4; i++)
+        {
+            supervisor.Endpoints.Isolate($"key-{i}");
+        }
+
+        HealthReportEntry entry = Assert.Single((await CheckAsync(host)).Entries, static e => e.Key == AdcpWebhooksBuilder.DeliveryCheck).Value;
+        Assert.Equal((HealthStatus.Degraded, 4), (entry.Status, supervisor.Endpoints.OpenCircuits));
+        Assert.Equal(["ready"], entry.Tags);
+
+        supervisor.Endpoints.Reset("key-0");
+        supervisor.Endpoints.Reset("key-1");
+        supervisor.Endpoints.Reset("key-2");
+
+        Assert.Equal(HealthStatus.Healthy, (await CheckAsync(host)).Status);
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task The_outbox_is_judged_by_its_oldest_webhook_and_by_its_database()
+    {
+        using Folder folder = new();
+        HostApplicationBuilder builder = TestHost.Builder(
+        [
+            .. TestHost.Sound, ("Adcp:EncryptionKeys:0:Id", "2026"), ("Adcp:EncryptionKeys:0:Base64", Convert.ToBase64String(new byte[32])),
+            ("Adcp:Database:Dialect", "Sqlite"), ("ConnectionStrings:adcp", folder["a.db"]), ("Adcp:Outbox:RunsWorker", "false"),
+            ("Adcp:Health:DegradedPastDue", "00:00:00"), ("Adcp:Health:UnhealthyPastDue", "01:00:00"),
+        ]);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp")
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .AddOutbox().AddHealthChecks();
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        await host.Services.GetRequiredService<IWebhookOutbox>().EnqueueAsync(null,
+        [
+            new OutboxItem(new WebhookDestination("https://buyer.example/hook", "op_1"),
+                new McpWebhook { TaskId = "t", TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = "{}"u8.ToArray() },
+                new OutboxOptions { Tenant = "acme" }),
+        ]);
+        OutboxMonitor monitor = host.Services.GetRequiredKeyedService<OutboxMonitor>("");
+        OutboxHealthCheck check = new(host.Services, "");
+
+        OutboxSample sample = await monitor.RecentAsync(default);
+        HealthReport report = await CheckAsync(host);
+
+        Assert.NotNull(sample.Status);
+        Assert.Contains(report.Entries, static e => e.Key == AdcpWebhooksBuilder.OutboxCheck);
+        Assert.NotEqual(HealthStatus.Unhealthy, (await check.CheckHealthAsync(new HealthCheckContext())).Status);
+        await host.StopAsync();
+        SqliteConnection.ClearAllPools();
+    }
+
+    private static Task<HealthReport> CheckAsync(IHost host) => host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync();
+}

@@ -1,0 +1,235 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Adcp.Aot.AspNetCore.Tests;
+using Adcp.Aot.Platform;
+using Adcp.Aot.Receiving;
+using Adcp.Aot.Storage;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot.Hosting.Tests.Sellers;
+
+public sealed record BuyRequest(string? BuyerRef);
+
+public sealed record BuyResponse(string MediaBuyId, string Scope);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(BuyRequest))]
+[JsonSerializable(typeof(BuyResponse))]
+public sealed partial class SellerJson : JsonSerializerContext;
+
+/// <summary>A service of a call's scope.</summary>
+public sealed class CallScope : IDisposable
+{
+    public string Id { get; } = Guid.NewGuid().ToString("N");
+
+    public bool IsDisposed { get; private set; }
+
+    public void Dispose() => IsDisposed = true;
+}
+
+[AdcpPlatform(typeof(SellerJson))]
+public sealed partial class ScopedSeller(CallScope scope, TaskHandOff tasks)
+{
+    [AdcpTool("create_media_buy")]
+    public async ValueTask<ToolOutcome<BuyResponse>> BuyAsync(BuyRequest request, ToolCall call)
+    {
+        Assert.NotNull(tasks);
+        string id = scope.Id;
+        return request.BuyerRef is null
+            ? new BuyResponse("mb_1", id)
+            : await call.HandOffAsync(_ => ValueTask.FromResult(new BuyResponse("mb_" + request.BuyerRef, id)));
+    }
+}
+
+/// <summary>Counts the webhooks of the application; a service of the container.</summary>
+public sealed class Inbox
+{
+    private readonly TaskCompletionSource<ReceivedWebhook> _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public Task<ReceivedWebhook> First => _first.Task.WaitAsync(TimeSpan.FromSeconds(30));
+
+    public void Add(ReceivedWebhook webhook) => _first.TrySetResult(webhook);
+}
+
+public sealed class InboxHandler(Inbox inbox, CallScope scope) : IAdcpWebhookHandler
+{
+    public ValueTask HandleAsync(ReceivedWebhook webhook, CancellationToken cancellationToken)
+    {
+        Assert.False(scope.IsDisposed);
+        inbox.Add(webhook);
+        return ValueTask.CompletedTask;
+    }
+}
+
+public sealed class SellerAppTests : IDisposable
+{
+    private readonly CapturingLog _log = new();
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_seller_and_a_receiver_of_the_container_exchange_a_webhook(bool durable)
+    {
+        using Folder folder = new();
+        await using WebApplication buyer = Buyer(out string hooks);
+        await using WebApplication app = Seller(folder["seller.db"], durable, hooks);
+        buyer.MapAdcpWebhookReceiver("/adcp/webhooks");
+        app.MapAdcpSeller();
+        await app.StartAsync();
+        await buyer.StartAsync();
+
+        (HttpStatusCode status, string answer) = await CallAsync(
+            app, "a2a", """
+                {"buyer_ref":"r1","idempotency_key":"0b6e1b3c-5f9d-4c83-9d55-0c2f4a8d9e10",
+                "push_notification_config":{"url":"URL","operation_id":"op_1"}}
+                """.Replace("URL", hooks + "/adcp/webhooks", StringComparison.Ordinal));
+        ReceivedWebhook webhook = await buyer.Services.GetRequiredService<Inbox>().First;
+
+        Assert.True(status == HttpStatusCode.OK && answer.Contains("submitted", StringComparison.Ordinal), answer);
+        Assert.Equal("op_1", webhook.Envelope!.OperationId);
+        await app.StopAsync();
+        await buyer.StopAsync();
+        SqliteConnection.ClearAllPools();
+        Assert.DoesNotContain(_log.Lines, static line => line.StartsWith("Error", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Each_call_takes_the_seller_from_a_scope_of_its_own()
+    {
+        using Folder folder = new();
+        await using WebApplication app = Seller(folder["seller.db"], durable: false, "http://127.0.0.1");
+        PlatformHandler handler = app.Services.GetRequiredService<PlatformHandler>();
+        await app.StartAsync();
+
+        string first = await ScopeOfAsync(handler, "3f2d7a90-1111-4c83-9d55-0c2f4a8d9e10");
+        string second = await ScopeOfAsync(handler, "3f2d7a90-2222-4c83-9d55-0c2f4a8d9e10");
+
+        Assert.NotEqual(first, second);
+        await app.StopAsync();
+        SqliteConnection.ClearAllPools();
+
+        static async Task<string> ScopeOfAsync(PlatformHandler handler, string key)
+        {
+            ToolReply reply = await handler.CallAsync(
+                "create_media_buy", JsonElement.Parse($$"""{"idempotency_key":"{{key}}"}"""), "acme");
+            return JsonElement.Parse(reply.Body.Span).GetProperty("scope").GetString()!;
+        }
+    }
+
+    [Fact]
+    public async Task Version_and_keys_of_the_seller_are_those_of_its_webhooks()
+    {
+        using Folder folder = new();
+        await using WebApplication app = Seller(folder["seller.db"], durable: true, "http://127.0.0.1");
+        AdcpSeller seller = app.Services.GetRequiredService<AdcpSeller>();
+
+        Assert.Equal(AdcpVersion.V32, seller.Options.Version);
+        Assert.Equal(["seller-1"], seller.Options.SigningKeys.Select(static key => key.KeyId));
+        Assert.Equal(TimeSpan.FromHours(48), seller.Options.WebhookSigning!.RetryHorizon);
+        Assert.Same(app.Services.GetRequiredService<SqlWebhookOutbox>(), seller.Options.Outbox);
+        SqliteConnection.ClearAllPools();
+    }
+
+    [Fact]
+    public void A_seller_without_webhooks_is_refused_with_the_call_that_is_missing()
+    {
+        ServiceCollection services = new();
+        services.AddLogging();
+        services.AddAdcpSeller<ScopedSeller>();
+        using ServiceProvider provider = services.BuildServiceProvider();
+
+        Assert.Contains("AddAdcpWebhooks",
+            Assert.Throws<InvalidOperationException>(() => provider.GetRequiredService<TaskHandOff>()).Message, StringComparison.Ordinal);
+        Assert.Throws<InvalidOperationException>(() => services.AddAdcpSeller<ScopedSeller>());
+    }
+
+    public void Dispose() => _log.Dispose();
+
+    private static async Task<(HttpStatusCode Status, string Body)> CallAsync(WebApplication app, string path, string input)
+    {
+        const string Message = """
+            {"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":{"messageId":"m1","role":"ROLE_USER",
+            "parts":[{"data":{"skill":"create_media_buy","input":INPUT}}]}}}
+            """;
+        string body = Message.Replace("INPUT", input, StringComparison.Ordinal);
+        using HttpClient http = new();
+        using HttpRequestMessage request = new(HttpMethod.Post, new Uri(new Uri(app.Urls.First()), path))
+        {
+            Content = new StringContent(body, Encoding.UTF8, "application/json"),
+        };
+        request.Headers.Add("A2A-Version", "1.0");
+        using HttpResponseMessage response = await http.SendAsync(request);
+        return (response.StatusCode, await response.Content.ReadAsStringAsync());
+    }
+
+    private static string FreeOrigin()
+    {
+        using System.Net.Sockets.TcpListener listener = new(IPAddress.Loopback, 0);
+        listener.Start();
+        return $"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}";
+    }
+
+    private WebApplication Seller(string file, bool durable, string buyer)
+    {
+        Assert.NotNull(buyer);
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders().AddProvider(_log);
+        builder.WebHost.UseUrls(_sellerUrl);
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["ConnectionStrings:adcp"] = file,
+            ["Adcp:Version"] = "3.2",
+            ["Adcp:Keys:0:Jwk"] = TestHost.Jwk,
+            ["Adcp:Sender:AllowHttp"] = "true",
+            ["Adcp:Sender:AllowPrivateNetworks"] = "true",
+            ["Adcp:EncryptionKeys:0:Id"] = "2026",
+            ["Adcp:EncryptionKeys:0:Base64"] = Convert.ToBase64String(new byte[32]),
+            ["Adcp:Database:Dialect"] = "Sqlite",
+            ["Adcp:Outbox:RetryHorizon"] = "2.00:00:00",
+            ["Adcp:Seller:PublicUrl"] = _sellerUrl,
+            ["Adcp:Seller:SharesOneTenant"] = "true",
+            ["Adcp:Seller:AllowsProcessLocalDelivery"] = durable ? "false" : "true",
+        });
+        builder.Services.AddScoped<CallScope>();
+        AdcpWebhooksBuilder webhooks = builder.Services.AddAdcpWebhooks()
+            .BindConfiguration("Adcp")
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!));
+        if (durable)
+        {
+            webhooks.AddOutbox();
+        }
+
+        builder.Services.AddAdcpSeller<ScopedSeller>().AddMcp();
+        return builder.Build();
+    }
+
+    private readonly string _sellerUrl = FreeOrigin();
+
+    private WebApplication Buyer(out string origin)
+    {
+        origin = FreeOrigin();
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders().AddProvider(_log);
+        builder.WebHost.UseUrls(origin);
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["AdcpReceiver:JwksUri"] = _sellerUrl + "/.well-known/jwks.json",
+            ["AdcpReceiver:AllowHttp"] = "true",
+            ["AdcpReceiver:AllowPrivateNetworks"] = "true",
+            ["AdcpReceiver:PublicOrigins:0"] = origin,
+            ["AdcpReceiver:KeepsClaimsInMemory"] = "true",
+        });
+        builder.Services.AddSingleton<Inbox>();
+        builder.Services.AddScoped<CallScope>();
+        builder.Services.AddAdcpWebhookReceiver<InboxHandler>().BindConfiguration("AdcpReceiver");
+        return builder.Build();
+    }
+}

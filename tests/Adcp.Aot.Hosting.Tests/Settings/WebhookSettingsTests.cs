@@ -1,0 +1,168 @@
+using System.Reflection;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace Adcp.Aot.Hosting.Tests.Settings;
+
+public sealed class WebhookSettingsTests
+{
+    [Fact]
+    public async Task Settings_of_a_file_reach_sender_and_supervisor()
+    {
+        HostApplicationBuilder builder = TestHost.Builder(
+            [.. TestHost.Sound, ("Adcp:Retry:MaxAttempts", "7"), ("Adcp:Retry:BaseDelay", "00:00:02"), ("Adcp:Sender:AttemptTimeout", "00:00:03")]);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp");
+        using IHost host = builder.Build();
+
+        WebhookSender sender = host.Services.GetRequiredService<WebhookSender>();
+        InMemoryWebhookDeliverySupervisor supervisor = host.Services.GetRequiredService<InMemoryWebhookDeliverySupervisor>();
+
+        Assert.Equal((AdcpVersion.V31, "seller-1", TimeSpan.FromSeconds(3)), (sender.Version, sender.KeyId, sender.Facts.AttemptTimeout));
+        Assert.Equal((7, TimeSpan.FromSeconds(2)), (supervisor.Retry.MaxAttempts, supervisor.Retry.BaseDelay));
+        await host.StartAsync();
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task Every_fault_is_listed_with_its_path()
+    {
+        HostApplicationBuilder builder = TestHost.Builder(
+            ("Adcp:Version", "4.0"),
+            ("Adcp:Keys:0:File", "no-such.jwk"),
+            ("Adcp:Retry:MaxAttempts", "many"),
+            ("Adcp:Retry:BaseDelay", "-00:00:01"),
+            ("Adcp:Retry:MaxDelay", "soon"),
+            ("Adcp:Rety:MaxAttempts", "3"),
+            ("Adcp:Circuit:FailureTreshold", "3"),
+            ("Adcp:Database:Dialect", "Oracle"),
+            ("Adcp:Outbox:RetryHorizon", "30.00:00:00"),
+            ("Adcp:Seller:PublicUrl", "seller.example"),
+            ("Adcp:Health:DegradedOpenShare", "2"));
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp").AddOutbox();
+        using IHost host = builder.Build();
+
+        OptionsValidationException fault = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
+
+        string[] paths = [.. fault.Failures.Select(static failure => failure[..failure.IndexOf(": ", StringComparison.Ordinal)])];
+        string[] expected =
+        [
+            "Adcp:Circuit:FailureTreshold", "Adcp:Database:Dialect", "Adcp:Health:DegradedOpenShare", "Adcp:Keys:0",
+            "Adcp:Outbox:RetryHorizon", "Adcp:Retry:BaseDelay", "Adcp:Retry:MaxAttempts", "Adcp:Retry:MaxDelay", "Adcp:Rety:MaxAttempts",
+            "Adcp:Seller:PublicUrl", "Adcp:Version",
+        ];
+        Assert.Equal(expected, paths.Order(StringComparer.Ordinal));
+        Assert.Contains(fault.Failures, failure => failure.Contains("'Rety' is no setting of Adcp, which has Circuit, Database", StringComparison.Ordinal));
+        Assert.Contains(fault.Failures, failure => failure.Contains("'many' cannot be read as a whole number", StringComparison.Ordinal));
+        Assert.Contains(fault.Failures, failure => failure.Contains("3.0, 3.1, 3.2", StringComparison.Ordinal));
+        Assert.Contains(fault.Failures, failure => failure.Contains("Sqlite, PostgreSql, MySql", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Missing_version_and_key_are_faults_and_name_the_remedy()
+    {
+        HostApplicationBuilder builder = TestHost.Builder(("Adcp:Retry:MaxAttempts", "3"));
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp").UseDatabase();
+        using IHost host = builder.Build();
+
+        OptionsValidationException fault = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
+
+        Assert.Equal(
+            ["Adcp:Database:Dialect", "Adcp:EncryptionKeys", "Adcp:Keys", "Adcp:Version"],
+            fault.Failures.Select(static failure => failure[..failure.IndexOf(": ", StringComparison.Ordinal)]).Order(StringComparer.Ordinal));
+        Assert.All(fault.Failures, failure => Assert.Contains(": missing. ", failure, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Faults_of_settings_in_code_are_listed_without_a_section()
+    {
+        ServiceCollection services = new();
+        services.AddAdcpWebhooks(settings => settings.Retry.MaxAttempts = 0);
+        using ServiceProvider provider = services.BuildServiceProvider();
+
+        OptionsValidationException fault = Assert.Throws<OptionsValidationException>(
+            () => provider.GetRequiredService<IOptionsMonitor<AdcpWebhookSettings>>().Get(""));
+
+        Assert.Contains(fault.Failures, static failure => failure.StartsWith("Retry:MaxAttempts: MaxAttempts ('0') must be", StringComparison.Ordinal));
+    }
+
+    /// <summary>A setting that nothing reads would be ignored silently.</summary>
+    [Theory]
+    [InlineData(typeof(AdcpWebhookSettings))]
+    [InlineData(typeof(AdcpReceiverSettings))]
+    public void Every_number_and_time_is_checked(Type type)
+    {
+        foreach (string path in Bounded(type, ""))
+        {
+            IEnumerable<string> failures = type == typeof(AdcpReceiverSettings)
+                ? ReceiverFailures(("R:" + path, Wrong(path, type)))
+                : WebhookFailures([("R:" + path, Wrong(path, type))]);
+
+            Assert.Contains(failures, failure => failure.StartsWith($"R:{path}: ", StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void A_key_that_is_there_twice_is_a_fault()
+    {
+        IEnumerable<string> failures = WebhookFailures([("R:Version", "3.2"), ("R:Keys:0:Jwk", TestHost.Jwk), ("R:Keys:1:Jwk", TestHost.Jwk)]);
+
+        Assert.Equal(["R:Keys:1: the key id 'seller-1' is there twice. Give each key an id of its own."], failures);
+    }
+
+    [Fact]
+    public void Encryption_keys_have_thirty_two_bytes()
+    {
+        IEnumerable<string> failures = WebhookFailures(
+            [("R:Version", "3.2"), ("R:Keys:0:Jwk", TestHost.Jwk), ("R:EncryptionKeys:0:Id", "a"), ("R:EncryptionKeys:0:Base64", "AAAA")]);
+
+        Assert.Equal(["R:EncryptionKeys:0: An AES-256 key has 32 bytes."], failures);
+    }
+
+    private static IEnumerable<string> WebhookFailures((string, string)[] settings)
+    {
+        HostApplicationBuilder builder = TestHost.Builder(settings);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("R");
+        using IHost host = builder.Build();
+        return Assert.Throws<OptionsValidationException>(
+            () => host.Services.GetRequiredService<IOptionsMonitor<AdcpWebhookSettings>>().Get("")).Failures;
+    }
+
+    private static IEnumerable<string> ReceiverFailures(params (string, string)[] settings)
+    {
+        HostApplicationBuilder builder = TestHost.Builder(settings);
+        builder.Services.AddAdcpWebhookReceiver((_, _, _) => ValueTask.CompletedTask).BindConfiguration("R");
+        using IHost host = builder.Build();
+        return Assert.Throws<OptionsValidationException>(
+            () => host.Services.GetRequiredService<IOptionsMonitor<AdcpReceiverSettings>>().Get("")).Failures;
+    }
+
+    private static IEnumerable<string> Bounded(Type type, string prefix)
+    {
+        foreach (PropertyInfo property in type.GetProperties())
+        {
+            Type plain = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
+            if (plain == typeof(int) || plain == typeof(long) || plain == typeof(TimeSpan) || plain == typeof(double))
+            {
+                yield return prefix + property.Name;
+            }
+            else if (plain.IsClass && plain.Namespace == typeof(AdcpWebhookSettings).Namespace)
+            {
+                foreach (string nested in Bounded(plain, $"{prefix}{property.Name}:"))
+                {
+                    yield return nested;
+                }
+            }
+        }
+    }
+
+    private static string Wrong(string path, Type type)
+    {
+        foreach (string part in path.Split(':'))
+        {
+            type = type.GetProperty(part)!.PropertyType;
+        }
+
+        return (Nullable.GetUnderlyingType(type) ?? type) == typeof(TimeSpan) ? "-00:00:01" : "-1";
+    }
+}

@@ -1,0 +1,68 @@
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Testing;
+
+namespace Adcp.Aot.Hosting.Tests;
+
+/// <summary>The package Adcp.Aot.Testing.</summary>
+public sealed class TestingTests
+{
+    private static readonly McpWebhook Webhook =
+        new() { TaskId = "t", TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = "{}"u8.ToArray() };
+
+    [Fact]
+    public async Task A_receiver_answers_by_its_script_and_keeps_the_requests()
+    {
+        await using ScriptedReceiver receiver = new();
+        receiver.Then(ReceiverAnswer.WithStatus(503, "Retry-After: 0"), ReceiverAnswer.Reset, ReceiverAnswer.Drip);
+        using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "k");
+        using WebhookSender sender = WebhookSender.FromJwk(
+            key.ExportPrivateJwk(), new WebhookSenderOptions { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true });
+        InMemoryDeliveryLogSink sink = new();
+        await using InMemoryWebhookDeliverySupervisor webhooks = new(
+            sender, new WebhookSupervisorOptions { Retry = new RetryPolicy { BaseDelay = TimeSpan.Zero, MaxAttempts = 5 }, Sink = sink });
+
+        DeliveryOutcome outcome = await webhooks.SendMcpAsync(receiver.Destination(), Webhook);
+        await webhooks.FlushAuditAsync();
+
+        DeliveryAssert.Ended(DeliveryStatus.Delivered, outcome);
+        Assert.InRange(receiver.Count, 3, 4); // a connection that was reset may be replaced within the attempt
+        Assert.All(receiver.Requests, request => Assert.Equal(receiver.Requests[0].Body.ToArray(), request.Body.ToArray()));
+        Assert.Equal(AttemptOutcome.Failure, sink.Snapshot()[0].Outcome);
+        Assert.Throws<DeliveryAssertException>(() => DeliveryAssert.Ended(DeliveryStatus.Rejected, outcome));
+    }
+
+    [Fact]
+    public async Task An_early_answer_and_a_hang_are_what_they_say()
+    {
+        await using ScriptedReceiver receiver = new();
+        receiver.Then(ReceiverAnswer.Early(401), ReceiverAnswer.Hang);
+        using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "k");
+        using WebhookSender sender = WebhookSender.FromJwk(key.ExportPrivateJwk(), new WebhookSenderOptions
+        {
+            Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true, AttemptTimeout = TimeSpan.FromMilliseconds(200),
+        });
+        PreparedWebhook prepared = sender.Prepare(receiver.Destination(), Webhook);
+
+        WebhookSendResult early = await sender.SendAsync(prepared);
+        WebhookSendResult hung = await sender.SendAsync(prepared);
+
+        Assert.Equal((401, WebhookSendError.Timeout), (early.StatusCode, hung.Error));
+    }
+
+    [Fact]
+    public async Task A_recording_sender_freezes_answers_and_keeps()
+    {
+        using RecordingSender sender = new();
+        sender.AnswerWith(503).FailWith(WebhookSendError.Timeout);
+        InMemoryDeliveryLogSink sink = new();
+        await using InMemoryWebhookDeliverySupervisor webhooks = new(
+            sender, new WebhookSupervisorOptions { Retry = new RetryPolicy { BaseDelay = TimeSpan.Zero }, Sink = sink });
+
+        DeliveryOutcome outcome = await webhooks.SendMcpAsync(new WebhookDestination("https://buyer.example/hook", "op_1"), Webhook);
+        await webhooks.FlushAuditAsync();
+
+        DeliveryAssert.Ended(DeliveryStatus.Delivered, outcome);
+        DeliveryAssert.Attempts(sink, AttemptOutcome.Failure, AttemptOutcome.Failure, AttemptOutcome.Success);
+        DeliveryAssert.AreRetries(sender.Attempts);
+    }
+}

@@ -1,0 +1,167 @@
+using Adcp.Aot.Auditing;
+using Adcp.Aot.AspNetCore.Tests;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Payloads;
+using Adcp.Aot.Storage;
+using Adcp.Aot.Testing;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace Adcp.Aot.Hosting.Tests.Webhooks;
+
+public sealed class LifetimeTests : IDisposable
+{
+    private static readonly (string, string)[] Local = [("Adcp:Sender:AllowHttp", "true"), ("Adcp:Sender:AllowPrivateNetworks", "true")];
+
+    private static readonly (string, string)[] Encrypted =
+        [("Adcp:EncryptionKeys:0:Id", "2026"), ("Adcp:EncryptionKeys:0:Base64", Convert.ToBase64String(new byte[32]))];
+
+    private readonly CapturingLog _log = new();
+
+    [Fact]
+    public async Task A_webhook_is_delivered_and_recorded_by_services_of_the_container()
+    {
+        await using ScriptedReceiver receiver = new();
+        HostApplicationBuilder builder = TestHost.Builder(_log, [.. TestHost.Sound, .. Local]);
+        InMemoryDeliveryLogSink sink = new(16);
+        builder.Services.AddSingleton(sink);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp").AddSink<InMemoryDeliveryLogSink>().AddSink<CountingSink>();
+        using IHost host = builder.Build();
+        await host.StartAsync();
+
+        DeliveryOutcome outcome = await host.Services.GetRequiredService<IWebhookDeliverySupervisor>()
+            .SendAsync(receiver.Destination("op_1"), Payload("task_1"));
+        await host.Services.GetRequiredService<InMemoryWebhookDeliverySupervisor>().FlushAuditAsync();
+
+        Assert.Equal(DeliveryStatus.Delivered, outcome.Status);
+        Assert.Single(sink.Snapshot());
+        Assert.Equal(1, receiver.Count);
+        await host.StopAsync();
+        Assert.Contains(_log.Lines, static line => line.StartsWith("Information: Webhook delivery has stopped.", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Named_instances_have_keys_settings_and_supervisors_of_their_own()
+    {
+        HostApplicationBuilder builder = TestHost.Builder(
+            [.. TestHost.Sound, ("Other:Version", "3.2"), ("Other:Keys:0:Jwk", TestHost.Jwk), ("Other:Retry:MaxAttempts", "9")]);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp");
+        builder.Services.AddAdcpWebhooks("other").BindConfiguration("Other");
+        using IHost host = builder.Build();
+        await host.StartAsync();
+
+        InMemoryWebhookDeliverySupervisor plain = host.Services.GetRequiredService<InMemoryWebhookDeliverySupervisor>();
+        InMemoryWebhookDeliverySupervisor other = host.Services.GetRequiredKeyedService<InMemoryWebhookDeliverySupervisor>("other");
+
+        Assert.NotSame(plain, other);
+        Assert.Equal((3, 9), (plain.Retry.MaxAttempts, other.Retry.MaxAttempts));
+        Assert.Equal(AdcpVersion.V32, host.Services.GetRequiredKeyedService<IWebhookSender>("other").Facts!.Version);
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task The_outbox_gets_its_tables_and_worker_and_empties_before_the_host_ends()
+    {
+        using Folder folder = new();
+        await using ScriptedReceiver receiver = new();
+        HostApplicationBuilder builder = TestHost.Builder(
+            _log, [.. TestHost.Sound, .. Local, .. Encrypted, ("Adcp:Database:Dialect", "Sqlite"), ("ConnectionStrings:adcp", folder["a.db"])]);
+        builder.Services.AddAdcpWebhooks()
+            .BindConfiguration("Adcp")
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .AddOutbox();
+        using (IHost host = builder.Build())
+        {
+            await host.StartAsync();
+            IWebhookOutbox outbox = host.Services.GetRequiredService<IWebhookOutbox>();
+            await outbox.EnqueueAsync(
+                null, [.. Enumerable.Range(0, 20).Select(i => new OutboxItem(
+                    receiver.Destination($"op_{i}"), Payload($"task_{i}"), new OutboxOptions { Tenant = "acme" }))]);
+            await receiver.WhenReceived(20);
+            OutboxStatus empty = await host.Services.GetRequiredService<SqlWebhookOutbox>().DrainAsync();
+            Assert.Equal(0, empty.Dead);
+            await host.StopAsync();
+        }
+
+        Assert.Equal(20, receiver.Count);
+        Assert.DoesNotContain(_log.Lines, static line => line.StartsWith("Warning", StringComparison.Ordinal));
+        SqliteConnection.ClearAllPools();
+    }
+
+    [Fact]
+    public async Task A_retry_policy_is_taken_over_while_the_host_runs_and_other_settings_are_refused()
+    {
+        HostApplicationBuilder builder = TestHost.Builder(_log, TestHost.Sound);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp");
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        IConfigurationRoot configuration = (IConfigurationRoot)host.Services.GetRequiredService<IConfiguration>();
+        InMemoryWebhookDeliverySupervisor supervisor = host.Services.GetRequiredService<InMemoryWebhookDeliverySupervisor>();
+
+        configuration["Adcp:Retry:MaxAttempts"] = "8";
+        configuration["Adcp:Circuit:FailureThreshold"] = "2";
+        configuration.Reload();
+
+        Assert.Equal(8, supervisor.Retry.MaxAttempts);
+        Assert.Contains("Adcp:Retry:MaxAttempts", await _log.WhenWritten(HostingEventIds.SettingsApplied), StringComparison.Ordinal);
+        Assert.Contains("Adcp:Circuit:FailureThreshold", await _log.WhenWritten(HostingEventIds.SettingsRefused), StringComparison.Ordinal);
+
+        configuration["Adcp:Retry:MaxAttempts"] = "0";
+        configuration.Reload();
+
+        Assert.Equal(8, supervisor.Retry.MaxAttempts);
+        Assert.Contains("Adcp:Retry:MaxAttempts: ", await _log.WhenWritten(HostingEventIds.SettingsFaulty), StringComparison.Ordinal);
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task A_shutdown_time_that_is_too_short_is_said_at_the_start()
+    {
+        HostApplicationBuilder builder = TestHost.Builder(_log, TestHost.Sound);
+        builder.Services.Configure<HostOptions>(static options => options.ShutdownTimeout = TimeSpan.FromSeconds(5));
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp");
+        using IHost host = builder.Build();
+        await host.StartAsync();
+
+        Assert.Contains("ShutdownTimeout is 00:00:05, and a delivery may take 00:00:12",
+            await _log.WhenWritten(HostingEventIds.ShutdownTimeoutShort), StringComparison.Ordinal);
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task A_delivery_under_way_when_the_host_stops_is_finished()
+    {
+        TaskCompletionSource gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using ScriptedReceiver receiver = new() { Otherwise = ReceiverAnswer.OkAfter(gate.Task) };
+        HostApplicationBuilder builder = TestHost.Builder(_log, [.. TestHost.Sound, .. Local]);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp");
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        Task<DeliveryOutcome> delivery = host.Services.GetRequiredService<IWebhookDeliverySupervisor>()
+            .SendAsync(receiver.Destination("op_1"), Payload("task_1")).AsTask();
+        await receiver.WhenReceived(1);
+
+        Task stop = host.StopAsync();
+        gate.SetResult();
+        await stop;
+
+        Assert.Equal(DeliveryStatus.Delivered, (await delivery).Status);
+        Assert.Contains("1 deliveries were under way", await _log.WhenWritten(HostingEventIds.Stopped), StringComparison.Ordinal);
+    }
+
+    public void Dispose() => _log.Dispose();
+
+    private static McpWebhook Payload(string task) =>
+        new() { TaskId = task, TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = "{}"u8.ToArray() };
+
+    private sealed class CountingSink(IServiceProvider services) : IDeliveryLogSink
+    {
+        public ValueTask RecordAsync(ReadOnlyMemory<DeliveryAttempt> attempts, CancellationToken cancellationToken)
+        {
+            Assert.NotNull(services);
+            return ValueTask.CompletedTask;
+        }
+    }
+}
