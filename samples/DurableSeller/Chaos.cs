@@ -47,12 +47,12 @@ internal sealed class Chaos(Settings settings, Crew crew, Producers producers, R
             await producers.AllowAsync(i + 1, plan.Count + 1);
             int least = Math.Clamp(settings.Deliveries / (plan.Count + 1) / settings.Origins.Length / 4, 1, MostUnderWay);
             ChildProcess victim = await BusyWorkerAsync(hold, least, cancellationToken);
-            await Task.Delay(TimeSpan.FromMilliseconds(_random.Next(150)), cancellationToken);
             await DisturbAsync(plan[i], victim, hold, restartCommand, cancellationToken);
             Disturbance done = _disturbances[^1];
             await Console.Error.WriteLineAsync(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Phase}: {done.Worker ?? "all workers"}, {done.UnderWay} requests under way, took {(done.End - done.Start).TotalSeconds:0.0} s"));
+                $"{Phase}: {done.Worker ?? "all workers"}, {done.UnderWay} requests under way, "
+                + $"took {(done.End - done.Start).TotalSeconds:0.0} s"));
         }
 
         Phase = "the end of the producers";
@@ -66,7 +66,13 @@ internal sealed class Chaos(Settings settings, Crew crew, Producers producers, R
             ChildProcess[] busy = [.. crew.Workers.Where(worker => hold.Of(worker.Name) >= least)];
             if (busy.Length > 0)
             {
-                return busy[_random.Next(busy.Length)];
+                // A worker that ran again after a pause may cancel its attempts in this time.
+                ChildProcess victim = busy[_random.Next(busy.Length)];
+                await Task.Delay(TimeSpan.FromMilliseconds(_random.Next(150)), cancellationToken);
+                if (hold.Of(victim.Name) > 0)
+                {
+                    return victim;
+                }
             }
 
             await Task.Delay(Step, cancellationToken);

@@ -33,7 +33,7 @@ internal sealed class Crew(Settings settings, int size) : IAsyncDisposable
         await ended.DisposeAsync();
     }
 
-    /// <exception cref="RunFault">A worker has ended although nobody ended it.</exception>
+    /// <exception cref="RunFault">A worker has ended by itself.</exception>
     public void Check()
     {
         if (_workers.Find(static worker => worker.HasExited) is { } ended)

@@ -120,7 +120,7 @@ internal sealed record Report
         output.WriteLine(IsSound ? "Nothing was lost, changed, or sent without a commit." : "THE RUN IS NOT SOUND.");
     }
 
-    /// <summary>Writes the events and the repeats that none of them explains, for whoever has to find the cause.</summary>
+    /// <summary>Writes the events and the repeats that none of them explains, so that the cause can be found.</summary>
     public void PrintUnexplained(TextWriter output)
     {
         const int Most = 20;

@@ -37,7 +37,14 @@ internal sealed class Store : IAsyncDisposable
         (DbDataSource source, SqlDialect dialect) = Database(settings.Store);
         SigningKey key = SigningKey.FromJwk(settings.SigningJwk);
         WebhookSender sender = new(
-            new Rfc9421Signer(key), new WebhookSenderOptions { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true, AttemptTimeout = Worker.AttemptTimeout });
+            new Rfc9421Signer(key),
+            new WebhookSenderOptions
+            {
+                Version = AdcpVersion.V32,
+                AllowHttp = true,
+                AllowPrivateNetworks = true,
+                AttemptTimeout = Worker.AttemptTimeout,
+            });
         SqlWebhookOutbox outbox = new(
             new StoreDatabase(source, dialect),
             preparing is null ? sender : new ObservedSender(sender, preparing),
