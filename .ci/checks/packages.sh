@@ -80,11 +80,11 @@ cat "$here/sender.txt"
 grep -qx 'Delivered after 1 attempt' "$here/sender.txt"
 grep -qx '1 verified, 1 recorded' "$here/sender.txt"
 
-# The receiver of the README, as it is. Its package brings the generator too.
+# The receiver of the README, as it is. Its package brings the generator too. The packages that no other does are beside it.
 cd "$here"
 dotnet new web --no-restore -o Receiver > /dev/null
 cd Receiver
-install Adcp.Aot.AspNetCore Microsoft.Data.Sqlite
+install Adcp.Aot.AspNetCore Adcp.Aot.PostgreSql Microsoft.Data.Sqlite
 cp "$sources/.ci/checks/consumer/AuditLog.cs" .
 block 2 > Program.cs
 quiet "$here/receiver.txt" dotnet build

@@ -4,6 +4,7 @@ using Adcp.Aot.Benchmarks.Engine;
 using Adcp.Aot.Benchmarks.Gates;
 using Adcp.Aot.Benchmarks.Hostile;
 using Adcp.Aot.Benchmarks.Http;
+using Adcp.Aot.Benchmarks.Outbox;
 using Adcp.Aot.Benchmarks.Storage;
 using BenchmarkDotNet.Running;
 
@@ -21,6 +22,8 @@ RootCommand root =
     GatesCommand.CreateMeasure(),
     SinkComparison.Create(),
     StoreComparison.Create(),
+    OutboxCommand.Create(),
+    OutboxCommand.CreateWorker(),
     Scale.Create(),
     Profile.Create(),
     Spin.Create(),

@@ -1,7 +1,9 @@
 using System.Data.Common;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.PostgreSql;
 using Adcp.Aot.Storage;
 using Microsoft.Data.Sqlite;
+using Npgsql;
 
 namespace Adcp.Aot.Snippets;
 
@@ -47,6 +49,17 @@ internal static class OutboxDocs
         // end
 
         _ = (receipts, report, redriven);
+    }
+
+    public static async Task ListenAsync(DbDataSource database, string connectionString, WebhookSender sender, SecretsAtRest secrets)
+    {
+        // snippet: outbox-listen
+        await using NpgsqlDataSource direct = NpgsqlDataSource.Create(connectionString); // not through a pooler
+        await using PostgreSqlWakeUp wakeUp = new(direct);
+        await using SqlWebhookOutbox outbox = new(
+            new StoreDatabase(database, SqlDialect.PostgreSql), sender, secrets, new SqlWebhookOutboxOptions { WakeUp = wakeUp });
+        // end
+        _ = outbox;
     }
 
     private static Task SaveOrderAsync(DbTransaction transaction, CancellationToken cancellationToken) =>

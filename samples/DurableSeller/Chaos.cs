@@ -1,129 +1,127 @@
-using System.Diagnostics;
 using System.Globalization;
 
 namespace DurableSeller;
 
 /// <summary>
-/// The worker processes of a run, and what happens to them: killed, paused past their lease, or told to stop, and
-/// started again.
+/// Disturbs the workers while webhooks wait: some receivers do not answer, the producers may commit the next part of their orders, and the
+/// event happens when a worker has requests under way.
 /// </summary>
-internal sealed class Chaos(Settings settings, int workers, string? restartCommand, int seed) : IAsyncDisposable
+internal sealed class Chaos(Settings settings, Crew crew, Producers producers, Receiver receiver, int seed)
 {
-    /// <summary>Longer than a worker's lease.</summary>
+    /// <summary>Receivers that do not answer during an event. The others answer, so that results are committed at the same time.</summary>
+    private const int SilentOrigins = 4;
+
+    private const int MostUnderWay = 32;
+
+    /// <summary>Longer than a worker's lease of 5 s.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(7);
 
-    private readonly List<Process> _workers = [];
-    private readonly List<DateTimeOffset> _disturbances = [];
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(10);
+
+    private readonly List<Disturbance> _disturbances = [];
 #pragma warning disable CA5394 // A seeded run is repeatable; no secret is drawn.
     private readonly Random _random = new(seed);
+
+    public IReadOnlyList<Disturbance> Disturbances => _disturbances;
+
+    /// <summary>Gets the thing that the run waits for.</summary>
+    public string Phase { get; private set; } = "the start";
+
+    /// <summary>Performs all events in turn, each kind in each cycle.</summary>
+    /// <exception cref="RunFault">A worker ended by itself, or a command failed.</exception>
+    public async Task RunAsync(int cycles, string? restartCommand, CancellationToken cancellationToken)
+    {
+        List<DisturbanceKind> plan = [];
+        for (int i = 0; i < cycles; i++)
+        {
+            DisturbanceKind[] cycle = [.. Enum.GetValues<DisturbanceKind>().Append(DisturbanceKind.Kill)
+                .Where(kind => kind != DisturbanceKind.Restart || restartCommand is not null)];
+            _random.Shuffle(cycle);
+            plan.AddRange(cycle);
+        }
+
+        for (int i = 0; i < plan.Count; i++)
+        {
+            Phase = string.Create(CultureInfo.InvariantCulture, $"event {i + 1} of {plan.Count}, {plan[i]}");
+            using Hold hold = receiver.Hold(_random.GetItems(settings.Origins, SilentOrigins));
+            await producers.AllowAsync(i + 1, plan.Count + 1);
+            int least = Math.Clamp(settings.Deliveries / (plan.Count + 1) / settings.Origins.Length / 4, 1, MostUnderWay);
+            ChildProcess victim = await BusyWorkerAsync(hold, least, cancellationToken);
+            await DisturbAsync(plan[i], victim, hold, restartCommand, cancellationToken);
+            Disturbance done = _disturbances[^1];
+            await Console.Error.WriteLineAsync(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Phase}: {done.Worker ?? "all workers"}, {done.UnderWay} requests under way, "
+                + $"took {(done.End - done.Start).TotalSeconds:0.0} s"));
+        }
+
+        Phase = "the end of the producers";
+    }
+
+    private async Task<ChildProcess> BusyWorkerAsync(Hold hold, int least, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            crew.Check();
+            ChildProcess[] busy = [.. crew.Workers.Where(worker => hold.Of(worker.Name) >= least)];
+            if (busy.Length > 0)
+            {
+                // A worker that ran again after a pause may cancel its attempts in this time.
+                ChildProcess victim = busy[_random.Next(busy.Length)];
+                await Task.Delay(TimeSpan.FromMilliseconds(_random.Next(150)), cancellationToken);
+                if (hold.Of(victim.Name) > 0)
+                {
+                    return victim;
+                }
+            }
+
+            await Task.Delay(Step, cancellationToken);
+        }
+    }
+
+    private async Task DisturbAsync(
+        DisturbanceKind kind, ChildProcess victim, Hold hold, string? restartCommand, CancellationToken cancellationToken)
+    {
+        int underWay = hold.Of(victim.Name);
+        DateTimeOffset start = TimeProvider.System.GetUtcNow();
+        bool explains = true;
+        switch (kind)
+        {
+            case DisturbanceKind.Kill:
+                await victim.KillAsync(cancellationToken);
+                await crew.ReplaceAsync(victim);
+                break;
+            case DisturbanceKind.Pause:
+                // Its requests are answered when it runs again, and its lanes have another owner by then.
+                await victim.SignalAsync("STOP", cancellationToken);
+                await Task.Delay(Pause, cancellationToken);
+                await victim.SignalAsync("CONT", cancellationToken);
+                break;
+            case DisturbanceKind.Termination:
+                await victim.SignalAsync("TERM", cancellationToken);
+                hold.Dispose();
+                await victim.ExitAsync(cancellationToken);
+                explains = EndedEarly(victim);
+                await crew.ReplaceAsync(victim);
+                break;
+            default:
+                await Shell.RunAsync(restartCommand!, cancellationToken);
+                break;
+        }
+
+        DateTimeOffset end = TimeProvider.System.GetUtcNow();
+        _disturbances.Add(new Disturbance(kind, kind == DisturbanceKind.Restart ? null : victim.Name, underWay, start, end)
+        {
+            ExplainsRepeats = explains,
+        });
+    }
 #pragma warning restore CA5394
 
-    /// <summary>Gets the number of processes that were killed.</summary>
-    public int Kills { get; private set; }
-
-    /// <summary>Gets when a process was killed or paused, or the server restarted.</summary>
-    public IReadOnlyList<DateTimeOffset> Disturbances => _disturbances;
-
-    public static Process Start(Settings settings, string role)
+    /// <summary>A worker that could not finish its attempts in time says so by its exit code.</summary>
+    private static bool EndedEarly(ChildProcess victim) => victim.ExitCode switch
     {
-        string program = Environment.ProcessPath!;
-        ProcessStartInfo start = new(program) { UseShellExecute = false };
-        if (Path.GetFileNameWithoutExtension(program) == "dotnet")
-        {
-            start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "DurableSeller.dll"));
-        }
-
-        start.ArgumentList.Add(role);
-        settings.AddTo(start.Environment);
-        return Process.Start(start)!;
-    }
-
-    public void StartWorkers()
-    {
-        for (int i = 0; i < workers; i++)
-        {
-            _workers.Add(Start(settings, "work"));
-        }
-    }
-
-    /// <summary>Disturbs a worker every second or two until it is cancelled.</summary>
-    public async Task RunAsync(CancellationToken cancellationToken)
-    {
-        for (int turn = 1; !cancellationToken.IsCancellationRequested; turn++)
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(700 + Next(1500)), cancellationToken)
-                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (cancellationToken.IsCancellationRequested)
-            {
-                return;
-            }
-
-            int victim = Next(_workers.Count);
-            if (restartCommand is not null && turn % 8 == 0)
-            {
-                Disturb();
-                await RunShellAsync(restartCommand);
-                Disturb();
-            }
-            else if (turn % 5 == 0)
-            {
-                Disturb();
-                await SignalAsync(_workers[victim], "STOP");
-                await Task.Delay(Pause, CancellationToken.None);
-                Disturb();
-                await SignalAsync(_workers[victim], "CONT");
-            }
-            else if (turn % 4 == 0)
-            {
-                await SignalAsync(_workers[victim], "TERM");
-                await _workers[victim].WaitForExitAsync(CancellationToken.None);
-                Restart(victim);
-            }
-            else
-            {
-                Disturb();
-                _workers[victim].Kill();
-                await _workers[victim].WaitForExitAsync(CancellationToken.None);
-                Kills++;
-                Restart(victim);
-            }
-        }
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        foreach (Process worker in _workers)
-        {
-            if (!worker.HasExited)
-            {
-                await SignalAsync(worker, "TERM");
-                await worker.WaitForExitAsync();
-            }
-
-            worker.Dispose();
-        }
-
-        _workers.Clear();
-    }
-
-    private void Restart(int victim)
-    {
-        _workers[victim].Dispose();
-        _workers[victim] = Start(settings, "work");
-    }
-
-    private void Disturb() => _disturbances.Add(TimeProvider.System.GetUtcNow());
-
-#pragma warning disable CA5394 // As above.
-    private int Next(int below) => _random.Next(below);
-#pragma warning restore CA5394
-
-    private static Task SignalAsync(Process process, string signal) =>
-        RunShellAsync(string.Create(CultureInfo.InvariantCulture, $"kill -{signal} {process.Id}"));
-
-    private static async Task RunShellAsync(string command)
-    {
-        using Process shell = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", command]) { UseShellExecute = false })!;
-        await shell.WaitForExitAsync();
-    }
+        0 => false,
+        Worker.MayRepeat => true,
+        _ => throw new RunFault($"Worker {victim.Name} ended with exit code {victim.ExitCode} when it was told to stop."),
+    };
 }

@@ -8,16 +8,18 @@ namespace DurableSeller;
 internal static class Completion
 {
     /// <summary>A run without progress for this time has lost something.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     /// <summary>Returns when nothing waits any more, or nothing moves.</summary>
-    public static async Task<OutboxStatus> WaitAsync(SqlWebhookOutbox outbox, Func<int> progress, CancellationToken cancellationToken)
+    public static async Task<OutboxStatus> WaitAsync(
+        SqlWebhookOutbox outbox, Func<int> progress, Action check, CancellationToken cancellationToken)
     {
         OutboxStatus status = new();
         int last = -1;
         long moved = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(moved) < Patience)
         {
+            check();
             if (progress() is int now && now != last)
             {
                 last = now;
@@ -32,7 +34,7 @@ internal static class Completion
                     return status;
                 }
             }
-            catch (Exception fault) when (fault is DbException or IOException or InvalidOperationException)
+            catch (Exception fault) when (fault is DbException or IOException or InvalidOperationException or TimeoutException)
             {
                 // The server is restarting.
             }

@@ -3,16 +3,19 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Adcp.Aot;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Payloads.Reporting;
 
 namespace DurableSeller;
 
 /// <summary>
-/// The seller's business: an order and the webhook that reports it are committed together. Some transactions are rolled back, and
-/// nothing of them may be sent.
+/// The seller's business: an order and the webhooks that report it are committed together. Some transactions are rolled back, and
+/// nothing of them may be sent. Each fourth webhook is a delivery report, numbered in a stream that all producers share.
 /// </summary>
 internal static class Producer
 {
     private const int OrdersPerTransaction = 10;
+
+    private static readonly DateTimeOffset Noon = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
 
     public static async Task<int> RunAsync(CancellationToken cancellationToken)
     {
@@ -20,23 +23,35 @@ internal static class Producer
         Dictionary<string, string> frozen = new(StringComparer.Ordinal);
         await using Store store = Store.Open(
             settings, webhook => frozen[webhook.IdempotencyKey] = Convert.ToHexStringLower(SHA256.HashData(webhook.Body.Span)));
-        await using LineWriter accepted = new(settings.Accepted);
-        WebhookDestination[] destinations =
-            [.. settings.Origins.Select(static (origin, i) => new WebhookDestination($"{origin}/buyers/{i}/hook", $"op_{i}"))];
-        int number = 0;
-        for (int turn = 0; number < settings.Deliveries; turn++)
+        await using LineWriter accepted = new(settings.AcceptedPart);
+        Buyer[] buyers = [.. settings.Origins.Select(static (origin, i) => new Buyer(origin, i))];
+
+        // Its orders are every n-th of all.
+        int[] orders = [.. Enumerable.Range(0, settings.Deliveries).Where(i => i % settings.Producers == settings.Producer)];
+        int placed = 0, allowed = 0;
+        for (int turn = 0; placed < orders.Length; turn++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            int count = Math.Min(OrdersPerTransaction, settings.Deliveries - number);
-            OutboxItem[] items = [.. Enumerable.Range(number, count)
-                .Select(i => Item(settings.Run, destinations[i % destinations.Length], i))];
+            while (placed >= allowed)
+            {
+                // The coordinator says how many; if it is gone, there is no reason to go on.
+                if (await Console.In.ReadLineAsync(cancellationToken) is not { } line)
+                {
+                    return 1;
+                }
+
+                allowed = Math.Min(orders.Length, int.Parse(line, CultureInfo.InvariantCulture));
+            }
+
+            int[] some = orders[placed..Math.Min(placed + OrdersPerTransaction, allowed)];
+            OutboxItem[] items = [.. some.Select(i => Item(settings.Run, buyers[i % buyers.Length], i))];
             bool commits = turn % 20 != 19;
             IReadOnlyList<OutboxReceipt> receipts;
             try
             {
-                receipts = await PlaceAsync(store, items, number, commits, cancellationToken);
+                receipts = await PlaceAsync(store, items, some[0], commits, cancellationToken);
             }
-            catch (Exception fault) when (fault is DbException or IOException or InvalidOperationException)
+            catch (Exception fault) when (fault is DbException or IOException or InvalidOperationException or TimeoutException)
             {
                 // The database is away, or its answer was lost. The delivery ids make the repetition harmless.
                 await Task.Delay(TimeSpan.FromMilliseconds(200), cancellationToken);
@@ -48,13 +63,13 @@ internal static class Producer
                 continue;
             }
 
-            foreach (OutboxReceipt receipt in receipts.Where(receipt => frozen.ContainsKey(receipt.IdempotencyKey)))
+            foreach (OutboxReceipt receipt in receipts)
             {
                 await accepted.WriteAsync(receipt.IdempotencyKey, frozen[receipt.IdempotencyKey]);
             }
 
             frozen.Clear();
-            number += count;
+            placed += some.Length;
         }
 
         return 0;
@@ -80,14 +95,41 @@ internal static class Producer
         return receipts;
     }
 
-    private static OutboxItem Item(string run, WebhookDestination destination, int number) => new(
-        destination,
-        new McpWebhook
-        {
-            TaskId = $"task_{number}",
-            TaskType = TaskType.CreateMediaBuy,
-            Status = AdcpTaskStatus.Completed,
-            Result = """{"media_buy_id":"mb_1","packages":[]}"""u8.ToArray(),
-        },
-        new OutboxOptions { Tenant = $"tenant_{number % 7}", DeliveryId = $"{run}/task_{number}/completed" });
+    private static OutboxItem Item(string run, Buyer buyer, int number)
+    {
+        string id = string.Create(CultureInfo.InvariantCulture, $"{run}/task_{number}");
+        return number / 16 % 4 == 3
+            ? new OutboxItem(
+                buyer.Reports,
+                new DeliveryReport
+                {
+                    TaskId = string.Create(CultureInfo.InvariantCulture, $"report_{number}"),
+                    ReportType = DeliveryReportType.Scheduled,
+                    Period = new ReportingPeriod(Noon, Noon.AddHours(1)),
+                    Currency = "EUR",
+                    MediaBuys = [],
+                },
+                new OutboxOptions { Tenant = buyer.Tenant, DeliveryId = id, SequenceKey = "reports " + buyer.Number })
+            : new OutboxItem(
+                buyer.Hook,
+                new McpWebhook
+                {
+                    TaskId = string.Create(CultureInfo.InvariantCulture, $"task_{number}"),
+                    TaskType = TaskType.CreateMediaBuy,
+                    Status = AdcpTaskStatus.Completed,
+                    Result = """{"media_buy_id":"mb_1","packages":[]}"""u8.ToArray(),
+                },
+                new OutboxOptions { Tenant = buyer.Tenant, DeliveryId = id });
+    }
+
+    private sealed class Buyer(string origin, int number)
+    {
+        public string Number { get; } = number.ToString(CultureInfo.InvariantCulture);
+
+        public string Tenant { get; } = string.Create(CultureInfo.InvariantCulture, $"tenant_{number % 7}");
+
+        public WebhookDestination Hook { get; } = new($"{origin}/buyers/{number}/hook", $"op_{number}");
+
+        public WebhookDestination Reports { get; } = new($"{origin}/buyers/{number}/reports", $"op_{number}");
+    }
 }

@@ -3,91 +3,176 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Adcp.Aot;
 using Adcp.Aot.Storage;
-using DurableSeller;
 
-// A seller commits orders and their webhooks together (Producer.cs). Worker processes deliver them (Worker.cs) to buyers on loopback
-// (Receiver.cs), while they are killed, paused and restarted (Chaos.cs). At the end the run is summed up (Report.cs).
-Option<string> storeOption = new("--store")
+namespace DurableSeller;
+
+/// <summary>
+/// A seller commits orders and their webhooks together (Producer.cs). Worker processes deliver them (Worker.cs) to buyers on loopback
+/// (Receiver.cs), while they are killed, paused and stopped (Chaos.cs). At the end the run is summed up (Report.cs).
+/// </summary>
+internal static class Program
 {
-    Description = "sqlite:FILE or postgres:CONNECTION-STRING. Default: a new SQLite file in the temporary folder.",
-};
-Option<int> deliveriesOption = Number("--deliveries", "How many webhooks to commit.", 20_000, 10_000_000);
-Option<int> workersOption = Number("--workers", "How many worker processes.", 2, 16);
-Option<bool> chaosOption = new("--chaos") { Description = "Kill, pause and stop workers while they deliver." };
-Option<string?> restartOption = new("--restart-command")
-{ Description = "With --chaos: a shell command that restarts the database's server now and then." };
-Option<string?> acceptedOption = new("--accepted") { Description = "Where the producer writes a line of JSON for each committed webhook." };
-Option<string?> receivedOption = new("--received")
-{ Description = "Where the receiver writes a line of JSON for each webhook that it took." };
-Option<int> seedOption = new("--seed") { Description = "Makes the chaos repeatable.", DefaultValueFactory = _ => 1 };
-Option<bool> jsonOption = new("--json") { Description = "Print one JSON object in the last line." };
+    /// <summary>The key id of the signatures. Each worker process has one of its own that begins with it.</summary>
+    public const string KeyId = "durable-2026";
 
-RootCommand root = new("A seller whose webhooks survive kill -9.")
-{
-    storeOption, deliveriesOption, workersOption, chaosOption, restartOption, acceptedOption, receivedOption, seedOption, jsonOption,
-};
-Command work = new("work", "A worker process. Started by the seller itself.") { Hidden = true };
-work.SetAction((_, cancellationToken) => Worker.RunAsync(cancellationToken));
-Command produce = new("produce", "The producer process. Started by the seller itself.") { Hidden = true };
-produce.SetAction((_, cancellationToken) => Producer.RunAsync(cancellationToken));
-root.Subcommands.Add(work);
-root.Subcommands.Add(produce);
-root.SetAction(RunAsync);
+    private const int Unsound = 1;
+    private const int Usage = 2;
+    private const int NotFinished = 3;
 
-ParseResult parsed = root.Parse(args);
-if (parsed.Errors.Count == 0)
-{
-    // Workers finish their attempts on SIGTERM.
-    return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(20) });
-}
-
-foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors)
-{
-    await Console.Error.WriteLineAsync(error.Message);
-}
-
-return 2;
-
-async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
-{
-    using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "durable-2026");
-    await using Receiver receiver = await Receiver.StartAsync(arguments.GetValue(receivedOption));
-    string name = $"adcp-durable-{Environment.ProcessId}";
-    string accepted = arguments.GetValue(acceptedOption) ?? Path.Combine(Path.GetTempPath(), name + ".jsonl");
-    Settings settings = new(
-        Guid.NewGuid().ToString("N")[..12],
-        arguments.GetValue(storeOption) ?? "sqlite:" + Path.Combine(Path.GetTempPath(), name + ".db"),
-        key.ExportPrivateJwk(), RandomNumberGenerator.GetBytes(EncryptionKey.SizeInBytes), receiver.Urls,
-        arguments.GetValue(deliveriesOption), accepted);
-    Store store;
-    try
+    private static readonly Option<string> StoreOption = new("--store")
     {
-        store = Store.Open(settings);
+        Description = "sqlite:FILE or postgres:CONNECTION-STRING. Default: a new SQLite file in the temporary folder.",
+    };
+
+    private static readonly Option<int> DeliveriesOption = Number("--deliveries", "How many webhooks to commit.", 20_000, 10_000_000);
+
+    private static readonly Option<int> WorkersOption = Number("--workers", "How many worker processes.", 2, 16);
+
+    private static readonly Option<int> ProducersOption = Number("--producers", "How many producer processes.", 3, 16);
+
+    private static readonly Option<bool> ChaosOption = new("--chaos")
+    {
+        Description = "Kill, pause and stop workers while they deliver.",
+    };
+
+    private static readonly Option<int?> CyclesOption = new("--cycles")
+    {
+        Description = "With --chaos: how often each kind of event happens. Default: once for each 20,000 deliveries.",
+    };
+
+    private static readonly Option<string?> RestartOption = new("--restart-command")
+    {
+        Description = "With --chaos: a shell command that restarts the database's server. It must not fail.",
+    };
+
+    private static readonly Option<string?> AcceptedOption = new("--accepted")
+    {
+        Description = "Where the producers write a line of JSON for each committed webhook.",
+    };
+
+    private static readonly Option<string?> ReceivedOption = new("--received")
+    {
+        Description = "Where the receiver writes a line of JSON for each webhook that it took.",
+    };
+
+    private static readonly Option<int> SeedOption = new("--seed")
+    {
+        Description = "Makes the chaos repeatable.",
+        DefaultValueFactory = _ => 1,
+    };
+
+    private static readonly Option<int> LimitOption =
+        Number("--time-limit", "After how many seconds a run that has not ended is given up.", 600, 86_400);
+
+    private static readonly Option<bool> JsonOption = new("--json") { Description = "Print one JSON object in the last line." };
+
+    private static async Task<int> Main(string[] args)
+    {
+        RootCommand root = new("A seller whose webhooks survive kill -9.")
+        {
+            StoreOption, DeliveriesOption, WorkersOption, ProducersOption, ChaosOption, CyclesOption, RestartOption, AcceptedOption,
+            ReceivedOption, SeedOption, LimitOption, JsonOption,
+        };
+        Command work = new("work", "A worker process. Started by the seller itself.") { Hidden = true };
+        work.SetAction((_, cancellationToken) => Worker.RunAsync(cancellationToken));
+        Command produce = new("produce", "A producer process. Started by the seller itself.") { Hidden = true };
+        produce.SetAction((_, cancellationToken) => Producer.RunAsync(cancellationToken));
+        root.Subcommands.Add(work);
+        root.Subcommands.Add(produce);
+        root.SetAction(StartAsync);
+
+        ParseResult parsed = root.Parse(args);
+        if (parsed.Errors.Count == 0)
+        {
+            // Workers finish their attempts on SIGTERM.
+            return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(60) });
+        }
+
+        foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors)
+        {
+            await Console.Error.WriteLineAsync(error.Message);
+        }
+
+        return Usage;
     }
-    catch (Exception fault) when (fault is ArgumentException or IOException or UnauthorizedAccessException)
+
+    private static async Task<int> StartAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
-        await Console.Error.WriteLineAsync(fault.Message);
-        return 2;
+        using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, KeyId);
+        await using Receiver receiver = await Receiver.StartAsync(arguments.GetValue(ReceivedOption));
+        string name = $"adcp-durable-{Environment.ProcessId}";
+        Settings settings = new(
+            Guid.NewGuid().ToString("N")[..12],
+            arguments.GetValue(StoreOption) ?? "sqlite:" + Path.Combine(Path.GetTempPath(), name + ".db"),
+            key.ExportPrivateJwk(), RandomNumberGenerator.GetBytes(EncryptionKey.SizeInBytes), receiver.Urls,
+            arguments.GetValue(DeliveriesOption),
+            arguments.GetValue(AcceptedOption) ?? Path.Combine(Path.GetTempPath(), name + ".jsonl"),
+            arguments.GetValue(ProducersOption));
+        Store store;
+        try
+        {
+            store = Store.Open(settings);
+        }
+        catch (Exception fault) when (fault is ArgumentException or IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync(fault.Message);
+            return Usage;
+        }
+
+        await using (store)
+        {
+            await store.CreateAsync();
+            return await RunAsync(arguments, settings, store, receiver, cancellationToken);
+        }
     }
 
-    await using (store)
+    private static async Task<int> RunAsync(
+        ParseResult arguments, Settings settings, Store store, Receiver receiver, CancellationToken cancellationToken)
     {
-        await store.CreateAsync();
-        await using Chaos chaos = new(settings, arguments.GetValue(workersOption), arguments.GetValue(restartOption),
-            arguments.GetValue(seedOption));
+        using CancellationTokenSource ends = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        TimeSpan limit = TimeSpan.FromSeconds(arguments.GetValue(LimitOption));
+        ends.CancelAfter(limit);
+        await using Crew crew = new(settings, arguments.GetValue(WorkersOption));
+        await using Producers producers = new(settings);
+        Chaos chaos = new(settings, crew, producers, receiver, arguments.GetValue(SeedOption));
         long started = Stopwatch.GetTimestamp();
-        using Process producer = Chaos.Start(settings, "produce");
-        chaos.StartWorkers();
-        using CancellationTokenSource calm = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task disturbing = arguments.GetValue(chaosOption) ? chaos.RunAsync(calm.Token) : Task.CompletedTask;
-        await producer.WaitForExitAsync(cancellationToken);
-        await calm.CancelAsync();
-        await disturbing;
-        OutboxStatus status = await Completion.WaitAsync(store.Outbox, () => receiver.Arrived.Count, cancellationToken);
+        OutboxStatus status;
+        try
+        {
+            crew.Start();
+            if (arguments.GetValue(ChaosOption))
+            {
+                int cycles = arguments.GetValue(CyclesOption) ?? Math.Max(1, settings.Deliveries / 20_000);
+                await chaos.RunAsync(cycles, arguments.GetValue(RestartOption), ends.Token);
+            }
+
+            await producers.FinishAsync(ends.Token);
+            status = await Completion.WaitAsync(store.Outbox, () => receiver.Arrived.Count, crew.Check, ends.Token);
+        }
+        catch (RunFault fault)
+        {
+            await Console.Error.WriteLineAsync(fault.Message);
+            return NotFinished;
+        }
+        catch (OperationCanceledException) when (ends.IsCancellationRequested)
+        {
+            await Console.Error.WriteLineAsync(
+                $"The run was given up after {Stopwatch.GetElapsedTime(started).TotalSeconds:N0} s, of {limit.TotalSeconds:N0} at most. "
+                + $"It waited for {chaos.Phase}; {receiver.Arrived.Count:N0} of {settings.Deliveries:N0} webhooks had arrived.");
+            return NotFinished;
+        }
+
         TimeSpan elapsed = Stopwatch.GetElapsedTime(started);
-        await chaos.DisposeAsync();
-        Report report = Report.Of(Report.ReadAccepted(accepted), receiver.Arrived, status.Dead, chaos, elapsed);
-        if (arguments.GetValue(jsonOption))
+        await crew.DisposeAsync();
+        await producers.MergeAcceptedAsync();
+        Report report = Report.Of(
+            Report.ReadAccepted(settings.Accepted), receiver, status.Dead, chaos.Disturbances, crew.Losses, elapsed);
+        if (report.Unexplained.Count > 0)
+        {
+            report.PrintUnexplained(Console.Error);
+        }
+
+        if (arguments.GetValue(JsonOption))
         {
             Console.WriteLine(report.ToJson());
         }
@@ -96,19 +181,19 @@ async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationTo
             report.Print(Console.Out);
         }
 
-        return report.IsSound && report.Accepted == settings.Deliveries && producer.ExitCode == 0 ? 0 : 1;
+        return report.IsSound && report.Accepted == settings.Deliveries ? 0 : Unsound;
     }
-}
 
-static Option<int> Number(string name, string description, int value, int max)
-{
-    Option<int> option = new(name) { Description = $"{description} 1 to {max}.", DefaultValueFactory = _ => value };
-    option.Validators.Add(result =>
+    private static Option<int> Number(string name, string description, int value, int max)
     {
-        if (result.Errors.Any() || result.GetValueOrDefault<int>() is var given && (given < 1 || given > max))
+        Option<int> option = new(name) { Description = $"{description} 1 to {max}.", DefaultValueFactory = _ => value };
+        option.Validators.Add(result =>
         {
-            result.AddError($"{name} takes a whole number from 1 to {max}.");
-        }
-    });
-    return option;
+            if (result.Errors.Any() || result.GetValueOrDefault<int>() is var given && (given < 1 || given > max))
+            {
+                result.AddError($"{name} takes a whole number from 1 to {max}.");
+            }
+        });
+        return option;
+    }
 }

@@ -4,53 +4,107 @@ using System.Text.Json;
 namespace DurableSeller;
 
 /// <summary>The figures of a run.</summary>
-internal sealed record Report(
-    int Accepted, int Delivered, long Dead, int Lost, int Repeats, int RepeatsExplained, int Changed, int Unknown, int Kills,
-    double PerSecond,
-    double P50, double P99)
+internal sealed record Report
 {
-    /// <summary>A disturbance explains a repeat if the first delivery was not settled before it.</summary>
-    private static readonly TimeSpan Unsettled = TimeSpan.FromSeconds(1);
+    /// <summary>A result is committed soon. Until then, an event that the worker does not survive repeats the delivery.</summary>
+    private static readonly TimeSpan Unsettled = TimeSpan.FromSeconds(10);
 
-    public bool IsSound => Lost == 0 && Changed == 0 && Unknown == 0 && Repeats == RepeatsExplained;
+    public required int Accepted { get; init; }
+
+    public required int Delivered { get; init; }
+
+    public required long Dead { get; init; }
+
+    public required int Repeats { get; init; }
+
+    public required int RepeatsExplained { get; init; }
+
+    /// <summary>Gets the repeats without an explanation, with both requests.</summary>
+    public required IReadOnlyList<string> Unexplained { get; init; }
+
+    public required int Changed { get; init; }
+
+    public required int Unknown { get; init; }
+
+    public required int Streams { get; init; }
+
+    public required long SequenceFaults { get; init; }
+
+    public required IReadOnlyList<Disturbance> Disturbances { get; init; }
+
+    public required int LeaseLosses { get; init; }
+
+    public required double PerSecond { get; init; }
+
+    public required double P50 { get; init; }
+
+    public required double P99 { get; init; }
+
+    public int Lost => (int)Math.Max(0, Accepted - Delivered - Dead);
+
+    public bool IsSound => Lost == 0 && Changed == 0 && Unknown == 0 && SequenceFaults == 0 && Repeats == RepeatsExplained;
 
     public static Report Of(
-        IReadOnlyDictionary<string, (string Hash, DateTimeOffset At)> accepted, IReadOnlyDictionary<string, Arrivals> arrived, long dead,
-        Chaos chaos, TimeSpan elapsed)
+        IReadOnlyDictionary<string, (string Hash, DateTimeOffset At)> accepted, Receiver receiver, long dead,
+        IReadOnlyList<Disturbance> disturbances, IEnumerable<(string Worker, DateTimeOffset At)> losses, TimeSpan elapsed)
     {
+        IReadOnlyDictionary<string, Arrivals> arrived = receiver.Arrived;
+        (string Worker, DateTimeOffset At)[] lost = [.. losses];
         int repeats = 0, explained = 0;
         List<double> latencies = [];
+        List<string> unexplained = [];
         foreach ((string key, Arrivals arrivals) in arrived)
         {
             if (accepted.TryGetValue(key, out (string Hash, DateTimeOffset At) entry))
             {
-                latencies.Add(Math.Max(0, (arrivals.Times[0] - entry.At).TotalMilliseconds));
+                latencies.Add(Math.Max(0, (arrivals.All[0].At - entry.At).TotalMilliseconds));
             }
 
-            for (int i = 1; i < arrivals.Times.Length; i++)
+            for (int i = 1; i < arrivals.All.Length; i++)
             {
                 repeats++;
-                explained += chaos.Disturbances.Any(at =>
-                    at >= arrivals.Times[i - 1] - Unsettled && at <= arrivals.Times[i] + Unsettled) ? 1 : 0;
+                if (IsExplained(arrivals.All[i - 1], arrivals.All[i], disturbances, lost))
+                {
+                    explained++;
+                }
+                else
+                {
+                    unexplained.Add($"{key}: {arrivals.All[i - 1]}, then {arrivals.All[i]}");
+                }
             }
         }
 
         latencies.Sort();
         int delivered = accepted.Keys.Count(arrived.ContainsKey);
-        int changed = arrived.Count(entry =>
-            !entry.Value.IsSame || (accepted.TryGetValue(entry.Key, out (string Hash, DateTimeOffset At) entered)
-                && entered.Hash != entry.Value.Hash));
-        return new Report(
-            accepted.Count, delivered, dead, (int)Math.Max(0, accepted.Count - delivered - dead), repeats, explained, changed,
-            arrived.Keys.Count(key => !accepted.ContainsKey(key)), chaos.Kills, delivered / elapsed.TotalSeconds, At(latencies, 0.5),
-            At(latencies, 0.99));
+        return new Report
+        {
+            Accepted = accepted.Count,
+            Delivered = delivered,
+            Dead = dead,
+            Repeats = repeats,
+            RepeatsExplained = explained,
+            Unexplained = unexplained,
+            Changed = arrived.Count(entry =>
+                !entry.Value.IsSame || (accepted.TryGetValue(entry.Key, out (string Hash, DateTimeOffset At) entered)
+                    && entered.Hash != entry.Value.Hash)),
+            Unknown = arrived.Keys.Count(key => !accepted.ContainsKey(key)),
+            Streams = receiver.Streams,
+            SequenceFaults = receiver.SequenceFaults,
+            Disturbances = disturbances,
+            LeaseLosses = lost.Length,
+            PerSecond = delivered / elapsed.TotalSeconds,
+            P50 = At(latencies, 0.5),
+            P99 = At(latencies, 0.99),
+        };
     }
 
     public string ToJson() => string.Create(
         CultureInfo.InvariantCulture,
         $"{{\"accepted\":{Accepted},\"delivered\":{Delivered},\"dead\":{Dead},\"lost\":{Lost},\"repeats\":{Repeats},"
-        + $"\"repeats_explained\":{RepeatsExplained},\"changed\":{Changed},\"unknown\":{Unknown},\"kills\":{Kills},"
-        + $"\"deliveries_per_second\":{PerSecond:0},\"p50_ms\":{P50:0},\"p99_ms\":{P99:0}}}");
+        + $"\"repeats_explained\":{RepeatsExplained},\"changed\":{Changed},\"unknown\":{Unknown},\"streams\":{Streams},"
+        + $"\"sequence_faults\":{SequenceFaults},\"kills\":{Count(DisturbanceKind.Kill)},\"pauses\":{Count(DisturbanceKind.Pause)},"
+        + $"\"terminations\":{Count(DisturbanceKind.Termination)},\"restarts\":{Count(DisturbanceKind.Restart)},"
+        + $"\"lease_losses\":{LeaseLosses},\"deliveries_per_second\":{PerSecond:0},\"p50_ms\":{P50:0},\"p99_ms\":{P99:0}}}");
 
     public void Print(TextWriter output)
     {
@@ -58,13 +112,25 @@ internal sealed record Report(
             $"{Delivered:N0} of {Accepted:N0} accepted webhooks were delivered, {PerSecond:N0} a second; {Lost} lost, {Dead} dead "
             + "letters.");
         output.WriteLine(
-            $"{Kills} workers were killed. {Repeats} webhooks arrived again with the same key, {RepeatsExplained} of them after a "
-            + "kill, pause or restart.");
+            $"Workers: {Count(DisturbanceKind.Kill)} killed, {Count(DisturbanceKind.Pause)} paused past their lease, "
+            + $"{Count(DisturbanceKind.Termination)} told to stop. The server was restarted {Count(DisturbanceKind.Restart)} times.");
+        output.WriteLine($"{Repeats} webhooks arrived again with the same key, {RepeatsExplained} of them because of such an event.");
+        output.WriteLine($"{Streams} streams of numbered webhooks, {SequenceFaults} numbers missing or used twice.");
         output.WriteLine($"From commit to arrival: median {P50:N0} ms, 99 of 100 within {P99:N0} ms.");
         output.WriteLine(IsSound ? "Nothing was lost, changed, or sent without a commit." : "THE RUN IS NOT SOUND.");
     }
 
-    /// <summary>Reads the file that the producer wrote.</summary>
+    /// <summary>Writes the events and the repeats that none of them explains, so that the cause can be found.</summary>
+    public void PrintUnexplained(TextWriter output)
+    {
+        const int Most = 20;
+        foreach (string line in Disturbances.Select(static one => one.ToString()).Concat(Unexplained.Take(Most)))
+        {
+            output.WriteLine(line);
+        }
+    }
+
+    /// <summary>Reads the file that the producers wrote.</summary>
     public static Dictionary<string, (string Hash, DateTimeOffset At)> ReadAccepted(string path)
     {
         Dictionary<string, (string Hash, DateTimeOffset At)> accepted = new(StringComparer.Ordinal);
@@ -77,6 +143,24 @@ internal sealed record Report(
 
         return accepted;
     }
+
+    /// <summary>
+    /// Returns whether the process that made the first request could not commit its result, or did not get an answer in time. A process
+    /// that was paused may also send the second one when it runs again, because that attempt had begun.
+    /// </summary>
+    private static bool IsExplained(
+        Arrival first, Arrival second, IReadOnlyList<Disturbance> disturbances, (string Worker, DateTimeOffset At)[] losses) =>
+        first.IsLate
+        || disturbances.Any(one => one.ExplainsRepeats && second.At >= one.Start
+            && (one.Worker is null || one.Worker == first.Worker ? IsNear(first, one.Start, one.End)
+                : one.Worker == second.Worker && IsNear(second, one.Start, one.End)))
+        || losses.Any(loss => (loss.Worker == first.Worker && IsNear(first, loss.At, loss.At))
+            || (loss.Worker == second.Worker && IsNear(second, loss.At, loss.At)));
+
+    private static bool IsNear(Arrival arrival, DateTimeOffset start, DateTimeOffset end) =>
+        arrival.At >= start - Unsettled && arrival.At <= end + Unsettled;
+
+    private int Count(DisturbanceKind kind) => Disturbances.Count(one => one.Kind == kind);
 
     private static double At(List<double> sorted, double share) => sorted.Count == 0 ? 0 : sorted[(int)((sorted.Count - 1) * share)];
 }

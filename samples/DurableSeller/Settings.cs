@@ -4,9 +4,15 @@ namespace DurableSeller;
 
 /// <summary>The settings that the processes of a run share. They are in the environment, so that no secret is in a command line.</summary>
 internal sealed record Settings(
-    string Run, string Store, string SigningJwk, byte[] EncryptionKey, string[] Origins, int Deliveries, string? Accepted)
+    string Run, string Store, string SigningJwk, byte[] EncryptionKey, string[] Origins, int Deliveries, string Accepted, int Producers)
 {
     private const string Prefix = "ADCP_DURABLE_";
+
+    /// <summary>Gets the number of the producer that this process is, from 0.</summary>
+    public int Producer { get; init; }
+
+    /// <summary>Gets the file of this producer. At the end the files of all producers are one.</summary>
+    public string AcceptedPart => string.Create(CultureInfo.InvariantCulture, $"{Accepted}.{Producer}");
 
     /// <summary>Reads the settings that the coordinator gave to this process.</summary>
     public static Settings FromEnvironment() => new(
@@ -16,7 +22,11 @@ internal sealed record Settings(
         Convert.FromHexString(Required("KEY")),
         Required("ORIGINS").Split(' '),
         int.Parse(Required("DELIVERIES"), CultureInfo.InvariantCulture),
-        Environment.GetEnvironmentVariable(Prefix + "ACCEPTED"));
+        Required("ACCEPTED"),
+        int.Parse(Required("PRODUCERS"), CultureInfo.InvariantCulture))
+    {
+        Producer = int.Parse(Required("PRODUCER"), CultureInfo.InvariantCulture),
+    };
 
     /// <summary>Gives the settings to a process that is about to start.</summary>
     public void AddTo(IDictionary<string, string?> environment)
@@ -28,6 +38,8 @@ internal sealed record Settings(
         environment[Prefix + "ORIGINS"] = string.Join(' ', Origins);
         environment[Prefix + "DELIVERIES"] = Deliveries.ToString(CultureInfo.InvariantCulture);
         environment[Prefix + "ACCEPTED"] = Accepted;
+        environment[Prefix + "PRODUCERS"] = Producers.ToString(CultureInfo.InvariantCulture);
+        environment[Prefix + "PRODUCER"] = Producer.ToString(CultureInfo.InvariantCulture);
     }
 
     private static string Required(string name) => Environment.GetEnvironmentVariable(Prefix + name)

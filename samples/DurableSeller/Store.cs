@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Adcp.Aot;
+using Adcp.Aot.PostgreSql;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
 using Microsoft.Data.Sqlite;
@@ -10,18 +11,18 @@ namespace DurableSeller;
 /// <summary>The database with the seller's own table and the outbox beside it.</summary>
 internal sealed class Store : IAsyncDisposable
 {
-    private Store(DbDataSource source, SqlDialect dialect, SigningKey key, WebhookSender sender, SqlWebhookOutbox outbox)
+    private readonly PostgreSqlWakeUp? _wakeUp;
+
+    private Store(DbDataSource source, PostgreSqlWakeUp? wakeUp, SigningKey key, WebhookSender sender, SqlWebhookOutbox outbox)
     {
         Source = source;
-        Dialect = dialect;
+        _wakeUp = wakeUp;
         Key = key;
         Sender = sender;
         Outbox = outbox;
     }
 
     public DbDataSource Source { get; }
-
-    public SqlDialect Dialect { get; }
 
     public WebhookSender Sender { get; }
 
@@ -37,12 +38,23 @@ internal sealed class Store : IAsyncDisposable
         (DbDataSource source, SqlDialect dialect) = Database(settings.Store);
         SigningKey key = SigningKey.FromJwk(settings.SigningJwk);
         WebhookSender sender = new(
-            new Rfc9421Signer(key), new WebhookSenderOptions { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true });
+            new Rfc9421Signer(key),
+            new WebhookSenderOptions
+            {
+                Version = AdcpVersion.V32,
+                AllowHttp = true,
+                AllowPrivateNetworks = true,
+                AttemptTimeout = Worker.AttemptTimeout,
+            });
+
+        // Workers hear of the producers' commits at once. On SQLite they look at the file's version.
+        PostgreSqlWakeUp? wakeUp = source is NpgsqlDataSource direct ? new PostgreSqlWakeUp(direct) : null;
         SqlWebhookOutbox outbox = new(
             new StoreDatabase(source, dialect),
             preparing is null ? sender : new ObservedSender(sender, preparing),
-            SecretsAtRest.EncryptedWith(new EncryptionKey("run-" + settings.Run, settings.EncryptionKey)));
-        return new Store(source, dialect, key, sender, outbox);
+            SecretsAtRest.EncryptedWith(new EncryptionKey("run-" + settings.Run, settings.EncryptionKey)),
+            new SqlWebhookOutboxOptions { WakeUp = wakeUp });
+        return new Store(source, wakeUp, key, sender, outbox);
     }
 
     /// <summary>Creates the seller's table and the outbox's.</summary>
@@ -57,6 +69,7 @@ internal sealed class Store : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Outbox.DisposeAsync();
+        await (_wakeUp?.DisposeAsync() ?? default);
         Sender.Dispose();
         Key.Dispose();
         await Source.DisposeAsync();

@@ -78,4 +78,16 @@ public static class StorageEventIds
 
     /// <summary>Warning: "The outbox may lose committed webhooks: {Reason}"</summary>
     public const int OutboxNotDurable = 5014;
+
+    /// <summary>
+    /// Warning: "The wake-up {WakeUp} of the outbox ended: {Fault}. It is called again in {Delay}; webhooks of other processes are found by
+    /// polling."
+    /// </summary>
+    public const int OutboxListeningEnded = 5030;
+
+    /// <summary>
+    /// Warning, once: "The wake-up {WakeUp} of the outbox failed: {Fault}. Webhooks of this process are found by polling in other
+    /// processes."
+    /// </summary>
+    public const int OutboxNotifyFailed = 5031;
 }

@@ -9,6 +9,9 @@ internal enum Resource
     /// <summary>A PostgreSQL server.</summary>
     PostgreSql,
 
+    /// <summary>PgBouncer in transaction mode before the PostgreSQL server.</summary>
+    PgBouncer,
+
     /// <summary>A MySQL or MariaDB server.</summary>
     MySql,
 

@@ -4,6 +4,7 @@ namespace Adcp.Aot.TestResources;
 internal static class Resources
 {
     private const string PostgreSqlVariable = "ADCP_TEST_POSTGRES";
+    private const string PgBouncerVariable = "ADCP_TEST_PGBOUNCER";
     private const string MySqlVariable = "ADCP_TEST_MYSQL";
     private const string ChromiumVariable = "ADCP_TEST_CHROMIUM";
     private const string NpmVariable = "ADCP_TEST_NODE_MODULES";
@@ -18,6 +19,11 @@ internal static class Resources
         "PostgreSQL and MySQL/MariaDB",
         $"set {PostgreSqlVariable} and {MySqlVariable} to connection strings of users who may create databases; "
             + ".ci/databases starts both servers");
+
+    private static readonly Absence NoPgBouncer = new(
+        "PgBouncer",
+        $"set {PostgreSqlVariable}, and {PgBouncerVariable} to the connection string of a PgBouncer before the same server, in transaction "
+            + "mode and for any database; .ci/databases starts one");
 
     private static readonly Absence NoNpmPeers = new(
         "npm packages",
@@ -41,6 +47,7 @@ internal static class Resources
         Resource.AdcpData => NoAdcpData,
         Resource.NpmPeers => NoNpmPeers,
         Resource.Chromium => NoChromium,
+        Resource.PgBouncer => NoPgBouncer,
         _ => NoDatabases,
     };
 
@@ -48,6 +55,7 @@ internal static class Resources
     {
         Resource.AdcpData => SharedFolder,
         Resource.PostgreSql => Variable(PostgreSqlVariable),
+        Resource.PgBouncer => Variable(PgBouncerVariable),
         Resource.MySql => Variable(MySqlVariable),
         Resource.NpmPeers => Variable(NpmVariable),
         Resource.Chromium => Variable(ChromiumVariable),

@@ -101,12 +101,20 @@ internal sealed partial class OutboxLease(OutboxStore store, OutboxLeaseTimes ti
 
     private async Task RenewAsync()
     {
-        using PeriodicTimer timer = new(times.Renewal, time);
+        TimeSpan tick = store.DeathWatch is { } watch && watch < times.Renewal ? watch : times.Renewal;
+        using PeriodicTimer timer = new(tick, time);
+        long asked = time.GetTimestamp();
         while (!_stop.IsCancellationRequested)
         {
             try
             {
                 await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false);
+                if (time.GetElapsedTime(asked) + (tick / 2) < times.Renewal && !store.SeesDeadWorker())
+                {
+                    continue;
+                }
+
+                asked = time.GetTimestamp();
                 await RenewOnceAsync(_stop.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)

@@ -68,6 +68,16 @@ internal abstract class OutboxStore : IAsyncDisposable
     internal abstract ValueTask<(bool IsAlive, int Workers)> RenewAsync(
         Guid worker, TimeSpan lease, bool isDraining, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Gets how often to ask <see cref="SeesDeadWorker"/>; <see langword="null"/> if only the end of a lease tells that a worker is dead.
+    /// </summary>
+    internal virtual TimeSpan? DeathWatch => null;
+
+    /// <summary>
+    /// Returns whether the process of a worker, among those that the last renewal saw, has ended. The next renewal buries it. Cheap.
+    /// </summary>
+    internal virtual bool SeesDeadWorker() => false;
+
     /// <summary>Takes up to a number of lanes that no living worker owns.</summary>
     /// <returns>The lanes, and for each how many of its owners in a row have died while they owned it.</returns>
     internal abstract ValueTask<IReadOnlyList<(short Lane, int Unclean)>> TakeLanesAsync(

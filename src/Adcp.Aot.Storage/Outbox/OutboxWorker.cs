@@ -26,6 +26,7 @@ public sealed class OutboxWorker : IAsyncDisposable
     private readonly OutboxSettlement _settlement;
     private readonly OutboxDelivery _delivery;
     private readonly OutboxOwner _owner;
+    private readonly OutboxListening? _listening;
     private readonly AttemptRunner _runner;
     private readonly TimeProvider _time;
     private readonly Lock _lock = new();
@@ -67,6 +68,7 @@ public sealed class OutboxWorker : IAsyncDisposable
             outbox.Store, _lease, _schedule, change =>
             _settlement.Add(change, endsAttempt: false), Pump, options.PollInterval, time, logger);
         outbox.Enqueued += _owner.Wake;
+        _listening = outbox.WakeUp is { } wakeUp ? new OutboxListening(wakeUp, _owner.Wake, time, logger) : null;
     }
 
     /// <summary>Gets the endpoints that this worker delivers to, their circuits, and the switches for them.</summary>
@@ -97,6 +99,7 @@ public sealed class OutboxWorker : IAsyncDisposable
             _settlement.Start();
             _delivery.Start(installation);
             _owner.Start();
+            _listening?.Start();
         }
         catch
         {
@@ -153,6 +156,7 @@ public sealed class OutboxWorker : IAsyncDisposable
         _lease.Drain();
         _delivery.Stop();
         _owner.Leave();
+        Task deaf = _listening?.DisposeAsync().AsTask() ?? Task.CompletedTask;
         using CancellationTokenSource graceEnds = new(grace, _time);
         await _schedule.WhenIdleAsync(graceEnds.Token).ConfigureAwait(false);
         int cancelled = _schedule.InFlight;
@@ -167,6 +171,7 @@ public sealed class OutboxWorker : IAsyncDisposable
         await _owner.DisposeAsync().ConfigureAwait(false);
         await _settlement.DisposeAsync().ConfigureAwait(false);
         await _lease.DisposeAsync().ConfigureAwait(false);
+        await deaf.ConfigureAwait(false);
         return new OutboxStopReport(cancelled, unsettled);
     }
 

@@ -2,6 +2,8 @@ using System.Data.Common;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Payloads;
 using Adcp.Aot.Payloads.Notifications;
+using Adcp.Aot.Telemetry;
+using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Storage;
 
@@ -19,13 +21,14 @@ namespace Adcp.Aot.Storage;
 /// cref="SqlWebhookOutboxOptions.DeliveryIdRetention"/>.
 /// </para>
 /// </remarks>
-public sealed class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, IStoreTables, IAsyncDisposable
+public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, IStoreTables, IAsyncDisposable
 {
     /// <summary>The most webhooks of one call.</summary>
     private const int MaxItems = 10_000;
 
     private readonly IWebhookSender _sender;
     private readonly SqlWebhookOutboxOptions _options;
+    private int _hasNotifyFailed;
 
     /// <summary>Creates an outbox. <see cref="CreateIfAbsentAsync"/> creates its tables.</summary>
     /// <param name="database">The database, SQLite or PostgreSQL.</param>
@@ -51,6 +54,10 @@ public sealed class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, IStoreTab
         DeadLetters = new DeadLetters(store, Seal, Wake);
         _sender = sender;
         _options = options ?? new SqlWebhookOutboxOptions();
+        if (_options.WakeUp is not null)
+        {
+            Enqueued += Notify;
+        }
     }
 
     /// <summary>Raised when rows were committed by this process.</summary>
@@ -68,6 +75,8 @@ public sealed class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, IStoreTab
     internal OutboxStore Store { get; }
 
     internal OutboxSeal Seal { get; }
+
+    internal IOutboxWakeUp? WakeUp => _options.WakeUp;
 
     internal TimeSpan Horizon => _options.RetryHorizon;
 
@@ -174,6 +183,22 @@ public sealed class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, IStoreTab
 
     /// <summary>Ends the outbox's own work. Dispose its workers first.</summary>
     public ValueTask DisposeAsync() => Store.DisposeAsync();
+
+    /// <summary>Tells other processes. A fault of the wake-up must not look like a fault of the commit before it.</summary>
+    private void Notify()
+    {
+        try
+        {
+            _options.WakeUp!.Notify();
+        }
+        catch (Exception fault)
+        {
+            if (Interlocked.Exchange(ref _hasNotifyFailed, 1) == 0)
+            {
+                NotifyFailed(GuardedLogger.Of(_options.Logger), _options.WakeUp!.GetType().Name, fault.Message);
+            }
+        }
+    }
 
     /// <summary>Judges an item before anything is written, so that a fault leaves the caller's transaction usable.</summary>
     private OutboxDraft Draft(OutboxItem item)
@@ -302,4 +327,9 @@ public sealed class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, IStoreTab
     /// <summary>Streams belong to their tenant.</summary>
     private static string StreamOf(OutboxOptions options) =>
         Convert.ToHexStringLower(OutboxHash.Binding(options.Tenant, options.SequenceKey!));
+
+    [LoggerMessage(
+        StorageEventIds.OutboxNotifyFailed, LogLevel.Warning,
+        "The wake-up {WakeUp} of the outbox failed: {Fault}. Webhooks of this process are found by polling in other processes.")]
+    private static partial void NotifyFailed(ILogger logger, string wakeUp, string fault);
 }

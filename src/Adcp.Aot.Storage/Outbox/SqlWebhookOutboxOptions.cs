@@ -38,6 +38,12 @@ public sealed record SqlWebhookOutboxOptions
         init => field = InRange(value, TimeSpan.FromHours(1), TimeSpan.FromDays(366), nameof(DeliveryIdRetention));
     } = TimeSpan.FromDays(30);
 
+    /// <summary>
+    /// Gets the wake-up of workers in other processes. Default <see langword="null"/>: they find new webhooks by polling.
+    /// <c>PostgreSqlWakeUp</c> of Adcp.Aot.PostgreSql listens and notifies. The caller disposes it, after the workers.
+    /// </summary>
+    public IOutboxWakeUp? WakeUp { get; init; }
+
     /// <summary>Gets where the outbox logs. Default <see langword="null"/>, nowhere.</summary>
     public ILogger? Logger { get; init; }
 

@@ -26,6 +26,11 @@ internal sealed class CuttableRoad : IAsyncDisposable
 
     public int Port { get; }
 
+    /// <summary>
+    /// Gets or sets whether all bytes disappear, also of new connections: neither side learns that the other one is gone.
+    /// </summary>
+    public bool IsBlackHole { get; set; }
+
     public async Task CutAsync()
     {
         _listener.Stop();
@@ -73,7 +78,10 @@ internal sealed class CuttableRoad : IAsyncDisposable
         {
             while (await from.ReceiveAsync(buffer) is > 0 and int count)
             {
-                await to.SendAsync(buffer.AsMemory(0, count));
+                if (!IsBlackHole)
+                {
+                    await to.SendAsync(buffer.AsMemory(0, count));
+                }
             }
 
             to.Shutdown(SocketShutdown.Send);

@@ -66,6 +66,27 @@ internal sealed class TestDatabase : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Creates a database of PostgreSQL behind PgBouncer in transaction mode, which passes no setting of a session on: it has no schema of
+    /// its own.
+    /// </summary>
+    public static async Task<TestDatabase> CreatePooledAsync()
+    {
+        string name = "t_" + Guid.NewGuid().ToString("N");
+        string postgres = Resources.Get(Resource.PostgreSql);
+        await AdministerAsync(NpgsqlDataSource.Create(postgres), $"CREATE DATABASE {name} TEMPLATE template0");
+        return new TestDatabase(
+            SqlDialect.PostgreSql,
+            new NpgsqlConnectionStringBuilder(Resources.Get(Resource.PgBouncer))
+            {
+                Database = name,
+                ApplicationName = name,
+                MaxPoolSize = MaxConnections,
+                NoResetOnClose = true,
+            }.ConnectionString,
+            () => AdministerAsync(NpgsqlDataSource.Create(postgres), $"DROP DATABASE {name} WITH (FORCE)"));
+    }
+
     /// <summary>Returns the same database over a path that can be cut; SQLite is embedded and has none.</summary>
     public (DbDataSource Source, CuttableRoad Road) Cuttable()
     {

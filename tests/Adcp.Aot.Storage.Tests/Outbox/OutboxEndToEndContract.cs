@@ -19,7 +19,7 @@ public abstract class OutboxEndToEndContract(SqlDialect dialect) : IAsyncLifetim
 
     public async ValueTask InitializeAsync()
     {
-        _database = await TestDatabase.CreateAsync(dialect);
+        _database = await CreateDatabaseAsync();
         _outbox = new SqlWebhookOutbox(new StoreDatabase(_database.Source, dialect), _sender, OutboxHarness.Secrets);
         await _outbox.CreateIfAbsentAsync();
         await _outbox.CheckAsync();
@@ -118,7 +118,7 @@ public abstract class OutboxEndToEndContract(SqlDialect dialect) : IAsyncLifetim
         await using DbConnection connection = await _database.Source.OpenConnectionAsync();
         DbTransaction completed = await connection.BeginTransactionAsync();
         await completed.CommitAsync();
-        await using TestDatabase other = await TestDatabase.CreateAsync(dialect);
+        await using TestDatabase other = await CreateDatabaseAsync();
         await using DbConnection elsewhere = await other.Source.OpenConnectionAsync();
         await using DbTransaction foreign = await elsewhere.BeginTransactionAsync();
 
@@ -157,6 +157,8 @@ public abstract class OutboxEndToEndContract(SqlDialect dialect) : IAsyncLifetim
         Assert.DoesNotContain("hidden", text, StringComparison.Ordinal);
         Assert.DoesNotContain("a-token-of-16-chars", text, StringComparison.Ordinal);
     }
+
+    private protected virtual Task<TestDatabase> CreateDatabaseAsync() => TestDatabase.CreateAsync(dialect);
 
     private static async Task UntilAsync(Func<Task<bool>> condition)
     {

@@ -37,7 +37,7 @@ public abstract partial class OutboxStoreContract : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Database = await TestDatabase.CreateAsync(Dialect);
+        Database = await CreateDatabaseAsync();
         Store = Open(Database.Source, Tables);
         await Store.CreateIfAbsentAsync(default);
     }
@@ -47,6 +47,8 @@ public abstract partial class OutboxStoreContract : IAsyncLifetime
         await Database.DisposeAsync();
         GC.SuppressFinalize(this);
     }
+
+    private protected virtual Task<TestDatabase> CreateDatabaseAsync() => TestDatabase.CreateAsync(Dialect);
 
     /// <summary>Opens a store as another process would.</summary>
     private protected abstract OutboxStore Open(DbDataSource source, OutboxTables tables);

@@ -43,6 +43,7 @@ internal sealed class SqliteOutboxDatabase(StoreDatabase database, OutboxTables 
     /// <summary>Refuses missing columns and a newer schema.</summary>
     internal async ValueTask RequireColumnsAsync(CancellationToken cancellationToken)
     {
+        await _schema.RequireKnownVersionAsync(Source, cancellationToken).ConfigureAwait(false);
         try
         {
             await _schema.RequireAsync(Source, SqliteOutboxSchema.Columns(tables), cancellationToken).ConfigureAwait(false);

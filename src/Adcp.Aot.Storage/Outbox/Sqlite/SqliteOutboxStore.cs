@@ -23,7 +23,8 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
     private readonly SqliteOutboxDatabase _database;
     private readonly SqliteOutboxStatements _sql;
     private readonly SqliteOutboxWriter _writer;
-    private SqliteProcessLocks? _locks;
+    private volatile SqliteProcessLocks? _locks;
+    private volatile Guid[] _others = [];
     private Guid? _installation;
 
     /// <param name="database">The database.</param>
@@ -38,6 +39,9 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
         _sql = new SqliteOutboxStatements(tables);
         _writer = new SqliteOutboxWriter(database, _database.OpenWriter);
     }
+
+    /// <inheritdoc/>
+    internal override TimeSpan? DeathWatch => TimeSpan.FromMilliseconds(200);
 
     /// <summary>Gets the number of transactions that the writer committed.</summary>
     internal long Commits => _writer.Commits;
@@ -158,6 +162,7 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
                 cancellationToken).ConfigureAwait(false);
         }
 
+        _others = [.. workers.Where(row => row.HasLock && row.Worker != worker && !ended.Contains(row)).Select(static row => row.Worker)];
         foreach (Guid dead in buried.Concat(ended.Select(static row => row.Worker)))
         {
             locks?.Release(dead);
@@ -165,6 +170,8 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
 
         return (isAlive, workers.Count(row => !row.IsDraining && !ended.Contains(row)));
     }
+
+    internal override bool SeesDeadWorker() => _locks is { } locks && Array.Exists(_others, locks.HasEnded);
 
     internal override ValueTask<IReadOnlyList<(short Lane, int Unclean)>> TakeLanesAsync(
         Guid worker, int most, CancellationToken cancellationToken) =>

@@ -1,0 +1,180 @@
+using System.Data;
+using System.Data.Common;
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using Adcp.Aot.Benchmarks.Gates;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Storage;
+
+namespace Adcp.Aot.Benchmarks.Outbox;
+
+/// <summary>The outbox under conditions that slow down queues: a dead endpoint, a backlog, an open snapshot.</summary>
+internal static class OutboxLoad
+{
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>The rate of healthy endpoints beside many rows of one that refuses connections.</summary>
+    internal static async Task DeadEndpointAsync(OutboxBench bench, int dead, int rows, int rounds)
+    {
+        List<double> without = [], with = [];
+        for (int round = 0; round < rounds; round++)
+        {
+            without.Add(await HealthyAsync(bench, rows));
+        }
+
+        await bench.EnqueueAsync(dead, i => bench.Item(i, "http://127.0.0.1:1/dead"));
+        await using (OutboxWorker settling = bench.OpenWorker())
+        {
+            // Its rows are parked once, which is their cost and not the healthy endpoints'.
+            await settling.StartAsync();
+            while ((await bench.Outbox.GetStatusAsync()).Waiting > 0)
+            {
+                await Task.Delay(20);
+            }
+        }
+
+        for (int round = 0; round < rounds; round++)
+        {
+            with.Add(await HealthyAsync(bench, rows));
+        }
+
+        Print($"{dead:N0} rows of a dead endpoint: healthy rate {Measurement.Median(with):N0} a second, "
+            + $"{Measurement.Median(with) / Measurement.Median(without):0.00} of the rate without them");
+    }
+
+    /// <summary>Webhooks that arrive while many wait.</summary>
+    internal static async Task BacklogAsync(OutboxBench bench, int rows)
+    {
+        (double small, double smallRate) = await FreshAsync(bench, rows / 20);
+        (double large, double largeRate) = await FreshAsync(bench, rows);
+        Print($"{rows:N0} rows waiting: fresh p99 {large:0} ms, {large / small:0.00} of that with {rows / 20:N0} waiting; "
+            + $"drained at {largeRate:N0} a second, {largeRate / smallRate:0.00} of the other");
+    }
+
+    /// <summary>
+    /// A snapshot that is held open, as by a report or a dump. PostgreSQL only: SQLite's readers hold up checkpoints alone.
+    /// </summary>
+    internal static async Task PinnedAsync(OutboxBench bench, int perSecond, TimeSpan time, int burst)
+    {
+        (double freeRate, double freeP99) = await OfferedAsync(bench, perSecond, time);
+        double freeBurst = await HealthyAsync(bench, burst);
+        await using DbConnection reader = await bench.Source.OpenConnectionAsync();
+        await using DbTransaction snapshot = await reader.BeginTransactionAsync(IsolationLevel.RepeatableRead);
+        await using (DbCommand command = reader.CreateCommand())
+        {
+            command.Transaction = snapshot;
+            command.CommandText = "SELECT 1";
+            await command.ExecuteScalarAsync();
+        }
+
+        (double rate, double p99) = await OfferedAsync(bench, perSecond, time);
+        double burstRate = await HealthyAsync(bench, burst);
+        Print($"snapshot held for {time.TotalSeconds:0} s at {perSecond:N0}/s: rate {rate / freeRate:0.00}, p99 {p99:0} ms, "
+            + $"{p99 / freeP99:0.00} of the time without; then {burst:N0} rows at {burstRate:N0}/s, "
+            + $"{burstRate / freeBurst:0.00} of the burst without");
+    }
+
+    /// <summary>Bytes of write-ahead log above the payload.</summary>
+    internal static async Task LogBytesAsync(OutboxBench bench, int rows)
+    {
+        await HealthyAsync(bench, 1_000);
+        await bench.NumberAsync("SELECT 1 FROM pg_switch_wal()");
+        long before = await bench.NumberAsync("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint");
+        await HealthyAsync(bench, rows);
+        long after = await bench.NumberAsync("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint");
+        int body = bench.Sender.Prepare(bench.Destinations[0], OutboxBench.Webhook).Body.Length;
+        long all = (after - before) / rows;
+        Print($"write-ahead log: {all:N0} B a delivery, {all - body:N0} B above the body of {body:N0} B");
+    }
+
+    private static async Task<double> HealthyAsync(OutboxBench bench, int rows)
+    {
+        int before = bench.Sender.Delivered;
+        await using OutboxWorker worker = await StartAsync(bench);
+        long started = Stopwatch.GetTimestamp();
+        await bench.EnqueueAsync(rows, i => bench.Item(i));
+        while (bench.Sender.Delivered - before < rows)
+        {
+            await Task.Delay(1);
+        }
+
+        double rate = rows / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        while ((await bench.Outbox.GetStatusAsync()).Waiting > 0)
+        {
+            await Task.Delay(5);
+        }
+
+        return rate;
+    }
+
+    private static async Task<(double P99, double Rate)> FreshAsync(OutboxBench bench, int rows)
+    {
+        await bench.EnqueueAsync(rows, i => bench.Item(i));
+        int before = bench.Sender.Delivered;
+        await using OutboxWorker worker = await StartAsync(bench);
+        long started = Stopwatch.GetTimestamp();
+        bench.Sender.Notes = true;
+        List<(string Key, long At)> fresh = [];
+        while (bench.Sender.Delivered - before < rows + fresh.Count)
+        {
+            OutboxReceipt receipt = (await bench.Outbox.EnqueueAsync(
+                null, [bench.Item(0, bench.Destinations[0].Url + "/fresh")]))[0];
+            fresh.Add((receipt.IdempotencyKey, Stopwatch.GetTimestamp()));
+            await Task.Delay(Step);
+        }
+
+        double rate = rows / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        await bench.EmptyAsync();
+        return (Percentile(bench, fresh, 0.99), rate);
+    }
+
+    private static async Task<(double Rate, double P99)> OfferedAsync(OutboxBench bench, int perSecond, TimeSpan time)
+    {
+        await using OutboxWorker worker = await StartAsync(bench);
+        bench.Sender.Notes = true;
+        List<(string Key, long At)> sent = [];
+        int before = bench.Sender.Delivered;
+        long started = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(started) is var passed && passed < time)
+        {
+            int due = (int)(passed.TotalSeconds * perSecond) - sent.Count;
+            if (due > 0)
+            {
+                int from = sent.Count;
+                IReadOnlyList<OutboxReceipt> receipts = await bench.Outbox.EnqueueAsync(
+                    null, [.. Enumerable.Range(from, Math.Min(due, 1_000)).Select(i => bench.Item(i))]);
+                long at = Stopwatch.GetTimestamp();
+                sent.AddRange(receipts.Select(receipt => (receipt.IdempotencyKey, at)));
+            }
+
+            await Task.Delay(Step);
+        }
+
+        double rate = (bench.Sender.Delivered - before) / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        await bench.EmptyAsync();
+        return (rate, Percentile(bench, sent, 0.99));
+    }
+
+    internal static double Percentile(OutboxBench bench, List<(string Key, long At)> sent, double share)
+    {
+        double[] times = [.. sent.Where(one => bench.Sender.Answered.ContainsKey(one.Key))
+            .Select(one => Math.Max(0, Stopwatch.GetElapsedTime(one.At, bench.Sender.Answered[one.Key]).TotalMilliseconds)).Order()];
+        bench.Sender.Answered.Clear();
+        bench.Sender.Notes = false;
+        return times.Length == 0 ? double.NaN : times[(int)((times.Length - 1) * share)];
+    }
+
+    internal static async Task<OutboxWorker> StartAsync(OutboxBench bench, SqlWebhookOutbox? outbox = null)
+    {
+        OutboxWorker worker = bench.OpenWorker(outbox);
+        await worker.StartAsync();
+        while ((await worker.GetStatusAsync()).Lanes < 64)
+        {
+            await Task.Delay(5);
+        }
+
+        return worker;
+    }
+
+    internal static void Print(ref DefaultInterpolatedStringHandler text) => Console.WriteLine(text.ToStringAndClear());
+}

@@ -1,0 +1,129 @@
+using System.Data.Common;
+using System.Diagnostics;
+using System.Globalization;
+using Adcp.Aot.Benchmarks.Engine;
+using Adcp.Aot.Benchmarks.Gates;
+using Adcp.Aot.Storage;
+
+namespace Adcp.Aot.Benchmarks.Outbox;
+
+/// <summary>
+/// Deliveries a second of the outbox beside its floors and a queue with row leases. All enqueue in transactions of 100 while they
+/// deliver, and sign each webhook. The composed floor is the time of the bare queue and the time of the bare requests, one after the other.
+/// </summary>
+internal static class OutboxThroughput
+{
+    internal static async Task MeasureAsync(OutboxBench bench, int rows, int rounds)
+    {
+        List<double> queue = [], post = [], leases = [], outbox = [], full = [];
+        for (int round = 0; round < rounds + 1; round++)
+        {
+            // The first round only warms up.
+            int count = round == 0 ? Math.Min(rows, 2_000) : rows;
+            double[] rates =
+            [
+                await QueueAsync(bench, count), await PostAsync(bench, count), await LeasesAsync(bench, count),
+                await OutboxAsync(bench, count, isFull: false), await OutboxAsync(bench, count, isFull: true),
+            ];
+            if (round > 0)
+            {
+                queue.Add(rates[0]);
+                post.Add(rates[1]);
+                leases.Add(rates[2]);
+                outbox.Add(rates[3]);
+                full.Add(rates[4]);
+            }
+        }
+
+        List<double> composed = [.. queue.Zip(post, static (q, p) => 1 / ((1 / q) + (1 / p)))];
+        OutboxLoad.Print($"rows a second, medians of {rounds} rounds of {rows} rows");
+        OutboxLoad.Print($"| bare queue | bare signed requests | composed floor | row leases | outbox | outbox with delivery ids, sink |");
+        OutboxLoad.Print($"|---|---|---|---|---|---|");
+        OutboxLoad.Print($"| {Median(queue):N0} | {Median(post):N0} | {Median(composed):N0} | {Median(leases):N0} | {Median(outbox):N0} | "
+            + $"{Median(full):N0} |");
+        OutboxLoad.Print($"outbox / composed floor {Ratio(outbox, composed):0.00}, outbox / row leases {Ratio(outbox, leases):0.00}, "
+            + $"full / outbox {Ratio(full, outbox):0.00}");
+    }
+
+    internal static double Median(IEnumerable<double> values) => Measurement.Median(values);
+
+    private static double Ratio(List<double> above, List<double> below) => Median(above.Zip(below, static (a, b) => a / b));
+
+    /// <summary>Insert, lease and delete without a request.</summary>
+    private static async Task<double> QueueAsync(OutboxBench bench, int rows)
+    {
+        await using RowQueue queue = new(bench.Source, bench.Dialect);
+        await queue.CreateAsync();
+        RowLeases consumer = new(queue, bench.Source, static _ => Task.CompletedTask);
+        return await RateAsync(rows, () => Task.WhenAll(AppendAsync(bench, queue, rows), consumer.RunAsync(rows)));
+    }
+
+    /// <summary>Freeze, sign and send, with nothing kept.</summary>
+    private static async Task<double> PostAsync(OutboxBench bench, int rows)
+    {
+        int next = 0;
+        return await RateAsync(rows, () => Task.WhenAll(Enumerable.Range(0, OutboxBench.Callers).Select(async _ =>
+        {
+            await Task.Yield();
+            while (Interlocked.Increment(ref next) is var i && i <= rows)
+            {
+                await SendAsync(bench, bench.Sender.Prepare(bench.Destinations[i % OutboxBench.Endpoints], OutboxBench.Webhook));
+            }
+        })));
+    }
+
+    private static async Task<double> LeasesAsync(OutboxBench bench, int rows)
+    {
+        await using RowQueue queue = new(bench.Source, bench.Dialect);
+        await queue.CreateAsync();
+        RowLeases consumer = new(queue, bench.Source, webhook => SendAsync(bench, webhook));
+        return await RateAsync(rows, () => Task.WhenAll(AppendAsync(bench, queue, rows), consumer.RunAsync(rows)));
+    }
+
+    private static async Task<double> OutboxAsync(OutboxBench bench, int rows, bool isFull)
+    {
+        WebhookSupervisorOptions attempts = new() { MaxConcurrency = OutboxBench.Callers };
+        await using OutboxWorker worker = bench.OpenWorker(attempts: isFull ? attempts with { Sink = new NoOpSink() } : attempts);
+        await worker.StartAsync();
+        while ((await worker.GetStatusAsync()).Lanes < 64)
+        {
+            await Task.Delay(5);
+        }
+
+        string run = Guid.NewGuid().ToString("N");
+        return await RateAsync(rows, async () =>
+        {
+            await bench.EnqueueAsync(
+                rows, i => bench.Item(i, deliveryId: isFull ? string.Create(CultureInfo.InvariantCulture, $"{run}/{i}") : null));
+            await bench.EmptyAsync();
+        });
+    }
+
+    private static async Task<double> RateAsync(int rows, Func<Task> run)
+    {
+        GC.Collect();
+        long started = Stopwatch.GetTimestamp();
+        await run();
+        return rows / Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    private static async Task AppendAsync(OutboxBench bench, RowQueue queue, int rows)
+    {
+        await Task.Yield();
+        for (int done = 0; done < rows; done += OutboxBench.RowsOfTransaction)
+        {
+            int from = done;
+            await queue.AppendAsync([.. Enumerable.Range(0, Math.Min(OutboxBench.RowsOfTransaction, rows - done)).Select(i =>
+                bench.Sender.Prepare(bench.Destinations[(from + i) % OutboxBench.Endpoints], OutboxBench.Webhook))]);
+        }
+    }
+
+    private static async Task SendAsync(OutboxBench bench, PreparedWebhook webhook)
+    {
+        WebhookSendResult result = await bench.Sender.SendAsync(webhook);
+        if (result.StatusCode != 200)
+        {
+            throw new InvalidOperationException($"The receiver answered {result.StatusCode}, {result.Error}.");
+        }
+    }
+}

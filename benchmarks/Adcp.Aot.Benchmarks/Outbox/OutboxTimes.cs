@@ -1,0 +1,144 @@
+using System.Data.Common;
+using System.Diagnostics;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.PostgreSql;
+using Adcp.Aot.Storage;
+using Npgsql;
+
+namespace Adcp.Aot.Benchmarks.Outbox;
+
+/// <summary>Times of an outbox with little to do: from commit to answer, after a kill, and the processor time of an idle worker.</summary>
+internal static class OutboxTimes
+{
+    internal const string WorkerCommand = "outbox-worker";
+
+    private const string Prefix = "ADCP_BENCH_";
+
+    /// <summary>From the commit of another process to the receiver's answer, which is after the first byte.</summary>
+    internal static async Task LatencyAsync(OutboxBench bench, int count, bool listens)
+    {
+        PostgreSqlWakeUp? hears = listens ? new PostgreSqlWakeUp((NpgsqlDataSource)bench.Source) : null;
+        PostgreSqlWakeUp? tells = listens ? new PostgreSqlWakeUp((NpgsqlDataSource)bench.Source) : null;
+        await using SqlWebhookOutbox delivering = bench.OpenOutbox(wakeUp: hears);
+        await using SqlWebhookOutbox enqueueing = bench.OpenOutbox(wakeUp: tells);
+        await using (OutboxWorker worker = await OutboxLoad.StartAsync(bench, delivering))
+        {
+            while (listens && !hears!.IsListening)
+            {
+                await Task.Delay(10);
+            }
+
+            List<(string Key, long At)> sent = [];
+            for (int i = -20; i < count; i++)
+            {
+                bench.Sender.Notes = i >= 0;
+                OutboxReceipt receipt = (await enqueueing.EnqueueAsync(null, [bench.Item(i + 20)]))[0];
+                if (i >= 0)
+                {
+                    sent.Add((receipt.IdempotencyKey, Stopwatch.GetTimestamp()));
+                }
+
+                // Irregular, so that no phase of a poll is met again and again.
+                await Task.Delay(50 + ((i + 20) * 7919 % 61));
+            }
+
+            await bench.EmptyAsync();
+            double[] times = [.. sent.Select(one =>
+                Math.Max(0, Stopwatch.GetElapsedTime(one.At, bench.Sender.Answered[one.Key]).TotalMilliseconds)).Order()];
+            bench.Sender.Answered.Clear();
+            bench.Sender.Notes = false;
+            OutboxLoad.Print($"commit of another process to answer, {(listens ? "LISTEN" : "polling")}: "
+                + $"p50 {times[times.Length / 2]:0.00} ms, p99 {times[(int)((times.Length - 1) * 0.99)]:0.00} ms");
+        }
+
+        await (hears?.DisposeAsync() ?? default);
+        await (tells?.DisposeAsync() ?? default);
+    }
+
+    /// <summary>From SIGKILL to the moment when another worker owns all lanes.</summary>
+    internal static async Task TakeoverAsync(OutboxBench bench, int rounds)
+    {
+        List<double> times = [];
+        for (int round = 0; round < rounds; round++)
+        {
+            await using OutboxWorker survivor = bench.OpenWorker();
+            using Process victim = StartProcess(bench);
+            await victim.StandardOutput.ReadLineAsync();
+            await survivor.StartAsync();
+            while ((await survivor.GetStatusAsync()).Lanes != 32)
+            {
+                await Task.Delay(20);
+            }
+
+            victim.Kill();
+            long killed = Stopwatch.GetTimestamp();
+            while ((await survivor.GetStatusAsync()).Lanes != 64)
+            {
+                await Task.Delay(5);
+            }
+
+            times.Add(Stopwatch.GetElapsedTime(killed).TotalMilliseconds);
+        }
+
+        OutboxLoad.Print($"SIGKILL to takeover of all lanes: median {OutboxThroughput.Median(times):N0} ms, longest {times.Max():N0} ms");
+    }
+
+    /// <summary>Processor time of a process whose worker owns all lanes and finds nothing.</summary>
+    internal static async Task IdleAsync(OutboxBench bench, TimeSpan time)
+    {
+        using Process worker = StartProcess(bench);
+        await worker.StandardOutput.ReadLineAsync();
+
+        // The compiler is busy at first.
+        await Task.Delay(time / 2);
+        worker.Refresh();
+        TimeSpan before = worker.TotalProcessorTime;
+        await Task.Delay(time);
+        worker.Refresh();
+        double share = (worker.TotalProcessorTime - before) / time;
+        worker.StandardInput.Close();
+        await worker.WaitForExitAsync();
+        OutboxLoad.Print($"idle worker: {share * 100:0.00} % of a processor");
+    }
+
+    /// <summary>The other process: owns lanes until it is killed or its input ends.</summary>
+    internal static async Task<int> RunWorkerAsync()
+    {
+        SqlDialect dialect = Enum.Parse<SqlDialect>(Variable("DIALECT"));
+        await using DbDataSource source = OutboxBench.OpenSource(dialect, Variable("FILE"));
+        using WebhookSender sender = WebhookSender.FromBearerToken(
+            new string('t', 40), new WebhookSenderOptions { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true });
+        await using SqlWebhookOutbox outbox = new(
+            new StoreDatabase(source, dialect), sender,
+            SecretsAtRest.EncryptedWith(new EncryptionKey("bench", Convert.FromHexString(Variable("KEY")))));
+        await using OutboxWorker worker = new(outbox, sender);
+        await worker.StartAsync();
+        while ((await worker.GetStatusAsync()).Lanes != 64)
+        {
+            await Task.Delay(10);
+        }
+
+        Console.WriteLine("64 lanes");
+        while (await Console.In.ReadLineAsync() is not null)
+        {
+        }
+
+        return 0;
+    }
+
+    private static Process StartProcess(OutboxBench bench)
+    {
+        ProcessStartInfo start = new(Environment.ProcessPath!, WorkerCommand)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        };
+        start.Environment[Prefix + "DIALECT"] = bench.Dialect.ToString();
+        start.Environment[Prefix + "FILE"] = bench.Dialect == SqlDialect.Sqlite ? bench.Store["sqlite:".Length..] : "-";
+        start.Environment[Prefix + "KEY"] = Convert.ToHexString(bench.EncryptionKey);
+        return Process.Start(start) ?? throw new InvalidOperationException("The worker does not start.");
+    }
+
+    private static string Variable(string name) => Environment.GetEnvironmentVariable(Prefix + name)
+        ?? throw new InvalidOperationException($"{Prefix}{name} is missing: this command is started by the benchmark.");
+}

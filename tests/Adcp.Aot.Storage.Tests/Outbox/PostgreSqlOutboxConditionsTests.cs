@@ -1,0 +1,94 @@
+using System.Data;
+using System.Data.Common;
+using Adcp.Aot.Delivery;
+using Npgsql;
+
+namespace Adcp.Aot.Storage.Tests.Outbox;
+
+/// <summary>The conditions that only a server has.</summary>
+[Needs(Resource.PostgreSql)]
+public sealed class PostgreSqlOutboxConditionsTests() : OutboxConditionsContract(SqlDialect.PostgreSql)
+{
+    [Fact]
+    public async Task Transaction_that_the_server_ends_because_it_was_idle_sends_nothing_and_the_worker_has_none_such()
+    {
+        NpgsqlConnectionStringBuilder settings = new(Database.ConnectionString) { Options = "-c idle_in_transaction_session_timeout=100" };
+        await using NpgsqlDataSource impatient = NpgsqlDataSource.Create(settings);
+        SqlWebhookOutbox outbox = await OpenAsync(impatient);
+        OutboxWorker worker = Worker(outbox);
+        await worker.StartAsync();
+
+        await using (DbConnection connection = await impatient.OpenConnectionAsync())
+        {
+            DbTransaction transaction = await connection.BeginTransactionAsync();
+            await outbox.EnqueueAsync(transaction, Items(1, "never"));
+            await UntilAsync(async () => await Database.CountAsync(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = current_setting('application_name') "
+                + "AND state = 'idle in transaction'") == 0);
+            await Assert.ThrowsAnyAsync<DbException>(() => transaction.CommitAsync());
+        }
+
+        await outbox.EnqueueAsync(null, Items(300));
+        await EmptyAsync(outbox);
+        Assert.Equal(300, Sender.Received.Count);
+        Assert.DoesNotContain(Sender.Received, static sent => sent.Url.Contains("never", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Transaction_that_fails_to_serialize_and_is_made_again_sends_one_webhook()
+    {
+        SqlWebhookOutbox outbox = await OpenAsync();
+        OutboxWorker worker = Worker(outbox);
+        await worker.StartAsync();
+        await Database.ExecuteAsync("CREATE TABLE account (id int PRIMARY KEY, amount int NOT NULL)");
+        await Database.ExecuteAsync("INSERT INTO account VALUES (1, 100), (2, 100)");
+        await using Transfer first = await Transfer.BeginAsync(Database.Source), second = await Transfer.BeginAsync(Database.Source);
+        OutboxItem paid = OutboxHarness.Item(id: "first"), again = OutboxHarness.Item(id: "second");
+
+        // Each reads both rows and writes one: together they are no serial order.
+        await first.WithdrawAsync(1);
+        await second.WithdrawAsync(2);
+        await outbox.EnqueueAsync(first.Transaction, [paid]);
+        await outbox.EnqueueAsync(second.Transaction, [again]);
+        await first.Transaction.CommitAsync();
+        DbException fault = await Assert.ThrowsAnyAsync<DbException>(() => second.Transaction.CommitAsync());
+        await using (Transfer repeated = await Transfer.BeginAsync(Database.Source))
+        {
+            await repeated.WithdrawAsync(2);
+            OutboxReceipt receipt = (await outbox.EnqueueAsync(repeated.Transaction, [again]))[0];
+            Assert.Equal(EnqueueStatus.Enqueued, receipt.Status);
+            await repeated.Transaction.CommitAsync();
+        }
+
+        Assert.Equal("40001", fault.SqlState);
+        await EmptyAsync(outbox);
+        Assert.Equal(2, Sender.Received.Count);
+    }
+
+    private sealed class Transfer(DbConnection connection, DbTransaction transaction) : IAsyncDisposable
+    {
+        public DbTransaction Transaction { get; } = transaction;
+
+        public static async Task<Transfer> BeginAsync(DbDataSource source)
+        {
+            DbConnection connection = await source.OpenConnectionAsync();
+            return new Transfer(connection, await connection.BeginTransactionAsync(IsolationLevel.Serializable));
+        }
+
+        public async Task WithdrawAsync(int id)
+        {
+            await using DbCommand command = connection.CreateCommand();
+#pragma warning disable CA2100 // A test's own statement.
+            command.CommandText =
+                $"UPDATE account SET amount = amount - 1 WHERE id = {id} AND (SELECT sum(amount) FROM account) > 100";
+#pragma warning restore CA2100
+            Assert.Equal(1, await command.ExecuteNonQueryAsync());
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await Transaction.DisposeAsync();
+            await connection.DisposeAsync();
+        }
+    }
+}

@@ -1,0 +1,230 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
+using Adcp.Aot.PostgreSql;
+using Adcp.Aot.Storage.Tests.Databases;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace Adcp.Aot.Storage.Tests.Outbox;
+
+/// <summary>LISTEN and NOTIFY between processes, here between data sources.</summary>
+[Needs(Resource.PostgreSql)]
+public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly string _channel = "t_" + Guid.NewGuid().ToString("N");
+    private readonly Lines _log = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly List<Task> _listening = [];
+    private readonly List<IAsyncDisposable> _opened = [];
+    private TestDatabase _database = null!;
+    private int _wakes;
+
+    public async ValueTask InitializeAsync() => _database = await TestDatabase.CreateAsync(SqlDialect.PostgreSql);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await Task.WhenAll(_listening);
+        foreach (IAsyncDisposable opened in Enumerable.Reverse(_opened))
+        {
+            await opened.DisposeAsync();
+        }
+
+        await _database.DisposeAsync();
+        _stop.Dispose();
+    }
+
+    [Fact]
+    public async Task Notification_of_another_process_wakes()
+    {
+        PostgreSqlWakeUp listener = await ListenAsync(_database.ConnectionString);
+        int before = _wakes;
+
+        Open(_database.ConnectionString).Notify();
+
+        await UntilAsync(() => _wakes > before);
+        Assert.True(listener.IsListening);
+    }
+
+    [Fact]
+    public async Task Notifications_in_a_row_are_few_and_the_last_one_is_among_them()
+    {
+        await ListenAsync(_database.ConnectionString);
+        int before = _wakes;
+        PostgreSqlWakeUp other = Open(_database.ConnectionString);
+        long started = TimeProvider.System.GetTimestamp();
+        int asked = 0;
+        while (TimeProvider.System.GetElapsedTime(started) < TimeSpan.FromMilliseconds(200))
+        {
+            other.Notify();
+            asked++;
+        }
+
+        await UntilAsync(() => _wakes > before);
+        int heard = _wakes - before;
+
+        Assert.True(heard < 40 && heard < asked, $"{heard} of {asked}");
+    }
+
+    [Fact]
+    public async Task Connection_that_the_server_ends_is_replaced()
+    {
+        PostgreSqlWakeUp listener = await ListenAsync(_database.ConnectionString);
+
+        await _database.ExecuteAsync(
+            $"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%{_channel}%' AND pid <> pg_backend_pid()");
+
+        await UntilAsync(() => _log.Count(PostgreSqlEventIds.ListenFailed) == 1 && listener.IsListening);
+        int before = _wakes;
+        Open(_database.ConnectionString).Notify();
+        await UntilAsync(() => _wakes > before);
+    }
+
+    [Fact]
+    public async Task Connection_whose_bytes_disappear_is_noticed_and_replaced()
+    {
+        NpgsqlConnectionStringBuilder settings = new(_database.ConnectionString) { Timeout = 1, CancellationTimeout = 100 };
+        await using CuttableRoad road = new(settings.Port);
+        settings.Port = road.Port;
+        PostgreSqlWakeUp listener = await ListenAsync(settings.ConnectionString);
+
+        road.IsBlackHole = true;
+
+        await UntilAsync(() => !listener.IsListening);
+        road.IsBlackHole = false;
+        await UntilAsync(() => listener.IsListening);
+        int before = _wakes;
+        Open(_database.ConnectionString).Notify();
+        await UntilAsync(() => _wakes > before);
+    }
+
+    [Fact]
+    public async Task Server_that_is_away_costs_a_log_line_and_nothing_else()
+    {
+        PostgreSqlWakeUp away = Open(new NpgsqlConnectionStringBuilder(_database.ConnectionString) { Port = 1 }.ConnectionString);
+
+        away.Notify();
+        Listen(away);
+
+        await UntilAsync(() => _log.Count(PostgreSqlEventIds.NotifyFailed) == 1 && _log.Count(PostgreSqlEventIds.ListenFailed) > 0);
+        Assert.False(away.IsListening);
+    }
+
+    [Fact]
+    [Needs(Resource.PgBouncer)]
+    public async Task Pooler_in_transaction_mode_is_noticed_and_named()
+    {
+        await using TestDatabase pooled = await TestDatabase.CreatePooledAsync();
+        PostgreSqlWakeUp listener = Open(pooled.ConnectionString);
+
+        Listen(listener);
+
+        await UntilAsync(() => _log.Count(PostgreSqlEventIds.ListenFailed) > 0);
+        Assert.False(listener.IsListening);
+        Assert.Contains("direct connections", _log.First(PostgreSqlEventIds.ListenFailed), StringComparison.Ordinal);
+        await _stop.CancelAsync();
+        await Task.WhenAll(_listening);
+    }
+
+    [Fact]
+    public async Task Worker_that_polls_once_a_minute_delivers_a_webhook_of_another_process_at_once()
+    {
+        using ScriptedSender sender = new(static (_, _, _) => ValueTask.FromResult(200));
+        await using SqlWebhookOutbox worker = OpenOutbox(sender);
+        await worker.CreateIfAbsentAsync();
+        await using SqlWebhookOutbox producer = OpenOutbox(sender);
+        await using OutboxWorker running = new(worker, sender, new OutboxWorkerOptions { PollInterval = TimeSpan.FromMinutes(1) });
+        await running.StartAsync();
+        await UntilAsync(() => _log.Count(PostgreSqlEventIds.Listening) == 1);
+        await UntilAsync(async () => await running.GetStatusAsync() is { Lanes: 64 });
+        for (int i = 0; i < 3; i++)
+        {
+            long started = TimeProvider.System.GetTimestamp();
+            await using (DbConnection connection = await _database.Source.OpenConnectionAsync())
+            {
+                await using DbTransaction transaction = await connection.BeginTransactionAsync();
+                await producer.EnqueueAsync(transaction, [OutboxHarness.Item()]);
+                await transaction.CommitAsync();
+            }
+
+            producer.Wake();
+
+            await UntilAsync(() => sender.Received.Count == i + 1);
+            Assert.True(TimeProvider.System.GetElapsedTime(started) < TimeSpan.FromSeconds(30));
+        }
+    }
+
+    [Fact]
+    public void Bad_options_throw_when_they_are_set()
+    {
+        Assert.Throws<ArgumentException>(() => new PostgreSqlWakeUpOptions { Channel = "a; DROP TABLE b" });
+        Assert.Throws<ArgumentException>(() => new PostgreSqlWakeUpOptions { Channel = "" });
+        Assert.Throws<ArgumentException>(() => new PostgreSqlWakeUpOptions { Channel = new string('a', 64) });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new PostgreSqlWakeUpOptions { KeepAlive = TimeSpan.Zero });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new PostgreSqlWakeUpOptions { Timeout = TimeSpan.FromHours(1) });
+        Assert.Throws<ArgumentNullException>(() => new PostgreSqlWakeUpOptions { TimeProvider = null! });
+    }
+
+    private static Task UntilAsync(Func<bool> condition) => UntilAsync(() => Task.FromResult(condition()));
+
+    private static async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        long started = TimeProvider.System.GetTimestamp();
+        while (!await condition())
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(started) < Patience, "The condition did not come true.");
+            await Task.Delay(5);
+        }
+    }
+
+    private SqlWebhookOutbox OpenOutbox(ScriptedSender sender) => new(
+        new StoreDatabase(_database.Source, SqlDialect.PostgreSql), sender, OutboxHarness.Secrets,
+        new SqlWebhookOutboxOptions { WakeUp = Open(_database.ConnectionString) });
+
+    /// <summary>Opens a wake-up as another process would.</summary>
+    private PostgreSqlWakeUp Open(string connectionString)
+    {
+        NpgsqlDataSource source = NpgsqlDataSource.Create(connectionString);
+        PostgreSqlWakeUp wakeUp = new(source, new PostgreSqlWakeUpOptions
+        {
+            Channel = _channel,
+            KeepAlive = TimeSpan.FromMilliseconds(200),
+            Timeout = TimeSpan.FromSeconds(1),
+            Logger = _log,
+        });
+        _opened.Add(source);
+        _opened.Add(wakeUp);
+        return wakeUp;
+    }
+
+    private async Task<PostgreSqlWakeUp> ListenAsync(string connectionString)
+    {
+        PostgreSqlWakeUp wakeUp = Open(connectionString);
+        Listen(wakeUp);
+        await UntilAsync(() => wakeUp.IsListening && _wakes > 0);
+        return wakeUp;
+    }
+
+    private void Listen(PostgreSqlWakeUp wakeUp) =>
+        _listening.Add(wakeUp.ListenAsync(() => Interlocked.Increment(ref _wakes), _stop.Token));
+
+    private sealed class Lines : ILogger
+    {
+        private readonly ConcurrentQueue<(int Id, string Text)> _lines = [];
+
+        public int Count(int id) => _lines.Count(line => line.Id == id);
+
+        public string First(int id) => _lines.First(line => line.Id == id).Text;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            _lines.Enqueue((eventId.Id, formatter(state, exception)));
+    }
+}

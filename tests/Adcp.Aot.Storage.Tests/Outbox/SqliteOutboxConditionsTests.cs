@@ -1,0 +1,176 @@
+using System.Collections.Concurrent;
+using System.Data;
+using System.Data.Common;
+using System.Diagnostics;
+using Adcp.Aot.Storage.Tests.Databases;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Adcp.Aot.Storage.Tests.Outbox;
+
+/// <summary>The conditions that only a file has.</summary>
+public sealed class SqliteOutboxConditionsTests() : OutboxConditionsContract(SqlDialect.Sqlite)
+{
+    private const string FileVariable = "ADCP_TEST_OUTBOX";
+    private const int SmallDisk = 4 << 20;
+
+    [Fact]
+    public async Task Full_disk_refuses_webhooks_by_a_clear_fault_and_delivers_each_accepted_one_once_when_there_is_room()
+    {
+        await using SmallVolume volume = await SmallVolume.CreateAsync(SmallDisk);
+        SqlWebhookOutbox outbox = await OpenAsync(volume.Source);
+        OutboxWorker worker = Worker(outbox);
+        await worker.StartAsync();
+        int accepted = 0;
+        DbException? fault = null;
+        for (int i = 0; fault is null; i++)
+        {
+            Assert.True(i < 10_000, "The disk does not become full.");
+            try
+            {
+                await outbox.EnqueueAsync(null, Items(20, "gate"));
+                accepted += 20;
+            }
+            catch (DbException caught)
+            {
+                fault = caught;
+            }
+        }
+
+        Assert.Contains("full", fault.Message, StringComparison.OrdinalIgnoreCase);
+        Release();
+        await UntilAsync(() => !Sender.Received.IsEmpty);
+        await volume.GrowAsync();
+
+        await EmptyAsync(outbox);
+        Assert.Equal(accepted, Sender.Received.Count);
+        Assert.Equal(accepted, Sender.Received.Select(static sent => sent.Key).Distinct().Count());
+        await worker.DisposeAsync();
+        await outbox.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Lanes_of_a_killed_process_are_taken_within_a_third_of_a_second_although_its_lease_continues()
+    {
+        string file = new SqliteConnectionStringBuilder(Database.ConnectionString).DataSource;
+        SqlWebhookOutbox outbox = await OpenAsync();
+        ProcessStartInfo start = new("dotnet", [typeof(SqliteOutboxProcessTests).Assembly.Location])
+        {
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+        };
+        start.Environment[FileVariable] = file;
+        using Process victim = Process.Start(start)!;
+        Assert.Equal("64 lanes", await victim.StandardOutput.ReadLineAsync());
+        FakeTimeProvider time = new();
+        await using OutboxWorker worker = new(outbox, Sender, new OutboxWorkerOptions
+        {
+            Attempts = new WebhookSupervisorOptions { TimeProvider = time, Retry = OutboxWorkerOptions.DefaultRetry },
+        });
+        await worker.StartAsync();
+        Assert.Equal(0, (await worker.GetStatusAsync()).Lanes);
+
+        victim.Kill();
+        await victim.WaitForExitAsync();
+        time.Advance(TimeSpan.FromMilliseconds(200));
+        await UntilAsync(async () => (await outbox.GetStatusAsync()).Workers == 1);
+
+        // The next poll takes the lanes.
+        time.Advance(TimeSpan.FromMilliseconds(100));
+        await UntilAsync(async () => (await worker.GetStatusAsync()).Lanes == 64);
+        Task stopped = worker.DisposeAsync().AsTask();
+        await time.RunUntilAsync(() => stopped.IsCompleted);
+    }
+
+    /// <summary>A file system of a few megabytes. If none can be mounted, SQLite's own limit of pages stands for it.</summary>
+    private sealed class SmallVolume : IAsyncDisposable
+    {
+        private const int PageSize = 4096;
+
+        private readonly string _folder;
+        private readonly string? _ballast;
+        private readonly SqliteDataSource _inner;
+        private readonly ConcurrentBag<DbConnection> _limited = [];
+        private long _pages;
+
+        private SmallVolume(string folder, bool isMounted, int size)
+        {
+            _folder = folder;
+            _pages = isMounted ? int.MaxValue : size / 2 / PageSize;
+            _inner = SqliteDataSource.Create(SqliteFactory.Instance, Path.Combine(folder, "outbox.db"));
+            if (isMounted)
+            {
+                _ballast = Path.Combine(folder, "ballast");
+                File.WriteAllBytes(_ballast, new byte[size / 2]);
+            }
+
+            Source = new PreparedSource(_inner, connection =>
+            {
+                using DbCommand command = connection.CreateCommand();
+                command.CommandText = $"PRAGMA max_page_count = {Volatile.Read(ref _pages)}";
+                command.ExecuteNonQuery();
+                if (!isMounted)
+                {
+                    _limited.Add(connection);
+                }
+            });
+        }
+
+        public DbDataSource Source { get; }
+
+        public static async Task<SmallVolume> CreateAsync(int size)
+        {
+            string folder = Directory.CreateTempSubdirectory("adcp-small-").FullName;
+            bool isMounted = OperatingSystem.IsLinux() && await RunAsync("mount", "-t", "tmpfs", "-o", $"size={size}", "tmpfs", folder);
+            return new SmallVolume(folder, isMounted, size);
+        }
+
+        /// <summary>Makes room.</summary>
+        public async Task GrowAsync()
+        {
+            if (_ballast is not null)
+            {
+                File.Delete(_ballast);
+                return;
+            }
+
+            Volatile.Write(ref _pages, int.MaxValue);
+            foreach (DbConnection connection in _limited.Where(static one => one.State == ConnectionState.Open))
+            {
+                await using DbCommand command = connection.CreateCommand();
+                command.CommandText = $"PRAGMA max_page_count = {int.MaxValue}";
+                await command.ExecuteNonQueryAsync();
+            }
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            SqliteConnection.ClearPool(new SqliteConnection(_inner.ConnectionString));
+            await _inner.DisposeAsync();
+            if (_ballast is not null)
+            {
+                await RunAsync("umount", "-l", _folder);
+            }
+
+            Directory.Delete(_folder, recursive: true);
+        }
+
+        private static async Task<bool> RunAsync(string program, params string[] arguments)
+        {
+            try
+            {
+                using Process process = Process.Start(new ProcessStartInfo(program, arguments)
+                {
+                    RedirectStandardError = true,
+                    UseShellExecute = false,
+                })!;
+                await process.WaitForExitAsync();
+                return process.ExitCode == 0;
+            }
+            catch (System.ComponentModel.Win32Exception)
+            {
+                return false;
+            }
+        }
+    }
+}
