@@ -36,7 +36,7 @@ END
 cd "$here"
 hive=(--debug:custom-hive "$here/hive")
 quiet "$here/new.txt" dotnet new install "$packages/Adcp.Aot.Templates.$version.nupkg" "${hive[@]}"
-quiet "$here/new-shop.txt" dotnet new adcp-seller -o Shop --no-restore "${hive[@]}" 2> /dev/null || quiet "$here/new-shop.txt" dotnet new adcp-seller -o Shop "${hive[@]}"
+quiet "$here/new-shop.txt" dotnet new adcp-seller -o Shop "${hive[@]}"
 quiet "$here/new-buyer.txt" dotnet new adcp-receiver -o Buyer "${hive[@]}"
 
 # The check reads metrics and spans in the process, and the retry policy that came from the file.
@@ -44,7 +44,7 @@ cd "$here/Shop"
 sed -i "s|<PackageReference Include=\"OpenTelemetry.Extensions.Hosting\"|<PackageReference Include=\"OpenTelemetry.Exporter.InMemory\" Version=\"$memory\" />\n    &|" Shop.csproj
 sed -i -e 's|metrics.AddAdcpInstrumentation()|metrics.AddAdcpInstrumentation().AddInMemoryExporter(Seen.Metrics)|' \
   -e 's|tracing.AddAdcpInstrumentation()|tracing.AddAdcpInstrumentation().AddInMemoryExporter(Seen.Spans)|' \
-  -e 's|^app.Run();|app.Run(Seen.Answer); app.Run();|' Program.cs
+  -e 's|^app.Run();|app.MapGet("/seen", (RequestDelegate)Seen.Answer); app.Run();|' Program.cs
 cat > Seen.cs <<'END'
 using System.Diagnostics;
 using Adcp.Aot;

@@ -19,7 +19,10 @@ public sealed class RecordingSender : IWebhookSender, IDisposable
         new Signing.Rfc9421Signer(_key),
         new WebhookSenderOptions
         {
-            Version = version, AllowHttp = true, AllowPrivateNetworks = true, TimeProvider = time ?? TimeProvider.System,
+            Version = version,
+            AllowHttp = true,
+            AllowPrivateNetworks = true,
+            TimeProvider = time ?? TimeProvider.System,
         });
 
     /// <summary>Gets the webhooks of all attempts, in order.</summary>

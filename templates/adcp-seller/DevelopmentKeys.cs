@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using Adcp.Aot;
 
-namespace AdcpSeller;
+namespace SellerApp;
 
 /// <summary>Creates the keys of appsettings.json for development. In production give them to the configuration from a secret store.</summary>
 internal static class DevelopmentKeys
