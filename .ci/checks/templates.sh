@@ -77,6 +77,12 @@ for project in Shop Buyer; do
   quiet "$here/publish-$project.txt" dotnet publish -r linux-x64 -o "$here/native-$project" "${linker[@]}"
 done
 
+seen() { # url: the retry policy of the file, the metric and the span; the attempt is counted a moment after the receiver has answered
+  curl -fsS "$1" > "$here/seen.txt"
+  grep -q '^MaxAttempts 17$' "$here/seen.txt" && grep -q '^adcp.webhook.attempts$' "$here/seen.txt" \
+    && grep -q '^adcp.webhook.send 1 links$' "$here/seen.txt"
+}
+
 run() { # name of the seller's and of the receiver's binary
   local seller=$(free_port) buyer
   buyer=$(free_port)
@@ -103,10 +109,7 @@ run() { # name of the seller's and of the receiver's binary
     grep -q submitted "$here/answer.txt" || { cat "$here/answer.txt"; return 1; }
   done
   wait_for 30 grep -qi 'is completed' "$here/buyer.txt"
-  curl -fsS "http://127.0.0.1:$seller/seen" > "$here/seen.txt"
-  grep -q '^MaxAttempts 17$' "$here/seen.txt"
-  grep -q '^adcp.webhook.attempts$' "$here/seen.txt"
-  grep -q '^adcp.webhook.send 1 links$' "$here/seen.txt"
+  wait_for 10 seen "http://127.0.0.1:$seller/seen" || { cat "$here/seen.txt"; return 1; }
 
   # Stopped under load: what was accepted is delivered or in the outbox, and the exit code is 0.
   kill "$pid"
