@@ -63,7 +63,9 @@ public sealed class RecordingSender : IWebhookSender, IDisposable
         ArgumentNullException.ThrowIfNull(webhook);
         cancellationToken.ThrowIfCancellationRequested();
         _attempts.Enqueue(webhook);
-        return new(_script.TryDequeue(out Func<PreparedWebhook, WebhookSendResult>? answer) ? answer(webhook) : new WebhookSendResult(webhook, 200));
+        return new(_script.TryDequeue(out Func<PreparedWebhook, WebhookSendResult>? answer)
+            ? answer(webhook)
+            : new WebhookSendResult(webhook, 200));
     }
 
     /// <summary>Disposes the test's own key.</summary>

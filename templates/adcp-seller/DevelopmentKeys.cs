@@ -3,7 +3,9 @@ using Adcp.Aot;
 
 namespace SellerApp;
 
-/// <summary>Creates the keys of appsettings.json for development. In production give them to the configuration from a secret store.</summary>
+/// <summary>
+/// Creates the keys of appsettings.json for development. In production give them to the configuration from a secret store.
+/// </summary>
 internal static class DevelopmentKeys
 {
     public static void CreateIfAbsent(string folder)
