@@ -36,7 +36,7 @@ END
 cd "$here"
 hive=(--debug:custom-hive "$here/hive")
 quiet "$here/new.txt" dotnet new install "$packages/Adcp.Aot.Templates.$version.nupkg" "${hive[@]}"
-quiet "$here/new-shop.txt" dotnet new adcp-seller -o Shop --no-restore "${hive[@]}" 2> /dev/null || quiet "$here/new-shop.txt" dotnet new adcp-seller -o Shop "${hive[@]}"
+quiet "$here/new-shop.txt" dotnet new adcp-seller -o Shop "${hive[@]}"
 quiet "$here/new-buyer.txt" dotnet new adcp-receiver -o Buyer "${hive[@]}"
 
 # The check reads metrics and spans in the process, and the retry policy that came from the file.
@@ -44,7 +44,7 @@ cd "$here/Shop"
 sed -i "s|<PackageReference Include=\"OpenTelemetry.Extensions.Hosting\"|<PackageReference Include=\"OpenTelemetry.Exporter.InMemory\" Version=\"$memory\" />\n    &|" Shop.csproj
 sed -i -e 's|metrics.AddAdcpInstrumentation()|metrics.AddAdcpInstrumentation().AddInMemoryExporter(Seen.Metrics)|' \
   -e 's|tracing.AddAdcpInstrumentation()|tracing.AddAdcpInstrumentation().AddInMemoryExporter(Seen.Spans)|' \
-  -e 's|^app.Run();|app.Run(Seen.Answer); app.Run();|' Program.cs
+  -e 's|^app.Run();|app.MapGet("/seen", (RequestDelegate)Seen.Answer); app.Run();|' Program.cs
 cat > Seen.cs <<'END'
 using System.Diagnostics;
 using Adcp.Aot;
@@ -77,6 +77,12 @@ for project in Shop Buyer; do
   quiet "$here/publish-$project.txt" dotnet publish -r linux-x64 -o "$here/native-$project" "${linker[@]}"
 done
 
+seen() { # url: the retry policy of the file, the metric and the span; the attempt is counted a moment after the receiver has answered
+  curl -fsS "$1" > "$here/seen.txt"
+  grep -q '^MaxAttempts 17$' "$here/seen.txt" && grep -q '^adcp.webhook.attempts$' "$here/seen.txt" \
+    && grep -q '^adcp.webhook.send 1 links$' "$here/seen.txt"
+}
+
 run() { # name of the seller's and of the receiver's binary
   local seller=$(free_port) buyer
   buyer=$(free_port)
@@ -103,10 +109,7 @@ run() { # name of the seller's and of the receiver's binary
     grep -q submitted "$here/answer.txt" || { cat "$here/answer.txt"; return 1; }
   done
   wait_for 30 grep -qi 'is completed' "$here/buyer.txt"
-  curl -fsS "http://127.0.0.1:$seller/seen" > "$here/seen.txt"
-  grep -q '^MaxAttempts 17$' "$here/seen.txt"
-  grep -q '^adcp.webhook.attempts$' "$here/seen.txt"
-  grep -q '^adcp.webhook.send 1 links$' "$here/seen.txt"
+  wait_for 10 seen "http://127.0.0.1:$seller/seen" || { cat "$here/seen.txt"; return 1; }
 
   # Stopped under load: what was accepted is delivered or in the outbox, and the exit code is 0.
   kill "$pid"

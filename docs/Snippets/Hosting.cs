@@ -1,4 +1,3 @@
-using Adcp.Aot.Delivery;
 using Adcp.Aot.Hosting;
 using Adcp.Aot.Receiving;
 using Adcp.Aot.Storage;

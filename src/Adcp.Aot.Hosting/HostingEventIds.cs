@@ -6,7 +6,7 @@ public static class HostingEventIds
     /// <summary>Warning: "Expired rows of {Store} could not be deleted. The next try is in 10 minutes."</summary>
     public const int PurgeFailed = 4001;
 
-    /// <summary>Warning: "HostOptions.ShutdownTimeout is {Timeout}, and a delivery may take {Needed}: a stop may cut deliveries short."</summary>
+    /// <summary>Warning: "HostOptions.ShutdownTimeout is {Timeout}, and a delivery may take {Needed}..."</summary>
     public const int ShutdownTimeoutShort = 4002;
 
     /// <summary>Information: "Webhook delivery has stopped. {Finished} deliveries were under way and have finished."</summary>

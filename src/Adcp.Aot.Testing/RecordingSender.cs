@@ -19,7 +19,10 @@ public sealed class RecordingSender : IWebhookSender, IDisposable
         new Signing.Rfc9421Signer(_key),
         new WebhookSenderOptions
         {
-            Version = version, AllowHttp = true, AllowPrivateNetworks = true, TimeProvider = time ?? TimeProvider.System,
+            Version = version,
+            AllowHttp = true,
+            AllowPrivateNetworks = true,
+            TimeProvider = time ?? TimeProvider.System,
         });
 
     /// <summary>Gets the webhooks of all attempts, in order.</summary>
@@ -60,7 +63,9 @@ public sealed class RecordingSender : IWebhookSender, IDisposable
         ArgumentNullException.ThrowIfNull(webhook);
         cancellationToken.ThrowIfCancellationRequested();
         _attempts.Enqueue(webhook);
-        return new(_script.TryDequeue(out Func<PreparedWebhook, WebhookSendResult>? answer) ? answer(webhook) : new WebhookSendResult(webhook, 200));
+        return new(_script.TryDequeue(out Func<PreparedWebhook, WebhookSendResult>? answer)
+            ? answer(webhook)
+            : new WebhookSendResult(webhook, 200));
     }
 
     /// <summary>Disposes the test's own key.</summary>

@@ -11,8 +11,8 @@ namespace Adcp.Aot.Testing;
 /// <see cref="WebhookSenderOptions.AllowPrivateNetworks"/>. Thread-safe.
 /// </summary>
 /// <remarks>
-/// Each request takes the next answer of <see cref="Then"/>. When there is none left, it takes <see cref="Otherwise"/>. Requests are kept in
-/// <see cref="Requests"/>, at most <see cref="MaxRequests"/>.
+/// Each request takes the next answer of <see cref="Then"/>. When there is none left, it takes <see cref="Otherwise"/>. Requests are
+/// kept in <see cref="Requests"/>, at most <see cref="MaxRequests"/>.
 /// </remarks>
 public sealed class ScriptedReceiver : IAsyncDisposable
 {
@@ -147,7 +147,8 @@ public sealed class ScriptedReceiver : IAsyncDisposable
                         return;
                     }
 
-                    int size = Math.Min(int.Parse(headers.GetValueOrDefault("Content-Length", "0"), CultureInfo.InvariantCulture), MaxBodyBytes);
+                    int size = Math.Min(
+                        int.Parse(headers.GetValueOrDefault("Content-Length", "0"), CultureInfo.InvariantCulture), MaxBodyBytes);
                     if (headers.ContainsKey("Expect"))
                     {
                         await socket.SendAsync("HTTP/1.1 100 Continue\r\n\r\n"u8.ToArray(), _stopped.Token).ConfigureAwait(false);

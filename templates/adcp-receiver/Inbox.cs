@@ -1,7 +1,7 @@
 using Adcp.Aot.Hosting;
 using Adcp.Aot.Receiving;
 
-namespace AdcpReceiver;
+namespace ReceiverApp;
 
 /// <summary>Processes webhooks. Each is verified and given once; throw if that fails, and the seller sends it again.</summary>
 public sealed class Inbox(ILogger<Inbox> logger) : IAdcpWebhookHandler

@@ -1,5 +1,5 @@
 using Adcp.Aot.Storage;
-using AdcpReceiver;
+using ReceiverApp;
 using Microsoft.Data.Sqlite;
 
 WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(args);

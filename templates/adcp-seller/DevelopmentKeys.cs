@@ -1,9 +1,11 @@
 using System.Security.Cryptography;
 using Adcp.Aot;
 
-namespace AdcpSeller;
+namespace SellerApp;
 
-/// <summary>Creates the keys of appsettings.json for development. In production give them to the configuration from a secret store.</summary>
+/// <summary>
+/// Creates the keys of appsettings.json for development. In production give them to the configuration from a secret store.
+/// </summary>
 internal static class DevelopmentKeys
 {
     public static void CreateIfAbsent(string folder)

@@ -1,5 +1,5 @@
 using Adcp.Aot.Storage;
-using AdcpSeller;
+using SellerApp;
 using Microsoft.Data.Sqlite;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;

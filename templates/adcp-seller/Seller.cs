@@ -1,7 +1,7 @@
 using System.Text.Json.Serialization;
 using Adcp.Aot.Platform;
 
-namespace AdcpSeller;
+namespace SellerApp;
 
 public sealed record CreateMediaBuyRequest(string? BuyerRef);
 

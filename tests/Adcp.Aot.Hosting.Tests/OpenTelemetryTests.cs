@@ -46,18 +46,21 @@ public sealed partial class OpenTelemetryTests
         {
             await host.Services.GetRequiredService<IWebhookDeliverySupervisor>().SendAsync(
                 receiver.Destination("op_1"),
-                new McpWebhook { TaskId = $"task_{propagates}", TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = "{}"u8.ToArray() });
+                Webhook($"task_{propagates}"));
             Assert.Same(request, Activity.Current);
         }
 
         meters.ForceFlush();
-        Activity enqueue = Assert.Single(spans, span => span.OperationName == AdcpSpans.Enqueue && Of(span, AdcpTags.TaskId) == $"task_{propagates}");
+        Activity enqueue = Assert.Single(
+            spans, span => span.OperationName == AdcpSpans.Enqueue && Of(span, AdcpTags.TaskId) == $"task_{propagates}");
         Activity attempt = Assert.Single(spans, span => span.Links.Any(link => link.Context.SpanId == enqueue.SpanId));
         Activity parent = Assert.Single(spans, static span => span.OperationName == "request");
         Assert.Equal((ActivityKind.Producer, parent.SpanId), (enqueue.Kind, enqueue.ParentSpanId));
         Assert.Equal((AdcpSpans.Attempt, ActivityKind.Client, default), (attempt.OperationName, attempt.Kind, attempt.ParentSpanId));
         Assert.NotEqual(enqueue.TraceId, attempt.TraceId);
-        Assert.Equal(("success", "200", "127.0.0.1"), (Of(attempt, AdcpTags.Outcome), Of(attempt, "http.response.status_code"), Of(attempt, "server.address")));
+        Assert.Equal(
+            ("success", "200", "127.0.0.1"),
+            (Of(attempt, AdcpTags.Outcome), Of(attempt, "http.response.status_code"), Of(attempt, "server.address")));
         Assert.Equal(propagates ? attempt.Id : "", Assert.Single(receiver.Requests).Header("traceparent") ?? "");
         Assert.Contains(metrics, static metric => metric.Name == AdcpInstruments.Attempts && metric.MeterName == AdcpTelemetry.MeterName);
         await host.StopAsync();
@@ -86,7 +89,7 @@ public sealed partial class OpenTelemetryTests
         await host.Services.GetRequiredService<IWebhookOutbox>().EnqueueAsync(null,
         [
             new OutboxItem(receiver.Destination(),
-                new McpWebhook { TaskId = "kept", TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = "{}"u8.ToArray() },
+                Webhook("kept"),
                 new OutboxOptions { Tenant = "acme" }),
         ]);
         await host.Services.GetRequiredService<SqlWebhookOutbox>().DrainAsync();
@@ -95,7 +98,9 @@ public sealed partial class OpenTelemetryTests
         Activity attempt = Assert.Single(
             spans, static span => span.OperationName == AdcpSpans.Attempt && span.GetTagItem(AdcpTags.TaskId) as string == "kept");
         Activity enqueue = Assert.Single(spans, span => span.SpanId == Assert.Single(attempt.Links).Context.SpanId);
-        Assert.Equal((AdcpSpans.Enqueue, ActivityKind.Producer, 1), (enqueue.OperationName, enqueue.Kind, enqueue.GetTagItem(AdcpTags.Webhooks)));
+        Assert.Equal(
+            (AdcpSpans.Enqueue, ActivityKind.Producer, 1),
+            (enqueue.OperationName, enqueue.Kind, enqueue.GetTagItem(AdcpTags.Webhooks)));
         Assert.Null(Assert.Single(receiver.Requests).Header("traceparent"));
         SqliteConnection.ClearAllPools();
     }
@@ -120,7 +125,8 @@ public sealed partial class OpenTelemetryTests
 
         Assert.NotEmpty(used);
         Assert.All(used, name => Assert.True(
-            tags.Contains(name) || instruments.Any(instrument => Forms(instrument).Contains(name)), $"{name} is in {file} and not in the code."));
+            tags.Contains(name) || instruments.Any(instrument => Forms(instrument).Contains(name)),
+            $"{name} is in {file} and not in the code."));
 
         // The suffixes that the Prometheus exporter adds for the unit and the kind.
         static string[] Forms(string instrument) =>
@@ -146,7 +152,8 @@ public sealed partial class OpenTelemetryTests
         listener.Start();
         foreach (string type in new[]
         {
-            "Adcp.Aot.Delivery.DeliveryMeter, Adcp.Aot", "Adcp.Aot.Sending.SenderMeter, Adcp.Aot", "Adcp.Aot.Receiving.ReceiverMeter, Adcp.Aot",
+            "Adcp.Aot.Delivery.DeliveryMeter, Adcp.Aot", "Adcp.Aot.Sending.SenderMeter, Adcp.Aot",
+            "Adcp.Aot.Receiving.ReceiverMeter, Adcp.Aot",
             "Adcp.Aot.Hosting.HostingMeter, Adcp.Aot.Hosting", "Adcp.Aot.Storage.OutboxTelemetry, Adcp.Aot.Storage",
         })
         {
@@ -155,6 +162,9 @@ public sealed partial class OpenTelemetryTests
 
         Assert.Equal(Names(typeof(AdcpInstruments)).Order(StringComparer.Ordinal), seen.Order(StringComparer.Ordinal));
     }
+
+    private static McpWebhook Webhook(string task) =>
+        new() { TaskId = task, TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = "{}"u8.ToArray() };
 
     private static IEnumerable<string> Names(Type type) =>
         type.GetFields(BindingFlags.Public | BindingFlags.Static).Select(static field => (string)field.GetRawConstantValue()!);

@@ -39,7 +39,10 @@ public sealed class TestingTests
         using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "k");
         using WebhookSender sender = WebhookSender.FromJwk(key.ExportPrivateJwk(), new WebhookSenderOptions
         {
-            Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true, AttemptTimeout = TimeSpan.FromMilliseconds(200),
+            Version = AdcpVersion.V32,
+            AllowHttp = true,
+            AllowPrivateNetworks = true,
+            AttemptTimeout = TimeSpan.FromMilliseconds(200),
         });
         PreparedWebhook prepared = sender.Prepare(receiver.Destination(), Webhook);
 

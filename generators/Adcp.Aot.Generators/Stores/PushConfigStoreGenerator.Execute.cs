@@ -18,7 +18,8 @@ public sealed partial class PushConfigStoreGenerator
         GeneratedMember.Method("DeleteAsync", Global.StoreScope, "string", "string", Global.CancellationToken),
     ];
 
-    internal static string Write(PushConfigStoreModel model) => GeneratedFile.Of(model.Type, [Global.IPushNotificationConfigStore, Global.IStoreTables], text =>
+    internal static string Write(PushConfigStoreModel model) => GeneratedFile.Of(
+        model.Type, [Global.IPushNotificationConfigStore, Global.IStoreTables], text =>
     {
         StoreText.Constructor(
             text, model.Type, model.Dialect, model.Extra, Global.PushNotificationConfigStoreOptions, optionsRequired: true);

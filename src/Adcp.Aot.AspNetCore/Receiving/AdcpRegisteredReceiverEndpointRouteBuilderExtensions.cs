@@ -8,9 +8,7 @@ namespace Microsoft.AspNetCore.Builder;
 public static class AdcpRegisteredReceiverEndpointRouteBuilderExtensions
 {
     /// <summary>
-    /// Receives webhooks at a path, by the receiver that
-    /// <see cref="AdcpReceiverServiceCollectionExtensions.AddAdcpWebhookReceiver(IServiceCollection, Func{IServiceProvider, Adcp.Aot.Receiving.ReceivedWebhook, CancellationToken, ValueTask}, Action{AdcpReceiverSettings}?, string)"/>
-    /// registered.
+    /// Receives webhooks at a path, by the receiver that <see cref="AdcpReceiverServiceCollectionExtensions"/> registered.
     /// </summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="pattern">The route, such as <c>/adcp/webhooks</c>.</param>

@@ -59,7 +59,8 @@ public static class AdcpMcpServiceCollectionExtensions
                 // If there is no request that passed the guard, such as on another transport of the same server, the
                 // caller is unknown.
                 HttpContext? http = request.Services?.GetService<IHttpContextAccessor>()?.HttpContext;
-                string? tenant = http?.Features.Get<Caller>()?.Tenant ?? (endpoints(request.Services!).SharesOneTenant ? Caller.Anonymous : null);
+                string? tenant = http?.Features.Get<Caller>()?.Tenant
+                    ?? (endpoints(request.Services!).SharesOneTenant ? Caller.Anonymous : null);
                 if (tenant is null)
                 {
                     return Answer(ToolReply.Failed(new AdcpError("AUTH_REQUIRED", "The call is not authenticated.")));

@@ -8,8 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace Adcp.Aot.Hosting;
 
 /// <summary>
-/// Reads the state of an instance's outbox every ten seconds while a health check or a listener of the meter needs it, so that neither waits
-/// for the database.
+/// Reads the state of an instance's outbox every ten seconds while a health check or a listener of the meter needs it, so that
+/// neither waits for the database.
 /// </summary>
 internal sealed partial class OutboxMonitor(IServiceProvider services, string name) : BackgroundService
 {

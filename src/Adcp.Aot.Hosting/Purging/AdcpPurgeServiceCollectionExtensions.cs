@@ -29,6 +29,7 @@ public static class AdcpPurgeServiceCollectionExtensions
         }
 
         return services.AddSingleton<IHostedService>(
-            provider => new PurgeService(() => given, timeProvider ?? TimeProvider.System, provider.GetRequiredService<ILogger<PurgeService>>()));
+            provider => new PurgeService(
+                () => given, timeProvider ?? TimeProvider.System, provider.GetRequiredService<ILogger<PurgeService>>()));
     }
 }

@@ -6,7 +6,8 @@ namespace Adcp.Aot.Hosting;
 public interface IAdcpWebhookHandler
 {
     /// <summary>
-    /// Processes a verified webhook. Each is given once. Throw if that fails: the sender is answered with 500, and its retry is given again.
+    /// Processes a verified webhook. Each is given once. Throw if that fails: the sender is answered with 500, and its retry is given
+    /// again.
     /// </summary>
     /// <param name="webhook">The webhook.</param>
     /// <param name="cancellationToken">Cancelled if the claim is lost, and after the handler's timeout.</param>

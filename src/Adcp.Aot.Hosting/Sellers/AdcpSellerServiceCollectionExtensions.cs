@@ -33,7 +33,8 @@ public static class AdcpSellerServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(name);
         if (services.Any(service => service.ServiceType == typeof(SellerRegistration) && Equals(service.ServiceKey, name)))
         {
-            throw new InvalidOperationException("A seller is registered already. Give the second one a name, and webhook delivery of its own.");
+            throw new InvalidOperationException(
+                "A seller is registered already. Give the second one a name, and webhook delivery of its own.");
         }
 
         SellerRegistration registration = new();

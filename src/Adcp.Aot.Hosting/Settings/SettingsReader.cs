@@ -8,9 +8,9 @@ namespace Adcp.Aot.Hosting;
 /// names that are no member.
 /// </summary>
 /// <remarks>
-/// The binder stops at the first text that it cannot convert, and ignores names that it does not know. So it is given a view of the section
-/// that notes each key that is asked for. If the binder throws, the key that was read last is at fault: it is noted, hidden, and the section
-/// is read again. Keys of the section that were never asked for are no members.
+/// The binder stops at the first text that it cannot convert, and ignores names that it does not know. So it is given a view of the
+/// section that notes each key that is asked for. If the binder throws, the key that was read last is at fault: it is noted, hidden,
+/// and the section is read again. Keys of the section that were never asked for are no members.
 /// </remarks>
 internal sealed class SettingsReader
 {

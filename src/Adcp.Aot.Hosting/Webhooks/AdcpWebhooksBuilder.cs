@@ -56,7 +56,9 @@ public sealed class AdcpWebhooksBuilder
         return this;
     }
 
-    /// <summary>Adds a signing key. Keys of code come before those of <see cref="AdcpWebhookSettings.Keys"/>; the first key signs.</summary>
+    /// <summary>
+    /// Adds a signing key. Keys of code come before those of <see cref="AdcpWebhookSettings.Keys"/>; the first key signs.
+    /// </summary>
     /// <param name="make">Gets the key. Its owner disposes it.</param>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public AdcpWebhooksBuilder AddKey(Func<IServiceProvider, SigningKey> make)

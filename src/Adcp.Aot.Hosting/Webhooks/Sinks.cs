@@ -20,7 +20,8 @@ internal static class Sinks
 
         ParameterInfo[] parameters = [.. typeof(T).GetConstructors().SelectMany(static constructor => constructor.GetParameters())];
         object[] given = database is null ? [] : [database.Source, database.Dialect];
-        object[] fitting = [.. given.Where(value => Array.Exists(parameters, parameter => parameter.ParameterType.IsInstanceOfType(value)))];
+        object[] fitting =
+            [.. given.Where(value => Array.Exists(parameters, parameter => parameter.ParameterType.IsInstanceOfType(value)))];
         return new MadeSink(ActivatorUtilities.CreateInstance<T>(services, fitting), IsOwned: true);
     }
 }

@@ -83,7 +83,7 @@ internal sealed partial class InFlightDelivery : IValueTaskSource, IValueTaskSou
 
     internal WebhookSendResult? LastResult { get; set; }
 
-    /// <summary>Gets or sets the W3C id of the span of the acceptance; <see langword="null"/> if nobody listens.</summary>
+    /// <summary>Gets or sets the W3C id of the span of the acceptance; <see langword="null"/> if there is no listener.</summary>
     internal string? TraceParent { get; set; }
 
     /// <summary>Gets or sets the span of the attempt under way.</summary>

@@ -8,7 +8,10 @@ namespace Adcp.Aot.Receiving;
 internal static class ReceiverMeter
 {
     private static readonly KeyValuePair<string, object?>[] Results =
-        [.. Enum.GetValues<IntakeStatus>().Select(static status => new KeyValuePair<string, object?>(AdcpTags.ReceiveResult, WireName(status)))];
+    [
+        .. Enum.GetValues<IntakeStatus>()
+            .Select(static status => new KeyValuePair<string, object?>(AdcpTags.ReceiveResult, WireName(status))),
+    ];
 
     private static readonly Counter<long> Received = AdcpMeter.Meter.CreateCounter<long>(
         AdcpInstruments.Received, "{webhook}", "Received messages, by result.");

@@ -22,7 +22,7 @@ public sealed class LimitsTests
         "SqlReplayCache.MaxUnexplained", "SqlWebhookClaimStore.MaxUnexplained",
 
         // Ids of log lines.
-        "PlatformEventIds.RateLimited", "PlatformEventIds.LeaseLost",
+        "PlatformEventIds.RateLimited", "PlatformEventIds.LeaseLost", "HostingEventIds.ShutdownTimeoutShort",
 
         // The lower end of a range.
         "BootValidation.ShortestHorizon", "OutboxWorkerOptions.ShortestLease", "OutboxWorkerOptions.LongestLease",

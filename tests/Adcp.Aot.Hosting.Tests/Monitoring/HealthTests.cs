@@ -23,7 +23,8 @@ public sealed class HealthTests
             supervisor.Endpoints.Isolate($"key-{i}");
         }
 
-        HealthReportEntry entry = Assert.Single((await CheckAsync(host)).Entries, static e => e.Key == AdcpWebhooksBuilder.DeliveryCheck).Value;
+        HealthReportEntry entry = Assert.Single(
+            (await CheckAsync(host)).Entries, static e => e.Key == AdcpWebhooksBuilder.DeliveryCheck).Value;
         Assert.Equal((HealthStatus.Degraded, 4), (entry.Status, supervisor.Endpoints.OpenCircuits));
         Assert.Equal(["ready"], entry.Tags);
 
@@ -53,7 +54,13 @@ public sealed class HealthTests
         await host.Services.GetRequiredService<IWebhookOutbox>().EnqueueAsync(null,
         [
             new OutboxItem(new WebhookDestination("https://buyer.example/hook", "op_1"),
-                new McpWebhook { TaskId = "t", TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = "{}"u8.ToArray() },
+                new McpWebhook
+                {
+                    TaskId = "t",
+                    TaskType = TaskType.CreateMediaBuy,
+                    Status = AdcpTaskStatus.Completed,
+                    Result = "{}"u8.ToArray(),
+                },
                 new OutboxOptions { Tenant = "acme" }),
         ]);
         OutboxMonitor monitor = host.Services.GetRequiredKeyedService<OutboxMonitor>("");

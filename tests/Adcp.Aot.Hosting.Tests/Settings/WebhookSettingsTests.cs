@@ -11,7 +11,10 @@ public sealed class WebhookSettingsTests
     public async Task Settings_of_a_file_reach_sender_and_supervisor()
     {
         HostApplicationBuilder builder = TestHost.Builder(
-            [.. TestHost.Sound, ("Adcp:Retry:MaxAttempts", "7"), ("Adcp:Retry:BaseDelay", "00:00:02"), ("Adcp:Sender:AttemptTimeout", "00:00:03")]);
+        [
+            .. TestHost.Sound, ("Adcp:Retry:MaxAttempts", "7"), ("Adcp:Retry:BaseDelay", "00:00:02"),
+            ("Adcp:Sender:AttemptTimeout", "00:00:03"),
+        ]);
         builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp");
         using IHost host = builder.Build();
 
@@ -52,7 +55,8 @@ public sealed class WebhookSettingsTests
             "Adcp:Seller:PublicUrl", "Adcp:Version",
         ];
         Assert.Equal(expected, paths.Order(StringComparer.Ordinal));
-        Assert.Contains(fault.Failures, failure => failure.Contains("'Rety' is no setting of Adcp, which has Circuit, Database", StringComparison.Ordinal));
+        Assert.Contains(fault.Failures,
+            failure => failure.Contains("'Rety' is no setting of Adcp, which has Circuit, Database", StringComparison.Ordinal));
         Assert.Contains(fault.Failures, failure => failure.Contains("'many' cannot be read as a whole number", StringComparison.Ordinal));
         Assert.Contains(fault.Failures, failure => failure.Contains("3.0, 3.1, 3.2", StringComparison.Ordinal));
         Assert.Contains(fault.Failures, failure => failure.Contains("Sqlite, PostgreSql, MySql", StringComparison.Ordinal));
@@ -69,7 +73,8 @@ public sealed class WebhookSettingsTests
 
         Assert.Equal(
             ["Adcp:Database:Dialect", "Adcp:EncryptionKeys", "Adcp:Keys", "Adcp:Version"],
-            fault.Failures.Select(static failure => failure[..failure.IndexOf(": ", StringComparison.Ordinal)]).Order(StringComparer.Ordinal));
+            fault.Failures.Select(static failure => failure[..failure.IndexOf(": ", StringComparison.Ordinal)])
+                .Order(StringComparer.Ordinal));
         Assert.All(fault.Failures, failure => Assert.Contains(": missing. ", failure, StringComparison.Ordinal));
     }
 
@@ -83,7 +88,8 @@ public sealed class WebhookSettingsTests
         OptionsValidationException fault = Assert.Throws<OptionsValidationException>(
             () => provider.GetRequiredService<IOptionsMonitor<AdcpWebhookSettings>>().Get(""));
 
-        Assert.Contains(fault.Failures, static failure => failure.StartsWith("Retry:MaxAttempts: MaxAttempts ('0') must be", StringComparison.Ordinal));
+        Assert.Contains(fault.Failures,
+            static failure => failure.StartsWith("Retry:MaxAttempts: MaxAttempts ('0') must be", StringComparison.Ordinal));
     }
 
     /// <summary>A setting that nothing reads would be ignored silently.</summary>
@@ -105,7 +111,8 @@ public sealed class WebhookSettingsTests
     [Fact]
     public void A_key_that_is_there_twice_is_a_fault()
     {
-        IEnumerable<string> failures = WebhookFailures([("R:Version", "3.2"), ("R:Keys:0:Jwk", TestHost.Jwk), ("R:Keys:1:Jwk", TestHost.Jwk)]);
+        IEnumerable<string> failures = WebhookFailures(
+            [("R:Version", "3.2"), ("R:Keys:0:Jwk", TestHost.Jwk), ("R:Keys:1:Jwk", TestHost.Jwk)]);
 
         Assert.Equal(["R:Keys:1: the key id 'seller-1' is there twice. Give each key an id of its own."], failures);
     }

@@ -1,7 +1,6 @@
 using Adcp.Aot.Auditing;
 using Adcp.Aot.AspNetCore.Tests;
 using Adcp.Aot.Delivery;
-using Adcp.Aot.Payloads;
 using Adcp.Aot.Storage;
 using Adcp.Aot.Testing;
 using Microsoft.Data.Sqlite;
@@ -67,7 +66,11 @@ public sealed class LifetimeTests : IDisposable
         using Folder folder = new();
         await using ScriptedReceiver receiver = new();
         HostApplicationBuilder builder = TestHost.Builder(
-            _log, [.. TestHost.Sound, .. Local, .. Encrypted, ("Adcp:Database:Dialect", "Sqlite"), ("ConnectionStrings:adcp", folder["a.db"])]);
+            _log,
+            [
+                .. TestHost.Sound, .. Local, .. Encrypted, ("Adcp:Database:Dialect", "Sqlite"),
+                ("ConnectionStrings:adcp", folder["a.db"]),
+            ]);
         builder.Services.AddAdcpWebhooks()
             .BindConfiguration("Adcp")
             .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
