@@ -160,6 +160,7 @@ internal static class OutboxLoad
         double[] times = [.. sent.Where(one => bench.Sender.Answered.ContainsKey(one.Key))
             .Select(one => Math.Max(0, Stopwatch.GetElapsedTime(one.At, bench.Sender.Answered[one.Key]).TotalMilliseconds)).Order()];
         bench.Sender.Answered.Clear();
+        bench.Sender.Begun.Clear();
         bench.Sender.Notes = false;
         return times.Length == 0 ? double.NaN : times[(int)((times.Length - 1) * share)];
     }
