@@ -154,6 +154,9 @@ internal sealed class ObservedSender(WebhookSender inner) : IWebhookSender, IDis
     /// <summary>Gets the webhooks that are waited for, with the time of their answer.</summary>
     internal ConcurrentDictionary<string, long> Answered { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Gets when the last attempts of these webhooks began: signature and first byte follow at once.</summary>
+    internal ConcurrentDictionary<string, long> Begun { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Gets or sets whether times are noted.</summary>
     internal bool Notes { get; set; }
 
@@ -166,6 +169,11 @@ internal sealed class ObservedSender(WebhookSender inner) : IWebhookSender, IDis
 
     public async ValueTask<WebhookSendResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default)
     {
+        if (Notes)
+        {
+            Begun[webhook.IdempotencyKey] = Stopwatch.GetTimestamp();
+        }
+
         WebhookSendResult result = await inner.SendAsync(webhook, cancellationToken);
         if (result.StatusCode == 200)
         {

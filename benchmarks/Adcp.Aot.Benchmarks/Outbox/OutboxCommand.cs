@@ -7,7 +7,7 @@ namespace Adcp.Aot.Benchmarks.Outbox;
 /// <summary>The durable outbox beside its floors and a queue with row leases, and its load tests.</summary>
 internal static class OutboxCommand
 {
-    private static readonly string[] Scenarios = ["throughput", "latency", "takeover", "idle", "dead", "backlog", "pin", "wal"];
+    private static readonly string[] Scenarios = ["throughput", "parts", "latency", "takeover", "idle", "dead", "backlog", "pin", "wal"];
 
     internal static Command Create()
     {
@@ -72,6 +72,9 @@ internal static class OutboxCommand
         {
             case "throughput":
                 await OutboxThroughput.MeasureAsync(bench, rows, rounds);
+                break;
+            case "parts":
+                await OutboxThroughput.PartsAsync(bench, rows, rounds);
                 break;
             case "latency":
                 await OutboxTimes.LatencyAsync(bench, Math.Min(rows / 20, 200), listens: false);

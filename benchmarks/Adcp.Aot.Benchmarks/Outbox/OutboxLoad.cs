@@ -17,6 +17,7 @@ internal static class OutboxLoad
     internal static async Task DeadEndpointAsync(OutboxBench bench, int dead, int rows, int rounds)
     {
         List<double> without = [], with = [];
+        await HealthyAsync(bench, rows); // The compiler is busy at first.
         for (int round = 0; round < rounds; round++)
         {
             without.Add(await HealthyAsync(bench, rows));
@@ -45,6 +46,7 @@ internal static class OutboxLoad
     /// <summary>Webhooks that arrive while many wait.</summary>
     internal static async Task BacklogAsync(OutboxBench bench, int rows)
     {
+        await HealthyAsync(bench, 2_000);
         (double small, double smallRate) = await FreshAsync(bench, rows / 20);
         (double large, double largeRate) = await FreshAsync(bench, rows);
         Print($"{rows:N0} rows waiting: fresh p99 {large:0} ms, {large / small:0.00} of that with {rows / 20:N0} waiting; "
@@ -56,6 +58,7 @@ internal static class OutboxLoad
     /// </summary>
     internal static async Task PinnedAsync(OutboxBench bench, int perSecond, TimeSpan time, int burst)
     {
+        await HealthyAsync(bench, burst);
         (double freeRate, double freeP99) = await OfferedAsync(bench, perSecond, time);
         double freeBurst = await HealthyAsync(bench, burst);
         await using DbConnection reader = await bench.Source.OpenConnectionAsync();
@@ -160,6 +163,7 @@ internal static class OutboxLoad
         double[] times = [.. sent.Where(one => bench.Sender.Answered.ContainsKey(one.Key))
             .Select(one => Math.Max(0, Stopwatch.GetElapsedTime(one.At, bench.Sender.Answered[one.Key]).TotalMilliseconds)).Order()];
         bench.Sender.Answered.Clear();
+        bench.Sender.Begun.Clear();
         bench.Sender.Notes = false;
         return times.Length == 0 ? double.NaN : times[(int)((times.Length - 1) * share)];
     }

@@ -45,6 +45,36 @@ internal static class OutboxThroughput
             + $"full / outbox {Ratio(full, outbox):0.00}");
     }
 
+    /// <summary>Enqueueing alone, then delivering alone, so that it shows which of them is slow.</summary>
+    internal static async Task PartsAsync(OutboxBench bench, int rows, int rounds)
+    {
+        List<double> append = [], enqueue = [], drainPeer = [], drain = [];
+        for (int round = 0; round < rounds + 1; round++)
+        {
+            int count = round == 0 ? Math.Min(rows, 2_000) : rows;
+            await using RowQueue queue = new(bench.Source, bench.Dialect);
+            await queue.CreateAsync();
+            double[] rates =
+            [
+                await RateAsync(count, () => AppendAsync(bench, queue, count)),
+                await RateAsync(count, () => new RowLeases(queue, bench.Source, webhook => SendAsync(bench, webhook)).RunAsync(count)),
+                await RateAsync(count, () => bench.EnqueueAsync(count, i => bench.Item(i))),
+                await DrainAsync(bench, count),
+            ];
+            if (round > 0)
+            {
+                append.Add(rates[0]);
+                drainPeer.Add(rates[1]);
+                enqueue.Add(rates[2]);
+                drain.Add(rates[3]);
+            }
+        }
+
+        OutboxLoad.Print($"enqueue alone, 100 in a transaction: {Median(enqueue):N0} rows a second, "
+            + $"{Ratio(enqueue, append):0.00} of row leases");
+        OutboxLoad.Print($"deliver alone: {Median(drain):N0} rows a second, {Ratio(drain, drainPeer):0.00} of row leases");
+    }
+
     internal static double Median(IEnumerable<double> values) => Measurement.Median(values);
 
     private static double Ratio(List<double> above, List<double> below) => Median(above.Zip(below, static (a, b) => a / b));
@@ -90,11 +120,35 @@ internal static class OutboxThroughput
             await Task.Delay(5);
         }
 
+        int before = bench.Sender.Delivered;
         string run = Guid.NewGuid().ToString("N");
         return await RateAsync(rows, async () =>
         {
             await bench.EnqueueAsync(
                 rows, i => bench.Item(i, deliveryId: isFull ? string.Create(CultureInfo.InvariantCulture, $"{run}/{i}") : null));
+
+            // Counting rows all the time would be a load of its own.
+            while (bench.Sender.Delivered - before < rows)
+            {
+                await Task.Delay(1);
+            }
+
+            await bench.EmptyAsync();
+        });
+    }
+
+    private static async Task<double> DrainAsync(OutboxBench bench, int rows)
+    {
+        int before = bench.Sender.Delivered;
+        await using OutboxWorker worker = bench.OpenWorker(attempts: new WebhookSupervisorOptions { MaxConcurrency = OutboxBench.Callers });
+        return await RateAsync(rows, async () =>
+        {
+            await worker.StartAsync();
+            while (bench.Sender.Delivered - before < rows)
+            {
+                await Task.Delay(1);
+            }
+
             await bench.EmptyAsync();
         });
     }

@@ -14,7 +14,7 @@ internal static class OutboxTimes
 
     private const string Prefix = "ADCP_BENCH_";
 
-    /// <summary>From the commit of another process to the receiver's answer, which is after the first byte.</summary>
+    /// <summary>From the commit of another process to the attempt, which the first byte follows at once, and to the answer.</summary>
     internal static async Task LatencyAsync(OutboxBench bench, int count, bool listens)
     {
         PostgreSqlWakeUp? hears = listens ? new PostgreSqlWakeUp((NpgsqlDataSource)bench.Source) : null;
@@ -31,7 +31,7 @@ internal static class OutboxTimes
             List<(string Key, long At)> sent = [];
             for (int i = -20; i < count; i++)
             {
-                bench.Sender.Notes = i >= 0;
+                bench.Sender.Notes = true;
                 OutboxReceipt receipt = (await enqueueing.EnqueueAsync(null, [bench.Item(i + 20)]))[0];
                 if (i >= 0)
                 {
@@ -43,12 +43,12 @@ internal static class OutboxTimes
             }
 
             await bench.EmptyAsync();
-            double[] times = [.. sent.Select(one =>
-                Math.Max(0, Stopwatch.GetElapsedTime(one.At, bench.Sender.Answered[one.Key]).TotalMilliseconds)).Order()];
+            OutboxLoad.Print($"commit of another process to attempt and answer, {(listens ? "LISTEN" : "polling")}: "
+                + $"p50 {Of(sent, bench.Sender.Begun, 0.5):0.00} and {Of(sent, bench.Sender.Answered, 0.5):0.00} ms, "
+                + $"p99 {Of(sent, bench.Sender.Begun, 0.99):0.00} and {Of(sent, bench.Sender.Answered, 0.99):0.00} ms");
             bench.Sender.Answered.Clear();
+            bench.Sender.Begun.Clear();
             bench.Sender.Notes = false;
-            OutboxLoad.Print($"commit of another process to answer, {(listens ? "LISTEN" : "polling")}: "
-                + $"p50 {times[times.Length / 2]:0.00} ms, p99 {times[(int)((times.Length - 1) * 0.99)]:0.00} ms");
         }
 
         await (hears?.DisposeAsync() ?? default);
@@ -124,6 +124,12 @@ internal static class OutboxTimes
         }
 
         return 0;
+    }
+
+    private static double Of(List<(string Key, long At)> sent, IReadOnlyDictionary<string, long> noted, double share)
+    {
+        double[] times = [.. sent.Select(one => Math.Max(0, Stopwatch.GetElapsedTime(one.At, noted[one.Key]).TotalMilliseconds)).Order()];
+        return times[(int)((times.Length - 1) * share)];
     }
 
     private static Process StartProcess(OutboxBench bench)
