@@ -65,3 +65,21 @@ internal static class OutboxDocs
     private static Task SaveOrderAsync(DbTransaction transaction, CancellationToken cancellationToken) =>
         transaction is null ? Task.FromCanceled(cancellationToken) : Task.CompletedTask;
 }
+
+// snippet: outbox-authorizer
+internal sealed class Subscriptions(ISet<string> active) : IAttemptAuthorizer
+{
+    public ValueTask AuthorizeAsync(
+        IReadOnlyList<PlannedAttempt> attempts, Memory<AttemptDecision> decisions, CancellationToken cancellationToken)
+    {
+        for (int i = 0; i < attempts.Count; i++)
+        {
+            decisions.Span[i] = active.Contains(attempts[i].Context!)
+                ? AttemptDecision.Allow()
+                : AttemptDecision.Suppress("subscription_inactive"); // or AttemptDecision.Later(TimeSpan.FromMinutes(1))
+        }
+
+        return ValueTask.CompletedTask;
+    }
+}
+// end

@@ -24,6 +24,8 @@ internal static class Worker
             .AddConsole(static options => options.LogToStandardErrorThreshold = LogLevel.Trace));
         await using OutboxWorker worker = new(store.Outbox, store.Sender, new OutboxWorkerOptions
         {
+            // Processes of this sample are killed at random, and no webhook is to blame.
+            QuarantineAfter = 1000,
             Attempts = new WebhookSupervisorOptions
             {
                 Retry = OutboxWorkerOptions.DefaultRetry with { BaseDelay = TimeSpan.FromMilliseconds(500) },

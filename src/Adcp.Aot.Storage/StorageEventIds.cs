@@ -80,6 +80,18 @@ public static class StorageEventIds
     public const int OutboxNotDurable = 5014;
 
     /// <summary>
+    /// Error: "The authorizer of the outbox could not decide about {Count} attempts: {Fault}. They wait and do not count; their horizon
+    /// continues. Calls that failed and were not logged before this line: {Skipped}"
+    /// </summary>
+    public const int OutboxAuthorizerFailed = 5015;
+
+    /// <summary>
+    /// Warning: "Webhook {IdempotencyKey} of tenant {Tenant} has blocked its ordered stream for {Limit}. The stream continues without it;
+    /// it is still retried, and may arrive out of order."
+    /// </summary>
+    public const int OutboxPassedOver = 5016;
+
+    /// <summary>
     /// Warning: "The wake-up {WakeUp} of the outbox ended: {Fault}. It is called again in {Delay}; webhooks of other processes are found by
     /// polling."
     /// </summary>

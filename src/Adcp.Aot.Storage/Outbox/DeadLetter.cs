@@ -8,7 +8,7 @@ public sealed record DeadLetter
 
     /// <summary>
     /// Gets why the delivery ended: <c>rejected</c>, <c>conflict</c>, <c>refused</c>, <c>exhausted</c>, <c>expired</c>, <c>too_old</c>,
-    /// or <c>unreadable</c>.
+    /// <c>suppressed</c>, <c>poison</c> or <c>unreadable</c>.
     /// </summary>
     public required string Reason { get; init; }
 
@@ -27,7 +27,7 @@ public sealed record DeadLetter
     /// <summary>Gets when the delivery ended.</summary>
     public required DateTimeOffset EndedAt { get; init; }
 
-    /// <summary>Gets whether the same delivery may continue: its retry horizon has not passed.</summary>
+    /// <summary>Gets whether the same delivery may continue: neither its retry horizon nor its maximum age has passed.</summary>
     public required bool IsInsideHorizon { get; init; }
 
     /// <summary>Gets the tenant; <see langword="null"/> if the row cannot be read.</summary>
@@ -44,6 +44,12 @@ public sealed record DeadLetter
 
     /// <summary>Gets the notification type; <see langword="null"/> if none, or if the row cannot be read.</summary>
     public string? NotificationType { get; init; }
+
+    /// <summary>
+    /// Gets whether the event may be emitted again under a new key when the horizon has passed: it has a notification id and reports on no
+    /// task.
+    /// </summary>
+    public bool IsRepeatable { get; init; }
 }
 
 /// <summary>A query for dead letters. Immutable.</summary>
@@ -73,9 +79,3 @@ public sealed record DeadLetterQuery
         }
     } = 100;
 }
-
-/// <summary>The result of a redrive, or of its dry run.</summary>
-/// <param name="Redriven">The dead letters that are delivered again.</param>
-/// <param name="OutsideHorizon">Those left because their retry horizon has passed: the receiver may have forgotten their key.</param>
-/// <param name="Unreadable">Those left because they cannot be read, or are not there.</param>
-public sealed record RedriveReport(int Redriven, int OutsideHorizon, int Unreadable);

@@ -1,4 +1,6 @@
 using System.Data.Common;
+using System.Globalization;
+using Adcp.Aot.Payloads;
 
 namespace Adcp.Aot.Storage;
 
@@ -10,12 +12,17 @@ public sealed class DeadLetters
     /// <summary>The most dead letters of one redrive or discard.</summary>
     private const int MaxIds = 1000;
 
+    /// <summary>The steps of a redrive with a rate, a second.</summary>
+    private const int StepsPerSecond = 10;
+
     private readonly OutboxStore _store;
     private readonly OutboxSeal _seal;
     private readonly Action _redriven;
+    private readonly TimeProvider _time;
 
-    internal DeadLetters(OutboxStore store, OutboxSeal seal, Action redriven)
+    internal DeadLetters(OutboxStore store, OutboxSeal seal, Action redriven, TimeProvider time)
     {
+        _time = time;
         _store = store;
         _seal = seal;
         _redriven = redriven;
@@ -30,56 +37,52 @@ public sealed class DeadLetters
     {
         query ??= new DeadLetterQuery();
         Guid installation = await _store.InstallationAsync(cancellationToken).ConfigureAwait(false);
-        OutboxDeadFilter filter = new(query.Tenant is { } tenant ? OutboxHash.Tenant(tenant) : null, null, query.Reason);
         IReadOnlyList<OutboxDeadRow> rows =
-            await _store.ListDeadAsync(filter, query.Before ?? long.MaxValue, query.Limit, cancellationToken).ConfigureAwait(false);
+            await _store.Dead.ListAsync(FilterOf(query), query.Before ?? long.MaxValue, query.Limit, cancellationToken)
+                .ConfigureAwait(false);
         return [.. rows.Select(row => Describe(row, installation))];
     }
 
     /// <summary>
     /// Delivers dead letters again, with the same idempotency key and the same bytes, for the rest of their retry horizon. Those whose
-    /// horizon has passed are left: enqueue these events again.
+    /// horizon has passed are left, unless <see cref="RedriveOptions.AllowsNewKey"/> is set. Two calls never redrive one dead letter twice.
     /// </summary>
     /// <param name="ids">1 to 1,000 ids.</param>
-    /// <param name="isDryRun">Whether only to count.</param>
-    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <param name="options">Dry run, new keys and rate; <see langword="null"/> for the defaults.</param>
+    /// <param name="cancellationToken">Ends the redrive after the step under way. The report counts the steps until then.</param>
     /// <exception cref="ArgumentException">No ids, or more than 1,000.</exception>
-    /// <exception cref="DbException">The database cannot be reached.</exception>
+    /// <exception cref="DbException">
+    /// The database cannot be reached. Repeat the call: dead letters that were redriven are not there any more.
+    /// </exception>
     public async ValueTask<RedriveReport> RedriveAsync(
-        IReadOnlyCollection<long> ids, bool isDryRun = false, CancellationToken cancellationToken = default)
+        IReadOnlyCollection<long> ids, RedriveOptions? options = null, CancellationToken cancellationToken = default)
     {
         Check(ids);
-        Guid installation = await _store.InstallationAsync(cancellationToken).ConfigureAwait(false);
-        List<OutboxDeadRow> rows = [];
-        int outside = 0;
-        foreach (long id in ids.Distinct())
-        {
-            IReadOnlyList<OutboxDeadRow> page = await _store
-                .ListDeadAsync(new OutboxDeadFilter(null, null, null), id == long.MaxValue ? id : id + 1, 1, cancellationToken)
-                .ConfigureAwait(false);
-            if (page is not [var row] || row.Id != id || Open(row, installation) is null)
-            {
-                continue;
-            }
+        long[] distinct = [.. ids.Distinct()];
+        RedriveReport report = await RunAsync(
+            new OutboxDeadFilter(null, null, null, distinct), long.MaxValue, MaxIds, options ?? new RedriveOptions(), cancellationToken)
+            .ConfigureAwait(false);
+        int seen = report.Redriven + report.OutsideHorizon + report.NotRepeatable + report.Missing;
+        return report.ContinueBefore is null ? report with { Missing = report.Missing + distinct.Length - seen } : report;
+    }
 
-            if (row.IsInsideHorizon)
-            {
-                rows.Add(row);
-            }
-            else
-            {
-                outside++;
-            }
-        }
-
-        int redriven = rows.Count;
-        if (!isDryRun && rows.Count > 0)
-        {
-            redriven = await _store.RedriveAsync(rows, cancellationToken).ConfigureAwait(false);
-            _redriven();
-        }
-
-        return new RedriveReport(redriven, outside, ids.Count - outside - redriven);
+    /// <summary>
+    /// Delivers all dead letters of a query again, the newest first, as the other overload does. Dead letters that die again meanwhile are
+    /// not redriven a second time.
+    /// </summary>
+    /// <param name="query">Which ones. <see cref="DeadLetterQuery.Limit"/> is the number of rows of one step.</param>
+    /// <param name="options">Dry run, new keys and rate; <see langword="null"/> for the defaults.</param>
+    /// <param name="cancellationToken">
+    /// Ends the redrive after the step under way. A later call continues with <see cref="RedriveReport.ContinueBefore"/>.
+    /// </param>
+    /// <exception cref="DbException">
+    /// The database cannot be reached. Repeat the call: dead letters that were redriven are not there any more.
+    /// </exception>
+    public ValueTask<RedriveReport> RedriveAsync(
+        DeadLetterQuery query, RedriveOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        return RunAsync(FilterOf(query), query.Before ?? long.MaxValue, query.Limit, options ?? new RedriveOptions(), cancellationToken);
     }
 
     /// <summary>Deletes dead letters permanently.</summary>
@@ -91,7 +94,102 @@ public sealed class DeadLetters
     public ValueTask<int> DiscardAsync(IReadOnlyCollection<long> ids, CancellationToken cancellationToken = default)
     {
         Check(ids);
-        return _store.DiscardAsync([.. ids.Distinct()], cancellationToken);
+        return _store.Dead.DiscardAsync([.. ids.Distinct()], cancellationToken);
+    }
+
+    private static OutboxDeadFilter FilterOf(DeadLetterQuery query) =>
+        new(query.Tenant is { } tenant ? OutboxHash.Tenant(tenant) : null, null, query.Reason);
+
+    private static string TextOf(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+
+    private async ValueTask<RedriveReport> RunAsync(
+        OutboxDeadFilter filter, long before, int limit, RedriveOptions options, CancellationToken cancellationToken)
+    {
+        Guid installation = await _store.InstallationAsync(CancellationToken.None).ConfigureAwait(false);
+        int step = options is { IsDryRun: false, RatePerSecond: { } rate }
+            ? Math.Clamp(rate / StepsPerSecond, 1, limit)
+            : limit;
+        long started = _time.GetTimestamp();
+        RedriveReport report = new();
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            IReadOnlyList<OutboxDeadRow> rows =
+                await _store.Dead.ListAsync(filter, before, step, CancellationToken.None).ConfigureAwait(false);
+            if (rows.Count > 0)
+            {
+                before = rows[^1].Id;
+                report = await StepAsync(report, rows, installation, options).ConfigureAwait(false);
+            }
+
+            if (rows.Count < step)
+            {
+                options.Progress?.Report(report);
+                return report;
+            }
+
+            options.Progress?.Report(report with { ContinueBefore = before });
+            if (options is { IsDryRun: false, RatePerSecond: { } most })
+            {
+                TimeSpan wait = (TimeSpan.FromSeconds(1) * report.Redriven / most) - _time.GetElapsedTime(started);
+                if (wait > TimeSpan.Zero)
+                {
+                    await Task.Delay(wait, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                }
+            }
+        }
+
+        return report with { ContinueBefore = before };
+    }
+
+    private async ValueTask<RedriveReport> StepAsync(
+        RedriveReport report, IReadOnlyList<OutboxDeadRow> rows, Guid installation, RedriveOptions options)
+    {
+        List<OutboxRedrive> redrives = [];
+        int outside = 0, fixedKeys = 0;
+        foreach (OutboxDeadRow row in rows)
+        {
+            if (Open(row, installation) is not { } webhook)
+            {
+                continue;
+            }
+
+            if (row.IsInsideHorizon)
+            {
+                redrives.Add(new OutboxRedrive(row.Id, row.KeyId, row.Sealed, IsNew: false));
+            }
+            else if (!options.AllowsNewKey)
+            {
+                outside++;
+            }
+            else if (webhook.Renew(IdempotencyKeys.Create(), TextOf(_time.GetUtcNow())) is { } renewed)
+            {
+                redrives.Add(new OutboxRedrive(
+                    row.Id, _seal.KeyId, _seal.Seal(renewed, installation, row.Lane, row.Endpoint, row.Tenant), IsNew: true));
+            }
+            else
+            {
+                fixedKeys++;
+            }
+        }
+
+        List<OutboxRedrive> moved = redrives;
+        if (!options.IsDryRun && redrives.Count > 0)
+        {
+            // Not cancelled: the report must say what was committed.
+            IReadOnlySet<long> ids = await _store.Dead.RedriveAsync(redrives, CancellationToken.None).ConfigureAwait(false);
+            moved = [.. redrives.Where(redrive => ids.Contains(redrive.Id))];
+            _redriven();
+        }
+
+        return report with
+        {
+            Redriven = report.Redriven + moved.Count,
+            WithNewKey = report.WithNewKey + moved.Count(static redrive => redrive.IsNew),
+            OutsideHorizon = report.OutsideHorizon + outside,
+            NotRepeatable = report.NotRepeatable + fixedKeys,
+            Missing = report.Missing + rows.Count - moved.Count - outside - fixedKeys,
+        };
     }
 
     private static void Check(IReadOnlyCollection<long> ids)
@@ -127,6 +225,7 @@ public sealed class DeadLetters
             IdempotencyKey = webhook?.IdempotencyKey,
             TaskId = webhook?.TaskId,
             NotificationType = webhook?.NotificationType,
+            IsRepeatable = webhook?.Renew(IdempotencyKeys.Create(), "") is not null,
         };
     }
 }

@@ -9,6 +9,11 @@ internal enum OutboxChangeKind
     /// <summary>The row waits: it moves to, or within, the parked rows.</summary>
     Park,
 
+    /// <summary>
+    /// The row stays and is marked as under way, before an attempt that may kill the process. If its owner dies, the takeover counts it.
+    /// </summary>
+    Trial,
+
     /// <summary>The delivery ended without success: the row moves to the dead letters.</summary>
     Dead,
 }
@@ -28,14 +33,25 @@ internal sealed class OutboxChange
     /// <summary>Gets the attempts made, the last one included. If above 0, the horizon of the row begins, unless it has begun.</summary>
     internal int Attempts { get; init; }
 
-    /// <summary>Gets how long after its first attempt the delivery may continue. Used if the horizon begins with this change.</summary>
-    internal TimeSpan Horizon { get; init; }
+    /// <summary>
+    /// Gets or sets how long after its first attempt the delivery may continue. Used if the horizon begins with this change.
+    /// </summary>
+    internal TimeSpan Horizon { get; set; }
 
     /// <summary>Gets a stable identifier of the reason, such as <c>rejected</c>; <see langword="null"/> if delivered.</summary>
     internal string? Reason { get; init; }
 
     /// <summary>Gets the receiver's last HTTP status; 0 if it did not answer.</summary>
     internal int StatusCode { get; init; }
+
+    /// <summary>Gets how often owners died while the row may have been under way. 0 after an attempt that the process survived.</summary>
+    internal int Unclean { get; init; }
+
+    /// <summary>Gets whether the stream of a parked row does not wait for it any more.</summary>
+    internal bool LeavesOrder { get; init; }
+
+    /// <summary>Gets the task that gets whether a <see cref="OutboxChangeKind.Trial"/> was committed.</summary>
+    internal TaskCompletionSource<bool>? Marked { get; init; }
 
     /// <summary>Gets or sets whether an attempt led to the change.</summary>
     internal bool EndsAttempt { get; set; }

@@ -13,7 +13,18 @@ internal static class OutboxChanges
         Kind = OutboxChangeKind.Park,
         Delay = delay,
         Attempts = row.Attempts,
+        Unclean = row.Unclean,
         Reason = reason,
+    };
+
+    /// <summary>Returns the change that marks a row as under way.</summary>
+    internal static OutboxChange Trial(OutboxRow row) => new()
+    {
+        Row = row,
+        Kind = OutboxChangeKind.Trial,
+        Attempts = row.Attempts,
+        Unclean = row.Unclean,
+        Marked = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously),
     };
 
     /// <summary>Returns the change of a row whose time is over.</summary>
@@ -40,6 +51,7 @@ internal static class OutboxReasons
     internal const string UnknownKey = "unknown_key";
     internal const string UnknownFormat = "unknown_format";
     internal const string OwnFault = "own_fault";
+    internal const string Deferred = "deferred";
 
     // Dead.
     internal const string Rejected = "rejected";
@@ -49,4 +61,6 @@ internal static class OutboxReasons
     internal const string Expired = "expired";
     internal const string TooOld = "too_old";
     internal const string Unreadable = "unreadable";
+    internal const string Suppressed = "suppressed";
+    internal const string Poison = "poison";
 }

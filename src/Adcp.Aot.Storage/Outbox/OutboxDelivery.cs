@@ -16,45 +16,65 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
     /// <summary>The wait of an endpoint that an operator isolated, so that its circuit does not say when it may be asked again.</summary>
     private static readonly TimeSpan IsolatedDelay = TimeSpan.FromSeconds(30);
 
+    /// <summary>The wait of an endpoint whose circuit refused because probes are under way.</summary>
+    private static readonly TimeSpan ProbedDelay = TimeSpan.FromSeconds(1);
+
+    private const string Isolated = "circuit_isolated";
+
+    private static readonly TimeSpan LeaseWait = TimeSpan.FromMilliseconds(20);
+
     private const int MaxKeysLogged = 100;
 
     private static readonly TimeSpan KeyLogInterval = TimeSpan.FromMinutes(1);
 
     private readonly AttemptRunner _runner;
+    private readonly OutboxAuthorization? _authorization;
     private readonly OutboxSeal _seal;
     private readonly OutboxLease _lease;
     private readonly OutboxSchedule _schedule;
     private readonly OutboxSettlement _settlement;
-    private readonly RetryPolicy _retry;
-    private readonly TimeSpan _horizon;
+    private readonly OutboxDeliveryRules _rules;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ConcurrentDictionary<string, (long LoggedAt, int Skipped)> _unknownKeys = new(StringComparer.Ordinal);
     private readonly WaitCallback _attempt;
+    private readonly WaitCallback _authorize;
+    private readonly WaitCallback _try;
+    private readonly WaitCallback _end;
     private Guid _installation;
     private long _delivered;
+    private long _deferred;
     private int _pumps;
     private volatile bool _isStopped;
 
     internal OutboxDelivery(
-        AttemptRunner runner, OutboxSeal seal, OutboxLease lease, OutboxSchedule schedule, OutboxSettlement settlement, RetryPolicy retry,
-        TimeSpan horizon, TimeProvider time, ILogger logger)
+        AttemptRunner runner, OutboxAuthorization? authorization, OutboxSeal seal, OutboxLease lease, OutboxSchedule schedule,
+        OutboxSettlement settlement, OutboxDeliveryRules rules, TimeProvider time, ILogger logger)
     {
         _runner = runner;
+        _authorization = authorization;
         _seal = seal;
         _lease = lease;
         _schedule = schedule;
         _settlement = settlement;
-        _retry = retry;
-        _horizon = horizon;
+        _rules = rules;
         _time = time;
         _logger = logger;
         _attempt = row => _ = AttemptAsync((OutboxRow)row!);
+        _authorize = rows => _ = AuthorizeAsync((List<OutboxRow>)rows!);
+        _try = rows => _ = TryAsync((IReadOnlyList<OutboxRow>)rows!);
+        _end = change => _ = EndAsync((OutboxChange)change!);
         lease.Changed += Pump;
     }
 
     /// <summary>Gets the number of rows delivered since the start.</summary>
     internal long Delivered => Volatile.Read(ref _delivered);
+
+    /// <summary>Gets how many attempts were not made since the start because the authorizer said "later" or failed.</summary>
+    internal long Deferred => Volatile.Read(ref _deferred);
+
+    private bool MayStart =>
+        !_isStopped && _installation != default && _settlement.UnsettledAttempts < MaxUnsettled && _lease.AllowsAttempts;
 
     /// <summary>Begins to take rows.</summary>
     internal void Start(Guid installation)
@@ -78,13 +98,22 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
         do
         {
             seen = Volatile.Read(ref _pumps);
-            while (!_isStopped && _installation != default && _settlement.UnsettledAttempts < MaxUnsettled && _lease.AllowsAttempts
-                && _schedule.TryTake(out OutboxRow? row))
-            {
-                ThreadPool.UnsafeQueueUserWorkItem(_attempt, row);
-            }
+            StartAttempts();
         }
         while (Interlocked.Add(ref _pumps, -seen) != 0);
+    }
+
+    /// <summary>Ends or parks a row that is not attempted, and records that its delivery has ended.</summary>
+    internal void End(OutboxChange change)
+    {
+        if (change.Kind == OutboxChangeKind.Dead)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(_end, change);
+        }
+        else
+        {
+            _settlement.Add(change, endsAttempt: false);
+        }
     }
 
     /// <summary>Cancels the attempts under way and gives the queued audit records to the sink.</summary>
@@ -95,15 +124,67 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
         return _runner.DisposeAsync();
     }
 
+    private void StartAttempts()
+    {
+        List<OutboxRow>? batch = null;
+        while (MayStart && _schedule.TryTake(out OutboxRow? row))
+        {
+            if (_authorization is null)
+            {
+                ThreadPool.UnsafeQueueUserWorkItem(_attempt, row);
+                continue;
+            }
+
+            (batch ??= []).Add(row!);
+            if (batch.Count == OutboxAuthorization.MaxBatch)
+            {
+                ThreadPool.UnsafeQueueUserWorkItem(_authorize, batch);
+                batch = null;
+            }
+        }
+
+        if (batch is not null)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(_authorize, batch);
+        }
+
+        if (MayStart && _schedule.TakeSuspects() is { Count: > 0 } suspects)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(_try, suspects);
+        }
+    }
+
     private async Task AttemptAsync(OutboxRow row)
+    {
+        if (row.Epoch != _lease.Current.Epoch)
+        {
+            Finish(row, null);
+        }
+        else if (TryOpen(row, out OutboxWebhook? webhook, out PreparedWebhook? prepared, out OutboxChange? instead))
+        {
+            await AttemptAsync(row, webhook!, prepared!).ConfigureAwait(false);
+        }
+        else
+        {
+            Finish(row, instead);
+        }
+    }
+
+    private async Task AttemptAsync(OutboxRow row, OutboxWebhook webhook, PreparedWebhook prepared)
     {
         OutboxChange? change = null;
         try
         {
             CancellationToken lost = _lease.Lost;
+            while (!_lease.AllowsAttempts && row.Epoch == _lease.Current.Epoch)
+            {
+                // The authorizer took so long that the lease needs its renewal first.
+                await Task.Delay(LeaseWait, _time, lost).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+
             if (row.Epoch == _lease.Current.Epoch)
             {
-                change = await AttemptAsync(row, lost).ConfigureAwait(false);
+                change = await AttemptAsync(row, webhook, prepared, lost).ConfigureAwait(false);
             }
         }
         catch (Exception fault)
@@ -112,6 +193,11 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
             change = OutboxChanges.Wait(row, OutboxChanges.OwnFaultDelay, OutboxReasons.OwnFault);
         }
 
+        Finish(row, change);
+    }
+
+    private void Finish(OutboxRow row, OutboxChange? change)
+    {
         _schedule.Complete(row, isDelivered: change?.Kind == OutboxChangeKind.Delivered, changeFollows: change is not null);
         if (change is not null)
         {
@@ -121,34 +207,43 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
         Pump();
     }
 
-    private async ValueTask<OutboxChange?> AttemptAsync(OutboxRow row, CancellationToken lost)
+    private async ValueTask<OutboxChange?> AttemptAsync(
+        OutboxRow row, OutboxWebhook webhook, PreparedWebhook prepared, CancellationToken lost)
     {
         TimeSpan? left = row.TimeLeft - _time.GetElapsedTime(row.ReadAt);
         if (left <= TimeSpan.Zero)
         {
-            return OutboxChanges.Expired(row);
+            OutboxChange expired = OutboxChanges.Expired(row);
+            await RecordEndAsync(expired).ConfigureAwait(false);
+            return expired;
         }
 
-        if (!TryOpen(row, out OutboxWebhook? webhook, out PreparedWebhook? prepared, out OutboxChange? instead))
-        {
-            return instead;
-        }
-
-        AttemptRequest request = new(prepared!)
-        {
-            Options = webhook!.ToOptions(_retry),
-            AttemptNumber = Math.Min(row.Attempts + 1, ushort.MaxValue),
-            SequenceNumber = webhook.SequenceNumber == 0 ? null : webhook.SequenceNumber,
-            TimeLeft = row.Attempts > 0 ? left : _horizon,
-            TraceParent = webhook.TraceParent,
-        };
-        AttemptResult result = await _runner.RunAsync(request, lost).ConfigureAwait(false);
-        return Decide(row, webhook, prepared!.Destination, result);
+        AttemptResult result = await _runner
+            .RunAsync(Request(row, webhook, prepared, row.Attempts > 0 ? left : _rules.Horizon), lost).ConfigureAwait(false);
+        return Decide(row, webhook, prepared.Destination, result, left);
     }
 
-    private OutboxChange? Decide(OutboxRow row, OutboxWebhook webhook, WebhookDestination destination, in AttemptResult result)
+    private AttemptRequest Request(OutboxRow row, OutboxWebhook webhook, PreparedWebhook prepared, TimeSpan? left) => new(prepared)
+    {
+        Options = webhook.ToOptions(_rules.Retry),
+        AttemptNumber = Math.Min(row.Attempts + 1, ushort.MaxValue),
+        SequenceNumber = webhook.SequenceNumber == 0 ? null : webhook.SequenceNumber,
+        IsProbe = row.IsProbe,
+        TimeLeft = left,
+        TraceParent = webhook.TraceParent,
+    };
+
+    private OutboxChange? Decide(
+        OutboxRow row, OutboxWebhook webhook, WebhookDestination destination, in AttemptResult result, TimeSpan? left)
     {
         int status = result.Result?.StatusCode ?? 0;
+        if (IsOwnFault(result) && result.Status is (null or DeliveryStatus.Exhausted or DeliveryStatus.DeadlineExceeded))
+        {
+            // It does not count, and if the horizon is over, the next read says so.
+            return OutboxChanges.Wait(
+                row, result.Delay > TimeSpan.Zero ? result.Delay : OutboxChanges.OwnFaultDelay, OutboxReasons.OwnFault);
+        }
+
         switch (result.Status)
         {
             case DeliveryStatus.Delivered:
@@ -159,16 +254,16 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
             case DeliveryStatus.CircuitOpen:
                 return Blocked(row, result);
             case null:
-                bool isOwnFault = IsOwnFault(result);
                 return new OutboxChange
                 {
                     Row = row,
                     Kind = OutboxChangeKind.Park,
                     Delay = result.Delay,
-                    Attempts = isOwnFault ? row.Attempts : result.AttemptsMade,
-                    Horizon = _horizon,
+                    Attempts = result.AttemptsMade,
+                    Horizon = _rules.Horizon,
                     Reason = result.Code ?? OutboxReasons.Failed,
                     StatusCode = status,
+                    LeavesOrder = LeavesOrder(row, webhook, left),
                 };
             case DeliveryStatus.Refused when result.Result?.Error != WebhookSendError.DestinationRefused:
                 OwnFault(_logger, row.Id, result.Fault?.Message ?? result.Result?.ErrorDetail ?? result.Code ?? "unknown");
@@ -182,17 +277,36 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
                     Row = row,
                     Kind = OutboxChangeKind.Dead,
                     Attempts = result.AttemptsMade,
-                    Horizon = _horizon,
+                    Horizon = _rules.Horizon,
                     Reason = reason,
                     StatusCode = status,
                 };
         }
     }
 
+    /// <summary>Returns whether the first webhook of an ordered stream has blocked it for too long.</summary>
+    private bool LeavesOrder(OutboxRow row, OutboxWebhook webhook, TimeSpan? left)
+    {
+        if (row.Stream is null || _rules.HeadOfLineLimit is not { } limit
+            || (row.Attempts == 0 ? TimeSpan.Zero : _rules.Horizon - left) < limit)
+        {
+            return false;
+        }
+
+        PassedOver(_logger, webhook.IdempotencyKey, webhook.Tenant, limit);
+        return true;
+    }
+
+    private void LogDead(OutboxRow row, OutboxWebhook webhook, PreparedWebhook prepared, OutboxChange change) => DeadLetter(
+        _logger, webhook.IdempotencyKey, prepared.Destination.ToString(), webhook.Tenant, row.Attempts, change.Reason!, change.StatusCode,
+        row.Id);
+
     /// <summary>The circuit refused: the endpoint's rows wait in the store, and one timer asks again.</summary>
     private OutboxChange Blocked(OutboxRow row, in AttemptResult result)
     {
-        TimeSpan wait = result.NextAttemptAt is { } at ? at - _time.GetUtcNow() : IsolatedDelay;
+        TimeSpan wait = result.NextAttemptAt is { } at ? at - _time.GetUtcNow()
+            : result.Code == Isolated ? IsolatedDelay
+            : ProbedDelay;
         wait = wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
         foreach (OutboxRow other in _schedule.Block(row, wait))
         {
@@ -236,6 +350,12 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
             instead = OutboxChanges.Dead(row, OutboxReasons.Unreadable);
             return false;
         }
+        catch (Exception fault)
+        {
+            OwnFault(_logger, row.Id, $"{fault.GetType().Name}: {fault.Message}");
+            instead = OutboxChanges.Wait(row, OutboxChanges.OwnFaultDelay, OutboxReasons.OwnFault);
+            return false;
+        }
     }
 
     private void LogUnknownKey(string keyId)
@@ -268,28 +388,4 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
         DeliveryStatus.DeadlineExceeded => OutboxReasons.Expired,
         _ => OutboxReasons.Exhausted,
     };
-
-    [LoggerMessage(
-        StorageEventIds.OutboxKeyUnknown, LogLevel.Error,
-        "Webhooks in the outbox wait for encryption key {KeyId}, which this process does not have. Give the key to "
-            + "SecretsAtRest.EncryptedWith among the older ones. Not logged before this line: {Skipped}")]
-    private static partial void KeyUnknown(ILogger logger, string keyId, int skipped);
-
-    [LoggerMessage(
-        StorageEventIds.OutboxRowUnreadable, LogLevel.Error,
-        "Row {Id} of the outbox cannot be read: {Reason}. It is kept as a dead letter.")]
-    private static partial void RowUnreadable(ILogger logger, long id, string reason);
-
-    [LoggerMessage(
-        StorageEventIds.OutboxOwnFault, LogLevel.Error,
-        "The attempt of row {Id} of the outbox failed by a fault of this process: {Fault}. It is made again and does not count.")]
-    private static partial void OwnFault(ILogger logger, long id, string fault);
-
-    [LoggerMessage(
-        StorageEventIds.OutboxDeadLetter, LogLevel.Warning,
-        "Webhook {IdempotencyKey} to {Endpoint} of tenant {Tenant} ended undelivered after {Attempts} attempts: {Reason}, last status "
-        + "{Status}. "
-            + "It is kept as dead letter {Id}; redrive it when the receiver is repaired.")]
-    private static partial void DeadLetter(
-        ILogger logger, string idempotencyKey, string endpoint, string tenant, int attempts, string reason, int status, long id);
 }

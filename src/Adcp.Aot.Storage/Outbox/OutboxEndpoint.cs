@@ -37,6 +37,12 @@ internal sealed class OutboxEndpoint(short lane, long key, long tenant)
     /// <summary>Gets or sets until when the circuit refuses, a timestamp; 0 if it does not.</summary>
     internal long BlockedUntil { get; set; }
 
+    /// <summary>
+    /// Gets or sets how many attempts must succeed, one after the other, before more than one is made at a time: the circuit refused, or an
+    /// owner before this one left parked rows. 0 for an endpoint that works.
+    /// </summary>
+    internal int Probes { get; set; }
+
     /// <summary>Gets or sets the most parked rows in memory. 1 after a block, doubled by each success.</summary>
     internal int Ramp { get; set; } = OutboxSchedule.FullRamp;
 

@@ -17,6 +17,12 @@ internal sealed class OutboxEntry
     /// <summary>Gets how long after the statement the first attempt may begin at the latest; <see langword="null"/> for no limit.</summary>
     internal TimeSpan? MaxAge { get; init; }
 
+    /// <summary>Gets the hash of the stream whose order is kept; <see langword="null"/> if none is.</summary>
+    internal long? Stream { get; init; }
+
+    /// <summary>Gets the number of the row in <see cref="Stream"/>; <see langword="null"/> without one.</summary>
+    internal long? Number { get; init; }
+
     /// <summary>Gets the hash of the delivery id that is bound to the row; <see langword="null"/> if none is.</summary>
     internal byte[]? Binding { get; init; }
 
@@ -87,11 +93,3 @@ internal sealed class OutboxTransaction(DbConnection connection, DbTransaction t
 /// <param name="Workers">Workers with a lease.</param>
 /// <param name="UnownedLanes">Lanes that no living worker owns.</param>
 internal sealed record OutboxCounts(long Waiting, long Parked, long Dead, TimeSpan? OldestDue, int Workers, int UnownedLanes);
-
-/// <summary>A filter of dead letters.</summary>
-internal sealed record OutboxDeadFilter(long? Tenant, long? Endpoint, string? Reason);
-
-/// <summary>A dead letter as it is stored.</summary>
-internal sealed record OutboxDeadRow(
-    long Id, short Lane, long Endpoint, long Tenant, string KeyId, byte[] Sealed, int Attempts, string Reason, int StatusCode,
-    DateTimeOffset EnqueuedAt, DateTimeOffset? FirstAttemptAt, DateTimeOffset EndedAt, bool IsInsideHorizon);

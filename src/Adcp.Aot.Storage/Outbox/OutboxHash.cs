@@ -26,6 +26,10 @@ internal static class OutboxHash
     /// <summary>Returns the hash of a tenant.</summary>
     internal static long Tenant(string tenant) => Of(tenant);
 
+    /// <summary>Returns the hash of a stream within its tenant and lane: order is kept among the webhooks of one owner.</summary>
+    internal static long Stream(short lane, OutboxOptions options) =>
+        BinaryPrimitives.ReadInt64BigEndian(Binding(string.Create(null, $"{lane} {options.Tenant}"), options.SequenceKey!));
+
     /// <summary>Returns the hash of a delivery id within its tenant.</summary>
     internal static byte[] Binding(string tenant, string deliveryId)
     {

@@ -11,6 +11,9 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     /// <summary>The most rows of one read.</summary>
     private const int PageRows = 1000;
 
+    /// <summary>The most streams whose first rows are read at once.</summary>
+    private const int MaxHeads = 256;
+
     /// <summary>The fewest rows worth a read.</summary>
     private const int MinRoom = 64;
 
@@ -159,6 +162,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         await JoinLanesAsync(cancellationToken).ConfigureAwait(false);
         bool hasMore = await ReadNewAsync(cancellationToken).ConfigureAwait(false);
         hasMore |= await ReadParkedAsync(cancellationToken).ConfigureAwait(false);
+        hasMore |= await ReadHeadsAsync(cancellationToken).ConfigureAwait(false);
         _pump();
         if (!HasRoom)
         {
@@ -337,6 +341,44 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         }
 
         return hasRead;
+    }
+
+    /// <summary>Reads the first rows of ordered streams.</summary>
+    private async ValueTask<bool> ReadHeadsAsync(CancellationToken cancellationToken)
+    {
+        if (!HasRoom || _schedule.TakeWanted(MaxHeads) is not { Count: > 0 } wanted)
+        {
+            return false;
+        }
+
+        _rows.Clear();
+        try
+        {
+            await _reader.ReadHeadsAsync([.. wanted.Select(static some => some.Stream)], _rows, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            foreach ((long stream, short lane) in wanted)
+            {
+                _schedule.Want(stream, lane);
+            }
+
+            throw;
+        }
+
+        long now = _time.GetTimestamp();
+        foreach (OutboxRow row in _rows)
+        {
+            row.Epoch = _epoch;
+            row.ReadAt = now;
+            if (_lanes.GetValueOrDefault(row.Lane, LaneState.Leaving) == LaneState.Active && _schedule.AdmitHead(row) is { } change)
+            {
+                _settle(change);
+            }
+        }
+
+        _rows.Clear();
+        return _schedule.HasWanted;
     }
 
     private void Admit()

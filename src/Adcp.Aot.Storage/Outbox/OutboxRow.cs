@@ -30,6 +30,12 @@ internal sealed class OutboxRow
     /// <summary>Gets how often a process died while it owned the row and may have been sending it.</summary>
     internal int Unclean { get; init; }
 
+    /// <summary>
+    /// Gets the hash of the stream whose webhooks are delivered in order; <see langword="null"/> if the row waits for no other one. Two
+    /// streams with one hash wait for each other.
+    /// </summary>
+    internal long? Stream { get; init; }
+
     /// <summary>Gets how long after the read the first attempt may begin; zero or negative if it may begin now.</summary>
     internal TimeSpan DueIn { get; init; }
 
@@ -47,6 +53,15 @@ internal sealed class OutboxRow
 
     /// <summary>Gets or sets when the row was read, a timestamp of the worker's clock.</summary>
     internal long ReadAt { get; set; }
+
+    /// <summary>Gets or sets whether the row was read as the first one of its ordered stream, so that it may be attempted.</summary>
+    internal bool IsHead { get; set; }
+
+    /// <summary>Gets or sets whether the row is attempted with few others, because its delivery may have killed processes.</summary>
+    internal bool IsOnTrial { get; set; }
+
+    /// <summary>Gets or sets whether the attempt finds out if an endpoint that failed before works again.</summary>
+    internal bool IsProbe { get; set; }
 
     /// <summary>Gets or sets the ownership under which the row was read.</summary>
     internal long Epoch { get; set; }

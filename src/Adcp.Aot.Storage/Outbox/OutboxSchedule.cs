@@ -11,20 +11,30 @@ namespace Adcp.Aot.Storage;
 /// state      leaves by        to
 /// read       Admit            ready | a change (park, too old): unsettled
 /// ready      TryTake          in flight
+///            TakeSuspects     in flight, after a change (trial): the attempts before it may have killed their processes
 ///            Spill            a change (park): unsettled; a parked row is forgotten and read again
 /// in flight  Complete         unsettled (a change) | forgotten (cancelled)
 /// unsettled  Settled          forgotten
 /// any        Forget           forgotten, because the lane was lost or is given back
 /// </code>
 /// <para>
+/// A row of a stream whose order is kept is only noted when it is read from the log: its stream is wanted. The first row of a wanted
+/// stream is read by itself (<see cref="AdmitHead"/>), and the stream is wanted again when that row has ended. A parked row of such a
+/// stream is its first one, and returns as any other.
+/// </para>
+/// <para>
 /// An endpoint whose circuit refuses is blocked: it leaves the rotation, its fresh rows are parked, and one timer holds it. After that
-/// one parked row is read, then two, four and so on as deliveries succeed.
+/// one parked row is read, then two, four and so on as deliveries succeed, and one attempt is made at a time until the circuit
+/// has closed. An endpoint with parked rows begins so when its lane is taken.
 /// </para>
 /// </remarks>
 internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider time)
 {
     /// <summary>The most parked rows of one endpoint in memory.</summary>
     internal const int FullRamp = 256;
+
+    /// <summary>The most rows that are on trial together.</summary>
+    internal const int MaxOnTrial = 16;
 
     private static readonly (long DueAt, long Id) Beginning = (long.MinValue, long.MinValue);
 
@@ -35,6 +45,10 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     private readonly Dictionary<long, int> _tenants = [];
     private readonly PriorityQueue<OutboxEndpoint, long> _timers = new();
     private readonly int[] _heldByLane = new int[OutboxLanes.Count];
+    private readonly Dictionary<long, short> _wanted = [];
+    private readonly HashSet<long> _heads = [];
+    private Queue<OutboxRow> _suspects = new();
+    private int _onTrial;
     private int _held;
     private long _heldBytes;
     private int _ready;
@@ -58,7 +72,19 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         {
             lock (_lock)
             {
-                return _heldBytes >= limits.MaxBytes ? 0 : Math.Max(0, limits.MaxRows - _held);
+                return _heldBytes >= limits.MaxBytes ? 0 : Math.Max(0, limits.MaxRows - _held - _wanted.Count);
+            }
+        }
+    }
+
+    /// <summary>Gets whether a stream waits for the read of its first row.</summary>
+    internal bool HasWanted
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _wanted.Count > 0;
             }
         }
     }
@@ -84,6 +110,12 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     {
         lock (_lock)
         {
+            if (row is { Stream: { } stream, IsParked: false, IsHead: false })
+            {
+                _wanted[stream] = row.Lane;
+                return null;
+            }
+
             OutboxEndpoint endpoint = Get(row);
             if (endpoint.Held == 0 && !endpoint.IsFreshListed && !endpoint.IsRetryListed)
             {
@@ -94,12 +126,86 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             OutboxChange? change = Judge(endpoint, row);
             if (change is null)
             {
-                (row.IsParked ? endpoint.Retries : endpoint.Fresh).Enqueue(row);
+                (row.Unclean > 0 ? _suspects : row.IsParked ? endpoint.Retries : endpoint.Fresh).Enqueue(row);
                 _ready++;
                 List(endpoint);
             }
 
             return change;
+        }
+    }
+
+    /// <summary>Takes a row that was read as the first one of its stream. A row that is parked, or in memory, is left out.</summary>
+    /// <returns>The change to settle instead of an attempt; <see langword="null"/> if there is none.</returns>
+    internal OutboxChange? AdmitHead(OutboxRow row)
+    {
+        lock (_lock)
+        {
+            if (row.IsParked || !_heads.Add(row.Stream!.Value))
+            {
+                return null;
+            }
+
+            row.IsHead = true;
+            return Admit(row);
+        }
+    }
+
+    /// <summary>Takes streams whose first rows are to be read now.</summary>
+    internal IReadOnlyList<(long Stream, short Lane)> TakeWanted(int most)
+    {
+        lock (_lock)
+        {
+            (long Stream, short Lane)[] taken = [.. _wanted.Take(most).Select(static wanted => (wanted.Key, wanted.Value))];
+            foreach ((long stream, short _) in taken)
+            {
+                _wanted.Remove(stream);
+            }
+
+            // A first row in memory may be settled while it is read again. Its end wants the stream anew.
+            return [.. taken.Where(wanted => !_heads.Contains(wanted.Stream))];
+        }
+    }
+
+    /// <summary>Notes that the first row of a stream is to be read.</summary>
+    internal void Want(long stream, short lane)
+    {
+        lock (_lock)
+        {
+            _wanted[stream] = lane;
+        }
+    }
+
+    /// <summary>
+    /// Takes rows that may have killed processes, if none is under way: up to <see cref="MaxOnTrial"/> together, and one alone if the next
+    /// death puts it into quarantine.
+    /// </summary>
+    internal IReadOnlyList<OutboxRow> TakeSuspects()
+    {
+        lock (_lock)
+        {
+            List<OutboxRow> taken = [];
+            while (_onTrial == taken.Count && taken.Count < MaxOnTrial && _inFlight < limits.MaxConcurrency
+                && _suspects.TryPeek(out OutboxRow? row))
+            {
+                bool isAlone = row.Unclean >= limits.QuarantineAfter - 1;
+                if (isAlone && taken.Count > 0)
+                {
+                    break;
+                }
+
+                _suspects.Dequeue();
+                row.IsOnTrial = true;
+                _onTrial++;
+                Begin(Get(row), row);
+                taken.Add(row);
+                if (isAlone)
+                {
+                    break;
+                }
+            }
+
+            return taken;
         }
     }
 
@@ -129,6 +235,12 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         {
             OutboxEndpoint endpoint = Get(row);
             endpoint.InFlight--;
+            if (row.IsOnTrial)
+            {
+                row.IsOnTrial = false;
+                _onTrial--;
+            }
+
             if (--_inFlight == 0)
             {
                 _idle?.TrySetResult();
@@ -138,6 +250,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             if (isDelivered)
             {
                 endpoint.BlockedUntil = 0;
+                endpoint.Probes = Math.Max(0, endpoint.Probes - 1);
                 endpoint.Ramp = Math.Min(FullRamp, endpoint.Ramp * 2);
             }
 
@@ -161,6 +274,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             OutboxEndpoint endpoint = Get(refused);
             endpoint.BlockedUntil = Math.Max(endpoint.BlockedUntil, After(duration));
             endpoint.Ramp = 1;
+            endpoint.Probes = limits.Probes;
             OutboxRow[] fresh = [.. endpoint.Fresh];
             _ready -= fresh.Length + endpoint.Retries.Count;
             endpoint.Fresh.Clear();
@@ -190,6 +304,10 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             }
 
             Release(endpoint, row);
+            if (row.Stream is { } stream && (change.Kind != OutboxChangeKind.Park || change.LeavesOrder))
+            {
+                _wanted[stream] = row.Lane;
+            }
         }
     }
 
@@ -201,6 +319,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             OutboxEndpoint endpoint = Get(lane, key, tenant: key);
             endpoint.HasParked = true;
             endpoint.Ramp = 1;
+            endpoint.Probes = limits.Probes;
             Arm(endpoint, After(dueIn));
         }
     }
@@ -320,10 +439,28 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     }
 
     /// <summary>Drops the ready rows of a lane and its timers. Rows in flight or unsettled stay until they end.</summary>
-    internal void LeaveLane(short lane) => Drop(endpoint => endpoint.Lane == lane);
+    internal void LeaveLane(short lane)
+    {
+        lock (_lock)
+        {
+            foreach (long stream in _wanted.Where(wanted => wanted.Value == lane).Select(static wanted => wanted.Key).ToArray())
+            {
+                _wanted.Remove(stream);
+            }
+
+            Drop(endpoint => endpoint.Lane == lane);
+        }
+    }
 
     /// <summary>Drops all rows that are ready, when the worker stops.</summary>
-    internal void LeaveAll() => Drop(static _ => true);
+    internal void LeaveAll()
+    {
+        lock (_lock)
+        {
+            _wanted.Clear();
+            Drop(static _ => true);
+        }
+    }
 
     /// <summary>Completes when no attempt is under way, or with the cancellation.</summary>
     internal Task WhenIdleAsync(CancellationToken cancellationToken)
@@ -373,6 +510,11 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         if (row.TimeLeft <= TimeSpan.Zero)
         {
             return OutboxChanges.Expired(row);
+        }
+
+        if (row.Unclean >= limits.QuarantineAfter)
+        {
+            return OutboxChanges.Dead(row, OutboxReasons.Poison);
         }
 
         if (row.IsParked)
@@ -444,6 +586,11 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         _held--;
         _heldBytes -= row.Sealed.Length;
         ThrowIfNotHeld(endpoint.Held);
+        if (row is { Stream: { } stream, IsHead: true })
+        {
+            _heads.Remove(stream);
+        }
+
         endpoint.ParkedHeld -= row.IsParked ? 1 : 0;
         if (endpoint.HasParked && !endpoint.IsReading && endpoint.ReadAt == long.MaxValue && MayRead(endpoint))
         {
@@ -488,7 +635,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
 
     private void List(OutboxEndpoint endpoint)
     {
-        if (endpoint.InFlight >= limits.MaxConcurrencyPerEndpoint)
+        if (endpoint.InFlight >= Concurrency(endpoint))
         {
             return;
         }
@@ -519,12 +666,9 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
 
             _ = isRetry ? endpoint.IsRetryListed = false : endpoint.IsFreshListed = false;
             Queue<OutboxRow> queue = isRetry ? endpoint.Retries : endpoint.Fresh;
-            if (endpoint.InFlight < limits.MaxConcurrencyPerEndpoint && queue.TryDequeue(out OutboxRow? row))
+            if (endpoint.InFlight < Concurrency(endpoint) && queue.TryDequeue(out OutboxRow? row))
             {
-                _ready--;
-                _inFlight++;
-                endpoint.InFlight++;
-                _tenants[endpoint.Tenant] = _tenants.GetValueOrDefault(endpoint.Tenant) + 1;
+                Begin(endpoint, row);
                 _retryWasLast = isRetry;
                 List(endpoint);
                 return row;
@@ -532,6 +676,18 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         }
 
         return null;
+    }
+
+    private int Concurrency(OutboxEndpoint endpoint) => endpoint.Probes > 0 ? 1 : limits.MaxConcurrencyPerEndpoint;
+
+    /// <summary>A row that is ready begins its attempt.</summary>
+    private void Begin(OutboxEndpoint endpoint, OutboxRow row)
+    {
+        row.IsProbe = endpoint.Probes > 0;
+        _ready--;
+        _inFlight++;
+        endpoint.InFlight++;
+        _tenants[endpoint.Tenant] = _tenants.GetValueOrDefault(endpoint.Tenant) + 1;
     }
 
     private void Leave(long tenant)
@@ -557,8 +713,15 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
                 endpoint.ReadAt = long.MaxValue;
                 endpoint.IsReading = false;
                 endpoint.BlockedUntil = 0;
+                endpoint.Probes = 0;
                 endpoint.Floor = Beginning;
-                foreach (OutboxRow row in endpoint.Fresh.Concat(endpoint.Retries).ToArray())
+                OutboxRow[] suspects = [.. _suspects.Where(row => row.Endpoint == endpoint.Key)];
+                if (suspects.Length > 0)
+                {
+                    _suspects = new Queue<OutboxRow>(_suspects.Except(suspects));
+                }
+
+                foreach (OutboxRow row in endpoint.Fresh.Concat(endpoint.Retries).Concat(suspects).ToArray())
                 {
                     _ready--;
                     Release(endpoint, row);
@@ -631,6 +794,12 @@ internal sealed record OutboxScheduleLimits
 
     /// <summary>Gets the most bytes of one endpoint in memory; further fresh rows are parked.</summary>
     internal long MaxBytesPerEndpoint { get; init; } = 4 << 20;
+
+    /// <summary>Gets how many attempts must succeed before an endpoint that failed works again: those that close its circuit.</summary>
+    internal int Probes { get; init; } = 2;
+
+    /// <summary>Gets how often owners may die while a row is under way before it ends as poison.</summary>
+    internal int QuarantineAfter { get; init; } = 3;
 
     /// <summary>Gets the most attempts under way.</summary>
     internal int MaxConcurrency { get; init; } = 8192;

@@ -133,7 +133,7 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
         while (batch.Count < MaxChanges && moved < MaxMovedBytes && _changes.TryDequeue(out OutboxChange? change))
         {
             batch.Add(change);
-            moved += change.Kind == OutboxChangeKind.Delivered ? 0 : change.Row.Sealed.Length;
+            moved += change.Kind is OutboxChangeKind.Delivered or OutboxChangeKind.Trial ? 0 : change.Row.Sealed.Length;
         }
     }
 
@@ -208,8 +208,12 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
             if (change.IsApplied || wasTried)
             {
                 change.IsApplied = true;
-                OutboxTelemetry.Settled(change);
-                _schedule.Settled(change);
+                if (change.Marked is null)
+                {
+                    OutboxTelemetry.Settled(change);
+                    _schedule.Settled(change);
+                }
+
                 Finish(change);
             }
             else
@@ -246,7 +250,13 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
 
     private void Forget(OutboxChange change)
     {
-        _schedule.Forget(change.Row);
+        // A row on trial stays held by its attempt, which then is not made.
+        change.IsApplied = false;
+        if (change.Marked is null)
+        {
+            _schedule.Forget(change.Row);
+        }
+
         Finish(change);
     }
 
@@ -257,6 +267,7 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
             Interlocked.Decrement(ref _unsettledAttempts);
         }
 
+        change.Marked?.TrySetResult(change.IsApplied);
         if (Interlocked.Decrement(ref _unsettled) == 0)
         {
             Volatile.Read(ref _drained)?.TrySetResult();

@@ -78,7 +78,11 @@ internal abstract class OutboxStore : IAsyncDisposable
     /// </summary>
     internal virtual bool SeesDeadWorker() => false;
 
-    /// <summary>Takes up to a number of lanes that no living worker owns.</summary>
+    /// <summary>
+    /// Takes up to a number of lanes that no living worker owns. If the owner before died, the rows of a lane that it may have been sending
+    /// are counted (<see cref="OutboxRow.Unclean"/>) and their first attempt is assumed to have been made: those on trial, and the oldest
+    /// that were not counted before. This is the only time that a row is written before its first attempt.
+    /// </summary>
     /// <returns>The lanes, and for each how many of its owners in a row have died while they owned it.</returns>
     internal abstract ValueTask<IReadOnlyList<(short Lane, int Unclean)>> TakeLanesAsync(
         Guid worker, int most, CancellationToken cancellationToken);
@@ -89,7 +93,10 @@ internal abstract class OutboxStore : IAsyncDisposable
     /// <summary>Gives a lane back. Nothing of it is in flight or unsettled.</summary>
     internal abstract ValueTask ReturnLaneAsync(Guid worker, short lane, CancellationToken cancellationToken);
 
-    /// <summary>Removes a worker that owns no lane any more.</summary>
+    /// <summary>
+    /// Removes a worker whose process lives, and gives back the lanes that it still owns. Nothing of them is under way any more, so their
+    /// next owner counts nothing.
+    /// </summary>
     internal abstract ValueTask LeaveAsync(Guid worker, CancellationToken cancellationToken);
 
     /// <summary>Opens a reader for one loop. It connects when it is first used, and again after a fault.</summary>
@@ -101,25 +108,14 @@ internal abstract class OutboxStore : IAsyncDisposable
     /// <summary>Counts rows for a status report.</summary>
     internal abstract ValueTask<OutboxCounts> CountAsync(CancellationToken cancellationToken);
 
-    /// <summary>Deletes up to 500 dead letters, bindings and idle streams whose time is over.</summary>
+    /// <summary>
+    /// Deletes up to 500 dead letters, bindings and idle streams whose time is over. A binding whose webhook still waits is kept.
+    /// </summary>
     /// <returns>The number of deleted rows.</returns>
     internal abstract ValueTask<int> PurgeAsync(CancellationToken cancellationToken);
 
-    /// <summary>Lists dead letters by falling id, at most <paramref name="limit"/>, below <paramref name="before"/>.</summary>
-    internal abstract ValueTask<IReadOnlyList<OutboxDeadRow>> ListDeadAsync(
-        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken);
-
-    /// <summary>
-    /// Moves dead letters back into the log as new rows with their attempts, due now. A row that is not there any more is left out.
-    /// </summary>
-    /// <param name="rows">The rows, each with the sealed bytes to deliver, which may be other ones than those it has.</param>
-    /// <param name="cancellationToken">Ends the call.</param>
-    /// <returns>The number of rows moved.</returns>
-    internal abstract ValueTask<int> RedriveAsync(IReadOnlyList<OutboxDeadRow> rows, CancellationToken cancellationToken);
-
-    /// <summary>Deletes dead letters.</summary>
-    /// <returns>The number of deleted rows.</returns>
-    internal abstract ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken);
+    /// <summary>Gets the table of dead letters.</summary>
+    internal abstract OutboxDeadTable Dead { get; }
 
     /// <summary>Ends the store's own work and gives its connections back. Disposed after its readers and settlers.</summary>
     public virtual ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -173,6 +169,14 @@ internal abstract class OutboxReader : IAsyncDisposable
     /// </returns>
     internal abstract ValueTask<TimeSpan?> ReadParkedAsync(
         short lane, long endpoint, (long DueAt, long Id) after, int limit, List<OutboxRow> rows, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Reads the row with the lowest number of each stream, from the log or the parked rows, whatever its lane and due time are.
+    /// </summary>
+    /// <param name="streams">The streams.</param>
+    /// <param name="rows">The list that gets the rows. A stream without one gives none.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    internal abstract ValueTask ReadHeadsAsync(IReadOnlyList<long> streams, List<OutboxRow> rows, CancellationToken cancellationToken);
 
     public abstract ValueTask DisposeAsync();
 }

@@ -27,7 +27,7 @@ internal sealed class OutboxWebhook
                 webhook.IdempotencyKey, webhook.Destination.Url, webhook.Destination.OperationId, webhook.Destination.Token,
                 webhook.Destination.Authentication?.Scheme.ToString(), webhook.Destination.Authentication?.Credentials,
                 webhook.TaskId, webhook.TaskType, options.NotificationType ?? webhook.NotificationType, webhook.NotificationId,
-                options.Tenant, options.BreakerKey, options.SequenceKey, options.DeliveryId,
+                options.Tenant, options.BreakerKey, options.SequenceKey, options.DeliveryId, options.AuthorizationContext,
             ],
             [.. webhook.Headers ?? [], .. traceParent is null ? [] : Traced(traceParent)],
             sequenceNumber ?? 0,
@@ -59,6 +59,7 @@ internal sealed class OutboxWebhook
         BreakerKey,
         SequenceKey,
         DeliveryId,
+        AuthorizationContext,
         Count,
     }
 
@@ -161,11 +162,12 @@ internal sealed class OutboxWebhook
     }
 
     /// <summary>Returns the webhook as an attempt needs it.</summary>
+    /// <param name="authentication">The credentials; <see langword="null"/> for those that were enqueued.</param>
     /// <exception cref="ArgumentException">A value breaks a rule that this program has and the program that enqueued it
     /// had not.</exception>
-    internal PreparedWebhook ToPrepared()
+    internal PreparedWebhook ToPrepared(WebhookAuthentication? authentication = null)
     {
-        WebhookAuthentication? authentication = _texts[(int)Text.Scheme] is { } scheme
+        authentication ??= _texts[(int)Text.Scheme] is { } scheme
             ? new WebhookAuthentication(
                 scheme == nameof(AuthenticationScheme.Bearer) ? AuthenticationScheme.Bearer : AuthenticationScheme.HmacSha256,
                 _texts[(int)Text.Credentials] ?? "")
@@ -181,6 +183,35 @@ internal sealed class OutboxWebhook
             Headers = Array.FindAll(_headers, static header => header.Key != TraceHeader) is { Length: > 0 } sent ? sent : null,
         };
     }
+
+    /// <summary>
+    /// Returns the webhook as a new emission of the same event: with another idempotency key and time, and with the same notification id.
+    /// </summary>
+    /// <param name="key">The new key.</param>
+    /// <param name="firedAt">The new time, as it stands in a body.</param>
+    /// <returns>
+    /// <see langword="null"/> if the event must not be emitted again: it has no notification id, or it reports on a task.
+    /// </returns>
+    internal OutboxWebhook? Renew(string key, string firedAt)
+    {
+        if (TaskId is not null || _texts[(int)Text.NotificationId] is not { } notification
+            || OutboxBody.Renew(_body, key, notification, firedAt) is not { } body)
+        {
+            return null;
+        }
+
+        string?[] texts = [.. _texts];
+        texts[(int)Text.IdempotencyKey] = key;
+        return new OutboxWebhook(texts, _headers, _sequenceNumber, body);
+    }
+
+    /// <summary>Returns the attempt that an authorizer decides about.</summary>
+    internal PlannedAttempt ToPlanned(PreparedWebhook prepared, int attempt) => new(Tenant, prepared)
+    {
+        DeliveryId = DeliveryId,
+        Context = _texts[(int)Text.AuthorizationContext],
+        AttemptNumber = attempt,
+    };
 
     /// <summary>Returns the options of an attempt.</summary>
     internal DeliveryOptions ToOptions(RetryPolicy retry) => new()

@@ -56,17 +56,20 @@ public sealed class OutboxWorker : IAsyncDisposable
                 MaxConcurrency = attempts.MaxConcurrency,
                 MaxConcurrencyPerTenant = attempts.MaxConcurrencyPerTenant,
                 MaxConcurrencyPerEndpoint = attempts.MaxConcurrencyPerEndpoint,
+                QuarantineAfter = options.QuarantineAfter,
+                Probes = attempts.Circuit.SuccessThreshold,
             },
             time);
         TimeSpan fifth = options.Lease / 5;
         _lease = new OutboxLease(outbox.Store, new OutboxLeaseTimes(options.Lease, fifth, fifth), options.Name, time, logger);
-        _settlement = new OutboxSettlement(outbox.Store, _lease, _schedule, Pump, time, logger);
+        _settlement = new OutboxSettlement(outbox.Store, _lease, _schedule, OnSettled, time, logger);
         _runner = new AttemptRunner(sender, attempts);
         _delivery = new OutboxDelivery(
-            _runner, outbox.Seal, _lease, _schedule, _settlement, attempts.Retry, outbox.Horizon, time, logger);
-        _owner = new OutboxOwner(
-            outbox.Store, _lease, _schedule, change =>
-            _settlement.Add(change, endsAttempt: false), Pump, options.PollInterval, time, logger);
+            _runner,
+            options.Authorizer is { } authorizer ? new OutboxAuthorization(authorizer, options.AuthorizerTimeout, time, logger) : null,
+            outbox.Seal, _lease, _schedule, _settlement,
+            new OutboxDeliveryRules(attempts.Retry, outbox.Horizon, options.HeadOfLineLimit), time, logger);
+        _owner = new OutboxOwner(outbox.Store, _lease, _schedule, _delivery.End, Pump, options.PollInterval, time, logger);
         outbox.Enqueued += _owner.Wake;
         _listening = outbox.WakeUp is { } wakeUp ? new OutboxListening(wakeUp, _owner.Wake, time, logger) : null;
     }
@@ -143,6 +146,7 @@ public sealed class OutboxWorker : IAsyncDisposable
             InFlight = _schedule.InFlight,
             InMemory = _schedule.Held,
             Delivered = _delivery.Delivered,
+            Deferred = _delivery.Deferred,
             FencedOff = _settlement.FencedOff,
         };
     }
@@ -176,6 +180,15 @@ public sealed class OutboxWorker : IAsyncDisposable
     }
 
     private void Pump() => _delivery.Pump();
+
+    private void OnSettled()
+    {
+        _delivery.Pump();
+        if (_schedule.HasWanted)
+        {
+            _owner.Wake();
+        }
+    }
 }
 
 /// <summary>The work that was left when an <see cref="OutboxWorker"/> stopped.</summary>
@@ -219,6 +232,11 @@ public sealed record OutboxStatus
 
     /// <summary>Gets the webhooks that this worker delivered since its start; 0 if asked of the outbox.</summary>
     public long Delivered { get; init; }
+
+    /// <summary>
+    /// Gets how many attempts this worker did not make since its start because the authorizer could not decide; 0 if asked of the outbox.
+    /// </summary>
+    public long Deferred { get; init; }
 
     /// <summary>Gets this worker's results that were not committed because it had lost their lane; 0 if asked of the outbox.</summary>
     public long FencedOff { get; init; }

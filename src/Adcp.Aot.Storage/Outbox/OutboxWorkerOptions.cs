@@ -1,3 +1,5 @@
+using Adcp.Aot.Delivery;
+
 namespace Adcp.Aot.Storage;
 
 /// <summary>The options of an <see cref="OutboxWorker"/>. Immutable; a bad value throws when it is set.</summary>
@@ -95,4 +97,39 @@ public sealed record OutboxWorkerOptions
             field = value;
         }
     } = 64L << 20;
+
+    /// <summary>
+    /// Gets the authorizer that is asked before each attempt, in batches. Default <see langword="null"/>: every attempt is allowed.
+    /// </summary>
+    public IAttemptAuthorizer? Authorizer { get; init; }
+
+    /// <summary>
+    /// Gets how long a call of <see cref="Authorizer"/> may take. After it the attempts are made later. 100 ms to 5 minutes, default 30 s.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 100 ms to 5 minutes.</exception>
+    public TimeSpan AuthorizerTimeout
+    {
+        get;
+        init => field = Require.InRange(value, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), nameof(AuthorizerTimeout));
+    } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// Gets how many processes may die while a webhook is under way. It then becomes a dead letter with the reason <c>poison</c>, because
+    /// its delivery may have killed them. 2 to 1,000, default 3. Raise it if your processes are killed at random often.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 2 to 1,000.</exception>
+    public int QuarantineAfter { get; init => field = Require.InRange(value, 2, 1000, nameof(QuarantineAfter)); } = 3;
+
+    /// <summary>
+    /// Gets how long after its first attempt a webhook may block its stream (<see cref="OutboxOptions.KeepsOrder"/>). After its next failed
+    /// attempt the stream continues without it. Default <see langword="null"/>: until it is delivered or ends.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
+    public TimeSpan? HeadOfLineLimit
+    {
+        get;
+        init => field = value is null || value >= TimeSpan.Zero
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(HeadOfLineLimit), value, "Must not be negative. Use null for no limit.");
+    }
 }

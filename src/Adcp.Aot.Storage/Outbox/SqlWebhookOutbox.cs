@@ -51,9 +51,9 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
         ArgumentNullException.ThrowIfNull(sender);
         Store = store;
         Seal = new OutboxSeal(secrets);
-        DeadLetters = new DeadLetters(store, Seal, Wake);
         _sender = sender;
         _options = options ?? new SqlWebhookOutboxOptions();
+        DeadLetters = new DeadLetters(store, Seal, Wake, _options.TimeProvider);
         if (_options.WakeUp is not null)
         {
             Enqueued += Notify;
@@ -219,6 +219,12 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
                 "The payload carries a sequence number: set OutboxOptions.SequenceKey to the stream that numbers it.", nameof(item));
         }
 
+        if (item.Options is { KeepsOrder: true, SequenceKey: null })
+        {
+            throw new ArgumentException(
+                "The order of a webhook is kept within a stream: set OutboxOptions.SequenceKey.", nameof(item));
+        }
+
         PreparedWebhook webhook = _sender.Prepare(item.Destination, payload, probe);
         OutboxBinding? binding = null;
         if (item.Options.DeliveryId is { } id)
@@ -312,6 +318,8 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
             Tenant = tenant,
             NotBefore = Delay(options),
             MaxAge = options.MaxAge,
+            Stream = options.KeepsOrder ? OutboxHash.Stream(lane, options) : null,
+            Number = options.KeepsOrder ? draft.SequenceNumber : null,
             Binding = draft.Binding?.Hash,
             KeyId = Seal.KeyId,
             Sealed = Seal.Seal(webhook, installation, lane, endpoint, tenant),

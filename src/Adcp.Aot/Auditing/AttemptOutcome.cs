@@ -20,4 +20,10 @@ public enum AttemptOutcome
 
     /// <summary>Not sent by our own decision or fault: guard, signing, a sender that threw. Wire: <c>refused</c>.</summary>
     Refused = 5,
+
+    /// <summary>Not attempted, and the delivery ended: the seller's authorizer forbade it. Wire: <c>suppressed</c>.</summary>
+    Suppressed = 6,
+
+    /// <summary>Not attempted now: the seller's authorizer could not decide, or said "later". Wire: <c>deferred</c>.</summary>
+    Deferred = 7,
 }

@@ -163,6 +163,8 @@ public sealed class DeliveryAttempt
         AttemptOutcome.Cancelled => "cancelled",
         AttemptOutcome.Expired => "expired",
         AttemptOutcome.Refused => "refused",
+        AttemptOutcome.Suppressed => "suppressed",
+        AttemptOutcome.Deferred => "deferred",
         _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, "Not an outcome."),
     };
 

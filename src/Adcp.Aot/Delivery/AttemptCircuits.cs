@@ -56,6 +56,17 @@ internal sealed partial class AttemptCircuits(EndpointTable endpoints, CircuitBr
         return true;
     }
 
+    /// <summary>
+    /// Lets an endpoint that failed before this process knew it begin half-open. A circuit that has seen anything is left alone.
+    /// </summary>
+    internal void Suspect(Endpoint endpoint)
+    {
+        if (endpoint.Circuit.IsUnused)
+        {
+            OnChanged(endpoint, endpoint.Circuit.Force(CircuitState.HalfOpen, clock.Milliseconds()));
+        }
+    }
+
     /// <summary>Returns the permits of an attempt that is not made.</summary>
     internal static void Return(InFlightDelivery delivery)
     {

@@ -70,6 +70,41 @@ internal sealed class AttemptRecorder : IAsyncDisposable
         return Task.CompletedTask;
     }
 
+    /// <summary>Records an attempt that is not made, of a delivery that is kept elsewhere.</summary>
+    internal Task NotMade(
+        AttemptRequest request, DeliveryOptions options, int maxAttempts, AttemptOutcome outcome, string? code, TimeSpan? retryIn,
+        long stamp, int thread)
+    {
+        if (DeliveryMeter.IsOn)
+        {
+            DeliveryMeter.Attempt(outcome, TimeSpan.Zero);
+        }
+
+        AttemptEntry entry = new()
+        {
+            Webhook = request.Webhook,
+            Context = options,
+            SequenceNumber = request.SequenceNumber ?? 0,
+            AttemptNumber = (ushort)(request.AttemptNumber - 1),
+            MaxAttempts = (ushort)maxAttempts,
+            Outcome = (byte)outcome,
+            WillRetry = retryIn is not null,
+            StartedAt = stamp,
+            EndedAt = stamp,
+            HasCause = code is not null || retryIn is not null,
+        };
+        AttemptCause cause = new() { Code = code, RetryDelay = retryIn ?? TimeSpan.Zero };
+        if (_log.Claim(thread) is not { } claimed)
+        {
+            return _log.IsInline ? _log.RecordInline(entry, cause).AsTask() : Task.CompletedTask;
+        }
+
+        claimed.Entry = entry;
+        claimed.Cause = cause;
+        _log.Publish(claimed);
+        return Task.CompletedTask;
+    }
+
     public ValueTask DisposeAsync() => _log.DisposeAsync();
 
     private Task EndedInline(InFlightDelivery delivery, bool isAttempt)

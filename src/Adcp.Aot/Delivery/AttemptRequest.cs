@@ -42,6 +42,12 @@ public sealed record AttemptRequest
     }
 
     /// <summary>
+    /// Gets whether the endpoint failed before this process knew it. Its circuit is then half-open instead of closed if nothing was sent
+    /// to it yet, so that a dead endpoint costs one probe after a restart. Default false.
+    /// </summary>
+    public bool IsProbe { get; init; }
+
+    /// <summary>
     /// Gets the time that is left for the delivery. If the next attempt would begin later, this one is the last and its
     /// status is <see cref="DeliveryStatus.DeadlineExceeded"/>. The attempt itself is not cut short. Default
     /// <see langword="null"/>, no limit.

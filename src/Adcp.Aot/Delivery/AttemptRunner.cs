@@ -125,6 +125,11 @@ public sealed partial class AttemptRunner : IAsyncDisposable
             delivery.Begin(null, request.Webhook, null, options, retry, EndpointOf(request.Webhook, options), Clock.Exact(),
                 request.TimeLeft);
             delivery.Attempt = request.AttemptNumber - 1;
+            if (request.IsProbe)
+            {
+                _circuits.Suspect(delivery.Endpoint);
+            }
+
             delivery.SequenceNumber = request.SequenceNumber ?? 0;
             delivery.TraceParent = request.TraceParent;
             Bind(delivery, cancellationToken);
@@ -142,6 +147,23 @@ public sealed partial class AttemptRunner : IAsyncDisposable
             delivery.End();
             Pool.Return(delivery, ThreadStripe.Index);
         }
+    }
+
+    /// <summary>
+    /// Writes an audit record of an attempt that is not made: the delivery ended without it, or waits. It changes no circuit.
+    /// </summary>
+    /// <param name="request">The attempt that would have been made.</param>
+    /// <param name="outcome">Why it is not made.</param>
+    /// <param name="code">A stable identifier of the reason; <see langword="null"/> for none.</param>
+    /// <param name="retryIn">The time until the delivery continues; <see langword="null"/> if it has ended.</param>
+    /// <returns>A task that completes when the record is queued, or when an inline sink has it.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="request"/> is null.</exception>
+    public ValueTask RecordNotMadeAsync(AttemptRequest request, AttemptOutcome outcome, string? code, TimeSpan? retryIn = null)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        DeliveryOptions options = request.Options ?? DeliveryOptions.None;
+        return new ValueTask(_recorder.NotMade(
+            request, options, (options.Retry ?? _options.Retry).MaxAttempts, outcome, code, retryIn, Clock.Exact(), ThreadStripe.Index));
     }
 
     /// <summary>Completes when every record made before the call has been passed to the sink.</summary>

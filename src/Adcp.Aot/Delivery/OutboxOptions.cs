@@ -4,6 +4,7 @@ namespace Adcp.Aot.Delivery;
 public sealed record OutboxOptions
 {
     private const int MaxDeliveryIdLength = 1024;
+    private const int MaxAuthorizationContextLength = 4096;
 
     /// <summary>Gets the tenant that the webhook belongs to, which has its own share of the outbox. 1 to 4,096 characters.</summary>
     /// <exception cref="ArgumentException">Null, empty or longer.</exception>
@@ -52,6 +53,26 @@ public sealed record OutboxOptions
     /// </summary>
     /// <exception cref="ArgumentException">Empty or longer.</exception>
     public string? SequenceKey { get; init => field = DeliveryOptions.CheckSequenceKey(value, nameof(SequenceKey)); }
+
+    /// <summary>
+    /// Gets whether the webhooks of <see cref="SequenceKey"/> to one origin are delivered in the order of their numbers: one is sent when
+    /// the one before it was delivered or has ended. Default false. It needs <see cref="SequenceKey"/>.
+    /// </summary>
+    public bool KeepsOrder { get; init; }
+
+    /// <summary>
+    /// Gets the data by which an <see cref="IAttemptAuthorizer"/> decides about the webhook, such as the id of its subscription. It is
+    /// kept with the webhook, encrypted, and never sent. 1 to 4,096 characters. Default <see langword="null"/>, none.
+    /// </summary>
+    /// <exception cref="ArgumentException">Empty or longer.</exception>
+    public string? AuthorizationContext
+    {
+        get;
+        init => field = value is null or { Length: >= 1 and <= MaxAuthorizationContextLength }
+            ? value
+            : throw new ArgumentException(
+                $"A context has 1 to {MaxAuthorizationContextLength} characters. Use null for none.", nameof(AuthorizationContext));
+    }
 
     /// <summary>
     /// Gets a key for the endpoint's breaker, within the tenant, as <see cref="DeliveryOptions.BreakerKey"/>. 1 to 512 characters without

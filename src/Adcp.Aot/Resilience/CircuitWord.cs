@@ -61,6 +61,9 @@ internal struct CircuitWord
     /// <summary>Gets whether a success would change nothing: closed, without failures (volatile read).</summary>
     internal readonly bool IsHealthy => (Volatile.Read(in _word) & (CountMask | (3L << StateShift))) == 0;
 
+    /// <summary>Gets whether the circuit is as it was created: it never changed its state or counted a failure (volatile read).</summary>
+    internal readonly bool IsUnused => Volatile.Read(in _word) == 0;
+
     /// <summary>Returns state and failures of one moment (one volatile read).</summary>
     internal readonly CircuitReading Read() => new(Volatile.Read(in _word));
 

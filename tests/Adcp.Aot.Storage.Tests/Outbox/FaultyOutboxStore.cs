@@ -83,15 +83,7 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
 
     internal override ValueTask<int> PurgeAsync(CancellationToken cancellationToken) => inner.PurgeAsync(cancellationToken);
 
-    internal override ValueTask<IReadOnlyList<OutboxDeadRow>> ListDeadAsync(
-        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
-        inner.ListDeadAsync(filter, before, limit, cancellationToken);
-
-    internal override ValueTask<int> RedriveAsync(IReadOnlyList<OutboxDeadRow> rows, CancellationToken cancellationToken) =>
-        inner.RedriveAsync(rows, cancellationToken);
-
-    internal override ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken) =>
-        inner.DiscardAsync(ids, cancellationToken);
+    internal override OutboxDeadTable Dead => inner.Dead;
 
     private static async ValueTask<bool> Done(ValueTask call)
     {
@@ -145,6 +137,10 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
             short lane, long endpoint, (long DueAt, long Id) after, int limit, List<OutboxRow> rows, CancellationToken cancellationToken) =>
             store.ReadAsync(
                 "parked", () => inner.ReadParkedAsync(lane, endpoint, after, limit, rows, cancellationToken), cancellationToken);
+
+        internal override async ValueTask ReadHeadsAsync(
+            IReadOnlyList<long> streams, List<OutboxRow> rows, CancellationToken cancellationToken) =>
+            await store.ReadAsync("heads", () => Done(inner.ReadHeadsAsync(streams, rows, cancellationToken)), cancellationToken);
 
         public override ValueTask DisposeAsync() => inner.DisposeAsync();
     }

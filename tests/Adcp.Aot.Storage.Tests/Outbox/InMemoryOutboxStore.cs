@@ -33,7 +33,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         }
     }
 
-    public IReadOnlyList<(long Id, string Reason, int Attempts)> Dead
+    public IReadOnlyList<(long Id, string Reason, int Attempts)> DeadRows
     {
         get
         {
@@ -133,6 +133,11 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
                 if (owner is not { } known || !_workers.ContainsKey(known))
                 {
                     _lanes[lane] = (worker, owner is null ? 0 : unclean + 1);
+                    if (owner is not null)
+                    {
+                        Count(lane);
+                    }
+
                     taken.Add((lane, _lanes[lane].Unclean));
                 }
             }
@@ -169,6 +174,11 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         lock (_lock)
         {
             _workers.Remove(worker);
+            for (int lane = 0; lane < _lanes.Length; lane++)
+            {
+                _lanes[lane] = _lanes[lane].Worker == worker ? (null, 0) : _lanes[lane];
+            }
+
             return default;
         }
     }
@@ -188,14 +198,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
 
     internal override ValueTask<int> PurgeAsync(CancellationToken cancellationToken) => ValueTask.FromResult(0);
 
-    internal override ValueTask<IReadOnlyList<OutboxDeadRow>> ListDeadAsync(
-        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    internal override ValueTask<int> RedriveAsync(IReadOnlyList<OutboxDeadRow> rows, CancellationToken cancellationToken) =>
-        throw new NotSupportedException();
-
-    internal override ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken) =>
-        throw new NotSupportedException();
+    internal override OutboxDeadTable Dead => new DeadTable(this);
 
     private long Append(OutboxEntry entry)
     {
@@ -218,6 +221,16 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         }
     }
 
+    private void Count(short lane)
+    {
+        foreach (Row row in _log.Values.Concat(_parked.Values.Where(row => row.DueAt <= Now))
+            .Where(row => row.Entry.Lane == lane && (row.IsOnTrial || row.Unclean == 0)))
+        {
+            row.Unclean++;
+            row.IsOnTrial = false;
+        }
+    }
+
     private bool Apply(OutboxChange change)
     {
         OutboxRow read = change.Row;
@@ -227,10 +240,19 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
             return false;
         }
 
+        if (change.Kind == OutboxChangeKind.Trial)
+        {
+            row.IsOnTrial = true;
+            return true;
+        }
+
         _ = read.IsParked ? _parked.Remove((read.DueAt, read.Id)) : _log.Remove(read.Id);
         if (change.Kind == OutboxChangeKind.Park)
         {
             row.Attempts = change.Attempts;
+            row.Unclean = change.Unclean;
+            row.IsOnTrial = false;
+            row.HasLeftOrder |= change.LeavesOrder;
             row.HorizonAt ??= change.Attempts > 0 ? Now + (long)change.Horizon.TotalMilliseconds : null;
             row.DueAt = Math.Max(Now + (long)change.Delay.TotalMilliseconds, read.IsParked ? read.DueAt + 1 : 0);
             _parked.Add((row.DueAt, row.Id), row);
@@ -254,6 +276,8 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         IsParked = isParked,
         DueAt = isParked ? row.DueAt : 0,
         Attempts = row.Attempts,
+        Unclean = row.Unclean,
+        Stream = row.Stream,
         DueIn = TimeSpan.FromMilliseconds(row.DueAt - Now),
         TimeLeft = (row.Attempts > 0 ? row.HorizonAt : row.MaxAt) is { } end ? TimeSpan.FromMilliseconds(end - Now) : null,
     };
@@ -269,6 +293,14 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         public long? MaxAt { get; } = maxAt;
 
         public int Attempts { get; set; }
+
+        public int Unclean { get; set; }
+
+        public bool IsOnTrial { get; set; }
+
+        public bool HasLeftOrder { get; set; }
+
+        public long? Stream => HasLeftOrder ? null : Entry.Stream;
 
         public long? HorizonAt { get; set; }
     }
@@ -340,7 +372,68 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
             }
         }
 
+        internal override ValueTask ReadHeadsAsync(
+            IReadOnlyList<long> streams, List<OutboxRow> rows, CancellationToken cancellationToken)
+        {
+            lock (store._lock)
+            {
+                foreach (long stream in streams)
+                {
+                    Row? head = store._log.Values.Concat(store._parked.Values).Where(row => row.Stream == stream)
+                        .MinBy(static row => row.Entry.Number);
+                    if (head is not null)
+                    {
+                        rows.Add(store.Read(head, isParked: !store._log.ContainsKey(head.Id)));
+                    }
+                }
+
+                return default;
+            }
+        }
+
         public override ValueTask DisposeAsync() => default;
+    }
+
+    private sealed class DeadTable(InMemoryOutboxStore store) : OutboxDeadTable
+    {
+        internal override ValueTask<IReadOnlyList<OutboxDeadRow>> ListAsync(
+            OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken)
+        {
+            lock (store._lock)
+            {
+                return ValueTask.FromResult<IReadOnlyList<OutboxDeadRow>>(
+                    [.. store._dead.Where(entry => entry.Key < before && filter.Ids?.Contains(entry.Key) != false)
+                        .OrderByDescending(static entry => entry.Key).Take(limit)
+                        .Select(entry => Describe(entry.Value.Row, entry.Value.Change))]);
+            }
+        }
+
+        internal override ValueTask<IReadOnlySet<long>> RedriveAsync(
+            IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken)
+        {
+            lock (store._lock)
+            {
+                HashSet<long> moved = [];
+                foreach (OutboxRedrive redrive in redrives)
+                {
+                    if (store._dead.Remove(redrive.Id, out (Row Row, OutboxChange Change) dead))
+                    {
+                        store.Append(dead.Row.Entry);
+                        moved.Add(redrive.Id);
+                    }
+                }
+
+                return ValueTask.FromResult<IReadOnlySet<long>>(moved);
+            }
+        }
+
+        internal override ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
+        private OutboxDeadRow Describe(Row row, OutboxChange change) => new(
+            row.Id, row.Entry.Lane, row.Entry.Endpoint, row.Entry.Tenant, row.Entry.KeyId, row.Entry.Sealed, change.Attempts,
+            change.Reason!, change.StatusCode, DateTimeOffset.UnixEpoch, null, DateTimeOffset.UnixEpoch,
+            (row.HorizonAt ?? row.MaxAt ?? long.MaxValue) > store.Now);
     }
 
     private sealed class Settler(InMemoryOutboxStore store) : OutboxSettler

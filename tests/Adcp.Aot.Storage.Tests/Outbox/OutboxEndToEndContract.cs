@@ -1,26 +1,37 @@
 using System.Data.Common;
+using System.Text.Json;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Payloads.Notifications;
+using Adcp.Aot.Resilience;
 using Adcp.Aot.Storage.Tests.Databases;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
 /// <summary>Outbox and worker on a real database, with its clock.</summary>
-public abstract class OutboxEndToEndContract(SqlDialect dialect) : IAsyncLifetime
+public abstract class OutboxEndToEndContract : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private readonly ScriptedSender _sender = new(static (webhook, attempt, _) => ValueTask.FromResult(
-        webhook.Destination.Url.Contains("gone", StringComparison.Ordinal) ? 410
-        : webhook.Destination.Url.Contains("once", StringComparison.Ordinal) && attempt == 1 ? 503
-        : 200));
-
+    private readonly ScriptedSender _sender;
+    private readonly SqlDialect _dialect;
     private TestDatabase _database = null!;
     private SqlWebhookOutbox _outbox = null!;
+    private bool _isStuck = true;
+
+    protected OutboxEndToEndContract(SqlDialect dialect)
+    {
+        _dialect = dialect;
+        _sender = new ScriptedSender((webhook, attempt, _) => ValueTask.FromResult(
+            webhook.Destination.Url.Contains("gone", StringComparison.Ordinal) || webhook.TaskId == "gone" ? 410
+            : webhook.Destination.Url.Contains("once", StringComparison.Ordinal) && attempt == 1 ? 503
+            : webhook.TaskId == "stuck" && Volatile.Read(ref _isStuck) ? 503
+            : 200));
+    }
 
     public async ValueTask InitializeAsync()
     {
         _database = await CreateDatabaseAsync();
-        _outbox = new SqlWebhookOutbox(new StoreDatabase(_database.Source, dialect), _sender, OutboxHarness.Secrets);
+        _outbox = new SqlWebhookOutbox(new StoreDatabase(_database.Source, _dialect), _sender, OutboxHarness.Secrets);
         await _outbox.CreateIfAbsentAsync();
         await _outbox.CheckAsync();
     }
@@ -69,8 +80,9 @@ public abstract class OutboxEndToEndContract(SqlDialect dialect) : IAsyncLifetim
         await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 1 });
         DeadLetter dead = Assert.Single(await _outbox.DeadLetters.ListAsync());
 
-        Assert.Equal(new RedriveReport(1, 0, 0), await _outbox.DeadLetters.RedriveAsync([dead.Id], isDryRun: true));
-        Assert.Equal(new RedriveReport(1, 0, 0), await _outbox.DeadLetters.RedriveAsync([dead.Id]));
+        RedriveReport one = new() { Redriven = 1 };
+        Assert.Equal(one, await _outbox.DeadLetters.RedriveAsync([dead.Id], new RedriveOptions { IsDryRun = true }));
+        Assert.Equal(one, await _outbox.DeadLetters.RedriveAsync([dead.Id]));
         await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 1 } && _sender.Received.Count == 2);
 
         Assert.Single(_sender.Received.Select(static sent => (sent.Key, Convert.ToHexString(sent.Body))).Distinct());
@@ -158,7 +170,209 @@ public abstract class OutboxEndToEndContract(SqlDialect dialect) : IAsyncLifetim
         Assert.DoesNotContain("a-token-of-16-chars", text, StringComparison.Ordinal);
     }
 
-    private protected virtual Task<TestDatabase> CreateDatabaseAsync() => TestDatabase.CreateAsync(dialect);
+    private protected virtual Task<TestDatabase> CreateDatabaseAsync() => TestDatabase.CreateAsync(_dialect);
+
+    [Fact]
+    public async Task One_row_that_was_tampered_with_is_a_dead_letter_and_all_others_are_delivered()
+    {
+        IReadOnlyList<OutboxReceipt> receipts =
+            await _outbox.EnqueueAsync(null, [.. Enumerable.Range(0, 100).Select(static i => OutboxHarness.Item($"b{i % 9}.example"))]);
+        await _database.ExecuteAsync($"UPDATE adcp_outbox_log SET tenant = tenant + 1 WHERE id = {receipts[50].Id}");
+        await using OutboxWorker worker = await StartAsync();
+
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0, Dead: 1 });
+
+        Assert.Equal(99, _sender.Received.Select(static sent => sent.Key).Distinct().Count());
+        Assert.Equal("unreadable", Assert.Single(await _outbox.DeadLetters.ListAsync()).Reason);
+        RedriveReport report = await _outbox.DeadLetters.RedriveAsync(new DeadLetterQuery());
+        Assert.Equal(new RedriveReport { Missing = 1 }, report);
+    }
+
+    [Fact]
+    public async Task An_ordered_stream_arrives_in_order_although_each_webhook_fails_once()
+    {
+        List<string> keys = [];
+        for (int i = 0; i < 6; i++)
+        {
+            keys.Add((await _outbox.EnqueueAsync(null, [Ordered("once.example", "s")]))[0].IdempotencyKey);
+        }
+
+        await using OutboxWorker worker = await StartAsync();
+        keys.AddRange((await _outbox.EnqueueAsync(null, [Ordered("once.example", "s"), Ordered("once.example", "s")]))
+            .Select(static receipt => receipt.IdempotencyKey));
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
+
+        Assert.Equal(keys.SelectMany(static key => new[] { key, key }), _sender.Received.Select(static sent => sent.Key));
+    }
+
+    [Fact]
+    public async Task The_first_webhook_of_an_ordered_stream_blocks_its_stream_only_and_survives_a_restart()
+    {
+        string[] keys =
+        [
+            (await _outbox.EnqueueAsync(null, [Ordered("a.example", "s", "stuck")]))[0].IdempotencyKey,
+            (await _outbox.EnqueueAsync(null, [Ordered("a.example", "s")]))[0].IdempotencyKey,
+        ];
+        string other = (await _outbox.EnqueueAsync(null, [Ordered("a.example", "other")]))[0].IdempotencyKey;
+        OutboxWorker first = await StartAsync();
+        await using (first)
+        {
+            string free = (await _outbox.EnqueueAsync(null, [OutboxHarness.Item("a.example")]))[0].IdempotencyKey;
+            await UntilAsync(() => Task.FromResult(
+                Count(keys[0]) >= 2 && Count(other) == 1 && Count(free) == 1));
+            await first.StopAsync(TimeSpan.FromSeconds(10));
+        }
+
+        Assert.Equal(0, Count(keys[1]));
+        string third = (await _outbox.EnqueueAsync(null, [Ordered("a.example", "s")]))[0].IdempotencyKey;
+        await using OutboxWorker second = await StartAsync();
+        int before = Count(keys[0]);
+        await UntilAsync(() => Task.FromResult(Count(keys[0]) > before));
+        Assert.Equal(0, Count(keys[1]));
+        Volatile.Write(ref _isStuck, false);
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
+
+        Assert.Equal([keys[0], keys[1], third], _sender.Received.Select(static sent => sent.Key).TakeLast(3));
+        Assert.Equal((1, 1), (Count(keys[1]), Count(third)));
+    }
+
+    [Fact]
+    public async Task A_webhook_that_blocks_its_stream_for_too_long_is_passed_over_and_is_delivered_later()
+    {
+        string stuck = (await _outbox.EnqueueAsync(null, [Ordered("a.example", "s", "stuck")]))[0].IdempotencyKey;
+        string next = (await _outbox.EnqueueAsync(null, [Ordered("a.example", "s")]))[0].IdempotencyKey;
+        await using OutboxWorker worker = await StartAsync(static options => options with { HeadOfLineLimit = TimeSpan.Zero });
+
+        await UntilAsync(() => Task.FromResult(Count(next) == 1));
+        Volatile.Write(ref _isStuck, false);
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
+
+        Assert.Equal(stuck, _sender.Received.Last().Key);
+    }
+
+    [Fact]
+    public async Task A_dead_letter_lets_its_ordered_stream_go_on()
+    {
+        await _outbox.EnqueueAsync(null, [Ordered("a.example", "s", "gone"), Ordered("a.example", "s"), Ordered("a.example", "s")]);
+        await using OutboxWorker worker = await StartAsync();
+
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0, Dead: 1 });
+
+        Assert.Equal(3, _sender.Received.Count);
+    }
+
+    [Fact]
+    public async Task Order_needs_a_stream() =>
+        await Assert.ThrowsAsync<ArgumentException>(async () =>
+        {
+            OutboxItem item = OutboxHarness.Item();
+            await _outbox.EnqueueAsync(null, [new OutboxItem(item.Destination, item.Payload, item.Options with { KeepsOrder = true })]);
+        });
+
+    [Fact]
+    public async Task The_context_for_the_authorizer_travels_with_the_row_and_is_not_sent()
+    {
+        OutboxItem item = OutboxHarness.Item("a.example");
+        OutboxOptions options = item.Options with { AuthorizationContext = "subscription-17" };
+        await _outbox.EnqueueAsync(null, [new OutboxItem(item.Destination, item.Payload, options), OutboxHarness.Item("b.example")]);
+        Deny authorizer = new();
+        await using OutboxWorker worker = await StartAsync(options => options with { Authorizer = authorizer });
+
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0, Dead: 1 });
+
+        DeadLetter dead = Assert.Single(await _outbox.DeadLetters.ListAsync(new DeadLetterQuery { Reason = "suppressed" }));
+        Assert.Equal(("a.example", 0, true), (dead.Authority, dead.Attempts, dead.IsInsideHorizon));
+        Assert.DoesNotContain(
+            "subscription-17", System.Text.Encoding.UTF8.GetString(_sender.Received.Single().Body), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task After_the_horizon_only_a_notification_is_emitted_again_and_only_under_a_new_key()
+    {
+        OutboxOptions options = new() { Tenant = "t1", DeliveryId = "event-1" };
+        WebhookDestination gone = new("https://gone.example/hook");
+        await _outbox.EnqueueAsync(null, [OutboxHarness.Item("gone.example"), new OutboxItem(gone, Purged(), options)]);
+        await using OutboxWorker worker = await StartAsync();
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 2 });
+        await _database.ExecuteAsync("UPDATE adcp_outbox_dead SET horizon_at = horizon_at - 2 * 86400000");
+        IReadOnlyList<DeadLetter> letters = await _outbox.DeadLetters.ListAsync();
+        Assert.Equal([true, false], letters.Select(static letter => letter.IsRepeatable));
+        Assert.All(letters, static letter => Assert.False(letter.IsInsideHorizon));
+        RedriveOptions newKeys = new() { AllowsNewKey = true };
+        RedriveReport expected = new() { Redriven = 1, WithNewKey = 1, NotRepeatable = 1 };
+
+        Assert.Equal(new RedriveReport { OutsideHorizon = 2 }, await _outbox.DeadLetters.RedriveAsync(new DeadLetterQuery()));
+        Assert.Equal(expected, await _outbox.DeadLetters.RedriveAsync(new DeadLetterQuery(), newKeys with { IsDryRun = true }));
+        Assert.Equal(2, (await _outbox.GetStatusAsync()).Dead);
+        Assert.Equal(expected, await _outbox.DeadLetters.RedriveAsync([.. letters.Select(static letter => letter.Id)], newKeys));
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 2 } && _sender.Received.Count == 3);
+
+        using JsonDocument first = JsonDocument.Parse(_sender.Received.Single(sent => sent.Key == letters[0].IdempotencyKey).Body);
+        (string key, byte[] body, _) = _sender.Received.Last();
+        using JsonDocument second = JsonDocument.Parse(body);
+        Assert.NotEqual(letters[0].IdempotencyKey, key);
+        Assert.Equal(key, second.RootElement.GetProperty("idempotency_key").GetString());
+        Assert.Equal("event-1", second.RootElement.GetProperty("notification_id").GetString());
+        Assert.Equal(
+            first.RootElement.EnumerateObject().Where(IsKept).Select(static member => member.ToString()),
+            second.RootElement.EnumerateObject().Where(IsKept).Select(static member => member.ToString()));
+        DeadLetter again = (await _outbox.DeadLetters.ListAsync())[0];
+        Assert.Equal((1, true), (again.Attempts, again.IsInsideHorizon));
+        Assert.Equal(OutboxDeliveryState.Undelivered, await _outbox.FindAsync("t1", "event-1"));
+
+        static bool IsKept(JsonProperty member) => member.Name is not ("idempotency_key" or "fired_at");
+    }
+
+    [Fact]
+    public async Task A_row_that_is_redriven_and_dies_twice_is_a_dead_letter_twice_and_one_run_redrives_it_once()
+    {
+        await using OutboxWorker worker = await StartAsync();
+        for (int i = 0; i < 25; i++)
+        {
+            await _outbox.EnqueueAsync(null, [OutboxHarness.Item("gone.example", $"t{i % 2}")]);
+        }
+
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 25 });
+        for (int run = 1; run <= 2; run++)
+        {
+            List<RedriveReport> steps = [];
+            RedriveReport report = await _outbox.DeadLetters.RedriveAsync(
+                new DeadLetterQuery { Tenant = "t1", Limit = 5 }, new RedriveOptions { Progress = new Steps(steps) });
+            Assert.Equal(new RedriveReport { Redriven = 12 }, report);
+            Assert.Equal([5, 10, 12], steps.Select(static step => step.Redriven));
+            await UntilAsync(async () =>
+                await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 25 } && _sender.Received.Count == 25 + (12 * run));
+        }
+
+        Assert.Equal(25, _sender.Received.Select(static sent => sent.Key).Distinct().Count());
+        Assert.Equal([1, 3], (await _outbox.DeadLetters.ListAsync()).Select(static letter => letter.Attempts).Distinct().Order());
+    }
+
+    private static CreativePurged Purged() => new()
+    {
+        NotificationId = "event-1",
+        SubscriberId = "s",
+        AccountId = "a",
+        CreativeId = "c",
+        PurgeKind = PurgeKind.Hard,
+        PurgedAt = DateTimeOffset.UnixEpoch,
+        ReasonCode = CreativeReasonCode.LegalErasure,
+        Initiator = EventInitiator.Seller,
+    };
+
+    private static OutboxItem Ordered(string host, string stream, string? task = null)
+    {
+        OutboxItem item = OutboxHarness.Item(host, stream: stream);
+        McpWebhook payload = new()
+        {
+            TaskId = task ?? "task",
+            TaskType = TaskType.CreateMediaBuy,
+            Status = AdcpTaskStatus.Completed,
+        };
+        return new OutboxItem(item.Destination, payload, item.Options with { KeepsOrder = true });
+    }
+
+    private int Count(string key) => _sender.Received.Count(sent => sent.Key == key);
 
     private static async Task UntilAsync(Func<Task<bool>> condition)
     {
@@ -180,15 +394,40 @@ public abstract class OutboxEndToEndContract(SqlDialect dialect) : IAsyncLifetim
         return receipt;
     }
 
-    private async Task<OutboxWorker> StartAsync()
+    private async Task<OutboxWorker> StartAsync(Func<OutboxWorkerOptions, OutboxWorkerOptions>? change = null)
     {
-        OutboxWorker worker = new(_outbox, _sender, new OutboxWorkerOptions
+        OutboxWorkerOptions options = new()
         {
             Attempts = new WebhookSupervisorOptions
-            { Retry = OutboxWorkerOptions.DefaultRetry with { BaseDelay = TimeSpan.FromMilliseconds(50) } },
-        });
+            {
+                Retry = OutboxWorkerOptions.DefaultRetry with { BaseDelay = TimeSpan.FromMilliseconds(50) },
+                Circuit = new CircuitBreakerPolicy { OpenTimeout = TimeSpan.FromMilliseconds(200) },
+            },
+        };
+        OutboxWorker worker = new(_outbox, _sender, change is null ? options : change(options));
         await worker.StartAsync();
         return worker;
+    }
+
+    private sealed class Deny : IAttemptAuthorizer
+    {
+        public ValueTask AuthorizeAsync(
+            IReadOnlyList<PlannedAttempt> attempts, Memory<AttemptDecision> decisions, CancellationToken cancellationToken)
+        {
+            for (int i = 0; i < attempts.Count; i++)
+            {
+                decisions.Span[i] = attempts[i].Context == "subscription-17"
+                    ? AttemptDecision.Suppress("subscription_missing")
+                    : AttemptDecision.Allow();
+            }
+
+            return default;
+        }
+    }
+
+    private sealed class Steps(List<RedriveReport> reports) : IProgress<RedriveReport>
+    {
+        public void Report(RedriveReport value) => reports.Add(value);
     }
 }
 

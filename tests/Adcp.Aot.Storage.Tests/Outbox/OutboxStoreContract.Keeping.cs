@@ -198,14 +198,14 @@ public abstract partial class OutboxStoreContract
         await AppendAsync([.. Enumerable.Range(0, 10).Select(i => Entry($"{i}", endpoint: i % 2, tenant: i % 3))]);
         await SettleAsync([.. (await LogAsync()).Select(row => Dead(row, int.Parse(Text(row)) < 5 ? "rejected" : "expired"))]);
 
-        IReadOnlyList<OutboxDeadRow> first = await Store.ListDeadAsync(new(null, null, null), long.MaxValue, 4, default);
-        IReadOnlyList<OutboxDeadRow> second = await Store.ListDeadAsync(new(null, null, null), first[^1].Id, 100, default);
+        IReadOnlyList<OutboxDeadRow> first = await Store.Dead.ListAsync(new(null, null, null), long.MaxValue, 4, default);
+        IReadOnlyList<OutboxDeadRow> second = await Store.Dead.ListAsync(new(null, null, null), first[^1].Id, 100, default);
 
         Assert.Equal(["9", "8", "7", "6"], first.Select(Name));
         Assert.Equal(["5", "4", "3", "2", "1", "0"], second.Select(Name));
-        Assert.Equal(["9", "6", "3", "0"], (await Store.ListDeadAsync(new(0, null, null), long.MaxValue, 100, default)).Select(Name));
-        Assert.Equal(["9", "7", "5"], (await Store.ListDeadAsync(new(null, 1, "expired"), long.MaxValue, 100, default)).Select(Name));
-        Assert.Equal(["3"], (await Store.ListDeadAsync(new(0, 1, "rejected"), long.MaxValue, 100, default)).Select(Name));
+        Assert.Equal(["9", "6", "3", "0"], (await Store.Dead.ListAsync(new(0, null, null), long.MaxValue, 100, default)).Select(Name));
+        Assert.Equal(["9", "7", "5"], (await Store.Dead.ListAsync(new(null, 1, "expired"), long.MaxValue, 100, default)).Select(Name));
+        Assert.Equal(["3"], (await Store.Dead.ListAsync(new(0, 1, "rejected"), long.MaxValue, 100, default)).Select(Name));
 
         static string Name(OutboxDeadRow row) => Encoding.UTF8.GetString(row.Sealed);
     }
@@ -221,11 +221,11 @@ public abstract partial class OutboxStoreContract
         await PassAsync(TimeSpan.FromHours(1));
         OutboxDeadRow dead = Assert.Single(await DeadAsync());
 
-        int moved = await Store.RedriveAsync(
-            [dead with { Sealed = "b"u8.ToArray(), KeyId = "key-2" }, dead with { Id = dead.Id + 1_000 }], default);
+        OutboxRedrive redrive = new(dead.Id, "key-2", "b"u8.ToArray(), IsNew: false);
+        IReadOnlySet<long> moved = await Store.Dead.RedriveAsync([redrive, redrive with { Id = dead.Id + 1_000 }], default);
 
-        Assert.Equal(1, moved);
-        Assert.Equal(0, await Store.RedriveAsync([dead], default));
+        Assert.Equal([dead.Id], moved);
+        Assert.Empty(await Store.Dead.RedriveAsync([redrive], default));
         Assert.Empty(await DeadAsync());
         OutboxRow row = Assert.Single(await ReadAllAsync(reader));
         Assert.NotEqual(dead.Id, row.Id);
@@ -240,6 +240,92 @@ public abstract partial class OutboxStoreContract
         Assert.InRange(row.TimeLeft!.Value, TimeSpan.FromHours(22.9), TimeSpan.FromHours(23));
         await SettleAsync(Delivered(row));
         Assert.Equal(OutboxBindingState.Delivered, (await Store.FindAsync(Hash("id"), default))!.State);
+    }
+
+    [Fact]
+    public async Task Dead_letter_that_is_redriven_at_the_same_time_is_moved_once()
+    {
+        await JoinAsync();
+        await AppendAsync([.. Enumerable.Range(0, 20).Select(i => Entry($"{i}", endpoint: i))]);
+        await SettleAsync([.. (await LogAsync()).Select(row => Dead(row))]);
+        OutboxRedrive[] redrives = [.. (await DeadAsync()).Select(row => new OutboxRedrive(row.Id, row.KeyId, row.Sealed, false))];
+
+        IReadOnlySet<long>[] moved = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(_ => Task.Run(async () => await Store.Dead.RedriveAsync(redrives, default))));
+
+        Assert.Equal(20, moved.Sum(static some => some.Count));
+        Assert.Equal(20, (await LogAsync()).Count);
+    }
+
+    [Fact]
+    public async Task Maximum_age_of_a_row_that_was_never_attempted_stays_when_it_is_redriven()
+    {
+        await JoinAsync();
+        await AppendAsync(Entry("a", maxAge: TimeSpan.FromHours(2)));
+        await SettleAsync(OutboxChanges.Dead(await OneAsync(), "suppressed"));
+        OutboxDeadRow dead = Assert.Single(await DeadAsync());
+        Assert.True(dead.IsInsideHorizon);
+
+        await Store.Dead.RedriveAsync([new OutboxRedrive(dead.Id, dead.KeyId, dead.Sealed, false)], default);
+
+        Assert.InRange((await OneAsync()).TimeLeft!.Value, TimeSpan.FromHours(1.9), TimeSpan.FromHours(2));
+        await SettleAsync(OutboxChanges.Dead(await OneAsync(), "suppressed"));
+        await PassAsync(TimeSpan.FromHours(3));
+        Assert.False(Assert.Single(await DeadAsync()).IsInsideHorizon);
+    }
+
+    [Fact]
+    public async Task New_delivery_of_a_dead_letter_begins_its_attempts_horizon_and_age_anew()
+    {
+        await JoinAsync();
+        await BindAsync(Binding("id"));
+        await AppendAsync(Entry("a", maxAge: TimeSpan.FromHours(2), binding: Hash("id")));
+        await SettleAsync(Dead(await OneAsync(), attempts: 7));
+        await PassAsync(TimeSpan.FromDays(3));
+        OutboxDeadRow dead = Assert.Single(await DeadAsync());
+
+        await Store.Dead.RedriveAsync([new OutboxRedrive(dead.Id, "key-2", "b"u8.ToArray(), true)], default);
+
+        OutboxRow row = await OneAsync();
+        Assert.Equal((0, "b", "key-2", null), (row.Attempts, Text(row), row.KeyId, row.TimeLeft));
+        await SettleAsync(Dead(row));
+        Assert.True(Assert.Single(await DeadAsync()).IsInsideHorizon);
+        Assert.Equal(OutboxBindingState.Dead, (await Store.FindAsync(Hash("id"), default))!.State);
+    }
+
+    [Fact]
+    public async Task Dead_letters_of_given_ids_are_listed()
+    {
+        await JoinAsync();
+        await AppendAsync([.. Enumerable.Range(0, 5).Select(i => Entry($"{i}", endpoint: i))]);
+        await SettleAsync([.. (await LogAsync()).Select(row => Dead(row))]);
+        long[] ids = [.. (await DeadAsync()).Select(static row => row.Id)];
+
+        Assert.Equal(
+            [ids[1], ids[3]],
+            (await Store.Dead.ListAsync(new(null, null, null, [ids[3], ids[1], long.MaxValue]), long.MaxValue, 10, default))
+                .Select(static row => row.Id));
+    }
+
+    [Fact]
+    public async Task Binding_of_a_row_that_waits_outlives_its_time_and_goes_with_the_row()
+    {
+        await BindAsync(Binding("log"));
+        await BindAsync(Binding("parked"));
+        await BindAsync(Binding("lost"));
+        await JoinAsync();
+        await AppendAsync(Entry("log", binding: Hash("log")), Entry("parked", endpoint: 8, binding: Hash("parked")));
+        await SettleAsync(Park((await LogAsync()).Single(static row => row.Endpoint == 8), TimeSpan.FromDays(90)));
+        await PassAsync(TimeSpan.FromDays(40));
+
+        Assert.Equal(1, await Store.PurgeAsync(default));
+
+        Assert.Equal(OutboxBindingState.Waiting, (await Store.FindAsync(Hash("log"), default))!.State);
+        Assert.True((await BindAsync(Binding("parked")))!.IsRetired);
+        Assert.Null(await Store.FindAsync(Hash("lost"), default));
+        await SettleAsync(Delivered(await OneAsync()));
+        Assert.Equal(1, await Store.PurgeAsync(default));
+        Assert.Null(await Store.FindAsync(Hash("log"), default));
     }
 
     [Fact]
@@ -262,8 +348,8 @@ public abstract partial class OutboxStoreContract
         await SettleAsync([.. (await LogAsync()).Select(row => Dead(row))]);
         IReadOnlyList<OutboxDeadRow> dead = await DeadAsync();
 
-        Assert.Equal(2, await Store.DiscardAsync([dead[0].Id, dead[1].Id, long.MaxValue], default));
-        Assert.Equal(0, await Store.DiscardAsync([dead[0].Id], default));
+        Assert.Equal(2, await Store.Dead.DiscardAsync([dead[0].Id, dead[1].Id, long.MaxValue], default));
+        Assert.Equal(0, await Store.Dead.DiscardAsync([dead[0].Id], default));
 
         Assert.Equal(dead[2].Id, Assert.Single(await DeadAsync()).Id);
     }

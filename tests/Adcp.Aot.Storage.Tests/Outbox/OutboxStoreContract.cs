@@ -30,7 +30,7 @@ public abstract partial class OutboxStoreContract : IAsyncLifetime
         (Tables.Worker, ["expires_at"]),
         (Tables.Log, ["enqueued_at", "not_before", "max_at", "first_attempt_at", "horizon_at"]),
         (Tables.Parked, ["enqueued_at", "due_at", "max_at", "first_attempt_at", "horizon_at"]),
-        (Tables.Dead, ["enqueued_at", "first_attempt_at", "horizon_at", "ended_at", "kept_until"]),
+        (Tables.Dead, ["enqueued_at", "max_at", "first_attempt_at", "horizon_at", "ended_at", "kept_until"]),
         (Tables.Binding, ["retires_at", "kept_until"]),
         (Tables.Stream, ["used_at"]),
     ];
@@ -69,8 +69,10 @@ public abstract partial class OutboxStoreContract : IAsyncLifetime
 
     private protected static OutboxEntry Entry(
         string text, short lane = 0, long endpoint = 7, long tenant = 9, TimeSpan notBefore = default, TimeSpan? maxAge = null,
-        byte[]? binding = null) => new()
+        byte[]? binding = null, long? stream = null, long? number = null) => new()
         {
+            Stream = stream,
+            Number = number,
             Lane = lane,
             Endpoint = endpoint,
             Tenant = tenant,
@@ -186,5 +188,5 @@ public abstract partial class OutboxStoreContract : IAsyncLifetime
     }
 
     private protected async Task<IReadOnlyList<OutboxDeadRow>> DeadAsync() =>
-        await Store.ListDeadAsync(new OutboxDeadFilter(null, null, null), long.MaxValue, 100, default);
+        await Store.Dead.ListAsync(new OutboxDeadFilter(null, null, null), long.MaxValue, 100, default);
 }

@@ -48,7 +48,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         await EnqueueAsync(outbox, OutboxHarness.Item("a.example"), OutboxHarness.Item("b.example"));
         await _time.RunUntilAsync(() => _store.Waiting == 0);
 
-        Assert.Equal(2, _store.Dead.Count);
+        Assert.Equal(2, _store.DeadRows.Count);
     }
 
     [Fact]
@@ -77,7 +77,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         await EnqueueAsync(outbox, OutboxHarness.Item());
         await _time.RunUntilAsync(() => _store.Waiting == 0);
 
-        Assert.Equal([(1, reason, 1)], _store.Dead.Select(static dead => ((int)dead.Id, dead.Reason, dead.Attempts)));
+        Assert.Equal([(1, reason, 1)], _store.DeadRows.Select(static dead => ((int)dead.Id, dead.Reason, dead.Attempts)));
         Assert.Single(sender.Received);
     }
 
@@ -111,8 +111,8 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         }
 
         // The clock may outrun a renewal; the worker then joins again, and an attempt under way is repeated without being counted.
-        Assert.Equal("expired", Assert.Single(_store.Dead).Reason);
-        Assert.InRange(_store.Dead[0].Attempts, 3, 6);
+        Assert.Equal("expired", Assert.Single(_store.DeadRows).Reason);
+        Assert.InRange(_store.DeadRows[0].Attempts, 3, 6);
         Assert.InRange(attempts.Last() - attempts.First(), TimeSpan.FromHours(8), TimeSpan.FromHours(24));
     }
 
@@ -126,7 +126,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         await StartAsync(outbox, sender);
         await _time.RunUntilAsync(() => _store.Waiting == 0);
 
-        Assert.Equal("too_old", Assert.Single(_store.Dead).Reason);
+        Assert.Equal("too_old", Assert.Single(_store.DeadRows).Reason);
         Assert.Empty(sender.Received);
     }
 
@@ -163,7 +163,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
 
         Volatile.Write(ref isUp, true);
         await _time.RunUntilAsync(() => _store.Waiting == 0);
-        Assert.Empty(_store.Dead);
+        Assert.Empty(_store.DeadRows);
     }
 
     [Fact]
@@ -222,7 +222,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         await StartAsync(outbox, sender);
         await _time.RunUntilAsync(() => _store.Waiting == 0);
 
-        Assert.Empty(_store.Dead);
+        Assert.Empty(_store.DeadRows);
         Assert.Single(sender.Received);
     }
 

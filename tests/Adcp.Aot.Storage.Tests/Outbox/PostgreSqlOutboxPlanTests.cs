@@ -36,6 +36,9 @@ public sealed class PostgreSqlOutboxPlanTests : IAsyncLifetime
         await PrepareAsync("backfill", "bigint, text, smallint, bigint, bigint, text, text", sql.Backfill);
         await PrepareAsync("list_parked", "smallint", sql.ListParked);
         await PrepareAsync("read_parked", "smallint, bigint, bigint, bigint, bigint", sql.ReadParked);
+        await PrepareAsync("read_heads", "text", sql.ReadHeads);
+        await PrepareAsync("trial_log", "uuid, text, text, text", sql.TrialLog);
+        await PrepareAsync("trial_parked", "uuid, text, text, text, text", sql.TrialParked);
         await PrepareAsync("delivered_log", "uuid, text, text, text", sql.DeliveredLog);
         await PrepareAsync("park_log", "uuid, text, text, text, text", sql.ParkLog);
         await PrepareAsync("dead_log", "uuid, text, text, text, text", sql.DeadLog);
@@ -116,6 +119,7 @@ public sealed class PostgreSqlOutboxPlanTests : IAsyncLifetime
             ($"backfill(1, {First}, {Page}, '{now}', '{Xmax(now)}')", Page),
             ($"read_parked(0::smallint, 3, 0, 0, {Page})", Page),
             ("list_parked(0::smallint)", 4),
+            ("read_heads('{1,2,3}')", 2),
         })
         {
             Plan plan = await ExplainAsync(call);
@@ -139,7 +143,7 @@ public sealed class PostgreSqlOutboxPlanTests : IAsyncLifetime
             """);
         string values = await ScalarAsync(
             $"""
-            SELECT jsonb_object_agg(id, '[1000, 1, 86400000, 503, "server_error"]'::jsonb)
+            SELECT jsonb_object_agg(id, '[1000, 1, 86400000, 503, "server_error", 0, false]'::jsonb)
             FROM (SELECT id FROM {_tables.Log} UNION SELECT id FROM {_tables.Parked}) AS r
             """);
 
@@ -148,6 +152,8 @@ public sealed class PostgreSqlOutboxPlanTests : IAsyncLifetime
             $"delivered_log('{Worker}', '{log}')",
             $"park_log('{Worker}', '{log}', '{values}')",
             $"dead_log('{Worker}', '{log}', '{values}')",
+            $"trial_log('{Worker}', '{log}')",
+            $"trial_parked('{Worker}', '{parked}')",
             $"delivered_parked('{Worker}', '{parked}')",
             $"park_parked('{Worker}', '{parked}', '{values}')",
             $"dead_parked('{Worker}', '{parked}', '{values}')",
@@ -176,6 +182,9 @@ public sealed class PostgreSqlOutboxPlanTests : IAsyncLifetime
             $"backfill(-1, {First}, 10, '3:3:', '3')",
             "list_parked(0::smallint)",
             "read_parked(0::smallint, 0, 0, 0, 10)",
+            "read_heads('{1,2,3}')",
+            $"trial_log('{Worker}', '{{0}}', '{{3}}', '{{1}}')",
+            $"trial_parked('{Worker}', '{{0}}', '{{3}}', '{{3}}', '{{1}}')",
             $"delivered_log('{Worker}', '{{0}}', '{{3}}', '{{1}}')",
             $"park_log('{Worker}', '{{0}}', '{{3}}', '{{1}}', '{{}}')",
             $"dead_log('{Worker}', '{{0}}', '{{3}}', '{{1}}', '{{}}')",
@@ -197,8 +206,9 @@ public sealed class PostgreSqlOutboxPlanTests : IAsyncLifetime
                 $"""
                 INSERT INTO {_tables.Binding} (hash, retires_at, kept_until, fingerprint, idempotency_key)
                 SELECT sha256(i::text::bytea), 0, 0, '', '' FROM generate_series({from}, {from + 999}, 2) AS i ON CONFLICT DO NOTHING;
-                INSERT INTO {_tables.Log} (lane, endpoint, tenant, enqueued_at, not_before, key_id, binding, sealed)
-                SELECT i % 64, i % 7, 1, 0, 0, 'k', CASE WHEN i % 2 = 0 THEN sha256(i::text::bytea) END, 'x'
+                INSERT INTO {_tables.Log} (lane, endpoint, tenant, enqueued_at, not_before, key_id, stream, number, binding, sealed)
+                SELECT i % 64, i % 7, 1, 0, 0, 'k', CASE WHEN i % 10 = 0 THEN 1 END, CASE WHEN i % 10 = 0 THEN i END,
+                    CASE WHEN i % 2 = 0 THEN sha256(i::text::bytea) END, 'x'
                 FROM generate_series({from}, {from + 999}) AS i
                 """);
         }
@@ -206,8 +216,10 @@ public sealed class PostgreSqlOutboxPlanTests : IAsyncLifetime
 
     private Task AddParkedAsync(int rows) => RunAsync(
         $"""
-        INSERT INTO {_tables.Parked} (lane, endpoint, due_at, id, tenant, enqueued_at, attempts, unclean, status_code, key_id, sealed)
-        SELECT 0, i % 4, i + 1, 1000000 + i, 1, 0, 1, 0, 503, 'k', 'x' FROM generate_series(1, {rows}) AS i
+        INSERT INTO {_tables.Parked} (lane, endpoint, due_at, id, tenant, enqueued_at, attempts, unclean, status_code, key_id, stream,
+            number, sealed)
+        SELECT 0, i % 4, i + 1, 1000000 + i, 1, 0, 1, 0, 503, 'k', CASE WHEN i % 10 = 0 THEN 2 END, CASE WHEN i % 10 = 0 THEN i END, 'x'
+        FROM generate_series(1, {rows}) AS i
         """);
 
     /// <summary>Runs a prepared statement under the guards, and undoes it.</summary>

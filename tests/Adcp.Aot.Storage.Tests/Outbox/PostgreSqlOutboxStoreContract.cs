@@ -1,6 +1,7 @@
 using System.Data;
 using System.Data.Common;
 using CsCheck;
+using Xunit.Sdk;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
@@ -107,6 +108,71 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
     public async Task Rows_between_pages_are_left_to_the_next_round()
     {
         await using OutboxReader reader = Reader();
+        await LeaveToTheNextRoundAsync(reader);
+    }
+
+    [Fact]
+    public async Task Reader_that_advances_to_the_last_pages_snapshot_is_found_to_lose_rows()
+    {
+        await using AdvancingReader reader = new(new StoreDatabase(Database.Source, SqlDialect.PostgreSql), Statements);
+        reader.Join(AllLanes);
+
+        await Assert.ThrowsAnyAsync<XunitException>(() => LeaveToTheNextRoundAsync(reader));
+    }
+
+    [Theory]
+    [InlineData((int)OutboxChangeKind.Delivered)]
+    [InlineData((int)OutboxChangeKind.Park)]
+    [InlineData((int)OutboxChangeKind.Dead)]
+    [InlineData((int)OutboxChangeKind.Trial)]
+    public async Task Settlement_without_the_fence_is_found_to_change_rows_of_another_owner(int kind)
+    {
+        await SettleAfterDeathAsync(Statements, (OutboxChangeKind)kind);
+        PostgreSqlOutboxStatements unfenced = Statements with
+        {
+            DeliveredLog = Unfenced(Statements.DeliveredLog),
+            ParkLog = Unfenced(Statements.ParkLog),
+            DeadLog = Unfenced(Statements.DeadLog),
+            TrialLog = Unfenced(Statements.TrialLog),
+        };
+
+        await Assert.ThrowsAnyAsync<XunitException>(() => SettleAfterDeathAsync(unfenced, (OutboxChangeKind)kind));
+
+        static string Unfenced(string sql)
+        {
+            Assert.Contains("WHERE EXISTS (SELECT FROM mine)", sql, StringComparison.Ordinal);
+            return sql.Replace("WHERE EXISTS (SELECT FROM mine)", "", StringComparison.Ordinal);
+        }
+    }
+
+    private PostgreSqlOutboxStatements Statements => ((PostgreSqlOutboxStore)Store).Statements;
+
+    /// <summary>A worker settles a row after it was buried.</summary>
+    private async Task SettleAfterDeathAsync(PostgreSqlOutboxStatements statements, OutboxChangeKind kind)
+    {
+        await Database.ExecuteAsync($"DELETE FROM {Tables.Log}");
+        await JoinAsync();
+        await AppendAsync(Entry("a"));
+        OutboxRow row = await OneAsync();
+        await Store.LeaveAsync(Me, default);
+        await using PostgreSqlOutboxSettler settler =
+            new(new StoreDatabase(Database.Source, SqlDialect.PostgreSql), statements, static () => TimeSpan.FromSeconds(2));
+        OutboxChange change = kind switch
+        {
+            OutboxChangeKind.Delivered => Delivered(row),
+            OutboxChangeKind.Park => Park(row),
+            OutboxChangeKind.Trial => OutboxChanges.Trial(row),
+            _ => Dead(row),
+        };
+
+        await settler.SettleAsync(Me, [change], default);
+
+        Assert.False(change.IsApplied);
+        Assert.Single(await LogAsync());
+    }
+
+    private async Task LeaveToTheNextRoundAsync(OutboxReader reader)
+    {
         Assert.Empty(await ReadAllAsync(reader));
         await using Caller early = await Caller.BeginAsync(Database.Source);
         await Store.AppendAsync(early.Transaction, [Entry("0")], default);
@@ -254,6 +320,13 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
         Assert.Equal(
             await Database.ExecuteAsync("SELECT system_identifier::text FROM pg_control_system()"),
             await Database.ExecuteAsync($"SELECT system_identifier FROM {Tables.Meta}"));
+    }
+
+    /// <summary>A mutation of the protocol: the watermark after a round is the snapshot of its last page.</summary>
+    private sealed class AdvancingReader(StoreDatabase database, PostgreSqlOutboxStatements statements)
+        : PostgreSqlOutboxReader(database, statements)
+    {
+        private protected override PostgreSqlSnapshot Advance(PostgreSqlSnapshot first, PostgreSqlSnapshot last) => last;
     }
 
     private protected override OutboxStore Open(DbDataSource source, OutboxTables tables) =>

@@ -2,7 +2,10 @@ using System.Collections.Concurrent;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
-/// <summary>A sender of one process: freezes webhooks as the real one does, and answers attempts as a test scripts them.</summary>
+/// <summary>
+/// A sender of one process: freezes webhooks as the real one does, and answers attempts as a test scripts them. A negative status is an
+/// error without an answer.
+/// </summary>
 internal sealed class ScriptedSender(Func<PreparedWebhook, int, CancellationToken, ValueTask<int>> answer) : IWebhookSender, IDisposable
 {
     private readonly WebhookSender _real =
@@ -24,7 +27,7 @@ internal sealed class ScriptedSender(Func<PreparedWebhook, int, CancellationToke
         Received.Enqueue((webhook.IdempotencyKey, webhook.Body.ToArray(), webhook.Destination.Url));
         int status = await answer(webhook, _attempts.AddOrUpdate(webhook.IdempotencyKey, 1, static (_, made) => made + 1),
             cancellationToken);
-        return new WebhookSendResult(webhook, status);
+        return status < 0 ? new WebhookSendResult(webhook, (WebhookSendError)(-status)) : new WebhookSendResult(webhook, status);
     }
 
     public void Dispose() => _real.Dispose();

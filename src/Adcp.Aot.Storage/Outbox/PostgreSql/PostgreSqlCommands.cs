@@ -186,6 +186,8 @@ internal static class PostgreSqlCommands
 
     internal static long? Milliseconds(TimeSpan? time) => (long?)time?.TotalMilliseconds;
 
+    internal static long? Number(DbDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetInt64(column);
+
     internal static TimeSpan? Duration(DbDataReader reader, int column) =>
         reader.IsDBNull(column) ? null : TimeSpan.FromMilliseconds(reader.GetInt64(column));
 

@@ -16,7 +16,7 @@ namespace Adcp.Aot.Storage;
 /// State changes after a command has completed: after a fault the same page is read again.
 /// </para>
 /// </remarks>
-internal sealed class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxStatements statements) : OutboxReader
+internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxStatements statements) : OutboxReader
 {
     private readonly PostgreSqlOutboxConnection _connection = new(database);
     private readonly List<Backfill> _backfills = [];
@@ -124,7 +124,55 @@ internal sealed class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlO
             cancellationToken);
     }
 
-    public override ValueTask DisposeAsync() => _connection.DisposeAsync();
+    internal override async ValueTask ReadHeadsAsync(
+        IReadOnlyList<long> streams, List<OutboxRow> rows, CancellationToken cancellationToken)
+    {
+        List<OutboxRow> heads = await _connection.RunAsync(
+            async (connection, token) =>
+            {
+                List<OutboxRow> read = [];
+                DbBatch batch = connection.GuardedBatch();
+                batch.Then(statements.ReadHeads).With(DbType.String, PostgreSqlCommands.ArrayOf(streams, static stream => stream));
+                await batch.CommitAsync(reader => read.Add(Head(reader)), token).ConfigureAwait(false);
+                return read;
+            },
+            cancellationToken).ConfigureAwait(false);
+        rows.AddRange(heads);
+    }
+
+    public override ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        return _connection.DisposeAsync();
+    }
+
+    private static OutboxRow Head(DbDataReader reader)
+    {
+        bool isParked = reader.GetBoolean(0);
+        return new OutboxRow
+        {
+            IsParked = isParked,
+            Lane = reader.GetInt16(1),
+            Transaction = ulong.Parse(reader.GetString(2), NumberStyles.None, CultureInfo.InvariantCulture),
+            Id = reader.GetInt64(3),
+            Endpoint = reader.GetInt64(4),
+            Tenant = reader.GetInt64(5),
+            Attempts = reader.GetInt32(6),
+            Unclean = reader.GetInt32(7),
+            DueAt = isParked ? reader.GetInt64(8) : 0,
+            DueIn = TimeSpan.FromMilliseconds(reader.GetInt64(9)),
+            TimeLeft = PostgreSqlCommands.Duration(reader, 10),
+            KeyId = reader.GetString(11),
+            Sealed = reader.GetFieldValue<byte[]>(12),
+            Stream = reader.GetInt64(13),
+        };
+    }
+
+    /// <summary>
+    /// Returns the watermark after a round. It is the first page's snapshot: rows that were committed between the pages may stand before
+    /// the page that followed.
+    /// </summary>
+    private protected virtual PostgreSqlSnapshot Advance(PostgreSqlSnapshot first, PostgreSqlSnapshot last) => first;
 
     /// <summary>Adds a parked row to a page.</summary>
     /// <returns>The time until it is due if it does not belong to the page.</returns>
@@ -149,6 +197,7 @@ internal sealed class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlO
             TimeLeft = PostgreSqlCommands.Duration(reader, 6),
             KeyId = reader.GetString(7),
             Sealed = reader.GetFieldValue<byte[]>(8),
+            Stream = PostgreSqlCommands.Number(reader, 9),
             IsParked = true,
         });
         return null;
@@ -189,7 +238,7 @@ internal sealed class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlO
                 await batch.CommitAsync(
                     reader =>
                     {
-                        snapshot = reader.GetString(11);
+                        snapshot = reader.GetString(12);
                         page.Add(reader);
                     },
                     token).ConfigureAwait(false);
@@ -207,7 +256,7 @@ internal sealed class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlO
         }
 
         bool more = _round is not null;
-        _watermark = first;
+        _watermark = Advance(first, last: new PostgreSqlSnapshot(snapshot!));
         _round = null;
         return more;
     }
@@ -297,6 +346,7 @@ internal sealed class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlO
                 TimeLeft = PostgreSqlCommands.Duration(reader, 8),
                 KeyId = reader.GetString(9),
                 Sealed = reader.GetFieldValue<byte[]>(10),
+                Stream = PostgreSqlCommands.Number(reader, 11),
             });
         }
     }

@@ -87,13 +87,13 @@ internal sealed class PostgreSqlOutboxSchema
         (_tables.Lane, "lane, worker, epoch, unclean"),
         (_tables.Log,
             "lane, xid, id, endpoint, tenant, attempts, unclean, enqueued_at, not_before, max_at, first_attempt_at, horizon_at, key_id, "
-            + "binding, sealed"),
+            + "is_on_trial, stream, number, binding, sealed"),
         (_tables.Parked,
             "lane, endpoint, due_at, id, tenant, attempts, unclean, enqueued_at, max_at, first_attempt_at, horizon_at, status_code, "
-            + "reason, key_id, binding, sealed"),
+            + "is_on_trial, stream, number, reason, key_id, binding, sealed"),
         (_tables.Dead,
-            "id, lane, endpoint, tenant, attempts, unclean, enqueued_at, first_attempt_at, horizon_at, ended_at, kept_until, status_code, "
-            + "reason, key_id, binding, sealed"),
+            "id, lane, endpoint, tenant, attempts, unclean, enqueued_at, max_at, first_attempt_at, horizon_at, ended_at, kept_until, "
+            + "status_code, reason, key_id, binding, sealed"),
         (_tables.Binding, "hash, fingerprint, sequence_number, state, retires_at, kept_until, idempotency_key"),
         (_tables.Stream, "stream, last, used_at"),
     ];
@@ -122,7 +122,7 @@ internal sealed class PostgreSqlOutboxSchema
         """,
         $"INSERT INTO {tables.Lane} (lane) SELECT generate_series(0, {OutboxLanes.Count - 1}) ON CONFLICT DO NOTHING",
 
-        // The key is the only index: it finds new rows, and it reads them in the order of their transactions.
+        // The key is the only index of an ordinary row: it finds new rows, and it reads them in the order of their transactions.
         $"""
         CREATE TABLE IF NOT EXISTS {tables.Log} (
             xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
@@ -137,6 +137,9 @@ internal sealed class PostgreSqlOutboxSchema
             attempts integer NOT NULL DEFAULT 0,
             unclean integer NOT NULL DEFAULT 0,
             lane smallint NOT NULL,
+            is_on_trial boolean NOT NULL DEFAULT false,
+            stream bigint,
+            number bigint,
             key_id text NOT NULL,
             binding bytea,
             sealed bytea NOT NULL,
@@ -144,6 +147,7 @@ internal sealed class PostgreSqlOutboxSchema
         ) WITH ({QueueVacuum})
         """,
         $"ALTER TABLE {tables.Log} ALTER COLUMN sealed SET STORAGE EXTERNAL",
+        $"CREATE INDEX IF NOT EXISTS {tables.Index("log_by_stream")} ON {tables.Log} (stream, number) WHERE stream IS NOT NULL",
         $"""
         CREATE TABLE IF NOT EXISTS {tables.Parked} (
             endpoint bigint NOT NULL,
@@ -158,6 +162,9 @@ internal sealed class PostgreSqlOutboxSchema
             unclean integer NOT NULL,
             status_code integer NOT NULL,
             lane smallint NOT NULL,
+            is_on_trial boolean NOT NULL DEFAULT false,
+            stream bigint,
+            number bigint,
             reason text,
             key_id text NOT NULL,
             binding bytea,
@@ -166,12 +173,14 @@ internal sealed class PostgreSqlOutboxSchema
         ) WITH (fillfactor = 80, toast_tuple_target = 128, {QueueVacuum})
         """,
         $"ALTER TABLE {tables.Parked} ALTER COLUMN sealed SET STORAGE EXTERNAL",
+        $"CREATE INDEX IF NOT EXISTS {tables.Index("parked_by_stream")} ON {tables.Parked} (stream, number) WHERE stream IS NOT NULL",
         $"""
         CREATE TABLE IF NOT EXISTS {tables.Dead} (
             id bigint PRIMARY KEY,
             endpoint bigint NOT NULL,
             tenant bigint NOT NULL,
             enqueued_at bigint NOT NULL,
+            max_at bigint,
             first_attempt_at bigint,
             horizon_at bigint,
             ended_at bigint NOT NULL,

@@ -30,10 +30,10 @@ internal sealed class PostgreSqlOutboxSettler(StoreDatabase database, PostgreSql
             async (connection, token) =>
             {
                 DbBatch batch = connection.GuardedBatch(PostgreSqlOutboxStatements.SettleGuards(timeout()));
-                foreach (OutboxChangeKind kind in new[] { OutboxChangeKind.Delivered, OutboxChangeKind.Park, OutboxChangeKind.Dead })
+                foreach (IGrouping<(OutboxChangeKind Kind, bool IsParked), OutboxChange> group in
+                    changes.GroupBy(static change => (change.Kind, change.Row.IsParked)).OrderBy(static group => Order(group.Key)))
                 {
-                    AddLog(batch, worker, kind, Of(changes, kind, isParked: false));
-                    AddParked(batch, worker, kind, Of(changes, kind, isParked: true));
+                    Add(batch, worker, group.Key.Kind, group.Key.IsParked, [.. group]);
                 }
 
                 await batch.CommitAsync(reader => applied.Add(reader.GetInt64(0)), token).ConfigureAwait(false);
@@ -48,71 +48,47 @@ internal sealed class PostgreSqlOutboxSettler(StoreDatabase database, PostgreSql
 
     public override ValueTask DisposeAsync() => _connection.DisposeAsync();
 
-    private static List<OutboxChange> Of(IReadOnlyList<OutboxChange> changes, OutboxChangeKind kind, bool isParked)
+    /// <summary>Changes of the log come first, then those of parked rows: the order in which all transactions lock tables.</summary>
+    private static int Order((OutboxChangeKind Kind, bool IsParked) group) => (group.IsParked ? 16 : 0) + (int)group.Kind;
+
+    private void Add(DbBatch batch, Guid worker, OutboxChangeKind kind, bool isParked, List<OutboxChange> changes)
     {
-        List<OutboxChange> some = [];
-        foreach (OutboxChange change in changes)
-        {
-            if (change.Kind == kind && change.Row.IsParked == isParked)
-            {
-                some.Add(change);
-            }
-        }
-
-        return some;
-    }
-
-    private void AddLog(DbBatch batch, Guid worker, OutboxChangeKind kind, List<OutboxChange> changes)
-    {
-        if (changes.Count == 0)
-        {
-            return;
-        }
-
-        string sql = kind switch
-        {
-            OutboxChangeKind.Delivered => statements.DeliveredLog,
-            OutboxChangeKind.Park => statements.ParkLog,
-            _ => statements.DeadLog,
-        };
-        DbBatchCommand command = batch.Then(sql)
+        DbBatchCommand command = batch.Then(StatementOf(kind, isParked))
             .With(DbType.Guid, worker)
-            .With(DbType.String, PostgreSqlCommands.ArrayOf(changes, static change => (long)change.Row.Lane))
-            .With(DbType.String, PostgreSqlCommands.ArrayOf(changes, static change => change.Row.Transaction))
-            .With(DbType.String, PostgreSqlCommands.ArrayOf(changes, static change => change.Row.Id));
-        AddValues(command, kind, changes);
-    }
-
-    private void AddParked(DbBatch batch, Guid worker, OutboxChangeKind kind, List<OutboxChange> changes)
-    {
-        if (changes.Count == 0)
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(changes, static change => (long)change.Row.Lane));
+        if (isParked)
         {
-            return;
+            command
+                .With(DbType.String, PostgreSqlCommands.ArrayOf(changes, static change => change.Row.Endpoint))
+                .With(DbType.String, PostgreSqlCommands.ArrayOf(changes, static change => change.Row.DueAt));
+        }
+        else
+        {
+            command.With(DbType.String, PostgreSqlCommands.ArrayOf(changes, static change => change.Row.Transaction));
         }
 
-        string sql = kind switch
+        command.With(DbType.String, PostgreSqlCommands.ArrayOf(changes, static change => change.Row.Id));
+        if (kind is OutboxChangeKind.Park or OutboxChangeKind.Dead)
         {
-            OutboxChangeKind.Delivered => statements.DeliveredParked,
-            OutboxChangeKind.Park => statements.ParkParked,
-            _ => statements.DeadParked,
-        };
-        DbBatchCommand command = batch.Then(sql)
-            .With(DbType.Guid, worker)
-            .With(DbType.String, PostgreSqlCommands.ArrayOf(changes, static change => (long)change.Row.Lane))
-            .With(DbType.String, PostgreSqlCommands.ArrayOf(changes, static change => change.Row.Endpoint))
-            .With(DbType.String, PostgreSqlCommands.ArrayOf(changes, static change => change.Row.DueAt))
-            .With(DbType.String, PostgreSqlCommands.ArrayOf(changes, static change => change.Row.Id));
-        AddValues(command, kind, changes);
+            AddValues(command, changes);
+        }
     }
 
-    /// <summary>Adds delay, attempts, horizon, status code and reason by the row's id.</summary>
-    private static void AddValues(DbBatchCommand command, OutboxChangeKind kind, List<OutboxChange> changes)
+    private string StatementOf(OutboxChangeKind kind, bool isParked) => (kind, isParked) switch
     {
-        if (kind == OutboxChangeKind.Delivered)
-        {
-            return;
-        }
+        (OutboxChangeKind.Delivered, false) => statements.DeliveredLog,
+        (OutboxChangeKind.Delivered, true) => statements.DeliveredParked,
+        (OutboxChangeKind.Park, false) => statements.ParkLog,
+        (OutboxChangeKind.Park, true) => statements.ParkParked,
+        (OutboxChangeKind.Trial, false) => statements.TrialLog,
+        (OutboxChangeKind.Trial, true) => statements.TrialParked,
+        (_, false) => statements.DeadLog,
+        _ => statements.DeadParked,
+    };
 
+    /// <summary>Adds delay, attempts, horizon, status code, reason, deaths and whether the order is left, by the row's id.</summary>
+    private static void AddValues(DbBatchCommand command, List<OutboxChange> changes)
+    {
         using MemoryStream text = new();
         using (Utf8JsonWriter json = new(text))
         {
@@ -125,6 +101,8 @@ internal sealed class PostgreSqlOutboxSettler(StoreDatabase database, PostgreSql
                 json.WriteNumberValue((long)change.Horizon.TotalMilliseconds);
                 json.WriteNumberValue(change.StatusCode);
                 json.WriteStringValue(change.Reason ?? "");
+                json.WriteNumberValue(change.Unclean);
+                json.WriteBooleanValue(change.LeavesOrder);
                 json.WriteEndArray();
             }
 

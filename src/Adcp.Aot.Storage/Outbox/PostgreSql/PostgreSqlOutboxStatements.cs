@@ -7,7 +7,7 @@ namespace Adcp.Aot.Storage;
 /// LATERAL subquery with LIMIT 1, and takes the rows by ctid: a join is turned round as soon as a vacuum has seen no live row. Values that
 /// belong to a row are looked up in one JSON object by the row's id, because a join by id could become a nested loop.
 /// </remarks>
-internal sealed class PostgreSqlOutboxStatements
+internal sealed record PostgreSqlOutboxStatements
 {
     /// <summary>The time for which dead letters are kept.</summary>
     internal static readonly TimeSpan DeadKept = TimeSpan.FromDays(30);
@@ -16,12 +16,18 @@ internal sealed class PostgreSqlOutboxStatements
 
     private static readonly string Row =
         $"r.lane, r.xid::text, r.id, r.endpoint, r.tenant, r.attempts, r.unclean, r.not_before - {Now}, r.until_at - {Now}, r.key_id, "
-        + "r.sealed";
+        + "r.sealed, r.stream";
 
-    /// <summary>Begins a row's horizon with its first attempt, and never again: both times are set once.</summary>
+    /// <summary>
+    /// Begins a row's horizon with its first attempt, and never again: both times are set once. A takeover may have assumed the attempt.
+    /// </summary>
     private static readonly string Begins =
         $"coalesce(o.first_attempt_at, CASE WHEN (c.v ->> 1)::integer > 0 THEN {Now} END), "
-        + $"coalesce(o.horizon_at, CASE WHEN (c.v ->> 1)::integer > 0 THEN {Now} + (c.v ->> 2)::bigint END)";
+        + "coalesce(o.horizon_at, CASE WHEN (c.v ->> 2)::bigint > 0 THEN coalesce(o.first_attempt_at, "
+        + $"CASE WHEN (c.v ->> 1)::integer > 0 THEN {Now} END) + (c.v ->> 2)::bigint END)";
+
+    /// <summary>The stream that waits for a parked row.</summary>
+    private const string Stream = "CASE WHEN (c.v ->> 6)::boolean THEN NULL ELSE o.stream END";
 
     internal PostgreSqlOutboxStatements(OutboxTables tables)
     {
@@ -57,10 +63,25 @@ internal sealed class PostgreSqlOutboxStatements
         ReadParked =
             $"""
             SELECT due_at, id, tenant, attempts, unclean, due_at - {Now}, coalesce(horizon_at, max_at) - {Now},
-                key_id, CASE WHEN due_at <= {Now} THEN sealed END
+                key_id, CASE WHEN due_at <= {Now} THEN sealed END, stream
             FROM {tables.Parked}
             WHERE lane = $1 AND endpoint = $2 AND (due_at, id) > ($3, $4)
             ORDER BY due_at, id LIMIT $5
+            """;
+        ReadHeads =
+            $"""
+            SELECT h.is_parked, h.lane, h.xid::text, h.id, h.endpoint, h.tenant, h.attempts, h.unclean, h.due_at,
+                h.due_at - {Now}, h.until_at - {Now}, h.key_id, h.sealed, k.stream
+            FROM unnest(CAST($1 AS text)::bigint[]) AS k(stream) CROSS JOIN LATERAL (
+                SELECT * FROM (
+                    (SELECT false AS is_parked, o.number, o.lane, o.xid, o.id, o.endpoint, o.tenant, o.attempts, o.unclean,
+                        o.not_before AS due_at, coalesce(o.horizon_at, o.max_at) AS until_at, o.key_id, o.sealed
+                     FROM {tables.Log} AS o WHERE o.stream = k.stream ORDER BY o.number LIMIT 1)
+                    UNION ALL
+                    (SELECT true, o.number, o.lane, '0'::xid8, o.id, o.endpoint, o.tenant, o.attempts, o.unclean,
+                        o.due_at, coalesce(o.horizon_at, o.max_at), o.key_id, o.sealed
+                     FROM {tables.Parked} AS o WHERE o.stream = k.stream ORDER BY o.number LIMIT 1)) AS u
+                ORDER BY u.number LIMIT 1) AS h
             """;
         string log =
             $"""
@@ -87,21 +108,25 @@ internal sealed class PostgreSqlOutboxStatements
             $"""
             {fence}, {Values("$5")}, {fromLog}
             INSERT INTO {tables.Parked} (lane, endpoint, due_at, id, tenant, attempts, unclean, enqueued_at, max_at, first_attempt_at,
-                horizon_at, status_code, reason, key_id, binding, sealed)
-            SELECT o.lane, o.endpoint, {Now} + (c.v ->> 0)::bigint, o.id, o.tenant, (c.v ->> 1)::integer, o.unclean, o.enqueued_at,
-                o.max_at, {Begins}, (c.v ->> 3)::integer, c.v ->> 4, o.key_id, o.binding, o.sealed
+                horizon_at, status_code, reason, key_id, stream, number, binding, sealed)
+            SELECT o.lane, o.endpoint, {Now} + (c.v ->> 0)::bigint, o.id, o.tenant, (c.v ->> 1)::integer, (c.v ->> 5)::integer,
+                o.enqueued_at, o.max_at, {Begins}, (c.v ->> 3)::integer, c.v ->> 4, o.key_id, {Stream}, o.number, o.binding, o.sealed
             FROM d AS o {ValuesOf("o.id")}
             RETURNING id
             """;
         ParkParked =
             $"""
             {fence}, {Values("$6")}
-            UPDATE {tables.Parked} AS o SET (due_at, attempts, first_attempt_at, horizon_at, status_code, reason) = (
-                SELECT greatest({Now} + (c.v ->> 0)::bigint, o.due_at + 1), (c.v ->> 1)::integer, {Begins}, (c.v ->> 3)::integer, c.v ->> 4
+            UPDATE {tables.Parked} AS o
+            SET (due_at, attempts, first_attempt_at, horizon_at, status_code, reason, unclean, stream, is_on_trial) = (
+                SELECT greatest({Now} + (c.v ->> 0)::bigint, o.due_at + 1), (c.v ->> 1)::integer, {Begins}, (c.v ->> 3)::integer, c.v ->> 4,
+                    (c.v ->> 5)::integer, {Stream}, false
                 FROM (SELECT (SELECT v FROM p) -> o.id::text AS v) AS c)
             WHERE ctid = ANY (ARRAY({parked}))
             RETURNING id
             """;
+        TrialLog = $"{fence} UPDATE {tables.Log} SET is_on_trial = true WHERE ctid = ANY (ARRAY({log})) RETURNING id";
+        TrialParked = $"{fence} UPDATE {tables.Parked} SET is_on_trial = true WHERE ctid = ANY (ARRAY({parked})) RETURNING id";
         DeadLog = DeadOf($"{fence}, {Values("$5")}, {fromLog}", tables);
         DeadParked = DeadOf($"{fence}, {Values("$6")}, {fromParked}", tables);
     }
@@ -110,44 +135,53 @@ internal sealed class PostgreSqlOutboxStatements
     /// Reads a page of new rows: $1 lane mask, $2 to $4 the key before the page, $5 the limit, $6 the snapshot of the round's first page or
     /// NULL, $7 the first transaction beyond the round.
     /// </summary>
-    internal string Discover { get; }
+    internal string Discover { get; init; }
 
     /// <summary>
     /// Also looks at the transactions that ran when the watermark was taken: $8 their ids, $9 to $11 the key before the page.
     /// </summary>
-    internal string DiscoverLate { get; }
+    internal string DiscoverLate { get; init; }
 
     /// <summary>
     /// Reads a page of the rows that a watermark sees: $1 lane mask, $2 to $4 the key before the page, $5 the limit, $6 the watermark, $7
     /// its first unseen transaction.
     /// </summary>
-    internal string Backfill { get; }
+    internal string Backfill { get; init; }
 
     /// <summary>Lists the endpoints of the lane $1 with the first due time of each, one index descent for each endpoint.</summary>
-    internal string ListParked { get; }
+    internal string ListParked { get; init; }
 
     /// <summary>
     /// Reads the parked rows of lane $1 and endpoint $2 after ($3, $4), at most $5; those that are not due without their bytes.
     /// </summary>
-    internal string ReadParked { get; }
+    internal string ReadParked { get; init; }
+
+    /// <summary>Reads the row with the lowest number of each of the streams $1, from the log or the parked rows.</summary>
+    internal string ReadHeads { get; init; }
+
+    /// <summary>Marks rows of the log as under way: $1 worker, $2 lanes, $3 transactions, $4 ids.</summary>
+    internal string TrialLog { get; init; }
+
+    /// <summary>Marks parked rows as under way: $1 worker, $2 lanes, $3 endpoints, $4 due times, $5 ids.</summary>
+    internal string TrialParked { get; init; }
 
     /// <summary>Deletes rows of the log: $1 worker, $2 lanes, $3 transactions, $4 ids.</summary>
-    internal string DeliveredLog { get; }
+    internal string DeliveredLog { get; init; }
 
     /// <summary>Moves rows of the log to the parked rows: $5 values by id.</summary>
-    internal string ParkLog { get; }
+    internal string ParkLog { get; init; }
 
     /// <summary>Moves rows of the log to the dead letters: $5 values by id.</summary>
-    internal string DeadLog { get; }
+    internal string DeadLog { get; init; }
 
     /// <summary>Deletes parked rows: $1 worker, $2 lanes, $3 endpoints, $4 due times, $5 ids.</summary>
-    internal string DeliveredParked { get; }
+    internal string DeliveredParked { get; init; }
 
     /// <summary>Moves parked rows to another due time: $6 values by id.</summary>
-    internal string ParkParked { get; }
+    internal string ParkParked { get; init; }
 
     /// <summary>Moves parked rows to the dead letters: $6 values by id.</summary>
-    internal string DeadParked { get; }
+    internal string DeadParked { get; init; }
 
     /// <summary>
     /// Returns the guards of a settlement. The time-outs end it, on the server too, before the lease that it holds against a takeover.
@@ -174,7 +208,7 @@ internal sealed class PostgreSqlOutboxStatements
     /// <summary>Returns the columns of a row. The bytes are those of the caller's lanes that the snapshot sees, else NULL.</summary>
     private static string Columns(string snapshot) =>
         $"""
-        o.lane, o.xid, o.id, o.endpoint, o.tenant, o.attempts, o.unclean, o.not_before, o.key_id,
+        o.lane, o.xid, o.id, o.endpoint, o.tenant, o.attempts, o.unclean, o.not_before, o.key_id, o.stream,
                 coalesce(o.horizon_at, o.max_at) AS until_at, CASE WHEN ($1::bigint >> o.lane::integer) & 1 = 1
                     AND (CAST({snapshot} AS text) IS NULL OR pg_visible_in_snapshot(o.xid, CAST({snapshot} AS text)::pg_snapshot))
                 THEN o.sealed END AS sealed
@@ -195,9 +229,9 @@ internal sealed class PostgreSqlOutboxStatements
     private static string DeadOf(string rows, OutboxTables tables) =>
         $"""
         {rows}, {Bindings(tables, OutboxBindingState.Dead)}
-        INSERT INTO {tables.Dead} (id, lane, endpoint, tenant, attempts, unclean, enqueued_at, first_attempt_at, horizon_at, ended_at,
-            kept_until, status_code, reason, key_id, binding, sealed)
-        SELECT o.id, o.lane, o.endpoint, o.tenant, (c.v ->> 1)::integer, o.unclean, o.enqueued_at, {Begins}, {Now},
+        INSERT INTO {tables.Dead} (id, lane, endpoint, tenant, attempts, unclean, enqueued_at, max_at, first_attempt_at, horizon_at,
+            ended_at, kept_until, status_code, reason, key_id, binding, sealed)
+        SELECT o.id, o.lane, o.endpoint, o.tenant, (c.v ->> 1)::integer, o.unclean, o.enqueued_at, o.max_at, {Begins}, {Now},
             {Now} + {(long)DeadKept.TotalMilliseconds}, (c.v ->> 3)::integer, c.v ->> 4, o.key_id, o.binding, o.sealed
         FROM d AS o {ValuesOf("o.id")}
         RETURNING id

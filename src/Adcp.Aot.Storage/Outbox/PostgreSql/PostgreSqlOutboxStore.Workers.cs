@@ -104,6 +104,7 @@ internal sealed partial class PostgreSqlOutboxStore
                             .With(DbType.Guid, worker)
                             .With(DbType.String, PostgreSqlCommands.ArrayOf(free, static lane => (long)lane))
                             .AllAsync(static reader => (reader.GetInt16(0), reader.GetInt32(1)), token).ConfigureAwait(false);
+                        await CountAsync(transaction, lanes, token).ConfigureAwait(false);
                     }
 
                     await transaction.CommitAsync(token).ConfigureAwait(false);
@@ -135,8 +136,42 @@ internal sealed partial class PostgreSqlOutboxStore
     internal override async ValueTask LeaveAsync(Guid worker, CancellationToken cancellationToken)
     {
         await RepeatableAsync(
-            (connection, token) => connection.Command(_sql.Leave).With(DbType.Guid, worker).ExecuteAsync(token),
+            async (connection, token) =>
+            {
+                DbBatch batch = connection.GuardedBatch();
+                batch.Then(_sql.Leave).With(DbType.Guid, worker);
+                batch.Then(_sql.ReturnLanes).With(DbType.Guid, worker);
+                await batch.CommitAsync(static _ => { }, token).ConfigureAwait(false);
+                return true;
+            },
             cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Counts the rows that the dead owners of lanes may have been sending.</summary>
+    private async ValueTask CountAsync(
+        DbTransaction transaction, List<(short Lane, int Unclean)> lanes, CancellationToken cancellationToken)
+    {
+        ulong orphans = 0;
+        foreach ((short lane, int unclean) in lanes)
+        {
+            orphans |= unclean > 0 ? 1UL << lane : 0;
+        }
+
+        if (orphans == 0)
+        {
+            return;
+        }
+
+        await Command(transaction, PostgreSqlCommands.Guards).OneAsync(static _ => true, cancellationToken).ConfigureAwait(false);
+        foreach ((string sql, int most) in new[]
+            { (_sql.CountLog, OutboxTakeover.MaxScanned), (_sql.CountParked, OutboxSchedule.FullRamp) })
+        {
+            await Command(transaction, sql)
+                .With(DbType.Int64, (long)orphans)
+                .With(DbType.Int64, (long)most)
+                .With(DbType.Int64, (long)OutboxTakeover.MaxCounted)
+                .ExecuteAsync(cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private void KeepLease(TimeSpan lease)

@@ -35,9 +35,12 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
         _schema = new PostgreSqlOutboxSchema(tables);
         _statements = new PostgreSqlOutboxStatements(tables);
         _sql = new PostgreSqlStoreStatements(tables);
+        Dead = new PostgreSqlOutboxDeadTable(database, _sql);
     }
 
     internal PostgreSqlOutboxStatements Statements => _statements;
+
+    internal override OutboxDeadTable Dead { get; }
 
     internal override async ValueTask<Guid> InstallationAsync(CancellationToken cancellationToken)
     {
@@ -312,6 +315,8 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
             parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Int64, entry.Tenant));
             parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Int64, (long)entry.NotBefore.TotalMilliseconds));
             parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Int64, PostgreSqlCommands.Milliseconds(entry.MaxAge)));
+            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Int64, entry.Stream));
+            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Int64, entry.Number));
             parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Binary, entry.Binding));
             parameters.Add(PostgreSqlCommands.Fill(create(), DbType.String, entry.KeyId));
             parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Binary, entry.Sealed));

@@ -7,7 +7,7 @@ namespace Adcp.Aot.Storage;
 internal sealed class PostgreSqlStoreStatements
 {
     /// <summary>The parameters of a row in <see cref="Append"/>.</summary>
-    internal const int AppendColumns = 8;
+    internal const int AppendColumns = 10;
 
     /// <summary>The time for which the last number of an unused stream is kept.</summary>
     internal static readonly TimeSpan StreamKept = TimeSpan.FromDays(400);
@@ -90,8 +90,33 @@ internal sealed class PostgreSqlStoreStatements
             WHERE f.lane = ANY (CAST($2 AS text)::smallint[]) AND {noWorker}
             RETURNING lane, unclean
             """;
+        string counts =
+            "SET unclean = unclean + 1, is_on_trial = false, first_attempt_at = coalesce(first_attempt_at, enqueued_at)";
+        CountLog =
+            $"""
+            UPDATE {tables.Log} {counts} WHERE ctid = ANY (ARRAY(
+                SELECT r.ct FROM (
+                    SELECT ctid AS ct, lane, unclean, is_on_trial FROM {tables.Log} ORDER BY xid, lane, id LIMIT $2) AS r
+                WHERE ($1::bigint >> r.lane::integer) & 1 = 1 AND (r.is_on_trial OR r.unclean = 0) LIMIT $3))
+            """;
+        CountParked =
+            $"""
+            WITH RECURSIVE e AS (
+                (SELECT lane, endpoint FROM {tables.Parked} ORDER BY lane, endpoint LIMIT 1)
+                UNION ALL
+                SELECT n.lane, n.endpoint FROM e CROSS JOIN LATERAL (
+                    SELECT p.lane, p.endpoint FROM {tables.Parked} AS p
+                    WHERE (p.lane, p.endpoint) > (e.lane, e.endpoint) ORDER BY p.lane, p.endpoint LIMIT 1) AS n)
+            UPDATE {tables.Parked} {counts} WHERE ctid = ANY (ARRAY(
+                SELECT r.ct FROM e CROSS JOIN LATERAL (
+                    SELECT ctid AS ct, unclean, is_on_trial FROM {tables.Parked} AS p
+                    WHERE p.lane = e.lane AND p.endpoint = e.endpoint AND p.due_at <= {Now}
+                    ORDER BY p.due_at, p.id LIMIT $2) AS r
+                WHERE ($1::bigint >> e.lane::integer) & 1 = 1 AND (r.is_on_trial OR r.unclean = 0) LIMIT $3))
+            """;
         OwnedLanes = $"SELECT lane, unclean FROM {tables.Lane} WHERE worker = $1";
         ReturnLane = $"UPDATE {tables.Lane} SET worker = NULL, unclean = 0 WHERE lane = $2 AND worker = $1";
+        ReturnLanes = $"UPDATE {tables.Lane} SET worker = NULL, unclean = 0 WHERE worker = $1";
         Leave = $"DELETE FROM {tables.Worker} WHERE worker = $1";
         Count =
             $"""
@@ -104,17 +129,27 @@ internal sealed class PostgreSqlStoreStatements
             """;
         PurgeDead = PurgeOf(tables.Dead, $"kept_until <= {Now} ORDER BY kept_until");
         PurgeBindings = PurgeOf(tables.Binding, $"kept_until <= {Now} AND state <> {(int)OutboxBindingState.Waiting} ORDER BY kept_until");
+        PurgeOrphans =
+            $"""
+            DELETE FROM {tables.Binding} WHERE ctid = ANY (ARRAY(
+                WITH k AS MATERIALIZED (
+                    SELECT ctid AS ct, hash FROM {tables.Binding}
+                    WHERE kept_until <= {Now} AND state = {(int)OutboxBindingState.Waiting} ORDER BY kept_until LIMIT $1)
+                SELECT k.ct FROM k
+                WHERE NOT EXISTS (SELECT FROM {tables.Log} AS l WHERE l.binding = k.hash)
+                    AND NOT EXISTS (SELECT FROM {tables.Parked} AS p WHERE p.binding = k.hash)))
+            """;
         PurgeStreams = PurgeOf(tables.Stream, $"used_at <= {Now} - {(long)StreamKept.TotalMilliseconds}");
         Redrive =
             $"""
             WITH d AS (DELETE FROM {tables.Dead} WHERE id = $1 RETURNING *),
-            b AS (UPDATE {tables.Binding} SET state = {(int)OutboxBindingState.Waiting} FROM d WHERE hash = d.binding)
-            INSERT INTO {tables.Log} (lane, endpoint, tenant, attempts, unclean, enqueued_at, not_before, first_attempt_at, horizon_at,
-                key_id, binding, sealed)
-            SELECT lane, endpoint, tenant, $2, 0, enqueued_at, {Now}, CASE WHEN $3 THEN first_attempt_at END,
-                CASE WHEN $3 THEN horizon_at END, $4, binding, $5
-            FROM d
-            RETURNING id
+            b AS (UPDATE {tables.Binding} SET state = {(int)OutboxBindingState.Waiting} FROM d WHERE hash = d.binding),
+            n AS (INSERT INTO {tables.Log} (lane, endpoint, tenant, attempts, enqueued_at, not_before, max_at, first_attempt_at,
+                    horizon_at, key_id, binding, sealed)
+                SELECT lane, endpoint, tenant, CASE WHEN $2 THEN 0 ELSE attempts END, enqueued_at, {Now}, CASE WHEN NOT $2 THEN max_at END,
+                    CASE WHEN NOT $2 THEN first_attempt_at END, CASE WHEN NOT $2 THEN horizon_at END, $3, binding, $4
+                FROM d)
+            SELECT id FROM d
             """;
         Discard = $"DELETE FROM {tables.Dead} WHERE id = ANY (CAST($1 AS text)::bigint[])";
     }
@@ -166,9 +201,22 @@ internal sealed class PostgreSqlStoreStatements
     /// </summary>
     internal string TakeLanes { get; }
 
+    /// <summary>
+    /// Counts rows of the log that the dead owner of the lanes $1 may have been sending, at most $3: they are among the oldest $2, because
+    /// later ones were not in its memory.
+    /// </summary>
+    internal string CountLog { get; }
+
+    /// <summary>
+    /// Counts parked rows that the dead owner of the lanes $1 may have been sending, at most $2 of an endpoint and $3 in all.
+    /// </summary>
+    internal string CountParked { get; }
+
     internal string OwnedLanes { get; }
 
     internal string ReturnLane { get; }
+
+    internal string ReturnLanes { get; }
 
     internal string Leave { get; }
 
@@ -178,9 +226,12 @@ internal sealed class PostgreSqlStoreStatements
 
     internal string PurgeBindings { get; }
 
+    /// <summary>Deletes bindings that say "waiting" although no webhook of them waits, at most $1.</summary>
+    internal string PurgeOrphans { get; }
+
     internal string PurgeStreams { get; }
 
-    /// <summary>Moves the dead letter $1 to the log: $2 attempts, $3 whether its horizon continues, $4 key id, $5 bytes.</summary>
+    /// <summary>Moves the dead letter $1 to the log: $2 whether as a new delivery, $3 key id, $4 bytes.</summary>
     internal string Redrive { get; }
 
     internal string Discard { get; }
@@ -189,12 +240,14 @@ internal sealed class PostgreSqlStoreStatements
     internal string Append(int rows)
     {
         StringBuilder sql = new("INSERT INTO ");
-        sql.Append(_tables.Log).Append(" (lane, endpoint, tenant, enqueued_at, not_before, max_at, binding, key_id, sealed) VALUES ");
+        sql.Append(_tables.Log)
+            .Append(" (lane, endpoint, tenant, enqueued_at, not_before, max_at, stream, number, binding, key_id, sealed) VALUES ");
         for (int row = 0; row < rows; row++)
         {
             int p = row * AppendColumns;
             sql.Append(CultureInfo.InvariantCulture, $"{(row == 0 ? "" : ", ")}(${p + 1}, ${p + 2}, ${p + 3}, ")
-                .Append(CultureInfo.InvariantCulture, $"{Now}, {Now} + ${p + 4}, {Now} + ${p + 5}, ${p + 6}, ${p + 7}, ${p + 8})");
+                .Append(CultureInfo.InvariantCulture, $"{Now}, {Now} + ${p + 4}, {Now} + ${p + 5}, ${p + 6}, ${p + 7}, ${p + 8}, ")
+                .Append(CultureInfo.InvariantCulture, $"${p + 9}, ${p + 10})");
         }
 
         return sql.Append(" RETURNING id").ToString();
@@ -206,7 +259,7 @@ internal sealed class PostgreSqlStoreStatements
         StringBuilder sql = new(
             $"""
             SELECT id, lane, endpoint, tenant, key_id, sealed, attempts, reason, status_code, enqueued_at, first_attempt_at, ended_at,
-                coalesce(horizon_at > {Now}, true)
+                coalesce(coalesce(horizon_at, max_at) > {Now}, true)
             FROM {_tables.Dead} WHERE id < $1
             """);
         int parameter = 2;
@@ -217,6 +270,11 @@ internal sealed class PostgreSqlStoreStatements
             {
                 sql.Append(CultureInfo.InvariantCulture, $" AND {column} = ${++parameter}");
             }
+        }
+
+        if (filter.Ids is not null)
+        {
+            sql.Append(CultureInfo.InvariantCulture, $" AND id = ANY (CAST(${++parameter} AS text)::bigint[])");
         }
 
         return sql.Append(" ORDER BY id DESC LIMIT $2").ToString();

@@ -55,6 +55,12 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
         short lane, long endpoint, (long DueAt, long Id) after, int limit, List<OutboxRow> rows, CancellationToken cancellationToken) =>
         ValueTask.FromResult(Run(session => ReadParked(session, lane, endpoint, after, limit, rows), cancellationToken));
 
+    internal override ValueTask ReadHeadsAsync(IReadOnlyList<long> streams, List<OutboxRow> rows, CancellationToken cancellationToken)
+    {
+        rows.AddRange(Run(session => ReadHeads(session, streams), cancellationToken));
+        return ValueTask.CompletedTask;
+    }
+
     public override ValueTask DisposeAsync()
     {
         Drop();
@@ -82,6 +88,7 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
             TimeLeft = reader.IsDBNull(7) ? null : Time(reader.GetInt64(7) - now),
             KeyId = reader.GetString(8),
             Sealed = (byte[])reader.GetValue(9),
+            Stream = reader.IsDBNull(10) ? null : reader.GetInt64(10),
         };
     }
 
@@ -206,6 +213,30 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
         object? next = session.Scalar(sql.NextParked, (long)lane, endpoint, dueAt, id);
         rows.AddRange(read);
         return next is long due ? Time(Math.Max(0, due - now)) : null;
+    }
+
+    private List<OutboxRow> ReadHeads(SqliteOutboxSession session, IReadOnlyList<long> streams)
+    {
+        long now = session.Now();
+        List<OutboxRow> heads = [];
+        foreach (long stream in streams)
+        {
+            // Read in two steps. A row that moves from the log to the parked rows between them is found there.
+            (OutboxRow Row, long Number)? log = ReadHead(session, sql.ReadHeadOfLog, stream, now, isParked: false);
+            (OutboxRow Row, long Number)? parked = ReadHead(session, sql.ReadHeadOfParked, stream, now, isParked: true);
+            if ((log is { } first && !(parked?.Number < first.Number) ? first : parked) is { } head)
+            {
+                heads.Add(head.Row);
+            }
+        }
+
+        return heads;
+    }
+
+    private static (OutboxRow Row, long Number)? ReadHead(SqliteOutboxSession session, string sql, long stream, long now, bool isParked)
+    {
+        using DbDataReader reader = session.Read(sql, stream);
+        return reader.Read() ? (Row(reader, now, isParked), reader.GetInt64(11)) : null;
     }
 
     private T Run<T>(Func<SqliteOutboxSession, T> read, CancellationToken cancellationToken)

@@ -23,6 +23,13 @@ internal static class SqliteOutboxSchema
         horizon_at INTEGER
         """;
 
+    /// <summary>The columns of a webhook that waits.</summary>
+    private const string Owned = """
+        is_on_trial INTEGER NOT NULL DEFAULT 0,
+        stream INTEGER,
+        number INTEGER
+        """;
+
     internal static SqlSchema Create(OutboxTables tables) => new(SqlDialect.Sqlite, tables.Meta, new SqlMigration(
         $"CREATE TABLE IF NOT EXISTS {tables.Meta} (installation BLOB NOT NULL, format INTEGER NOT NULL) STRICT",
         $"""
@@ -40,6 +47,7 @@ internal static class SqliteOutboxSchema
             {Webhook},
             not_before INTEGER NOT NULL,
             max_at INTEGER,
+            {Owned},
             sealed BLOB NOT NULL) STRICT
         """,
         $"""
@@ -50,6 +58,7 @@ internal static class SqliteOutboxSchema
             max_at INTEGER,
             reason TEXT,
             status_code INTEGER NOT NULL,
+            {Owned},
             sealed BLOB NOT NULL) STRICT
         """,
         $"""
@@ -58,6 +67,7 @@ internal static class SqliteOutboxSchema
             {Webhook},
             reason TEXT NOT NULL,
             status_code INTEGER NOT NULL,
+            max_at INTEGER,
             ended_at INTEGER NOT NULL,
             kept_until INTEGER NOT NULL,
             sealed BLOB NOT NULL) STRICT
@@ -79,6 +89,8 @@ internal static class SqliteOutboxSchema
             used_at INTEGER NOT NULL) STRICT, WITHOUT ROWID
         """,
         Index(tables, "parked_due", tables.Parked, "lane, endpoint, due_at"),
+        Index(tables, "log_stream", tables.Log, "stream, number", "stream IS NOT NULL"),
+        Index(tables, "parked_stream", tables.Parked, "stream, number", "stream IS NOT NULL"),
         Index(tables, "dead_kept", tables.Dead, "kept_until"),
         Index(tables, "dead_tenant", tables.Dead, "tenant"),
         Index(tables, "binding_kept", tables.Binding, "kept_until"),
@@ -96,11 +108,11 @@ internal static class SqliteOutboxSchema
     internal static string Columns(OutboxTables tables) => $"""
         SELECT m.installation, m.format, w.worker, w.name, w.expires_at, w.is_draining, w.has_lock, n.lane, n.worker, n.unclean,
             l.id, l.lane, l.endpoint, l.tenant, l.key_id, l.binding, l.attempts, l.unclean, l.enqueued_at, l.first_attempt_at, l.horizon_at,
-            l.not_before, l.max_at, l.sealed,
+            l.not_before, l.max_at, l.is_on_trial, l.stream, l.number, l.sealed,
             p.id, p.lane, p.endpoint, p.tenant, p.key_id, p.binding, p.attempts, p.unclean, p.enqueued_at, p.first_attempt_at, p.horizon_at,
-            p.due_at, p.max_at, p.reason, p.status_code, p.sealed,
+            p.due_at, p.max_at, p.reason, p.status_code, p.is_on_trial, p.stream, p.number, p.sealed,
             d.id, d.lane, d.endpoint, d.tenant, d.key_id, d.binding, d.attempts, d.unclean, d.enqueued_at, d.first_attempt_at, d.horizon_at,
-            d.reason, d.status_code, d.ended_at, d.kept_until, d.sealed,
+            d.reason, d.status_code, d.max_at, d.ended_at, d.kept_until, d.sealed,
             b.hash, b.fingerprint, b.idempotency_key, b.sequence_number, b.state, b.retires_at, b.kept_until,
             s.stream, s.number, s.used_at
         FROM {tables.Meta} m, {tables.Worker} w, {tables.Lane} n, {tables.Log} l, {tables.Parked} p, {tables.Dead} d, {tables.Binding} b,
@@ -109,9 +121,10 @@ internal static class SqliteOutboxSchema
         """;
 
     /// <summary>SQLite wants the schema before the index's name and not before the table's.</summary>
-    private static string Index(OutboxTables tables, string suffix, string table, string columns)
+    private static string Index(OutboxTables tables, string suffix, string table, string columns, string? rows = null)
     {
         int dot = table.IndexOf('.', StringComparison.Ordinal);
-        return $"CREATE INDEX IF NOT EXISTS {table[..(dot + 1)]}{tables.Index(suffix)} ON {table[(dot + 1)..]} ({columns})";
+        return $"CREATE INDEX IF NOT EXISTS {table[..(dot + 1)]}{tables.Index(suffix)} ON {table[(dot + 1)..]} ({columns})"
+            + (rows is null ? "" : $" WHERE {rows}");
     }
 }

@@ -22,7 +22,7 @@ internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutbo
         foreach (OutboxChange change in changes)
         {
             change.IsApplied = false;
-            bytes += change.Kind == OutboxChangeKind.Delivered ? RowBytes : change.Row.Sealed.Length;
+            bytes += change.Kind is OutboxChangeKind.Delivered or OutboxChangeKind.Trial ? RowBytes : change.Row.Sealed.Length;
         }
 
         if (changes.Count == 0)
@@ -65,6 +65,10 @@ internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutbo
         OutboxBindingState? state = null;
         switch (kind)
         {
+            case OutboxChangeKind.Trial:
+                TakeIds(
+                    isParked ? session.Read(sql.TrialParked, ParkedIds(changes)) : session.Read(sql.TrialLog, Ids(changes)), applied, null);
+                return;
             case OutboxChangeKind.Park when isParked:
                 // The row stays in its table.
                 TakeIds(session.Read(sql.ParkAgain, now, Keys(changes)), applied, null);
@@ -132,7 +136,9 @@ internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutbo
         return text.Append(']').ToString();
     }
 
-    /// <summary>Returns <c>[id, due time, delay, attempts, horizon, reason, status code]</c> for each change.</summary>
+    /// <summary>
+    /// Returns <c>[id, due time, delay, attempts, horizon, reason, status code, deaths, leaves the order]</c> for each change.
+    /// </summary>
     private static string Keys(List<OutboxChange> changes)
     {
         StringBuilder text = new("[", 2 + (changes.Count * 64));
@@ -142,7 +148,7 @@ internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutbo
             text.Append(
                 CultureInfo.InvariantCulture,
                 $"{(text.Length > 1 ? "," : "")}[{change.Row.Id},{change.Row.DueAt},{Milliseconds(change.Delay)},{change.Attempts},"
-                + $"{Milliseconds(change.Horizon)},{reason},{change.StatusCode}]");
+                + $"{Milliseconds(change.Horizon)},{reason},{change.StatusCode},{change.Unclean},{(change.LeavesOrder ? 1 : 0)}]");
         }
 
         return text.Append(']').ToString();

@@ -12,21 +12,23 @@ internal sealed class SqliteOutboxStatements
     internal static readonly string Now = $"SELECT {SqlClock.Now(SqlDialect.Sqlite)}";
 
     /// <summary>The columns that a row keeps when it moves, before those that a change writes.</summary>
-    private const string Kept = "id, lane, endpoint, tenant, key_id, binding, unclean, enqueued_at";
+    private const string Kept = "id, lane, endpoint, tenant, key_id, binding, enqueued_at, max_at";
 
     /// <summary>Starts the horizon with the first attempt and never extends it.</summary>
     private const string Written =
         """
         k.attempts,
             CASE WHEN k.attempts > 0 THEN coalesce(r.first_attempt_at, @p1) ELSE r.first_attempt_at END,
-            coalesce(r.horizon_at, CASE WHEN k.attempts > 0 AND k.horizon > 0 THEN coalesce(r.first_attempt_at, @p1) + k.horizon END),
+            coalesce(r.horizon_at, CASE WHEN k.horizon > 0
+                THEN coalesce(r.first_attempt_at, CASE WHEN k.attempts > 0 THEN @p1 END) + k.horizon END),
             k.reason, k.status_code
         """;
 
     private const string KeysOfChanges =
         """
         WITH k AS MATERIALIZED (SELECT value ->> 0 AS id, value ->> 1 AS due_at, value ->> 2 AS delay, value ->> 3 AS attempts,
-            value ->> 4 AS horizon, value ->> 5 AS reason, value ->> 6 AS status_code FROM json_each(@p2))
+            value ->> 4 AS horizon, value ->> 5 AS reason, value ->> 6 AS status_code, value ->> 7 AS unclean,
+            value ->> 8 AS leaves_order FROM json_each(@p2))
         """;
 
     internal SqliteOutboxStatements(OutboxTables t)
@@ -35,14 +37,15 @@ internal sealed class SqliteOutboxStatements
         string fromLog = $"FROM k CROSS JOIN {t.Log} r ON r.id = k.id";
         string fromParked = $"FROM k CROSS JOIN {t.Parked} r ON r.id = k.id AND r.due_at = k.due_at";
         string toDead =
-            $"INSERT INTO {t.Dead} ({Kept}, attempts, first_attempt_at, horizon_at, reason, status_code, ended_at, kept_until, sealed)";
-        string dead = $"SELECT {moved}, {Written}, @p1, @p1 + @p3, r.sealed";
+            $"INSERT INTO {t.Dead} ({Kept}, unclean, attempts, first_attempt_at, horizon_at, reason, status_code, ended_at, kept_until, "
+            + "sealed)";
+        string dead = $"SELECT {moved}, r.unclean, {Written}, @p1, @p1 + @p3, r.sealed";
 
         Installation = $"SELECT installation, format FROM {t.Meta}";
         Append =
             $"""
-            INSERT INTO {t.Log} (enqueued_at, lane, endpoint, tenant, key_id, binding, not_before, max_at, sealed)
-            VALUES (@p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9)
+            INSERT INTO {t.Log} (enqueued_at, lane, endpoint, tenant, key_id, binding, not_before, max_at, sealed, stream, number)
+            VALUES (@p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9, @p10, @p11)
             """;
         Draw =
             $"""
@@ -55,12 +58,12 @@ internal sealed class SqliteOutboxStatements
             VALUES (@p2, @p3, @p4, @p5, 0, @p1 + @p6, @p1 + @p7)
             ON CONFLICT (hash) DO UPDATE SET fingerprint = excluded.fingerprint, idempotency_key = excluded.idempotency_key,
                 sequence_number = excluded.sequence_number, state = 0, retires_at = excluded.retires_at, kept_until = excluded.kept_until
-            WHERE kept_until <= @p1
+            WHERE kept_until <= @p1 AND state <> 0
             """;
         Find =
             $"""
             SELECT fingerprint, idempotency_key, sequence_number, state, retires_at, kept_until
-            FROM {t.Binding} WHERE hash = @p2 AND kept_until > @p1
+            FROM {t.Binding} WHERE hash = @p2 AND (kept_until > @p1 OR state = 0)
             """;
         SetBinding = $"UPDATE {t.Binding} SET state = @p1 WHERE hash = @p2";
 
@@ -78,18 +81,30 @@ internal sealed class SqliteOutboxStatements
             """;
         TakeLane = $"UPDATE {t.Lane} SET worker = @p1, unclean = @p3 WHERE lane = @p2";
         OwnedLanes = $"SELECT lane, unclean FROM {t.Lane} WHERE worker = @p1 ORDER BY lane";
+        ReturnLanes = $"UPDATE {t.Lane} SET worker = NULL, unclean = 0 WHERE worker = @p1";
         ReturnLane = $"UPDATE {t.Lane} SET worker = NULL, unclean = 0 WHERE lane = @p2 AND worker = @p1";
 
         // Rows that the dead owner may have been sending are among the oldest: newer ones than its memory holds were not read, and a
-        // row that was sent out of turn has moved.
-        UncleanLog = Unclean(t.Log, "ORDER BY id");
-        UncleanParked = Unclean(t.Parked, "AND due_at <= @p1 ORDER BY id");
+        // row that was sent out of turn has moved. Rows that were counted before are attempted on trial, which marks them.
+        string counts = "SET unclean = unclean + 1, is_on_trial = 0, first_attempt_at = coalesce(first_attempt_at, enqueued_at)";
+        CountLog =
+            $"""
+            UPDATE {t.Log} {counts} WHERE id IN (
+                SELECT id FROM (SELECT id, lane, unclean, is_on_trial FROM {t.Log} ORDER BY id LIMIT @p2)
+                WHERE (@p1 >> lane) & 1 = 1 AND (is_on_trial OR unclean = 0) ORDER BY id LIMIT @p3)
+            """;
+        CountParked =
+            $"""
+            UPDATE {t.Parked} {counts} WHERE id IN (
+                SELECT id FROM {t.Parked}
+                WHERE lane = @p2 AND endpoint = @p3 AND due_at <= @p1 AND (is_on_trial OR unclean = 0) ORDER BY due_at, id LIMIT @p4)
+            """;
 
         LastOfLog = $"SELECT coalesce(max(id), 0), {SqlClock.Now(SqlDialect.Sqlite)} FROM {t.Log}";
         ReadLog =
             $"""
             SELECT id, lane, endpoint, tenant, attempts, unclean, not_before,
-                coalesce(horizon_at, max_at), key_id, sealed
+                coalesce(horizon_at, max_at), key_id, sealed, stream
             FROM {t.Log} WHERE id > @p1 AND id <= @p2 AND (@p3 >> lane) & 1 = 1 ORDER BY id LIMIT @p4
             """;
         NextParkedEndpoint =
@@ -97,10 +112,20 @@ internal sealed class SqliteOutboxStatements
         ReadParked =
             $"""
             SELECT id, lane, endpoint, tenant, attempts, unclean, due_at,
-                coalesce(horizon_at, max_at), key_id, sealed
+                coalesce(horizon_at, max_at), key_id, sealed, stream
             FROM {t.Parked}
             WHERE lane = @p2 AND endpoint = @p3 AND due_at <= @p1 AND due_at >= @p4 AND (due_at > @p4 OR id > @p5)
             ORDER BY due_at, id LIMIT @p6
+            """;
+        ReadHeadOfLog =
+            $"""
+            SELECT id, lane, endpoint, tenant, attempts, unclean, not_before, coalesce(horizon_at, max_at), key_id, sealed, stream, number
+            FROM {t.Log} WHERE stream = @p1 ORDER BY number LIMIT 1
+            """;
+        ReadHeadOfParked =
+            $"""
+            SELECT id, lane, endpoint, tenant, attempts, unclean, due_at, coalesce(horizon_at, max_at), key_id, sealed, stream, number
+            FROM {t.Parked} WHERE stream = @p1 ORDER BY number LIMIT 1
             """;
         NextParked =
             $"""
@@ -118,22 +143,32 @@ internal sealed class SqliteOutboxStatements
         Park =
             $"""
             {KeysOfChanges}
-            INSERT INTO {t.Parked} ({Kept}, attempts, first_attempt_at, horizon_at, reason, status_code, due_at, max_at, sealed)
-            SELECT {moved}, {Written}, @p1 + k.delay, r.max_at, r.sealed {fromLog}
+            INSERT INTO {t.Parked} (
+                {Kept}, attempts, first_attempt_at, horizon_at, reason, status_code, due_at, unclean, stream, number, sealed)
+            SELECT {moved}, {Written}, @p1 + k.delay, k.unclean, CASE WHEN k.leaves_order THEN NULL ELSE r.stream END, r.number, r.sealed
+            {fromLog}
             """;
 
         // Later than before even if the clock was set back: the reader has passed the old key.
         ParkAgain =
             $"""
             {KeysOfChanges}
-            UPDATE {t.Parked} AS r SET due_at = max(@p1 + k.delay, r.due_at + 1),
+            UPDATE {t.Parked} AS r SET due_at = max(@p1 + k.delay, r.due_at + 1), unclean = k.unclean, is_on_trial = 0,
+                stream = CASE WHEN k.leaves_order THEN NULL ELSE r.stream END,
                 (attempts, first_attempt_at, horizon_at, reason, status_code) = (SELECT {Written})
             FROM k WHERE r.id = k.id AND r.due_at = k.due_at RETURNING id, binding
+            """;
+        TrialLog = $"UPDATE {t.Log} SET is_on_trial = 1 WHERE id IN (SELECT value FROM json_each(@p1)) RETURNING id, binding";
+        TrialParked =
+            $"""
+            UPDATE {t.Parked} SET is_on_trial = 1 WHERE id IN (
+                SELECT r.id FROM json_each(@p1) k CROSS JOIN {t.Parked} r ON r.id = k.value ->> 0 AND r.due_at = k.value ->> 1)
+            RETURNING id, binding
             """;
         EndFromLog = $"{KeysOfChanges} {toDead} {dead} {fromLog}";
         EndFromParked = $"{KeysOfChanges} {toDead} {dead} {fromParked}";
 
-        CountLog = $"SELECT count(*) FROM (SELECT 1 FROM {t.Log} LIMIT @p1)";
+        LengthOfLog = $"SELECT count(*) FROM (SELECT 1 FROM {t.Log} LIMIT @p1)";
         SpanOfLog = $"SELECT coalesce(max(id) - min(id) + 1, 0) FROM {t.Log}";
         Counts =
             $"""
@@ -147,33 +182,43 @@ internal sealed class SqliteOutboxStatements
         Purges =
         [
             $"DELETE FROM {t.Dead} WHERE id IN (SELECT id FROM {t.Dead} WHERE kept_until <= @p1 LIMIT @p2)",
-            $"DELETE FROM {t.Binding} WHERE hash IN (SELECT hash FROM {t.Binding} WHERE kept_until <= @p1 LIMIT @p2)",
+            $"DELETE FROM {t.Binding} WHERE hash IN (SELECT hash FROM {t.Binding} WHERE kept_until <= @p1 AND state <> 0 LIMIT @p2)",
             $"DELETE FROM {t.Stream} WHERE stream IN (SELECT stream FROM {t.Stream} WHERE used_at <= @p1 - @p3 LIMIT @p2)",
         ];
+        PurgeOrphans =
+            $"""
+            DELETE FROM {t.Binding} WHERE hash IN (
+                SELECT hash FROM {t.Binding} WHERE kept_until <= @p1 AND state = 0 AND hash NOT IN (
+                    SELECT binding FROM {t.Log} WHERE binding IS NOT NULL UNION ALL
+                    SELECT binding FROM {t.Parked} WHERE binding IS NOT NULL)
+                LIMIT @p2)
+            """;
+        string deadColumns =
+            """
+            id, lane, endpoint, tenant, key_id, sealed, attempts, reason, status_code, enqueued_at, first_attempt_at, ended_at,
+                coalesce(coalesce(horizon_at, max_at) > @p1, 1)
+            """;
+        ListDeadOfIds =
+            $"""
+            SELECT {deadColumns} FROM {t.Dead}
+            WHERE id < @p2 AND id IN (SELECT value FROM json_each(@p3)) ORDER BY id DESC LIMIT @p4
+            """;
         ListDead =
             $"""
-            SELECT id, lane, endpoint, tenant, key_id, sealed, attempts, reason, status_code, enqueued_at, first_attempt_at, ended_at,
-                horizon_at IS NULL OR horizon_at > @p1
-            FROM {t.Dead}
+            SELECT {deadColumns} FROM {t.Dead}
             WHERE id < @p2 AND (@p3 IS NULL OR tenant = @p3) AND (@p4 IS NULL OR endpoint = @p4) AND (@p5 IS NULL OR reason = @p5)
             ORDER BY id DESC LIMIT @p6
             """;
         Redrive =
             $"""
             INSERT INTO {t.Log} (
-                lane, endpoint, tenant, key_id, binding, attempts, enqueued_at, first_attempt_at, horizon_at, not_before, sealed)
-            SELECT
-                lane, endpoint, tenant, @p3, binding, @p4, enqueued_at, @p5, CASE WHEN @p5 IS NULL THEN NULL ELSE horizon_at END, @p1, @p6
+                lane, endpoint, tenant, key_id, binding, attempts, enqueued_at, not_before, max_at, first_attempt_at, horizon_at, sealed)
+            SELECT lane, endpoint, tenant, @p3, binding, iif(@p4, 0, attempts), enqueued_at, @p1, iif(@p4, NULL, max_at),
+                iif(@p4, NULL, first_attempt_at), iif(@p4, NULL, horizon_at), @p5
             FROM {t.Dead} WHERE id = @p2
             """;
         DeleteDead = $"DELETE FROM {t.Dead} WHERE id = @p1 RETURNING binding";
         Discard = $"DELETE FROM {t.Dead} WHERE id IN (SELECT value FROM json_each(@p1))";
-
-        static string Unclean(string table, string which) =>
-            $"""
-            UPDATE {table} SET unclean = unclean + 1, first_attempt_at = coalesce(first_attempt_at, enqueued_at)
-            WHERE id IN (SELECT id FROM {table} WHERE (@p2 >> lane) & 1 = 1 {which} LIMIT @p3)
-            """;
     }
 
     internal string Installation { get; }
@@ -208,9 +253,19 @@ internal sealed class SqliteOutboxStatements
 
     internal string ReturnLane { get; }
 
-    internal string UncleanLog { get; }
+    internal string ReturnLanes { get; }
 
-    internal string UncleanParked { get; }
+    internal string CountLog { get; }
+
+    internal string CountParked { get; }
+
+    internal string ReadHeadOfLog { get; }
+
+    internal string ReadHeadOfParked { get; }
+
+    internal string TrialLog { get; }
+
+    internal string TrialParked { get; }
 
     internal string LastOfLog { get; }
 
@@ -234,7 +289,7 @@ internal sealed class SqliteOutboxStatements
 
     internal string EndFromParked { get; }
 
-    internal string CountLog { get; }
+    internal string LengthOfLog { get; }
 
     internal string SpanOfLog { get; }
 
@@ -243,6 +298,11 @@ internal sealed class SqliteOutboxStatements
     internal IReadOnlyList<string> Purges { get; }
 
     internal string ListDead { get; }
+
+    internal string ListDeadOfIds { get; }
+
+    /// <summary>Deletes bindings that say "waiting" although no webhook of them waits.</summary>
+    internal string PurgeOrphans { get; }
 
     internal string Redrive { get; }
 

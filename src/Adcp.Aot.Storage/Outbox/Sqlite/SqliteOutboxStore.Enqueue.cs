@@ -108,7 +108,8 @@ internal sealed partial class SqliteOutboxStore
         {
             session.Execute(
                 _sql.Append, now, (long)entry.Lane, entry.Endpoint, entry.Tenant, entry.KeyId, entry.Binding,
-                now + Milliseconds(entry.NotBefore), entry.MaxAge is { } age ? now + Milliseconds(age) : null, entry.Sealed);
+                now + Milliseconds(entry.NotBefore), entry.MaxAge is { } age ? now + Milliseconds(age) : null, entry.Sealed,
+                entry.Stream, entry.Number);
         }
 
         long last = session.Number(SqliteOutboxStatements.LastId);

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Globalization;
 
 namespace Adcp.Aot.Storage;
 
@@ -14,7 +13,6 @@ namespace Adcp.Aot.Storage;
 internal sealed partial class SqliteOutboxStore : OutboxStore
 {
     private const int MaxPurged = 500;
-    private const int MaxUnclean = 8192;
     private const int MaxCounted = 50_000;
 
     /// <summary>The time for which the number of a stream is remembered after its last use, in milliseconds.</summary>
@@ -38,6 +36,7 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
         _database = new SqliteOutboxDatabase(database, tables, warn, minimum ?? SqliteOutboxDatabase.Minimum);
         _sql = new SqliteOutboxStatements(tables);
         _writer = new SqliteOutboxWriter(database, _database.OpenWriter);
+        Dead = new SqliteOutboxDeadTable(_database, _writer, _sql);
     }
 
     /// <inheritdoc/>
@@ -45,6 +44,8 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
 
     /// <summary>Gets the number of transactions that the writer committed.</summary>
     internal long Commits => _writer.Commits;
+
+    internal override OutboxDeadTable Dead { get; }
 
     internal override async ValueTask<Guid> InstallationAsync(CancellationToken cancellationToken)
     {
@@ -198,7 +199,9 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
 
     internal override async ValueTask LeaveAsync(Guid worker, CancellationToken cancellationToken)
     {
-        await WriteAsync(session => session.Execute(_sql.Bury, Key(worker)), cancellationToken).ConfigureAwait(false);
+        await WriteAsync(
+            session => session.Execute(_sql.Bury, Key(worker)) + session.Execute(_sql.ReturnLanes, Key(worker)), cancellationToken)
+            .ConfigureAwait(false);
         _locks?.Release(worker);
     }
 
@@ -219,10 +222,6 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
     private static long Milliseconds(TimeSpan time) => time.Ticks / TimeSpan.TicksPerMillisecond;
 
     private static TimeSpan Time(long milliseconds) => TimeSpan.FromTicks(milliseconds * TimeSpan.TicksPerMillisecond);
-
-    /// <summary>Returns a list of numbers as JSON.</summary>
-    private static string Json(IEnumerable<long> values) =>
-        "[" + string.Join(',', values.Select(static value => value.ToString(CultureInfo.InvariantCulture))) + "]";
 
     private List<(short Lane, int Unclean)> TakeLanes(SqliteOutboxSession session, Guid worker, int most)
     {
@@ -252,12 +251,43 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
 
         if (orphans != 0)
         {
-            long time = session.Now();
-            session.Execute(_sql.UncleanLog, time, orphans, (long)MaxUnclean);
-            session.Execute(_sql.UncleanParked, time, orphans, (long)MaxUnclean);
+            session.Execute(_sql.CountLog, orphans, (long)OutboxTakeover.MaxScanned, (long)OutboxTakeover.MaxCounted);
+            CountParked(session, orphans);
         }
 
         return taken;
+    }
+
+    private void CountParked(SqliteOutboxSession session, long orphans)
+    {
+        long now = session.Now();
+        int counted = 0;
+        for (short lane = 0; lane < OutboxLanes.Count; lane++)
+        {
+            if (((orphans >> lane) & 1) == 0)
+            {
+                continue;
+            }
+
+            for (long next = long.MinValue; counted < OutboxTakeover.MaxCounted; next++)
+            {
+                using (DbDataReader reader = session.Read(_sql.NextParkedEndpoint, (long)lane, next))
+                {
+                    if (!reader.Read())
+                    {
+                        break;
+                    }
+
+                    next = reader.GetInt64(0);
+                }
+
+                counted += session.Execute(_sql.CountParked, now, (long)lane, next, (long)OutboxSchedule.FullRamp);
+                if (next == long.MaxValue)
+                {
+                    break;
+                }
+            }
+        }
     }
 
     private List<WorkerRow> ReadWorkers(SqliteOutboxSession session)

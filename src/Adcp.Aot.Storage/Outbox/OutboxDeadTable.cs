@@ -1,0 +1,44 @@
+namespace Adcp.Aot.Storage;
+
+/// <summary>The dead letters of an outbox in one dialect. Thread-safe.</summary>
+internal abstract class OutboxDeadTable
+{
+    /// <summary>Lists dead letters by falling id, at most <paramref name="limit"/>, below <paramref name="before"/>.</summary>
+    internal abstract ValueTask<IReadOnlyList<OutboxDeadRow>> ListAsync(
+        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Moves dead letters back into the log as new rows, due now. A row that is not there any more is left out, so that two calls never
+    /// move one row twice.
+    /// </summary>
+    /// <param name="redrives">The rows.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>The ids of the dead letters that were moved.</returns>
+    internal abstract ValueTask<IReadOnlySet<long>> RedriveAsync(
+        IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken);
+
+    /// <summary>Deletes dead letters.</summary>
+    /// <returns>The number of deleted rows.</returns>
+    internal abstract ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken);
+}
+
+/// <summary>A filter of dead letters.</summary>
+/// <param name="Tenant">The hash of the tenant; <see langword="null"/> for all.</param>
+/// <param name="Endpoint">The hash of the endpoint; <see langword="null"/> for all.</param>
+/// <param name="Reason">The reason; <see langword="null"/> for all.</param>
+/// <param name="Ids">The ids; <see langword="null"/> for all.</param>
+internal sealed record OutboxDeadFilter(long? Tenant, long? Endpoint, string? Reason, IReadOnlyList<long>? Ids = null);
+
+/// <summary>A dead letter as it is stored.</summary>
+internal sealed record OutboxDeadRow(
+    long Id, short Lane, long Endpoint, long Tenant, string KeyId, byte[] Sealed, int Attempts, string Reason, int StatusCode,
+    DateTimeOffset EnqueuedAt, DateTimeOffset? FirstAttemptAt, DateTimeOffset EndedAt, bool IsInsideHorizon);
+
+/// <summary>A dead letter that is delivered again.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="KeyId">The id of the encryption key.</param>
+/// <param name="Sealed">The bytes to deliver, which may be other ones than those it has.</param>
+/// <param name="IsNew">
+/// Whether it is a new delivery: its attempts, its horizon and its maximum age start again. Otherwise they continue.
+/// </param>
+internal sealed record OutboxRedrive(long Id, string KeyId, byte[] Sealed, bool IsNew);

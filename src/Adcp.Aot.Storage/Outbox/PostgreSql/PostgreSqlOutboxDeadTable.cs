@@ -1,0 +1,79 @@
+using System.Data;
+using System.Data.Common;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>The dead letters on PostgreSQL.</summary>
+internal sealed class PostgreSqlOutboxDeadTable(StoreDatabase database, PostgreSqlStoreStatements sql) : OutboxDeadTable
+{
+    internal override ValueTask<IReadOnlyList<OutboxDeadRow>> ListAsync(
+        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
+        PostgreSqlOutboxConnection.OnceAsync<IReadOnlyList<OutboxDeadRow>>(
+            database,
+            mayRepeat: true,
+            async (connection, token) =>
+            {
+                DbCommand command = connection.Command(sql.ListDead(filter)).With(DbType.Int64, before).With(DbType.Int64, (long)limit);
+                foreach (long? hash in new[] { filter.Tenant, filter.Endpoint })
+                {
+                    if (hash is not null)
+                    {
+                        command.With(DbType.Int64, hash);
+                    }
+                }
+
+                if (filter.Reason is not null)
+                {
+                    command.With(DbType.String, filter.Reason);
+                }
+
+                if (filter.Ids is { } ids)
+                {
+                    command.With(DbType.String, PostgreSqlCommands.ArrayOf(ids, static id => id));
+                }
+
+                return await command.AllAsync(Row, token).ConfigureAwait(false);
+            },
+            cancellationToken);
+
+    internal override ValueTask<IReadOnlySet<long>> RedriveAsync(
+        IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken) =>
+
+        // Not repeated after a fault: the caller asks which dead letters are left.
+        PostgreSqlOutboxConnection.OnceAsync<IReadOnlySet<long>>(
+            database,
+            mayRepeat: false,
+            async (connection, token) =>
+            {
+                HashSet<long> moved = [];
+                DbBatch batch = connection.GuardedBatch();
+                foreach (OutboxRedrive row in redrives.OrderBy(static row => row.Id))
+                {
+                    batch.Then(sql.Redrive)
+                        .With(DbType.Int64, row.Id)
+                        .With(DbType.Boolean, row.IsNew)
+                        .With(DbType.String, row.KeyId)
+                        .With(DbType.Binary, row.Sealed);
+                }
+
+                await batch.CommitAsync(reader => moved.Add(reader.GetInt64(0)), token).ConfigureAwait(false);
+                return moved;
+            },
+            cancellationToken);
+
+    internal override ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken) =>
+        PostgreSqlOutboxConnection.OnceAsync(
+            database,
+            mayRepeat: false,
+            (connection, token) => connection.Command(sql.Discard)
+                .With(DbType.String, PostgreSqlCommands.ArrayOf([.. ids.Order()], static id => id)).ExecuteAsync(token),
+            cancellationToken);
+
+    private static OutboxDeadRow Row(DbDataReader reader) => new(
+        reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4),
+        reader.GetFieldValue<byte[]>(5), reader.GetInt32(6), reader.GetString(7), reader.GetInt32(8), Time(reader, 9)!.Value,
+        Time(reader, 10), Time(reader, 11)!.Value, reader.GetBoolean(12));
+
+    private static DateTimeOffset? Time(DbDataReader reader, int column) =>
+        reader.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(reader.GetInt64(column));
+}

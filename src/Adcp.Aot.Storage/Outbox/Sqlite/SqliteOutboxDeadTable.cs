@@ -1,0 +1,72 @@
+using System.Data.Common;
+using System.Globalization;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>The dead letters on SQLite.</summary>
+internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, SqliteOutboxWriter writer, SqliteOutboxStatements sql)
+    : OutboxDeadTable
+{
+    internal override ValueTask<IReadOnlyList<OutboxDeadRow>> ListAsync(
+        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        SqliteOutboxSession session = database.OpenReader();
+        try
+        {
+            return ValueTask.FromResult<IReadOnlyList<OutboxDeadRow>>(List(session, filter, before, limit));
+        }
+        finally
+        {
+            session.Close();
+        }
+    }
+
+    internal override ValueTask<IReadOnlySet<long>> RedriveAsync(
+        IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken) => writer.RunAsync<IReadOnlySet<long>>(
+        session =>
+        {
+            long now = session.Now();
+            HashSet<long> moved = [];
+            foreach (OutboxRedrive row in redrives)
+            {
+                if (session.Execute(sql.Redrive, now, row.Id, row.KeyId, row.IsNew ? 1L : 0L, row.Sealed) == 0)
+                {
+                    continue;
+                }
+
+                moved.Add(row.Id);
+                if (session.Scalar(sql.DeleteDead, row.Id) is byte[] binding)
+                {
+                    session.Execute(sql.SetBinding, (long)OutboxBindingState.Waiting, binding);
+                }
+            }
+
+            return moved;
+        },
+        redrives.Count, redrives.Sum(static row => (long)row.Sealed.Length), cancellationToken);
+
+    internal override ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken) =>
+        writer.RunAsync(session => session.Execute(sql.Discard, Json(ids)), ids.Count, 0, cancellationToken);
+
+    private List<OutboxDeadRow> List(SqliteOutboxSession session, OutboxDeadFilter filter, long before, int limit)
+    {
+        List<OutboxDeadRow> rows = [];
+        using DbDataReader reader = filter.Ids is { } ids
+            ? session.Read(sql.ListDeadOfIds, session.Now(), before, Json(ids), (long)limit)
+            : session.Read(sql.ListDead, session.Now(), before, filter.Tenant, filter.Endpoint, filter.Reason, (long)limit);
+        while (reader.Read())
+        {
+            rows.Add(new OutboxDeadRow(
+                reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4),
+                (byte[])reader.GetValue(5), reader.GetInt32(6), reader.GetString(7), reader.GetInt32(8),
+                reader.Time(9)!.Value, reader.Time(10), reader.Time(11)!.Value, reader.GetInt64(12) != 0));
+        }
+
+        return rows;
+    }
+
+    /// <summary>Returns a list of numbers as JSON.</summary>
+    private static string Json(IEnumerable<long> values) =>
+        "[" + string.Join(',', values.Select(static value => value.ToString(CultureInfo.InvariantCulture))) + "]";
+}

@@ -1,0 +1,147 @@
+using Adcp.Aot.Auditing;
+
+namespace Adcp.Aot.Storage.Tests.Outbox;
+
+/// <summary>Webhooks whose delivery kills the process.</summary>
+public sealed class OutboxQuarantineTests : IAsyncDisposable
+{
+    private const string Poison = "poison.example";
+
+    private readonly OutboxBench _bench = new();
+
+    public ValueTask DisposeAsync() => _bench.DisposeAsync();
+
+    [Fact]
+    public async Task Webhook_that_kills_three_processes_is_a_dead_letter_and_all_others_are_delivered()
+    {
+        for (int i = 0; i < 200; i++)
+        {
+            await _bench.EnqueueAsync(i == 77 ? Poison : $"b{i % 20}.example");
+        }
+
+        (int deaths, ScriptedSender[] senders) = await RunAsync(mostDeaths: 5);
+
+        Assert.Equal(3, deaths);
+        Assert.Equal(("poison", 0), (Assert.Single(_bench.Store.DeadRows).Reason, _bench.Store.DeadRows[0].Attempts));
+        Assert.Equal(200, senders.SelectMany(static sender => sender.Received).Select(static sent => sent.Key).Distinct().Count());
+        await _bench.UntilAsync(() => _bench.Records.Any(static record => record.Code == "poison"));
+        Assert.Equal(AttemptOutcome.Refused, _bench.Records.Single(static record => record.Code == "poison").Outcome);
+    }
+
+    [Fact]
+    public async Task Two_webhooks_that_kill_are_both_found()
+    {
+        for (int i = 0; i < 40; i++)
+        {
+            await _bench.EnqueueAsync(i is 3 or 30 ? Poison : $"b{i}.example");
+        }
+
+        (int deaths, _) = await RunAsync(mostDeaths: 8);
+
+        Assert.InRange(deaths, 3, 6);
+        Assert.Equal(["poison", "poison"], _bench.Store.DeadRows.Select(static row => row.Reason));
+    }
+
+    [Fact]
+    public async Task Deaths_that_no_webhook_caused_put_nothing_into_quarantine()
+    {
+        for (int i = 0; i < 300; i++)
+        {
+            await _bench.EnqueueAsync($"b{i % 30}.example");
+        }
+
+        for (int life = 0; life < 6; life++)
+        {
+            FaultyOutboxStore? process = null;
+            ScriptedSender sender = _bench.Sender(async (_, _, token) =>
+            {
+                await Task.Yield();
+                if (process is { HasCrashed: true })
+                {
+                    await Task.Delay(Timeout.Infinite, token);
+                }
+
+                return 200;
+            });
+            (_, process) = await _bench.StartAsync(sender);
+            await _bench.UntilAsync(() => sender.Received.Count >= 30 || _bench.Store.Waiting == 0);
+            process.Crash();
+        }
+
+        await _bench.StartAsync(_bench.Sender(static (_, _, _) => ValueTask.FromResult(200)));
+        await _bench.UntilEmptyAsync();
+
+        Assert.Empty(_bench.Store.DeadRows);
+    }
+
+    [Fact]
+    public async Task Webhook_whose_attempt_the_process_survived_is_a_suspect_no_more()
+    {
+        // It kills two processes, answers 503 twice, and kills one more.
+        int attempts = 0;
+        await _bench.EnqueueAsync(Poison);
+
+        (int deaths, _) = await RunAsync(
+            mostDeaths: 5, () => Interlocked.Increment(ref attempts) switch { 1 or 2 or 5 => null, 3 or 4 => 503, _ => 200 });
+
+        Assert.Equal(3, deaths);
+        Assert.Empty(_bench.Store.DeadRows);
+    }
+
+    [Fact]
+    public async Task Limit_of_the_options_decides()
+    {
+        await _bench.EnqueueAsync(Poison);
+
+        (int deaths, _) = await RunAsync(mostDeaths: 9, quarantineAfter: 6);
+
+        Assert.Equal(6, deaths);
+        Assert.Single(_bench.Store.DeadRows);
+    }
+
+    /// <summary>Starts a process after each death until nothing waits.</summary>
+    /// <param name="mostDeaths">The most deaths.</param>
+    /// <param name="answer">The answer of the endpoint that kills; null for a death.</param>
+    /// <param name="quarantineAfter">The limit.</param>
+    private async Task<(int Deaths, ScriptedSender[] Senders)> RunAsync(
+        int mostDeaths, Func<int?>? answer = null, int quarantineAfter = 3)
+    {
+        List<ScriptedSender> senders = [];
+        for (int deaths = 0; ; deaths++)
+        {
+            Assert.True(deaths <= mostDeaths, $"{deaths} deaths");
+            FaultyOutboxStore? process = null;
+            bool hasDied = false;
+            ScriptedSender sender = _bench.Sender(async (webhook, _, token) =>
+            {
+                await Task.Yield();
+                if (webhook.Destination.Url.Contains(Poison, StringComparison.Ordinal))
+                {
+                    if (answer?.Invoke() is { } status)
+                    {
+                        return status;
+                    }
+
+                    process!.Crash();
+                    Volatile.Write(ref hasDied, true);
+                }
+
+                if (process is { HasCrashed: true })
+                {
+                    await Task.Delay(Timeout.Infinite, token);
+                }
+
+                return 200;
+            });
+            senders.Add(sender);
+            FaultyOutboxStore started = new(_bench.Store, static _ => StoreFault.None);
+            process = started;
+            await _bench.StartAsync(sender, started, options => options with { QuarantineAfter = quarantineAfter });
+            await _bench.UntilAsync(() => Volatile.Read(ref hasDied) || _bench.Store.Waiting == 0);
+            if (!hasDied)
+            {
+                return (deaths, [.. senders]);
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+using Adcp.Aot.Resilience;
+
+namespace Adcp.Aot.Storage.Tests.Outbox;
+
+/// <summary>An endpoint that failed before its worker started.</summary>
+public sealed class OutboxRestartTests : IAsyncDisposable
+{
+    private readonly OutboxBench _bench = new();
+    private int _status = 503;
+
+    public ValueTask DisposeAsync() => _bench.DisposeAsync();
+
+    [Fact]
+    public async Task Endpoint_with_parked_rows_gets_one_probe_after_a_restart_although_many_fresh_rows_wait()
+    {
+        await FailAsync();
+        for (int i = 0; i < 200; i++)
+        {
+            await _bench.EnqueueAsync("dead.example");
+        }
+
+        ScriptedSender sender = Sender();
+        (OutboxWorker worker, _) = await _bench.StartAsync(sender);
+        await _bench.UntilAsync(() => !sender.Received.IsEmpty);
+        await _bench.Time.RunForAsync(TimeSpan.FromSeconds(20));
+
+        Assert.Single(sender.Received);
+        EndpointSnapshot endpoint =
+            Assert.Single(worker.Endpoints.Snapshot(), static some => some.Key.Contains("dead", StringComparison.Ordinal));
+        Assert.Equal(CircuitState.Open, endpoint.State);
+
+        Volatile.Write(ref _status, 200);
+        await _bench.UntilEmptyAsync();
+        Assert.Empty(_bench.Store.DeadRows);
+    }
+
+    [Fact]
+    public async Task Endpoint_that_works_again_after_a_restart_is_at_full_speed_after_its_first_success()
+    {
+        await FailAsync();
+        Volatile.Write(ref _status, 200);
+        for (int i = 0; i < 200; i++)
+        {
+            await _bench.EnqueueAsync("dead.example");
+        }
+
+        DateTimeOffset started = _bench.Time.GetUtcNow();
+        ScriptedSender sender = Sender();
+        await _bench.StartAsync(sender);
+        await _bench.UntilAsync(() => sender.Received.Count >= 200);
+
+        Assert.InRange(_bench.Time.GetUtcNow() - started, TimeSpan.Zero, TimeSpan.FromSeconds(20));
+    }
+
+    [Fact]
+    public async Task Endpoint_without_parked_rows_begins_with_a_closed_circuit()
+    {
+        int most = 0, current = 0;
+        ScriptedSender sender = _bench.Sender(async (_, _, token) =>
+        {
+            int now = Interlocked.Increment(ref current);
+            most = Math.Max(most, now);
+            await Task.Delay(TimeSpan.FromMilliseconds(100), _bench.Time, token);
+            Interlocked.Decrement(ref current);
+            return 200;
+        });
+        for (int i = 0; i < 100; i++)
+        {
+            await _bench.EnqueueAsync("a.example");
+        }
+
+        await _bench.StartAsync(sender);
+        await _bench.UntilEmptyAsync();
+
+        Assert.True(most > 10, $"{most} at a time");
+    }
+
+    /// <summary>Lets an endpoint fail until its circuit opens, and stops the worker.</summary>
+    private async Task FailAsync()
+    {
+        for (int i = 0; i < 20; i++)
+        {
+            await _bench.EnqueueAsync("dead.example");
+        }
+
+        ScriptedSender sender = Sender();
+        (OutboxWorker worker, _) = await _bench.StartAsync(sender);
+        await _bench.UntilAsync(() => worker.Endpoints.Snapshot().Any(static endpoint => endpoint.State == CircuitState.Open));
+        Task stopped = worker.StopAsync(TimeSpan.FromSeconds(1));
+        await _bench.UntilAsync(() => stopped.IsCompleted);
+        Assert.Equal(20, _bench.Store.Waiting);
+    }
+
+    private ScriptedSender Sender() => _bench.Sender((_, _, _) => ValueTask.FromResult(Volatile.Read(ref _status)));
+}
