@@ -124,9 +124,10 @@ public sealed class PlatformHandler : IAsyncDisposable
             RequestIdentity? identity = IdentityOf(description, arguments, a2aRegistration);
             ReadOnlyMemory<byte> echoed = context;
 
-            // A request with a key is performed to its end even if its caller hangs up.
+            // A request with a key is performed to its end even if its caller closes the connection.
             JsonElement kept = identity is null ? arguments : arguments.Clone();
-            ToolReply reply = identity is not { } id ? await Perform(UnkeyedProgress(description, arguments), cancellationToken).ConfigureAwait(false)
+            ToolReply reply = identity is not { } id
+                ? await Perform(UnkeyedProgress(description, arguments), cancellationToken).ConfigureAwait(false)
                 : description.IsMutating
                     ? await _idempotent.OnceAsync(new(description, tenant, id, kept), Perform, cancellationToken).ConfigureAwait(false)
                     : await _idempotent.ReadAsync(new(description, tenant, id, kept), Perform, cancellationToken).ConfigureAwait(false);
@@ -371,7 +372,8 @@ public sealed class PlatformHandler : IAsyncDisposable
         progress.IsInvoked = true;
         try
         {
-            progress.Reply = reply = Answer(await _platform.InvokeAsync(tool.Name, arguments, call, cancellationToken).ConfigureAwait(false), default);
+            reply = Answer(await _platform.InvokeAsync(tool.Name, arguments, call, cancellationToken).ConfigureAwait(false), default);
+            progress.Reply = reply.Error is null ? reply : null;
         }
         finally
         {

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Platform.Idempotency;
 
-/// <summary>How far a call has come. The platform writes it while it performs the call.</summary>
+/// <summary>The progress of a call. The platform writes it while it performs the call.</summary>
 /// <param name="openingTask">Runs before the call opens a task, with the task's id; null for nothing.</param>
 internal sealed class CallProgress(Func<string, CancellationToken, ValueTask>? openingTask = null)
 {

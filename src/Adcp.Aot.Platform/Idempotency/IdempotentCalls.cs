@@ -177,8 +177,8 @@ internal sealed class IdempotentCalls : IDisposable
     }
 
     /// <summary>
-    /// Waits until calls are settled, also those whose callers have hung up. When the time is over, tools are cancelled, and each call that
-    /// is left is settled once more.
+    /// Waits until calls are settled, also those whose callers have closed the connection. When the time is over, tools are cancelled, and
+    /// each call that is left is settled once more.
     /// </summary>
     internal async ValueTask DrainAsync(TimeSpan patience)
     {
@@ -350,9 +350,7 @@ internal sealed class IdempotentCalls : IDisposable
                 _options, request.Tenant, nameof(PlatformLimits.MaxNewRequestsPerSecond), TimeSpan.FromSeconds(1));
         }
 
-        IdempotencyClaim claim = await _options.Idempotency
-            .ClaimAsync(request.Tenant, request.Identity.Request, request.Identity.Fingerprint, HeldClaim.Lease, _stopToken).AsTask()
-            .WaitAsync(_options.CallTimeout, _options.TimeProvider).ConfigureAwait(false);
+        IdempotencyClaim claim = await AskStoreAsync(request).ConfigureAwait(false);
         if (isCounted && claim.Status != IdempotencyClaimStatus.Owned)
         {
             inserts.Return(request.Tenant, account);
@@ -360,6 +358,10 @@ internal sealed class IdempotentCalls : IDisposable
 
         return (claim, claim.Status == IdempotencyClaimStatus.Owned);
     }
+
+    private Task<IdempotencyClaim> AskStoreAsync(IdempotentRequest request) => _options.Idempotency
+        .ClaimAsync(request.Tenant, request.Identity.Request, request.Identity.Fingerprint, HeldClaim.Lease, _stopToken).AsTask()
+        .WaitAsync(_options.CallTimeout, _options.TimeProvider);
 
     private async Task<CallResult> PerformAsync(
         RunningCall call, HeldClaim held, Func<CallProgress, CancellationToken, ValueTask<ToolReply>> perform)
@@ -440,9 +442,7 @@ internal sealed class IdempotentCalls : IDisposable
                 return isInterrupted ? Interrupted(call, isTimeout, isUnresolved: false) : CallResult.Failed(fault);
             }
 
-            IdempotencyClaim kept = await _options.Idempotency
-                .ClaimAsync(call.Request.Tenant, call.Request.Identity.Request, call.Request.Identity.Fingerprint, HeldClaim.Lease, _stopToken)
-                .AsTask().WaitAsync(_options.CallTimeout, _options.TimeProvider).ConfigureAwait(false);
+            IdempotencyClaim kept = await AskStoreAsync(call.Request).ConfigureAwait(false);
             if (kept is { Status: IdempotencyClaimStatus.Answered })
             {
                 return CallResult.Performed(KeptAnswer.Read(kept.Answer!));

@@ -3,7 +3,7 @@ namespace Adcp.Aot.Platform.Idempotency;
 /// <summary>The outcome that an <see cref="IRequestReconciler"/> found.</summary>
 public enum ReconciliationOutcome
 {
-    /// <summary>It is not known. The request is not performed again, and its buyer is told to wait or to reconcile.</summary>
+    /// <summary>The outcome is not known. The request is not performed again, and its buyer is told to wait or to reconcile.</summary>
     Unknown = 0,
 
     /// <summary>The request was committed. Its answer is kept and repeated.</summary>
@@ -15,6 +15,6 @@ public enum ReconciliationOutcome
     /// </summary>
     Purged = 2,
 
-    /// <summary>It is proven that nothing was committed, nor can be any more. The request is performed.</summary>
+    /// <summary>Nothing was committed, and nothing can be any more: this is proven. The request is performed.</summary>
     NotCommitted = 3,
 }

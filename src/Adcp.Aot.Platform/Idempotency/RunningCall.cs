@@ -1,8 +1,8 @@
 namespace Adcp.Aot.Platform.Idempotency;
 
 /// <summary>
-/// A request that this process is working on, until it is settled. It outlives its caller: if the caller hangs up, the request is still
-/// performed and its answer kept. Thread-safe.
+/// A request that this process is working on, until it is settled. It outlives its caller: if the caller closes the connection, the
+/// request is still performed and its answer kept. Thread-safe.
 /// </summary>
 internal sealed class RunningCall(IdempotentRequest request)
 {

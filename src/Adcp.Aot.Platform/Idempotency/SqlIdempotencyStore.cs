@@ -136,7 +136,8 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
         ArgumentNullException.ThrowIfNull(claim);
         ArgumentNullException.ThrowIfNull(answer);
         bool isKept = await ChangeAsync(
-            claim, _sql.Complete, command => BindAnswer(command.Bind, command.Bind, claim, answer), cancellationToken).ConfigureAwait(false);
+            claim, _sql.Complete, command => BindAnswer(command.Bind, command.Bind, claim, answer), cancellationToken)
+            .ConfigureAwait(false);
         return isKept || (claim.Fence != 0 && await IsKeptAsync(claim, answer, cancellationToken).ConfigureAwait(false));
     }
 
@@ -406,7 +407,8 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
                         string kept = reader.GetString(0);
                         return Convert.FromHexString(kept.StartsWith(Sealed, StringComparison.Ordinal)
                             ? _options.Secrets?.Reveal(kept, "salt")
-                                ?? throw new CryptographicException("The salt of adcp_requests is encrypted: set IdempotencyStoreOptions.Secrets.")
+                                ?? throw new CryptographicException(
+                                    "The table adcp_requests is encrypted: set IdempotencyStoreOptions.Secrets.")
                             : kept);
                     }
                 }
@@ -420,7 +422,7 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore
         }
     }
 
-    /// <summary>How far a claim has come over its tries.</summary>
+    /// <summary>The progress of a claim over its tries.</summary>
     private sealed class Taking
     {
         internal bool HasRoom { get; set; }

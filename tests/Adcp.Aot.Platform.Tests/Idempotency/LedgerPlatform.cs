@@ -19,7 +19,7 @@ internal sealed partial class LedgerPlatform(DbDataSource source) : IRequestReco
     /// <summary>Gets whether the tool keeps its answer in its transaction.</summary>
     public bool KeepsAnswer { get; init; }
 
-    /// <summary>Gets whether the seller knows what it committed.</summary>
+    /// <summary>Gets whether the seller finds its commits.</summary>
     public bool Knows { get; init; } = true;
 
     public static async Task CreateAsync(DbDataSource source)

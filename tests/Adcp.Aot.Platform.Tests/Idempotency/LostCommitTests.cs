@@ -35,7 +35,8 @@ public abstract class LostCommitTests(SqlDialect dialect)
         Assert.Equal((null, null), (first.Error, second.Error));
         Assert.Equal((false, true), (first.IsReplay, second.IsReplay));
         Assert.Equal(
-            (string)(await database.ExecuteAsync("SELECT id FROM ledger"))!, Bench.Body(first.Body).GetProperty("media_buy_id").GetString());
+            (string)(await database.ExecuteAsync("SELECT id FROM ledger"))!,
+            Bench.Body(first.Body).GetProperty("media_buy_id").GetString());
         Assert.Equal(1, await database.CountAsync("SELECT COUNT(*) FROM ledger"));
     }
 

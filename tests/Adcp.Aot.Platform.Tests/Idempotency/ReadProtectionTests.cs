@@ -42,7 +42,8 @@ public sealed class ReadProtectionTests
         await using Bench one = new(AdcpVersion.V32, options => options with { Idempotency = shared });
         await using Bench two = new(AdcpVersion.V32, options => options with { Idempotency = shared });
 
-        Task<ToolReply>[] calls = [.. Enumerable.Range(0, 16).Select(i => Task.Run(() => ReadAsync(i % 2 == 0 ? one : two, "later").AsTask()))];
+        Task<ToolReply>[] calls =
+            [.. Enumerable.Range(0, 16).Select(i => Task.Run(() => ReadAsync(i % 2 == 0 ? one : two, "later").AsTask()))];
         await Task.WhenAll(one.TurnAsync(Task.WhenAll(calls)), two.TurnAsync(Task.WhenAll(calls)));
 
         Assert.Single(calls.Select(call => call.Result.TaskId).Distinct());
