@@ -15,7 +15,7 @@ public sealed class StoryboardTests : IAsyncLifetime
     private readonly StoryboardPlatform _platform = new();
     private readonly TurnedTime _time = new(new DateTimeOffset(2026, 11, 29, 12, 0, 0, TimeSpan.Zero));
     private PlatformHandler _handler = null!;
-    private JsonElement _answer;
+    private JsonElement _answer = JsonElement.Parse("{}");
 
     public ValueTask InitializeAsync()
     {
