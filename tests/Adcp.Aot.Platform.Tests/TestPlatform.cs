@@ -121,7 +121,11 @@ internal sealed partial class TestPlatform
         [new AccountEntry("a1", new Secret(["Bearer"], "0123456789abcdef0123456789abcdef"), new Billing("ACME", "DE0212"))]));
 
     [AdcpTool("get_signals")]
-    public async ValueTask<ToolOutcome<BuyResponse>> GetSignalsAsync(ToolCall call, BuyRequest request, CancellationToken cancellationToken)
+    public static ValueTask<BuyResponse> GetSignalsAsync(ToolCall call, BuyRequest request) =>
+        new(new BuyResponse(request.Plan + call.Tenant));
+
+    [AdcpTool("get_products")]
+    public async ValueTask<ToolOutcome<BuyResponse>> GetProductsAsync(ToolCall call, BuyRequest request, CancellationToken cancellationToken)
     {
         Read++;
         if (request.Plan is not ("later" or "later_broken"))

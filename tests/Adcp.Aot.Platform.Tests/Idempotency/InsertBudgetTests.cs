@@ -33,7 +33,7 @@ public sealed class InsertBudgetTests
 
         Assert.Null((await bench.CallAsync("create_media_buy", """{"account":{"account_id":"b"}}""")).Error);
         Assert.Null((await bench.CallAsync("create_media_buy", "{}", "another")).Error);
-        Assert.Null((await bench.CallAsync("get_signals", """{"plan":"later"}""")).Error);
+        Assert.Null((await bench.CallAsync("get_products", """{"plan":"later"}""")).Error);
     }
 
     [Fact]

@@ -66,13 +66,13 @@ public sealed class ReadProtectionTests
     public async Task A_read_with_a_malformed_key_opens_no_task()
     {
         await using Bench bench = new(AdcpVersion.V32);
-        Assert.Null((await bench.CallAsync("get_signals", """{"idempotency_key":"short"}""")).Error);
-        ToolReply refused = await bench.CallAsync("get_signals", """{"idempotency_key":"short","plan":"later"}""");
+        Assert.Null((await bench.CallAsync("get_products", """{"idempotency_key":"short"}""")).Error);
+        ToolReply refused = await bench.CallAsync("get_products", """{"idempotency_key":"short","plan":"later"}""");
 
         Assert.Equal(("INVALID_REQUEST", "idempotency_key"), (refused.Error?.Code, refused.Error?.Field));
         Assert.Empty(bench.Platform.Tasks);
     }
 
     private static ValueTask<ToolReply> ReadAsync(Bench bench, string plan) =>
-        bench.CallAsync("get_signals", "{\"plan\":\"" + plan + "\"" + Key + "}");
+        bench.CallAsync("get_products", "{\"plan\":\"" + plan + "\"" + Key + "}");
 }
