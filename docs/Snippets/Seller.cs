@@ -87,7 +87,8 @@ internal static class SellerDocs
 
         await using DbDataSource database = SqliteDataSource.Create(SqliteFactory.Instance, "seller.db"); // write-ahead log, mode 0600
         SqlTaskRegistry tasks = new(database, SqlDialect.Sqlite, SecretsAtRest.EncryptedWith(encryptionKey));
-        SqlIdempotencyStore answers = new(database, SqlDialect.Sqlite);
+        SqlIdempotencyStore answers = new(
+            database, SqlDialect.Sqlite, new IdempotencyStoreOptions { Secrets = SecretsAtRest.EncryptedWith(encryptionKey) });
         await tasks.CreateIfAbsentAsync();
         await answers.CreateIfAbsentAsync();
 
@@ -126,12 +127,14 @@ internal static class SellerDocs
 
     public static PlatformOptions Stores(DbDataSource dataSource, EncryptionKey key)
     {
+        SecretsAtRest secrets = SecretsAtRest.EncryptedWith(key);
+
         // snippet: postgres-stores
         PlatformOptions options = new()
         {
             Version = AdcpVersion.V31,
-            Tasks = new SqlTaskRegistry(dataSource, SqlDialect.PostgreSql, SecretsAtRest.EncryptedWith(key)),
-            Idempotency = new SqlIdempotencyStore(dataSource, SqlDialect.PostgreSql),
+            Tasks = new SqlTaskRegistry(dataSource, SqlDialect.PostgreSql, secrets),
+            Idempotency = new SqlIdempotencyStore(dataSource, SqlDialect.PostgreSql, new IdempotencyStoreOptions { Secrets = secrets }),
         };
         // end
         return options;

@@ -67,7 +67,7 @@ root.SetAction(async (parsed, cancellationToken) =>
     using SigningKey signing = key;
     await using DbDataSource closed = database;
     SqlTaskRegistry tasks = new(database, SqlDialect.Sqlite, secrets);
-    SqlIdempotencyStore answers = new(database, SqlDialect.Sqlite);
+    SqlIdempotencyStore answers = new(database, SqlDialect.Sqlite, new IdempotencyStoreOptions { Secrets = secrets });
     MediaBuys buys = new(database, secrets);
     await using AuditLog audit = new(database);
     await tasks.CreateIfAbsentAsync(cancellationToken);

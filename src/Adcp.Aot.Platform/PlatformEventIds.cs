@@ -23,7 +23,7 @@ public static class PlatformEventIds
     /// </summary>
     public const int ProcessLocalDelivery = 2004;
 
-    /// <summary>Error: "The answer of a {Tool} call could not be kept: if the request is repeated, it is performed again"</summary>
+    /// <summary>Error: "The answer of a {Tool} call could not be kept: if the request is repeated, its outcome is reconciled"</summary>
     public const int AnswerNotKept = 2005;
 
     /// <summary>
@@ -32,7 +32,7 @@ public static class PlatformEventIds
     public const int ProcessLocalAnswers = 2006;
 
     /// <summary>
-    /// Warning: "A {Tool} call took longer than {CallTimeout}: it was cancelled, and the client may repeat the request"
+    /// Warning: "A {Tool} call took longer than {CallTimeout} and was cancelled: it is not performed again before its outcome is known"
     /// </summary>
     public const int CallTimedOut = 2007;
 
@@ -82,4 +82,16 @@ public static class PlatformEventIds
 
     /// <summary>Warning: "The end of task {TaskId} ({Status}) of {Tenant} was not kept: {Reason}"</summary>
     public const int WorkNotKept = 2016;
+
+    /// <summary>
+    /// Warning: "It is not known whether a {Tool} request of {Tenant} was performed (request {Request}), because {Reason}. It is not
+    /// performed again before an IRequestReconciler says that nothing was committed"
+    /// </summary>
+    public const int RequestUnresolved = 2020;
+
+    /// <summary>
+    /// Error: "The outcome of a {Tool} request of {Tenant} could not be found: the IRequestReconciler or the task registry failed, or took
+    /// too long"
+    /// </summary>
+    public const int ReconcilerFailed = 2021;
 }

@@ -62,7 +62,7 @@ public sealed class PlatformHandler : IAsyncDisposable
         _calls = new TenantBudget(options.Limits.MaxCallsPerTenant);
         DestinationGuard? guard = options.Guard ?? tasks.Sender?.Facts?.Guard;
         _admission = new RegistrationAdmission(options, tasks.Target, tasks.Emitter, guard);
-        _idempotent = new IdempotentCalls(options);
+        _idempotent = new IdempotentCalls(options, options.Reconciler ?? platform as IRequestReconciler);
 
         // Names that are there twice are refused after this constructor, if the hand-off is the caller's.
         _tools = platform.Tools.DistinctBy(tool => tool.Name, StringComparer.Ordinal)
@@ -124,19 +124,24 @@ public sealed class PlatformHandler : IAsyncDisposable
             context = ContextOf(arguments, Options.Limits.MaxContextBytes);
             RequestIdentity? identity = IdentityOf(description, arguments, a2aRegistration);
             ReadOnlyMemory<byte> echoed = context;
-            ToolReply reply = identity is { } request
-                ? await _idempotent.OnceAsync(tool, tenant, request, Perform, cancellationToken).ConfigureAwait(false)
-                : await Perform(cancellationToken).ConfigureAwait(false);
+
+            // A request with a key is performed to its end even if its caller closes the connection.
+            JsonElement kept = identity is null ? arguments : arguments.Clone();
+            ToolReply reply = identity is not { } id
+                ? await Perform(UnkeyedProgress(description, arguments), cancellationToken).ConfigureAwait(false)
+                : description.IsMutating
+                    ? await _idempotent.OnceAsync(new(description, tenant, id, kept), Perform, cancellationToken).ConfigureAwait(false)
+                    : await _idempotent.ReadAsync(new(description, tenant, id, kept), Perform, cancellationToken).ConfigureAwait(false);
             return Answer(reply, context);
 
-            ValueTask<ToolReply> Perform(CancellationToken limited) =>
-                PerformAsync(description, arguments, tenant, a2aRegistration, echoed, identity?.Key, limited);
+            ValueTask<ToolReply> Perform(CallProgress progress, CancellationToken limited) =>
+                PerformAsync(description, kept, tenant, a2aRegistration, echoed, identity?.Key, progress, limited);
         }
         catch (AdcpErrorException fault)
         {
             return Answer(ToolReply.Failed(fault.Error), context);
         }
-        catch (Exception fault) when (fault is not OperationCanceledException)
+        catch (Exception fault) when (fault is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
             PlatformLog.ToolFailed(Options.Log, tool, fault);
 
@@ -181,7 +186,7 @@ public sealed class PlatformHandler : IAsyncDisposable
     {
         TaskHandOff.CheckPatience(patience);
         long started = Options.TimeProvider.GetTimestamp();
-        await _idempotent.DrainAsync(patience).ConfigureAwait(false);
+        await _idempotent.DrainAsync(patience * 0.5).ConfigureAwait(false);
         TimeSpan left = patience - Options.TimeProvider.GetElapsedTime(started);
         await Tasks.DrainAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero).ConfigureAwait(false);
     }
@@ -267,20 +272,31 @@ public sealed class PlatformHandler : IAsyncDisposable
     private static ToolReply Answer(ToolReply reply, ReadOnlyMemory<byte> context) =>
         reply.With(WireObject.Outgoing(reply.Body, context, reply.IsReplay));
 
-    /// <returns><c>null</c> for a call that only reads, and if a key is neither given nor required.</returns>
+    /// <summary>Refuses the task of a call that reads with a malformed key. Other reads may ignore their keys.</summary>
+    private static CallProgress UnkeyedProgress(ToolDescription tool, JsonElement arguments) =>
+        !tool.IsMutating && arguments.TryGetProperty("idempotency_key"u8, out JsonElement key) && key.ValueKind != JsonValueKind.Null
+            && !RequestIdentity.IsKey(key)
+            ? new CallProgress(static (_, _) => throw RequestIdentity.Malformed())
+            : new CallProgress();
+
+    /// <returns><c>null</c> for a call that only reads and opens no task, and if a key is neither given nor required.</returns>
     private RequestIdentity? IdentityOf(ToolDescription tool, JsonElement arguments, PushRegistration? a2aRegistration)
     {
+        bool isGiven = arguments.TryGetProperty("idempotency_key"u8, out JsonElement key) && key.ValueKind != JsonValueKind.Null;
         if (!tool.IsMutating)
         {
-            return null;
+            return isGiven && tool.IsEligible(Options.Version, out _) && RequestIdentity.IsKey(key)
+                ? RequestIdentity.Of(tool.Name, arguments, a2aRegistration, key)
+                : null;
         }
 
-        if (arguments.TryGetProperty("idempotency_key"u8, out JsonElement key) && key.ValueKind != JsonValueKind.Null)
+        if (isGiven)
         {
             return RequestIdentity.Of(tool.Name, arguments, a2aRegistration, key);
         }
 
-        return Options.RequiresIdempotencyKey
+        // Ending a session again changes nothing more.
+        return Options.RequiresIdempotencyKey && tool.Name != "si_terminate_session"
             ? throw new AdcpErrorException(
                 AdcpError.InvalidRequest("A call that changes something needs an idempotency_key, so that it can be repeated safely.",
                     "idempotency_key"))
@@ -323,7 +339,7 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// caller's own.</returns>
     private async ValueTask<ToolReply> PerformAsync(
         ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration,
-        ReadOnlyMemory<byte> context, string? idempotencyKey, CancellationToken cancellationToken)
+        ReadOnlyMemory<byte> context, string? idempotencyKey, CallProgress progress, CancellationToken cancellationToken)
     {
         if (!_calls.TryTake(tenant))
         {
@@ -332,7 +348,7 @@ public sealed class PlatformHandler : IAsyncDisposable
 
         try
         {
-            return await PerformCountedAsync(tool, arguments, tenant, a2aRegistration, context, idempotencyKey, cancellationToken)
+            return await PerformCountedAsync(tool, arguments, tenant, a2aRegistration, context, idempotencyKey, progress, cancellationToken)
                 .ConfigureAwait(false);
         }
         finally
@@ -343,7 +359,7 @@ public sealed class PlatformHandler : IAsyncDisposable
 
     private async ValueTask<ToolReply> PerformCountedAsync(
         ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration,
-        ReadOnlyMemory<byte> context, string? idempotencyKey, CancellationToken cancellationToken)
+        ReadOnlyMemory<byte> context, string? idempotencyKey, CallProgress progress, CancellationToken cancellationToken)
     {
         PushRegistration? registration = null;
         if (arguments.TryGetProperty(PushRegistration.MemberName, out JsonElement config) && config.ValueKind != JsonValueKind.Null)
@@ -357,11 +373,13 @@ public sealed class PlatformHandler : IAsyncDisposable
             await _admission.AdmitAsync(tool, tenant, a2aRegistration, context, cancellationToken).ConfigureAwait(false);
         }
 
-        ToolCall call = new(Tasks, tool, tenant, registration, a2aRegistration, context, idempotencyKey);
+        ToolCall call = new(Tasks, tool, tenant, registration, a2aRegistration, context, idempotencyKey, progress);
         ToolReply reply;
+        progress.IsInvoked = true;
         try
         {
             reply = Answer(await _platform.InvokeAsync(tool.Name, arguments, call, cancellationToken).ConfigureAwait(false), default);
+            progress.Reply = reply.Error is null ? reply : null;
         }
         finally
         {

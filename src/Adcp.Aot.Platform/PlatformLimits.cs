@@ -86,6 +86,29 @@ public sealed record PlatformLimits
     public int MaxCallsPerTenant { get; init => field = Require.InRange(value, 1, 1_000_000, nameof(MaxCallsPerTenant)); } = 1_000;
 
     /// <summary>
+    /// Gets how many requests with new idempotency keys one account of a tenant may make each second in the long run. Repetitions do not
+    /// count. Reads that open tasks have as many of their own. 1 to 1,000,000, default 60. A call over the bound is <c>RATE_LIMITED</c>.
+    /// </summary>
+    /// <remarks>Processes that share a store count for themselves.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
+    public int MaxNewRequestsPerSecond
+    {
+        get;
+        init => field = Require.InRange(value, 1, 1_000_000, nameof(MaxNewRequestsPerSecond));
+    } = 60;
+
+    /// <summary>
+    /// Gets how many such requests an account that was idle may make at once. 1 to 10,000,000, default 2,400: with the rate, 300 a second
+    /// for ten seconds.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
+    public int MaxNewRequestBurst
+    {
+        get;
+        init => field = Require.InRange(value, 1, 10_000_000, nameof(MaxNewRequestBurst));
+    } = 2_400;
+
+    /// <summary>
     /// Gets how many host names of one tenant's registrations are resolved at once. 1 to 1,000, default 4. A call
     /// over the bound is <c>RATE_LIMITED</c>.
     /// </summary>
@@ -109,6 +132,7 @@ public sealed record PlatformLimits
             nameof(MaxOpenTasksPerTenant) => "Too many of your tasks are open.",
             nameof(MaxWorkPerTenant) => "Too many of your calls are being worked on.",
             nameof(MaxWork) => "The seller is working on too many calls.",
+            nameof(MaxNewRequestsPerSecond) => "Too many new requests in a short time.",
             nameof(MaxCallsPerTenant) => "Too many of your calls are under way.",
             nameof(MaxListsPerTenant) => "Too many of your task lists are being read.",
             nameof(MaxLookupsPerTenant) => "Too many hosts of your webhooks are being looked up.",

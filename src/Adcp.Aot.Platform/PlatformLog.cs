@@ -23,7 +23,7 @@ internal static partial class PlatformLog
     internal static partial void ProcessLocal(ILogger logger);
 
     [LoggerMessage(EventId = PlatformEventIds.AnswerNotKept, Level = LogLevel.Error,
-        Message = "The answer of a {Tool} call could not be kept: if the request is repeated, it is performed again")]
+        Message = "The answer of a {Tool} call could not be kept: if the request is repeated, its outcome is reconciled")]
     internal static partial void AnswerNotKept(ILogger logger, string tool, Exception? fault);
 
     [LoggerMessage(EventId = PlatformEventIds.ProcessLocalAnswers, Level = LogLevel.Warning,
@@ -63,8 +63,22 @@ internal static partial class PlatformLog
     internal static partial void NoGuard(ILogger logger);
 
     [LoggerMessage(EventId = PlatformEventIds.CallTimedOut, Level = LogLevel.Warning,
-        Message = "A {Tool} call took longer than {CallTimeout}: it was cancelled, and the client may repeat the request")]
+        Message = "A {Tool} call took longer than {CallTimeout} and was cancelled: it is not performed again before its outcome is known")]
     internal static partial void CallTimedOut(ILogger logger, string tool, TimeSpan callTimeout);
+
+    [LoggerMessage(
+        EventId = PlatformEventIds.RequestUnresolved,
+        Level = LogLevel.Warning,
+        Message = "It is not known whether a {Tool} request of {Tenant} was performed (request {Request}), because {Reason}. It is not "
+            + "performed again before an IRequestReconciler says that nothing was committed")]
+    internal static partial void RequestUnresolved(ILogger logger, string tool, string tenant, string request, string reason);
+
+    [LoggerMessage(
+        EventId = PlatformEventIds.ReconcilerFailed,
+        Level = LogLevel.Error,
+        Message = "The outcome of a {Tool} request of {Tenant} could not be found: the IRequestReconciler or the task registry failed, or "
+            + "took too long")]
+    internal static partial void ReconcilerFailed(ILogger logger, string tool, string tenant, Exception fault);
 
     [LoggerMessage(EventId = PlatformEventIds.BreakerKeyFailed, Level = LogLevel.Error,
         Message = "PlatformOptions.BreakerKeyOf threw {Fault} or returned no valid key. The default breaker key was used.")]

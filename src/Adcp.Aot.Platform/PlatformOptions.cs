@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Network;
 using Adcp.Aot.Platform.Idempotency;
@@ -137,15 +138,21 @@ public sealed record PlatformOptions
     } = new InMemoryIdempotencyStore();
 
     /// <summary>
+    /// Gets the seller's word on requests whose outcome is not known. Default <see langword="null"/>: the platform, if it implements
+    /// <see cref="IRequestReconciler"/>. Without one, such a request is never performed again, and its buyer is told to reconcile.
+    /// </summary>
+    public IRequestReconciler? Reconciler { get; init; }
+
+    /// <summary>
     /// Gets whether a mutating call without an <c>idempotency_key</c> is refused, as AdCP requires of a seller from 3.0
     /// on. Default true. Set it to false for buyers that send none.
     /// </summary>
     public bool RequiresIdempotencyKey { get; init; } = true;
 
     /// <summary>
-    /// Gets the timeout of a call with an <c>idempotency_key</c>. If a call exceeds it, the call is cancelled and has
-    /// failed, even if its tool continues, and the client may repeat the request. 1 second to 1 hour, default 2
-    /// minutes.
+    /// Gets the timeout of a call with an <c>idempotency_key</c>. If a call exceeds it, the call is cancelled and its outcome is not known:
+    /// the request is performed again only if <see cref="Reconciler"/> says that nothing was committed. 1 second to 1 hour, default 2
+    /// minutes. The capabilities state it as <c>in_flight_max_seconds</c>.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 second to 1 hour.</exception>
     public TimeSpan CallTimeout
@@ -173,6 +180,26 @@ public sealed record PlatformOptions
 
     /// <summary>The logger. Default null, no log.</summary>
     public ILogger? Logger { get; init; }
+
+    /// <summary>
+    /// Writes the member <c>idempotency</c> of the capabilities' <c>adcp</c> object: the time for which answers are repeated and, from AdCP
+    /// 3.2 on, the longest time that a call is performed.
+    /// </summary>
+    /// <param name="json">The writer, inside of the object.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="json"/> is null.</exception>
+    public void WriteIdempotency(Utf8JsonWriter json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        json.WriteStartObject("idempotency"u8);
+        json.WriteBoolean("supported"u8, true);
+        json.WriteNumber("replay_ttl_seconds"u8, (long)Idempotency.ReplayTimeToLive.TotalSeconds);
+        if (Version >= AdcpVersion.V32)
+        {
+            json.WriteNumber("in_flight_max_seconds"u8, (long)Math.Ceiling(CallTimeout.TotalSeconds));
+        }
+
+        json.WriteEndObject();
+    }
 
     /// <summary>Gets the platform's logger. It never throws.</summary>
     internal ILogger Log => Logger is null ? NullLogger.Instance : GuardedLogger.Of(Logger);

@@ -85,6 +85,20 @@ internal sealed class Bench : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Turns the clock by half a second as long as the task runs. The pause is not for ordering: the loop only checks again.
+    /// </summary>
+    public async Task TurnAsync(Task task)
+    {
+        using CancellationTokenSource guard = new(TimeSpan.FromMinutes(1));
+        while (!task.IsCompleted)
+        {
+            Time.Advance(TimeSpan.FromMilliseconds(500));
+            await Task.WhenAny(task, Task.Delay(5, guard.Token));
+            guard.Token.ThrowIfCancellationRequested();
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await Handler.DrainAsync(TimeSpan.Zero);

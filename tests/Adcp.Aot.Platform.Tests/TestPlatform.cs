@@ -31,6 +31,12 @@ internal sealed partial class TestPlatform
 {
     public int Performed { get; private set; }
 
+    /// <summary>The calls of the tool that only reads.</summary>
+    public int Read { get; private set; }
+
+    /// <summary>The exception of plan "fault".</summary>
+    public Exception? Fault { get; set; }
+
     public List<string> Tasks { get; } = [];
 
     public List<string?> Keys { get; } = [];
@@ -75,6 +81,8 @@ internal sealed partial class TestPlatform
                 Waiting.Release();
                 await Go.Task.WaitAsync(cancellationToken);
                 return new BuyResponse("mb_" + Performed);
+            case "fault":
+                throw Fault!;
             case "break":
                 throw new FormatException("secret detail");
             default:
@@ -115,6 +123,20 @@ internal sealed partial class TestPlatform
     [AdcpTool("get_signals")]
     public static ValueTask<BuyResponse> GetSignalsAsync(ToolCall call, BuyRequest request) =>
         new(new BuyResponse(request.Plan + call.Tenant));
+
+    [AdcpTool("get_products")]
+    public async ValueTask<ToolOutcome<BuyResponse>> GetProductsAsync(ToolCall call, BuyRequest request, CancellationToken cancellationToken)
+    {
+        Read++;
+        if (request.Plan is not ("later" or "later_broken"))
+        {
+            return new BuyResponse(request.Plan + call.Tenant);
+        }
+
+        HandedOff task = await call.HandOffAsync(cancellationToken: cancellationToken);
+        Tasks.Add(task.TaskId);
+        return request.Plan == "later" ? task : throw new FormatException("secret detail");
+    }
 
     [AdcpTool("seller_ping")]
     public static ValueTask<BuyResponse> PingAsync(ToolCall call) => new(new BuyResponse(call.Tenant));

@@ -3,10 +3,10 @@ namespace Adcp.Aot.Platform.Idempotency;
 /// <summary>The result of a claim.</summary>
 public enum IdempotencyClaimStatus
 {
-    /// <summary>The caller performs the request.</summary>
+    /// <summary>The request is new. The caller owns the claim and performs the request.</summary>
     Owned = 0,
 
-    /// <summary>Another caller performs it now.</summary>
+    /// <summary>Another caller holds the claim.</summary>
     InFlight = 1,
 
     /// <summary>The request was performed: <see cref="IdempotencyClaim.Answer"/>.</summary>
@@ -20,4 +20,10 @@ public enum IdempotencyClaimStatus
 
     /// <summary>The store has reached its limit of requests.</summary>
     Full = 5,
+
+    /// <summary>
+    /// An earlier caller began the request, and its outcome is not known. The caller owns the claim and finds the outcome. It performs the
+    /// request only if it is proven that nothing was committed.
+    /// </summary>
+    Unresolved = 6,
 }

@@ -1,21 +1,19 @@
 namespace Adcp.Aot.Platform.Idempotency;
 
-/// <summary>Decides the answer to a repeated request. Every store uses it.</summary>
+/// <summary>Decides the answer to a claim of a known request. Every store uses it.</summary>
 internal static class IdempotencyRules
 {
     /// <summary>Decides a claim of a known request.</summary>
-    /// <param name="claim">The claim.</param>
-    /// <param name="fingerprint">The known request's fingerprint.</param>
-    /// <param name="answer">Its answer; <c>null</c> while it is in flight.</param>
+    /// <param name="isSame">Whether it has the same fingerprint.</param>
+    /// <param name="isAnswered">Whether an answer is kept.</param>
     /// <param name="isCurrent">Whether the lease, or the time of the answer, has not ended.</param>
-    /// <returns><c>null</c> if the request is free and may be taken.</returns>
-    internal static IdempotencyClaim? Judge(IdempotencyClaim claim, string fingerprint, string? answer, bool isCurrent) =>
-        (answer, isCurrent) switch
-        {
-            (null, false) => null,
-            (not null, false) => claim with { Status = IdempotencyClaimStatus.Expired },
-            _ when claim.Fingerprint != fingerprint => claim with { Status = IdempotencyClaimStatus.Conflict },
-            (null, true) => claim with { Status = IdempotencyClaimStatus.InFlight },
-            _ => claim with { Status = IdempotencyClaimStatus.Answered, Answer = answer },
-        };
+    /// <returns><see cref="IdempotencyClaimStatus.Unresolved"/> if the request may be taken over.</returns>
+    internal static IdempotencyClaimStatus Judge(bool isSame, bool isAnswered, bool isCurrent) => (isAnswered, isCurrent) switch
+    {
+        (true, false) => IdempotencyClaimStatus.Expired,
+        _ when !isSame => IdempotencyClaimStatus.Conflict,
+        (true, true) => IdempotencyClaimStatus.Answered,
+        (false, true) => IdempotencyClaimStatus.InFlight,
+        _ => IdempotencyClaimStatus.Unresolved,
+    };
 }

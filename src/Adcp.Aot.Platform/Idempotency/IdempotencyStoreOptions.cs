@@ -1,3 +1,5 @@
+using Adcp.Aot.Storage;
+
 namespace Adcp.Aot.Platform.Idempotency;
 
 /// <summary>The options of an idempotency store. Immutable; a bad value throws when it is set.</summary>
@@ -41,7 +43,19 @@ public sealed record IdempotencyStoreOptions
             : throw new ArgumentOutOfRangeException(nameof(MaxRequestsPerTenant), value, "1 to 10,000,000.");
     } = 100_000;
 
-    /// <summary>The clock. Default: the system's.</summary>
+    /// <summary>
+    /// Gets the encryption of the answers that a database keeps. An answer may name prices and credentials. Default <see langword="null"/>:
+    /// answers are not encrypted.
+    /// </summary>
+    /// <exception cref="ArgumentException">Secrets are kept out: an answer must be repeated whole.</exception>
+    public SecretsAtRest? Secrets
+    {
+        get;
+        init => field = value is null or { AreStored: true } ? value
+            : throw new ArgumentException("An answer is repeated whole: give SecretsAtRest.EncryptedWith a key.", nameof(Secrets));
+    }
+
+    /// <summary>The clock. Default: the system's. A database decides by its own clock.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public TimeProvider TimeProvider
     {

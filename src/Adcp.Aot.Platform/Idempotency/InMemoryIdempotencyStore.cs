@@ -63,13 +63,38 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore
                 _count++;
                 Charge(known, Overhead);
             }
-            else if (IdempotencyRules.Judge(claim, entry.Fingerprint, entry.Answer, entry.Until > now) is { } earlier)
+            else
             {
-                return new(earlier);
+                claim = claim with
+                {
+                    Status = IdempotencyRules.Judge(entry.Fingerprint == fingerprint, entry.Answer is not null, entry.Until > now),
+                };
+                if (claim.Status != IdempotencyClaimStatus.Unresolved)
+                {
+                    return new(claim with
+                    {
+                        Answer = claim.Status == IdempotencyClaimStatus.Answered ? entry.Answer : null,
+                        Wait = claim.Status == IdempotencyClaimStatus.InFlight ? entry.Until - now : TimeSpan.Zero,
+                    });
+                }
+
+                claim = claim with { EarlierFence = entry.Fence, TaskId = entry.TaskId };
             }
 
             (entry.Fingerprint, entry.Fence, entry.Until) = (fingerprint, ++_fences, now + lease);
             return new(claim with { Fence = entry.Fence });
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> IsKnownAsync(string tenant, string request, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(tenant);
+        ArgumentNullException.ThrowIfNull(request);
+        lock (_lock)
+        {
+            Forget(_options.TimeProvider.GetUtcNow());
+            return new(_tenants.GetValueOrDefault(tenant)?.Entries.ContainsKey(request) ?? false);
         }
     }
 
@@ -84,6 +109,38 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore
             }
 
             entry.Until = _options.TimeProvider.GetUtcNow() + lease;
+            return new(true);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> NoteTaskAsync(IdempotencyClaim claim, string taskId, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(taskId);
+        lock (_lock)
+        {
+            if (Owned(claim) is not { Answer: null } entry)
+            {
+                return new(false);
+            }
+
+            entry.TaskId = taskId;
+            return new(true);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> SuspendAsync(IdempotencyClaim claim, CancellationToken cancellationToken = default)
+    {
+        lock (_lock)
+        {
+            if (Owned(claim) is not { Answer: null } entry)
+            {
+                return new(false);
+            }
+
+            entry.Until = DateTimeOffset.MinValue;
+            entry.Fence = claim.EarlierFence == 0 ? entry.Fence : claim.EarlierFence;
             return new(true);
         }
     }
@@ -221,6 +278,8 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore
         internal DateTimeOffset Until { get; set; }
 
         internal string? Answer { get; set; }
+
+        internal string? TaskId { get; set; }
 
         internal bool IsForgotten { get; set; }
     }

@@ -7,12 +7,12 @@ using Adcp.Aot.Json;
 namespace Adcp.Aot.Platform.Idempotency;
 
 /// <summary>
-/// The identity of a call (<see cref="Request"/>: its key within its account) and of its content
+/// The identity of a call (<see cref="Request"/>: its key within its <see cref="Account"/>) and of its content
 /// (<see cref="Fingerprint"/>: tool, arguments and A2A's own channel, in canonical JSON without the members that AdCP
-/// leaves out of a request's identity). Both are SHA-256 in lower-case hexadecimal digits, so that neither shows the
+/// leaves out of a request's identity). All are SHA-256 in lower-case hexadecimal digits, so that none shows the
 /// key.
 /// </summary>
-internal readonly record struct RequestIdentity(string Key, string Request, string Fingerprint)
+internal readonly record struct RequestIdentity(string Key, string Account, string Request, string Fingerprint)
 {
     private const int LeastKey = 16;
     private const int LongestKey = 255;
@@ -23,18 +23,12 @@ internal readonly record struct RequestIdentity(string Key, string Request, stri
     /// <exception cref="AdcpErrorException">The key breaks its rule, or the arguments are not sound JSON.</exception>
     internal static RequestIdentity Of(string tool, JsonElement arguments, PushRegistration? a2aRegistration, JsonElement given)
     {
-        if (given.ValueKind != JsonValueKind.String || given.GetString() is not { Length: >= LeastKey and <= LongestKey } key
-            || key.AsSpan().ContainsAnyExcept(KeyCharacters))
-        {
-            throw new AdcpErrorException(AdcpError.InvalidRequest(
-                $"An idempotency_key has {LeastKey} to {LongestKey} letters, digits, '_', '.', ':' and '-'; a UUID is one.",
-                "idempotency_key"));
-        }
-
+        string key = IsKey(given) ? given.GetString()! : throw Malformed();
         try
         {
-            return new RequestIdentity(key, Hash(key, Canonical(json => WriteAccount(json, arguments))),
-                Hash(tool, Canonical(json => WriteRequest(json, arguments, a2aRegistration))));
+            ReadOnlySpan<byte> account = Canonical(json => WriteAccount(json, tool, arguments));
+            return new RequestIdentity(
+                key, Hash("", account), Hash(key, account), Hash(tool, Canonical(json => WriteRequest(json, arguments, a2aRegistration))));
         }
         catch (Exception fault) when (fault is WebhookPayloadException or InvalidOperationException)
         {
@@ -42,9 +36,20 @@ internal readonly record struct RequestIdentity(string Key, string Request, stri
         }
     }
 
-    private static void WriteAccount(Utf8JsonWriter json, JsonElement arguments)
+    /// <summary>Returns whether a value has the form of a key.</summary>
+    internal static bool IsKey(JsonElement given) =>
+        given.ValueKind == JsonValueKind.String && given.GetString() is { Length: >= LeastKey and <= LongestKey } key
+        && !key.AsSpan().ContainsAnyExcept(KeyCharacters);
+
+    /// <summary>Creates the error of a key that breaks its rule.</summary>
+    internal static AdcpErrorException Malformed() => new(AdcpError.InvalidRequest(
+        $"An idempotency_key has {LeastKey} to {LongestKey} letters, digits, '_', '.', ':' and '-'; a UUID is one.", "idempotency_key"));
+
+    /// <summary>Writes the scope of a key within the caller: the account, and for a turn of a conversation its session.</summary>
+    private static void WriteAccount(Utf8JsonWriter json, string tool, JsonElement arguments)
     {
-        foreach (JsonProperty member in arguments.EnumerateObject().Where(member => member.Name is "account" or "account_id"))
+        foreach (JsonProperty member in arguments.EnumerateObject().Where(member =>
+            member.Name is "account" or "account_id" || (member.Name == "session_id" && tool == "si_send_message")))
         {
             member.WriteTo(json);
         }

@@ -1,3 +1,8 @@
+using System.Data.Common;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Adcp.Aot.Platform.Idempotency;
+
 namespace Adcp.Aot.Platform;
 
 /// <summary>One call of a tool: the caller, its registrations, and the method to answer later.</summary>
@@ -5,6 +10,7 @@ public sealed class ToolCall
 {
     private readonly TaskHandOff _tasks;
     private readonly ToolDescription _tool;
+    private readonly CallProgress _progress;
 
     internal ToolCall(
         TaskHandOff tasks,
@@ -13,8 +19,10 @@ public sealed class ToolCall
         PushRegistration? registration,
         PushRegistration? a2aRegistration,
         ReadOnlyMemory<byte> context,
-        string? idempotencyKey)
+        string? idempotencyKey,
+        CallProgress? progress = null)
     {
+        _progress = progress ?? new CallProgress();
         _tasks = tasks;
         _tool = tool;
         Tenant = tenant;
@@ -38,9 +46,9 @@ public sealed class ToolCall
 
     /// <summary>
     /// The call's <c>idempotency_key</c>; null for none. If a process dies after the tool has done its work and before
-    /// the answer is kept, the request is performed again. If the work must not be done twice, keep the key together
-    /// with that work, or derive from it the key for a system that the tool calls. It is a capability: never log it or
-    /// send it on.
+    /// the answer is kept, the platform asks its <see cref="IRequestReconciler"/>. Keep the key, or an id derived from it, together
+    /// with the work, so that the reconciler finds it; derive from it the key for a system that the tool calls. Or use
+    /// <see cref="KeepAnswerAsync"/>. It is a capability: never log it or send it on.
     /// </summary>
     public string? IdempotencyKey { get; }
 
@@ -137,6 +145,36 @@ public sealed class ToolCall
         return Task = new HandedOff(id, status, message);
     }
 
+    /// <summary>
+    /// Keeps the tool's answer in the transaction of the tool's own changes, so that both are committed or neither is: the request is
+    /// performed once and always answered, whatever fails. Call it last before the commit, and return the same result.
+    /// </summary>
+    /// <remarks>
+    /// Without an idempotency key it does nothing. If the tool uses it in every transaction that it commits, then an unresolved request has
+    /// committed nothing, and an <see cref="IRequestReconciler"/> may answer <see cref="Reconciliation.NotCommitted"/>.
+    /// </remarks>
+    /// <typeparam name="T">The tool's result.</typeparam>
+    /// <param name="result">The result.</param>
+    /// <param name="contract">Its contract.</param>
+    /// <param name="transaction">The transaction, on the database of the <see cref="SqlIdempotencyStore"/>.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    /// <exception cref="NotSupportedException">The idempotency store has no database.</exception>
+    /// <exception cref="OperationCanceledException">Another process has taken the request over: roll back.</exception>
+    public async ValueTask KeepAnswerAsync<T>(
+        T result, JsonTypeInfo<T> contract, DbTransaction transaction, CancellationToken cancellationToken = default)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        ArgumentNullException.ThrowIfNull(contract);
+        ArgumentNullException.ThrowIfNull(transaction);
+        if (_progress.Claim is { } held)
+        {
+            ReadOnlyMemory<byte> body = WireObject.Outgoing(JsonSerializer.SerializeToUtf8Bytes(result, contract), default);
+            await held.KeepAsync(ToolReply.Completed(body), transaction, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
     private async ValueTask<string> OpenAsync(AdcpTaskStatus status, string? taskId, CancellationToken cancellationToken)
     {
         if (status is not (AdcpTaskStatus.Submitted or AdcpTaskStatus.Working))
@@ -156,6 +194,7 @@ public sealed class ToolCall
         }
 
         string id = taskId ?? "task_" + Guid.NewGuid().ToString("N");
+        await _progress.OpeningTaskAsync(id, cancellationToken).ConfigureAwait(false);
         await _tasks.OpenAsync(
             new SellerTask(Tenant, id, type, status, Registration, A2ARegistration, Context), cancellationToken).ConfigureAwait(false);
         return id;

@@ -33,6 +33,9 @@ public sealed class ToolReply
     /// </summary>
     public bool IsReplay { get; }
 
+    /// <summary>Gets whether the request was committed and its object deleted: an error that is repeated as a result is.</summary>
+    internal bool IsPurged => Error?.Code == AdcpError.CommittedResourcePurgedCode;
+
     /// <summary>Creates the reply of a result.</summary>
     /// <param name="body">A UTF-8 JSON object.</param>
     /// <exception cref="ArgumentException">Not a JSON object.</exception>
@@ -82,5 +85,5 @@ public sealed class ToolReply
 
     internal ToolReply With(ReadOnlyMemory<byte> body) => new(Status, body, TaskId, Error, IsReplay);
 
-    internal ToolReply AsReplay() => new(Status, Body, TaskId, Error, Error is null);
+    internal ToolReply AsReplay() => new(Status, Body, TaskId, Error, Error is null || IsPurged);
 }

@@ -5,6 +5,8 @@ namespace Adcp.Aot.Platform;
 /// <summary>AdCP's <c>error</c> object in the answer of a tool.</summary>
 public sealed record AdcpError
 {
+    internal const string CommittedResourcePurgedCode = "COMMITTED_RESOURCE_PURGED";
+
     private const int MaxCodeLength = 64;
 
     /// <summary>Creates the error of a broken request: <c>INVALID_REQUEST</c>, correctable.</summary>
@@ -23,6 +25,13 @@ public sealed record AdcpError
     /// </summary>
     internal static AdcpError Internal() =>
         new("INTERNAL_ERROR", "The seller failed to perform the call.", null, ErrorRecovery.Transient);
+
+    /// <summary>Creates the error of a request that was committed and whose object was deleted before its answer was kept.</summary>
+    internal static AdcpError CommittedResourcePurged() => new(
+        CommittedResourcePurgedCode,
+        "The request was performed, and its object was deleted afterwards. Do not make it again: read the current state first.",
+        null,
+        ErrorRecovery.Terminal);
 
     /// <summary>Creates an error.</summary>
     /// <param name="code">One of AdCP's codes. 1 to 64 characters.</param>

@@ -34,6 +34,12 @@ public sealed class StoreDatabase
     /// <summary>The SQL that the database speaks.</summary>
     public SqlDialect Dialect { get; }
 
+    /// <summary>
+    /// Gets an SQL expression for the database's time at the start of a statement, in milliseconds since 1970 UTC. Processes on several
+    /// machines agree on the time only if they read the database's.
+    /// </summary>
+    public string NowSql => SqlClock.Now(Dialect);
+
     internal DbDataSource Source { get; }
 
     internal TimeProvider Time { get; }

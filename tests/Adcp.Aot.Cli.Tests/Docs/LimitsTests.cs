@@ -19,7 +19,7 @@ public sealed class LimitsTests
         "JsonBodyCheck.MaxNames", "JsonBodyCheck.MaxNameBytes", "Progress.Patience",
 
         // Tries of a statement before its fault is reported.
-        "SqlReplayCache.MaxUnexplained", "SqlWebhookClaimStore.MaxUnexplained",
+        "SqlReplayCache.MaxUnexplained", "SqlWebhookClaimStore.MaxUnexplained", "SqlIdempotencyStore.MaxUnexplained",
 
         // Ids of log lines.
         "PlatformEventIds.RateLimited", "PlatformEventIds.LeaseLost", "HostingEventIds.ShutdownTimeoutShort",

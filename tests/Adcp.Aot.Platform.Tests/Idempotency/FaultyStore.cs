@@ -20,6 +20,8 @@ internal sealed class FaultyStore : IIdempotencyStore
 
     public List<string> Kept { get; } = [];
 
+    public int Suspended { get; private set; }
+
     public List<TimeSpan> Leases { get; } = [];
 
     public bool IsDurable => true;
@@ -70,6 +72,16 @@ internal sealed class FaultyStore : IIdempotencyStore
 
         Kept.Add(answer);
         _kept.TrySetResult(answer);
+        return new(true);
+    }
+
+    public ValueTask<bool> IsKnownAsync(string tenant, string request, CancellationToken cancellationToken = default) => new(false);
+
+    public ValueTask<bool> NoteTaskAsync(IdempotencyClaim claim, string taskId, CancellationToken cancellationToken = default) => new(true);
+
+    public ValueTask<bool> SuspendAsync(IdempotencyClaim claim, CancellationToken cancellationToken = default)
+    {
+        Suspended++;
         return new(true);
     }
 

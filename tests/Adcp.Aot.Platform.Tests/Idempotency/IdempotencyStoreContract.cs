@@ -1,4 +1,5 @@
 using Adcp.Aot.Platform.Idempotency;
+using Adcp.Aot.Storage;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Platform.Tests.Idempotency;
@@ -30,6 +31,13 @@ public abstract class IdempotencyStoreContract : IAsyncLifetime
     protected virtual Task PrepareAsync() => Task.CompletedTask;
 
     protected virtual Task EndAsync() => Task.CompletedTask;
+
+    /// <summary>Lets time pass for the store.</summary>
+    private protected virtual ValueTask AdvanceAsync(TimeSpan time)
+    {
+        Time.Advance(time);
+        return default;
+    }
 
     /// <summary>Opens the store as another process would; a store in memory has only the first.</summary>
     private protected abstract IIdempotencyStore Open();
@@ -76,14 +84,19 @@ public abstract class IdempotencyStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_claim_that_lapsed_is_the_next_ones_and_its_owner_can_do_nothing_more()
+    public async Task A_claim_that_lapsed_is_unresolved_and_its_owner_can_do_nothing_more()
     {
         IdempotencyClaim dead = await ClaimAsync();
-        Time.Advance(Lease - TimeSpan.FromMilliseconds(1));
-        Assert.Equal(IdempotencyClaimStatus.InFlight, (await ClaimAsync()).Status);
-        Time.Advance(TimeSpan.FromMilliseconds(1));
+        await AdvanceAsync(Lease - TimeSpan.FromSeconds(30));
+        IdempotencyClaim waiting = await ClaimAsync();
+        await AdvanceAsync(TimeSpan.FromSeconds(30));
+
         IdempotencyClaim next = await ClaimAsync();
-        Assert.Equal(IdempotencyClaimStatus.Owned, next.Status);
+
+        Assert.Equal(IdempotencyClaimStatus.InFlight, waiting.Status);
+        Assert.InRange(waiting.Wait, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
+        Assert.Equal((IdempotencyClaimStatus.Unresolved, dead.Fence), (next.Status, next.EarlierFence));
+        Assert.Equal(IdempotencyClaimStatus.InFlight, (await ClaimAsync()).Status);
         Assert.False(await Store.CompleteAsync(dead, "\"dead\""));
         Assert.False(await Store.ReleaseAsync(dead));
         Assert.True(await Store.CompleteAsync(next, "\"next\""));
@@ -91,10 +104,62 @@ public abstract class IdempotencyStoreContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_unresolved_request_is_never_forgotten_and_other_content_is_a_conflict()
+    {
+        await ClaimAsync();
+        await AdvanceAsync(TimeSpan.FromDays(400));
+        if (Store is IExpiringStore expiring)
+        {
+            Assert.Equal(0, await expiring.PurgeAsync());
+        }
+
+        Assert.Equal(IdempotencyClaimStatus.Conflict, (await ClaimAsync(AskedElse)).Status);
+        Assert.Equal(IdempotencyClaimStatus.Unresolved, (await ClaimAsync()).Status);
+    }
+
+    [Fact]
+    public async Task A_suspended_claim_is_unresolved_at_once_with_the_task_that_it_noted()
+    {
+        IdempotencyClaim claim = await ClaimAsync();
+        Assert.True(await Store.NoteTaskAsync(claim, "task_1"));
+
+        Assert.True(await Store.SuspendAsync(claim));
+
+        IdempotencyClaim next = await ClaimAsync();
+        Assert.Equal((IdempotencyClaimStatus.Unresolved, "task_1"), (next.Status, next.TaskId));
+        Assert.True(await Store.ReleaseAsync(next));
+        Assert.Equal(IdempotencyClaimStatus.Owned, (await ClaimAsync(AskedElse)).Status);
+    }
+
+    [Fact]
+    public async Task A_request_that_was_taken_over_in_vain_returns_to_its_first_owner()
+    {
+        IdempotencyClaim slow = await ClaimAsync();
+        await AdvanceAsync(Lease);
+        IdempotencyClaim asking = await ClaimAsync();
+
+        Assert.True(await Store.SuspendAsync(asking));
+
+        Assert.True(await Store.CompleteAsync(slow, "{}"));
+        Assert.Equal(IdempotencyClaimStatus.Answered, (await ClaimAsync()).Status);
+    }
+
+    [Fact]
+    public async Task A_request_is_known_from_its_claim_to_its_release()
+    {
+        Assert.False(await Store.IsKnownAsync("buyer", Request));
+        IdempotencyClaim claim = await ClaimAsync();
+        Assert.True(await Store.IsKnownAsync("buyer", Request));
+        Assert.False(await Store.IsKnownAsync("another", Request));
+        Assert.True(await Store.ReleaseAsync(claim));
+        Assert.False(await Store.IsKnownAsync("buyer", Request));
+    }
+
+    [Fact]
     public async Task A_claim_that_lapsed_and_nobody_took_is_still_its_owners_to_complete()
     {
         IdempotencyClaim slow = await ClaimAsync();
-        Time.Advance(2 * Lease);
+        await AdvanceAsync(2 * Lease);
         Assert.True(await Store.CompleteAsync(slow, "{}"));
         Assert.Equal(IdempotencyClaimStatus.Answered, (await ClaimAsync()).Status);
     }
@@ -103,16 +168,16 @@ public abstract class IdempotencyStoreContract : IAsyncLifetime
     public async Task A_renewed_claim_holds_for_another_lease_and_a_lost_one_cannot_be_renewed()
     {
         IdempotencyClaim claim = await ClaimAsync();
-        Time.Advance(Lease - TimeSpan.FromMilliseconds(1));
+        await AdvanceAsync(Lease - TimeSpan.FromSeconds(30));
 
         bool renewed = await Store.RenewAsync(claim, Lease);
-        Time.Advance(Lease - TimeSpan.FromMilliseconds(1));
+        await AdvanceAsync(Lease - TimeSpan.FromSeconds(30));
 
         Assert.True(renewed);
         Assert.Equal(IdempotencyClaimStatus.InFlight, (await ClaimAsync()).Status);
-        Time.Advance(TimeSpan.FromMilliseconds(1));
+        await AdvanceAsync(TimeSpan.FromSeconds(30));
         IdempotencyClaim next = await ClaimAsync();
-        Assert.Equal(IdempotencyClaimStatus.Owned, next.Status);
+        Assert.Equal(IdempotencyClaimStatus.Unresolved, next.Status);
         Assert.False(await Store.RenewAsync(claim, Lease));
         Assert.True(await Store.CompleteAsync(next, "{}"));
         Assert.False(await Store.RenewAsync(next, Lease));
@@ -134,9 +199,9 @@ public abstract class IdempotencyStoreContract : IAsyncLifetime
     {
         Assert.Equal(TimeSpan.FromHours(24), Store.ReplayTimeToLive);
         Assert.True(await Store.CompleteAsync(await ClaimAsync(), "{}"));
-        Time.Advance(TimeSpan.FromHours(24) + TimeSpan.FromSeconds(59));
+        await AdvanceAsync(TimeSpan.FromHours(24) + TimeSpan.FromSeconds(30));
         Assert.Equal(IdempotencyClaimStatus.Answered, (await ClaimAsync()).Status);
-        Time.Advance(TimeSpan.FromSeconds(1));
+        await AdvanceAsync(TimeSpan.FromSeconds(30));
         Assert.Equal(IdempotencyClaimStatus.Expired, (await ClaimAsync()).Status);
         Assert.Equal(IdempotencyClaimStatus.Expired, (await ClaimAsync(AskedElse)).Status);
     }
@@ -171,5 +236,7 @@ public abstract class IdempotencyStoreContract : IAsyncLifetime
         Assert.Equal("ExpiredTimeToLive",
             Assert.Throws<ArgumentOutOfRangeException>(() => new IdempotencyStoreOptions { ExpiredTimeToLive = TimeSpan.Zero }).ParamName);
         Assert.Throws<ArgumentNullException>(() => new IdempotencyStoreOptions { TimeProvider = null! });
+        Assert.Equal("Secrets",
+            Assert.Throws<ArgumentException>(() => new IdempotencyStoreOptions { Secrets = SecretsAtRest.KeptOut }).ParamName);
     }
 }

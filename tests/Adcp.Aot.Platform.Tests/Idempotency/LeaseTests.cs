@@ -22,7 +22,7 @@ public sealed class LeaseTests
         await TurnAsync(bench, refused);
         Assert.Equal("BUDGET_TOO_LOW", (await refused).Error?.Code);
         await bench.Handler.DrainAsync(TimeSpan.Zero);
-        await logger.LoggedAsync(2005, 2);
+        await logger.LoggedAsync(2005, 1);
         store.FailsToClaim = true;
         Assert.Equal("INTERNAL_ERROR", (await bench.BuyAsync()).Error?.Code);
         Assert.Equal(2, bench.Platform.Performed);
@@ -67,7 +67,7 @@ public sealed class LeaseTests
     }
 
     [Fact]
-    public async Task A_call_whose_claim_was_taken_over_is_cancelled_and_says_that_it_may_be_made_again()
+    public async Task A_call_whose_claim_was_taken_over_is_cancelled_and_its_buyer_is_told_to_reconcile()
     {
         ListLogger logger = new();
         FaultyStore store = new() { IsTakenOver = true };
@@ -77,7 +77,7 @@ public sealed class LeaseTests
 
         await TurnAsync(bench, running);
 
-        Assert.Equal("SERVICE_UNAVAILABLE", (await running).Error?.Code);
+        Assert.Equal("IDEMPOTENCY_IN_FLIGHT", (await running).Error?.Code);
         Assert.Contains(2011, logger.Events);
     }
 

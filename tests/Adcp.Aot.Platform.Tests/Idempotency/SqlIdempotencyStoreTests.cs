@@ -1,4 +1,7 @@
 using System.Data.Common;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using Adcp.Aot.Platform.Idempotency;
 using Adcp.Aot.Storage;
 using Adcp.Aot.Storage.Tests.Databases;
@@ -16,7 +19,67 @@ public sealed class MySqlIdempotencyStoreTests() : SqlIdempotencyStoreTests(SqlD
 /// <summary>The contract on a database, with each call from another process.</summary>
 public abstract class SqlIdempotencyStoreTests(SqlDialect dialect) : IdempotencyStoreContract
 {
+    private static readonly SecretsAtRest Secrets = SecretsAtRest.EncryptedWith(new EncryptionKey("k1", new byte[32]));
+
     private TestDatabase? _database;
+
+    [Fact]
+    public async Task Neither_key_nor_answer_can_be_read_in_the_database()
+    {
+        const string Answer = """{"media_buy_id":"mb_secret"}""";
+        Assert.True(await Store.CompleteAsync(await ClaimAsync(), Answer));
+
+        string rows = "";
+        await using (DbCommand command = _database!.Source.CreateCommand("SELECT request, fingerprint, answer FROM adcp_requests"))
+        await using (DbDataReader reader = await command.ExecuteReaderAsync())
+        {
+            while (await reader.ReadAsync())
+            {
+                for (int i = 0; i < 3; i++)
+                {
+                    rows += reader.GetValue(i) is byte[] bytes ? Encoding.UTF8.GetString(bytes) : reader.GetValue(i);
+                }
+            }
+        }
+
+        Assert.DoesNotContain("mb_secret", rows, StringComparison.Ordinal);
+        Assert.DoesNotContain(Request, rows, StringComparison.Ordinal);
+        Assert.DoesNotContain(Asked, rows, StringComparison.Ordinal);
+        Assert.Equal(Answer, (await ClaimAsync()).Answer);
+        SqlIdempotencyStore unkeyed = new(_database.Source, dialect);
+        await Assert.ThrowsAsync<CryptographicException>(async () => await unkeyed.ClaimAsync("buyer", Request, Asked, Lease));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_answer_in_the_callers_transaction_is_kept_if_and_only_if_that_commits(bool commits)
+    {
+        IdempotencyClaim claim = await ClaimAsync();
+        await using (DbConnection connection = await _database!.Source.OpenConnectionAsync())
+        await using (DbTransaction transaction = await connection.BeginTransactionAsync())
+        {
+            Assert.True(await Store.CompleteAsync(claim, "{}", transaction));
+            await (commits ? transaction.CommitAsync() : transaction.RollbackAsync());
+        }
+
+        bool isReleased = await Store.ReleaseAsync(claim);
+
+        Assert.Equal(!commits, isReleased);
+        Assert.Equal(commits ? IdempotencyClaimStatus.Answered : IdempotencyClaimStatus.Owned, (await ClaimAsync()).Status);
+    }
+
+    [Fact]
+    public async Task A_claim_that_was_taken_over_keeps_no_answer_in_a_transaction()
+    {
+        IdempotencyClaim claim = await ClaimAsync();
+        await AdvanceAsync(Lease);
+        Assert.Equal(IdempotencyClaimStatus.Unresolved, (await ClaimAsync()).Status);
+        await using DbConnection connection = await _database!.Source.OpenConnectionAsync();
+        await using DbTransaction transaction = await connection.BeginTransactionAsync();
+
+        Assert.False(await Store.CompleteAsync(claim, "{}", transaction));
+    }
 
     [Fact]
     public void It_outlives_the_process() => Assert.True(Store.IsDurable);
@@ -26,13 +89,10 @@ public abstract class SqlIdempotencyStoreTests(SqlDialect dialect) : Idempotency
     {
         IExpiringStore expiring = (IExpiringStore)Store;
         Assert.True(await Store.CompleteAsync(await ClaimAsync(), "{}"));
-        Assert.True(await Store.ReleaseAsync(await ClaimAsync(request: new string('b', 64))));
-        Time.Advance(TimeSpan.FromHours(24));
+        await AdvanceAsync(TimeSpan.FromHours(24) + TimeSpan.FromMinutes(2));
         Assert.Equal(0, await expiring.PurgeAsync());
-        Time.Advance(TimeSpan.FromMinutes(1));
-        Assert.Equal(1, await expiring.PurgeAsync());
         Assert.Equal(IdempotencyClaimStatus.Expired, (await ClaimAsync()).Status);
-        Time.Advance(TimeSpan.FromDays(7) + TimeSpan.FromSeconds(1));
+        await AdvanceAsync(TimeSpan.FromDays(7));
         Assert.Equal(1, await expiring.PurgeAsync());
         Assert.Equal(IdempotencyClaimStatus.Owned, (await ClaimAsync()).Status);
     }
@@ -41,7 +101,7 @@ public abstract class SqlIdempotencyStoreTests(SqlDialect dialect) : Idempotency
     public async Task A_tenant_has_its_share_of_rows_and_another_has_its_own()
     {
         SqlIdempotencyStore store =
-            new(_database!.Source, dialect, new IdempotencyStoreOptions { TimeProvider = Time, MaxRequestsPerTenant = 2 });
+            new(_database!.Source, dialect, new IdempotencyStoreOptions { MaxRequestsPerTenant = 2 });
         await store.ClaimAsync("greedy", new string('a', 64), Asked, Lease);
         await store.ClaimAsync("greedy", new string('b', 64), Asked, Lease);
 
@@ -56,7 +116,7 @@ public abstract class SqlIdempotencyStoreTests(SqlDialect dialect) : Idempotency
     public async Task A_claim_is_made_although_the_first_connections_are_stale()
     {
         await using StaleSource stale = new(_database!.Source, 2);
-        SqlIdempotencyStore store = new(stale, dialect, new IdempotencyStoreOptions { TimeProvider = Time });
+        SqlIdempotencyStore store = new(stale, dialect);
 
         IdempotencyClaim claim = await store.ClaimAsync("buyer", Request, Asked, Lease);
 
@@ -141,7 +201,15 @@ public abstract class SqlIdempotencyStoreTests(SqlDialect dialect) : Idempotency
 
     private protected override IIdempotencyStore Open() => Open(_database!.Source);
 
-    private SqlIdempotencyStore Open(DbDataSource source) => new(source, dialect, new IdempotencyStoreOptions { TimeProvider = Time });
+    private SqlIdempotencyStore Open(DbDataSource source) => new(source, dialect, new IdempotencyStoreOptions { Secrets = Secrets });
+
+    /// <summary>The database's clock cannot be turned, so the times in the rows are.</summary>
+    private protected override async ValueTask AdvanceAsync(TimeSpan time)
+    {
+        string past = ((long)time.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
+        await _database!.ExecuteAsync(
+            $"UPDATE adcp_requests SET ends_at = ends_at - {past}, delete_at = delete_at - {past} WHERE request <> 'salt'");
+    }
 
     /// <summary>Connections that a server ended while they were pooled: the first ones cannot be used.</summary>
     private sealed class StaleSource(DbDataSource inner, int stale) : DbDataSource
