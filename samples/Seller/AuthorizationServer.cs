@@ -28,7 +28,8 @@ internal sealed class AuthorizationServer(Uri url, Principals principals, TimePr
 
         string header = http.Request.Headers.Authorization.ToString();
         return header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)
-            && _tokens.TryGetValue(HashOf(header[7..]), out (string Tenant, DateTimeOffset Expires) known) && known.Expires > time.GetUtcNow()
+            && _tokens.TryGetValue(HashOf(header[7..]), out (string Tenant, DateTimeOffset Expires) known)
+            && known.Expires > time.GetUtcNow()
             ? known.Tenant
             : null;
     }

@@ -76,7 +76,9 @@ internal sealed class Catalog(Uri url, bool reportsByWebhook, TimeProvider time)
         return true;
     }
 
-    /// <summary>Returns the packages of a media buy. A request without any buys the first product, so that it can be tried by hand.</summary>
+    /// <summary>
+    /// Returns the packages of a media buy. A request without any buys the first product, so that it can be tried by hand.
+    /// </summary>
     /// <exception cref="AdcpErrorException">A package cannot be bought.</exception>
     public IReadOnlyList<Package> PackagesOf(string tenant, IReadOnlyList<PackageRequest>? requests)
     {

@@ -7,8 +7,8 @@ namespace Seller;
 internal sealed class Creatives(DbDataSource source, TimeProvider time) : Table(source)
 {
     public Task CreateIfAbsentAsync() => RunAsync(
-        "CREATE TABLE IF NOT EXISTS creatives (tenant TEXT NOT NULL, creative_id TEXT NOT NULL, name TEXT NOT NULL, agent_url TEXT NOT NULL, "
-        + "format TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL, PRIMARY KEY (tenant, creative_id))");
+        "CREATE TABLE IF NOT EXISTS creatives (tenant TEXT NOT NULL, creative_id TEXT NOT NULL, name TEXT NOT NULL, agent_url "
+        + "TEXT NOT NULL, format TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL, PRIMARY KEY (tenant, creative_id))");
 
     /// <returns><c>created</c> or <c>updated</c>.</returns>
     public async Task<string> SaveAsync(string tenant, Creative creative, FormatId format)

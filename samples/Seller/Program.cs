@@ -35,8 +35,8 @@ Option<int> patience = new("--patience")
 };
 Option<string[]> principal = new("--principal")
 {
-    Description = "name=token of a caller; repeat it for several. The token is sent as a bearer token, or exchanged for one at /oauth/token. "
-        + "Without any, all callers are one.",
+    Description = "name=token of a caller; repeat it for several. The token is sent as a bearer token, or exchanged for one at "
+        + "/oauth/token. Without any, all callers are one.",
 };
 RootCommand root = new("A seller that answers AdCP over MCP and A2A and reports by signed webhooks.")
 {

@@ -121,8 +121,9 @@ internal sealed class TestController(Catalog catalog, MediaBuys buys, TimeProvid
         DateTimeOffset now = time.GetUtcNow();
         CreateMediaBuyResponse buy =
             new() { MediaBuyId = mediaBuyId, ConfirmedAt = now, Revision = 1, Packages = [new Package("pkg_1", Budget: 100m)] };
-        await buys.SaveAsync(
-            new KeptBuy(tenant, null, buy, null, IsActive: true) { Currency = fixture?.Currency ?? "USD", Start = now, End = now.AddDays(30) });
+        KeptBuy kept = new(tenant, null, buy, null, IsActive: true)
+        { Currency = fixture?.Currency ?? "USD", Start = now, End = now.AddDays(30) };
+        await buys.SaveAsync(kept);
         return new ControllerResponse(true);
     }
 

@@ -79,7 +79,8 @@ public sealed class CompletionTests
         await using Bench bench = new(version);
         ToolReply reply = await bench.BuyAsync("later");
         string task = Assert.Single(bench.Platform.Tasks);
-        Assert.Contains($$$""""status":"submitted","task_id":"{{{task}}}","context":{"k":[1]}}"""", Bench.Text(reply), StringComparison.Ordinal);
+        Assert.EndsWith(
+            $$$""""status":"submitted","task_id":"{{{task}}}","context":{"k":[1]}}"""", Bench.Text(reply), StringComparison.Ordinal);
         Assert.Equal(AdcpTaskStatus.Submitted, reply.Status);
 
         Assert.Equal(TaskTransition.Entered,

@@ -82,7 +82,8 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
 
         JsonElement config = Member(Member(parameters, "configuration"), "taskPushNotificationConfig");
         PushRegistration? push = config.ValueKind == JsonValueKind.Object ? Registration(config) : null;
-        ToolReply reply = await platform.CallAsync(invocation.Skill, invocation.Input, tenant, push, cancellationToken).ConfigureAwait(false);
+        ToolReply reply =
+            await platform.CallAsync(invocation.Skill, invocation.Input, tenant, push, cancellationToken).ConfigureAwait(false);
         if (!SafeNumbers.Are(reply.Body.Span))
         {
             throw new RpcFault(

@@ -12,9 +12,9 @@ namespace Microsoft.AspNetCore.Builder;
 
 /// <summary>
 /// Serves a seller's platform over A2A 1.0's JSON-RPC by AdCP's profile (extension v3). <c>SendMessage</c> takes exactly one data part
-/// <c>{"skill": ..., "input": {...}}</c>. The AdCP answer comes in a completed task, also if it says <c>submitted</c>: then the AdCP task is
-/// polled by <c>get_task_status</c> and reported by webhook. AdCP tasks are also read and listed here under their own ids, and each has
-/// one push notification configuration, which is created, read and deleted. Nothing is streamed, and no task is cancelled here.
+/// <c>{"skill": ..., "input": {...}}</c>. The AdCP answer comes in a completed task, also if it says <c>submitted</c>: then the AdCP task
+/// is polled by <c>get_task_status</c> and reported by webhook. AdCP tasks are also read and listed here under their own ids, and each
+/// has one push notification configuration, which is created, read and deleted. Nothing is streamed, and no task is cancelled here.
 /// </summary>
 public static partial class AdcpA2AEndpointRouteBuilderExtensions
 {
@@ -42,7 +42,8 @@ public static partial class AdcpA2AEndpointRouteBuilderExtensions
         return endpoints.MapMethods(pattern, [HttpMethods.Post], guard.Before(serve, isSoundOnly: false)).WithMetadata(new BodyLimit());
     }
 
-    private static async Task ServeAsync(HttpContext http, PlatformHandler platform, string tenant, bool allowsWithoutProfile, ILogger logger)
+    private static async Task ServeAsync(
+        HttpContext http, PlatformHandler platform, string tenant, bool allowsWithoutProfile, ILogger logger)
     {
         JsonElement id = default;
         ArrayBufferWriter<byte> body = new(1024);

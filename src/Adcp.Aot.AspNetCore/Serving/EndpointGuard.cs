@@ -228,7 +228,8 @@ internal sealed partial class EndpointGuard
         if (_options.NamesResourceMetadata)
         {
             string path = request.PathBase.Add(request.Path).ToUriComponent();
-            parts.Add($"resource_metadata=\"{request.Scheme}://{request.Host.ToUriComponent()}/.well-known/oauth-protected-resource{path}\"");
+            string origin = $"{request.Scheme}://{request.Host.ToUriComponent()}";
+            parts.Add($"resource_metadata=\"{origin}/.well-known/oauth-protected-resource{path}\"");
         }
 
         return parts.Count == 0 ? "Bearer" : "Bearer " + string.Join(", ", parts);

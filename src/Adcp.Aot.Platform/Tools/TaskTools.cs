@@ -5,8 +5,8 @@ using Adcp.Aot.Storage;
 namespace Adcp.Aot.Platform;
 
 /// <summary>
-/// Serves <c>get_task_status</c> and <c>list_tasks</c> beside the tools of a seller that hands calls off, so that a buyer can poll a task that
-/// was <c>submitted</c>. A tool of the seller's own by one of the names wins. A caller sees the tasks of its tenant and of the
+/// Serves <c>get_task_status</c> and <c>list_tasks</c> beside the tools of a seller that hands calls off, so that a buyer can poll a task
+/// that was <c>submitted</c>. A tool of the seller's own by one of the names wins. A caller sees the tasks of its tenant and of the
 /// account that it names; any other task is answered as if it did not exist.
 /// </summary>
 internal sealed class TaskTools : IAdcpPlatform
@@ -104,7 +104,8 @@ internal sealed class TaskTools : IAdcpPlatform
         using JsonDocument document = JsonDocument.Parse(result);
         JsonElement root = document.RootElement;
         JsonElement error = root.TryGetProperty("adcp_error"u8, out JsonElement fatal) ? fatal
-            : root.TryGetProperty("errors"u8, out JsonElement errors) && errors.ValueKind == JsonValueKind.Array && errors.GetArrayLength() > 0
+            : root.TryGetProperty("errors"u8, out JsonElement errors)
+                && errors.ValueKind == JsonValueKind.Array && errors.GetArrayLength() > 0
             ? errors[0]
             : default;
         if (error.ValueKind == JsonValueKind.Object && error.TryGetProperty("code"u8, out _) && error.TryGetProperty("message"u8, out _))

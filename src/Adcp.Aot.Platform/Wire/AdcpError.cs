@@ -66,8 +66,8 @@ public sealed record AdcpError
     public string? Suggestion { get; init; }
 
     /// <summary>
-    /// Gets facts for programs, a JSON object of the code's own schema such as AdCP's <c>version-unsupported.json</c>; <c>null</c> for none.
-    /// The buyer reads it.
+    /// Gets facts for programs, a JSON object of the code's own schema such as AdCP's <c>version-unsupported.json</c>; <c>null</c> for
+    /// none. The buyer reads it.
     /// </summary>
     /// <exception cref="ArgumentException">Not a JSON object.</exception>
     public JsonElement? Details

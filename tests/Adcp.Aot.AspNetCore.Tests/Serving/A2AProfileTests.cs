@@ -97,7 +97,7 @@ public sealed class A2AProfileTests
     [InlineData("""{"messageId":"1","parts":[{"data":{"skill":"get_products","input":{},"more":1}}]}""")]
     [InlineData("""{"messageId":"1","parts":[{"data":{"skill":"get_products","input":{},"parameters":{}}}]}""")]
     [InlineData("""{"messageId":"1","parts":[{"data":[{"skill":"get_products","input":{}}]}]}""")]
-    [InlineData("""{"messageId":"1","parts":[{"data":{"skill":"get_products","input":{}}},{"data":{"skill":"get_products","input":{}}}]}""")]
+    [InlineData("""{"messageId":"1","parts":[{"data":{"skill":"get_products","input":{}}},{"data":{"skill":"x","input":{}}}]}""")]
     [InlineData("""{"messageId":"1","parts":[{"data":{"skill":"get_products","input":{}},"text":"x"}]}""")]
     [InlineData("""{"messageId":"1","parts":[{"data":{"skill":"get_products","input":{}}},{"raw":"AA=="}]}""")]
     [InlineData("""{"messageId":"1","parts":[{"data":{"skill":"get_products","input":{}}},{}]}""")]
@@ -244,7 +244,8 @@ public sealed class A2AProfileTests
 
     private static string? ResponseFault(JsonElement response) => !response.TryGetProperty("task", out JsonElement task)
         ? "invalid_send_message_response"
-        : task.GetProperty("status").GetProperty("state").GetString() != "TASK_STATE_COMPLETED" ? "submitted_handler_return_not_a2a_completed"
+        : task.GetProperty("status").GetProperty("state").GetString() != "TASK_STATE_COMPLETED"
+        ? "submitted_handler_return_not_a2a_completed"
         : task.GetProperty("artifacts")[0].TryGetProperty("metadata", out JsonElement metadata)
             && metadata.TryGetProperty("adcp_task_id", out _) ? "adcp_task_id_metadata_duplication"
         : null;

@@ -146,7 +146,9 @@ public sealed class TaskToolsTests
                 "list_tasks", $$$"""{"sort":{"direction":"{{{direction}}}"},"pagination":{"max_results":2{{{cursor}}}}}""")).Body);
             Assert.Equal(5, page.GetProperty("query_summary").GetProperty("total_matching").GetInt32());
             listed.AddRange(page.GetProperty("tasks").EnumerateArray().Select(task => task.GetProperty("task_id").GetString()!));
-            cursor = page.GetProperty("pagination").TryGetProperty("cursor", out JsonElement next) ? $",\"cursor\":\"{next.GetString()}\"" : "";
+            cursor = page.GetProperty("pagination").TryGetProperty("cursor", out JsonElement next)
+                ? $",\"cursor\":\"{next.GetString()}\""
+                : "";
         }
         while (cursor.Length > 0);
 

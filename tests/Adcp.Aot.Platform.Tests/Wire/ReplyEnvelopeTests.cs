@@ -67,7 +67,8 @@ public sealed class ReplyEnvelopeTests
 
         Assert.Equal(expected, Bench.Text(reply).Contains("0123456789abcdef", StringComparison.Ordinal));
         Assert.DoesNotContain(
-            bench.Sender.Sent, sent => System.Text.Encoding.UTF8.GetString(sent.Body.Span).Contains("0123456789abcdef", StringComparison.Ordinal));
+            bench.Sender.Sent,
+            sent => System.Text.Encoding.UTF8.GetString(sent.Body.Span).Contains("0123456789abcdef", StringComparison.Ordinal));
     }
 
     [Fact]
