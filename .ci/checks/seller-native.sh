@@ -12,7 +12,7 @@ url="http://127.0.0.1:$port"
 ask() { # skill, input
   local call='{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":{"messageId":"m1","role":"ROLE_USER","parts":[{"data":{"skill":"%s","input":%s}}]}}}'
   # shellcheck disable=SC2059 # the format is the constant above
-  curl -fsS "$url/a2a" -H 'A2A-Version: 1.0' -H 'Content-Type: application/json' -d "$(printf "$call" "$1" "$2")"
+  curl -fsS "$url/a2a" -H 'A2A-Version: 1.0' -H 'A2A-Extensions: https://adcontextprotocol.org/extensions/adcp/v3' -H 'Content-Type: application/json' -d "$(printf "$call" "$1" "$2")"
 }
 
 has_reported() {
@@ -24,7 +24,7 @@ for run in 1 2; do
   pid=$!
   wait_for 20 curl -fsS "$url/.well-known/agent-card.json"
   if [ "$run" = 1 ]; then
-    ask create_media_buy '{"idempotency_key":"native-gate-0000000001","reporting_webhook":{"url":"http://127.0.0.1:1/report"}}'
+    ask create_media_buy '{"idempotency_key":"native-gate-0000000001","reporting_webhook":{"url":"http://127.0.0.1:1/report","operation_id":"report_1"}}'
   fi
   wait_for 20 has_reported
   kill "$pid"

@@ -35,7 +35,8 @@ Option<int> patience = new("--patience")
 };
 Option<string[]> principal = new("--principal")
 {
-    Description = "name=token of a caller; repeat it for several. Without any, all callers are one.",
+    Description = "name=token of a caller; repeat it for several. The token is sent as a bearer token, or exchanged for one at "
+        + "/oauth/token. Without any, all callers are one.",
 };
 RootCommand root = new("A seller that answers AdCP over MCP and A2A and reports by signed webhooks.")
 {
@@ -69,10 +70,12 @@ root.SetAction(async (parsed, cancellationToken) =>
     SqlTaskRegistry tasks = new(database, SqlDialect.Sqlite, secrets);
     SqlIdempotencyStore answers = new(database, SqlDialect.Sqlite, new IdempotencyStoreOptions { Secrets = secrets });
     MediaBuys buys = new(database, secrets);
+    Creatives creatives = new(database, TimeProvider.System);
     await using AuditLog audit = new(database);
     await tasks.CreateIfAbsentAsync(cancellationToken);
     await answers.CreateIfAbsentAsync(cancellationToken);
     await buys.CreateIfAbsentAsync();
+    await creatives.CreateIfAbsentAsync();
     await audit.CreateIfAbsentAsync(cancellationToken);
 
     using ILoggerFactory logging = LoggerFactory.Create(builder => builder.AddSimpleConsole(lines => lines.SingleLine = true));
@@ -100,6 +103,9 @@ root.SetAction(async (parsed, cancellationToken) =>
         WebhookSigning = new WebhookSigningCapability
         {
             Algorithms = [key.Algorithm],
+
+            // AdCP 3.0's buyers may still ask for an HMAC or a bearer token instead of a signature.
+            AllowsLegacyAuthentication = version == AdcpVersion.V30,
             RetryHorizon = version >= AdcpVersion.V32 ? outbox.RetryHorizon : null,
         },
         Guard = sending.CreateGuard(),
@@ -109,12 +115,15 @@ root.SetAction(async (parsed, cancellationToken) =>
     };
     List<KeptBuy> pending = await buys.PendingAsync();
     TimeSpan trafficking = TimeSpan.FromMilliseconds(parsed.GetValue(completesAfter));
-    using SellerPlatform platform = new(options, sender.Facts.Guard, supervisor, buys, audit, trafficking);
+    Catalog catalog = new(url, version >= AdcpVersion.V31, options.TimeProvider);
+    using SellerPlatform platform = new(options, sender.Facts.Guard, supervisor, catalog, buys, creatives, audit, trafficking);
+    AuthorizationServer authorization = new(url, principals, TimeProvider.System);
     AdcpServerOptions serving = new()
     {
         Endpoints = principals.AreNamed
-            ? new AdcpEndpointOptions { TenantOf = http => principals.ScopeOf(http.Request)?.Key }
+            ? new AdcpEndpointOptions { TenantOf = authorization.TenantOf, NamesResourceMetadata = true }
             : new AdcpEndpointOptions { SharesOneTenant = true },
+        Map = principals.AreNamed ? authorization.Map : null,
         Stopping = platform.FinishAsync,
         Started = handler =>
         {
@@ -122,7 +131,8 @@ root.SetAction(async (parsed, cancellationToken) =>
             Console.WriteLine($"AdCP {parsed.GetValue(adcp)} seller. MCP: {url}mcp  A2A: {url}a2a  "
                 + $"card: {url}.well-known/agent-card.json  keys: {url}.well-known/jwks.json");
             Console.WriteLine("Call it, for example:");
-            Console.WriteLine($"curl -s {url}a2a -H 'Content-Type: application/json' -H 'A2A-Version: 1.0' -d "
+            Console.WriteLine($"curl -s {url}a2a -H 'Content-Type: application/json' -H 'A2A-Version: 1.0' "
+                + "-H 'A2A-Extensions: https://adcontextprotocol.org/extensions/adcp/v3' -d "
                 + """'{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":"""
                 + """{"messageId":"1","role":"ROLE_USER","parts":[{"data":{"skill":"get_products","input":{}}}]}}}'""");
         },

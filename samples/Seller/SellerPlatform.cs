@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using System.Text.Json;
 using Adcp.Aot;
 using Adcp.Aot.Network;
@@ -9,7 +8,7 @@ using Adcp.Aot.Platform;
 namespace Seller;
 
 /// <summary>
-/// A seller with one product: a media buy is submitted at once, completed a little later, and reported on once to its
+/// A seller of display: a media buy is submitted at once, completed a little later, and reported on once to its
 /// <c>reporting_webhook</c>.
 /// </summary>
 [AdcpPlatform(typeof(SellerJson))]
@@ -17,18 +16,20 @@ internal sealed partial class SellerPlatform(
     PlatformOptions options,
     DestinationGuard guard,
     IWebhookDeliverySupervisor supervisor,
+    Catalog catalog,
     MediaBuys buys,
+    Creatives creatives,
     AuditLog audit,
     TimeSpan completesAfter)
     : IDisposable
 {
-    private const int MaxBuyerRef = 255;
-
     /// <summary>The most activity records of an answer, over all its media buys.</summary>
     private const int MaxActivity = 2_000;
 
     private readonly ConcurrentDictionary<Task, byte> _running = new();
     private readonly CancellationTokenSource _stopping = new();
+    private readonly TestController _controller = new(catalog, buys, options.TimeProvider);
+    private TaskHandOff? _tasks;
 
     [AdcpTool("get_adcp_capabilities", Description = "What this seller speaks and promises.")]
     public ValueTask<JsonElement> GetCapabilitiesAsync()
@@ -38,17 +39,33 @@ internal sealed partial class SellerPlatform(
         {
             json.WriteStartObject();
             json.WriteStartObject("adcp"u8);
-            json.WriteStartArray("major_versions"u8);
-            json.WriteNumberValue(3);
-            json.WriteEndArray();
+            json.WritePropertyName("major_versions"u8);
+            json.WriteRawValue("[3]"u8);
             json.WriteStartObject("idempotency"u8);
             json.WriteBoolean("supported"u8, true);
             json.WriteNumber("replay_ttl_seconds"u8, (long)options.Idempotency.ReplayTimeToLive.TotalSeconds);
             json.WriteEndObject();
             json.WriteEndObject();
-            json.WriteStartArray("supported_protocols"u8);
-            json.WriteStringValue("media_buy"u8);
-            json.WriteEndArray();
+            json.WritePropertyName("supported_protocols"u8);
+            json.WriteRawValue("""["media_buy"]"""u8);
+            json.WritePropertyName("account"u8);
+            json.WriteRawValue("""{"supported_billing":["operator"],"sandbox":true}"""u8);
+            json.WritePropertyName("media_buy"u8);
+            json.WriteRawValue("""{"supported_pricing_models":["cpm"]}"""u8);
+            if (options.Version >= AdcpVersion.V31)
+            {
+                // AdCP 3.0's schema knows none of these scenarios, and finds the tool by its name.
+                json.WriteStartObject("compliance_testing"u8);
+                json.WriteStartArray("scenarios"u8);
+                foreach (string scenario in TestController.Scenarios)
+                {
+                    json.WriteStringValue(scenario);
+                }
+
+                json.WriteEndArray();
+                json.WriteEndObject();
+            }
+
             options.WebhookSigning?.Write(json, options.Version);
             json.WriteEndObject();
         }
@@ -57,101 +74,145 @@ internal sealed partial class SellerPlatform(
     }
 
     [AdcpTool("get_products", Description = "The products on sale.")]
-    public static ValueTask<GetProductsResponse> GetProductsAsync() =>
-        new(new GetProductsResponse([new Product("display_run_of_site", "Run of site", "Display on every page.")]));
+    public ValueTask<GetProductsResponse> GetProductsAsync(GetProductsRequest request, ToolCall call)
+    {
+        PageRequest page = request.Pagination ?? new PageRequest();
+        (long Place, Product Row)[] found =
+        [
+            .. catalog.ProductsOf(call.Tenant).Select((product, i) => ((long)i + 1, product)).Where(each => each.Item1 > page.After),
+        ];
+        return new(new GetProductsResponse(
+            [.. found.Take(page.MaxResults).Select(each => each.Row)], PageResponse.Of(found, page.MaxResults)));
+    }
+
+    [AdcpTool("list_creative_formats", Description = "The formats of creatives that the products take.")]
+    public ValueTask<ListCreativeFormatsResponse> ListFormatsAsync() =>
+        new(new ListCreativeFormatsResponse(catalog.Formats, new PageResponse(false)));
 
     [AdcpTool("create_media_buy", Description = "Buys. Answers submitted; completes later.")]
     public async ValueTask<ToolOutcome<CreateMediaBuyResponse>> CreateMediaBuyAsync(CreateMediaBuyRequest request, ToolCall call,
         CancellationToken cancellationToken)
     {
-        if (request.BuyerRef?.Length > MaxBuyerRef)
+        (DateTimeOffset start, DateTimeOffset end) = catalog.FlightOf(request.StartTime, request.EndTime);
+        CreateMediaBuyResponse response = new()
         {
-            throw new AdcpErrorException(AdcpError.InvalidRequest($"At most {MaxBuyerRef} characters.", "buyer_ref"));
+            // In AdCP 3.0 the status beside a media buy is the media buy's own.
+            Status = options.Version == AdcpVersion.V30 ? "active" : null,
+            MediaBuyId = "mb_" + Guid.NewGuid().ToString("N")[..12],
+            BuyerRef = request.BuyerRef,
+            ConfirmedAt = options.TimeProvider.GetUtcNow(),
+            Revision = 1,
+            Packages = catalog.PackagesOf(call.Tenant, request.Packages),
+        };
+        await AdmitAsync(request.ReportingWebhook, cancellationToken);
+        if (_controller.TakeArm(call.Tenant) is { TaskId: { } forced } arm)
+        {
+            return await ForcedAsync(call, forced, arm.Message, cancellationToken);
         }
 
-        CreateMediaBuyResponse response = new(
-            "mb_" + Guid.NewGuid().ToString("N")[..12], request.BuyerRef,
-            [.. (request.Packages ?? []).Select((package, i) => new Package($"pkg_{i + 1}", package.ProductId))]);
-        await AdmitAsync(request.ReportingWebhook, response.MediaBuyId, cancellationToken);
-        if (completesAfter == TimeSpan.Zero)
-        {
-            KeptBuy active = new(call.Tenant, null, response, request.ReportingWebhook, IsActive: true);
-            await buys.SaveAsync(active);
-            Track(ReportAsync(active));
-            return response;
-        }
+        bool isActive = completesAfter == TimeSpan.Zero;
+        KeptBuy kept = new(
+            call.Tenant, isActive ? null : "task_" + Guid.NewGuid().ToString("N"), response, request.ReportingWebhook, isActive)
+        { Start = start, End = end };
 
         // The media buy is stored first: if a process dies in between, the media buy has no task, and the next start
         // deletes it. In the other order, a task would stay open forever.
-        KeptBuy pending = new(call.Tenant, "task_" + Guid.NewGuid().ToString("N"), response, request.ReportingWebhook, IsActive: false);
-        await buys.SaveAsync(pending);
+        await buys.SaveAsync(kept);
+        if (isActive)
+        {
+            Track(ReportAsync(kept));
+            return response;
+        }
+
         ToolOutcome<CreateMediaBuyResponse> later;
         try
         {
             later = await call.HandOffAsync(
-                token => TrafficAsync(pending, token),
+                token => TrafficAsync(kept, token),
                 message: "In trafficking.",
-                taskId: pending.TaskId,
+                taskId: kept.TaskId,
                 cancellationToken: cancellationToken);
         }
         catch
         {
-            await buys.DeleteAsync(pending);
+            await buys.DeleteAsync(kept);
             throw;
         }
 
-        Track(ActivateAsync(pending, later.Task!.Ended!));
+        Track(ActivateAsync(kept, later.Task!.Ended!));
         return later;
     }
 
     [AdcpTool("sync_creatives", Description = "Takes creatives.")]
-    public static ValueTask<SyncCreativesResponse> SyncCreativesAsync(SyncCreativesRequest request) => new(new SyncCreativesResponse(
-        [.. (request.Creatives ?? []).Select(creative => new SyncedCreative(
-            creative.CreativeId ?? throw new AdcpErrorException(
-                AdcpError.InvalidRequest("A creative has an id.", "creatives[].creative_id")), "created"))]));
+    public async ValueTask<SyncCreativesResponse> SyncCreativesAsync(SyncCreativesRequest request, ToolCall call)
+    {
+        // All are checked before one is stored.
+        FormatId[] formats =
+            [.. request.Creatives!.Select((creative, i) => catalog.FormatOf(creative.FormatId, $"creatives[{i}].format_id"))];
+        List<SyncedCreative> synced = [];
+        foreach ((Creative creative, FormatId format) in request.Creatives!.Zip(formats))
+        {
+            string action = !request.DryRun ? await creatives.SaveAsync(call.Tenant, creative, format)
+                : await creatives.ContainsAsync(call.Tenant, creative.CreativeId!) ? "updated" : "created";
+            synced.Add(new SyncedCreative(creative.CreativeId!, action));
+        }
+
+        return new SyncCreativesResponse(synced);
+    }
+
+    [AdcpTool("list_creatives", Description = "The caller's creatives.")]
+    public async ValueTask<ListCreativesResponse> ListCreativesAsync(PageOfRequest request, ToolCall call)
+    {
+        PageRequest page = request.Pagination ?? new PageRequest();
+        List<(long Place, ListedCreative Row)> found = await creatives.ListAsync(call.Tenant, page.After, page.MaxResults + 1);
+        ListedCreative[] listed = [.. found.Take(page.MaxResults).Select(each => each.Row)];
+        CreativesSummary summary = new(await creatives.CountAsync(call.Tenant), listed.Length);
+        return new ListCreativesResponse(summary, PageResponse.Of(found, page.MaxResults), listed);
+    }
 
     [AdcpTool("get_media_buys", Description = "The caller's media buys, with webhook activity on request.")]
     public async ValueTask<GetMediaBuysResponse> GetMediaBuysAsync(GetMediaBuysRequest request, ToolCall call,
         CancellationToken cancellationToken)
     {
-        if (request.WebhookActivityLimit is < 1 or > 200)
+        if (request.MediaBuyIds is { Count: 0 or > 100 })
         {
-            throw new AdcpErrorException(AdcpError.InvalidRequest("1 to 200.", "webhook_activity_limit"));
-        }
-
-        PageRequest page = request.Pagination ?? new PageRequest();
-        if (page.MaxResults is < 1 or > 100)
-        {
-            throw new AdcpErrorException(AdcpError.InvalidRequest("1 to 100.", "pagination.max_results"));
-        }
-
-        if (!long.TryParse(page.Cursor ?? "0", NumberStyles.None, CultureInfo.InvariantCulture, out long after))
-        {
-            throw new AdcpErrorException(AdcpError.InvalidRequest("A cursor of an earlier answer.", "pagination.cursor"));
+            throw new AdcpErrorException(AdcpError.InvalidRequest("1 to 100 ids.", "media_buy_ids"));
         }
 
         // A page with activity is smaller, so that an answer stays under a megabyte or so.
+        PageRequest page = request.Pagination ?? new PageRequest();
         int size = request.IncludeWebhookActivity ? Math.Min(page.MaxResults, MaxActivity / request.WebhookActivityLimit) : page.MaxResults;
-        List<(long Place, string MediaBuyId)> found = await buys.ActiveAsync(call.Tenant, after, size + 1);
+        List<(long Place, KeptBuy Row)> found = await buys.ActiveAsync(call.Tenant, request.MediaBuyIds, page.After, size + 1);
         List<MediaBuy> answer = [];
-        foreach ((long _, string id) in found.Take(size))
+        foreach ((long _, KeptBuy kept) in found.Take(size))
         {
-            answer.Add(new MediaBuy(id, "active")
-            {
-                WebhookActivity = request.IncludeWebhookActivity
+            string id = kept.Buy.MediaBuyId!;
+            IReadOnlyList<Package> packages = kept.Buy.Packages ?? [];
+            answer.Add(new MediaBuy(
+                id, "active", kept.Currency, packages.Sum(package => package.Budget ?? 0), kept.Start, kept.End, packages,
+                request.IncludeWebhookActivity
                     ? await audit.ReadRecentAsync(AuditLog.StreamOf(call.Tenant, id), request.WebhookActivityLimit, cancellationToken)
-                    : null,
-            });
+                    : null));
         }
 
-        bool hasMore = found.Count > size;
-        string? next = hasMore ? found[size - 1].Place.ToString(CultureInfo.InvariantCulture) : null;
-        return new GetMediaBuysResponse(answer, new PageResponse(hasMore) { Cursor = next });
+        return new GetMediaBuysResponse(answer, PageResponse.Of(found, size));
     }
+
+    [AdcpTool("comply_test_controller", Description = "AdCP's test controller, for sandbox accounts.")]
+    public async ValueTask<ControllerResponse> ControlAsync(ControllerRequest request, ToolCall call) =>
+        await _controller.PerformAsync(request, call.Tenant, _tasks!);
+
+    /// <summary>Answers with the task that the test controller asked for.</summary>
+    private async Task<ToolOutcome<CreateMediaBuyResponse>> ForcedAsync(
+        ToolCall call, string taskId, string? message, CancellationToken cancellationToken) =>
+        await options.Tasks.FindAsync(call.Tenant, taskId, cancellationToken) is null
+            ? await call.HandOffAsync(message: message, taskId: taskId, cancellationToken: cancellationToken)
+            : new CreateMediaBuyResponse { Status = "submitted", TaskId = taskId, Message = message };
 
     /// <summary>Continues with the media buys that were in trafficking when the last process ended.</summary>
     public void Resume(IEnumerable<KeptBuy> pending, TaskHandOff tasks)
     {
+        _tasks = tasks;
         foreach (KeptBuy buy in pending)
         {
             Track(ActivateAsync(buy, tasks.Run(
@@ -175,16 +236,16 @@ internal sealed partial class SellerPlatform(
 
     public void Dispose() => _stopping.Dispose();
 
-    private static WebhookDestination Destination(ReportingWebhook webhook, string mediaBuyId) => new(
+    private static WebhookDestination Destination(ReportingWebhook webhook) => new(
         webhook.Url ?? "",
-        "report_" + mediaBuyId, // Buyers give a reporting webhook no operation id, but the envelope has one.
+        webhook.OperationId,
         webhook.Token,
         webhook.Authentication is { } authentication
         ? WebhookAuthentication.FromRegistration(authentication.Schemes ?? [], authentication.Credentials ?? "")
         : null);
 
     /// <summary>Refuses a webhook at the call if it could not be honoured later.</summary>
-    private async Task AdmitAsync(ReportingWebhook? webhook, string mediaBuyId, CancellationToken cancellationToken)
+    private async Task AdmitAsync(ReportingWebhook? webhook, CancellationToken cancellationToken)
     {
         if (webhook is null)
         {
@@ -198,7 +259,7 @@ internal sealed partial class SellerPlatform(
 
         try
         {
-            if (!await guard.AllowsAsync(Destination(webhook, mediaBuyId).Url, cancellationToken))
+            if (!await guard.AllowsAsync(Destination(webhook).Url, cancellationToken))
             {
                 throw Refused("The url is not one that webhooks may be sent to.");
             }
@@ -243,20 +304,21 @@ internal sealed partial class SellerPlatform(
         }
         catch (Exception fault)
         {
-            LogNotActivated(options.Logger!, fault, pending.Buy.MediaBuyId);
+            LogNotActivated(options.Logger!, fault, pending.Buy.MediaBuyId!);
         }
     }
 
     private async Task ReportAsync(KeptBuy buy)
     {
-        if (buy.Reporting is not { } webhook)
+        // Each report echoes the buyer's operation id. Without one nothing is sent, because no id may be invented.
+        if (buy.Reporting is not { OperationId: not null } webhook)
         {
             return;
         }
 
-        string id = buy.Buy.MediaBuyId;
+        string id = buy.Buy.MediaBuyId!;
         DateTimeOffset now = options.TimeProvider.GetUtcNow();
-        WebhookDestination destination = Destination(webhook, id);
+        WebhookDestination destination = Destination(webhook);
         DeliveryOutcome outcome = await supervisor.SendAsync(
             destination,
             new DeliveryReport

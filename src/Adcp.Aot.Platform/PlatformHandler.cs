@@ -1,5 +1,7 @@
 using System.Data.Common;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Adcp.Aot.Json;
 using Adcp.Aot.Network;
@@ -15,7 +17,7 @@ namespace Adcp.Aot.Platform;
 /// </summary>
 public sealed class PlatformHandler : IAsyncDisposable
 {
-    private readonly IAdcpPlatform _platform;
+    private readonly TaskTools _platform;
     private readonly IdempotentCalls _idempotent;
     private readonly Dictionary<string, ToolDescription> _tools;
     private readonly RegistrationAdmission _admission;
@@ -54,18 +56,18 @@ public sealed class PlatformHandler : IAsyncDisposable
     private PlatformHandler(IAdcpPlatform platform, TaskHandOff tasks, bool ownsTasks)
     {
         PlatformOptions options = tasks.Options;
-        _platform = platform;
         Tasks = tasks;
         _ownsTasks = ownsTasks;
         Options = options;
         _lists = new TenantBudget(options.Limits.MaxListsPerTenant, total: 4 * options.Limits.MaxListsPerTenant);
+        _platform = new TaskTools(platform, options, _lists);
         _calls = new TenantBudget(options.Limits.MaxCallsPerTenant);
         DestinationGuard? guard = options.Guard ?? tasks.Sender?.Facts?.Guard;
         _admission = new RegistrationAdmission(options, tasks.Target, tasks.Emitter, guard);
         _idempotent = new IdempotentCalls(options, options.Reconciler ?? platform as IRequestReconciler);
 
         // Names that are there twice are refused after this constructor, if the hand-off is the caller's.
-        _tools = platform.Tools.DistinctBy(tool => tool.Name, StringComparer.Ordinal)
+        _tools = _platform.Tools.DistinctBy(tool => tool.Name, StringComparer.Ordinal)
             .ToDictionary(tool => tool.Name, StringComparer.Ordinal);
         if (guard is null && TellsByWebhook)
         {
@@ -86,7 +88,10 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// <summary>The options.</summary>
     public PlatformOptions Options { get; }
 
-    /// <summary>The tools.</summary>
+    /// <summary>
+    /// The tools. If calls can be handed off, they include <c>get_task_status</c> and <c>list_tasks</c>, which the handler serves itself
+    /// unless the platform has tools of these names.
+    /// </summary>
     public IReadOnlyList<ToolDescription> Tools => _platform.Tools;
 
     /// <summary>Gets what ends handed-off tasks.</summary>
@@ -114,14 +119,16 @@ public sealed class PlatformHandler : IAsyncDisposable
         ArgumentException.ThrowIfNullOrEmpty(tool);
         StoreScope.Of(tenant);
         ReadOnlyMemory<byte> context = default;
+        tool = TaskTools.NameOf(tool);
         try
         {
+            context = ContextOf(arguments, Options.Limits.MaxContextBytes);
             if (!_tools.TryGetValue(tool, out ToolDescription? description))
             {
                 throw PlatformDispatch.Unknown(tool);
             }
 
-            context = ContextOf(arguments, Options.Limits.MaxContextBytes);
+            ReleaseNegotiation.Require(arguments, Options.Version);
             RequestIdentity? identity = IdentityOf(description, arguments, a2aRegistration);
             ReadOnlyMemory<byte> echoed = context;
 
@@ -132,14 +139,17 @@ public sealed class PlatformHandler : IAsyncDisposable
                 : description.IsMutating
                     ? await _idempotent.OnceAsync(new(description, tenant, id, kept), Perform, cancellationToken).ConfigureAwait(false)
                     : await _idempotent.ReadAsync(new(description, tenant, id, kept), Perform, cancellationToken).ConfigureAwait(false);
-            return Answer(reply, context);
+
+            // AdCP 3.0's compliance runner reads the caller's key from the reply. It is not kept, and later releases do not have it.
+            bool echoesKey = Options.Version == AdcpVersion.V30 && reply.Error is null;
+            return Answer(reply, context, echoesKey ? identity?.Key : null);
 
             ValueTask<ToolReply> Perform(CallProgress progress, CancellationToken limited) =>
                 PerformAsync(description, kept, tenant, a2aRegistration, echoed, identity?.Key, progress, limited);
         }
         catch (AdcpErrorException fault)
         {
-            return Answer(ToolReply.Failed(fault.Error), context);
+            return Answer(ToolReply.Failed(Released(fault.Error)), context);
         }
         catch (Exception fault) when (fault is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
@@ -269,8 +279,21 @@ public sealed class PlatformHandler : IAsyncDisposable
         }
     }
 
-    private static ToolReply Answer(ToolReply reply, ReadOnlyMemory<byte> context) =>
-        reply.With(WireObject.Outgoing(reply.Body, context, reply.IsReplay));
+    /// <summary>Returns an error in the form of the release that is spoken.</summary>
+    private AdcpError Released(AdcpError error) =>
+        Options.Version == AdcpVersion.V30 && error.Code == "IDEMPOTENCY_CONFLICT" ? error with { LeavesRecoveryOut = true } : error;
+
+    /// <summary>Completes a reply by the members that AdCP demands of every reply.</summary>
+    private ToolReply Answer(ToolReply reply, ReadOnlyMemory<byte> context, string? idempotencyKey = null) => reply.With(
+        WireObject.Outgoing(reply.Body, context, reply.IsReplay, new ReplyEnvelope(Options.Version, reply.Status, idempotencyKey)));
+
+    /// <summary>
+    /// Returns the identity in its scope: the caller in AdCP 3.0, whose compliance runner expects a conflict if a key is used for another
+    /// account; the caller and the account in later releases.
+    /// </summary>
+    private RequestIdentity Scoped(RequestIdentity identity) => Options.Version == AdcpVersion.V30
+        ? identity with { Request = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(identity.Key))) }
+        : identity;
 
     /// <summary>Refuses the task of a call that reads with a malformed key. Other reads may ignore their keys.</summary>
     private static CallProgress UnkeyedProgress(ToolDescription tool, JsonElement arguments) =>
@@ -292,11 +315,11 @@ public sealed class PlatformHandler : IAsyncDisposable
 
         if (isGiven)
         {
-            return RequestIdentity.Of(tool.Name, arguments, a2aRegistration, key);
+            return Scoped(RequestIdentity.Of(tool.Name, arguments, a2aRegistration, key));
         }
 
         // Ending a session again changes nothing more.
-        return Options.RequiresIdempotencyKey && tool.Name != "si_terminate_session"
+        return Options.RequiresIdempotencyKey && tool.RequiresIdempotencyKey && tool.Name != "si_terminate_session"
             ? throw new AdcpErrorException(
                 AdcpError.InvalidRequest("A call that changes something needs an idempotency_key, so that it can be repeated safely.",
                     "idempotency_key"))
@@ -362,7 +385,9 @@ public sealed class PlatformHandler : IAsyncDisposable
         ReadOnlyMemory<byte> context, string? idempotencyKey, CallProgress progress, CancellationToken cancellationToken)
     {
         PushRegistration? registration = null;
-        if (arguments.TryGetProperty(PushRegistration.MemberName, out JsonElement config) && config.ValueKind != JsonValueKind.Null)
+        bool isReported = tool.IsReported(Options);
+        a2aRegistration = isReported ? a2aRegistration : null;
+        if (isReported && Argument.Given(arguments, PushRegistration.MemberName) is { } config)
         {
             registration = PushRegistration.Read(config, Options.Version);
             await _admission.AdmitAsync(tool, tenant, registration, context, cancellationToken).ConfigureAwait(false);
@@ -373,12 +398,18 @@ public sealed class PlatformHandler : IAsyncDisposable
             await _admission.AdmitAsync(tool, tenant, a2aRegistration, context, cancellationToken).ConfigureAwait(false);
         }
 
-        ToolCall call = new(Tasks, tool, tenant, registration, a2aRegistration, context, idempotencyKey, progress);
+        ToolCall call = new(Tasks, tool, tenant, registration, a2aRegistration, context, idempotencyKey, progress)
+        {
+            Account = TaskAccount.Of(arguments),
+        };
         ToolReply reply;
         progress.IsInvoked = true;
         try
         {
-            reply = Answer(await _platform.InvokeAsync(tool.Name, arguments, call, cancellationToken).ConfigureAwait(false), default);
+            reply = await _platform.InvokeAsync(tool.Name, arguments, call, cancellationToken).ConfigureAwait(false);
+            ReadOnlyMemory<byte> body =
+                tool.Name == Capabilities.Tool ? Capabilities.Completed(reply.Body, Options.Version) : reply.Body;
+            reply = reply.With(WireObject.Outgoing(body, default));
             progress.Reply = reply.Error is null ? reply : null;
         }
         finally

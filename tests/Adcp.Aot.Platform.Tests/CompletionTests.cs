@@ -12,7 +12,8 @@ public sealed class CompletionTests
     {
         await using Bench bench = new(AdcpVersion.V30);
         ToolReply reply = await bench.BuyAsync();
-        Assert.Equal("""{"media_buy_id":"mb_1","context":{"k":[1]}}""", Bench.Text(reply));
+        Assert.Equal("mb_1", Bench.Body(reply.Body).GetProperty("media_buy_id").GetString());
+        Assert.Equal("""{"k":[1]}""", Bench.Body(reply.Body).GetProperty("context").GetRawText());
         await bench.Sender.MadeAsync(1);
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
         PreparedWebhook sent = Assert.Single(bench.Sender.Sent);
@@ -78,7 +79,8 @@ public sealed class CompletionTests
         await using Bench bench = new(version);
         ToolReply reply = await bench.BuyAsync("later");
         string task = Assert.Single(bench.Platform.Tasks);
-        Assert.Equal($$$"""{"status":"submitted","task_id":"{{{task}}}","context":{"k":[1]}}""", Bench.Text(reply));
+        Assert.EndsWith(
+            $$$""""status":"submitted","task_id":"{{{task}}}","context":{"k":[1]}}"""", Bench.Text(reply), StringComparison.Ordinal);
         Assert.Equal(AdcpTaskStatus.Submitted, reply.Status);
 
         Assert.Equal(TaskTransition.Entered,

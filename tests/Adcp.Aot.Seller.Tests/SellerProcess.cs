@@ -109,6 +109,7 @@ internal sealed class SellerProcess : IAsyncDisposable
                 Encoding.UTF8, "application/json"),
         };
         request.Headers.Add("A2A-Version", "1.0");
+        request.Headers.Add("A2A-Extensions", "https://adcontextprotocol.org/extensions/adcp/v3");
         if (token is not null)
         {
             request.Headers.Add("Authorization", "Bearer " + token);

@@ -105,10 +105,12 @@ public sealed class SellerTests
             + $$$"""{"idempotency_key":"{{{Guid.NewGuid()}}}"} } """
             + $$$"""}]},"configuration":{"taskPushNotificationConfig":{"url":"{{{buyer.A2AUrl}}}"} } }""");
         JsonElement task = answer.GetProperty("result").GetProperty("task");
-        Assert.Equal("TASK_STATE_SUBMITTED", task.GetProperty("status").GetProperty("state").GetString());
+        Assert.Equal("TASK_STATE_COMPLETED", task.GetProperty("status").GetProperty("state").GetString());
+        JsonElement submitted = task.GetProperty("artifacts")[0].GetProperty("parts")[0].GetProperty("data");
         JsonElement told = (await buyer.NextAsync()).GetProperty("task");
-        Assert.Equal(task.GetProperty("id").GetString(), told.GetProperty("id").GetString());
+        Assert.Equal(submitted.GetProperty("task_id").GetString(), told.GetProperty("id").GetString());
         Assert.Equal("TASK_STATE_COMPLETED", told.GetProperty("status").GetProperty("state").GetString());
+        Assert.True(told.GetProperty("status").GetProperty("timestamp").TryGetDateTimeOffset(out _));
     }
 
     private static async Task<JsonElement> CallAsync(McpClient client, string tool, string? push, bool isError = false)

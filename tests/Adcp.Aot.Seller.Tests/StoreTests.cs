@@ -25,12 +25,13 @@ public sealed class StoreTests
         {
             JsonElement answer = await CallAsync(alice, "create_media_buy", $$"""
                 {"reporting_webhook":{"url":"{{buyer.Url}}?key=query-secret",
-                "token":"a-report-token-of-alice","reporting_frequency":"daily"} }
+                "operation_id":"report_1","token":"a-report-token-of-alice","reporting_frequency":"daily"} }
                 """);
             task = answer.GetProperty("task_id").GetString()!;
             JsonElement report = await buyer.NextAsync();
             Assert.Equal("scheduled", report.GetProperty("result").GetProperty("notification_type").GetString());
             Assert.Equal(1, report.GetProperty("result").GetProperty("sequence_number").GetInt32());
+            Assert.Equal("report_1", report.GetProperty("operation_id").GetString());
             Assert.Equal("a-report-token-of-alice", report.GetProperty("token").GetString());
 
             JsonElement buy = await RecordedAsync(alice, 2);

@@ -50,7 +50,18 @@ public sealed partial class PlatformGenerator
                 foreach (ToolModel tool in model.Tools)
                 {
                     string description = tool.Description is null ? "" : ", " + Literal.Of(tool.Description);
-                    text.Line($"new {Global.ToolDescription}({Literal.Of(tool.Name)}{description}),");
+                    using (text.Open($"new {Global.ToolDescription}({Literal.Of(tool.Name)}{description})", "},"))
+                    {
+                        text.Line($"CanHandOff = {(tool.ReturnsOutcome ? "true" : "false")},");
+                        if (tool.ArgumentsType is { } type)
+                        {
+                            text.Line(
+                                $$"""
+                                InputSchema = {{Global.PlatformDispatch}}.InputSchema(
+                                    {{Global.PlatformDispatch}}.Contract<{{type}}>({{model.JsonContext}}.Default)),
+                                """);
+                        }
+                    }
                 }
             }
         }

@@ -74,32 +74,32 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
             throw new RpcFault(RpcFault.UnsupportedOperation, "A task takes no further messages; send one without taskId.");
         }
 
-        if (Text(message, "contextId") is { Length: > 0 })
+        A2AInvocation invocation = A2AInvocation.Read(message);
+        if (!platform.Tools.Any(tool => tool.Name == invocation.Skill))
         {
-            throw RpcFault.Params("This agent gives each task a context of its own; leave contextId out.");
+            throw RpcFault.Params("No skill of the agent card has this id.");
         }
 
-        JsonElement data = Member(message, "parts") is { ValueKind: JsonValueKind.Array } parts
-            ? parts.EnumerateArray().Select(part => Member(part, "data")).FirstOrDefault(part => part.ValueKind == JsonValueKind.Object)
-            : default;
-        string skill = Text(data, "skill") is { Length: > 0 } named
-            ? named
-            : throw RpcFault.Params("A message has a data part with 'skill' and 'input'.");
-        JsonElement input = Member(data, "input") is { ValueKind: JsonValueKind.Object } given ? given : JsonElement.Parse("{}"u8);
         JsonElement config = Member(Member(parameters, "configuration"), "taskPushNotificationConfig");
         PushRegistration? push = config.ValueKind == JsonValueKind.Object ? Registration(config) : null;
-        ToolReply reply = await platform.CallAsync(skill, input, tenant, push, cancellationToken).ConfigureAwait(false);
+        ToolReply reply =
+            await platform.CallAsync(invocation.Skill, invocation.Input, tenant, push, cancellationToken).ConfigureAwait(false);
+        if (!SafeNumbers.Are(reply.Body.Span))
+        {
+            throw new RpcFault(
+                RpcFault.InternalError, "The reply has an integer that JSON readers round. The seller must write it as a string.");
+        }
 
-        // Without A2A's own channel the transport ends with the answer. The task that is completed here and the task
-        // that is submitted under its AdCP name must have different names.
-        bool isNative = reply.TaskId is not null && push is not null;
-        string id = isNative ? reply.TaskId! : "a2a_" + Guid.NewGuid().ToString("N");
-        AdcpTaskStatus state = isNative ? reply.Status : reply.Error is null ? AdcpTaskStatus.Completed : AdcpTaskStatus.Failed;
+        // The invocation is complete when the tool has answered, also if the answer is an AdCP task that ends later. The ids are different,
+        // so that nobody takes the one for the other.
+        AdcpTaskStatus state = reply.Error is null ? AdcpTaskStatus.Completed : AdcpTaskStatus.Failed;
+        DateTimeOffset now = platform.Options.TimeProvider.GetUtcNow();
         return json =>
         {
             json.WriteStartObject();
             json.WriteStartObject("task"u8);
-            A2AEnvelope.WriteTask(json, id, state, reply.Body);
+            A2AEnvelope.WriteTask(
+                json, "a2a_" + Guid.NewGuid().ToString("N"), invocation.ContextId, state, reply.Body, now, reply.Error?.Message);
             json.WriteEndObject();
             json.WriteEndObject();
         };

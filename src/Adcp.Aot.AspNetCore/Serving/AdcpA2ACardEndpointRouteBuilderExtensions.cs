@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Adcp.Aot.AspNetCore;
 using Adcp.Aot.Platform;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -17,16 +18,24 @@ public static class AdcpA2ACardEndpointRouteBuilderExtensions
     /// <param name="agentUrl">The A2A endpoint's url for buyers.</param>
     /// <param name="name">The agent's name.</param>
     /// <param name="takesBearer">Whether callers authenticate by a bearer token.</param>
+    /// <param name="requiresProfile">
+    /// Whether requests must activate AdCP's profile: the opposite of <see cref="AdcpEndpointOptions.AllowsA2AWithoutProfile"/>.
+    /// </param>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
     /// <exception cref="ArgumentException">The name is blank.</exception>
     public static IEndpointConventionBuilder MapAdcpA2ACard(
-        this IEndpointRouteBuilder endpoints, PlatformHandler platform, Uri agentUrl, string name = "AdCP seller", bool takesBearer = false)
+        this IEndpointRouteBuilder endpoints,
+        PlatformHandler platform,
+        Uri agentUrl,
+        string name = "AdCP seller",
+        bool takesBearer = false,
+        bool requiresProfile = true)
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(platform);
         ArgumentNullException.ThrowIfNull(agentUrl);
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        byte[] card = Card(platform, agentUrl, name, takesBearer);
+        byte[] card = Card(platform, agentUrl, name, takesBearer, requiresProfile);
         return endpoints.MapMethods("/.well-known/agent-card.json", [HttpMethods.Get, HttpMethods.Head], (RequestDelegate)(http =>
         {
             http.Response.ContentType = "application/json";
@@ -35,7 +44,7 @@ public static class AdcpA2ACardEndpointRouteBuilderExtensions
         }));
     }
 
-    private static byte[] Card(PlatformHandler platform, Uri agentUrl, string name, bool takesBearer)
+    private static byte[] Card(PlatformHandler platform, Uri agentUrl, string name, bool takesBearer, bool requiresProfile)
     {
         using MemoryStream output = new();
         using (Utf8JsonWriter json = new(output))
@@ -55,6 +64,7 @@ public static class AdcpA2ACardEndpointRouteBuilderExtensions
             json.WriteBoolean("streaming"u8, false);
             json.WriteBoolean("pushNotifications"u8, platform.TellsByWebhook);
             json.WriteBoolean("extendedAgentCard"u8, false);
+            A2AProfile.WriteExtensions(json, requiresProfile);
             json.WriteEndObject();
             if (takesBearer)
             {

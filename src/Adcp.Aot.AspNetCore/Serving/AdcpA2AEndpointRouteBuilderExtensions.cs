@@ -11,11 +11,10 @@ using Microsoft.Extensions.Logging;
 namespace Microsoft.AspNetCore.Builder;
 
 /// <summary>
-/// Serves a seller's platform over A2A 1.0's JSON-RPC. <c>SendMessage</c> takes one data part <c>{"skill": ...,
-/// "input": {...}}</c>. If a call is handed off and the caller registered on A2A's own channel, the answer is a native
-/// task. Otherwise the AdCP answer comes in a completed task, and reports follow on AdCP's channel. Tasks are read and
-/// listed, and each task has one push notification configuration, which is created, read and deleted. Nothing is
-/// streamed, and no task is cancelled here.
+/// Serves a seller's platform over A2A 1.0's JSON-RPC by AdCP's profile (extension v3). <c>SendMessage</c> takes exactly one data part
+/// <c>{"skill": ..., "input": {...}}</c>. The AdCP answer comes in a completed task, also if it says <c>submitted</c>: then the AdCP task
+/// is polled by <c>get_task_status</c> and reported by webhook. AdCP tasks are also read and listed here under their own ids, and each
+/// has one push notification configuration, which is created, read and deleted. Nothing is streamed, and no task is cancelled here.
 /// </summary>
 public static partial class AdcpA2AEndpointRouteBuilderExtensions
 {
@@ -36,12 +35,15 @@ public static partial class AdcpA2AEndpointRouteBuilderExtensions
         ArgumentNullException.ThrowIfNull(platform);
         ArgumentNullException.ThrowIfNull(pattern);
         ILogger logger = GuardedLogger.Of(endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.A2A"));
-        EndpointGuard guard = new((options ?? new AdcpEndpointOptions()).Checked(nameof(options)), logger);
-        RequestDelegate serve = http => ServeAsync(http, platform, http.Features.Get<Caller>()!.Tenant, logger);
+        AdcpEndpointOptions rules = (options ?? new AdcpEndpointOptions()).Checked(nameof(options));
+        EndpointGuard guard = new(rules, logger);
+        RequestDelegate serve = http =>
+            ServeAsync(http, platform, http.Features.Get<Caller>()!.Tenant, rules.AllowsA2AWithoutProfile, logger);
         return endpoints.MapMethods(pattern, [HttpMethods.Post], guard.Before(serve, isSoundOnly: false)).WithMetadata(new BodyLimit());
     }
 
-    private static async Task ServeAsync(HttpContext http, PlatformHandler platform, string tenant, ILogger logger)
+    private static async Task ServeAsync(
+        HttpContext http, PlatformHandler platform, string tenant, bool allowsWithoutProfile, ILogger logger)
     {
         JsonElement id = default;
         ArrayBufferWriter<byte> body = new(1024);
@@ -64,6 +66,18 @@ public static partial class AdcpA2AEndpointRouteBuilderExtensions
             if (http.Request.Headers["A2A-Version"].ToString() is not ("1.0" or "1"))
             {
                 throw new RpcFault(RpcFault.VersionNotSupported, "This agent speaks A2A 1.0; say so in the A2A-Version header.");
+            }
+
+            bool isActivated = A2AProfile.IsActivated(http.Request);
+            if (!isActivated && !allowsWithoutProfile)
+            {
+                throw new RpcFault(
+                    RpcFault.ExtensionSupportRequired, $"This agent requires the extension {A2AProfile.Uri}; name it in A2A-Extensions.");
+            }
+
+            if (isActivated)
+            {
+                http.Response.Headers[A2AProfile.Header] = A2AProfile.Uri;
             }
 
             A2AMethods methods = new(platform, tenant, http.RequestAborted);

@@ -42,6 +42,19 @@ public sealed record AdcpEndpointOptions
     /// <exception cref="ArgumentException">An entry is not an origin: scheme and authority only.</exception>
     public IReadOnlyList<string> AllowedOrigins { get; init => field = Origins(value); } = [];
 
+    /// <summary>
+    /// Gets whether A2A requests are served that do not activate AdCP's profile by the header <c>A2A-Extensions</c>. Default false, as the
+    /// profile demands; true is for older clients, and the agent card then says that the profile is not required.
+    /// </summary>
+    public bool AllowsA2AWithoutProfile { get; init; }
+
+    /// <summary>
+    /// Gets whether a 401 names the endpoint's OAuth 2.0 protected resource metadata (RFC 9728), so that clients find the authorization
+    /// server: <c>/.well-known/oauth-protected-resource</c> and the endpoint's path, under the request's scheme and host. The application
+    /// serves the document. Default false.
+    /// </summary>
+    public bool NamesResourceMetadata { get; init; }
+
     /// <exception cref="ArgumentException">Both sources of the tenant are set.</exception>
     internal AdcpEndpointOptions Checked(string paramName) => TenantOf is not null && SharesOneTenant
         ? throw new ArgumentException("Set either AdcpEndpointOptions.TenantOf or SharesOneTenant, not both.", paramName)

@@ -11,7 +11,7 @@ public static class AdcpMcpEndpointRouteBuilderExtensions
     /// <summary>
     /// Maps the MCP server that <see cref="AdcpMcpServiceCollectionExtensions"/> registered. It accepts
     /// requests of up to 1 MiB, even if they announce no length, and refuses requests by
-    /// <see cref="AdcpEndpointOptions"/>.
+    /// <see cref="AdcpEndpointOptions"/>. A client that does not accept <c>text/event-stream</c> is answered with plain JSON.
     /// </summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="pattern">The route.</param>
@@ -27,7 +27,7 @@ public static class AdcpMcpEndpointRouteBuilderExtensions
             ?? throw new InvalidOperationException("Call AddAdcpSeller<T>().AddMcp() or services.AddAdcpMcp before MapAdcpMcp.");
         EndpointGuard guard = new(options, endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.Mcp"));
         IEndpointConventionBuilder mapped = endpoints.MapMcp(pattern).WithMetadata(new BodyLimit());
-        mapped.Add(endpoint => endpoint.RequestDelegate = guard.Before(endpoint.RequestDelegate!, isSoundOnly: true));
+        mapped.Add(endpoint => endpoint.RequestDelegate = guard.Before(JsonReplies.Around(endpoint.RequestDelegate!), isSoundOnly: true));
         return mapped;
     }
 }

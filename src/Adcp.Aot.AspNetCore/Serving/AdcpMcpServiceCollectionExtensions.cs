@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Adcp.Aot.AspNetCore;
 using Adcp.Aot.Hosting;
@@ -10,8 +11,6 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Registers the MCP server of a seller's platform.</summary>
 public static class AdcpMcpServiceCollectionExtensions
 {
-    private static readonly JsonElement AnyArguments = JsonElement.Parse("""{"type":"object"}""");
-
     /// <summary>Registers the MCP server of a platform.</summary>
     /// <param name="services">The application's services.</param>
     /// <param name="platform">The wired platform. The caller drains it.</param>
@@ -63,7 +62,7 @@ public static class AdcpMcpServiceCollectionExtensions
                     ?? (endpoints(request.Services!).SharesOneTenant ? Caller.Anonymous : null);
                 if (tenant is null)
                 {
-                    return Answer(ToolReply.Failed(new AdcpError("AUTH_REQUIRED", "The call is not authenticated.")));
+                    return Answer(ToolReply.Failed(new AdcpError("AUTH_MISSING", "The call is not authenticated.")));
                 }
 
                 JsonElement arguments = Arguments(request.Params?.Arguments);
@@ -77,7 +76,7 @@ public static class AdcpMcpServiceCollectionExtensions
     {
         Name = tool.Name,
         Description = tool.Description,
-        InputSchema = AnyArguments,
+        InputSchema = tool.InputSchema ?? PlatformDispatch.AnyInput,
         Annotations = new ToolAnnotations { ReadOnlyHint = !tool.IsMutating },
     };
 
@@ -103,7 +102,23 @@ public static class AdcpMcpServiceCollectionExtensions
     private static CallToolResult Answer(ToolReply reply) => new()
     {
         StructuredContent = JsonElement.Parse(reply.Body.Span),
-        Content = [new TextContentBlock { Text = System.Text.Encoding.UTF8.GetString(reply.Body.Span) }],
+        Content = reply.Error is { } error
+            ? [new TextContentBlock { Text = Text(error) }, new TextContentBlock { Text = error.Message }]
+            : [new TextContentBlock { Text = Encoding.UTF8.GetString(reply.Body.Span) }],
         IsError = reply.Error is not null,
     };
+
+    private static string Text(AdcpError error)
+    {
+        using MemoryStream output = new();
+        using (Utf8JsonWriter json = new(output))
+        {
+            json.WriteStartObject();
+            json.WritePropertyName("adcp_error"u8);
+            error.WriteTo(json);
+            json.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(output.GetBuffer(), 0, (int)output.Length);
+    }
 }

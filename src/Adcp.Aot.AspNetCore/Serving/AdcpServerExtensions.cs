@@ -75,8 +75,10 @@ public static partial class AdcpServerExtensions
                 {
                     app.MapAdcpMcp();
                     app.MapAdcpA2A(handler, endpoints);
-                    app.MapAdcpA2ACard(handler, new Uri(url, "/a2a"), takesBearer: endpoints.TenantOf is not null);
+                    app.MapAdcpA2ACard(handler, new Uri(url, "/a2a"), takesBearer: endpoints.TenantOf is not null,
+                        requiresProfile: !endpoints.AllowsA2AWithoutProfile);
                     app.MapAdcpWellKnown(options.SigningKeys, new Uri(url, "/mcp"), options.Version);
+                    serving.Map?.Invoke(app);
                     await app.StartAsync(cancellationToken).ConfigureAwait(false);
                     serving.Started?.Invoke(handler);
                     await app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);

@@ -1,4 +1,5 @@
 using Adcp.Aot.Platform;
+using Microsoft.AspNetCore.Routing;
 
 namespace Adcp.Aot.AspNetCore;
 
@@ -12,6 +13,12 @@ public sealed record AdcpServerOptions
     /// </summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public required AdcpEndpointOptions Endpoints { get; init => field = value ?? throw new ArgumentNullException(nameof(Endpoints)); }
+
+    /// <summary>
+    /// Gets the callback that maps further endpoints of the application, such as the metadata of its authorization server; default null,
+    /// none. They are not guarded by <see cref="Endpoints"/>.
+    /// </summary>
+    public Action<IEndpointRouteBuilder>? Map { get; init; }
 
     /// <summary>
     /// Gets the callback that gets the wired platform when requests are accepted; default null, none.

@@ -20,7 +20,18 @@ internal sealed partial class EndpointGuard
         "This agent takes no calls from pages of the request's Origin. Its operator sets AdcpEndpointOptions.AllowedOrigins.";
 
     private const string WrongType = "The Content-Type is application/json.";
-    private const string NoCaller = "The call is not authenticated.";
+    private const string NoCaller =
+        """
+        {"jsonrpc":"2.0","id":null,"error":{"code":-32028,"message":"The call is not authenticated.","data":{"adcp_error":
+        {"code":"AUTH_MISSING","message":"The call is not authenticated.","recovery":"correctable"}}}}
+        """;
+
+    private const string BadCaller =
+        """
+        {"jsonrpc":"2.0","id":null,"error":{"code":-32028,"message":"The call's credentials are refused.","data":{"adcp_error":
+        {"code":"AUTH_INVALID","message":"The call's credentials are refused.","recovery":"terminal"}}}}
+        """;
+
     private const string NoIdentity = "The caller's credentials name no account that could own its tasks.";
     private const string TooManyBodies = "Too many large calls are under way. Make the call again later.";
 
@@ -189,8 +200,10 @@ internal sealed partial class EndpointGuard
                 LogNoCaller(level);
             }
 
-            http.Response.Headers.WWWAuthenticate = "Bearer";
-            return await RefuseAsync(http, StatusCodes.Status401Unauthorized, NoCaller).ConfigureAwait(false);
+            bool isRefused = http.Request.Headers.Authorization.Count > 0;
+            http.Response.Headers.WWWAuthenticate = Challenge(http.Request, isRefused);
+            return await RefuseAsync(http, StatusCodes.Status401Unauthorized, isRefused ? BadCaller : NoCaller, "application/json")
+                .ConfigureAwait(false);
         }
 
         if (tenant is null || !IsTenant(tenant))
@@ -202,6 +215,24 @@ internal sealed partial class EndpointGuard
 
         http.Features.Set(new Caller(tenant));
         return true;
+    }
+
+    private string Challenge(HttpRequest request, bool isRefused)
+    {
+        List<string> parts = [];
+        if (isRefused)
+        {
+            parts.Add("error=\"invalid_token\"");
+        }
+
+        if (_options.NamesResourceMetadata)
+        {
+            string path = request.PathBase.Add(request.Path).ToUriComponent();
+            string origin = $"{request.Scheme}://{request.Host.ToUriComponent()}";
+            parts.Add($"resource_metadata=\"{origin}/.well-known/oauth-protected-resource{path}\"");
+        }
+
+        return parts.Count == 0 ? "Bearer" : "Bearer " + string.Join(", ", parts);
     }
 
     private static bool IsTenant(string tenant)

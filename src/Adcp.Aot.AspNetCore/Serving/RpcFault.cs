@@ -16,6 +16,7 @@ internal sealed class RpcFault(int code, string message) : Exception(message)
     internal const int TaskNotCancelable = -32002;
     internal const int PushNotificationNotSupported = -32003;
     internal const int UnsupportedOperation = -32004;
+    internal const int ExtensionSupportRequired = -32008;
     internal const int VersionNotSupported = -32009;
 
     internal int Code { get; } = code;

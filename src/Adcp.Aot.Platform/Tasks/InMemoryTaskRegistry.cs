@@ -52,7 +52,8 @@ public sealed class InMemoryTaskRegistry : ITaskRegistry, IDisposable
             _tenants.Add(scope, tenant = new Tenant());
         }
 
-        tenant.Tasks.Add(task.TaskId, new StoredTask<SellerTask>(task, 1, Now()));
+        DateTimeOffset now = Now();
+        tenant.Tasks.Add(task.TaskId, new StoredTask<SellerTask>(task with { UpdatedAt = now }, 1, now));
         _count++;
         Charge(tenant, bytes);
         Ended(tenant, task);
@@ -175,9 +176,9 @@ public sealed class InMemoryTaskRegistry : ITaskRegistry, IDisposable
     private void Change(StoreScope scope, StoredTask<SellerTask> known, SellerTask task)
     {
         DateTimeOffset now = Now();
+        DateTimeOffset changed = now > known.UpdatedAt ? now : known.UpdatedAt.AddMilliseconds(1);
         Tenant tenant = _tenants[scope];
-        tenant.Tasks[task.TaskId] =
-            new StoredTask<SellerTask>(task, known.Version + 1, now > known.UpdatedAt ? now : known.UpdatedAt.AddMilliseconds(1));
+        tenant.Tasks[task.TaskId] = new StoredTask<SellerTask>(task with { UpdatedAt = changed }, known.Version + 1, changed);
         Charge(tenant, TaskRules.Bytes(task) - TaskRules.Bytes(known.Task));
         Ended(tenant, task);
 

@@ -19,7 +19,9 @@ internal sealed record KeptTask(
     string? A2ARegistration,
     JsonText? Context,
     JsonText? Result,
-    Guid? Change = null)
+    Guid? Change = null,
+    DateTimeOffset? CreatedAt = null,
+    string? Account = null)
 {
     internal static KeptTask Of(SellerTask task, SecretsAtRest secrets) => new(
         task.TaskId,
@@ -28,12 +30,14 @@ internal sealed record KeptTask(
         Protect(task, task.Registration, secrets),
         Protect(task, task.A2ARegistration, secrets),
         JsonText.Of(task.Context),
-        JsonText.Of(task.Result));
+        JsonText.Of(task.Result),
+        CreatedAt: task.CreatedAt,
+        Account: task.Account);
 
     /// <exception cref="System.Security.Cryptography.CryptographicException">A registration needs a key that is not
     /// configured, or is damaged.</exception>
     /// <exception cref="JsonException">The row was not written by this library.</exception>
-    internal SellerTask Open(string tenant, SecretsAtRest secrets)
+    internal SellerTask Open(string tenant, SecretsAtRest secrets, DateTimeOffset? updatedAt = null)
     {
         if (!WireNames.TryParse(TaskType, out TaskType type) || !WireNames.TryParse(Status, out AdcpTaskStatus status))
         {
@@ -48,7 +52,12 @@ internal sealed record KeptTask(
             Reveal(tenant, PushChannel.Adcp, Registration, secrets),
             Reveal(tenant, PushChannel.A2A, A2ARegistration, secrets),
             Context?.Utf8 ?? default,
-            Result?.Utf8 ?? default);
+            Result?.Utf8 ?? default)
+        {
+            CreatedAt = CreatedAt,
+            UpdatedAt = updatedAt,
+            Account = Account,
+        };
     }
 
     internal static string? Protect(SellerTask task, PushRegistration? registration, SecretsAtRest secrets)

@@ -19,6 +19,18 @@ public sealed record SellerTask(
     ReadOnlyMemory<byte> Context,
     ReadOnlyMemory<byte> Result = default)
 {
+    /// <summary>Gets the time at which the call was handed off; <c>null</c> if unknown.</summary>
+    public DateTimeOffset? CreatedAt { get; init; }
+
+    /// <summary>Gets the time of the last change, which the registry states when it reads the task; <c>null</c> if unknown.</summary>
+    public DateTimeOffset? UpdatedAt { get; init; }
+
+    /// <summary>
+    /// Gets the fingerprint of the call's <c>account</c>; <c>null</c> if the call named none. A caller that names another account does not
+    /// see the task.
+    /// </summary>
+    public string? Account { get; init; }
+
     /// <summary>Returns the id and status only.</summary>
     public override string ToString() => $"{TaskId} {Status}";
 }

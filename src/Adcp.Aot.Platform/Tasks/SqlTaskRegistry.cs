@@ -72,7 +72,9 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore, IStoreTable
 
     /// <inheritdoc/>
     public async ValueTask<SellerTask?> FindAsync(string tenant, string taskId, CancellationToken cancellationToken = default) =>
-        (await _tasks.GetAsync(StoreScope.Of(tenant), taskId, cancellationToken).ConfigureAwait(false))?.Task.Open(tenant, _secrets);
+        await _tasks.GetAsync(StoreScope.Of(tenant), taskId, cancellationToken).ConfigureAwait(false) is { } stored
+            ? stored.Task.Open(tenant, _secrets, stored.UpdatedAt)
+            : null;
 
     /// <inheritdoc/>
     /// <exception cref="DbException">
@@ -117,7 +119,8 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore, IStoreTable
             part = part with { PageSize = (int)Math.Min(fits, query.PageSize + 1 - read.Count) };
             TaskPage<KeptTask> page = await _tasks.ListAsync(scope, part, cancellationToken).ConfigureAwait(false);
             read.AddRange(
-                page.Tasks.Select(kept => new StoredTask<SellerTask>(kept.Task.Open(tenant, _secrets), kept.Version, kept.UpdatedAt)));
+                page.Tasks.Select(kept =>
+                    new StoredTask<SellerTask>(kept.Task.Open(tenant, _secrets, kept.UpdatedAt), kept.Version, kept.UpdatedAt)));
             part = part with { PageToken = page.NextPageToken };
             bytes = read.Sum(task => TaskRules.Bytes(task.Task));
         }

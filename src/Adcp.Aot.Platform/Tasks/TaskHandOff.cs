@@ -169,8 +169,9 @@ public sealed class TaskHandOff : IAsyncDisposable
         TaskTransition transition;
         try
         {
-            transition = await Options.Tasks.TransitionAsync(tenant, taskId, status, result, async (task, transaction, token) =>
+            transition = await Options.Tasks.TransitionAsync(tenant, taskId, status, result, async (changed, transaction, token) =>
             {
+                SellerTask task = changed with { UpdatedAt = Options.TimeProvider.GetUtcNow() };
                 if (tells && Options.Outbox is not null)
                 {
                     await _emitter.EnqueueAsync(task, message, transaction, token).ConfigureAwait(false);

@@ -19,13 +19,22 @@ public static class PlatformDispatch
                 $"{context.GetType().Name} has no contract of {typeof(T).Name}: add [JsonSerializable(typeof({typeof(T).Name}))] to it.");
     }
 
-    /// <summary>Reads a tool's arguments.</summary>
+    /// <summary>The JSON schema of a tool that reads no arguments of its own.</summary>
+    public static JsonElement AnyInput => InputSchemas.Any;
+
+    /// <summary>Returns the JSON schema of a tool's arguments.</summary>
+    public static JsonElement InputSchema<T>(JsonTypeInfo<T> contract) =>
+        InputSchemas.Of(contract ?? throw new ArgumentNullException(nameof(contract)));
+
+    /// <summary>Reads a tool's arguments, and checks them by the validation attributes of their properties.</summary>
     /// <exception cref="AdcpErrorException">They do not fit the type: <c>INVALID_REQUEST</c>.</exception>
     public static T Arguments<T>(JsonElement arguments, JsonTypeInfo<T> contract)
     {
         try
         {
-            return arguments.Deserialize(contract) ?? throw new JsonException();
+            T read = arguments.Deserialize(contract) ?? throw new JsonException();
+            ArgumentRules.Check(read, contract);
+            return read;
         }
         catch (JsonException fault)
         {

@@ -52,6 +52,9 @@ public sealed class ToolCall
     /// </summary>
     public string? IdempotencyKey { get; }
 
+    /// <summary>Gets the fingerprint of the call's account; <see langword="null"/> for none.</summary>
+    internal string? Account { get; init; }
+
     internal HandedOff? Task { get; private set; }
 
     /// <summary>Gets the work that the call was handed off with; <see langword="null"/> for none.</summary>
@@ -195,8 +198,12 @@ public sealed class ToolCall
 
         string id = taskId ?? "task_" + Guid.NewGuid().ToString("N");
         await _progress.OpeningTaskAsync(id, cancellationToken).ConfigureAwait(false);
-        await _tasks.OpenAsync(
-            new SellerTask(Tenant, id, type, status, Registration, A2ARegistration, Context), cancellationToken).ConfigureAwait(false);
+        SellerTask task = new(Tenant, id, type, status, Registration, A2ARegistration, Context)
+        {
+            CreatedAt = _tasks.Options.TimeProvider.GetUtcNow(),
+            Account = Account,
+        };
+        await _tasks.OpenAsync(task, cancellationToken).ConfigureAwait(false);
         return id;
     }
 }

@@ -78,6 +78,11 @@ public sealed class ToolReply
         {
             json.WritePropertyName("adcp_error"u8);
             error.WriteTo(json);
+
+            // The transport's member and the task's own: clients read the one or the other.
+            json.WriteStartArray("errors"u8);
+            error.WriteTo(json);
+            json.WriteEndArray();
         }), null, error);
     }
 

@@ -25,6 +25,7 @@ public static class A2AEnvelope
         json.WriteString("contextId"u8, task.TaskId);
         json.WriteStartObject("status"u8);
         json.WriteString("state"u8, State(task.Status));
+        WriteTimestamp(json, task.UpdatedAt);
         if (!final)
         {
             json.WriteStartObject("message"u8);
@@ -62,30 +63,37 @@ public static class A2AEnvelope
     {
         ArgumentNullException.ThrowIfNull(task);
         ReadOnlyMemory<byte> result = withArtifacts && !task.Result.IsEmpty ? WireObject.Outgoing(task.Result, task.Context) : default;
-        WriteTask(json, task.TaskId, task.Status, result, changedAt);
+        WriteTask(json, task.TaskId, task.TaskId, task.Status, result, changedAt ?? task.UpdatedAt);
     }
 
     /// <summary>Writes the members of an A2A task that answers a call, with the AdCP answer as its artifact.</summary>
     /// <param name="json">The writer, inside an object.</param>
-    /// <param name="taskId">The task's id on A2A, which is also its context's.</param>
+    /// <param name="taskId">The task's id on A2A.</param>
+    /// <param name="contextId">The id of its conversation.</param>
     /// <param name="status">The status.</param>
     /// <param name="answer">The answer, a UTF-8 JSON object such as <see cref="ToolReply.Body"/>; empty for no artifact.</param>
     /// <param name="changedAt">The time of the last change; <c>null</c> for none.</param>
-    /// <exception cref="ArgumentNullException"><paramref name="json"/> or <paramref name="taskId"/> is null.</exception>
+    /// <param name="text">A text for people before the answer; <c>null</c> for none.</param>
+    /// <exception cref="ArgumentNullException">
+    /// <paramref name="json"/>, <paramref name="taskId"/> or <paramref name="contextId"/> is null.
+    /// </exception>
     public static void WriteTask(
-        Utf8JsonWriter json, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> answer, DateTimeOffset? changedAt = null)
+        Utf8JsonWriter json,
+        string taskId,
+        string contextId,
+        AdcpTaskStatus status,
+        ReadOnlyMemory<byte> answer,
+        DateTimeOffset? changedAt = null,
+        string? text = null)
     {
         ArgumentNullException.ThrowIfNull(json);
         ArgumentNullException.ThrowIfNull(taskId);
+        ArgumentNullException.ThrowIfNull(contextId);
         json.WriteString("id"u8, taskId);
-        json.WriteString("contextId"u8, taskId);
+        json.WriteString("contextId"u8, contextId);
         json.WriteStartObject("status"u8);
         json.WriteString("state"u8, State(status));
-        if (changedAt is { } time)
-        {
-            json.WriteString("timestamp"u8, time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
-        }
-
+        WriteTimestamp(json, changedAt);
         json.WriteEndObject();
         if (answer.IsEmpty)
         {
@@ -94,8 +102,15 @@ public static class A2AEnvelope
 
         json.WriteStartArray("artifacts"u8);
         json.WriteStartObject();
-        json.WriteString("artifactId"u8, taskId);
+        json.WriteString("artifactId"u8, "adcp-result"u8);
         json.WriteStartArray("parts"u8);
+        if (text is not null)
+        {
+            json.WriteStartObject();
+            json.WriteString("text"u8, text);
+            json.WriteEndObject();
+        }
+
         json.WriteStartObject();
         json.WritePropertyName("data"u8);
         json.WriteRawValue(answer.Span, skipInputValidation: true);
@@ -103,6 +118,14 @@ public static class A2AEnvelope
         json.WriteEndArray();
         json.WriteEndObject();
         json.WriteEndArray();
+    }
+
+    private static void WriteTimestamp(Utf8JsonWriter json, DateTimeOffset? changedAt)
+    {
+        if (changedAt is { } time)
+        {
+            json.WriteString("timestamp"u8, time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
+        }
     }
 
     /// <summary>Writes the AdCP answer as one data part.</summary>

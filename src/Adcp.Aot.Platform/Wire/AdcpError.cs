@@ -8,6 +8,7 @@ public sealed record AdcpError
     internal const string CommittedResourcePurgedCode = "COMMITTED_RESOURCE_PURGED";
 
     private const int MaxCodeLength = 64;
+    private const int MaxRetryAfter = 3_600;
 
     /// <summary>Creates the error of a broken request: <c>INVALID_REQUEST</c>, correctable.</summary>
     /// <param name="message">The rule that was broken.</param>
@@ -66,9 +67,31 @@ public sealed record AdcpError
     public ErrorRecovery Recovery { get; }
 
     /// <summary>
-    /// The time until another try, written in whole seconds and at least one; <c>null</c> if unknown.
+    /// The time until another try, written in whole seconds from 1 to 3,600; <c>null</c> if unknown.
     /// </summary>
     public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>Gets a remedy, in a sentence for people; <c>null</c> for none.</summary>
+    public string? Suggestion { get; init; }
+
+    /// <summary>
+    /// Gets facts for programs, a JSON object of the code's own schema such as AdCP's <c>version-unsupported.json</c>; <c>null</c> for
+    /// none. The buyer reads it.
+    /// </summary>
+    /// <exception cref="ArgumentException">Not a JSON object.</exception>
+    public JsonElement? Details
+    {
+        get;
+        init => field = value is null or { ValueKind: JsonValueKind.Object }
+            ? value
+            : throw new ArgumentException("Must be a JSON object.", nameof(Details));
+    }
+
+    /// <summary>
+    /// Gets whether <c>recovery</c> is not written. AdCP 3.0's compliance runner allows nothing but code and message in a conflict of
+    /// keys; from 3.1 on each error has a recovery.
+    /// </summary>
+    internal bool LeavesRecoveryOut { get; init; }
 
     /// <summary>Writes the error as an object of AdCP's <c>error</c> schema.</summary>
     /// <param name="json">The writer.</param>
@@ -84,15 +107,30 @@ public sealed record AdcpError
             json.WriteString("field"u8, Field);
         }
 
-        json.WriteString("recovery"u8, Recovery switch
+        if (!LeavesRecoveryOut)
         {
-            ErrorRecovery.Transient => "transient"u8,
-            ErrorRecovery.Correctable => "correctable"u8,
-            _ => "terminal"u8,
-        });
+            json.WriteString("recovery"u8, Recovery switch
+            {
+                ErrorRecovery.Transient => "transient"u8,
+                ErrorRecovery.Correctable => "correctable"u8,
+                _ => "terminal"u8,
+            });
+        }
+
         if (RetryAfter is { } wait)
         {
-            json.WriteNumber("retry_after"u8, Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds)));
+            json.WriteNumber("retry_after"u8, (long)Math.Clamp(Math.Ceiling(wait.TotalSeconds), 1, MaxRetryAfter));
+        }
+
+        if (Suggestion is not null)
+        {
+            json.WriteString("suggestion"u8, Suggestion);
+        }
+
+        if (Details is { } details)
+        {
+            json.WritePropertyName("details"u8);
+            details.WriteTo(json);
         }
 
         json.WriteEndObject();

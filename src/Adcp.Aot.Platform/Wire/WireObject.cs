@@ -34,11 +34,13 @@ internal static class WireObject
     /// (<c>authentication.credentials</c>, <c>billing_entity.bank</c>, at any depth), and with the request's context if
     /// the answer has none. A replay is marked as one.
     /// </summary>
-    internal static ReadOnlyMemory<byte> Outgoing(ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> context, bool isReplay = false)
+    internal static ReadOnlyMemory<byte> Outgoing(
+        ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> context, bool isReplay = false, ReplyEnvelope? envelope = null)
     {
         using JsonDocument document = JsonDocument.Parse(body);
         return Of(json =>
         {
+            envelope?.WriteBefore(json, document.RootElement);
             foreach (JsonProperty member in document.RootElement.EnumerateObject())
             {
                 if (!isReplay || !member.NameEquals("replayed"u8))

@@ -8,7 +8,7 @@ namespace Adcp.Aot.AspNetCore.Tests.Serving;
 public sealed class BodyBudgetTests
 {
     private static readonly string Who =
-        ServedSeller.Rpc("SendMessage", """{"message":{"parts":[{"data":{"skill":"get_products","input":{}}}]}}""");
+        ServedSeller.Rpc("SendMessage", """{"message":{"messageId":"1","parts":[{"data":{"skill":"get_products","input":{}}}]}}""");
 
     [Theory]
     [InlineData("a2a")]

@@ -9,7 +9,7 @@ public sealed class EndpointGuardTests
 {
     private static readonly string WhoMcp = ServedSeller.Rpc("tools/call", """{"name":"get_products","arguments":{}}""");
     private static readonly string WhoA2A =
-        ServedSeller.Rpc("SendMessage", """{"message":{"parts":[{"data":{"skill":"get_products","input":{}}}]}}""");
+        ServedSeller.Rpc("SendMessage", """{"message":{"messageId":"1","parts":[{"data":{"skill":"get_products","input":{}}}]}}""");
 
     [Theory]
     [InlineData("mcp", null, HttpStatusCode.OK)]

@@ -61,6 +61,7 @@ internal sealed class ServedSeller : IAsyncDisposable
         before?.Invoke(app);
         app.MapAdcpMcp();
         app.MapAdcpA2A(handler, endpoints);
+        app.MapAdcpA2ACard(handler, new Uri("http://127.0.0.1/a2a"), requiresProfile: !endpoints.AllowsA2AWithoutProfile);
         app.MapAdcpWellKnown([key], new Uri("http://127.0.0.1/mcp"), AdcpVersion.V31);
         await app.StartAsync();
         return new ServedSeller(app, key, sender, handler, log) { LinesAtStart = log.Lines.Count };
@@ -79,6 +80,7 @@ internal sealed class ServedSeller : IAsyncDisposable
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         request.Headers.Accept.ParseAdd("application/json, text/event-stream");
         request.Headers.Add("A2A-Version", "1.0");
+        request.Headers.Add("A2A-Extensions", "https://adcontextprotocol.org/extensions/adcp/v3");
         with?.Invoke(request);
         using HttpResponseMessage response = await http.SendAsync(request);
         return (response.StatusCode, await response.Content.ReadAsStringAsync());
@@ -102,10 +104,18 @@ internal sealed class ServedSeller : IAsyncDisposable
 
     private sealed class Tools : IAdcpPlatform
     {
-        IReadOnlyList<ToolDescription> IAdcpPlatform.Tools { get; } = [new("create_media_buy"), new("get_products")];
+        IReadOnlyList<ToolDescription> IAdcpPlatform.Tools { get; } =
+        [
+            new("create_media_buy"),
+            new("get_products") { CanHandOff = false },
+            new("sync_creatives") { CanHandOff = false },
+            new("get_adcp_capabilities") { CanHandOff = false },
+        ];
 
         public async ValueTask<ToolReply> InvokeAsync(
-            string tool, JsonElement arguments, ToolCall call, CancellationToken cancellationToken) => tool == "get_products"
+            string tool, JsonElement arguments, ToolCall call, CancellationToken cancellationToken) => tool == "sync_creatives"
+            ? ToolReply.Completed("""{"creatives":[{"creative_id":"c","size":9007199254740992}]}"""u8.ToArray())
+            : tool is "get_products" or "get_adcp_capabilities"
             ? ToolReply.Completed(JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string> { ["tenant"] = call.Tenant }))
             : ToolReply.HandedOff(await call.HandOffAsync(cancellationToken: cancellationToken));
     }
