@@ -8,6 +8,9 @@ internal sealed record Settings(
 {
     private const string Prefix = "ADCP_DURABLE_";
 
+    /// <summary>Shows no key.</summary>
+    public override string ToString() => $"{nameof(Settings)} {Run}";
+
     /// <summary>Reads the settings that the coordinator gave to this process.</summary>
     public static Settings FromEnvironment() => new(
         Required("RUN"),

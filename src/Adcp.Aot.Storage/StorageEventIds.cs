@@ -78,4 +78,22 @@ public static class StorageEventIds
 
     /// <summary>Warning: "The outbox may lose committed webhooks: {Reason}"</summary>
     public const int OutboxNotDurable = 5014;
+
+    /// <summary>
+    /// Warning: "Webhook {IdempotencyKey} of task or notification {Subject} of tenant {Tenant} to {Endpoint} waits in the outbox after
+    /// {Attempts} attempts. It is delivered when a worker starts."
+    /// </summary>
+    public const int OutboxWebhookWaits = 5020;
+
+    /// <summary>
+    /// Warning: "The outbox has no worker any more. {Count} webhooks wait in it until a worker starts; the lines before this one name
+    /// {Listed} of them."
+    /// </summary>
+    public const int OutboxLeft = 5021;
+
+    /// <summary>
+    /// Warning: "The outbox worker stopped, and the database did not say which webhooks wait: {Fault}. Those that do are delivered when
+    /// a worker starts."
+    /// </summary>
+    public const int OutboxLeftUnknown = 5022;
 }

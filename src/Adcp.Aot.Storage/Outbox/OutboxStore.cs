@@ -95,6 +95,12 @@ internal abstract class OutboxStore : IAsyncDisposable
     /// <returns>The number of deleted rows.</returns>
     internal abstract ValueTask<int> PurgeAsync(CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Lists rows that are not delivered, at most <paramref name="limit"/>, parked ones first. One sealed row is in memory at a time.
+    /// </summary>
+    internal abstract ValueTask<IReadOnlyList<WaitingWebhook>> ListWaitingAsync(
+        int limit, Func<OutboxWaitingRow, WaitingWebhook> describe, CancellationToken cancellationToken);
+
     /// <summary>Lists dead letters by falling id, at most <paramref name="limit"/>, below <paramref name="before"/>.</summary>
     internal abstract ValueTask<IReadOnlyList<OutboxDeadRow>> ListDeadAsync(
         OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken);

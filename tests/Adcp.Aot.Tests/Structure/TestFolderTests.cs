@@ -16,7 +16,7 @@ public sealed class TestFolderTests
         ["Adcp.Aot.Platform"] = [],
 
         // Adcp.Aot.Hosting has no test project of its own.
-        ["Adcp.Aot.AspNetCore"] = ["Hosting", "Secrets"],
+        ["Adcp.Aot.AspNetCore"] = ["Hosting"],
     };
 
     public static TheoryData<string> Projects { get; } = [.. TestOnly.Keys];

@@ -22,6 +22,24 @@ internal sealed partial class SqliteOutboxStore
         },
         cancellationToken);
 
+    internal override ValueTask<IReadOnlyList<WaitingWebhook>> ListWaitingAsync(
+        int limit, Func<OutboxWaitingRow, WaitingWebhook> describe, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<WaitingWebhook>>(Read(
+            session =>
+            {
+                List<WaitingWebhook> rows = [];
+                using DbDataReader reader = session.Read(_sql.ListWaiting, (long)limit);
+                while (reader.Read())
+                {
+                    rows.Add(describe(new OutboxWaitingRow(
+                        reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4),
+                        reader.GetInt32(5), (byte[])reader.GetValue(6))));
+                }
+
+                return rows;
+            },
+            cancellationToken));
+
     internal override ValueTask<IReadOnlyList<OutboxDeadRow>> ListDeadAsync(
         OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
         ValueTask.FromResult<IReadOnlyList<OutboxDeadRow>>(Read(session => ListDead(session, filter, before, limit), cancellationToken));
