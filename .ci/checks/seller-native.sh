@@ -24,7 +24,7 @@ for run in 1 2; do
   pid=$!
   wait_for 20 curl -fsS "$url/.well-known/agent-card.json"
   if [ "$run" = 1 ]; then
-    ask create_media_buy '{"idempotency_key":"native-gate-0000000001","reporting_webhook":{"url":"http://127.0.0.1:1/report"}}'
+    ask create_media_buy '{"idempotency_key":"native-gate-0000000001","reporting_webhook":{"url":"http://127.0.0.1:1/report","operation_id":"report-1"}}'
   fi
   wait_for 20 has_reported
   kill "$pid"

@@ -18,7 +18,8 @@ internal sealed record CreateMediaBuyRequest
     public ReportingWebhook? ReportingWebhook { get; init; }
 }
 
-internal sealed record ReportingWebhook(string? Url = null, string? Token = null, ReportingAuthentication? Authentication = null)
+internal sealed record ReportingWebhook(
+    string? Url = null, string? OperationId = null, string? Token = null, ReportingAuthentication? Authentication = null)
 {
     public override string ToString() => nameof(ReportingWebhook);
 }

@@ -72,7 +72,7 @@ internal sealed partial class SellerPlatform(
         CreateMediaBuyResponse response = new(
             "mb_" + Guid.NewGuid().ToString("N")[..12], request.BuyerRef,
             [.. (request.Packages ?? []).Select((package, i) => new Package($"pkg_{i + 1}", package.ProductId))]);
-        await AdmitAsync(request.ReportingWebhook, response.MediaBuyId, cancellationToken);
+        await AdmitAsync(request.ReportingWebhook, cancellationToken);
         if (completesAfter == TimeSpan.Zero)
         {
             KeptBuy active = new(call.Tenant, null, response, request.ReportingWebhook, IsActive: true);
@@ -139,7 +139,7 @@ internal sealed partial class SellerPlatform(
             answer.Add(new MediaBuy(id, "active")
             {
                 WebhookActivity = request.IncludeWebhookActivity
-                    ? await audit.ReadRecentAsync(AuditLog.StreamOf(call.Tenant, id), request.WebhookActivityLimit, cancellationToken)
+                    ? await ActivityAsync(AuditLog.StreamOf(call.Tenant, id), request.WebhookActivityLimit, cancellationToken)
                     : null,
             });
         }
@@ -148,6 +148,9 @@ internal sealed partial class SellerPlatform(
         string? next = hasMore ? found[size - 1].Place.ToString(CultureInfo.InvariantCulture) : null;
         return new GetMediaBuysResponse(answer, new PageResponse(hasMore) { Cursor = next });
     }
+
+    private async Task<IReadOnlyList<WebhookActivityRecord>> ActivityAsync(string stream, int limit, CancellationToken cancellationToken) =>
+        [.. (await audit.ReadRecentAsync(stream, limit, cancellationToken)).Select(record => record.For(options.Version))];
 
     /// <summary>Continues with the media buys that were in trafficking when the last process ended.</summary>
     public void Resume(IEnumerable<KeptBuy> pending, TaskHandOff tasks)
@@ -175,16 +178,16 @@ internal sealed partial class SellerPlatform(
 
     public void Dispose() => _stopping.Dispose();
 
-    private static WebhookDestination Destination(ReportingWebhook webhook, string mediaBuyId) => new(
+    private static WebhookDestination Destination(ReportingWebhook webhook) => new(
         webhook.Url ?? "",
-        "report_" + mediaBuyId, // Buyers give a reporting webhook no operation id, but the envelope has one.
+        webhook.OperationId,
         webhook.Token,
         webhook.Authentication is { } authentication
         ? WebhookAuthentication.FromRegistration(authentication.Schemes ?? [], authentication.Credentials ?? "")
         : null);
 
     /// <summary>Refuses a webhook at the call if it could not be honoured later.</summary>
-    private async Task AdmitAsync(ReportingWebhook? webhook, string mediaBuyId, CancellationToken cancellationToken)
+    private async Task AdmitAsync(ReportingWebhook? webhook, CancellationToken cancellationToken)
     {
         if (webhook is null)
         {
@@ -198,7 +201,7 @@ internal sealed partial class SellerPlatform(
 
         try
         {
-            if (!await guard.AllowsAsync(Destination(webhook, mediaBuyId).Url, cancellationToken))
+            if (!await guard.AllowsAsync(Destination(webhook).Url, cancellationToken))
             {
                 throw Refused("The url is not one that webhooks may be sent to.");
             }
@@ -249,14 +252,15 @@ internal sealed partial class SellerPlatform(
 
     private async Task ReportAsync(KeptBuy buy)
     {
-        if (buy.Reporting is not { } webhook)
+        // A report echoes the buyer's operation id. If the buyer gave none, no report is sent: an id is never made up.
+        if (buy.Reporting is not { OperationId: not null } webhook)
         {
             return;
         }
 
         string id = buy.Buy.MediaBuyId;
         DateTimeOffset now = options.TimeProvider.GetUtcNow();
-        WebhookDestination destination = Destination(webhook, id);
+        WebhookDestination destination = Destination(webhook);
         DeliveryOutcome outcome = await supervisor.SendAsync(
             destination,
             new DeliveryReport
@@ -264,9 +268,8 @@ internal sealed partial class SellerPlatform(
                 TaskId = "reporting_" + id,
                 ReportType = DeliveryReportType.Scheduled,
                 Period = new ReportingPeriod(now.AddHours(-1), now),
-                Currency = "USD",
                 MediaBuys = [new MediaBuyDelivery
-                    { MediaBuyId = id, Status = MediaBuyReportStatus.Active, Totals = new DeliveryMetrics { Spend = 0 }, ByPackage = [] }],
+                    { MediaBuyId = id, Currency = "USD", Status = MediaBuyReportStatus.Active, Totals = new DeliveryMetrics { Spend = 0 }, ByPackage = [] }],
             },
             new DeliveryOptions { SequenceKey = AuditLog.StreamOf(buy.Tenant, id), Tenant = buy.Tenant });
         if (!outcome.IsDelivered)
