@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
 using Adcp.Aot;
+using Adcp.Aot.Auditing;
 using Adcp.Aot.Network;
 using Adcp.Aot.Payloads.Reporting;
 using Adcp.Aot.Platform;
@@ -268,8 +269,17 @@ internal sealed partial class SellerPlatform(
                 TaskId = "reporting_" + id,
                 ReportType = DeliveryReportType.Scheduled,
                 Period = new ReportingPeriod(now.AddHours(-1), now),
-                MediaBuys = [new MediaBuyDelivery
-                    { MediaBuyId = id, Currency = "USD", Status = MediaBuyReportStatus.Active, Totals = new DeliveryMetrics { Spend = 0 }, ByPackage = [] }],
+                MediaBuys =
+                [
+                    new MediaBuyDelivery
+                    {
+                        MediaBuyId = id,
+                        Currency = "USD",
+                        Status = MediaBuyReportStatus.Active,
+                        Totals = new DeliveryMetrics { Spend = 0 },
+                        ByPackage = [],
+                    },
+                ],
             },
             new DeliveryOptions { SequenceKey = AuditLog.StreamOf(buy.Tenant, id), Tenant = buy.Tenant });
         if (!outcome.IsDelivered)

@@ -210,7 +210,8 @@ public sealed partial class StoreCommand : IAsyncDisposable
             if (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
                 long version = reader.GetInt64(0);
-                return _answerLost && version == expectedVersion + 1 && StoredText.IsSameJson(reader.GetString(2), Encoding.UTF8.GetString(task))
+                return _answerLost && version == expectedVersion + 1
+                    && StoredText.IsSameJson(reader.GetString(2), Encoding.UTF8.GetString(task))
                     ? new TaskSave(TaskSaveStatus.Saved, version)
                     : new TaskSave(reader.GetBoolean(1) ? TaskSaveStatus.Ended : TaskSaveStatus.Conflict, version);
             }

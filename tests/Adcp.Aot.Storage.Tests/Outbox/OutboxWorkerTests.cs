@@ -254,7 +254,8 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         RecordingLogger logger = new();
         OutboxWorker worker =
             await StartAsync(outbox, sender, new OutboxWorkerOptions { Attempts = Attempts() with { Logger = logger } });
-        await EnqueueAsync(outbox, OutboxHarness.Item("a.example", "t1", task: "task-1"), OutboxHarness.Item("b.example", "t2", task: "task-2"));
+        await EnqueueAsync(
+            outbox, OutboxHarness.Item("a.example", "t1", task: "task-1"), OutboxHarness.Item("b.example", "t2", task: "task-2"));
         await _time.RunUntilAsync(() => sender.Received.Count >= 2);
 
         OutboxStopReport report = await StopAsync(worker);

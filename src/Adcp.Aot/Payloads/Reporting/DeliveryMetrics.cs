@@ -27,7 +27,9 @@ public class DeliveryMetrics
 
     private readonly SortedDictionary<DeliveryMetric, decimal> _numbers = [];
 
-    /// <summary>Money spent, in the currency of package, row or report. Not negative. Null only in the totals of a row without a currency.</summary>
+    /// <summary>
+    /// Money spent, in the currency of package, row or report. Not negative. Null only in the totals of a row without a currency.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
     public required decimal? Spend { get; init => field = NotNegative(value, nameof(Spend)); }
 

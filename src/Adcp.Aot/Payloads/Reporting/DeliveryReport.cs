@@ -7,8 +7,8 @@ namespace Adcp.Aot.Payloads.Reporting;
 /// <summary>
 /// A delivery report to a <c>reporting_webhook</c>, since 3.1: the MCP envelope of a <c>media_buy_delivery</c> task
 /// with the report as its result and the stream's number at <c>result.sequence_number</c>. Deliver it with a sequence
-/// key for each stream. A member that begins with 3.2 is left out for 3.1. The envelope has the <c>operation_id</c> that the buyer gave with
-/// its <c>reporting_webhook</c>: without one nothing is sent, and no id is made up. Immutable.
+/// key for each stream. A member that begins with 3.2 is left out for 3.1. The envelope has the <c>operation_id</c> that
+/// the buyer gave with its <c>reporting_webhook</c>: without one nothing is sent, and no id is made up. Immutable.
 /// </summary>
 public sealed class DeliveryReport : WebhookPayload
 {

@@ -145,7 +145,7 @@ public sealed class DeliveryReportTests
     }
 
     private static ReadOnlyMemory<byte> Qualified { get; } =
-        "[{\"metric_id\":\"completed_views\",\"scope\":\"standard\",\"value\":4,\"qualifier\":{\"completion_source\":\"seller_attested\"}}]"u8
+        """[{"metric_id":"completed_views","scope":"standard","value":4,"qualifier":{"completion_source":"seller_attested"}}]"""u8
             .ToArray();
 
     private static DeliveryReport Mixed(DeliveryMetrics totals, string? row = null) => new()

@@ -10,7 +10,9 @@ public sealed record ChangedResource
     /// <summary>Creates the reference.</summary>
     /// <param name="type">The kind, such as <c>media_buy</c>. 1 to 100 of <c>a-z 0-9 _ . -</c>, a letter first.</param>
     /// <param name="resourceId">Its id. 1 to 255 characters.</param>
-    /// <param name="parentIds">The ids of what it belongs to, by kind; at most 12 of at most 255 characters. Null for none.</param>
+    /// <param name="parentIds">
+    /// The ids of the resources that it belongs to, by kind; at most 12 of at most 255 characters. Null for none.
+    /// </param>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
     public ChangedResource(string type, string resourceId, IReadOnlyDictionary<string, string>? parentIds = null)
     {
@@ -40,6 +42,6 @@ public sealed record ChangedResource
     /// <summary>Gets the id.</summary>
     public string ResourceId { get; }
 
-    /// <summary>Gets the ids of what it belongs to, by kind; <c>null</c> for none.</summary>
+    /// <summary>Gets the ids of the resources that it belongs to, by kind; <c>null</c> for none.</summary>
     public IReadOnlyDictionary<string, string>? ParentIds { get; }
 }

@@ -6,7 +6,9 @@ namespace Adcp.Aot.Payloads.Notifications;
 /// <summary>The challenge to an account-level subscriber (AdCP's <c>webhook-challenge</c>).</summary>
 public sealed class AccountWebhookChallenge : WebhookChallenge
 {
-    /// <summary>Gets the types that an account-level subscriber may ask for in AdCP 3.2. <see cref="EventTypesOf"/> has the earlier ones.</summary>
+    /// <summary>
+    /// Gets the types that an account-level subscriber may ask for in AdCP 3.2. <see cref="EventTypesOf"/> has the earlier ones.
+    /// </summary>
     public static IReadOnlyList<string> AllowedEventTypes { get; } =
     [
         "creative.status_changed", "creative.assignment_changed", "indicators.changed", "creative.purged",

@@ -20,7 +20,9 @@ public sealed class PrincipalChanged : SubscriberNotification
     /// <exception cref="ArgumentOutOfRangeException">Not a reason.</exception>
     public required PrincipalChangeReason Reason { get; init => field = JsonWire.Defined(value, nameof(Reason)); }
 
-    /// <summary>The reporting destination that the change concerns. 1 to 64 of <c>A-Z a-z 0-9 _ . : -</c>; default null, left out.</summary>
+    /// <summary>
+    /// The reporting destination that the change concerns. 1 to 64 of <c>A-Z a-z 0-9 _ . : -</c>; default null, left out.
+    /// </summary>
     /// <exception cref="ArgumentException">Does not match its pattern.</exception>
     public string? DestinationId { get; init => field = value is null ? null : JsonWire.Id(value, nameof(DestinationId), 64); }
 

@@ -30,7 +30,8 @@ public sealed record ReportingLedgerChange
     /// <param name="finality">Its finality.</param>
     /// <param name="supersedesRevisionId">The revision that it replaces; null for none.</param>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
-    public static ReportingLedgerChange Revision(string revisionId, ReportingFinality finality, string? supersedesRevisionId = null) => new()
+    public static ReportingLedgerChange Revision(
+        string revisionId, ReportingFinality finality, string? supersedesRevisionId = null) => new()
     {
         RevisionId = JsonWire.Id(revisionId, nameof(revisionId), 255),
         Finality = JsonWire.Defined(finality, nameof(finality)),
