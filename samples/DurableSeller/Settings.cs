@@ -14,6 +14,9 @@ internal sealed record Settings(
     /// <summary>Gets the file of this producer. At the end the files of all producers are one.</summary>
     public string AcceptedPart => string.Create(CultureInfo.InvariantCulture, $"{Accepted}.{Producer}");
 
+    /// <summary>Shows no key.</summary>
+    public override string ToString() => $"{nameof(Settings)} {Run}";
+
     /// <summary>Reads the settings that the coordinator gave to this process.</summary>
     public static Settings FromEnvironment() => new(
         Required("RUN"),

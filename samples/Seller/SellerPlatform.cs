@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Adcp.Aot;
+using Adcp.Aot.Auditing;
 using Adcp.Aot.Network;
 using Adcp.Aot.Payloads.Reporting;
 using Adcp.Aot.Platform;
@@ -191,12 +192,15 @@ internal sealed partial class SellerPlatform(
             answer.Add(new MediaBuy(
                 id, "active", kept.Currency, packages.Sum(package => package.Budget ?? 0), kept.Start, kept.End, packages,
                 request.IncludeWebhookActivity
-                    ? await audit.ReadRecentAsync(AuditLog.StreamOf(call.Tenant, id), request.WebhookActivityLimit, cancellationToken)
+                    ? await ActivityAsync(AuditLog.StreamOf(call.Tenant, id), request.WebhookActivityLimit, cancellationToken)
                     : null));
         }
 
         return new GetMediaBuysResponse(answer, PageResponse.Of(found, size));
     }
+
+    private async Task<IReadOnlyList<WebhookActivityRecord>> ActivityAsync(string stream, int limit, CancellationToken cancellationToken) =>
+        [.. (await audit.ReadRecentAsync(stream, limit, cancellationToken)).Select(record => record.For(options.Version))];
 
     [AdcpTool("comply_test_controller", Description = "AdCP's test controller, for sandbox accounts.")]
     public async ValueTask<ControllerResponse> ControlAsync(ControllerRequest request, ToolCall call) =>
@@ -326,9 +330,17 @@ internal sealed partial class SellerPlatform(
                 TaskId = "reporting_" + id,
                 ReportType = DeliveryReportType.Scheduled,
                 Period = new ReportingPeriod(now.AddHours(-1), now),
-                Currency = "USD",
-                MediaBuys = [new MediaBuyDelivery
-                    { MediaBuyId = id, Status = MediaBuyReportStatus.Active, Totals = new DeliveryMetrics { Spend = 0 }, ByPackage = [] }],
+                MediaBuys =
+                [
+                    new MediaBuyDelivery
+                    {
+                        MediaBuyId = id,
+                        Currency = "USD",
+                        Status = MediaBuyReportStatus.Active,
+                        Totals = new DeliveryMetrics { Spend = 0 },
+                        ByPackage = [],
+                    },
+                ],
             },
             new DeliveryOptions { SequenceKey = AuditLog.StreamOf(buy.Tenant, id), Tenant = buy.Tenant });
         if (!outcome.IsDelivered)

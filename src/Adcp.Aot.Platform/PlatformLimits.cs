@@ -60,7 +60,7 @@ public sealed record PlatformLimits
     public int MaxPendingWebhooks { get; init => field = Require.InRange(value, 1, 1_000_000, nameof(MaxPendingWebhooks)); } = 20_000;
 
     /// <summary>
-    /// Gets how many bytes the pending webhooks of one tenant may hold. 64 KiB to 4 GiB, default 8 MiB. A single
+    /// Gets how many bytes the pending webhooks of one tenant may hold. 64 KiB to 4 GiB, default 2 MiB. A single
     /// webhook is always let through.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
@@ -68,15 +68,15 @@ public sealed record PlatformLimits
     {
         get;
         init => field = Require.InRange(value, 64L << 10, 4L << 30, nameof(MaxPendingWebhookBytesPerTenant));
-    } = 8L << 20;
+    } = 2L << 20;
 
-    /// <summary>Gets the same bound for all tenants together. 64 KiB to 4 GiB, default 64 MiB.</summary>
+    /// <summary>Gets the same bound for all tenants together. 64 KiB to 4 GiB, default 16 MiB.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside the range.</exception>
     public long MaxPendingWebhookBytes
     {
         get;
         init => field = Require.InRange(value, 64L << 10, 4L << 30, nameof(MaxPendingWebhookBytes));
-    } = 64L << 20;
+    } = 16L << 20;
 
     /// <summary>
     /// Gets how many calls of one tenant tools perform at a time. A tool that ignores the cancellation of its call

@@ -92,6 +92,24 @@ public static class StorageEventIds
     public const int OutboxPassedOver = 5016;
 
     /// <summary>
+    /// Warning: "Webhook {IdempotencyKey} of task or notification {Subject} of tenant {Tenant} to {Endpoint} waits in the outbox after
+    /// {Attempts} attempts. It is delivered when a worker starts."
+    /// </summary>
+    public const int OutboxWebhookWaits = 5020;
+
+    /// <summary>
+    /// Warning: "The outbox has no worker any more. {Count} webhooks wait in it until a worker starts; the lines before this one name
+    /// {Listed} of them."
+    /// </summary>
+    public const int OutboxLeft = 5021;
+
+    /// <summary>
+    /// Warning: "The outbox worker stopped, and the database did not say which webhooks wait: {Fault}. Those that do are delivered when
+    /// a worker starts."
+    /// </summary>
+    public const int OutboxLeftUnknown = 5022;
+
+    /// <summary>
     /// Warning: "The wake-up {WakeUp} of the outbox ended: {Fault}. It is called again in {Delay}; webhooks of other processes are found by
     /// polling."
     /// </summary>

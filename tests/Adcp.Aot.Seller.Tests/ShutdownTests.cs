@@ -64,6 +64,11 @@ public sealed class ShutdownTests
         Assert.Equal("completed", (await buyer.NextAsync()).GetProperty("status").GetString());
         Assert.Contains(seller.Lines, static line => line.Contains("1 webhooks wait in the store", StringComparison.Ordinal));
         Assert.Contains(seller.Lines, static line => line.Contains("1 attempts were cut short", StringComparison.Ordinal));
+        Assert.Single(
+            seller.Lines,
+            line => line.Contains($"to {new Uri(buyer.Url).Authority} waits in the outbox", StringComparison.Ordinal)
+            && line.Contains("of task or notification task_", StringComparison.Ordinal)
+            && line.Contains("It is delivered when a worker starts", StringComparison.Ordinal));
     }
 
     [Fact]

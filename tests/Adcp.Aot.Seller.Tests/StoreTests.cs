@@ -13,6 +13,23 @@ public sealed class StoreTests
     private static readonly string[] Principals = [$"alice={Alice}", $"bob={Bob}"];
 
     [Fact]
+    public async Task A_buy_whose_reporting_webhook_has_no_operation_id_is_not_reported_on()
+    {
+        await using SellerProcess seller = await SellerProcess.StartAsync("3.2", 0, principals: Principals);
+        await using Buyer buyer = await Buyer.StartAsync(seller, AdcpVersion.V32);
+        await using McpClient alice = await seller.ConnectAsync(Alice);
+
+        await CallAsync(alice, "create_media_buy", $$"""{"reporting_webhook":{"url":"{{buyer.Url}}/none"} }""");
+        await CallAsync(
+            alice, "create_media_buy", $$"""{"reporting_webhook":{"url":"{{buyer.Url}}","operation_id":"op_2"} }""");
+        JsonElement report = await buyer.NextAsync();
+        await seller.StopAsync();
+
+        Assert.Equal("op_2", report.GetProperty("operation_id").GetString());
+        Assert.Equal(0, buyer.Waiting);
+    }
+
+    [Fact]
     public async Task Webhook_activity_is_the_callers_own_newest_first_without_secrets_and_outlives_the_process()
     {
         await using SellerProcess seller = await SellerProcess.StartAsync("3.2", 1, principals: Principals);

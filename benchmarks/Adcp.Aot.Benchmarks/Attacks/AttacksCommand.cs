@@ -62,7 +62,7 @@ internal static class AttacksCommand
     /// <summary>Calls whose webhooks go to hosts with a silent name server, while the keys are read.</summary>
     private static async Task<HostileCheck[]> SilentNamesAsync(string who, Func<int, string> tenant)
     {
-        using ReceiverProcess seller = new("attacks-seller", addresses: 1, conservesMemory: true);
+        using ReceiverProcess seller = new("attacks-seller", addresses: 1);
         using HttpClient http = new() { BaseAddress = new Uri(seller.Addresses[0]), Timeout = TimeSpan.FromMinutes(2) };
 
         // Compiles the measured code.
@@ -92,7 +92,7 @@ internal static class AttacksCommand
     /// <summary>Webhooks of 0.9 MB to a closed port, and then lists of their tasks.</summary>
     private static async Task<HostileCheck[]> UndeliverableAsync(string who, Func<int, string> tenant)
     {
-        using ReceiverProcess seller = new("attacks-seller", addresses: 1, conservesMemory: true);
+        using ReceiverProcess seller = new("attacks-seller", addresses: 1);
         using HttpClient http = new() { BaseAddress = new Uri(seller.Addresses[0]), Timeout = TimeSpan.FromMinutes(5) };
         for (int i = 0; i < Webhooks; i++)
         {

@@ -10,15 +10,9 @@ internal sealed class ReceiverProcess : IDisposable
     /// <param name="command">The command of this program that receives. It prints its addresses, one a line, and ends
     /// when its input does.</param>
     /// <param name="addresses">How many addresses it prints.</param>
-    /// <param name="conservesMemory">Whether its heap is compacted as samples/Seller and docs/operations.md say.</param>
-    internal ReceiverProcess(string command = "receiver", int addresses = 2, bool conservesMemory = false)
+    internal ReceiverProcess(string command = "receiver", int addresses = 2)
     {
         ProcessStartInfo start = new(Environment.ProcessPath!, command) { RedirectStandardInput = true, RedirectStandardOutput = true };
-        if (conservesMemory)
-        {
-            start.Environment["DOTNET_GCConserveMemory"] = "7";
-        }
-
         _process = Process.Start(start) ?? throw new InvalidOperationException("The receiver does not start.");
         Addresses =
         [

@@ -185,7 +185,7 @@ public sealed partial class TaskStoreGenerator
                 {{Global.ArgumentOutOfRangeException}}.ThrowIfNegative(expectedVersion);
                 {{Global.TaskFacts}} facts = {{model.Type.FullName}}.{{model.Facts}}(task).Require();
                 bool isNew = expectedVersion == 0;
-                string json = {{Global.JsonSerializer}}.Serialize(task, {{model.Type.FullName}}.{{model.Contract}});
+                byte[] json = {{Global.JsonSerializer}}.SerializeToUtf8Bytes(task, {{model.Type.FullName}}.{{model.Contract}});
                 await using {{Global.StoreCommand}} command =
                     await database.OpenAsync(isNew ? _sql.Insert : _sql.Update, cancellationToken).ConfigureAwait(false);
                 command.Bind("@scope", scope.Key);
@@ -194,7 +194,7 @@ public sealed partial class TaskStoreGenerator
                 command.Bind("@state", facts.State);
                 command.Bind("@is_terminal", facts.IsTerminal);
                 command.Bind("@now", Now());
-                command.Bind("@task", json);
+                command.BindJson("@task", json);
                 """);
             StoreText.BindExtra(text, model.Type, model.Extra, "task");
             text.Line($$"""
@@ -341,9 +341,9 @@ public sealed partial class TaskStoreGenerator
     private static void Shared(IndentedWriter text, TaskStoreModel model)
     {
         text.Line($$"""
-            private static {{Global.StoredTask}}<{{model.TaskType}}> Read({{Global.DbDataReader}} reader) =>
+            private {{Global.StoredTask}}<{{model.TaskType}}> Read({{Global.DbDataReader}} reader) =>
                 new {{Global.StoredTask}}<{{model.TaskType}}>(
-                    {{Global.JsonSerializer}}.Deserialize(reader.GetString(2), {{model.Type.FullName}}.{{model.Contract}})
+                    {{Global.JsonSerializer}}.Deserialize(database.ReadJson(reader, 2), {{model.Type.FullName}}.{{model.Contract}})
                         ?? throw new {{Global.JsonException}}("A stored task is null."),
                     reader.GetInt64(0),
                     {{Global.DateTimeOffset}}.FromUnixTimeMilliseconds(reader.GetInt64(1)));

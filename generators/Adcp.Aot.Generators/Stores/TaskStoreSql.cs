@@ -15,6 +15,9 @@ internal sealed class TaskStoreSql(Dialect dialect, TaskTable table, EquatableAr
 
     private string Row => $"{Same(dialect, table.Scope, "@scope")} AND {Same(dialect, table.TaskId, "@task_id")}";
 
+    /// <summary>The task's JSON. SQLite gets it as bytes.</summary>
+    private string TaskParameter => dialect == Dialect.Sqlite ? "CAST(@task AS TEXT)" : "@task";
+
     public IEnumerable<string> Define()
     {
         string[] keys =
@@ -64,7 +67,7 @@ internal sealed class TaskStoreSql(Dialect dialect, TaskTable table, EquatableAr
     {
         string columns = Comma(table.Columns.Concat(extra.Select(static column => column.Name)).Select(Q));
         string values =
-            Comma(["@scope", "@task_id", "@context_id", "@state", "@is_terminal", "1", "@now", "@task", .. extra.Select(Parameter)]);
+            Comma(["@scope", "@task_id", "@context_id", "@state", "@is_terminal", "1", "@now", TaskParameter, .. extra.Select(Parameter)]);
         string insert = Lines($"INSERT INTO {Table} ({columns})", $"VALUES ({values})");
         return dialect == Dialect.MySql ? insert : Lines(insert, $"ON CONFLICT ({Q(table.Scope)}, {Q(table.TaskId)}) DO NOTHING");
     }
@@ -79,7 +82,7 @@ internal sealed class TaskStoreSql(Dialect dialect, TaskTable table, EquatableAr
                 $"{Q(table.IsTerminal)} = @is_terminal",
                 $"{Q(table.Version)} = {Q(table.Version)} + 1",
                 Later(dialect, table.UpdatedAt),
-                $"{Q(table.Task)} = @task",
+                $"{Q(table.Task)} = {TaskParameter}",
                 .. extra.Select(column => $"{Q(column.Name)} = {Parameter(column)}"),
             ]),
         $"WHERE {Row}",

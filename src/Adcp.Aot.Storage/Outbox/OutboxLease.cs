@@ -76,6 +76,9 @@ internal sealed partial class OutboxLease(OutboxStore store, OutboxLeaseTimes ti
     /// <summary>Says to the other workers that this one takes no lane any more.</summary>
     internal void Drain() => _isDraining = true;
 
+    /// <summary>Gets whether the worker's row was removed at the end. If not, it counts as alive until its lease ends.</summary>
+    internal bool HasLeft { get; private set; }
+
     /// <summary>Ends the renewals and removes the worker.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -87,6 +90,7 @@ internal sealed partial class OutboxLease(OutboxStore store, OutboxLeaseTimes ti
             try
             {
                 await store.LeaveAsync(worker, CancellationToken.None).ConfigureAwait(false);
+                HasLeft = true;
             }
             catch (Exception fault)
             {

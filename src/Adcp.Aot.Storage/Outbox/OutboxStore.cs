@@ -114,6 +114,12 @@ internal abstract class OutboxStore : IAsyncDisposable
     /// <returns>The number of deleted rows.</returns>
     internal abstract ValueTask<int> PurgeAsync(CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Lists rows that are not delivered, at most <paramref name="limit"/>, parked ones first. One sealed row is in memory at a time.
+    /// </summary>
+    internal abstract ValueTask<IReadOnlyList<WaitingWebhook>> ListWaitingAsync(
+        int limit, Func<OutboxWaitingRow, WaitingWebhook> describe, CancellationToken cancellationToken);
+
     /// <summary>Gets the table of dead letters.</summary>
     internal abstract OutboxDeadTable Dead { get; }
 

@@ -29,6 +29,7 @@ public sealed class OutboxWorker : IAsyncDisposable
     private readonly OutboxListening? _listening;
     private readonly AttemptRunner _runner;
     private readonly TimeProvider _time;
+    private readonly ILogger _logger;
     private readonly Lock _lock = new();
     private Task<OutboxStopReport>? _stopped;
     private bool _isStarted;
@@ -48,6 +49,7 @@ public sealed class OutboxWorker : IAsyncDisposable
         TimeProvider time = attempts.TimeProvider;
         _outbox = outbox;
         _time = time;
+        _logger = logger;
         _schedule = new OutboxSchedule(
             new OutboxScheduleLimits
             {
@@ -123,7 +125,10 @@ public sealed class OutboxWorker : IAsyncDisposable
     /// the first one.
     /// </summary>
     /// <param name="grace">How long to wait for attempts under way. Those left are then cancelled, and made again elsewhere.</param>
-    /// <returns>The attempts and results that were left.</returns>
+    /// <returns>
+    /// The attempts and results that were left, and the webhooks that wait if no other worker is there to deliver them. The log names
+    /// these webhooks too.
+    /// </returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="grace"/> is negative.</exception>
     public Task<OutboxStopReport> StopAsync(TimeSpan grace)
     {
@@ -176,7 +181,11 @@ public sealed class OutboxWorker : IAsyncDisposable
         await _settlement.DisposeAsync().ConfigureAwait(false);
         await _lease.DisposeAsync().ConfigureAwait(false);
         await deaf.ConfigureAwait(false);
-        return new OutboxStopReport(cancelled, unsettled);
+        OutboxStopReport report = new(cancelled, unsettled) { Left = _isStarted ? null : 0 };
+        using CancellationTokenSource listEnds = new(_lease.Duration, _time);
+        return _isStarted
+            ? await OutboxRemainder.AddAsync(report, _outbox, _lease.HasLeft ? 0 : 1, _logger, listEnds.Token).ConfigureAwait(false)
+            : report;
     }
 
     private void Pump() => _delivery.Pump();
@@ -198,6 +207,17 @@ public sealed record OutboxStopReport(int Cancelled, int Unsettled)
 {
     /// <summary>Gets whether another worker may repeat an attempt.</summary>
     public bool MayRepeat => Cancelled + Unsettled > 0;
+
+    /// <summary>
+    /// Gets how many webhooks wait in the outbox while no worker is there to deliver them: the next worker that starts does. 0 if
+    /// another worker is there; <see langword="null"/> if the database did not answer.
+    /// </summary>
+    public long? Left { get; init; }
+
+    /// <summary>
+    /// Gets the webhooks of <see cref="Left"/>, 100 at most. Those that were attempted come first.
+    /// </summary>
+    public IReadOnlyList<WaitingWebhook> Waiting { get; init; } = [];
 }
 
 /// <summary>The state of an outbox.</summary>

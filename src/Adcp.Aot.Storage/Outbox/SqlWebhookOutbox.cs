@@ -26,6 +26,9 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
     /// <summary>The most webhooks of one call.</summary>
     private const int MaxItems = 10_000;
 
+    /// <summary>The most waiting webhooks of one list.</summary>
+    private const int MaxListed = 1_000;
+
     private readonly IWebhookSender _sender;
     private readonly SqlWebhookOutboxOptions _options;
     private int _hasNotifyFailed;
@@ -141,6 +144,19 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
         }
 
         return [.. drafts.Select(static draft => draft.Receipt)];
+    }
+
+    /// <summary>Lists webhooks that are not delivered yet: those that were attempted, then the others.</summary>
+    /// <param name="limit">The most webhooks. 1 to 1,000.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="limit"/> is outside 1 to 1,000.</exception>
+    /// <exception cref="DbException">The database cannot be reached.</exception>
+    public async ValueTask<IReadOnlyList<WaitingWebhook>> ListWaitingAsync(int limit = 100, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, MaxListed);
+        Guid installation = await Store.InstallationAsync(cancellationToken).ConfigureAwait(false);
+        return await Store.ListWaitingAsync(limit, row => row.Describe(Seal, installation), cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>

@@ -1,6 +1,7 @@
 using System.Data;
 using System.Data.Common;
 using System.Globalization;
+using System.Text;
 
 namespace Adcp.Aot.Storage;
 
@@ -67,6 +68,25 @@ public sealed partial class StoreCommand
         }
 
         Add(name, SqlTimes.TypeOf(_database.Dialect, DbType.DateTime), SqlTimes.ValueOf(_database.Dialect, utc));
+    }
+
+    /// <summary>
+    /// Sets a parameter's value: JSON in UTF-8. SQLite takes the bytes, and its statements cast the parameter to text, so that a task of
+    /// some megabytes is not copied into a string of twice its size.
+    /// </summary>
+    /// <param name="name">The name with its <c>@</c>.</param>
+    /// <param name="utf8">The JSON.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="utf8"/> is null.</exception>
+    public void BindJson(string name, byte[] utf8)
+    {
+        ArgumentNullException.ThrowIfNull(utf8);
+        if (_database.TakesUtf8)
+        {
+            Add(name, DbType.Binary, utf8);
+            return;
+        }
+
+        Add(name, DbType.String, Encoding.UTF8.GetString(utf8));
     }
 
     private void Add(string name, DbType type, object? value)

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Globalization;
+using System.Text;
 using System.Transactions;
 
 namespace Adcp.Aot.Storage;
@@ -185,7 +186,7 @@ public sealed partial class StoreCommand : IAsyncDisposable
     /// <param name="scope">The task's scope.</param>
     /// <param name="taskId">The task.</param>
     /// <param name="expectedVersion">The version that the save stated; 0 for a new task.</param>
-    /// <param name="task">The task as the save wrote it.</param>
+    /// <param name="task">The task as the save wrote it, JSON in UTF-8.</param>
     /// <param name="refusal">The constraint's refusal, if there was one.</param>
     /// <param name="cancellationToken">Ends the query.</param>
     /// <returns>
@@ -195,7 +196,7 @@ public sealed partial class StoreCommand : IAsyncDisposable
     /// <exception cref="DbException">The row does not explain <paramref name="refusal"/>, or the database cannot be
     /// reached.</exception>
     public async ValueTask<TaskSave> ExplainAsync(
-        string sql, StoreScope scope, string taskId, long expectedVersion, string task, DbException? refusal,
+        string sql, StoreScope scope, string taskId, long expectedVersion, byte[] task, DbException? refusal,
         CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(scope);
@@ -209,7 +210,8 @@ public sealed partial class StoreCommand : IAsyncDisposable
             if (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
                 long version = reader.GetInt64(0);
-                return _answerLost && version == expectedVersion + 1 && StoredText.IsSameJson(reader.GetString(2), task)
+                return _answerLost && version == expectedVersion + 1
+                    && StoredText.IsSameJson(reader.GetString(2), Encoding.UTF8.GetString(task))
                     ? new TaskSave(TaskSaveStatus.Saved, version)
                     : new TaskSave(reader.GetBoolean(1) ? TaskSaveStatus.Ended : TaskSaveStatus.Conflict, version);
             }

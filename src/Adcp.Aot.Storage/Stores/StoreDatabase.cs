@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Text;
 
 namespace Adcp.Aot.Storage;
 
@@ -11,6 +12,7 @@ public sealed class StoreDatabase
     private const int SqliteBlockingSeconds = 1;
 
     private volatile bool _textsChecked;
+    private volatile bool _takesUtf8;
 
     /// <summary>Creates the description of a database.</summary>
     /// <param name="source">Opens connections.</param>
@@ -43,6 +45,12 @@ public sealed class StoreDatabase
     internal DbDataSource Source { get; }
 
     internal TimeProvider Time { get; }
+
+    /// <summary>
+    /// Gets whether the bytes of a text are UTF-8 in the database, so that they need no string on their way: on SQLite, unless an
+    /// application created its file in UTF-16. Known after the first connection.
+    /// </summary>
+    internal bool TakesUtf8 => _takesUtf8;
 
     /// <summary>Opens a connection for one or a few statements.</summary>
     /// <param name="sql">The first statement.</param>
@@ -78,9 +86,22 @@ public sealed class StoreDatabase
         await schema.RequireExactKeyAsync(Source, key, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Reads JSON as UTF-8. From SQLite it is read without a string of twice its size.</summary>
+    /// <param name="reader">A reader of this database, on a row.</param>
+    /// <param name="ordinal">The column of the JSON.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="reader"/> is null.</exception>
+    public ReadOnlySpan<byte> ReadJson(DbDataReader reader, int ordinal)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        return TakesUtf8
+            ? reader.GetFieldValue<byte[]>(ordinal)
+            : Encoding.UTF8.GetBytes(reader.GetString(ordinal));
+    }
+
     internal async ValueTask<DbConnection> ConnectAsync(bool keepsReferences, CancellationToken cancellationToken)
     {
         bool check = Dialect == SqlDialect.MySql && !_textsChecked;
+        bool checkEncoding = Dialect == SqlDialect.Sqlite && !_textsChecked;
         DbConnection connection = check
             ? await Source.OpenLiveAsync(Dialect, cancellationToken).ConfigureAwait(false)
             : await Source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
@@ -90,6 +111,17 @@ public sealed class StoreDatabase
             {
                 await SqlConnections.CheckTextsAsync(connection, Dialect, cancellationToken).ConfigureAwait(false);
                 _textsChecked = true;
+            }
+
+            if (checkEncoding)
+            {
+                DbCommand command = connection.CreateCommand();
+                await using (command.ConfigureAwait(false))
+                {
+                    command.CommandText = "PRAGMA encoding";
+                    _takesUtf8 = await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is "UTF-8";
+                    _textsChecked = true;
+                }
             }
 
             if (keepsReferences)

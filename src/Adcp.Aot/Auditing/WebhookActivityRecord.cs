@@ -68,6 +68,11 @@ public sealed record WebhookActivityRecord
     [JsonPropertyName("error_message")]
     public string? ErrorMessage { get; init; }
 
+    /// <summary>Returns the record as an AdCP version defines it: <see cref="NotificationId"/> begins with 3.2.</summary>
+    /// <param name="version">The version of the answer that the record is part of.</param>
+    public WebhookActivityRecord For(AdcpVersion version) =>
+        version >= AdcpVersion.V32 || NotificationId is null ? this : this with { NotificationId = null };
+
     /// <summary>Returns key, attempt and status. The url is not shown.</summary>
     public override string ToString() => $"{IdempotencyKey} {Attempt} {Status}";
 

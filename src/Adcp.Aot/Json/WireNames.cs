@@ -38,6 +38,11 @@ public static class WireNames
         "acquire_rights",
         "update_rights",
         "sync_agent_notification_configs",
+        "get_creative_features",
+        "sync_principal",
+        "get_principal",
+        "sync_reporting_status",
+        "sync_reporting_receipts",
     ];
 
     private static readonly AdcpVersion[] TaskTypeSince =
@@ -75,6 +80,11 @@ public static class WireNames
         AdcpVersion.V30,
         AdcpVersion.V32,
         AdcpVersion.V32,
+        AdcpVersion.V32,
+        AdcpVersion.V32,
+        AdcpVersion.V32,
+        AdcpVersion.V32,
+        AdcpVersion.V32,
     ];
 
     private static readonly string[] Statuses =
@@ -96,7 +106,7 @@ public static class WireNames
     public static string ToWire(this AdcpProtocol protocol) => Name(Protocols, (int)protocol, nameof(protocol));
 
     /// <summary>
-    /// Returns whether a task webhook may report on this task type in this AdCP version: 20 types in 3.0, 24 in 3.1, 33
+    /// Returns whether a task webhook may report on this task type in this AdCP version: 20 types in 3.0, 24 in 3.1, 38
     /// in 3.2.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a task type.</exception>

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 
@@ -30,10 +31,21 @@ internal sealed class GuardedHttp : IDisposable
     internal GuardedHttp(DestinationGuard guard, GuardedHttpOptions options)
     {
         _options = options;
+
+        // No session is resumed: two destinations of one host may be two trust boundaries.
+        Tls = new SslClientAuthenticationOptions
+        {
+            AllowTlsResume = false,
+            CertificateRevocationCheckMode = options.Revocation,
+            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        };
         _connector = new PinnedConnector(guard, options.ConnectTimeout, options.TimeProvider, _hosts);
         _pooled = new HttpMessageInvoker(Handler(options.ConnectionLifetime));
         _unpooled = new Lazy<HttpMessageInvoker>(() => new HttpMessageInvoker(Handler(TimeSpan.Zero)));
     }
+
+    /// <summary>Gets the TLS policy of all connections.</summary>
+    internal SslClientAuthenticationOptions Tls { get; }
 
     /// <summary>
     /// The number of connections that were ever opened. Read before a request, it separates connections that existed
@@ -121,11 +133,9 @@ internal sealed class GuardedHttp : IDisposable
             ConnectTimeout = _options.TotalTimeout,
             ConnectCallback = _connector.ConnectAsync,
             PlaintextStreamFilter = Watch,
+            SslOptions = Tls,
         };
 
-        // No session is resumed: two destinations of one host may be two trust boundaries.
-        handler.SslOptions.AllowTlsResume = false;
-        handler.SslOptions.EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13;
         return handler;
     }
 

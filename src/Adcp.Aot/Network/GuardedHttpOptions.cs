@@ -1,12 +1,16 @@
+using System.Security.Cryptography.X509Certificates;
+
 namespace Adcp.Aot.Network;
 
-/// <summary>The timeouts of a <see cref="GuardedHttp"/>.</summary>
+/// <summary>The timeouts and the TLS policy of a <see cref="GuardedHttp"/>.</summary>
 /// <param name="ConnectTimeout">The time for name resolution and TCP together, over all addresses.</param>
 /// <param name="TotalTimeout">The longest time that one request may take, TLS included.</param>
 /// <param name="ConnectionLifetime">The age at which a pooled connection is replaced.</param>
 /// <param name="TimeProvider">The clock of <paramref name="ConnectTimeout"/>.</param>
+/// <param name="Revocation">Whether the certificate of a host is looked up in its issuer's revocation list.</param>
 internal sealed record GuardedHttpOptions(
-    TimeSpan ConnectTimeout, TimeSpan TotalTimeout, TimeSpan ConnectionLifetime, TimeProvider TimeProvider)
+    TimeSpan ConnectTimeout, TimeSpan TotalTimeout, TimeSpan ConnectionLifetime, TimeProvider TimeProvider,
+    X509RevocationMode Revocation = X509RevocationMode.NoCheck)
 {
     /// <summary>
     /// The silence after which an HTTP/2 connection with requests under way is pinged: half of a request's time, so

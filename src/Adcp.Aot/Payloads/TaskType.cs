@@ -104,4 +104,19 @@ public enum TaskType
 
     /// <summary><c>sync_agent_notification_configs</c>, since AdCP 3.2.</summary>
     SyncAgentNotificationConfigs = 32,
+
+    /// <summary><c>get_creative_features</c>, since AdCP 3.2.</summary>
+    GetCreativeFeatures = 33,
+
+    /// <summary><c>sync_principal</c>, since AdCP 3.2.</summary>
+    SyncPrincipal = 34,
+
+    /// <summary><c>get_principal</c>, since AdCP 3.2.</summary>
+    GetPrincipal = 35,
+
+    /// <summary><c>sync_reporting_status</c>, since AdCP 3.2.</summary>
+    SyncReportingStatus = 36,
+
+    /// <summary><c>sync_reporting_receipts</c>, since AdCP 3.2.</summary>
+    SyncReportingReceipts = 37,
 }

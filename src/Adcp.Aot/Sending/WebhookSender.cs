@@ -64,7 +64,8 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         _timeouts = new AttemptTimeouts(options.AttemptTimeout, options.TimeProvider);
         _http = new GuardedHttp(
             _guard,
-            new GuardedHttpOptions(options.ConnectTimeout, options.AttemptTimeout, options.ConnectionLifetime, options.TimeProvider));
+            new GuardedHttpOptions(
+                options.ConnectTimeout, options.AttemptTimeout, options.ConnectionLifetime, options.TimeProvider, options.Revocation));
         _requests = new RequestFactory(authenticator, options, _http, _logger);
     }
 
@@ -72,6 +73,9 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
     /// Gets this sender's AdCP version, the signing key's id and algorithm, the guard and the attempt timeout.
     /// </summary>
     public WebhookSenderFacts Facts { get; }
+
+    /// <summary>Gets the connections of this sender.</summary>
+    internal GuardedHttp Http => _http;
 
     /// <summary>Gets the AdCP version of the bodies that this sender writes.</summary>
     public AdcpVersion Version => Facts.Version;

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Adcp.Aot.Network;
 using Microsoft.Extensions.Logging;
 
@@ -95,6 +96,25 @@ public sealed record WebhookSenderOptions
     /// receivers are other companies.
     /// </summary>
     public bool PropagatesTraceContext { get; init; }
+
+    /// <summary>
+    /// Gets whether the TLS certificate of a host is looked up in the revocation list of its issuer. Default
+    /// <see cref="X509RevocationMode.NoCheck"/>, as in .NET: most public certificates live for weeks, and a list that cannot be read
+    /// refuses the host.
+    /// </summary>
+    /// <remarks>
+    /// <see cref="X509RevocationMode.Online"/> downloads lists from the urls in the certificate. These requests are .NET's own: the
+    /// destination guard does not see them, and a receiver can name any url in a chain that is trusted. Allow them an egress firewall
+    /// or proxy.
+    /// </remarks>
+    /// <exception cref="ArgumentOutOfRangeException">Not a mode.</exception>
+    public X509RevocationMode Revocation
+    {
+        get;
+        init => field = Enum.IsDefined(value)
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(Revocation), value, "Not a revocation mode.");
+    }
 
     /// <summary>Rewrites of hosts, in order. Default none.</summary>
     public IReadOnlyList<ITransportHook> TransportHooks

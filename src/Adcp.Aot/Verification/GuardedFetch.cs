@@ -31,8 +31,12 @@ internal sealed class GuardedFetch : IDisposable
             Resolver = options.Resolver,
             TimeProvider = options.TimeProvider,
         });
-        _http = new GuardedHttp(_guard, new GuardedHttpOptions(ConnectTimeout, TotalTimeout, ConnectionLifetime, options.TimeProvider));
+        _http = new GuardedHttp(_guard, new GuardedHttpOptions(
+            ConnectTimeout, TotalTimeout, ConnectionLifetime, options.TimeProvider, options.Revocation));
     }
+
+    /// <summary>Gets the connections that documents are read over.</summary>
+    internal GuardedHttp Http => _http;
 
     public void Dispose() => _http.Dispose();
 

@@ -65,6 +65,9 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
         _fetch = new GuardedFetch(_options);
     }
 
+    /// <summary>Gets the connections that documents are read over.</summary>
+    internal GuardedHttp Http => _fetch.Http;
+
     /// <summary>Reads the keys from a known <c>jwks_uri</c>.</summary>
     /// <param name="jwksUri">The https url of the JWK set.</param>
     /// <param name="sender">The owner of the keys: the url of the agent, as <see cref="VerificationResult.Sender"/>

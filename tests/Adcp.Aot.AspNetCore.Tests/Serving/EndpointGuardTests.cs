@@ -21,6 +21,16 @@ public sealed class EndpointGuardTests
     [InlineData("a2a", "localhost.evil.example", HttpStatusCode.MisdirectedRequest)]
     [InlineData("a2a", "127.0.0.1.evil.example", HttpStatusCode.MisdirectedRequest)]
     [InlineData("mcp", "[::2]", HttpStatusCode.MisdirectedRequest)]
+    [InlineData("mcp", "localhost.", HttpStatusCode.MisdirectedRequest)]
+    [InlineData("mcp", "x.localhost", HttpStatusCode.MisdirectedRequest)]
+    [InlineData("a2a", "127.0.0.1.", HttpStatusCode.MisdirectedRequest)]
+    [InlineData("a2a", "127.1", HttpStatusCode.MisdirectedRequest)]
+    [InlineData("a2a", "0.0.0.0", HttpStatusCode.MisdirectedRequest)]
+    [InlineData("a2a", "2130706433", HttpStatusCode.MisdirectedRequest)]
+    [InlineData("mcp", "[::ffff:127.0.0.1]", HttpStatusCode.MisdirectedRequest)]
+    [InlineData("mcp", "localhost.evil.example:5080", HttpStatusCode.MisdirectedRequest)]
+    [InlineData("mcp", "evillocalhost", HttpStatusCode.MisdirectedRequest)]
+    [InlineData("mcp", "LOCALHOST:5080", HttpStatusCode.OK)]
     public async Task A_call_under_another_host_than_loopback_is_refused_unless_it_is_configured(
         string path, string? host, HttpStatusCode expected)
     {
@@ -60,6 +70,18 @@ public sealed class EndpointGuardTests
     [InlineData("http://localhost.evil.example", HttpStatusCode.Forbidden)]
     [InlineData("null", HttpStatusCode.Forbidden)]
     [InlineData("file://localhost", HttpStatusCode.Forbidden)]
+    [InlineData("http://localhost@evil.example", HttpStatusCode.Forbidden)]
+    [InlineData("http://localhost:5080@evil.example:80", HttpStatusCode.Forbidden)]
+    [InlineData("http://evil.example#localhost", HttpStatusCode.Forbidden)]
+    [InlineData("http://evil.example?http://localhost", HttpStatusCode.Forbidden)]
+    [InlineData("http://evil.example\\@localhost", HttpStatusCode.Forbidden)]
+    [InlineData("https://console.example.evil.example", HttpStatusCode.Forbidden)]
+    [InlineData("https://evil.example/https://console.example", HttpStatusCode.Forbidden)]
+    [InlineData("http://console.example", HttpStatusCode.Forbidden)]
+    [InlineData("http://127.0.0.1.nip.io", HttpStatusCode.Forbidden)]
+    [InlineData("chrome-extension://localhost", HttpStatusCode.Forbidden)]
+    [InlineData("http://localhost, http://evil.example", HttpStatusCode.Forbidden)]
+    [InlineData("", HttpStatusCode.Forbidden)]
     public async Task A_call_from_a_page_of_another_origin_is_refused(string origin, HttpStatusCode expected)
     {
         await using ServedSeller seller =

@@ -83,6 +83,12 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
 
     internal override ValueTask<int> PurgeAsync(CancellationToken cancellationToken) => inner.PurgeAsync(cancellationToken);
 
+    internal override ValueTask<IReadOnlyList<WaitingWebhook>> ListWaitingAsync(
+        int limit, Func<OutboxWaitingRow, WaitingWebhook> describe, CancellationToken cancellationToken) =>
+        plan("list") == StoreFault.Before
+            ? throw new IOException("planned")
+            : inner.ListWaitingAsync(limit, describe, cancellationToken);
+
     internal override OutboxDeadTable Dead => inner.Dead;
 
     private static async ValueTask<bool> Done(ValueTask call)

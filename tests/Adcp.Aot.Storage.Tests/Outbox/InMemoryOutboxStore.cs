@@ -198,6 +198,19 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
 
     internal override ValueTask<int> PurgeAsync(CancellationToken cancellationToken) => ValueTask.FromResult(0);
 
+    internal override ValueTask<IReadOnlyList<WaitingWebhook>> ListWaitingAsync(
+        int limit, Func<OutboxWaitingRow, WaitingWebhook> describe, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            return ValueTask.FromResult<IReadOnlyList<WaitingWebhook>>(
+            [
+                .. _parked.Values.Concat(_log.Values).Take(limit).Select(row => describe(new OutboxWaitingRow(
+                    row.Id, row.Entry.Lane, row.Entry.Endpoint, row.Entry.Tenant, row.Entry.KeyId, row.Attempts, row.Entry.Sealed))),
+            ]);
+        }
+    }
+
     internal override OutboxDeadTable Dead => new DeadTable(this);
 
     private long Append(OutboxEntry entry)

@@ -16,11 +16,11 @@ internal static class OutboxHarness
 
     public static OutboxItem Item(
         string host = "buyer.example", string tenant = "t1", string? id = null, string? stream = null, DateTimeOffset? notBefore = null,
-        TimeSpan? maxAge = null, string status = "completed") => new(
+        TimeSpan? maxAge = null, string status = "completed", string? task = null) => new(
         new WebhookDestination($"https://{host}/hook", "op-1", "a-token-of-16-chars"),
         new McpWebhook
         {
-            TaskId = id ?? "task",
+            TaskId = task ?? id ?? "task",
             TaskType = TaskType.CreateMediaBuy,
             Status = status == "failed"
             ? AdcpTaskStatus.Failed

@@ -211,6 +211,25 @@ public abstract partial class OutboxStoreContract
     }
 
     [Fact]
+    public async Task Waiting_rows_are_listed_up_to_a_limit_with_those_that_were_attempted_first()
+    {
+        await JoinAsync();
+        long[] ids = await AppendAsync([.. Enumerable.Range(0, 5).Select(i => Entry($"{i}", lane: (short)i, endpoint: i))]);
+        await SettleAsync(Park((await LogAsync()).Single(row => row.Id == ids[3]), TimeSpan.FromMinutes(10)));
+
+        IReadOnlyList<WaitingWebhook> all = await Store.ListWaitingAsync(10, Describe, default);
+        IReadOnlyList<WaitingWebhook> two = await Store.ListWaitingAsync(2, Describe, default);
+
+        Assert.Equal(["3", "0", "1", "2", "4"], all.Select(static row => row.TaskId));
+        Assert.Equal(["3", "0"], two.Select(static row => row.TaskId));
+        Assert.Equal([1, 0, 0, 0, 0], all.Select(static row => row.Attempts));
+        Assert.Equal(ids[3], all[0].Id);
+
+        static WaitingWebhook Describe(OutboxWaitingRow row) =>
+            new() { Id = row.Id, Attempts = row.Attempts, TaskId = Encoding.UTF8.GetString(row.Sealed) };
+    }
+
+    [Fact]
     public async Task Redriven_row_is_new_in_the_log_with_its_attempts_and_horizon()
     {
         await JoinAsync();

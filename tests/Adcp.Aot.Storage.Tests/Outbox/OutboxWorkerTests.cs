@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Adcp.Aot.Delivery;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
@@ -247,6 +248,67 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task The_last_worker_that_stops_names_what_waits_and_logs_it_without_a_secret()
+    {
+        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(503);
+        RecordingLogger logger = new();
+        OutboxWorker worker =
+            await StartAsync(outbox, sender, new OutboxWorkerOptions { Attempts = Attempts() with { Logger = logger } });
+        await EnqueueAsync(
+            outbox, OutboxHarness.Item("a.example", "t1", task: "task-1"), OutboxHarness.Item("b.example", "t2", task: "task-2"));
+        await _time.RunUntilAsync(() => sender.Received.Count >= 2);
+
+        OutboxStopReport report = await StopAsync(worker);
+
+        Assert.Equal(2, report.Left);
+        Assert.Equal(
+            [("t1", "a.example", "task-1"), ("t2", "b.example", "task-2")],
+            report.Waiting.Select(static row => (row.Tenant, row.Authority, row.TaskId)).Order());
+        Assert.All(report.Waiting, static row => Assert.InRange(row.Attempts, 1, 5));
+        Assert.All(report.Waiting, row => Assert.Contains(logger.Lines, line =>
+            line.Contains($"{row.TaskId} of tenant {row.Tenant} to {row.Authority} waits in the outbox", StringComparison.Ordinal)));
+        Assert.Contains(logger.Lines, static line => line.Contains("2 webhooks wait in it", StringComparison.Ordinal));
+        Assert.DoesNotContain(logger.Lines, static line => line.Contains("/hook", StringComparison.Ordinal)
+            || line.Contains("a-token-of-16-chars", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_worker_that_leaves_others_behind_names_nothing_and_the_last_one_names_a_hundred_at_most()
+    {
+        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(503);
+        OutboxWorker first = await StartAsync(outbox, sender);
+        OutboxWorker second = await StartAsync(outbox, sender);
+        await EnqueueAsync(
+            outbox, [.. Enumerable.Range(0, 150).Select(static i => OutboxHarness.Item($"b{i}.example", task: $"task-{i}"))]);
+
+        OutboxStopReport left = await StopAsync(first);
+        OutboxStopReport last = await StopAsync(second);
+
+        Assert.Equal((0, 0), (left.Left, left.Waiting.Count));
+        Assert.Equal((150, 100), (last.Left, last.Waiting.Count));
+    }
+
+    [Fact]
+    public async Task A_database_that_is_away_at_the_end_is_said_and_the_stop_succeeds()
+    {
+        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(503);
+        bool isCut = false;
+        FaultyOutboxStore cut = new(_store, _ => Volatile.Read(ref isCut) ? StoreFault.Before : StoreFault.None);
+        RecordingLogger logger = new();
+        OutboxWorker worker = await StartAsync(
+            new SqlWebhookOutbox(cut, sender, OutboxHarness.Secrets, null), sender,
+            new OutboxWorkerOptions { Attempts = Attempts() with { Logger = logger } });
+        await EnqueueAsync(outbox, OutboxHarness.Item());
+
+        Volatile.Write(ref isCut, true);
+        OutboxStopReport report = await StopAsync(worker);
+
+        Assert.Null(report.Left);
+        Assert.Empty(report.Waiting);
+        Assert.Contains(logger.Lines, static line => line.Contains("did not say which webhooks wait", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Two_workers_share_the_lanes_and_deliver_each_webhook_once()
     {
         (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(200);
@@ -349,6 +411,27 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         _workers.Add(worker);
         await worker.StartAsync();
         return worker;
+    }
+
+    private async Task<OutboxStopReport> StopAsync(OutboxWorker worker)
+    {
+        Task<OutboxStopReport> stopped = worker.StopAsync(TimeSpan.FromSeconds(1));
+        await _time.RunUntilAsync(() => stopped.IsCompleted);
+        return await stopped;
+    }
+
+    private sealed class RecordingLogger : ILogger
+    {
+        public ConcurrentQueue<string> Lines { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Lines.Enqueue(formatter(state, exception));
     }
 
     private sealed class ThrowingLogger : ILogger

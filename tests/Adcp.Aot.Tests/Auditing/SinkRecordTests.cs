@@ -34,11 +34,13 @@ public sealed class SinkRecordTests
         }
     }
 
-    [Fact]
+    [Theory]
     [Needs(Resource.AdcpData)]
-    public async Task Activity_records_satisfy_AdCPs_schema()
+    [InlineData(AdcpVersion.V31, "3.1.24")]
+    [InlineData(AdcpVersion.V32, "3.2.3")]
+    public async Task Activity_records_satisfy_AdCPs_schema(AdcpVersion version, string release)
     {
-        using JsonDocument document = SharedFiles.Read("schemas/core/webhook-activity-record.json");
+        using JsonDocument document = SharedFiles.Read($"schemas/versions/{release}/core/webhook-activity-record.json");
         System.Text.Json.Nodes.JsonObject root = System.Text.Json.Nodes.JsonNode.Parse(document.RootElement.GetRawText())!.AsObject();
         root.Remove("$id");
         foreach (KeyValuePair<string, System.Text.Json.Nodes.JsonNode?> member in root["properties"]!.AsObject())
@@ -54,7 +56,8 @@ public sealed class SinkRecordTests
             {
                 if (attempt.ToActivityRecord() is { } record)
                 {
-                    bodies.Add(JsonSerializer.Serialize(record, WebhookActivityRecord.JsonType));
+                    WebhookActivityRecord known = (record with { NotificationId = "n-1" }).For(version);
+                    bodies.Add(JsonSerializer.Serialize(known, WebhookActivityRecord.JsonType));
                 }
             }
 

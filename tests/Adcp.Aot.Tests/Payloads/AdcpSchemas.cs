@@ -12,7 +12,12 @@ namespace Adcp.Aot.Tests.Payloads;
 /// </summary>
 internal static class AdcpSchemas
 {
+    private const string Host = "https://adcontextprotocol.org";
+
     private static readonly Lazy<Dictionary<string, JsonSchema>> Schemas = new(Load);
+
+    /// <summary>The schemas that each schema refers to, and whether they are there.</summary>
+    private static readonly Dictionary<string, HashSet<(string Id, bool IsThere)>> References = new(StringComparer.Ordinal);
 
     private static readonly EvaluationOptions Strictly = new() { RequireFormatValidation = true, OutputFormat = OutputFormat.List };
 
@@ -29,12 +34,7 @@ internal static class AdcpSchemas
 
     public static bool Accepts(string id, string body) => Schemas.Value[id].Evaluate(JsonNode.Parse(body), Strictly).IsValid;
 
-    public static string Envelope(AdcpVersion version) => version switch
-    {
-        AdcpVersion.V30 => "/schemas/3.0.6/core/mcp-webhook-payload.json",
-        AdcpVersion.V31 => "/schemas/3.1.19/core/mcp-webhook-payload.json",
-        _ => "/schemas/core/mcp-webhook-payload.json",
-    };
+    public static string Envelope(AdcpVersion version) => IdOf(version, "mcp-webhook-payload.json");
 
     public static string Write(WebhookPayload payload, EnvelopeContext facts)
     {
@@ -56,34 +56,66 @@ internal static class AdcpSchemas
         }
     }
 
+    /// <summary>Returns the schemas behind a schema that are not there. They accept anything.</summary>
+    public static IEnumerable<string> MissingBehind(string id)
+    {
+        Assert.Contains(id, Schemas.Value.Keys);
+        HashSet<string> seen = [id];
+        Queue<string> left = new([id]);
+        while (left.TryDequeue(out string? next))
+        {
+            foreach ((string reference, bool isThere) in References[next])
+            {
+                if (!isThere)
+                {
+                    yield return reference;
+                }
+                else if (seen.Add(reference))
+                {
+                    left.Enqueue(reference);
+                }
+            }
+        }
+    }
+
     /// <summary>The file names of a generation's schemas.</summary>
     public static HashSet<string> FilesOf(AdcpVersion version) =>
-        [.. Schemas.Value.Keys.Where(id => IsOf(id, version)).Select(id => Path.GetFileName(id))];
+        [.. Schemas.Value.Keys.Where(id => Releases(version).Any(release => IsOf(id, release))).Select(id => Path.GetFileName(id))];
 
-    /// <summary>The id of a generation's schema.</summary>
-    public static string IdOf(AdcpVersion version, string file) =>
-        Schemas.Value.Keys.Single(id => IsOf(id, version) && Path.GetFileName(id) == file);
+    /// <summary>The id of a generation's schema, of its newest release that has the file.</summary>
+    public static string IdOf(AdcpVersion version, string file) => Releases(version)
+        .Select(release => Schemas.Value.Keys.SingleOrDefault(id => IsOf(id, release) && Path.GetFileName(id) == file))
+        .First(static id => id is not null)!;
 
-    private static bool IsOf(string id, AdcpVersion version) => version switch
+    /// <summary>The releases of a generation, the newest first.</summary>
+    private static string[] Releases(AdcpVersion version) => version switch
     {
-        AdcpVersion.V30 => id.StartsWith("/schemas/3.0.6/", StringComparison.Ordinal),
-        AdcpVersion.V31 => id.StartsWith("/schemas/3.1.19/", StringComparison.Ordinal),
-        _ => !char.IsAsciiDigit(id["/schemas/".Length]),
+        AdcpVersion.V30 => ["3.0.26"],
+        AdcpVersion.V31 => ["3.1.24", "3.1.19"],
+        _ => ["3.2.3"],
     };
+
+    private static bool IsOf(string id, string release) => id.StartsWith($"/schemas/{release}/", StringComparison.Ordinal);
 
     private static Dictionary<string, JsonSchema> Load()
     {
         Dictionary<string, JsonObject> texts = [];
-        foreach (string path in SharedFiles.ListAll("schemas").Where(path => !IsInFolderOfVersion(path)))
+        foreach (string path in SharedFiles.ListAll("schemas"))
         {
             JsonObject schema = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
-            texts.Add(schema["$id"]!.GetValue<string>(), schema);
+
+            // A file that stands twice has one id, and parts of a file have no id of their own.
+            if (schema["$id"] is JsonValue id)
+            {
+                texts.TryAdd(IdOf(id.GetValue<string>()), schema);
+            }
         }
 
         Dictionary<string, JsonSchema> schemas = [];
         foreach ((string id, JsonObject schema) in texts)
         {
-            Loosen(schema, texts);
+            References[id] = [];
+            Loosen(schema, texts, References[id]);
             schema.Remove("examples");
 
             // The draft resolves a relative id against a base; ours is one that nothing can be fetched from.
@@ -95,32 +127,45 @@ internal static class AdcpSchemas
         return schemas;
     }
 
-    /// <summary>
-    /// Returns whether a file is <c>versions/VERSION/FOLDER/FILE</c>. Those sets are larger than the part that the
-    /// tests cover, and repeat ids of the files directly in <c>versions/VERSION</c>.
-    /// </summary>
-    private static bool IsInFolderOfVersion(string path) => new FileInfo(path).Directory?.Parent?.Parent?.Name == "versions";
+    /// <summary>The id without the host that some releases write.</summary>
+    private static string IdOf(string id) => id.StartsWith(Host, StringComparison.Ordinal) ? id[Host.Length..] : id;
 
-    private static void Loosen(JsonNode? node, Dictionary<string, JsonObject> known)
+    private static void Loosen(JsonNode? node, Dictionary<string, JsonObject> known, HashSet<(string Id, bool IsThere)> references)
     {
         if (node is JsonObject members)
         {
-            if (members["$ref"] is JsonValue reference && reference.GetValue<string>() is var id && id.StartsWith('/')
-                && !known.ContainsKey(id))
+            if (members["$ref"] is JsonValue reference && IdOf(reference.GetValue<string>()) is var id && id.StartsWith('/'))
             {
-                members.Remove("$ref");
+                // The older release of 3.1 has files that the newer one lacks.
+                string file = id.Split('#')[0];
+                string older = file.Replace("/3.1.24/", "/3.1.19/", StringComparison.Ordinal);
+                if (known.ContainsKey(file))
+                {
+                    members["$ref"] = id;
+                    references.Add((file, true));
+                }
+                else if (known.ContainsKey(older))
+                {
+                    members["$ref"] = older + id[file.Length..];
+                    references.Add((older, true));
+                }
+                else
+                {
+                    members.Remove("$ref");
+                    references.Add((file, false));
+                }
             }
 
             foreach ((string _, JsonNode? member) in members.ToArray())
             {
-                Loosen(member, known);
+                Loosen(member, known, references);
             }
         }
         else if (node is JsonArray items)
         {
             foreach (JsonNode? item in items)
             {
-                Loosen(item, known);
+                Loosen(item, known, references);
             }
         }
     }

@@ -130,9 +130,9 @@ public sealed class McpWebhookTests
 
     [Theory]
     [Needs(Resource.AdcpData)]
-    [InlineData(AdcpVersion.V30, "versions/3.0.6/task-type.json", 20)]
-    [InlineData(AdcpVersion.V31, "versions/3.1.19/task-type.json", 24)]
-    [InlineData(AdcpVersion.V32, "enums/task-type.json", 33)]
+    [InlineData(AdcpVersion.V30, "versions/3.0.26/enums/task-type.json", 20)]
+    [InlineData(AdcpVersion.V31, "versions/3.1.24/enums/task-type.json", 24)]
+    [InlineData(AdcpVersion.V32, "versions/3.2.3/enums/task-type.json", 38)]
     public void Task_types_are_those_of_each_generations_schema(AdcpVersion version, string schema, int count)
     {
         using JsonDocument document = SharedFiles.Read("schemas/" + schema);

@@ -17,6 +17,9 @@ internal static partial class SecretProbe
     private const BindingFlags Declared =
         BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
 
+    /// <summary>Keys that are ids: tenant and principal.</summary>
+    private static readonly string[] HarmlessFields = ["StoreScope.Key"];
+
     /// <summary>A url with secrets in all places that may hold one.</summary>
     private const string Url = $"https://buyer.example/{Canary}?token={Canary}";
 
@@ -52,6 +55,68 @@ internal static partial class SecretProbe
         }
 
         return ([.. leaks], made);
+    }
+
+    /// <summary>
+    /// Creates an object of every public type without a constructor, fills its fields as their names say, and returns the types whose text
+    /// shows the canary. So no type is left out because the probe cannot call its constructors.
+    /// </summary>
+    internal static (IReadOnlyList<string> Leaks, int Made) Shapes(Assembly assembly)
+    {
+        SortedSet<string> leaks = new(StringComparer.Ordinal);
+        int made = 0;
+        foreach (Type type in Concrete(assembly))
+        {
+            made++;
+            if (Text(Shape(type, depth: 0)).Contains(Canary, StringComparison.Ordinal))
+            {
+                leaks.Add(type.FullName!);
+            }
+        }
+
+        return ([.. leaks], made);
+    }
+
+    /// <summary>Returns the public types that objects can be made of.</summary>
+    internal static IEnumerable<Type> Concrete(Assembly assembly) => assembly.GetExportedTypes().Where(static type =>
+        type is { IsAbstract: false, IsEnum: false, IsByRefLike: false, ContainsGenericParameters: false }
+        && !typeof(Delegate).IsAssignableFrom(type));
+
+    private static object Shape(Type type, int depth)
+    {
+        object shape = RuntimeHelpers.GetUninitializedObject(type);
+
+        // The destructor of an object without a constructor run would meet what the constructor never made.
+        GC.SuppressFinalize(shape);
+        for (Type? level = type; level is not null && level != typeof(object); level = level.BaseType)
+        {
+            foreach (FieldInfo field in level.GetFields(Declared).Where(static field => !field.IsLiteral))
+            {
+                string name = FieldName().Match(field.Name).Groups[1].Value;
+                if (HarmlessFields.Contains($"{level.Name}.{name}"))
+                {
+                    name = "";
+                }
+
+                if (ShapeOf(field.FieldType, name, depth) is { } value)
+                {
+                    field.SetValue(shape, value);
+                }
+            }
+        }
+
+        return shape;
+    }
+
+    private static object? ShapeOf(Type type, string name, int depth)
+    {
+        Type given = Nullable.GetUnderlyingType(type) ?? type;
+        return Value(given, name, depth: 4)
+            ?? (depth < 3 && given is { IsAbstract: false, IsArray: false, ContainsGenericParameters: false }
+                && !typeof(Delegate).IsAssignableFrom(given)
+                && given.Assembly.GetName().Name!.StartsWith("Adcp.", StringComparison.Ordinal)
+                    ? Shape(given, depth + 1)
+                    : null);
     }
 
     private static Type? TypeOf(MemberInfo member) => member switch
@@ -155,7 +220,7 @@ internal static partial class SecretProbe
         if (given == typeof(byte[]) || given == typeof(ReadOnlyMemory<byte>))
         {
             byte[] bytes = isSecret ? Encoding.ASCII.GetBytes(Canary[..32]) : "{}"u8.ToArray();
-            return given == typeof(byte[]) ? bytes : new ReadOnlyMemory<byte>(bytes);
+            return given == typeof(byte[]) ? (object)bytes : new ReadOnlyMemory<byte>(bytes);
         }
 
         return given switch
@@ -168,6 +233,7 @@ internal static partial class SecretProbe
             _ when given == typeof(CancellationToken) => CancellationToken.None,
             _ when given == typeof(Exception) => new InvalidOperationException(),
             _ when given.IsEnum => Enum.GetValues(given).GetValue(0),
+            _ when given == typeof(nint) || given == typeof(nuint) => null,
             _ when given.IsPrimitive || given == typeof(decimal) => Convert.ChangeType(7, given, null),
             _ when given.IsArray || given.IsByRefLike || given.ContainsGenericParameters => null,
             _ when typeof(Delegate).IsAssignableFrom(given) => null,
@@ -196,4 +262,8 @@ internal static partial class SecretProbe
 
     [GeneratedRegex("url|uri|breakerKey|location|endpoint", RegexOptions.IgnoreCase)]
     private static partial Regex UrlName();
+
+    /// <summary>The name of a field: of a property, of a parameter of a primary constructor, or of its own.</summary>
+    [GeneratedRegex("^[<_]*([A-Za-z0-9_]+)")]
+    private static partial Regex FieldName();
 }

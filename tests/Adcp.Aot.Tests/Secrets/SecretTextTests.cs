@@ -23,7 +23,19 @@ public sealed class SecretTextTests
     {
         Assert.Contains(typeof(Careless).FullName + "." + nameof(Careless.Token), SecretProbe.PrintedMembers(typeof(Careless).Assembly));
         Assert.Contains(typeof(Careless).FullName!, SecretProbe.Instances(typeof(Careless).Assembly).Leaks);
+        Assert.Contains(typeof(Careless).FullName!, SecretProbe.Shapes(typeof(Careless).Assembly).Leaks);
+        Assert.Contains(typeof(Closed).FullName!, SecretProbe.Shapes(typeof(Careless).Assembly).Leaks);
     }
 
     public sealed record Careless(string Token);
+
+    /// <summary>A type that no test can construct.</summary>
+    public sealed class Closed
+    {
+        private readonly Careless _inner;
+
+        internal Closed(Careless inner) => _inner = inner;
+
+        public override string ToString() => $"{nameof(Closed)} {_inner}";
+    }
 }

@@ -16,7 +16,7 @@ public sealed class TestFolderTests
         ["Adcp.Aot.Platform"] = [],
 
         ["Adcp.Aot.Hosting"] = [],
-        ["Adcp.Aot.AspNetCore"] = ["Secrets"],
+        ["Adcp.Aot.AspNetCore"] = [],
     };
 
     public static TheoryData<string> Projects { get; } = [.. TestOnly.Keys];

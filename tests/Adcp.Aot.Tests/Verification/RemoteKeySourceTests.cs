@@ -73,10 +73,16 @@ public sealed class RemoteKeySourceTests : IAsyncLifetime
         Assert.Equal(3, _server.Requests.Count);
     }
 
-    [Fact]
-    public async Task A_stranger_who_uses_up_the_reading_cannot_make_a_rotated_key_unknown()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_stranger_who_uses_up_the_reading_cannot_make_a_rotated_key_unknown(bool isBrand)
     {
-        using RemoteKeySource source = Source();
+        _documents["/.well-known/brand.json"] =
+            $$"""{"agents":[{"url":"{{_server.BaseUrl}}/agent","jwks_uri":"{{_server.BaseUrl}}/jwks.json"}]}""";
+        using RemoteKeySource source = isBrand
+            ? RemoteKeySource.FromBrandJson(_server.BaseUrl + "/.well-known/brand.json", _server.BaseUrl + "/agent", Open())
+            : Source();
         Assert.NotNull((await Find(source, "k1")).Key);
         for (int rotation = 0; rotation < 5; rotation++)
         {

@@ -41,6 +41,16 @@ internal sealed partial class PostgreSqlOutboxStore
         return purged;
     }
 
+    internal override ValueTask<IReadOnlyList<WaitingWebhook>> ListWaitingAsync(
+        int limit, Func<OutboxWaitingRow, WaitingWebhook> describe, CancellationToken cancellationToken) =>
+        RepeatableAsync<IReadOnlyList<WaitingWebhook>>(
+            async (connection, token) => await connection.Command(_sql.ListWaiting).With(DbType.Int64, (long)limit).AllAsync(
+                reader => describe(new OutboxWaitingRow(
+                    reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4),
+                    reader.GetInt32(5), reader.GetFieldValue<byte[]>(6))),
+                token).ConfigureAwait(false),
+            cancellationToken);
+
     private async ValueTask<int> PurgeAsync(string sql, int most, CancellationToken cancellationToken) => most == 0
         ? 0
         : await RepeatableAsync(

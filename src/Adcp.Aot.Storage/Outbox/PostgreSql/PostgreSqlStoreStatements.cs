@@ -127,6 +127,13 @@ internal sealed class PostgreSqlStoreStatements
             FROM (SELECT count(*) AS n, min(not_before) AS due FROM {tables.Log}) AS l,
                 (SELECT count(*) AS n, min(due_at) AS due FROM {tables.Parked}) AS p
             """;
+        ListWaiting =
+            $"""
+            (SELECT id, lane, endpoint, tenant, key_id, attempts, sealed FROM {tables.Parked} ORDER BY lane, endpoint, due_at, id LIMIT $1)
+            UNION ALL
+            (SELECT id, lane, endpoint, tenant, key_id, attempts, sealed FROM {tables.Log} ORDER BY xid, lane, id LIMIT $1)
+            LIMIT $1
+            """;
         PurgeDead = PurgeOf(tables.Dead, $"kept_until <= {Now} ORDER BY kept_until");
         PurgeBindings = PurgeOf(tables.Binding, $"kept_until <= {Now} AND state <> {(int)OutboxBindingState.Waiting} ORDER BY kept_until");
         PurgeOrphans =
@@ -221,6 +228,8 @@ internal sealed class PostgreSqlStoreStatements
     internal string Leave { get; }
 
     internal string Count { get; }
+
+    internal string ListWaiting { get; }
 
     internal string PurgeDead { get; }
 

@@ -185,6 +185,13 @@ internal sealed class SqliteOutboxStatements
             $"DELETE FROM {t.Binding} WHERE hash IN (SELECT hash FROM {t.Binding} WHERE kept_until <= @p1 AND state <> 0 LIMIT @p2)",
             $"DELETE FROM {t.Stream} WHERE stream IN (SELECT stream FROM {t.Stream} WHERE used_at <= @p1 - @p3 LIMIT @p2)",
         ];
+        ListWaiting =
+            $"""
+            SELECT * FROM (SELECT id, lane, endpoint, tenant, key_id, attempts, sealed FROM {t.Parked} ORDER BY id LIMIT @p1)
+            UNION ALL
+            SELECT * FROM (SELECT id, lane, endpoint, tenant, key_id, attempts, sealed FROM {t.Log} ORDER BY id LIMIT @p1)
+            LIMIT @p1
+            """;
         PurgeOrphans =
             $"""
             DELETE FROM {t.Binding} WHERE hash IN (
@@ -296,6 +303,8 @@ internal sealed class SqliteOutboxStatements
     internal string Counts { get; }
 
     internal IReadOnlyList<string> Purges { get; }
+
+    internal string ListWaiting { get; }
 
     internal string ListDead { get; }
 

@@ -24,6 +24,24 @@ internal sealed partial class SqliteOutboxStore
         },
         cancellationToken);
 
+    internal override ValueTask<IReadOnlyList<WaitingWebhook>> ListWaitingAsync(
+        int limit, Func<OutboxWaitingRow, WaitingWebhook> describe, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<WaitingWebhook>>(Read(
+            session =>
+            {
+                List<WaitingWebhook> rows = [];
+                using DbDataReader reader = session.Read(_sql.ListWaiting, (long)limit);
+                while (reader.Read())
+                {
+                    rows.Add(describe(new OutboxWaitingRow(
+                        reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4),
+                        reader.GetInt32(5), (byte[])reader.GetValue(6))));
+                }
+
+                return rows;
+            },
+            cancellationToken));
+
     /// <summary>
     /// Counts. A long log is not counted row by row: the number of ids that it spans is at least the number of its rows, and nearly that,
     /// because its oldest rows are settled first.

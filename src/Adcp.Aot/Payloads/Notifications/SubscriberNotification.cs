@@ -60,10 +60,11 @@ public abstract class SubscriberNotification : WebhookPayload
         json.WriteString("notification_type"u8, TypeName);
         json.WriteTime("fired_at"u8, facts.Timestamp);
         json.WriteString("subscriber_id"u8, SubscriberId);
-        WriteEvent(json);
+        WriteEvent(json, facts.Version);
         json.WriteJson("ext"u8, Ext);
         json.WriteEndObject();
     }
 
-    private protected abstract void WriteEvent(Utf8JsonWriter json);
+    /// <summary>Writes the members of the event. A member that the version does not define is left out.</summary>
+    private protected abstract void WriteEvent(Utf8JsonWriter json, AdcpVersion version);
 }

@@ -15,15 +15,23 @@ public class DeliveryMetrics
         "spend", "reach", "reach_unit", "reach_window", "by_event_type", "by_action_source", "quartile_data", "dooh_metrics",
         "viewability", "vendor_metric_values",
         "package_id", "pacing_index", "pricing_model", "rate", "currency", "delivery_status", "paused", "is_final",
-        "finalized_at", "measurement_window", "supersedes_window",
+        "finalized_at", "measurement_window", "supersedes_window", "metric_values",
         .. Enum.GetValues<DeliveryMetric>().Select(metric => metric.Wire()),
+    ];
+
+    private static readonly DeliveryMetric[] Monetary =
+    [
+        DeliveryMetric.ConversionValue, DeliveryMetric.CommissionableValue, DeliveryMetric.Roas, DeliveryMetric.CostPerAcquisition,
+        DeliveryMetric.CostPerClick, DeliveryMetric.CostPerCompletedView, DeliveryMetric.Cpm, DeliveryMetric.EffectiveRate,
     ];
 
     private readonly SortedDictionary<DeliveryMetric, decimal> _numbers = [];
 
-    /// <summary>Money spent in the report's currency. Not negative.</summary>
+    /// <summary>
+    /// Money spent, in the currency of package, row or report. Not negative. Null only in the totals of a row without a currency.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
-    public required decimal Spend { get; init => field = NotNegative(value, nameof(Spend))!.Value; }
+    public required decimal? Spend { get; init => field = NotNegative(value, nameof(Spend)); }
 
     /// <summary>The number of distinct people, devices or other units; default null, left out.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Negative, or not a unit.</exception>
@@ -118,15 +126,24 @@ public class DeliveryMetrics
         }
     }
 
+    /// <summary>Gets whether a number is money or derived from money.</summary>
+    internal bool HasMoney => Spend is not null || Monetary.Any(_numbers.ContainsKey);
+
+    /// <summary>Returns whether a number of this wire name is set.</summary>
+    internal bool IsSet(string metric) => _numbers.Keys.Any(each => each.Wire() == metric);
+
     internal static decimal? NotNegative(decimal? value, string name) =>
         value is < 0 ? throw new ArgumentOutOfRangeException(name, value, "Not negative.") : value;
 
-    internal void WriteMembers(Utf8JsonWriter json)
+    internal void WriteMembers(Utf8JsonWriter json, AdcpVersion version)
     {
         json.WriteNumber("spend"u8, Spend);
         foreach ((DeliveryMetric metric, decimal number) in _numbers)
         {
-            json.WriteNumber(metric.Wire(), number);
+            if (version >= AdcpVersion.V32 || metric != DeliveryMetric.CommissionableValue)
+            {
+                json.WriteNumber(metric.Wire(), number);
+            }
         }
 
         if (Reach is { } reach)

@@ -7,7 +7,8 @@ namespace Adcp.Aot.Payloads.Reporting;
 /// <summary>
 /// A delivery report to a <c>reporting_webhook</c>, since 3.1: the MCP envelope of a <c>media_buy_delivery</c> task
 /// with the report as its result and the stream's number at <c>result.sequence_number</c>. Deliver it with a sequence
-/// key for each stream. Immutable.
+/// key for each stream. A member that begins with 3.2 is left out for 3.1. The envelope has the <c>operation_id</c> that
+/// the buyer gave with its <c>reporting_webhook</c>: without one nothing is sent, and no id is made up. Immutable.
 /// </summary>
 public sealed class DeliveryReport : WebhookPayload
 {
@@ -29,9 +30,12 @@ public sealed class DeliveryReport : WebhookPayload
             : value;
     }
 
-    /// <summary>The currency of all money in the report, ISO 4217.</summary>
+    /// <summary>
+    /// The currency of all money in the report, ISO 4217. AdCP 3.2 has deprecated it: set <see cref="MediaBuyDelivery.Currency"/> instead.
+    /// Default null, left out; for AdCP 3.1 it is then the currency that all rows have.
+    /// </summary>
     /// <exception cref="ArgumentException">Not three capital letters.</exception>
-    public required string Currency { get; init => field = CheckCurrency(value, nameof(Currency)); }
+    public string? Currency { get; init => field = value is null ? null : CheckCurrency(value, nameof(Currency)); }
 
     /// <summary>Every media buy of the stream; may be empty.</summary>
     /// <exception cref="ArgumentException">Null, or an item is null.</exception>
@@ -125,13 +129,25 @@ public sealed class DeliveryReport : WebhookPayload
                 "A window update names in SupersedesWindow the window that a package's numbers replace.", nameof(MediaBuys));
         }
 
+        string? currency = Currency;
+        foreach (MediaBuyDelivery buy in MediaBuys)
+        {
+            buy.CheckMoney(Currency);
+            currency = facts.Version < AdcpVersion.V32 ? currency ?? buy.Currency : currency;
+        }
+
+        if (facts.Version < AdcpVersion.V32)
+        {
+            CheckOneCurrency(currency);
+        }
+
         new McpWebhook
         {
             TaskId = TaskId,
             TaskType = TaskType.MediaBuyDelivery,
             Status = AdcpTaskStatus.Completed,
             Protocol = AdcpProtocol.MediaBuy,
-            Result = Result(),
+            Result = Result(facts.Version, currency),
             Context = Context,
             NumbersResult = true,
         }.Write(output, facts);
@@ -145,7 +161,20 @@ public sealed class DeliveryReport : WebhookPayload
             : throw new ArgumentException("A currency is three capital letters (ISO 4217).", name);
     }
 
-    private ReadOnlyMemory<byte> Result()
+    /// <summary>Refuses a report that AdCP 3.1 cannot express: its money has one currency, which the report states.</summary>
+    private void CheckOneCurrency(string? currency)
+    {
+        bool isOne = currency is not null && MediaBuys.All(buy =>
+            (buy.Currency ?? currency) == currency && buy.Totals.Spend is not null
+            && buy.ByPackage.All(package => (package.Currency ?? currency) == currency));
+        if (!isOne)
+        {
+            throw new WebhookPayloadException(
+                "not_in_this_version", "Before AdCP 3.2 all rows of a report have one currency and a spend.", nameof(Currency));
+        }
+    }
+
+    private ReadOnlyMemory<byte> Result(AdcpVersion version, string? currency)
     {
         ArrayBufferWriter<byte> output = new(1024);
         using (Utf8JsonWriter json = new(output, JsonWire.Compact))
@@ -165,12 +194,13 @@ public sealed class DeliveryReport : WebhookPayload
             json.WriteStartObject("reporting_period"u8);
             json.WriteTime("start"u8, Period.Start);
             json.WriteTime("end"u8, Period.End);
+            json.WriteText("timezone"u8, version >= AdcpVersion.V32 ? Period.TimeZone : null);
             json.WriteEndObject();
-            json.WriteString("currency"u8, Currency);
+            json.WriteText("currency"u8, currency);
             json.WriteStartArray("media_buy_deliveries"u8);
             foreach (MediaBuyDelivery buy in MediaBuys)
             {
-                buy.Write(json);
+                buy.Write(json, version);
             }
 
             json.WriteEndArray();

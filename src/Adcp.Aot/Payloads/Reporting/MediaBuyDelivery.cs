@@ -17,6 +17,13 @@ public sealed class MediaBuyDelivery
     /// <exception cref="ArgumentOutOfRangeException">Not a status.</exception>
     public required MediaBuyReportStatus Status { get; init => field = JsonWire.Defined(value, nameof(Status)); }
 
+    /// <summary>
+    /// The currency of the row's money and of its packages', ISO 4217; default null, left out. If packages have several currencies, leave
+    /// it out, and the money of <see cref="Totals"/> too. Since 3.2.
+    /// </summary>
+    /// <exception cref="ArgumentException">Not three capital letters.</exception>
+    public string? Currency { get; init => field = value is null ? null : DeliveryReport.CheckCurrency(value, nameof(Currency)); }
+
     /// <summary>The buy's sums.</summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public required DeliveryMetrics Totals { get; init => field = value ?? throw new ArgumentNullException(nameof(Totals)); }
@@ -51,28 +58,59 @@ public sealed class MediaBuyDelivery
     /// <exception cref="ArgumentException">Not a word.</exception>
     public string? PricingModel { get; init => field = JsonWire.Word(value, nameof(PricingModel)); }
 
-    /// <summary>The ratio of delivered to expected, 1 if on pace. Not negative.</summary>
+    /// <summary>The ratio of delivered to expected, 1 if on pace. Not negative. Since 3.2.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
     public decimal? PacingIndex { get; init => field = DeliveryMetrics.NotNegative(value, nameof(PacingIndex)); }
 
-    internal void Write(Utf8JsonWriter json)
+    /// <summary>Refuses money without a currency, or of another one than the row or the report states.</summary>
+    /// <param name="stated">The currency of the whole report.</param>
+    /// <exception cref="WebhookPayloadException">It breaks a rule.</exception>
+    internal void CheckMoney(string? stated)
+    {
+        string? currency = Currency ?? stated;
+        if ((stated is not null && currency != stated)
+            || (currency is not null && ByPackage.Any(package => package.Currency is { } own && own != currency)))
+        {
+            throw new WebhookPayloadException(
+                "currencies_differ", $"The report, the row of '{MediaBuyId}' and its packages state different currencies.",
+                nameof(Currency));
+        }
+
+        if (currency is not null ? Totals.Spend is null : Totals.HasMoney)
+        {
+            throw new WebhookPayloadException(
+                currency is null ? "missing_currency" : "missing_spend",
+                currency is null
+                    ? $"The totals of '{MediaBuyId}' hold money and no currency is stated. Leave money out of a row of several currencies."
+                    : $"The totals of '{MediaBuyId}' have a currency and no spend.",
+                nameof(Totals));
+        }
+
+        foreach (PackageDelivery package in ByPackage)
+        {
+            package.CheckMoney(currency);
+        }
+    }
+
+    internal void Write(Utf8JsonWriter json, AdcpVersion version)
     {
         json.WriteStartObject();
         json.WriteString("media_buy_id"u8, MediaBuyId);
+        json.WriteText("currency"u8, version >= AdcpVersion.V32 ? Currency : null);
         json.WriteString("status"u8, Status.Wire());
         json.WriteTime("expected_availability"u8, ExpectedAvailability);
         json.WriteFlag("is_adjusted"u8, IsAdjusted);
         json.WriteFlag("is_final"u8, FinalizedAt is null ? null : true);
         json.WriteTime("finalized_at"u8, FinalizedAt);
         json.WriteText("pricing_model"u8, PricingModel);
-        json.WriteNumber("pacing_index"u8, PacingIndex);
+        json.WriteNumber("pacing_index"u8, version >= AdcpVersion.V32 ? PacingIndex : null);
         json.WriteStartObject("totals"u8);
-        Totals.WriteMembers(json);
+        Totals.WriteMembers(json, version);
         json.WriteEndObject();
         json.WriteStartArray("by_package"u8);
         foreach (PackageDelivery package in ByPackage)
         {
-            package.Write(json);
+            package.Write(json, version);
         }
 
         json.WriteEndArray();

@@ -1,3 +1,5 @@
+using Adcp.Aot.Json;
+
 namespace Adcp.Aot.Payloads.Reporting;
 
 /// <summary>
@@ -8,8 +10,12 @@ public readonly record struct ReportingPeriod
     /// <summary>Creates a period.</summary>
     /// <param name="start">Its first moment.</param>
     /// <param name="end">The first moment after it.</param>
-    /// <exception cref="ArgumentException">The end is not later than the start.</exception>
-    public ReportingPeriod(DateTimeOffset start, DateTimeOffset end)
+    /// <param name="timeZone">
+    /// The IANA time zone whose days it counts, such as <c>Europe/Berlin</c>; null for none. At most 255 characters. Since 3.2; left out
+    /// for earlier versions.
+    /// </param>
+    /// <exception cref="ArgumentException">The end is not later than the start, or the time zone is blank or too long.</exception>
+    public ReportingPeriod(DateTimeOffset start, DateTimeOffset end, string? timeZone = null)
     {
         if (end <= start)
         {
@@ -18,6 +24,7 @@ public readonly record struct ReportingPeriod
 
         Start = start;
         End = end;
+        TimeZone = timeZone is null ? null : JsonWire.Name(timeZone, nameof(timeZone), 255);
     }
 
     /// <summary>Its first moment.</summary>
@@ -25,4 +32,7 @@ public readonly record struct ReportingPeriod
 
     /// <summary>The first moment after it.</summary>
     public DateTimeOffset End { get; }
+
+    /// <summary>The time zone whose days it counts; <c>null</c> for none.</summary>
+    public string? TimeZone { get; }
 }

@@ -45,8 +45,156 @@ public sealed class NotificationTests
                 ReasonCode = reason,
                 Initiator = initiator,
                 ReasonDetail = detail,
+                RevisionId = detail is null ? null : id,
                 Ext = ext,
             }));
+    }
+
+    [Fact]
+    [Needs(Resource.AdcpData)]
+    public void Every_recorded_change_of_an_account_satisfies_its_schema() =>
+        Holds("account-change-recorded-webhook.json", Gen.Select(Id, Name, Time, Maybe(Name), Gen.Int[0, 12], Ext)
+            .Select((id, name, at, cursor, parents, ext) => (WebhookPayload)new AccountChangeRecorded
+            {
+                NotificationId = id,
+                SubscriberId = id,
+                AccountId = name,
+                RecordedAt = at,
+                Resource = new ChangedResource(
+                    "media_buy.x-1", name,
+                    parents == 0 ? null : Enumerable.Range(0, parents).ToDictionary(i => $"p{i}", _ => name)),
+                Action = name,
+                ThroughCursor = cursor,
+                Ext = ext,
+            }));
+
+    [Fact]
+    [Needs(Resource.AdcpData)]
+    public void Every_change_of_a_principal_satisfies_its_schema() =>
+        Holds("principal-changed-webhook.json", Gen.Select(Id, Any<PrincipalChangeReason>(), Time, Gen.Bool, Ext)
+            .Select((id, reason, at, full, ext) => (WebhookPayload)new PrincipalChanged
+            {
+                NotificationId = id,
+                SubscriberId = id,
+                AgentUrl = "https://seller.example/adcp",
+                ChangedAt = at,
+                Reason = reason,
+                DestinationId = full ? id : null,
+                Ext = ext,
+            }));
+
+    [Fact]
+    [Needs(Resource.AdcpData)]
+    public void Every_news_of_reporting_satisfies_its_schema()
+    {
+        Holds("reporting-delivery-ready-webhook.json",
+            Gen.Select(Id, Name, Any<ReportingFeedPurpose>(), Any<ReportingReadiness>(), Any<ReportingFinality>(), Time, Gen.Bool)
+            .Select((id, name, purpose, readiness, finality, at, full) => (WebhookPayload)new ReportingDeliveryReady
+            {
+                NotificationId = id,
+                SubscriberId = id,
+                AccountId = name,
+                DeliveryConfigId = id,
+                DeliveryConfigVersion = 3,
+                FeedPurpose = purpose,
+                RevisionId = id,
+                MaterializationId = id,
+                Readiness = readiness,
+                Finality = finality,
+                DataThrough = full ? at : null,
+            }));
+        Holds("reporting-status-changed-webhook.json",
+            Gen.Select(Id, Name, Any<ReportingFeedPurpose>(), Any<ReportingHealth>(), Any<ReportingHealth>(), Gen.Bool, Ext)
+            .Select((id, name, purpose, health, previous, full, ext) => (WebhookPayload)new ReportingStatusChanged
+            {
+                NotificationId = id,
+                SubscriberId = id,
+                AccountId = name,
+                DeliveryConfigId = id,
+                DeliveryConfigVersion = 1,
+                FeedPurpose = purpose,
+                Health = health,
+                PreviousHealth = full ? previous : null,
+                ObligationId = full ? id : null,
+                IssueIds = full || health is ReportingHealth.Delayed or ReportingHealth.ActionRequired ? ["i1", "i2"] : null,
+                Ext = ext,
+            }));
+        Holds("reporting-ledger-changed-webhook.json", Gen.Select(Id, Name, Any<ReportingFinality>(), Gen.Int[0, 2], Ext)
+            .Select((id, name, finality, kind, ext) => (WebhookPayload)new ReportingLedgerChanged
+            {
+                NotificationId = id,
+                SubscriberId = id,
+                AccountId = name,
+                Change = kind == 0
+                    ? ReportingLedgerChange.Adjustment(id, "r1")
+                    : ReportingLedgerChange.Revision(id, finality, kind == 1 ? null : "r0"),
+                Ext = ext,
+            }));
+    }
+
+    [Fact]
+    public void News_of_reporting_that_say_too_little_or_too_much_are_refused()
+    {
+        ReportingStatusChanged delayed = new()
+        {
+            NotificationId = "n",
+            SubscriberId = "s",
+            AccountId = "a",
+            DeliveryConfigId = "d",
+            DeliveryConfigVersion = 1,
+            FeedPurpose = ReportingFeedPurpose.Pacing,
+            Health = ReportingHealth.Delayed,
+        };
+        ReportingDeliveryReady extended = new()
+        {
+            NotificationId = "n",
+            SubscriberId = "s",
+            AccountId = "a",
+            DeliveryConfigId = "d",
+            DeliveryConfigVersion = 1,
+            FeedPurpose = ReportingFeedPurpose.Pacing,
+            RevisionId = "r",
+            MaterializationId = "m",
+            Readiness = ReportingReadiness.Available,
+            Finality = ReportingFinality.Snapshot,
+            DataThrough = null,
+            Ext = "{\"x\":1}"u8.ToArray(),
+        };
+
+        Assert.Equal("missing_issue_ids", Assert.Throws<WebhookPayloadException>(() => AdcpSchemas.Write(delayed, Facts)).Code);
+        Assert.Equal("no_extensions", Assert.Throws<WebhookPayloadException>(() => AdcpSchemas.Write(extended, Facts)).Code);
+        Refused<ArgumentException>("type", () => new ChangedResource("Media Buy", "m"));
+        Refused<ArgumentException>("parentIds", () =>
+            new ChangedResource("m", "m", Enumerable.Range(0, 13).ToDictionary(i => $"p{i}", _ => "x")));
+        Refused<ArgumentException>("IssueIds", () => new ReportingStatusChanged
+        {
+            NotificationId = "n",
+            SubscriberId = "s",
+            AccountId = "a",
+            DeliveryConfigId = "d",
+            DeliveryConfigVersion = 1,
+            FeedPurpose = ReportingFeedPurpose.Pacing,
+            Health = ReportingHealth.Delayed,
+            IssueIds = ["same", "same"],
+        });
+    }
+
+    [Fact]
+    public void A_product_in_its_canonical_form_is_not_sent_to_a_3_1_receiver()
+    {
+        Assert.Null(AdcpSchemas.TryWrite(Product(ProductPayloadView.Canonical), Facts with { Version = AdcpVersion.V31 }));
+        Assert.DoesNotContain(
+            "product_payload_view",
+            AdcpSchemas.Write(Product(ProductPayloadView.Legacy), Facts with { Version = AdcpVersion.V31 }), StringComparison.Ordinal);
+
+        static WholesaleFeedChanged Product(ProductPayloadView view) => new()
+        {
+            Event = WholesaleFeedEvent.ProductCreated(
+                Guid.CreateVersion7(), default, FeedScope.Public, "p", view, "{\"product_id\":\"p\"}"u8.ToArray()),
+            SubscriberId = "s",
+            AccountId = "a",
+            FeedVersion = "1",
+        };
     }
 
     [Fact]
@@ -250,12 +398,12 @@ public sealed class NotificationTests
                 AccountId = "a",
                 FeedVersion = "1"
             }, Facts);
-        const string Schema = "/schemas/core/wholesale-feed-webhook.json";
-        Assert.True(AdcpSchemas.Accepts(Schema, body));
-        Assert.False(AdcpSchemas.Accepts(Schema, body.Replace("{\"idem", "{\"token\":\"x\",\"idem", StringComparison.Ordinal)));
-        Assert.False(AdcpSchemas.Accepts(Schema, body.Replace("\"scope\":\"public\"", "\"scope\":\"account\"", StringComparison.Ordinal)));
-        Assert.False(AdcpSchemas.Accepts(Schema, body.Replace("0001-01-01T", "yesterday", StringComparison.Ordinal)));
-        Assert.False(AdcpSchemas.Accepts(Schema,
+        string schema = AdcpSchemas.IdOf(AdcpVersion.V32, "wholesale-feed-webhook.json");
+        Assert.True(AdcpSchemas.Accepts(schema, body));
+        Assert.False(AdcpSchemas.Accepts(schema, body.Replace("{\"idem", "{\"token\":\"x\",\"idem", StringComparison.Ordinal)));
+        Assert.False(AdcpSchemas.Accepts(schema, body.Replace("\"scope\":\"public\"", "\"scope\":\"account\"", StringComparison.Ordinal)));
+        Assert.False(AdcpSchemas.Accepts(schema, body.Replace("0001-01-01T", "yesterday", StringComparison.Ordinal)));
+        Assert.False(AdcpSchemas.Accepts(schema,
             body.Replace("\"event_type\":\"signal.removed\"", "\"event_type\":\"signal.created\"", StringComparison.Ordinal)));
     }
 
@@ -320,9 +468,11 @@ public sealed class NotificationTests
     [InlineData(typeof(PurgeKind), "creative/creative-purged-webhook.json", "purge_kind")]
     [InlineData(typeof(EventInitiator), "creative/creative-purged-webhook.json", "initiator")]
     [InlineData(typeof(ProductPayloadView), "core/wholesale-feed-webhook.json", "product_payload_view")]
+    [InlineData(typeof(PrincipalChangeReason), "core/principal-changed-webhook.json", "reason")]
+    [InlineData(typeof(ReportingReadiness), "core/reporting-delivery-ready-webhook.json", "readiness")]
     public void Words_are_the_schemas(Type type, string path, string member)
     {
-        using JsonDocument document = SharedFiles.Read("schemas/" + path);
+        using JsonDocument document = SharedFiles.Read("schemas/versions/3.2.3/" + path);
         Assert.Equal(
             document.RootElement.GetProperty("properties").GetProperty(member).GetProperty("enum").EnumerateArray()
             .Select(word => word.GetString()!).Order(StringComparer.Ordinal),
@@ -333,11 +483,16 @@ public sealed class NotificationTests
     [Needs(Resource.AdcpData)]
     public void Account_subscribers_may_ask_for_what_the_schema_lists()
     {
-        using JsonDocument document = SharedFiles.Read("schemas/core/notification-config.json");
+        using JsonDocument document = SharedFiles.Read("schemas/versions/3.2.3/core/notification-config.json");
         Assert.Equal(
             document.RootElement.GetProperty("properties").GetProperty("event_types").GetProperty("items").GetProperty("enum")
-            .EnumerateArray().Select(word => word.GetString()),
-            AccountWebhookChallenge.AllowedEventTypes);
+            .EnumerateArray().Select(word => word.GetString()).Order(),
+            AccountWebhookChallenge.AllowedEventTypes.Order());
+        using JsonDocument earlier = SharedFiles.Read("schemas/versions/3.1.24/enums/notification-type.json");
+        Assert.Subset(
+            earlier.RootElement.GetProperty("enum").EnumerateArray().Select(word => word.GetString()!).ToHashSet(),
+            AccountWebhookChallenge.EventTypesOf(AdcpVersion.V31).ToHashSet());
+        Assert.Empty(AccountWebhookChallenge.EventTypesOf(AdcpVersion.V30));
     }
 
     [Fact]
@@ -422,7 +577,7 @@ public sealed class NotificationTests
             {
                 if (AdcpSchemas.TryWrite(payload, Facts with { Version = version }) is { } body)
                 {
-                    AdcpSchemas.Validates(schema, body);
+                    AdcpSchemas.Validates(AdcpSchemas.IdOf(version, Path.GetFileName(schema)), body);
                     Assert.Equal(keyed, body.Contains("whk_0123456789abcdef", StringComparison.Ordinal));
                 }
             }, iter: 200);

@@ -21,12 +21,90 @@ public sealed class DeliveryReportTests
         AdcpSchemas.Validates(AdcpSchemas.Envelope(version), body);
         using JsonDocument envelope = JsonDocument.Parse(body);
         JsonElement result = envelope.RootElement.GetProperty("result");
-        AdcpSchemas.Validates("/schemas/media-buy/media-buy-delivery-webhook-result.json", result.GetRawText());
+        AdcpSchemas.Validates(AdcpSchemas.IdOf(version, "media-buy-delivery-webhook-result.json"), result.GetRawText());
         Assert.Equal(7, result.GetProperty("sequence_number").GetInt64());
         Assert.Equal("media_buy_delivery", envelope.RootElement.GetProperty("task_type").GetString());
         Assert.False(envelope.RootElement.TryGetProperty("notification_id", out _));
         Assert.False(result.TryGetProperty("aggregated_totals", out _));
     }, iter: 200);
+
+    [Fact]
+    [Needs(Resource.AdcpData)]
+    public void A_row_of_several_currencies_has_no_money_in_its_totals_and_begins_with_3_2()
+    {
+        DeliveryReport report = Mixed(new DeliveryMetrics { Spend = null, [DeliveryMetric.Impressions] = 10 });
+
+        string body = AdcpSchemas.Write(report, Facts);
+        using JsonDocument envelope = JsonDocument.Parse(body);
+        AdcpSchemas.Validates(
+            AdcpSchemas.IdOf(AdcpVersion.V32, "media-buy-delivery-webhook-result.json"),
+            envelope.RootElement.GetProperty("result").GetRawText());
+        Assert.False(envelope.RootElement.GetProperty("result").TryGetProperty("currency", out _));
+        Assert.Equal("not_in_this_version", Code(report, AdcpVersion.V31));
+        Assert.Equal("missing_currency", Code(Mixed(new DeliveryMetrics { Spend = 3 }), AdcpVersion.V32));
+        Assert.Equal(
+            "missing_currency", Code(Mixed(new DeliveryMetrics { Spend = null, [DeliveryMetric.Cpm] = 1 }), AdcpVersion.V32));
+        Assert.Equal("currencies_differ", Code(Mixed(new DeliveryMetrics { Spend = 3 }, row: "EUR"), AdcpVersion.V32));
+    }
+
+    [Fact]
+    public void Money_has_a_currency_and_a_row_with_one_has_a_spend()
+    {
+        Assert.Equal("missing_spend", Code(Row(new DeliveryMetrics { Spend = null }, new PackageDelivery { Spend = 1 }), AdcpVersion.V32));
+        Assert.Equal("missing_spend", Code(Row(new DeliveryMetrics { Spend = 1 }, new PackageDelivery { Spend = null }), AdcpVersion.V32));
+        Assert.Equal(
+            "metric_twice",
+            Code(
+                Row(
+                    new DeliveryMetrics { Spend = 1 },
+                    new PackageDelivery { Spend = 1, MetricValues = Qualified, [DeliveryMetric.CompletedViews] = 4 }),
+                AdcpVersion.V32));
+        Assert.Throws<ArgumentException>(() => new PackageDelivery { Spend = 1, MetricValues = "[{\"metric_id\":\"spend\"}]"u8.ToArray() });
+        Assert.Throws<ArgumentException>(
+            () => new PackageDelivery { Spend = 1, MetricValues = "[{\"metric_id\":\"views\",\"qualifier\":{}}]"u8.ToArray() });
+    }
+
+    [Fact]
+    public void What_begins_with_3_2_is_left_out_for_a_3_1_receiver()
+    {
+        DeliveryReport report = new()
+        {
+            TaskId = "rep_1",
+            ReportType = DeliveryReportType.Scheduled,
+            Period = new ReportingPeriod(Noon.AddHours(-1), Noon, "Europe/Berlin"),
+            MediaBuys =
+            [
+                new MediaBuyDelivery
+                {
+                    MediaBuyId = "mb",
+                    Currency = "EUR",
+                    PacingIndex = 1,
+                    Status = MediaBuyReportStatus.Active,
+                    Totals = new DeliveryMetrics { Spend = 1, [DeliveryMetric.CommissionableValue] = 2 },
+                    ByPackage = [new PackageDelivery
+                        { Spend = 1, DeliveryStatus = PackageDeliveryStatus.NotDelivering, MetricValues = Qualified }],
+                },
+            ],
+        };
+        string[] later = ["timezone", "commissionable_value", "not_delivering", "metric_values", "pacing_index"];
+
+        string earlier = AdcpSchemas.Write(report, Facts with { Version = AdcpVersion.V31 });
+
+        Assert.All(later, member => Assert.DoesNotContain(member, earlier, StringComparison.Ordinal));
+        Assert.Contains("},\"currency\":\"EUR\",\"media_buy_deliveries\"", earlier, StringComparison.Ordinal);
+        Assert.All(later, member => Assert.Contains(member, AdcpSchemas.Write(report, Facts), StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(AdcpVersion.V31)]
+    [InlineData(AdcpVersion.V32)]
+    public void A_report_without_the_buyers_operation_id_is_not_sent_and_no_id_is_made_up(AdcpVersion version)
+    {
+        WebhookPayloadException fault = Assert.Throws<WebhookPayloadException>(() =>
+            AdcpSchemas.Write(Report(DeliveryReportType.Scheduled), Facts with { Version = version, OperationId = null }));
+
+        Assert.Equal("missing_operation_id", fault.Code);
+    }
 
     [Fact]
     public void Reports_begin_with_3_1_and_window_updates_with_3_2()
@@ -66,6 +144,46 @@ public sealed class DeliveryReportTests
         };
     }
 
+    private static ReadOnlyMemory<byte> Qualified { get; } =
+        """[{"metric_id":"completed_views","scope":"standard","value":4,"qualifier":{"completion_source":"seller_attested"}}]"""u8
+            .ToArray();
+
+    private static DeliveryReport Mixed(DeliveryMetrics totals, string? row = null) => new()
+    {
+        TaskId = "rep_1",
+        ReportType = DeliveryReportType.Scheduled,
+        Period = new ReportingPeriod(Noon.AddHours(-1), Noon),
+        MediaBuys =
+        [
+            new MediaBuyDelivery
+            {
+                MediaBuyId = "mb",
+                Currency = row,
+                Status = MediaBuyReportStatus.Active,
+                Totals = totals,
+                ByPackage = [new PackageDelivery { Spend = 1, Currency = "EUR" }, new PackageDelivery { Spend = 2, Currency = "USD" }],
+            },
+        ],
+    };
+
+    private static DeliveryReport Row(DeliveryMetrics totals, PackageDelivery package) => new()
+    {
+        TaskId = "rep_1",
+        ReportType = DeliveryReportType.Scheduled,
+        Period = new ReportingPeriod(Noon.AddHours(-1), Noon),
+        MediaBuys =
+        [
+            new MediaBuyDelivery
+            {
+                MediaBuyId = "mb",
+                Currency = "EUR",
+                Status = MediaBuyReportStatus.Active,
+                Totals = totals,
+                ByPackage = [package],
+            },
+        ],
+    };
+
     private static DeliveryReport Report(DeliveryReportType type, DateTimeOffset? next = null, string? superseded = null) => new()
     {
         TaskId = "rep_1",
@@ -102,13 +220,13 @@ public sealed class DeliveryReportTests
             .Where(type => version == AdcpVersion.V32 || type != DeliveryReportType.WindowUpdate)];
         Gen<decimal> number = Gen.Int[0, 1_000_000_000].Select(n => n / 100m);
         return Gen.Select(Gen.OneOf(types), Gen.Int[1, 3], Gen.Int[0, 3], number,
-            Gen.OneOf(Enum.GetValues<MediaBuyReportStatus>()), Gen.OneOf(Enum.GetValues<DeliveryMetric>()), Gen.Bool)
-            .Select((type, buys, packages, amount, status, metric, full) => new DeliveryReport
+            Gen.OneOf(Enum.GetValues<MediaBuyReportStatus>()), Gen.OneOf(Enum.GetValues<DeliveryMetric>()), Gen.Bool, Gen.Bool)
+            .Select((type, buys, packages, amount, status, metric, full, whole) => new DeliveryReport
             {
                 TaskId = "rep_1",
                 ReportType = type,
-                Period = new ReportingPeriod(Noon.AddHours(-buys), Noon),
-                Currency = "EUR",
+                Period = new ReportingPeriod(Noon.AddHours(-buys), Noon, full ? "Europe/Berlin" : null),
+                Currency = whole ? "EUR" : null,
                 NextExpectedAt = type == DeliveryReportType.Final ? null : Noon.AddHours(1),
                 UnavailableCount = full ? packages : null,
                 IsSandbox = full ? true : null,
@@ -119,6 +237,7 @@ public sealed class DeliveryReportTests
                     .. Enumerable.Range(0, buys).Select(i => new MediaBuyDelivery
                     {
                         MediaBuyId = $"mb_{i}",
+                        Currency = whole && !full ? null : "EUR",
                         Status = status,
                         Totals = new DeliveryMetrics
                         {
@@ -146,8 +265,9 @@ public sealed class DeliveryReportTests
                                 PackageId = full ? $"p_{p}" : null,
                                 PacingIndex = amount,
                                 Rate = amount,
-                                Currency = "USD",
-                                DeliveryStatus = PackageDeliveryStatus.Delivering,
+                                Currency = full ? "EUR" : null,
+                                DeliveryStatus = full ? PackageDeliveryStatus.NotDelivering : PackageDeliveryStatus.Delivering,
+                                MetricValues = full ? Qualified : default,
                                 IsPaused = full,
                                 FinalizedAt = full ? Noon : null,
                                 MeasurementWindow = "c7",

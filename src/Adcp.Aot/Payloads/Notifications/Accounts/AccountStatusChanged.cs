@@ -36,7 +36,7 @@ public sealed class AccountStatusChanged : SubscriberNotification
 
     private protected override AdcpVersion Since => AdcpVersion.V32;
 
-    private protected override void WriteEvent(Utf8JsonWriter json)
+    private protected override void WriteEvent(Utf8JsonWriter json, AdcpVersion version)
     {
         json.WriteString("account_id"u8, AccountId);
         json.WriteString("previous_status"u8, PreviousStatus.Wire());

@@ -38,7 +38,7 @@ public sealed class CapabilitiesChanged : SubscriberNotification
 
     private protected override AdcpVersion Since => AdcpVersion.V32;
 
-    private protected override void WriteEvent(Utf8JsonWriter json)
+    private protected override void WriteEvent(Utf8JsonWriter json, AdcpVersion version)
     {
         json.WriteString("agent_url"u8, AgentUrl);
         json.WriteTime("changed_at"u8, ChangedAt);

@@ -4,7 +4,7 @@ namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
 /// The challenge to an agent-level subscriber (AdCP's <c>agent-webhook-challenge</c>, since 3.2), which can only
-/// subscribe to <c>capabilities.changed</c>.
+/// subscribe to <c>capabilities.changed</c>: the schema of the challenge allows no other type, although subscriptions may name others.
 /// </summary>
 public sealed class AgentWebhookChallenge : WebhookChallenge
 {

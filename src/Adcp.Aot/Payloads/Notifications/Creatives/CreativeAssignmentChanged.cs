@@ -33,7 +33,7 @@ public sealed class CreativeAssignmentChanged : SubscriberNotification
 
     private protected override AdcpVersion Since => AdcpVersion.V32;
 
-    private protected override void WriteEvent(Utf8JsonWriter json)
+    private protected override void WriteEvent(Utf8JsonWriter json, AdcpVersion version)
     {
         json.WriteString("account_id"u8, AccountId);
         json.WriteString("media_buy_id"u8, MediaBuyId);

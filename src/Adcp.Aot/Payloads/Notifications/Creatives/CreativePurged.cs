@@ -35,7 +35,7 @@ public sealed class CreativePurged : SubscriberNotification
 
     private protected override string TypeName => "creative.purged";
 
-    private protected override void WriteEvent(Utf8JsonWriter json)
+    private protected override void WriteEvent(Utf8JsonWriter json, AdcpVersion version)
     {
         json.WriteString("account_id"u8, AccountId);
         json.WriteString("creative_id"u8, CreativeId);

@@ -20,6 +20,13 @@ public sealed class CreativeStatusChanged : SubscriberNotification
     /// <exception cref="ArgumentNullException">Null.</exception>
     public required CreativeTransition Transition { get; init => field = value ?? throw new ArgumentNullException(nameof(Transition)); }
 
+    /// <summary>
+    /// The revision that the status belongs to, for sellers that advertise revisions. 1 to 255 characters; default null, left out. Since
+    /// 3.2; left out for earlier versions.
+    /// </summary>
+    /// <exception cref="ArgumentException">Blank, too long or with a control character.</exception>
+    public string? RevisionId { get; init => field = value is null ? null : JsonWire.Name(value, nameof(RevisionId), 255); }
+
     /// <summary>The reason.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a reason.</exception>
     public required CreativeReasonCode ReasonCode { get; init => field = JsonWire.Defined(value, nameof(ReasonCode)); }
@@ -34,10 +41,11 @@ public sealed class CreativeStatusChanged : SubscriberNotification
 
     private protected override string TypeName => "creative.status_changed";
 
-    private protected override void WriteEvent(Utf8JsonWriter json)
+    private protected override void WriteEvent(Utf8JsonWriter json, AdcpVersion version)
     {
         json.WriteString("account_id"u8, AccountId);
         json.WriteString("creative_id"u8, CreativeId);
+        json.WriteText("revision_id"u8, version >= AdcpVersion.V32 ? RevisionId : null);
         json.WriteStartObject("transition"u8);
         json.WriteString("from"u8, Transition.From.Wire());
         json.WriteString("to"u8, Transition.To.Wire());

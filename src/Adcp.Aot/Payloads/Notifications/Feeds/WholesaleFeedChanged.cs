@@ -6,7 +6,8 @@ namespace Adcp.Aot.Payloads.Notifications;
 
 /// <summary>
 /// AdCP's <c>wholesale-feed-webhook</c>, since 3.1: one event of the feed, for one subscriber. Notification type and id
-/// are the event's. The cache scope follows from the event's scope. The body is a closed object. Immutable.
+/// are the event's. The cache scope follows from the event's scope. The body is a closed object. For AdCP 3.1, products have the legacy
+/// form. Immutable.
 /// </summary>
 public sealed class WholesaleFeedChanged : WebhookPayload
 {
@@ -55,6 +56,11 @@ public sealed class WholesaleFeedChanged : WebhookPayload
     {
         ArgumentNullException.ThrowIfNull(output);
         JsonWire.Since(facts.Version, AdcpVersion.V31, Event.EventType);
+        if (Event.View == ProductPayloadView.Canonical && Event.HasProduct)
+        {
+            JsonWire.Since(facts.Version, AdcpVersion.V32, "the canonical form of a product");
+        }
+
         using Utf8JsonWriter json = new(output, JsonWire.Compact);
         json.WriteStartObject();
         json.WriteString("idempotency_key"u8, facts.IdempotencyKey);
@@ -65,7 +71,7 @@ public sealed class WholesaleFeedChanged : WebhookPayload
         json.WriteString("account_id"u8, AccountId);
         json.WriteString("wholesale_feed_version"u8, FeedVersion);
         json.WriteText("previous_wholesale_feed_version"u8, PreviousFeedVersion);
-        json.WriteText("product_payload_view"u8, Event.View?.Wire());
+        json.WriteText("product_payload_view"u8, facts.Version >= AdcpVersion.V32 ? Event.View?.Wire() : null);
         json.WriteString("cache_scope"u8, Event.Scope.IsPublic ? "public"u8 : "account"u8);
         Event.Write(json);
         json.WriteJson("ext"u8, Ext);

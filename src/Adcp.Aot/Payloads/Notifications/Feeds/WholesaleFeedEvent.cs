@@ -222,6 +222,9 @@ public sealed class WholesaleFeedEvent
         });
     }
 
+    /// <summary>Gets whether the event holds a product or its prices, whose form the view decides.</summary>
+    internal bool HasProduct => EntityType == "product" && EventType != "product.removed";
+
     internal void Write(Utf8JsonWriter json)
     {
         json.WriteStartObject("event"u8);

@@ -32,7 +32,7 @@ public sealed class IndicatorsChanged : SubscriberNotification
 
     private protected override AdcpVersion Since => AdcpVersion.V32;
 
-    private protected override void WriteEvent(Utf8JsonWriter json)
+    private protected override void WriteEvent(Utf8JsonWriter json, AdcpVersion version)
     {
         json.WriteString("account_id"u8, AccountId);
         json.WriteString("relationship_kind"u8, Scope.Kind);
