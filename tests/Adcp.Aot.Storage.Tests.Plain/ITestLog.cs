@@ -9,5 +9,5 @@ internal interface ITestLog : IDeliveryLogSink, IAsyncDisposable
 
     List<(string? Tenant, Exception Reason)> Rejected { get; }
 
-    Task CreateIfAbsentAsync(CancellationToken cancellationToken = default);
+    ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken = default);
 }

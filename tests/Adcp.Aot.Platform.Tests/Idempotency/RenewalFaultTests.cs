@@ -90,5 +90,12 @@ public sealed class RenewalFaultTests
             new(true);
 
         public ValueTask<bool> ReleaseAsync(IdempotencyClaim claim, CancellationToken cancellationToken = default) => new(true);
+
+        public ValueTask<bool> SuspendAsync(IdempotencyClaim claim, CancellationToken cancellationToken = default) => new(true);
+
+        public ValueTask<bool> NoteTaskAsync(IdempotencyClaim claim, string taskId, CancellationToken cancellationToken = default) =>
+            new(true);
+
+        public ValueTask<bool> IsKnownAsync(string tenant, string request, CancellationToken cancellationToken = default) => new(false);
     }
 }

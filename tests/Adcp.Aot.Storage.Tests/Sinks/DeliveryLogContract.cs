@@ -99,7 +99,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
         await using ITestAuditLog log = await LogAsync();
         await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = 9");
 
-        InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(() => log.CreateIfAbsentAsync());
+        InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(() => log.CreateIfAbsentAsync().AsTask());
 
         Assert.Contains("version 9", fault.Message, StringComparison.Ordinal);
     }
@@ -110,7 +110,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
         await Database.ExecuteAsync("CREATE TABLE webhook_delivery_log (idempotency_key varchar(99))");
         await using ITestAuditLog log = Audit(Database.Source);
 
-        InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(() => log.CreateIfAbsentAsync());
+        InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(() => log.CreateIfAbsentAsync().AsTask());
 
         Assert.Contains("webhook_delivery_log", fault.Message, StringComparison.Ordinal);
     }

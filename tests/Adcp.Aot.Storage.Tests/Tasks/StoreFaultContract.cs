@@ -110,7 +110,7 @@ public sealed class PostgreSqlStoreFaultTests() : ServerStoreFaultContract(SqlDi
         await using Npgsql.NpgsqlDataSource utc = Npgsql.NpgsqlDataSource.Create(Database.ConnectionString + ";Timezone=UTC");
 
         InvalidOperationException refused =
-            await Assert.ThrowsAsync<InvalidOperationException>(() => new AuditLog(tokyo, Dialect).CreateIfAbsentAsync());
+            await Assert.ThrowsAsync<InvalidOperationException>(() => new AuditLog(tokyo, Dialect).CreateIfAbsentAsync().AsTask());
 
         Assert.Contains("occurred_at", refused.Message, StringComparison.Ordinal);
         await new AuditLog(utc, Dialect).CreateIfAbsentAsync();
@@ -447,7 +447,7 @@ public abstract class StoreFaultContract(SqlDialect dialect) : DatabaseTests(dia
         {
             save = await Assert.ThrowsAsync<InvalidOperationException>(
                 async () => await Tasks().SaveAsync(Alice, Task1("t1"), 1, TellAsync, default));
-            create = await Assert.ThrowsAsync<InvalidOperationException>(() => log.CreateIfAbsentAsync());
+            create = await Assert.ThrowsAsync<InvalidOperationException>(() => log.CreateIfAbsentAsync().AsTask());
             using TransactionScope outside = new(TransactionScopeOption.Suppress, TransactionScopeAsyncFlowOption.Enabled);
             Assert.Equal(TaskSaveStatus.Saved, (await Tasks().SaveAsync(Alice, Task1("t1"), 1, TellAsync, default)).Status);
         }
