@@ -5,7 +5,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Adcp.Aot.Benchmarks.Http;
 using Adcp.Aot.Delivery;
-using Adcp.Aot.PostgreSql;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
 using Microsoft.Data.Sqlite;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Data.Common;
 using System.Diagnostics;
 using Adcp.Aot.Delivery;
@@ -126,7 +127,7 @@ internal static class OutboxTimes
         return 0;
     }
 
-    private static double Of(List<(string Key, long At)> sent, IReadOnlyDictionary<string, long> noted, double share)
+    private static double Of(List<(string Key, long At)> sent, ConcurrentDictionary<string, long> noted, double share)
     {
         double[] times = [.. sent.Select(one => Math.Max(0, Stopwatch.GetElapsedTime(one.At, noted[one.Key]).TotalMilliseconds)).Order()];
         return times[(int)((times.Length - 1) * share)];
