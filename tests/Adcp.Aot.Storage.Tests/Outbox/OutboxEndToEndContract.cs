@@ -2,7 +2,6 @@ using System.Data.Common;
 using System.Text.Json;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Payloads.Notifications;
-using Adcp.Aot.Resilience;
 using Adcp.Aot.Storage.Tests.Databases;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;

@@ -1,5 +1,3 @@
-using Adcp.Aot.Sending;
-
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
 /// <summary>Faults of the seller's own process cost no attempt, and answers that are not final are tried again.</summary>
