@@ -117,6 +117,8 @@ public sealed class RegistrationTests
         Assert.Equal("budget", (await bench.CallAsync("create_media_buy", """{"budget":"much"}""")).Error?.Field);
         Assert.Equal("context", (await bench.CallAsync("create_media_buy", """{"context":1}""")).Error?.Field);
         Assert.Equal("""{"media_buy_id":"buyer"}""", Bench.Text(await bench.CallAsync("seller_ping", "{}")));
-        Assert.Equal(["create_media_buy", "sync_accounts", "get_signals", "seller_ping"], bench.Handler.Tools.Select(tool => tool.Name));
+        Assert.Equal(
+            ["create_media_buy", "sync_accounts", "get_signals", "get_products", "seller_ping"],
+            bench.Handler.Tools.Select(tool => tool.Name));
     }
 }
