@@ -125,7 +125,8 @@ internal sealed partial class TestPlatform
         new(new BuyResponse(request.Plan + call.Tenant));
 
     [AdcpTool("get_products")]
-    public async ValueTask<ToolOutcome<BuyResponse>> GetProductsAsync(ToolCall call, BuyRequest request, CancellationToken cancellationToken)
+    public async ValueTask<ToolOutcome<BuyResponse>> GetProductsAsync(
+        ToolCall call, BuyRequest request, CancellationToken cancellationToken)
     {
         Read++;
         if (request.Plan is not ("later" or "later_broken"))

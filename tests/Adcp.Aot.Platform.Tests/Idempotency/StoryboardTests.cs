@@ -172,8 +172,11 @@ public sealed class StoryboardTests : IAsyncLifetime
     private static string Package(int budget) =>
         $$""" "packages":[{"product_id":"test-product","budget":{{budget}},"pricing_option_id":"test-pricing"}] """;
 
-    private static string Arguments(string step, string? key, string members) =>
-        $$"""{ {{(key is null ? "" : $"\"idempotency_key\":\"{key}\",")}}{{Account}},{{members}},"context":{"correlation_id":"{{step}}"} }""";
+    private static string Arguments(string step, string? key, string members)
+    {
+        string given = key is null ? "" : $"\"idempotency_key\":\"{key}\",";
+        return $$"""{ {{given}}{{Account}},{{members}},"context":{"correlation_id":"{{step}}"} }""";
+    }
 
     private Task BuyAsync(string step, string? key, int budget = 5000) => CallAsync("create_media_buy", step, key, Package(budget));
 

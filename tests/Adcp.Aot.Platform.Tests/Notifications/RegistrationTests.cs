@@ -118,7 +118,7 @@ public sealed class RegistrationTests
         Assert.Equal("context", (await bench.CallAsync("create_media_buy", """{"context":1}""")).Error?.Field);
         Assert.Equal("buyer", Bench.Body((await bench.CallAsync("seller_ping", "{}")).Body).GetProperty("media_buy_id").GetString());
         Assert.Equal(
-            ["create_media_buy", "sync_accounts", "get_signals", "seller_ping", "get_task_status", "list_tasks"],
+            ["create_media_buy", "sync_accounts", "get_signals", "get_products", "seller_ping", "get_task_status", "list_tasks"],
             bench.Handler.Tools.Select(tool => tool.Name));
     }
 }
