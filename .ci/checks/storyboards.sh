@@ -5,7 +5,7 @@ set -euo pipefail
 source "$(dirname "$0")/../functions"
 seller=$1 here=$3
 export NODE_PATH=$2
-run=$(dirname "$0")/../../tests/interop/storyboards
+run=$(cd "$(dirname "$0")/../../tests/interop/storyboards" && pwd)
 mkdir -p "$here"
 trap 'stop_jobs; tail -n 20 "$here/seller.txt"' EXIT
 port=$(free_port) token=demo-storyboards-v1

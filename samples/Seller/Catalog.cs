@@ -122,7 +122,7 @@ internal sealed class Catalog(Uri url, bool reportsByWebhook, TimeProvider time)
 
     private static AdcpErrorException Refused(string rule, string field) => new(AdcpError.InvalidRequest(rule, field));
 
-    private Package Checked(IReadOnlyList<Product> products, PackageRequest request, string path, string packageId)
+    private static Package Checked(IReadOnlyList<Product> products, PackageRequest request, string path, string packageId)
     {
         Product product = products.FirstOrDefault(product => product.ProductId == request.ProductId)
             ?? throw new AdcpErrorException(new AdcpError("PRODUCT_NOT_FOUND", "No product has this id.", path + ".product_id"));

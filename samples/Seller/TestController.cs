@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
-using Adcp.Aot;
 using Adcp.Aot.Platform;
 
 namespace Seller;

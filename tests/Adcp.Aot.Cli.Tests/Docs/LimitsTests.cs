@@ -10,7 +10,7 @@ public sealed class LimitsTests
     [
         // Sizes of formats.
         "EcmaScriptNumber.MaxLength", "LegacyHmacSigner.MaxTimestampLength", "StandardWebhooksSigner.MaxTimestampLength",
-        "AttemptHeaders.MaxHeaders", "Stripe.SlotSeconds",
+        "AttemptHeaders.MaxHeaders", "Stripe.SlotSeconds", "AdcpError.MaxRetryAfter",
 
         // Cache lines for threads: further threads share one.
         "ThreadStripe.MaxNumbers", "AttemptQueue.MaxLines",
