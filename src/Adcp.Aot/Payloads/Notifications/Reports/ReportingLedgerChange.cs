@@ -28,14 +28,13 @@ public sealed record ReportingLedgerChange
     /// <summary>Returns the change of a revision that was published.</summary>
     /// <param name="revisionId">The revision. 1 to 255 of <c>A-Z a-z 0-9 _ . : -</c>.</param>
     /// <param name="finality">Its finality.</param>
-    /// <param name="supersedesRevisionId">The revision that it replaces; null for none.</param>
+    /// <param name="supersedes">The revision that it replaces; null for none.</param>
     /// <exception cref="ArgumentException">A value breaks its rule.</exception>
-    public static ReportingLedgerChange Revision(
-        string revisionId, ReportingFinality finality, string? supersedesRevisionId = null) => new()
+    public static ReportingLedgerChange Revision(string revisionId, ReportingFinality finality, string? supersedes = null) => new()
     {
         RevisionId = JsonWire.Id(revisionId, nameof(revisionId), 255),
         Finality = JsonWire.Defined(finality, nameof(finality)),
-        SupersedesRevisionId = supersedesRevisionId is null ? null : JsonWire.Id(supersedesRevisionId, nameof(supersedesRevisionId), 255),
+        SupersedesRevisionId = supersedes is null ? null : JsonWire.Id(supersedes, nameof(supersedes), 255),
     };
 
     /// <summary>Returns the change of an adjustment that was published.</summary>
