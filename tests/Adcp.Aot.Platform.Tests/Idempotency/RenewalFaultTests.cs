@@ -12,7 +12,7 @@ public sealed class RenewalFaultTests
     [Fact]
     public async Task A_renewal_that_fails_for_less_than_a_lease_is_tried_again_and_the_call_goes_on()
     {
-        RenewalStore store = new(failures: 5);
+        using RenewalStore store = new(failures: 5);
         await using Bench bench = new(AdcpVersion.V32, options => options with { Idempotency = store });
         Task<ToolReply> running = bench.BuyAsync("wait", more: Key).AsTask();
         await bench.Platform.Waiting.WaitAsync();
@@ -31,7 +31,7 @@ public sealed class RenewalFaultTests
     [Fact]
     public async Task Renewals_that_fail_until_the_lease_ends_cancel_the_call_then_and_not_before()
     {
-        RenewalStore store = new(failures: int.MaxValue);
+        using RenewalStore store = new(failures: int.MaxValue);
         await using Bench bench = new(AdcpVersion.V32, options => options with { Idempotency = store });
         Task<ToolReply> running = bench.BuyAsync("wait", more: Key).AsTask();
         await bench.Platform.Waiting.WaitAsync();
@@ -46,7 +46,7 @@ public sealed class RenewalFaultTests
         Assert.InRange(store.Failed, 2, 40);
     }
 
-    private sealed class RenewalStore(int failures) : IIdempotencyStore
+    private sealed class RenewalStore(int failures) : IIdempotencyStore, IDisposable
     {
         private readonly SemaphoreSlim _asked = new(0);
         private int _failed;
@@ -59,6 +59,8 @@ public sealed class RenewalFaultTests
         public bool IsDurable => true;
 
         public TimeSpan ReplayTimeToLive => TimeSpan.FromHours(24);
+
+        public void Dispose() => _asked.Dispose();
 
         /// <summary>Turns the clock until the store is asked once more.</summary>
         public async Task AskedAsync(TurnedTime time)
