@@ -308,8 +308,8 @@ public sealed class PlatformHandler : IAsyncDisposable
         bool isGiven = arguments.TryGetProperty("idempotency_key"u8, out JsonElement key) && key.ValueKind != JsonValueKind.Null;
         if (!tool.IsMutating)
         {
-            return isGiven && tool.IsEligible(Options.Version, out _) && RequestIdentity.IsKey(key)
-                ? RequestIdentity.Of(tool.Name, arguments, a2aRegistration, key)
+            return isGiven && tool.CanHandOff && RequestIdentity.IsKey(key)
+                ? Scoped(RequestIdentity.Of(tool.Name, arguments, a2aRegistration, key))
                 : null;
         }
 
@@ -318,8 +318,7 @@ public sealed class PlatformHandler : IAsyncDisposable
             return Scoped(RequestIdentity.Of(tool.Name, arguments, a2aRegistration, key));
         }
 
-        // Ending a session again changes nothing more.
-        return Options.RequiresIdempotencyKey && tool.RequiresIdempotencyKey && tool.Name != "si_terminate_session"
+        return Options.RequiresIdempotencyKey && tool.RequiresIdempotencyKey
             ? throw new AdcpErrorException(
                 AdcpError.InvalidRequest("A call that changes something needs an idempotency_key, so that it can be repeated safely.",
                     "idempotency_key"))
