@@ -102,7 +102,7 @@ run() { # name of the seller's and of the receiver's binary
   wait_for 30 curl -sS "http://127.0.0.1:$buyer/adcp/webhooks"
   for i in $(seq 20); do
     curl -fsS "http://127.0.0.1:$seller/a2a" -H 'A2A-Version: 1.0' -H 'Content-Type: application/json' \
-      -H 'A2A-Extensions: https://adcontextprotocol.org/extensions/adcp' -d '{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":{
+      -H 'A2A-Extensions: https://adcontextprotocol.org/extensions/adcp/v3' -d '{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":{
       "messageId":"m'"$i"'","role":"ROLE_USER","parts":[{"data":{"skill":"create_media_buy","input":{"buyer_ref":"r'"$i"'",
       "idempotency_key":"template-check-00000000-'"$i"'","push_notification_config":{"url":"http://127.0.0.1:'"$buyer"'/adcp/webhooks","operation_id":"op_'"$i"'"}}}}]}}}' \
       > "$here/answer.txt"

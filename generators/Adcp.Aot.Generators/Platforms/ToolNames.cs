@@ -21,6 +21,8 @@ internal static class ToolNames
         "get_account_financials",
         "get_brand_identity",
         "get_creative_delivery",
+        "get_creative_features",
+        "get_principal",
         "get_products",
         "get_property_list",
         "get_rights",
@@ -38,6 +40,9 @@ internal static class ToolNames
         "sync_catalogs",
         "sync_creatives",
         "sync_event_sources",
+        "sync_principal",
+        "sync_reporting_receipts",
+        "sync_reporting_status",
         "update_media_buy",
         "update_property_list",
         "update_rights",
@@ -48,12 +53,10 @@ internal static class ToolNames
     [
         "check_governance",
         "get_adcp_capabilities",
-        "get_creative_features",
         "get_media_buy_artifacts",
         "get_media_buy_delivery",
         "get_media_buys",
         "get_plan_audit_logs",
-        "get_principal",
         "get_task_status",
         "list_account_changes",
         "list_accounts",
@@ -68,7 +71,6 @@ internal static class ToolNames
         "si_terminate_session",
         "sync_governance",
         "sync_plans",
-        "sync_principal",
     ];
 
     /// <summary>

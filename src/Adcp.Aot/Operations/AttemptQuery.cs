@@ -37,6 +37,9 @@ public sealed record AttemptQuery
         init => field = PageLimit.Check(value, nameof(Limit));
     } = PageLimit.Default;
 
+    /// <summary>Returns the name of the type: a filter may contain a secret.</summary>
+    public override string ToString() => nameof(AttemptQuery);
+
     internal bool Admits(DeliveryAttemptSnapshot attempt) =>
         (Outcome is null || attempt.Outcome == Outcome)
         && (Endpoint is null || attempt.BreakerKey == Endpoint)

@@ -41,6 +41,9 @@ public sealed record EndpointStatus
     /// </summary>
     public TimeSpan? NextProbeIn { get; init; }
 
+    /// <summary>Returns id and state.</summary>
+    public override string ToString() => $"{Id} {State}, {ConsecutiveFailures} failures";
+
     /// <summary>Returns the state of an endpoint of a table.</summary>
     /// <param name="snapshot">The endpoint.</param>
     public static EndpointStatus Of(EndpointSnapshot snapshot) => new()

@@ -27,6 +27,9 @@ public sealed class LimitsTests
         // The lower end of a range.
         "BootValidation.ShortestHorizon", "OutboxWorkerOptions.ShortestLease", "OutboxWorkerOptions.LongestLease",
         "StorageEventIds.OutboxLeaseEnded", "PostgreSqlOutboxStore.LeastTimeout", "PostgreSqlOutboxStore.MaxBindRounds",
+
+        // The pause before a lease is looked at again.
+        "OutboxDelivery.LeaseWait",
     ];
 
     [Fact]

@@ -53,6 +53,9 @@ internal static partial class Shipped
         object?[] values =
         [
             .. Types.Where(type => NameOf(type) == member.Groups[1].Value)
+
+                // A file that is linked into several projects is one type for readers.
+                .DistinctBy(static type => type.FullName)
                 .SelectMany(type => member.Groups[2].Success
                     ? ValuesOf(type, member.Groups[2].Value)
                     : ParametersOf(type, member.Groups[3].Value)),

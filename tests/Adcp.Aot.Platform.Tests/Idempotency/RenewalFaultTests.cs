@@ -29,7 +29,7 @@ public sealed class RenewalFaultTests
     }
 
     [Fact]
-    public async Task Renewals_that_fail_until_the_lease_ends_cancel_the_call_then_and_not_before()
+    public async Task Renewals_that_fail_until_the_lease_ends_leave_the_request_unresolved_then_and_not_before()
     {
         using RenewalStore store = new(failures: int.MaxValue);
         await using Bench bench = new(AdcpVersion.V32, options => options with { Idempotency = store });
@@ -42,7 +42,7 @@ public sealed class RenewalFaultTests
             await Task.WhenAny(running, Task.Delay(5));
         }
 
-        Assert.Equal("SERVICE_UNAVAILABLE", (await running).Error?.Code);
+        Assert.Equal("IDEMPOTENCY_IN_FLIGHT", (await running).Error?.Code);
         Assert.InRange(store.Failed, 2, 40);
     }
 

@@ -88,7 +88,7 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     {
         await using ITestAuditLog log = Audit(Database.Source);
 
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => log.CreateIfAbsentAsync())));
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(async () => await log.CreateIfAbsentAsync())));
 
         Assert.Equal(1, await Database.CountAsync("SELECT COUNT(*) FROM adcp_schema_versions"));
     }
