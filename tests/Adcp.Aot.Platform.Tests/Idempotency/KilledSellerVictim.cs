@@ -25,7 +25,6 @@ public sealed class KilledSellerVictim
             {
                 typeof(KilledSellerVictim).Assembly.Location,
                 "-method", $"{typeof(KilledSellerVictim).FullName}.{nameof(Makes_a_call_that_never_ends)}",
-                "-explicit", "on",
             },
             Environment = { [CallVariable] = call, [PointVariable] = point },
         };
@@ -52,10 +51,16 @@ public sealed class KilledSellerVictim
         }
     }
 
-    [Fact(Explicit = true)]
+    /// <summary>Is a test so that the runner of this assembly can be told to run it. In any other run there is no call to make.</summary>
+    [Fact]
     public async Task Makes_a_call_that_never_ends()
     {
-        string[] call = Environment.GetEnvironmentVariable(CallVariable)!.Split('|');
+        if (Environment.GetEnvironmentVariable(CallVariable) is not { } given)
+        {
+            return;
+        }
+
+        string[] call = given.Split('|');
         SqlDialect dialect = Enum.Parse<SqlDialect>(call[0]);
         await using DbDataSource source = dialect == SqlDialect.Sqlite
             ? SqliteDataSource.Create(SqliteFactory.Instance, new SqliteConnectionStringBuilder(call[1]).DataSource)
