@@ -8,7 +8,7 @@ mkdir -p "$clone"
 # Copied and not cloned: CI may give the sources without a repository, or with one that belongs to another user.
 tar --exclude=./.git --exclude=./artifacts --exclude=bin --exclude=obj --exclude=TestResults -cf - . | tar -xf - -C "$clone"
 cd "$clone"
-unset ADCP_TEST_POSTGRES ADCP_TEST_MYSQL ADCP_TEST_NODE_MODULES CI UseSharedCompilation
+unset ADCP_TEST_POSTGRES ADCP_TEST_PGBOUNCER ADCP_TEST_MYSQL ADCP_TEST_NODE_MODULES ADCP_TEST_CHROMIUM CI UseSharedCompilation
 
 run() { # command...: runs a line of the README
   grep -qxF "$*" README.md || { echo "README.md does not have the line: $*"; return 1; }
