@@ -174,7 +174,8 @@ internal static class AttacksCommand
         $$"""{"idempotency_key":"{{Guid.NewGuid()}}","push_notification_config":{"url":"{{url}}","operation_id":"op_1"} }""";
 
     private static Task<string> CallAsync(HttpClient http, string tenant, string tool, string arguments) => RpcAsync(
-        http, tenant, "SendMessage", $$"""{"message":{"parts":[{"data":{"skill":"{{tool}}","input":{{arguments}} } }]} }""");
+        http, tenant, "SendMessage",
+        $$"""{"message":{"messageId":"m1","role":"ROLE_USER","parts":[{"data":{"skill":"{{tool}}","input":{{arguments}} } }]} }""");
 
     private static async Task<string> RpcAsync(HttpClient http, string tenant, string method, string parameters)
     {
@@ -185,6 +186,7 @@ internal static class AttacksCommand
         };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", tenant);
         request.Headers.Add("A2A-Version", "1.0");
+        request.Headers.Add("A2A-Extensions", "https://adcontextprotocol.org/extensions/adcp/v3");
         using HttpResponseMessage response = await http.SendAsync(request);
         response.EnsureSuccessStatusCode();
         return await response.Content.ReadAsStringAsync();
