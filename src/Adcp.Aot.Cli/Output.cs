@@ -15,6 +15,13 @@ internal static class Output
     private static readonly Lock Turn = new();
 
     /// <summary>
+    /// Gets whether the output is a terminal that shows colours. <c>NO_COLOR</c> (no-color.org) switches them off, <c>FORCE_COLOR</c>
+    /// switches them on without a terminal.
+    /// </summary>
+    private static bool UsesColour { get; } = !IsSet("NO_COLOR")
+        && (IsSet("FORCE_COLOR") || (!Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb"));
+
+    /// <summary>
     /// Writes one JSON object on one line and flushes it. All characters but ASCII are escaped, so that no text can
     /// control a terminal.
     /// </summary>
@@ -71,14 +78,35 @@ internal static class Output
         }
     }
 
-    /// <summary>Writes rows with aligned columns.</summary>
+    /// <summary>
+    /// Writes rows with aligned columns. If the first row is a heading, the words of a column STATUS, STATE or OUTCOME are coloured.
+    /// </summary>
     internal static void Table(params IReadOnlyList<string[]> rows)
     {
         int columns = rows.Max(row => row.Length);
         int[] widths = [.. Enumerable.Range(0, columns).Select(c => rows.Max(row => c < row.Length ? row[c].Length : 0))];
         foreach (string[] row in rows)
         {
-            Console.Out.WriteLine(string.Join("  ", row.Select((cell, c) => c == row.Length - 1 ? cell : cell.PadRight(widths[c]))));
+            Console.Out.WriteLine(string.Join("  ", row.Select((cell, c) =>
+            {
+                string padded = c == row.Length - 1 ? cell : cell.PadRight(widths[c]);
+                return c < rows[0].Length && rows[0][c] is "STATUS" or "STATE" or "OUTCOME" ? Coloured(cell, padded) : padded;
+            })));
         }
     }
+
+    /// <summary>Colours a word of state by its meaning: green if all is well, yellow for a transition, red for trouble.</summary>
+    private static string Coloured(string word, string padded)
+    {
+        string? code = !UsesColour ? null : word switch
+        {
+            "ok" or "closed" or "success" => "32",
+            "warning" or "half_open" => "33",
+            "failed" or "open" or "isolated" or "failure" or "timeout" or "circuit_open" => "31",
+            _ => null,
+        };
+        return code is null ? padded : $"\u001b[{code}m{padded}\u001b[0m";
+    }
+
+    private static bool IsSet(string variable) => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable));
 }

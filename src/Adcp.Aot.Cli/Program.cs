@@ -18,6 +18,8 @@ internal static class Program
             CanonicalizeCommand.Create(),
             JcsCommand.Create(),
             HmacCommand.Create(),
+            MigrateCommand.Create(),
+            DoctorCommand.Create(),
         };
         foreach (Command command in OperatorCommands.Create())
         {

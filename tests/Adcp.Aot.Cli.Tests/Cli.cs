@@ -20,7 +20,12 @@ internal sealed class Cli : IDisposable
 
     public static Cli Start(params string[] arguments) => StartWithInput("", arguments);
 
-    public static Cli StartWithInput(string input, params string[] arguments)
+    public static Cli StartWithInput(string input, params string[] arguments) => Start(input, [], arguments);
+
+    public static Cli StartWithEnvironment(Dictionary<string, string?> variables, params string[] arguments) =>
+        Start("", variables, arguments);
+
+    private static Cli Start(string input, Dictionary<string, string?> variables, string[] arguments)
     {
         string? native = Environment.GetEnvironmentVariable("ADCP_TEST_CLI");
         ProcessStartInfo start = new(string.IsNullOrEmpty(native) ? "dotnet" : native)
@@ -38,6 +43,17 @@ internal sealed class Cli : IDisposable
         foreach (string argument in arguments)
         {
             start.ArgumentList.Add(argument);
+        }
+
+        // The environment of the tests must not decide.
+        foreach (string name in new[] { "NO_COLOR", "FORCE_COLOR", "ADCP_WEBHOOKS_STORE" })
+        {
+            start.Environment.Remove(name);
+        }
+
+        foreach ((string name, string? value) in variables)
+        {
+            start.Environment[name] = value;
         }
 
         Process process = Process.Start(start)!;

@@ -9,16 +9,23 @@ internal static partial class OutboxStores
     /// <exception cref="NotSupportedException">The database is MySQL or MariaDB.</exception>
     internal static OutboxStore Create(StoreDatabase database, SqlWebhookOutboxOptions options)
     {
+        RequireSupported(database.Dialect);
         OutboxTables tables = new(options.TablePrefix);
         ILogger logger = GuardedLogger.Of(options.Logger);
-        return database.Dialect switch
+        return database.Dialect == SqlDialect.Sqlite
+            ? new SqliteOutboxStore(database, tables, warning => Warn(logger, warning))
+            : new PostgreSqlOutboxStore(database, tables, database.Time);
+    }
+
+    /// <exception cref="NotSupportedException">The database is MySQL or MariaDB.</exception>
+    internal static void RequireSupported(SqlDialect dialect)
+    {
+        if (dialect is not (SqlDialect.Sqlite or SqlDialect.PostgreSql))
         {
-            SqlDialect.Sqlite => new SqliteOutboxStore(database, tables, warning => Warn(logger, warning)),
-            SqlDialect.PostgreSql => new PostgreSqlOutboxStore(database, tables, database.Time),
-            _ => throw new NotSupportedException(
+            throw new NotSupportedException(
                 "The outbox runs on SQLite and PostgreSQL. MySQL and MariaDB have no way to find rows that were committed late: use one of "
-                + "the other two for the outbox, or deliver in memory."),
-        };
+                + "the other two for the outbox, or deliver in memory.");
+        }
     }
 
     [LoggerMessage(StorageEventIds.OutboxNotDurable, LogLevel.Warning, "The outbox may lose committed webhooks: {Reason}")]

@@ -97,6 +97,15 @@ public sealed class SqlSchema
     /// <summary>Gets the version that this program knows.</summary>
     public int Version => _migrations.Length;
 
+    private string CreateVersions
+    {
+        get
+        {
+            string text = _dialect == SqlDialect.MySql ? "VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin" : "TEXT";
+            return $"CREATE TABLE IF NOT EXISTS {_versions} (table_name {text} NOT NULL PRIMARY KEY, version INTEGER NOT NULL)";
+        }
+    }
+
     /// <summary>
     /// Creates the table if it is absent, and runs the migrations that are missing. A table without a version row
     /// belongs to the user: it is recorded as version 1 and not changed.
@@ -149,20 +158,56 @@ public sealed class SqlSchema
             cancellationToken);
     }
 
+    /// <summary>Reads the version of the table. Changes nothing.</summary>
+    /// <param name="source">Opens the connection.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>The version; 0 if none is recorded. It may be higher than <see cref="Version"/>.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="source"/> is null.</exception>
+    /// <exception cref="DbException">The database cannot be reached, or refuses to show the version.</exception>
+    public Task<int> GetVersionAsync(DbDataSource source, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        return RunAsync(
+            source,
+            async (connection, token) => await TableExistsAsync(connection, _versions, token).ConfigureAwait(false)
+                ? await VersionOfAsync(connection, token).ConfigureAwait(false)
+                : 0,
+            cancellationToken);
+    }
+
     /// <summary>Refuses tables that a newer program made. Tables that have no version yet pass.</summary>
     /// <exception cref="InvalidOperationException">The database has a newer version than this program knows.</exception>
-    internal Task RequireKnownVersionAsync(DbDataSource source, CancellationToken cancellationToken) => RunAsync(
-        source,
-        async (connection, token) =>
-        {
-            if (await TableExistsAsync(connection, _versions, token).ConfigureAwait(false))
-            {
-                RequireKnown(await VersionOfAsync(connection, token).ConfigureAwait(false));
-            }
+    internal async Task RequireKnownVersionAsync(DbDataSource source, CancellationToken cancellationToken) =>
+        RequireKnown(await GetVersionAsync(source, cancellationToken).ConfigureAwait(false));
 
-            return true;
-        },
-        cancellationToken);
+    /// <summary>Returns the statements of <see cref="ApplyAsync(DbDataSource, CancellationToken)"/> as a script.</summary>
+    /// <param name="from">The version that the database has, 0 for none.</param>
+    internal IEnumerable<string> StatementsFrom(int from)
+    {
+        if (from == 0)
+        {
+            yield return CreateVersions;
+        }
+
+        for (int version = from; version < Version; version++)
+        {
+            foreach (string statement in _migrations[version].Statements)
+            {
+                yield return statement;
+            }
+        }
+
+        if (from == 0)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture, $"INSERT INTO {_versions} (table_name, version) VALUES ('{_table}', {Version})");
+        }
+        else if (from < Version)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture, $"UPDATE {_versions} SET version = {Version} WHERE table_name = '{_table}'");
+        }
+    }
 
     /// <summary>
     /// Refuses a table whose key takes one scope or id for another: columns that ignore case or blanks, that keep a
@@ -264,12 +309,7 @@ public sealed class SqlSchema
 
     private async Task<int> ApplyAsync(DbConnection connection, CancellationToken cancellationToken)
     {
-        string text = _dialect == SqlDialect.MySql ? "VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin" : "TEXT";
-        await ExecuteAsync(
-            connection,
-            $"CREATE TABLE IF NOT EXISTS {_versions} (table_name {text} NOT NULL PRIMARY KEY, version INTEGER NOT NULL)",
-            cancellationToken).ConfigureAwait(false);
-
+        await ExecuteAsync(connection, CreateVersions, cancellationToken).ConfigureAwait(false);
         int before = await VersionOfAsync(connection, cancellationToken).ConfigureAwait(false);
         RequireKnown(before);
         if (before == 0)

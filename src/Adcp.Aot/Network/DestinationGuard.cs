@@ -109,11 +109,16 @@ public sealed class DestinationGuard
     /// <inheritdoc cref="ResolveAsync(string, CancellationToken)"/>
     internal async ValueTask<IPAddress[]> ResolveAsync(string host, string? tenant, CancellationToken cancellationToken)
     {
-        IPAddress[] addresses = IPAddress.TryParse(host, out IPAddress? literal)
-            ? [literal]
-            : await _resolver.ResolveAsync(host, tenant, cancellationToken).ConfigureAwait(false);
+        IPAddress[] addresses = await LookUpAsync(host, tenant, cancellationToken).ConfigureAwait(false);
         return RefuseAll(addresses) is { } why ? throw new DestinationRefusedException(why) : addresses;
     }
+
+    /// <summary>Resolves a host without judging its addresses.</summary>
+    /// <inheritdoc cref="ResolveAsync(string, string?, CancellationToken)"/>
+    internal async ValueTask<IPAddress[]> LookUpAsync(string host, string? tenant, CancellationToken cancellationToken) =>
+        IPAddress.TryParse(host, out IPAddress? literal)
+            ? [literal]
+            : await _resolver.ResolveAsync(host, tenant, cancellationToken).ConfigureAwait(false);
 
     /// <summary>Returns the rule that a url breaks before anything is resolved; <c>null</c> if it passes.</summary>
     internal string? Refuse(TargetUri target)
@@ -155,7 +160,8 @@ public sealed class DestinationGuard
 
     internal bool IsAllowed(IPAddress address) => _addresses.Refuse(address) is null;
 
-    private string? RefuseAll(IPAddress[] addresses)
+    /// <summary>Returns the rule that an address breaks, or the number of addresses; <c>null</c> if all pass.</summary>
+    internal string? RefuseAll(IPAddress[] addresses)
     {
         if (addresses.Length is 0 or > MaxAddresses)
         {

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -60,7 +59,7 @@ internal sealed class GuardedFetch : IDisposable
 
             byte[]? document = response.Content.Headers.ContentLength > maxBytes
                 ? null
-                : await ReadAsync(response, maxBytes, linked.Token).ConfigureAwait(false);
+                : await BoundedBody.ReadAsync(response.Content, maxBytes, linked.Token).ConfigureAwait(false);
             return document is null ? (null, "too large") : (document, null);
         }
         catch (Exception fault) when (IsExpected(fault))
@@ -99,22 +98,5 @@ internal sealed class GuardedFetch : IDisposable
         // A shared cache in between may hold a document that is older than a key's rotation.
         request.Headers.TryAddWithoutValidation("Cache-Control", "no-cache");
         return await _http.SendAsync(request, newConnection, cancellationToken).ConfigureAwait(false);
-    }
-
-    private static async Task<byte[]?> ReadAsync(HttpResponseMessage response, int maxBytes, CancellationToken cancellationToken)
-    {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(maxBytes + 1);
-        try
-        {
-            using Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
-            Memory<byte> most = buffer.AsMemory(0, maxBytes + 1);
-            int length = await stream.ReadAtLeastAsync(most, most.Length, throwOnEndOfStream: false, cancellationToken)
-                .ConfigureAwait(false);
-            return length > maxBytes ? null : buffer.AsSpan(0, length).ToArray();
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
     }
 }

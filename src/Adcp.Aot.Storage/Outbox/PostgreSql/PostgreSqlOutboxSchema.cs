@@ -31,6 +31,9 @@ internal sealed class PostgreSqlOutboxSchema
             SqlDialect.PostgreSql, tables.Meta, versionsIn: dot < 0 ? null : tables.Prefix[..dot], new SqlMigration(Define(tables)));
     }
 
+    /// <summary>Gets the versions of the tables.</summary>
+    internal SqlSchema Schema => _schema;
+
     /// <summary>Creates the tables if they are absent.</summary>
     /// <exception cref="InvalidOperationException">The server is too old, or the tables are newer than this program.</exception>
     internal async ValueTask CreateIfAbsentAsync(DbDataSource source, CancellationToken cancellationToken)
