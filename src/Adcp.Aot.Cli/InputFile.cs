@@ -61,7 +61,7 @@ internal static class InputFile
     /// Checks the open file, so that the mode is the file's and not that of a link to it. A pipe, such as a shell's,
     /// cannot be sought and has no mode.
     /// </summary>
-    private static void WarnIfReadableByOthers(Stream stream, string path, string name)
+    internal static void WarnIfReadableByOthers(Stream stream, string path, string name)
     {
         const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
         if (!OperatingSystem.IsWindows() && stream is FileStream { CanSeek: true } file

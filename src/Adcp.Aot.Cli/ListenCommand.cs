@@ -21,21 +21,24 @@ internal sealed class ListenCommand
     private readonly int[] _script;
     private readonly int _count;
     private readonly bool _json;
+    private readonly Recorder? _recorder;
     private readonly Lock _turn = new();
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _deliveries;
     private int _answered;
     private int _scripted;
     private bool _allVerified = true;
+    private bool _isRecordBroken;
     private string[] _origins = [];
 
-    private ListenCommand(WebhookVerifier verifier, string[] origins, int[] script, int count, bool json)
+    private ListenCommand(WebhookVerifier verifier, string[] origins, int[] script, int count, bool json, Recorder? recorder)
     {
         _verifier = verifier;
         _givenOrigins = origins;
         _script = script;
         _count = count;
         _json = json;
+        _recorder = recorder;
     }
 
     internal static Command Create()
@@ -76,17 +79,26 @@ internal sealed class ListenCommand
             },
         };
         Option<int> count = Options.Number("--count", "Ends after this many deliveries; 0 for never.", 0, 0, 1_000_000_000);
+        Option<string> record = Options.Text("--record",
+            "The file, mode 0600, to which each delivery is appended as one JSON line, for 'replay'. Headers with secrets and query "
+            + "strings are left out; the body is kept as it is.");
+        Option<bool> keepSecrets = new("--record-secrets") { Description = "Record headers with secrets and query strings too." };
         Option<bool> json = Options.Json();
         Command command = new("listen", "Receive, verify and print deliveries; exit code 1 if one was not verified.")
         {
-            port, jwks, auth, secretFile, origin, script, count, json,
+            port, jwks, auth, secretFile, origin, script, count, record, keepSecrets, json,
         };
-        command.SetAction((arguments, cancellationToken) => new ListenCommand(
-            Verifier(arguments.GetValue(auth)!, arguments.GetValue(jwks), arguments.GetValue(secretFile)),
-            arguments.GetValue(origin) ?? [],
-            arguments.GetValue(script)!,
-            arguments.GetValue(count),
-            arguments.GetValue(json)).RunAsync(arguments.GetValue(port), cancellationToken));
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            WebhookVerifier verifier =
+                Verifier(arguments.GetValue(auth)!, arguments.GetValue(jwks), arguments.GetValue(secretFile));
+            using Recorder? recorder =
+                arguments.GetValue(record) is { } file ? new Recorder(file, arguments.GetValue(keepSecrets)) : null;
+            ListenCommand listen = new(
+                verifier, arguments.GetValue(origin) ?? [], arguments.GetValue(script)!, arguments.GetValue(count),
+                arguments.GetValue(json), recorder);
+            return await listen.RunAsync(arguments.GetValue(port), cancellationToken).ConfigureAwait(false);
+        });
         return command;
     }
 
@@ -164,7 +176,7 @@ internal sealed class ListenCommand
             await app.StopAsync(CancellationToken.None).ConfigureAwait(false);
         }
 
-        return _allVerified ? ExitCode.Done : ExitCode.NotDone;
+        return _allVerified && !_isRecordBroken ? ExitCode.Done : ExitCode.NotDone;
     }
 
     private async Task ReceiveAsync(HttpContext http)
@@ -216,7 +228,23 @@ internal sealed class ListenCommand
             http.Response.Headers.WWWAuthenticate = challenge;
         }
 
-        http.Response.StatusCode = Print(result, result.Ok ? null : Verdict.Code(result), result.StatusCode, bytes.Span);
+        string? code = result.Ok ? null : Verdict.Code(result);
+        http.Response.StatusCode = Print(result, code, result.StatusCode, bytes.Span, status => Record(http.Request, bytes, status, code));
+    }
+
+    /// <summary>Records a delivery. If that fails, the command ends, because its record would have a gap.</summary>
+    private void Record(HttpRequest request, ReadOnlyMemory<byte> body, int status, string? code)
+    {
+        try
+        {
+            _recorder?.Write(request, body, TimeProvider.System.GetUtcNow(), status, code);
+        }
+        catch (IOException fault)
+        {
+            Console.Error.WriteLine($"--record: {fault.Message} The command ends.");
+            _isRecordBroken = true;
+            _done.TrySetResult();
+        }
     }
 
     /// <summary>
@@ -228,7 +256,7 @@ internal sealed class ListenCommand
 
     /// <summary>Prints one delivery, in the order in which the script answers them.</summary>
     /// <returns>The answer's status.</returns>
-    private int Print(VerificationResult result, string? code, int status, ReadOnlySpan<byte> body)
+    private int Print(VerificationResult result, string? code, int status, ReadOnlySpan<byte> body, Action<int>? record = null)
     {
         // Text of an unknown client until it is verified, so it is not shown then.
         WebhookEnvelope? envelope = null;
@@ -255,6 +283,7 @@ internal sealed class ListenCommand
                 Console.Error.WriteLine($"Not verified: {code}, key id {Output.Foreign(result.KeyId)}. {result.Detail}");
             }
 
+            record?.Invoke(status);
             if (!_json)
             {
                 Console.Out.WriteLine(string.Create(

@@ -14,6 +14,7 @@ internal static class Program
             KeygenCommand.Create(),
             SendCommand.Create(),
             ListenCommand.Create(),
+            ReplayCommand.Create(),
             VerifyVectorCommand.Create(),
             CanonicalizeCommand.Create(),
             JcsCommand.Create(),

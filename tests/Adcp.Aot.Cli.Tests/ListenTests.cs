@@ -146,47 +146,4 @@ public sealed class ListenTests
         ["send", "--url", listener.Url + "hook?x=1", .. more.Contains("--task-id") ? Array.Empty<string>() : ["--task-id", "task_1"],
             "--task-type", "create_media_buy", "--status", "completed", "--operation-id", "op_1", "--allow-http",
             "--allow-private", .. more]);
-
-    private sealed class Listener : IDisposable
-    {
-        private readonly Cli _cli;
-
-        private Listener(Cli cli, string url)
-        {
-            _cli = cli;
-            Url = url;
-        }
-
-        public string Url { get; }
-
-        public static async Task<Listener> StartAsync(params string[] arguments)
-        {
-            Cli cli = Cli.Start(["listen", "--port", "0", .. arguments]);
-            const string Announcement = "Listening on ";
-            while (await cli.Errors.ReadLineAsync() is { } line)
-            {
-                if (line.StartsWith(Announcement, StringComparison.Ordinal))
-                {
-                    return new Listener(cli, line[Announcement.Length..].TrimEnd('/') + "/");
-                }
-            }
-
-            throw new InvalidOperationException("The listener did not start.");
-        }
-
-        public async Task<(Cli.Result Result, JsonElement[] Lines)> EndAsync()
-        {
-            Cli.Result result = await _cli.EndAsync();
-            return (result, [.. result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-                .Select(line => JsonDocument.Parse(line).RootElement)]);
-        }
-
-        public async Task<(string Output, string Errors)> EndTextAsync()
-        {
-            Cli.Result result = await _cli.EndAsync();
-            return (result.Output, result.Errors);
-        }
-
-        public void Dispose() => _cli.Dispose();
-    }
 }
