@@ -13,7 +13,7 @@ internal sealed class DeliveryHealthCheck(IServiceProvider services, string name
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         WebhookEngine engine = services.GetRequiredKeyedService<WebhookEngine>(name);
-        HealthSettings limits = engine.Settings.Health;
+        HealthSettings limits = engine.Health;
         int known = engine.Supervisor.Endpoints.Count + (engine.Worker?.Endpoints.Count ?? 0);
         int open = engine.Supervisor.Endpoints.OpenCircuits + (engine.Worker?.Endpoints.OpenCircuits ?? 0);
         long dropped = engine.Supervisor.RecordsDropped;
@@ -53,7 +53,7 @@ internal sealed class OutboxHealthCheck(IServiceProvider services, string name) 
 
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        HealthSettings limits = services.GetRequiredKeyedService<WebhookEngine>(name).Settings.Health;
+        HealthSettings limits = services.GetRequiredKeyedService<WebhookEngine>(name).Health;
         OutboxSample sample = await services.GetRequiredKeyedService<OutboxMonitor>(name)
             .RecentAsync(cancellationToken).ConfigureAwait(false);
         if (sample.Fault is { } fault)

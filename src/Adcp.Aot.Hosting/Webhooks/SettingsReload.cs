@@ -1,3 +1,4 @@
+using Adcp.Aot.Storage;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -7,11 +8,19 @@ using Microsoft.Extensions.Primitives;
 namespace Adcp.Aot.Hosting;
 
 /// <summary>
-/// Takes over changed settings while the host runs if that is safe, which is the retry policy of deliveries from memory. Any other change,
-/// and settings with faults, are logged and change nothing.
+/// Takes over changed settings while the host runs if that is safe: retry policies, the policy of circuits and the thresholds of health
+/// checks. Any other change, and settings with faults, are logged and change nothing.
 /// </summary>
 internal sealed partial class SettingsReload(IServiceProvider services, string name)
 {
+    private const string Retry = "Retry";
+    private const string OutboxRetry = "Outbox:Retry";
+    private const string Circuit = "Circuit";
+    private const string Health = "Health";
+
+    /// <summary>The parts of the settings that are taken over.</summary>
+    private static readonly string[] Parts = [Retry, OutboxRetry, Circuit, Health];
+
     private readonly Lock _lock = new();
     private Dictionary<string, string?> _seen = [];
 
@@ -56,17 +65,22 @@ internal sealed partial class SettingsReload(IServiceProvider services, string n
                     return;
                 }
 
-                _seen = now;
                 AdcpWebhookSettings settings = services.GetRequiredService<IOptionsFactory<AdcpWebhookSettings>>().Create(name);
-                SettingFaults none = new("");
-                RetryPolicy retry = WebhookPlan.RetryOf(RetryPolicy.Default, settings.Retry, "Retry", none);
-                if (retry != engine.Supervisor.Retry && changed.Any(key => IsRetry(key, registration)))
+
+                // Only now: settings with faults are not taken over, so the next change is compared with the ones before them.
+                _seen = now;
+                string[] applied = [.. changed.Where(key => IsReloadable(key, registration))];
+                foreach (string part in Parts.Where(part => applied.Any(key => IsIn(key, part, registration))))
                 {
-                    engine.Supervisor.Retry = retry;
-                    LogApplied(logger, string.Join(", ", changed.Where(key => IsRetry(key, registration))));
+                    Apply(part, settings, engine);
                 }
 
-                string[] others = [.. changed.Where(key => !IsRetry(key, registration))];
+                if (applied.Length > 0)
+                {
+                    LogApplied(logger, string.Join(", ", applied));
+                }
+
+                string[] others = [.. changed.Except(applied, StringComparer.OrdinalIgnoreCase)];
                 if (others.Length > 0)
                 {
                     LogRefused(logger, string.Join(", ", others));
@@ -83,8 +97,39 @@ internal sealed partial class SettingsReload(IServiceProvider services, string n
         }
     }
 
-    private static bool IsRetry(string key, WebhookRegistration registration) =>
-        registration.Sections.Exists(section => key.StartsWith(section + ":Retry", StringComparison.OrdinalIgnoreCase));
+    private static bool IsReloadable(string key, WebhookRegistration registration) =>
+        Array.Exists(Parts, part => IsIn(key, part, registration));
+
+    /// <summary>Returns whether a key is a part of the settings, or in it.</summary>
+    private static bool IsIn(string key, string part, WebhookRegistration registration) =>
+        registration.Sections.Exists(section => $"{key}:".StartsWith($"{section}:{part}:", StringComparison.OrdinalIgnoreCase));
+
+    private static void Apply(string part, AdcpWebhookSettings settings, WebhookEngine engine)
+    {
+        // The settings are validated, so that no fault is found here.
+        SettingFaults none = new("");
+        switch (part)
+        {
+            case Retry:
+                engine.Supervisor.Retry = WebhookPlan.RetryOf(RetryPolicy.Default, settings.Retry, Retry, none);
+                break;
+            case OutboxRetry when engine.Worker is { } worker:
+                worker.Retry = WebhookPlan.RetryOf(OutboxWorkerOptions.DefaultRetry, settings.Outbox.Retry, OutboxRetry, none);
+                break;
+            case Circuit:
+                CircuitBreakerPolicy policy = WebhookPlan.CircuitOf(settings.Circuit, none);
+                engine.Supervisor.Endpoints.Policy = policy;
+                if (engine.Worker is not null)
+                {
+                    engine.Worker.Endpoints.Policy = policy;
+                }
+
+                break;
+            case Health:
+                engine.Health = settings.Health;
+                break;
+        }
+    }
 
     [LoggerMessage(HostingEventIds.SettingsApplied, LogLevel.Information,
         "Settings were changed and hold for deliveries from now on: {Settings}.")]

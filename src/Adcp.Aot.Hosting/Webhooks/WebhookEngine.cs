@@ -16,12 +16,14 @@ internal sealed class WebhookEngine : IAsyncDisposable
     private readonly IDisposable[] _keys;
     private readonly DbDataSource? _ownedSource;
     private readonly List<IDeliveryLogSink> _ownedSinks = [];
+    private HealthSettings _health;
     private int _isDisposed;
 
     private WebhookEngine(IServiceProvider services, string name, WebhookRegistration registration, AdcpWebhookSettings settings)
     {
         Name = name;
         Settings = settings;
+        _health = settings.Health;
         Plan = PlanOf(services, settings, registration);
         ILoggerFactory logging = services.GetRequiredService<ILoggerFactory>();
         Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
@@ -71,7 +73,15 @@ internal sealed class WebhookEngine : IAsyncDisposable
 
     internal string Name { get; }
 
+    /// <summary>Gets the settings of the start.</summary>
     internal AdcpWebhookSettings Settings { get; }
+
+    /// <summary>Gets or sets the thresholds of the health checks.</summary>
+    internal HealthSettings Health
+    {
+        get => Volatile.Read(ref _health);
+        set => Volatile.Write(ref _health, value);
+    }
 
     internal WebhookPlan Plan { get; }
 

@@ -152,19 +152,21 @@ internal sealed record WebhookPlan
         return faults.Set(sender, "Sender:MaxResponseBytes", from.MaxResponseBytes, static (o, v) => o with { MaxResponseBytes = v });
     }
 
-    private static WebhookSupervisorOptions SupervisorOf(AdcpWebhookSettings settings, SettingFaults faults)
+    internal static CircuitBreakerPolicy CircuitOf(CircuitSettings breaker, SettingFaults faults)
     {
-        CircuitSettings breaker = settings.Circuit;
         CircuitBreakerPolicy circuit = CircuitBreakerPolicy.Default;
         circuit = faults.Set(
             circuit, "Circuit:FailureThreshold", breaker.FailureThreshold, static (o, v) => o with { FailureThreshold = v });
         circuit = faults.Set(
             circuit, "Circuit:SuccessThreshold", breaker.SuccessThreshold, static (o, v) => o with { SuccessThreshold = v });
         circuit = faults.Set(circuit, "Circuit:HalfOpenPermits", breaker.HalfOpenPermits, static (o, v) => o with { HalfOpenPermits = v });
-        circuit = faults.Set(circuit, "Circuit:OpenTimeout", breaker.OpenTimeout, static (o, v) => o with { OpenTimeout = v });
+        return faults.Set(circuit, "Circuit:OpenTimeout", breaker.OpenTimeout, static (o, v) => o with { OpenTimeout = v });
+    }
 
+    private static WebhookSupervisorOptions SupervisorOf(AdcpWebhookSettings settings, SettingFaults faults)
+    {
         DeliverySettings from = settings.Delivery;
-        WebhookSupervisorOptions all = new() { Circuit = circuit, RecordsFullPaths = from.RecordsFullPaths };
+        WebhookSupervisorOptions all = new() { Circuit = CircuitOf(settings.Circuit, faults), RecordsFullPaths = from.RecordsFullPaths };
         all = faults.Set(all, "Delivery:MaxConcurrency", from.MaxConcurrency, static (o, v) => o with { MaxConcurrency = v });
         all = faults.Set(all, "Delivery:MaxConcurrencyPerTenant", from.MaxConcurrencyPerTenant,
             static (o, v) => o with { MaxConcurrencyPerTenant = v });

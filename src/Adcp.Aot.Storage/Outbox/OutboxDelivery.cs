@@ -41,6 +41,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
     private readonly WaitCallback _authorize;
     private readonly WaitCallback _try;
     private readonly WaitCallback _end;
+    private RetryPolicy _retry;
     private Guid _installation;
     private long _delivered;
     private long _deferred;
@@ -58,6 +59,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
         _schedule = schedule;
         _settlement = settlement;
         _rules = rules;
+        _retry = rules.Retry;
         _time = time;
         _logger = logger;
         _attempt = row => _ = AttemptAsync((OutboxRow)row!);
@@ -65,6 +67,13 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
         _try = rows => _ = TryAsync((IReadOnlyList<OutboxRow>)rows!);
         _end = change => _ = EndAsync((OutboxChange)change!);
         lease.Changed += Pump;
+    }
+
+    /// <summary>Gets or sets the delays between attempts.</summary>
+    internal RetryPolicy Retry
+    {
+        get => Volatile.Read(ref _retry);
+        set => Volatile.Write(ref _retry, value);
     }
 
     /// <summary>Gets the number of rows delivered since the start.</summary>
@@ -225,7 +234,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
 
     private AttemptRequest Request(OutboxRow row, OutboxWebhook webhook, PreparedWebhook prepared, TimeSpan? left) => new(prepared)
     {
-        Options = webhook.ToOptions(_rules.Retry),
+        Options = webhook.ToOptions(Retry),
         AttemptNumber = Math.Min(row.Attempts + 1, ushort.MaxValue),
         SequenceNumber = webhook.SequenceNumber == 0 ? null : webhook.SequenceNumber,
         IsProbe = row.IsProbe,

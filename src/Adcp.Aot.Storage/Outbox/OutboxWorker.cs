@@ -79,6 +79,18 @@ public sealed class OutboxWorker : IAsyncDisposable
     /// <summary>Gets the endpoints that this worker delivers to, their circuits, and the switches for them.</summary>
     public Resilience.EndpointTable Endpoints => _runner.Endpoints;
 
+    /// <summary>Gets or sets the delays between attempts, for attempts that end from now on.</summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public RetryPolicy Retry
+    {
+        get => _delivery.Retry;
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            _delivery.Retry = value;
+        }
+    }
+
     /// <summary>Joins the workers of the outbox and begins to deliver.</summary>
     /// <param name="cancellationToken">Cancels the start.</param>
     /// <exception cref="InvalidOperationException">The worker was started before, or a table is missing or newer than

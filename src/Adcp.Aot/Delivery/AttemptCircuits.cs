@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 namespace Adcp.Aot.Delivery;
 
 /// <summary>The circuits of an attempt: its endpoint's and, after a failure to connect, its origin's. Thread-safe.</summary>
-internal sealed partial class AttemptCircuits(EndpointTable endpoints, CircuitBreakerPolicy policy, MonotonicClock clock, ILogger logger)
+internal sealed partial class AttemptCircuits(EndpointTable endpoints, MonotonicClock clock, ILogger logger)
 {
     /// <summary>
     /// Returns whether a circuit may refuse a delivery. Otherwise <see cref="FindRefusing"/> need not be called.
@@ -20,13 +20,13 @@ internal sealed partial class AttemptCircuits(EndpointTable endpoints, CircuitBr
     internal Endpoint? FindRefusing(Endpoint endpoint, long now)
     {
         long milliseconds = clock.Milliseconds(now);
-        if (endpoint.Circuit.WouldRefuse(policy, milliseconds))
+        if (endpoint.Circuit.WouldRefuse(endpoints.Policy, milliseconds))
         {
             return endpoint;
         }
 
         Endpoint? origin = endpoints.FindOrigin(endpoint);
-        return origin?.Circuit.WouldRefuse(policy, milliseconds) == true ? origin : null;
+        return origin?.Circuit.WouldRefuse(endpoints.Policy, milliseconds) == true ? origin : null;
     }
 
     /// <summary>Takes a permit of both circuits, or of none.</summary>
@@ -106,7 +106,7 @@ internal sealed partial class AttemptCircuits(EndpointTable endpoints, CircuitBr
 
     private CircuitPermit Acquire(Endpoint endpoint)
     {
-        CircuitPermit permit = endpoint.Circuit.TryAcquire(policy, clock, out CircuitChange change);
+        CircuitPermit permit = endpoint.Circuit.TryAcquire(endpoints.Policy, clock, out CircuitChange change);
         OnChanged(endpoint, change);
         return permit;
     }
@@ -117,12 +117,12 @@ internal sealed partial class AttemptCircuits(EndpointTable endpoints, CircuitBr
         switch (health)
         {
             case EndpointHealth.Healthy:
-                OnChanged(endpoint, endpoint.Circuit.Succeed(permit, policy, clock));
+                OnChanged(endpoint, endpoint.Circuit.Succeed(permit, endpoints.Policy, clock));
                 break;
             case EndpointHealth.Failing:
                 endpoint.LastStatusCode = (short)(result?.StatusCode ?? 0);
                 endpoint.LastError = (byte)error;
-                OnChanged(endpoint, endpoint.Circuit.Fail(permit, policy, clock.Milliseconds(now)));
+                OnChanged(endpoint, endpoint.Circuit.Fail(permit, endpoints.Policy, clock.Milliseconds(now)));
                 break;
             default:
                 endpoint.Circuit.Return(permit);

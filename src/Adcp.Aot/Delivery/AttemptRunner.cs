@@ -62,7 +62,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         Sequences = options.Sequences ?? new SequenceAllocator();
         Endpoints = new EndpointTable(options.Circuit, options.MaxEndpoints, options.EndpointIdleTimeout, Clock);
         Pool = new DeliveryPool(this);
-        _circuits = new AttemptCircuits(Endpoints, options.Circuit, Clock, _logger);
+        _circuits = new AttemptCircuits(Endpoints, Clock, _logger);
         DeliveryMeter.Observe(this);
     }
 

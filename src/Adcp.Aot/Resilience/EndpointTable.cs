@@ -33,6 +33,7 @@ public sealed class EndpointTable
     private readonly int _tickShift;
     private readonly int _idleTicks;
     private int _openCircuits;
+    private CircuitBreakerPolicy _policy;
     private int _count;
     private int _origins;
     private int _sweeping;
@@ -42,7 +43,7 @@ public sealed class EndpointTable
     internal EndpointTable(CircuitBreakerPolicy policy, int capacity, TimeSpan idleTimeout, MonotonicClock clock)
     {
         TimeProvider time = clock.Time;
-        Policy = policy;
+        _policy = policy;
         _byOrigin = _endpoints.GetAlternateLookup<ReadOnlySpan<char>>();
         _withoutTenant = new TenantState(null, this);
         _capacity = capacity;
@@ -68,7 +69,16 @@ public sealed class EndpointTable
     /// </summary>
     public long Overflows => Volatile.Read(ref _overflows);
 
-    internal CircuitBreakerPolicy Policy { get; }
+    /// <summary>
+    /// Gets or sets the policy of all circuits. A change holds for the next result, permit or probe of each circuit: states and counted
+    /// failures stay as they are.
+    /// </summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public CircuitBreakerPolicy Policy
+    {
+        get => Volatile.Read(ref _policy);
+        set => Volatile.Write(ref _policy, Require.NotNull(value, nameof(Policy)));
+    }
 
     /// <summary>
     /// Gets whether a row for any origin exists, which is rare. Only then is it looked for before an attempt.

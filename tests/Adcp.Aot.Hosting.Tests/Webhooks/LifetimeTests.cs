@@ -94,7 +94,7 @@ public sealed class LifetimeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_retry_policy_is_taken_over_while_the_host_runs_and_other_settings_are_refused()
+    public async Task Policies_and_thresholds_are_taken_over_while_the_host_runs_and_other_settings_are_refused()
     {
         HostApplicationBuilder builder = TestHost.Builder(_log, TestHost.Sound);
         builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp");
@@ -105,18 +105,59 @@ public sealed class LifetimeTests : IDisposable
 
         configuration["Adcp:Retry:MaxAttempts"] = "8";
         configuration["Adcp:Circuit:FailureThreshold"] = "2";
+        configuration["Adcp:Health:MinEndpoints"] = "9";
+        configuration["Adcp:Delivery:MaxConcurrency"] = "7";
         configuration.Reload();
 
-        Assert.Equal(8, supervisor.Retry.MaxAttempts);
-        Assert.Contains("Adcp:Retry:MaxAttempts", await _log.WhenWritten(HostingEventIds.SettingsApplied), StringComparison.Ordinal);
-        Assert.Contains("Adcp:Circuit:FailureThreshold", await _log.WhenWritten(HostingEventIds.SettingsRefused), StringComparison.Ordinal);
+        string applied = await _log.WhenWritten(HostingEventIds.SettingsApplied);
+        string refused = await _log.WhenWritten(HostingEventIds.SettingsRefused);
+        Assert.Equal((8, 2), (supervisor.Retry.MaxAttempts, supervisor.Endpoints.Policy.FailureThreshold));
+        Assert.Equal(9, host.Services.GetRequiredKeyedService<WebhookEngine>("").Health.MinEndpoints);
+        Assert.EndsWith(
+            ": Adcp:Circuit:FailureThreshold, Adcp:Health:MinEndpoints, Adcp:Retry:MaxAttempts. ", applied, StringComparison.Ordinal);
+        Assert.Contains(": Adcp:Delivery:MaxConcurrency. Restart", refused, StringComparison.Ordinal);
 
         configuration["Adcp:Retry:MaxAttempts"] = "0";
+        configuration["Adcp:Circuit:FailureThreshold"] = "3";
         configuration.Reload();
 
-        Assert.Equal(8, supervisor.Retry.MaxAttempts);
+        Assert.Equal((8, 2), (supervisor.Retry.MaxAttempts, supervisor.Endpoints.Policy.FailureThreshold));
         Assert.Contains("Adcp:Retry:MaxAttempts: ", await _log.WhenWritten(HostingEventIds.SettingsFaulty), StringComparison.Ordinal);
+
+        configuration["Adcp:Retry:MaxAttempts"] = "8";
+        configuration.Reload();
+
+        Assert.Equal((8, 3), (supervisor.Retry.MaxAttempts, supervisor.Endpoints.Policy.FailureThreshold));
         await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task The_outbox_takes_over_its_retries_and_the_policy_of_its_circuits()
+    {
+        using Folder folder = new();
+        HostApplicationBuilder builder = TestHost.Builder(
+            _log,
+            [
+                .. TestHost.Sound, .. Encrypted, ("Adcp:Database:Dialect", "Sqlite"), ("ConnectionStrings:adcp", folder["a.db"]),
+            ]);
+        builder.Services.AddAdcpWebhooks()
+            .BindConfiguration("Adcp")
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .AddOutbox();
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        IConfigurationRoot configuration = (IConfigurationRoot)host.Services.GetRequiredService<IConfiguration>();
+        WebhookEngine engine = host.Services.GetRequiredKeyedService<WebhookEngine>("");
+
+        configuration["Adcp:Outbox:Retry:BaseDelay"] = "00:00:07";
+        configuration["Adcp:Circuit:OpenTimeout"] = "00:00:09";
+        configuration.Reload();
+
+        Assert.Equal(TimeSpan.FromSeconds(7), engine.Worker!.Retry.BaseDelay);
+        Assert.Equal(TimeSpan.FromSeconds(9), engine.Worker.Endpoints.Policy.OpenTimeout);
+        Assert.Equal(RetryPolicy.Default, engine.Supervisor.Retry);
+        await host.StopAsync();
+        SqliteConnection.ClearAllPools();
     }
 
     [Fact]
