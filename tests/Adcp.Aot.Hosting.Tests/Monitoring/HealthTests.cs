@@ -1,6 +1,9 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Adcp.Aot.AspNetCore.Tests;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Storage;
+using Adcp.Aot.Tests.Documentation;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -8,7 +11,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Adcp.Aot.Hosting.Tests.Monitoring;
 
-public sealed class HealthTests
+public sealed partial class HealthTests
 {
     [Fact]
     public async Task Delivery_is_degraded_when_most_endpoints_are_open()
@@ -69,12 +72,38 @@ public sealed class HealthTests
         OutboxSample sample = await monitor.RecentAsync(default);
         HealthReport report = await CheckAsync(host);
 
+        // The page of operations has a row for each check, with the keys of its data.
+        Assert.Equal(
+            report.Entries.Select(static e => $"{e.Key}: {string.Join(", ", e.Value.Data.Keys)}").Order(StringComparer.Ordinal),
+            CheckRow().Matches(Repository.Read("docs/operations.md"))
+                .Select(static row => $"{row.Groups[1].Value}: {row.Groups[2].Value.Replace("`", "", StringComparison.Ordinal)}")
+                .Order(StringComparer.Ordinal));
         Assert.NotNull(sample.Status);
         Assert.Contains(report.Entries, static e => e.Key == AdcpWebhooksBuilder.OutboxCheck);
         Assert.NotEqual(HealthStatus.Unhealthy, (await check.CheckHealthAsync(new HealthCheckContext())).Status);
         await host.StopAsync();
         SqliteConnection.ClearAllPools();
     }
+
+    [Fact]
+    public void Thresholds_of_the_operations_page_are_those_of_the_settings()
+    {
+        HealthSettings defaults = new();
+
+        IEnumerable<string> settings = typeof(HealthSettings).GetProperties()
+            .Select(property => string.Create(CultureInfo.InvariantCulture, $"{property.Name} {property.GetValue(defaults)}"));
+
+        Assert.Equal(
+            settings.Order(StringComparer.Ordinal),
+            ThresholdRow().Matches(Repository.Read("docs/operations.md"))
+                .Select(static row => $"{row.Groups[1].Value} {row.Groups[2].Value}").Order(StringComparer.Ordinal));
+    }
+
+    [GeneratedRegex(@"^\| `(adcp_\w+)` \|.*\| ([^|]+) \|$", RegexOptions.Multiline)]
+    private static partial Regex CheckRow();
+
+    [GeneratedRegex(@"^\| `Health:(\w+)` \| ([^|]+) \|", RegexOptions.Multiline)]
+    private static partial Regex ThresholdRow();
 
     private static Task<HealthReport> CheckAsync(IHost host) => host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync();
 }

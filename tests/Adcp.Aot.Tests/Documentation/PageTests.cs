@@ -29,6 +29,25 @@ public sealed partial class PageTests
     }
 
     [Fact]
+    public void Every_span_and_each_tag_of_a_span_is_in_the_operations_page()
+    {
+        Dictionary<string, string> tags = ConstantsOf("AdcpTags");
+        IEnumerable<string> usedTags = Repository.List("src", "*.cs")
+            .SelectMany(static file => SetTag().Matches(Repository.Read(file)))
+            .Select(match => match.Groups["literal"].Value is { Length: > 0 } literal ? literal : tags[match.Groups["constant"].Value]);
+
+        string[][] rows = [.. Spans().Match(Repository.Read("docs/operations.md")).Groups["row"].Captures
+            .Select(static row => row.Value.Split('|'))];
+
+        Assert.Equal(
+            ConstantsOf("AdcpSpans").Values.Order(StringComparer.Ordinal),
+            rows.Select(static cells => Text(Code().Match(cells[1]))).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            usedTags.Distinct().Order(StringComparer.Ordinal),
+            rows.SelectMany(static cells => Code().Matches(cells[4])).Select(Text).Distinct().Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void Glossary_has_at_most_25_terms_in_order()
     {
         string[] terms = [.. Glossary().Match(Repository.Read("docs/architecture.md")).Groups["row"].Captures
@@ -49,6 +68,10 @@ public sealed partial class PageTests
         Assert.NotEmpty(run);
         Assert.All(run, line => Assert.Contains(line, readme));
     }
+
+    private static Dictionary<string, string> ConstantsOf(string type) =>
+        Constant().Matches(Repository.Read($"src/Adcp.Aot/Telemetry/{type}.cs"))
+            .ToDictionary(Text, static match => match.Groups[2].Value);
 
     private static string Text(Match match) => match.Groups[1].Value;
 
@@ -71,6 +94,18 @@ public sealed partial class PageTests
 
     [GeneratedRegex(@"""(adcp\.[a-z._]+[a-z])""")]
     private static partial Regex InstrumentText();
+
+    [GeneratedRegex(@"const string (\w+) = ""([^""]+)"";")]
+    private static partial Regex Constant();
+
+    [GeneratedRegex(@"\.SetTag\((?:AdcpTags\.(?<constant>\w+)|""(?<literal>[^""]+)"")")]
+    private static partial Regex SetTag();
+
+    [GeneratedRegex(@"`([^`]+)`")]
+    private static partial Regex Code();
+
+    [GeneratedRegex(@"^\| span \|[^\n]*\n\|[-|]+\n(?<row>\|[^\n]*\n)+", RegexOptions.Multiline)]
+    private static partial Regex Spans();
 
     [GeneratedRegex(@"^## Glossary\n+(?<row>\|[^\n]*\n)+", RegexOptions.Multiline)]
     private static partial Regex Glossary();
