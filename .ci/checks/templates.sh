@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # New projects of both templates, from packed packages in a folder: they build without a warning, the seller delivers a webhook to the receiver and shows
-# its metric and span, and both do the same as native binaries. The settings come from files: a wrong one is refused with its path, and a right one is used.
+# its metric and span, and both do the same as native binaries. A stop under load loses no task. The settings come from files: a wrong one is refused with its path, and a right one is used.
 # Usage: templates.sh PACKAGES FOLDER, where PACKAGES is what packages.sh packed
 set -euo pipefail
 source "$(dirname "$0")/../functions"
@@ -74,8 +74,17 @@ command -v clang > /dev/null || linker=(-p:CppCompilerAndLinker=gcc)
 for project in Shop Buyer; do
   cd "$here/$project"
   quiet "$here/build-$project.txt" dotnet build
-  quiet "$here/publish-$project.txt" dotnet publish -r linux-x64 -o "$here/native-$project" "${linker[@]}"
 done
+
+# The native compiler runs beside the check of the JIT build, one project after the other.
+publish() {
+  for project in Shop Buyer; do
+    cd "$here/$project"
+    quiet "$here/publish-$project.txt" dotnet publish -r linux-x64 -o "$here/native-$project" "${linker[@]}"
+  done
+}
+publish &
+publishing=$!
 
 seen() { # url: the retry policy of the file, the metric and the span; the attempt is counted a moment after the receiver has answered
   curl -fsS "$1" > "$here/seen.txt"
@@ -83,40 +92,78 @@ seen() { # url: the retry policy of the file, the metric and the span; the attem
     && grep -q '^adcp.webhook.send 1 links$' "$here/seen.txt"
 }
 
-run() { # name of the seller's and of the receiver's binary
-  local seller=$(free_port) buyer
+buy() { # id, seller's port, buyer's port: calls the tool, and prints the task's id if the call was accepted
+  curl -sS --max-time 20 "http://127.0.0.1:$2/a2a" -H 'A2A-Version: 1.0' -H 'Content-Type: application/json' \
+    -H 'A2A-Extensions: https://adcontextprotocol.org/extensions/adcp/v3' -d '{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":{
+    "messageId":"m'"$1"'","role":"ROLE_USER","parts":[{"data":{"skill":"create_media_buy","input":{"buyer_ref":"r'"$1"'",
+    "idempotency_key":"template-check-00000000-'"$1"'","push_notification_config":{"url":"http://127.0.0.1:'"$3"'/adcp/webhooks","operation_id":"op_'"$1"'"}}}}]}}}' \
+    2>> "$here/curl.txt" | tee "$here/answer-${1%%-*}.txt" | grep submitted | grep -oE '"task_id": *"[^"]+"' | head -n 1 | cut -d '"' -f 4
+}
+
+load() { # name, seller's port, buyer's port: calls one after another until a call is not accepted
+  local i=0 task
+  while i=$((i + 1)); task=$(buy "$1-$i" "$2" "$3") && [ -n "$task" ]; do echo "$task" >> "$here/accepted-$1.txt"; done
+}
+
+loaded() { [ "$(cat "$here"/accepted-*.txt | wc -l)" -ge 60 ]; }
+
+arrived() { # writes the tasks that arrived, and the expected ones that did not
+  sed -nE 's/.*Task ([^ ]+) is Completed.*/\1/p' "$here/buyer.txt" | sort -u > "$here/arrived.txt"
+  comm -23 "$here/expected.txt" "$here/arrived.txt" > "$here/missing.txt"
+}
+
+all_arrived() { arrived; [ ! -s "$here/missing.txt" ]; }
+
+start() { # seller's and receiver's binary, their ports: sets pid and receiver
+  (cd "$here/data" && exec "$2" --urls "http://127.0.0.1:$4" --ConnectionStrings:adcp=buyer.db \
+    --AdcpReceiver:JwksUri="http://127.0.0.1:$3/.well-known/jwks.json" --AdcpReceiver:PublicOrigins:0="http://127.0.0.1:$4" \
+    --AdcpReceiver:AllowHttp=true --AdcpReceiver:AllowPrivateNetworks=true --AdcpReceiver:Database:Dialect=Sqlite) >> "$here/buyer.txt" 2>&1 &
+  receiver=$!
+  (cd "$here/data" && exec "$1" --urls "http://127.0.0.1:$3" --Adcp:Sender:AllowHttp=true --Adcp:Sender:AllowPrivateNetworks=true \
+    --Adcp:Seller:SharesOneTenant=true --Adcp:Seller:PublicUrl="http://127.0.0.1:$3") >> "$here/seller.txt" 2>&1 &
+  pid=$!
+  wait_for 30 curl -fsS "http://127.0.0.1:$3/health"
+  wait_for 30 curl -sS "http://127.0.0.1:$4/adcp/webhooks"
+}
+
+run() { # seller's and receiver's binary
+  local seller=$(free_port) buyer pid receiver
   buyer=$(free_port)
   while [ "$buyer" = "$seller" ]; do buyer=$(free_port); done
-  rm -rf "$here/data" && mkdir "$here/data"
+  rm -rf "$here/data" "$here"/accepted-*.txt "$here/seller.txt" "$here/buyer.txt" && mkdir "$here/data"
   cp "$here"/Shop/appsettings*.json "$here/data/"
   printf '%s' "$(dd if=/dev/urandom bs=32 count=1 2> /dev/null | base64)" > "$here/data/storage.key"
   (cd "$here/data" && dotnet "$sources/src/Adcp.Aot.Cli/bin/Release/net10.0/adcp-webhooks.dll" keygen --alg ed25519 --kid seller-1 --out seller.jwk --jwks set.json > /dev/null)
-  (cd "$here/data" && exec "$2" --urls "http://127.0.0.1:$buyer" --ConnectionStrings:adcp=buyer.db \
-    --AdcpReceiver:JwksUri="http://127.0.0.1:$seller/.well-known/jwks.json" --AdcpReceiver:PublicOrigins:0="http://127.0.0.1:$buyer" \
-    --AdcpReceiver:AllowHttp=true --AdcpReceiver:AllowPrivateNetworks=true --AdcpReceiver:Database:Dialect=Sqlite) > "$here/buyer.txt" 2>&1 &
-  local receiver=$!
-  (cd "$here/data" && exec "$1" --urls "http://127.0.0.1:$seller" --Adcp:Sender:AllowHttp=true --Adcp:Sender:AllowPrivateNetworks=true \
-    --Adcp:Seller:SharesOneTenant=true --Adcp:Seller:PublicUrl="http://127.0.0.1:$seller") > "$here/seller.txt" 2>&1 &
-  local pid=$!
-  wait_for 30 curl -fsS "http://127.0.0.1:$seller/health"
-  wait_for 30 curl -sS "http://127.0.0.1:$buyer/adcp/webhooks"
-  for i in $(seq 20); do
-    curl -fsS "http://127.0.0.1:$seller/a2a" -H 'A2A-Version: 1.0' -H 'Content-Type: application/json' \
-      -H 'A2A-Extensions: https://adcontextprotocol.org/extensions/adcp/v3' -d '{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":{
-      "messageId":"m'"$i"'","role":"ROLE_USER","parts":[{"data":{"skill":"create_media_buy","input":{"buyer_ref":"r'"$i"'",
-      "idempotency_key":"template-check-00000000-'"$i"'","push_notification_config":{"url":"http://127.0.0.1:'"$buyer"'/adcp/webhooks","operation_id":"op_'"$i"'"}}}}]}}}' \
-      > "$here/answer.txt"
-    grep -q submitted "$here/answer.txt" || { cat "$here/answer.txt"; return 1; }
-  done
+  start "$1" "$2" "$seller" "$buyer"
+  [ -n "$(buy first-1 "$seller" "$buyer")" ] || { cat "$here/answer-first.txt"; return 1; }
   wait_for 30 grep -qi 'is completed' "$here/buyer.txt"
   wait_for 10 seen "http://127.0.0.1:$seller/seen" || { cat "$here/seen.txt"; return 1; }
 
-  # Stopped under load: what was accepted is delivered or in the outbox, and the exit code is 0.
-  kill "$pid"
+  # Both are stopped under load. The seller ends with 0 within its host's time-out of 30 s. Each task that it had accepted has been delivered, or is in the
+  # outbox and arrives after the next start, or is reported because the stop cut its work short.
+  local callers=() began ended left
+  for name in a b c; do load $name "$seller" "$buyer" & callers+=($!); done
+  wait_for 30 loaded
+  began=$SECONDS
+  kill "$pid" "$receiver"
   wait "$pid"
-  kill "$receiver"
+  ended=$((SECONDS - began))
+  [ $ended -le 30 ] || { echo "The seller took $ended s to stop."; return 1; }
+  wait "$receiver"
+  wait "${callers[@]}" || true
+  sort -u "$here"/accepted-*.txt > "$here/accepted.txt"
+  sed -nE 's/.*The work of task ([^ ]+) of .*/\1/p' "$here/seller.txt" | sort -u > "$here/reported.txt"
+  comm -23 "$here/accepted.txt" "$here/reported.txt" > "$here/expected.txt"
+  arrived
+  left=$(wc -l < "$here/missing.txt")
+  start "$1" "$2" "$seller" "$buyer"
+  wait_for 60 all_arrived || { echo "Lost:"; cat "$here/missing.txt"; return 1; }
+  kill "$pid" "$receiver"
+  wait "$pid"
   wait "$receiver"
   ! grep -E '^(fail|crit):' "$here/seller.txt"
+  echo "stopped in $ended s under load: $(wc -l < "$here/accepted.txt") tasks accepted, $(($(wc -l < "$here/expected.txt") - left)) arrived before the stop," \
+    "$left after the next start, $(comm -12 "$here/accepted.txt" "$here/reported.txt" | wc -l) reported"
 
   # Each wrong setting is named with its path.
   (cd "$here/data" && ! timeout 20 "$1" --urls http://127.0.0.1:0 --Adcp:Retry:MaxAttempts=many --Adcp:Rety:BaseDelay=1 --Adcp:Outbox:RetryHorizon=90.00:00:00) > "$here/refused.txt" 2>&1
@@ -125,6 +172,7 @@ run() { # name of the seller's and of the receiver's binary
 
 run "$here/Shop/bin/Debug/net10.0/Shop" "$here/Buyer/bin/Debug/net10.0/Buyer"
 echo "JIT: delivered, seen, stopped, refused"
+wait $publishing
 run "$here/native-Shop/Shop" "$here/native-Buyer/Buyer"
 echo "native: delivered, seen, stopped, refused"
 trap stop_jobs EXIT
