@@ -19,4 +19,4 @@ dotnet tool install Adcp.Aot.Cli --tool-path "$here/tool" --configfile "$here/lo
 DOTNET_ROOT=$(dotnet msbuild src/Adcp.Aot.Cli -getProperty:NetCoreRoot) "$here/tool/adcp-webhooks" canonicalize HTTPS://Buyer.example:443/a/../b
 # The installed package lists the components it contains, also those that come with referenced projects.
 sbom=$(find "$here/tool" -path '*/_manifest/spdx_2.2/manifest.spdx.json' | grep .)
-for component in libsodium NSec.Cryptography System.CommandLine; do grep -q "\"name\": *\"$component\"" "$sbom"; done
+for component in libsodium NSec.Cryptography System.CommandLine Microsoft.Data.Sqlite Npgsql; do grep -q "\"name\": *\"$component\"" "$sbom"; done

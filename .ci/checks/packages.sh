@@ -39,7 +39,7 @@ diff <(echo "$made") <(basename -a -s .csproj src/*/*.csproj | sort)
 diff <(echo "$made") <(sed -nE 's/^\| `(Adcp\.Aot[A-Za-z.]*)` \|.*/\1/p' README.md | sort)
 for package in $made; do [ -s "$packages/$package.$version.snupkg" ]; done
 size=$(stat -c %s "$packages/Adcp.Aot.Cli.$version.nupkg")
-[ "$size" -lt 3300000 ] || { echo "The package of the command has $size bytes. Which of its files does it not need?"; exit 1; }
+[ "$size" -lt 11500000 ] || { echo "The package of the command has $size bytes. Which of its files does it not need?"; exit 1; }
 
 # The new packages come into a cache of their own, and all others from the cache of this machine.
 cat > "$here/nuget.config" <<END

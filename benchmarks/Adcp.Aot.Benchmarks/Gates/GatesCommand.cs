@@ -21,6 +21,7 @@ internal static class GatesCommand
     [
         ("memory", MemoryGates.Run, 1, false),
         ("engine", EngineGates.Run, 3, false),
+        ("telemetry", TelemetryGates.Run, 1, false),
         ("threads", ThreadGates.Run, 3, false),
         ("scale", ScaleGates.Run, 1, false),
         ("signing", SigningGates.Run, 1, false),

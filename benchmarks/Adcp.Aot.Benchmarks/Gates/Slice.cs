@@ -21,6 +21,10 @@ internal sealed class Slice(int operations, Action<int> loop, Action? before = n
     internal static double Ratio(Slice above, Slice below) =>
         Measurement.Median(above._measured.Zip(below._measured, static (a, b) => a.Nanoseconds / b.Nanoseconds));
 
+    /// <summary>Returns the median of each round's own difference in nanoseconds for one operation.</summary>
+    internal static double Difference(Slice above, Slice below) =>
+        Measurement.Median(above._measured.Zip(below._measured, static (a, b) => a.Nanoseconds - b.Nanoseconds));
+
     internal void Warm()
     {
         before?.Invoke();

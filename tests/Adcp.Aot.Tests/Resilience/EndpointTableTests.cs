@@ -156,6 +156,24 @@ public sealed class EndpointTableTests
     }
 
     [Fact]
+    public async Task A_changed_policy_holds_for_failures_that_were_counted_before()
+    {
+        Bench bench = new(o => o with { Circuit = new CircuitBreakerPolicy { FailureThreshold = 10 }, Retry = Once });
+        bench.Sender.Status(503, 503, 503);
+        await bench.DeliverAsync();
+        await bench.DeliverAsync();
+
+        bench.Supervisor.Endpoints.Policy = new CircuitBreakerPolicy { FailureThreshold = 3, OpenTimeout = TimeSpan.FromHours(1) };
+        EndpointSnapshot before = Assert.Single(bench.Supervisor.Endpoints.Snapshot());
+        await bench.DeliverAsync();
+        EndpointSnapshot after = Assert.Single(bench.Supervisor.Endpoints.Snapshot());
+
+        Assert.Equal((CircuitState.Closed, CircuitState.Open), (before.State, after.State));
+        Assert.Equal(TimeSpan.FromHours(1), after.NextProbeIn);
+        Assert.Throws<ArgumentNullException>(() => bench.Supervisor.Endpoints.Policy = null!);
+    }
+
+    [Fact]
     public async Task Only_closed_idle_endpoints_are_forgotten()
     {
         Bench bench = new(o => o with { Circuit = new CircuitBreakerPolicy { FailureThreshold = 1 }, Retry = Once });
