@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Globalization;
+using Adcp.Aot.Operations;
 using Adcp.Aot.Payloads;
 
 namespace Adcp.Aot.Storage;
@@ -9,8 +10,11 @@ namespace Adcp.Aot.Storage;
 /// </summary>
 public sealed class DeadLetters
 {
-    /// <summary>The most dead letters of one redrive or discard.</summary>
+    /// <summary>The most dead letters of one discard.</summary>
     private const int MaxIds = 1000;
+
+    /// <summary>Counts up to this number are exact.</summary>
+    private const int MaxCounted = 10_000;
 
     /// <summary>The steps of a redrive with a rate, a second.</summary>
     private const int StepsPerSecond = 10;
@@ -43,6 +47,38 @@ public sealed class DeadLetters
         return [.. rows.Select(row => Describe(row, installation))];
     }
 
+    /// <summary>Counts dead letters: exactly up to 10,000, then as an estimate.</summary>
+    /// <param name="query">
+    /// Which ones; <see langword="null"/> for all. <see cref="DeadLetterQuery.Before"/> and <see cref="DeadLetterQuery.Limit"/> are ignored.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="DbException">The database cannot be reached.</exception>
+    public async ValueTask<DeadLetterCount> CountAsync(DeadLetterQuery? query = null, CancellationToken cancellationToken = default) =>
+        (await _store.Dead.CountAsync(FilterOf(query ?? new DeadLetterQuery()), MaxCounted + 1, cancellationToken).ConfigureAwait(false))
+        .Estimate(MaxCounted);
+
+    /// <summary>Counts the dead letters of each reason that has any: exactly up to 10,000, then as an estimate.</summary>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="DbException">The database cannot be reached.</exception>
+    public async ValueTask<IReadOnlyList<DeadLetterCount>> CountReasonsAsync(CancellationToken cancellationToken = default)
+    {
+        IReadOnlyList<OutboxDeadSpan> spans = await _store.Dead
+            .CountReasonsAsync(OutboxReasons.OfDeadLetters, MaxCounted + 1, cancellationToken).ConfigureAwait(false);
+        return
+        [
+            .. spans.Select(static (span, i) => span.Estimate(MaxCounted, OutboxReasons.OfDeadLetters[i]))
+                .Where(static count => count.Count > 0),
+        ];
+    }
+
+    /// <summary>Returns a dead letter.</summary>
+    /// <param name="id">The <see cref="DeadLetter.Id"/>.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>The dead letter; <see langword="null"/> if it is not there.</returns>
+    /// <exception cref="DbException">The database cannot be reached.</exception>
+    public async ValueTask<DeadLetter?> FindAsync(long id, CancellationToken cancellationToken = default) =>
+        await ListAsync(new DeadLetterQuery { Ids = [id] }, cancellationToken).ConfigureAwait(false) is [DeadLetter found] ? found : null;
+
     /// <summary>
     /// Delivers dead letters again, with the same idempotency key and the same bytes, for the rest of their retry horizon. Those whose
     /// horizon has passed are left, unless <see cref="RedriveOptions.AllowsNewKey"/> is set. Two calls never redrive one dead letter twice.
@@ -54,16 +90,11 @@ public sealed class DeadLetters
     /// <exception cref="DbException">
     /// The database cannot be reached. Repeat the call: dead letters that were redriven are not there any more.
     /// </exception>
-    public async ValueTask<RedriveReport> RedriveAsync(
+    public ValueTask<RedriveReport> RedriveAsync(
         IReadOnlyCollection<long> ids, RedriveOptions? options = null, CancellationToken cancellationToken = default)
     {
         Check(ids);
-        long[] distinct = [.. ids.Distinct()];
-        RedriveReport report = await RunAsync(
-            new OutboxDeadFilter(null, null, null, distinct), long.MaxValue, MaxIds, options ?? new RedriveOptions(), cancellationToken)
-            .ConfigureAwait(false);
-        int seen = report.Redriven + report.OutsideHorizon + report.NotRepeatable + report.Missing;
-        return report.ContinueBefore is null ? report with { Missing = report.Missing + distinct.Length - seen } : report;
+        return RedriveAsync(new DeadLetterQuery { Ids = [.. ids], Limit = MaxIds }, options, cancellationToken);
     }
 
     /// <summary>
@@ -78,11 +109,20 @@ public sealed class DeadLetters
     /// <exception cref="DbException">
     /// The database cannot be reached. Repeat the call: dead letters that were redriven are not there any more.
     /// </exception>
-    public ValueTask<RedriveReport> RedriveAsync(
+    public async ValueTask<RedriveReport> RedriveAsync(
         DeadLetterQuery query, RedriveOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(query);
-        return RunAsync(FilterOf(query), query.Before ?? long.MaxValue, query.Limit, options ?? new RedriveOptions(), cancellationToken);
+        RedriveReport report = await RunAsync(
+            FilterOf(query), query.Before ?? long.MaxValue, query.Limit, options ?? new RedriveOptions(), cancellationToken)
+            .ConfigureAwait(false);
+        if (query is { Ids: { } ids, Before: null } && report.ContinueBefore is null)
+        {
+            int seen = report.Redriven + report.OutsideHorizon + report.NotRepeatable + report.Missing;
+            return report with { Missing = report.Missing + ids.Count - seen };
+        }
+
+        return report;
     }
 
     /// <summary>Deletes dead letters permanently.</summary>
@@ -98,7 +138,9 @@ public sealed class DeadLetters
     }
 
     private static OutboxDeadFilter FilterOf(DeadLetterQuery query) =>
-        new(query.Tenant is { } tenant ? OutboxHash.Tenant(tenant) : null, null, query.Reason);
+        new(
+            query.Tenant is { } tenant ? OutboxHash.Tenant(tenant) : null,
+            query.EndpointId is { } endpoint ? OutboxHash.EndpointOf(endpoint) : null, query.Reason, query.Ids);
 
     private static string TextOf(DateTimeOffset time) =>
         time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
@@ -192,6 +234,17 @@ public sealed class DeadLetters
         };
     }
 
+    /// <summary>Returns the body of a dead letter; <see langword="null"/> if it is not there or cannot be read.</summary>
+    internal async ValueTask<ReadOnlyMemory<byte>?> BodyAsync(long id, CancellationToken cancellationToken)
+    {
+        Guid installation = await _store.InstallationAsync(cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<OutboxDeadRow> rows = await _store.Dead
+            .ListAsync(new OutboxDeadFilter(null, null, null, [id]), long.MaxValue, 1, cancellationToken).ConfigureAwait(false);
+
+        // The cast keeps the null from becoming an empty memory.
+        return rows is [OutboxDeadRow row] ? (ReadOnlyMemory<byte>?)Open(row, installation)?.Body : null;
+    }
+
     private static void Check(IReadOnlyCollection<long> ids)
     {
         ArgumentNullException.ThrowIfNull(ids);
@@ -220,6 +273,7 @@ public sealed class DeadLetters
             FirstAttemptAt = row.FirstAttemptAt,
             EndedAt = row.EndedAt,
             IsInsideHorizon = row.IsInsideHorizon,
+            EndpointId = OutboxHash.EndpointId(row.Endpoint),
             Tenant = webhook?.Tenant,
             Authority = webhook?.Authority,
             IdempotencyKey = webhook?.IdempotencyKey,

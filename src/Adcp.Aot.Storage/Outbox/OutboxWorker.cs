@@ -79,6 +79,20 @@ public sealed class OutboxWorker : IAsyncDisposable
     /// <summary>Gets the endpoints that this worker delivers to, their circuits, and the switches for them.</summary>
     public Resilience.EndpointTable Endpoints => _runner.Endpoints;
 
+    /// <summary>Gets the worker's id in the store; empty while it has none.</summary>
+    internal Guid Id => _lease.Current.Worker;
+
+    internal SqlWebhookOutbox Outbox => _outbox;
+
+    /// <summary>Gets the attempts under way.</summary>
+    internal int InFlight => _schedule.InFlight;
+
+    /// <summary>Gets the results that were not committed because the worker had lost their lane.</summary>
+    internal long FencedOff => _settlement.FencedOff;
+
+    /// <summary>Gets the audit records that were dropped because the sink was too slow.</summary>
+    internal long RecordsDropped => _runner.RecordsDropped;
+
     /// <summary>Joins the workers of the outbox and begins to deliver.</summary>
     /// <param name="cancellationToken">Cancels the start.</param>
     /// <exception cref="InvalidOperationException">The worker was started before, or a table is missing or newer than

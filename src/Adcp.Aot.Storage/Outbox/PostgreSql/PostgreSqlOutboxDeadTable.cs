@@ -14,24 +14,7 @@ internal sealed class PostgreSqlOutboxDeadTable(StoreDatabase database, PostgreS
             async (connection, token) =>
             {
                 DbCommand command = connection.Command(sql.ListDead(filter)).With(DbType.Int64, before).With(DbType.Int64, (long)limit);
-                foreach (long? hash in new[] { filter.Tenant, filter.Endpoint })
-                {
-                    if (hash is not null)
-                    {
-                        command.With(DbType.Int64, hash);
-                    }
-                }
-
-                if (filter.Reason is not null)
-                {
-                    command.With(DbType.String, filter.Reason);
-                }
-
-                if (filter.Ids is { } ids)
-                {
-                    command.With(DbType.String, PostgreSqlCommands.ArrayOf(ids, static id => id));
-                }
-
+                Add(command, filter);
                 return await command.AllAsync(Row, token).ConfigureAwait(false);
             },
             cancellationToken);
@@ -68,6 +51,53 @@ internal sealed class PostgreSqlOutboxDeadTable(StoreDatabase database, PostgreS
             (connection, token) => connection.Command(sql.Discard)
                 .With(DbType.String, PostgreSqlCommands.ArrayOf([.. ids.Order()], static id => id)).ExecuteAsync(token),
             cancellationToken);
+
+    internal override ValueTask<OutboxDeadSpan> CountAsync(
+        OutboxDeadFilter filter, int most, CancellationToken cancellationToken) =>
+        PostgreSqlOutboxConnection.OnceAsync(
+            database,
+            mayRepeat: true,
+            (connection, token) =>
+            {
+                DbCommand command = connection.Command(sql.CountDead(filter)).With(DbType.Int64, (long)most);
+                Add(command, filter);
+                return command.OneAsync(Span, token);
+            },
+            cancellationToken);
+
+    internal override ValueTask<IReadOnlyList<OutboxDeadSpan>> CountReasonsAsync(
+        IReadOnlyList<string> reasons, int most, CancellationToken cancellationToken) =>
+        PostgreSqlOutboxConnection.OnceAsync<IReadOnlyList<OutboxDeadSpan>>(
+            database,
+            mayRepeat: true,
+            async (connection, token) => await connection.Command(sql.CountReasons)
+                .With(DbType.String, PostgreSqlCommands.ArrayOf(reasons, static reason => reason)).With(DbType.Int64, (long)most)
+                .AllAsync(Span, token).ConfigureAwait(false),
+            cancellationToken);
+
+    private static OutboxDeadSpan Span(DbDataReader reader) =>
+        new(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3));
+
+    private static void Add(DbCommand command, OutboxDeadFilter filter)
+    {
+        foreach (long? hash in new[] { filter.Tenant, filter.Endpoint })
+        {
+            if (hash is not null)
+            {
+                command.With(DbType.Int64, hash);
+            }
+        }
+
+        if (filter.Reason is not null)
+        {
+            command.With(DbType.String, filter.Reason);
+        }
+
+        if (filter.Ids is { } ids)
+        {
+            command.With(DbType.String, PostgreSqlCommands.ArrayOf(ids, static id => id));
+        }
+    }
 
     private static OutboxDeadRow Row(DbDataReader reader) => new(
         reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4),

@@ -129,9 +129,9 @@ internal sealed class PostgreSqlStoreStatements
             """;
         ListWaiting =
             $"""
-            (SELECT id, lane, endpoint, tenant, key_id, attempts, sealed FROM {tables.Parked} ORDER BY lane, endpoint, due_at, id LIMIT $1)
+            (SELECT id, lane, endpoint, tenant, key_id, attempts, enqueued_at, sealed FROM {tables.Parked} ORDER BY lane, endpoint, due_at, id LIMIT $1)
             UNION ALL
-            (SELECT id, lane, endpoint, tenant, key_id, attempts, sealed FROM {tables.Log} ORDER BY xid, lane, id LIMIT $1)
+            (SELECT id, lane, endpoint, tenant, key_id, attempts, enqueued_at, sealed FROM {tables.Log} ORDER BY xid, lane, id LIMIT $1)
             LIMIT $1
             """;
         PurgeDead = PurgeOf(tables.Dead, $"kept_until <= {Now} ORDER BY kept_until");
@@ -157,6 +157,21 @@ internal sealed class PostgreSqlStoreStatements
                     CASE WHEN NOT $2 THEN first_attempt_at END, CASE WHEN NOT $2 THEN horizon_at END, $3, binding, $4
                 FROM d)
             SELECT id FROM d
+            """;
+        CountReasons =
+            $"""
+            SELECT r.n, coalesce(r.low, 0), coalesce(r.high, 0),
+                coalesce((SELECT id FROM {tables.Dead} AS d WHERE d.reason = k.reason ORDER BY id LIMIT 1), 0)
+            FROM unnest(CAST($1 AS text)::text[]) WITH ORDINALITY AS k(reason, place) CROSS JOIN LATERAL (
+                SELECT count(*) AS n, min(d.id) AS low, max(d.id) AS high FROM (
+                    SELECT id FROM {tables.Dead} AS d WHERE d.reason = k.reason ORDER BY id DESC LIMIT $2) AS d) AS r
+            ORDER BY k.place
+            """;
+        ListWorkers =
+            $"""
+            SELECT w.worker, w.name, w.expires_at - {Now}, w.is_draining,
+                coalesce((SELECT string_agg(lane::text, ',' ORDER BY lane) FROM {tables.Lane} AS l WHERE l.worker = w.worker), '')
+            FROM {tables.Worker} AS w ORDER BY w.name, w.worker
             """;
         Discard = $"DELETE FROM {tables.Dead} WHERE id = ANY (CAST($1 AS text)::bigint[])";
     }
@@ -245,6 +260,12 @@ internal sealed class PostgreSqlStoreStatements
 
     internal string Discard { get; }
 
+    /// <summary>Counts the dead letters of each of the reasons $1, at most $2 of each.</summary>
+    internal string CountReasons { get; }
+
+    /// <summary>Lists the workers with their lanes.</summary>
+    internal string ListWorkers { get; }
+
     /// <summary>Returns the statement that appends a number of rows.</summary>
     internal string Append(int rows)
     {
@@ -271,22 +292,41 @@ internal sealed class PostgreSqlStoreStatements
                 coalesce(coalesce(horizon_at, max_at) > {Now}, true)
             FROM {_tables.Dead} WHERE id < $1
             """);
-        int parameter = 2;
+        return sql.Append(Conditions(filter, 2)).Append(" ORDER BY id DESC LIMIT $2").ToString();
+    }
+
+    /// <summary>Returns the query that counts dead letters: $1 the most, then the filter's values.</summary>
+    internal string CountDead(OutboxDeadFilter filter)
+    {
+        string conditions = Conditions(filter, 1);
+        return $"""
+            SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0),
+                coalesce((SELECT id FROM {_tables.Dead} WHERE true{conditions} ORDER BY id LIMIT 1), 0)
+            FROM (SELECT id FROM {_tables.Dead} WHERE true{conditions} ORDER BY id DESC LIMIT $1) AS r
+            """;
+    }
+
+    /// <summary>Returns the conditions of a filter whose values follow a number of parameters.</summary>
+    private static string Conditions(OutboxDeadFilter filter, int parameters)
+    {
+        // An endpoint is of one tenant, so that its index is the narrower one: the addition keeps the planner off the tenant's.
+        StringBuilder sql = new();
+        string tenant = filter.Endpoint is null ? "tenant" : "tenant + 0";
         foreach ((string column, bool isUsed) in new[]
-            { ("tenant", filter.Tenant is not null), ("endpoint", filter.Endpoint is not null), ("reason", filter.Reason is not null) })
+            { (tenant, filter.Tenant is not null), ("endpoint", filter.Endpoint is not null), ("reason", filter.Reason is not null) })
         {
             if (isUsed)
             {
-                sql.Append(CultureInfo.InvariantCulture, $" AND {column} = ${++parameter}");
+                sql.Append(CultureInfo.InvariantCulture, $" AND {column} = ${++parameters}");
             }
         }
 
         if (filter.Ids is not null)
         {
-            sql.Append(CultureInfo.InvariantCulture, $" AND id = ANY (CAST(${++parameter} AS text)::bigint[])");
+            sql.Append(CultureInfo.InvariantCulture, $" AND id = ANY (CAST(${++parameters} AS text)::bigint[])");
         }
 
-        return sql.Append(" ORDER BY id DESC LIMIT $2").ToString();
+        return sql.ToString();
     }
 
     private static string PurgeOf(string table, string condition) =>

@@ -8,19 +8,17 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
     : OutboxDeadTable
 {
     internal override ValueTask<IReadOnlyList<OutboxDeadRow>> ListAsync(
-        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        SqliteOutboxSession session = database.OpenReader();
-        try
-        {
-            return ValueTask.FromResult<IReadOnlyList<OutboxDeadRow>>(List(session, filter, before, limit));
-        }
-        finally
-        {
-            session.Close();
-        }
-    }
+        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
+        Read<IReadOnlyList<OutboxDeadRow>>(session => List(session, filter, before, limit), cancellationToken);
+
+    internal override ValueTask<OutboxDeadSpan> CountAsync(
+        OutboxDeadFilter filter, int most, CancellationToken cancellationToken) =>
+        Read(session => Count(session, filter, most), cancellationToken);
+
+    internal override ValueTask<IReadOnlyList<OutboxDeadSpan>> CountReasonsAsync(
+        IReadOnlyList<string> reasons, int most, CancellationToken cancellationToken) =>
+        Read<IReadOnlyList<OutboxDeadSpan>>(
+            session => [.. reasons.Select(reason => Count(session, new OutboxDeadFilter(null, null, reason), most))], cancellationToken);
 
     internal override ValueTask<IReadOnlySet<long>> RedriveAsync(
         IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken) => writer.RunAsync<IReadOnlySet<long>>(
@@ -49,12 +47,35 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
     internal override ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken) =>
         writer.RunAsync(session => session.Execute(sql.Discard, Json(ids)), ids.Count, 0, cancellationToken);
 
+    private OutboxDeadSpan Count(SqliteOutboxSession session, OutboxDeadFilter filter, int most)
+    {
+        using DbDataReader reader = filter.Ids is { } ids
+            ? session.Read(sql.CountDeadOfIds, Json(ids))
+            : session.Read(sql.CountDead(filter), null, null, filter.Tenant, filter.Endpoint, filter.Reason, (long)most);
+        reader.Read();
+        return new OutboxDeadSpan(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3));
+    }
+
+    private ValueTask<T> Read<T>(Func<SqliteOutboxSession, T> read, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        SqliteOutboxSession session = database.OpenReader();
+        try
+        {
+            return ValueTask.FromResult(read(session));
+        }
+        finally
+        {
+            session.Close();
+        }
+    }
+
     private List<OutboxDeadRow> List(SqliteOutboxSession session, OutboxDeadFilter filter, long before, int limit)
     {
         List<OutboxDeadRow> rows = [];
         using DbDataReader reader = filter.Ids is { } ids
             ? session.Read(sql.ListDeadOfIds, session.Now(), before, Json(ids), (long)limit)
-            : session.Read(sql.ListDead, session.Now(), before, filter.Tenant, filter.Endpoint, filter.Reason, (long)limit);
+            : session.Read(sql.ListDead(filter), session.Now(), before, filter.Tenant, filter.Endpoint, filter.Reason, (long)limit);
         while (reader.Read())
         {
             rows.Add(new OutboxDeadRow(
