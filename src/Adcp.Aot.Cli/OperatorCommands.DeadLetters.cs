@@ -200,7 +200,8 @@ internal static partial class OperatorCommands
         string id = job.Id;
         while (job.State == RedriveState.Running)
         {
-            await Task.Delay(ProgressInterval, TimeProvider.System, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(ProgressInterval, TimeProvider.System, cancellationToken)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (cancellationToken.IsCancellationRequested)
             {
                 return await operations.CancelRedriveAsync(id, action, CancellationToken.None).ConfigureAwait(false) ?? throw Gone(id);

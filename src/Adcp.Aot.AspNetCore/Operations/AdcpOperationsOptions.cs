@@ -14,7 +14,7 @@ public sealed class AdcpOperationsOptions
 
     /// <summary>
     /// Gets or sets the name of the authorization policy for opening the body of a dead letter, which is needed in addition to
-    /// <see cref="Policy"/>. Each opening is recorded. Default <see langword="null"/>: nobody opens a body, also if
+    /// <see cref="Policy"/>. Each opening is recorded. Default <see langword="null"/>: no client opens a body, also if
     /// <see cref="AllowsAnyone"/> is set.
     /// </summary>
     public string? BodyPolicy { get; set; }

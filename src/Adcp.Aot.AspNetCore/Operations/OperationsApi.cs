@@ -262,7 +262,9 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
-            throw new ApiException(StatusCodes.Status400BadRequest, "The body is a JSON object with an optional text \"reason\", and the action's own members if it has any.");
+            throw new ApiException(
+                StatusCodes.Status400BadRequest,
+                "The body is a JSON object with an optional text \"reason\", and the action's own members if it has any.");
         }
         catch (BadHttpRequestException fault)
         {

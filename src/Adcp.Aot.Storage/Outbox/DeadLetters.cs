@@ -49,7 +49,8 @@ public sealed class DeadLetters
 
     /// <summary>Counts dead letters: exactly up to 10,000, then as an estimate.</summary>
     /// <param name="query">
-    /// Which ones; <see langword="null"/> for all. <see cref="DeadLetterQuery.Before"/> and <see cref="DeadLetterQuery.Limit"/> are ignored.
+    /// Which ones; <see langword="null"/> for all. <see cref="DeadLetterQuery.Before"/> and <see cref="DeadLetterQuery.Limit"/> are
+    /// ignored.
     /// </param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="DbException">The database cannot be reached.</exception>

@@ -29,7 +29,8 @@ public sealed record WaitingWebhook
 }
 
 /// <summary>A row of the log or of the parked rows, as it is listed.</summary>
-internal sealed record OutboxWaitingRow(long Id, short Lane, long Endpoint, long Tenant, string KeyId, int Attempts, DateTimeOffset EnqueuedAt, byte[] Sealed)
+internal sealed record OutboxWaitingRow(
+    long Id, short Lane, long Endpoint, long Tenant, string KeyId, int Attempts, DateTimeOffset EnqueuedAt, byte[] Sealed)
 {
     internal WaitingWebhook Describe(OutboxSeal seal, Guid installation)
     {

@@ -238,7 +238,8 @@ public abstract partial class OutboxStoreContract
 
         Assert.Equal(2, (await Store.Dead.CountAsync(new(null, null, null, [rows[0].Id, rows[4].Id, long.MaxValue]), 100, default)).Count);
         Assert.Equal(
-            [8, 0, 4], (await Store.Dead.CountReasonsAsync(["expired", "poison", "rejected"], 100, default)).Select(static span => span.Count));
+            [8, 0, 4],
+            (await Store.Dead.CountReasonsAsync(["expired", "poison", "rejected"], 100, default)).Select(static span => span.Count));
         Assert.Equal(3, (await Store.Dead.CountReasonsAsync(["expired"], 3, default))[0].Count);
 
         static OutboxDeadSpan Span(long[] ids, int counted) =>

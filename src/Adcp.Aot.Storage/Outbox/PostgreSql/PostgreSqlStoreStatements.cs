@@ -129,7 +129,8 @@ internal sealed class PostgreSqlStoreStatements
             """;
         ListWaiting =
             $"""
-            (SELECT id, lane, endpoint, tenant, key_id, attempts, enqueued_at, sealed FROM {tables.Parked} ORDER BY lane, endpoint, due_at, id LIMIT $1)
+            (SELECT id, lane, endpoint, tenant, key_id, attempts, enqueued_at, sealed FROM {tables.Parked}
+                ORDER BY lane, endpoint, due_at, id LIMIT $1)
             UNION ALL
             (SELECT id, lane, endpoint, tenant, key_id, attempts, enqueued_at, sealed FROM {tables.Log} ORDER BY xid, lane, id LIMIT $1)
             LIMIT $1
