@@ -41,35 +41,43 @@ public sealed class DeadLetters
     {
         query ??= new DeadLetterQuery();
         Guid installation = await _store.InstallationAsync(cancellationToken).ConfigureAwait(false);
+        if (await FilterOfAsync(query, cancellationToken).ConfigureAwait(false) is not { } filter)
+        {
+            return [];
+        }
+
         IReadOnlyList<OutboxDeadRow> rows =
-            await _store.Dead.ListAsync(FilterOf(query), query.Before ?? long.MaxValue, query.Limit, cancellationToken)
-                .ConfigureAwait(false);
+            await _store.Dead.ListAsync(filter, query.Before ?? long.MaxValue, query.Limit, cancellationToken).ConfigureAwait(false);
         return [.. rows.Select(row => Describe(row, installation))];
     }
 
-    /// <summary>Counts dead letters: exactly up to 10,000, then as an estimate.</summary>
+    /// <summary>Counts dead letters: exactly up to 10,000, then perhaps as an estimate.</summary>
     /// <param name="query">
     /// Which ones; <see langword="null"/> for all. <see cref="DeadLetterQuery.Before"/> and <see cref="DeadLetterQuery.Limit"/> are
     /// ignored.
     /// </param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="DbException">The database cannot be reached.</exception>
-    public async ValueTask<DeadLetterCount> CountAsync(DeadLetterQuery? query = null, CancellationToken cancellationToken = default) =>
-        (await _store.Dead.CountAsync(FilterOf(query ?? new DeadLetterQuery()), MaxCounted + 1, cancellationToken).ConfigureAwait(false))
-        .Estimate(MaxCounted);
+    public ValueTask<DeadLetterCount> CountAsync(DeadLetterQuery? query = null, CancellationToken cancellationToken = default) =>
+        CountAsync(query ?? new DeadLetterQuery(), null, cancellationToken);
 
-    /// <summary>Counts the dead letters of each reason that has any: exactly up to 10,000, then as an estimate.</summary>
+    /// <summary>Counts the dead letters of each reason that has any: exactly up to 10,000, then perhaps as an estimate.</summary>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="DbException">The database cannot be reached.</exception>
     public async ValueTask<IReadOnlyList<DeadLetterCount>> CountReasonsAsync(CancellationToken cancellationToken = default)
     {
-        IReadOnlyList<OutboxDeadSpan> spans = await _store.Dead
-            .CountReasonsAsync(OutboxReasons.OfDeadLetters, MaxCounted + 1, cancellationToken).ConfigureAwait(false);
-        return
-        [
-            .. spans.Select(static (span, i) => span.Estimate(MaxCounted, OutboxReasons.OfDeadLetters[i]))
-                .Where(static count => count.Count > 0),
-        ];
+        List<DeadLetterCount> counts = [];
+        foreach (string reason in OutboxReasons.OfDeadLetters)
+        {
+            DeadLetterCount count =
+                await CountAsync(new DeadLetterQuery { Reason = reason }, reason, cancellationToken).ConfigureAwait(false);
+            if (count.Count > 0)
+            {
+                counts.Add(count);
+            }
+        }
+
+        return counts;
     }
 
     /// <summary>Returns a dead letter.</summary>
@@ -114,9 +122,14 @@ public sealed class DeadLetters
         DeadLetterQuery query, RedriveOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(query);
-        RedriveReport report = await RunAsync(
-            FilterOf(query), query.Before ?? long.MaxValue, query.Limit, options ?? new RedriveOptions(), cancellationToken)
-            .ConfigureAwait(false);
+        options ??= new RedriveOptions();
+        if (await FilterOfAsync(query, CancellationToken.None).ConfigureAwait(false) is not { } filter)
+        {
+            return new RedriveReport { Missing = query.Ids?.Count ?? 0 };
+        }
+
+        RedriveReport report =
+            await RunAsync(filter, query.Before ?? long.MaxValue, query.Limit, options, cancellationToken).ConfigureAwait(false);
         if (query is { Ids: { } ids, Before: null } && report.ContinueBefore is null)
         {
             int seen = report.Redriven + report.OutsideHorizon + report.NotRepeatable + report.Missing;
@@ -138,13 +151,39 @@ public sealed class DeadLetters
         return _store.Dead.DiscardAsync([.. ids.Distinct()], cancellationToken);
     }
 
-    private static OutboxDeadFilter FilterOf(DeadLetterQuery query) =>
-        new(
-            query.Tenant is { } tenant ? OutboxHash.Tenant(tenant) : null,
-            query.EndpointId is { } endpoint ? OutboxHash.EndpointOf(endpoint) : null, query.Reason, query.Ids);
-
     private static string TextOf(DateTimeOffset time) =>
         time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+
+    private async ValueTask<DeadLetterCount> CountAsync(DeadLetterQuery query, string? reason, CancellationToken cancellationToken)
+    {
+        (long count, bool isEstimate) = await FilterOfAsync(query, cancellationToken).ConfigureAwait(false) is { } filter
+            ? await _store.Dead.CountAsync(filter, MaxCounted, cancellationToken).ConfigureAwait(false)
+            : (0, false);
+        return new DeadLetterCount(reason, count, isEstimate);
+    }
+
+    /// <summary>
+    /// Returns the filter of a query; <see langword="null"/> if it admits none. An endpoint is of one tenant. A filter by both would read
+    /// all rows of an endpoint if the tenant is another one, so one row decides.
+    /// </summary>
+    private async ValueTask<OutboxDeadFilter?> FilterOfAsync(DeadLetterQuery query, CancellationToken cancellationToken)
+    {
+        long? tenant = query.Tenant is { } name ? OutboxHash.Tenant(name) : null;
+        long? endpoint = query.EndpointId is { } id ? OutboxHash.EndpointOf(id) : null;
+        if (tenant is not null && endpoint is not null)
+        {
+            IReadOnlyList<OutboxDeadRow> some = await _store.Dead
+                .ListAsync(new OutboxDeadFilter(null, endpoint, null), long.MaxValue, 1, cancellationToken).ConfigureAwait(false);
+            if (some is not [OutboxDeadRow row] || row.Tenant != tenant)
+            {
+                return null;
+            }
+
+            tenant = null;
+        }
+
+        return new OutboxDeadFilter(tenant, endpoint, query.Reason, query.Ids);
+    }
 
     private async ValueTask<RedriveReport> RunAsync(
         OutboxDeadFilter filter, long before, int limit, RedriveOptions options, CancellationToken cancellationToken)

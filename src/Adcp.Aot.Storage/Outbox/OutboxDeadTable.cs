@@ -1,5 +1,3 @@
-using Adcp.Aot.Operations;
-
 namespace Adcp.Aot.Storage;
 
 /// <summary>The dead letters of an outbox in one dialect. Thread-safe.</summary>
@@ -19,12 +17,10 @@ internal abstract class OutboxDeadTable
     internal abstract ValueTask<IReadOnlySet<long>> RedriveAsync(
         IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken);
 
-    /// <summary>Counts dead letters, at most <paramref name="most"/>, the newest first.</summary>
-    internal abstract ValueTask<OutboxDeadSpan> CountAsync(OutboxDeadFilter filter, int most, CancellationToken cancellationToken);
-
-    /// <summary>Counts the dead letters of each of the reasons as <see cref="CountAsync"/> does.</summary>
-    internal abstract ValueTask<IReadOnlyList<OutboxDeadSpan>> CountReasonsAsync(
-        IReadOnlyList<string> reasons, int most, CancellationToken cancellationToken);
+    /// <summary>Counts dead letters: exactly up to <paramref name="exact"/>, and above it as fast as the database can.</summary>
+    /// <returns>The number, and whether it is an estimate.</returns>
+    internal abstract ValueTask<(long Count, bool IsEstimate)> CountAsync(
+        OutboxDeadFilter filter, int exact, CancellationToken cancellationToken);
 
     /// <summary>Deletes dead letters.</summary>
     /// <returns>The number of deleted rows.</returns>
@@ -37,23 +33,6 @@ internal abstract class OutboxDeadTable
 /// <param name="Reason">The reason; <see langword="null"/> for all.</param>
 /// <param name="Ids">The ids; <see langword="null"/> for all.</param>
 internal sealed record OutboxDeadFilter(long? Tenant, long? Endpoint, string? Reason, IReadOnlyList<long>? Ids = null);
-
-/// <summary>Counted dead letters.</summary>
-/// <param name="Count">The number that was counted.</param>
-/// <param name="Lowest">The lowest id among them; 0 if there is none.</param>
-/// <param name="Highest">The highest id among them; 0 if there is none.</param>
-/// <param name="First">The lowest id of all that match; 0 if there is none.</param>
-internal readonly record struct OutboxDeadSpan(long Count, long Lowest, long Highest, long First)
-{
-    /// <summary>
-    /// Returns the number of all that match. Above <paramref name="exact"/> it is an estimate: older ids are assumed to be as dense as the
-    /// newest.
-    /// </summary>
-    internal DeadLetterCount Estimate(int exact, string? reason = null) => Count <= exact
-        ? new DeadLetterCount(reason, Count, IsEstimate: false)
-        : new DeadLetterCount(
-            reason, Math.Max(Count, (long)(Count * ((Highest - First + 1d) / (Highest - Lowest + 1d)))), IsEstimate: true);
-}
 
 /// <summary>A dead letter as it is stored.</summary>
 internal sealed record OutboxDeadRow(

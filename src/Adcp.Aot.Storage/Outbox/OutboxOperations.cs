@@ -16,6 +16,9 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
     /// <summary>The most waiting webhooks and dead letters that are searched for an idempotency key.</summary>
     private const int MaxSearched = 1000;
 
+    /// <summary>The rate of a redrive that names none, so that it does not slow down fresh webhooks.</summary>
+    private const int DefaultRatePerSecond = 500;
+
     /// <summary>The most ids in the record of an action.</summary>
     private const int MaxIdsRecorded = 20;
 
@@ -130,6 +133,7 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(action);
         cancellationToken.ThrowIfCancellationRequested();
+        options = options with { RatePerSecond = options.RatePerSecond ?? DefaultRatePerSecond };
         (RedriveJob? job, bool isNew) = _jobs.Start(query, options, action.Actor, action.Reason);
         if (isNew && !options.IsDryRun)
         {

@@ -439,28 +439,13 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
             }
         }
 
-        internal override ValueTask<OutboxDeadSpan> CountAsync(
-            OutboxDeadFilter filter, int most, CancellationToken cancellationToken)
+        internal override ValueTask<(long Count, bool IsEstimate)> CountAsync(
+            OutboxDeadFilter filter, int exact, CancellationToken cancellationToken)
         {
             lock (store._lock)
             {
-                long[] ids = [.. Matching(filter).Select(static row => row.Id).Order()];
-                long[] counted = [.. ids.TakeLast(most)];
-                return ValueTask.FromResult(
-                    ids.Length == 0 ? default : new OutboxDeadSpan(counted.Length, counted[0], counted[^1], ids[0]));
+                return ValueTask.FromResult(((long)Matching(filter).Count(), false));
             }
-        }
-
-        internal override async ValueTask<IReadOnlyList<OutboxDeadSpan>> CountReasonsAsync(
-            IReadOnlyList<string> reasons, int most, CancellationToken cancellationToken)
-        {
-            List<OutboxDeadSpan> spans = [];
-            foreach (string reason in reasons)
-            {
-                spans.Add(await CountAsync(new OutboxDeadFilter(null, null, reason), most, cancellationToken));
-            }
-
-            return spans;
         }
 
         internal override ValueTask<IReadOnlySet<long>> RedriveAsync(

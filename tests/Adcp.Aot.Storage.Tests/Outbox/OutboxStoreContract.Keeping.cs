@@ -211,7 +211,7 @@ public abstract partial class OutboxStoreContract
     }
 
     [Fact]
-    public async Task Dead_letters_are_counted_by_each_filter_up_to_a_limit()
+    public async Task Dead_letters_are_counted_by_each_filter()
     {
         await JoinAsync();
         await AppendAsync([.. Enumerable.Range(0, 12).Select(i => Entry($"{i}", endpoint: i % 2, tenant: i % 3))]);
@@ -223,27 +223,17 @@ public abstract partial class OutboxStoreContract
             {
                 foreach (string? reason in new[] { null, "expired" })
                 {
-                    OutboxDeadFilter filter = new(tenant, endpoint, reason);
-                    long[] ids =
-                    [
-                        .. rows.Where(row => (tenant ?? row.Tenant) == row.Tenant && (endpoint ?? row.Endpoint) == row.Endpoint
-                            && (reason ?? row.Reason) == row.Reason).Select(static row => row.Id).Order(),
-                    ];
+                    int expected = rows.Count(row => (tenant ?? row.Tenant) == row.Tenant && (endpoint ?? row.Endpoint) == row.Endpoint
+                        && (reason ?? row.Reason) == row.Reason);
 
-                    Assert.Equal(Span(ids, ids.Length), await Store.Dead.CountAsync(filter, 100, default));
-                    Assert.Equal(Span(ids, Math.Min(3, ids.Length)), await Store.Dead.CountAsync(filter, 3, default));
+                    Assert.Equal((expected, false), await Store.Dead.CountAsync(new(tenant, endpoint, reason), 100, default));
                 }
             }
         }
 
-        Assert.Equal(2, (await Store.Dead.CountAsync(new(null, null, null, [rows[0].Id, rows[4].Id, long.MaxValue]), 100, default)).Count);
         Assert.Equal(
-            [8, 0, 4],
-            (await Store.Dead.CountReasonsAsync(["expired", "poison", "rejected"], 100, default)).Select(static span => span.Count));
-        Assert.Equal(3, (await Store.Dead.CountReasonsAsync(["expired"], 3, default))[0].Count);
-
-        static OutboxDeadSpan Span(long[] ids, int counted) =>
-            counted == 0 ? default : new OutboxDeadSpan(counted, ids[^counted], ids[^1], ids[0]);
+            (2, false), await Store.Dead.CountAsync(new(null, null, null, [rows[0].Id, rows[4].Id, long.MaxValue]), 100, default));
+        Assert.True((await Store.Dead.CountAsync(new(null, null, "expired"), 3, default)).Count > 3);
     }
 
     [Fact]

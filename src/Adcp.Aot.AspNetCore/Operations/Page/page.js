@@ -159,7 +159,7 @@
         row.lanes.length, row.lease_left <= 0 ? "ended" : duration(row.lease_left), ranges(row.lanes)],
     },
     actions: {
-      columns: ["Time (UTC)", "Who", "Action", "On", "Reason"],
+      columns: ["Time (UTC)", "Actor", "Action", "On", "Reason"],
       cells: row => [time(row.at), row.actor, row.action, row.target, row.reason || ""],
     },
   };

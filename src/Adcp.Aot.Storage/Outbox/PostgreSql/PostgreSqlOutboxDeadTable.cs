@@ -1,5 +1,6 @@
 using System.Data;
 using System.Data.Common;
+using System.Text.Json;
 
 namespace Adcp.Aot.Storage;
 
@@ -52,31 +53,34 @@ internal sealed class PostgreSqlOutboxDeadTable(StoreDatabase database, PostgreS
                 .With(DbType.String, PostgreSqlCommands.ArrayOf([.. ids.Order()], static id => id)).ExecuteAsync(token),
             cancellationToken);
 
-    internal override ValueTask<OutboxDeadSpan> CountAsync(
-        OutboxDeadFilter filter, int most, CancellationToken cancellationToken) =>
+    internal override ValueTask<(long Count, bool IsEstimate)> CountAsync(
+        OutboxDeadFilter filter, int exact, CancellationToken cancellationToken) =>
         PostgreSqlOutboxConnection.OnceAsync(
             database,
             mayRepeat: true,
-            (connection, token) =>
+            async (connection, token) =>
             {
-                DbCommand command = connection.Command(sql.CountDead(filter)).With(DbType.Int64, (long)most);
-                Add(command, filter);
-                return command.OneAsync(Span, token);
+                DbCommand count = connection.Command(sql.CountDead(filter)).With(DbType.Int64, exact + 1L);
+                Add(count, filter);
+                long counted = await count.OneAsync(static reader => reader.GetInt64(0), token).ConfigureAwait(false);
+                if (counted <= exact)
+                {
+                    return (counted, false);
+                }
+
+                DbCommand estimate = connection.Command(sql.EstimateDead(filter));
+                Add(estimate, filter);
+                string plan = (await estimate.OneAsync(static reader => reader.GetString(0), token).ConfigureAwait(false))!;
+                return (Math.Max(counted, RowsOf(plan)), true);
             },
             cancellationToken);
 
-    internal override ValueTask<IReadOnlyList<OutboxDeadSpan>> CountReasonsAsync(
-        IReadOnlyList<string> reasons, int most, CancellationToken cancellationToken) =>
-        PostgreSqlOutboxConnection.OnceAsync<IReadOnlyList<OutboxDeadSpan>>(
-            database,
-            mayRepeat: true,
-            async (connection, token) => await connection.Command(sql.CountReasons)
-                .With(DbType.String, PostgreSqlCommands.ArrayOf(reasons, static reason => reason)).With(DbType.Int64, (long)most)
-                .AllAsync(Span, token).ConfigureAwait(false),
-            cancellationToken);
-
-    private static OutboxDeadSpan Span(DbDataReader reader) =>
-        new(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3));
+    /// <summary>Returns the rows that a plan expects.</summary>
+    private static long RowsOf(string plan)
+    {
+        using JsonDocument json = JsonDocument.Parse(plan);
+        return (long)json.RootElement[0].GetProperty("Plan").GetProperty("Plan Rows").GetDouble();
+    }
 
     private static void Add(DbCommand command, OutboxDeadFilter filter)
     {

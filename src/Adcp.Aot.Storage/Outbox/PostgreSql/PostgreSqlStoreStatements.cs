@@ -159,15 +159,6 @@ internal sealed class PostgreSqlStoreStatements
                 FROM d)
             SELECT id FROM d
             """;
-        CountReasons =
-            $"""
-            SELECT r.n, coalesce(r.low, 0), coalesce(r.high, 0),
-                coalesce((SELECT id FROM {tables.Dead} AS d WHERE d.reason = k.reason ORDER BY id LIMIT 1), 0)
-            FROM unnest(CAST($1 AS text)::text[]) WITH ORDINALITY AS k(reason, place) CROSS JOIN LATERAL (
-                SELECT count(*) AS n, min(d.id) AS low, max(d.id) AS high FROM (
-                    SELECT id FROM {tables.Dead} AS d WHERE d.reason = k.reason ORDER BY id DESC LIMIT $2) AS d) AS r
-            ORDER BY k.place
-            """;
         ListWorkers =
             $"""
             SELECT w.worker, w.name, w.expires_at - {Now}, w.is_draining,
@@ -261,9 +252,6 @@ internal sealed class PostgreSqlStoreStatements
 
     internal string Discard { get; }
 
-    /// <summary>Counts the dead letters of each of the reasons $1, at most $2 of each.</summary>
-    internal string CountReasons { get; }
-
     /// <summary>Lists the workers with their lanes.</summary>
     internal string ListWorkers { get; }
 
@@ -297,24 +285,19 @@ internal sealed class PostgreSqlStoreStatements
     }
 
     /// <summary>Returns the query that counts dead letters: $1 the most, then the filter's values.</summary>
-    internal string CountDead(OutboxDeadFilter filter)
-    {
-        string conditions = Conditions(filter, 1);
-        return $"""
-            SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0),
-                coalesce((SELECT id FROM {_tables.Dead} WHERE true{conditions} ORDER BY id LIMIT 1), 0)
-            FROM (SELECT id FROM {_tables.Dead} WHERE true{conditions} ORDER BY id DESC LIMIT $1) AS r
-            """;
-    }
+    internal string CountDead(OutboxDeadFilter filter) =>
+        $"SELECT count(*) FROM (SELECT FROM {_tables.Dead} WHERE true{Conditions(filter, 1)} LIMIT $1) AS r";
+
+    /// <summary>Returns the query for the number of rows that the planner expects for a filter. Its parameters are the filter's.</summary>
+    internal string EstimateDead(OutboxDeadFilter filter) =>
+        $"EXPLAIN (FORMAT JSON) SELECT FROM {_tables.Dead} WHERE true{Conditions(filter, 0)}";
 
     /// <summary>Returns the conditions of a filter whose values follow a number of parameters.</summary>
     private static string Conditions(OutboxDeadFilter filter, int parameters)
     {
-        // An endpoint is of one tenant, so that its index is the narrower one: the addition keeps the planner off the tenant's.
         StringBuilder sql = new();
-        string tenant = filter.Endpoint is null ? "tenant" : "tenant + 0";
         foreach ((string column, bool isUsed) in new[]
-            { (tenant, filter.Tenant is not null), ("endpoint", filter.Endpoint is not null), ("reason", filter.Reason is not null) })
+            { ("tenant", filter.Tenant is not null), ("endpoint", filter.Endpoint is not null), ("reason", filter.Reason is not null) })
         {
             if (isUsed)
             {

@@ -11,14 +11,14 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
         OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
         Read<IReadOnlyList<OutboxDeadRow>>(session => List(session, filter, before, limit), cancellationToken);
 
-    internal override ValueTask<OutboxDeadSpan> CountAsync(
-        OutboxDeadFilter filter, int most, CancellationToken cancellationToken) =>
-        Read(session => Count(session, filter, most), cancellationToken);
-
-    internal override ValueTask<IReadOnlyList<OutboxDeadSpan>> CountReasonsAsync(
-        IReadOnlyList<string> reasons, int most, CancellationToken cancellationToken) =>
-        Read<IReadOnlyList<OutboxDeadSpan>>(
-            session => [.. reasons.Select(reason => Count(session, new OutboxDeadFilter(null, null, reason), most))], cancellationToken);
+    /// <summary>Counts exactly: an index of a million rows is counted within milliseconds.</summary>
+    internal override ValueTask<(long Count, bool IsEstimate)> CountAsync(
+        OutboxDeadFilter filter, int exact, CancellationToken cancellationToken) =>
+        Read(
+            session => (filter.Ids is { } ids
+                ? session.Number(sql.CountDeadOfIds, Json(ids))
+                : session.Number(sql.CountDead(filter), null, null, filter.Tenant, filter.Endpoint, filter.Reason), false),
+            cancellationToken);
 
     internal override ValueTask<IReadOnlySet<long>> RedriveAsync(
         IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken) => writer.RunAsync<IReadOnlySet<long>>(
@@ -46,15 +46,6 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
 
     internal override ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken) =>
         writer.RunAsync(session => session.Execute(sql.Discard, Json(ids)), ids.Count, 0, cancellationToken);
-
-    private OutboxDeadSpan Count(SqliteOutboxSession session, OutboxDeadFilter filter, int most)
-    {
-        using DbDataReader reader = filter.Ids is { } ids
-            ? session.Read(sql.CountDeadOfIds, Json(ids))
-            : session.Read(sql.CountDead(filter), null, null, filter.Tenant, filter.Endpoint, filter.Reason, (long)most);
-        reader.Read();
-        return new OutboxDeadSpan(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3));
-    }
 
     private ValueTask<T> Read<T>(Func<SqliteOutboxSession, T> read, CancellationToken cancellationToken)
     {

@@ -215,17 +215,8 @@ internal sealed class SqliteOutboxStatements
             """;
         _listDead = ForEachFilter(conditions =>
             $"SELECT {deadColumns} FROM {t.Dead} WHERE id < @p2{conditions} ORDER BY id DESC LIMIT @p6");
-        _countDead = ForEachFilter(conditions =>
-            $"""
-            SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0),
-                coalesce((SELECT id FROM {t.Dead} WHERE 1{conditions} ORDER BY id LIMIT 1), 0)
-            FROM (SELECT id FROM {t.Dead} WHERE 1{conditions} ORDER BY id DESC LIMIT @p6)
-            """);
-        CountDeadOfIds =
-            $"""
-            SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0), coalesce(min(id), 0)
-            FROM {t.Dead} WHERE id IN (SELECT value FROM json_each(@p1))
-            """;
+        _countDead = ForEachFilter(conditions => $"SELECT count(*) FROM {t.Dead} WHERE 1{conditions}");
+        CountDeadOfIds = $"SELECT count(*) FROM {t.Dead} WHERE id IN (SELECT value FROM json_each(@p1))";
         ListWorkers =
             $"""
             SELECT w.worker, w.name, w.expires_at - @p1, w.is_draining,
@@ -347,13 +338,12 @@ internal sealed class SqliteOutboxStatements
     internal string Discard { get; }
 
     /// <summary>
-    /// Returns a statement for each filter, because a condition that may be absent keeps SQLite off its index. The plus sign keeps it off
-    /// the tenant's index: an endpoint is of one tenant.
+    /// Returns a statement for each filter, because a condition that may be absent keeps SQLite off its index.
     /// </summary>
     private static string[] ForEachFilter(Func<string, string> sql) =>
     [
         .. Enumerable.Range(0, 8).Select(filter => sql(
-            ((filter & 1) == 0 ? "" : (filter & 2) == 0 ? " AND tenant = @p3" : " AND +tenant = @p3")
+            ((filter & 1) == 0 ? "" : " AND tenant = @p3")
             + ((filter & 2) == 0 ? "" : " AND endpoint = @p4")
             + ((filter & 4) == 0 ? "" : " AND reason = @p5"))),
     ];
