@@ -239,7 +239,7 @@ internal static partial class OperatorCommands
 
     private static Option<int?> Rate()
     {
-        Option<int?> rate = new("--rate") { Description = $"The most dead letters a second. 1 to {MaxRate}. Default 500." };
+        Option<int?> rate = new("--rate") { Description = $"The most dead letters a second. 1 to {MaxRate}. Default 200." };
         rate.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int?>() is < 1 or > MaxRate)

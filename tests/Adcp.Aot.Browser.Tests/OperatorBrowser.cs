@@ -36,7 +36,7 @@ internal sealed class OperatorBrowser : IAsyncDisposable
         return opened;
     }
 
-    /// <summary>Opens the page anew, in place of the one before.</summary>
+    /// <summary>Opens the page in a new context, in place of the one before.</summary>
     public async Task OpenAsync(BrowserNewContextOptions options, string user = "alice:operator")
     {
         if (Page is not null)

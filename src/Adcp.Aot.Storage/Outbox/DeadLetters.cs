@@ -58,26 +58,27 @@ public sealed class DeadLetters
     /// </param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="DbException">The database cannot be reached.</exception>
-    public ValueTask<DeadLetterCount> CountAsync(DeadLetterQuery? query = null, CancellationToken cancellationToken = default) =>
-        CountAsync(query ?? new DeadLetterQuery(), null, cancellationToken);
+    public async ValueTask<DeadLetterCount> CountAsync(DeadLetterQuery? query = null, CancellationToken cancellationToken = default)
+    {
+        (long count, bool isEstimate) =
+            await FilterOfAsync(query ?? new DeadLetterQuery(), cancellationToken).ConfigureAwait(false) is { } filter
+                ? await _store.Dead.CountAsync(filter, MaxCounted, cancellationToken).ConfigureAwait(false)
+                : (0, false);
+        return new DeadLetterCount(null, count, isEstimate);
+    }
 
     /// <summary>Counts the dead letters of each reason that has any: exactly up to 10,000, then perhaps as an estimate.</summary>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="DbException">The database cannot be reached.</exception>
     public async ValueTask<IReadOnlyList<DeadLetterCount>> CountReasonsAsync(CancellationToken cancellationToken = default)
     {
-        List<DeadLetterCount> counts = [];
-        foreach (string reason in OutboxReasons.OfDeadLetters)
-        {
-            DeadLetterCount count =
-                await CountAsync(new DeadLetterQuery { Reason = reason }, reason, cancellationToken).ConfigureAwait(false);
-            if (count.Count > 0)
-            {
-                counts.Add(count);
-            }
-        }
-
-        return counts;
+        IReadOnlyList<(long Count, bool IsEstimate)> counts = await _store.Dead
+            .CountReasonsAsync(OutboxReasons.OfDeadLetters, MaxCounted, cancellationToken).ConfigureAwait(false);
+        return
+        [
+            .. counts.Select(static (count, i) => new DeadLetterCount(OutboxReasons.OfDeadLetters[i], count.Count, count.IsEstimate))
+                .Where(static count => count.Count > 0),
+        ];
     }
 
     /// <summary>Returns a dead letter.</summary>
@@ -153,14 +154,6 @@ public sealed class DeadLetters
 
     private static string TextOf(DateTimeOffset time) =>
         time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
-
-    private async ValueTask<DeadLetterCount> CountAsync(DeadLetterQuery query, string? reason, CancellationToken cancellationToken)
-    {
-        (long count, bool isEstimate) = await FilterOfAsync(query, cancellationToken).ConfigureAwait(false) is { } filter
-            ? await _store.Dead.CountAsync(filter, MaxCounted, cancellationToken).ConfigureAwait(false)
-            : (0, false);
-        return new DeadLetterCount(reason, count, isEstimate);
-    }
 
     /// <summary>
     /// Returns the filter of a query; <see langword="null"/> if it admits none. An endpoint is of one tenant. A filter by both would read

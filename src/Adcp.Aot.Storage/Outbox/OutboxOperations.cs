@@ -17,7 +17,7 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
     private const int MaxSearched = 1000;
 
     /// <summary>The rate of a redrive that names none, so that it does not slow down fresh webhooks.</summary>
-    private const int DefaultRatePerSecond = 500;
+    private const int DefaultRatePerSecond = 200;
 
     /// <summary>The most ids in the record of an action.</summary>
     private const int MaxIdsRecorded = 20;

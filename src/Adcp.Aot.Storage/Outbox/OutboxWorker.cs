@@ -243,7 +243,7 @@ public sealed record OutboxStatus
     /// <summary>Gets the webhooks that wait for a later attempt.</summary>
     public long Parked { get; init; }
 
-    /// <summary>Gets the dead letters.</summary>
+    /// <summary>Gets the dead letters. On PostgreSQL it is an estimate of the server's statistics if there are more than 10,000.</summary>
     public long Dead { get; init; }
 
     /// <summary>Gets how long the oldest webhook that is due has been due; <see langword="null"/> if none is.</summary>

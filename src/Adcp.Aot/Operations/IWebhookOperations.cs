@@ -81,7 +81,7 @@ public interface IWebhookOperations
     /// process until it has ended, is cancelled, or the process stops. If the same job runs already, that one is returned.
     /// </summary>
     /// <param name="query">The dead letters. <see cref="DeadLetterQuery.Limit"/> is the number of rows of one step.</param>
-    /// <param name="options">Dry run, new keys and rate. If no rate is set, it is 500 a second.</param>
+    /// <param name="options">Dry run, new keys and rate. If no rate is set, it is 200 a second.</param>
     /// <param name="action">The person or program that acts, and the reason. A dry run is not recorded.</param>
     /// <param name="cancellationToken">Cancels the start, not the job.</param>
     /// <returns>The job; <see langword="null"/> if 8 jobs run already.</returns>

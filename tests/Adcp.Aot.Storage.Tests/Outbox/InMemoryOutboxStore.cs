@@ -448,6 +448,16 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
             }
         }
 
+        internal override ValueTask<IReadOnlyList<(long Count, bool IsEstimate)>> CountReasonsAsync(
+            IReadOnlyList<string> reasons, int exact, CancellationToken cancellationToken)
+        {
+            lock (store._lock)
+            {
+                return ValueTask.FromResult<IReadOnlyList<(long Count, bool IsEstimate)>>(
+                    [.. reasons.Select(reason => ((long)Matching(new OutboxDeadFilter(null, null, reason)).Count(), false))]);
+            }
+        }
+
         internal override ValueTask<IReadOnlySet<long>> RedriveAsync(
             IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken)
         {

@@ -234,6 +234,16 @@ public abstract partial class OutboxStoreContract
         Assert.Equal(
             (2, false), await Store.Dead.CountAsync(new(null, null, null, [rows[0].Id, rows[4].Id, long.MaxValue]), 100, default));
         Assert.True((await Store.Dead.CountAsync(new(null, null, "expired"), 3, default)).Count > 3);
+        Assert.Equal(
+            [(8, false), (0, false), (4, false)], await Store.Dead.CountReasonsAsync(["expired", "poison", "rejected"], 100, default));
+        foreach (int exact in new[] { 3, 5 })
+        {
+            IReadOnlyList<(long Count, bool IsEstimate)> many =
+                await Store.Dead.CountReasonsAsync(["expired", "poison", "rejected"], exact, default);
+            Assert.True(many[0].Count > exact);
+            Assert.Equal(0, many[1].Count);
+            Assert.True(many[2].Count > 3);
+        }
     }
 
     [Fact]

@@ -70,16 +70,44 @@ internal sealed class PostgreSqlOutboxDeadTable(StoreDatabase database, PostgreS
 
                 DbCommand estimate = connection.Command(sql.EstimateDead(filter));
                 Add(estimate, filter);
-                string plan = (await estimate.OneAsync(static reader => reader.GetString(0), token).ConfigureAwait(false))!;
-                return (Math.Max(counted, RowsOf(plan)), true);
+                return (Math.Max(counted, (await RowsAsync(estimate, 1, token).ConfigureAwait(false))[0]), true);
             },
             cancellationToken);
 
-    /// <summary>Returns the rows that a plan expects.</summary>
-    private static long RowsOf(string plan)
+    internal override ValueTask<IReadOnlyList<(long Count, bool IsEstimate)>> CountReasonsAsync(
+        IReadOnlyList<string> reasons, int exact, CancellationToken cancellationToken) =>
+        PostgreSqlOutboxConnection.OnceAsync<IReadOnlyList<(long Count, bool IsEstimate)>>(
+            database,
+            mayRepeat: true,
+            async (connection, token) =>
+            {
+                List<long> counted = await connection.Command(sql.CountReasons)
+                    .With(DbType.String, PostgreSqlCommands.ArrayOf(reasons, static reason => reason)).With(DbType.Int64, exact + 1L)
+                    .AllAsync(static reader => reader.GetInt64(0), token).ConfigureAwait(false);
+                int[] many = [.. Enumerable.Range(0, reasons.Count).Where(reason => counted[reason] > exact)];
+                if (many.Length > 0)
+                {
+                    DbCommand estimate = connection.Command(sql.EstimateReasons(many.Length));
+                    Array.ForEach(many, reason => estimate.With(DbType.String, reasons[reason]));
+                    long[] rows = await RowsAsync(estimate, many.Length, token).ConfigureAwait(false);
+                    for (int i = 0; i < many.Length; i++)
+                    {
+                        counted[many[i]] = Math.Max(counted[many[i]], rows[i]);
+                    }
+                }
+
+                return [.. counted.Select(count => (count, count > exact))];
+            },
+            cancellationToken);
+
+    /// <summary>Returns the rows that a plan expects, for each of its parts if it has several.</summary>
+    private static async ValueTask<long[]> RowsAsync(DbCommand explain, int parts, CancellationToken cancellationToken)
     {
+        string plan = (await explain.OneAsync(static reader => reader.GetString(0), cancellationToken).ConfigureAwait(false))!;
         using JsonDocument json = JsonDocument.Parse(plan);
-        return (long)json.RootElement[0].GetProperty("Plan").GetProperty("Plan Rows").GetDouble();
+        JsonElement root = json.RootElement[0].GetProperty("Plan");
+        JsonElement[] plans = parts == 1 ? [root] : [.. root.GetProperty("Plans").EnumerateArray()];
+        return [.. plans.Select(static part => (long)part.GetProperty("Plan Rows").GetDouble())];
     }
 
     private static void Add(DbCommand command, OutboxDeadFilter filter)

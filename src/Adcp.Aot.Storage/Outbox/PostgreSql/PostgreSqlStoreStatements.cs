@@ -12,6 +12,9 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>The time for which the last number of an unused stream is kept.</summary>
     internal static readonly TimeSpan StreamKept = TimeSpan.FromDays(400);
 
+    /// <summary>Dead letters of a status are counted up to this number. More are estimated.</summary>
+    private const int MaxCounted = 10_000;
+
     /// <summary>Statements that wait use the time at which they continue: a lease must not begin in the past.</summary>
     private const string Clock = "CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS bigint)";
 
@@ -120,12 +123,15 @@ internal sealed class PostgreSqlStoreStatements
         Leave = $"DELETE FROM {tables.Worker} WHERE worker = $1";
         Count =
             $"""
-            SELECT l.n, p.n, (SELECT count(*) FROM {tables.Dead}), {Now} - least(l.due, p.due),
+            SELECT l.n, p.n, d.n, {Now} - least(l.due, p.due),
                 (SELECT count(*) FROM {tables.Worker} WHERE expires_at > {Now})::integer,
                 (SELECT count(*) FROM {tables.Lane} AS f WHERE NOT EXISTS (
                     SELECT FROM {tables.Worker} AS w WHERE w.worker = f.worker AND w.expires_at > {Now}))::integer
             FROM (SELECT count(*) AS n, min(not_before) AS due FROM {tables.Log}) AS l,
-                (SELECT count(*) AS n, min(due_at) AS due FROM {tables.Parked}) AS p
+                (SELECT count(*) AS n, min(due_at) AS due FROM {tables.Parked}) AS p,
+                (SELECT CASE WHEN count(*) <= {MaxCounted} THEN count(*) ELSE greatest(count(*), (
+                        SELECT reltuples::bigint FROM pg_catalog.pg_class WHERE oid = to_regclass('{tables.Dead}'))) END AS n
+                    FROM (SELECT FROM {tables.Dead} LIMIT {MaxCounted + 1}) AS d) AS d
             """;
         ListWaiting =
             $"""
@@ -158,6 +164,12 @@ internal sealed class PostgreSqlStoreStatements
                     CASE WHEN NOT $2 THEN first_attempt_at END, CASE WHEN NOT $2 THEN horizon_at END, $3, binding, $4
                 FROM d)
             SELECT id FROM d
+            """;
+        CountReasons =
+            $"""
+            SELECT r.n FROM unnest(CAST($1 AS text)::text[]) WITH ORDINALITY AS k(reason, place) CROSS JOIN LATERAL (
+                SELECT count(*) AS n FROM (SELECT FROM {tables.Dead} AS d WHERE d.reason = k.reason LIMIT $2) AS d) AS r
+            ORDER BY k.place
             """;
         ListWorkers =
             $"""
@@ -252,6 +264,9 @@ internal sealed class PostgreSqlStoreStatements
 
     internal string Discard { get; }
 
+    /// <summary>Counts the dead letters of each of the reasons $1, at most $2 of each.</summary>
+    internal string CountReasons { get; }
+
     /// <summary>Lists the workers with their lanes.</summary>
     internal string ListWorkers { get; }
 
@@ -291,6 +306,12 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>Returns the query for the number of rows that the planner expects for a filter. Its parameters are the filter's.</summary>
     internal string EstimateDead(OutboxDeadFilter filter) =>
         $"EXPLAIN (FORMAT JSON) SELECT FROM {_tables.Dead} WHERE true{Conditions(filter, 0)}";
+
+    /// <summary>Returns the query for the plan of a number of reasons, which are its parameters: one part of the plan for each.</summary>
+    internal string EstimateReasons(int reasons) => "EXPLAIN (FORMAT JSON) " + string.Join(
+        " UNION ALL ",
+        Enumerable.Range(1, reasons).Select(parameter => string.Create(
+            CultureInfo.InvariantCulture, $"SELECT id FROM {_tables.Dead} WHERE reason = ${parameter}")));
 
     /// <summary>Returns the conditions of a filter whose values follow a number of parameters.</summary>
     private static string Conditions(OutboxDeadFilter filter, int parameters)

@@ -20,6 +20,22 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
                 : session.Number(sql.CountDead(filter), null, null, filter.Tenant, filter.Endpoint, filter.Reason), false),
             cancellationToken);
 
+    internal override ValueTask<IReadOnlyList<(long Count, bool IsEstimate)>> CountReasonsAsync(
+        IReadOnlyList<string> reasons, int exact, CancellationToken cancellationToken) =>
+        Read<IReadOnlyList<(long Count, bool IsEstimate)>>(
+            session =>
+            {
+                Dictionary<string, long> counts = new(StringComparer.Ordinal);
+                using DbDataReader reader = session.Read(sql.CountReasons);
+                while (reader.Read())
+                {
+                    counts[reader.GetString(0)] = reader.GetInt64(1);
+                }
+
+                return [.. reasons.Select(reason => (counts.GetValueOrDefault(reason), false))];
+            },
+            cancellationToken);
+
     internal override ValueTask<IReadOnlySet<long>> RedriveAsync(
         IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken) => writer.RunAsync<IReadOnlySet<long>>(
         session =>

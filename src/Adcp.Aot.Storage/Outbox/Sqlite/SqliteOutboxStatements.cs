@@ -216,6 +216,7 @@ internal sealed class SqliteOutboxStatements
         _listDead = ForEachFilter(conditions =>
             $"SELECT {deadColumns} FROM {t.Dead} WHERE id < @p2{conditions} ORDER BY id DESC LIMIT @p6");
         _countDead = ForEachFilter(conditions => $"SELECT count(*) FROM {t.Dead} WHERE 1{conditions}");
+        CountReasons = $"SELECT reason, count(*) FROM {t.Dead} GROUP BY reason";
         CountDeadOfIds = $"SELECT count(*) FROM {t.Dead} WHERE id IN (SELECT value FROM json_each(@p1))";
         ListWorkers =
             $"""
@@ -325,6 +326,8 @@ internal sealed class SqliteOutboxStatements
     internal string ListDeadOfIds { get; }
 
     internal string CountDeadOfIds { get; }
+
+    internal string CountReasons { get; }
 
     internal string ListWorkers { get; }
 
