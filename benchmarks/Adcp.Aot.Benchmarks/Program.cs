@@ -24,6 +24,7 @@ RootCommand root =
     StoreComparison.Create(),
     OutboxCommand.Create(),
     OutboxCommand.CreateWorker(),
+    DeadLettersCommand.Create(),
     Scale.Create(),
     Profile.Create(),
     Spin.Create(),

@@ -1,4 +1,5 @@
 using Adcp.Aot.Operations;
+using Adcp.Aot.Storage;
 using Microsoft.AspNetCore.Builder;
 
 namespace Adcp.Aot.Snippets;
@@ -12,6 +13,21 @@ internal static class OperatorPageDocs
         AttemptHistory history = new();
         InMemoryWebhookDeliverySupervisor webhooks = new(sender, new WebhookSupervisorOptions { Sink = history });
         app.MapAdcpOperations(new WebhookOperations(webhooks, history), options => options.Policy = "operators");
+        // end
+    }
+
+    public static async Task MapOutboxAsync(WebApplication app, WebhookSender sender, SqlWebhookOutbox outbox)
+    {
+        // snippet: operator-page-outbox
+        AttemptHistory history = new();
+        await using OutboxWorker worker = new(
+            outbox, sender, new OutboxWorkerOptions { Attempts = new WebhookSupervisorOptions { Sink = history } });
+        await using OutboxOperations operations = new(worker, history);
+        app.MapAdcpOperations(operations, options =>
+        {
+            options.Policy = "operators";
+            options.BodyPolicy = "operators-that-may-read-bodies"; // without it no body is opened
+        });
         // end
     }
 }

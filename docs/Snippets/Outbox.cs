@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Operations;
 using Adcp.Aot.PostgreSql;
 using Adcp.Aot.Storage;
 using Microsoft.Data.Sqlite;

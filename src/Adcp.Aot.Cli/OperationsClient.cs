@@ -90,12 +90,90 @@ internal sealed class OperationsClient : IWebhookOperations, IDisposable
     public ValueTask<EndpointStatus?> ResetAsync(string endpointId, OperatorAction action, CancellationToken cancellationToken = default) =>
         ActAsync(endpointId, "reset", action, cancellationToken);
 
+    /// <inheritdoc/>
+    public async ValueTask<DeliveryStory?> FindDeliveryAsync(DeliveryQuery query, CancellationToken cancellationToken = default) =>
+        await FindAsync(
+            $"api/deliveries/{Uri.EscapeDataString(query.IdempotencyKey)}" + Query(
+                ("dead_letter", Number(query.DeadLetterId)), ("tenant", query.Tenant), ("delivery_id", query.DeliveryId)),
+            OperationsJson.Default.DeliveryStory, cancellationToken).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public ValueTask<OperationsPage<DeadLetter>> ListDeadLettersAsync(
+        DeadLetterQuery? query = null, CancellationToken cancellationToken = default) =>
+        GetAsync("api/dead-letters" + Query(query), OperationsJson.Default.DeadLetterPage, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<DeadLetterCount> CountDeadLettersAsync(
+        DeadLetterQuery? query = null, CancellationToken cancellationToken = default) =>
+        GetAsync("api/dead-letters/count" + Query(query), OperationsJson.Default.DeadLetterCount, cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<DeadLetter?> FindDeadLetterAsync(long id, CancellationToken cancellationToken = default) =>
+        await FindAsync($"api/dead-letters/{Number(id)}", OperationsJson.Default.DeadLetter, cancellationToken).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public async ValueTask<RedriveJob?> StartRedriveAsync(
+        DeadLetterQuery query, RedriveOptions options, OperatorAction action, CancellationToken cancellationToken = default)
+    {
+        (HttpStatusCode status, byte[] body) = await PostAsync(
+            "api/dead-letters/redrive",
+            new RedriveRequest(
+                action.Reason, new RedriveFilter(query.Tenant, query.Reason, query.EndpointId, query.Ids, query.Before), options.IsDryRun,
+                options.AllowsNewKey, options.RatePerSecond),
+            OperationsJson.Default.RedriveRequest, cancellationToken).ConfigureAwait(false);
+        return status == HttpStatusCode.Conflict ? null : Read(status, body, OperationsJson.Default.RedriveJob);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<RedriveJob>> ListRedrivesAsync(CancellationToken cancellationToken = default) =>
+        GetAsync("api/redrives", OperationsJson.Default.Redrives, cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<RedriveJob?> CancelRedriveAsync(
+        string id, OperatorAction action, CancellationToken cancellationToken = default)
+    {
+        (HttpStatusCode status, byte[] body) = await PostAsync(
+            $"api/redrives/{Uri.EscapeDataString(id)}/cancel", new ActionRequest(action.Reason), OperationsJson.Default.ActionRequest,
+            cancellationToken).ConfigureAwait(false);
+        return status == HttpStatusCode.NotFound ? null : Read(status, body, OperationsJson.Default.RedriveJob);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<int> DiscardDeadLettersAsync(
+        IReadOnlyCollection<long> ids, OperatorAction action, CancellationToken cancellationToken = default)
+    {
+        (HttpStatusCode status, byte[] body) = await PostAsync(
+            "api/dead-letters/discard", new DiscardRequest(action.Reason, [.. ids]), OperationsJson.Default.DiscardRequest,
+            cancellationToken).ConfigureAwait(false);
+        return Read(status, body, OperationsJson.Default.DiscardDocument).Discarded;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<ReadOnlyMemory<byte>?> OpenBodyAsync(
+        long id, OperatorAction action, CancellationToken cancellationToken = default)
+    {
+        (HttpStatusCode status, byte[] body) = await PostAsync(
+            $"api/dead-letters/{Number(id)}/body", new ActionRequest(action.Reason), OperationsJson.Default.ActionRequest,
+            cancellationToken).ConfigureAwait(false);
+        return status == HttpStatusCode.NotFound
+            ? null
+            : (ReadOnlyMemory<byte>?)Encoding.UTF8.GetBytes(Read(status, body, OperationsJson.Default.BodyDocument).Content);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<WorkersStatus> ListWorkersAsync(CancellationToken cancellationToken = default) =>
+        GetAsync("api/workers", OperationsJson.Default.WorkersStatus, cancellationToken);
+
     public void Dispose() => _http.Dispose();
 
     private static string? Wire<T>(T? value)
         where T : struct, Enum => value is { } given ? JsonNamingPolicy.SnakeCaseLower.ConvertName(given.ToString()) : null;
 
-    private static string? Number(int? value) => value?.ToString(CultureInfo.InvariantCulture);
+    private static string Query(DeadLetterQuery? query) => Query(
+        ("tenant", query?.Tenant), ("reason", query?.Reason), ("endpoint_id", query?.EndpointId), ("after", Number(query?.Before)),
+        ("limit", Number(query?.Limit)));
+
+    private static string? Number(long? value) => value?.ToString(CultureInfo.InvariantCulture);
 
     private static string? Time(DateTimeOffset? value) => value?.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
 
@@ -116,13 +194,29 @@ internal sealed class OperationsClient : IWebhookOperations, IDisposable
     private async ValueTask<EndpointStatus?> ActAsync(
         string endpointId, string name, OperatorAction action, CancellationToken cancellationToken)
     {
-        using HttpRequestMessage request = new(HttpMethod.Post, new Uri(_page, $"api/endpoints/{Uri.EscapeDataString(endpointId)}/{name}"));
-        request.Headers.Add(OperationsJson.ActionHeader, "1");
-        request.Content = new ByteArrayContent(
-            JsonSerializer.SerializeToUtf8Bytes(new ActionRequest(action.Reason), OperationsJson.Default.ActionRequest));
-        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        (HttpStatusCode status, byte[] body) = await SendAsync(request, cancellationToken).ConfigureAwait(false);
+        (HttpStatusCode status, byte[] body) = await PostAsync(
+            $"api/endpoints/{Uri.EscapeDataString(endpointId)}/{name}", new ActionRequest(action.Reason),
+            OperationsJson.Default.ActionRequest, cancellationToken).ConfigureAwait(false);
         return status == HttpStatusCode.NotFound ? null : Read(status, body, OperationsJson.Default.EndpointStatus);
+    }
+
+    private async ValueTask<(HttpStatusCode Status, byte[] Body)> PostAsync<T>(
+        string path, T content, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    {
+        using HttpRequestMessage request = new(HttpMethod.Post, new Uri(_page, path));
+        request.Headers.Add(OperationsJson.ActionHeader, "1");
+        request.Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(content, type));
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        return await SendAsync(request, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Gets a value; null if the page has none by this name, or not this part.</summary>
+    private async ValueTask<T?> FindAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+        where T : class
+    {
+        using HttpRequestMessage request = new(HttpMethod.Get, new Uri(_page, path));
+        (HttpStatusCode status, byte[] body) = await SendAsync(request, cancellationToken).ConfigureAwait(false);
+        return status == HttpStatusCode.NotFound ? null : Read(status, body, type);
     }
 
     private async ValueTask<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellationToken)
@@ -163,9 +257,11 @@ internal sealed class OperationsClient : IWebhookOperations, IDisposable
                 return value;
             }
 
-            if (status == HttpStatusCode.BadRequest && JsonSerializer.Deserialize(body, OperationsJson.Default.ApiFault) is { } fault)
+            if (status is HttpStatusCode.BadRequest or HttpStatusCode.NotFound
+                && JsonSerializer.Deserialize(body, OperationsJson.Default.ApiFault) is { Error: not null } fault)
             {
-                throw new CommandException(ExitCode.Usage, Output.Visible(fault.Error));
+                throw new CommandException(
+                    status == HttpStatusCode.NotFound ? ExitCode.NotDone : ExitCode.Usage, Output.Visible(fault.Error));
             }
         }
         catch (JsonException)

@@ -10,16 +10,17 @@ using Adcp.Aot.Resilience;
 namespace Adcp.Aot.Cli;
 
 /// <summary>
-/// <c>status</c>, <c>endpoints</c>, <c>attempts</c>, <c>actions</c>, <c>isolate</c> and <c>reset</c>: the operator page in a shell.
+/// <c>status</c>, <c>endpoints</c>, <c>attempts</c>, <c>workers</c>, <c>actions</c>, <c>isolate</c>, <c>reset</c> and
+/// <c>dead-letters</c>: the operator page in a shell.
 /// </summary>
-internal static class OperatorCommands
+internal static partial class OperatorCommands
 {
     private const int MaxRows = 100_000;
     private const int RowsOfPage = 1000;
 
     internal static IEnumerable<Command> Create() =>
     [
-        Status(), Endpoints(), Attempts(), Actions(),
+        Status(), Endpoints(), Attempts(), Workers(), Actions(), DeadLetters(),
         Act("isolate", "Refuse every delivery to an endpoint until it is reset.", static (operations, id, action, cancellationToken) =>
             operations.IsolateAsync(id, action, cancellationToken)),
         Act("reset", "Close the circuit of an endpoint and forget its failures.", static (operations, id, action, cancellationToken) =>
@@ -62,6 +63,16 @@ internal static class OperatorCommands
             {
                 yield return [name, Text(number)];
             }
+        }
+
+        foreach (DeadLetterCount count in status.DeadByReason)
+        {
+            yield return [$"dead: {Output.Visible(count.Reason ?? "-")}", Text(count)];
+        }
+
+        if (status.FencedOff is { } fencedOff)
+        {
+            yield return ["results fenced off", Text(fencedOff)];
         }
 
         if (status.OldestDue is { } due)
@@ -145,12 +156,48 @@ internal static class OperatorCommands
                 ["ENDED", "OUTCOME", "ATTEMPT", "ANSWER", "KEY", "TASK", "ENDPOINT"],
                 static row =>
                 [
-                    row.CompletedAt.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture), Name(row.Outcome),
+                    Time(row.CompletedAt), Name(row.Outcome),
                     row.IsAttempt ? string.Create(CultureInfo.InvariantCulture, $"{row.AttemptNumber}/{row.MaxAttempts}") : "-",
                     Output.Visible(row.ErrorMessage ?? row.HttpStatusCode?.ToString(CultureInfo.InvariantCulture) ?? "-"),
                     Output.Visible(row.IdempotencyKey), Output.Visible(row.TaskId ?? "-"), Output.Visible(row.BreakerKey),
                 ]);
             return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static Command Workers()
+    {
+        Connection connection = new();
+        Command command = new("workers", "List the workers of the outbox. The exit code is 1 if no worker owns a lane.");
+        connection.AddTo(command);
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            using OperationsClient operations = connection.Open(arguments);
+            WorkersStatus workers = await operations.ListWorkersAsync(cancellationToken).ConfigureAwait(false);
+            if (arguments.GetValue(connection.Json))
+            {
+                Line(workers, OperationsJson.Default.WorkersStatus);
+            }
+            else
+            {
+                Output.Table(
+                [
+                    ["ID", "NAME", "LANES", "LEASE", "STATE"],
+                    .. workers.Workers.Select(static worker => new[]
+                    {
+                        worker.Id.ToString(), Output.Visible(worker.Name), Text(worker.Lanes.Count),
+                        worker.LeaseLeft.ToString("c", CultureInfo.InvariantCulture),
+                        worker.LeaseLeft <= TimeSpan.Zero ? "lost" : worker.IsDraining ? "draining" : "working",
+                    }),
+                ]);
+                if (workers.UnownedLanes.Count > 0)
+                {
+                    Console.Out.WriteLine($"Lanes without a worker: {string.Join(", ", workers.UnownedLanes)}");
+                }
+            }
+
+            return workers.UnownedLanes.Count > 0 ? ExitCode.NotDone : ExitCode.Done;
         });
         return command;
     }
@@ -169,7 +216,7 @@ internal static class OperatorCommands
                 ["TIME", "ACTOR", "ACTION", "TARGET", "REASON"],
                 static row =>
                 [
-                    row.At.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture), Output.Visible(row.Actor),
+                    Time(row.At), Output.Visible(row.Actor),
                     Output.Visible(row.Action), Output.Visible(row.Target), Output.Visible(row.Reason ?? "-"),
                 ]);
             return ExitCode.Done;
@@ -190,9 +237,7 @@ internal static class OperatorCommands
         {
             using OperationsClient operations = connection.Open(arguments);
 
-            // The server names the actor by the token.
-            OperatorAction action =
-                CommandException.UsageOf(() => new OperatorAction("command line", arguments.GetValue(reason)), "--reason");
+            OperatorAction action = ActionOf(arguments, reason);
             string endpoint = arguments.GetValue(id)!;
             EndpointStatus status = await act(operations, endpoint, action, cancellationToken).ConfigureAwait(false)
                 ?? throw new CommandException(ExitCode.NotDone, $"The process knows no endpoint with the id {Output.Visible(endpoint)}.");

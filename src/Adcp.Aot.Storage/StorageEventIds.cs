@@ -120,4 +120,15 @@ public static class StorageEventIds
     /// processes."
     /// </summary>
     public const int OutboxNotifyFailed = 5031;
+
+    /// <summary>
+    /// Information: "Redrive {Id} of dead letters ended as {State} (dry run: {IsDryRun}): {Redriven} redriven, {Left} left."
+    /// </summary>
+    public const int OutboxRedriveEnded = 5032;
+
+    /// <summary>
+    /// Error: "Redrive {Id} of dead letters failed: {Type}: {Fault}. Start it again: dead letters that were redriven are not there any
+    /// more."
+    /// </summary>
+    public const int OutboxRedriveFailed = 5033;
 }

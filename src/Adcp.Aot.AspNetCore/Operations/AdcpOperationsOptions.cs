@@ -13,14 +13,21 @@ public sealed class AdcpOperationsOptions
     public string? Policy { get; set; }
 
     /// <summary>
+    /// Gets or sets the name of the authorization policy for opening the body of a dead letter, which is needed in addition to
+    /// <see cref="Policy"/>. Each opening is recorded. Default <see langword="null"/>: no client opens a body, also if
+    /// <see cref="AllowsAnyone"/> is set.
+    /// </summary>
+    public string? BodyPolicy { get; set; }
+
+    /// <summary>
     /// Gets or sets whether every client that reaches the page may see it and act. For development only. Default
     /// <see langword="false"/>.
     /// </summary>
     public bool AllowsAnyone { get; set; }
 
     /// <summary>
-    /// Gets or sets the function that names the person who acts, for the record. Default: the name of the authenticated identity, then
-    /// its <c>sub</c>, then <c>anonymous</c>.
+    /// Gets or sets the function that returns the actor of an action, for the record. Default: the name of the authenticated identity,
+    /// then its <c>sub</c>, then <c>anonymous</c>.
     /// </summary>
     public Func<HttpContext, string> ActorOf { get; set; } = static http =>
         http.User.Identity?.Name ?? http.User.FindFirstValue("sub") ?? http.User.FindFirstValue(ClaimTypes.NameIdentifier) ?? "anonymous";

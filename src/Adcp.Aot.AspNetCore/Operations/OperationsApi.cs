@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using System.Threading.Channels;
@@ -17,7 +18,7 @@ namespace Adcp.Aot.AspNetCore.Operations;
 /// <summary>The JSON API of the operator page. Its answers are those of <see cref="IWebhookOperations"/>.</summary>
 internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperationsOptions options, StatusFeed feed, ILogger logger)
 {
-    private const int MaxActionBytes = 4096;
+    private const int MaxActionBytes = 32 * 1024;
 
     /// <summary>Proxies close connections on which nothing is sent.</summary>
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(15);
@@ -27,7 +28,8 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
         Get(group, "api/features", http => new(new Answer(
             new OperationsFeaturesDocument(
                 options.ActorOf(http), operations.Features.HasFlag(OperationsFeatures.Attempts),
-                operations.Features.HasFlag(OperationsFeatures.DeadLetters), operations.Features.HasFlag(OperationsFeatures.Workers)),
+                operations.Features.HasFlag(OperationsFeatures.DeadLetters), operations.Features.HasFlag(OperationsFeatures.Workers),
+                options.BodyPolicy is not null),
             OperationsJson.Default.OperationsFeaturesDocument)));
         Get(group, "api/status", async http => new Answer(
             await operations.GetStatusAsync(http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.OperationsStatus));
@@ -41,10 +43,114 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
             OperationsJson.Default.AttemptPage));
         Get(group, "api/actions", async http => new Answer(
             await operations.ListActionsAsync(http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.Actions));
-        Post(group, "api/endpoints/{id}/isolate", operations.IsolateAsync);
-        Post(group, "api/endpoints/{id}/reset", operations.ResetAsync);
+        Get(group, "api/deliveries/{key}", async http => Found(
+            await operations.FindDeliveryAsync(DeliveryQueryOf(http), http.RequestAborted).ConfigureAwait(false),
+            OperationsJson.Default.DeliveryStory, "No such delivery in the history or the store."));
+        Get(group, "api/workers", async http => new Answer(
+            await operations.ListWorkersAsync(http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.WorkersStatus));
+        Force(group, "api/endpoints/{id}/isolate", operations.IsolateAsync);
+        Force(group, "api/endpoints/{id}/reset", operations.ResetAsync);
+        MapDeadLetters(group);
         group.MapGet("api/events", StreamAsync);
     }
+
+    private void MapDeadLetters(RouteGroupBuilder group)
+    {
+        const string NoDeadLetter = "No such dead letter. It may have been redriven, discarded or purged.";
+        Get(group, "api/dead-letters", async http => new Answer(
+            await operations.ListDeadLettersAsync(DeadLetterQueryOf(new QueryReader(http.Request.Query)), http.RequestAborted)
+                .ConfigureAwait(false),
+            OperationsJson.Default.DeadLetterPage));
+        Get(group, "api/dead-letters/count", async http => new Answer(
+            await operations.CountDeadLettersAsync(DeadLetterQueryOf(new QueryReader(http.Request.Query)), http.RequestAborted)
+                .ConfigureAwait(false),
+            OperationsJson.Default.DeadLetterCount));
+        Get(group, "api/dead-letters/{id:long}", async http => Found(
+            await operations.FindDeadLetterAsync(IdOf(http), http.RequestAborted).ConfigureAwait(false),
+            OperationsJson.Default.DeadLetter, NoDeadLetter));
+        Get(group, "api/redrives", async http => new Answer(
+            await operations.ListRedrivesAsync(http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.Redrives));
+        Post(group, "api/dead-letters/redrive", OperationsJson.Default.RedriveRequest, async (http, request, action) =>
+        {
+            if (request?.Filter is not { } filter)
+            {
+                throw new ArgumentException("filter is needed: an object, which is empty for all dead letters.");
+            }
+
+            DeadLetterQuery query = new()
+            {
+                Tenant = filter.Tenant,
+                Reason = filter.Reason,
+                EndpointId = filter.EndpointId,
+                Ids = filter.Ids,
+                Before = filter.Before,
+            };
+            RedriveOptions redrive = new()
+            {
+                IsDryRun = request.DryRun,
+                AllowsNewKey = request.AllowsNewKey,
+                RatePerSecond = request.RatePerSecond,
+            };
+            return await operations.StartRedriveAsync(query, redrive, action, http.RequestAborted).ConfigureAwait(false) is { } job
+                ? new Answer(job, OperationsJson.Default.RedriveJob)
+                : throw new ApiException(StatusCodes.Status409Conflict, "Too many redrives run already. Cancel one, or wait.");
+        });
+        Post(group, "api/redrives/{id}/cancel", OperationsJson.Default.ActionRequest, async (http, _, action) => Found(
+            await operations.CancelRedriveAsync(Segment(http, "id"), action, http.RequestAborted).ConfigureAwait(false),
+            OperationsJson.Default.RedriveJob, "No such redrive in this process."));
+        Post(group, "api/dead-letters/discard", OperationsJson.Default.DiscardRequest, async (http, request, action) => new Answer(
+            new DiscardDocument(await operations.DiscardDeadLettersAsync(
+                request?.Ids ?? throw new ArgumentException("ids is needed: 1 to 1,000 ids of dead letters."), action, http.RequestAborted)
+                .ConfigureAwait(false)),
+            OperationsJson.Default.DiscardDocument));
+        IEndpointConventionBuilder body = Post(
+            group, "api/dead-letters/{id:long}/body", OperationsJson.Default.ActionRequest, async (http, _, action) =>
+        {
+            if (options.BodyPolicy is null)
+            {
+                throw new ApiException(
+                    StatusCodes.Status403Forbidden, "No policy allows to open a body. Set AdcpOperationsOptions.BodyPolicy.");
+            }
+
+            ReadOnlyMemory<byte>? content =
+                await operations.OpenBodyAsync(IdOf(http), action, http.RequestAborted).ConfigureAwait(false);
+            return content is { } bytes
+                ? new Answer(new BodyDocument(Encoding.UTF8.GetString(bytes.Span)), OperationsJson.Default.BodyDocument)
+                : throw new ApiException(StatusCodes.Status404NotFound, NoDeadLetter);
+        });
+        if (options.BodyPolicy is { } policy)
+        {
+            body.RequireAuthorization(policy);
+        }
+    }
+
+    private static Answer Found(object? value, JsonTypeInfo type, string otherwise) =>
+        value is null ? throw new ApiException(StatusCodes.Status404NotFound, otherwise) : new Answer(value, type);
+
+    private static string Segment(HttpContext http, string name) => (string)http.Request.RouteValues[name]!;
+
+    private static long IdOf(HttpContext http) => long.Parse(Segment(http, "id"), CultureInfo.InvariantCulture);
+
+    private static DeliveryQuery DeliveryQueryOf(HttpContext http)
+    {
+        QueryReader query = new(http.Request.Query);
+        return new DeliveryQuery
+        {
+            IdempotencyKey = Segment(http, "key"),
+            DeadLetterId = query.Number("dead_letter"),
+            Tenant = query.Text("tenant"),
+            DeliveryId = query.Text("delivery_id"),
+        };
+    }
+
+    private static DeadLetterQuery DeadLetterQueryOf(QueryReader query) => new()
+    {
+        Tenant = query.Text("tenant"),
+        Reason = query.Text("reason"),
+        EndpointId = query.Text("endpoint_id"),
+        Before = query.Number("after"),
+        Limit = query.Limit(),
+    };
 
     private static EndpointQuery EndpointQueryOf(QueryReader query) => new()
     {
@@ -70,17 +176,20 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
     private void Get(RouteGroupBuilder group, string path, Func<HttpContext, ValueTask<Answer>> answer) =>
         group.MapGet(path, http => AnswerAsync(http, answer));
 
-    private void Post(
+    private void Force(
         RouteGroupBuilder group, string path,
         Func<string, OperatorAction, CancellationToken, ValueTask<EndpointStatus?>> act) =>
+        Post(group, path, OperationsJson.Default.ActionRequest, async (http, _, action) => Found(
+            await act(Segment(http, "id"), action, http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.EndpointStatus,
+            "No such endpoint."));
+
+    private IEndpointConventionBuilder Post<T>(
+        RouteGroupBuilder group, string path, JsonTypeInfo<T> type, Func<HttpContext, T?, OperatorAction, ValueTask<Answer>> act)
+        where T : class, IActionRequest =>
         group.MapPost(path, http => AnswerAsync(http, async http =>
         {
-            OperatorAction action = await ActionOfAsync(http).ConfigureAwait(false);
-            EndpointStatus? status =
-                await act((string)http.Request.RouteValues["id"]!, action, http.RequestAborted).ConfigureAwait(false);
-            return status is null
-                ? throw new ApiException(StatusCodes.Status404NotFound, "No such endpoint.")
-                : new Answer(status, OperationsJson.Default.EndpointStatus);
+            T? request = await ActionOfAsync(http, type).ConfigureAwait(false);
+            return await act(http, request, new OperatorAction(options.ActorOf(http), request?.Reason)).ConfigureAwait(false);
         }));
 
     private async Task AnswerAsync(HttpContext http, Func<HttpContext, ValueTask<Answer>> answer)
@@ -127,7 +236,8 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
     }
 
     /// <summary>Reads an action, which only the page itself or a program may send.</summary>
-    private async ValueTask<OperatorAction> ActionOfAsync(HttpContext http)
+    private static async ValueTask<T?> ActionOfAsync<T>(HttpContext http, JsonTypeInfo<T> type)
+        where T : class
     {
         string? site = http.Request.Headers["Sec-Fetch-Site"];
         if (!http.Request.Headers.ContainsKey(OperationsJson.ActionHeader) || (site is not null && site != "same-origin"))
@@ -148,13 +258,13 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
 
         try
         {
-            ActionRequest? request = await JsonSerializer
-                .DeserializeAsync(http.Request.Body, OperationsJson.Default.ActionRequest, http.RequestAborted).ConfigureAwait(false);
-            return new OperatorAction(options.ActorOf(http), request?.Reason);
+            return await JsonSerializer.DeserializeAsync(http.Request.Body, type, http.RequestAborted).ConfigureAwait(false);
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
-            throw new ApiException(StatusCodes.Status400BadRequest, "The body is a JSON object with an optional text \"reason\".");
+            throw new ApiException(
+                StatusCodes.Status400BadRequest,
+                "The body is a JSON object with an optional text \"reason\", and the action's own members if it has any.");
         }
         catch (BadHttpRequestException fault)
         {
@@ -232,6 +342,10 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
             { Length: > MaxLength } => throw new ArgumentException($"{name} has at most {MaxLength} characters."),
             string text => text,
         };
+
+        internal long? Number(string name) => Text(name) is not { } text ? null
+            : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number
+            : throw new ArgumentException($"{name} is a whole number.");
 
         internal int Limit() => Text("limit") is not { } text ? new EndpointQuery().Limit
             : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) && limit is >= 1 and <= 1000 ? limit

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Adcp.Aot.Auditing;
+using Adcp.Aot.Delivery;
 using Adcp.Aot.Resilience;
 
 namespace Adcp.Aot.Operations.Api;
@@ -10,13 +11,25 @@ namespace Adcp.Aot.Operations.Api;
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     Converters =
     [
-        typeof(WireEnum<CircuitState>), typeof(WireEnum<AttemptOutcome>), typeof(WireEnum<WebhookSendError>), typeof(SecondsConverter),
+        typeof(WireEnum<CircuitState>), typeof(WireEnum<AttemptOutcome>), typeof(WireEnum<WebhookSendError>),
+        typeof(WireEnum<RedriveState>), typeof(WireEnum<OutboxDeliveryState>), typeof(SecondsConverter),
     ])]
 [JsonSerializable(typeof(OperationsStatus))]
 [JsonSerializable(typeof(OperationsPage<EndpointStatus>), TypeInfoPropertyName = "EndpointPage")]
 [JsonSerializable(typeof(OperationsPage<DeliveryAttemptSnapshot>), TypeInfoPropertyName = "AttemptPage")]
 [JsonSerializable(typeof(IReadOnlyList<ActionRecord>), TypeInfoPropertyName = "Actions")]
 [JsonSerializable(typeof(EndpointStatus))]
+[JsonSerializable(typeof(OperationsPage<DeadLetter>), TypeInfoPropertyName = "DeadLetterPage")]
+[JsonSerializable(typeof(DeadLetter))]
+[JsonSerializable(typeof(DeadLetterCount))]
+[JsonSerializable(typeof(RedriveJob))]
+[JsonSerializable(typeof(IReadOnlyList<RedriveJob>), TypeInfoPropertyName = "Redrives")]
+[JsonSerializable(typeof(WorkersStatus))]
+[JsonSerializable(typeof(DeliveryStory))]
+[JsonSerializable(typeof(RedriveRequest))]
+[JsonSerializable(typeof(DiscardRequest))]
+[JsonSerializable(typeof(DiscardDocument))]
+[JsonSerializable(typeof(BodyDocument))]
 [JsonSerializable(typeof(OperationsFeaturesDocument))]
 [JsonSerializable(typeof(ActionRequest))]
 [JsonSerializable(typeof(ApiFault))]
@@ -42,11 +55,33 @@ internal sealed class SecondsConverter : JsonConverter<TimeSpan>
         writer.WriteNumberValue(Math.Round(value.TotalSeconds, 3));
 }
 
-/// <summary>The parts that the operations have, and the name of the caller.</summary>
-internal sealed record OperationsFeaturesDocument(string Actor, bool Attempts, bool DeadLetters, bool Workers);
+/// <summary>The parts that the operations have, whether bodies can be opened, and the name of the caller.</summary>
+internal sealed record OperationsFeaturesDocument(string Actor, bool Attempts, bool DeadLetters, bool Workers, bool Bodies);
 
-/// <summary>The body of an action.</summary>
-internal sealed record ActionRequest(string? Reason);
+/// <summary>The body of an action, which has a reason.</summary>
+internal interface IActionRequest
+{
+    string? Reason { get; }
+}
+
+/// <summary>The body of an action that needs nothing else.</summary>
+internal sealed record ActionRequest(string? Reason) : IActionRequest;
+
+/// <summary>The body of a redrive. An empty filter means all dead letters; without a filter there is no redrive.</summary>
+internal sealed record RedriveRequest(string? Reason, RedriveFilter? Filter, bool DryRun, bool AllowsNewKey, int? RatePerSecond)
+    : IActionRequest;
+
+/// <summary>The dead letters of a redrive, as in <see cref="DeadLetterQuery"/>.</summary>
+internal sealed record RedriveFilter(string? Tenant, string? Reason, string? EndpointId, IReadOnlyList<long>? Ids, long? Before);
+
+/// <summary>The body of a discard.</summary>
+internal sealed record DiscardRequest(string? Reason, IReadOnlyList<long>? Ids) : IActionRequest;
+
+/// <summary>The answer to a discard.</summary>
+internal sealed record DiscardDocument(int Discarded);
+
+/// <summary>The body of a webhook, as text.</summary>
+internal sealed record BodyDocument(string Content);
 
 /// <summary>The body of an answer that is not a success.</summary>
 internal sealed record ApiFault(string Error);

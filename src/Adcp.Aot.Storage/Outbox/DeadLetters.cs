@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Globalization;
+using Adcp.Aot.Operations;
 using Adcp.Aot.Payloads;
 
 namespace Adcp.Aot.Storage;
@@ -9,8 +10,11 @@ namespace Adcp.Aot.Storage;
 /// </summary>
 public sealed class DeadLetters
 {
-    /// <summary>The most dead letters of one redrive or discard.</summary>
+    /// <summary>The most dead letters of one discard.</summary>
     private const int MaxIds = 1000;
+
+    /// <summary>Counts up to this number are exact.</summary>
+    private const int MaxCounted = 10_000;
 
     /// <summary>The steps of a redrive with a rate, a second.</summary>
     private const int StepsPerSecond = 10;
@@ -37,11 +41,53 @@ public sealed class DeadLetters
     {
         query ??= new DeadLetterQuery();
         Guid installation = await _store.InstallationAsync(cancellationToken).ConfigureAwait(false);
+        if (await FilterOfAsync(query, cancellationToken).ConfigureAwait(false) is not { } filter)
+        {
+            return [];
+        }
+
         IReadOnlyList<OutboxDeadRow> rows =
-            await _store.Dead.ListAsync(FilterOf(query), query.Before ?? long.MaxValue, query.Limit, cancellationToken)
-                .ConfigureAwait(false);
+            await _store.Dead.ListAsync(filter, query.Before ?? long.MaxValue, query.Limit, cancellationToken).ConfigureAwait(false);
         return [.. rows.Select(row => Describe(row, installation))];
     }
+
+    /// <summary>Counts dead letters: exactly up to 10,000, then perhaps as an estimate.</summary>
+    /// <param name="query">
+    /// Which ones; <see langword="null"/> for all. <see cref="DeadLetterQuery.Before"/> and <see cref="DeadLetterQuery.Limit"/> are
+    /// ignored.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="DbException">The database cannot be reached.</exception>
+    public async ValueTask<DeadLetterCount> CountAsync(DeadLetterQuery? query = null, CancellationToken cancellationToken = default)
+    {
+        (long count, bool isEstimate) =
+            await FilterOfAsync(query ?? new DeadLetterQuery(), cancellationToken).ConfigureAwait(false) is { } filter
+                ? await _store.Dead.CountAsync(filter, MaxCounted, cancellationToken).ConfigureAwait(false)
+                : (0, false);
+        return new DeadLetterCount(null, count, isEstimate);
+    }
+
+    /// <summary>Counts the dead letters of each reason that has any: exactly up to 10,000, then perhaps as an estimate.</summary>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="DbException">The database cannot be reached.</exception>
+    public async ValueTask<IReadOnlyList<DeadLetterCount>> CountReasonsAsync(CancellationToken cancellationToken = default)
+    {
+        IReadOnlyList<(long Count, bool IsEstimate)> counts = await _store.Dead
+            .CountReasonsAsync(OutboxReasons.OfDeadLetters, MaxCounted, cancellationToken).ConfigureAwait(false);
+        return
+        [
+            .. counts.Select(static (count, i) => new DeadLetterCount(OutboxReasons.OfDeadLetters[i], count.Count, count.IsEstimate))
+                .Where(static count => count.Count > 0),
+        ];
+    }
+
+    /// <summary>Returns a dead letter.</summary>
+    /// <param name="id">The <see cref="DeadLetter.Id"/>.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>The dead letter; <see langword="null"/> if it is not there.</returns>
+    /// <exception cref="DbException">The database cannot be reached.</exception>
+    public async ValueTask<DeadLetter?> FindAsync(long id, CancellationToken cancellationToken = default) =>
+        await ListAsync(new DeadLetterQuery { Ids = [id] }, cancellationToken).ConfigureAwait(false) is [DeadLetter found] ? found : null;
 
     /// <summary>
     /// Delivers dead letters again, with the same idempotency key and the same bytes, for the rest of their retry horizon. Those whose
@@ -54,16 +100,11 @@ public sealed class DeadLetters
     /// <exception cref="DbException">
     /// The database cannot be reached. Repeat the call: dead letters that were redriven are not there any more.
     /// </exception>
-    public async ValueTask<RedriveReport> RedriveAsync(
+    public ValueTask<RedriveReport> RedriveAsync(
         IReadOnlyCollection<long> ids, RedriveOptions? options = null, CancellationToken cancellationToken = default)
     {
         Check(ids);
-        long[] distinct = [.. ids.Distinct()];
-        RedriveReport report = await RunAsync(
-            new OutboxDeadFilter(null, null, null, distinct), long.MaxValue, MaxIds, options ?? new RedriveOptions(), cancellationToken)
-            .ConfigureAwait(false);
-        int seen = report.Redriven + report.OutsideHorizon + report.NotRepeatable + report.Missing;
-        return report.ContinueBefore is null ? report with { Missing = report.Missing + distinct.Length - seen } : report;
+        return RedriveAsync(new DeadLetterQuery { Ids = [.. ids], Limit = MaxIds }, options, cancellationToken);
     }
 
     /// <summary>
@@ -78,11 +119,25 @@ public sealed class DeadLetters
     /// <exception cref="DbException">
     /// The database cannot be reached. Repeat the call: dead letters that were redriven are not there any more.
     /// </exception>
-    public ValueTask<RedriveReport> RedriveAsync(
+    public async ValueTask<RedriveReport> RedriveAsync(
         DeadLetterQuery query, RedriveOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(query);
-        return RunAsync(FilterOf(query), query.Before ?? long.MaxValue, query.Limit, options ?? new RedriveOptions(), cancellationToken);
+        options ??= new RedriveOptions();
+        if (await FilterOfAsync(query, CancellationToken.None).ConfigureAwait(false) is not { } filter)
+        {
+            return new RedriveReport { Missing = query.Ids?.Count ?? 0 };
+        }
+
+        RedriveReport report =
+            await RunAsync(filter, query.Before ?? long.MaxValue, query.Limit, options, cancellationToken).ConfigureAwait(false);
+        if (query is { Ids: { } ids, Before: null } && report.ContinueBefore is null)
+        {
+            int seen = report.Redriven + report.OutsideHorizon + report.NotRepeatable + report.Missing;
+            return report with { Missing = report.Missing + ids.Count - seen };
+        }
+
+        return report;
     }
 
     /// <summary>Deletes dead letters permanently.</summary>
@@ -97,11 +152,31 @@ public sealed class DeadLetters
         return _store.Dead.DiscardAsync([.. ids.Distinct()], cancellationToken);
     }
 
-    private static OutboxDeadFilter FilterOf(DeadLetterQuery query) =>
-        new(query.Tenant is { } tenant ? OutboxHash.Tenant(tenant) : null, null, query.Reason);
-
     private static string TextOf(DateTimeOffset time) =>
         time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+
+    /// <summary>
+    /// Returns the filter of a query; <see langword="null"/> if it admits none. An endpoint is of one tenant. A filter by both would read
+    /// all rows of an endpoint if the tenant is another one, so one row decides.
+    /// </summary>
+    private async ValueTask<OutboxDeadFilter?> FilterOfAsync(DeadLetterQuery query, CancellationToken cancellationToken)
+    {
+        long? tenant = query.Tenant is { } name ? OutboxHash.Tenant(name) : null;
+        long? endpoint = query.EndpointId is { } id ? OutboxHash.EndpointOf(id) : null;
+        if (tenant is not null && endpoint is not null)
+        {
+            IReadOnlyList<OutboxDeadRow> some = await _store.Dead
+                .ListAsync(new OutboxDeadFilter(null, endpoint, null), long.MaxValue, 1, cancellationToken).ConfigureAwait(false);
+            if (some is not [OutboxDeadRow row] || row.Tenant != tenant)
+            {
+                return null;
+            }
+
+            tenant = null;
+        }
+
+        return new OutboxDeadFilter(tenant, endpoint, query.Reason, query.Ids);
+    }
 
     private async ValueTask<RedriveReport> RunAsync(
         OutboxDeadFilter filter, long before, int limit, RedriveOptions options, CancellationToken cancellationToken)
@@ -192,6 +267,17 @@ public sealed class DeadLetters
         };
     }
 
+    /// <summary>Returns the body of a dead letter; <see langword="null"/> if it is not there or cannot be read.</summary>
+    internal async ValueTask<ReadOnlyMemory<byte>?> BodyAsync(long id, CancellationToken cancellationToken)
+    {
+        Guid installation = await _store.InstallationAsync(cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<OutboxDeadRow> rows = await _store.Dead
+            .ListAsync(new OutboxDeadFilter(null, null, null, [id]), long.MaxValue, 1, cancellationToken).ConfigureAwait(false);
+
+        // The cast keeps the null from becoming an empty memory.
+        return rows is [OutboxDeadRow row] ? (ReadOnlyMemory<byte>?)Open(row, installation)?.Body : null;
+    }
+
     private static void Check(IReadOnlyCollection<long> ids)
     {
         ArgumentNullException.ThrowIfNull(ids);
@@ -220,6 +306,7 @@ public sealed class DeadLetters
             FirstAttemptAt = row.FirstAttemptAt,
             EndedAt = row.EndedAt,
             IsInsideHorizon = row.IsInsideHorizon,
+            EndpointId = OutboxHash.EndpointId(row.Endpoint),
             Tenant = webhook?.Tenant,
             Authority = webhook?.Authority,
             IdempotencyKey = webhook?.IdempotencyKey,

@@ -63,4 +63,8 @@ internal static class OutboxReasons
     internal const string Unreadable = "unreadable";
     internal const string Suppressed = "suppressed";
     internal const string Poison = "poison";
+
+    /// <summary>All reasons of dead letters.</summary>
+    internal static readonly string[] OfDeadLetters =
+        [Rejected, Conflict, Refused, Exhausted, Expired, TooOld, Suppressed, Poison, Unreadable];
 }

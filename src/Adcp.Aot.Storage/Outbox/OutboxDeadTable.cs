@@ -17,6 +17,15 @@ internal abstract class OutboxDeadTable
     internal abstract ValueTask<IReadOnlySet<long>> RedriveAsync(
         IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken);
 
+    /// <summary>Counts dead letters: exactly up to <paramref name="exact"/>, and above it as fast as the database can.</summary>
+    /// <returns>The number, and whether it is an estimate.</returns>
+    internal abstract ValueTask<(long Count, bool IsEstimate)> CountAsync(
+        OutboxDeadFilter filter, int exact, CancellationToken cancellationToken);
+
+    /// <summary>Counts the dead letters of each of the reasons as <see cref="CountAsync"/> does, in at most two queries.</summary>
+    internal abstract ValueTask<IReadOnlyList<(long Count, bool IsEstimate)>> CountReasonsAsync(
+        IReadOnlyList<string> reasons, int exact, CancellationToken cancellationToken);
+
     /// <summary>Deletes dead letters.</summary>
     /// <returns>The number of deleted rows.</returns>
     internal abstract ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken);

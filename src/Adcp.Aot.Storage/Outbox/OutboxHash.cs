@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Adcp.Aot.Delivery;
@@ -22,6 +23,12 @@ internal static class OutboxHash
         options.BreakerKey is { } key
             ? string.Concat(options.Tenant, " ", key)
             : EndpointTable.KeyOf(webhook.Destination, options.Tenant, webhook.TaskId));
+
+    /// <summary>Returns the id by which operators know an endpoint: the first bytes of the same hash.</summary>
+    internal static string EndpointId(long hash) => hash.ToString("x16", CultureInfo.InvariantCulture);
+
+    /// <summary>Returns the hash of the endpoint that operators know by an id.</summary>
+    internal static long EndpointOf(string id) => long.Parse(id, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 
     /// <summary>Returns the hash of a tenant.</summary>
     internal static long Tenant(string tenant) => Of(tenant);

@@ -120,6 +120,9 @@ internal abstract class OutboxStore : IAsyncDisposable
     internal abstract ValueTask<IReadOnlyList<WaitingWebhook>> ListWaitingAsync(
         int limit, Func<OutboxWaitingRow, WaitingWebhook> describe, CancellationToken cancellationToken);
 
+    /// <summary>Lists the workers, also those whose lease has ended and that are not buried yet, by name.</summary>
+    internal abstract ValueTask<IReadOnlyList<OutboxWorkerRow>> ListWorkersAsync(CancellationToken cancellationToken);
+
     /// <summary>Gets the table of dead letters.</summary>
     internal abstract OutboxDeadTable Dead { get; }
 

@@ -91,6 +91,20 @@ public sealed class OutboxWorker : IAsyncDisposable
         }
     }
 
+    /// <summary>Gets the worker's id in the store; empty while it has none.</summary>
+    internal Guid Id => _lease.Current.Worker;
+
+    internal SqlWebhookOutbox Outbox => _outbox;
+
+    /// <summary>Gets the attempts under way.</summary>
+    internal int InFlight => _schedule.InFlight;
+
+    /// <summary>Gets the results that were not committed because the worker had lost their lane.</summary>
+    internal long FencedOff => _settlement.FencedOff;
+
+    /// <summary>Gets the audit records that were dropped because the sink was too slow.</summary>
+    internal long RecordsDropped => _runner.RecordsDropped;
+
     /// <summary>Joins the workers of the outbox and begins to deliver.</summary>
     /// <param name="cancellationToken">Cancels the start.</param>
     /// <exception cref="InvalidOperationException">The worker was started before, or a table is missing or newer than
@@ -241,7 +255,7 @@ public sealed record OutboxStatus
     /// <summary>Gets the webhooks that wait for a later attempt.</summary>
     public long Parked { get; init; }
 
-    /// <summary>Gets the dead letters.</summary>
+    /// <summary>Gets the dead letters. On PostgreSQL it is an estimate of the server's statistics if there are more than 10,000.</summary>
     public long Dead { get; init; }
 
     /// <summary>Gets how long the oldest webhook that is due has been due; <see langword="null"/> if none is.</summary>

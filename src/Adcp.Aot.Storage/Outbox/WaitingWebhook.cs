@@ -9,6 +9,9 @@ public sealed record WaitingWebhook
     /// <summary>Gets the attempts made.</summary>
     public required int Attempts { get; init; }
 
+    /// <summary>Gets when the webhook was enqueued, by the database's clock.</summary>
+    public required DateTimeOffset EnqueuedAt { get; init; }
+
     /// <summary>Gets the tenant; <see langword="null"/> if the row cannot be read.</summary>
     public string? Tenant { get; init; }
 
@@ -26,7 +29,8 @@ public sealed record WaitingWebhook
 }
 
 /// <summary>A row of the log or of the parked rows, as it is listed.</summary>
-internal sealed record OutboxWaitingRow(long Id, short Lane, long Endpoint, long Tenant, string KeyId, int Attempts, byte[] Sealed)
+internal sealed record OutboxWaitingRow(
+    long Id, short Lane, long Endpoint, long Tenant, string KeyId, int Attempts, DateTimeOffset EnqueuedAt, byte[] Sealed)
 {
     internal WaitingWebhook Describe(OutboxSeal seal, Guid installation)
     {
@@ -35,6 +39,7 @@ internal sealed record OutboxWaitingRow(long Id, short Lane, long Endpoint, long
         {
             Id = Id,
             Attempts = Attempts,
+            EnqueuedAt = EnqueuedAt,
             Tenant = webhook?.Tenant,
             Authority = webhook?.Authority,
             IdempotencyKey = webhook?.IdempotencyKey,

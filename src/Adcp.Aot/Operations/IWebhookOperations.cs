@@ -48,6 +48,89 @@ public interface IWebhookOperations
     ValueTask<OperationsPage<DeliveryAttemptSnapshot>> ListAttemptsAsync(
         AttemptQuery? query = null, CancellationToken cancellationToken = default);
 
+    /// <summary>Returns the story of a delivery.</summary>
+    /// <param name="query">The delivery.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>The story; <see langword="null"/> if neither the history nor the store knows the delivery.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="query"/> is null.</exception>
+    /// <exception cref="NotSupportedException">Neither a history of attempts nor a store is there.</exception>
+    ValueTask<DeliveryStory?> FindDeliveryAsync(DeliveryQuery query, CancellationToken cancellationToken = default);
+
+    /// <summary>Lists dead letters, the newest first.</summary>
+    /// <param name="query">The query; <see langword="null"/> for the newest 100.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="NotSupportedException">There is no outbox.</exception>
+    ValueTask<OperationsPage<DeadLetter>> ListDeadLettersAsync(
+        DeadLetterQuery? query = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Counts dead letters: exactly up to 10,000, then perhaps as an estimate.</summary>
+    /// <param name="query">The query, of which <c>Before</c> and <c>Limit</c> are ignored; <see langword="null"/> for all.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="NotSupportedException">There is no outbox.</exception>
+    ValueTask<DeadLetterCount> CountDeadLettersAsync(DeadLetterQuery? query = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Returns a dead letter.</summary>
+    /// <param name="id">The <see cref="DeadLetter.Id"/>.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>The dead letter; <see langword="null"/> if it is not there.</returns>
+    /// <exception cref="NotSupportedException">There is no outbox.</exception>
+    ValueTask<DeadLetter?> FindDeadLetterAsync(long id, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Starts to deliver dead letters again, or to count those that would be (<see cref="RedriveOptions.IsDryRun"/>). The job runs in this
+    /// process until it has ended, is cancelled, or the process stops. If the same job runs already, that one is returned.
+    /// </summary>
+    /// <param name="query">The dead letters. <see cref="DeadLetterQuery.Limit"/> is the number of rows of one step.</param>
+    /// <param name="options">Dry run, new keys and rate. If no rate is set, it is 200 a second.</param>
+    /// <param name="action">The person or program that acts, and the reason. A dry run is not recorded.</param>
+    /// <param name="cancellationToken">Cancels the start, not the job.</param>
+    /// <returns>The job; <see langword="null"/> if 8 jobs run already.</returns>
+    /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    /// <exception cref="NotSupportedException">There is no outbox.</exception>
+    ValueTask<RedriveJob?> StartRedriveAsync(
+        DeadLetterQuery query, RedriveOptions options, OperatorAction action, CancellationToken cancellationToken = default);
+
+    /// <summary>Lists the newest 100 redrives of this process, the newest first.</summary>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="NotSupportedException">There is no outbox.</exception>
+    ValueTask<IReadOnlyList<RedriveJob>> ListRedrivesAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Ends a redrive after the step under way.</summary>
+    /// <param name="id">The <see cref="RedriveJob.Id"/>.</param>
+    /// <param name="action">The person or program that acts, and the reason.</param>
+    /// <param name="cancellationToken">Cancels the wait for the end of the job.</param>
+    /// <returns>The job after its end; <see langword="null"/> if this process has none with this id.</returns>
+    /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    /// <exception cref="NotSupportedException">There is no outbox.</exception>
+    ValueTask<RedriveJob?> CancelRedriveAsync(string id, OperatorAction action, CancellationToken cancellationToken = default);
+
+    /// <summary>Deletes dead letters permanently.</summary>
+    /// <param name="ids">1 to 1,000 ids.</param>
+    /// <param name="action">The person or program that acts, and the reason.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>The number of deleted dead letters.</returns>
+    /// <exception cref="ArgumentException">No ids, or more than 1,000.</exception>
+    /// <exception cref="NotSupportedException">There is no outbox.</exception>
+    ValueTask<int> DiscardDeadLettersAsync(
+        IReadOnlyCollection<long> ids, OperatorAction action, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Opens the body of a dead letter, which may contain secrets and personal data. Each opening is recorded before the body is returned.
+    /// Ask for a permission of its own before this call.
+    /// </summary>
+    /// <param name="id">The <see cref="DeadLetter.Id"/>.</param>
+    /// <param name="action">The person or program that acts, and the reason.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>The body; <see langword="null"/> if the dead letter is not there or cannot be read.</returns>
+    /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    /// <exception cref="NotSupportedException">There is no outbox.</exception>
+    ValueTask<ReadOnlyMemory<byte>?> OpenBodyAsync(long id, OperatorAction action, CancellationToken cancellationToken = default);
+
+    /// <summary>Lists the workers of the outbox and their lanes.</summary>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="NotSupportedException">There is no outbox.</exception>
+    ValueTask<WorkersStatus> ListWorkersAsync(CancellationToken cancellationToken = default);
+
     /// <summary>Lists the newest 1,000 actions that operators took in this process, the newest first.</summary>
     /// <param name="cancellationToken">Cancels the call.</param>
     ValueTask<IReadOnlyList<ActionRecord>> ListActionsAsync(CancellationToken cancellationToken = default);

@@ -32,6 +32,14 @@ public sealed record OperationsStatus
     /// <summary>Gets the dead letters.</summary>
     public long? DeadLetters { get; init; }
 
+    /// <summary>Gets the dead letters by reason; reasons that no dead letter has are left out. Empty without an outbox.</summary>
+    public IReadOnlyList<DeadLetterCount> DeadByReason { get; init; } = [];
+
+    /// <summary>
+    /// Gets the results of this process that were not committed because its worker had lost their lane. Their webhooks are sent again.
+    /// </summary>
+    public long? FencedOff { get; init; }
+
     /// <summary>Gets how long the oldest webhook that is due has been due.</summary>
     public TimeSpan? OldestDue { get; init; }
 

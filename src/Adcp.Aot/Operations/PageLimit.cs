@@ -4,7 +4,7 @@ namespace Adcp.Aot.Operations;
 internal static class PageLimit
 {
     internal const int Default = 100;
-    private const int Most = 1000;
+    internal const int Most = 1000;
 
     internal static int Check(int value, string name)
     {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Adcp.Aot.Auditing;
+using Adcp.Aot.Delivery;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Telemetry;
 using Microsoft.Extensions.Logging;
@@ -131,6 +132,57 @@ public partial class WebhookOperations : IWebhookOperations
             : new(_history.List(query));
 
     /// <inheritdoc/>
+    public virtual ValueTask<DeliveryStory?> FindDeliveryAsync(DeliveryQuery query, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        List<DeliveryAttemptSnapshot> attempts = _history is null
+            ? throw new NotSupportedException("No history of attempts is kept. Give the operations an AttemptHistory.")
+            : AttemptsOf(query);
+        return new(attempts.Count == 0 ? null : new DeliveryStory
+        {
+            IdempotencyKey = query.IdempotencyKey,
+            Attempts = attempts,
+            State = StateAfter(attempts),
+        });
+    }
+
+    /// <inheritdoc/>
+    public virtual ValueTask<OperationsPage<DeadLetter>> ListDeadLettersAsync(
+        DeadLetterQuery? query = null, CancellationToken cancellationToken = default) => throw NoOutbox();
+
+    /// <inheritdoc/>
+    public virtual ValueTask<DeadLetterCount> CountDeadLettersAsync(
+        DeadLetterQuery? query = null, CancellationToken cancellationToken = default) => throw NoOutbox();
+
+    /// <inheritdoc/>
+    public virtual ValueTask<DeadLetter?> FindDeadLetterAsync(long id, CancellationToken cancellationToken = default) =>
+        throw NoOutbox();
+
+    /// <inheritdoc/>
+    public virtual ValueTask<RedriveJob?> StartRedriveAsync(
+        DeadLetterQuery query, RedriveOptions options, OperatorAction action, CancellationToken cancellationToken = default) =>
+        throw NoOutbox();
+
+    /// <inheritdoc/>
+    public virtual ValueTask<IReadOnlyList<RedriveJob>> ListRedrivesAsync(CancellationToken cancellationToken = default) =>
+        throw NoOutbox();
+
+    /// <inheritdoc/>
+    public virtual ValueTask<RedriveJob?> CancelRedriveAsync(
+        string id, OperatorAction action, CancellationToken cancellationToken = default) => throw NoOutbox();
+
+    /// <inheritdoc/>
+    public virtual ValueTask<int> DiscardDeadLettersAsync(
+        IReadOnlyCollection<long> ids, OperatorAction action, CancellationToken cancellationToken = default) => throw NoOutbox();
+
+    /// <inheritdoc/>
+    public virtual ValueTask<ReadOnlyMemory<byte>?> OpenBodyAsync(
+        long id, OperatorAction action, CancellationToken cancellationToken = default) => throw NoOutbox();
+
+    /// <inheritdoc/>
+    public virtual ValueTask<WorkersStatus> ListWorkersAsync(CancellationToken cancellationToken = default) => throw NoOutbox();
+
+    /// <inheritdoc/>
     public ValueTask<IReadOnlyList<ActionRecord>> ListActionsAsync(CancellationToken cancellationToken = default)
     {
         lock (_actions)
@@ -164,6 +216,33 @@ public partial class WebhookOperations : IWebhookOperations
         LogAction(
             name, Escaped(target), Escaped(action.Actor), action.Reason is { } reason ? Escaped(reason) : "none");
     }
+
+    /// <summary>Returns the attempts of a delivery that the history has, the oldest first.</summary>
+    /// <param name="query">The delivery.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="query"/> is null.</exception>
+    protected List<DeliveryAttemptSnapshot> AttemptsOf(DeliveryQuery query)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        List<DeliveryAttemptSnapshot> attempts =
+            [.. _history?.List(new AttemptQuery { IdempotencyKey = query.IdempotencyKey, Limit = PageLimit.Most }).Items ?? []];
+        attempts.Reverse();
+        return attempts;
+    }
+
+    /// <summary>Returns the state of a delivery after its attempts; <see langword="null"/> if there is none.</summary>
+    /// <param name="attempts">The attempts, the oldest first.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="attempts"/> is null.</exception>
+    protected static OutboxDeliveryState? StateAfter(IReadOnlyList<DeliveryAttemptSnapshot> attempts)
+    {
+        ArgumentNullException.ThrowIfNull(attempts);
+        return attempts is not [.., DeliveryAttemptSnapshot last] ? null
+            : last.Outcome == AttemptOutcome.Success ? OutboxDeliveryState.Delivered
+            : last.WillRetry ? OutboxDeliveryState.Waiting
+            : OutboxDeliveryState.Undelivered;
+    }
+
+    private static NotSupportedException NoOutbox() =>
+        new("A supervisor in memory has no dead letters and no workers. Deliver by an outbox, and use OutboxOperations.");
 
     private static EndpointTable Endpoints(InMemoryWebhookDeliverySupervisor supervisor)
     {

@@ -1,43 +1,29 @@
 using System.Collections.Concurrent;
-using System.Net;
-using System.Net.Http.Headers;
-using System.Security.Claims;
-using System.Text;
-using System.Text.Encodings.Web;
 using Adcp.Aot.Operations;
 using Adcp.Aot.Signing;
-using Microsoft.AspNetCore.Authentication;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace Adcp.Aot.AspNetCore.Tests.Operations;
 
 /// <summary>A supervisor whose receivers answer by a table, and its operator page on a loopback port.</summary>
 internal sealed class OperatedSupervisor : IAsyncDisposable
 {
-    private readonly WebApplication _app;
+    private readonly OperatorSite _site;
     private readonly Answers _answers;
-    private readonly HttpClient _client;
 
     private OperatedSupervisor(
-        WebApplication app, Answers answers, InMemoryWebhookDeliverySupervisor supervisor, LinesLog log)
+        OperatorSite site, Answers answers, InMemoryWebhookDeliverySupervisor supervisor, OperatorSite.LinesLog log)
     {
-        _app = app;
+        _site = site;
         _answers = answers;
         Supervisor = supervisor;
         Log = log;
-        Url = new Uri(app.Urls.First());
-        _client = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false }) { BaseAddress = Url };
     }
 
     public InMemoryWebhookDeliverySupervisor Supervisor { get; }
 
-    public LinesLog Log { get; }
+    public OperatorSite.LinesLog Log { get; }
 
-    public Uri Url { get; }
+    public Uri Url => _site.Url;
 
     /// <summary>The statuses of receivers by host; 200 if absent.</summary>
     public ConcurrentDictionary<string, int> Statuses => _answers.Statuses;
@@ -56,28 +42,9 @@ internal sealed class OperatedSupervisor : IAsyncDisposable
                 Circuit = new CircuitBreakerPolicy { FailureThreshold = 2 },
                 MaxEndpoints = 20_000,
             });
-        LinesLog log = new();
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.Logging.AddProvider(log);
-        builder.WebHost.ConfigureKestrel(static kestrel => kestrel.Listen(IPAddress.Loopback, 0));
-        if (hasPolicy)
-        {
-            builder.Services.AddAuthentication("test").AddScheme<AuthenticationSchemeOptions, HeaderUser>("test", null);
-            builder.Services.AddAuthorizationBuilder()
-                .AddPolicy("operators", static policy => policy.RequireAuthenticatedUser().RequireRole("operator"));
-        }
-
-        WebApplication app = builder.Build();
-        app.MapAdcpOperations(
-            new WebhookOperations(supervisor, history, log),
-            options =>
-            {
-                options.Policy = hasPolicy ? "operators" : null;
-                options.AllowsAnyone = !hasPolicy;
-            });
-        await app.StartAsync();
-        return new OperatedSupervisor(app, answers, supervisor, log);
+        OperatorSite.LinesLog log = new();
+        OperatorSite site = await OperatorSite.StartAsync(new WebhookOperations(supervisor, history, log), log, hasPolicy);
+        return new OperatedSupervisor(site, answers, supervisor, log);
     }
 
     public async Task<DeliveryOutcome> DeliverAsync(string url, string taskId = "task_1") =>
@@ -85,79 +52,17 @@ internal sealed class OperatedSupervisor : IAsyncDisposable
             new WebhookDestination(url, "op_1"),
             new McpWebhook { TaskId = taskId, TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed });
 
-    public async Task<HttpResponseMessage> GetAsync(string path, string? user = "alice:operator")
-    {
-        using HttpRequestMessage request = new(HttpMethod.Get, path);
-        As(request, user);
-        return await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-    }
+    public Task<HttpResponseMessage> GetAsync(string path, string? user = "alice:operator") => _site.GetAsync(path, user);
 
-    public async Task<HttpResponseMessage> PostAsync(
-        string path, string body = "{}", string? user = "alice:operator", Action<HttpRequestMessage>? with = null)
-    {
-        using HttpRequestMessage request = new(HttpMethod.Post, path)
-        {
-            Content = new StringContent(body, Encoding.UTF8, "application/json"),
-        };
-        request.Headers.Add("X-Adcp-Operations", "1");
-        As(request, user);
-        with?.Invoke(request);
-        return await _client.SendAsync(request);
-    }
+    public Task<HttpResponseMessage> PostAsync(
+        string path, string body = "{}", string? user = "alice:operator", Action<HttpRequestMessage>? with = null) =>
+        _site.PostAsync(path, body, user, with);
 
     public async ValueTask DisposeAsync()
     {
-        _client.Dispose();
-        await _app.StopAsync();
-        await _app.DisposeAsync();
+        await _site.DisposeAsync();
         await Supervisor.DisposeAsync();
         _answers.Dispose();
-    }
-
-    private static void As(HttpRequestMessage request, string? user)
-    {
-        if (user is not null)
-        {
-            request.Headers.Authorization = new AuthenticationHeaderValue("Test", user);
-        }
-    }
-
-    /// <summary>Authenticates <c>Authorization: Test NAME:ROLE</c>.</summary>
-    private sealed class HeaderUser(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder)
-        : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
-    {
-        protected override Task<AuthenticateResult> HandleAuthenticateAsync()
-        {
-            if (!AuthenticationHeaderValue.TryParse(Request.Headers.Authorization, out AuthenticationHeaderValue? given)
-                || given.Parameter?.Split(':') is not [string name, string role])
-            {
-                return Task.FromResult(AuthenticateResult.NoResult());
-            }
-
-            ClaimsIdentity identity = new([new(ClaimTypes.Name, name), new(ClaimTypes.Role, role)], "test");
-            return Task.FromResult(AuthenticateResult.Success(new(new ClaimsPrincipal(identity), "test")));
-        }
-    }
-
-    /// <summary>Keeps each line that is logged, with its level before it.</summary>
-    internal sealed class LinesLog : ILoggerProvider, ILogger
-    {
-        public ConcurrentQueue<string> Lines { get; } = new();
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public void Dispose()
-        {
-        }
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
-            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Lines.Enqueue($"{logLevel}: {formatter(state, exception)}");
     }
 
     /// <summary>Prepares webhooks as a real sender does, and answers by the host.</summary>

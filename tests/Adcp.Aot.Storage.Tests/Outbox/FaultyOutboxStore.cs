@@ -89,6 +89,9 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
             ? throw new IOException("planned")
             : inner.ListWaitingAsync(limit, describe, cancellationToken);
 
+    internal override ValueTask<IReadOnlyList<OutboxWorkerRow>> ListWorkersAsync(CancellationToken cancellationToken) =>
+        plan("workers") == StoreFault.Before ? throw new IOException("planned") : inner.ListWorkersAsync(cancellationToken);
+
     internal override OutboxDeadTable Dead => inner.Dead;
 
     private static async ValueTask<bool> Done(ValueTask call)

@@ -33,6 +33,11 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         }
     }
 
+    /// <summary>Gets how often the rows were counted since the last <see cref="Reset"/>.</summary>
+    public int Counts { get; private set; }
+
+    public void Reset() => Counts = 0;
+
     public IReadOnlyList<(long Id, string Reason, int Attempts)> DeadRows
     {
         get
@@ -191,6 +196,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
     {
         lock (_lock)
         {
+            Counts++;
             int unowned = _lanes.Count(lane => lane.Worker is not { } owner || !_workers.ContainsKey(owner));
             return ValueTask.FromResult(new OutboxCounts(_log.Count, _parked.Count, _dead.Count, null, _workers.Count, unowned));
         }
@@ -206,7 +212,21 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
             return ValueTask.FromResult<IReadOnlyList<WaitingWebhook>>(
             [
                 .. _parked.Values.Concat(_log.Values).Take(limit).Select(row => describe(new OutboxWaitingRow(
-                    row.Id, row.Entry.Lane, row.Entry.Endpoint, row.Entry.Tenant, row.Entry.KeyId, row.Attempts, row.Entry.Sealed))),
+                    row.Id, row.Entry.Lane, row.Entry.Endpoint, row.Entry.Tenant, row.Entry.KeyId, row.Attempts, DateTimeOffset.UnixEpoch,
+                    row.Entry.Sealed))),
+            ]);
+        }
+    }
+
+    internal override ValueTask<IReadOnlyList<OutboxWorkerRow>> ListWorkersAsync(CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            return ValueTask.FromResult<IReadOnlyList<OutboxWorkerRow>>(
+            [
+                .. _workers.Select(worker => new OutboxWorkerRow(
+                    worker.Key, "worker", TimeSpan.FromMilliseconds(worker.Value.ExpiresAt - Now), worker.Value.IsDraining,
+                    [.. Enumerable.Range(0, _lanes.Length).Where(lane => _lanes[lane].Worker == worker.Key)])),
             ]);
         }
     }
@@ -415,9 +435,26 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
             lock (store._lock)
             {
                 return ValueTask.FromResult<IReadOnlyList<OutboxDeadRow>>(
-                    [.. store._dead.Where(entry => entry.Key < before && filter.Ids?.Contains(entry.Key) != false)
-                        .OrderByDescending(static entry => entry.Key).Take(limit)
-                        .Select(entry => Describe(entry.Value.Row, entry.Value.Change))]);
+                    [.. Matching(filter).Where(row => row.Id < before).OrderByDescending(static row => row.Id).Take(limit)]);
+            }
+        }
+
+        internal override ValueTask<(long Count, bool IsEstimate)> CountAsync(
+            OutboxDeadFilter filter, int exact, CancellationToken cancellationToken)
+        {
+            lock (store._lock)
+            {
+                return ValueTask.FromResult(((long)Matching(filter).Count(), false));
+            }
+        }
+
+        internal override ValueTask<IReadOnlyList<(long Count, bool IsEstimate)>> CountReasonsAsync(
+            IReadOnlyList<string> reasons, int exact, CancellationToken cancellationToken)
+        {
+            lock (store._lock)
+            {
+                return ValueTask.FromResult<IReadOnlyList<(long Count, bool IsEstimate)>>(
+                    [.. reasons.Select(reason => ((long)Matching(new OutboxDeadFilter(null, null, reason)).Count(), false))]);
             }
         }
 
@@ -440,8 +477,18 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
             }
         }
 
-        internal override ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken) =>
-            throw new NotSupportedException();
+        internal override ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken)
+        {
+            lock (store._lock)
+            {
+                return ValueTask.FromResult(ids.Count(store._dead.Remove));
+            }
+        }
+
+        private IEnumerable<OutboxDeadRow> Matching(OutboxDeadFilter filter) => store._dead.Values
+            .Select(dead => Describe(dead.Row, dead.Change))
+            .Where(row => (filter.Tenant ?? row.Tenant) == row.Tenant && (filter.Endpoint ?? row.Endpoint) == row.Endpoint
+                && (filter.Reason ?? row.Reason) == row.Reason && filter.Ids?.Contains(row.Id) != false);
 
         private OutboxDeadRow Describe(Row row, OutboxChange change) => new(
             row.Id, row.Entry.Lane, row.Entry.Endpoint, row.Entry.Tenant, row.Entry.KeyId, row.Entry.Sealed, change.Attempts,

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Security.Cryptography;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Operations;
 using Adcp.Aot.Storage.Tests.Databases;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;

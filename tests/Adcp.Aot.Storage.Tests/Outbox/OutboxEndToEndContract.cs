@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Text.Json;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Operations;
 using Adcp.Aot.Payloads.Notifications;
 using Adcp.Aot.Storage.Tests.Databases;
 

@@ -1,3 +1,5 @@
+using Adcp.Aot.Operations;
+
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
 /// <summary>The rate of a redrive, and what its report says if it is cancelled.</summary>

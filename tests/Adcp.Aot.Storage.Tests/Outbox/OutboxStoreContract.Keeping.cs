@@ -211,6 +211,42 @@ public abstract partial class OutboxStoreContract
     }
 
     [Fact]
+    public async Task Dead_letters_are_counted_by_each_filter()
+    {
+        await JoinAsync();
+        await AppendAsync([.. Enumerable.Range(0, 12).Select(i => Entry($"{i}", endpoint: i % 2, tenant: i % 3))]);
+        await SettleAsync([.. (await LogAsync()).Select(row => Dead(row, int.Parse(Text(row)) < 4 ? "rejected" : "expired"))]);
+        IReadOnlyList<OutboxDeadRow> rows = await DeadAsync();
+        foreach (long? tenant in new long?[] { null, 0, 99 })
+        {
+            foreach (long? endpoint in new long?[] { null, 1 })
+            {
+                foreach (string? reason in new[] { null, "expired" })
+                {
+                    int expected = rows.Count(row => (tenant ?? row.Tenant) == row.Tenant && (endpoint ?? row.Endpoint) == row.Endpoint
+                        && (reason ?? row.Reason) == row.Reason);
+
+                    Assert.Equal((expected, false), await Store.Dead.CountAsync(new(tenant, endpoint, reason), 100, default));
+                }
+            }
+        }
+
+        Assert.Equal(
+            (2, false), await Store.Dead.CountAsync(new(null, null, null, [rows[0].Id, rows[4].Id, long.MaxValue]), 100, default));
+        Assert.True((await Store.Dead.CountAsync(new(null, null, "expired"), 3, default)).Count > 3);
+        Assert.Equal(
+            [(8, false), (0, false), (4, false)], await Store.Dead.CountReasonsAsync(["expired", "poison", "rejected"], 100, default));
+        foreach (int exact in new[] { 3, 5 })
+        {
+            IReadOnlyList<(long Count, bool IsEstimate)> many =
+                await Store.Dead.CountReasonsAsync(["expired", "poison", "rejected"], exact, default);
+            Assert.True(many[0].Count > exact);
+            Assert.Equal(0, many[1].Count);
+            Assert.True(many[2].Count > 3);
+        }
+    }
+
+    [Fact]
     public async Task Waiting_rows_are_listed_up_to_a_limit_with_those_that_were_attempted_first()
     {
         await JoinAsync();
@@ -224,9 +260,16 @@ public abstract partial class OutboxStoreContract
         Assert.Equal(["3", "0"], two.Select(static row => row.TaskId));
         Assert.Equal([1, 0, 0, 0, 0], all.Select(static row => row.Attempts));
         Assert.Equal(ids[3], all[0].Id);
+        Assert.All(all, static row => Assert.InRange(row.EnqueuedAt - DateTimeOffset.UtcNow, -Lease, Lease));
 
         static WaitingWebhook Describe(OutboxWaitingRow row) =>
-            new() { Id = row.Id, Attempts = row.Attempts, TaskId = Encoding.UTF8.GetString(row.Sealed) };
+            new()
+            {
+                Id = row.Id,
+                Attempts = row.Attempts,
+                EnqueuedAt = row.EnqueuedAt,
+                TaskId = Encoding.UTF8.GetString(row.Sealed),
+            };
     }
 
     [Fact]

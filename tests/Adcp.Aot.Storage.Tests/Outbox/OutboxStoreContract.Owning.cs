@@ -150,6 +150,27 @@ public abstract partial class OutboxStoreContract
     }
 
     [Fact]
+    public async Task Workers_are_listed_with_their_lanes_and_the_rest_of_their_lease()
+    {
+        Assert.Empty(await Store.ListWorkersAsync(default));
+        await JoinAsync();
+        IReadOnlyList<(short Lane, int Unclean)> taken = await Store.TakeLanesAsync(Me, 12, default);
+        Guid other = Guid.NewGuid();
+        await Store.JoinAsync(other, "a second one", Lease, default);
+        await Store.RenewAsync(other, Lease, isDraining: true, default);
+
+        IReadOnlyList<OutboxWorkerRow> workers = await Store.ListWorkersAsync(default);
+
+        OutboxWorkerRow me = Assert.Single(workers, static worker => worker.Worker == Me);
+        Assert.Equal(taken.Select(static lane => (int)lane.Lane).Order(), me.Lanes);
+        Assert.InRange(me.LeaseLeft, Lease - TimeSpan.FromMinutes(1), Lease);
+        OutboxWorkerRow second = Assert.Single(workers, worker => worker.Worker == other);
+        Assert.Equal(("a second one", true, 0), (second.Name, second.IsDraining, second.Lanes.Count));
+        await ExpireAsync(Me);
+        Assert.True((await Store.ListWorkersAsync(default)).Single(static worker => worker.Worker == Me).LeaseLeft <= TimeSpan.Zero);
+    }
+
+    [Fact]
     public async Task Counts_say_how_much_waits_and_who_works()
     {
         Assert.Equal(new OutboxCounts(0, 0, 0, null, 0, 64), await Store.CountAsync(default));

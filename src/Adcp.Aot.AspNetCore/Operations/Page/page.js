@@ -6,6 +6,7 @@
   const words = text => String(text).replaceAll("_", " ");
   let features = {};
   let view = "overview";
+  let isDurable = false;
   let reloadAt = 0;
 
   function element(name, text, className) {
@@ -32,7 +33,12 @@
     return body;
   }
 
+  const post = (path, body) => call(path, {
+    method: "POST", headers: { "Content-Type": "application/json", "X-Adcp-Operations": "1" }, body: JSON.stringify(body) });
+
   const time = text => new Date(text).toISOString().replace("T", " ").slice(0, 19);
+
+  const about = (count, isEstimate) => (isEstimate ? "about " : "") + count.toLocaleString("en");
 
   function duration(seconds) {
     if (seconds < 1) return "now";
@@ -48,6 +54,7 @@
       ["In flight", status.in_flight], ["Waiting", status.waiting], ["Waiting for a retry", status.parked],
       ["Oldest due", status.oldest_due === undefined ? undefined : duration(status.oldest_due), status.oldest_due > 60],
       ["Dead letters", status.dead_letters, status.dead_letters > 0],
+      ["Results fenced off", status.fenced_off, status.fenced_off > 0],
       ["Endpoints", status.endpoints], ["Circuits open", status.open_endpoints, status.open_endpoints > 0],
       ["Isolated", status.isolated_endpoints, status.isolated_endpoints > 0],
       ["Workers", status.workers, status.workers === 0], ["Lanes without a worker", status.unowned_lanes, status.unowned_lanes > 0],
@@ -57,6 +64,9 @@
       figure.append(element("dt", name), element("dd", typeof value === "number" ? value.toLocaleString("en") : value, isBad ? "bad" : ""));
       return figure;
     }));
+    isDurable = status.is_durable;
+    byId("reasons").replaceChildren(...(status.dead_by_reason || []).map(({ reason, count, is_estimate }) =>
+      filterLink(words(reason) + ": " + about(count, is_estimate), { reason }, "dead-letters")));
     showChart(status.activity || []);
   }
 
@@ -83,7 +93,10 @@
 
   // Lists
 
-  const STATES = { closed: "good", open: "bad", half_open: "warn", isolated: "bad", success: "good", failure: "bad" };
+  const STATES = {
+    closed: "good", open: "bad", half_open: "warn", isolated: "bad", success: "good", failure: "bad",
+    delivered: "good", undelivered: "bad", working: "good", lost: "bad", running: "warn", done: "good", failed: "bad",
+  };
   const state = value => element("span", words(value), "state " + (STATES[value] || "warn"));
 
   function button(text, label, act, isDanger) {
@@ -94,9 +107,9 @@
     return made;
   }
 
-  function filterLink(text, filters) {
+  function filterLink(text, filters, to = "attempts") {
     const link = element("a", text);
-    link.href = "#attempts?" + new URLSearchParams(filters);
+    link.href = "#" + to + "?" + new URLSearchParams(filters);
     return link;
   }
 
@@ -107,7 +120,9 @@
         features.attempts ? filterLink(row.name, { endpoint: row.name }) : row.name, state(row.state), row.consecutive_failures, row.in_flight,
         row.last_error || "", row.next_probe_in === undefined ? "" : "in " + duration(row.next_probe_in),
         [row.state === "isolated" ? null : button("Isolate", row.name, () => force(row, "isolate"), true),
-          row.state === "closed" && !row.consecutive_failures ? null : button("Reset", row.name, () => force(row, "reset"))]],
+          row.state === "closed" && !row.consecutive_failures ? null : button("Reset", row.name, () => force(row, "reset")),
+          features.dead_letters ? element("br") : null,
+          features.dead_letters ? filterLink("Dead letters", { endpoint_id: row.id }, "dead-letters") : null]],
     },
     attempts: {
       columns: ["Ended (UTC)", "Outcome", "Endpoint", "#Attempt", "Answer", "#Time", "Webhook", "Next attempt"],
@@ -115,19 +130,54 @@
         time(row.completed_at), state(row.outcome), filterLink(row.breaker_key, { endpoint: row.breaker_key }),
         row.is_attempt ? row.attempt_number + " of " + row.max_attempts : "none", row.error_message || row.http_status_code || "",
         row.response_time_ms + " ms",
-        [filterLink(row.idempotency_key, { idempotency_key: row.idempotency_key }), element("br"),
+        [filterLink(row.idempotency_key, { key: row.idempotency_key }, "delivery"), element("br"),
           row.task_id ? filterLink("task " + row.task_id, { task_id: row.task_id }) : null, " ",
           row.notification_type || ""],
         row.next_retry_at ? time(row.next_retry_at) : ""],
     },
+    "dead-letters": {
+      columns: ["Ended (UTC)", "Reason", "Receiver", "Tenant", "#Attempts", "Webhook", "Redrive", "Act"],
+      cells: row => [
+        time(row.ended_at), [element("span", words(row.reason), "state bad"), row.status_code ? " " + row.status_code : ""],
+        filterLink(row.authority || "unreadable", { endpoint_id: row.endpoint_id }, "dead-letters"),
+        row.tenant === undefined ? "" : filterLink(row.tenant, { tenant: row.tenant }, "dead-letters"), row.attempts,
+        [filterLink(row.idempotency_key || "letter " + row.id, { key: row.idempotency_key || "", dead_letter: row.id }, "delivery"),
+          row.task_id ? [element("br"), "task " + row.task_id] : null, row.notification_type ? [element("br"), row.notification_type] : null].flat(),
+        chance(row),
+        [button("Redrive", "letter " + row.id, () => redrive({ ids: [row.id] }, "dead letter " + row.id)),
+          button("Discard", "letter " + row.id, () => discard(row), true)]],
+    },
+    workers: {
+      rows: page => {
+        const free = page.unowned_lanes;
+        byId("lanes").textContent = free.length ? "Lanes without a worker, whose webhooks wait: " + free.join(", ") : "Each of the 64 lanes has a worker.";
+        return page.workers;
+      },
+      columns: ["Name", "State", "#Lanes", "Lease", "Owned lanes"],
+      cells: row => [
+        row.name + (row.is_here ? " (this process)" : ""), state(row.lease_left <= 0 ? "lost" : row.is_draining ? "draining" : "working"),
+        row.lanes.length, row.lease_left <= 0 ? "ended" : duration(row.lease_left), ranges(row.lanes)],
+    },
     actions: {
-      columns: ["Time (UTC)", "Who", "Action", "On", "Reason"],
+      columns: ["Time (UTC)", "Actor", "Action", "On", "Reason"],
       cells: row => [time(row.at), row.actor, row.action, row.target, row.reason || ""],
     },
   };
-  const shown = { endpoints: [], attempts: [], actions: [] };
-  const asks = { endpoints: 0, attempts: 0, actions: 0 };
+  const shown = {};
+  const asks = {};
   let isPaging = false;
+
+  const chance = row => row.is_inside_horizon ? "same key" : row.is_repeatable ? "new key only" : "not possible";
+
+  // 0,1,2,5 is 0-2, 5.
+  function ranges(numbers) {
+    const parts = [];
+    for (const number of numbers) {
+      const last = parts[parts.length - 1];
+      if (last && last[1] === number - 1) last[1] = number; else parts.push([number, number]);
+    }
+    return parts.map(([from, to]) => from === to ? from : from + "-" + to).join(", ");
+  }
 
   function query(name, after) {
     const parameters = new URLSearchParams();
@@ -140,21 +190,18 @@
   }
 
   async function load(name, after) {
-    const ask = ++asks[name];
+    const ask = asks[name] = (asks[name] || 0) + 1;
     isPaging = after !== undefined;
     const page = await call(query(name, after));
     if (ask !== asks[name]) return; // asked again meanwhile
-    const rows = Array.isArray(page) ? page : page.items;
+    const rows = lists[name].rows ? lists[name].rows(page) : Array.isArray(page) ? page : page.items;
     shown[name] = after ? shown[name].concat(rows) : rows;
-    render(name, Array.isArray(page) ? { count: rows.length } : page);
+    render(name, page.items ? page : { count: rows.length });
   }
 
-  function render(name, page) {
-    const { columns, cells } = lists[name];
-    const place = document.querySelector("div[data-list=" + name + "]");
-    const focused = document.activeElement && place.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+  function tableOf(caption, columns, lines) {
     const table = element("table");
-    table.append(element("caption", shown[name].length.toLocaleString("en") + " of " + (page.is_estimate ? "about " : "") + page.count.toLocaleString("en")));
+    table.append(element("caption", caption));
     const head = element("tr");
     for (const column of columns) {
       const cell = element("th", column.replace("#", ""), column.startsWith("#") ? "number" : "");
@@ -164,18 +211,30 @@
     const thead = element("thead");
     thead.append(head);
     const body = element("tbody");
-    for (const row of shown[name]) {
+    for (const cells of lines) {
       const line = element("tr");
-      cells(row).forEach((content, index) => {
+      cells.forEach((content, index) => {
         const cell = element("td", null, columns[index].startsWith("#") ? "number" : "");
         cell.dataset.label = columns[index].replace("#", "");
-        cell.append(...[content].flat().filter(part => part !== null && part !== "").map(part => part instanceof Node ? part : String(part)));
+        const parts = [content].flat().filter(part => part !== null && part !== "").map(part => part instanceof Node ? part : String(part));
+        if (parts.length) {
+          const inner = element("div");
+          inner.append(...parts);
+          cell.append(inner);
+        }
         line.append(cell);
       });
       body.append(line);
     }
     table.append(thead, body);
-    place.replaceChildren(table);
+    return table;
+  }
+
+  function render(name, page) {
+    const place = document.querySelector("div[data-list=" + name + "]");
+    const focused = document.activeElement && place.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+    const caption = shown[name].length.toLocaleString("en") + " of " + about(page.count, page.is_estimate);
+    place.replaceChildren(tableOf(caption, lists[name].columns, shown[name].map(lists[name].cells)));
     if (page.next) {
       const more = button("Show more", name, () => load(name, page.next).catch(fault => say(fault.message, true)));
       more.className = "more";
@@ -200,15 +259,169 @@
 
   async function force(row, action) {
     const text = action === "isolate"
-      ? "No webhook is sent to this endpoint until it is reset."
+      ? isDurable
+        ? "No webhook is sent to this endpoint until it is reset. Its webhooks wait in the outbox, for their retry horizon at most."
+        : "No webhook is sent to this endpoint until it is reset. Its deliveries end as circuit open."
       : "The circuit closes, and its failures are forgotten. Webhooks are sent at once.";
     const answer = await confirm(words(action[0].toUpperCase() + action.slice(1)) + " " + row.name + "?", text, action === "isolate" ? "Isolate" : "Reset");
     if (!answer) return;
     try {
-      await call("endpoints/" + encodeURIComponent(row.id) + "/" + action, {
-        method: "POST", headers: { "Content-Type": "application/json", "X-Adcp-Operations": "1" }, body: JSON.stringify(answer) });
+      await post("endpoints/" + encodeURIComponent(row.id) + "/" + action, answer);
       say("Done: " + action + " " + row.name);
       await load("endpoints");
+    } catch (fault) {
+      say(fault.message, true);
+    }
+  }
+
+  async function discard(row) {
+    const answer = await confirm("Discard dead letter " + row.id + "?", "It is deleted permanently and cannot be delivered again.", "Discard");
+    if (!answer) return;
+    try {
+      await post("dead-letters/discard", { ...answer, ids: [row.id] });
+      say("Discarded dead letter " + row.id);
+      if (view === "dead-letters") await load(view); else location.hash = "#dead-letters";
+    } catch (fault) {
+      say(fault.message, true);
+    }
+  }
+
+  // Redrive: a dry run counts, then the operator confirms.
+
+  const outcome = report => [[report.redriven, "delivered again"], [report.with_new_key, "of them under a new key"],
+    [report.outside_horizon, "left because their horizon has passed"], [report.not_repeatable, "left because they cannot be emitted again"],
+    [report.missing, "left because they are missing or unreadable"]]
+    .filter(([count], index) => index === 0 || count > 0).map(([count, text]) => count.toLocaleString("en") + " " + text).join(", ");
+
+  async function redrive(filter, what) {
+    const dialog = byId("redrive");
+    byId("redrive-title").textContent = "Redrive " + what + "?";
+    byId("redrive-new").checked = false;
+    byId("redrive-reason").value = "";
+    dialog.returnValue = "no";
+    let run = 0;
+    async function count() {
+      const mine = ++run;
+      byId("redrive-yes").disabled = true;
+      byId("redrive-count").textContent = "Counting";
+      try {
+        let job = await post("dead-letters/redrive", { filter, dry_run: true, allows_new_key: byId("redrive-new").checked });
+        for (; ;) {
+          if (mine !== run || !dialog.open) {
+            if (job.state === "running") post("redrives/" + job.id + "/cancel", {}).catch(() => {});
+            return;
+          }
+          byId("redrive-count").textContent = (job.state === "running" ? "Counting: " : "Dry run: ") + outcome(job.report) + ".";
+          if (job.state !== "running") break;
+          await new Promise(done => setTimeout(done, SECONDS / 4));
+          job = (await call("redrives")).find(other => other.id === job.id) || { ...job, state: "failed" };
+        }
+        if (job.state !== "done") throw new Error(job.error || "The dry run ended as " + job.state + ".");
+        byId("redrive-yes").disabled = job.report.redriven === 0;
+      } catch (fault) {
+        if (mine === run) byId("redrive-count").textContent = fault.message;
+      }
+    }
+    byId("redrive-new").onchange = count;
+    dialog.showModal();
+    count();
+    await new Promise(done => dialog.addEventListener("close", done, { once: true }));
+    if (dialog.returnValue !== "yes") return;
+    try {
+      await post("dead-letters/redrive", {
+        filter, reason: byId("redrive-reason").value.trim() || null, allows_new_key: byId("redrive-new").checked,
+        rate_per_second: Number(byId("redrive-rate").value) });
+      await follow();
+      if (view === "dead-letters") await load(view); else location.hash = "#dead-letters";
+    } catch (fault) {
+      say(fault.message, true);
+    }
+  }
+
+  let following = null;
+
+  async function follow() {
+    clearTimeout(following);
+    const jobs = (await call("redrives")).filter(job => !job.is_dry_run).slice(0, 5);
+    const isRunning = jobs.some(job => job.state === "running");
+    byId("redrives").replaceChildren(...jobs.map(job => {
+      const line = element("p", null, "job");
+      line.append(element("strong", "Redrive " + job.id), state(job.state), element("span", outcome(job.report)),
+        element("span", "by " + job.actor + (job.reason ? ": " + job.reason : "")));
+      if (job.error) line.append(element("span", job.error));
+      if (job.state === "running") {
+        const bar = element("progress");
+        bar.setAttribute("aria-label", "Redrive " + job.id + " runs");
+        line.append(bar, button("Cancel", "redrive " + job.id, () => cancel(job)));
+      } else if (job.report.continue_before) {
+        line.append(button("Continue", "redrive " + job.id, () => {
+          const { tenant, reason, endpoint_id, ids } = job.query;
+          redrive({ tenant, reason, endpoint_id, ids, before: job.report.continue_before }, "the rest of redrive " + job.id);
+        }));
+      }
+      return line;
+    }));
+    if (isRunning) following = setTimeout(() => follow().catch(fault => say(fault.message, true)), SECONDS);
+    else if (following !== null && view === "dead-letters") load(view).catch(() => {});
+    if (!isRunning) following = null;
+  }
+
+  async function cancel(job) {
+    try {
+      await post("redrives/" + encodeURIComponent(job.id) + "/cancel", {});
+      await follow();
+    } catch (fault) {
+      say(fault.message, true);
+    }
+  }
+
+  // One delivery
+
+  async function story(parameters) {
+    const key = parameters.get("key") || "";
+    const letterId = parameters.get("dead_letter");
+    byId("delivery-body").hidden = true;
+    const facts = [["Key", key]];
+    let found;
+    try {
+      found = key ? await call("deliveries/" + encodeURIComponent(key) + (letterId ? "?dead_letter=" + encodeURIComponent(letterId) : ""))
+        : { attempts: [], state: "undelivered", dead_letter: await call("dead-letters/" + encodeURIComponent(letterId)) };
+    } catch (fault) {
+      byId("delivery-facts").replaceChildren();
+      byId("delivery-acts").replaceChildren();
+      byId("delivery-events").replaceChildren(element("p", fault.message));
+      return;
+    }
+    const letter = found.dead_letter;
+    const last = found.attempts[found.attempts.length - 1] || {};
+    const any = letter || last;
+    facts.push(["State", state(found.state || "unknown")], ["Endpoint", last.breaker_key || letter && letter.authority], ["Tenant", letter && letter.tenant],
+      ["Task", any.task_id], ["Notification type", any.notification_type], ["Operation", last.operation_id],
+      ["Payload", last.payload_size_bytes && last.payload_size_bytes.toLocaleString("en") + " bytes"],
+      ["Dead letter", letter && letter.id], ["Redrive", letter && chance(letter)]);
+    byId("delivery-facts").replaceChildren(...facts.filter(fact => fact[1] !== undefined && fact[1] !== null).flatMap(([name, value]) => {
+      const fact = element("dd");
+      fact.append(value instanceof Node ? value : String(value));
+      return [element("dt", name), fact];
+    }));
+    byId("delivery-acts").replaceChildren(...!letter ? [] : [
+      button("Redrive", "letter " + letter.id, () => redrive({ ids: [letter.id] }, "dead letter " + letter.id)),
+      button("Discard", "letter " + letter.id, () => discard(letter), true),
+      ...features.bodies ? [button("Open body", "letter " + letter.id, () => openBody(letter))] : []]);
+    const events = found.attempts.map(attempt => [
+      time(attempt.completed_at), state(attempt.outcome), attempt.is_attempt ? "attempt " + attempt.attempt_number + " of " + attempt.max_attempts : "no attempt",
+      [attempt.error_message || attempt.http_status_code || attempt.code || "", attempt.next_retry_at ? ", next attempt " + time(attempt.next_retry_at) : ""]]);
+    if (found.enqueued_at) events.unshift([time(found.enqueued_at), state("enqueued"), "", ""]);
+    if (letter) events.push([time(letter.ended_at), element("span", "dead", "state bad"), letter.attempts + " attempts", words(letter.reason) + (letter.status_code ? " " + letter.status_code : "")]);
+    byId("delivery-events").replaceChildren(tableOf("Known events, the oldest first", ["Time (UTC)", "Event", "Attempt", "Detail"], events));
+  }
+
+  async function openBody(letter) {
+    const answer = await confirm("Open the body of dead letter " + letter.id + "?", "It may contain secrets and personal data. The opening is recorded.", "Open body");
+    if (!answer) return;
+    try {
+      byId("delivery-body").textContent = (await post("dead-letters/" + letter.id + "/body", answer)).content;
+      byId("delivery-body").hidden = false;
     } catch (fault) {
       say(fault.message, true);
     }
@@ -218,11 +431,13 @@
 
   async function show() {
     const [name, filters] = location.hash.slice(1).split("?", 2);
-    view = lists[name] ? name : "overview";
+    view = lists[name] || name === "delivery" ? name : "overview";
     for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== view;
     for (const link of document.querySelectorAll("nav a")) {
       if (link.hash === "#" + view) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
     }
+    if (view === "delivery") return story(new URLSearchParams(filters));
+    if (view === "dead-letters") follow().catch(() => {});
     if (filters !== undefined) {
       const given = new URLSearchParams(filters);
       for (const field of document.querySelector("form[data-list=" + view + "]").elements) field.value = given.get(field.name) || "";
@@ -232,7 +447,7 @@
 
   function changed() {
     // A list that was paged further stays as it is, so that rows do not move under the reader.
-    if (!lists[view] || isPaging || document.hidden || byId("confirm").open) return;
+    if (!lists[view] || isPaging || document.hidden || document.querySelector("dialog[open]")) return;
     const now = Date.now();
     if (now < reloadAt) return;
     reloadAt = now + SECONDS;
@@ -254,11 +469,19 @@
     });
   }
 
+  byId("redrive-all").addEventListener("click", () => {
+    const filter = {};
+    for (const [key, value] of new FormData(document.querySelector("form[data-list=dead-letters]"))) if (value) filter[key] = value;
+    const what = Object.entries(filter).map(([key, value]) => words(key) + " " + words(value)).join(", ");
+    redrive(filter, what ? "all dead letters with " + what : "all dead letters");
+  });
+
   let typing;
   for (const form of document.querySelectorAll("form.filters")) {
     form.addEventListener("submit", event => event.preventDefault());
     form.addEventListener("input", () => {
       clearTimeout(typing);
+      if (!form.checkValidity()) return; // an endpoint's id that is typed by half
       typing = setTimeout(() => load(form.dataset.list).catch(fault => say(fault.message, true)), 250);
     });
   }

@@ -1,5 +1,6 @@
 using System.Data;
 using System.Data.Common;
+using System.Text.Json;
 
 namespace Adcp.Aot.Storage;
 
@@ -14,24 +15,7 @@ internal sealed class PostgreSqlOutboxDeadTable(StoreDatabase database, PostgreS
             async (connection, token) =>
             {
                 DbCommand command = connection.Command(sql.ListDead(filter)).With(DbType.Int64, before).With(DbType.Int64, (long)limit);
-                foreach (long? hash in new[] { filter.Tenant, filter.Endpoint })
-                {
-                    if (hash is not null)
-                    {
-                        command.With(DbType.Int64, hash);
-                    }
-                }
-
-                if (filter.Reason is not null)
-                {
-                    command.With(DbType.String, filter.Reason);
-                }
-
-                if (filter.Ids is { } ids)
-                {
-                    command.With(DbType.String, PostgreSqlCommands.ArrayOf(ids, static id => id));
-                }
-
+                Add(command, filter);
                 return await command.AllAsync(Row, token).ConfigureAwait(false);
             },
             cancellationToken);
@@ -68,6 +52,84 @@ internal sealed class PostgreSqlOutboxDeadTable(StoreDatabase database, PostgreS
             (connection, token) => connection.Command(sql.Discard)
                 .With(DbType.String, PostgreSqlCommands.ArrayOf([.. ids.Order()], static id => id)).ExecuteAsync(token),
             cancellationToken);
+
+    internal override ValueTask<(long Count, bool IsEstimate)> CountAsync(
+        OutboxDeadFilter filter, int exact, CancellationToken cancellationToken) =>
+        PostgreSqlOutboxConnection.OnceAsync(
+            database,
+            mayRepeat: true,
+            async (connection, token) =>
+            {
+                DbCommand count = connection.Command(sql.CountDead(filter)).With(DbType.Int64, exact + 1L);
+                Add(count, filter);
+                long counted = await count.OneAsync(static reader => reader.GetInt64(0), token).ConfigureAwait(false);
+                if (counted <= exact)
+                {
+                    return (counted, false);
+                }
+
+                DbCommand estimate = connection.Command(sql.EstimateDead(filter));
+                Add(estimate, filter);
+                return (Math.Max(counted, (await RowsAsync(estimate, 1, token).ConfigureAwait(false))[0]), true);
+            },
+            cancellationToken);
+
+    internal override ValueTask<IReadOnlyList<(long Count, bool IsEstimate)>> CountReasonsAsync(
+        IReadOnlyList<string> reasons, int exact, CancellationToken cancellationToken) =>
+        PostgreSqlOutboxConnection.OnceAsync<IReadOnlyList<(long Count, bool IsEstimate)>>(
+            database,
+            mayRepeat: true,
+            async (connection, token) =>
+            {
+                List<long> counted = await connection.Command(sql.CountReasons)
+                    .With(DbType.String, PostgreSqlCommands.ArrayOf(reasons, static reason => reason)).With(DbType.Int64, exact + 1L)
+                    .AllAsync(static reader => reader.GetInt64(0), token).ConfigureAwait(false);
+                int[] many = [.. Enumerable.Range(0, reasons.Count).Where(reason => counted[reason] > exact)];
+                if (many.Length > 0)
+                {
+                    DbCommand estimate = connection.Command(sql.EstimateReasons(many.Length));
+                    Array.ForEach(many, reason => estimate.With(DbType.String, reasons[reason]));
+                    long[] rows = await RowsAsync(estimate, many.Length, token).ConfigureAwait(false);
+                    for (int i = 0; i < many.Length; i++)
+                    {
+                        counted[many[i]] = Math.Max(counted[many[i]], rows[i]);
+                    }
+                }
+
+                return [.. counted.Select(count => (count, count > exact))];
+            },
+            cancellationToken);
+
+    /// <summary>Returns the rows that a plan expects, for each of its parts if it has several.</summary>
+    private static async ValueTask<long[]> RowsAsync(DbCommand explain, int parts, CancellationToken cancellationToken)
+    {
+        string plan = (await explain.OneAsync(static reader => reader.GetString(0), cancellationToken).ConfigureAwait(false))!;
+        using JsonDocument json = JsonDocument.Parse(plan);
+        JsonElement root = json.RootElement[0].GetProperty("Plan");
+        JsonElement[] plans = parts == 1 ? [root] : [.. root.GetProperty("Plans").EnumerateArray()];
+        return [.. plans.Select(static part => (long)part.GetProperty("Plan Rows").GetDouble())];
+    }
+
+    private static void Add(DbCommand command, OutboxDeadFilter filter)
+    {
+        foreach (long? hash in new[] { filter.Tenant, filter.Endpoint })
+        {
+            if (hash is not null)
+            {
+                command.With(DbType.Int64, hash);
+            }
+        }
+
+        if (filter.Reason is not null)
+        {
+            command.With(DbType.String, filter.Reason);
+        }
+
+        if (filter.Ids is { } ids)
+        {
+            command.With(DbType.String, PostgreSqlCommands.ArrayOf(ids, static id => id));
+        }
+    }
 
     private static OutboxDeadRow Row(DbDataReader reader) => new(
         reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4),

@@ -28,7 +28,8 @@ internal sealed class PostgreSqlOutboxSchema
         _tables = tables;
         int dot = tables.Prefix.IndexOf('.', StringComparison.Ordinal);
         _schema = new SqlSchema(
-            SqlDialect.PostgreSql, tables.Meta, versionsIn: dot < 0 ? null : tables.Prefix[..dot], new SqlMigration(Define(tables)));
+            SqlDialect.PostgreSql, tables.Meta, versionsIn: dot < 0 ? null : tables.Prefix[..dot], new SqlMigration(Define(tables)),
+            new SqlMigration(IndexDead(tables)));
     }
 
     /// <summary>Gets the versions of the tables.</summary>
@@ -231,5 +232,14 @@ internal sealed class PostgreSqlOutboxSchema
         )
         """,
         $"INSERT INTO {tables.Meta} (installation, format) VALUES (gen_random_uuid(), 1) ON CONFLICT DO NOTHING",
+    ];
+
+    /// <summary>Returns version 2: operators filter a million dead letters by each of their filters.</summary>
+    private static string[] IndexDead(OutboxTables tables) =>
+    [
+        $"CREATE INDEX IF NOT EXISTS {tables.Index("dead_by_endpoint")} ON {tables.Dead} (endpoint, id)",
+        $"CREATE INDEX IF NOT EXISTS {tables.Index("dead_by_reason")} ON {tables.Dead} (reason, id)",
+        $"CREATE INDEX IF NOT EXISTS {tables.Index("dead_by_tenant_reason")} ON {tables.Dead} (tenant, reason, id)",
+        $"CREATE INDEX IF NOT EXISTS {tables.Index("dead_by_endpoint_reason")} ON {tables.Dead} (endpoint, reason, id)",
     ];
 }

@@ -47,7 +47,16 @@ internal sealed partial class PostgreSqlOutboxStore
             async (connection, token) => await connection.Command(_sql.ListWaiting).With(DbType.Int64, (long)limit).AllAsync(
                 reader => describe(new OutboxWaitingRow(
                     reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4),
-                    reader.GetInt32(5), reader.GetFieldValue<byte[]>(6))),
+                    reader.GetInt32(5), DateTimeOffset.FromUnixTimeMilliseconds(reader.GetInt64(6)), reader.GetFieldValue<byte[]>(7))),
+                token).ConfigureAwait(false),
+            cancellationToken);
+
+    internal override ValueTask<IReadOnlyList<OutboxWorkerRow>> ListWorkersAsync(CancellationToken cancellationToken) =>
+        RepeatableAsync<IReadOnlyList<OutboxWorkerRow>>(
+            async (connection, token) => await connection.Command(_sql.ListWorkers).AllAsync(
+                static reader => new OutboxWorkerRow(
+                    reader.GetGuid(0), reader.GetString(1), TimeSpan.FromMilliseconds(reader.GetInt64(2)), reader.GetBoolean(3),
+                    OutboxWorkerRow.LanesOf(reader.GetString(4))),
                 token).ConfigureAwait(false),
             cancellationToken);
 

@@ -12,6 +12,9 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>The time for which the last number of an unused stream is kept.</summary>
     internal static readonly TimeSpan StreamKept = TimeSpan.FromDays(400);
 
+    /// <summary>Dead letters of a status are counted up to this number. More are estimated.</summary>
+    private const int MaxCounted = 10_000;
+
     /// <summary>Statements that wait use the time at which they continue: a lease must not begin in the past.</summary>
     private const string Clock = "CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS bigint)";
 
@@ -120,18 +123,22 @@ internal sealed class PostgreSqlStoreStatements
         Leave = $"DELETE FROM {tables.Worker} WHERE worker = $1";
         Count =
             $"""
-            SELECT l.n, p.n, (SELECT count(*) FROM {tables.Dead}), {Now} - least(l.due, p.due),
+            SELECT l.n, p.n, d.n, {Now} - least(l.due, p.due),
                 (SELECT count(*) FROM {tables.Worker} WHERE expires_at > {Now})::integer,
                 (SELECT count(*) FROM {tables.Lane} AS f WHERE NOT EXISTS (
                     SELECT FROM {tables.Worker} AS w WHERE w.worker = f.worker AND w.expires_at > {Now}))::integer
             FROM (SELECT count(*) AS n, min(not_before) AS due FROM {tables.Log}) AS l,
-                (SELECT count(*) AS n, min(due_at) AS due FROM {tables.Parked}) AS p
+                (SELECT count(*) AS n, min(due_at) AS due FROM {tables.Parked}) AS p,
+                (SELECT CASE WHEN count(*) <= {MaxCounted} THEN count(*) ELSE greatest(count(*), (
+                        SELECT reltuples::bigint FROM pg_catalog.pg_class WHERE oid = to_regclass('{tables.Dead}'))) END AS n
+                    FROM (SELECT FROM {tables.Dead} LIMIT {MaxCounted + 1}) AS d) AS d
             """;
         ListWaiting =
             $"""
-            (SELECT id, lane, endpoint, tenant, key_id, attempts, sealed FROM {tables.Parked} ORDER BY lane, endpoint, due_at, id LIMIT $1)
+            (SELECT id, lane, endpoint, tenant, key_id, attempts, enqueued_at, sealed FROM {tables.Parked}
+                ORDER BY lane, endpoint, due_at, id LIMIT $1)
             UNION ALL
-            (SELECT id, lane, endpoint, tenant, key_id, attempts, sealed FROM {tables.Log} ORDER BY xid, lane, id LIMIT $1)
+            (SELECT id, lane, endpoint, tenant, key_id, attempts, enqueued_at, sealed FROM {tables.Log} ORDER BY xid, lane, id LIMIT $1)
             LIMIT $1
             """;
         PurgeDead = PurgeOf(tables.Dead, $"kept_until <= {Now} ORDER BY kept_until");
@@ -157,6 +164,18 @@ internal sealed class PostgreSqlStoreStatements
                     CASE WHEN NOT $2 THEN first_attempt_at END, CASE WHEN NOT $2 THEN horizon_at END, $3, binding, $4
                 FROM d)
             SELECT id FROM d
+            """;
+        CountReasons =
+            $"""
+            SELECT r.n FROM unnest(CAST($1 AS text)::text[]) WITH ORDINALITY AS k(reason, place) CROSS JOIN LATERAL (
+                SELECT count(*) AS n FROM (SELECT FROM {tables.Dead} AS d WHERE d.reason = k.reason LIMIT $2) AS d) AS r
+            ORDER BY k.place
+            """;
+        ListWorkers =
+            $"""
+            SELECT w.worker, w.name, w.expires_at - {Now}, w.is_draining,
+                coalesce((SELECT string_agg(lane::text, ',' ORDER BY lane) FROM {tables.Lane} AS l WHERE l.worker = w.worker), '')
+            FROM {tables.Worker} AS w ORDER BY w.name, w.worker
             """;
         Discard = $"DELETE FROM {tables.Dead} WHERE id = ANY (CAST($1 AS text)::bigint[])";
     }
@@ -245,6 +264,12 @@ internal sealed class PostgreSqlStoreStatements
 
     internal string Discard { get; }
 
+    /// <summary>Counts the dead letters of each of the reasons $1, at most $2 of each.</summary>
+    internal string CountReasons { get; }
+
+    /// <summary>Lists the workers with their lanes.</summary>
+    internal string ListWorkers { get; }
+
     /// <summary>Returns the statement that appends a number of rows.</summary>
     internal string Append(int rows)
     {
@@ -271,22 +296,42 @@ internal sealed class PostgreSqlStoreStatements
                 coalesce(coalesce(horizon_at, max_at) > {Now}, true)
             FROM {_tables.Dead} WHERE id < $1
             """);
-        int parameter = 2;
+        return sql.Append(Conditions(filter, 2)).Append(" ORDER BY id DESC LIMIT $2").ToString();
+    }
+
+    /// <summary>Returns the query that counts dead letters: $1 the most, then the filter's values.</summary>
+    internal string CountDead(OutboxDeadFilter filter) =>
+        $"SELECT count(*) FROM (SELECT FROM {_tables.Dead} WHERE true{Conditions(filter, 1)} LIMIT $1) AS r";
+
+    /// <summary>Returns the query for the number of rows that the planner expects for a filter. Its parameters are the filter's.</summary>
+    internal string EstimateDead(OutboxDeadFilter filter) =>
+        $"EXPLAIN (FORMAT JSON) SELECT FROM {_tables.Dead} WHERE true{Conditions(filter, 0)}";
+
+    /// <summary>Returns the query for the plan of a number of reasons, which are its parameters: one part of the plan for each.</summary>
+    internal string EstimateReasons(int reasons) => "EXPLAIN (FORMAT JSON) " + string.Join(
+        " UNION ALL ",
+        Enumerable.Range(1, reasons).Select(parameter => string.Create(
+            CultureInfo.InvariantCulture, $"SELECT id FROM {_tables.Dead} WHERE reason = ${parameter}")));
+
+    /// <summary>Returns the conditions of a filter whose values follow a number of parameters.</summary>
+    private static string Conditions(OutboxDeadFilter filter, int parameters)
+    {
+        StringBuilder sql = new();
         foreach ((string column, bool isUsed) in new[]
             { ("tenant", filter.Tenant is not null), ("endpoint", filter.Endpoint is not null), ("reason", filter.Reason is not null) })
         {
             if (isUsed)
             {
-                sql.Append(CultureInfo.InvariantCulture, $" AND {column} = ${++parameter}");
+                sql.Append(CultureInfo.InvariantCulture, $" AND {column} = ${++parameters}");
             }
         }
 
         if (filter.Ids is not null)
         {
-            sql.Append(CultureInfo.InvariantCulture, $" AND id = ANY (CAST(${++parameter} AS text)::bigint[])");
+            sql.Append(CultureInfo.InvariantCulture, $" AND id = ANY (CAST(${++parameters} AS text)::bigint[])");
         }
 
-        return sql.Append(" ORDER BY id DESC LIMIT $2").ToString();
+        return sql.ToString();
     }
 
     private static string PurgeOf(string table, string condition) =>

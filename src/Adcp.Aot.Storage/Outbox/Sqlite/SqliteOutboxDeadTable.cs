@@ -8,19 +8,33 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
     : OutboxDeadTable
 {
     internal override ValueTask<IReadOnlyList<OutboxDeadRow>> ListAsync(
-        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        SqliteOutboxSession session = database.OpenReader();
-        try
-        {
-            return ValueTask.FromResult<IReadOnlyList<OutboxDeadRow>>(List(session, filter, before, limit));
-        }
-        finally
-        {
-            session.Close();
-        }
-    }
+        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
+        Read<IReadOnlyList<OutboxDeadRow>>(session => List(session, filter, before, limit), cancellationToken);
+
+    /// <summary>Counts exactly: an index of a million rows is counted within milliseconds.</summary>
+    internal override ValueTask<(long Count, bool IsEstimate)> CountAsync(
+        OutboxDeadFilter filter, int exact, CancellationToken cancellationToken) =>
+        Read(
+            session => (filter.Ids is { } ids
+                ? session.Number(sql.CountDeadOfIds, Json(ids))
+                : session.Number(sql.CountDead(filter), null, null, filter.Tenant, filter.Endpoint, filter.Reason), false),
+            cancellationToken);
+
+    internal override ValueTask<IReadOnlyList<(long Count, bool IsEstimate)>> CountReasonsAsync(
+        IReadOnlyList<string> reasons, int exact, CancellationToken cancellationToken) =>
+        Read<IReadOnlyList<(long Count, bool IsEstimate)>>(
+            session =>
+            {
+                Dictionary<string, long> counts = new(StringComparer.Ordinal);
+                using DbDataReader reader = session.Read(sql.CountReasons);
+                while (reader.Read())
+                {
+                    counts[reader.GetString(0)] = reader.GetInt64(1);
+                }
+
+                return [.. reasons.Select(reason => (counts.GetValueOrDefault(reason), false))];
+            },
+            cancellationToken);
 
     internal override ValueTask<IReadOnlySet<long>> RedriveAsync(
         IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken) => writer.RunAsync<IReadOnlySet<long>>(
@@ -49,12 +63,26 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
     internal override ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken) =>
         writer.RunAsync(session => session.Execute(sql.Discard, Json(ids)), ids.Count, 0, cancellationToken);
 
+    private ValueTask<T> Read<T>(Func<SqliteOutboxSession, T> read, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        SqliteOutboxSession session = database.OpenReader();
+        try
+        {
+            return ValueTask.FromResult(read(session));
+        }
+        finally
+        {
+            session.Close();
+        }
+    }
+
     private List<OutboxDeadRow> List(SqliteOutboxSession session, OutboxDeadFilter filter, long before, int limit)
     {
         List<OutboxDeadRow> rows = [];
         using DbDataReader reader = filter.Ids is { } ids
             ? session.Read(sql.ListDeadOfIds, session.Now(), before, Json(ids), (long)limit)
-            : session.Read(sql.ListDead, session.Now(), before, filter.Tenant, filter.Endpoint, filter.Reason, (long)limit);
+            : session.Read(sql.ListDead(filter), session.Now(), before, filter.Tenant, filter.Endpoint, filter.Reason, (long)limit);
         while (reader.Read())
         {
             rows.Add(new OutboxDeadRow(

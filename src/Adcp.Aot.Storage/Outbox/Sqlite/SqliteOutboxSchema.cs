@@ -102,7 +102,14 @@ internal static class SqliteOutboxSchema
         $"""
         INSERT INTO {tables.Meta} (installation, format)
         SELECT randomblob(16), {Format} WHERE NOT EXISTS (SELECT 1 FROM {tables.Meta})
-        """));
+        """),
+
+        // Operators filter a million dead letters by each of their filters.
+        new SqlMigration(
+            Index(tables, "dead_endpoint", tables.Dead, "endpoint"),
+            Index(tables, "dead_reason", tables.Dead, "reason"),
+            Index(tables, "dead_tenant_reason", tables.Dead, "tenant, reason"),
+            Index(tables, "dead_endpoint_reason", tables.Dead, "endpoint, reason")));
 
     /// <summary>Returns a query that names each column that the store uses.</summary>
     internal static string Columns(OutboxTables tables) => $"""

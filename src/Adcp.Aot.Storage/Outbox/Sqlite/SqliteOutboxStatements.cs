@@ -31,6 +31,9 @@ internal sealed class SqliteOutboxStatements
             value ->> 8 AS leaves_order FROM json_each(@p2))
         """;
 
+    private readonly string[] _listDead;
+    private readonly string[] _countDead;
+
     internal SqliteOutboxStatements(OutboxTables t)
     {
         string moved = string.Join(", ", Kept.Split(", ").Select(static name => "r." + name));
@@ -187,9 +190,9 @@ internal sealed class SqliteOutboxStatements
         ];
         ListWaiting =
             $"""
-            SELECT * FROM (SELECT id, lane, endpoint, tenant, key_id, attempts, sealed FROM {t.Parked} ORDER BY id LIMIT @p1)
+            SELECT * FROM (SELECT id, lane, endpoint, tenant, key_id, attempts, enqueued_at, sealed FROM {t.Parked} ORDER BY id LIMIT @p1)
             UNION ALL
-            SELECT * FROM (SELECT id, lane, endpoint, tenant, key_id, attempts, sealed FROM {t.Log} ORDER BY id LIMIT @p1)
+            SELECT * FROM (SELECT id, lane, endpoint, tenant, key_id, attempts, enqueued_at, sealed FROM {t.Log} ORDER BY id LIMIT @p1)
             LIMIT @p1
             """;
         PurgeOrphans =
@@ -210,11 +213,16 @@ internal sealed class SqliteOutboxStatements
             SELECT {deadColumns} FROM {t.Dead}
             WHERE id < @p2 AND id IN (SELECT value FROM json_each(@p3)) ORDER BY id DESC LIMIT @p4
             """;
-        ListDead =
+        _listDead = ForEachFilter(conditions =>
+            $"SELECT {deadColumns} FROM {t.Dead} WHERE id < @p2{conditions} ORDER BY id DESC LIMIT @p6");
+        _countDead = ForEachFilter(conditions => $"SELECT count(*) FROM {t.Dead} WHERE 1{conditions}");
+        CountReasons = $"SELECT reason, count(*) FROM {t.Dead} GROUP BY reason";
+        CountDeadOfIds = $"SELECT count(*) FROM {t.Dead} WHERE id IN (SELECT value FROM json_each(@p1))";
+        ListWorkers =
             $"""
-            SELECT {deadColumns} FROM {t.Dead}
-            WHERE id < @p2 AND (@p3 IS NULL OR tenant = @p3) AND (@p4 IS NULL OR endpoint = @p4) AND (@p5 IS NULL OR reason = @p5)
-            ORDER BY id DESC LIMIT @p6
+            SELECT w.worker, w.name, w.expires_at - @p1, w.is_draining,
+                coalesce((SELECT group_concat(lane, ',') FROM {t.Lane} l WHERE l.worker = w.worker), '')
+            FROM {t.Worker} w ORDER BY w.name, w.worker
             """;
         Redrive =
             $"""
@@ -227,6 +235,15 @@ internal sealed class SqliteOutboxStatements
         DeleteDead = $"DELETE FROM {t.Dead} WHERE id = @p1 RETURNING binding";
         Discard = $"DELETE FROM {t.Dead} WHERE id IN (SELECT value FROM json_each(@p1))";
     }
+
+    /// <summary>
+    /// Returns the query for dead letters: <c>@p2</c> the id above them, <c>@p3</c> tenant, <c>@p4</c> endpoint, <c>@p5</c> reason,
+    /// <c>@p6</c> the limit.
+    /// </summary>
+    internal string ListDead(OutboxDeadFilter filter) => _listDead[IndexOf(filter)];
+
+    /// <summary>Returns the query that counts dead letters, with the same parameters.</summary>
+    internal string CountDead(OutboxDeadFilter filter) => _countDead[IndexOf(filter)];
 
     internal string Installation { get; }
 
@@ -306,9 +323,13 @@ internal sealed class SqliteOutboxStatements
 
     internal string ListWaiting { get; }
 
-    internal string ListDead { get; }
-
     internal string ListDeadOfIds { get; }
+
+    internal string CountDeadOfIds { get; }
+
+    internal string CountReasons { get; }
+
+    internal string ListWorkers { get; }
 
     /// <summary>Deletes bindings that say "waiting" although no webhook of them waits.</summary>
     internal string PurgeOrphans { get; }
@@ -318,4 +339,18 @@ internal sealed class SqliteOutboxStatements
     internal string DeleteDead { get; }
 
     internal string Discard { get; }
+
+    /// <summary>
+    /// Returns a statement for each filter, because a condition that may be absent keeps SQLite off its index.
+    /// </summary>
+    private static string[] ForEachFilter(Func<string, string> sql) =>
+    [
+        .. Enumerable.Range(0, 8).Select(filter => sql(
+            ((filter & 1) == 0 ? "" : " AND tenant = @p3")
+            + ((filter & 2) == 0 ? "" : " AND endpoint = @p4")
+            + ((filter & 4) == 0 ? "" : " AND reason = @p5"))),
+    ];
+
+    private static int IndexOf(OutboxDeadFilter filter) =>
+        (filter.Tenant is null ? 0 : 1) + (filter.Endpoint is null ? 0 : 2) + (filter.Reason is null ? 0 : 4);
 }

@@ -35,7 +35,24 @@ internal sealed partial class SqliteOutboxStore
                 {
                     rows.Add(describe(new OutboxWaitingRow(
                         reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4),
-                        reader.GetInt32(5), (byte[])reader.GetValue(6))));
+                        reader.GetInt32(5), reader.Time(6)!.Value, (byte[])reader.GetValue(7))));
+                }
+
+                return rows;
+            },
+            cancellationToken));
+
+    internal override ValueTask<IReadOnlyList<OutboxWorkerRow>> ListWorkersAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<OutboxWorkerRow>>(Read(
+            session =>
+            {
+                List<OutboxWorkerRow> rows = [];
+                using DbDataReader reader = session.Read(_sql.ListWorkers, session.Now());
+                while (reader.Read())
+                {
+                    rows.Add(new OutboxWorkerRow(
+                        new Guid((byte[])reader.GetValue(0)), reader.GetString(1), TimeSpan.FromMilliseconds(reader.GetInt64(2)),
+                        reader.GetInt64(3) != 0, OutboxWorkerRow.LanesOf(reader.GetString(4))));
                 }
 
                 return rows;

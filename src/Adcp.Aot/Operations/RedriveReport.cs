@@ -1,4 +1,4 @@
-namespace Adcp.Aot.Storage;
+namespace Adcp.Aot.Operations;
 
 /// <summary>The result of a redrive, of a part of it, or of its dry run.</summary>
 public sealed record RedriveReport

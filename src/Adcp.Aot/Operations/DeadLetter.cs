@@ -1,4 +1,4 @@
-namespace Adcp.Aot.Storage;
+namespace Adcp.Aot.Operations;
 
 /// <summary>A webhook of an outbox whose delivery ended without success. Immutable; it shows no secret.</summary>
 public sealed record DeadLetter
@@ -36,6 +36,11 @@ public sealed record DeadLetter
     /// <summary>Gets host and port of the receiver; <see langword="null"/> if the row cannot be read.</summary>
     public string? Authority { get; init; }
 
+    /// <summary>
+    /// Gets the <see cref="EndpointStatus.Id"/> of the endpoint, which <see cref="DeadLetterQuery.EndpointId"/> filters by.
+    /// </summary>
+    public required string EndpointId { get; init; }
+
     /// <summary>Gets the idempotency key; <see langword="null"/> if the row cannot be read.</summary>
     public string? IdempotencyKey { get; init; }
 
@@ -50,32 +55,7 @@ public sealed record DeadLetter
     /// task.
     /// </summary>
     public bool IsRepeatable { get; init; }
-}
 
-/// <summary>A query for dead letters. Immutable.</summary>
-public sealed record DeadLetterQuery
-{
-    /// <summary>Gets the tenant; <see langword="null"/> for all.</summary>
-    public string? Tenant { get; init; }
-
-    /// <summary>Gets the reason; <see langword="null"/> for all.</summary>
-    public string? Reason { get; init; }
-
-    /// <summary>
-    /// Gets the id below which the page begins: the last id of the page before. Default <see langword="null"/>, the newest.
-    /// </summary>
-    public long? Before { get; init; }
-
-    /// <summary>Gets the most rows of the page. 1 to 1,000, default 100.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,000.</exception>
-    public int Limit
-    {
-        get;
-        init
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(Limit));
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 1000, nameof(Limit));
-            field = value;
-        }
-    } = 100;
+    /// <summary>Returns id and reason.</summary>
+    public override string ToString() => $"{Id} {Reason}";
 }

@@ -1,6 +1,6 @@
-namespace Adcp.Aot.Storage;
+namespace Adcp.Aot.Operations;
 
-/// <summary>The options of a redrive of <see cref="DeadLetters"/>. Immutable; a bad value throws when it is set.</summary>
+/// <summary>The options of a redrive of dead letters. Immutable; a bad value throws when it is set.</summary>
 public sealed record RedriveOptions
 {
     private const int MaxRatePerSecond = 100_000;

@@ -1,0 +1,276 @@
+using System.CommandLine;
+using System.Globalization;
+using Adcp.Aot.Operations;
+using Adcp.Aot.Operations.Api;
+
+namespace Adcp.Aot.Cli;
+
+/// <content><c>dead-letters list</c>, <c>show</c>, <c>redrive</c> and <c>discard</c>.</content>
+internal static partial class OperatorCommands
+{
+    private const int MaxIds = 1000;
+    private const int MaxRate = 100_000;
+    private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(500);
+
+    private static Command DeadLetters() => new("dead-letters", "List, show, redrive or discard webhooks that ended undelivered.")
+    {
+        List(), Show(), Redrive(), Discard(),
+    };
+
+    private static Command List()
+    {
+        Connection connection = new();
+        Filter filter = new();
+        Option<int> limit = Limit();
+        Command command = new("list", "List the newest dead letters.") { limit };
+        filter.AddTo(command);
+        connection.AddTo(command);
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            using OperationsClient operations = connection.Open(arguments);
+            DeadLetterQuery query = filter.Of(arguments);
+            IReadOnlyList<DeadLetter> rows = await AllAsync(
+                (after, most) => operations.ListDeadLettersAsync(
+                    query with { Before = after is null ? null : long.Parse(after, CultureInfo.InvariantCulture), Limit = most },
+                    cancellationToken),
+                arguments.GetValue(limit)).ConfigureAwait(false);
+            Print(
+                rows, arguments.GetValue(connection.Json), OperationsJson.Default.DeadLetter,
+                ["ID", "ENDED", "REASON", "STATUS", "ATTEMPTS", "KEY", "TASK", "TENANT", "RECEIVER"],
+                static row =>
+                [
+                    Text(row.Id), Time(row.EndedAt), Output.Visible(row.Reason), row.StatusCode == 0 ? "-" : Text(row.StatusCode),
+                    Text(row.Attempts), Output.Visible(row.IdempotencyKey ?? "-"), Output.Visible(row.TaskId ?? "-"),
+                    Output.Visible(row.Tenant ?? "-"), Output.Visible(row.Authority ?? "-"),
+                ]);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static Command Show()
+    {
+        Connection connection = new();
+        Argument<long> id = new("id") { Description = "The dead letter's id, as 'dead-letters list' prints it." };
+        Command command = new("show", "Show a dead letter. Its body is never shown.") { id };
+        connection.AddTo(command);
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            using OperationsClient operations = connection.Open(arguments);
+            DeadLetter row = await operations.FindDeadLetterAsync(arguments.GetValue(id), cancellationToken).ConfigureAwait(false)
+                ?? throw new CommandException(ExitCode.NotDone, "No such dead letter. It may have been redriven, discarded or purged.");
+            if (arguments.GetValue(connection.Json))
+            {
+                Line(row, OperationsJson.Default.DeadLetter);
+                return ExitCode.Done;
+            }
+
+            Output.Table(
+                ["id", Text(row.Id)],
+                ["reason", Output.Visible(row.Reason)],
+                ["status", row.StatusCode == 0 ? "-" : Text(row.StatusCode)],
+                ["attempts", Text(row.Attempts)],
+                ["enqueued", Time(row.EnqueuedAt)],
+                ["first attempt", row.FirstAttemptAt is { } first ? Time(first) : "-"],
+                ["ended", Time(row.EndedAt)],
+                ["redrive", row.IsInsideHorizon ? "same key and bytes" : row.IsRepeatable ? "with a new key only" : "not possible"],
+                ["tenant", Output.Visible(row.Tenant ?? "-")],
+                ["receiver", Output.Visible(row.Authority ?? "-")],
+                ["endpoint id", Output.Visible(row.EndpointId)],
+                ["key", Output.Visible(row.IdempotencyKey ?? "-")],
+                ["task", Output.Visible(row.TaskId ?? "-")],
+                ["notification type", Output.Visible(row.NotificationType ?? "-")]);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static Command Redrive()
+    {
+        Connection connection = new();
+        Filter filter = new();
+        Option<long[]> ids = Ids();
+        Option<bool> all = new("--all") { Description = "Redrive all dead letters, if there is neither an id nor a filter." };
+        Option<bool> dryRun = new("--dry-run") { Description = "Only count." };
+        Option<bool> newKey = new("--allow-new-key")
+        {
+            Description = "Emit notifications whose retry horizon has passed again, under a new key.",
+        };
+        Option<int?> rate = Rate();
+        Option<long?> before = new("--before") { Description = "Continue below this id, as an earlier redrive printed it." };
+        Option<string?> reason = Optional("--reason", "The reason of the action, for the record.");
+        Command command = new("redrive", "Deliver dead letters again. Ctrl+C cancels the redrive. The exit code is 1 if any was left.")
+        {
+            ids, all, before, dryRun, newKey, rate, reason,
+        };
+        filter.AddTo(command);
+        connection.AddTo(command);
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            long[] given = arguments.GetValue(ids) ?? [];
+            DeadLetterQuery query = filter.Of(arguments) with { Before = arguments.GetValue(before) };
+            bool isFiltered = query is not { Tenant: null, Reason: null, EndpointId: null };
+            if (given.Length > 0 ? isFiltered || arguments.GetValue(all) : isFiltered == arguments.GetValue(all))
+            {
+                throw new CommandException(
+                    ExitCode.Usage, "redrive takes --id, or --tenant, --dead-reason or --endpoint, or --all: one of these three.");
+            }
+
+            if (given.Length > 0)
+            {
+                query = CommandException.UsageOf(() => query with { Ids = given }, "--id");
+            }
+
+            using OperationsClient operations = connection.Open(arguments);
+            RedriveOptions options = new()
+            {
+                IsDryRun = arguments.GetValue(dryRun),
+                AllowsNewKey = arguments.GetValue(newKey),
+                RatePerSecond = arguments.GetValue(rate),
+            };
+            OperatorAction action = ActionOf(arguments, reason);
+            RedriveJob job = await operations.StartRedriveAsync(query, options, action, cancellationToken).ConfigureAwait(false)
+                ?? throw new CommandException(ExitCode.NotDone, "Too many redrives run already. Cancel one, or wait.");
+            job = await FollowAsync(operations, job, action, cancellationToken).ConfigureAwait(false);
+            RedriveReport report = job.Report;
+            if (arguments.GetValue(connection.Json))
+            {
+                Line(job, OperationsJson.Default.RedriveJob);
+            }
+            else
+            {
+                Output.Table(
+                    [job.IsDryRun ? "would be redriven" : "redriven", Text(report.Redriven)],
+                    ["with a new key", Text(report.WithNewKey)],
+                    ["left: horizon has passed", Text(report.OutsideHorizon)],
+                    ["left: not repeatable", Text(report.NotRepeatable)],
+                    ["left: missing or unreadable", Text(report.Missing)],
+                    ["state", Name(job.State)]);
+            }
+
+            if (report.ContinueBefore is { } rest)
+            {
+                Console.Error.WriteLine($"To continue, repeat the command with --before {rest.ToString(CultureInfo.InvariantCulture)}.");
+            }
+
+            return job.State == RedriveState.Done && report.OutsideHorizon + report.NotRepeatable + report.Missing == 0
+                ? ExitCode.Done
+                : ExitCode.NotDone;
+        });
+        return command;
+    }
+
+    private static Command Discard()
+    {
+        Connection connection = new();
+        Option<long[]> ids = Ids();
+        ids.Required = true;
+        Option<string?> reason = Optional("--reason", "The reason of the action, for the record.");
+        Command command = new("discard", "Delete dead letters permanently. The exit code is 1 if any was not there.") { ids, reason };
+        connection.AddTo(command);
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            long[] given = [.. arguments.GetValue(ids)!.Distinct()];
+            if (given.Length > MaxIds)
+            {
+                throw new CommandException(ExitCode.Usage, $"--id is given at most {MaxIds} times.");
+            }
+
+            using OperationsClient operations = connection.Open(arguments);
+            int discarded = await operations
+                .DiscardDeadLettersAsync(given, ActionOf(arguments, reason), cancellationToken).ConfigureAwait(false);
+            if (arguments.GetValue(connection.Json))
+            {
+                Line(new DiscardDocument(discarded), OperationsJson.Default.DiscardDocument);
+            }
+            else
+            {
+                Output.Table(["discarded", Text(discarded)]);
+            }
+
+            return discarded == given.Length ? ExitCode.Done : ExitCode.NotDone;
+        });
+        return command;
+    }
+
+    /// <summary>Waits for the end of a redrive. If the command is cancelled, so is the redrive.</summary>
+    private static async Task<RedriveJob> FollowAsync(
+        OperationsClient operations, RedriveJob job, OperatorAction action, CancellationToken cancellationToken)
+    {
+        string id = job.Id;
+        while (job.State == RedriveState.Running)
+        {
+            await Task.Delay(ProgressInterval, TimeProvider.System, cancellationToken)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (cancellationToken.IsCancellationRequested)
+            {
+                return await operations.CancelRedriveAsync(id, action, CancellationToken.None).ConfigureAwait(false) ?? throw Gone(id);
+            }
+
+            IReadOnlyList<RedriveJob> jobs = await operations.ListRedrivesAsync(CancellationToken.None).ConfigureAwait(false);
+            job = jobs.FirstOrDefault(other => other.Id == id) ?? throw Gone(id);
+            if (!Console.IsErrorRedirected)
+            {
+                Console.Error.WriteLine($"{Text(job.Report.Redriven)} redriven");
+            }
+        }
+
+        return job;
+    }
+
+    private static CommandException Gone(string id) => new(
+        ExitCode.NotDone,
+        $"The process that answers does not know redrive {Output.Visible(id)}: it was restarted, or another process answers.");
+
+    private static OperatorAction ActionOf(ParseResult arguments, Option<string?> reason) =>
+
+        // The server names the actor by the token.
+        CommandException.UsageOf(() => new OperatorAction("command line", arguments.GetValue(reason)), "--reason");
+
+    private static string Text(DeadLetterCount count) => (count.IsEstimate ? "about " : "") + Text(count.Count);
+
+    private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+
+    private static Option<long[]> Ids() => new("--id")
+    {
+        Description = "The id of a dead letter; may be given many times.",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    private static Option<int?> Rate()
+    {
+        Option<int?> rate = new("--rate") { Description = $"The most dead letters a second. 1 to {MaxRate}. Default 200." };
+        rate.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int?>() is < 1 or > MaxRate)
+            {
+                result.AddError($"--rate takes a whole number from 1 to {MaxRate}.");
+            }
+        });
+        return rate;
+    }
+
+    /// <summary>The options that filter dead letters.</summary>
+    private sealed class Filter
+    {
+        private readonly Option<string?> _tenant = Optional("--tenant", "Only dead letters of this tenant.");
+        private readonly Option<string?> _reason = Optional("--dead-reason", "Only dead letters with this reason, such as rejected.");
+        private readonly Option<string?> _endpoint = Optional("--endpoint", "Only dead letters of the endpoint with this id.");
+
+        internal void AddTo(Command command)
+        {
+            command.Options.Add(_tenant);
+            command.Options.Add(_reason);
+            command.Options.Add(_endpoint);
+        }
+
+        internal DeadLetterQuery Of(ParseResult arguments) => CommandException.UsageOf(
+            () => new DeadLetterQuery
+            {
+                Tenant = arguments.GetValue(_tenant),
+                Reason = arguments.GetValue(_reason),
+                EndpointId = arguments.GetValue(_endpoint),
+            },
+            "--endpoint");
+    }
+}

@@ -1,0 +1,309 @@
+using System.Globalization;
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Operations;
+using Adcp.Aot.Telemetry;
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot.Storage;
+
+/// <summary>
+/// The operations on an outbox: the endpoints and attempts of this process's worker, and the dead letters, workers and lanes of the store.
+/// Thread-safe. Dispose it before the worker: redrives that run are then cancelled.
+/// </summary>
+public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
+{
+    /// <summary>The most waiting webhooks and dead letters that are searched for an idempotency key.</summary>
+    private const int MaxSearched = 1000;
+
+    /// <summary>The rate of a redrive that names none, so that it does not slow down fresh webhooks.</summary>
+    private const int DefaultRatePerSecond = 200;
+
+    /// <summary>The most ids in the record of an action.</summary>
+    private const int MaxIdsRecorded = 20;
+
+    private static readonly TimeSpan ReadInterval = TimeSpan.FromSeconds(5);
+
+    /// <summary>The overview does not wait longer for the store. Endpoints and attempts are there without it.</summary>
+    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(1);
+
+    private readonly OutboxWorker _worker;
+    private readonly SqlWebhookOutbox _outbox;
+    private readonly RedriveJobs _jobs;
+    private readonly TimeProvider _time;
+    private readonly Lock _lock = new();
+    private Task<OperationsStatus>? _reading;
+    private OperationsStatus? _lastRead;
+    private long _readAt;
+
+    /// <summary>Creates the operations on an outbox.</summary>
+    /// <param name="worker">The worker of this process, and by it the outbox. It may be started before or afterwards.</param>
+    /// <param name="history">The history that is a sink of the worker; <see langword="null"/> for none.</param>
+    /// <param name="logger">Receives a line for each action and for the end of each redrive; <see langword="null"/> for none.</param>
+    /// <param name="timeProvider">The clock; <see langword="null"/> for the machine's.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="worker"/> is null.</exception>
+    public OutboxOperations(
+        OutboxWorker worker, AttemptHistory? history = null, ILogger? logger = null, TimeProvider? timeProvider = null)
+        : base(
+            (worker ?? throw new ArgumentNullException(nameof(worker))).Endpoints, () => (worker.InFlight, worker.RecordsDropped),
+            history, logger, timeProvider)
+    {
+        _worker = worker;
+        _outbox = worker.Outbox;
+        _time = timeProvider ?? TimeProvider.System;
+        _jobs = new RedriveJobs(_outbox.DeadLetters, _time, GuardedLogger.Of(logger));
+    }
+
+    /// <inheritdoc/>
+    public override OperationsFeatures Features => base.Features | OperationsFeatures.DeadLetters | OperationsFeatures.Workers;
+
+    /// <inheritdoc/>
+    public override async ValueTask<OperationsStatus> GetStatusAsync(CancellationToken cancellationToken = default)
+    {
+        OperationsStatus here = await base.GetStatusAsync(cancellationToken).ConfigureAwait(false);
+        OperationsStatus store = await ReadStoreAsync(cancellationToken).ConfigureAwait(false);
+        return here with
+        {
+            IsDurable = true,
+            FencedOff = _worker.FencedOff,
+            Waiting = store.Waiting,
+            Parked = store.Parked,
+            DeadLetters = store.DeadLetters,
+            DeadByReason = store.DeadByReason,
+            OldestDue = store.OldestDue,
+            Workers = store.Workers,
+            UnownedLanes = store.UnownedLanes,
+            StoreError = store.StoreError,
+        };
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask<DeliveryStory?> FindDeliveryAsync(DeliveryQuery query, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        List<DeliveryAttemptSnapshot> attempts = AttemptsOf(query);
+        DeadLetter? dead = await FindDeadAsync(query, cancellationToken).ConfigureAwait(false);
+        WaitingWebhook? waiting = dead is not null
+            ? null
+            : (await _outbox.ListWaitingAsync(MaxSearched, cancellationToken).ConfigureAwait(false))
+                .FirstOrDefault(webhook => webhook.IdempotencyKey == query.IdempotencyKey);
+        OutboxDeliveryState? state = dead is not null ? OutboxDeliveryState.Undelivered
+            : waiting is not null ? OutboxDeliveryState.Waiting
+            : query is { Tenant: { Length: > 0 } tenant, DeliveryId: { Length: > 0 } id }
+                ? await _outbox.FindAsync(tenant, id, cancellationToken).ConfigureAwait(false)
+            : null;
+        return state is null && attempts.Count == 0 ? null : new DeliveryStory
+        {
+            IdempotencyKey = query.IdempotencyKey,
+            State = state ?? StateAfter(attempts),
+            EnqueuedAt = dead?.EnqueuedAt ?? waiting?.EnqueuedAt,
+            DeadLetter = dead,
+            Attempts = attempts,
+        };
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask<OperationsPage<DeadLetter>> ListDeadLettersAsync(
+        DeadLetterQuery? query = null, CancellationToken cancellationToken = default)
+    {
+        query ??= new DeadLetterQuery();
+        IReadOnlyList<DeadLetter> rows = await _outbox.DeadLetters.ListAsync(query, cancellationToken).ConfigureAwait(false);
+        bool isWhole = query.Before is null && rows.Count < query.Limit;
+        DeadLetterCount count = isWhole
+            ? new DeadLetterCount(null, rows.Count, IsEstimate: false)
+            : await _outbox.DeadLetters.CountAsync(query, cancellationToken).ConfigureAwait(false);
+        string? next = rows.Count < query.Limit ? null : rows[^1].Id.ToString(CultureInfo.InvariantCulture);
+        return new OperationsPage<DeadLetter>(rows, next, count.Count, count.IsEstimate);
+    }
+
+    /// <inheritdoc/>
+    public override ValueTask<DeadLetterCount> CountDeadLettersAsync(
+        DeadLetterQuery? query = null, CancellationToken cancellationToken = default) =>
+        _outbox.DeadLetters.CountAsync(query, cancellationToken);
+
+    /// <inheritdoc/>
+    public override ValueTask<DeadLetter?> FindDeadLetterAsync(long id, CancellationToken cancellationToken = default) =>
+        _outbox.DeadLetters.FindAsync(id, cancellationToken);
+
+    /// <inheritdoc/>
+    public override ValueTask<RedriveJob?> StartRedriveAsync(
+        DeadLetterQuery query, RedriveOptions options, OperatorAction action, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(action);
+        cancellationToken.ThrowIfCancellationRequested();
+        options = options with { RatePerSecond = options.RatePerSecond ?? DefaultRatePerSecond };
+        (RedriveJob? job, bool isNew) = _jobs.Start(query, options, action.Actor, action.Reason);
+        if (isNew && !options.IsDryRun)
+        {
+            Record(action, "redrive", $"job {job!.Id}: {Words(query)}{(options.AllowsNewKey ? ", with new keys" : "")}");
+        }
+
+        return new(job);
+    }
+
+    /// <inheritdoc/>
+    public override ValueTask<IReadOnlyList<RedriveJob>> ListRedrivesAsync(CancellationToken cancellationToken = default) =>
+        new(_jobs.List());
+
+    /// <inheritdoc/>
+    public override async ValueTask<RedriveJob?> CancelRedriveAsync(
+        string id, OperatorAction action, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(id);
+        ArgumentNullException.ThrowIfNull(action);
+        (RedriveJob? job, bool isCancelled) = await _jobs.CancelAsync(id, cancellationToken).ConfigureAwait(false);
+        if (isCancelled && !job!.IsDryRun)
+        {
+            Record(
+                action, "cancel redrive",
+                string.Create(CultureInfo.InvariantCulture, $"job {job.Id}, {job.Report.Redriven} dead letters redriven"));
+        }
+
+        return job;
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask<int> DiscardDeadLettersAsync(
+        IReadOnlyCollection<long> ids, OperatorAction action, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(action);
+        int discarded = await _outbox.DeadLetters.DiscardAsync(ids, cancellationToken).ConfigureAwait(false);
+        Record(
+            action, "discard",
+            string.Create(CultureInfo.InvariantCulture, $"{discarded} of {Words(new DeadLetterQuery { Ids = [.. ids] })}"));
+        return discarded;
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask<ReadOnlyMemory<byte>?> OpenBodyAsync(
+        long id, OperatorAction action, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(action);
+        ReadOnlyMemory<byte>? body = await _outbox.DeadLetters.BodyAsync(id, cancellationToken).ConfigureAwait(false);
+        if (body is not null)
+        {
+            Record(action, "open body", string.Create(CultureInfo.InvariantCulture, $"dead letter {id}"));
+        }
+
+        return body;
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask<WorkersStatus> ListWorkersAsync(CancellationToken cancellationToken = default)
+    {
+        IReadOnlyList<OutboxWorkerRow> rows = await _outbox.Store.ListWorkersAsync(cancellationToken).ConfigureAwait(false);
+        Guid here = _worker.Id;
+        HashSet<int> owned = [.. rows.Where(static row => row.LeaseLeft > TimeSpan.Zero).SelectMany(static row => row.Lanes)];
+        return new WorkersStatus(
+            [
+                .. rows.Select(row => new WorkerStatus(
+                    row.Worker, row.Name, row.LeaseLeft > TimeSpan.Zero ? row.LeaseLeft : TimeSpan.Zero, row.IsDraining,
+                    row.Worker == here, row.Lanes)),
+            ],
+            [.. Enumerable.Range(0, OutboxLanes.Count).Where(lane => !owned.Contains(lane))]);
+    }
+
+    /// <summary>Cancels the redrives that run, and waits for their steps under way.</summary>
+    public ValueTask DisposeAsync() => _jobs.DisposeAsync();
+
+    /// <summary>Returns dead letters in words, for the record of an action.</summary>
+    private static string Words(DeadLetterQuery query)
+    {
+        if (query.Ids is { } ids)
+        {
+            string first = string.Join(", ", ids.Take(MaxIdsRecorded).Select(static id => id.ToString(CultureInfo.InvariantCulture)));
+            return string.Create(CultureInfo.InvariantCulture, $"{ids.Count} dead letters: {first}")
+                + (ids.Count > MaxIdsRecorded ? ", ..." : "");
+        }
+
+        List<string> conditions = [];
+        foreach ((string name, string? value) in new[]
+        {
+            ("tenant", query.Tenant), ("reason", query.Reason), ("endpoint", query.EndpointId),
+            ("id below", query.Before?.ToString(CultureInfo.InvariantCulture)),
+        })
+        {
+            if (value is not null)
+            {
+                conditions.Add($"{name} {value}");
+            }
+        }
+
+        return conditions.Count == 0 ? "all dead letters" : "dead letters with " + string.Join(", ", conditions);
+    }
+
+    private async ValueTask<DeadLetter?> FindDeadAsync(DeliveryQuery query, CancellationToken cancellationToken)
+    {
+        DeadLetterQuery search = query.DeadLetterId is { } id
+            ? new DeadLetterQuery { Ids = [id] }
+            : new DeadLetterQuery { Limit = MaxSearched };
+        return (await _outbox.DeadLetters.ListAsync(search, cancellationToken).ConfigureAwait(false))
+            .FirstOrDefault(letter => letter.IdempotencyKey == query.IdempotencyKey);
+    }
+
+    /// <summary>Returns the store's figures, read at most once in five seconds for all callers together.</summary>
+    private async ValueTask<OperationsStatus> ReadStoreAsync(CancellationToken cancellationToken)
+    {
+        Task<OperationsStatus> reading;
+        lock (_lock)
+        {
+            if (_reading is null || (_reading.IsCompleted && _time.GetElapsedTime(_readAt) >= ReadInterval))
+            {
+                _readAt = _time.GetTimestamp();
+
+                // The driver of SQLite is synchronous.
+                _reading = Task.Run(ReadOnceAsync, CancellationToken.None);
+            }
+
+            reading = _reading;
+        }
+
+        try
+        {
+            return await reading.WaitAsync(ReadTimeout, _time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            return (Volatile.Read(ref _lastRead) ?? Failed("")) with { StoreError = "The store does not answer." };
+        }
+    }
+
+    private async Task<OperationsStatus> ReadOnceAsync()
+    {
+        try
+        {
+            OutboxStatus status = await _outbox.GetStatusAsync().ConfigureAwait(false);
+            OperationsStatus read = Failed("") with
+            {
+                Waiting = status.Waiting,
+                Parked = status.Parked,
+                DeadLetters = status.Dead,
+                DeadByReason = status.Dead == 0 ? [] : await _outbox.DeadLetters.CountReasonsAsync().ConfigureAwait(false),
+                OldestDue = status.OldestDue,
+                Workers = status.Workers,
+                UnownedLanes = status.UnownedLanes,
+                StoreError = null,
+            };
+            Volatile.Write(ref _lastRead, read);
+            return read;
+        }
+        catch (Exception fault)
+        {
+            // Its message may name the server. The worker, which reads the same tables, logs it.
+            return Failed($"The store failed: {fault.GetType().Name}.");
+        }
+    }
+
+    private static OperationsStatus Failed(string error) => new()
+    {
+        IsDurable = true,
+        InFlight = 0,
+        Endpoints = 0,
+        OpenEndpoints = 0,
+        IsolatedEndpoints = 0,
+        RecordsDropped = 0,
+        StoreError = error,
+    };
+}

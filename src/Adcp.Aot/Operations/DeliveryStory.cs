@@ -1,0 +1,30 @@
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Delivery;
+
+namespace Adcp.Aot.Operations;
+
+/// <summary>The parts of a delivery that are known. Immutable; it shows no secret.</summary>
+public sealed record DeliveryStory
+{
+    /// <summary>Gets the idempotency key.</summary>
+    public required string IdempotencyKey { get; init; }
+
+    /// <summary>
+    /// Gets the state: of the store if it knows the delivery, otherwise of the last attempt; <see langword="null"/> if neither says it.
+    /// </summary>
+    public OutboxDeliveryState? State { get; init; }
+
+    /// <summary>Gets when the webhook was enqueued; <see langword="null"/> if unknown.</summary>
+    public DateTimeOffset? EnqueuedAt { get; init; }
+
+    /// <summary>Gets the dead letter, if the delivery ended as one that was found.</summary>
+    public DeadLetter? DeadLetter { get; init; }
+
+    /// <summary>
+    /// Gets the attempts of this process's history, and the times at which one was put off or suppressed, the oldest first. 1,000 at most.
+    /// </summary>
+    public required IReadOnlyList<DeliveryAttemptSnapshot> Attempts { get; init; }
+
+    /// <summary>Returns key and state.</summary>
+    public override string ToString() => $"{IdempotencyKey} {State}";
+}

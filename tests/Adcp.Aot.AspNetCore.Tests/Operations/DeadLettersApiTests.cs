@@ -1,0 +1,289 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Operations;
+
+namespace Adcp.Aot.AspNetCore.Tests.Operations;
+
+/// <summary>The operator API of an outbox over HTTP.</summary>
+public sealed class DeadLettersApiTests
+{
+    private const string Tenant = "<b>acme</b>";
+
+    public static TheoryData<string> Gets { get; } =
+    [
+        "dead-letters", "dead-letters/count", "dead-letters/1", "redrives", "workers", "deliveries/key", "status", "features",
+    ];
+
+    public static TheoryData<string> Posts { get; } =
+        ["dead-letters/redrive", "dead-letters/discard", "dead-letters/1/body", "redrives/1/cancel"];
+
+    [Theory]
+    [MemberData(nameof(Gets))]
+    public async Task Without_authorization_nothing_is_answered(string path)
+    {
+        await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
+        await operated.KillAsync(1);
+
+        using HttpResponseMessage nobody = await operated.GetAsync("/adcp/api/" + path, user: null);
+        using HttpResponseMessage other = await operated.GetAsync("/adcp/api/" + path, user: "mallory:guest");
+
+        Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden), (nobody.StatusCode, other.StatusCode));
+        Assert.Empty(await nobody.Content.ReadAsByteArrayAsync());
+        Assert.Empty(await other.Content.ReadAsByteArrayAsync());
+    }
+
+    [Theory]
+    [MemberData(nameof(Posts))]
+    public async Task Without_authorization_or_from_another_site_no_action_is_taken(string path)
+    {
+        await using OperatedOutbox operated = await OperatedOutbox.StartAsync(hasBodyPolicy: true);
+        DeadLetter letter = Assert.Single(await operated.KillAsync(1));
+        string address = "/adcp/api/" + path.Replace("/1/body", $"/{letter.Id}/body", StringComparison.Ordinal);
+        string body = $$"""{"filter":{},"ids":[{{letter.Id}}]}""";
+
+        using HttpResponseMessage nobody = await operated.PostAsync(address, body, user: null);
+        using HttpResponseMessage other = await operated.PostAsync(address, body, user: "mallory:guest");
+        using HttpResponseMessage withoutHeader = await operated.PostAsync(
+            address, body, "rob:reader", static request => request.Headers.Remove("X-Adcp-Operations"));
+        using HttpResponseMessage crossSite = await operated.PostAsync(
+            address, body, "rob:reader", static request => request.Headers.Add("Sec-Fetch-Site", "cross-site"));
+        using HttpResponseMessage form = await operated.PostAsync(address, user: "rob:reader", with: static request =>
+            request.Content = new FormUrlEncodedContent([new("reason", "x")]));
+
+        Assert.Equal(HttpStatusCode.Unauthorized, nobody.StatusCode);
+        Assert.All([other, withoutHeader, crossSite], static answer => Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode));
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, form.StatusCode);
+        Assert.Single(await operated.Outbox.DeadLetters.ListAsync());
+        Assert.Empty(await operated.Operations.ListActionsAsync());
+    }
+
+    [Fact]
+    public async Task Dead_letters_are_filtered_paged_counted_and_shown_without_a_secret()
+    {
+        await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
+        await operated.KillAsync(5, Tenant);
+        await operated.KillAsync(3, "other");
+
+        JsonElement all = await JsonAsync(await operated.GetAsync("/adcp/api/dead-letters?limit=6"));
+        JsonElement rest = await JsonAsync(await operated.GetAsync($"/adcp/api/dead-letters?limit=6&after={Text(all, "next")}"));
+        JsonElement one = await JsonAsync(
+            await operated.GetAsync($"/adcp/api/dead-letters?reason=rejected&tenant={Uri.EscapeDataString(Tenant)}"));
+        string endpoint = Text(one.GetProperty("items")[0], "endpoint_id");
+        JsonElement count = await JsonAsync(await operated.GetAsync($"/adcp/api/dead-letters/count?endpoint_id={endpoint}"));
+        string id = one.GetProperty("items")[0].GetProperty("id").GetInt64().ToString(CultureInfo.InvariantCulture);
+        JsonElement shown = await JsonAsync(await operated.GetAsync("/adcp/api/dead-letters/" + id));
+
+        Assert.Equal((6, 2, 8), (all.GetProperty("items").GetArrayLength(), rest.GetProperty("items").GetArrayLength(),
+            all.GetProperty("count").GetInt32()));
+        Assert.False(rest.TryGetProperty("next", out _));
+        Assert.Equal(5, one.GetProperty("items").GetArrayLength());
+        Assert.All(one.GetProperty("items").EnumerateArray(), static row => Assert.Equal(Tenant, Text(row, "tenant")));
+        Assert.Equal((5, false), (count.GetProperty("count").GetInt32(), count.GetProperty("is_estimate").GetBoolean()));
+        Assert.Equal(new Uri(operated.Receiver.Origin).Authority, Text(shown, "authority"));
+        foreach (string text in new[] { all.GetRawText(), shown.GetRawText() })
+        {
+            Assert.DoesNotContain("a-token-of-16-chars", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("t-a-bearer-token", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("in-the-query", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("create_media_buy", text, StringComparison.Ordinal); // the body
+        }
+    }
+
+    [Fact]
+    public async Task A_redrive_runs_dry_then_delivers_the_same_bytes()
+    {
+        await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
+        await operated.KillAsync(4);
+        operated.Receiver.Otherwise = Testing.ReceiverAnswer.Ok;
+        int before = operated.Receiver.Count;
+
+        JsonElement dry = await EndAsync(operated, """{"filter":{"tenant":"acme"},"dry_run":true}""");
+        Assert.Equal(before, operated.Receiver.Count);
+        JsonElement job = await EndAsync(operated, """{"filter":{"tenant":"acme"},"reason":"buyer is back","rate_per_second":1000}""");
+        await OperatedOutbox.UntilAsync(async () => await operated.Outbox.GetStatusAsync() is { Waiting: 0, Parked: 0, Dead: 0 });
+
+        Assert.Equal(4, dry.GetProperty("report").GetProperty("redriven").GetInt32());
+        Assert.Equal(
+            ("done", "alice", "buyer is back"), (Text(job, "state"), Text(job, "actor"), Text(job, "reason")));
+        Assert.Equal(4, job.GetProperty("report").GetProperty("redriven").GetInt32());
+        Assert.Equal(before + 4, operated.Receiver.Count);
+        Assert.Equal(4, operated.Receiver.Requests.Select(static sent => Convert.ToHexString(sent.Body.Span)).Distinct().Count());
+        JsonElement action = Assert.Single((await JsonAsync(await operated.GetAsync("/adcp/api/actions"))).EnumerateArray());
+        Assert.Equal(("redrive", "alice", "buyer is back"), (Text(action, "action"), Text(action, "actor"), Text(action, "reason")));
+    }
+
+    [Fact]
+    public async Task A_redrive_is_cancelled_and_says_where_it_continues()
+    {
+        await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
+        await operated.KillAsync(4);
+
+        JsonElement started = await JsonAsync(await operated.PostAsync(
+            "/adcp/api/dead-letters/redrive", """{"filter":{},"rate_per_second":1}"""));
+        JsonElement cancelled = await JsonAsync(await operated.PostAsync($"/adcp/api/redrives/{Text(started, "id")}/cancel"));
+        using HttpResponseMessage unknown = await operated.PostAsync("/adcp/api/redrives/77/cancel");
+
+        Assert.Equal(("running", "cancelled"), (Text(started, "state"), Text(cancelled, "state")));
+        Assert.True(cancelled.GetProperty("report").GetProperty("redriven").GetInt32() < 4);
+        Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
+    }
+
+    [Fact]
+    public async Task Dead_letters_are_discarded_by_id()
+    {
+        await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
+        IReadOnlyList<DeadLetter> letters = await operated.KillAsync(3);
+
+        JsonElement discarded = await JsonAsync(await operated.PostAsync(
+            "/adcp/api/dead-letters/discard", $$"""{"ids":[{{letters[0].Id}},{{letters[1].Id}},99999999],"reason":"junk"}"""));
+        using HttpResponseMessage gone = await operated.GetAsync($"/adcp/api/dead-letters/{letters[0].Id}");
+
+        Assert.Equal(2, discarded.GetProperty("discarded").GetInt32());
+        Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
+        Assert.Equal(letters[2].Id, Assert.Single(await operated.Outbox.DeadLetters.ListAsync()).Id);
+    }
+
+    [Theory]
+    [InlineData("dead-letters/redrive", "{}", "filter is needed")]
+    [InlineData("dead-letters/redrive", """{"filter":{},"rate_per_second":0}""", "RatePerSecond")]
+    [InlineData("dead-letters/redrive", """{"filter":{"endpoint_id":"x"}}""", "16 hexadecimal digits")]
+    [InlineData("dead-letters/redrive", """{"filter":{"ids":[]}}""", "1 to 1000 ids")]
+    [InlineData("dead-letters/redrive", """{"filter":[]}""", "a JSON object")]
+    [InlineData("dead-letters/discard", "{}", "ids is needed")]
+    [InlineData("dead-letters/discard", """{"ids":[]}""", "1 to 1000 ids")]
+    public async Task An_action_that_is_not_valid_is_answered_with_its_rule(string path, string body, string rule)
+    {
+        await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
+        await operated.KillAsync(1);
+
+        using HttpResponseMessage answer = await operated.PostAsync("/adcp/api/" + path, body);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains(rule, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Single(await operated.Outbox.DeadLetters.ListAsync());
+    }
+
+    [Theory]
+    [InlineData("dead-letters?endpoint_id=zz", "16 hexadecimal digits")]
+    [InlineData("dead-letters?after=-1", "after is a whole number")]
+    [InlineData("deliveries/key?dead_letter=x", "dead_letter is a whole number")]
+    public async Task A_query_that_is_not_valid_is_answered_with_its_rule(string path, string rule)
+    {
+        await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
+
+        using HttpResponseMessage answer = await operated.GetAsync("/adcp/api/" + path);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains(rule, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_body_is_opened_by_its_own_policy_only_and_each_opening_is_recorded()
+    {
+        await using OperatedOutbox operated = await OperatedOutbox.StartAsync(hasBodyPolicy: true);
+        DeadLetter letter = Assert.Single(await operated.KillAsync(1));
+        string path = $"/adcp/api/dead-letters/{letter.Id}/body";
+
+        using HttpResponseMessage refused = await operated.PostAsync(path);
+        JsonElement opened = await JsonAsync(await operated.PostAsync(path, """{"reason":"ticket 7"}""", "rob:reader"));
+        using HttpResponseMessage absent = await operated.PostAsync("/adcp/api/dead-letters/99999/body", user: "rob:reader");
+
+        Assert.Equal((HttpStatusCode.Forbidden, HttpStatusCode.NotFound), (refused.StatusCode, absent.StatusCode));
+        Assert.Contains("create_media_buy", Text(opened, "content"), StringComparison.Ordinal);
+        ActionRecord action = Assert.Single(await operated.Operations.ListActionsAsync());
+        Assert.Equal(
+            ("open body", "rob", "ticket 7", $"dead letter {letter.Id}"), (action.Action, action.Actor, action.Reason, action.Target));
+        Assert.DoesNotContain(operated.Log.Lines, static line => line.Contains("create_media_buy", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Without_a_policy_of_its_own_nobody_opens_a_body()
+    {
+        await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
+        DeadLetter letter = Assert.Single(await operated.KillAsync(1));
+
+        using HttpResponseMessage refused = await operated.PostAsync($"/adcp/api/dead-letters/{letter.Id}/body", user: "rob:reader");
+        JsonElement features = await JsonAsync(await operated.GetAsync("/adcp/api/features"));
+
+        Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
+        Assert.Equal((false, true, true),
+            (features.GetProperty("bodies").GetBoolean(), features.GetProperty("dead_letters").GetBoolean(),
+                features.GetProperty("workers").GetBoolean()));
+        Assert.Empty(await operated.Operations.ListActionsAsync());
+    }
+
+    [Fact]
+    public async Task Workers_status_and_the_story_of_a_delivery_are_answered()
+    {
+        await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
+        DeadLetter letter = Assert.Single(await operated.KillAsync(1));
+        OutboxReceipt later = (await operated.Outbox.EnqueueAsync(null, [Later(operated)]))[0];
+
+        JsonElement workers = await JsonAsync(await operated.GetAsync("/adcp/api/workers"));
+        JsonElement status = await JsonAsync(await operated.GetAsync("/adcp/api/status"));
+        JsonElement story = await JsonAsync(
+            await operated.GetAsync($"/adcp/api/deliveries/{letter.IdempotencyKey}?dead_letter={letter.Id}"));
+        JsonElement waits = await JsonAsync(await operated.GetAsync("/adcp/api/deliveries/" + later.IdempotencyKey));
+        using HttpResponseMessage unknown = await operated.GetAsync("/adcp/api/deliveries/none");
+
+        JsonElement worker = Assert.Single(workers.GetProperty("workers").EnumerateArray());
+        Assert.Equal(("worker-of-the-test", 64), (Text(worker, "name"), worker.GetProperty("lanes").GetArrayLength()));
+        Assert.Equal(0, workers.GetProperty("unowned_lanes").GetArrayLength());
+        Assert.Equal((1, 1, 0),
+            (status.GetProperty("dead_letters").GetInt32(), status.GetProperty("workers").GetInt32(),
+                status.GetProperty("fenced_off").GetInt32()));
+        Assert.Equal("rejected", Text(Assert.Single(status.GetProperty("dead_by_reason").EnumerateArray()), "reason"));
+        Assert.Equal(("undelivered", 1), (Text(story, "state"), story.GetProperty("attempts").GetArrayLength()));
+        Assert.Equal(410, story.GetProperty("dead_letter").GetProperty("status_code").GetInt32());
+        Assert.Equal("waiting", Text(waits, "state"));
+        Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("dead-letters")]
+    [InlineData("workers")]
+    [InlineData("redrives")]
+    public async Task A_supervisor_in_memory_answers_that_it_has_no_outbox(string path)
+    {
+        await using OperatedSupervisor operated = await OperatedSupervisor.StartAsync();
+
+        using HttpResponseMessage answer = await operated.GetAsync("/adcp/api/" + path);
+
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        Assert.Contains("OutboxOperations", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    private static OutboxItem Later(OperatedOutbox operated)
+    {
+        OutboxItem item = operated.Item("task_later");
+        return new OutboxItem(
+            item.Destination, item.Payload, item.Options with { NotBefore = TimeProvider.System.GetUtcNow().AddHours(1) });
+    }
+
+    /// <summary>Starts a redrive and waits for its end.</summary>
+    private static async Task<JsonElement> EndAsync(OperatedOutbox operated, string body)
+    {
+        JsonElement job = await JsonAsync(await operated.PostAsync("/adcp/api/dead-letters/redrive", body));
+        await OperatedOutbox.UntilAsync(async () =>
+        {
+            job = (await JsonAsync(await operated.GetAsync("/adcp/api/redrives"))).EnumerateArray()
+                .Single(other => Text(other, "id") == Text(job, "id"));
+            return Text(job, "state") != "running";
+        });
+        return job;
+    }
+
+    private static async Task<JsonElement> JsonAsync(HttpResponseMessage answer)
+    {
+        using (answer)
+        {
+            string body = await answer.Content.ReadAsStringAsync();
+            Assert.True(answer.IsSuccessStatusCode, $"{answer.StatusCode}: {body}");
+            return JsonDocument.Parse(body).RootElement;
+        }
+    }
+
+    private static string Text(JsonElement row, string name) => row.GetProperty(name).GetString()!;
+}

@@ -1,0 +1,306 @@
+using Adcp.Aot.Auditing;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Operations;
+
+namespace Adcp.Aot.Storage.Tests.Outbox;
+
+/// <summary>The operations on an outbox: dead letters, redrives as jobs, workers, and the story of a delivery.</summary>
+public sealed class OutboxOperationsTests : IAsyncDisposable
+{
+    private static readonly OperatorAction Action = new("alice", "buyer is back");
+
+    private readonly OutboxBench _bench = new();
+    private readonly AttemptHistory _history;
+    private int _status = 410;
+    private OutboxOperations? _operations;
+
+    public OutboxOperationsTests() => _history = new AttemptHistory(timeProvider: _bench.Time);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_operations is not null)
+        {
+            Task ended = _operations.DisposeAsync().AsTask();
+            await _bench.UntilAsync(() => ended.IsCompleted);
+        }
+
+        await _bench.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Dead_letters_are_listed_counted_and_found_by_each_filter()
+    {
+        OutboxOperations operations = await KillAsync(30);
+
+        OperationsPage<DeadLetter> first = await operations.ListDeadLettersAsync(new DeadLetterQuery { Limit = 20 });
+        OperationsPage<DeadLetter> rest =
+            await operations.ListDeadLettersAsync(new DeadLetterQuery { Limit = 20, Before = long.Parse(first.Next!) });
+        DeadLetter one = first.Items[0];
+
+        Assert.Equal((20, 10, 30L, null), (first.Items.Count, rest.Items.Count, first.Count, rest.Next));
+        Assert.Equal(30, first.Items.Concat(rest.Items).Select(static letter => letter.Id).Distinct().Count());
+        Assert.Equal(3, (await operations.CountDeadLettersAsync(new DeadLetterQuery { EndpointId = one.EndpointId })).Count);
+        Assert.Equal(new DeadLetterCount(null, 0, false), await operations.CountDeadLettersAsync(new DeadLetterQuery { Tenant = "t9" }));
+        Assert.Equal(3, (await operations.CountDeadLettersAsync(new DeadLetterQuery { EndpointId = one.EndpointId, Tenant = "t1" })).Count);
+        DeadLetterQuery contradiction = new() { EndpointId = one.EndpointId, Tenant = "t9" };
+        Assert.Equal(0, (await operations.CountDeadLettersAsync(contradiction)).Count);
+        Assert.Empty((await operations.ListDeadLettersAsync(contradiction)).Items);
+        Assert.Equal(new RedriveReport(), await _bench.Outbox.DeadLetters.RedriveAsync(contradiction));
+        Assert.Equal(one, await operations.FindDeadLetterAsync(one.Id));
+        Assert.Null(await operations.FindDeadLetterAsync(long.MaxValue));
+        Assert.Contains(
+            (await operations.ListEndpointsAsync()).Items, endpoint => endpoint.Id == one.EndpointId);
+    }
+
+    [Fact]
+    public async Task Redrive_runs_as_a_job_with_progress_and_is_recorded()
+    {
+        OutboxOperations operations = await KillAsync(40);
+        _status = 200;
+
+        RedriveJob dry = await EndAsync(
+            (await operations.StartRedriveAsync(new DeadLetterQuery(), new RedriveOptions { IsDryRun = true }, Action))!);
+        RedriveJob job = (await operations.StartRedriveAsync(new DeadLetterQuery(), new RedriveOptions { RatePerSecond = 20 }, Action))!;
+        await _bench.UntilAsync(() => JobOf(job).Report.Redriven is > 0 and < 40);
+        RedriveJob ended = await EndAsync(job);
+        await _bench.UntilEmptyAsync();
+
+        Assert.Equal((RedriveState.Done, true, 40), (dry.State, dry.IsDryRun, dry.Report.Redriven));
+        Assert.Equal((RedriveState.Done, 40, "alice", "buyer is back"), (ended.State, ended.Report.Redriven, ended.Actor, ended.Reason));
+        Assert.NotNull(ended.EndedAt);
+        Assert.Empty(_bench.Store.DeadRows);
+        ActionRecord record = Assert.Single(await operations.ListActionsAsync());
+        Assert.Equal(("redrive", "alice", "buyer is back"), (record.Action, record.Actor, record.Reason));
+        Assert.Contains("all dead letters", record.Target, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Same_redrive_runs_once_at_a_time_and_another_one_beside_it()
+    {
+        OutboxOperations operations = await KillAsync(40);
+        RedriveOptions slow = new() { RatePerSecond = 1 };
+
+        RedriveJob first = (await operations.StartRedriveAsync(new DeadLetterQuery { Reason = "rejected" }, slow, Action))!;
+        RedriveJob same = (await operations.StartRedriveAsync(new DeadLetterQuery { Reason = "rejected" }, slow, Action))!;
+        RedriveJob other = (await operations.StartRedriveAsync(new DeadLetterQuery { Reason = "expired" }, slow, Action))!;
+
+        Assert.Equal(first.Id, same.Id);
+        Assert.NotEqual(first.Id, other.Id);
+        Assert.Equal(2, (await operations.ListActionsAsync()).Count);
+    }
+
+    [Fact]
+    public async Task No_more_than_eight_redrives_run_at_a_time()
+    {
+        OutboxOperations operations = await KillAsync(40);
+        RedriveOptions slow = new() { RatePerSecond = 1 };
+        long[] ids = [.. _bench.Store.DeadRows.Select(static row => row.Id)];
+        for (int i = 0; i < RedriveJobs.MaxRunning; i++)
+        {
+            Assert.NotNull(await operations.StartRedriveAsync(new DeadLetterQuery { Ids = ids[(i * 5)..(i * 5 + 5)] }, slow, Action));
+        }
+
+        Assert.Null(await operations.StartRedriveAsync(new DeadLetterQuery(), slow, Action));
+    }
+
+    [Fact]
+    public async Task Redrive_that_is_cancelled_ends_and_another_one_continues()
+    {
+        OutboxOperations operations = await KillAsync(40);
+        _status = 200;
+        RedriveJob job = (await operations.StartRedriveAsync(new DeadLetterQuery(), new RedriveOptions { RatePerSecond = 20 }, Action))!;
+        await _bench.UntilAsync(() => JobOf(job).Report.Redriven >= 10);
+
+        Task<RedriveJob?> cancelling = operations.CancelRedriveAsync(job.Id, Action).AsTask();
+        await _bench.UntilAsync(() => cancelling.IsCompleted);
+        RedriveJob cancelled = (await cancelling)!;
+        RedriveJob rest = await EndAsync((await operations.StartRedriveAsync(
+            new DeadLetterQuery { Before = cancelled.Report.ContinueBefore }, new RedriveOptions(), Action))!);
+
+        Assert.Equal(RedriveState.Cancelled, cancelled.State);
+        Assert.InRange(cancelled.Report.Redriven, 10, 39);
+        Assert.Equal(40, cancelled.Report.Redriven + rest.Report.Redriven);
+        Assert.Equal(
+            ["redrive", "cancel redrive", "redrive"], (await operations.ListActionsAsync()).Select(static action => action.Action));
+        Assert.Null(await operations.CancelRedriveAsync("99", Action));
+    }
+
+    [Fact]
+    public async Task Redrives_end_when_the_operations_are_disposed()
+    {
+        OutboxOperations operations = await KillAsync(40);
+        RedriveJob job = (await operations.StartRedriveAsync(new DeadLetterQuery(), new RedriveOptions { RatePerSecond = 1 }, Action))!;
+
+        Task disposed = operations.DisposeAsync().AsTask();
+        await _bench.UntilAsync(() => disposed.IsCompleted);
+
+        Assert.Equal(RedriveState.Cancelled, JobOf(job).State);
+        await Assert.ThrowsAsync<ObjectDisposedException>(
+            async () => await operations.StartRedriveAsync(new DeadLetterQuery(), new RedriveOptions(), Action));
+    }
+
+    [Fact]
+    public async Task Progress_of_the_caller_that_throws_fails_the_job_and_nothing_else()
+    {
+        OutboxOperations operations = await KillAsync(10);
+
+        RedriveJob job = await EndAsync((await operations.StartRedriveAsync(
+            new DeadLetterQuery(), new RedriveOptions { Progress = new Thrower() }, Action))!);
+
+        Assert.Equal(RedriveState.Failed, job.State);
+        Assert.Contains("InvalidTimeZoneException", job.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Discarded_dead_letters_are_gone_and_the_action_is_recorded()
+    {
+        OutboxOperations operations = await KillAsync(10);
+        long[] ids = [.. _bench.Store.DeadRows.Take(3).Select(static row => row.Id)];
+
+        int discarded = await operations.DiscardDeadLettersAsync([.. ids, long.MaxValue], Action);
+
+        Assert.Equal(3, discarded);
+        Assert.Equal(7, _bench.Store.DeadRows.Count);
+        ActionRecord record = Assert.Single(await operations.ListActionsAsync());
+        Assert.Equal(("discard", $"3 of 4 dead letters: {string.Join(", ", ids)}, {long.MaxValue}"), (record.Action, record.Target));
+        await Assert.ThrowsAsync<ArgumentException>(async () => await operations.DiscardDeadLettersAsync([], Action));
+    }
+
+    [Fact]
+    public async Task Opened_body_is_the_webhooks_own_and_each_opening_is_recorded()
+    {
+        OutboxOperations operations = await KillAsync(1);
+        DeadLetter letter = Assert.Single((await operations.ListDeadLettersAsync()).Items);
+
+        ReadOnlyMemory<byte>? body = await operations.OpenBodyAsync(letter.Id, Action);
+        ReadOnlyMemory<byte>? absent = await operations.OpenBodyAsync(long.MaxValue, Action);
+
+        Assert.Contains(letter.IdempotencyKey!, System.Text.Encoding.UTF8.GetString(body!.Value.Span), StringComparison.Ordinal);
+        Assert.Null(absent);
+        ActionRecord record = Assert.Single(await operations.ListActionsAsync());
+        Assert.Equal(("open body", $"dead letter {letter.Id}", "alice"), (record.Action, record.Target, record.Actor));
+    }
+
+    [Fact]
+    public async Task Status_names_what_the_store_has_and_costs_one_reading_in_five_seconds()
+    {
+        OutboxOperations operations = await KillAsync(10);
+        OperationsStatus status = await operations.GetStatusAsync();
+        _bench.Store.Reset();
+
+        for (int i = 0; i < 20; i++)
+        {
+            await operations.GetStatusAsync();
+        }
+
+        Assert.Equal((10L, 0L, 0L, 0L), (status.DeadLetters, status.Waiting, status.Parked, status.FencedOff));
+        Assert.Equal([new DeadLetterCount("rejected", 10, false)], status.DeadByReason);
+        Assert.Equal((true, 1, 0), (status.IsDurable, status.Workers, status.UnownedLanes));
+        Assert.Equal(0, _bench.Store.Counts);
+        await _bench.Time.RunForAsync(TimeSpan.FromSeconds(6));
+        await operations.GetStatusAsync();
+        Assert.Equal(1, _bench.Store.Counts);
+    }
+
+    [Fact]
+    public async Task Workers_are_listed_with_their_lanes_and_the_own_one_is_marked()
+    {
+        OutboxOperations operations = await KillAsync(1);
+
+        WorkersStatus workers = await operations.ListWorkersAsync();
+
+        WorkerStatus worker = Assert.Single(workers.Workers);
+        Assert.Equal((true, 64, false), (worker.IsHere, worker.Lanes.Count, worker.IsDraining));
+        Assert.True(worker.LeaseLeft > TimeSpan.Zero);
+        Assert.Empty(workers.UnownedLanes);
+    }
+
+    [Fact]
+    public async Task Story_of_a_delivery_has_its_attempts_and_its_end()
+    {
+        OutboxOperations operations = await KillAsync(1);
+        DeadLetter letter = Assert.Single((await operations.ListDeadLettersAsync()).Items);
+        DeliveryQuery query = new() { IdempotencyKey = letter.IdempotencyKey! };
+
+        DeliveryStory dead = (await operations.FindDeliveryAsync(query))!;
+        DeliveryStory byId = (await operations.FindDeliveryAsync(query with { DeadLetterId = letter.Id }))!;
+        _status = 200;
+        await EndAsync((await operations.StartRedriveAsync(new DeadLetterQuery { Ids = [letter.Id] }, new RedriveOptions(), Action))!);
+        await _bench.UntilEmptyAsync();
+        DeliveryStory delivered = (await operations.FindDeliveryAsync(query))!;
+
+        Assert.Equal((OutboxDeliveryState.Undelivered, letter), (dead.State, dead.DeadLetter));
+        Assert.Equal(letter, byId.DeadLetter);
+        Assert.Equal(AttemptOutcome.Failure, Assert.Single(dead.Attempts).Outcome);
+        Assert.Equal(OutboxDeliveryState.Delivered, delivered.State);
+        Assert.Equal([AttemptOutcome.Failure, AttemptOutcome.Success], delivered.Attempts.Select(static attempt => attempt.Outcome));
+        Assert.Null(await operations.FindDeliveryAsync(new DeliveryQuery { IdempotencyKey = "another-key" }));
+    }
+
+    [Fact]
+    public async Task Story_of_a_webhook_that_waits_says_so()
+    {
+        OutboxOperations operations = await OpenAsync();
+        OutboxReceipt receipt = (await _bench.Outbox.EnqueueAsync(
+            null, [OutboxHarness.Item(notBefore: _bench.Time.GetUtcNow().AddHours(1))]))[0];
+
+        DeliveryStory story = (await operations.FindDeliveryAsync(new DeliveryQuery { IdempotencyKey = receipt.IdempotencyKey }))!;
+
+        Assert.Equal(OutboxDeliveryState.Waiting, story.State);
+        Assert.NotNull(story.EnqueuedAt);
+        Assert.Empty(story.Attempts);
+    }
+
+    [Fact]
+    public async Task Isolated_endpoint_keeps_its_webhooks_waiting()
+    {
+        OutboxOperations operations = await KillAsync(1);
+        _status = 200;
+        string id = (await operations.ListEndpointsAsync()).Items[0].Id;
+        await operations.IsolateAsync(id, Action);
+        await _bench.EnqueueAsync("b0.example");
+
+        await _bench.Time.RunForAsync(TimeSpan.FromSeconds(5));
+        Assert.Equal(1, _bench.Store.Waiting);
+        await operations.ResetAsync(id, Action);
+        await _bench.UntilEmptyAsync();
+
+        Assert.Single(_bench.Store.DeadRows);
+    }
+
+    private async Task<OutboxOperations> OpenAsync()
+    {
+        (OutboxWorker worker, _) = await _bench.StartAsync(
+            _bench.Sender((_, _, _) => ValueTask.FromResult(Volatile.Read(ref _status))),
+            options => options with { Attempts = _bench.Attempts with { Sink = _history } });
+        return _operations = new OutboxOperations(worker, _history, timeProvider: _bench.Time);
+    }
+
+    /// <summary>Makes dead letters, of ten endpoints.</summary>
+    private async Task<OutboxOperations> KillAsync(int webhooks)
+    {
+        OutboxOperations operations = await OpenAsync();
+        for (int i = 0; i < webhooks; i++)
+        {
+            await _bench.EnqueueAsync($"b{i % 10}.example");
+        }
+
+        await _bench.UntilEmptyAsync();
+        Assert.Equal(webhooks, _bench.Store.DeadRows.Count);
+        return operations;
+    }
+
+    private RedriveJob JobOf(RedriveJob job) =>
+        _operations!.ListRedrivesAsync().AsTask().GetAwaiter().GetResult().Single(other => other.Id == job.Id);
+
+    private async Task<RedriveJob> EndAsync(RedriveJob job)
+    {
+        await _bench.UntilAsync(() => JobOf(job).State != RedriveState.Running);
+        return JobOf(job);
+    }
+
+    private sealed class Thrower : IProgress<RedriveReport>
+    {
+        public void Report(RedriveReport value) => throw new InvalidTimeZoneException("planned");
+    }
+}
