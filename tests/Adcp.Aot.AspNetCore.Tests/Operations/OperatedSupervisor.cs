@@ -85,9 +85,10 @@ internal sealed class OperatedSupervisor : IAsyncDisposable
             new WebhookDestination(url, "op_1"),
             new McpWebhook { TaskId = taskId, TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed });
 
-    public async Task<HttpResponseMessage> GetAsync(string path, string? user = "alice:operator")
+    public async Task<HttpResponseMessage> GetAsync(string path, string? user = "alice:operator", string? host = null)
     {
         using HttpRequestMessage request = new(HttpMethod.Get, path);
+        request.Headers.Host = host;
         As(request, user);
         return await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }
