@@ -235,7 +235,8 @@ internal sealed class OperationsClient : IWebhookOperations, IDisposable
         }
         catch (HttpRequestException fault)
         {
-            throw new CommandException(ExitCode.NotDone, $"{_page.Authority} does not answer: {fault.Message}");
+            // The message quotes an answer that is not HTTP.
+            throw new CommandException(ExitCode.NotDone, $"{_page.Authority} does not answer: {Output.Visible(fault.Message)}");
         }
         catch (TaskCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
 using Adcp.Aot.AspNetCore.Tests.Operations;
 
@@ -80,6 +83,32 @@ public sealed class OperatorTests : IAsyncLifetime
         Assert.Equal(0, rows.ExitCode);
         Assert.DoesNotContain(rows.Output, static character => char.IsControl(character) && character != '\n' && character != '\r');
         Assert.Contains("\\u001b[31mred", rows.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("\u001b]0;pwned\u0007\u001b[2J 200 OK")]
+    [InlineData("HTTP/1.1 200 OK\r\n\u001b[31mFAKE\u0007")]
+    [InlineData("HTTP/1.1 200 OK\r\nX: y\r\nb\u001b[2Jad: z")]
+    public async Task An_answer_that_is_not_HTTP_cannot_control_the_terminal(string answer)
+    {
+        using TcpListener server = new(IPAddress.Loopback, 0);
+        server.Start();
+        Task answering = AnswerAsync();
+
+        Cli.Result result = await Cli.RunAsync("status", "--url", $"http://{server.LocalEndpoint}/adcp");
+        await answering;
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("does not answer", result.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain(result.Errors, static character => char.IsControl(character) && character is not ('\n' or '\r'));
+
+        async Task AnswerAsync()
+        {
+            using TcpClient client = await server.AcceptTcpClientAsync();
+            await using NetworkStream stream = client.GetStream();
+            _ = await stream.ReadAsync(new byte[4096]);
+            await stream.WriteAsync(Encoding.Latin1.GetBytes(answer + "\r\n\r\n"));
+        }
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using Adcp.Aot.AspNetCore;
 using Adcp.Aot.AspNetCore.Operations;
 using Adcp.Aot.Operations;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -49,10 +50,26 @@ public static class AdcpOperationsEndpointRouteBuilderExtensions
         else
         {
             OperationsLog.Open(logger, pattern);
+            IEndpointConventionBuilder routes = group;
+            routes.Add(static endpoint => endpoint.RequestDelegate = OnLoopbackOnly(endpoint.RequestDelegate!));
         }
 
         StaticPage.Map(group);
         new OperationsApi(operations, options, feed, logger).Map(group);
         return group;
     }
+
+    /// <summary>
+    /// Refuses requests under another host. A name whose owner points it at this machine would make a foreign web page the page's own site.
+    /// </summary>
+    private static RequestDelegate OnLoopbackOnly(RequestDelegate next) => http =>
+    {
+        if (AdcpEndpointOptions.Loopback.Contains(http.Request.Host.Host, StringComparer.OrdinalIgnoreCase))
+        {
+            return next(http);
+        }
+
+        http.Response.StatusCode = StatusCodes.Status421MisdirectedRequest;
+        return Task.CompletedTask;
+    };
 }

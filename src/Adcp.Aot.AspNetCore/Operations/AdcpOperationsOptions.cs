@@ -21,7 +21,8 @@ public sealed class AdcpOperationsOptions
 
     /// <summary>
     /// Gets or sets whether every client that reaches the page may see it and act. For development only. Default
-    /// <see langword="false"/>.
+    /// <see langword="false"/>. Without a <see cref="Policy"/> the page answers under localhost, 127.0.0.1 and [::1] only,
+    /// and 421 under any other host, so that a web page cannot reach it under a name of its own.
     /// </summary>
     public bool AllowsAnyone { get; set; }
 

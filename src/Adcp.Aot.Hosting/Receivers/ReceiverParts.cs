@@ -100,7 +100,7 @@ internal sealed class ReceiverParts
 
     private static WebhookReceiverOptions Blank() => new()
     {
-        Verifier = new Rfc9421Verifier(VerificationKeySet.FromJwks("""{"keys":[]}"""), new InMemoryReplayCache()),
+        Verifier = new Rfc9421Verifier(VerificationKeySet.FromJwks("""{"keys":[]}""", sender: "none"), new InMemoryReplayCache()),
     };
 
     private static WebhookReceiverOptions Apply(WebhookReceiverOptions options, AdcpReceiverSettings from, SettingFaults faults)

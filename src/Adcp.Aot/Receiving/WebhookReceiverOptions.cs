@@ -229,6 +229,14 @@ public sealed record WebhookReceiverOptions
                 Options);
         }
 
+        if (Verifier is Rfc9421Verifier { NamesSender: false } || ChallengeVerifier is { NamesSender: false })
+        {
+            throw new ArgumentException(
+                "The verifier's keys name no sender. Senders choose their key ids, so one sender could use up the nonces and idempotency "
+                + "keys of another. Give VerificationKeySet.FromJwks its sender.",
+                Options);
+        }
+
         long least = 2L * Math.Max(Verifier.MaxBodyBytes, ChallengeVerifier?.MaxBodyBytes ?? 0);
         if (MaxBufferedBytes < least)
         {

@@ -13,8 +13,8 @@ public sealed class WebhookAuthentication
 
     /// <summary>Creates an authentication.</summary>
     /// <param name="scheme">The scheme.</param>
-    /// <param name="credentials">At least 32 characters; <c>token68</c> for <see cref="AuthenticationScheme.Bearer"/>,
-    /// random for <see cref="AuthenticationScheme.HmacSha256"/>.</param>
+    /// <param name="credentials">32 to 4096 characters; <c>token68</c> for <see cref="AuthenticationScheme.Bearer"/>,
+    /// random and at most 4096 bytes of UTF-8 for <see cref="AuthenticationScheme.HmacSha256"/>.</param>
     /// <exception cref="ArgumentNullException"><paramref name="credentials"/> is null.</exception>
     /// <exception cref="ArgumentException">The credentials break their rule. The message never shows them.</exception>
     /// <exception cref="ArgumentOutOfRangeException">Not a scheme.</exception>

@@ -22,9 +22,9 @@ public sealed class LegacyHmacSigner : WebhookAuthenticator
     private readonly byte[] _key;
 
     /// <summary>Creates a signer for a shared secret.</summary>
-    /// <param name="secret">At least 32 bytes of UTF-8, random; used as it is given, not decoded.</param>
+    /// <param name="secret">32 to 4096 bytes of UTF-8, random; used as it is given, not decoded.</param>
     /// <exception cref="ArgumentNullException"><paramref name="secret"/> is null.</exception>
-    /// <exception cref="ArgumentException">The secret is short or not random. The message never shows it.</exception>
+    /// <exception cref="ArgumentException">The secret is too short, too long or not random. The message never shows it.</exception>
     public LegacyHmacSigner(string secret) => _key = SecretRules.HmacKey(secret, nameof(secret));
 
     internal override string Deprecated => "HMAC-SHA256";

@@ -6,16 +6,20 @@ namespace Adcp.Aot.Signing;
 internal static class SecretRules
 {
     internal const int MinBytes = 32;
+
+    /// <summary>Bounds the check for repetitions: its time grows with the square of the length, and buyers choose secrets.</summary>
+    private const int MaxBytes = 4096;
+
     private const int MinDistinctBytes = 8;
 
     /// <summary>Returns the secret's bytes as given: not decoded from hex or base64.</summary>
     internal static byte[] HmacKey(string secret, string paramName)
     {
         ArgumentNullException.ThrowIfNull(secret, paramName);
-        byte[] bytes = Encoding.UTF8.GetBytes(secret);
-        if (bytes.Length < MinBytes)
+        byte[] bytes = secret.Length > MaxBytes ? [] : Encoding.UTF8.GetBytes(secret);
+        if (bytes.Length is < MinBytes or > MaxBytes)
         {
-            throw new ArgumentException("A secret has at least 32 bytes.", paramName);
+            throw new ArgumentException("A secret has 32 to 4096 bytes.", paramName);
         }
 
         CheckEntropy(bytes, paramName);

@@ -50,6 +50,9 @@ public sealed class Rfc9421Verifier : WebhookVerifier
         _replayGuard = replays is INonBlocking ? null : new CallGuard("The replay cache", _options.TimeProvider);
     }
 
+    /// <summary>Gets whether verified webhooks name their sender. A key source of the user's is trusted to do so.</summary>
+    internal bool NamesSender => _keys is not VerificationKeySet { Sender: null };
+
     private protected override async ValueTask<HeaderCheck> CheckHeadersCoreAsync(InboundRequest request,
         CancellationToken cancellationToken)
     {

@@ -10,16 +10,24 @@ public sealed class VerificationKeySet : IVerificationKeySource, INonBlocking
 
     private readonly FrozenDictionary<string, VerificationKey>.AlternateLookup<ReadOnlySpan<char>> _keys;
 
-    private VerificationKeySet(Dictionary<string, VerificationKey> keys) =>
+    private VerificationKeySet(Dictionary<string, VerificationKey> keys, string? sender)
+    {
         _keys = keys.ToFrozenDictionary(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
+        Sender = sender;
+    }
 
     /// <summary>The number of keys, including those that may not verify webhooks.</summary>
     public int Count => _keys.Dictionary.Count;
 
+    /// <summary>Gets the owner of the keys; <c>null</c> if it is not named.</summary>
+    internal string? Sender { get; }
+
     /// <summary>Reads a published JWK set (RFC 7517).</summary>
     /// <param name="json">The JSON text.</param>
-    /// <param name="sender">The owner of the keys: the url of the agent, as <see cref="VerificationResult.Sender"/>
-    /// names it.</param>
+    /// <param name="sender">
+    /// The owner of the keys: the url of the agent, as <see cref="VerificationResult.Sender"/> names it. A receiver needs it,
+    /// because nonces and idempotency keys are kept for each sender.
+    /// </param>
     /// <exception cref="ArgumentNullException"><paramref name="json"/> is null.</exception>
     /// <exception cref="ArgumentException">Not a JSON object with an array <c>keys</c>, or an object in it has a
     /// duplicate name.</exception>
@@ -64,7 +72,7 @@ public sealed class VerificationKeySet : IVerificationKeySource, INonBlocking
                 }
             }
 
-            return new VerificationKeySet(byId);
+            return new VerificationKeySet(byId, sender);
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {

@@ -52,7 +52,8 @@ internal sealed class OperatedSupervisor : IAsyncDisposable
             new WebhookDestination(url, "op_1"),
             new McpWebhook { TaskId = taskId, TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed });
 
-    public Task<HttpResponseMessage> GetAsync(string path, string? user = "alice:operator") => _site.GetAsync(path, user);
+    public Task<HttpResponseMessage> GetAsync(string path, string? user = "alice:operator", string? host = null) =>
+        _site.GetAsync(path, user, host);
 
     public Task<HttpResponseMessage> PostAsync(
         string path, string body = "{}", string? user = "alice:operator", Action<HttpRequestMessage>? with = null) =>

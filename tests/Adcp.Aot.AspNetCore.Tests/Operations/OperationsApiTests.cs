@@ -41,6 +41,54 @@ public sealed class OperationsApiTests
 
     [Theory]
     [MemberData(nameof(Gets))]
+    public async Task A_page_that_is_open_to_everyone_is_answered_under_loopback_hosts_only(string path)
+    {
+        await using OperatedSupervisor operated = await OperatedSupervisor.StartAsync(hasPolicy: false);
+
+        foreach (string host in (string[])["evil.example", "localhost.evil.example:5080", "127.0.0.1.nip.io", "[::2]"])
+        {
+            using HttpResponseMessage foreign = await operated.GetAsync(path, user: null, host);
+            Assert.Equal(HttpStatusCode.MisdirectedRequest, foreign.StatusCode);
+            Assert.Empty(await foreign.Content.ReadAsByteArrayAsync());
+        }
+
+        foreach (string host in (string[])["localhost", "LOCALHOST:5080", "127.0.0.1:5080", "[::1]"])
+        {
+            using HttpResponseMessage own = await operated.GetAsync(path, user: null, host);
+            Assert.NotEqual(HttpStatusCode.MisdirectedRequest, own.StatusCode);
+        }
+    }
+
+    [Fact]
+    public async Task A_page_with_a_policy_is_answered_under_any_host()
+    {
+        await using OperatedSupervisor operated = await OperatedSupervisor.StartAsync();
+
+        using HttpResponseMessage answer = await operated.GetAsync("/adcp/api/status", host: "operations.example");
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task No_action_is_taken_under_a_foreign_host_on_a_page_that_is_open_to_everyone()
+    {
+        await using OperatedSupervisor operated = await OperatedSupervisor.StartAsync(hasPolicy: false);
+        await operated.DeliverAsync(Hook);
+        string path = $"/adcp/api/endpoints/{await IdAsync(operated)}/isolate";
+
+        using HttpResponseMessage refused = await operated.PostAsync(path, with: static request =>
+        {
+            request.Headers.Host = "evil.example";
+            request.Headers.Add("Origin", "http://evil.example");
+            request.Headers.Add("Sec-Fetch-Site", "same-origin");
+        });
+
+        Assert.Equal(HttpStatusCode.MisdirectedRequest, refused.StatusCode);
+        Assert.Equal(DeliveryStatus.Delivered, (await operated.DeliverAsync(Hook)).Status);
+    }
+
+    [Theory]
+    [MemberData(nameof(Gets))]
     public async Task Without_authorization_nothing_is_answered(string path)
     {
         await using OperatedSupervisor operated = await OperatedSupervisor.StartAsync();

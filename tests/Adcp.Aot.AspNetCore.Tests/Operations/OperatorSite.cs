@@ -58,9 +58,10 @@ internal sealed class OperatorSite : IAsyncDisposable
         return new OperatorSite(app);
     }
 
-    public async Task<HttpResponseMessage> GetAsync(string path, string? user = "alice:operator")
+    public async Task<HttpResponseMessage> GetAsync(string path, string? user = "alice:operator", string? host = null)
     {
         using HttpRequestMessage request = new(HttpMethod.Get, path);
+        request.Headers.Host = host;
         As(request, user);
         return await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }

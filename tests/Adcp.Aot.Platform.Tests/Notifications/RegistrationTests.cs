@@ -52,6 +52,23 @@ public sealed class RegistrationTests
         Assert.Contains("\"context\":{\"k\":[1]}", Bench.Text(reply), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("Bearer")]
+    [InlineData("HMAC-SHA256")]
+    public async Task Credentials_over_4096_characters_are_refused(string scheme)
+    {
+        await using Bench bench = new(AdcpVersion.V32);
+        string credentials = new string('a', 500_000) + "bcdefghijklmnopq";
+
+        ToolReply reply = await bench.BuyAsync(
+            push: $$$"""
+            {"url":"https://b.example/","operation_id":"o","authentication":{"schemes":["{{{scheme}}}"],"credentials":"{{{credentials}}}"}}
+            """);
+
+        Assert.Equal("push_notification_config.authentication.credentials", reply.Error?.Field);
+        Assert.Equal(0, bench.Platform.Performed);
+    }
+
     [Fact]
     public async Task Authentication_switches_the_mode_of_this_registration()
     {

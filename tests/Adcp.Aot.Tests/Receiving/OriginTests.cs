@@ -82,6 +82,25 @@ public sealed class OriginTests
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Keys_that_name_no_sender_are_refused_because_senders_would_share_nonces_and_idempotency_keys(bool forChallenges)
+    {
+        Rfc9421Verifier unnamed = new(VerificationKeySet.FromJwks("""{"keys":[]}"""), new InMemoryReplayCache());
+
+        ArgumentException refused = Assert.Throws<ArgumentException>(() => new IntakeBench(options => forChallenges
+            ? options with
+            {
+                Verifier = new BearerVerifier([Secret], "seller"),
+                ChallengeVerifier = unnamed,
+                AcceptsChallenge = (_, _) => new(true),
+            }
+            : options with { Verifier = unnamed }));
+
+        Assert.Contains("name no sender", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("buyer.example")]
     [InlineData("https://buyer.example/")]
     [InlineData("https://buyer.example/path")]

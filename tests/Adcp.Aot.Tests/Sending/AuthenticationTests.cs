@@ -169,6 +169,34 @@ public sealed class AuthenticationTests
         Assert.Throws<ArgumentNullException>(() => WebhookSender.FromLegacyHmac(Secret, null!));
     }
 
+    [Theory]
+    [InlineData("Bearer", 4096, true)]
+    [InlineData("Bearer", 4097, false)]
+    [InlineData("HMAC-SHA256", 4096, true)]
+    [InlineData("HMAC-SHA256", 4097, false)]
+    [InlineData("HMAC-SHA256", 1_000_000, false)]
+    public void Credentials_of_a_registration_are_bounded_so_that_judging_them_takes_no_time(string scheme, int length, bool isTaken)
+    {
+        // The slowest secret for the check of repetitions: each period fails only at the end.
+        string credentials = new string('a', length - 16) + "bcdefghijklmnopq";
+
+        Exception? refusal = Record.Exception(() => WebhookAuthentication.FromRegistration([scheme], credentials));
+
+        Assert.Equal(isTaken ? null : typeof(ArgumentException), refusal?.GetType());
+    }
+
+    [Theory]
+    [InlineData(1365, true)]
+    [InlineData(1366, false)]
+    public void An_hmac_secret_is_bounded_in_bytes(int characters, bool isTaken)
+    {
+        string secret = string.Concat(Enumerable.Range(0, characters).Select(static i => (char)(0x4E00 + (i * i % 5000))));
+
+        Exception? refusal = Record.Exception(() => new LegacyHmacSigner(secret));
+
+        Assert.Equal(isTaken ? null : typeof(ArgumentException), refusal?.GetType());
+    }
+
     [Fact]
     [Needs(Resource.AdcpData)]
     public void The_official_legacy_vectors_are_signed_as_they_say()

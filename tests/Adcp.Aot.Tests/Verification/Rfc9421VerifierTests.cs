@@ -280,6 +280,9 @@ public sealed class Rfc9421VerifierTests : IDisposable
         Assert.Equal((TimeSpan.FromMinutes(30), new DateTimeOffset(2026, 4, 18, 14, 0, 0, TimeSpan.Zero)),
             (list.PollingInterval, list.StaleFrom));
         foreach (string bad in new[] { "", "[]", "{}",
+            """{"revoked_kids":["\ud800"],"updated":"2026-04-18T10:00:00Z","next_update":"2026-04-18T12:00:00Z"}""",
+            """{"revoked_kids":["a"],"updated":"\ud800","next_update":"2026-04-18T12:00:00Z"}""",
+            """{"revoked_kids":[],"\udc00":1,"updated":"2026-04-18T10:00:00Z"}""",
             """{"revoked_kids":[1],"updated":"2026-04-18T10:00:00Z","next_update":"2026-04-18T12:00:00Z"}""",
             """{"revoked_kids":[],"updated":"2026-04-18T10:00:00Z","next_update":"2026-04-18T10:00:00Z"}""" })
         {

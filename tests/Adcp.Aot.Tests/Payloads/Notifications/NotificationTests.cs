@@ -539,7 +539,8 @@ public sealed class NotificationTests
         foreach (string malformed in (string[])["", "{}", value, $"\"{value}\"",
             $"{{\"challenge\":\"{value}\",\"token\":\"{value}\"}}", $"{{\"challenge\":\"{value}\",\"challenge\":\"{value}\"}}",
             $"{{\"challenge\":\"{value}\",\"x\":1}}", "{\"challenge\":1}", $"[{{\"challenge\":\"{value}\"}}]",
-            $"{{\"challenge\":\"{value}\"", new string(' ', 20_000) + "{}"])
+            $"{{\"challenge\":\"{value}\"", new string(' ', 20_000) + "{}", """{"challenge":"\ud800"}""", """{"\udc00":"x"}""",
+            $$"""{"challenge":"{{value}}","token":"\udbff\ud800"}"""])
         {
             Assert.Equal(ChallengeAnswer.Malformed, Check(200, malformed));
         }
