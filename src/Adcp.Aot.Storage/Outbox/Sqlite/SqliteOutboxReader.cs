@@ -47,9 +47,8 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
     internal override ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, CancellationToken cancellationToken) =>
         ValueTask.FromResult(Run(session => Read(session, rows, limit), cancellationToken));
 
-    internal override ValueTask<IReadOnlyList<(long Endpoint, TimeSpan DueIn)>> ListParkedAsync(
-        short lane, CancellationToken cancellationToken) =>
-        ValueTask.FromResult<IReadOnlyList<(long Endpoint, TimeSpan DueIn)>>(Run(session => ListParked(session, lane), cancellationToken));
+    internal override ValueTask<IReadOnlyList<OutboxParkedEndpoint>> ListParkedAsync(short lane, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<OutboxParkedEndpoint>>(Run(session => ListParked(session, lane), cancellationToken));
 
     internal override ValueTask<TimeSpan?> ReadParkedAsync(
         short lane, long endpoint, (long DueAt, long Id) after, int limit, List<OutboxRow> rows, CancellationToken cancellationToken) =>
@@ -172,10 +171,10 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
         return rows.Count - before < limit ? upTo : rows[^1].Id;
     }
 
-    private List<(long Endpoint, TimeSpan DueIn)> ListParked(SqliteOutboxSession session, short lane)
+    private List<OutboxParkedEndpoint> ListParked(SqliteOutboxSession session, short lane)
     {
         long now = session.Now();
-        List<(long Endpoint, TimeSpan DueIn)> endpoints = [];
+        List<OutboxParkedEndpoint> endpoints = [];
         for (long next = long.MinValue; ; next++)
         {
             using (DbDataReader reader = session.Read(sql.NextParkedEndpoint, (long)lane, next))
@@ -186,7 +185,8 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
                 }
 
                 next = reader.GetInt64(0);
-                endpoints.Add((next, Time(Math.Max(0, reader.GetInt64(1) - now))));
+                endpoints.Add(new OutboxParkedEndpoint(
+                    next, Time(Math.Max(0, reader.GetInt64(1) - now)), reader.GetInt64(2), reader.GetInt64(3) != 0));
             }
 
             if (next == long.MaxValue)
