@@ -171,12 +171,34 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
         return rows.Count - before < limit ? upTo : rows[^1].Id;
     }
 
+    private OutboxParkedEndpoint Sample(SqliteOutboxSession session, short lane, long endpoint, TimeSpan dueIn)
+    {
+        HashSet<long> seen = [];
+        long attempts = 0;
+        bool wasRefused = false;
+        foreach (string statement in new[] { sql.FirstParked, sql.LastParked })
+        {
+            using DbDataReader reader = session.Read(statement, (long)lane, endpoint);
+            while (reader.Read())
+            {
+                if (seen.Add(reader.GetInt64(0)))
+                {
+                    attempts += reader.GetInt64(1);
+                    wasRefused |= !reader.IsDBNull(2) && reader.GetString(2) == OutboxReasons.CircuitOpen;
+                }
+            }
+        }
+
+        return new OutboxParkedEndpoint(endpoint, dueIn, attempts, wasRefused);
+    }
+
     private List<OutboxParkedEndpoint> ListParked(SqliteOutboxSession session, short lane)
     {
         long now = session.Now();
         List<OutboxParkedEndpoint> endpoints = [];
         for (long next = long.MinValue; ; next++)
         {
+            TimeSpan dueIn;
             using (DbDataReader reader = session.Read(sql.NextParkedEndpoint, (long)lane, next))
             {
                 if (!reader.Read())
@@ -185,9 +207,10 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
                 }
 
                 next = reader.GetInt64(0);
-                endpoints.Add(new OutboxParkedEndpoint(
-                    next, Time(Math.Max(0, reader.GetInt64(1) - now)), reader.GetInt64(2), reader.GetInt64(3) != 0));
+                dueIn = Time(Math.Max(0, reader.GetInt64(1) - now));
             }
+
+            endpoints.Add(Sample(session, lane, next, dueIn));
 
             if (next == long.MaxValue)
             {

@@ -108,17 +108,10 @@ internal sealed class SqliteOutboxStatements
             FROM {t.Log} WHERE id > @p1 AND id <= @p2 AND (@p3 >> lane) & 1 = 1 ORDER BY id LIMIT @p4
             """;
         NextParkedEndpoint =
-            $"""
-            SELECT e.endpoint, e.due_at, sum(o.attempts), max(o.reason IS '{OutboxReasons.CircuitOpen}')
-            FROM (SELECT endpoint, due_at FROM {t.Parked} WHERE lane = @p1 AND endpoint >= @p2 ORDER BY endpoint, due_at LIMIT 1) AS e
-                JOIN {t.Parked} AS o ON o.id IN (
-                    SELECT * FROM (SELECT id FROM {t.Parked} WHERE lane = @p1 AND endpoint = e.endpoint
-                        ORDER BY due_at, id LIMIT {OutboxParkedEndpoint.Sample})
-                    UNION
-                    SELECT * FROM (SELECT id FROM {t.Parked} WHERE lane = @p1 AND endpoint = e.endpoint
-                        ORDER BY due_at DESC, id DESC LIMIT {OutboxParkedEndpoint.Sample}))
-            GROUP BY e.endpoint, e.due_at
-            """;
+            $"SELECT endpoint, due_at FROM {t.Parked} WHERE lane = @p1 AND endpoint >= @p2 ORDER BY endpoint, due_at LIMIT 1";
+        string sample = $"SELECT id, attempts, reason FROM {t.Parked} WHERE lane = @p1 AND endpoint = @p2 ORDER BY";
+        FirstParked = $"{sample} due_at, id LIMIT {OutboxParkedEndpoint.Sample}";
+        LastParked = $"{sample} due_at DESC, id DESC LIMIT {OutboxParkedEndpoint.Sample}";
         ReadParked =
             $"""
             SELECT id, lane, endpoint, tenant, attempts, unclean, due_at,
@@ -289,6 +282,10 @@ internal sealed class SqliteOutboxStatements
     internal string ReadLog { get; }
 
     internal string NextParkedEndpoint { get; }
+
+    internal string FirstParked { get; }
+
+    internal string LastParked { get; }
 
     internal string ReadParked { get; }
 
