@@ -62,7 +62,7 @@ internal sealed class Crew(Settings settings, int size) : IAsyncDisposable
         _workers.Clear();
     }
 
-    /// <summary>Each process signs under a name of its own, so that the receivers know who sent a request.</summary>
+    /// <summary>Each process signs under a name of its own, so that the receivers can tell the senders apart.</summary>
     private ChildProcess StartOne()
     {
         string name = string.Create(CultureInfo.InvariantCulture, $"{Program.KeyId}-w{++_started}");

@@ -29,9 +29,6 @@ internal static class Worker
             Attempts = new WebhookSupervisorOptions
             {
                 Retry = OutboxWorkerOptions.DefaultRetry with { BaseDelay = TimeSpan.FromMilliseconds(500) },
-
-                // After a takeover, endpoints with waiting webhooks begin with a probe. A refused one must not cost a minute here.
-                Circuit = new CircuitBreakerPolicy { OpenTimeout = TimeSpan.FromMilliseconds(500), SuccessThreshold = 1 },
                 Logger = new LossReporter(logs.CreateLogger("outbox")),
             },
         });

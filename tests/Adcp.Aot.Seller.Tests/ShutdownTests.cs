@@ -37,8 +37,7 @@ public sealed class ShutdownTests
         await using SellerProcess seller = await SellerProcess.StartAsync("3.2", 1);
         await using Buyer buyer = await Buyer.StartAsync(seller, AdcpVersion.V32);
 
-        // Another refusal could be that of the first attempt after the restart: it is a probe, and the next one follows a minute later.
-        buyer.Refusals = 2;
+        buyer.Refusals = 3;
         await seller.A2AAsync("SendMessage", Buy(buyer.Push("op_1")));
         await buyer.Reached.Task.WaitAsync(TimeSpan.FromMinutes(2));
 
@@ -46,7 +45,7 @@ public sealed class ShutdownTests
         await using SellerProcess restarted = await SellerProcess.StartAsync("3.2", 1, seller);
 
         Assert.Equal("completed", (await buyer.NextAsync()).GetProperty("status").GetString());
-        Assert.Equal(3, buyer.Attempts.Count);
+        Assert.Equal(4, buyer.Attempts.Count);
     }
 
     [Fact]

@@ -82,9 +82,30 @@ public sealed partial class DeliveryLogGenerator
                 $$"""
                 {{Global.SqlParameters}}.Add(command, _dialect, {{Global.DbType}}.Int32, limit);
                 await using {{Global.DbDataReader}} reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-                while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                while (records.Count < limit && await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
                 {
-                    records.Add(ActivityOf(reader));
+                """);
+            using (text.Indent())
+            {
+                text.Line(HasPending(model)
+                    ? $$"""
+                      {{Global.WebhookActivityRecord}} record = ActivityOf(reader);
+                      if (reader.GetInt32({{ReaderColumns(model).Count()}}) != 0 && {{Global.ActivityStatus}}.Pending(record) is { } pending)
+                      {
+                          records.Add(pending);
+                          if (records.Count == limit)
+                          {
+                              break;
+                          }
+                      }
+
+                      records.Add(record);
+                      """
+                    : "records.Add(ActivityOf(reader));");
+            }
+
+            text.Line(
+                """
                 }
 
                 return records;
@@ -94,6 +115,12 @@ public sealed partial class DeliveryLogGenerator
         text.Line("}").Line();
         WriteActivity(text, model);
     }
+
+    /// <summary>
+    /// Returns whether the reader can tell that a webhook waits for its next attempt: the table says it of each attempt, and has the records
+    /// of attempts that were not made, one of which may have ended the delivery.
+    /// </summary>
+    private static bool HasPending(SqlDeliveryLogModel model) => model.Of("WillRetry") is not null && model.Of("IsAttempt") is not null;
 
     private static void WriteActivity(IndentedWriter text, SqlDeliveryLogModel model)
     {
@@ -161,9 +188,23 @@ public sealed partial class DeliveryLogGenerator
         string attempts = model.Of("IsAttempt") is not null
             ? $"{Name("IsAttempt")} = TRUE AND {Name("Outcome")} <> 'refused'"
             : $"{Name("AttemptNumber")} >= 1 AND {Name("Outcome")} IN ('success', 'failure')";
+        // The next attempt of the newest record of a key is pending, unless a record says that the delivery has ended.
+        string table = SqlText.Quote(dialect, model.Table);
+        string pending = HasPending(model)
+            ? $"""
+            ,
+                CASE WHEN {Name("WillRetry")} = TRUE AND NOT EXISTS (
+                    SELECT 1 FROM {table} AS later
+                    WHERE later.{SqlText.Quote(dialect, principal.Name)} = activity.{SqlText.Quote(dialect, principal.Name)}
+                        AND later.{Name("OccurredAt")} >= activity.{Name("OccurredAt")}
+                        AND later.{Name("IdempotencyKey")} = activity.{Name("IdempotencyKey")}
+                        AND (later.{Name("WillRetry")} = FALSE OR later.{Name("AttemptNumber")} > activity.{Name("AttemptNumber")}))
+                THEN 1 ELSE 0 END
+            """
+            : "";
         return $"""
-            SELECT {SqlText.Wrap(ReaderColumns(model).Select(column => SqlText.Quote(dialect, column.Name)), "    ")}
-            FROM {SqlText.Quote(dialect, model.Table)}
+            SELECT {SqlText.Wrap(ReaderColumns(model).Select(column => SqlText.Quote(dialect, column.Name)), "    ")}{pending}
+            FROM {table} AS activity
             WHERE {scope}
                 AND {Name("NotificationType")} IS NOT NULL AND {attempts}
             ORDER BY {Name("OccurredAt")} DESC, {Name("AttemptNumber")} DESC

@@ -289,9 +289,9 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
 
         foreach (short lane in _lanes.Where(static entry => entry.Value == LaneState.Listing).Select(static entry => entry.Key).ToArray())
         {
-            foreach ((long endpoint, TimeSpan dueIn) in await _reader.ListParkedAsync(lane, cancellationToken).ConfigureAwait(false))
+            foreach (OutboxParkedEndpoint parked in await _reader.ListParkedAsync(lane, cancellationToken).ConfigureAwait(false))
             {
-                _schedule.AddParked(lane, endpoint, dueIn);
+                _schedule.AddParked(lane, parked);
             }
 
             _lanes[lane] = LaneState.Active;

@@ -25,7 +25,7 @@ namespace Adcp.Aot.Storage;
 /// <para>
 /// An endpoint whose circuit refuses is blocked: it leaves the rotation, its fresh rows are parked, and one timer holds it. After that
 /// one parked row is read, then two, four and so on as deliveries succeed, and one attempt is made at a time until the circuit
-/// has closed. An endpoint with parked rows begins so when its lane is taken.
+/// has closed. An endpoint begins so when its lane is taken, if its parked rows tell that its circuit was open.
 /// </para>
 /// </remarks>
 internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider time)
@@ -311,16 +311,23 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         }
     }
 
-    /// <summary>Notes that an endpoint has parked rows in the store, when its lane is taken. Their first read is a probe.</summary>
-    internal void AddParked(short lane, long key, TimeSpan dueIn)
+    /// <summary>
+    /// Notes that an endpoint has parked rows in the store, when its lane is taken. If these tell that its circuit was open, their first
+    /// read is a probe.
+    /// </summary>
+    internal void AddParked(short lane, OutboxParkedEndpoint parked)
     {
         lock (_lock)
         {
-            OutboxEndpoint endpoint = Get(lane, key, tenant: key);
+            OutboxEndpoint endpoint = Get(lane, parked.Endpoint, tenant: parked.Endpoint);
             endpoint.HasParked = true;
-            endpoint.Ramp = 1;
-            endpoint.Probes = limits.Probes;
-            Arm(endpoint, After(dueIn));
+            if (parked.WasRefused || parked.Attempts >= limits.FailureThreshold)
+            {
+                endpoint.Ramp = 1;
+                endpoint.Probes = limits.Probes;
+            }
+
+            Arm(endpoint, After(parked.DueIn));
         }
     }
 
@@ -797,6 +804,9 @@ internal sealed record OutboxScheduleLimits
 
     /// <summary>Gets how many attempts must succeed before an endpoint that failed works again: those that close its circuit.</summary>
     internal int Probes { get; init; } = 2;
+
+    /// <summary>Gets the attempts of parked rows from which their endpoint is taken for one that failed: those that open its circuit.</summary>
+    internal int FailureThreshold { get; init; } = 5;
 
     /// <summary>Gets how often owners may die while a row is under way before it ends as poison.</summary>
     internal int QuarantineAfter { get; init; } = 3;

@@ -158,12 +158,8 @@ internal abstract class OutboxReader : IAsyncDisposable
     /// <summary>Gets whether lanes may join now.</summary>
     internal abstract bool CanJoin { get; }
 
-    /// <summary>
-    /// Lists the endpoints of a lane that have parked rows, with the time until the first of these is due (zero if it
-    /// is).
-    /// </summary>
-    internal abstract ValueTask<IReadOnlyList<(long Endpoint, TimeSpan DueIn)>> ListParkedAsync(
-        short lane, CancellationToken cancellationToken);
+    /// <summary>Lists the endpoints of a lane that have parked rows.</summary>
+    internal abstract ValueTask<IReadOnlyList<OutboxParkedEndpoint>> ListParkedAsync(short lane, CancellationToken cancellationToken);
 
     /// <summary>Reads parked rows of an endpoint that are due, in order of their due time.</summary>
     /// <param name="lane">The lane.</param>

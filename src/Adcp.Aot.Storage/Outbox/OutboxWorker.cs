@@ -60,6 +60,7 @@ public sealed class OutboxWorker : IAsyncDisposable
                 MaxConcurrencyPerEndpoint = attempts.MaxConcurrencyPerEndpoint,
                 QuarantineAfter = options.QuarantineAfter,
                 Probes = attempts.Circuit.SuccessThreshold,
+                FailureThreshold = attempts.Circuit.FailureThreshold,
             },
             time);
         TimeSpan fifth = options.Lease / 5;

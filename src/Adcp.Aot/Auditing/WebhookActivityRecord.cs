@@ -28,7 +28,7 @@ public sealed record WebhookActivityRecord
     [JsonPropertyName("fired_at")]
     public required DateTimeOffset FiredAt { get; init; }
 
-    /// <summary>The time when it ended.</summary>
+    /// <summary>The time when it ended; <c>null</c> while it is pending.</summary>
     [JsonPropertyName("completed_at")]
     public DateTimeOffset? CompletedAt { get; init; }
 
@@ -44,7 +44,10 @@ public sealed record WebhookActivityRecord
     [JsonPropertyName("attempt")]
     public required int Attempt { get; init; }
 
-    /// <summary><c>success</c>, <c>failed</c>, <c>timeout</c> or <c>connection_error</c>.</summary>
+    /// <summary>
+    /// <c>success</c>, <c>failed</c>, <c>timeout</c>, <c>connection_error</c> or, in the answer of a table's reader, <c>pending</c>: the
+    /// attempt has not begun.
+    /// </summary>
     [JsonPropertyName("status")]
     public required string Status { get; init; }
 

@@ -138,7 +138,7 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
         internal override ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, CancellationToken cancellationToken) =>
             store.ReadAsync("read", () => inner.ReadAsync(rows, limit, cancellationToken), cancellationToken);
 
-        internal override ValueTask<IReadOnlyList<(long Endpoint, TimeSpan DueIn)>> ListParkedAsync(short lane,
+        internal override ValueTask<IReadOnlyList<OutboxParkedEndpoint>> ListParkedAsync(short lane,
             CancellationToken cancellationToken) =>
             store.ReadAsync("list", () => inner.ListParkedAsync(lane, cancellationToken), cancellationToken);
 

@@ -38,6 +38,31 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
 
     public void Reset() => Counts = 0;
 
+    /// <summary>Gets the shortest time until the lease of a worker ends; zero if there is no worker.</summary>
+    public TimeSpan LeaseLeft
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _workers.Count == 0
+                    ? TimeSpan.Zero
+                    : TimeSpan.FromMilliseconds(_workers.Values.Min(static worker => worker.ExpiresAt) - Now);
+            }
+        }
+    }
+
+    public int Parked
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _parked.Count;
+            }
+        }
+    }
+
     public IReadOnlyList<(long Id, string Reason, int Attempts)> DeadRows
     {
         get
@@ -198,7 +223,9 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         {
             Counts++;
             int unowned = _lanes.Count(lane => lane.Worker is not { } owner || !_workers.ContainsKey(owner));
-            return ValueTask.FromResult(new OutboxCounts(_log.Count, _parked.Count, _dead.Count, null, _workers.Count, unowned));
+            long oldest = _log.Values.Concat(_parked.Values).Min(static row => (long?)row.DueAt) ?? long.MaxValue;
+            TimeSpan? oldestDue = oldest <= Now ? TimeSpan.FromMilliseconds(Now - oldest) : null;
+            return ValueTask.FromResult(new OutboxCounts(_log.Count, _parked.Count, _dead.Count, oldestDue, _workers.Count, unowned));
         }
     }
 
@@ -285,6 +312,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
             row.Attempts = change.Attempts;
             row.Unclean = change.Unclean;
             row.IsOnTrial = false;
+            row.Reason = change.Reason;
             row.HasLeftOrder |= change.LeavesOrder;
             row.HorizonAt ??= change.Attempts > 0 ? Now + (long)change.Horizon.TotalMilliseconds : null;
             row.DueAt = Math.Max(Now + (long)change.Delay.TotalMilliseconds, read.IsParked ? read.DueAt + 1 : 0);
@@ -331,6 +359,8 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
 
         public bool IsOnTrial { get; set; }
 
+        public string? Reason { get; set; }
+
         public bool HasLeftOrder { get; set; }
 
         public long? Stream => HasLeftOrder ? null : Entry.Stream;
@@ -373,15 +403,23 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
             }
         }
 
-        internal override ValueTask<IReadOnlyList<(long Endpoint, TimeSpan DueIn)>> ListParkedAsync(short lane,
-            CancellationToken cancellationToken)
+        internal override ValueTask<IReadOnlyList<OutboxParkedEndpoint>> ListParkedAsync(short lane, CancellationToken cancellationToken)
         {
             lock (store._lock)
             {
-                return ValueTask.FromResult<IReadOnlyList<(long, TimeSpan)>>(
+                return ValueTask.FromResult<IReadOnlyList<OutboxParkedEndpoint>>(
                     [.. store._parked.Values.Where(row => row.Entry.Lane == lane).GroupBy(static row => row.Entry.Endpoint)
-                        .Select(group => (
-                            group.Key, TimeSpan.FromMilliseconds(Math.Max(0, group.Min(static row => row.DueAt) - store.Now))))]);
+                        .Select(group => Parked(group.Key, [.. group.OrderBy(static row => (row.DueAt, row.Id))]))]);
+            }
+
+            OutboxParkedEndpoint Parked(long endpoint, Row[] rows)
+            {
+                Row[] sample = [.. rows.Where((_, i) => i < OutboxParkedEndpoint.Sample || i >= rows.Length - OutboxParkedEndpoint.Sample)];
+                return new OutboxParkedEndpoint(
+                    endpoint,
+                    TimeSpan.FromMilliseconds(Math.Max(0, rows[0].DueAt - store.Now)),
+                    sample.Sum(static row => row.Attempts),
+                    sample.Any(static row => row.Reason == OutboxReasons.CircuitOpen));
             }
         }
 

@@ -64,9 +64,10 @@ internal sealed class OutboxBench : IAsyncDisposable
         return worker;
     }
 
-    public async Task<OutboxReceipt> EnqueueAsync(string host, string? context = null, TimeSpan? maxAge = null)
+    public async Task<OutboxReceipt> EnqueueAsync(
+        string host, string? context = null, TimeSpan? maxAge = null, TimeSpan? notBefore = null)
     {
-        OutboxItem item = OutboxHarness.Item(host, maxAge: maxAge);
+        OutboxItem item = OutboxHarness.Item(host, maxAge: maxAge, notBefore: notBefore is { } wait ? Time.GetUtcNow() + wait : null);
         IReadOnlyList<OutboxReceipt> receipts = await Outbox.EnqueueAsync(
             null, [new OutboxItem(item.Destination, item.Payload, item.Options with { AuthorizationContext = context })]);
         return receipts[0];

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using Adcp.Aot.Storage.Tests.Databases;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
@@ -147,13 +148,38 @@ public abstract partial class OutboxStoreContract
         await PassAsync(TimeSpan.FromMinutes(1));
         await using OutboxReader reader = Store.OpenReader();
 
-        IReadOnlyList<(long Endpoint, TimeSpan DueIn)> listed = await reader.ListParkedAsync(0, default);
+        IReadOnlyList<OutboxParkedEndpoint> listed = await reader.ListParkedAsync(0, default);
 
         Assert.Equal([long.MinValue, long.MaxValue], listed.Select(static item => item.Endpoint).Order());
         Assert.InRange(listed.Single(static item => item.Endpoint < 0).DueIn, TimeSpan.FromMinutes(3.9), TimeSpan.FromMinutes(4));
         Assert.Equal(TimeSpan.Zero, listed.Single(static item => item.Endpoint > 0).DueIn);
         Assert.Equal(5, Assert.Single(await reader.ListParkedAsync(1, default)).Endpoint);
         Assert.Empty(await reader.ListParkedAsync(2, default));
+    }
+
+    [Fact]
+    public async Task Listed_endpoint_tells_the_attempts_and_refusals_of_its_first_and_last_parked_rows()
+    {
+        const int Many = 5 * OutboxParkedEndpoint.Sample;
+        await JoinAsync();
+        await AppendAsync([.. Enumerable.Range(0, Many).Select(static i => Entry($"{i:D2}", endpoint: 1)), Entry("few", endpoint: 2)]);
+        foreach (OutboxRow row in await LogAsync())
+        {
+            await SettleAsync(Text(row) switch
+            {
+                "few" => Park(row, attempts: 3),
+                "00" => OutboxChanges.Wait(row, TimeSpan.Zero, OutboxReasons.CircuitOpen),
+                "39" => Park(row, TimeSpan.FromHours(1), attempts: 4),
+                string text => Park(row, TimeSpan.FromMinutes(int.Parse(text, CultureInfo.InvariantCulture)), attempts: 1),
+            });
+        }
+
+        await using OutboxReader reader = Store.OpenReader();
+        IReadOnlyList<OutboxParkedEndpoint> listed = await reader.ListParkedAsync(0, default);
+
+        Assert.Equal(
+            [(1, (2 * OutboxParkedEndpoint.Sample) - 2 + 4, true), (2, 3, false)],
+            listed.Select(static item => (item.Endpoint, item.Attempts, item.WasRefused)).Order());
     }
 
     [Theory]

@@ -280,6 +280,72 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     }
 
     [Fact]
+    public async Task Next_attempt_of_a_webhook_that_waits_is_pending()
+    {
+        await using ITestAuditLog log = await LogAsync();
+        await log.RecordAsync(
+            new[]
+            {
+                Recent(0, 1, willRetry: true), Recent(0, 2, willRetry: true), // the third attempt is next
+                Recent(1, 1, willRetry: true), Recent(1, 2, willRetry: false), // over
+                Recent(2, 1, willRetry: true), Recent(2, 1, willRetry: false, AttemptOutcome.Expired), // over without another attempt
+                Recent(3, 1, willRetry: true), Recent(3, 1, willRetry: true, AttemptOutcome.Deferred), // still waits
+            },
+            default);
+
+        IReadOnlyList<WebhookActivityRecord> records = await log.ReadRecentAsync("acme");
+
+        WebhookActivityRecord[] pending = [.. records.Where(static record => record.Status == "pending")];
+        Assert.Equal(
+            [("key_0000000000000000", 3), ("key_0000000000000003", 2)],
+            pending.Select(static record => (record.IdempotencyKey, record.Attempt)).Order());
+        foreach (WebhookActivityRecord record in pending)
+        {
+            WebhookActivityRecord last = records.First(other => other.IdempotencyKey == record.IdempotencyKey && other != record);
+            Assert.Equal(record.Attempt - 1, last.Attempt);
+            Assert.Equal(last with
+            {
+                Attempt = record.Attempt,
+                FiredAt = last.CompletedAt!.Value,
+                CompletedAt = null,
+                Status = "pending",
+                HttpStatusCode = null,
+                ResponseTimeMs = null,
+                ErrorMessage = null,
+            }, record);
+        }
+
+        Assert.Equal(8, records.Count);
+        Assert.Equal("pending", Assert.Single(await log.ReadRecentAsync("acme", 1)).Status);
+    }
+
+    /// <summary>Returns a record of a webhook whose first attempt was an hour ago: a failed attempt, or one that was not made.</summary>
+    private static DeliveryAttempt Recent(
+        int n, int attempt, bool willRetry, AttemptOutcome outcome = AttemptOutcome.Failure, TimeSpan? age = null)
+    {
+        TimeSpan begun = DateTimeOffset.UtcNow - Attempts.Noon - (age ?? TimeSpan.FromHours(1))
+            + TimeSpan.FromSeconds((n * 10) + attempt + (outcome == AttemptOutcome.Failure ? 0 : 1));
+        return Attempts.Of(n, status: outcome == AttemptOutcome.Failure ? 503 : 0, change: (ref AttemptEntry entry) =>
+        {
+            entry.StartedAt += begun.Ticks;
+            entry.EndedAt = entry.StartedAt + TimeSpan.TicksPerMillisecond;
+            entry.AttemptNumber = (ushort)attempt;
+            entry.WillRetry = willRetry;
+            entry.Outcome = (byte)outcome;
+            entry.IsAttempt = outcome == AttemptOutcome.Failure;
+        });
+    }
+
+    [Fact]
+    public async Task Attempt_of_a_webhook_whose_last_one_is_older_than_any_horizon_is_not_pending()
+    {
+        await using ITestAuditLog log = await LogAsync();
+        await log.RecordAsync(new[] { Recent(0, 1, willRetry: true, age: TimeSpan.FromDays(8)) }, default);
+
+        Assert.Equal("failed", Assert.Single(await log.ReadRecentAsync("acme")).Status);
+    }
+
+    [Fact]
     public async Task The_limit_is_1_to_200()
     {
         await using ITestAuditLog log = await LogAsync();

@@ -142,6 +142,19 @@ internal static class PostgreSqlCommands
         return text.Append('}').ToString();
     }
 
+    /// <summary>Returns an array of numbers as the text of PostgreSQL; <see langword="null"/> is NULL.</summary>
+    internal static string ArrayOf<T>(IReadOnlyList<T> items, Func<T, long?> number)
+    {
+        StringBuilder text = new("{", 2 + (items.Count * 5));
+        foreach (T item in items)
+        {
+            Separate(text);
+            _ = number(item) is { } some ? text.Append(CultureInfo.InvariantCulture, $"{some}") : text.Append("NULL");
+        }
+
+        return text.Append('}').ToString();
+    }
+
     /// <summary>Returns an array of transaction ids as the text of PostgreSQL.</summary>
     internal static string ArrayOf<T>(IReadOnlyList<T> items, Func<T, ulong> number)
     {

@@ -86,16 +86,17 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
         return await DiscoverAsync(rows, limit, cancellationToken).ConfigureAwait(false) || _backfills.Count > 0 || _joining != 0;
     }
 
-    internal override ValueTask<IReadOnlyList<(long Endpoint, TimeSpan DueIn)>> ListParkedAsync(
-        short lane, CancellationToken cancellationToken) =>
-        _connection.RunAsync<IReadOnlyList<(long Endpoint, TimeSpan DueIn)>>(
+    internal override ValueTask<IReadOnlyList<OutboxParkedEndpoint>> ListParkedAsync(short lane, CancellationToken cancellationToken) =>
+        _connection.RunAsync<IReadOnlyList<OutboxParkedEndpoint>>(
             async (connection, token) =>
             {
-                List<(long Endpoint, TimeSpan DueIn)> endpoints = [];
+                List<OutboxParkedEndpoint> endpoints = [];
                 DbBatch batch = connection.GuardedBatch();
                 batch.Then(statements.ListParked).With(DbType.Int16, lane);
                 await batch.CommitAsync(
-                    reader => endpoints.Add((reader.GetInt64(0), TimeSpan.FromMilliseconds(reader.GetInt64(1)))), token)
+                    reader => endpoints.Add(new OutboxParkedEndpoint(
+                        reader.GetInt64(0), TimeSpan.FromMilliseconds(reader.GetInt64(1)), reader.GetInt64(2), reader.GetBoolean(3))),
+                    token)
                     .ConfigureAwait(false);
                 return endpoints;
             },

@@ -58,7 +58,16 @@ internal sealed record PostgreSqlOutboxStatements
                 SELECT n.endpoint, n.due_at FROM e CROSS JOIN LATERAL (
                     SELECT p.endpoint, p.due_at FROM {tables.Parked} AS p
                     WHERE p.lane = $1 AND p.endpoint > e.endpoint ORDER BY p.endpoint, p.due_at LIMIT 1) AS n)
-            SELECT endpoint, greatest(due_at - {Now}, 0) FROM e
+            SELECT e.endpoint, greatest(e.due_at - {Now}, 0), s.attempts, s.was_refused
+            FROM e CROSS JOIN LATERAL (
+                SELECT sum(u.attempts) AS attempts,
+                    coalesce(bool_or(u.reason = '{OutboxReasons.CircuitOpen}'), false) AS was_refused
+                FROM (
+                    (SELECT due_at, id, attempts, reason FROM {tables.Parked} WHERE lane = $1 AND endpoint = e.endpoint
+                     ORDER BY due_at, id LIMIT {OutboxParkedEndpoint.Sample})
+                    UNION
+                    (SELECT due_at, id, attempts, reason FROM {tables.Parked} WHERE lane = $1 AND endpoint = e.endpoint
+                     ORDER BY due_at DESC, id DESC LIMIT {OutboxParkedEndpoint.Sample})) AS u) AS s
             """;
         ReadParked =
             $"""

@@ -11,8 +11,11 @@ namespace Adcp.Aot.Storage;
 /// <remarks>The tables, and the order in which rows are locked, are in <see cref="PostgreSqlOutboxSchema"/>.</remarks>
 internal sealed partial class PostgreSqlOutboxStore : OutboxStore
 {
-    /// <summary>The most rows of one statement: a statement has at most 65,535 parameters.</summary>
+    /// <summary>The most rows of one statement.</summary>
     private const int MaxRowsPerStatement = 1_000;
+
+    /// <summary>The bytes of rows from which a statement takes no more of them.</summary>
+    private const int MaxBytesPerStatement = 4 << 20;
 
     /// <summary>The most databases of callers that are remembered.</summary>
     private const int MaxKnownDatabases = 64;
@@ -264,63 +267,88 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
     private async ValueTask<long[]> AppendAsync(
         DbConnection connection, DbTransaction? transaction, IReadOnlyList<OutboxEntry> entries, CancellationToken cancellationToken)
     {
-        List<long> ids = new(entries.Count);
-        if (entries.Count <= MaxRowsPerStatement)
+        if (entries.Count == 1)
         {
-            DbCommand command = connection.Command(_sql.Append(entries.Count));
+            DbCommand command = connection.Command(_sql.Append);
             command.Transaction = transaction;
-            Add(command.CreateParameter, command.Parameters, entries, 0, entries.Count);
-            ids = await command.AllAsync(static reader => reader.GetInt64(0), cancellationToken).ConfigureAwait(false);
+            return [.. await With(command, entries[0]).AllAsync(static reader => reader.GetInt64(0), cancellationToken)
+                .ConfigureAwait(false)];
         }
-        else
+
+        // One round trip and, without a transaction of the caller's, one implicit transaction.
+        List<long> ids = new(entries.Count);
+        DbBatch batch = connection.CreateBatch();
+        await using (batch.ConfigureAwait(false))
         {
-            // One round trip and, without a transaction of the caller's, one implicit transaction.
-            DbBatch batch = connection.CreateBatch();
-            await using (batch.ConfigureAwait(false))
+            batch.Transaction = transaction;
+            for (int from = 0; from < entries.Count;)
             {
-                batch.Transaction = transaction;
-                for (int from = 0; from < entries.Count; from += MaxRowsPerStatement)
+                List<OutboxEntry> rows = [];
+                for (int bytes = 0; from < entries.Count && rows.Count < MaxRowsPerStatement && bytes < MaxBytesPerStatement; from++)
                 {
-                    int rows = Math.Min(MaxRowsPerStatement, entries.Count - from);
-                    DbBatchCommand command = batch.Then(_sql.Append(rows));
-                    Add(command.CreateParameter, command.Parameters, entries, from, rows);
+                    rows.Add(entries[from]);
+                    bytes += entries[from].Sealed.Length;
                 }
 
-                DbDataReader reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-                await using (reader.ConfigureAwait(false))
+                With(batch.Then(_sql.AppendMany), rows);
+            }
+
+            DbDataReader reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+            {
+                do
                 {
-                    do
+                    while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
                     {
-                        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-                        {
-                            ids.Add(reader.GetInt64(0));
-                        }
+                        ids.Add(reader.GetInt64(0));
                     }
-                    while (await reader.NextResultAsync(cancellationToken).ConfigureAwait(false));
                 }
+                while (await reader.NextResultAsync(cancellationToken).ConfigureAwait(false));
             }
         }
 
         return [.. ids];
     }
 
-    private static void Add(
-        Func<DbParameter> create, DbParameterCollection parameters, IReadOnlyList<OutboxEntry> entries, int from, int rows)
+    private static DbCommand With(DbCommand command, OutboxEntry entry) => command
+        .With(DbType.Int16, entry.Lane)
+        .With(DbType.Int64, entry.Endpoint)
+        .With(DbType.Int64, entry.Tenant)
+        .With(DbType.Int64, (long)entry.NotBefore.TotalMilliseconds)
+        .With(DbType.Int64, PostgreSqlCommands.Milliseconds(entry.MaxAge))
+        .With(DbType.Int64, entry.Stream)
+        .With(DbType.Int64, entry.Number)
+        .With(DbType.Binary, entry.Binding)
+        .With(DbType.String, entry.KeyId)
+        .With(DbType.Binary, entry.Sealed);
+
+    private static void With(DbBatchCommand command, List<OutboxEntry> rows)
     {
-        for (int i = from; i < from + rows; i++)
+        byte[] bytes = new byte[rows.Sum(static row => row.Sealed.Length)];
+        int[] starts = new int[rows.Count];
+        int end = 0;
+        for (int i = 0; i < rows.Count; i++)
         {
-            OutboxEntry entry = entries[i];
-            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Int16, entry.Lane));
-            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Int64, entry.Endpoint));
-            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Int64, entry.Tenant));
-            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Int64, (long)entry.NotBefore.TotalMilliseconds));
-            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Int64, PostgreSqlCommands.Milliseconds(entry.MaxAge)));
-            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Int64, entry.Stream));
-            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Int64, entry.Number));
-            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Binary, entry.Binding));
-            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.String, entry.KeyId));
-            parameters.Add(PostgreSqlCommands.Fill(create(), DbType.Binary, entry.Sealed));
+            starts[i] = end + 1;
+            rows[i].Sealed.CopyTo(bytes, end);
+            end += rows[i].Sealed.Length;
         }
+
+        command
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Lane))
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Endpoint))
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Tenant))
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => (long)row.NotBefore.TotalMilliseconds))
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => PostgreSqlCommands.Milliseconds(row.MaxAge)))
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Stream))
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Number))
+            .With(
+                DbType.String,
+                PostgreSqlCommands.ArrayOf(rows, static row => row.Binding is { } hash ? Convert.ToHexStringLower(hash) : null))
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.KeyId))
+            .With(DbType.Binary, bytes)
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(starts, static start => start))
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Sealed.Length));
     }
 
     private ValueTask<T> RepeatableAsync<T>(

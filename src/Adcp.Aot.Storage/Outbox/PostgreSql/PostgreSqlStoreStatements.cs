@@ -6,9 +6,6 @@ namespace Adcp.Aot.Storage;
 /// <summary>The statements of enqueueing, ownership and dead letters on PostgreSQL. Times are milliseconds since 1970.</summary>
 internal sealed class PostgreSqlStoreStatements
 {
-    /// <summary>The parameters of a row in <see cref="Append"/>.</summary>
-    internal const int AppendColumns = 10;
-
     /// <summary>The time for which the last number of an unused stream is kept.</summary>
     internal static readonly TimeSpan StreamKept = TimeSpan.FromDays(400);
 
@@ -26,6 +23,23 @@ internal sealed class PostgreSqlStoreStatements
     {
         _tables = tables;
         string noWorker = $"NOT EXISTS (SELECT FROM {tables.Worker} AS w WHERE w.worker = f.worker)";
+        string log = $"INSERT INTO {tables.Log} (lane, endpoint, tenant, enqueued_at, not_before, max_at, stream, number, binding, key_id, sealed)";
+        Append = $"{log} VALUES ($1, $2, $3, {Now}, {Now} + $4, {Now} + $5, $6, $7, $8, $9, $10) RETURNING id";
+
+        // Arrays go over as one text, and the bytes of all rows as one value: a row with parameters of its own costs twice as much.
+        AppendMany =
+            $"""
+            {log}
+            SELECT k.lane, k.endpoint, k.tenant, n.now, n.now + k.delay, n.now + k.age, k.stream, k.number, decode(k.binding, 'hex'),
+                k.key_id, substring($10 FROM k.start FOR k.length)
+            FROM (SELECT {Now} AS now) AS n CROSS JOIN unnest(CAST($1 AS text)::smallint[], CAST($2 AS text)::bigint[],
+                CAST($3 AS text)::bigint[], CAST($4 AS text)::bigint[], CAST($5 AS text)::bigint[], CAST($6 AS text)::bigint[],
+                CAST($7 AS text)::bigint[], CAST($8 AS text)::text[], CAST($9 AS text)::text[], CAST($11 AS text)::integer[],
+                CAST($12 AS text)::integer[])
+                WITH ORDINALITY AS k(lane, endpoint, tenant, delay, age, stream, number, binding, key_id, start, length, place)
+            ORDER BY k.place
+            RETURNING id
+            """;
         Installation = $"SELECT installation FROM {tables.Meta}";
         Identity =
             $"""
@@ -270,22 +284,11 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>Lists the workers with their lanes.</summary>
     internal string ListWorkers { get; }
 
-    /// <summary>Returns the statement that appends a number of rows.</summary>
-    internal string Append(int rows)
-    {
-        StringBuilder sql = new("INSERT INTO ");
-        sql.Append(_tables.Log)
-            .Append(" (lane, endpoint, tenant, enqueued_at, not_before, max_at, stream, number, binding, key_id, sealed) VALUES ");
-        for (int row = 0; row < rows; row++)
-        {
-            int p = row * AppendColumns;
-            sql.Append(CultureInfo.InvariantCulture, $"{(row == 0 ? "" : ", ")}(${p + 1}, ${p + 2}, ${p + 3}, ")
-                .Append(CultureInfo.InvariantCulture, $"{Now}, {Now} + ${p + 4}, {Now} + ${p + 5}, ${p + 6}, ${p + 7}, ${p + 8}, ")
-                .Append(CultureInfo.InvariantCulture, $"${p + 9}, ${p + 10})");
-        }
+    /// <summary>Appends a row.</summary>
+    internal string Append { get; }
 
-        return sql.Append(" RETURNING id").ToString();
-    }
+    /// <summary>Appends rows: arrays of their columns, $10 the bytes of all of them, $11 where a row's bytes begin, $12 their number.</summary>
+    internal string AppendMany { get; }
 
     /// <summary>Returns the query for dead letters: $1 the id above them, $2 the limit, then the filter's values.</summary>
     internal string ListDead(OutboxDeadFilter filter)

@@ -47,9 +47,8 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
     internal override ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, CancellationToken cancellationToken) =>
         ValueTask.FromResult(Run(session => Read(session, rows, limit), cancellationToken));
 
-    internal override ValueTask<IReadOnlyList<(long Endpoint, TimeSpan DueIn)>> ListParkedAsync(
-        short lane, CancellationToken cancellationToken) =>
-        ValueTask.FromResult<IReadOnlyList<(long Endpoint, TimeSpan DueIn)>>(Run(session => ListParked(session, lane), cancellationToken));
+    internal override ValueTask<IReadOnlyList<OutboxParkedEndpoint>> ListParkedAsync(short lane, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<OutboxParkedEndpoint>>(Run(session => ListParked(session, lane), cancellationToken));
 
     internal override ValueTask<TimeSpan?> ReadParkedAsync(
         short lane, long endpoint, (long DueAt, long Id) after, int limit, List<OutboxRow> rows, CancellationToken cancellationToken) =>
@@ -172,12 +171,34 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
         return rows.Count - before < limit ? upTo : rows[^1].Id;
     }
 
-    private List<(long Endpoint, TimeSpan DueIn)> ListParked(SqliteOutboxSession session, short lane)
+    private OutboxParkedEndpoint Sample(SqliteOutboxSession session, short lane, long endpoint, TimeSpan dueIn)
+    {
+        HashSet<long> seen = [];
+        long attempts = 0;
+        bool wasRefused = false;
+        foreach (string statement in new[] { sql.FirstParked, sql.LastParked })
+        {
+            using DbDataReader reader = session.Read(statement, (long)lane, endpoint);
+            while (reader.Read())
+            {
+                if (seen.Add(reader.GetInt64(0)))
+                {
+                    attempts += reader.GetInt64(1);
+                    wasRefused |= !reader.IsDBNull(2) && reader.GetString(2) == OutboxReasons.CircuitOpen;
+                }
+            }
+        }
+
+        return new OutboxParkedEndpoint(endpoint, dueIn, attempts, wasRefused);
+    }
+
+    private List<OutboxParkedEndpoint> ListParked(SqliteOutboxSession session, short lane)
     {
         long now = session.Now();
-        List<(long Endpoint, TimeSpan DueIn)> endpoints = [];
+        List<OutboxParkedEndpoint> endpoints = [];
         for (long next = long.MinValue; ; next++)
         {
+            TimeSpan dueIn;
             using (DbDataReader reader = session.Read(sql.NextParkedEndpoint, (long)lane, next))
             {
                 if (!reader.Read())
@@ -186,8 +207,10 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
                 }
 
                 next = reader.GetInt64(0);
-                endpoints.Add((next, Time(Math.Max(0, reader.GetInt64(1) - now))));
+                dueIn = Time(Math.Max(0, reader.GetInt64(1) - now));
             }
+
+            endpoints.Add(Sample(session, lane, next, dueIn));
 
             if (next == long.MaxValue)
             {

@@ -112,6 +112,9 @@ internal sealed class SqliteOutboxStatements
             """;
         NextParkedEndpoint =
             $"SELECT endpoint, due_at FROM {t.Parked} WHERE lane = @p1 AND endpoint >= @p2 ORDER BY endpoint, due_at LIMIT 1";
+        string sample = $"SELECT id, attempts, reason FROM {t.Parked} WHERE lane = @p1 AND endpoint = @p2 ORDER BY";
+        FirstParked = $"{sample} due_at, id LIMIT {OutboxParkedEndpoint.Sample}";
+        LastParked = $"{sample} due_at DESC, id DESC LIMIT {OutboxParkedEndpoint.Sample}";
         ReadParked =
             $"""
             SELECT id, lane, endpoint, tenant, attempts, unclean, due_at,
@@ -296,6 +299,10 @@ internal sealed class SqliteOutboxStatements
     internal string ReadLog { get; }
 
     internal string NextParkedEndpoint { get; }
+
+    internal string FirstParked { get; }
+
+    internal string LastParked { get; }
 
     internal string ReadParked { get; }
 
