@@ -1,5 +1,6 @@
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Testing;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Hosting.Tests;
 
@@ -37,19 +38,23 @@ public sealed class TestingTests
         await using ScriptedReceiver receiver = new();
         receiver.Then(ReceiverAnswer.Early(401), ReceiverAnswer.Hang);
         using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "k");
-        using WebhookSender sender = WebhookSender.FromJwk(key.ExportPrivateJwk(), new WebhookSenderOptions
+        FakeTimeProvider time = new();
+        WebhookSenderOptions options = new()
         {
             Version = AdcpVersion.V32,
             AllowHttp = true,
             AllowPrivateNetworks = true,
-            AttemptTimeout = TimeSpan.FromMilliseconds(200),
-        });
+            TimeProvider = time,
+        };
+        using WebhookSender sender = WebhookSender.FromJwk(key.ExportPrivateJwk(), options);
         PreparedWebhook prepared = sender.Prepare(receiver.Destination(), Webhook);
 
         WebhookSendResult early = await sender.SendAsync(prepared);
-        WebhookSendResult hung = await sender.SendAsync(prepared);
+        Task<WebhookSendResult> hanging = sender.SendAsync(prepared).AsTask();
+        await receiver.WhenReceived(2);
+        time.Advance(options.AttemptTimeout);
 
-        Assert.Equal((401, WebhookSendError.Timeout), (early.StatusCode, hung.Error));
+        Assert.Equal((401, WebhookSendError.Timeout), (early.StatusCode, (await hanging).Error));
     }
 
     [Fact]
