@@ -112,7 +112,11 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
         DeadLetterCount count = isWhole
             ? new DeadLetterCount(null, rows.Count, IsEstimate: false)
             : await _outbox.DeadLetters.CountAsync(query, cancellationToken).ConfigureAwait(false);
-        string? next = rows.Count < query.Limit ? null : rows[^1].Id.ToString(CultureInfo.InvariantCulture);
+        string? next = rows.Count < query.Limit
+            || await _outbox.DeadLetters.ListAsync(query with { Before = rows[^1].Id, Limit = 1 }, cancellationToken).ConfigureAwait(false)
+                is []
+            ? null
+            : rows[^1].Id.ToString(CultureInfo.InvariantCulture);
         return new OperationsPage<DeadLetter>(rows, next, count.Count, count.IsEstimate);
     }
 

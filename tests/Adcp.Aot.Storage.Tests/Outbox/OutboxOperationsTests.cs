@@ -35,9 +35,11 @@ public sealed class OutboxOperationsTests : IAsyncDisposable
         OperationsPage<DeadLetter> first = await operations.ListDeadLettersAsync(new DeadLetterQuery { Limit = 20 });
         OperationsPage<DeadLetter> rest =
             await operations.ListDeadLettersAsync(new DeadLetterQuery { Limit = 20, Before = long.Parse(first.Next!) });
+        OperationsPage<DeadLetter> all = await operations.ListDeadLettersAsync(new DeadLetterQuery { Limit = 30 });
         DeadLetter one = first.Items[0];
 
         Assert.Equal((20, 10, 30L, null), (first.Items.Count, rest.Items.Count, first.Count, rest.Next));
+        Assert.Equal((30, null), (all.Items.Count, all.Next));
         Assert.Equal(30, first.Items.Concat(rest.Items).Select(static letter => letter.Id).Distinct().Count());
         Assert.Equal(3, (await operations.CountDeadLettersAsync(new DeadLetterQuery { EndpointId = one.EndpointId })).Count);
         Assert.Equal(new DeadLetterCount(null, 0, false), await operations.CountDeadLettersAsync(new DeadLetterQuery { Tenant = "t9" }));
