@@ -219,11 +219,11 @@ public sealed class PlatformHandler : IAsyncDisposable
     }
 
     /// <summary>
-    /// Reads the task registry and the idempotency store once, so that a missing table or an unreachable database is
-    /// found before the first call.
+    /// Reads the task registry, the idempotency store and the outbox once, so that a missing table or an unreachable database is found
+    /// before the first call.
     /// </summary>
     /// <param name="cancellationToken">Ends the reading.</param>
-    /// <exception cref="PlatformBootException">One of them, or both, cannot be read.</exception>
+    /// <exception cref="PlatformBootException">At least one of them cannot be read. Lists all.</exception>
     public async ValueTask CheckStoresAsync(CancellationToken cancellationToken = default)
     {
         List<BootGap> gaps = [];
@@ -231,6 +231,11 @@ public sealed class PlatformHandler : IAsyncDisposable
             .ConfigureAwait(false);
         await CheckAsync("idempotency_store", Options.Idempotency, () => Options.Idempotency.CheckAsync(cancellationToken).AsTask())
             .ConfigureAwait(false);
+        if (Options.Outbox is { } outbox)
+        {
+            await CheckAsync("webhook_outbox", outbox, () => outbox.CheckAsync(cancellationToken).AsTask()).ConfigureAwait(false);
+        }
+
         if (gaps.Count > 0)
         {
             throw new PlatformBootException(gaps);
@@ -242,7 +247,7 @@ public sealed class PlatformHandler : IAsyncDisposable
             {
                 await read().ConfigureAwait(false);
             }
-            catch (DbException fault)
+            catch (Exception fault) when (fault is DbException or InvalidOperationException)
             {
                 string type = store.GetType().Name;
                 gaps.Add(new(

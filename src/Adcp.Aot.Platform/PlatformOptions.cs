@@ -107,9 +107,9 @@ public sealed record PlatformOptions
     }
 
     /// <summary>
-    /// Gets the guard that checks urls when they are registered. Default null: the guard of the sender. If the sender
-    /// does not report its guard (<see cref="IWebhookSender.Facts"/>), only the form of urls is checked when they are
-    /// registered, and the sender refuses the rest later.
+    /// Gets the guard that checks urls when they are registered. Default null: the guard of the sender, or of the outbox's
+    /// sender. If the sender does not report its guard (<see cref="IWebhookSender.Facts"/>), only the form of urls is
+    /// checked when they are registered, and the sender refuses the rest later.
     /// </summary>
     public DestinationGuard? Guard { get; init; }
 

@@ -86,10 +86,10 @@ public static class BootValidation
         }
     }
 
-    /// <summary>Compares the sender's version and keys with the platform's.</summary>
+    /// <summary>Compares version and keys of the sender, or of the outbox's sender, with the platform's.</summary>
     private static void Alignment(PlatformOptions options, DeliveryTarget target, List<BootGap> gaps)
     {
-        if ((target.Supervisor?.Sender ?? target.Sender)?.Facts is not { } sender)
+        if ((target.Supervisor?.Sender ?? target.Sender ?? options.Outbox?.Sender)?.Facts is not { } sender)
         {
             return;
         }
@@ -109,10 +109,14 @@ public static class BootValidation
 
         if (sender.KeyId is not { } keyId)
         {
-            gaps.Add(new(
-                "webhook_sender_with_rfc9421_key",
-                "WebhookSigning is promised and the webhook sender does not sign by RFC 9421: give the sender a Rfc9421Signer with one of "
-                + "PlatformOptions.SigningKeys or RemoteSigningKeys."));
+            // The sender of an outbox freezes webhooks. A worker of another process may sign them.
+            if (options.Outbox is null)
+            {
+                gaps.Add(new(
+                    "webhook_sender_with_rfc9421_key",
+                    "WebhookSigning is promised and the webhook sender does not sign by RFC 9421: give the sender a Rfc9421Signer with one "
+                    + "of PlatformOptions.SigningKeys or RemoteSigningKeys."));
+            }
         }
         else if (!options.SigningKeys.Any(key => key.KeyId == keyId && key.Algorithm == sender.Algorithm)
             && !options.RemoteSigningKeys.Any(key => key.KeyId == keyId && key.Algorithm == sender.Algorithm))

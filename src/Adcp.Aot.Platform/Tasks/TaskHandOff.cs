@@ -71,7 +71,7 @@ public sealed class TaskHandOff : IAsyncDisposable
     internal BackgroundWork Work { get; }
 
     /// <summary>Gets the sender, also if a supervisor has it; <c>null</c> if unknown.</summary>
-    internal IWebhookSender? Sender => Target.Supervisor is { } supervisor ? supervisor.Sender : Target.Sender;
+    internal IWebhookSender? Sender => Target.Supervisor is { } supervisor ? supervisor.Sender : Target.Sender ?? Options.Outbox?.Sender;
 
     /// <summary>
     /// Runs the work of a task in the background and ends the task with its result, as after <see cref="ToolCall.HandOffAsync{T}"/>: for

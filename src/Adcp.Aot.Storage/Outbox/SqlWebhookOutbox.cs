@@ -70,6 +70,9 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
     public TimeSpan? RetryHorizon => _options.RetryHorizon;
 
     /// <inheritdoc/>
+    public IWebhookSender Sender => _sender;
+
+    /// <inheritdoc/>
     public int PurgeBatchSize => ExpiringTable.PurgeBatchSize;
 
     /// <summary>Gets the webhooks that ended undelivered.</summary>

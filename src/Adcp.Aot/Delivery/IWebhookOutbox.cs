@@ -15,6 +15,20 @@ public interface IWebhookOutbox
     /// </summary>
     TimeSpan? RetryHorizon { get; }
 
+    /// <summary>
+    /// Gets the sender that freezes the webhooks; <see langword="null"/> if unknown, and its wiring is then not checked at boot. Its guard
+    /// judges registrations.
+    /// </summary>
+    IWebhookSender? Sender => null;
+
+    /// <summary>
+    /// Checks that the store can be used, so that a missing table or an unreachable database is found at boot. By default it does nothing.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="InvalidOperationException">A table is missing, or does not fit this program.</exception>
+    /// <exception cref="DbException">The database cannot be reached.</exception>
+    ValueTask CheckAsync(CancellationToken cancellationToken = default) => default;
+
     /// <summary>Enqueues webhooks, all of them or none.</summary>
     /// <param name="transaction">
     /// The caller's open transaction on the outbox's database. Delivery begins after its commit. <see langword="null"/> if the caller has

@@ -136,6 +136,44 @@ public sealed class BootTests : IDisposable
     }
 
     [Fact]
+    public void An_outbox_whose_sender_speaks_another_version_or_signs_with_a_key_that_is_not_published()
+    {
+        using SigningKey other = SigningKey.Generate(SignatureAlgorithm.Ed25519, "other");
+        using WebhookSender earlier = new(new Rfc9421Signer(_sender.Key), new WebhookSenderOptions { Version = AdcpVersion.V31 });
+        using WebhookSender foreign = new(new Rfc9421Signer(other), new WebhookSenderOptions { Version = AdcpVersion.V32 });
+
+        string version = Gap("adcp_version_alignment", Sound with { Outbox = new Outbox { Sender = earlier } }, null, null);
+        string key = Gap("webhook_signing_key_alignment", Sound with { Outbox = new Outbox { Sender = foreign } }, null, null);
+
+        Assert.Contains("V31", version, StringComparison.Ordinal);
+        Assert.Contains("'other'", key, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_outbox_whose_sender_makes_no_signatures_boots_because_its_worker_may_sign()
+    {
+        using WebhookSender keyless =
+            WebhookSender.FromBearerToken("kq8Zt3Vw0xN5yRb7Jm2Hc9Lf4Pd6Gs1A", new WebhookSenderOptions { Version = AdcpVersion.V32 });
+
+        await using PlatformHandler handler =
+            AdcpServer.CreateFromPlatform(new TestPlatform(), Sound with { Outbox = new Outbox { Sender = keyless } });
+    }
+
+    [Fact]
+    public async Task The_guard_of_an_outboxs_sender_judges_registrations()
+    {
+        using WebhookSender sender = new(new Rfc9421Signer(_sender.Key), new WebhookSenderOptions { Version = AdcpVersion.V32 });
+        await using PlatformHandler handler =
+            AdcpServer.CreateFromPlatform(new TestPlatform(), Sound with { Outbox = new Outbox { Sender = sender } });
+        using JsonDocument arguments = JsonDocument.Parse(
+            Bench.Keyed("""{"push_notification_config":{"url":"https://10.1.2.3/h","operation_id":"o"}}"""));
+
+        ToolReply reply = await handler.CallAsync("create_media_buy", arguments.RootElement, "buyer");
+
+        Assert.Equal("push_notification_config.url", reply.Error?.Field);
+    }
+
+    [Fact]
     public void A_promise_of_signatures_over_a_sender_that_makes_none()
     {
         using WebhookSender sender =
@@ -179,6 +217,31 @@ public sealed class BootTests : IDisposable
         Assert.Equal(["task_registry", "idempotency_store"], missing.Gaps.Select(gap => gap.Code));
         Assert.Contains("SqlTaskRegistry.CreateIfAbsentAsync", missing.Message, StringComparison.Ordinal);
         Assert.Contains("SqlIdempotencyStore.CreateIfAbsentAsync", missing.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_outbox_whose_tables_are_missing_is_named_with_what_creates_them()
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("adcp-boot-");
+        try
+        {
+            await using DbDataSource database =
+                SqliteDataSource.Create(Microsoft.Data.Sqlite.SqliteFactory.Instance, Path.Combine(folder.FullName, "seller.db"));
+            await using SqlWebhookOutbox outbox = new(
+                new StoreDatabase(database, SqlDialect.Sqlite), _sender, SecretsAtRest.EncryptedWith(new EncryptionKey("k", new byte[32])));
+            await using PlatformHandler handler = AdcpServer.CreateFromPlatform(new TestPlatform(), Sound with { Outbox = outbox });
+
+            PlatformBootException missing = await Assert.ThrowsAsync<PlatformBootException>(() => handler.CheckStoresAsync().AsTask());
+            await outbox.CreateIfAbsentAsync();
+            await handler.CheckStoresAsync();
+
+            Assert.Equal(["webhook_outbox"], missing.Gaps.Select(gap => gap.Code));
+            Assert.Contains("SqlWebhookOutbox.CreateIfAbsentAsync", missing.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     [Fact]
@@ -244,6 +307,8 @@ public sealed class BootTests : IDisposable
     private sealed class Outbox : IWebhookOutbox
     {
         public TimeSpan? RetryHorizon => TimeSpan.FromDays(1);
+
+        public IWebhookSender? Sender { get; init; }
 
         public ValueTask<OutboxDeliveryState?> FindAsync(string tenant, string deliveryId, CancellationToken cancellationToken) =>
             throw new NotSupportedException();
