@@ -13,6 +13,9 @@ public sealed class VerificationKeySet : IVerificationKeySource, INonBlocking
     private VerificationKeySet(Dictionary<string, VerificationKey> keys) =>
         _keys = keys.ToFrozenDictionary(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
 
+    /// <summary>Gets the set without a key.</summary>
+    internal static VerificationKeySet Empty { get; } = new([]);
+
     /// <summary>The number of keys, including those that may not verify webhooks.</summary>
     public int Count => _keys.Dictionary.Count;
 
