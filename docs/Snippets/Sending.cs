@@ -24,6 +24,16 @@ internal static class SendingDocs
         await webhooks.DrainAsync(cancellationToken);
     }
 
+    public static void Tenants(WebhookSender sender, IKeys keys)
+    {
+        // snippet: tenant-keys
+        TenantSenders tenants = new(sender, async (tenant, cancellationToken) =>
+            await keys.FindJwkAsync(tenant, cancellationToken) is { } jwk ? new Rfc9421Signer(SigningKey.FromJwk(jwk)) : null);
+        InMemoryWebhookDeliverySupervisor webhooks = new(sender, new WebhookSupervisorOptions { Senders = tenants });
+        // end
+        _ = webhooks;
+    }
+
     public static async Task OptionsAsync(
         IWebhookDeliverySupervisor webhooks, WebhookDestination destination, McpWebhook webhook, CancellationToken cancellationToken)
     {
@@ -86,4 +96,10 @@ internal static class SendingDocs
             : Adcp.Classify(result);
     }
     // end
+
+    /// <summary>The key store of an application.</summary>
+    internal interface IKeys
+    {
+        ValueTask<string?> FindJwkAsync(string tenant, CancellationToken cancellationToken);
+    }
 }

@@ -34,6 +34,7 @@ internal sealed class WebhookEngine : IAsyncDisposable
             Plan.Sender with { TimeProvider = Time, Logger = logging.CreateLogger("Adcp.Aot.Sender") });
         WebhookAuthenticator authenticator = registration.Authenticator?.Invoke(services) ?? new Rfc9421Signer(Keys[0]);
         Sender = new WebhookSender(authenticator, senderOptions);
+        Senders = registration.Senders?.Invoke(services, Sender);
 
         if (registration.OpensDatabase || registration.HasOutbox || settings.Database.Dialect is not null)
         {
@@ -45,6 +46,7 @@ internal sealed class WebhookEngine : IAsyncDisposable
             TimeProvider = Time,
             Logger = logging.CreateLogger("Adcp.Aot.Delivery"),
             Sink = SinkOf(services, registration),
+            Senders = Senders,
         };
         Supervisor = new InMemoryWebhookDeliverySupervisor(
             Sender, WebhookRegistration.Apply(services, registration.SupervisorSteps, attempts));
@@ -80,6 +82,9 @@ internal sealed class WebhookEngine : IAsyncDisposable
     internal IReadOnlyList<SigningKey> Keys { get; }
 
     internal WebhookSender Sender { get; }
+
+    /// <summary>Gets the senders of tenants; <see langword="null"/> if all share one key.</summary>
+    internal IWebhookSenderSource? Senders { get; }
 
     internal InMemoryWebhookDeliverySupervisor Supervisor { get; }
 

@@ -338,9 +338,12 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         try
         {
             delivery.Webhook.Tenant = delivery.Options.Tenant;
+            IWebhookSender sender = _options.Senders is { } senders && delivery.Options.Tenant is { } tenant
+                ? senders.GetSender(tenant)
+                : _sender;
             ValueTask<WebhookSendResult> sending = DeliveryTrace.IsOn
-                ? DeliveryTrace.Send(delivery, _sender)
-                : _sender.SendAsync(delivery.Webhook, delivery.Token);
+                ? DeliveryTrace.Send(delivery, sender)
+                : sender.SendAsync(delivery.Webhook, delivery.Token);
             if (!sending.IsCompletedSuccessfully)
             {
                 return delivery.AwaitAnswer(sending);

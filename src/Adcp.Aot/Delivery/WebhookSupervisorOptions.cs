@@ -115,6 +115,13 @@ public sealed record WebhookSupervisorOptions
         init => field = Require.InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromDays(7), nameof(EndpointIdleTimeout));
     } = TimeSpan.FromMinutes(10);
 
+    /// <summary>
+    /// Gets the senders of tenants, such as <see cref="TenantSenders"/>. Attempts of a delivery with a
+    /// <see cref="DeliveryOptions.Tenant"/> are made by its sender. Bodies are still written by the sender of the supervisor, and so must
+    /// speak one AdCP version. Default <see langword="null"/>: one sender for all.
+    /// </summary>
+    public IWebhookSenderSource? Senders { get; init; }
+
     /// <summary>The streams. Default null, the supervisor's own allocator.</summary>
     public SequenceAllocator? Sequences { get; init; }
 

@@ -12,28 +12,61 @@ internal sealed partial class RequestFactory
 {
     private static readonly Version Http2 = new(2, 0);
 
-    private readonly WebhookAuthenticator _authenticator;
+    private readonly WebhookAuthenticator? _authenticator;
+    private readonly TenantKey? _tenant;
     private readonly WebhookSenderOptions _options;
     private readonly GuardedHttp _http;
     private readonly ILogger _logger;
     private int _deprecationLogged;
 
     internal RequestFactory(WebhookAuthenticator authenticator, WebhookSenderOptions options, GuardedHttp http, ILogger logger)
+        : this(options, http, logger)
     {
         _authenticator = authenticator;
-        _options = options;
-        _http = http;
-        _logger = logger;
         LogDeprecation(authenticator);
     }
 
+    private RequestFactory(WebhookSenderOptions options, GuardedHttp http, ILogger logger)
+    {
+        _options = options;
+        _http = http;
+        _logger = logger;
+    }
+
+    private RequestFactory(TenantKey tenant, WebhookSenderOptions options, GuardedHttp http, ILogger logger)
+        : this(options, http, logger) => _tenant = tenant;
+
+    /// <summary>Returns a factory that authenticates by the key of a tenant, and is otherwise the same.</summary>
+    internal RequestFactory For(TenantKey tenant) => new(tenant, _options, _http, _logger);
+
     /// <summary>
-    /// Authenticates by the registration's scheme if it has one, otherwise by the sender's. Never by both.
+    /// Authenticates by the registration's scheme if it has one, otherwise by the sender's or the tenant's. Never by both.
     /// </summary>
     internal ValueTask<HttpRequestMessage> CreateAsync(
         PreparedWebhook webhook, TargetUri target, bool mayExpect, CancellationToken cancellationToken)
     {
-        WebhookAuthenticator chosen = webhook.Destination.Authentication?.Authenticator ?? _authenticator;
+        WebhookAuthenticator? chosen = webhook.Destination.Authentication?.Authenticator ?? _authenticator;
+        if (chosen is not null)
+        {
+            return CreateAsync(chosen, webhook, target, mayExpect, cancellationToken);
+        }
+
+        ValueTask<WebhookAuthenticator> key = _tenant!.GetAsync(cancellationToken);
+        return key.IsCompletedSuccessfully
+            ? CreateAsync(key.Result, webhook, target, mayExpect, cancellationToken)
+            : AwaitKeyAsync(key, webhook, target, mayExpect, cancellationToken);
+    }
+
+    private async ValueTask<HttpRequestMessage> AwaitKeyAsync(
+        ValueTask<WebhookAuthenticator> key, PreparedWebhook webhook, TargetUri target, bool mayExpect, CancellationToken cancellationToken)
+    {
+        WebhookAuthenticator chosen = await key.ConfigureAwait(false);
+        return await CreateAsync(chosen, webhook, target, mayExpect, cancellationToken).ConfigureAwait(false);
+    }
+
+    private ValueTask<HttpRequestMessage> CreateAsync(
+        WebhookAuthenticator chosen, PreparedWebhook webhook, TargetUri target, bool mayExpect, CancellationToken cancellationToken)
+    {
         LogDeprecation(chosen);
         string? digest = chosen.SendsContentDigest ? webhook.ContentDigest : null;
         UnsignedAttempt unsigned = new(target, webhook.Body, digest.AsMemory(), webhook.IdempotencyKey, _options.TimeProvider.GetUtcNow());

@@ -196,8 +196,16 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
     }
 
     /// <inheritdoc/>
+    public ValueTask<WebhookSendResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default) =>
+        SendAsync(webhook, _requests, cancellationToken);
+
+    /// <summary>Returns the requests of a tenant, which are signed with its key.</summary>
+    internal RequestFactory RequestsOf(TenantKey tenant) => _requests.For(tenant);
+
+    /// <summary>Makes one attempt with the requests of this sender or of a tenant.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<WebhookSendResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default)
+    internal async ValueTask<WebhookSendResult> SendAsync(
+        PreparedWebhook webhook, RequestFactory requests, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(webhook);
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -226,7 +234,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
                 HttpRequestMessage request;
                 try
                 {
-                    request = await _requests.CreateAsync(webhook, target, mayExpect, attempt.Token).ConfigureAwait(false);
+                    request = await requests.CreateAsync(webhook, target, mayExpect, attempt.Token).ConfigureAwait(false);
                 }
                 catch (Exception fault) when (
                     cancellationToken.IsCancellationRequested && fault is OperationCanceledException or SignerUnavailableException)
@@ -236,6 +244,10 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
                 catch (SignerUnavailableException fault)
                 {
                     return new WebhookSendResult(webhook, WebhookSendError.SignerUnavailable, fault.Message);
+                }
+                catch (TenantWithoutKeyException fault)
+                {
+                    return new WebhookSendResult(webhook, WebhookSendError.SigningFailed, fault.Message);
                 }
                 catch (Exception fault)
                 {

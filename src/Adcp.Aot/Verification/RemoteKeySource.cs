@@ -339,8 +339,8 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
     private static partial void KeysFailed(ILogger logger, Exception fault, string authority);
 
     [LoggerMessage(EventId = AdcpEventIds.KeyOriginMismatch, Level = LogLevel.Error,
-        Message = "The keys of {Sender} are not used: its jwks_uri is at {Authority}, and its key origin is {Host}. Its webhooks are refused. "
-            + "Compare KeyOrigin with identity.key_origins.webhook_signing of its capabilities.")]
+        Message = "The keys of {Sender} are not used: its jwks_uri is at {Authority}, and its key origin is {Host}. Its webhooks are "
+            + "refused. Compare KeyOrigin with identity.key_origins.webhook_signing of its capabilities.")]
     private static partial void KeyOriginMismatch(ILogger logger, string sender, string authority, string host);
 
     private sealed record Snapshot(VerificationKeySet Keys, long ReadAt, long Number);
