@@ -26,7 +26,7 @@ internal sealed class WebhookEngine : IAsyncDisposable
         ILoggerFactory logging = services.GetRequiredService<ILoggerFactory>();
         Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         SigningKey[] fromCode = [.. registration.Keys.Select(make => make(services))];
-        _keys = [.. Plan.Keys];
+        _keys = [.. Plan.Keys, .. Plan.Certificates];
         Keys = [.. fromCode, .. Plan.Keys];
 
         WebhookSenderOptions senderOptions = WebhookRegistration.Apply(
