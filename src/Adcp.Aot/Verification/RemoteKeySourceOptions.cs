@@ -73,10 +73,10 @@ public sealed record RemoteKeySourceOptions
 
     /// <summary>
     /// Gets whether the TLS certificate of a host is looked up in the revocation list of its issuer. Default
-    /// <see cref="X509RevocationMode.NoCheck"/>, as in .NET: most public certificates live for weeks, and a list that cannot be read
-    /// refuses the host.
+    /// <see cref="X509RevocationMode.NoCheck"/>, as in .NET: most public certificates live for weeks.
     /// </summary>
     /// <remarks>
+    /// If a list cannot be read, the host is refused. .NET keeps lists that it downloaded in the user's folder until their next update.
     /// <see cref="X509RevocationMode.Online"/> downloads lists from the urls in the certificate. These requests are .NET's own: the
     /// destination guard does not see them, and a publisher can name any url in a chain that is trusted. Allow them an egress firewall
     /// or proxy.
