@@ -58,6 +58,20 @@ internal static class Receiving
         return options;
     }
 
+    public static async Task<Rfc9421Verifier> Trusted(RemoteKeySourceOptions defaults, CancellationToken cancellationToken)
+    {
+        // snippet: trusted-keys
+        RemoteKeySource keys = RemoteKeySource.FromDomain("seller.example", "https://seller.example/mcp", defaults with
+        {
+            KeyOrigin = "https://keys.seller.example", // identity.key_origins.webhook_signing of the seller
+            MaxBrandJsonBytes = 2 << 20,
+        });
+        PublisherPins pins = new(await File.ReadAllTextAsync("adagents.json", cancellationToken), "https://seller.example/mcp");
+        Rfc9421Verifier verifier = new(keys, new InMemoryReplayCache(), new Rfc9421VerifierOptions { Pins = pins });
+        // end
+        return verifier;
+    }
+
     public static void Verify(WebApplication app)
     {
         // snippet: verify-request

@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Payloads.Notifications;
 using Adcp.Aot.Resilience;
@@ -22,6 +23,37 @@ internal static class SendingDocs
             new WebhookSupervisorOptions { Sink = audit, Logger = logger, Retry = new RetryPolicy { MaxAttempts = 5 } });
         // end
         await webhooks.DrainAsync(cancellationToken);
+    }
+
+    public static void Egress(SigningKey key, X509Certificate2 certificate, X509Certificate2[] partnerRoots)
+    {
+        // snippet: egress
+        WebhookSender sender = new(new Rfc9421Signer(key), new WebhookSenderOptions
+        {
+            Version = AdcpVersion.V32,
+            Egress =
+            [
+                new EgressRule { Origins = ["https://partner.example"], ClientCertificate = certificate, Roots = partnerRoots },
+                new EgressRule { Origins = ["https://*.slow.example"], AttemptTimeout = TimeSpan.FromSeconds(40) },
+                new EgressRule { Origins = ["*"], Proxy = new EgressProxy(new Uri("http://proxy.internal:3128")) },
+            ],
+        });
+        InMemoryWebhookDeliverySupervisor webhooks = new(sender, new WebhookSupervisorOptions
+        {
+            RateLimits = [new EndpointRateLimit { Origins = ["https://partner.example"], MaxAttempts = 10, Burst = 5 }],
+        });
+        // end
+        _ = webhooks;
+    }
+
+    public static void Tenants(WebhookSender sender, IKeys keys)
+    {
+        // snippet: tenant-keys
+        TenantSenders tenants = new(sender, async (tenant, cancellationToken) =>
+            await keys.FindJwkAsync(tenant, cancellationToken) is { } jwk ? new Rfc9421Signer(SigningKey.FromJwk(jwk)) : null);
+        InMemoryWebhookDeliverySupervisor webhooks = new(sender, new WebhookSupervisorOptions { Senders = tenants });
+        // end
+        _ = webhooks;
     }
 
     public static async Task OptionsAsync(
@@ -86,4 +118,10 @@ internal static class SendingDocs
             : Adcp.Classify(result);
     }
     // end
+
+    /// <summary>The key store of an application.</summary>
+    internal interface IKeys
+    {
+        ValueTask<string?> FindJwkAsync(string tenant, CancellationToken cancellationToken);
+    }
 }

@@ -40,7 +40,7 @@ public sealed record PostgreSqlWakeUpOptions
         init => field = InRange(value, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1), nameof(Timeout));
     } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Gets where faults are logged. Default <see langword="null"/>, nowhere.</summary>
+    /// <summary>Gets the logger of faults. Default <see langword="null"/>, no log.</summary>
     public ILogger? Logger { get; init; }
 
     /// <summary>Gets the clock of waiting between attempts. Default the system's.</summary>

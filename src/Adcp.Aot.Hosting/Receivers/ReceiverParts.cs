@@ -124,29 +124,37 @@ internal sealed class ReceiverParts
 
     private static void Sender(AdcpReceiverSettings settings, SettingFaults faults)
     {
-        if (settings.JwksUri is null == settings.BrandJson is null)
+        (string Member, string? Value)[] places =
+            [("JwksUri", settings.JwksUri), ("Domain", settings.Domain), ("BrandJson", settings.BrandJson)];
+        (string Member, string? Value)[] given = [.. places.Where(static place => place.Value is not null)];
+        RemoteKeySourceOptions options = KeyOptionsOf(new(), settings, faults);
+        if (given.Length != 1)
         {
-            faults.Add("JwksUri", settings.JwksUri is null
-                ? "missing. Set JwksUri, the url of the sender's keys, or BrandJson and AgentUrl."
-                : "JwksUri and BrandJson exclude each other.");
+            faults.Add(given.Length == 0 ? "JwksUri" : given[1].Member, given.Length == 0
+                ? "missing. Set JwksUri, the url of the sender's keys, or AgentUrl and one of Domain and BrandJson."
+                : $"{string.Join(" and ", given.Select(static place => place.Member))} exclude each other.");
             return;
         }
 
-        string member = settings.JwksUri is null ? "BrandJson" : "JwksUri";
-        string text = settings.JwksUri ?? settings.BrandJson!;
-        if (!IsUrl(text))
+        (string member, string? text) = given[0];
+        bool hasAgent = settings.JwksUri is not null || (settings.AgentUrl is { } agent && IsUrl(agent));
+        if (member != "Domain" && !IsUrl(text!))
         {
             faults.Add(member, $"'{text}' is no http or https url.");
         }
-        else if (text.StartsWith("http:", StringComparison.OrdinalIgnoreCase) && !settings.AllowHttp)
+        else if (text!.StartsWith("http:", StringComparison.OrdinalIgnoreCase) && !settings.AllowHttp)
         {
             faults.Add(member, "keys are read over https. Set AllowHttp in development.");
         }
+        else if (hasAgent)
+        {
+            faults.Try<object?>(member, () => { KeysOf(settings, options).Dispose(); return null; }, null);
+        }
 
-        if (settings.BrandJson is not null && (settings.AgentUrl is null || !IsUrl(settings.AgentUrl)))
+        if (!hasAgent)
         {
             faults.Add("AgentUrl", settings.AgentUrl is null
-                ? "missing. BrandJson lists agents: set the url of the one that sends."
+                ? "missing. A brand.json lists agents: set the url of the one that sends."
                 : $"'{settings.AgentUrl}' is no http or https url.");
         }
     }
@@ -154,19 +162,28 @@ internal sealed class ReceiverParts
     private static bool IsUrl(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out Uri? url) && url.Scheme is "http" or "https" && url.Host.Length > 0;
 
+    private static RemoteKeySourceOptions KeyOptionsOf(RemoteKeySourceOptions options, AdcpReceiverSettings from, SettingFaults faults)
+    {
+        options = options with { AllowHttp = from.AllowHttp, AllowPrivateNetworks = from.AllowPrivateNetworks };
+        options = faults.Set(options, "MaxBrandJsonBytes", from.MaxBrandJsonBytes, static (o, v) => o with { MaxBrandJsonBytes = v });
+        return faults.Set(options, "KeyOrigin", from.KeyOrigin, static (o, v) => o with { KeyOrigin = v });
+    }
+
+    private static RemoteKeySource KeysOf(AdcpReceiverSettings settings, RemoteKeySourceOptions options) =>
+        settings.JwksUri is { } jwks
+            ? RemoteKeySource.FromJwksUri(jwks, settings.SenderName ?? new Uri(jwks).GetLeftPart(UriPartial.Authority), options)
+        : settings.Domain is { } domain ? RemoteKeySource.FromDomain(domain, settings.AgentUrl!, options)
+        : RemoteKeySource.FromBrandJson(settings.BrandJson!, settings.AgentUrl!, options);
+
     private static Rfc9421Verifier VerifierOf(
         IServiceProvider services, AdcpReceiverSettings settings, IReplayCache replays, TimeProvider time, List<object> owned)
     {
         RemoteKeySourceOptions options = new()
         {
-            AllowHttp = settings.AllowHttp,
-            AllowPrivateNetworks = settings.AllowPrivateNetworks,
             TimeProvider = time,
             Logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.RemoteKeys"),
         };
-        RemoteKeySource keys = settings.JwksUri is { } jwks
-            ? RemoteKeySource.FromJwksUri(jwks, settings.SenderName ?? new Uri(jwks).GetLeftPart(UriPartial.Authority), options)
-            : RemoteKeySource.FromBrandJson(settings.BrandJson!, settings.AgentUrl!, options);
+        RemoteKeySource keys = KeysOf(settings, KeyOptionsOf(options, settings, new SettingFaults("")));
         owned.Add(keys);
         return new Rfc9421Verifier(keys, replays, new Rfc9421VerifierOptions { TimeProvider = time });
     }

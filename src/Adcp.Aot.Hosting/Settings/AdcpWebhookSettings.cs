@@ -106,6 +106,67 @@ public sealed class SenderSettings
 
     /// <summary>Gets or sets <see cref="WebhookSenderOptions.PropagatesTraceContext"/>.</summary>
     public bool PropagatesTraceContext { get; set; }
+
+    /// <summary>Gets the rules for the way to some destinations. The first rule with the origin of a destination holds.</summary>
+    public IList<EgressSettings> Egress { get; } = [];
+}
+
+/// <summary>The settings that become an <see cref="EgressRule"/>.</summary>
+public sealed class EgressSettings
+{
+    /// <summary>Gets <see cref="EgressRule.Origins"/>. Required.</summary>
+    public IList<string> Origins { get; } = [];
+
+    /// <summary>Gets or sets the url of the proxy, such as <c>http://proxy.internal:3128</c>.</summary>
+    public string? Proxy { get; set; }
+
+    /// <summary>Gets or sets the user for the proxy.</summary>
+    public string? ProxyUser { get; set; }
+
+    /// <summary>Gets or sets the password for the proxy, a secret.</summary>
+    public string? ProxyPassword { get; set; }
+
+    /// <summary>Gets or sets <see cref="EgressProxy.ResolvesNames"/>.</summary>
+    public bool ProxyResolvesNames { get; set; }
+
+    /// <summary>
+    /// Gets or sets the path of the client certificate: a PEM file, or a PKCS#12 file with its key. A relative path begins at the content
+    /// root.
+    /// </summary>
+    public string? ClientCertificateFile { get; set; }
+
+    /// <summary>
+    /// Gets or sets the path of the PEM file with the key of the client certificate. Default: the file of the certificate.
+    /// </summary>
+    public string? ClientCertificateKeyFile { get; set; }
+
+    /// <summary>Gets or sets the password of the client certificate's key, a secret.</summary>
+    public string? ClientCertificatePassword { get; set; }
+
+    /// <summary>Gets or sets the path of a PEM file with the only trusted roots. A relative path begins at the content root.</summary>
+    public string? RootsFile { get; set; }
+
+    /// <summary>Gets or sets <see cref="EgressRule.AttemptTimeout"/>.</summary>
+    public TimeSpan? AttemptTimeout { get; set; }
+
+    /// <summary>Gets or sets <see cref="EgressRule.ConnectTimeout"/>.</summary>
+    public TimeSpan? ConnectTimeout { get; set; }
+}
+
+/// <summary>The settings that become an <see cref="EndpointRateLimit"/>.</summary>
+public sealed class RateLimitSettings
+{
+    /// <summary>Gets <see cref="EndpointRateLimit.Origins"/>. Required.</summary>
+    public IList<string> Origins { get; } = [];
+
+    /// <summary>Gets or sets <see cref="EndpointRateLimit.MaxAttempts"/>. Required.</summary>
+    public int? MaxAttempts { get; set; }
+
+    /// <summary>Gets or sets <see cref="EndpointRateLimit.Period"/>.</summary>
+    public TimeSpan? Period { get; set; }
+
+    /// <summary>Gets or sets <see cref="EndpointRateLimit.Burst"/>.</summary>
+    public int? Burst { get; set; }
 }
 
 /// <summary>The settings that become a <see cref="RetryPolicy"/>.</summary>
@@ -172,6 +233,11 @@ public sealed class DeliverySettings
 
     /// <summary>Gets or sets <see cref="WebhookSupervisorOptions.RecordsFullPaths"/>.</summary>
     public bool RecordsFullPaths { get; set; }
+
+    /// <summary>
+    /// Gets the rate limits of endpoints, in memory and from the outbox. The first one with the origin of a destination holds.
+    /// </summary>
+    public IList<RateLimitSettings> RateLimits { get; } = [];
 }
 
 /// <summary>The database of outbox, tasks and answers.</summary>

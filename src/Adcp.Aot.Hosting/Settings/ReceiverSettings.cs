@@ -1,4 +1,5 @@
 using Adcp.Aot.Receiving;
+using Adcp.Aot.Verification;
 
 namespace Adcp.Aot.Hosting;
 
@@ -15,19 +16,34 @@ public sealed class AdcpReceiverSettings
     public AdcpVersion? Version { get; set; }
 
     /// <summary>
-    /// Gets or sets the url of the sender's keys, such as <c>https://seller.example/.well-known/jwks.json</c>. This or
-    /// <see cref="BrandJson"/> is required, unless the application gives a verifier in code.
+    /// Gets or sets the url of the sender's keys, such as <c>https://seller.example/.well-known/jwks.json</c>. This,
+    /// <see cref="Domain"/> or <see cref="BrandJson"/> is required, unless the application gives a verifier in code.
     /// </summary>
     public string? JwksUri { get; set; }
 
     /// <summary>Gets or sets the sender that the keys of <see cref="JwksUri"/> belong to. Default: the origin of that url.</summary>
     public string? SenderName { get; set; }
 
-    /// <summary>Gets or sets the url of the sender's <c>brand.json</c>, which names its keys. Needs <see cref="AgentUrl"/>.</summary>
+    /// <summary>
+    /// Gets or sets the domain of the sender's operator, such as <c>seller.example</c>, at which its <c>brand.json</c> is. The document
+    /// names its keys. Needs <see cref="AgentUrl"/>.
+    /// </summary>
+    public string? Domain { get; set; }
+
+    /// <summary>
+    /// Gets or sets the url of the sender's <c>brand.json</c>, if the sender names one, as in <c>identity.brand_json_url</c>. It is read
+    /// without redirects. Needs <see cref="AgentUrl"/>.
+    /// </summary>
     public string? BrandJson { get; set; }
 
     /// <summary>Gets or sets the url of the sender's agent in its <c>brand.json</c>.</summary>
     public string? AgentUrl { get; set; }
+
+    /// <summary>Gets or sets <see cref="RemoteKeySourceOptions.MaxBrandJsonBytes"/>.</summary>
+    public int? MaxBrandJsonBytes { get; set; }
+
+    /// <summary>Gets or sets <see cref="RemoteKeySourceOptions.KeyOrigin"/>.</summary>
+    public string? KeyOrigin { get; set; }
 
     /// <summary>Gets or sets whether keys may be read over plain http. For development.</summary>
     public bool AllowHttp { get; set; }

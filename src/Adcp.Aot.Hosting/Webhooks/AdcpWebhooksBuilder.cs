@@ -79,6 +79,29 @@ public sealed class AdcpWebhooksBuilder
     }
 
     /// <summary>
+    /// Signs the webhooks of each tenant with a key of its own, in memory and from the outbox. Webhooks without a tenant are signed with
+    /// the first key of <see cref="AddKey"/> or <see cref="AdcpWebhookSettings.Keys"/>. <see cref="IWebhookSenderSource"/> becomes a
+    /// service, for single attempts of a tenant.
+    /// </summary>
+    /// <param name="find">
+    /// Returns the signer of a tenant; <see langword="null"/> if it has no key, and its webhooks are then refused. It may be slow or
+    /// throw.
+    /// </param>
+    /// <param name="options">The options of <see cref="TenantSenders"/>; <see langword="null"/> for the defaults.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="find"/> is null.</exception>
+    public AdcpWebhooksBuilder UseTenantKeys(
+        Func<IServiceProvider, string, CancellationToken, ValueTask<WebhookAuthenticator?>> find, TenantSenderOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(find);
+        _registration.Senders = (services, shared) => new TenantSenders(
+            shared,
+            (tenant, cancellationToken) => find(services, tenant, cancellationToken),
+            options ?? new TenantSenderOptions { TimeProvider = services.GetService<TimeProvider>() ?? TimeProvider.System });
+        ServiceForwards.Add<IWebhookSenderSource>(Services, Name, static engine => engine.Senders!);
+        return this;
+    }
+
+    /// <summary>
     /// Adds a sink of the audit records. Its constructor takes services of the container, and the database of <see cref="UseDatabase"/>
     /// as <see cref="DbDataSource"/> and <see cref="SqlDialect"/>. Its table is created when the host starts, and it is disposed with the
     /// host. Several sinks each get every record.

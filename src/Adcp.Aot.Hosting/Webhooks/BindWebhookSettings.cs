@@ -41,9 +41,10 @@ internal sealed class ValidateWebhookSettings(string name, WebhookRegistration r
         }
 
         SettingFaults faults = new(settings.Bound.Root);
-        foreach (SigningKey key in WebhookPlan.Read(settings, registration, contentRoot, faults).Keys)
+        WebhookPlan plan = WebhookPlan.Read(settings, registration, contentRoot, faults);
+        foreach (IDisposable read in plan.Keys.Concat<IDisposable>(plan.Certificates))
         {
-            key.Dispose();
+            read.Dispose();
         }
 
         return faults.All.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults.All);

@@ -28,7 +28,7 @@ internal sealed class WebhookEngine : IAsyncDisposable
         ILoggerFactory logging = services.GetRequiredService<ILoggerFactory>();
         Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         SigningKey[] fromCode = [.. registration.Keys.Select(make => make(services))];
-        _keys = [.. Plan.Keys];
+        _keys = [.. Plan.Keys, .. Plan.Certificates];
         Keys = [.. fromCode, .. Plan.Keys];
 
         WebhookSenderOptions senderOptions = WebhookRegistration.Apply(
@@ -36,6 +36,7 @@ internal sealed class WebhookEngine : IAsyncDisposable
             Plan.Sender with { TimeProvider = Time, Logger = logging.CreateLogger("Adcp.Aot.Sender") });
         WebhookAuthenticator authenticator = registration.Authenticator?.Invoke(services) ?? new Rfc9421Signer(Keys[0]);
         Sender = new WebhookSender(authenticator, senderOptions);
+        Senders = registration.Senders?.Invoke(services, Sender);
 
         if (registration.OpensDatabase || registration.HasOutbox || settings.Database.Dialect is not null)
         {
@@ -47,6 +48,7 @@ internal sealed class WebhookEngine : IAsyncDisposable
             TimeProvider = Time,
             Logger = logging.CreateLogger("Adcp.Aot.Delivery"),
             Sink = SinkOf(services, registration),
+            Senders = Senders,
         };
         Supervisor = new InMemoryWebhookDeliverySupervisor(
             Sender, WebhookRegistration.Apply(services, registration.SupervisorSteps, attempts));
@@ -90,6 +92,9 @@ internal sealed class WebhookEngine : IAsyncDisposable
     internal IReadOnlyList<SigningKey> Keys { get; }
 
     internal WebhookSender Sender { get; }
+
+    /// <summary>Gets the senders of tenants; <see langword="null"/> if all share one key.</summary>
+    internal IWebhookSenderSource? Senders { get; }
 
     internal InMemoryWebhookDeliverySupervisor Supervisor { get; }
 

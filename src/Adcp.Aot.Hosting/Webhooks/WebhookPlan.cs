@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Hosting;
@@ -10,6 +11,9 @@ internal sealed record WebhookPlan
     internal required IReadOnlyList<SigningKey> Keys { get; init; }
 
     internal required WebhookSenderOptions Sender { get; init; }
+
+    /// <summary>Gets the certificates of egress rules, which are disposed after the sender.</summary>
+    internal required IReadOnlyList<X509Certificate2> Certificates { get; init; }
 
     internal required WebhookSupervisorOptions Supervisor { get; init; }
 
@@ -37,11 +41,15 @@ internal sealed record WebhookPlan
         DatabaseRules(settings, registration, faults);
         Health(settings.Health, faults);
         Seller(settings.Seller, faults);
+        List<X509Certificate2> certificates = [];
+        EgressRule[] egress = EgressPlan.RulesOf(settings.Sender.Egress, contentRoot, certificates, faults);
+        WebhookSenderOptions sender = SenderOf(settings, version, faults);
         return new WebhookPlan
         {
             Version = version,
             Keys = keys,
-            Sender = SenderOf(settings, version, faults),
+            Sender = faults.Try("Sender:Egress", () => sender with { Egress = egress }, sender),
+            Certificates = certificates,
             Supervisor = supervisor,
             Secrets = secrets,
             Outbox = OutboxOf(settings.Outbox, faults),
@@ -175,6 +183,8 @@ internal sealed record WebhookPlan
         all = faults.Set(all, "Delivery:MaxEndpoints", from.MaxEndpoints, static (o, v) => o with { MaxEndpoints = v });
         all = faults.Set(
             all, "Delivery:EndpointIdleTimeout", from.EndpointIdleTimeout, static (o, v) => o with { EndpointIdleTimeout = v });
+        EndpointRateLimit[] limits = EgressPlan.LimitsOf(from.RateLimits, faults);
+        all = faults.Try("Delivery:RateLimits", () => all with { RateLimits = limits }, all);
         all = faults.Set(all, "Delivery:SinkQueueCapacity", from.SinkQueueCapacity, static (o, v) => o with { SinkQueueCapacity = v });
         return faults.Set(all, "Delivery:SinkTimeout", from.SinkTimeout, static (o, v) => o with { SinkTimeout = v });
     }

@@ -44,7 +44,7 @@ public sealed record SqlWebhookOutboxOptions
     /// </summary>
     public IOutboxWakeUp? WakeUp { get; init; }
 
-    /// <summary>Gets where the outbox logs. Default <see langword="null"/>, nowhere.</summary>
+    /// <summary>Gets the logger of the outbox. Default <see langword="null"/>, no log.</summary>
     public ILogger? Logger { get; init; }
 
     /// <summary>Gets the clock of waiting. Default the system's. The database's clock decides when a webhook is due.</summary>

@@ -18,6 +18,7 @@ namespace Adcp.Aot.Delivery;
 /// </para>
 /// <code>
 /// step                     concurrency permits   circuit permit   on a fault or refusal
+/// 0 wait for the rate      -                     -                cancelled: record without an attempt
 /// 1 take permits           -                     -                cancelled: record without an attempt
 /// 2 ask the circuits       held                  -                refused: permits returned, record or count
 /// 3 draw the number        held                  held             thrown by the payload: both returned, thrown on
@@ -30,6 +31,9 @@ namespace Adcp.Aot.Delivery;
 /// </remarks>
 public sealed partial class AttemptRunner : IAsyncDisposable
 {
+    /// <summary>The longest wait of a timer, which may be shorter than the wait for a turn.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
+
     private readonly IWebhookSender _sender;
     private readonly WebhookSupervisorOptions _options;
     private readonly ILogger _logger;
@@ -37,6 +41,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
     private readonly AttemptCircuits _circuits;
     private readonly AttemptRecorder _recorder;
     private readonly ConcurrencyLimits _limits;
+    private readonly RateGates? _rates;
     private RetryPolicy _retry;
     private int _shutDown;
     private int _abandoned;
@@ -58,6 +63,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         _classifier = new AttemptClassifier(options.Responses, _logger);
         _recorder = new AttemptRecorder(options, _logger);
         _limits = new ConcurrencyLimits(options.MaxConcurrencyPerEndpoint, options.MaxConcurrencyPerTenant, options.MaxConcurrency);
+        _rates = options.RateLimits.Count > 0 ? new RateGates(options.RateLimits, options.TimeProvider) : null;
         Clock = new MonotonicClock(options.TimeProvider);
         Sequences = options.Sequences ?? new SequenceAllocator();
         Endpoints = new EndpointTable(options.Circuit, options.MaxEndpoints, options.EndpointIdleTimeout, Clock);
@@ -86,7 +92,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
     /// <summary>Gets the number of attempts under way.</summary>
     public int AttemptsInFlight => _limits.Holders;
 
-    /// <summary>Gets the number of deliveries that wait for a concurrency permit.</summary>
+    /// <summary>Gets the number of deliveries that wait for a concurrency permit, or for their turn under a rate limit.</summary>
     public int Waiting => Volatile.Read(ref _waiting);
 
     /// <summary>Gets the number of sink calls that threw or outlived their timeout.</summary>
@@ -201,15 +207,84 @@ public sealed partial class AttemptRunner : IAsyncDisposable
     /// called when it ends, which may have happened already.</returns>
     internal bool Run(InFlightDelivery delivery)
     {
+        Renew(delivery);
+        return _rates is null
+            ? RunNow(delivery, delivery.Attempt == 0 ? delivery.StartedAt : Clock.Exact())
+            : RunInTurn(delivery, _rates);
+    }
+
+    private void Renew(InFlightDelivery delivery)
+    {
         if (delivery.Endpoint.Evicted)
         {
-            delivery.Endpoint = Endpoints.Renew(delivery.Endpoint);
+            Endpoint old = delivery.Endpoint;
+            delivery.Endpoint = Endpoints.Renew(old);
+            _rates?.Move(old, delivery.Endpoint);
+        }
+    }
+
+    private bool RunNow(InFlightDelivery delivery, long startedAt)
+    {
+        delivery.HoldsPermits = _limits.TryAcquire(delivery.Endpoint);
+        return delivery.HoldsPermits ? Start(delivery, startedAt) : RunWhenPermitted(delivery);
+    }
+
+    /// <summary>Waits for the delivery's turn if its endpoint has a rate limit.</summary>
+    private bool RunInTurn(InFlightDelivery delivery, RateGates rates)
+    {
+        // If a circuit refuses, it refuses now, and the delivery takes no turn from another one.
+        long now = Clock.Exact();
+        if (_circuits.MayRefuse(delivery.Endpoint) && _circuits.FindRefusing(delivery.Endpoint, now) is { } refusing)
+        {
+            return Refuse(delivery, refusing, now);
         }
 
-        delivery.HoldsPermits = _limits.TryAcquire(delivery.Endpoint);
-        return delivery.HoldsPermits
-            ? Start(delivery, delivery.Attempt == 0 ? delivery.StartedAt : Clock.Exact())
-            : RunWhenPermitted(delivery);
+        long turn = rates.Take(delivery.Endpoint, delivery.Webhook.Destination.Target);
+        if (turn == 0)
+        {
+            return RunNow(delivery, now);
+        }
+
+        _ = WaitForTurnAsync(delivery, turn);
+        return false;
+    }
+
+    private async Task WaitForTurnAsync(InFlightDelivery delivery, long turn)
+    {
+        bool hasEnded;
+        try
+        {
+            Interlocked.Increment(ref _waiting);
+            try
+            {
+                TimeSpan left;
+                while (delivery.Cause == CancellationCause.None
+                    && (left = Clock.Time.GetElapsedTime(Clock.Time.GetTimestamp(), turn)) > TimeSpan.Zero)
+                {
+                    // Timers count in whole milliseconds, and other timers of the process can make one fire early: hence the loop.
+                    TimeSpan wait = left < LongestWait ? left : LongestWait;
+                    TimeSpan whole = TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds));
+                    await Task.Delay(whole, Clock.Time, delivery.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                }
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _waiting);
+            }
+
+            Renew(delivery);
+            hasEnded = delivery.Cause == CancellationCause.None ? RunNow(delivery, Clock.Exact()) : Interrupt(delivery);
+        }
+        catch (Exception unexpected)
+        {
+            delivery.Fault = unexpected;
+            hasEnded = true;
+        }
+
+        if (hasEnded)
+        {
+            delivery.GoOn();
+        }
     }
 
     /// <summary>Records that an endpoint's circuit refused a delivery, or counts it if another refusal was recorded a moment ago.</summary>
@@ -338,9 +413,12 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         try
         {
             delivery.Webhook.Tenant = delivery.Options.Tenant;
+            IWebhookSender sender = _options.Senders is { } senders && delivery.Options.Tenant is { } tenant
+                ? senders.GetSender(tenant)
+                : _sender;
             ValueTask<WebhookSendResult> sending = DeliveryTrace.IsOn
-                ? DeliveryTrace.Send(delivery, _sender)
-                : _sender.SendAsync(delivery.Webhook, delivery.Token);
+                ? DeliveryTrace.Send(delivery, sender)
+                : sender.SendAsync(delivery.Webhook, delivery.Token);
             if (!sending.IsCompletedSuccessfully)
             {
                 return delivery.AwaitAnswer(sending);

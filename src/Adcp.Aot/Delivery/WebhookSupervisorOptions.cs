@@ -8,6 +8,9 @@ namespace Adcp.Aot;
 /// <summary>The options of a supervisor. Immutable; a bad value throws when it is set.</summary>
 public sealed record WebhookSupervisorOptions
 {
+    /// <summary>The most rate limits.</summary>
+    internal const int MaxRateLimits = 256;
+
     /// <summary>Attempts and delays. Default <see cref="RetryPolicy.Default"/>.</summary>
     public RetryPolicy Retry { get; init => field = Require.NotNull(value, nameof(Retry)); } = RetryPolicy.Default;
 
@@ -99,6 +102,19 @@ public sealed record WebhookSupervisorOptions
     public int MaxConcurrency { get; init => field = Require.InRange(value, 1, 1_000_000, nameof(MaxConcurrency)); } = 8192;
 
     /// <summary>
+    /// Gets the rate limits of endpoints. The first one whose origins contain the destination holds. At most 256, default none.
+    /// </summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    /// <exception cref="ArgumentException">More than 256, or one is null.</exception>
+    public IReadOnlyList<EndpointRateLimit> RateLimits
+    {
+        get;
+        init => field = Require.NotNull(value, nameof(RateLimits)).Count <= MaxRateLimits && value.All(static limit => limit is not null)
+            ? value
+            : throw new ArgumentException($"At most {MaxRateLimits} limits, and none of them null.", nameof(RateLimits));
+    } = [];
+
+    /// <summary>
     /// The maximum number of endpoints. 1 to 100,000,000, default 1,000,000 (about 160 bytes each beside the key).
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 100,000,000.</exception>
@@ -114,6 +130,13 @@ public sealed record WebhookSupervisorOptions
         get;
         init => field = Require.InRange(value, TimeSpan.FromSeconds(1), TimeSpan.FromDays(7), nameof(EndpointIdleTimeout));
     } = TimeSpan.FromMinutes(10);
+
+    /// <summary>
+    /// Gets the senders of tenants, such as <see cref="TenantSenders"/>. Attempts of a delivery with a
+    /// <see cref="DeliveryOptions.Tenant"/> are made by its sender. Bodies are still written by the sender of the supervisor, and so must
+    /// speak one AdCP version. Default <see langword="null"/>: one sender for all.
+    /// </summary>
+    public IWebhookSenderSource? Senders { get; init; }
 
     /// <summary>The streams. Default null, the supervisor's own allocator.</summary>
     public SequenceAllocator? Sequences { get; init; }

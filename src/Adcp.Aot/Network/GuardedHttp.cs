@@ -4,12 +4,13 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 
 namespace Adcp.Aot.Network;
 
 /// <summary>
-/// Makes all HTTP requests of this library to untrusted hosts: checked addresses, no redirect, no proxy, no cookie, no
-/// decompression, no resumed TLS session, no trace headers. Pools connections, and can make a request on a new one.
+/// Makes all HTTP requests of this library to untrusted hosts: checked addresses, no redirect, no proxy but a configured one, no cookie,
+/// no decompression, no resumed TLS session, no trace headers. Pools connections, and can make a request on a new one.
 /// Thread-safe.
 /// </summary>
 internal sealed class GuardedHttp : IDisposable
@@ -38,10 +39,17 @@ internal sealed class GuardedHttp : IDisposable
             AllowTlsResume = false,
             CertificateRevocationCheckMode = options.Revocation,
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+            RemoteCertificateValidationCallback = CertificateRefusedException.Validate,
+            CertificateChainPolicy = options.Roots is { } roots ? PolicyOf(roots, options.Revocation) : null,
+
+            // A context, because a plain collection of certificates is filtered by the issuers that the host names.
+            ClientCertificateContext = options.ClientCertificate is { } certificate
+                ? SslStreamCertificateContext.Create(certificate, null, offline: true)
+                : null,
         };
-        _connector = new PinnedConnector(guard, options.ConnectTimeout, options.TimeProvider, _hosts);
-        _pooled = new HttpMessageInvoker(Handler(options.ConnectionLifetime));
-        _unpooled = new Lazy<HttpMessageInvoker>(() => new HttpMessageInvoker(Handler(TimeSpan.Zero)));
+        _connector = new PinnedConnector(guard, options.ConnectTimeout, options.TimeProvider, _hosts, options.Proxy);
+        _pooled = new HttpMessageInvoker(Wrapped(options.ConnectionLifetime));
+        _unpooled = new Lazy<HttpMessageInvoker>(() => new HttpMessageInvoker(Wrapped(TimeSpan.Zero)));
     }
 
     /// <summary>Gets the TLS policy of all connections.</summary>
@@ -111,6 +119,26 @@ internal sealed class GuardedHttp : IDisposable
         {
             _unpooled.Value.Dispose();
         }
+    }
+
+    private static X509ChainPolicy PolicyOf(IReadOnlyList<X509Certificate2> roots, X509RevocationMode revocation)
+    {
+        X509ChainPolicy policy = new()
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = revocation,
+            RevocationFlag = X509RevocationFlag.ExcludeRoot,
+        };
+        policy.CustomTrustStore.AddRange(roots.ToArray());
+        return policy;
+    }
+
+    private HttpMessageHandler Wrapped(TimeSpan connectionLifetime)
+    {
+        SocketsHttpHandler handler = Handler(connectionLifetime);
+        return _options.WrapHandler is { } wrap
+            ? wrap(handler) ?? throw new InvalidOperationException("The function WrapHandler returned null.")
+            : handler;
     }
 
     private SocketsHttpHandler Handler(TimeSpan connectionLifetime)

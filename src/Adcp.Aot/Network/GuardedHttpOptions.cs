@@ -12,6 +12,18 @@ internal sealed record GuardedHttpOptions(
     TimeSpan ConnectTimeout, TimeSpan TotalTimeout, TimeSpan ConnectionLifetime, TimeProvider TimeProvider,
     X509RevocationMode Revocation = X509RevocationMode.NoCheck)
 {
+    /// <summary>Gets the proxy; <see langword="null"/> for direct connections.</summary>
+    internal ProxyConnector? Proxy { get; init; }
+
+    /// <summary>Gets the certificate for hosts that ask for one; <see langword="null"/> for none.</summary>
+    internal X509Certificate2? ClientCertificate { get; init; }
+
+    /// <summary>Gets the only trusted roots; <see langword="null"/> for the machine's.</summary>
+    internal IReadOnlyList<X509Certificate2>? Roots { get; init; }
+
+    /// <summary>Gets a function that wraps each handler; <see langword="null"/> for none.</summary>
+    internal Func<HttpMessageHandler, HttpMessageHandler>? WrapHandler { get; init; }
+
     /// <summary>
     /// The silence after which an HTTP/2 connection with requests under way is pinged: half of a request's time, so
     /// that the answer arrives within it. Never below 1 s.

@@ -5,14 +5,16 @@ namespace Adcp.Aot.Network;
 
 /// <summary>
 /// Opens connections only to checked addresses. It resolves the name, every answer must pass the guard, and the socket
-/// connects to an address that passed. So a second resolution cannot lead elsewhere.
+/// connects to an address that passed. So a second resolution cannot lead elsewhere. A proxy is asked to connect to such an address too,
+/// unless it is configured to resolve names.
 /// </summary>
 /// <remarks>
 /// Addresses race as in RFC 8305: the address that worked last comes first, the families take turns, and each next
 /// address starts when an earlier one fails or after a pause. The pause is 250 ms, or less if the list is so long
 /// that the last address would not have half of the connect time.
 /// </remarks>
-internal sealed class PinnedConnector(DestinationGuard guard, TimeSpan connectTimeout, TimeProvider time, HostMemory hosts)
+internal sealed class PinnedConnector(
+    DestinationGuard guard, TimeSpan connectTimeout, TimeProvider time, HostMemory hosts, ProxyConnector? proxy = null)
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(250);
 
@@ -24,11 +26,16 @@ internal sealed class PinnedConnector(DestinationGuard guard, TimeSpan connectTi
         using CancellationTokenSource linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
+            if (proxy is { ResolvesNames: true } && !IPAddress.TryParse(endPoint.Host, out _))
+            {
+                return await proxy.ConnectAsync(endPoint.Host, endPoint.Port, linked.Token).ConfigureAwait(false);
+            }
+
             IPAddress[] addresses = await guard.ResolveAsync(endPoint.Host, tenant, linked.Token).ConfigureAwait(false);
             HostFacts host = hosts[endPoint.Host, endPoint.Port];
             IPAddress[] ordered = InOrder(addresses, host.Worked);
-            (Socket socket, host.Worked) = await RaceAsync(ordered, endPoint.Port, linked.Token).ConfigureAwait(false);
-            return new NetworkStream(socket, ownsSocket: true);
+            (Stream connection, host.Worked) = await RaceAsync(ordered, endPoint.Port, linked.Token).ConfigureAwait(false);
+            return connection;
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -70,15 +77,20 @@ internal sealed class PinnedConnector(DestinationGuard guard, TimeSpan connectTi
         return [.. ordered];
     }
 
-    private static async Task<(Socket Socket, IPAddress Address)> ConnectAsync(
+    private async Task<(Stream Connection, IPAddress Address)> ConnectAsync(
         IPAddress address, int port, CancellationToken cancellationToken)
     {
+        if (proxy is not null)
+        {
+            return (await proxy.ConnectAsync(address.ToString(), port, cancellationToken).ConfigureAwait(false), address);
+        }
+
         // Here and not before the race, so that an address family that this machine lacks costs only its own addresses.
         Socket socket = new(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
             await socket.ConnectAsync(new IPEndPoint(address, port), cancellationToken).ConfigureAwait(false);
-            return (socket, address);
+            return (new NetworkStream(socket, ownsSocket: true), address);
         }
         catch
         {
@@ -90,10 +102,17 @@ internal sealed class PinnedConnector(DestinationGuard guard, TimeSpan connectTi
     /// <summary>
     /// Chooses the fault to report if several addresses failed: one of the endpoint before one of this machine.
     /// </summary>
-    private static SocketException Telling(SocketException? before, SocketException now) =>
-        before is null || LocalFault.Is(before.SocketErrorCode) ? now : before;
+    private static Exception Telling(Exception? before, Exception now) => before is null || IsLocal(before) ? now : before;
 
-    private async Task<(Socket Socket, IPAddress Address)> RaceAsync(IPAddress[] addresses, int port, CancellationToken cancellationToken)
+    private static bool IsLocal(Exception fault) => fault switch
+    {
+        SocketException socket => LocalFault.Is(socket.SocketErrorCode),
+        ProxyException failed => failed.IsLocal,
+        _ => false,
+    };
+
+    private async Task<(Stream Connection, IPAddress Address)> RaceAsync(
+        IPAddress[] addresses, int port, CancellationToken cancellationToken)
     {
         if (addresses.Length == 1)
         {
@@ -103,10 +122,10 @@ internal sealed class PinnedConnector(DestinationGuard guard, TimeSpan connectTi
         TimeSpan pause = connectTimeout / (2 * addresses.Length);
         pause = pause < LongestPause ? pause : LongestPause;
         using CancellationTokenSource losers = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        List<Task<(Socket Socket, IPAddress Address)>> running = new(addresses.Length);
+        List<Task<(Stream Connection, IPAddress Address)>> running = new(addresses.Length);
         try
         {
-            SocketException? fault = null;
+            Exception? fault = null;
             int next = 0;
             while (true)
             {
@@ -118,14 +137,14 @@ internal sealed class PinnedConnector(DestinationGuard guard, TimeSpan connectTi
                 Task[] awaited = next < addresses.Length ? [.. running, Task.Delay(pause, time, losers.Token)] : [.. running];
                 Task ended = await Task.WhenAny(awaited).ConfigureAwait(false);
                 cancellationToken.ThrowIfCancellationRequested();
-                if (ended is Task<(Socket Socket, IPAddress Address)> connecting)
+                if (ended is Task<(Stream Connection, IPAddress Address)> connecting)
                 {
                     running.Remove(connecting);
                     try
                     {
                         return await connecting.ConfigureAwait(false);
                     }
-                    catch (SocketException failed)
+                    catch (Exception failed) when (failed is SocketException or ProxyException)
                     {
                         fault = Telling(fault, failed);
                     }
@@ -140,12 +159,12 @@ internal sealed class PinnedConnector(DestinationGuard guard, TimeSpan connectTi
         finally
         {
             await losers.CancelAsync().ConfigureAwait(false);
-            foreach (Task<(Socket Socket, IPAddress Address)> connecting in running)
+            foreach (Task<(Stream Connection, IPAddress Address)> connecting in running)
             {
                 await ((Task)connecting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 if (connecting.IsCompletedSuccessfully)
                 {
-                    connecting.Result.Socket.Dispose();
+                    await connecting.Result.Connection.DisposeAsync().ConfigureAwait(false);
                 }
             }
         }

@@ -97,7 +97,8 @@ internal sealed partial class IntakeLog(ILogger? logger, string endpoint, TimePr
         VerificationError.WindowInvalid =>
             "The signature is too old or from the future. Compare this machine's clock with a time server, then tell the sender.",
         VerificationError.KeyUnknown =>
-            "The sender does not publish this key. Check the JWKS or brand.json url of the key source, then tell the sender.",
+            "The sender does not publish this key, or its key origin or the publisher's pins exclude it. Check the JWKS or brand.json url, "
+            + "KeyOrigin and Pins, then tell the sender.",
         VerificationError.KeyPurposeInvalid =>
             "The sender publishes this key for another purpose or algorithm. Tell the sender to publish it with adcp_use request-signing.",
         VerificationError.KeyRevoked => "The sender revoked this key. If the sender still signs with it, tell the sender.",

@@ -30,7 +30,15 @@ internal static class AttemptFault
     {
         for (Exception? inner = fault; inner is not null; inner = inner.InnerException)
         {
-            if (inner is AuthenticationException or DestinationRefusedException
+            if (inner is ProxyException { IsLocal: true })
+            {
+                return false;
+            }
+        }
+
+        for (Exception? inner = fault; inner is not null; inner = inner.InnerException)
+        {
+            if (inner is AuthenticationException or DestinationRefusedException or ProxyException
                 or HttpRequestException
                 {
                     HttpRequestError: HttpRequestError.ConnectionError
@@ -64,6 +72,10 @@ internal static class AttemptFault
                     return (WebhookSendError.NoUsableAddress, DestinationRefusedException.Reason);
                 case TimeoutException:
                     return (WebhookSendError.Timeout, "connect timeout");
+                case ProxyException proxy when !timedOut:
+                    return (proxy.IsLocal ? WebhookSendError.LocalNetwork : WebhookSendError.ConnectionFailed, proxy.Message);
+                case CertificateRefusedException refused:
+                    return (WebhookSendError.ConnectionFailed, refused.Message);
                 case AuthenticationException:
                     return (WebhookSendError.ConnectionFailed, "TLS failed");
                 case SocketException socket when !timedOut:

@@ -12,48 +12,83 @@ internal sealed partial class RequestFactory
 {
     private static readonly Version Http2 = new(2, 0);
 
-    private readonly WebhookAuthenticator _authenticator;
+    private readonly WebhookAuthenticator? _authenticator;
+    private readonly TenantKey? _tenant;
     private readonly WebhookSenderOptions _options;
-    private readonly GuardedHttp _http;
     private readonly ILogger _logger;
     private int _deprecationLogged;
 
-    internal RequestFactory(WebhookAuthenticator authenticator, WebhookSenderOptions options, GuardedHttp http, ILogger logger)
+    internal RequestFactory(WebhookAuthenticator authenticator, WebhookSenderOptions options, ILogger logger)
+        : this(options, logger)
     {
         _authenticator = authenticator;
-        _options = options;
-        _http = http;
-        _logger = logger;
         LogDeprecation(authenticator);
     }
 
+    private RequestFactory(WebhookSenderOptions options, ILogger logger)
+    {
+        _options = options;
+        _logger = logger;
+    }
+
+    private RequestFactory(TenantKey tenant, WebhookSenderOptions options, ILogger logger)
+        : this(options, logger) => _tenant = tenant;
+
+    /// <summary>Returns a factory that authenticates by the key of a tenant, and is otherwise the same.</summary>
+    internal RequestFactory For(TenantKey tenant) => new(tenant, _options, _logger);
+
     /// <summary>
-    /// Authenticates by the registration's scheme if it has one, otherwise by the sender's. Never by both.
+    /// Authenticates by the registration's scheme if it has one, otherwise by the sender's or the tenant's. Never by both.
     /// </summary>
     internal ValueTask<HttpRequestMessage> CreateAsync(
-        PreparedWebhook webhook, TargetUri target, bool mayExpect, CancellationToken cancellationToken)
+        PreparedWebhook webhook, TargetUri target, GuardedHttp http, bool mayExpect, CancellationToken cancellationToken)
     {
-        WebhookAuthenticator chosen = webhook.Destination.Authentication?.Authenticator ?? _authenticator;
+        WebhookAuthenticator? chosen = webhook.Destination.Authentication?.Authenticator ?? _authenticator;
+        if (chosen is not null)
+        {
+            return CreateAsync(chosen, webhook, target, http, mayExpect, cancellationToken);
+        }
+
+        ValueTask<WebhookAuthenticator> key = _tenant!.GetAsync(cancellationToken);
+        return key.IsCompletedSuccessfully
+            ? CreateAsync(key.Result, webhook, target, http, mayExpect, cancellationToken)
+            : AwaitKeyAsync(key, webhook, target, http, mayExpect, cancellationToken);
+    }
+
+    private async ValueTask<HttpRequestMessage> AwaitKeyAsync(
+        ValueTask<WebhookAuthenticator> key, PreparedWebhook webhook, TargetUri target, GuardedHttp http, bool mayExpect,
+        CancellationToken cancellationToken)
+    {
+        WebhookAuthenticator chosen = await key.ConfigureAwait(false);
+        return await CreateAsync(chosen, webhook, target, http, mayExpect, cancellationToken).ConfigureAwait(false);
+    }
+
+    private ValueTask<HttpRequestMessage> CreateAsync(
+        WebhookAuthenticator chosen, PreparedWebhook webhook, TargetUri target, GuardedHttp http, bool mayExpect,
+        CancellationToken cancellationToken)
+    {
         LogDeprecation(chosen);
         string? digest = chosen.SendsContentDigest ? webhook.ContentDigest : null;
         UnsignedAttempt unsigned = new(target, webhook.Body, digest.AsMemory(), webhook.IdempotencyKey, _options.TimeProvider.GetUtcNow());
         AttemptHeaders headers = AttemptHeaders.Rent();
         ValueTask authenticated = chosen.AuthenticateAsync(unsigned, headers, cancellationToken);
         return authenticated.IsCompletedSuccessfully
-            ? new(Request(webhook, target, digest, headers, mayExpect))
-            : RequestAsync(authenticated, webhook, target, digest, headers, mayExpect);
+            ? new(Request(webhook, target, digest, headers, http, mayExpect))
+            : RequestAsync(authenticated, webhook, target, digest, headers, http, mayExpect);
     }
 
     /// <summary>Creates the request after a remote key has signed.</summary>
     private async ValueTask<HttpRequestMessage> RequestAsync(
-        ValueTask authenticated, PreparedWebhook webhook, TargetUri target, string? digest, AttemptHeaders headers, bool mayExpect)
+        ValueTask authenticated, PreparedWebhook webhook, TargetUri target, string? digest, AttemptHeaders headers, GuardedHttp http,
+        bool mayExpect)
     {
         await authenticated.ConfigureAwait(false);
-        return Request(webhook, target, digest, headers, mayExpect);
+        return Request(webhook, target, digest, headers, http, mayExpect);
     }
 
     private TenantRequest Request(
-        PreparedWebhook webhook, TargetUri target, string? digest, AttemptHeaders authentication, bool mayExpect)
+        PreparedWebhook webhook, TargetUri target, string? digest, AttemptHeaders authentication, GuardedHttp http,
+        bool mayExpect)
     {
         bool rewritten = !ReferenceEquals(target, webhook.Destination.Target);
         TenantRequest request = new(HttpMethod.Post, rewritten ? target.ToRequestUri() : webhook.Destination.RequestUri, webhook.Tenant)
@@ -87,7 +122,7 @@ internal sealed partial class RequestFactory
         AttemptHeaders.Return(authentication);
 
         // HTTP/2 receives an early answer while it writes.
-        if (webhook.Body.Length >= WatchedStream.LargeBody && mayExpect && !_options.Http2 && !_http.IgnoresExpect(request.RequestUri!))
+        if (webhook.Body.Length >= WatchedStream.LargeBody && mayExpect && !_options.Http2 && !http.IgnoresExpect(request.RequestUri!))
         {
             request.Headers.ExpectContinue = true;
         }

@@ -12,8 +12,8 @@ using Microsoft.Extensions.Logging;
 namespace Adcp.Aot;
 
 /// <summary>
-/// Makes authenticated attempts over pooled connections to checked addresses. No redirect, no proxy, no cookie, no
-/// HTTP/3. No retry, except that a kept connection that turns out to be closed is replaced once within the attempt.
+/// Makes authenticated attempts over pooled connections to checked addresses. No redirect, no proxy but that of an egress rule, no
+/// cookie, no HTTP/3. No retry, except that a kept connection that turns out to be closed is replaced once within the attempt.
 /// Thread-safe; keep one for the life of the process, and dispose it after the supervisors that use it.
 /// </summary>
 public sealed partial class WebhookSender : IWebhookSender, IDisposable
@@ -26,8 +26,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
     private readonly WebhookSenderOptions _options;
     private readonly GuardedLogger _logger;
     private readonly DestinationGuard _guard;
-    private readonly GuardedHttp _http;
-    private readonly AttemptTimeouts _timeouts;
+    private readonly EgressPaths _paths;
     private readonly IDisposable? _ownedKey;
     private bool _disposed;
 
@@ -60,13 +59,9 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         _ownedKey = ownedKey;
         _guard = options.CreateGuard();
         Rfc9421Signer? signer = authenticator as Rfc9421Signer;
-        Facts = new WebhookSenderFacts(options.Version, signer?.KeyId, signer?.Algorithm, _guard, options.AttemptTimeout);
-        _timeouts = new AttemptTimeouts(options.AttemptTimeout, options.TimeProvider);
-        _http = new GuardedHttp(
-            _guard,
-            new GuardedHttpOptions(
-                options.ConnectTimeout, options.AttemptTimeout, options.ConnectionLifetime, options.TimeProvider, options.Revocation));
-        _requests = new RequestFactory(authenticator, options, _http, _logger);
+        _paths = new EgressPaths(options, _guard);
+        Facts = new WebhookSenderFacts(options.Version, signer?.KeyId, signer?.Algorithm, _guard, _paths.LongestAttempt);
+        _requests = new RequestFactory(authenticator, options, _logger);
     }
 
     /// <summary>
@@ -74,8 +69,8 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
     /// </summary>
     public WebhookSenderFacts Facts { get; }
 
-    /// <summary>Gets the connections of this sender.</summary>
-    internal GuardedHttp Http => _http;
+    /// <summary>Gets the connections to destinations without an egress rule.</summary>
+    internal GuardedHttp Http => _paths.Default.Http;
 
     /// <summary>Gets the AdCP version of the bodies that this sender writes.</summary>
     public AdcpVersion Version => Facts.Version;
@@ -196,8 +191,16 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
     }
 
     /// <inheritdoc/>
+    public ValueTask<WebhookSendResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default) =>
+        SendAsync(webhook, _requests, cancellationToken);
+
+    /// <summary>Returns the requests of a tenant, which are signed with its key.</summary>
+    internal RequestFactory RequestsOf(TenantKey tenant) => _requests.For(tenant);
+
+    /// <summary>Makes one attempt with the requests of this sender or of a tenant.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<WebhookSendResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default)
+    internal async ValueTask<WebhookSendResult> SendAsync(
+        PreparedWebhook webhook, RequestFactory requests, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(webhook);
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -213,7 +216,9 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
             return new WebhookSendResult(webhook, WebhookSendError.DestinationRefused, rule);
         }
 
-        CancellationTokenSource attempt = _timeouts.Start();
+        EgressPath path = _paths.Find(target);
+        GuardedHttp http = path.Http;
+        CancellationTokenSource attempt = path.Timeouts.Start();
         try
         {
             using CancellationTokenRegistration caller = cancellationToken.UnsafeRegister(
@@ -226,7 +231,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
                 HttpRequestMessage request;
                 try
                 {
-                    request = await _requests.CreateAsync(webhook, target, mayExpect, attempt.Token).ConfigureAwait(false);
+                    request = await requests.CreateAsync(webhook, target, http, mayExpect, attempt.Token).ConfigureAwait(false);
                 }
                 catch (Exception fault) when (
                     cancellationToken.IsCancellationRequested && fault is OperationCanceledException or SignerUnavailableException)
@@ -237,6 +242,10 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
                 {
                     return new WebhookSendResult(webhook, WebhookSendError.SignerUnavailable, fault.Message);
                 }
+                catch (TenantWithoutKeyException fault)
+                {
+                    return new WebhookSendResult(webhook, WebhookSendError.SigningFailed, fault.Message);
+                }
                 catch (Exception fault)
                 {
                     return new WebhookSendResult(webhook, WebhookSendError.SigningFailed, "signing failed: " + fault.GetType().Name);
@@ -244,14 +253,14 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
 
                 using (request)
                 {
-                    long opened = _http.Opened;
+                    long opened = http.Opened;
                     try
                     {
                         using HttpResponseMessage response =
-                            await _http.SendAsync(request, newConnection, attempt.Token).ConfigureAwait(false);
+                            await http.SendAsync(request, newConnection, attempt.Token).ConfigureAwait(false);
                         if (response.StatusCode == HttpStatusCode.ExpectationFailed && mayExpect && request.Headers.ExpectContinue == true)
                         {
-                            _http.AvoidExpect(request.RequestUri!);
+                            http.AvoidExpect(request.RequestUri!);
                             mayExpect = false;
                             continue;
                         }
@@ -277,14 +286,14 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
                     }
                     catch (Exception fault) when (attempt.IsCancellationRequested || AttemptFault.IsTransport(fault))
                     {
-                        return Failed(webhook, target, request, fault, attempt.IsCancellationRequested, startedAt, newConnection);
+                        return Failed(webhook, target, http, request, fault, attempt.IsCancellationRequested, startedAt, newConnection);
                     }
                 }
             }
         }
         finally
         {
-            _timeouts.End(attempt);
+            path.Timeouts.End(attempt);
         }
     }
 
@@ -302,7 +311,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
     public void Dispose()
     {
         _disposed = true;
-        _http.Dispose();
+        _paths.Dispose();
         _ownedKey?.Dispose();
     }
 
@@ -323,6 +332,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
     private WebhookSendResult Failed(
         PreparedWebhook webhook,
         TargetUri target,
+        GuardedHttp http,
         HttpRequestMessage request,
         Exception fault,
         bool timedOut,
@@ -332,7 +342,7 @@ public sealed partial class WebhookSender : IWebhookSender, IDisposable
         (WebhookSendError error, string detail) = AttemptFault.Classify(fault, timedOut);
         if (error == WebhookSendError.Timeout && _options.Http2)
         {
-            _http.CloseSilent(request.RequestUri!, startedAt);
+            http.CloseSilent(request.RequestUri!, startedAt);
         }
 
         if (error == WebhookSendError.NoUsableAddress)

@@ -8,6 +8,9 @@ namespace Adcp.Aot;
 /// <summary>The options of a sender. Immutable; a bad value throws when it is set.</summary>
 public sealed record WebhookSenderOptions
 {
+    /// <summary>The most egress rules.</summary>
+    internal const int MaxEgressRules = 256;
+
     /// <summary>The AdCP version that is spoken. Required: there is no default.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a version.</exception>
     public required AdcpVersion Version
@@ -99,10 +102,10 @@ public sealed record WebhookSenderOptions
 
     /// <summary>
     /// Gets whether the TLS certificate of a host is looked up in the revocation list of its issuer. Default
-    /// <see cref="X509RevocationMode.NoCheck"/>, as in .NET: most public certificates live for weeks, and a list that cannot be read
-    /// refuses the host.
+    /// <see cref="X509RevocationMode.NoCheck"/>, as in .NET: most public certificates live for weeks.
     /// </summary>
     /// <remarks>
+    /// If a list cannot be read, the host is refused. .NET keeps lists that it downloaded in the user's folder until their next update.
     /// <see cref="X509RevocationMode.Online"/> downloads lists from the urls in the certificate. These requests are .NET's own: the
     /// destination guard does not see them, and a receiver can name any url in a chain that is trusted. Allow them an egress firewall
     /// or proxy.
@@ -115,6 +118,20 @@ public sealed record WebhookSenderOptions
             ? value
             : throw new ArgumentOutOfRangeException(nameof(Revocation), value, "Not a revocation mode.");
     }
+
+    /// <summary>
+    /// Gets the rules for the way to some destinations: proxy, client certificate, roots, timeouts. The first rule whose origins contain
+    /// the destination holds. At most 256, default none.
+    /// </summary>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    /// <exception cref="ArgumentException">More than 256, or a rule is null.</exception>
+    public IReadOnlyList<EgressRule> Egress
+    {
+        get;
+        init => field = Require.NotNull(value, nameof(Egress)).Count <= MaxEgressRules && value.All(static rule => rule is not null)
+            ? value
+            : throw new ArgumentException($"At most {MaxEgressRules} rules, and none of them null.", nameof(Egress));
+    } = [];
 
     /// <summary>Rewrites of hosts, in order. Default none.</summary>
     public IReadOnlyList<ITransportHook> TransportHooks

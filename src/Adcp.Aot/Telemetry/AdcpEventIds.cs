@@ -87,6 +87,12 @@ public static class AdcpEventIds
     public const int KeyReadingFailed = 503;
 
     /// <summary>
+    /// Error: "The keys of {Sender} are not used: its jwks_uri is at {Authority}, and its key origin is {Host}. Its webhooks are
+    /// refused. Compare KeyOrigin with identity.key_origins.webhook_signing of its capabilities."
+    /// </summary>
+    public const int KeyOriginMismatch = 504;
+
+    /// <summary>
     /// Warning: "Endpoint {Endpoint} keeps webhook claims in memory: a restart forgets the processed webhooks. For
     /// development only; use a durable claim store."
     /// </summary>

@@ -39,28 +39,45 @@ internal sealed class GuardedFetch : IDisposable
 
     public void Dispose() => _http.Dispose();
 
+    /// <param name="url">The url.</param>
+    /// <param name="maxBytes">The size limit.</param>
+    /// <param name="followsWww">Whether redirects are followed by the rule of <see cref="WwwRedirect"/>. Otherwise none is.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
     /// <returns>The document, or the reason why there is none: a short word without url, host or address.</returns>
-    internal async Task<(byte[]? Document, string? Fault)> GetAsync(TargetUri url, int maxBytes, CancellationToken cancellationToken)
+    internal async Task<(byte[]? Document, string? Fault)> GetAsync(
+        TargetUri url, int maxBytes, bool followsWww, CancellationToken cancellationToken)
     {
-        if (_guard.Refuse(url) is { } rule)
-        {
-            return (null, rule);
-        }
-
         using CancellationTokenSource timeout = new(TotalTimeout, _time);
         using CancellationTokenSource linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
-            using HttpResponseMessage response = await SendAsync(url, linked.Token).ConfigureAwait(false);
-            if (response.StatusCode != HttpStatusCode.OK)
+            TargetUri current = url;
+            for (int redirects = 0; ; redirects++)
             {
-                return (null, $"HTTP {(int)response.StatusCode}");
-            }
+                if (_guard.Refuse(current) is { } rule)
+                {
+                    return (null, rule);
+                }
 
-            byte[]? document = response.Content.Headers.ContentLength > maxBytes
-                ? null
-                : await BoundedBody.ReadAsync(response.Content, maxBytes, linked.Token).ConfigureAwait(false);
-            return document is null ? (null, "too large") : (document, null);
+                using HttpResponseMessage response = await SendAsync(current, linked.Token).ConfigureAwait(false);
+                if (!followsWww || !WwwRedirect.IsRedirect(response.StatusCode))
+                {
+                    return await DocumentAsync(response, maxBytes, linked.Token).ConfigureAwait(false);
+                }
+
+                if (redirects == WwwRedirect.MaxRedirects)
+                {
+                    return (null, "too many redirects");
+                }
+
+                string? location = response.Headers.TryGetValues("Location", out IEnumerable<string>? values) ? values.First() : null;
+                if (WwwRedirect.Next(url, current, location) is not { } next)
+                {
+                    return (null, "redirect to another host than the domain and its www name");
+                }
+
+                current = next;
+            }
         }
         catch (Exception fault) when (IsExpected(fault))
         {
@@ -98,5 +115,19 @@ internal sealed class GuardedFetch : IDisposable
         // A shared cache in between may hold a document that is older than a key's rotation.
         request.Headers.TryAddWithoutValidation("Cache-Control", "no-cache");
         return await _http.SendAsync(request, newConnection, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task<(byte[]? Document, string? Fault)> DocumentAsync(
+        HttpResponseMessage response, int maxBytes, CancellationToken cancellationToken)
+    {
+        if (response.StatusCode != HttpStatusCode.OK)
+        {
+            return (null, $"HTTP {(int)response.StatusCode}");
+        }
+
+        byte[]? document = response.Content.Headers.ContentLength > maxBytes
+            ? null
+            : await BoundedBody.ReadAsync(response.Content, maxBytes, cancellationToken).ConfigureAwait(false);
+        return document is null ? (null, "too large") : (document, null);
     }
 }

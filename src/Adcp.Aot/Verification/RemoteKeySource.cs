@@ -21,9 +21,6 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
     /// <summary>The largest JWK set in bytes.</summary>
     public const int MaxJwksBytes = 65_536;
 
-    /// <summary>The largest <c>brand.json</c> in bytes.</summary>
-    public const int MaxBrandJsonBytes = 262_144;
-
     /// <summary>
     /// The maximum number of lookups that wait for one reading. Further ones get the answer that the keys are
     /// unavailable.
@@ -46,6 +43,7 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
     private readonly Lock _lock = new();
     private readonly string _sender;
     private readonly TargetUri? _brandJson;
+    private readonly bool _isDerived;
     private readonly TargetUri? _agent;
     private TargetUri? _jwksUri;
     private Snapshot? _snapshot;
@@ -54,10 +52,12 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
     private long _readings;
     private int _waiting;
 
-    private RemoteKeySource(string sender, TargetUri? brandJson, TargetUri? agent, TargetUri? jwksUri, RemoteKeySourceOptions? options)
+    private RemoteKeySource(
+        string sender, TargetUri? brandJson, bool isDerived, TargetUri? agent, TargetUri? jwksUri, RemoteKeySourceOptions? options)
     {
         _sender = sender;
         _brandJson = brandJson;
+        _isDerived = isDerived;
         _agent = agent;
         _jwksUri = jwksUri;
         _options = options ?? new();
@@ -74,16 +74,46 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
     /// names it.</param>
     /// <param name="options">The options; null for the defaults.</param>
     /// <exception cref="ArgumentNullException"><paramref name="jwksUri"/> or <paramref name="sender"/> is null.</exception>
-    /// <exception cref="ArgumentException">A url is not valid.</exception>
+    /// <exception cref="ArgumentException">The url is not valid, or its host is not that of
+    /// <see cref="RemoteKeySourceOptions.KeyOrigin"/>.</exception>
     public static RemoteKeySource FromJwksUri(string jwksUri, string sender, RemoteKeySourceOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(sender);
-        return new RemoteKeySource(sender, null, null, Url(jwksUri, options, nameof(jwksUri)), options);
+        TargetUri url = Url(jwksUri, options, nameof(jwksUri));
+        return options?.KeyHost is { } host && host != url.Host
+            ? throw new ArgumentException($"Its host is not that of KeyOrigin, {options.KeyOrigin}.", nameof(jwksUri))
+            : new RemoteKeySource(sender, null, false, null, url, options);
+    }
+
+    /// <summary>
+    /// Finds the keys by the <c>brand.json</c> of the operator's domain, <c>https://DOMAIN/.well-known/brand.json</c>: the
+    /// <c>jwks_uri</c> of the entry of <c>agents[]</c> with the agent's url.
+    /// </summary>
+    /// <remarks>
+    /// Redirects are followed only between the domain and its exact <c>www</c> name, three at most, with https and the same port. The
+    /// document may point to another one once: to an <c>authoritative_location</c>, which is read without redirects, or to the domain
+    /// of a <c>house</c>.
+    /// </remarks>
+    /// <param name="domain">The operator's domain, such as <c>seller.example</c>. Trust rests on it: take it from your own records.
+    /// For development it may be an origin, such as <c>http://localhost:8080</c>.</param>
+    /// <param name="agentUrl">The agent's url, which becomes <see cref="VerificationResult.Sender"/>.</param>
+    /// <param name="options">The options; null for the defaults.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="domain"/> or <paramref name="agentUrl"/> is null.</exception>
+    /// <exception cref="ArgumentException">The domain or the url is not valid.</exception>
+    public static RemoteKeySource FromDomain(string domain, string agentUrl, RemoteKeySourceOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(domain);
+        string origin = domain.Contains("://", StringComparison.Ordinal) ? domain.TrimEnd('/') : "https://" + domain;
+        TargetUri brandJson = Url(origin + BrandJson.WellKnownPath, options, nameof(domain));
+        return brandJson.PathAndQuery == BrandJson.WellKnownPath
+            ? new RemoteKeySource(agentUrl, brandJson, true, Url(agentUrl, options, nameof(agentUrl)), null, options)
+            : throw new ArgumentException("Must be a domain, such as seller.example, without a path.", nameof(domain));
     }
 
     /// <summary>
     /// Finds the keys by the operator's <c>brand.json</c>: the <c>jwks_uri</c> of the entry of <c>agents[]</c> with the
-    /// agent's url.
+    /// agent's url. No redirect is followed, because the url is an explicit one, such as <c>identity.brand_json_url</c>. The document may
+    /// point to another one once, as for <see cref="FromDomain"/>.
     /// </summary>
     /// <param name="brandJsonUrl">The https url of the operator's <c>brand.json</c>. Trust rests on it: take it from
     /// your own records.</param>
@@ -94,7 +124,7 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
     public static RemoteKeySource FromBrandJson(string brandJsonUrl, string agentUrl, RemoteKeySourceOptions? options = null)
     {
         TargetUri brandJson = Url(brandJsonUrl, options, nameof(brandJsonUrl));
-        return new RemoteKeySource(agentUrl, brandJson, Url(agentUrl, options, nameof(agentUrl)), null, options);
+        return new RemoteKeySource(agentUrl, brandJson, false, Url(agentUrl, options, nameof(agentUrl)), null, options);
     }
 
     /// <inheritdoc/>
@@ -242,7 +272,14 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
             return null;
         }
 
-        (byte[]? document, string? fault) = await _fetch.GetAsync(jwksUri, MaxJwksBytes, cancellationToken).ConfigureAwait(false);
+        if (_options.KeyHost is { } host && host != jwksUri.Host)
+        {
+            KeyOriginMismatch(_logger, _sender, jwksUri.Authority, host);
+            return VerificationKeySet.Empty;
+        }
+
+        (byte[]? document, string? fault) =
+            await _fetch.GetAsync(jwksUri, MaxJwksBytes, followsWww: false, cancellationToken).ConfigureAwait(false);
         VerificationKeySet? keys = document is null ? null : VerificationKeySet.Parse(document, _sender, Admits);
         if (keys is null)
         {
@@ -254,9 +291,14 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
 
     private async Task<TargetUri?> FindJwksUriAsync(TargetUri brandJson, CancellationToken cancellationToken)
     {
-        (byte[]? document, string? fault) = await _fetch.GetAsync(brandJson, MaxBrandJsonBytes, cancellationToken).ConfigureAwait(false);
-        TargetUri? found = document is null ? null : BrandJson.FindJwksUri(document, _agent!);
-        if (found is null)
+        (BrandJson brand, string? fault) = await ReadBrandAsync(brandJson, _isDerived, cancellationToken).ConfigureAwait(false);
+        if (brand.Location is { } location)
+        {
+            (brand, fault) = await ReadBrandAsync(location, brand.IsDerived, cancellationToken).ConfigureAwait(false);
+            fault ??= brand.Location is null ? null : "it points to a document that points to another one";
+        }
+
+        if (brand.JwksUri is not { } found)
         {
             KeysUnread(_logger, "brand.json", brandJson.Authority, fault ?? "malformed, or without the agent");
             return null;
@@ -269,6 +311,14 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
 
         _jwksUri = found;
         return found;
+    }
+
+    private async Task<(BrandJson Brand, string? Fault)> ReadBrandAsync(
+        TargetUri url, bool isDerived, CancellationToken cancellationToken)
+    {
+        (byte[]? document, string? fault) =
+            await _fetch.GetAsync(url, _options.MaxBrandJsonBytes, followsWww: isDerived, cancellationToken).ConfigureAwait(false);
+        return (document is null ? default : BrandJson.Read(document, _agent!), fault);
     }
 
     private bool Admits(string keyId) => _options.AllowTestKeys || !TestKeys.Contains(keyId);
@@ -287,6 +337,11 @@ public sealed partial class RemoteKeySource : IVerificationKeySource, INonBlocki
     [LoggerMessage(EventId = AdcpEventIds.KeyReadingFailed, Level = LogLevel.Error,
         Message = "The keys at {Authority} could not be read: the reading failed in an unexpected way.")]
     private static partial void KeysFailed(ILogger logger, Exception fault, string authority);
+
+    [LoggerMessage(EventId = AdcpEventIds.KeyOriginMismatch, Level = LogLevel.Error,
+        Message = "The keys of {Sender} are not used: its jwks_uri is at {Authority}, and its key origin is {Host}. Its webhooks are "
+            + "refused. Compare KeyOrigin with identity.key_origins.webhook_signing of its capabilities.")]
+    private static partial void KeyOriginMismatch(ILogger logger, string sender, string authority, string host);
 
     private sealed record Snapshot(VerificationKeySet Keys, long ReadAt, long Number);
 }

@@ -19,6 +19,37 @@ public sealed record RemoteKeySourceOptions
         init => field = Require.InRange(value, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(30), nameof(CacheLifetime));
     } = TimeSpan.FromMinutes(5);
 
+    /// <summary>
+    /// Gets the largest <c>brand.json</c> in bytes. A larger one counts as if it could not be read. 64 KiB to 8 MiB, default 256 KiB,
+    /// as in AdCP 3.2; later versions allow 2 MiB.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 64 KiB to 8 MiB.</exception>
+    public int MaxBrandJsonBytes
+    {
+        get;
+        init => field = Require.InRange(value, 64 << 10, 8 << 20, nameof(MaxBrandJsonBytes));
+    } = 256 << 10;
+
+    /// <summary>
+    /// Gets the origin at which the sender says that its webhook keys are: <c>identity.key_origins.webhook_signing</c> of its
+    /// <c>get_adcp_capabilities</c>, such as <c>https://keys.seller.example</c>. If the <c>jwks_uri</c> has another host, its keys are not
+    /// read, and signatures are refused with <c>webhook_signature_key_unknown</c>. As in AdCP, only the hosts are compared. Default
+    /// <see langword="null"/>, not checked.
+    /// </summary>
+    /// <exception cref="ArgumentException">Not an http or https origin without a path.</exception>
+    public string? KeyOrigin
+    {
+        get;
+        init
+        {
+            KeyHost = value is null ? null : HostOf(value);
+            field = value;
+        }
+    }
+
+    /// <summary>Gets the host of <see cref="KeyOrigin"/> in canonical form.</summary>
+    internal string? KeyHost { get; private init; }
+
     /// <summary>Allows plain http, for development. Default false.</summary>
     public bool AllowHttp { get; init; }
 
@@ -42,10 +73,10 @@ public sealed record RemoteKeySourceOptions
 
     /// <summary>
     /// Gets whether the TLS certificate of a host is looked up in the revocation list of its issuer. Default
-    /// <see cref="X509RevocationMode.NoCheck"/>, as in .NET: most public certificates live for weeks, and a list that cannot be read
-    /// refuses the host.
+    /// <see cref="X509RevocationMode.NoCheck"/>, as in .NET: most public certificates live for weeks.
     /// </summary>
     /// <remarks>
+    /// If a list cannot be read, the host is refused. .NET keeps lists that it downloaded in the user's folder until their next update.
     /// <see cref="X509RevocationMode.Online"/> downloads lists from the urls in the certificate. These requests are .NET's own: the
     /// destination guard does not see them, and a publisher can name any url in a chain that is trusted. Allow them an egress firewall
     /// or proxy.
@@ -74,4 +105,9 @@ public sealed record RemoteKeySourceOptions
     /// Gets the logger of keys that cannot be read and of key sets that moved. Default <see langword="null"/>, no log.
     /// </summary>
     public ILogger? Logger { get; init; }
+
+    private static string HostOf(string origin) =>
+        TargetUri.TryParse(origin, out TargetUri? url, out _) && !url.HadUserInfo && url.PathAndQuery == "/"
+            ? url.Host
+            : throw new ArgumentException("Must be an origin: scheme, host and port only.", nameof(KeyOrigin));
 }

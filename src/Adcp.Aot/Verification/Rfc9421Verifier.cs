@@ -81,7 +81,7 @@ public sealed class Rfc9421Verifier : WebhookVerifier
                 : VerificationResult.Refused(VerificationError.KeyUnknown, "7", keyId: keyId.ToString()));
         }
 
-        if (CheckKey(key, input!.AsSpan(parsed.Alg)) is { } unusable)
+        if (CheckKey(key, input!.AsSpan(parsed.Alg), parsed.Created) is { } unusable)
         {
             return HeaderCheck.Refused(unusable);
         }
@@ -240,13 +240,25 @@ public sealed class Rfc9421Verifier : WebhookVerifier
         return Refused(error, step, null, text[parsed.KeyId].ToString());
     }
 
-    /// <summary>Steps 8 and 9: checks the key and its sender's revocations.</summary>
-    private VerificationResult? CheckKey(VerificationKey key, ReadOnlySpan<char> alg)
+    /// <summary>Steps 7 (the publisher's pins), 8 and 9: checks the key and its sender's revocations.</summary>
+    private VerificationResult? CheckKey(VerificationKey key, ReadOnlySpan<char> alg, long created)
     {
+        VerificationError unpinned = _options.Pins?.Refuse(key, created) ?? VerificationError.None;
+        if (unpinned == VerificationError.KeyUnknown)
+        {
+            return VerificationResult.Refused(
+                unpinned, "7", "The publisher's adagents.json does not pin this key for the agent.", key.KeyId, key.Sender);
+        }
+
         bool fits = alg.SequenceEqual(key.Algorithm == SignatureAlgorithm.Ed25519 ? Rfc9421Signer.Ed25519Name : Rfc9421Signer.P256Name);
         if (!key.MayVerifyWebhooks || !fits)
         {
             return Refused(VerificationError.KeyPurposeInvalid, "8", key);
+        }
+
+        if (unpinned != VerificationError.None)
+        {
+            return Refused(unpinned, "9", key);
         }
 
         if (_options.Revocations?.Current is not { } list)

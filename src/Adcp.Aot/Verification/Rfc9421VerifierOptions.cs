@@ -6,6 +6,13 @@ public sealed record Rfc9421VerifierOptions
     /// <summary>The sender's revocation list; <c>null</c> if none is read. Default <c>null</c>.</summary>
     public Revocations? Revocations { get; init; }
 
+    /// <summary>
+    /// Gets the keys that the publisher pins for the sender. A key that is not pinned is refused as unknown, and a pinned key from its
+    /// <c>revoked_at</c> on as revoked. Use it for webhooks about the inventory of that publisher only. Default <see langword="null"/>, no
+    /// pins.
+    /// </summary>
+    public PublisherPins? Pins { get; init; }
+
     /// <summary>The largest body in bytes. At least 1, default 1 MiB.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
     public int MaxBodyBytes

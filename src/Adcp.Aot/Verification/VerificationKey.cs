@@ -10,6 +10,8 @@ public sealed class VerificationKey
 {
     private readonly PublicKey? _ed25519;
     private readonly ECDsa? _p256;
+    private readonly byte[]? _x;
+    private readonly byte[]? _y;
 
     private VerificationKey(string keyId, string? sender)
     {
@@ -21,6 +23,8 @@ public sealed class VerificationKey
         : this(keyId, sender)
     {
         Algorithm = jwk.Algorithm;
+        _x = jwk.X;
+        _y = jwk.Y;
         if (jwk.Algorithm == SignatureAlgorithm.Ed25519)
         {
             _ed25519 = PublicKey.Import(NSec.Cryptography.SignatureAlgorithm.Ed25519, jwk.X, KeyBlobFormat.RawPublicKey);
@@ -76,6 +80,10 @@ public sealed class VerificationKey
     }
 
     internal static VerificationKey Unusable(string keyId, string? sender) => new(keyId, sender);
+
+    /// <summary>Returns whether the key has these coordinates. The lack of one fits nothing but its lack.</summary>
+    internal bool HasMaterial(byte[]? x, byte[]? y) =>
+        _x is not null && x is not null && _x.AsSpan().SequenceEqual(x) && _y.AsSpan().SequenceEqual(y);
 
     internal bool Verify(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature) => _ed25519 is not null
         ? NSec.Cryptography.SignatureAlgorithm.Ed25519.Verify(_ed25519, data, signature)

@@ -16,6 +16,9 @@ public sealed class VerificationKeySet : IVerificationKeySource, INonBlocking
         Sender = sender;
     }
 
+    /// <summary>Gets the set without a key.</summary>
+    internal static VerificationKeySet Empty { get; } = new([]);
+
     /// <summary>The number of keys, including those that may not verify webhooks.</summary>
     public int Count => _keys.Dictionary.Count;
 

@@ -39,4 +39,34 @@ public sealed class ReceiverSettingsTests
             faults.InnerExceptions.Cast<OptionsValidationException>().SelectMany(static fault => fault.Failures)
                 .Select(static failure => failure[..failure.IndexOf(": ", StringComparison.Ordinal)]).Order(StringComparer.Ordinal));
     }
+
+    [Theory]
+    [InlineData("JwksUri=https://seller.example/jwks.json", null)]
+    [InlineData("Domain=seller.example;AgentUrl=https://seller.example/mcp", null)]
+    [InlineData("BrandJson=https://seller.example/b.json;AgentUrl=https://seller.example/mcp", null)]
+    [InlineData("JwksUri=https://keys.seller.example/jwks.json;KeyOrigin=https://keys.seller.example", null)]
+    [InlineData("Domain=seller.example;AgentUrl=https://seller.example/mcp;MaxBrandJsonBytes=2097152", null)]
+    [InlineData("Domain=seller.example", "Hooks:AgentUrl")]
+    [InlineData("Domain=seller.example/path;AgentUrl=https://seller.example/mcp", "Hooks:Domain")]
+    [InlineData("Domain=http://seller.example;AgentUrl=https://seller.example/mcp", "Hooks:Domain")]
+    [InlineData("Domain=seller.example;BrandJson=https://seller.example/b.json;AgentUrl=https://seller.example/mcp", "Hooks:BrandJson")]
+    [InlineData("Domain=seller.example;JwksUri=https://seller.example/jwks.json;AgentUrl=https://seller.example/mcp", "Hooks:Domain")]
+    [InlineData("BrandJson=https://seller.example/b.json;AgentUrl=seller.example", "Hooks:AgentUrl")]
+    [InlineData("JwksUri=https://seller.example/jwks.json;KeyOrigin=https://keys.seller.example", "Hooks:JwksUri")]
+    [InlineData("JwksUri=https://seller.example/jwks.json;KeyOrigin=keys.seller.example", "Hooks:KeyOrigin")]
+    [InlineData("Domain=seller.example;AgentUrl=https://seller.example/mcp;MaxBrandJsonBytes=1000", "Hooks:MaxBrandJsonBytes")]
+    public async Task The_places_of_the_keys_are_checked_when_the_host_starts(string settings, string? path)
+    {
+        IEnumerable<(string, string)> given = settings.Split(';')
+            .Select(static setting => ("Hooks:" + setting.Split('=')[0], setting[(setting.IndexOf('=', StringComparison.Ordinal) + 1)..]));
+        HostApplicationBuilder builder = TestHost.Builder(
+            [("Hooks:PublicOrigins:0", "https://buyer.example"), ("Hooks:KeepsClaimsInMemory", "true"), .. given]);
+        builder.Services.AddAdcpWebhookReceiver((_, _, _) => ValueTask.CompletedTask).BindConfiguration("Hooks");
+        using IHost host = builder.Build();
+
+        Exception? fault = await Record.ExceptionAsync(() => host.StartAsync());
+
+        Assert.Equal(path, (fault as OptionsValidationException)?.Failures.Single().Split(": ")[0]);
+        Assert.Equal(path is null, fault is null);
+    }
 }

@@ -1,6 +1,7 @@
 using Adcp.Aot.Auditing;
 using Adcp.Aot.AspNetCore.Tests;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
 using Adcp.Aot.Testing;
 using Microsoft.Data.Sqlite;
@@ -90,6 +91,45 @@ public sealed class LifetimeTests : IDisposable
 
         Assert.Equal(20, receiver.Count);
         Assert.DoesNotContain(_log.Lines, static line => line.StartsWith("Warning", StringComparison.Ordinal));
+        SqliteConnection.ClearAllPools();
+    }
+
+    [Fact]
+    public async Task Tenants_sign_with_keys_of_their_own_in_memory_and_from_the_outbox()
+    {
+        using Folder folder = new();
+        await using ScriptedReceiver receiver = new();
+        HostApplicationBuilder builder = TestHost.Builder(
+            _log,
+            [
+                .. TestHost.Sound, .. Local, .. Encrypted, ("Adcp:Database:Dialect", "Sqlite"),
+                ("ConnectionStrings:adcp", folder["a.db"]),
+            ]);
+        using SigningKey acme = SigningKey.Generate(SignatureAlgorithm.Ed25519, "acme-1");
+        using SigningKey bolt = SigningKey.Generate(SignatureAlgorithm.EcdsaP256Sha256, "bolt-1");
+        builder.Services.AddSingleton(new Dictionary<string, SigningKey> { ["acme"] = acme, ["bolt"] = bolt });
+        builder.Services.AddAdcpWebhooks()
+            .BindConfiguration("Adcp")
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .UseTenantKeys(static (services, tenant, _) => new(
+                new Rfc9421Signer(services.GetRequiredService<Dictionary<string, SigningKey>>()[tenant])))
+            .AddOutbox();
+        using IHost host = builder.Build();
+        await host.StartAsync();
+
+        IWebhookDeliverySupervisor supervisor = host.Services.GetRequiredService<IWebhookDeliverySupervisor>();
+        await supervisor.SendAsync(receiver.Destination("op_1"), Payload("task_1"), new DeliveryOptions { Tenant = "acme" });
+        await supervisor.SendAsync(receiver.Destination("op_2"), Payload("task_2"));
+        await host.Services.GetRequiredService<IWebhookOutbox>().EnqueueAsync(
+            null, [new OutboxItem(receiver.Destination("op_3"), Payload("task_3"), new OutboxOptions { Tenant = "bolt" })]);
+        await receiver.WhenReceived(3);
+        IWebhookSender single = host.Services.GetRequiredService<IWebhookSenderSource>().GetSender("acme");
+        await single.SendAsync(single.Prepare(receiver.Destination("op_4"), Payload("task_4")));
+        await host.StopAsync();
+
+        Assert.Equal(
+            ["acme-1", "seller-1", "bolt-1", "acme-1"],
+            receiver.Requests.Select(static request => request.Header("Signature-Input")!.Split("keyid=\"")[1].Split('"')[0]));
         SqliteConnection.ClearAllPools();
     }
 

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Tests.Doubles;
@@ -23,12 +24,20 @@ internal sealed class RecordingReceiver : IAsyncDisposable
     /// <summary>Writes the answer; default 200.</summary>
     public Func<HttpContext, Task> Answer { get; set; } = static _ => Task.CompletedTask;
 
-    public static async Task<RecordingReceiver> StartAsync(bool http2 = false)
+    public static async Task<RecordingReceiver> StartAsync(bool http2 = false, Action<HttpsConnectionAdapterOptions>? https = null)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseKestrelHttpsConfiguration();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel =>
-            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = http2 ? HttpProtocols.Http2 : HttpProtocols.Http1));
+            kestrel.Listen(IPAddress.Loopback, 0, listen =>
+            {
+                listen.Protocols = http2 ? HttpProtocols.Http2 : HttpProtocols.Http1;
+                if (https is not null)
+                {
+                    listen.UseHttps(https);
+                }
+            }));
         WebApplication app = builder.Build();
         RecordingReceiver receiver = new(app);
         app.Run(receiver.ReceiveAsync);

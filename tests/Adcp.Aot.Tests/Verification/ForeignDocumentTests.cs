@@ -48,10 +48,10 @@ public sealed class ForeignDocumentTests
     {
         Assert.True(TargetUri.TryParse("https://seller.example/mcp", out TargetUri? agent, out _));
         const string Right = "https://seller.example/.well-known/jwks.json";
-        Assert.Equal(Right, BrandJson.FindJwksUri(Encoding.UTF8.GetBytes(Brand), agent)?.Value);
+        Assert.Equal(Right, BrandJson.Read(Encoding.UTF8.GetBytes(Brand), agent).JwksUri?.Value);
         foreach (string broken in Broken(Brand))
         {
-            Assert.Contains(BrandJson.FindJwksUri(Encoding.UTF8.GetBytes(broken), agent)?.Value, (string?[])[null, Right]);
+            Assert.Contains(BrandJson.Read(Encoding.UTF8.GetBytes(broken), agent).JwksUri?.Value, (string?[])[null, Right]);
         }
     }
 

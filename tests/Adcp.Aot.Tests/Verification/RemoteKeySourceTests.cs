@@ -325,7 +325,7 @@ public sealed class RemoteKeySourceTests : IAsyncLifetime
     private static string? FindJwks(string document)
     {
         Assert.True(TargetUri.TryParse("https://a.example/mcp", out TargetUri? agent, out _));
-        return BrandJson.FindJwksUri(Encoding.UTF8.GetBytes(document), agent)?.Value;
+        return BrandJson.Read(Encoding.UTF8.GetBytes(document), agent).JwksUri?.Value;
     }
 
     private static async Task<KeyLookup> Find(RemoteKeySource source, string keyId) =>
