@@ -159,6 +159,13 @@ public sealed class PlatformHandler : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Creates the reply of a call that its transport refuses before it reaches a tool, such as one that is not authenticated.
+    /// </summary>
+    /// <param name="error">The reason.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="error"/> is null.</exception>
+    public ToolReply Refuse(AdcpError error) => Answer(ToolReply.Failed(error), context: default);
+
     /// <summary>Registers A2A's own channel for a task, if it can be honoured.</summary>
     /// <param name="task">The task.</param>
     /// <param name="registration">The registration.</param>

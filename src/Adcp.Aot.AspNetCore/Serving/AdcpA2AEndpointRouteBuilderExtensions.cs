@@ -36,7 +36,7 @@ public static partial class AdcpA2AEndpointRouteBuilderExtensions
         ArgumentNullException.ThrowIfNull(pattern);
         ILogger logger = GuardedLogger.Of(endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.A2A"));
         AdcpEndpointOptions rules = (options ?? new AdcpEndpointOptions()).Checked(nameof(options));
-        EndpointGuard guard = new(rules, logger);
+        EndpointGuard guard = new(rules, logger, () => platform.Options.Version);
         RequestDelegate serve = http =>
             ServeAsync(http, platform, http.Features.Get<Caller>()!.Tenant, rules.AllowsA2AWithoutProfile, logger);
         return endpoints.MapMethods(pattern, [HttpMethods.Post], guard.Before(serve, isSoundOnly: false)).WithMetadata(new BodyLimit());

@@ -21,9 +21,14 @@ internal static class AdcpSchemas
 
     private static readonly EvaluationOptions Strictly = new() { RequireFormatValidation = true, OutputFormat = OutputFormat.List };
 
-    public static void Validates(string id, string body)
+    public static void Validates(string id, string body) => Validates(id, Schemas.Value[id], body);
+
+    /// <summary>Validates by a part of a schema, which is in no file of its own.</summary>
+    public static void ValidatesPart(JsonNode part, string body) => Validates("part", JsonSchema.FromText(part.ToJsonString()), body);
+
+    private static void Validates(string id, JsonSchema schema, string body)
     {
-        EvaluationResults results = Schemas.Value[id].Evaluate(JsonNode.Parse(body), Strictly);
+        EvaluationResults results = schema.Evaluate(JsonNode.Parse(body), Strictly);
         if (!results.IsValid)
         {
             string errors = string.Join("; ", results.Details.Where(detail => detail.Errors is not null)
