@@ -91,6 +91,10 @@ internal static class ReplySchemas
         }
     }
 
+    /// <summary>Checks the webhook of a task.</summary>
+    public static void CheckWebhook(AdcpVersion version, JsonElement webhook) =>
+        AdcpSchemas.Validates(AdcpSchemas.Envelope(version), webhook.GetRawText());
+
     /// <summary>The id of the schema of a tool's result; <c>null</c> if it is not there, so that any result is accepted.</summary>
     public static string? IdOf(AdcpVersion version, string tool)
     {
