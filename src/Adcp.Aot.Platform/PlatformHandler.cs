@@ -130,6 +130,17 @@ public sealed class PlatformHandler : IAsyncDisposable
 
             ReleaseNegotiation.Require(arguments, Options.Version);
             RequestIdentity? identity = IdentityOf(description, arguments, a2aRegistration);
+
+            // A request that cannot be performed claims no key.
+            if (identity is not null)
+            {
+                _platform.CheckArguments(tool, arguments);
+            }
+
+            PushRegistration? registration = description.IsReported(Options)
+                && Argument.Given(arguments, PushRegistration.MemberName) is { } config
+                ? PushRegistration.Read(config, Options.Version)
+                : null;
             ReadOnlyMemory<byte> echoed = context;
 
             // A request with a key is performed to its end even if its caller closes the connection.
@@ -145,7 +156,7 @@ public sealed class PlatformHandler : IAsyncDisposable
             return Answer(reply, context, echoesKey ? identity?.Key : null);
 
             ValueTask<ToolReply> Perform(CallProgress progress, CancellationToken limited) =>
-                PerformAsync(description, kept, tenant, a2aRegistration, echoed, identity?.Key, progress, limited);
+                PerformAsync(description, kept, tenant, registration, a2aRegistration, echoed, identity?.Key, progress, limited);
         }
         catch (AdcpErrorException fault)
         {
@@ -367,7 +378,7 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// <returns>The answer, without the members that may not be read back and without the context, which is each
     /// caller's own.</returns>
     private async ValueTask<ToolReply> PerformAsync(
-        ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration,
+        ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? registration, PushRegistration? a2aRegistration,
         ReadOnlyMemory<byte> context, string? idempotencyKey, CallProgress progress, CancellationToken cancellationToken)
     {
         if (!_calls.TryTake(tenant))
@@ -377,7 +388,8 @@ public sealed class PlatformHandler : IAsyncDisposable
 
         try
         {
-            return await PerformCountedAsync(tool, arguments, tenant, a2aRegistration, context, idempotencyKey, progress, cancellationToken)
+            return await PerformCountedAsync(
+                tool, arguments, tenant, registration, a2aRegistration, context, idempotencyKey, progress, cancellationToken)
                 .ConfigureAwait(false);
         }
         finally
@@ -387,15 +399,12 @@ public sealed class PlatformHandler : IAsyncDisposable
     }
 
     private async ValueTask<ToolReply> PerformCountedAsync(
-        ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration,
+        ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? registration, PushRegistration? a2aRegistration,
         ReadOnlyMemory<byte> context, string? idempotencyKey, CallProgress progress, CancellationToken cancellationToken)
     {
-        PushRegistration? registration = null;
-        bool isReported = tool.IsReported(Options);
-        a2aRegistration = isReported ? a2aRegistration : null;
-        if (isReported && Argument.Given(arguments, PushRegistration.MemberName) is { } config)
+        a2aRegistration = tool.IsReported(Options) ? a2aRegistration : null;
+        if (registration is not null)
         {
-            registration = PushRegistration.Read(config, Options.Version);
             await _admission.AdmitAsync(tool, tenant, registration, context, cancellationToken).ConfigureAwait(false);
         }
 
