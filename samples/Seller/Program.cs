@@ -99,6 +99,7 @@ root.SetAction(async (parsed, cancellationToken) =>
         Version = version,
         Tasks = tasks,
         Idempotency = answers,
+        Reconciler = new Reconciler(buys),
         SigningKeys = [key],
         WebhookSigning = new WebhookSigningCapability
         {

@@ -156,7 +156,7 @@ public sealed class PlatformHandler : IAsyncDisposable
             return Answer(reply, context, echoesKey ? identity?.Key : null);
 
             ValueTask<ToolReply> Perform(CallProgress progress, CancellationToken limited) =>
-                PerformAsync(description, kept, tenant, registration, a2aRegistration, echoed, identity?.Key, progress, limited);
+                PerformAsync(description, kept, tenant, registration, a2aRegistration, echoed, identity, progress, limited);
         }
         catch (AdcpErrorException fault)
         {
@@ -379,7 +379,7 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// caller's own.</returns>
     private async ValueTask<ToolReply> PerformAsync(
         ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? registration, PushRegistration? a2aRegistration,
-        ReadOnlyMemory<byte> context, string? idempotencyKey, CallProgress progress, CancellationToken cancellationToken)
+        ReadOnlyMemory<byte> context, RequestIdentity? identity, CallProgress progress, CancellationToken cancellationToken)
     {
         if (!_calls.TryTake(tenant))
         {
@@ -389,7 +389,7 @@ public sealed class PlatformHandler : IAsyncDisposable
         try
         {
             return await PerformCountedAsync(
-                tool, arguments, tenant, registration, a2aRegistration, context, idempotencyKey, progress, cancellationToken)
+                tool, arguments, tenant, registration, a2aRegistration, context, identity, progress, cancellationToken)
                 .ConfigureAwait(false);
         }
         finally
@@ -400,7 +400,7 @@ public sealed class PlatformHandler : IAsyncDisposable
 
     private async ValueTask<ToolReply> PerformCountedAsync(
         ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? registration, PushRegistration? a2aRegistration,
-        ReadOnlyMemory<byte> context, string? idempotencyKey, CallProgress progress, CancellationToken cancellationToken)
+        ReadOnlyMemory<byte> context, RequestIdentity? identity, CallProgress progress, CancellationToken cancellationToken)
     {
         a2aRegistration = tool.IsReported(Options) ? a2aRegistration : null;
         if (registration is not null)
@@ -413,8 +413,9 @@ public sealed class PlatformHandler : IAsyncDisposable
             await _admission.AdmitAsync(tool, tenant, a2aRegistration, context, cancellationToken).ConfigureAwait(false);
         }
 
-        ToolCall call = new(Tasks, tool, tenant, registration, a2aRegistration, context, idempotencyKey, progress)
+        ToolCall call = new(Tasks, tool, tenant, registration, a2aRegistration, context, identity?.Key, progress)
         {
+            RequestId = identity?.Request,
             Account = TaskAccount.Of(arguments),
         };
         ToolReply reply;
