@@ -64,6 +64,7 @@ public sealed class PlatformHandler : IAsyncDisposable
         _calls = new TenantBudget(options.Limits.MaxCallsPerTenant);
         DestinationGuard? guard = options.Guard ?? tasks.Sender?.Facts?.Guard;
         _admission = new RegistrationAdmission(options, tasks.Target, tasks.Emitter, guard);
+        Requests = new RequestOperations(options);
         _idempotent = new IdempotentCalls(options, options.Reconciler ?? platform as IRequestReconciler);
 
         // Names that are there twice are refused after this constructor, if the hand-off is the caller's.
@@ -96,6 +97,9 @@ public sealed class PlatformHandler : IAsyncDisposable
 
     /// <summary>Gets what ends handed-off tasks.</summary>
     public TaskHandOff Tasks { get; }
+
+    /// <summary>Gets the operations on requests whose outcome is not known.</summary>
+    public RequestOperations Requests { get; }
 
     /// <summary>Gets the number of webhooks that are under way or wait for a later try.</summary>
     public int PendingDeliveries => Tasks.PendingDeliveries;
