@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Adcp.Aot;
 using Adcp.Aot.Platform;
 
 namespace Seller;
@@ -31,8 +32,11 @@ internal sealed record ReportingCapabilities(
     string DateRangeSupport);
 
 /// <summary>The products on sale, and the rules of a purchase. A test controller may add products for one caller.</summary>
-internal sealed class Catalog(Uri url, bool reportsByWebhook, TimeProvider time)
+internal sealed class Catalog(Uri url, AdcpVersion version, TimeProvider time)
 {
+    /// <summary>A buyer's clock may be late, and its request takes a while.</summary>
+    private static readonly TimeSpan LatestStart = TimeSpan.FromMinutes(5);
+
     private const int MaxSeeded = 100;
 
     private readonly ConcurrentDictionary<string, ConcurrentDictionary<string, Product>> _seeded = new();
@@ -97,10 +101,10 @@ internal sealed class Catalog(Uri url, bool reportsByWebhook, TimeProvider time)
     }
 
     /// <summary>
-    /// Returns the flight of a media buy. A flight that has begun starts now. One that is over keeps its length, so that a replayed test
-    /// plan still runs.
+    /// Returns the flight of a media buy. AdCP 3.2 refuses one that begins in the past. Before, a flight that has begun starts now, and one
+    /// that is over keeps its length, so that a replayed test plan still runs.
     /// </summary>
-    /// <exception cref="AdcpErrorException">The times are malformed or reversed.</exception>
+    /// <exception cref="AdcpErrorException">The times are malformed, reversed or past.</exception>
     public (DateTimeOffset Start, DateTimeOffset End) FlightOf(string? startTime, DateTimeOffset? endTime)
     {
         DateTimeOffset now = time.GetUtcNow();
@@ -109,6 +113,7 @@ internal sealed class Catalog(Uri url, bool reportsByWebhook, TimeProvider time)
             : throw Refused("A date and time, or asap.", "start_time");
         DateTimeOffset end = endTime ?? start.AddDays(30);
         return end <= start ? throw Refused("The flight ends before it starts.", "end_time")
+            : start < now - LatestStart && version >= AdcpVersion.V32 ? throw Refused("The flight starts in the past.", "start_time")
             : end <= now ? (now, now + (end - start))
             : (start < now ? now : start, end);
     }
@@ -153,5 +158,5 @@ internal sealed class Catalog(Uri url, bool reportsByWebhook, TimeProvider time)
         [.. Formats.Select(format => format.FormatId)],
         "non_guaranteed",
         options,
-        new ReportingCapabilities(["hourly"], 60, "UTC", reportsByWebhook, ["impressions", "spend"], "date_range"));
+        new ReportingCapabilities(["hourly"], 60, "UTC", version >= AdcpVersion.V31, ["impressions", "spend"], "date_range"));
 }

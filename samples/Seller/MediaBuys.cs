@@ -13,6 +13,9 @@ internal sealed record KeptBuy(string Tenant, string? TaskId, CreateMediaBuyResp
 
     public DateTimeOffset? End { get; init; }
 
+    /// <summary>The identity of the request that made it, by which a repetition finds it.</summary>
+    public string? Request { get; init; }
+
     public override string ToString() => Buy.MediaBuyId ?? "";
 }
 
@@ -21,17 +24,28 @@ internal sealed record KeptBuy(string Tenant, string? TaskId, CreateMediaBuyResp
 /// </summary>
 internal sealed class MediaBuys(DbDataSource source, SecretsAtRest secrets) : Table(source)
 {
-    public Task CreateIfAbsentAsync() => RunAsync(
-        "CREATE TABLE IF NOT EXISTS media_buys (tenant TEXT NOT NULL, media_buy_id TEXT NOT NULL, is_active INTEGER NOT NULL, kept "
-        + "TEXT NOT NULL, PRIMARY KEY (tenant, media_buy_id))");
+    /// <summary>A request makes one media buy: a second row of it is refused.</summary>
+    public async Task CreateIfAbsentAsync()
+    {
+        await RunAsync(
+            "CREATE TABLE IF NOT EXISTS media_buys (tenant TEXT NOT NULL, media_buy_id TEXT NOT NULL, is_active INTEGER NOT NULL, kept "
+            + "TEXT NOT NULL, request TEXT, PRIMARY KEY (tenant, media_buy_id))");
+        await RunAsync("CREATE UNIQUE INDEX IF NOT EXISTS media_buys_by_request ON media_buys (tenant, request)");
+    }
 
     public Task SaveAsync(KeptBuy buy) => RunAsync(
-        "INSERT INTO media_buys VALUES (@p1, @p2, @p3, @p4) ON CONFLICT (tenant, media_buy_id) DO UPDATE SET is_active = "
+        "INSERT INTO media_buys VALUES (@p1, @p2, @p3, @p4, NULLIF(@p5, '')) ON CONFLICT (tenant, media_buy_id) DO UPDATE SET is_active = "
         + "excluded.is_active, kept = excluded.kept",
         buy.Tenant,
         buy.Buy.MediaBuyId!,
         buy.IsActive ? 1 : 0,
-        secrets.Protect(JsonSerializer.Serialize(buy, SellerJson.Default.KeptBuy), buy.Tenant, buy.Buy.MediaBuyId!)!);
+        secrets.Protect(JsonSerializer.Serialize(buy, SellerJson.Default.KeptBuy), buy.Tenant, buy.Buy.MediaBuyId!)!,
+        buy.Request ?? "");
+
+    /// <summary>Returns the media buy that a request made; <c>null</c> for none.</summary>
+    public async Task<KeptBuy?> OfRequestAsync(string tenant, string request) => (await ReadAsync(
+        row => Opened(row, 0), "SELECT tenant, media_buy_id, kept FROM media_buys WHERE tenant = @p1 AND request = @p2", tenant, request))
+        .SingleOrDefault();
 
     public Task DeleteAsync(KeptBuy buy) =>
         RunAsync("DELETE FROM media_buys WHERE tenant = @p1 AND media_buy_id = @p2", buy.Tenant, buy.Buy.MediaBuyId!);

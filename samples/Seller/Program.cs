@@ -99,6 +99,7 @@ root.SetAction(async (parsed, cancellationToken) =>
         Version = version,
         Tasks = tasks,
         Idempotency = answers,
+        Reconciler = new Reconciler(buys),
         SigningKeys = [key],
         WebhookSigning = new WebhookSigningCapability
         {
@@ -115,7 +116,7 @@ root.SetAction(async (parsed, cancellationToken) =>
     };
     List<KeptBuy> pending = await buys.PendingAsync();
     TimeSpan trafficking = TimeSpan.FromMilliseconds(parsed.GetValue(completesAfter));
-    Catalog catalog = new(url, version >= AdcpVersion.V31, options.TimeProvider);
+    Catalog catalog = new(url, version, options.TimeProvider);
     using SellerPlatform platform = new(options, sender.Facts.Guard, supervisor, catalog, buys, creatives, audit, trafficking);
     AuthorizationServer authorization = new(url, principals, TimeProvider.System);
     AdcpServerOptions serving = new()

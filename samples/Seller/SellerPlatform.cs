@@ -114,7 +114,7 @@ internal sealed partial class SellerPlatform(
         bool isActive = completesAfter == TimeSpan.Zero;
         KeptBuy kept = new(
             call.Tenant, isActive ? null : "task_" + Guid.NewGuid().ToString("N"), response, request.ReportingWebhook, isActive)
-        { Start = start, End = end };
+        { Start = start, End = end, Request = call.RequestId };
 
         // The media buy is stored first: if a process dies in between, the media buy has no task, and the next start
         // deletes it. In the other order, a task would stay open forever.

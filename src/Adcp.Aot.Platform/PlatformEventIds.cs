@@ -94,4 +94,7 @@ public static class PlatformEventIds
     /// too long"
     /// </summary>
     public const int ReconcilerFailed = 2021;
+
+    /// <summary>Warning: "{Operator} resolved the request {Id} of {Tenant} by hand: {Outcome}"</summary>
+    public const int RequestResolved = 2022;
 }

@@ -64,6 +64,7 @@ public sealed class PlatformHandler : IAsyncDisposable
         _calls = new TenantBudget(options.Limits.MaxCallsPerTenant);
         DestinationGuard? guard = options.Guard ?? tasks.Sender?.Facts?.Guard;
         _admission = new RegistrationAdmission(options, tasks.Target, tasks.Emitter, guard);
+        Requests = new RequestOperations(options);
         _idempotent = new IdempotentCalls(options, options.Reconciler ?? platform as IRequestReconciler);
 
         // Names that are there twice are refused after this constructor, if the hand-off is the caller's.
@@ -96,6 +97,9 @@ public sealed class PlatformHandler : IAsyncDisposable
 
     /// <summary>Gets what ends handed-off tasks.</summary>
     public TaskHandOff Tasks { get; }
+
+    /// <summary>Gets the operations on requests whose outcome is not known.</summary>
+    public RequestOperations Requests { get; }
 
     /// <summary>Gets the number of webhooks that are under way or wait for a later try.</summary>
     public int PendingDeliveries => Tasks.PendingDeliveries;
@@ -130,6 +134,17 @@ public sealed class PlatformHandler : IAsyncDisposable
 
             ReleaseNegotiation.Require(arguments, Options.Version);
             RequestIdentity? identity = IdentityOf(description, arguments, a2aRegistration);
+
+            // A request that cannot be performed claims no key.
+            if (identity is not null)
+            {
+                _platform.CheckArguments(tool, arguments);
+            }
+
+            PushRegistration? registration = description.IsReported(Options)
+                && Argument.Given(arguments, PushRegistration.MemberName) is { } config
+                ? PushRegistration.Read(config, Options.Version)
+                : null;
             ReadOnlyMemory<byte> echoed = context;
 
             // A request with a key is performed to its end even if its caller closes the connection.
@@ -145,7 +160,7 @@ public sealed class PlatformHandler : IAsyncDisposable
             return Answer(reply, context, echoesKey ? identity?.Key : null);
 
             ValueTask<ToolReply> Perform(CallProgress progress, CancellationToken limited) =>
-                PerformAsync(description, kept, tenant, a2aRegistration, echoed, identity?.Key, progress, limited);
+                PerformAsync(description, kept, tenant, registration, a2aRegistration, echoed, identity, progress, limited);
         }
         catch (AdcpErrorException fault)
         {
@@ -158,6 +173,13 @@ public sealed class PlatformHandler : IAsyncDisposable
             return Answer(ToolReply.Failed(AdcpError.Internal()), context);
         }
     }
+
+    /// <summary>
+    /// Creates the reply of a call that its transport refuses before it reaches a tool, such as one that is not authenticated.
+    /// </summary>
+    /// <param name="error">The reason.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="error"/> is null.</exception>
+    public ToolReply Refuse(AdcpError error) => Answer(ToolReply.Failed(error), context: default);
 
     /// <summary>Registers A2A's own channel for a task, if it can be honoured.</summary>
     /// <param name="task">The task.</param>
@@ -365,8 +387,8 @@ public sealed class PlatformHandler : IAsyncDisposable
     /// <returns>The answer, without the members that may not be read back and without the context, which is each
     /// caller's own.</returns>
     private async ValueTask<ToolReply> PerformAsync(
-        ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration,
-        ReadOnlyMemory<byte> context, string? idempotencyKey, CallProgress progress, CancellationToken cancellationToken)
+        ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? registration, PushRegistration? a2aRegistration,
+        ReadOnlyMemory<byte> context, RequestIdentity? identity, CallProgress progress, CancellationToken cancellationToken)
     {
         if (!_calls.TryTake(tenant))
         {
@@ -375,7 +397,8 @@ public sealed class PlatformHandler : IAsyncDisposable
 
         try
         {
-            return await PerformCountedAsync(tool, arguments, tenant, a2aRegistration, context, idempotencyKey, progress, cancellationToken)
+            return await PerformCountedAsync(
+                tool, arguments, tenant, registration, a2aRegistration, context, identity, progress, cancellationToken)
                 .ConfigureAwait(false);
         }
         finally
@@ -385,15 +408,12 @@ public sealed class PlatformHandler : IAsyncDisposable
     }
 
     private async ValueTask<ToolReply> PerformCountedAsync(
-        ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? a2aRegistration,
-        ReadOnlyMemory<byte> context, string? idempotencyKey, CallProgress progress, CancellationToken cancellationToken)
+        ToolDescription tool, JsonElement arguments, string tenant, PushRegistration? registration, PushRegistration? a2aRegistration,
+        ReadOnlyMemory<byte> context, RequestIdentity? identity, CallProgress progress, CancellationToken cancellationToken)
     {
-        PushRegistration? registration = null;
-        bool isReported = tool.IsReported(Options);
-        a2aRegistration = isReported ? a2aRegistration : null;
-        if (isReported && Argument.Given(arguments, PushRegistration.MemberName) is { } config)
+        a2aRegistration = tool.IsReported(Options) ? a2aRegistration : null;
+        if (registration is not null)
         {
-            registration = PushRegistration.Read(config, Options.Version);
             await _admission.AdmitAsync(tool, tenant, registration, context, cancellationToken).ConfigureAwait(false);
         }
 
@@ -402,8 +422,9 @@ public sealed class PlatformHandler : IAsyncDisposable
             await _admission.AdmitAsync(tool, tenant, a2aRegistration, context, cancellationToken).ConfigureAwait(false);
         }
 
-        ToolCall call = new(Tasks, tool, tenant, registration, a2aRegistration, context, idempotencyKey, progress)
+        ToolCall call = new(Tasks, tool, tenant, registration, a2aRegistration, context, identity?.Key, progress)
         {
+            RequestId = identity?.Request,
             Account = TaskAccount.Of(arguments),
         };
         ToolReply reply;

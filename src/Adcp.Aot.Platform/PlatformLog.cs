@@ -80,6 +80,13 @@ internal static partial class PlatformLog
             + "took too long")]
     internal static partial void ReconcilerFailed(ILogger logger, string tool, string tenant, Exception fault);
 
+    [LoggerMessage(
+        EventId = PlatformEventIds.RequestResolved,
+        Level = LogLevel.Warning,
+        Message = "{Operator} resolved the request {Id} of {Tenant} by hand: {Outcome}")]
+    internal static partial void RequestResolved(
+        ILogger logger, string @operator, string id, string tenant, Idempotency.ReconciliationOutcome outcome);
+
     [LoggerMessage(EventId = PlatformEventIds.BreakerKeyFailed, Level = LogLevel.Error,
         Message = "PlatformOptions.BreakerKeyOf threw {Fault} or returned no valid key. The default breaker key was used.")]
     internal static partial void BreakerKeyFailed(ILogger logger, string fault);

@@ -200,4 +200,25 @@ public sealed class CompletionTests
             .GetProperty("media_buy_id").GetString());
         Assert.DoesNotContain("a-token-of-sixteen", Encoding.UTF8.GetString(bench.Sender.Sent[1].Body.Span), StringComparison.Ordinal);
     }
+
+    /// <summary>A2A's readers would round it. Nothing is changed, so the seller can write it as a string.</summary>
+    [Theory]
+    [InlineData("9007199254740992", false)]
+    [InlineData("\"9007199254740992\"", true)]
+    [InlineData("9007199254740991", true)]
+    public async Task A_task_that_is_reported_over_A2A_is_not_completed_with_an_integer_that_is_rounded(string number, bool isSafe)
+    {
+        await using Bench bench = new(AdcpVersion.V32);
+        PushRegistration a2a = new(PushChannel.A2A, new WebhookDestination("https://buyer.example/a2a", null, "a-token-of-sixteen"));
+        JsonElement arguments = Bench.Body(Encoding.UTF8.GetBytes(Bench.Keyed("""{"plan":"later"}""")));
+        await bench.Handler.CallAsync("create_media_buy", arguments, "buyer", a2a);
+        byte[] result = Encoding.UTF8.GetBytes($$"""{"media_buy_id":"m","count":{{number}}}""");
+
+        ArgumentException? fault = await Record.ExceptionAsync(() => bench.Handler.Tasks.EnterAsync(
+            "buyer", bench.Platform.Tasks[0], AdcpTaskStatus.Completed, result).AsTask()) as ArgumentException;
+
+        Assert.Equal(isSafe ? null : "result", fault?.ParamName);
+        SellerTask? task = await bench.Handler.Options.Tasks.FindAsync("buyer", bench.Platform.Tasks[0]);
+        Assert.Equal(isSafe ? AdcpTaskStatus.Completed : AdcpTaskStatus.Submitted, task!.Status);
+    }
 }

@@ -42,7 +42,7 @@ public sealed class PurchaseTests
         }
 
         JsonElement bought = await CallAsync(
-            client, "create_media_buy", $$"""{"start_time":"2020-01-01T00:00:00Z","end_time":"2020-02-01T00:00:00Z",{{Package()}}}""");
+            client, "create_media_buy", $$"""{"start_time":"2099-01-01T00:00:00Z","end_time":"2099-02-01T00:00:00Z",{{Package()}}}""");
         JsonElement listed = await CallAsync(
             client, "get_media_buys", $$"""{"media_buy_ids":["{{bought.GetProperty("media_buy_id").GetString()}}","mb_none"]}""");
 
@@ -52,6 +52,28 @@ public sealed class PurchaseTests
         Assert.Equal(
             TimeSpan.FromDays(31), buy.GetProperty("end_time").GetDateTimeOffset() - buy.GetProperty("start_time").GetDateTimeOffset());
         Assert.Equal("""{"has_more":false}""", listed.GetProperty("pagination").GetRawText());
+    }
+
+    [Theory]
+    [InlineData("3.1", false)]
+    [InlineData("3.2", true)]
+    public async Task A_flight_in_the_past_is_refused_since_AdCP_3_2(string release, bool isRefused)
+    {
+        await using SellerProcess seller = await SellerProcess.StartAsync(release, 0);
+        await using McpClient client = await seller.ConnectAsync();
+
+        JsonElement answer = await CallAsync(client, "create_media_buy",
+            $$"""{"start_time":"2020-01-01T00:00:00Z","end_time":"2020-02-01T00:00:00Z",{{Package()}}}""", isRefused);
+
+        if (isRefused)
+        {
+            Assert.Equal("start_time", answer.GetProperty("adcp_error").GetProperty("field").GetString());
+            return;
+        }
+
+        JsonElement buy = Assert.Single((await CallAsync(client, "get_media_buys", "{}")).GetProperty("media_buys").EnumerateArray());
+        Assert.Equal(
+            TimeSpan.FromDays(31), buy.GetProperty("end_time").GetDateTimeOffset() - buy.GetProperty("start_time").GetDateTimeOffset());
     }
 
     [Fact]

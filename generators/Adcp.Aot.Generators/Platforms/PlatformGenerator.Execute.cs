@@ -7,11 +7,12 @@ namespace Adcp.Aot.Generators.Platforms;
 public sealed partial class PlatformGenerator
 {
     private const string Tools = Global.IAdcpPlatform + ".Tools";
+    private const string Check = Global.IAdcpPlatform + ".CheckArguments";
     private const string Invoke = Global.IAdcpPlatform + ".InvokeAsync";
 
     /// <summary>The members that the class gets. A test compares the list with the generated text.</summary>
     internal static IEnumerable<GeneratedMember> Members() =>
-        [GeneratedMember.Other("AdcpTools"), GeneratedMember.Other(Tools), GeneratedMember.Other(Invoke)];
+        [GeneratedMember.Other("AdcpTools"), GeneratedMember.Other(Tools), GeneratedMember.Other(Check), GeneratedMember.Other(Invoke)];
 
     private static string Execute(PlatformModel model) => GeneratedFile.Of(model.Type, [Global.IAdcpPlatform], text =>
     {
@@ -20,6 +21,34 @@ public sealed partial class PlatformGenerator
             {{GeneratedFile.Uncovered}}
             {{Global.IReadOnlyList}}<{{Global.ToolDescription}}> {{Tools}} => AdcpTools.All;
 
+            {{GeneratedFile.Uncovered}}
+            void {{Check}}(string tool, {{Global.JsonElement}} arguments)
+            """);
+        using (text.Open())
+        {
+            using (text.Open("switch (tool)"))
+            {
+                foreach (ToolModel tool in model.Tools)
+                {
+                    if (tool.ArgumentsType is { } type)
+                    {
+                        text.Line(
+                            $$"""
+                            case {{Literal.Of(tool.Name)}}:
+                                _ = {{Global.PlatformDispatch}}.Arguments(
+                                    arguments, {{Global.PlatformDispatch}}.Contract<{{type}}>({{model.JsonContext}}.Default));
+                                break;
+                            """).Line();
+                    }
+                }
+
+                text.Line("default:");
+                text.Line("    break;");
+            }
+        }
+
+        text.Line().Line(
+            $$"""
             {{GeneratedFile.Uncovered}}
             {{Global.ValueTask}}<{{Global.ToolReply}}> {{Invoke}}(
                 string tool,

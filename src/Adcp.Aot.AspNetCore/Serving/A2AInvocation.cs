@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Adcp.Aot.Json;
 using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.AspNetCore;

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Adcp.Aot.Json;
 using Adcp.Aot.Platform;
@@ -9,10 +11,17 @@ namespace Adcp.Aot.AspNetCore;
 /// A2A 1.0's methods for a seller's platform: tasks are the registry's, a task has one push configuration, and its
 /// context is the task itself.
 /// </summary>
-internal sealed class A2AMethods(PlatformHandler platform, string tenant, CancellationToken cancellationToken)
+/// <param name="platform">The platform.</param>
+/// <param name="invocations">The tasks that calls were answered with.</param>
+/// <param name="tenant">The authenticated caller.</param>
+/// <param name="cancellationToken">Ends the call.</param>
+internal sealed class A2AMethods(
+    PlatformHandler platform, CompletedInvocations invocations, string tenant, CancellationToken cancellationToken)
 {
     /// <summary>The number at which counting stops. Beyond it, totals mean "at least".</summary>
     private const int MostCounted = 10_000;
+
+    private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private ITaskRegistry Tasks => platform.Options.Tasks;
 
@@ -34,7 +43,7 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
         return method switch
         {
             "SendMessage" => await SendAsync(parameters).ConfigureAwait(false),
-            "GetTask" => Written(await FindAsync(parameters, "id").ConfigureAwait(false)),
+            "GetTask" => await GetAsync(parameters).ConfigureAwait(false),
             "ListTasks" => await ListAsync(parameters).ConfigureAwait(false),
             "CancelTask" => throw await NotCancelableAsync(parameters).ConfigureAwait(false),
             "CreateTaskPushNotificationConfig" => await CreateConfigAsync(parameters).ConfigureAwait(false),
@@ -94,16 +103,30 @@ internal sealed class A2AMethods(PlatformHandler platform, string tenant, Cancel
         // so that nobody takes the one for the other.
         AdcpTaskStatus state = reply.Error is null ? AdcpTaskStatus.Completed : AdcpTaskStatus.Failed;
         DateTimeOffset now = platform.Options.TimeProvider.GetUtcNow();
+        string id = "a2a_" + Guid.NewGuid().ToString("N");
+        ArrayBufferWriter<byte> task = new(reply.Body.Length + 512);
+        using (Utf8JsonWriter json = new(task, Relaxed))
+        {
+            json.WriteStartObject();
+            A2AEnvelope.WriteTask(json, id, invocation.ContextId, state, reply.Body, now, reply.Error?.Message);
+            json.WriteEndObject();
+        }
+
+        invocations.Add(tenant, id, task.WrittenSpan.ToArray());
         return json =>
         {
             json.WriteStartObject();
-            json.WriteStartObject("task"u8);
-            A2AEnvelope.WriteTask(
-                json, "a2a_" + Guid.NewGuid().ToString("N"), invocation.ContextId, state, reply.Body, now, reply.Error?.Message);
-            json.WriteEndObject();
+            json.WritePropertyName("task"u8);
+            json.WriteRawValue(task.WrittenSpan, skipInputValidation: true);
             json.WriteEndObject();
         };
     }
+
+    /// <summary>Returns a task that a call was answered with, which is complete, or an AdCP task.</summary>
+    private async ValueTask<Action<Utf8JsonWriter>> GetAsync(JsonElement parameters) =>
+        invocations.Find(tenant, Required(parameters, "id")) is { } task
+            ? json => json.WriteRawValue(task.Span, skipInputValidation: true)
+            : Written(await FindAsync(parameters, "id").ConfigureAwait(false));
 
     private async ValueTask<SellerTask> FindAsync(JsonElement parameters, string name) =>
         await Tasks.FindAsync(tenant, Required(parameters, name), cancellationToken).ConfigureAwait(false) ?? throw RpcFault.NoTask();

@@ -36,14 +36,20 @@ public static partial class AdcpA2AEndpointRouteBuilderExtensions
         ArgumentNullException.ThrowIfNull(pattern);
         ILogger logger = GuardedLogger.Of(endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.A2A"));
         AdcpEndpointOptions rules = (options ?? new AdcpEndpointOptions()).Checked(nameof(options));
-        EndpointGuard guard = new(rules, logger);
+        EndpointGuard guard = new(rules, logger, () => platform.Options.Version);
+        CompletedInvocations invocations = new();
         RequestDelegate serve = http =>
-            ServeAsync(http, platform, http.Features.Get<Caller>()!.Tenant, rules.AllowsA2AWithoutProfile, logger);
+            ServeAsync(http, platform, invocations, http.Features.Get<Caller>()!.Tenant, rules.AllowsA2AWithoutProfile, logger);
         return endpoints.MapMethods(pattern, [HttpMethods.Post], guard.Before(serve, isSoundOnly: false)).WithMetadata(new BodyLimit());
     }
 
     private static async Task ServeAsync(
-        HttpContext http, PlatformHandler platform, string tenant, bool allowsWithoutProfile, ILogger logger)
+        HttpContext http,
+        PlatformHandler platform,
+        CompletedInvocations invocations,
+        string tenant,
+        bool allowsWithoutProfile,
+        ILogger logger)
     {
         JsonElement id = default;
         ArrayBufferWriter<byte> body = new(1024);
@@ -80,7 +86,7 @@ public static partial class AdcpA2AEndpointRouteBuilderExtensions
                 http.Response.Headers[A2AProfile.Header] = A2AProfile.Uri;
             }
 
-            A2AMethods methods = new(platform, tenant, http.RequestAborted);
+            A2AMethods methods = new(platform, invocations, tenant, http.RequestAborted);
             Action<Utf8JsonWriter> result = await methods.PerformAsync(method, A2AMethods.Member(request, "params")).ConfigureAwait(false);
             Write(body, id, json =>
             {

@@ -25,7 +25,11 @@ public static class AdcpMcpEndpointRouteBuilderExtensions
             ? SellerServices.EndpointsOf(endpoints.ServiceProvider, registered.Seller)
             : endpoints.ServiceProvider.GetService<AdcpEndpointOptions>()
             ?? throw new InvalidOperationException("Call AddAdcpSeller<T>().AddMcp() or services.AddAdcpMcp before MapAdcpMcp.");
-        EndpointGuard guard = new(options, endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.Mcp"));
+        IServiceProvider services = endpoints.ServiceProvider;
+        EndpointGuard guard = new(
+            options,
+            services.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.Mcp"),
+            () => services.GetRequiredService<ServedMcp>().Platform(services).Options.Version);
         IEndpointConventionBuilder mapped = endpoints.MapMcp(pattern).WithMetadata(new BodyLimit());
         mapped.Add(endpoint => endpoint.RequestDelegate = guard.Before(JsonReplies.Around(endpoint.RequestDelegate!), isSoundOnly: true));
         return mapped;

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Adcp.Aot;
 using Adcp.Aot.AspNetCore;
 using Adcp.Aot.Hosting;
 using Adcp.Aot.Platform;
@@ -49,6 +50,7 @@ public static class AdcpMcpServiceCollectionExtensions
         Func<IServiceProvider, AdcpEndpointOptions> endpoints)
     {
         services.AddHttpContextAccessor();
+        services.AddSingleton(new ServedMcp(platform));
         services.AddMcpServer(options => options.ServerInfo = new Implementation { Name = "adcp-seller", Version = "1.0" })
             .WithHttpTransport(options => options.Stateless = true)
             .WithListToolsHandler((request, _) =>
@@ -62,7 +64,9 @@ public static class AdcpMcpServiceCollectionExtensions
                     ?? (endpoints(request.Services!).SharesOneTenant ? Caller.Anonymous : null);
                 if (tenant is null)
                 {
-                    return Answer(ToolReply.Failed(new AdcpError("AUTH_MISSING", "The call is not authenticated.")));
+                    PlatformHandler handler = platform(request.Services!);
+                    string code = handler.Options.Version == AdcpVersion.V30 ? "AUTH_REQUIRED" : "AUTH_MISSING";
+                    return Answer(handler.Refuse(new AdcpError(code, "The call is not authenticated.")));
                 }
 
                 JsonElement arguments = Arguments(request.Params?.Arguments);

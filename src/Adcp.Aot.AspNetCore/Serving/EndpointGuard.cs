@@ -20,18 +20,6 @@ internal sealed partial class EndpointGuard
         "This agent takes no calls from pages of the request's Origin. Its operator sets AdcpEndpointOptions.AllowedOrigins.";
 
     private const string WrongType = "The Content-Type is application/json.";
-    private const string NoCaller =
-        """
-        {"jsonrpc":"2.0","id":null,"error":{"code":-32028,"message":"The call is not authenticated.","data":{"adcp_error":
-        {"code":"AUTH_MISSING","message":"The call is not authenticated.","recovery":"correctable"}}}}
-        """;
-
-    private const string BadCaller =
-        """
-        {"jsonrpc":"2.0","id":null,"error":{"code":-32028,"message":"The call's credentials are refused.","data":{"adcp_error":
-        {"code":"AUTH_INVALID","message":"The call's credentials are refused.","recovery":"terminal"}}}}
-        """;
-
     private const string NoIdentity = "The caller's credentials name no account that could own its tasks.";
     private const string TooManyBodies = "Too many large calls are under way. Make the call again later.";
 
@@ -52,14 +40,19 @@ internal sealed partial class EndpointGuard
     private readonly AdcpEndpointOptions _options;
     private readonly IReadOnlyList<string> _hosts;
     private readonly ILogger _logger;
+    private readonly Func<AdcpVersion> _version;
 
     private readonly TenantBudget _bodies = new(perTenant: MaxBodyBytesPerTenant / BodyUnit, total: MaxBodyBytes / BodyUnit);
     private int _hostWarned;
     private int _callerWarned;
     private int _bodiesWarned;
 
-    internal EndpointGuard(AdcpEndpointOptions options, ILogger logger)
+    /// <param name="options">The rules for callers.</param>
+    /// <param name="logger">The log.</param>
+    /// <param name="version">Returns the AdCP version of the seller behind the endpoint.</param>
+    internal EndpointGuard(AdcpEndpointOptions options, ILogger logger, Func<AdcpVersion> version)
     {
+        _version = version;
         _options = options;
         _hosts = options.AllowedHosts ?? AdcpEndpointOptions.Loopback;
         _logger = GuardedLogger.Of(logger);
@@ -202,7 +195,7 @@ internal sealed partial class EndpointGuard
 
             bool isRefused = http.Request.Headers.Authorization.Count > 0;
             http.Response.Headers.WWWAuthenticate = Challenge(http.Request, isRefused);
-            return await RefuseAsync(http, StatusCodes.Status401Unauthorized, isRefused ? BadCaller : NoCaller, "application/json")
+            return await RefuseAsync(http, StatusCodes.Status401Unauthorized, Unauthenticated(isRefused), "application/json")
                 .ConfigureAwait(false);
         }
 
@@ -215,6 +208,19 @@ internal sealed partial class EndpointGuard
 
         http.Features.Set(new Caller(tenant));
         return true;
+    }
+
+    /// <summary>Returns the answer to a call without credentials, or with some that are refused. AdCP 3.0 has one code for both.</summary>
+    private string Unauthenticated(bool isRefused)
+    {
+        bool isOld = _version() == AdcpVersion.V30;
+        string code = isOld ? "AUTH_REQUIRED" : isRefused ? "AUTH_INVALID" : "AUTH_MISSING";
+        string message = isRefused ? "The call's credentials are refused." : "The call is not authenticated.";
+        string recovery = isRefused && !isOld ? "terminal" : "correctable";
+        return $$$"""
+            {"jsonrpc":"2.0","id":null,"error":{"code":-32028,"message":"{{{message}}}","data":{"adcp_error":
+            {"code":"{{{code}}}","message":"{{{message}}}","recovery":"{{{recovery}}}"} } } }
+            """;
     }
 
     private string Challenge(HttpRequest request, bool isRefused)

@@ -1,4 +1,5 @@
 using Adcp.Aot.Hosting;
+using Adcp.Aot.Platform;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Adcp.Aot.AspNetCore;
@@ -30,6 +31,9 @@ internal static class SellerServices
         return own.AllowedOrigins.Count == 0 ? own with { AllowedOrigins = [.. settings.AllowedOrigins] } : own;
     }
 }
+
+/// <summary>Finds the platform of the application's MCP server.</summary>
+internal sealed record ServedMcp(Func<IServiceProvider, PlatformHandler> Platform);
 
 /// <summary>The seller of the application's MCP server.</summary>
 internal sealed record RegisteredMcp(string Seller);

@@ -16,4 +16,7 @@ internal static class IdempotencyRules
         (false, true) => IdempotencyClaimStatus.InFlight,
         _ => IdempotencyClaimStatus.Unresolved,
     };
+
+    /// <summary>Returns the part of a request's identity that logs and operators see.</summary>
+    internal static string Label(string request) => request.Length > 16 ? request[..16] : request;
 }

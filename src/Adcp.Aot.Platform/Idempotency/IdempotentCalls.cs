@@ -507,7 +507,8 @@ internal sealed class IdempotentCalls : IDisposable
     private async Task SuspendAsync(RunningCall call, HeldClaim held, string reason)
     {
         IdempotentRequest request = call.Request;
-        PlatformLog.RequestUnresolved(_options.Log, request.Tool.Name, request.Tenant, request.Identity.Request[..16], reason);
+        PlatformLog.RequestUnresolved(
+            _options.Log, request.Tool.Name, request.Tenant, IdempotencyRules.Label(request.Identity.Request), reason);
         await SettledAsync(call, held.SuspendAsync(), CallResult.Unresolved).ConfigureAwait(false);
     }
 

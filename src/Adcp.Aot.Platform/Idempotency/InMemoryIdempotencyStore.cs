@@ -5,7 +5,7 @@ namespace Adcp.Aot.Platform.Idempotency;
 /// sellers whose calls change nothing that outlives the process. Bounded per tenant and in total: if the store is full,
 /// a new request is refused, and no known request is forgotten for it. Thread-safe.
 /// </summary>
-public sealed class InMemoryIdempotencyStore : IIdempotencyStore
+public sealed class InMemoryIdempotencyStore : IIdempotencyStore, IUnresolvedRequestStore
 {
     /// <summary>The size of an entry beside its answer.</summary>
     private const int Overhead = 512;
@@ -59,7 +59,7 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore
                     _tenants.Add(tenant, known = new Tenant());
                 }
 
-                known.Entries.Add(request, entry = new Entry(request));
+                known.Entries.Add(request, entry = new Entry(request) { BegunAt = now });
                 _count++;
                 Charge(known, Overhead);
             }
@@ -161,21 +161,79 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore
                 return new(entry.Answer == answer);
             }
 
-            (entry.Answer, entry.Until) =
-                (answer, _options.TimeProvider.GetUtcNow() + _options.ReplayTimeToLive + IdempotencyStoreOptions.Grace);
-            Tenant tenant = _tenants[claim.Tenant];
-            Charge(tenant, 2L * answer.Length);
-            tenant.Answered.Enqueue(entry);
-            _answered.Enqueue((claim.Tenant, entry));
-            if (_answered.Count > (2 * _count) + 1024)
+            Answer(claim.Tenant, entry, answer);
+            return new(true);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<RequestsInDoubt> CountUnresolvedAsync(CancellationToken cancellationToken = default)
+    {
+        lock (_lock)
+        {
+            DateTimeOffset[] begun = [.. Unresolved().Select(each => each.Entry.BegunAt)];
+            return new(new RequestsInDoubt(begun.Length, begun.Length == 0 ? null : begun.Min()));
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<RequestInDoubt>> ListUnresolvedAsync(int limit, CancellationToken cancellationToken = default)
+    {
+        lock (_lock)
+        {
+            return new((RequestInDoubt[])
+            [
+                .. Unresolved().OrderBy(each => each.Entry.BegunAt).Take(limit).Select(each => new RequestInDoubt(
+                    each.Tenant, each.Entry.Request, IdempotencyRules.Label(each.Entry.Request), each.Entry.BegunAt, each.Entry.TaskId)),
+            ]);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> ResolveAsync(string tenant, string id, string? answer, CancellationToken cancellationToken = default)
+    {
+        lock (_lock)
+        {
+            if (Unresolved().FirstOrDefault(each => each.Tenant == tenant && each.Entry.Request == id).Entry is not { } entry)
             {
-                // Most entries of the queue were forgotten early.
-                (string, Entry)[] kept = [.. _answered.Where(each => !each.Entry.IsForgotten)];
-                _answered.Clear();
-                Array.ForEach(kept, _answered.Enqueue);
+                return new(false);
+            }
+
+            entry.Fence = ++_fences;
+            if (answer is null)
+            {
+                Remove(tenant, entry);
+            }
+            else
+            {
+                Answer(tenant, entry, answer);
             }
 
             return new(true);
+        }
+    }
+
+    private IEnumerable<(string Tenant, Entry Entry)> Unresolved()
+    {
+        DateTimeOffset now = _options.TimeProvider.GetUtcNow();
+        return _tenants.SelectMany(tenant => tenant.Value.Entries.Values.Select(entry => (tenant.Key, entry)))
+            .Where(each => each.entry.Answer is null && each.entry.Until <= now);
+    }
+
+    private void Answer(string name, Entry entry, string answer)
+    {
+        (entry.Answer, entry.Until) =
+            (answer, _options.TimeProvider.GetUtcNow() + _options.ReplayTimeToLive + IdempotencyStoreOptions.Grace);
+        Tenant tenant = _tenants[name];
+        Charge(tenant, 2L * answer.Length);
+        tenant.Answered.Enqueue(entry);
+        _answered.Enqueue((name, entry));
+        if (_answered.Count > (2 * _count) + 1024)
+        {
+            // Most entries of the queue were forgotten early.
+            (string, Entry)[] kept = [.. _answered.Where(each => !each.Entry.IsForgotten)];
+            _answered.Clear();
+            Array.ForEach(kept, _answered.Enqueue);
         }
     }
 
@@ -269,6 +327,8 @@ public sealed class InMemoryIdempotencyStore : IIdempotencyStore
     private sealed class Entry(string request)
     {
         internal string Request { get; } = request;
+
+        internal DateTimeOffset BegunAt { get; init; }
 
         internal string Fingerprint { get; set; } = "";
 

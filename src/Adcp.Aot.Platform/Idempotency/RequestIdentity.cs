@@ -36,7 +36,10 @@ internal readonly record struct RequestIdentity(string Key, string Account, stri
         }
     }
 
-    /// <summary>Returns whether a value has the form of a key.</summary>
+    /// <summary>
+    /// Returns whether a value has the form of a key. AdCP lets a seller refuse keys that are easy to guess. This one accepts them: a key
+    /// counts for its own caller and account only, so that a guess reveals nothing of another's.
+    /// </summary>
     internal static bool IsKey(JsonElement given) =>
         given.ValueKind == JsonValueKind.String && given.GetString() is { Length: >= LeastKey and <= LongestKey } key
         && !key.AsSpan().ContainsAnyExcept(KeyCharacters);

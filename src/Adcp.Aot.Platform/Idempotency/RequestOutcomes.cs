@@ -37,7 +37,7 @@ internal sealed class RequestOutcomes(PlatformOptions options, IRequestReconcile
         return reconciler is null
             ? Reconciliation.Unknown
             : await reconciler.ReconcileAsync(
-                new UnresolvedRequest(request.Tool.Name, request.Tenant, request.Identity.Key, request.Arguments),
+                new UnresolvedRequest(request.Tool.Name, request.Tenant, request.Identity.Key, request.Identity.Request, request.Arguments),
                 cancellationToken).ConfigureAwait(false) ?? Reconciliation.Unknown;
     }
 }

@@ -24,8 +24,8 @@ internal sealed class RequestStatements
         Define = Definition(dialect);
         Insert =
             $"""
-            INSERT INTO {Table} (scope, request, fingerprint, owner, is_answered, ends_at)
-            VALUES (@scope, @request, @fingerprint, @owner, FALSE, {now} + @lease)
+            INSERT INTO {Table} (scope, request, fingerprint, label, begun_at, owner, is_answered, ends_at)
+            VALUES (@scope, @request, @fingerprint, @label, {now}, @owner, FALSE, {now} + @lease)
             {ignore}
             """;
         Read =
@@ -56,6 +56,25 @@ internal sealed class RequestStatements
             """;
         Release = $"DELETE FROM {Table} WHERE {Open}";
         Suspend = $"UPDATE {Table} SET owner = @earlier, ends_at = 0 WHERE {Open}";
+
+        // Only rows without an answer have no time to delete them, so that the index finds them.
+        string unresolved = $"delete_at IS NULL AND is_answered = FALSE AND ends_at <= {now}";
+        CountUnresolved = $"SELECT COUNT(*), MIN(begun_at) FROM {Table} WHERE {unresolved}";
+        ListUnresolved =
+            $"""
+            SELECT {Text(dialect, "scope")}, {Text(dialect, "request")}, {Text(dialect, "label")}, begun_at, task_id
+            FROM {Table}
+            WHERE {unresolved}
+            ORDER BY begun_at, scope, request
+            LIMIT @limit
+            """;
+        Resolve =
+            $"""
+            UPDATE {Table}
+            SET is_answered = TRUE, owner = @owner, answer = @answer, ends_at = {now} + @replay, delete_at = {now} + @keep
+            WHERE {Row} AND {unresolved}
+            """;
+        Forget = $"DELETE FROM {Table} WHERE {Row} AND {unresolved}";
         Check = $"SELECT COUNT(*) FROM {Table} WHERE 1 = 0 AND delete_at = 0 AND answer = '' AND task_id = ''";
         Count = $"SELECT COUNT(*) FROM (SELECT 1 AS one FROM {Table} WHERE scope = @scope LIMIT @limit) AS counted";
         string oldest = $"FROM {Table} WHERE delete_at <= {now} ORDER BY delete_at LIMIT @limit";
@@ -70,8 +89,8 @@ internal sealed class RequestStatements
         ReadSalt = $"SELECT answer FROM {Table} WHERE scope = '' AND request = 'salt'";
         InsertSalt =
             $"""
-            INSERT INTO {Table} (scope, request, fingerprint, owner, is_answered, ends_at, answer)
-            VALUES ('', 'salt', '', 0, TRUE, 0, @answer)
+            INSERT INTO {Table} (scope, request, fingerprint, label, begun_at, owner, is_answered, ends_at, answer)
+            VALUES ('', 'salt', '', '', 0, 0, TRUE, 0, @answer)
             {ignore}
             """;
     }
@@ -99,6 +118,18 @@ internal sealed class RequestStatements
 
     internal string Suspend { get; }
 
+    /// <summary>Counts unresolved requests: number, time of the oldest.</summary>
+    internal string CountUnresolved { get; }
+
+    /// <summary>Reads unresolved requests: scope, request, label, time of the first attempt, task.</summary>
+    internal string ListUnresolved { get; }
+
+    /// <summary>Keeps an operator's answer of an unresolved request.</summary>
+    internal string Resolve { get; }
+
+    /// <summary>Forgets an unresolved request.</summary>
+    internal string Forget { get; }
+
     internal string Check { get; }
 
     internal string Count { get; }
@@ -109,6 +140,10 @@ internal sealed class RequestStatements
     internal string ReadSalt { get; }
 
     internal string InsertSalt { get; }
+
+    /// <summary>Reads a column as text. MySQL has those of the key as bytes.</summary>
+    private static string Text(SqlDialect dialect, string column) =>
+        dialect == SqlDialect.MySql ? $"CONVERT({column} USING utf8mb4)" : column;
 
     private static string[] Definition(SqlDialect dialect)
     {
@@ -130,6 +165,8 @@ internal sealed class RequestStatements
                 scope {text} NOT NULL,
                 request {hash} NOT NULL,
                 fingerprint {hash} NOT NULL,
+                label {hash} NOT NULL,
+                begun_at BIGINT NOT NULL,
                 owner BIGINT NOT NULL,
                 is_answered {flag} NOT NULL,
                 ends_at BIGINT NOT NULL,

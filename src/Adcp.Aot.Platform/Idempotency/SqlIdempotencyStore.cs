@@ -20,7 +20,7 @@ namespace Adcp.Aot.Platform.Idempotency;
 /// Answers are deleted when <see cref="IdempotencyStoreOptions.ExpiredTimeToLive"/> is over. Unresolved requests are never deleted.
 /// </para>
 /// </remarks>
-public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore, IStoreTables
+public sealed class SqlIdempotencyStore : IIdempotencyStore, IUnresolvedRequestStore, IExpiringStore, IStoreTables
 {
     /// <summary>The number of tries of a claim if the database fails.</summary>
     private const int MaxFaults = 3;
@@ -119,14 +119,14 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore, ISt
     /// <inheritdoc/>
     /// <exception cref="DbException">The database refused the statement or cannot be reached.</exception>
     public ValueTask<bool> RenewAsync(IdempotencyClaim claim, TimeSpan lease, CancellationToken cancellationToken = default) =>
-        ChangeAsync(claim, _sql.Renew, command => command.Bind("@lease", Milliseconds(lease)), cancellationToken);
+        ChangeAsync(claim, _sql.Renew, (command, _) => command.Bind("@lease", Milliseconds(lease)), cancellationToken);
 
     /// <inheritdoc/>
     /// <exception cref="DbException">The database refused the statement or cannot be reached.</exception>
     public ValueTask<bool> NoteTaskAsync(IdempotencyClaim claim, string taskId, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(taskId);
-        return ChangeAsync(claim, _sql.NoteTask, command => command.Bind("@task_id", taskId), cancellationToken);
+        return ChangeAsync(claim, _sql.NoteTask, (command, _) => command.Bind("@task_id", taskId), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -136,7 +136,7 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore, ISt
         ArgumentNullException.ThrowIfNull(claim);
         ArgumentNullException.ThrowIfNull(answer);
         bool isKept = await ChangeAsync(
-            claim, _sql.Complete, command => BindAnswer(command.Bind, command.Bind, claim, answer), cancellationToken)
+            claim, _sql.Complete, (command, row) => BindAnswer(command.Bind, command.Bind, row, answer), cancellationToken)
             .ConfigureAwait(false);
         return isKept || (claim.Fence != 0 && await IsKeptAsync(claim, answer, cancellationToken).ConfigureAwait(false));
     }
@@ -162,7 +162,7 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore, ISt
             Add("@scope", row.Scope);
             Add("@request", row.Request);
             Add("@owner", claim.Fence);
-            BindAnswer(Add, (name, value) => Add(name, value), claim, answer);
+            BindAnswer(Add, (name, value) => Add(name, value), row, answer);
             return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false) > 0;
 
             void Add(string name, object? value)
@@ -193,7 +193,82 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore, ISt
     {
         ArgumentNullException.ThrowIfNull(claim);
         long earlier = claim.EarlierFence == 0 ? claim.Fence : claim.EarlierFence;
-        return ChangeAsync(claim, _sql.Suspend, command => command.Bind("@earlier", earlier), cancellationToken);
+        return ChangeAsync(claim, _sql.Suspend, (command, _) => command.Bind("@earlier", earlier), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="DbException">The database refused the statement or cannot be reached.</exception>
+    public async ValueTask<RequestsInDoubt> CountUnresolvedAsync(CancellationToken cancellationToken = default)
+    {
+        StoreCommand command = await _database.OpenAsync(_sql.CountUnresolved, cancellationToken).ConfigureAwait(false);
+        await using (command.ConfigureAwait(false))
+        {
+            DbDataReader reader = await command.ReadAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+            {
+                return await reader.ReadAsync(cancellationToken).ConfigureAwait(false)
+                    ? new RequestsInDoubt(
+                        reader.Number(0) ?? 0, reader.Number(1) is { } oldest ? DateTimeOffset.FromUnixTimeMilliseconds(oldest) : null)
+                    : default;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="DbException">The database refused the statement or cannot be reached.</exception>
+    public async ValueTask<IReadOnlyList<RequestInDoubt>> ListUnresolvedAsync(int limit, CancellationToken cancellationToken = default)
+    {
+        StoreCommand command = await _database.OpenAsync(_sql.ListUnresolved, cancellationToken).ConfigureAwait(false);
+        await using (command.ConfigureAwait(false))
+        {
+            command.Bind("@limit", limit);
+            List<RequestInDoubt> requests = [];
+            DbDataReader reader = await command.ReadAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+            {
+                while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    requests.Add(new RequestInDoubt(
+                        reader.Text(0)!,
+                        reader.Text(1)!,
+                        reader.Text(2)!,
+                        DateTimeOffset.FromUnixTimeMilliseconds(reader.Number(3)!.Value),
+                        reader.IsDBNull(4) ? null : reader.GetString(4)));
+                }
+            }
+
+            return requests;
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="DbException">The database refused the statement or cannot be reached.</exception>
+    public async ValueTask<bool> ResolveAsync(string tenant, string id, string? answer, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(id);
+        using TransactionScope? outside = Outside();
+        Row row = new(StoreScope.Of(tenant).Key, id, "");
+        StoreCommand command =
+            await _database.OpenAsync(answer is null ? _sql.Forget : _sql.Resolve, cancellationToken).ConfigureAwait(false);
+        await using (command.ConfigureAwait(false))
+        {
+            row.Bind(command);
+            if (answer is not null)
+            {
+                // Another owner: an earlier caller that is still alive changes nothing any more.
+                command.Bind("@owner", NewFence());
+                BindAnswer(command.Bind, command.Bind, row, answer);
+                return await command.ExecuteAsync(cancellationToken).ConfigureAwait(false) > 0;
+            }
+
+            bool isForgotten = await command.DeleteAsync(cancellationToken).ConfigureAwait(false);
+            if (isForgotten)
+            {
+                _quota.Return(tenant);
+            }
+
+            return isForgotten;
+        }
     }
 
     /// <inheritdoc/>
@@ -246,6 +321,7 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore, ISt
                     command.Next(_sql.Insert);
                     row.BindClaim(command, claim.Fence, lease);
                     command.Bind("@fingerprint", row.Fingerprint);
+                    command.Bind("@label", IdempotencyRules.Label(claim.Request));
                     (int added, refusal) = await command.TryExecuteAsync(cancellationToken).ConfigureAwait(false);
                     if (added > 0)
                     {
@@ -282,7 +358,7 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore, ISt
                     {
                         Status = status,
                         Fence = 0,
-                        Answer = status == IdempotencyClaimStatus.Answered ? Reveal(claim, known.Answer) : null,
+                        Answer = status == IdempotencyClaimStatus.Answered ? Reveal(row, known.Answer) : null,
                         Wait = status == IdempotencyClaimStatus.InFlight ? TimeSpan.FromMilliseconds(known.Left) : TimeSpan.Zero,
                     };
                 }
@@ -327,12 +403,12 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore, ISt
         await using (command.ConfigureAwait(false))
         {
             return await ReadAsync(command, row, cancellationToken).ConfigureAwait(false) is { IsAnswered: true } known
-                && known.Owner == claim.Fence && Reveal(claim, known.Answer) == answer;
+                && known.Owner == claim.Fence && Reveal(row, known.Answer) == answer;
         }
     }
 
     private async ValueTask<bool> ChangeAsync(
-        IdempotencyClaim claim, string sql, Action<StoreCommand>? bind, CancellationToken cancellationToken)
+        IdempotencyClaim claim, string sql, Action<StoreCommand, Row>? bind, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(claim);
         if (claim.Fence == 0)
@@ -347,26 +423,26 @@ public sealed class SqlIdempotencyStore : IIdempotencyStore, IExpiringStore, ISt
         {
             row.Bind(command);
             command.Bind("@owner", claim.Fence);
-            bind?.Invoke(command);
+            bind?.Invoke(command, row);
             return ReferenceEquals(sql, _sql.Release)
                 ? await command.DeleteAsync(cancellationToken).ConfigureAwait(false)
                 : await command.ExecuteAsync(cancellationToken).ConfigureAwait(false) > 0;
         }
     }
 
-    private void BindAnswer(Action<string, string?> text, Action<string, long?> number, IdempotencyClaim claim, string answer)
+    private void BindAnswer(Action<string, string?> text, Action<string, long?> number, Row row, string answer)
     {
         TimeSpan replay = _options.ReplayTimeToLive + IdempotencyStoreOptions.Grace;
-        text("@answer", _options.Secrets?.Protect(answer, claim.Tenant, claim.Request, "answer") ?? answer);
+        text("@answer", _options.Secrets?.Protect(answer, row.Scope, row.Request, "answer") ?? answer);
         number("@replay", Milliseconds(replay));
         number("@keep", Milliseconds(replay + _options.ExpiredTimeToLive));
     }
 
     /// <exception cref="CryptographicException">The answer is encrypted with a key that is not among the given ones.</exception>
-    private string Reveal(IdempotencyClaim claim, string? answer) =>
+    private string Reveal(Row row, string? answer) =>
         answer is null || !answer.StartsWith(Sealed, StringComparison.Ordinal)
             ? answer ?? ""
-            : _options.Secrets?.Reveal(answer, claim.Tenant, claim.Request, "answer")
+            : _options.Secrets?.Reveal(answer, row.Scope, row.Request, "answer")
                 ?? throw new CryptographicException("A kept answer is encrypted: set IdempotencyStoreOptions.Secrets.");
 
     private async ValueTask<int> CountAsync(string tenant, int limit, CancellationToken cancellationToken)

@@ -15,6 +15,7 @@ internal static class TaskWebhooks
         {
             TaskId = task.TaskId,
             TaskType = task.TaskType,
+            Protocol = TaskProtocols.Of(task.TaskType),
             Status = task.Status,
             Message = message,
             Result = task.Result,

@@ -142,8 +142,8 @@ public sealed class TaskHandOff : IAsyncDisposable
     /// An earlier change of the task is in doubt and the registry does not answer. Nothing was changed.
     /// </exception>
     /// <exception cref="ArgumentException">
-    /// Not a status to enter, a result that is no sound JSON object or too large, or a message that is too long or
-    /// holds a lone surrogate.
+    /// Not a status to enter; a result that is no sound JSON object, too large, or, if the task is reported over A2A, has an integer that
+    /// A2A's readers round; or a message that is too long or holds a lone surrogate. Nothing was changed.
     /// </exception>
     public async ValueTask<TaskTransition> EnterAsync(
         string tenant, string taskId, AdcpTaskStatus status, ReadOnlyMemory<byte> result = default, string? message = null,
@@ -172,6 +172,13 @@ public sealed class TaskHandOff : IAsyncDisposable
             transition = await Options.Tasks.TransitionAsync(tenant, taskId, status, result, async (changed, transaction, token) =>
             {
                 SellerTask task = changed with { UpdatedAt = Options.TimeProvider.GetUtcNow() };
+                if (tells && task.A2ARegistration is not null && !task.Result.IsEmpty && !SafeNumbers.Are(task.Result.Span))
+                {
+                    throw new ArgumentException(
+                        "The task is reported over A2A: write an integer beyond 9007199254740991 or below -9007199254740991 as a string.",
+                        nameof(result));
+                }
+
                 if (tells && Options.Outbox is not null)
                 {
                     await _emitter.EnqueueAsync(task, message, transaction, token).ConfigureAwait(false);

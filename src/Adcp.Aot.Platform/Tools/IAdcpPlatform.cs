@@ -10,6 +10,17 @@ public interface IAdcpPlatform
     /// <summary>The tools, each name once.</summary>
     IReadOnlyList<ToolDescription> Tools { get; }
 
+    /// <summary>
+    /// Refuses arguments that do not fit the tool's type. It changes nothing, and is called before a request is claimed by its
+    /// <c>idempotency_key</c>, so that a malformed request claims none. Default: accepts any arguments.
+    /// </summary>
+    /// <param name="tool">One of <see cref="Tools"/>.</param>
+    /// <param name="arguments">The arguments, a JSON object.</param>
+    /// <exception cref="AdcpErrorException">The arguments break a rule: <c>INVALID_REQUEST</c>.</exception>
+    void CheckArguments(string tool, JsonElement arguments)
+    {
+    }
+
     /// <summary>Performs a tool.</summary>
     /// <param name="tool">One of <see cref="Tools"/>.</param>
     /// <param name="arguments">The arguments, a JSON object.</param>

@@ -56,6 +56,15 @@ internal sealed class TaskTools : IAdcpPlatform
     };
 
     /// <inheritdoc/>
+    public void CheckArguments(string tool, JsonElement arguments)
+    {
+        if (!_own.Contains(tool))
+        {
+            _seller.CheckArguments(tool, arguments);
+        }
+    }
+
+    /// <inheritdoc/>
     public ValueTask<ToolReply> InvokeAsync(string tool, JsonElement arguments, ToolCall call, CancellationToken cancellationToken) =>
         !_own.Contains(tool) ? _seller.InvokeAsync(tool, arguments, call, cancellationToken)
         : tool == Status ? StatusAsync(arguments, call.Tenant, cancellationToken)

@@ -52,6 +52,12 @@ public sealed class ToolCall
     /// </summary>
     public string? IdempotencyKey { get; }
 
+    /// <summary>
+    /// Gets the identity of the request within its caller: 64 hexadecimal digits of a hash of key and account; null without a key. Unlike
+    /// the key it may be kept as it is. Keep it with the tool's changes, and look for <see cref="UnresolvedRequest.RequestId"/>.
+    /// </summary>
+    public string? RequestId { get; internal init; }
+
     /// <summary>Gets the fingerprint of the call's account; <see langword="null"/> for none.</summary>
     internal string? Account { get; init; }
 

@@ -124,6 +124,21 @@ internal static class JsonWire
             : throw new ArgumentException(first == JsonTokenType.StartObject ? "A JSON object." : "A JSON array.", name);
     }
 
+    /// <summary>Writes the members of a JSON object among others; nothing if it is empty.</summary>
+    internal static void WriteMembers(Utf8JsonWriter json, ReadOnlyMemory<byte> members)
+    {
+        if (members.IsEmpty)
+        {
+            return;
+        }
+
+        using JsonDocument document = JsonDocument.Parse(members);
+        foreach (JsonProperty member in document.RootElement.EnumerateObject())
+        {
+            member.WriteTo(json);
+        }
+    }
+
     /// <summary>Returns a copy of one valid JSON value of a kind. It must not be empty.</summary>
     internal static ReadOnlyMemory<byte> Required(ReadOnlyMemory<byte> json, JsonTokenType first, string name) =>
         json.IsEmpty ? throw new ArgumentException("Required.", name) : Json(json, first, name);

@@ -101,6 +101,13 @@ public sealed class A2ATaskWebhook : WebhookPayload
                 "invalid_a2a_value", "The value of an A2A webhook is a JSON object that is not itself an A2A envelope.", nameof(Member));
         }
 
+        if (!SafeNumbers.Are(_value.Span))
+        {
+            throw new WebhookPayloadException(
+                "unsafe_number", "Over A2A an integer beyond 9007199254740991 or below -9007199254740991 is written as a string.",
+                nameof(Member));
+        }
+
         using Utf8JsonWriter json = new(output, Compact);
         json.WriteStartObject();
         json.WritePropertyName(Name(Member));

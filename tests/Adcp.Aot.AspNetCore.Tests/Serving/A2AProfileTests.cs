@@ -201,6 +201,21 @@ public sealed class A2AProfileTests
             @"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z", task.GetProperty("status").GetProperty("timestamp").GetString());
     }
 
+    /// <summary>AdCP's task is polled by its own tool: the A2A task of the call that opened it was complete at once.</summary>
+    [Fact]
+    public async Task The_task_of_a_call_is_complete_and_can_be_read_again()
+    {
+        await using ServedSeller seller = await ServedSeller.StartAsync();
+        JsonElement sent = (await SendAsync(seller, Buy())).GetProperty("result").GetProperty("task");
+
+        (HttpStatusCode _, string body) =
+            await seller.A2AAsync(ServedSeller.Rpc("GetTask", $$"""{"id":"{{sent.GetProperty("id").GetString()}}"}"""));
+
+        JsonElement read = JsonElement.Parse(body).GetProperty("result");
+        Assert.Equal(sent.GetRawText(), read.GetRawText());
+        Assert.Equal("TASK_STATE_COMPLETED", read.GetProperty("status").GetProperty("state").GetString());
+    }
+
     private static string Call(string skill) => ServedSeller.Rpc(
         "SendMessage", $$$"""{"message":{"messageId":"1","parts":[{"data":{"skill":"{{{skill}}}","input":{} } }]} }""");
 

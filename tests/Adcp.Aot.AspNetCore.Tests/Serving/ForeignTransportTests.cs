@@ -35,6 +35,7 @@ public sealed class ForeignTransportTests
 
         CallToolResult result = await client.CallToolAsync("get_products");
 
+        Assert.Equal(mode == "shared" ? "completed" : "failed", result.StructuredContent!.Value.GetProperty("status").GetString());
         Assert.Contains(expected, Assert.IsType<TextContentBlock>(result.Content[0]).Text, StringComparison.Ordinal);
     }
 }

@@ -64,6 +64,63 @@ public abstract class IdempotencyStoreContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Requests_without_an_answer_are_listed_when_no_process_has_them()
+    {
+        IUnresolvedRequestStore store = (IUnresolvedRequestStore)Store;
+        IdempotencyClaim first = await ClaimAsync();
+        await Store.NoteTaskAsync(first, "task_1");
+        IdempotencyClaim second = await ClaimAsync(tenant: "another");
+        await Store.CompleteAsync(await ClaimAsync(request: new string('b', 64)), "{}");
+        Assert.Equal(0, (await store.CountUnresolvedAsync()).Count);
+        Assert.Null((await store.CountUnresolvedAsync()).Oldest);
+        Assert.Empty(await store.ListUnresolvedAsync(10));
+
+        await Store.SuspendAsync(first);
+        await Store.SuspendAsync(second);
+
+        IReadOnlyList<RequestInDoubt> listed = await store.ListUnresolvedAsync(10);
+        Assert.Equal(["another", "buyer"], listed.Select(each => each.Tenant).Order(StringComparer.Ordinal));
+        RequestInDoubt one = listed.Single(each => each.Tenant == "buyer");
+        Assert.Equal((Request[..16], "task_1"), (one.Request, one.TaskId));
+        Assert.Single(await store.ListUnresolvedAsync(1));
+        RequestsInDoubt counted = await store.CountUnresolvedAsync();
+        Assert.Equal((2, listed[0].BegunAt), (counted.Count, counted.Oldest));
+    }
+
+    [Fact]
+    public async Task A_request_is_resolved_by_hand_once()
+    {
+        IUnresolvedRequestStore store = (IUnresolvedRequestStore)Store;
+        IdempotencyClaim committed = await ClaimAsync();
+        Assert.False(await store.ResolveAsync("buyer", Request, "{}"));
+        await Store.SuspendAsync(committed);
+        string id = Assert.Single(await store.ListUnresolvedAsync(10)).Id;
+
+        Assert.False(await store.ResolveAsync("another", id, "{}"));
+        Assert.False(await store.ResolveAsync("buyer", new string('f', 64), "{}"));
+        Assert.True(await store.ResolveAsync("buyer", id, """{"by":"hand"}"""));
+
+        Assert.False(await store.ResolveAsync("buyer", id, null));
+        Assert.False(await Store.CompleteAsync(committed, """{"by":"a slow process"}"""));
+        IdempotencyClaim answered = await ClaimAsync();
+        Assert.Equal((IdempotencyClaimStatus.Answered, """{"by":"hand"}"""), (answered.Status, answered.Answer));
+        Assert.Empty(await store.ListUnresolvedAsync(10));
+    }
+
+    [Fact]
+    public async Task A_request_that_is_resolved_as_not_committed_is_new()
+    {
+        IUnresolvedRequestStore store = (IUnresolvedRequestStore)Store;
+        IdempotencyClaim claim = await ClaimAsync();
+        await Store.SuspendAsync(claim);
+
+        Assert.True(await store.ResolveAsync("buyer", Assert.Single(await store.ListUnresolvedAsync(10)).Id, null));
+
+        Assert.False(await Store.CompleteAsync(claim, "{}"));
+        Assert.Equal(IdempotencyClaimStatus.Owned, (await ClaimAsync(AskedElse)).Status);
+    }
+
+    [Fact]
     public async Task Tenants_and_requests_are_apart()
     {
         Assert.True(await Store.CompleteAsync(await ClaimAsync(), "{}"));

@@ -137,6 +137,29 @@ public sealed class IdempotentCallTests
         Assert.Equal(field is null ? 1 : 0, bench.Platform.Performed);
     }
 
+    /// <summary>AdCP 3.2.3, rule R1: a request is validated before its key is looked up.</summary>
+    [Theory]
+    [InlineData("""{"plan":1""", "plan")]
+    [InlineData("""{"budget":"much" """, "budget")]
+    [InlineData("""{"push_notification_config":{"url":7}""", "push_notification_config.url")]
+    [InlineData("""{"push_notification_config":[]""", "push_notification_config")]
+    public async Task A_malformed_request_claims_no_key_and_counts_against_no_limit(string arguments, string field)
+    {
+        FaultyStore store = new();
+        await using Bench bench = new(AdcpVersion.V32, options => options with
+        { Idempotency = store, Limits = new PlatformLimits { MaxNewRequestsPerSecond = 1, MaxNewRequestBurst = 1 } });
+        for (int i = 0; i < 3; i++)
+        {
+            ToolReply refused = await bench.CallAsync("create_media_buy", arguments + Key + "}");
+            Assert.Equal(("INVALID_REQUEST", field), (refused.Error?.Code, refused.Error?.Field));
+        }
+
+        Assert.Empty(store.Leases);
+        Assert.Null((await bench.CallAsync("create_media_buy", """{"plan":"now" """ + Key + "}")).Error);
+        Assert.Single(store.Leases);
+        Assert.Equal(1, bench.Platform.Performed);
+    }
+
     [Fact]
     public async Task A_key_has_255_characters_at_most()
     {

@@ -31,6 +31,23 @@ public sealed class A2ATaskWebhookTests
     }
 
     [Theory]
+    [InlineData("9007199254740991", true)]
+    [InlineData("-9007199254740991", true)]
+    [InlineData("0.1", true)]
+    [InlineData("9007199254740992", false)]
+    [InlineData("-9007199254740993", false)]
+    [InlineData("1e300", false)]
+    public void An_integer_that_receivers_round_is_refused(string number, bool isSafe)
+    {
+        A2ATaskWebhook webhook = new(A2AEnvelopeMember.Task, "t1", Encoding.UTF8.GetBytes($$"""{"id":"t1","metadata":[{{number}}]}"""));
+
+        string? code = isSafe ? null : Assert.Throws<WebhookPayloadException>(() => Body(webhook)).Code;
+
+        Assert.Equal(isSafe ? null : "unsafe_number", code);
+        Assert.True(!isSafe || Body(webhook).Contains(number, StringComparison.Ordinal));
+    }
+
+    [Theory]
     [InlineData("[]")]
     [InlineData("1")]
     [InlineData("""{"task":{"id":"t1"}}""")]

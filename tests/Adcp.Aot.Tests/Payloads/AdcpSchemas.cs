@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Adcp.Aot.Payloads;
 using Json.Schema;
@@ -19,11 +20,18 @@ internal static class AdcpSchemas
     /// <summary>The schemas that each schema refers to, and whether they are there.</summary>
     private static readonly Dictionary<string, HashSet<(string Id, bool IsThere)>> References = new(StringComparer.Ordinal);
 
+    private static readonly Dictionary<string, string> Files = new(StringComparer.Ordinal);
+
     private static readonly EvaluationOptions Strictly = new() { RequireFormatValidation = true, OutputFormat = OutputFormat.List };
 
-    public static void Validates(string id, string body)
+    public static void Validates(string id, string body) => Validates(id, Schemas.Value[id], body);
+
+    /// <summary>Validates by a part of a schema, which is in no file of its own.</summary>
+    public static void ValidatesPart(JsonNode part, string body) => Validates("part", JsonSchema.FromText(part.ToJsonString()), body);
+
+    private static void Validates(string id, JsonSchema schema, string body)
     {
-        EvaluationResults results = Schemas.Value[id].Evaluate(JsonNode.Parse(body), Strictly);
+        EvaluationResults results = schema.Evaluate(JsonNode.Parse(body), Strictly);
         if (!results.IsValid)
         {
             string errors = string.Join("; ", results.Details.Where(detail => detail.Errors is not null)
@@ -31,6 +39,9 @@ internal static class AdcpSchemas
             Assert.Fail($"{id} refuses {body}: {errors}");
         }
     }
+
+    /// <summary>Reads a schema as it stands in its file.</summary>
+    public static JsonDocument Read(string id) => JsonDocument.Parse(File.ReadAllText(Files[id]));
 
     public static bool Accepts(string id, string body) => Schemas.Value[id].Evaluate(JsonNode.Parse(body), Strictly).IsValid;
 
@@ -107,7 +118,10 @@ internal static class AdcpSchemas
             // A file that stands twice has one id, and parts of a file have no id of their own.
             if (schema["$id"] is JsonValue id)
             {
-                texts.TryAdd(IdOf(id.GetValue<string>()), schema);
+                if (texts.TryAdd(IdOf(id.GetValue<string>()), schema))
+                {
+                    Files.Add(IdOf(id.GetValue<string>()), path);
+                }
             }
         }
 

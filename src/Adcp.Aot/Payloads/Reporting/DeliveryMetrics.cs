@@ -13,7 +13,8 @@ public class DeliveryMetrics
     private static readonly HashSet<string> Taken =
     [
         "spend", "reach", "reach_unit", "reach_window", "by_event_type", "by_action_source", "quartile_data", "dooh_metrics",
-        "viewability", "vendor_metric_values",
+        "ooh_metrics",
+        "viewability", "vendor_metric_values", "measurement_source", "time_based_views",
         "package_id", "pacing_index", "pricing_model", "rate", "currency", "delivery_status", "paused", "is_final",
         "finalized_at", "measurement_window", "supersedes_window", "metric_values",
         .. Enum.GetValues<DeliveryMetric>().Select(metric => metric.Wire()),
@@ -50,6 +51,50 @@ public class DeliveryMetrics
         }
     }
 
+    /// <summary>
+    /// Gets the time over which reach and frequency were counted; default null, left out. Set it with <see cref="Reach"/>.
+    /// </summary>
+    public ReachWindow? ReachWindow { get; init; }
+
+    /// <summary>
+    /// Gets the provider whose measurement gave the numbers of the audience, 1 to 64 characters of a-z, 0-9 and _; default null, left out.
+    /// Since 3.2.
+    /// </summary>
+    /// <exception cref="ArgumentException">Not such a name.</exception>
+    public string? MeasurementSource
+    {
+        get;
+        init => field = value is null || (value.Length is >= 1 and <= 64 && value.All(static c => char.IsAsciiLetterLower(c)
+            || char.IsAsciiDigit(c) || c == '_'))
+            ? value
+            : throw new ArgumentException("1 to 64 characters of a-z, 0-9 and _.", nameof(MeasurementSource));
+    }
+
+    /// <summary>Gets the views by their length; default null, left out. Since 3.2.</summary>
+    /// <exception cref="ArgumentException">An item is null.</exception>
+    public IReadOnlyList<TimeBasedView>? TimeBasedViews { get; init => field = NoNull(value, nameof(TimeBasedViews)); }
+
+    /// <summary>
+    /// Gets the metrics of screens in public, a JSON object as UTF-8 of AdCP's <c>dooh_metrics</c>; default empty, left out.
+    /// </summary>
+    /// <exception cref="ArgumentException">Not a sound JSON object.</exception>
+    public ReadOnlyMemory<byte> DoohMetrics
+    {
+        get;
+        init => field = JsonWire.Json(value, JsonTokenType.StartObject, nameof(DoohMetrics));
+    }
+
+    /// <summary>
+    /// Gets the metrics of posters, a JSON object as UTF-8 of AdCP's <c>ooh_metrics</c>, which AdCP calls experimental; default empty, left
+    /// out. Since 3.2.
+    /// </summary>
+    /// <exception cref="ArgumentException">Not a sound JSON object.</exception>
+    public ReadOnlyMemory<byte> OohMetrics
+    {
+        get;
+        init => field = JsonWire.Json(value, JsonTokenType.StartObject, nameof(OohMetrics));
+    }
+
     /// <summary>Viewability; default null, left out.</summary>
     public Viewability? Viewability { get; init; }
 
@@ -82,25 +127,7 @@ public class DeliveryMetrics
     /// empty.
     /// </summary>
     /// <exception cref="ArgumentException">Not a sound JSON object, or it names a metric that AdCP defines.</exception>
-    public ReadOnlyMemory<byte> Further
-    {
-        get;
-        init
-        {
-            field = JsonWire.Json(value, JsonTokenType.StartObject, nameof(Further));
-            if (!field.IsEmpty)
-            {
-                using JsonDocument document = JsonDocument.Parse(field);
-                foreach (JsonProperty member in document.RootElement.EnumerateObject())
-                {
-                    if (Taken.Contains(member.Name))
-                    {
-                        throw new ArgumentException($"'{member.Name}' is AdCP's own; set it by its property or metric.", nameof(Further));
-                    }
-                }
-            }
-        }
-    }
+    public ReadOnlyMemory<byte> Further { get; init => field = Others(value, Taken, nameof(Further)); }
 
     /// <summary>Gets one of AdCP's numbers. Not negative; a rate is at most 1. Null is left out.</summary>
     /// <param name="metric">The metric.</param>
@@ -152,6 +179,24 @@ public class DeliveryMetrics
             json.WriteString("reach_unit"u8, reach.Unit.Wire());
         }
 
+        ReachWindow?.Write(json);
+        json.WriteJson("dooh_metrics"u8, DoohMetrics);
+        if (version >= AdcpVersion.V32)
+        {
+            json.WriteText("measurement_source"u8, MeasurementSource);
+            json.WriteJson("ooh_metrics"u8, OohMetrics);
+            if (TimeBasedViews is { } views)
+            {
+                json.WriteStartArray("time_based_views"u8);
+                foreach (TimeBasedView view in views)
+                {
+                    view.Write(json);
+                }
+
+                json.WriteEndArray();
+            }
+        }
+
         if (Viewability is { } seen)
         {
             json.WriteStartObject("viewability"u8);
@@ -160,6 +205,7 @@ public class DeliveryMetrics
             json.WriteNumber("viewable_rate"u8, seen.ViewableRate);
             json.WriteNumber("viewed_seconds"u8, seen.ViewedSeconds);
             json.WriteText("standard"u8, seen.Standard);
+            JsonWire.WriteMembers(json, seen.Further);
             json.WriteEndObject();
         }
 
@@ -177,14 +223,7 @@ public class DeliveryMetrics
         Counts("by_event_type", "event_type", ByEventType);
         Counts("by_action_source", "action_source", ByActionSource);
         json.WriteJson("vendor_metric_values"u8, VendorMetricValues);
-        if (!Further.IsEmpty)
-        {
-            using JsonDocument document = JsonDocument.Parse(Further);
-            foreach (JsonProperty member in document.RootElement.EnumerateObject())
-            {
-                member.WriteTo(json);
-            }
-        }
+        JsonWire.WriteMembers(json, Further);
 
         void Counts(string name, string kind, IReadOnlyList<EventCount>? counts)
         {
@@ -208,6 +247,27 @@ public class DeliveryMetrics
         }
     }
 
-    private static IReadOnlyList<EventCount>? NoNull(IReadOnlyList<EventCount>? counts, string name) =>
+    /// <summary>Returns a copy of an object whose members are written among those that have a property.</summary>
+    /// <exception cref="ArgumentException">Not a JSON object, or it names a member that has a property.</exception>
+    internal static ReadOnlyMemory<byte> Others(ReadOnlyMemory<byte> value, IReadOnlySet<string> taken, string name)
+    {
+        ReadOnlyMemory<byte> members = JsonWire.Json(value, JsonTokenType.StartObject, name);
+        if (!members.IsEmpty)
+        {
+            using JsonDocument document = JsonDocument.Parse(members);
+            foreach (JsonProperty member in document.RootElement.EnumerateObject())
+            {
+                if (taken.Contains(member.Name))
+                {
+                    throw new ArgumentException($"'{member.Name}' is AdCP's own; set it by its property or metric.", name);
+                }
+            }
+        }
+
+        return members;
+    }
+
+    private static IReadOnlyList<T>? NoNull<T>(IReadOnlyList<T>? counts, string name)
+        where T : class =>
         counts is null ? null : counts.Contains(null!) ? throw new ArgumentException("No count is null.", name) : [.. counts];
 }

@@ -37,6 +37,9 @@ public sealed class DeliveryReport : WebhookPayload
     /// <exception cref="ArgumentException">Not three capital letters.</exception>
     public string? Currency { get; init => field = value is null ? null : CheckCurrency(value, nameof(Currency)); }
 
+    /// <summary>Gets the method by which the report's conversions were counted; default null, left out.</summary>
+    public AttributionWindow? AttributionWindow { get; init; }
+
     /// <summary>Every media buy of the stream; may be empty.</summary>
     /// <exception cref="ArgumentException">Null, or an item is null.</exception>
     public required IReadOnlyList<MediaBuyDelivery> MediaBuys
@@ -67,6 +70,12 @@ public sealed class DeliveryReport : WebhookPayload
 
     /// <summary>Gets whether the data is of a sandbox account; default null, left out.</summary>
     public bool? IsSandbox { get; init; }
+
+    /// <summary>
+    /// Gets errors and warnings about the data, a JSON array as UTF-8 of AdCP's <c>error</c>; default empty, left out.
+    /// </summary>
+    /// <exception cref="ArgumentException">Not a sound JSON array.</exception>
+    public ReadOnlyMemory<byte> Errors { get; init => field = JsonWire.Json(value, JsonTokenType.StartArray, nameof(Errors)); }
 
     /// <summary>The request's top-level context, a JSON object echoed unchanged; default empty, left out.</summary>
     /// <exception cref="ArgumentException">Not a sound JSON object.</exception>
@@ -197,6 +206,7 @@ public sealed class DeliveryReport : WebhookPayload
             json.WriteText("timezone"u8, version >= AdcpVersion.V32 ? Period.TimeZone : null);
             json.WriteEndObject();
             json.WriteText("currency"u8, currency);
+            AttributionWindow?.Write(json);
             json.WriteStartArray("media_buy_deliveries"u8);
             foreach (MediaBuyDelivery buy in MediaBuys)
             {
@@ -204,6 +214,7 @@ public sealed class DeliveryReport : WebhookPayload
             }
 
             json.WriteEndArray();
+            json.WriteJson("errors"u8, Errors);
             json.WriteFlag("sandbox"u8, IsSandbox);
             json.WriteJson("ext"u8, Ext);
             json.WriteEndObject();

@@ -5,6 +5,9 @@ namespace Adcp.Aot.Payloads.Reporting;
 /// <summary>Measured viewability. A null member is left out.</summary>
 public sealed record Viewability
 {
+    private static readonly HashSet<string> Taken =
+        ["measurable_impressions", "viewable_impressions", "viewable_rate", "viewed_seconds", "standard"];
+
     /// <summary>Impressions that could be measured. Not negative.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
     public decimal? MeasurableImpressions { get; init => field = DeliveryMetrics.NotNegative(value, nameof(MeasurableImpressions)); }
@@ -28,4 +31,11 @@ public sealed record Viewability
     /// <summary>The standard, a word of AdCP's <c>viewability-standard</c>, such as <c>mrc</c>.</summary>
     /// <exception cref="ArgumentException">Not a word.</exception>
     public string? Standard { get; init => field = JsonWire.Word(value, nameof(Standard)); }
+
+    /// <summary>
+    /// Gets further members, a JSON object as UTF-8 whose members are written among the others, such as AdCP's <c>vendor</c>,
+    /// <c>viewed_seconds_percentiles</c> and <c>viewed_seconds_histogram</c>; default empty.
+    /// </summary>
+    /// <exception cref="ArgumentException">Not a sound JSON object, or it names a member that has a property.</exception>
+    public ReadOnlyMemory<byte> Further { get; init => field = DeliveryMetrics.Others(value, Taken, nameof(Further)); }
 }

@@ -80,19 +80,98 @@ public sealed class DeliveryReportTests
                     Currency = "EUR",
                     PacingIndex = 1,
                     Status = MediaBuyReportStatus.Active,
-                    Totals = new DeliveryMetrics { Spend = 1, [DeliveryMetric.CommissionableValue] = 2 },
+                    Totals = new DeliveryMetrics
+                    {
+                        Spend = 1,
+                        [DeliveryMetric.CommissionableValue] = 2,
+                        MeasurementSource = "meter",
+                        TimeBasedViews = [new TimeBasedView(2, ViewBasis.PlayTime, 3)],
+                        OohMetrics = "{}"u8.ToArray(),
+                    },
                     ByPackage = [new PackageDelivery
                         { Spend = 1, DeliveryStatus = PackageDeliveryStatus.NotDelivering, MetricValues = Qualified }],
                 },
             ],
         };
-        string[] later = ["timezone", "commissionable_value", "not_delivering", "metric_values", "pacing_index"];
+        string[] later = ["timezone", "commissionable_value", "not_delivering", "metric_values", "pacing_index",
+            "measurement_source", "time_based_views", "ooh_metrics"];
 
         string earlier = AdcpSchemas.Write(report, Facts with { Version = AdcpVersion.V31 });
 
         Assert.All(later, member => Assert.DoesNotContain(member, earlier, StringComparison.Ordinal));
         Assert.Contains("},\"currency\":\"EUR\",\"media_buy_deliveries\"", earlier, StringComparison.Ordinal);
         Assert.All(later, member => Assert.Contains(member, AdcpSchemas.Write(report, Facts), StringComparison.Ordinal));
+    }
+
+    /// <summary>A member of the schemas that no report ever has is one that a seller cannot state.</summary>
+    [Theory]
+    [Needs(Resource.AdcpData)]
+    [InlineData(AdcpVersion.V31)]
+    [InlineData(AdcpVersion.V32)]
+    public void Each_member_of_the_schemas_can_be_stated_but_for_those_of_the_list(AdcpVersion version)
+    {
+        // The context is the envelope's: the schema has it in both, and a receiver reads the envelope's.
+        string[] leftOut = ["context"];
+        HashSet<string> written = [];
+        Reports(version).Sample(report =>
+        {
+            using JsonDocument body = JsonDocument.Parse(AdcpSchemas.Write(report, Facts with { Version = version }));
+            lock (written)
+            {
+                Collect(body.RootElement.GetProperty("result"), written);
+            }
+        }, iter: 500);
+
+        using JsonDocument result = AdcpSchemas.Read(AdcpSchemas.IdOf(version, "media-buy-delivery-webhook-result.json"));
+        using JsonDocument metrics = AdcpSchemas.Read(AdcpSchemas.IdOf(version, "delivery-metrics.json"));
+        JsonElement members = result.RootElement.GetProperty("properties");
+        JsonElement row = members.GetProperty("media_buy_deliveries").GetProperty("items").GetProperty("properties");
+        string[] stated =
+        [
+            .. Names(members), .. Names(row), .. Names(metrics.RootElement.GetProperty("properties")),
+            .. row.GetProperty("by_package").GetProperty("items").GetProperty("allOf").EnumerateArray()
+                .Where(part => part.TryGetProperty("properties", out _)).SelectMany(part => Names(part.GetProperty("properties"))),
+        ];
+        Assert.True(stated.Length > 50);
+        Assert.Equal(leftOut, stated.Distinct().Except(written));
+
+        static IEnumerable<string> Names(JsonElement properties) => properties.EnumerateObject().Select(member => member.Name);
+
+        static void Collect(JsonElement value, HashSet<string> names)
+        {
+            switch (value.ValueKind)
+            {
+                case JsonValueKind.Object:
+                    foreach (JsonProperty member in value.EnumerateObject())
+                    {
+                        names.Add(member.Name);
+                        Collect(member.Value, names);
+                    }
+
+                    break;
+                case JsonValueKind.Array:
+                    foreach (JsonElement item in value.EnumerateArray())
+                    {
+                        Collect(item, names);
+                    }
+
+                    break;
+                default:
+                    break;
+            }
+        }
+    }
+
+    [Fact]
+    public void Bad_members_are_refused_when_they_are_set()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => new MetricDuration(0, DurationUnit.Days));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new MetricDuration(2, DurationUnit.Campaign));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new TimeBasedView(0, ViewBasis.InView, 1));
+        Assert.Throws<ArgumentException>(() => new DeliveryMetrics { Spend = 1, MeasurementSource = "Meter" });
+        Assert.Throws<ArgumentException>(() => new DeliveryMetrics { Spend = 1, Further = "{\"ooh_metrics\":{}}"u8.ToArray() });
+        Assert.Throws<ArgumentException>(() => new DeliveryMetrics { Spend = 1, OohMetrics = "[]"u8.ToArray() });
+        Assert.Throws<ArgumentException>(() => new Viewability { Further = "{\"standard\":\"mrc\"}"u8.ToArray() });
     }
 
     [Theory]
@@ -232,6 +311,13 @@ public sealed class DeliveryReportTests
                 IsSandbox = full ? true : null,
                 Context = full ? "{\"k\":1}"u8.ToArray() : default,
                 Ext = full ? "{\"x\":[]}"u8.ToArray() : default,
+                AttributionWindow = full ? new AttributionWindow
+                {
+                    PostClick = new MetricDuration(buys, DurationUnit.Days),
+                    PostView = new MetricDuration(1, DurationUnit.Campaign),
+                    Model = AttributionModel.DataDriven,
+                } : null,
+                Errors = full ? """[{"code":"INVALID_USAGE_DATA","message":"Late.","recovery":"transient"}]"""u8.ToArray() : default,
                 MediaBuys =
                 [
                     .. Enumerable.Range(0, buys).Select(i => new MediaBuyDelivery
@@ -245,11 +331,23 @@ public sealed class DeliveryReportTests
                             [metric] = amount > 1 ? 0.5m : amount,
                             [DeliveryMetric.Impressions] = amount,
                             Reach = full ? new AudienceReach(amount, ReachUnit.Households) : null,
+                            ReachWindow = full ? whole ? ReachWindow.Cumulative
+                                : ReachWindow.Rolling(new MetricDuration(7, DurationUnit.Days)) : null,
+                            MeasurementSource = full ? "1st_meter" : null,
+                            TimeBasedViews = full ? [new TimeBasedView(2.5m, ViewBasis.InView, amount, "groupm")] : null,
+                            DoohMetrics = full ? """{"loop_plays":4}"""u8.ToArray() : default,
+                            OohMetrics = full ? """{"estimated_impressions":4,"estimation_basis":"seller_modeled"}"""u8.ToArray() : default,
                             Viewability = full ? new Viewability
-                            { MeasurableImpressions = amount, ViewableRate = 0.7m, Standard = "mrc" } : null,
+                            {
+                                MeasurableImpressions = amount,
+                                ViewableRate = 0.7m,
+                                Standard = "mrc",
+                                Further = """{"vendor":{"domain":"v.example"}}"""u8.ToArray(),
+                            } : null,
                             Quartiles = full ? [4, 3, 2, 1] : null,
                             ByEventType = full ? [new EventCount("purchase", amount, amount, "source")] : null,
                             ByActionSource = full ? [new EventCount("website", amount)] : null,
+                            VendorMetricValues = full ? "[]"u8.ToArray() : default,
                             Further = full ? "{\"attention_seconds\":1.5}"u8.ToArray() : default,
                         },
                         IsAdjusted = type == DeliveryReportType.Adjusted ? true : null,

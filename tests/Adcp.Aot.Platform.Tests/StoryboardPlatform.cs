@@ -1,13 +1,13 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace Adcp.Aot.Platform.Tests.Idempotency;
+namespace Adcp.Aot.Platform.Tests;
 
 [JsonSerializable(typeof(JsonElement))]
 [JsonSerializable(typeof(Products))]
 internal sealed partial class StoryboardJson : JsonSerializerContext;
 
-/// <summary>A seller with the tools that AdCP's storyboards on idempotency call.</summary>
+/// <summary>A seller with the tools that AdCP's storyboards on idempotency and task status call.</summary>
 [AdcpPlatform(typeof(StoryboardJson))]
 internal sealed partial class StoryboardPlatform
 {
@@ -17,8 +17,8 @@ internal sealed partial class StoryboardPlatform
 
     public List<string> MediaBuys { get; } = [];
 
-    /// <summary>Gets whether the next calls of <c>get_products</c> are handed off.</summary>
-    public bool HandsOffProducts { get; set; }
+    /// <summary>Gets whether the next calls of <c>get_products</c> and <c>get_signals</c> are handed off.</summary>
+    public bool HandsOff { get; set; }
 
     [AdcpTool("get_adcp_capabilities")]
     public ValueTask<JsonElement> GetCapabilitiesAsync()
@@ -56,7 +56,11 @@ internal sealed partial class StoryboardPlatform
 
     [AdcpTool("get_products")]
     public async ValueTask<ToolOutcome<Products>> GetProductsAsync(ToolCall call) =>
-        HandsOffProducts ? await call.HandOffAsync() : new Products([]);
+        HandsOff ? await call.HandOffAsync() : new Products([]);
+
+    [AdcpTool("get_signals")]
+    public async ValueTask<ToolOutcome<Products>> GetSignalsAsync(ToolCall call) =>
+        HandsOff ? await call.HandOffAsync() : new Products([]);
 
     [AdcpTool("list_accounts")]
     public static ValueTask<JsonElement> ListAccountsAsync() => new(JsonElement.Parse("""{"accounts":[]}"""));

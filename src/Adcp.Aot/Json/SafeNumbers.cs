@@ -1,19 +1,21 @@
 using System.Text.Json;
 
-namespace Adcp.Aot.AspNetCore;
+namespace Adcp.Aot.Json;
 
 /// <summary>
-/// Checks numbers that travel over A2A, whose readers hold them as binary64. An integer beyond 2^53-1 would be rounded on the way.
+/// Checks numbers for readers that hold them as binary64, as those of A2A do. An integer beyond 2^53-1 would be rounded on the way, so
+/// AdCP writes it as a string there.
 /// </summary>
-internal static class SafeNumbers
+public static class SafeNumbers
 {
     private const double Largest = 9_007_199_254_740_991;
 
     /// <summary>Returns whether no number is an integer that cannot be held exactly.</summary>
-    /// <param name="sound">Sound JSON.</param>
-    internal static bool Are(ReadOnlySpan<byte> sound)
+    /// <param name="json">Sound JSON in UTF-8 of at most 1,000 levels.</param>
+    /// <exception cref="JsonException">Not JSON.</exception>
+    public static bool Are(ReadOnlySpan<byte> json)
     {
-        Utf8JsonReader reader = new(sound, new JsonReaderOptions { MaxDepth = 1_000 });
+        Utf8JsonReader reader = new(json, new JsonReaderOptions { MaxDepth = 1_000 });
         while (reader.Read())
         {
             // Each binary64 beyond the limit is an integer.
