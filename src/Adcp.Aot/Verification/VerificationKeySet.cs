@@ -17,7 +17,7 @@ public sealed class VerificationKeySet : IVerificationKeySource, INonBlocking
     }
 
     /// <summary>Gets the set without a key.</summary>
-    internal static VerificationKeySet Empty { get; } = new([]);
+    internal static VerificationKeySet Empty { get; } = new([], null);
 
     /// <summary>The number of keys, including those that may not verify webhooks.</summary>
     public int Count => _keys.Dictionary.Count;
