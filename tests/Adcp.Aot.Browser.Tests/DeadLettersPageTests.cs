@@ -1,5 +1,4 @@
 using Adcp.Aot.AspNetCore.Tests.Operations;
-using Adcp.Aot.Delivery;
 using Adcp.Aot.Operations;
 using Adcp.Aot.Testing;
 using Microsoft.Playwright;

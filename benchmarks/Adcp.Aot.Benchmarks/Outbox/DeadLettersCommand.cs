@@ -166,15 +166,14 @@ internal static class DeadLettersCommand
         }
 
         using CancellationTokenSource enough = new();
-        RedriveReport progress = new();
-        RedriveOptions options = new() { Progress = new Progress(report =>
+        Progress progress = new(report =>
         {
-            progress = report;
             if (report.Redriven >= rows)
             {
                 enough.Cancel();
             }
-        }) };
+        });
+        RedriveOptions options = new() { Progress = progress };
         if (rate > 0)
         {
             options = options with { RatePerSecond = rate };

@@ -81,9 +81,12 @@ internal sealed class PostgreSqlOutboxDeadTable(StoreDatabase database, PostgreS
             mayRepeat: true,
             async (connection, token) =>
             {
-                List<long> counted = await connection.Command(sql.CountReasons)
-                    .With(DbType.String, PostgreSqlCommands.ArrayOf(reasons, static reason => reason)).With(DbType.Int64, exact + 1L)
-                    .AllAsync(static reader => reader.GetInt64(0), token).ConfigureAwait(false);
+                // The planner takes each reason for a frequent one and would read the whole table for one that has no rows.
+                List<long> counted = [];
+                DbBatch batch = connection.GuardedBatch();
+                batch.Then(sql.CountReasons)
+                    .With(DbType.String, PostgreSqlCommands.ArrayOf(reasons, static reason => reason)).With(DbType.Int64, exact + 1L);
+                await batch.CommitAsync(reader => counted.Add(reader.GetInt64(0)), token).ConfigureAwait(false);
                 int[] many = [.. Enumerable.Range(0, reasons.Count).Where(reason => counted[reason] > exact)];
                 if (many.Length > 0)
                 {
