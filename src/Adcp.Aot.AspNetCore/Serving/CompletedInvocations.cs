@@ -56,7 +56,10 @@ internal sealed class CompletedInvocations
     {
         lock (_lock)
         {
-            return _tenants.GetValueOrDefault(tenant)?.Tasks.TryGetValue(id, out ReadOnlyMemory<byte> task) == true ? task : null;
+            // A plain null would be converted to a memory that is empty.
+            return _tenants.GetValueOrDefault(tenant)?.Tasks.TryGetValue(id, out ReadOnlyMemory<byte> task) == true
+                ? task
+                : (ReadOnlyMemory<byte>?)null;
         }
     }
 
