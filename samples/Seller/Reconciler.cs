@@ -1,4 +1,3 @@
-using Adcp.Aot.Platform;
 using Adcp.Aot.Platform.Idempotency;
 
 namespace Seller;

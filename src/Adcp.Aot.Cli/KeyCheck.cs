@@ -67,12 +67,21 @@ internal sealed class KeyCheck : IDisposable
             throw new CommandException(ExitCode.Usage, $"--agent-url: {reason}.");
         }
 
-        if (await ReadAsync("brand", brand, RemoteKeySource.MaxBrandJsonBytes, cancellationToken).ConfigureAwait(false) is not { } json)
+        int maxBytes = new RemoteKeySourceOptions().MaxBrandJsonBytes;
+        if (await ReadAsync("brand", brand, maxBytes, cancellationToken).ConfigureAwait(false) is not { } json)
         {
             return null;
         }
 
-        if (BrandJson.FindJwksUri(json, target) is not { } place)
+        BrandJson document = BrandJson.Read(json, target);
+        if (document.Location is { } location)
+        {
+            _findings.Add(Finding.Warning(
+                "brand", $"it points to another document: {location.Value}", "Check that one: --brand with its url."));
+            return null;
+        }
+
+        if (document.JwksUri is not { } place)
         {
             _findings.Add(Finding.Failed(
                 "brand", $"it names no keys of {target.Value}, or names them twice, or is no JSON",

@@ -30,7 +30,7 @@ public static class ActivityStatus
     public static WebhookActivityRecord? Pending(WebhookActivityRecord last)
     {
         ArgumentNullException.ThrowIfNull(last);
-        return DateTimeOffset.UtcNow - last.FiredAt > LongestHorizon
+        return TimeProvider.System.GetUtcNow() - last.FiredAt > LongestHorizon
             ? null
             : last with
             {
