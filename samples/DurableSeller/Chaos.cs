@@ -56,8 +56,8 @@ internal sealed class Chaos(Settings settings, Crew crew, Producers producers, R
     }
 
     /// <summary>
-    /// Returns a worker that has requests under way. One is enough: circuits of receivers that do not answer open after some time, and admit
-    /// one request at a time then.
+    /// Returns a worker that has requests under way. One is enough: circuits of receivers that do not answer open after some time, and
+    /// admit one request at a time then.
     /// </summary>
     private async Task<ChildProcess> BusyWorkerAsync(Hold hold, CancellationToken cancellationToken)
     {

@@ -90,7 +90,8 @@ public sealed partial class DeliveryLogGenerator
                 text.Line(HasPending(model)
                     ? $$"""
                       {{Global.WebhookActivityRecord}} record = ActivityOf(reader);
-                      if (reader.GetInt32({{ReaderColumns(model).Count()}}) != 0 && {{Global.ActivityStatus}}.Pending(record) is { } pending)
+                      if (reader.GetInt32({{ReaderColumns(model).Count()}}) != 0
+                          && {{Global.ActivityStatus}}.Pending(record) is { } pending)
                       {
                           records.Add(pending);
                           if (records.Count == limit)
@@ -117,8 +118,8 @@ public sealed partial class DeliveryLogGenerator
     }
 
     /// <summary>
-    /// Returns whether the reader can tell that a webhook waits for its next attempt: the table says it of each attempt, and has the records
-    /// of attempts that were not made, one of which may have ended the delivery.
+    /// Returns whether the reader can tell that a webhook waits for its next attempt: the table says it of each attempt, and has the
+    /// records of attempts that were not made, one of which may have ended the delivery.
     /// </summary>
     private static bool HasPending(SqlDeliveryLogModel model) => model.Of("WillRetry") is not null && model.Of("IsAttempt") is not null;
 

@@ -38,8 +38,8 @@ internal sealed class OutboxEndpoint(short lane, long key, long tenant)
     internal long BlockedUntil { get; set; }
 
     /// <summary>
-    /// Gets or sets how many attempts must succeed, one after the other, before more than one is made at a time: the circuit refused here, or
-    /// it seems to have refused in the process that owned the lane before. 0 for an endpoint that works.
+    /// Gets or sets how many attempts must succeed, one after the other, before more than one is made at a time: the circuit refused here,
+    /// or it seems to have refused in the process that owned the lane before. 0 for an endpoint that works.
     /// </summary>
     internal int Probes { get; set; }
 

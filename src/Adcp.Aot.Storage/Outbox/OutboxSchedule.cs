@@ -805,7 +805,7 @@ internal sealed record OutboxScheduleLimits
     /// <summary>Gets how many attempts must succeed before an endpoint that failed works again: those that close its circuit.</summary>
     internal int Probes { get; init; } = 2;
 
-    /// <summary>Gets the attempts of parked rows from which their endpoint is taken for one that failed: those that open its circuit.</summary>
+    /// <summary>Gets the attempts of parked rows from which an endpoint counts as failed: those that open its circuit.</summary>
     internal int FailureThreshold { get; init; } = 5;
 
     /// <summary>Gets how often owners may die while a row is under way before it ends as poison.</summary>

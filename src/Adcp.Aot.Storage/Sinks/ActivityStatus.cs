@@ -23,8 +23,8 @@ public static class ActivityStatus
     /// </summary>
     /// <param name="last">The latest attempt of the webhook.</param>
     /// <returns>
-    /// The record; <see langword="null"/> if <paramref name="last"/> is older than 7 days, the longest retry horizon: the process that would
-    /// have made the attempt ended without an outbox.
+    /// The record; <see langword="null"/> if <paramref name="last"/> is older than 7 days, the longest retry horizon: the process that
+    /// would have made the attempt ended without an outbox.
     /// </returns>
     /// <exception cref="ArgumentNullException"><paramref name="last"/> is null.</exception>
     public static WebhookActivityRecord? Pending(WebhookActivityRecord last)

@@ -243,9 +243,10 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
         SqliteOutboxStatements sql = new(Tables);
         foreach (string statement in new[]
         {
-            sql.ReadLog, sql.LastOfLog, sql.ReadParked, sql.NextParked, sql.NextParkedEndpoint, sql.FirstParked,
-            sql.LastParked, sql.DeleteFromLog, sql.DeleteFromParked, sql.Park, sql.ParkAgain, sql.EndFromLog, sql.EndFromParked, sql.SetBinding, sql.Find, sql.IsAlive, sql.Purges[0],
-            sql.Purges[1], sql.Purges[2], sql.ReadHeadOfLog, sql.ReadHeadOfParked, sql.TrialLog, sql.TrialParked, sql.CountParked,
+            sql.ReadLog, sql.LastOfLog, sql.ReadParked, sql.NextParked, sql.NextParkedEndpoint, sql.FirstParked, sql.LastParked,
+            sql.DeleteFromLog, sql.DeleteFromParked, sql.Park, sql.ParkAgain, sql.EndFromLog, sql.EndFromParked, sql.SetBinding,
+            sql.Find, sql.IsAlive, sql.Purges[0], sql.Purges[1], sql.Purges[2], sql.ReadHeadOfLog, sql.ReadHeadOfParked, sql.TrialLog,
+            sql.TrialParked, sql.CountParked,
         })
         {
             await using DbConnection connection = await _database.Source.OpenConnectionAsync();

@@ -23,7 +23,9 @@ internal sealed class PostgreSqlStoreStatements
     {
         _tables = tables;
         string noWorker = $"NOT EXISTS (SELECT FROM {tables.Worker} AS w WHERE w.worker = f.worker)";
-        string log = $"INSERT INTO {tables.Log} (lane, endpoint, tenant, enqueued_at, not_before, max_at, stream, number, binding, key_id, sealed)";
+        string log =
+            $"INSERT INTO {tables.Log} "
+            + "(lane, endpoint, tenant, enqueued_at, not_before, max_at, stream, number, binding, key_id, sealed)";
         Append = $"{log} VALUES ($1, $2, $3, {Now}, {Now} + $4, {Now} + $5, $6, $7, $8, $9, $10) RETURNING id";
 
         // Arrays go over as one text, and the bytes of all rows as one value: a row with parameters of its own costs twice as much.
@@ -287,7 +289,7 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>Appends a row.</summary>
     internal string Append { get; }
 
-    /// <summary>Appends rows: arrays of their columns, $10 the bytes of all of them, $11 where a row's bytes begin, $12 their number.</summary>
+    /// <summary>Appends rows: arrays of their columns, $10 the bytes of all, $11 the first byte of each, $12 how many it has.</summary>
     internal string AppendMany { get; }
 
     /// <summary>Returns the query for dead letters: $1 the id above them, $2 the limit, then the filter's values.</summary>
