@@ -359,6 +359,49 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_lease_whose_renewals_fail_for_less_than_its_time_is_held_and_its_attempts_go_on()
+    {
+        int renewals = 0;
+        bool isFlaky = false;
+        FaultyOutboxStore flaky = new(_store, call =>
+            call == "renew" && Interlocked.Increment(ref renewals) % 3 != 0 && Volatile.Read(ref isFlaky)
+                ? StoreFault.Before
+                : StoreFault.None);
+        TaskCompletionSource<int> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        CancellationToken seen = default;
+        ScriptedSender waiting = Sender((_, _, token) =>
+        {
+            seen = token;
+            return new ValueTask<int>(answer.Task);
+        });
+        await EnqueueAsync(Outbox(200).Outbox, OutboxHarness.Item());
+        await StartAsync(new SqlWebhookOutbox(flaky, waiting, OutboxHarness.Secrets, null), waiting);
+        while (waiting.Received.Count == 0)
+        {
+            // What was there before the start is read without a turn of the clock.
+            await Task.Yield();
+        }
+
+        Volatile.Write(ref isFlaky, true);
+
+        // Four leases. Each renewal has been asked for before the clock goes on.
+        for (int second = 0; second < 20; second++)
+        {
+            int before = Volatile.Read(ref renewals);
+            _time.Advance(TimeSpan.FromSeconds(1));
+            while (Volatile.Read(ref renewals) == before)
+            {
+                await Task.Yield();
+            }
+        }
+
+        Assert.Equal((false, 1), (seen.IsCancellationRequested, waiting.Received.Count));
+        Volatile.Write(ref isFlaky, false);
+        answer.SetResult(200);
+        await _time.RunUntilAsync(() => _store.Waiting == 0);
+    }
+
+    [Fact]
     public async Task A_settlement_whose_answer_is_lost_repeats_no_attempt()
     {
         (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox((_, attempt, _) => ValueTask.FromResult(attempt == 1 ? 503 : 200));
