@@ -376,7 +376,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         });
         await EnqueueAsync(Outbox(200).Outbox, OutboxHarness.Item());
         await StartAsync(new SqlWebhookOutbox(flaky, waiting, OutboxHarness.Secrets, null), waiting);
-        while (waiting.Received.Count == 0)
+        while (waiting.Received.IsEmpty)
         {
             // What was there before the start is read without a turn of the clock.
             await Task.Yield();
