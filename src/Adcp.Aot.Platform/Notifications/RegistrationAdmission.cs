@@ -69,7 +69,10 @@ internal sealed class RegistrationAdmission(PlatformOptions options, DeliveryTar
         {
             try
             {
-                TaskWebhooks.Probe(new SellerTask(tenant, "task", type, status, null, null, context), registration, null, options.Version);
+                // Over A2A, the context is in the artifact of a result.
+                ReadOnlyMemory<byte> result = status == AdcpTaskStatus.Completed ? "{}"u8.ToArray() : default;
+                SellerTask task = new(tenant, "task", type, status, null, null, context, result);
+                TaskWebhooks.Probe(task, registration, null, options.Version);
             }
             catch (ArgumentException fault)
             {
