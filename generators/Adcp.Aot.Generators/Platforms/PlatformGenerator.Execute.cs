@@ -35,7 +35,7 @@ public sealed partial class PlatformGenerator
                         text.Line(
                             $$"""
                             case {{Literal.Of(tool.Name)}}:
-                                _ = {{Global.PlatformDispatch}}.Arguments(
+                                {{Global.PlatformDispatch}}.Arguments(
                                     arguments, {{Global.PlatformDispatch}}.Contract<{{type}}>({{model.JsonContext}}.Default));
                                 break;
                             """).Line();
