@@ -89,6 +89,11 @@ public sealed class LimitsTests
             return "none";
         }
 
+        if (value is string text)
+        {
+            return text;
+        }
+
         if (value is TimeSpan time)
         {
             return limit.Unit == "time" ? Format(time) : $"{Format(time)} (unit 'time')";

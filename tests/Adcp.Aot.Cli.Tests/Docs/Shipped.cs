@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 
 namespace Adcp.Aot.Cli.Tests.Docs;
@@ -85,7 +86,10 @@ internal static partial class Shipped
 
         foreach (PropertyInfo property in closed.GetProperties(Declared).Where(property => property.Name == name))
         {
-            yield return property.GetValue(property.GetMethod!.IsStatic ? null : New(type));
+            // A required member has no default, which the tables write as a dash.
+            yield return property.IsDefined(typeof(RequiredMemberAttribute))
+                ? "-"
+                : property.GetValue(property.GetMethod!.IsStatic ? null : New(type));
         }
     }
 
