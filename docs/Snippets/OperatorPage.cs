@@ -1,6 +1,7 @@
 using Adcp.Aot.Operations;
 using Adcp.Aot.Storage;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Adcp.Aot.Snippets;
 
@@ -13,6 +14,15 @@ internal static class OperatorPageDocs
         AttemptHistory history = new();
         InMemoryWebhookDeliverySupervisor webhooks = new(sender, new WebhookSupervisorOptions { Sink = history });
         app.MapAdcpOperations(new WebhookOperations(webhooks, history), options => options.Policy = "operators");
+        // end
+    }
+
+    public static void MapHosted(WebApplicationBuilder builder)
+    {
+        // snippet: operator-page-hosted
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp").AddOutbox().AddOperations();
+        WebApplication app = builder.Build();
+        app.MapAdcpOperations(options => options.Policy = "operators");
         // end
     }
 

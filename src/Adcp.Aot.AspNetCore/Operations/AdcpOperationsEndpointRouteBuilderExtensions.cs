@@ -12,6 +12,31 @@ namespace Microsoft.AspNetCore.Builder;
 /// <summary>Maps the operator page: endpoints, attempts and dead letters, and the actions on them.</summary>
 public static class AdcpOperationsEndpointRouteBuilderExtensions
 {
+    /// <summary>
+    /// Maps the page of an instance that <c>AddAdcpWebhooks(...).AddOperations()</c> registered, and its JSON API below <c>api/</c>.
+    /// </summary>
+    /// <param name="endpoints">The application.</param>
+    /// <param name="configure">Sets <see cref="AdcpOperationsOptions.Policy"/>, or opens the page to every client.</param>
+    /// <param name="pattern">The path of the page. Default <c>/adcp</c>.</param>
+    /// <param name="name">The name of the instance; empty for the default one.</param>
+    /// <returns>A builder for conventions of all routes.</returns>
+    /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The instance has no operations, or the options name no policy and do not open the page to every client.
+    /// </exception>
+    public static IEndpointConventionBuilder MapAdcpOperations(
+        this IEndpointRouteBuilder endpoints, Action<AdcpOperationsOptions> configure, string pattern = "/adcp", string name = "")
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        ArgumentNullException.ThrowIfNull(name);
+        IWebhookOperations operations = (name.Length == 0
+            ? endpoints.ServiceProvider.GetService<IWebhookOperations>()
+            : endpoints.ServiceProvider.GetKeyedService<IWebhookOperations>(name))
+            ?? throw new InvalidOperationException(
+                "There are no webhook operations in the container: call AddOperations() on the builder of AddAdcpWebhooks.");
+        return endpoints.MapAdcpOperations(operations, configure, pattern);
+    }
+
     /// <summary>Maps the page, and its JSON API below <c>api/</c>.</summary>
     /// <param name="endpoints">The application.</param>
     /// <param name="operations">The operations to show.</param>

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Diagnostics.CodeAnalysis;
 using Adcp.Aot.Auditing;
+using Adcp.Aot.Operations;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
 using Microsoft.Extensions.DependencyInjection;
@@ -189,6 +190,21 @@ public sealed class AdcpWebhooksBuilder
                 options.Registrations.Add(new HealthCheckRegistration(OutboxCheck + suffix, outbox, null, tags));
             }
         });
+        return this;
+    }
+
+    /// <summary>
+    /// Adds the operations for an operator page: <see cref="IWebhookOperations"/> becomes a service, and <c>MapAdcpOperations</c> of
+    /// Adcp.Aot.AspNetCore shows it. They are those of the outbox if this process delivers from one, and otherwise those of the supervisor.
+    /// </summary>
+    /// <param name="attempts">The capacity of the <see cref="AttemptHistory"/>. 1 to 1,048,576, default 10,000.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,048,576.</exception>
+    public AdcpWebhooksBuilder AddOperations(int attempts = 10_000)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(attempts, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(attempts, 1 << 20);
+        _registration.AttemptsKept = attempts;
+        ServiceForwards.Add<IWebhookOperations>(Services, Name, static engine => engine.Operations!);
         return this;
     }
 

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Adcp.Aot.Auditing;
+using Adcp.Aot.Operations;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
 using Microsoft.Extensions.Configuration;
@@ -43,11 +44,12 @@ internal sealed class WebhookEngine : IAsyncDisposable
             Database = DatabaseOf(services, name, registration, settings, out _ownedSource);
         }
 
+        AttemptHistory? history = registration.AttemptsKept is { } kept ? new AttemptHistory(kept, Time) : null;
         WebhookSupervisorOptions attempts = Plan.Supervisor with
         {
             TimeProvider = Time,
             Logger = logging.CreateLogger("Adcp.Aot.Delivery"),
-            Sink = SinkOf(services, registration),
+            Sink = SinkOf(services, registration, history),
             Senders = Senders,
         };
         Supervisor = new InMemoryWebhookDeliverySupervisor(
@@ -70,6 +72,14 @@ internal sealed class WebhookEngine : IAsyncDisposable
                 };
                 Worker = new OutboxWorker(Outbox, Sender, WebhookRegistration.Apply(services, registration.WorkerSteps, options));
             }
+        }
+
+        if (history is not null)
+        {
+            ILogger logger = logging.CreateLogger("Adcp.Aot.Operations");
+            Operations = Worker is null
+                ? new WebhookOperations(Supervisor, history, logger, Time)
+                : new OutboxOperations(Worker, history, logger, Time);
         }
     }
 
@@ -104,6 +114,9 @@ internal sealed class WebhookEngine : IAsyncDisposable
 
     internal OutboxWorker? Worker { get; }
 
+    /// <summary>Gets the operations for operators; <see langword="null"/> if they have no view of the instance.</summary>
+    internal IWebhookOperations? Operations { get; }
+
     /// <summary>Gets the stores and sinks whose tables are created when the host starts.</summary>
     internal List<IStoreTables> Tables { get; } = [];
 
@@ -128,6 +141,11 @@ internal sealed class WebhookEngine : IAsyncDisposable
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
         {
             return;
+        }
+
+        if (Operations is OutboxOperations operations)
+        {
+            await operations.DisposeAsync().ConfigureAwait(false);
         }
 
         if (Worker is not null)
@@ -190,9 +208,9 @@ internal sealed class WebhookEngine : IAsyncDisposable
             dialect);
     }
 
-    private IDeliveryLogSink? SinkOf(IServiceProvider services, WebhookRegistration registration)
+    private IDeliveryLogSink? SinkOf(IServiceProvider services, WebhookRegistration registration, AttemptHistory? history)
     {
-        List<IDeliveryLogSink> sinks = [];
+        List<IDeliveryLogSink> sinks = history is null ? [] : [history];
         foreach (Func<IServiceProvider, StoreSource?, MadeSink> make in registration.Sinks)
         {
             (IDeliveryLogSink sink, bool isOwned) = make(services, Database);

@@ -26,6 +26,9 @@ internal sealed class WebhookRegistration
 
     internal bool HasHealthChecks { get; set; }
 
+    /// <summary>Gets or sets how many attempts operators see; <see langword="null"/> if they have no view of the instance.</summary>
+    internal int? AttemptsKept { get; set; }
+
     /// <summary>Gets whether the application signs with a key or authenticator of its own.</summary>
     internal bool HasAuthenticator => Authenticator is not null || Keys.Count > 0;
 

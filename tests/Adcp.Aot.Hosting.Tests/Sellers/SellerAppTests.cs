@@ -100,6 +100,35 @@ public sealed class SellerAppTests : IDisposable
         Assert.DoesNotContain(_log.Lines, static line => line.StartsWith("Error", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_operator_page_finds_its_operations_in_the_container(bool durable)
+    {
+        using Folder folder = new();
+        await using WebApplication app = Seller(folder["seller.db"], durable, "http://127.0.0.1");
+        app.MapAdcpOperations(static options => options.AllowsAnyone = true);
+        await app.StartAsync();
+        using HttpClient http = new();
+
+        string features = await http.GetStringAsync(new Uri(new Uri(app.Urls.First()), "adcp/api/features"));
+
+        Assert.Equal(durable, JsonDocument.Parse(features).RootElement.GetProperty("dead_letters").GetBoolean());
+        await app.StopAsync();
+        SqliteConnection.ClearAllPools();
+    }
+
+    [Fact]
+    public async Task The_operator_page_of_a_container_without_operations_is_refused()
+    {
+        await using WebApplication app = WebApplication.CreateSlimBuilder().Build();
+
+        InvalidOperationException fault = Assert.Throws<InvalidOperationException>(
+            () => app.MapAdcpOperations(static options => options.AllowsAnyone = true));
+
+        Assert.Contains("AddOperations()", fault.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Each_call_takes_the_seller_from_a_scope_of_its_own()
     {
@@ -201,7 +230,8 @@ public sealed class SellerAppTests : IDisposable
         builder.Services.AddScoped<CallScope>();
         AdcpWebhooksBuilder webhooks = builder.Services.AddAdcpWebhooks()
             .BindConfiguration("Adcp")
-            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!));
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .AddOperations();
         if (durable)
         {
             webhooks.AddOutbox();

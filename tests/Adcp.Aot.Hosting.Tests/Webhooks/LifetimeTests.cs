@@ -1,6 +1,7 @@
 using Adcp.Aot.Auditing;
 using Adcp.Aot.AspNetCore.Tests;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Operations;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
 using Adcp.Aot.Testing;
@@ -41,6 +42,63 @@ public sealed class LifetimeTests : IDisposable
         await host.StopAsync();
         Assert.Contains(_log.Lines, static line => line.StartsWith("Information: Webhook delivery has stopped.", StringComparison.Ordinal));
     }
+
+    [Fact]
+    public async Task Operations_show_the_attempts_and_endpoints_of_the_supervisor()
+    {
+        await using ScriptedReceiver receiver = new();
+        HostApplicationBuilder builder = TestHost.Builder(_log, [.. TestHost.Sound, .. Local]);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp").AddOperations().AddSink<CountingSink>();
+        using IHost host = builder.Build();
+        await host.StartAsync();
+
+        await host.Services.GetRequiredService<IWebhookDeliverySupervisor>().SendAsync(receiver.Destination("op_1"), Payload("task_1"));
+        await host.Services.GetRequiredService<InMemoryWebhookDeliverySupervisor>().FlushAuditAsync();
+        IWebhookOperations operations = host.Services.GetRequiredService<IWebhookOperations>();
+
+        Assert.Equal(OperationsFeatures.Attempts, operations.Features);
+        Assert.Equal("task_1", Assert.Single((await operations.ListAttemptsAsync()).Items).TaskId);
+        Assert.Single((await operations.ListEndpointsAsync()).Items);
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task Operations_of_an_outbox_show_its_dead_letters_and_workers()
+    {
+        using Folder folder = new();
+        await using ScriptedReceiver receiver = new();
+        receiver.Otherwise = ReceiverAnswer.WithStatus(410);
+        HostApplicationBuilder builder = TestHost.Builder(
+            _log,
+            [
+                .. TestHost.Sound, .. Local, .. Encrypted, ("Adcp:Database:Dialect", "Sqlite"),
+                ("ConnectionStrings:adcp", folder["a.db"]),
+            ]);
+        builder.Services.AddAdcpWebhooks()
+            .BindConfiguration("Adcp")
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .AddOutbox()
+            .AddOperations(attempts: 100);
+        using IHost host = builder.Build();
+        await host.StartAsync();
+
+        await host.Services.GetRequiredService<IWebhookOutbox>()
+            .EnqueueAsync(null, [new OutboxItem(receiver.Destination("op_1"), Payload("task_1"), new OutboxOptions { Tenant = "acme" })]);
+        IWebhookOperations operations = host.Services.GetRequiredService<IWebhookOperations>();
+        SqlWebhookOutbox outbox = host.Services.GetRequiredService<SqlWebhookOutbox>();
+        await outbox.DrainAsync();
+
+        Assert.Equal("rejected", Assert.Single((await operations.ListDeadLettersAsync()).Items).Reason);
+        Assert.Single((await operations.ListWorkersAsync()).Workers);
+        await host.StopAsync();
+        SqliteConnection.ClearAllPools();
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData((1 << 20) + 1)]
+    public void A_history_without_room_or_beyond_memory_is_refused(int attempts) =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ServiceCollection().AddAdcpWebhooks().AddOperations(attempts));
 
     [Fact]
     public async Task Named_instances_have_keys_settings_and_supervisors_of_their_own()
