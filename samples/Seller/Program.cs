@@ -97,6 +97,9 @@ root.SetAction(async (parsed, cancellationToken) =>
     PlatformOptions options = new()
     {
         Version = version,
+
+        // AdCP's compliance runner of 3.0.6 waits for a webhook after each answer. It has no meaning in later versions.
+        EmitsInlineCompletions = true,
         Tasks = tasks,
         Idempotency = answers,
         Reconciler = new Reconciler(buys),

@@ -59,10 +59,11 @@ public sealed record PlatformOptions
     public bool AcceptsPushConfigs { get; init; } = true;
 
     /// <summary>
-    /// AdCP 3.0 only: sends one completion webhook after each successful mutating call that registered one. Default
-    /// true. Later versions never send it.
+    /// Gets whether a successful mutating call that registered a webhook and was answered at once is followed by one completion webhook,
+    /// with a task id that begins with <c>sync-</c>. Default false: from 3.0.7 on, AdCP says that such a call has no webhook. Some clients
+    /// of AdCP 3.0.6 expect it. It holds for 3.0 only; later versions never send it.
     /// </summary>
-    public bool EmitsInlineCompletions { get; init; } = true;
+    public bool EmitsInlineCompletions { get; init; }
 
     /// <summary>
     /// Gets whether <c>working</c>, <c>input-required</c> and the other interim statuses are reported. The terminal

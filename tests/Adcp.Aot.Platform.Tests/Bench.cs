@@ -17,6 +17,7 @@ internal sealed class Bench : IAsyncDisposable
         PlatformOptions options = new()
         {
             Version = version,
+            EmitsInlineCompletions = true,
             TimeProvider = Time,
             SigningKeys = [Sender.Key],
             WebhookSigning = new WebhookSigningCapability { Algorithms = [Sender.Key.Algorithm], AllowsLegacyAuthentication = true },

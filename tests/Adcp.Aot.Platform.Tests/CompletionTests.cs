@@ -28,7 +28,7 @@ public sealed class CompletionTests
     }
 
     [Fact]
-    public async Task A_3_0_completion_is_not_sent_without_registration_for_reads_failures_or_when_switched_off()
+    public async Task A_3_0_completion_is_not_sent_without_registration_for_reads_failures_or_when_it_is_off()
     {
         await using Bench bench = new(AdcpVersion.V30);
         await bench.BuyAsync(push: null);
@@ -37,7 +37,9 @@ public sealed class CompletionTests
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
         Assert.Empty(bench.Sender.Sent);
 
-        await using Bench off = new(AdcpVersion.V30, options => options with { EmitsInlineCompletions = false });
+        bool isOn = new PlatformOptions { Version = AdcpVersion.V30 }.EmitsInlineCompletions;
+        Assert.False(isOn);
+        await using Bench off = new(AdcpVersion.V30, options => options with { EmitsInlineCompletions = isOn });
         await off.BuyAsync();
         await off.Handler.DrainAsync(TimeSpan.FromMinutes(1));
         Assert.Empty(off.Sender.Sent);
