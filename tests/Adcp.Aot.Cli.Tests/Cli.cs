@@ -57,8 +57,16 @@ internal sealed class Cli : IDisposable
         }
 
         Process process = Process.Start(start)!;
-        process.StandardInput.Write(input);
-        process.StandardInput.Close();
+        try
+        {
+            process.StandardInput.Write(input);
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // The command has ended without reading its input, such as after a wrong option.
+        }
+
         return new Cli(process);
     }
 

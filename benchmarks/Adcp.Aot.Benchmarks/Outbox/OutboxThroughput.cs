@@ -18,7 +18,7 @@ internal static class OutboxThroughput
         for (int round = 0; round < rounds + 1; round++)
         {
             // The first round only warms up.
-            int count = round == 0 ? Math.Min(rows, 2_000) : rows;
+            int count = round == 0 ? Math.Min(rows, 20_000) : rows;
             double[] rates =
             [
                 await QueueAsync(bench, count), await PostAsync(bench, count), await LeasesAsync(bench, count),
@@ -50,7 +50,7 @@ internal static class OutboxThroughput
         List<double> append = [], enqueue = [], drainPeer = [], drain = [];
         for (int round = 0; round < rounds + 1; round++)
         {
-            int count = round == 0 ? Math.Min(rows, 2_000) : rows;
+            int count = round == 0 ? Math.Min(rows, 20_000) : rows;
             await using RowQueue queue = new(bench.Source, bench.Dialect);
             await queue.CreateAsync();
             double[] rates =
