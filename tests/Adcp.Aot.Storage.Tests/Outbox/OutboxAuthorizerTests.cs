@@ -204,10 +204,10 @@ public sealed class OutboxAuthorizerTests : IAsyncDisposable
         }
 
         await StartAsync(sender, authorizer);
-        await _bench.UntilAsync(() => sender.Received.Count == 10);
+        await _bench.UntilAsync(() => _bench.Store.Waiting == 10);
 
+        Assert.Equal(10, sender.Received.Count);
         Assert.All(sender.Received, static sent => Assert.Contains("now", sent.Url, StringComparison.Ordinal));
-        Assert.Equal(10, _bench.Store.Waiting);
     }
 
     private ScriptedSender Sender(int status) => _bench.Sender((_, _, _) => ValueTask.FromResult(status));

@@ -241,7 +241,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         await EnqueueAsync(outbox, OutboxHarness.Item());
         await _time.RunUntilAsync(() => sender.Received.Count == 1);
 
-        Task<OutboxStopReport> stopped = worker.StopAsync(TimeSpan.FromSeconds(10));
+        Task<OutboxStopReport> stopped = worker.StopAsync(TimeSpan.FromMinutes(10));
         await _time.RunForAsync(TimeSpan.FromSeconds(2));
         Assert.False(stopped.IsCompleted);
         answer.SetResult(200);
