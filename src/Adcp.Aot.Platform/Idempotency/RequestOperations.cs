@@ -40,7 +40,7 @@ public sealed class RequestOperations
     /// <param name="tenant">The request's tenant.</param>
     /// <param name="id">The request's <see cref="RequestInDoubt.Id"/>.</param>
     /// <param name="outcome">The outcome, as a reconciler states it. Not <see cref="Reconciliation.Unknown"/>.</param>
-    /// <param name="operatorName">The operator who decided it, for the log. 1 to 128 characters.</param>
+    /// <param name="operatorName">The name of the operator that decides, for the log. 1 to 128 characters.</param>
     /// <param name="cancellationToken">Ends the call. The request may have been resolved nevertheless.</param>
     /// <returns><c>false</c> if there is no such request, or if it is no longer unresolved.</returns>
     /// <exception cref="ArgumentException">An empty or too long name, or an outcome that resolves nothing.</exception>
