@@ -6,7 +6,10 @@ using Xunit.v3;
 
 namespace Adcp.Aot.TestResources;
 
-/// <summary>xunit's own framework, except that tests whose <see cref="NeedsAttribute"/> names an absent resource are left out.</summary>
+/// <summary>
+/// xunit's own framework, except that tests whose <see cref="NeedsAttribute"/> names an absent resource are left out, and that a test
+/// which does not end is named.
+/// </summary>
 /// <remarks>
 /// One skipped entry for each reason says how many test methods are missing and how to run them. Without this, a plain clone would list
 /// hundreds of skipped tests. If every resource is there, the results hold the tests and nothing else.
@@ -15,6 +18,22 @@ internal sealed class NeedsTestFramework(string? configFile) : XunitTestFramewor
 {
     protected override ITestFrameworkDiscoverer CreateDiscoverer(Assembly assembly) =>
         new Discoverer(((XunitTestFrameworkDiscoverer)base.CreateDiscoverer(assembly)).TestAssembly);
+
+    protected override ITestFrameworkExecutor CreateExecutor(Assembly assembly) =>
+        new Executor(((XunitTestFrameworkDiscoverer)base.CreateDiscoverer(assembly)).TestAssembly);
+
+    private sealed class Executor(IXunitTestAssembly testAssembly) : XunitTestFrameworkExecutor(testAssembly)
+    {
+        public override async ValueTask RunTestCases(
+            IReadOnlyCollection<IXunitTestCase> testCases,
+            IMessageSink executionMessageSink,
+            ITestFrameworkExecutionOptions executionOptions,
+            CancellationToken cancellationToken)
+        {
+            using HangWatch watch = new(executionMessageSink);
+            await base.RunTestCases(testCases, watch, executionOptions, cancellationToken);
+        }
+    }
 
     private sealed class Discoverer(IXunitTestAssembly testAssembly) : XunitTestFrameworkDiscoverer(testAssembly)
     {
