@@ -1,14 +1,13 @@
 namespace Adcp.Aot.Storage;
 
 /// <summary>The state of one endpoint in the memory of its lane's owner. Guarded by the lock of <see cref="OutboxSchedule"/>.</summary>
-internal sealed class OutboxEndpoint(short lane, long key, long tenant)
+internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
 {
     internal short Lane { get; } = lane;
 
     internal long Key { get; } = key;
 
-    /// <summary>Gets or sets the tenant. Of an endpoint that is known by its parked rows only, its first row says it.</summary>
-    internal long Tenant { get; set; } = tenant;
+    internal OutboxTenant Tenant { get; } = tenant;
 
     /// <summary>Gets the rows that were not attempted before.</summary>
     internal Queue<OutboxRow> Fresh { get; } = new();
@@ -60,6 +59,9 @@ internal sealed class OutboxEndpoint(short lane, long key, long tenant)
 
     /// <summary>Gets or sets whether parked rows have left memory as they were, so that the floor has passed them.</summary>
     internal bool IsFloorStale { get; set; }
+
+    /// <summary>Gets or sets whether the parked rows wait for room in the tenant's share.</summary>
+    internal bool IsStarved { get; set; }
 
     /// <summary>Gets or sets whether the last read found no row behind its own.</summary>
     internal bool IsExhausted { get; set; }

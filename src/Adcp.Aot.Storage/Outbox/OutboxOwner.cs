@@ -167,6 +167,11 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         if (!HasRoom)
         {
             // The end of an attempt makes room.
+            foreach (OutboxChange change in _schedule.Relieve())
+            {
+                _settle(change);
+            }
+
             return BusyPoll;
         }
 
@@ -346,7 +351,8 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     /// <summary>Reads the first rows of ordered streams.</summary>
     private async ValueTask<bool> ReadHeadsAsync(CancellationToken cancellationToken)
     {
-        if (!HasRoom || _schedule.TakeWanted(MaxHeads) is not { Count: > 0 } wanted)
+        int most = Math.Min(MaxHeads, _schedule.RoomForHeads);
+        if (most == 0 || _schedule.TakeWanted(most) is not { Count: > 0 } wanted)
         {
             return false;
         }

@@ -36,24 +36,36 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     /// <summary>The most rows that are on trial together.</summary>
     internal const int MaxOnTrial = 16;
 
+    /// <summary>The part of memory, an eighth, that a slow tenant may have, and that rows may have which wait for their trial.</summary>
+    private const int SlowPart = 8;
+
+    /// <summary>The longest time in which attempts may empty what waits for them in memory. Above it they are slow.</summary>
+    private static readonly TimeSpan MaxDrain = TimeSpan.FromSeconds(5);
+
+    /// <summary>How often the tenants' rates are looked at while memory is full.</summary>
+    private static readonly TimeSpan RatePeriod = TimeSpan.FromSeconds(1);
+
     private static readonly (long DueAt, long Id) Beginning = (long.MinValue, long.MinValue);
 
     private readonly Lock _lock = new();
     private readonly Dictionary<long, OutboxEndpoint> _endpoints = [];
-    private readonly Rotation _fresh = new();
-    private readonly Rotation _retries = new();
-    private readonly Dictionary<long, int> _tenants = [];
+    private readonly OutboxRotation _fresh = new();
+    private readonly OutboxRotation _retries = new();
+    private readonly Dictionary<long, OutboxTenant> _tenants = [];
+    private readonly Queue<OutboxTenant> _starving = new();
     private readonly PriorityQueue<OutboxEndpoint, long> _timers = new();
     private readonly int[] _heldByLane = new int[OutboxLanes.Count];
     private readonly Dictionary<long, short> _wanted = [];
     private readonly HashSet<long> _heads = [];
     private Queue<OutboxRow> _suspects = new();
     private int _onTrial;
+    private int _trialsEnded;
     private int _held;
     private long _heldBytes;
     private int _ready;
     private int _inFlight;
     private bool _retryWasLast;
+    private long _relievedAt;
     private TaskCompletionSource? _idle;
 
     /// <summary>Gets the rows in memory.</summary>
@@ -73,6 +85,21 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             lock (_lock)
             {
                 return _heldBytes >= limits.MaxBytes ? 0 : Math.Max(0, limits.MaxRows - _held - _wanted.Count);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Gets how many first rows of streams may be read. The streams that wait for their first row have their place in memory already:
+    /// they are left out of <see cref="Room"/>.
+    /// </summary>
+    internal int RoomForHeads
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _heldBytes >= limits.MaxBytes ? 0 : Math.Max(0, limits.MaxRows - _held);
             }
         }
     }
@@ -117,11 +144,6 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             }
 
             OutboxEndpoint endpoint = Get(row);
-            if (endpoint.Held == 0 && !endpoint.IsFreshListed && !endpoint.IsRetryListed)
-            {
-                endpoint.Tenant = row.Tenant;
-            }
-
             Hold(endpoint, row);
             OutboxChange? change = Judge(endpoint, row);
             if (change is null)
@@ -239,6 +261,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             {
                 row.IsOnTrial = false;
                 _onTrial--;
+                _trialsEnded++;
             }
 
             if (--_inFlight == 0)
@@ -246,7 +269,10 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
                 _idle?.TrySetResult();
             }
 
-            Leave(endpoint.Tenant);
+            OutboxTenant tenant = endpoint.Tenant;
+            tenant.InFlight--;
+            tenant.InFlightBytes -= row.Sealed.Length;
+            tenant.Ended++;
             if (isDelivered)
             {
                 endpoint.BlockedUntil = 0;
@@ -275,16 +301,47 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             endpoint.BlockedUntil = Math.Max(endpoint.BlockedUntil, After(duration));
             endpoint.Ramp = 1;
             endpoint.Probes = limits.Probes;
-            OutboxRow[] fresh = [.. endpoint.Fresh];
-            _ready -= fresh.Length + endpoint.Retries.Count;
-            endpoint.Fresh.Clear();
-            foreach (OutboxRow row in endpoint.Retries)
+            return Clear(endpoint);
+        }
+    }
+
+    /// <summary>
+    /// Makes room in memory that is full: the tenants whose endpoints are too slow for what they have in memory keep only their share, and
+    /// so do the rows that wait for their trial.
+    /// </summary>
+    /// <returns>The changes to settle: the rows that are parked.</returns>
+    internal IReadOnlyList<OutboxChange> Relieve()
+    {
+        lock (_lock)
+        {
+            TimeSpan elapsed = time.GetElapsedTime(_relievedAt);
+            if (elapsed < RatePeriod)
             {
-                Unread(endpoint, row);
+                return [];
             }
 
-            endpoint.Retries.Clear();
-            return fresh;
+            // After a longer time memory was not full throughout, and the rates say nothing.
+            bool isMeasured = elapsed < 2 * RatePeriod;
+            _relievedAt = time.GetTimestamp();
+            List<OutboxChange> changes = [];
+            foreach (OutboxTenant tenant in _tenants.Values)
+            {
+                if (isMeasured && IsOverShare(tenant) && IsBusy(tenant) && tenant.Ended * (MaxDrain / elapsed) < tenant.Held)
+                {
+                    tenant.IsSlow = true;
+                    Spill(tenant, changes);
+                }
+
+                tenant.Ended = 0;
+            }
+
+            if (isMeasured && _trialsEnded * (MaxDrain / elapsed) < _suspects.Count)
+            {
+                SpillSuspects(_trialsEnded / elapsed.TotalSeconds, changes);
+            }
+
+            _trialsEnded = 0;
+            return changes;
         }
     }
 
@@ -319,7 +376,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     {
         lock (_lock)
         {
-            OutboxEndpoint endpoint = Get(lane, parked.Endpoint, tenant: parked.Endpoint);
+            OutboxEndpoint endpoint = Get(lane, parked.Endpoint, parked.Tenant);
             endpoint.HasParked = true;
             if (parked.WasRefused || parked.Attempts >= limits.FailureThreshold)
             {
@@ -337,6 +394,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     {
         lock (_lock)
         {
+            ArmStarved();
             while (_timers.TryPeek(out OutboxEndpoint? endpoint, out long at) && at <= time.GetTimestamp())
             {
                 _timers.Dequeue();
@@ -353,6 +411,13 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
                 else if (ParkedShare(endpoint) > (endpoint.IsFloorStale ? 0 : endpoint.ParkedHeld)
                     && (!endpoint.IsFloorStale || endpoint.ParkedHeld == 0))
                 {
+                    int room = RoomOf(endpoint.Tenant);
+                    if (room == 0)
+                    {
+                        Starve(endpoint);
+                        continue;
+                    }
+
                     if (endpoint.IsFloorStale)
                     {
                         endpoint.IsFloorStale = false;
@@ -360,7 +425,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
                     }
 
                     endpoint.IsReading = true;
-                    return (endpoint.Lane, endpoint.Key, endpoint.Floor, ParkedShare(endpoint) - endpoint.ParkedHeld);
+                    return (endpoint.Lane, endpoint.Key, endpoint.Floor, Math.Min(room, ParkedShare(endpoint) - endpoint.ParkedHeld));
                 }
 
                 // Otherwise the release of one of its rows arms the timer.
@@ -534,6 +599,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             : endpoint.BlockedUntil > time.GetTimestamp()
                 ? OutboxChanges.Wait(row, TimeSpan.Zero, OutboxReasons.CircuitOpen)
                 : endpoint.Held - endpoint.ParkedHeld > FreshShare(endpoint) || endpoint.HeldBytes > limits.MaxBytesPerEndpoint
+                    || (IsLimited(endpoint.Tenant) && IsOverShare(endpoint.Tenant))
                     ? OutboxChanges.Wait(row, TimeSpan.Zero, OutboxReasons.OverShare)
                     : null;
     }
@@ -562,21 +628,132 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         return most > 0 && endpoint.ParkedHeld <= (endpoint.IsExhausted || endpoint.IsFloorStale ? 0 : most / 2);
     }
 
+    /// <summary>Returns whether a tenant has more than its share of memory.</summary>
+    private bool IsOverShare(OutboxTenant tenant) =>
+        tenant.Held > limits.MaxRows / SlowPart || tenant.HeldBytes > limits.MaxBytes / SlowPart;
+
+    /// <summary>Returns whether a tenant has attempts under way for at least half of its share.</summary>
+    private bool IsBusy(OutboxTenant tenant) =>
+        tenant.InFlight * 2 >= Math.Min(limits.MaxRows / SlowPart, limits.MaxConcurrencyPerTenant)
+        || tenant.InFlightBytes * 2 >= limits.MaxBytes / SlowPart;
+
+    /// <summary>Returns whether a tenant has only its share of memory now: the half of memory that is left is for the others.</summary>
+    private bool IsLimited(OutboxTenant tenant) => tenant.IsSlow && (_held > limits.MaxRows / 2 || _heldBytes > limits.MaxBytes / 2);
+
+    /// <summary>Returns how many parked rows of a tenant may be read.</summary>
+    private int RoomOf(OutboxTenant tenant) =>
+        !IsLimited(tenant) ? int.MaxValue : IsOverShare(tenant) ? 0 : (limits.MaxRows / SlowPart) - tenant.Held;
+
+    /// <summary>Parks the ready rows of a tenant above its share.</summary>
+    private void Spill(OutboxTenant tenant, List<OutboxChange> changes)
+    {
+        int over = tenant.Held - (limits.MaxRows / SlowPart);
+        long overBytes = tenant.HeldBytes - (limits.MaxBytes / SlowPart);
+        foreach (OutboxEndpoint endpoint in _endpoints.Values.Where(endpoint => endpoint.Tenant == tenant).ToArray())
+        {
+            if (over <= 0 && overBytes <= 0)
+            {
+                break;
+            }
+
+            over -= endpoint.Fresh.Count + endpoint.Retries.Count;
+            overBytes -= endpoint.Fresh.Concat(endpoint.Retries).Sum(static row => (long)row.Sealed.Length);
+            changes.AddRange(Clear(endpoint).Select(static row => OutboxChanges.Wait(row, TimeSpan.Zero, OutboxReasons.OverShare)));
+        }
+    }
+
+    /// <summary>Parks the rows that wait for their trial, above their share, until their turn comes.</summary>
+    /// <param name="rate">The trials of a second.</param>
+    /// <param name="changes">The list that gets the changes.</param>
+    private void SpillSuspects(double rate, List<OutboxChange> changes)
+    {
+        int kept = limits.MaxRows / SlowPart;
+        OutboxRow[] over = [.. _suspects.Skip(kept)];
+        _suspects = new Queue<OutboxRow>(_suspects.Take(kept));
+        _ready -= over.Length;
+        changes.AddRange(over.Select((row, i) =>
+            OutboxChanges.Wait(row, TimeSpan.FromSeconds((kept + i) / Math.Max(rate, 1)), OutboxReasons.OverShare)));
+    }
+
+    /// <summary>Takes the ready rows of an endpoint out of the rotation. Parked ones among them are forgotten, and read again later.</summary>
+    /// <returns>The fresh rows, which are to be parked.</returns>
+    private OutboxRow[] Clear(OutboxEndpoint endpoint)
+    {
+        OutboxRow[] fresh = [.. endpoint.Fresh];
+        _ready -= fresh.Length + endpoint.Retries.Count;
+        endpoint.Fresh.Clear();
+        foreach (OutboxRow row in endpoint.Retries)
+        {
+            Unread(endpoint, row);
+        }
+
+        endpoint.Retries.Clear();
+        return fresh;
+    }
+
+    /// <summary>Notes that the parked rows of an endpoint wait for room in its tenant's share.</summary>
+    private void Starve(OutboxEndpoint endpoint)
+    {
+        if (endpoint.Tenant.Starved.Count == 0)
+        {
+            _starving.Enqueue(endpoint.Tenant);
+        }
+
+        endpoint.IsStarved = true;
+        endpoint.Tenant.Starved.Enqueue(endpoint);
+    }
+
+    /// <summary>Arms the timer of the endpoint that has waited longest, for each tenant whose share has room.</summary>
+    private void ArmStarved()
+    {
+        for (int turns = _starving.Count; turns > 0 && _starving.TryDequeue(out OutboxTenant? tenant); turns--)
+        {
+            while (RoomOf(tenant) >= Math.Max(1, limits.MaxRows / SlowPart / 16) && tenant.Starved.TryDequeue(out OutboxEndpoint? endpoint))
+            {
+                if (endpoint.IsStarved)
+                {
+                    endpoint.IsStarved = false;
+                    Arm(endpoint, time.GetTimestamp());
+                    break;
+                }
+            }
+
+            if (tenant.Starved.Count > 0)
+            {
+                _starving.Enqueue(tenant);
+            }
+        }
+    }
+
     private OutboxEndpoint Get(OutboxRow row) => Get(row.Lane, row.Endpoint, row.Tenant);
 
     private OutboxEndpoint Get(short lane, long key, long tenant)
     {
         if (!_endpoints.TryGetValue(key, out OutboxEndpoint? endpoint))
         {
-            endpoint = new OutboxEndpoint(lane, key, tenant);
+            endpoint = new OutboxEndpoint(lane, key, TenantOf(tenant));
+            endpoint.Tenant.Endpoints++;
             _endpoints.Add(key, endpoint);
         }
 
         return endpoint;
     }
 
+    private OutboxTenant TenantOf(long key)
+    {
+        if (!_tenants.TryGetValue(key, out OutboxTenant? tenant))
+        {
+            tenant = new OutboxTenant(key);
+            _tenants.Add(key, tenant);
+        }
+
+        return tenant;
+    }
+
     private void Hold(OutboxEndpoint endpoint, OutboxRow row)
     {
+        endpoint.Tenant.Held++;
+        endpoint.Tenant.HeldBytes += row.Sealed.Length;
         endpoint.Held++;
         endpoint.HeldBytes += row.Sealed.Length;
         endpoint.ParkedHeld += row.IsParked ? 1 : 0;
@@ -587,6 +764,11 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
 
     private void Release(OutboxEndpoint endpoint, OutboxRow row)
     {
+        OutboxTenant tenant = endpoint.Tenant;
+        tenant.Held--;
+        tenant.HeldBytes -= row.Sealed.Length;
+        tenant.IsSlow &= tenant.Starved.Count > 0 || tenant.Held * 2 > limits.MaxRows / SlowPart
+            || tenant.HeldBytes * 2 > limits.MaxBytes / SlowPart;
         endpoint.Held--;
         endpoint.HeldBytes -= row.Sealed.Length;
         _heldByLane[row.Lane]--;
@@ -622,9 +804,9 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             endpoint.BlockedUntil = 0;
         }
 
-        if (endpoint.IsIdle)
+        if (endpoint.IsIdle && _endpoints.Remove(endpoint.Key) && --endpoint.Tenant.Endpoints == 0)
         {
-            _endpoints.Remove(endpoint.Key);
+            _tenants.Remove(endpoint.Tenant.Key);
         }
     }
 
@@ -660,12 +842,12 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         }
     }
 
-    private OutboxRow? TakeFrom(Rotation rotation)
+    private OutboxRow? TakeFrom(OutboxRotation rotation)
     {
         bool isRetry = ReferenceEquals(rotation, _retries);
         for (int turns = rotation.Count; turns > 0 && rotation.TryTake(out OutboxEndpoint? endpoint); turns--)
         {
-            if (_tenants.GetValueOrDefault(endpoint.Tenant) >= limits.MaxConcurrencyPerTenant)
+            if (endpoint.Tenant.InFlight >= limits.MaxConcurrencyPerTenant)
             {
                 rotation.Add(endpoint);
                 continue;
@@ -694,20 +876,8 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         _ready--;
         _inFlight++;
         endpoint.InFlight++;
-        _tenants[endpoint.Tenant] = _tenants.GetValueOrDefault(endpoint.Tenant) + 1;
-    }
-
-    private void Leave(long tenant)
-    {
-        int left = _tenants[tenant] - 1;
-        if (left == 0)
-        {
-            _tenants.Remove(tenant);
-        }
-        else
-        {
-            _tenants[tenant] = left;
-        }
+        endpoint.Tenant.InFlight++;
+        endpoint.Tenant.InFlightBytes += row.Sealed.Length;
     }
 
     private void Drop(Func<OutboxEndpoint, bool> isMeant)
@@ -717,6 +887,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             foreach (OutboxEndpoint endpoint in _endpoints.Values.Where(isMeant).ToArray())
             {
                 endpoint.HasParked = false;
+                endpoint.IsStarved = false;
                 endpoint.ReadAt = long.MaxValue;
                 endpoint.IsReading = false;
                 endpoint.BlockedUntil = 0;
@@ -738,51 +909,6 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
                 endpoint.Retries.Clear();
                 ForgetIfIdle(endpoint);
             }
-        }
-    }
-
-    /// <summary>Endpoints that have a ready row, by tenant: one turn for each tenant, and within it one for each endpoint.</summary>
-    private sealed class Rotation
-    {
-        private readonly Queue<long> _turns = new();
-        private readonly Dictionary<long, Queue<OutboxEndpoint>> _byTenant = [];
-
-        internal int Count { get; private set; }
-
-        internal void Add(OutboxEndpoint endpoint)
-        {
-            Count++;
-            if (!_byTenant.TryGetValue(endpoint.Tenant, out Queue<OutboxEndpoint>? queue))
-            {
-                queue = new Queue<OutboxEndpoint>();
-                _byTenant.Add(endpoint.Tenant, queue);
-                _turns.Enqueue(endpoint.Tenant);
-            }
-
-            queue.Enqueue(endpoint);
-        }
-
-        internal bool TryTake([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out OutboxEndpoint? endpoint)
-        {
-            endpoint = null;
-            if (!_turns.TryDequeue(out long tenant))
-            {
-                return false;
-            }
-
-            Queue<OutboxEndpoint> queue = _byTenant[tenant];
-            endpoint = queue.Dequeue();
-            Count--;
-            if (queue.Count == 0)
-            {
-                _byTenant.Remove(tenant);
-            }
-            else
-            {
-                _turns.Enqueue(tenant);
-            }
-
-            return true;
         }
     }
 }

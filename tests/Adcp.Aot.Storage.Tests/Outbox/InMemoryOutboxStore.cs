@@ -417,6 +417,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
                 Row[] sample = [.. rows.Where((_, i) => i < OutboxParkedEndpoint.Sample || i >= rows.Length - OutboxParkedEndpoint.Sample)];
                 return new OutboxParkedEndpoint(
                     endpoint,
+                    rows[0].Entry.Tenant,
                     TimeSpan.FromMilliseconds(Math.Max(0, rows[0].DueAt - store.Now)),
                     sample.Sum(static row => row.Attempts),
                     sample.Any(static row => row.Reason == OutboxReasons.CircuitOpen));

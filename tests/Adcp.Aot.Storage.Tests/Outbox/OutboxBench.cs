@@ -56,7 +56,8 @@ internal sealed class OutboxBench : IAsyncDisposable
     public async Task<OutboxWorker> StartAsync(
         ScriptedSender sender, FaultyOutboxStore process, Func<OutboxWorkerOptions, OutboxWorkerOptions>? change = null)
     {
-        OutboxWorkerOptions options = new() { Attempts = Attempts };
+        // A long lease: the clock of the tests runs much faster than a thread that waits for its turn on a busy machine.
+        OutboxWorkerOptions options = new() { Attempts = Attempts, Lease = TimeSpan.FromMinutes(1) };
         OutboxWorker worker = new(
             new SqlWebhookOutbox(process, sender, OutboxHarness.Secrets, null), sender, change is null ? options : change(options));
         _workers.Add(worker);

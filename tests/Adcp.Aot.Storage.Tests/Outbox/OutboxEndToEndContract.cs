@@ -206,6 +206,23 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task More_ordered_streams_than_rows_in_memory_are_delivered_each_in_order()
+    {
+        const int Streams = 1_000;
+        string[] keys =
+        [
+            .. (await _outbox.EnqueueAsync(null, [.. Enumerable.Range(0, 2 * Streams).Select(static i => Ordered("a.example", $"s{i % Streams}"))]))
+                .Select(static receipt => receipt.IdempotencyKey),
+        ];
+        await using OutboxWorker worker = await StartAsync(static options => options with { MaxRowsInMemory = 256 });
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
+
+        Dictionary<string, int> arrived = _sender.Received.Select(static (sent, i) => (sent.Key, i)).ToDictionary();
+        Assert.Equal(2 * Streams, arrived.Count);
+        Assert.All(Enumerable.Range(0, Streams), i => Assert.True(arrived[keys[i]] < arrived[keys[i + Streams]]));
+    }
+
+    [Fact]
     public async Task The_first_webhook_of_an_ordered_stream_blocks_its_stream_only_and_survives_a_restart()
     {
         string[] keys =

@@ -89,6 +89,42 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Rows_of_slow_endpoints_that_wait_for_their_trial_delay_no_other()
+    {
+        // As many as fit into memory, so that all of them were under way.
+        for (int i = 0; i < 256; i++)
+        {
+            await _bench.EnqueueAsync($"slow{i}.example");
+        }
+
+        TaskCompletionSource slowMayAnswer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        ScriptedSender Slow() => _bench.Sender(async (webhook, _, token) =>
+        {
+            if (webhook.Destination.Url.Contains("slow", StringComparison.Ordinal))
+            {
+                await slowMayAnswer.Task.WaitAsync(token);
+            }
+
+            return 200;
+        });
+        ScriptedSender first = Slow();
+        (_, FaultyOutboxStore process) = await _bench.StartAsync(first, change: static options => options with { MaxRowsInMemory = 256 });
+        await _bench.UntilAsync(() => first.Received.Count == 256);
+        process.Crash();
+
+        ScriptedSender second = Slow();
+        await _bench.StartAsync(second, change: static options => options with { MaxRowsInMemory = 256 });
+        await _bench.UntilAsync(() => second.Received.Count >= 16);
+        await _bench.EnqueueAsync("healthy.example");
+        await _bench.UntilAsync(() => second.Received.Any(static sent => sent.Url.Contains("healthy", StringComparison.Ordinal)));
+
+        slowMayAnswer.SetResult();
+        await _bench.UntilEmptyAsync();
+        Assert.Empty(_bench.Store.DeadRows);
+        Assert.Equal(257, second.Received.Select(static sent => sent.Key).Distinct().Count());
+    }
+
+    [Fact]
     public async Task Limit_of_the_options_decides()
     {
         await _bench.EnqueueAsync(Poison);

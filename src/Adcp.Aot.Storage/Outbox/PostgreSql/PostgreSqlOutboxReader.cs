@@ -95,7 +95,8 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
                 batch.Then(statements.ListParked).With(DbType.Int16, lane);
                 await batch.CommitAsync(
                     reader => endpoints.Add(new OutboxParkedEndpoint(
-                        reader.GetInt64(0), TimeSpan.FromMilliseconds(reader.GetInt64(1)), reader.GetInt64(2), reader.GetBoolean(3))),
+                        reader.GetInt64(0), reader.GetInt64(1), TimeSpan.FromMilliseconds(reader.GetInt64(2)), reader.GetInt64(3),
+                        reader.GetBoolean(4))),
                     token)
                     .ConfigureAwait(false);
                 return endpoints;

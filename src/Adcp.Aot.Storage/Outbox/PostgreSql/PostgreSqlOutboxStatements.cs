@@ -53,12 +53,12 @@ internal sealed record PostgreSqlOutboxStatements
         ListParked =
             $"""
             WITH RECURSIVE e AS (
-                (SELECT endpoint, due_at FROM {tables.Parked} WHERE lane = $1 ORDER BY endpoint, due_at LIMIT 1)
+                (SELECT endpoint, due_at, tenant FROM {tables.Parked} WHERE lane = $1 ORDER BY endpoint, due_at LIMIT 1)
                 UNION ALL
-                SELECT n.endpoint, n.due_at FROM e CROSS JOIN LATERAL (
-                    SELECT p.endpoint, p.due_at FROM {tables.Parked} AS p
+                SELECT n.endpoint, n.due_at, n.tenant FROM e CROSS JOIN LATERAL (
+                    SELECT p.endpoint, p.due_at, p.tenant FROM {tables.Parked} AS p
                     WHERE p.lane = $1 AND p.endpoint > e.endpoint ORDER BY p.endpoint, p.due_at LIMIT 1) AS n)
-            SELECT e.endpoint, greatest(e.due_at - {Now}, 0), s.attempts, s.was_refused
+            SELECT e.endpoint, e.tenant, greatest(e.due_at - {Now}, 0), s.attempts, s.was_refused
             FROM e CROSS JOIN LATERAL (
                 SELECT sum(u.attempts) AS attempts,
                     coalesce(bool_or(u.reason = '{OutboxReasons.CircuitOpen}'), false) AS was_refused

@@ -171,7 +171,7 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
         return rows.Count - before < limit ? upTo : rows[^1].Id;
     }
 
-    private OutboxParkedEndpoint Sample(SqliteOutboxSession session, short lane, long endpoint, TimeSpan dueIn)
+    private OutboxParkedEndpoint Sample(SqliteOutboxSession session, short lane, long endpoint, long tenant, TimeSpan dueIn)
     {
         HashSet<long> seen = [];
         long attempts = 0;
@@ -189,7 +189,7 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
             }
         }
 
-        return new OutboxParkedEndpoint(endpoint, dueIn, attempts, wasRefused);
+        return new OutboxParkedEndpoint(endpoint, tenant, dueIn, attempts, wasRefused);
     }
 
     private List<OutboxParkedEndpoint> ListParked(SqliteOutboxSession session, short lane)
@@ -199,6 +199,7 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
         for (long next = long.MinValue; ; next++)
         {
             TimeSpan dueIn;
+            long tenant;
             using (DbDataReader reader = session.Read(sql.NextParkedEndpoint, (long)lane, next))
             {
                 if (!reader.Read())
@@ -208,9 +209,10 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
 
                 next = reader.GetInt64(0);
                 dueIn = Time(Math.Max(0, reader.GetInt64(1) - now));
+                tenant = reader.GetInt64(2);
             }
 
-            endpoints.Add(Sample(session, lane, next, dueIn));
+            endpoints.Add(Sample(session, lane, next, tenant, dueIn));
 
             if (next == long.MaxValue)
             {

@@ -111,7 +111,7 @@ internal sealed class SqliteOutboxStatements
             FROM {t.Log} WHERE id > @p1 AND id <= @p2 AND (@p3 >> lane) & 1 = 1 ORDER BY id LIMIT @p4
             """;
         NextParkedEndpoint =
-            $"SELECT endpoint, due_at FROM {t.Parked} WHERE lane = @p1 AND endpoint >= @p2 ORDER BY endpoint, due_at LIMIT 1";
+            $"SELECT endpoint, due_at, tenant FROM {t.Parked} WHERE lane = @p1 AND endpoint >= @p2 ORDER BY endpoint, due_at LIMIT 1";
         string sample = $"SELECT id, attempts, reason FROM {t.Parked} WHERE lane = @p1 AND endpoint = @p2 ORDER BY";
         FirstParked = $"{sample} due_at, id LIMIT {OutboxParkedEndpoint.Sample}";
         LastParked = $"{sample} due_at DESC, id DESC LIMIT {OutboxParkedEndpoint.Sample}";

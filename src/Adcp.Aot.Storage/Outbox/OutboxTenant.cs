@@ -1,0 +1,33 @@
+namespace Adcp.Aot.Storage;
+
+/// <summary>The rows of one tenant in the memory of a worker. Guarded by the lock of <see cref="OutboxSchedule"/>.</summary>
+internal sealed class OutboxTenant(long key)
+{
+    internal long Key { get; } = key;
+
+    /// <summary>Gets or sets the endpoints that are remembered.</summary>
+    internal int Endpoints { get; set; }
+
+    /// <summary>Gets or sets the rows in memory: ready, in flight and unsettled.</summary>
+    internal int Held { get; set; }
+
+    /// <summary>Gets or sets the bytes of the rows in memory.</summary>
+    internal long HeldBytes { get; set; }
+
+    /// <summary>Gets or sets the attempts under way.</summary>
+    internal int InFlight { get; set; }
+
+    /// <summary>Gets or sets the bytes of the rows that are attempted.</summary>
+    internal long InFlightBytes { get; set; }
+
+    /// <summary>Gets or sets the attempts that have ended since the rates were last looked at.</summary>
+    internal int Ended { get; set; }
+
+    /// <summary>
+    /// Gets or sets whether the tenant has only its share of memory, because its endpoints answer too slowly for what it has in memory.
+    /// </summary>
+    internal bool IsSlow { get; set; }
+
+    /// <summary>Gets the endpoints whose parked rows wait for room in the tenant's share.</summary>
+    internal Queue<OutboxEndpoint> Starved { get; } = new();
+}

@@ -1,0 +1,158 @@
+using Adcp.Aot.Delivery;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Adcp.Aot.Storage.Tests.Outbox;
+
+/// <summary>A worker with little memory: no tenant takes all of it, and none is slowed down without need.</summary>
+public sealed class OutboxFairnessTests : IAsyncDisposable
+{
+    private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(50));
+    private readonly InMemoryOutboxStore _store;
+    private readonly ScriptedSender _sender;
+    private readonly SqlWebhookOutbox _outbox;
+    private readonly TaskCompletionSource _slowMayAnswer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private OutboxWorker? _worker;
+
+    public OutboxFairnessTests()
+    {
+        _store = new InMemoryOutboxStore(_time);
+        _sender = new ScriptedSender(AnswerAsync);
+        _outbox = new SqlWebhookOutbox(_store, _sender, OutboxHarness.Secrets, new SqlWebhookOutboxOptions { TimeProvider = _time });
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Task stopped = _worker!.DisposeAsync().AsTask();
+        await _time.RunUntilAsync(() => stopped.IsCompleted);
+        _sender.Dispose();
+    }
+
+    [Theory]
+    [InlineData(1_000, 2)] // rows above the share of no endpoint
+    [InlineData(100, 20)]
+    [InlineData(20, 100)]
+    public async Task Slow_endpoints_of_one_tenant_delay_no_other_tenant(int endpoints, int webhooks)
+    {
+        for (int i = 0; i < webhooks; i++)
+        {
+            await EnqueueAsync([.. Enumerable.Range(0, endpoints).Select(static i => OutboxHarness.Item($"slow{i}.example", "slow"))]);
+        }
+
+        await StartAsync(Options() with { MaxRowsInMemory = 512 });
+        await _time.RunUntilAsync(() => _sender.Received.Count >= 64);
+        await OtherTenantIsReachedAsync();
+
+        await AllAreDeliveredOnceAsync((endpoints * webhooks) + 10);
+    }
+
+    [Fact]
+    public async Task Large_webhooks_of_one_tenant_delay_no_other_tenant()
+    {
+        byte[] large = new byte[8 << 10];
+        large.AsSpan().Fill((byte)'a');
+        large[0] = large[^1] = (byte)'"';
+        await EnqueueAsync(
+        [
+            .. Enumerable.Range(0, 400).Select(i => new OutboxItem(
+                new WebhookDestination($"https://slow{i}.example/hook", "op-1", "a-token-of-16-chars"),
+                new McpWebhook
+                {
+                    TaskId = "task", TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = large,
+                },
+                new OutboxOptions { Tenant = "slow" })),
+        ]);
+
+        await StartAsync(Options() with { MaxBytesInMemory = 1 << 20 });
+        await _time.RunUntilAsync(() => _sender.Received.Count >= 16);
+        await OtherTenantIsReachedAsync();
+
+        await AllAreDeliveredOnceAsync(410);
+    }
+
+    [Fact]
+    public async Task Parked_rows_of_slow_endpoints_delay_no_other_tenant_after_a_restart()
+    {
+        await EnqueueAsync([.. Enumerable.Range(0, 2_000).Select(static i => OutboxHarness.Item($"slow{i}.example", "slow"))]);
+        OutboxWorkerOptions options = Options() with { MaxRowsInMemory = 512 };
+        await StartAsync(options);
+        await _time.RunUntilAsync(() => _store.Parked > 1_000);
+        Task stopped = _worker!.DisposeAsync().AsTask();
+        await _time.RunUntilAsync(() => stopped.IsCompleted);
+
+        int before = _sender.Received.Count;
+        await StartAsync(options);
+        await _time.RunUntilAsync(() => _sender.Received.Count >= before + 64);
+        await OtherTenantIsReachedAsync();
+
+        _slowMayAnswer.SetResult();
+        await _time.RunUntilAsync(() => _store.Waiting == 0);
+        Assert.Empty(_store.DeadRows);
+    }
+
+    [Fact]
+    public async Task Backlog_of_a_tenant_whose_endpoints_answer_at_once_is_not_parked()
+    {
+        await EnqueueAsync([.. Enumerable.Range(0, 5_000).Select(static i => OutboxHarness.Item($"fast{i % 100}.example", "fast"))]);
+
+        int parked = 0;
+        await StartAsync(Options() with { MaxRowsInMemory = 512 });
+        await _time.RunUntilAsync(() =>
+        {
+            parked = Math.Max(parked, _store.Parked);
+            return _store.Waiting == 0;
+        });
+
+        Assert.Equal(0, parked);
+        Assert.Equal(5_000, _sender.Received.Count);
+    }
+
+    private async ValueTask<int> AnswerAsync(PreparedWebhook webhook, int attempt, CancellationToken cancellationToken)
+    {
+        if (webhook.Destination.Url.Contains("slow", StringComparison.Ordinal))
+        {
+            await _slowMayAnswer.Task.WaitAsync(cancellationToken);
+        }
+
+        return 200;
+    }
+
+    /// <summary>Enqueues webhooks of another tenant, and waits until they arrive although no slow endpoint answers.</summary>
+    private async Task OtherTenantIsReachedAsync()
+    {
+        for (int i = 0; i < 10; i++)
+        {
+            string host = $"healthy{i}.example";
+            await EnqueueAsync([OutboxHarness.Item(host, "other")]);
+            await _time.RunUntilAsync(() => _sender.Received.Any(sent => sent.Url.Contains(host, StringComparison.Ordinal)));
+        }
+    }
+
+    private async Task AllAreDeliveredOnceAsync(int count)
+    {
+        _slowMayAnswer.TrySetResult();
+        await _time.RunUntilAsync(() => _store.Waiting == 0);
+        Assert.Empty(_store.DeadRows);
+        Assert.Equal(count, _sender.Received.Count);
+        Assert.Equal(count, _sender.Received.Select(static sent => sent.Key).Distinct().Count());
+    }
+
+    private async Task EnqueueAsync(OutboxItem[] items) => await _outbox.EnqueueAsync(null, items);
+
+    private OutboxWorkerOptions Options() => new()
+    {
+        Lease = TimeSpan.FromMinutes(1), // see OutboxBench
+        Attempts = new WebhookSupervisorOptions
+        {
+            Retry = OutboxWorkerOptions.DefaultRetry,
+            TimeProvider = _time,
+            MaxConcurrencyPerTenant = 64,
+            MaxConcurrencyPerEndpoint = 16,
+        },
+    };
+
+    private async Task StartAsync(OutboxWorkerOptions options)
+    {
+        _worker = new OutboxWorker(_outbox, _sender, options);
+        await _worker.StartAsync();
+    }
+}
