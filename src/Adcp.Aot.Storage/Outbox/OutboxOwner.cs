@@ -40,6 +40,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     private bool _lanesAreInDoubt;
     private volatile bool _isLeaving;
     private int _owned;
+    private int _pageRows = PageRows;
 
     internal OutboxOwner(
         OutboxStore store, OutboxLease lease, OutboxSchedule schedule, Action<OutboxChange> settle, Action pump, TimeSpan idlePoll,
@@ -311,7 +312,11 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         }
 
         _rows.Clear();
-        bool hasMore = await _reader.ReadAsync(_rows, Math.Min(_schedule.Room, PageRows), cancellationToken).ConfigureAwait(false);
+        _reader.MaxBytes = _schedule.RoomBytes;
+        bool hasMore = await _reader.ReadAsync(_rows, Math.Min(_schedule.Room, _pageRows), cancellationToken).ConfigureAwait(false);
+
+        // A page that ended by its bytes may have left rows out that the database sent. The next one asks for fewer.
+        _pageRows = Bytes(_rows) >= _reader.MaxBytes ? Math.Max(1, _rows.Count) : Math.Min(PageRows, _pageRows * 2);
         Admit();
         return hasMore;
     }
@@ -328,6 +333,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
             }
 
             _rows.Clear();
+            _reader.MaxBytes = due.MaxBytes;
             TimeSpan? next;
             try
             {
@@ -358,6 +364,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         }
 
         _rows.Clear();
+        _reader.MaxBytes = _schedule.RoomBytes;
         try
         {
             await _reader.ReadHeadsAsync([.. wanted.Select(static some => some.Stream)], _rows, cancellationToken).ConfigureAwait(false);
@@ -370,6 +377,16 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
             }
 
             throw;
+        }
+
+        if (Bytes(_rows) >= _reader.MaxBytes)
+        {
+            // The read ended by its bytes: the streams behind the last row are read next.
+            HashSet<long?> read = [.. _rows.Select(static row => row.Stream)];
+            foreach ((long stream, short lane) in wanted.Where(some => !read.Contains(some.Stream)))
+            {
+                _schedule.Want(stream, lane);
+            }
         }
 
         long now = _time.GetTimestamp();
@@ -386,6 +403,8 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         _rows.Clear();
         return _schedule.HasWanted;
     }
+
+    private static long Bytes(List<OutboxRow> rows) => rows.Sum(static row => (long)row.Sealed.Length);
 
     private void Admit()
     {

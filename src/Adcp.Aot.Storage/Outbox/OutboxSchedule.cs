@@ -84,7 +84,19 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         {
             lock (_lock)
             {
-                return _heldBytes >= limits.MaxBytes ? 0 : Math.Max(0, limits.MaxRows - _held - _wanted.Count);
+                return IsFullOfBytes ? 0 : Math.Max(0, limits.MaxRows - _held - _wanted.Count);
+            }
+        }
+    }
+
+    /// <summary>Gets how many more bytes of rows may be read.</summary>
+    internal long RoomBytes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return Math.Max(0, limits.MaxBytes - _heldBytes);
             }
         }
     }
@@ -99,7 +111,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         {
             lock (_lock)
             {
-                return _heldBytes >= limits.MaxBytes ? 0 : Math.Max(0, limits.MaxRows - _held);
+                return IsFullOfBytes ? 0 : Math.Max(0, limits.MaxRows - _held);
             }
         }
     }
@@ -389,8 +401,10 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     }
 
     /// <summary>Takes an endpoint whose parked rows are to be read now.</summary>
-    /// <returns>The lane, the key, the floor and the number of rows to read; <see langword="null"/> if none is due.</returns>
-    internal (short Lane, long Key, (long DueAt, long Id) Floor, int Limit)? TakeDueEndpoint()
+    /// <returns>
+    /// The lane, the key, the floor, and the number of rows and the bytes to read; <see langword="null"/> if none is due.
+    /// </returns>
+    internal (short Lane, long Key, (long DueAt, long Id) Floor, int Limit, long MaxBytes)? TakeDueEndpoint()
     {
         lock (_lock)
         {
@@ -425,7 +439,9 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
                     }
 
                     endpoint.IsReading = true;
-                    return (endpoint.Lane, endpoint.Key, endpoint.Floor, Math.Min(room, ParkedShare(endpoint) - endpoint.ParkedHeld));
+                    return (
+                        endpoint.Lane, endpoint.Key, endpoint.Floor, Math.Min(room, ParkedShare(endpoint) - endpoint.ParkedHeld),
+                        Math.Min(limits.MaxBytesPerEndpoint - endpoint.HeldBytes, limits.MaxBytes - _heldBytes));
                 }
 
                 // Otherwise the release of one of its rows arms the timer.
@@ -577,6 +593,9 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         }
     }
 
+    /// <summary>Gets whether the bytes that are left are too few to be worth a read.</summary>
+    private bool IsFullOfBytes => _heldBytes > limits.MaxBytes - (limits.MaxBytes / 16);
+
     private OutboxChange? Judge(OutboxEndpoint endpoint, OutboxRow row)
     {
         if (row.TimeLeft <= TimeSpan.Zero)
@@ -616,7 +635,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
 
     /// <summary>Returns the most parked rows of an endpoint in memory: the rest of its share, and not more than its ramp.</summary>
     private int ParkedShare(OutboxEndpoint endpoint) =>
-        Math.Min(endpoint.Ramp, Share - (endpoint.Held - endpoint.ParkedHeld));
+        endpoint.HeldBytes >= limits.MaxBytesPerEndpoint ? 0 : Math.Min(endpoint.Ramp, Share - (endpoint.Held - endpoint.ParkedHeld));
 
     /// <summary>
     /// Returns whether parked rows are read now: half of their share is free, or none of them is in memory if the next

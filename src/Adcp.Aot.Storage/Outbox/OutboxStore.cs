@@ -137,6 +137,11 @@ internal abstract class OutboxStore : IAsyncDisposable
 internal abstract class OutboxReader : IAsyncDisposable
 {
     /// <summary>
+    /// Gets or sets the bytes of sealed webhooks after which a read ends, as if its limit of rows was reached. It gives at least one row.
+    /// </summary>
+    internal virtual long MaxBytes { get; set; } = long.MaxValue;
+
+    /// <summary>
     /// Adds lanes. Rows of them that were committed before are read too, once. Call it between two calls of <see cref="ReadAsync"/> for
     /// which the first returned false, or before the first.
     /// </summary>
@@ -179,7 +184,7 @@ internal abstract class OutboxReader : IAsyncDisposable
     /// Reads the row with the lowest number of each stream, from the log or the parked rows, whatever its lane and due time are.
     /// </summary>
     /// <param name="streams">The streams.</param>
-    /// <param name="rows">The list that gets the rows. A stream without one gives none.</param>
+    /// <param name="rows">The list that gets the rows. A stream without one gives none, and so does one after the end of the read.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     internal abstract ValueTask ReadHeadsAsync(IReadOnlyList<long> streams, List<OutboxRow> rows, CancellationToken cancellationToken);
 

@@ -127,6 +127,12 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
 
     private sealed class Reader(FaultyOutboxStore store, OutboxReader inner) : OutboxReader
     {
+        internal override long MaxBytes
+        {
+            get => inner.MaxBytes;
+            set => inner.MaxBytes = value;
+        }
+
         internal override bool CanJoin => inner.CanJoin;
 
         internal override void Join(IReadOnlyList<short> lanes) => inner.Join(lanes);

@@ -388,15 +388,22 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
 
         internal override void Reset() => _lanes.Clear();
 
+        private bool IsFull(List<OutboxRow> rows, int before) => rows.Skip(before).Sum(static row => (long)row.Sealed.Length) >= MaxBytes;
+
         internal override ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, CancellationToken cancellationToken)
         {
             lock (store._lock)
             {
+                int before = rows.Count;
                 foreach (Row row in store._log.Values.Where(row => _lanes.Contains(row.Entry.Lane) && row.Id > _read[row.Entry.Lane])
                     .Take(limit).ToArray())
                 {
                     rows.Add(store.Read(row, isParked: false));
                     _read[row.Entry.Lane] = row.Id;
+                    if (IsFull(rows, before))
+                    {
+                        return ValueTask.FromResult(true);
+                    }
                 }
 
                 return ValueTask.FromResult(rows.Count == limit);
@@ -429,10 +436,11 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         {
             lock (store._lock)
             {
+                int before = rows.Count;
                 foreach (Row row in store._parked.Values.Where(row =>
                     row.Entry.Endpoint == endpoint && (row.DueAt, row.Id).CompareTo(after) > 0))
                 {
-                    if (row.DueAt > store.Now || rows.Count == limit)
+                    if (row.DueAt > store.Now || rows.Count == limit || IsFull(rows, before))
                     {
                         return ValueTask.FromResult<TimeSpan?>(TimeSpan.FromMilliseconds(Math.Max(0, row.DueAt - store.Now)));
                     }
@@ -449,7 +457,8 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         {
             lock (store._lock)
             {
-                foreach (long stream in streams)
+                int before = rows.Count;
+                foreach (long stream in streams.TakeWhile(_ => !IsFull(rows, before)))
                 {
                     Row? head = store._log.Values.Concat(store._parked.Values).Where(row => row.Stream == stream)
                         .MinBy(static row => row.Entry.Number);

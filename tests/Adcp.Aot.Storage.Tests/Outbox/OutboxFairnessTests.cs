@@ -48,25 +48,28 @@ public sealed class OutboxFairnessTests : IAsyncDisposable
     [Fact]
     public async Task Large_webhooks_of_one_tenant_delay_no_other_tenant()
     {
-        byte[] large = new byte[8 << 10];
-        large.AsSpan().Fill((byte)'a');
-        large[0] = large[^1] = (byte)'"';
-        await EnqueueAsync(
-        [
-            .. Enumerable.Range(0, 400).Select(i => new OutboxItem(
-                new WebhookDestination($"https://slow{i}.example/hook", "op-1", "a-token-of-16-chars"),
-                new McpWebhook
-                {
-                    TaskId = "task", TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = large,
-                },
-                new OutboxOptions { Tenant = "slow" })),
-        ]);
+        byte[] large = Json(bytes: 8 << 10);
+        await EnqueueAsync([.. Enumerable.Range(0, 400).Select(i => Item($"slow{i}.example", large))]);
 
         await StartAsync(Options() with { MaxBytesInMemory = 1 << 20 });
         await _time.RunUntilAsync(() => _sender.Received.Count >= 16);
         await OtherTenantIsReachedAsync();
 
         await AllAreDeliveredOnceAsync(410);
+    }
+
+    [Fact]
+    public async Task Large_webhooks_in_memory_have_no_more_bytes_than_its_bound_and_one_webhook()
+    {
+        byte[] large = Json(bytes: 200 << 10);
+        await EnqueueAsync([.. Enumerable.Range(0, 60).Select(i => Item($"slow{i % 3}.example", large))]);
+
+        await StartAsync(Options() with { MaxBytesInMemory = 1 << 20 });
+        await _time.RunUntilAsync(() => _sender.Received.Count >= 5);
+        await _time.RunForAsync(TimeSpan.FromSeconds(30));
+        Assert.InRange(_sender.Received.Count, 5, 6);
+
+        await AllAreDeliveredOnceAsync(60);
     }
 
     [Fact]
@@ -105,6 +108,19 @@ public sealed class OutboxFairnessTests : IAsyncDisposable
         Assert.Equal(0, parked);
         Assert.Equal(5_000, _sender.Received.Count);
     }
+
+    private static byte[] Json(int bytes)
+    {
+        byte[] json = new byte[bytes];
+        json.AsSpan().Fill((byte)'a');
+        json[0] = json[^1] = (byte)'"';
+        return json;
+    }
+
+    private static OutboxItem Item(string host, byte[] result) => new(
+        new WebhookDestination($"https://{host}/hook", "op-1", "a-token-of-16-chars"),
+        new McpWebhook { TaskId = "task", TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = result },
+        new OutboxOptions { Tenant = "slow" });
 
     private async ValueTask<int> AnswerAsync(PreparedWebhook webhook, int attempt, CancellationToken cancellationToken)
     {

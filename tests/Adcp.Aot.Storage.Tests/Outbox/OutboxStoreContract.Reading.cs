@@ -122,6 +122,70 @@ public abstract partial class OutboxStoreContract
     }
 
     [Fact]
+    public async Task Page_ends_with_the_row_that_reaches_its_bytes()
+    {
+        await AppendAsync([.. Enumerable.Range(0, 30).Select(i => Entry($"{i:D3}", (short)(i % 2)))]);
+        await using OutboxReader reader = Reader(0);
+        reader.MaxBytes = 7;
+        List<OutboxRow> rows = [];
+
+        for (int before = 0; await reader.ReadAsync(rows, 1000, default); before = rows.Count)
+        {
+            Assert.InRange(rows.Count - before, 0, 3);
+            if (rows.Count == 3)
+            {
+                // The rows of a lane that joins are read beside those that come.
+                await AppendAsync(Entry("new"));
+            }
+
+            if (rows.Count > 3 && reader.CanJoin)
+            {
+                reader.Join([1]);
+            }
+        }
+
+        Assert.Equal(31, rows.Select(static row => row.Id).Distinct().Count());
+        Assert.Equal(31, rows.Count);
+    }
+
+    [Fact]
+    public async Task Page_of_parked_rows_ends_with_the_row_that_reaches_its_bytes()
+    {
+        await JoinAsync();
+        await AppendAsync([.. Enumerable.Range(0, 7).Select(i => Entry($"{i:D3}"))]);
+        await SettleAsync([.. (await LogAsync()).Select(static row => Park(row))]);
+        await using OutboxReader reader = Store.OpenReader();
+        reader.MaxBytes = 7;
+        List<OutboxRow> rows = [];
+        List<int> pages = [];
+        for (TimeSpan? next = TimeSpan.Zero; next is not null;)
+        {
+            (long, long) after = rows.Count == 0 ? Start : (rows[^1].DueAt, rows[^1].Id);
+            List<OutboxRow> page = [];
+            next = await reader.ReadParkedAsync(0, 7, after, 100, page, default);
+            rows.AddRange(page);
+            pages.Add(page.Count);
+            Assert.True(next is null || next == TimeSpan.Zero);
+        }
+
+        Assert.Equal([3, 3, 1], pages);
+        Assert.Equal(Enumerable.Range(0, 7).Select(static i => $"{i:D3}"), Texts(rows));
+    }
+
+    [Fact]
+    public async Task Read_of_first_rows_ends_with_the_row_that_reaches_its_bytes()
+    {
+        await AppendAsync([.. Enumerable.Range(0, 7).Select(i => Entry($"{i:D3}", stream: i, number: 1))]);
+        await using OutboxReader reader = Store.OpenReader();
+        reader.MaxBytes = 7;
+        List<OutboxRow> rows = [];
+
+        await reader.ReadHeadsAsync([0, 1, 2, 3, 4, 5, 6], rows, default);
+
+        Assert.Equal(3, rows.Count);
+    }
+
+    [Fact]
     public async Task Reader_reads_its_own_lanes_only_and_nothing_without_a_lane()
     {
         await AppendAsync(Entry("0"), Entry("1", 1), Entry("63", 63));
@@ -279,7 +343,9 @@ public abstract partial class OutboxStoreContract
                 async Task<bool> PageAsync(int limit)
                 {
                     List<OutboxRow> rows = [];
+                    reader.MaxBytes = limit % 2 == 0 ? 2 : long.MaxValue; // a row has one byte
                     bool more = await reader.ReadAsync(rows, Math.Max(1, limit), default);
+                    Assert.True(rows.Count <= reader.MaxBytes);
                     Assert.All(rows, row => Assert.True(read.Add(row.Id), "A row was read twice."));
                     return more;
                 }

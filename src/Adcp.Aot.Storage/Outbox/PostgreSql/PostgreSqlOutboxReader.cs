@@ -111,6 +111,7 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
             async (connection, token) =>
             {
                 List<OutboxRow> page = [];
+                long bytes = 0;
                 TimeSpan? next = null;
                 DbBatch batch = connection.GuardedBatch();
                 batch.Then(statements.ReadParked)
@@ -119,7 +120,16 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
                     .With(DbType.Int64, after.DueAt)
                     .With(DbType.Int64, after.Id)
                     .With(DbType.Int64, limit + 1L);
-                await batch.CommitAsync(reader => next ??= Parked(reader, lane, endpoint, limit, page), token).ConfigureAwait(false);
+                await batch.CommitAsync(
+                    reader =>
+                    {
+                        if (next is null)
+                        {
+                            next = Parked(reader, lane, endpoint, bytes >= MaxBytes ? page.Count : limit, page);
+                            bytes += page.Count > 0 ? page[^1].Sealed.Length : 0;
+                        }
+                    },
+                    token).ConfigureAwait(false);
                 rows.AddRange(page);
                 return next;
             },
@@ -133,9 +143,19 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
             async (connection, token) =>
             {
                 List<OutboxRow> read = [];
+                long bytes = 0;
                 DbBatch batch = connection.GuardedBatch();
                 batch.Then(statements.ReadHeads).With(DbType.String, PostgreSqlCommands.ArrayOf(streams, static stream => stream));
-                await batch.CommitAsync(reader => read.Add(Head(reader)), token).ConfigureAwait(false);
+                await batch.CommitAsync(
+                    reader =>
+                    {
+                        if (bytes < MaxBytes)
+                        {
+                            read.Add(Head(reader));
+                            bytes += read[^1].Sealed.Length;
+                        }
+                    },
+                    token).ConfigureAwait(false);
                 return read;
             },
             cancellationToken).ConfigureAwait(false);
@@ -221,7 +241,7 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
         PostgreSqlSnapshot watermark = _watermark!;
         Key late = _round is null ? Key.First : _cursor;
         Key fresh = late.Transaction < watermark.End ? new Key(watermark.End, -1, 0) : late;
-        Page page = new(late);
+        Page page = new(late, MaxBytes);
         string? snapshot = null;
         await _connection.RunAsync(
             async (connection, token) =>
@@ -251,7 +271,7 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
         rows.AddRange(page.Rows);
         _cursor = page.Last;
         PostgreSqlSnapshot first = _round ?? new PostgreSqlSnapshot(snapshot!);
-        if (page.Count == limit)
+        if (page.Count == limit || page.IsFull)
         {
             _round = first;
             return true;
@@ -266,7 +286,7 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
     /// <summary>Reads a page of the rows that a backfill's watermark sees.</summary>
     private async ValueTask BackfillAsync(Backfill backfill, List<OutboxRow> rows, int limit, CancellationToken cancellationToken)
     {
-        Page page = new(backfill.Cursor);
+        Page page = new(backfill.Cursor, MaxBytes);
         await _connection.RunAsync(
             async (connection, token) =>
             {
@@ -282,7 +302,7 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
 
         rows.AddRange(page.Rows);
         backfill.Cursor = page.Last;
-        if (page.Count < limit)
+        if (page.Count < limit && !page.IsFull)
         {
             _backfills.Remove(backfill);
         }
@@ -312,17 +332,22 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
     /// <summary>
     /// The rows of one statement. Rows without bytes are of other lanes, or of transactions that the snapshot does not see.
     /// </summary>
-    private sealed class Page(Key last)
+    private sealed class Page(Key last, long maxBytes)
     {
+        private long _bytes;
+
         internal List<OutboxRow> Rows { get; } = [];
 
         internal int Count { get; private set; }
+
+        /// <summary>Gets whether the rows have as many bytes as a read may give; the rest of the statement's rows is left out.</summary>
+        internal bool IsFull => _bytes >= maxBytes;
 
         internal Key Last { get; private set; } = last;
 
         internal void Add(DbDataReader reader)
         {
-            if (reader.IsDBNull(0))
+            if (reader.IsDBNull(0) || IsFull)
             {
                 return;
             }
@@ -350,6 +375,7 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
                 Sealed = reader.GetFieldValue<byte[]>(10),
                 Stream = PostgreSqlCommands.Number(reader, 11),
             });
+            _bytes += Rows[^1].Sealed.Length;
         }
     }
 }

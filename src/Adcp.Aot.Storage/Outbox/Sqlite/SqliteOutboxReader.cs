@@ -112,19 +112,21 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
         JoinLanes(last);
         List<OutboxRow> read = [];
         Segment? backlog = _segments.Count > 0 ? _segments[0] : null;
-        int share = backlog is null ? limit : limit - (limit / 4);
-        long upTo = ReadLog(session, read, _mask, _last, last, share, now);
+        (int rowShare, long byteShare) = backlog is null ? (limit, MaxBytes) : (limit - (limit / 4), MaxBytes - (MaxBytes / 4));
+        long upTo = ReadLog(session, read, _mask, _last, last, rowShare, byteShare, now);
         int fresh = read.Count;
+        long bytesLeft = MaxBytes - read.Sum(static row => (long)row.Sealed.Length);
         bool isDone = upTo >= last;
         long backlogUpTo = 0;
-        if (backlog is not null && fresh < limit)
+        bool readsBacklog = backlog is not null && fresh < limit && bytesLeft > 0;
+        if (readsBacklog)
         {
-            backlogUpTo = ReadLog(session, read, backlog.Mask, backlog.After, backlog.UpTo, limit - fresh, now);
+            backlogUpTo = ReadLog(session, read, backlog!.Mask, backlog.After, backlog.UpTo, limit - fresh, bytesLeft, now);
         }
 
-        if (backlog is not null && fresh < limit)
+        if (readsBacklog)
         {
-            backlog.After = backlogUpTo;
+            backlog!.After = backlogUpTo;
             if (backlogUpTo >= backlog.UpTo)
             {
                 _segments.RemoveAt(0);
@@ -154,7 +156,8 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
 
     /// <summary>Reads rows with ids in a range.</summary>
     /// <returns>The id up to which the range was read.</returns>
-    private long ReadLog(SqliteOutboxSession session, List<OutboxRow> rows, ulong mask, long after, long upTo, int limit, long now)
+    private long ReadLog(
+        SqliteOutboxSession session, List<OutboxRow> rows, ulong mask, long after, long upTo, int limit, long maxBytes, long now)
     {
         if (mask == 0 || after >= upTo)
         {
@@ -162,10 +165,16 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
         }
 
         int before = rows.Count;
+        long bytes = 0;
         using DbDataReader reader = session.Read(sql.ReadLog, after, upTo, (long)mask, (long)limit);
         while (reader.Read())
         {
             rows.Add(Row(reader, now, isParked: false));
+            bytes += rows[^1].Sealed.Length;
+            if (bytes >= maxBytes)
+            {
+                return rows[^1].Id;
+            }
         }
 
         return rows.Count - before < limit ? upTo : rows[^1].Id;
@@ -228,7 +237,7 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
         List<OutboxRow> read = [];
         using (DbDataReader reader = session.Read(sql.ReadParked, now, (long)lane, endpoint, after.DueAt, after.Id, (long)limit))
         {
-            while (reader.Read())
+            for (long bytes = 0; bytes < MaxBytes && reader.Read(); bytes += read[^1].Sealed.Length)
             {
                 read.Add(Row(reader, now, isParked: true));
             }
@@ -244,7 +253,8 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
     {
         long now = session.Now();
         List<OutboxRow> heads = [];
-        foreach (long stream in streams)
+        long bytes = 0;
+        foreach (long stream in streams.TakeWhile(_ => bytes < MaxBytes))
         {
             // Read in two steps. A row that moves from the log to the parked rows between them is found there.
             (OutboxRow Row, long Number)? log = ReadHead(session, sql.ReadHeadOfLog, stream, now, isParked: false);
@@ -252,6 +262,7 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
             if ((log is { } first && !(parked?.Number < first.Number) ? first : parked) is { } head)
             {
                 heads.Add(head.Row);
+                bytes += head.Row.Sealed.Length;
             }
         }
 
