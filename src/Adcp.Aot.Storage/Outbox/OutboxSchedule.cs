@@ -318,8 +318,8 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     }
 
     /// <summary>
-    /// Makes room in memory that is full: the tenants whose endpoints are too slow for what they have in memory keep only their share, and
-    /// so do the rows that wait for their trial.
+    /// Makes room in memory that is full: the tenants whose endpoints are too slow for the rows that they have in memory keep only their
+    /// share, and so do the rows that wait for their trial.
     /// </summary>
     /// <returns>The changes to settle: the rows that are parked.</returns>
     internal IReadOnlyList<OutboxChange> Relieve()

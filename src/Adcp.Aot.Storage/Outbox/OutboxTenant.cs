@@ -24,7 +24,8 @@ internal sealed class OutboxTenant(long key)
     internal int Ended { get; set; }
 
     /// <summary>
-    /// Gets or sets whether the tenant has only its share of memory, because its endpoints answer too slowly for what it has in memory.
+    /// Gets or sets whether the tenant has only its share of memory, because its endpoints answer too slowly for the rows that it has in
+    /// memory.
     /// </summary>
     internal bool IsSlow { get; set; }
 
