@@ -52,6 +52,18 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         }
     }
 
+    /// <summary>Makes the rows look as if a newer program had written them.</summary>
+    public void ChangeFormat()
+    {
+        lock (_lock)
+        {
+            foreach (Row row in _log.Values.Concat(_parked.Values))
+            {
+                row.Entry.Sealed[0]++;
+            }
+        }
+    }
+
     public int Parked
     {
         get

@@ -1,8 +1,6 @@
-using System.Collections.Concurrent;
 using System.Data.Common;
 using Adcp.Aot.PostgreSql;
 using Adcp.Aot.Storage.Tests.Databases;
-using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
@@ -76,7 +74,7 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
         await _database.ExecuteAsync(
             $"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%{_channel}%' AND pid <> pg_backend_pid()");
 
-        await UntilAsync(() => _log.Count(PostgreSqlEventIds.ListenFailed) == 1 && listener.IsListening);
+        await UntilAsync(() => _log.Of(PostgreSqlEventIds.ListenFailed).Length == 1 && listener.IsListening);
         int before = _wakes;
         Open(_database.ConnectionString).Notify();
         await UntilAsync(() => _wakes > before);
@@ -108,7 +106,7 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
         away.Notify();
         Listen(away);
 
-        await UntilAsync(() => _log.Count(PostgreSqlEventIds.NotifyFailed) == 1 && _log.Count(PostgreSqlEventIds.ListenFailed) > 0);
+        await UntilAsync(() => _log.Of(PostgreSqlEventIds.NotifyFailed).Length == 1 && _log.Of(PostgreSqlEventIds.ListenFailed).Length > 0);
         Assert.False(away.IsListening);
     }
 
@@ -121,9 +119,9 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
 
         Listen(listener);
 
-        await UntilAsync(() => _log.Count(PostgreSqlEventIds.ListenFailed) > 0);
+        await UntilAsync(() => _log.Of(PostgreSqlEventIds.ListenFailed).Length > 0);
         Assert.False(listener.IsListening);
-        Assert.Contains("direct connections", _log.First(PostgreSqlEventIds.ListenFailed), StringComparison.Ordinal);
+        Assert.Contains("direct connections", _log.Of(PostgreSqlEventIds.ListenFailed)[0], StringComparison.Ordinal);
         await _stop.CancelAsync();
         await Task.WhenAll(_listening);
     }
@@ -137,7 +135,7 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
         await using SqlWebhookOutbox producer = OpenOutbox(sender);
         await using OutboxWorker running = new(worker, sender, new OutboxWorkerOptions { PollInterval = TimeSpan.FromMinutes(1) });
         await running.StartAsync();
-        await UntilAsync(() => _log.Count(PostgreSqlEventIds.Listening) == 1);
+        await UntilAsync(() => _log.Of(PostgreSqlEventIds.Listening).Length == 1);
         await UntilAsync(async () => await running.GetStatusAsync() is { Lanes: 64 });
         for (int i = 0; i < 3; i++)
         {
@@ -209,22 +207,4 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
 
     private void Listen(PostgreSqlWakeUp wakeUp) =>
         _listening.Add(wakeUp.ListenAsync(() => Interlocked.Increment(ref _wakes), _stop.Token));
-
-    private sealed class Lines : ILogger
-    {
-        private readonly ConcurrentQueue<(int Id, string Text)> _lines = [];
-
-        public int Count(int id) => _lines.Count(line => line.Id == id);
-
-        public string First(int id) => _lines.First(line => line.Id == id).Text;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
-            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            _lines.Enqueue((eventId.Id, formatter(state, exception)));
-    }
 }
