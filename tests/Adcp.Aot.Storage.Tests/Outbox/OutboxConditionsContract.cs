@@ -9,8 +9,6 @@ namespace Adcp.Aot.Storage.Tests.Outbox;
 /// <summary>Bad conditions of a real database: a clear error or a wait, and no webhook is lost or sent twice.</summary>
 public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifetime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     private readonly TaskCompletionSource _answers = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<IAsyncDisposable> _opened = [];
     private int _answered;
@@ -305,7 +303,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         long started = TimeProvider.System.GetTimestamp();
         while (!await condition())
         {
-            Assert.True(TimeProvider.System.GetElapsedTime(started) < Patience, "The condition did not come true.");
+            Assert.True(TimeProvider.System.GetElapsedTime(started) < OutboxHarness.Patience, "The condition did not come true.");
             await Task.Delay(10);
         }
     }

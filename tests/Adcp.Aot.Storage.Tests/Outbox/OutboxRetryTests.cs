@@ -23,10 +23,11 @@ public sealed class OutboxRetryTests : IAsyncDisposable
         await StartAsync(sender);
         await _bench.UntilEmptyAsync();
 
+        // The clock may run on by a step between the times of a record.
         Assert.Equal(
             [5, 10, 20, 40, 80, 160],
             _bench.Records.Where(static record => record.WillRetry)
-                .Select(static record => (record.NextRetryAt - record.OccurredAt)!.Value.TotalSeconds));
+                .Select(static record => Math.Round((record.NextRetryAt - record.OccurredAt)!.Value.TotalSeconds)));
         Assert.Equal([1, 2, 3, 4, 5, 6, 7], _bench.Records.Select(static record => record.AttemptNumber));
         Assert.True(OutboxWorkerOptions.DefaultRetry.MaxDelay >= TimeSpan.FromMinutes(15));
     }

@@ -168,7 +168,7 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
 
         await Store.LeaveAsync(Me, default);
         await using PostgreSqlOutboxSettler settler =
-            new(new StoreDatabase(Database.Source, SqlDialect.PostgreSql), statements, static () => TimeSpan.FromSeconds(2));
+            new(new StoreDatabase(Database.Source, SqlDialect.PostgreSql), statements, static () => TimeSpan.FromMinutes(1));
         OutboxChange change = kind switch
         {
             OutboxChangeKind.Delivered => Delivered(row),
@@ -382,7 +382,7 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
         const string Sql =
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = current_setting('application_name') AND wait_event_type "
             + "= 'Lock'";
-        using CancellationTokenSource timeout = new(TimeSpan.FromSeconds(20));
+        using CancellationTokenSource timeout = new(OutboxHarness.Patience);
         while (await Database.CountAsync(Sql) == 0)
         {
             timeout.Token.ThrowIfCancellationRequested();

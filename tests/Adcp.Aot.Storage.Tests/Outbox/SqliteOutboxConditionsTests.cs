@@ -15,7 +15,7 @@ public sealed class SqliteOutboxConditionsTests() : OutboxConditionsContract(Sql
     private const int SmallDisk = 4 << 20;
 
     [Fact]
-    public async Task Full_disk_refuses_webhooks_by_a_clear_fault_and_delivers_each_accepted_one_once_when_there_is_room()
+    public async Task Full_disk_refuses_webhooks_by_a_clear_fault_and_delivers_each_accepted_one_once()
     {
         await using SmallVolume volume = await SmallVolume.CreateAsync(SmallDisk);
         SqlWebhookOutbox outbox = await OpenAsync(volume.Source);
