@@ -46,7 +46,7 @@ public sealed class OutboxBadConditionRequirements
         Requirement.Of(
             "The server ends transactions that are idle",
             (typeof(PostgreSqlOutboxConditionsTests),
-                nameof(PostgreSqlOutboxConditionsTests.Transaction_that_the_server_ends_because_it_was_idle_sends_nothing_and_stops_no_worker))),
+                nameof(PostgreSqlOutboxConditionsTests.Transaction_that_the_server_ends_because_it_was_idle_sends_nothing))),
         Requirement.Of(
             "A transaction fails to serialize",
             (typeof(PostgreSqlOutboxConditionsTests),

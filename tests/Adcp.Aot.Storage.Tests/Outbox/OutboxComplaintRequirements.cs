@@ -128,17 +128,17 @@ public sealed class OutboxComplaintRequirements
         Requirement.Of(
             "keygen 771: an endpoint that hangs has its own places only",
             (typeof(OutboxWorkerTests), nameof(OutboxWorkerTests.Slow_endpoints_with_many_rows_delay_no_other)),
-            (typeof(OutboxFairnessTests),
-                nameof(OutboxFairnessTests.Endpoint_has_at_most_its_attempts_under_way_however_many_workers_there_are))),
+            (typeof(OutboxTurnsTests),
+                nameof(OutboxTurnsTests.Endpoint_has_at_most_its_attempts_under_way_however_many_workers_there_are))),
         Requirement.Of(
             "postel 126: tenants and endpoints take turns, with a Jain index of 0.95 or more",
-            (typeof(OutboxFairnessTests), nameof(OutboxFairnessTests.Tenants_take_turns_however_many_webhooks_one_of_them_has)),
-            (typeof(OutboxFairnessTests),
-                nameof(OutboxFairnessTests.Endpoints_of_a_tenant_take_turns_however_many_webhooks_one_of_them_has))),
+            (typeof(OutboxTurnsTests), nameof(OutboxTurnsTests.Tenants_take_turns_however_many_webhooks_one_of_them_has)),
+            (typeof(OutboxTurnsTests),
+                nameof(OutboxTurnsTests.Endpoints_of_a_tenant_take_turns_however_many_webhooks_one_of_them_has))),
         Requirement.Of(
             "solid_queue 630: the limit of an endpoint holds in the whole fleet",
-            (typeof(OutboxFairnessTests),
-                nameof(OutboxFairnessTests.Endpoint_has_at_most_its_attempts_under_way_however_many_workers_there_are))),
+            (typeof(OutboxTurnsTests),
+                nameof(OutboxTurnsTests.Endpoint_has_at_most_its_attempts_under_way_however_many_workers_there_are))),
         Requirement.Of(
             "NSB.Sql 778: a purge deletes in small batches and waits for no lock",
             (typeof(OutboxStoreContract),
@@ -214,7 +214,7 @@ public sealed class OutboxComplaintRequirements
             (typeof(OutboxAuthorizerTests), nameof(OutboxAuthorizerTests.Deactivation_between_two_attempts_ends_the_delivery_after_one))),
         Requirement.Partly(
             "orch 331: an endpoint that works again gets more and more, not all at once",
-            "One attempt at a time until the circuit has closed.",
+            "One attempt at a time until the circuit has closed; then the limit of the endpoint counts.",
             (typeof(OutboxWorkerTests), nameof(OutboxWorkerTests.An_open_circuit_is_probed_once_a_period_however_many_rows_wait)),
             (typeof(OutboxRestartTests),
                 nameof(OutboxRestartTests.Endpoint_with_parked_rows_gets_one_probe_after_a_restart_although_many_fresh_rows_wait))),

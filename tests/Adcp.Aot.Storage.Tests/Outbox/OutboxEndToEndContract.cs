@@ -143,8 +143,8 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
         OutboxItem[] items = [.. Enumerable.Range(0, 500).Select(static i => OutboxHarness.Item($"b{i % Hosts}.example", $"t{i % 7}"))];
         await using OutboxWorker first = await StartAsync();
         await using OutboxWorker second = await StartAsync();
-        await UntilAsync(async () =>
-            ((await first.GetStatusAsync()).Lanes, (await second.GetStatusAsync()).Lanes) == (OutboxLanes.Count / 2, OutboxLanes.Count / 2));
+        const int Half = OutboxLanes.Count / 2;
+        await UntilAsync(async () => ((await first.GetStatusAsync()).Lanes, (await second.GetStatusAsync()).Lanes) == (Half, Half));
         for (int i = 0; i < 20; i++)
         {
             await _outbox.EnqueueAsync(null, items);

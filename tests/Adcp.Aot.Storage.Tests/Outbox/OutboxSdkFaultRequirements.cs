@@ -110,8 +110,8 @@ public sealed class OutboxSdkFaultRequirements
                 nameof(OutboxStoreContract.Purge_deletes_dead_letters_after_thirty_days_in_batches_and_nothing_that_waits))),
         Requirement.Of(
             "Retries take every second turn at most while fresh webhooks wait",
-            (typeof(OutboxFairnessTests), nameof(OutboxFairnessTests.Retries_get_every_second_turn_while_fresh_webhooks_wait)),
-            (typeof(OutboxFairnessTests), nameof(OutboxFairnessTests.Tenants_take_turns_however_many_webhooks_one_of_them_has))),
+            (typeof(OutboxTurnsTests), nameof(OutboxTurnsTests.Retries_get_every_second_turn_while_fresh_webhooks_wait)),
+            (typeof(OutboxTurnsTests), nameof(OutboxTurnsTests.Tenants_take_turns_however_many_webhooks_one_of_them_has))),
         Requirement.Of(
             "An unknown key pauses its rows with an alarm, and only a wrong tag ends a row",
             (typeof(OutboxRetryTests), nameof(OutboxRetryTests.Rows_that_this_process_cannot_open_are_named_once_a_minute_and_end_nothing)),
@@ -166,8 +166,8 @@ public sealed class OutboxSdkFaultRequirements
             (typeof(OutboxWorkerTests), nameof(OutboxWorkerTests.No_attempt_is_made_after_the_horizon_of_the_first_one))),
         Requirement.Of(
             "An endpoint has one dispatcher",
-            (typeof(OutboxFairnessTests),
-                nameof(OutboxFairnessTests.Endpoint_has_at_most_its_attempts_under_way_however_many_workers_there_are)),
+            (typeof(OutboxTurnsTests),
+                nameof(OutboxTurnsTests.Endpoint_has_at_most_its_attempts_under_way_however_many_workers_there_are)),
             (typeof(OutboxWorkerTests), nameof(OutboxWorkerTests.Two_workers_share_the_lanes_and_deliver_each_webhook_once))),
         Requirement.Of(
             "Numbers of a stream have no gap and no double, and a retry or a redrive keeps them",

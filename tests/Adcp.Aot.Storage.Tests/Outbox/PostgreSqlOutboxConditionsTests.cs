@@ -12,7 +12,7 @@ namespace Adcp.Aot.Storage.Tests.Outbox;
 public sealed class PostgreSqlOutboxConditionsTests() : OutboxConditionsContract(SqlDialect.PostgreSql)
 {
     [Fact]
-    public async Task Transaction_that_the_server_ends_because_it_was_idle_sends_nothing_and_stops_no_worker()
+    public async Task Transaction_that_the_server_ends_because_it_was_idle_sends_nothing()
     {
         NpgsqlConnectionStringBuilder settings = new(Database.ConnectionString) { Options = "-c idle_in_transaction_session_timeout=100" };
         await using NpgsqlDataSource impatient = NpgsqlDataSource.Create(settings);

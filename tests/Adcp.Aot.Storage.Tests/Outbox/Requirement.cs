@@ -5,7 +5,7 @@ namespace Adcp.Aot.Storage.Tests.Outbox;
 /// <summary>A requirement of an outbox, the tests that fail without it, and the part that no test of the outbox shows.</summary>
 /// <param name="Text">The requirement, after the thread or the fault that it comes from.</param>
 /// <param name="Tests">The tests, as type and method.</param>
-/// <param name="Reason">The reason why a part or all of it is shown elsewhere or not met; <see langword="null"/> if the tests show all of it.</param>
+/// <param name="Reason">Why a part or all of it is shown elsewhere or not met; <see langword="null"/> if it is all shown.</param>
 internal sealed record Requirement(string Text, IReadOnlyList<(Type Class, string Method)> Tests, string? Reason = null)
 {
     internal static Requirement Of(string text, params (Type Class, string Method)[] tests) => new(text, tests);

@@ -1,7 +1,7 @@
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
 /// <summary>Turns of tenants, of endpoints, and of retries beside fresh webhooks.</summary>
-public sealed class OutboxFairnessTests : IAsyncDisposable
+public sealed class OutboxTurnsTests : IAsyncDisposable
 {
     /// <summary>Longer than the clock of a test runs on by itself, and shorter than a lease.</summary>
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(100);
