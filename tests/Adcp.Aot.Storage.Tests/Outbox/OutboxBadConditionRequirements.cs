@@ -56,8 +56,9 @@ public sealed class OutboxBadConditionRequirements
             "The listening connection is black-holed",
             (typeof(PostgreSqlWakeUpTests), nameof(PostgreSqlWakeUpTests.Connection_whose_bytes_disappear_is_noticed_and_replaced))),
         Requirement.Of(
-            "A transaction is completed, runs elsewhere, or is prepared and left",
+            "A transaction is completed, runs elsewhere, is ambient, or is prepared and left",
             (typeof(OutboxEndToEndContract), nameof(OutboxEndToEndContract.A_transaction_that_is_completed_or_runs_elsewhere_is_refused)),
+            (typeof(OutboxEndToEndContract), nameof(OutboxEndToEndContract.Ambient_transaction_is_refused_by_name_and_nothing_is_enqueued)),
             (typeof(PostgreSqlOutboxStoreContract),
                 nameof(PostgreSqlOutboxStoreContract.Prepared_transaction_is_read_when_it_is_committed_and_holds_up_nobody))),
         Requirement.Of(

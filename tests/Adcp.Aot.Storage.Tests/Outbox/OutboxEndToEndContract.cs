@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Text.Json;
+using System.Transactions;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Operations;
 using Adcp.Aot.Payloads.Notifications;
@@ -134,6 +135,22 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
 
         await Assert.ThrowsAsync<ArgumentException>(async () => await _outbox.EnqueueAsync(completed, [OutboxHarness.Item()]));
         await Assert.ThrowsAsync<ArgumentException>(async () => await _outbox.EnqueueAsync(foreign, [OutboxHarness.Item()]));
+    }
+
+    [Fact]
+    public async Task Ambient_transaction_is_refused_by_name_and_nothing_is_enqueued()
+    {
+        using (new TransactionScope(TransactionScopeAsyncFlowOption.Enabled))
+        {
+            foreach (OutboxItem item in new[] { OutboxHarness.Item(), OutboxHarness.Item(id: "d"), OutboxHarness.Item(stream: "s") })
+            {
+                InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(
+                    async () => await _outbox.EnqueueAsync(null, [item]));
+                Assert.Contains("TransactionScope", fault.Message, StringComparison.Ordinal);
+            }
+        }
+
+        Assert.Equal(0, (await _outbox.GetStatusAsync()).Waiting);
     }
 
     [Fact]
