@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
 /// <summary>Turns of tenants, of endpoints, and of retries beside fresh webhooks.</summary>
@@ -96,44 +98,53 @@ public sealed class OutboxTurnsTests : IAsyncDisposable
     [Fact]
     public async Task Endpoint_has_at_most_its_attempts_under_way_however_many_workers_there_are()
     {
-        const int Places = 16;
-        int current = 0, most = 0;
-        ScriptedSender[] senders = [.. Enumerable.Range(0, 3).Select(_ => _bench.Sender(async (_, _, token) =>
+        const int Places = 16, Hosts = 8, Each = 40;
+        ConcurrentDictionary<string, int> current = new(StringComparer.Ordinal);
+        ConcurrentBag<int> seen = [];
+        ScriptedSender sender = _bench.Sender(async (webhook, _, token) =>
         {
-            InterlockedMax(ref most, Interlocked.Increment(ref current));
-            await Task.Delay(TimeSpan.FromMilliseconds(200), _bench.Time, token);
-            Interlocked.Decrement(ref current);
-            return 200;
-        }))];
-        await _bench.Outbox.EnqueueAsync(null, [.. Enumerable.Range(0, 200).Select(static _ => OutboxHarness.Item())]);
-
-        // The lanes move while attempts are under way.
-        foreach (ScriptedSender sender in senders)
+            string host = webhook.Destination.Target.Host;
+            seen.Add(current.AddOrUpdate(host, 1, static (_, count) => count + 1));
+            try
+            {
+                await _gate.Task.WaitAsync(token);
+                return 200;
+            }
+            finally
+            {
+                current.AddOrUpdate(host, 0, static (_, count) => count - 1);
+            }
+        });
+        await _bench.Outbox.EnqueueAsync(
+            null, [.. Enumerable.Range(0, Hosts * Each).Select(static i => OutboxHarness.Item($"b{i % Hosts}.example"))]);
+        for (int workers = 1; workers <= 3; workers++)
         {
             await _bench.StartAsync(sender, options => options with
             {
                 Attempts = _bench.Attempts with { MaxConcurrencyPerEndpoint = Places },
             });
-            await _bench.Time.RunForAsync(TimeSpan.FromMilliseconds(600));
+            await _bench.UntilAsync(() => sender.Received.Count >= Places * Hosts);
+
+            // The others learn of the new worker by their renewals, and give up lanes whose attempts are under way.
+            for (int renewals = 0; renewals < 2; renewals++)
+            {
+                _bench.Time.Advance(OutboxBench.LongLease / 5);
+                await _bench.Time.RunForAsync(TimeSpan.FromSeconds(1));
+            }
         }
 
+        Assert.Equal(Places * Hosts, sender.Received.Count);
+        _gate.SetResult();
         await _bench.UntilEmptyAsync();
 
-        Assert.Equal(Places, most);
-        Assert.Equal(200, senders.Sum(static sender => sender.Received.Count));
+        Assert.Equal(Places, seen.Max());
+        Assert.Equal(Hosts * Each, sender.Received.Count);
+        Assert.Equal(Hosts * Each, sender.Received.Select(static sent => sent.Key).Distinct().Count());
     }
 
     private static double Jain(double[] counts) => Math.Pow(counts.Sum(), 2) / (counts.Length * counts.Sum(static count => count * count));
 
     private static string TenantOf(string url) => url["https://".Length..url.IndexOf('-', StringComparison.Ordinal)];
-
-    private static void InterlockedMax(ref int most, int value)
-    {
-        for (int seen = Volatile.Read(ref most); value > seen; seen = Volatile.Read(ref most))
-        {
-            Interlocked.CompareExchange(ref most, value, seen);
-        }
-    }
 
     private ScriptedSender Gated() => _bench.Sender(async (_, _, token) =>
     {
