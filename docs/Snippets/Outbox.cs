@@ -52,6 +52,33 @@ internal static class OutboxDocs
         _ = (receipts, report, redriven);
     }
 
+    public static async Task MoveAsync(SqlWebhookOutbox outbox, DbConnection connection, CancellationToken cancellationToken)
+    {
+        // snippet: outbox-move
+        bool hasMore = true;
+        while (hasMore)
+        {
+            await using DbTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
+            IReadOnlyList<OldWebhook> waiting = await TakeWaitingAsync(transaction, 500, cancellationToken); // and mark them as moved
+            if (waiting.Count > 0)
+            {
+                await outbox.EnqueueAsync(
+                    transaction,
+                    [.. waiting.Select(old => new OutboxItem(
+                        old.Destination,
+                        old.Payload,
+                        new OutboxOptions { Tenant = old.Tenant, DeliveryId = $"{old.TaskId}/{old.Status}" }))],
+                    cancellationToken);
+            }
+
+            await transaction.CommitAsync(cancellationToken);
+            hasMore = waiting.Count > 0;
+        }
+
+        // end
+        outbox.Wake();
+    }
+
     public static async Task ListenAsync(DbDataSource database, string connectionString, WebhookSender sender, SecretsAtRest secrets)
     {
         // snippet: outbox-listen
@@ -65,6 +92,13 @@ internal static class OutboxDocs
 
     private static Task SaveOrderAsync(DbTransaction transaction, CancellationToken cancellationToken) =>
         transaction is null ? Task.FromCanceled(cancellationToken) : Task.CompletedTask;
+
+    private static Task<IReadOnlyList<OldWebhook>> TakeWaitingAsync(
+        DbTransaction transaction, int most, CancellationToken cancellationToken) => transaction is null || most == 0
+            ? Task.FromCanceled<IReadOnlyList<OldWebhook>>(cancellationToken)
+            : Task.FromResult<IReadOnlyList<OldWebhook>>([]);
+
+    private sealed record OldWebhook(string Tenant, string TaskId, string Status, WebhookDestination Destination, McpWebhook Payload);
 }
 
 // snippet: outbox-authorizer

@@ -41,7 +41,9 @@ internal sealed class Chaos(Settings settings, Crew crew, Producers producers, R
         for (int i = 0; i < plan.Count; i++)
         {
             Phase = string.Create(CultureInfo.InvariantCulture, $"event {i + 1} of {plan.Count}, {plan[i]}");
-            using Hold hold = receiver.Hold(_random.GetItems(settings.Origins, SilentOrigins));
+            string[] origins = [.. settings.Origins];
+            _random.Shuffle(origins);
+            using Hold hold = receiver.Hold(origins[..SilentOrigins]);
             await producers.AllowAsync(i + 1, plan.Count + 1);
             ChildProcess victim = await BusyWorkerAsync(hold, cancellationToken);
             await DisturbAsync(plan[i], victim, hold, restartCommand, cancellationToken);
@@ -56,8 +58,8 @@ internal sealed class Chaos(Settings settings, Crew crew, Producers producers, R
     }
 
     /// <summary>
-    /// Returns a worker that has requests under way. One is enough: circuits of receivers that do not answer open after some time, and
-    /// admit one request at a time then.
+    /// Returns a worker that has requests under way. One is enough: after a kill, webhooks that waited are on trial, 16 at a time, and the
+    /// next ones wait until all of these were answered. Few of them are for receivers that do not answer.
     /// </summary>
     private async Task<ChildProcess> BusyWorkerAsync(Hold hold, CancellationToken cancellationToken)
     {

@@ -15,12 +15,28 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
     private readonly Dictionary<long, (Row Row, OutboxChange Change)> _dead = [];
     private readonly Guid _installation = Guid.NewGuid();
     private long _lastId;
+    private int _looks;
+    private int _renewals;
 
     /// <summary>Gets or sets whether settlements are made without the fence: a mutation that the checks must find.</summary>
     public bool IsUnfenced { get; set; }
 
     /// <summary>Gets or sets whether a takeover leaves lanes to a dead worker: a mutation that the checks must find.</summary>
     public bool NeverBuries { get; set; }
+
+    /// <summary>Gets or sets how often a lease asks for dead workers, as on SQLite.</summary>
+    public TimeSpan? Watch { get; set; }
+
+    /// <summary>Gets or sets whether a worker is known to be dead before its lease has ended.</summary>
+    public bool HasDeadWorker { get; set; }
+
+    /// <summary>Gets how often a lease asked for dead workers.</summary>
+    public int Looks => Volatile.Read(ref _looks);
+
+    /// <summary>Gets how often a lease was renewed.</summary>
+    public int Renewals => Volatile.Read(ref _renewals);
+
+    internal override TimeSpan? DeathWatch => Watch;
 
     public int Waiting
     {
@@ -48,6 +64,30 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
                 return _workers.Count == 0
                     ? TimeSpan.Zero
                     : TimeSpan.FromMilliseconds(_workers.Values.Min(static worker => worker.ExpiresAt) - Now);
+            }
+        }
+    }
+
+    /// <summary>Makes the rows look as if a newer program had written them.</summary>
+    public void ChangeFormat()
+    {
+        lock (_lock)
+        {
+            foreach (Row row in _log.Values.Concat(_parked.Values))
+            {
+                row.Entry.Sealed[0]++;
+            }
+        }
+    }
+
+    /// <summary>Gets the time until the last parked row is due; zero if there is none or all are due.</summary>
+    public TimeSpan LongestWait
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return TimeSpan.FromMilliseconds(Math.Max(0, _parked.Keys.Max(static key => (long?)key.DueAt) - Now ?? 0));
             }
         }
     }
@@ -129,9 +169,16 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         }
     }
 
+    internal override bool SeesDeadWorker()
+    {
+        Interlocked.Increment(ref _looks);
+        return HasDeadWorker;
+    }
+
     internal override ValueTask<(bool IsAlive, int Workers)> RenewAsync(
         Guid worker, TimeSpan lease, bool isDraining, CancellationToken cancellationToken)
     {
+        Interlocked.Increment(ref _renewals);
         lock (_lock)
         {
             bool isAlive = _workers.ContainsKey(worker);

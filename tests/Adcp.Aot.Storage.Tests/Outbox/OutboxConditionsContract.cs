@@ -9,8 +9,6 @@ namespace Adcp.Aot.Storage.Tests.Outbox;
 /// <summary>Bad conditions of a real database: a clear error or a wait, and no webhook is lost or sent twice.</summary>
 public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifetime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     private readonly TaskCompletionSource _answers = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<IAsyncDisposable> _opened = [];
     private int _answered;
@@ -85,6 +83,102 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         await EmptyAsync(outbox);
         Assert.Equal(40, Sender.Received.Count);
         await worker.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Store_that_goes_away_five_times_ends_no_worker_and_costs_no_webhook()
+    {
+        SqlWebhookOutbox outbox = await OpenAsync();
+        await using Outage outage = await Outage.OfAsync(Database);
+        OutboxWorker worker = Worker(Open(outage.Source));
+        await worker.StartAsync();
+        for (int i = 1; i <= 5; i++)
+        {
+            await outbox.EnqueueAsync(null, Items(20, "once"));
+            await outage.BeginAsync();
+            await Task.Yield();
+            outage.End();
+            await EmptyAsync(outbox);
+
+            Assert.Equal(20 * i, Sender.Received.Select(static sent => sent.Key).Distinct().Count());
+        }
+
+        Assert.Equal(0, (await outbox.GetStatusAsync()).Dead);
+        await worker.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task First_success_is_one_insertion_and_one_deletion_and_updates_no_row()
+    {
+        const int Webhooks = 50;
+        SqlWebhookOutbox outbox = await OpenAsync();
+        OutboxWorker worker = Worker(outbox);
+        await worker.StartAsync();
+        await UntilAsync(async () => (await worker.GetStatusAsync()).Lanes == OutboxLanes.Count);
+        OutboxTables tables = new(OutboxTables.DefaultPrefix);
+        string[] counted =
+            [tables.Log, tables.Parked, tables.Dead, tables.Lane, tables.Binding, tables.Stream, tables.Meta];
+        await CountWritesAsync(counted);
+
+        for (int i = 0; i < Webhooks / 2; i++)
+        {
+            await outbox.EnqueueAsync(null, Items(1));
+        }
+
+        await outbox.EnqueueAsync(null, Items(Webhooks / 2));
+        await EmptyAsync(outbox);
+        await UntilAsync(async () => (await worker.GetStatusAsync()).InMemory == 0);
+
+        List<object?[]> writes = await Database.RowsAsync("SELECT what, count(*) FROM writes GROUP BY what ORDER BY what");
+        Assert.Equal(
+            [$"DELETE {tables.Log} {Webhooks}", $"INSERT {tables.Log} {Webhooks}"],
+            writes.Select(static row => $"{row[0]} {row[1]}"));
+    }
+
+    [Fact]
+    public async Task No_transaction_is_open_while_attempts_are_under_way()
+    {
+        SqlWebhookOutbox outbox = await OpenAsync();
+        OutboxWorker worker = Worker(outbox);
+        await worker.StartAsync();
+        await outbox.EnqueueAsync(null, Items(40, "gate"));
+        await UntilAsync(() => Sender.Received.Count == 40);
+
+        await UntilAsync(async () => !await HasOpenTransactionAsync());
+
+        Assert.Equal(40, (await worker.GetStatusAsync()).InFlight);
+        Release();
+        await EmptyAsync(outbox);
+    }
+
+    [Theory]
+    [InlineData(10)]
+    [InlineData(-10)]
+    [InlineData(2 * 24 * 60)]
+    [InlineData(-2 * 24 * 60)]
+    public async Task Wrong_clock_of_a_process_neither_ends_nor_repeats_nor_delays_anything(int minutes)
+    {
+        WrongClock wrong = new(TimeSpan.FromMinutes(minutes));
+        SqlWebhookOutbox outbox = await OpenAsync(), mistaken = Open(Database.Source, time: wrong);
+        OutboxWorker first = Worker(mistaken, time: wrong);
+        await first.StartAsync();
+        foreach (SqlWebhookOutbox producer in new[] { outbox, mistaken })
+        {
+            await producer.EnqueueAsync(null, [.. Enumerable.Range(0, 40).Select(static i =>
+                OutboxHarness.Item($"once{i}.example", maxAge: TimeSpan.FromHours(1)))]);
+        }
+
+        await EmptyAsync(outbox);
+        Assert.Equal(160, Sender.Received.Count);
+        Assert.All(Sender.Received.CountBy(static sent => sent.Key), static sent => Assert.Equal(2, sent.Value));
+        Assert.Equal(0, (await outbox.GetStatusAsync()).Dead);
+
+        // Nobody takes the lanes of a worker whose clock is another one.
+        await Worker(outbox).StartAsync();
+        Assert.Equal((2, 0), ((await outbox.GetStatusAsync()).Workers, (await outbox.GetStatusAsync()).UnownedLanes));
+        await Worker(mistaken, time: wrong).StartAsync();
+        Assert.Equal((3, 0), ((await outbox.GetStatusAsync()).Workers, (await outbox.GetStatusAsync()).UnownedLanes));
+        Assert.Equal(0, (await first.GetStatusAsync()).FencedOff);
     }
 
     [Fact]
@@ -209,7 +303,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         long started = TimeProvider.System.GetTimestamp();
         while (!await condition())
         {
-            Assert.True(TimeProvider.System.GetElapsedTime(started) < Patience, "The condition did not come true.");
+            Assert.True(TimeProvider.System.GetElapsedTime(started) < OutboxHarness.Patience, "The condition did not come true.");
             await Task.Delay(10);
         }
     }
@@ -224,21 +318,30 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         return outbox;
     }
 
+    /// <summary>Notes each row that is written to tables, in a table of its own.</summary>
+    private protected abstract Task CountWritesAsync(IReadOnlyList<string> tables);
+
+    /// <summary>Returns whether another connection has a transaction now.</summary>
+    private protected abstract Task<bool> HasOpenTransactionAsync();
+
     /// <summary>Opens the outbox as another process would.</summary>
-    private protected SqlWebhookOutbox Open(DbDataSource source, SecretsAtRest? secrets = null)
+    private protected SqlWebhookOutbox Open(DbDataSource source, SecretsAtRest? secrets = null, TimeProvider? time = null)
     {
-        SqlWebhookOutbox outbox = new(new StoreDatabase(source, dialect), Sender, secrets ?? OutboxHarness.Secrets);
+        SqlWebhookOutbox outbox = new(
+            new StoreDatabase(source, dialect, time), Sender, secrets ?? OutboxHarness.Secrets,
+            new SqlWebhookOutboxOptions { TimeProvider = time ?? TimeProvider.System });
         _opened.Add(outbox);
         return outbox;
     }
 
-    private protected OutboxWorker Worker(SqlWebhookOutbox outbox, TimeSpan? retryDelay = null)
+    private protected OutboxWorker Worker(SqlWebhookOutbox outbox, TimeSpan? retryDelay = null, TimeProvider? time = null)
     {
         OutboxWorker worker = new(outbox, Sender, new OutboxWorkerOptions
         {
             Lease = TimeSpan.FromMinutes(1),
             Attempts = new WebhookSupervisorOptions
             {
+                TimeProvider = time ?? TimeProvider.System,
                 Retry = OutboxWorkerOptions.DefaultRetry with { BaseDelay = retryDelay ?? TimeSpan.FromMilliseconds(50) },
             },
         });
@@ -262,5 +365,11 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
 
         Interlocked.Increment(ref _answered);
         return webhook.Destination.Url.Contains("once", StringComparison.Ordinal) && attempt == 1 ? 503 : 200;
+    }
+
+    /// <summary>A machine whose date and time are wrong. Its timers are right.</summary>
+    private sealed class WrongClock(TimeSpan by) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + by;
     }
 }

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Text.Json;
+using System.Transactions;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Operations;
 using Adcp.Aot.Payloads.Notifications;
@@ -10,8 +11,6 @@ namespace Adcp.Aot.Storage.Tests.Outbox;
 /// <summary>Outbox and worker on a real database, with its clock.</summary>
 public abstract class OutboxEndToEndContract : IAsyncLifetime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     private readonly ScriptedSender _sender;
     private readonly SqlDialect _dialect;
     private TestDatabase _database = null!;
@@ -139,12 +138,30 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Ambient_transaction_is_refused_by_name_and_nothing_is_enqueued()
+    {
+        using (new TransactionScope(TransactionScopeAsyncFlowOption.Enabled))
+        {
+            foreach (OutboxItem item in new[] { OutboxHarness.Item(), OutboxHarness.Item(id: "d"), OutboxHarness.Item(stream: "s") })
+            {
+                InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(
+                    async () => await _outbox.EnqueueAsync(null, [item]));
+                Assert.Contains("TransactionScope", fault.Message, StringComparison.Ordinal);
+            }
+        }
+
+        Assert.Equal(0, (await _outbox.GetStatusAsync()).Waiting);
+    }
+
+    [Fact]
     public async Task Ten_thousand_rows_to_many_hosts_are_each_delivered_once_by_two_workers()
     {
         const int Hosts = 50;
         OutboxItem[] items = [.. Enumerable.Range(0, 500).Select(static i => OutboxHarness.Item($"b{i % Hosts}.example", $"t{i % 7}"))];
         await using OutboxWorker first = await StartAsync();
         await using OutboxWorker second = await StartAsync();
+        const int Half = OutboxLanes.Count / 2;
+        await UntilAsync(async () => ((await first.GetStatusAsync()).Lanes, (await second.GetStatusAsync()).Lanes) == (Half, Half));
         for (int i = 0; i < 20; i++)
         {
             await _outbox.EnqueueAsync(null, items);
@@ -396,7 +413,7 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
         long started = TimeProvider.System.GetTimestamp();
         while (!await condition())
         {
-            Assert.True(TimeProvider.System.GetElapsedTime(started) < Patience, "The condition did not come true.");
+            Assert.True(TimeProvider.System.GetElapsedTime(started) < OutboxHarness.Patience, "The condition did not come true.");
             await Task.Delay(20);
         }
     }
@@ -415,6 +432,8 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
     {
         OutboxWorkerOptions options = new()
         {
+            // A machine that is busy must not cost the lease: it is not what these tests are about.
+            Lease = TimeSpan.FromSeconds(20),
             Attempts = new WebhookSupervisorOptions
             {
                 Retry = OutboxWorkerOptions.DefaultRetry with { BaseDelay = TimeSpan.FromMilliseconds(50) },

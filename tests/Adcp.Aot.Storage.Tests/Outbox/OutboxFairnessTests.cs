@@ -156,7 +156,7 @@ public sealed class OutboxFairnessTests : IAsyncDisposable
 
     private OutboxWorkerOptions Options() => new()
     {
-        Lease = TimeSpan.FromMinutes(1), // see OutboxBench
+        Lease = OutboxBench.LongLease,
         Attempts = new WebhookSupervisorOptions
         {
             Retry = OutboxWorkerOptions.DefaultRetry,

@@ -9,8 +9,8 @@ internal static class OutboxHarness
 {
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>A test that hangs fails after this real time.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    /// <summary>Gets the real time after which a test that hangs fails. No other assertion depends on it.</summary>
+    public static TimeSpan Patience { get; } = TimeSpan.FromMinutes(5);
 
     public static SecretsAtRest Secrets { get; } = SecretsAtRest.EncryptedWith(new EncryptionKey("k1", RandomNumberGenerator.GetBytes(32)));
 
@@ -40,6 +40,17 @@ internal static class OutboxHarness
             {
                 time.Advance(Step);
             }
+        }
+    }
+
+    /// <summary>Waits for work that is under way, while no time passes: a condition that needs a timer does not come true.</summary>
+    public static async Task UntilAsync(Func<bool> condition)
+    {
+        long started = TimeProvider.System.GetTimestamp();
+        while (!condition())
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(started) < Patience, "The condition did not come true.");
+            await TurnAsync();
         }
     }
 

@@ -7,6 +7,9 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
 {
     private const string Poison = "poison.example";
 
+    /// <summary>A death is noticed when the lease has ended.</summary>
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(5);
+
     private readonly OutboxBench _bench = new();
 
     public ValueTask DisposeAsync() => _bench.DisposeAsync();
@@ -63,12 +66,13 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
 
                 return 200;
             });
-            (_, process) = await _bench.StartAsync(sender);
+            (_, process) = await _bench.StartAsync(sender, static options => options with { Lease = Lease });
             await _bench.UntilAsync(() => sender.Received.Count >= 30 || _bench.Store.Waiting == 0);
             process.Crash();
         }
 
-        await _bench.StartAsync(_bench.Sender(static (_, _, _) => ValueTask.FromResult(200)));
+        await _bench.StartAsync(
+            _bench.Sender(static (_, _, _) => ValueTask.FromResult(200)), static options => options with { Lease = Lease });
         await _bench.UntilEmptyAsync();
 
         Assert.Empty(_bench.Store.DeadRows);
@@ -172,7 +176,7 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
             senders.Add(sender);
             FaultyOutboxStore started = new(_bench.Store, static _ => StoreFault.None);
             process = started;
-            await _bench.StartAsync(sender, started, options => options with { QuarantineAfter = quarantineAfter });
+            await _bench.StartAsync(sender, started, options => options with { QuarantineAfter = quarantineAfter, Lease = Lease });
             await _bench.UntilAsync(() => Volatile.Read(ref hasDied) || _bench.Store.Waiting == 0);
             if (!hasDied)
             {

@@ -44,13 +44,36 @@ public sealed class OutboxRestartTests : IAsyncDisposable
             await _bench.EnqueueAsync("dead.example");
         }
 
-        DateTimeOffset started = _bench.Time.GetUtcNow();
-        ScriptedSender sender = Sender();
-        await _bench.StartAsync(sender);
-        await _bench.UntilAsync(() => sender.Received.Count >= 200);
+        // Nothing in the store waits for longer than this.
+        Assert.InRange(_bench.Store.LongestWait, TimeSpan.Zero, TimeSpan.FromSeconds(20));
+        int current = 0, most = 0;
+        List<int> atATime = [];
+        ScriptedSender sender = _bench.Sender(async (_, _, token) =>
+        {
+            lock (atATime)
+            {
+                most = Math.Max(most, ++current);
+                atATime.Add(current);
+            }
 
-        // A circuit that opens again is open for a minute.
-        Assert.InRange(_bench.Time.GetUtcNow() - started, TimeSpan.Zero, TimeSpan.FromSeconds(55));
+            await Task.Delay(TimeSpan.FromMilliseconds(100), _bench.Time, token);
+            lock (atATime)
+            {
+                current--;
+            }
+
+            return 200;
+        });
+        (OutboxWorker worker, _) = await _bench.StartAsync(sender);
+        await _bench.UntilEmptyAsync();
+
+        // One at a time until the circuit has closed, then many, and none is refused: a circuit that opened would be open for a minute.
+        Assert.Equal([1, 1], atATime[..CircuitBreakerPolicy.Default.SuccessThreshold]);
+        Assert.True(most > 10, $"{most} at a time");
+        Assert.Equal(220, sender.Received.Count);
+        Assert.Equal(220, sender.Received.Select(static sent => sent.Key).Distinct().Count());
+        Assert.DoesNotContain(worker.Endpoints.Snapshot(), static endpoint => endpoint.State == CircuitState.Open);
+        Assert.Empty(_bench.Store.DeadRows);
     }
 
     [Fact]

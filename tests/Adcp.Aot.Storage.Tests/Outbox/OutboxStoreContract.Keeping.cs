@@ -319,6 +319,36 @@ public abstract partial class OutboxStoreContract
         Assert.Equal(20, (await LogAsync()).Count);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Late_settlement_of_a_row_that_has_ended_changes_neither_its_dead_letter_nor_its_redrive(bool wasParked)
+    {
+        await JoinAsync();
+        await BindAsync(Binding("id"));
+        await AppendAsync(Entry("a", binding: Hash("id")));
+        OutboxRow row = await OneAsync();
+        if (wasParked)
+        {
+            await SettleAsync(Park(row));
+            await PassAsync(TimeSpan.FromSeconds(1));
+            row = Assert.Single((await ParkedAsync()).Rows);
+        }
+
+        Assert.Equal(1, await SettleAsync(Dead(row, attempts: 2)));
+        Assert.Equal(0, await SettleAsync(Delivered(row), Park(row), Dead(row, "other", attempts: 9)));
+        OutboxDeadRow dead = Assert.Single(await DeadAsync());
+        Assert.Equal(("rejected", 2), (dead.Reason, dead.Attempts));
+        Assert.Equal(OutboxBindingState.Dead, (await Store.FindAsync(Hash("id"), default))!.State);
+        await Store.Dead.RedriveAsync([new OutboxRedrive(dead.Id, dead.KeyId, dead.Sealed, false)], default);
+
+        Assert.Equal(0, await SettleAsync(Delivered(row), Park(row), Dead(row)));
+
+        Assert.Equal("a", Text(await OneAsync()));
+        Assert.Empty(await DeadAsync());
+        Assert.Equal(OutboxBindingState.Waiting, (await Store.FindAsync(Hash("id"), default))!.State);
+    }
+
     [Fact]
     public async Task Maximum_age_of_a_row_that_was_never_attempted_stays_when_it_is_redriven()
     {

@@ -19,7 +19,7 @@ public abstract partial class OutboxStoreContract
     [Fact]
     public async Task Workers_that_take_at_the_same_time_share_the_lanes()
     {
-        Guid[] workers = [.. Enumerable.Range(0, 8).Select(static _ => Guid.NewGuid())];
+        Guid[] workers = [.. Enumerable.Range(0, 32).Select(static _ => Guid.NewGuid())];
         foreach (Guid worker in workers)
         {
             await JoinAsync(worker);
@@ -29,7 +29,7 @@ public abstract partial class OutboxStoreContract
         for (int round = 0; round < 10 && taken.Count < OutboxLanes.Count; round++)
         {
             IReadOnlyList<(short Lane, int Unclean)>[] lanes = await Task.WhenAll(
-                workers.Select(async worker => await Task.Run(async () => await Store.TakeLanesAsync(worker, 8, default))));
+                workers.Select(async worker => await Task.Run(async () => await Store.TakeLanesAsync(worker, 2, default))));
             taken.AddRange(lanes.SelectMany(static some => some).Select(static some => some.Lane));
         }
 

@@ -252,6 +252,22 @@ public abstract partial class OutboxStoreContract
     }
 
     [Fact]
+    public async Task Settlement_says_for_each_row_whether_it_was_made()
+    {
+        await JoinAsync();
+        await AppendAsync([.. Enumerable.Range(0, 9).Select(i => Entry($"{i}", endpoint: i))]);
+        OutboxRow[] rows = [.. (await LogAsync()).OrderBy(static row => row.Endpoint)];
+        await SettleAsync(Delivered(rows[1]), Delivered(rows[4]), Delivered(rows[7]));
+        OutboxChange[] changes = [.. rows.Select(row => row.Endpoint < 3 ? Delivered(row) : row.Endpoint < 6 ? Park(row) : Dead(row))];
+
+        Assert.Equal(6, await SettleAsync(changes));
+
+        Assert.Equal([0, 2, 3, 5, 6, 8], changes.Where(static change => change.IsApplied).Select(static change => change.Row.Endpoint));
+        OutboxCounts counts = await Store.CountAsync(default);
+        Assert.Equal((0, 2, 2), (counts.Waiting, counts.Parked, counts.Dead));
+    }
+
+    [Fact]
     public async Task Thousands_of_changes_are_made_in_one_call()
     {
         await JoinAsync();

@@ -75,11 +75,17 @@ public abstract partial class OutboxStoreContract
     public async Task Mark_of_a_worker_that_is_gone_is_not_made()
     {
         await JoinAsync();
-        await AppendAsync(Entry("a"));
-        OutboxRow row = await OneAsync();
+        await AppendAsync(Entry("log"), Entry("parked", endpoint: 8));
+        List<OutboxRow> rows = await LogAsync();
+        await SettleAsync(Park(rows.Single(static row => Text(row) == "parked")));
+        await PassAsync(TimeSpan.FromSeconds(1));
+        OutboxRow log = await OneAsync(), parked = Assert.Single((await ParkedAsync(endpoint: 8)).Rows);
         await Store.LeaveAsync(Me, default);
 
-        Assert.Equal(0, await SettleAsync(OutboxChanges.Trial(row)));
+        Assert.Equal(0, await SettleAsync(OutboxChanges.Trial(log), OutboxChanges.Trial(parked)));
+
+        await JoinAsync(Second);
+        Assert.Equal(2, await SettleAsync(Second, OutboxChanges.Trial(log), OutboxChanges.Trial(parked)));
     }
 
     [Fact]

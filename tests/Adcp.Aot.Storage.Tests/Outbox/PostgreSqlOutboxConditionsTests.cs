@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using System.Data;
 using System.Data.Common;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Storage.Tests.Databases;
 using Npgsql;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
@@ -10,7 +12,7 @@ namespace Adcp.Aot.Storage.Tests.Outbox;
 public sealed class PostgreSqlOutboxConditionsTests() : OutboxConditionsContract(SqlDialect.PostgreSql)
 {
     [Fact]
-    public async Task Transaction_that_the_server_ends_because_it_was_idle_sends_nothing_and_the_worker_has_none_such()
+    public async Task Transaction_that_the_server_ends_because_it_was_idle_sends_nothing()
     {
         NpgsqlConnectionStringBuilder settings = new(Database.ConnectionString) { Options = "-c idle_in_transaction_session_timeout=100" };
         await using NpgsqlDataSource impatient = NpgsqlDataSource.Create(settings);
@@ -64,6 +66,52 @@ public sealed class PostgreSqlOutboxConditionsTests() : OutboxConditionsContract
         await EmptyAsync(outbox);
         Assert.Equal(2, Sender.Received.Count);
     }
+
+    [Fact]
+    public async Task Enqueueing_notifies_nobody_in_the_transaction_of_the_caller()
+    {
+        ConcurrentQueue<string> statements = [];
+        FaultyDataSource recorded = new(Database.Source);
+        recorded.Plan = (sql, _) =>
+        {
+            statements.Enqueue(sql);
+            return null;
+        };
+        SqlWebhookOutbox outbox = await OpenAsync(recorded);
+        statements.Clear();
+
+        await using (DbConnection connection = await recorded.OpenConnectionAsync())
+        await using (DbTransaction transaction = await connection.BeginTransactionAsync())
+        {
+            await outbox.EnqueueAsync(transaction, Items(3));
+            await transaction.CommitAsync();
+        }
+
+        await outbox.EnqueueAsync(null, Items(3));
+
+        Assert.Contains(statements, static sql => sql.Contains("INSERT", StringComparison.Ordinal));
+        Assert.DoesNotContain(statements, static sql => sql.Contains("notify", StringComparison.OrdinalIgnoreCase));
+        Assert.Equal(0, await Database.CountAsync("SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal"));
+    }
+
+    private protected override async Task CountWritesAsync(IReadOnlyList<string> tables)
+    {
+        await Database.ExecuteAsync("CREATE TABLE writes (what text NOT NULL)");
+        await Database.ExecuteAsync(
+            """
+            CREATE FUNCTION note_write() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN INSERT INTO writes VALUES (TG_OP || '' '' || TG_TABLE_NAME); RETURN NULL; END'
+            """);
+        foreach (string table in tables)
+        {
+            await Database.ExecuteAsync(
+                $"CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION note_write()");
+        }
+    }
+
+    private protected override async Task<bool> HasOpenTransactionAsync() => await Database.CountAsync(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = current_setting('application_name') AND xact_start IS NOT NULL "
+        + "AND pid <> pg_backend_pid()") > 0;
 
     private sealed class Transfer(DbConnection connection, DbTransaction transaction) : IAsyncDisposable
     {

@@ -120,23 +120,27 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
         await Assert.ThrowsAnyAsync<XunitException>(() => LeaveToTheNextRoundAsync(reader));
     }
 
+    public static TheoryData<int, bool> Changes => new MatrixTheoryData<int, bool>(
+        [.. Enum.GetValues<OutboxChangeKind>().Select(static kind => (int)kind)], [false, true]);
+
     [Theory]
-    [InlineData((int)OutboxChangeKind.Delivered)]
-    [InlineData((int)OutboxChangeKind.Park)]
-    [InlineData((int)OutboxChangeKind.Dead)]
-    [InlineData((int)OutboxChangeKind.Trial)]
-    public async Task Settlement_without_the_fence_is_found_to_change_rows_of_another_owner(int kind)
+    [MemberData(nameof(Changes))]
+    public async Task Settlement_without_the_fence_is_found_to_change_rows_of_another_owner(int kind, bool isParked)
     {
-        await SettleAfterDeathAsync(Statements, (OutboxChangeKind)kind);
+        await SettleAfterDeathAsync(Statements, (OutboxChangeKind)kind, isParked);
         PostgreSqlOutboxStatements unfenced = Statements with
         {
             DeliveredLog = Unfenced(Statements.DeliveredLog),
+            DeliveredParked = Unfenced(Statements.DeliveredParked),
             ParkLog = Unfenced(Statements.ParkLog),
+            ParkParked = Unfenced(Statements.ParkParked),
             DeadLog = Unfenced(Statements.DeadLog),
+            DeadParked = Unfenced(Statements.DeadParked),
             TrialLog = Unfenced(Statements.TrialLog),
+            TrialParked = Unfenced(Statements.TrialParked),
         };
 
-        await Assert.ThrowsAnyAsync<XunitException>(() => SettleAfterDeathAsync(unfenced, (OutboxChangeKind)kind));
+        await Assert.ThrowsAnyAsync<XunitException>(() => SettleAfterDeathAsync(unfenced, (OutboxChangeKind)kind, isParked));
 
         static string Unfenced(string sql)
         {
@@ -148,15 +152,23 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
     private PostgreSqlOutboxStatements Statements => ((PostgreSqlOutboxStore)Store).Statements;
 
     /// <summary>A worker settles a row after it was buried.</summary>
-    private async Task SettleAfterDeathAsync(PostgreSqlOutboxStatements statements, OutboxChangeKind kind)
+    private async Task SettleAfterDeathAsync(PostgreSqlOutboxStatements statements, OutboxChangeKind kind, bool isParked)
     {
         await Database.ExecuteAsync($"DELETE FROM {Tables.Log}");
+        await Database.ExecuteAsync($"DELETE FROM {Tables.Parked}");
         await JoinAsync();
         await AppendAsync(Entry("a"));
         OutboxRow row = await OneAsync();
+        if (isParked)
+        {
+            await SettleAsync(Park(row));
+            await PassAsync(TimeSpan.FromSeconds(1));
+            row = Assert.Single((await ParkedAsync()).Rows);
+        }
+
         await Store.LeaveAsync(Me, default);
         await using PostgreSqlOutboxSettler settler =
-            new(new StoreDatabase(Database.Source, SqlDialect.PostgreSql), statements, static () => TimeSpan.FromSeconds(2));
+            new(new StoreDatabase(Database.Source, SqlDialect.PostgreSql), statements, static () => TimeSpan.FromMinutes(1));
         OutboxChange change = kind switch
         {
             OutboxChangeKind.Delivered => Delivered(row),
@@ -168,7 +180,7 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
         await settler.SettleAsync(Me, [change], default);
 
         Assert.False(change.IsApplied);
-        Assert.Single(await LogAsync());
+        Assert.Single(isParked ? (await ParkedAsync()).Rows : await LogAsync());
     }
 
     private async Task LeaveToTheNextRoundAsync(OutboxReader reader)
@@ -278,6 +290,35 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
     }
 
     [Fact]
+    public async Task Purge_passes_over_rows_that_another_transaction_holds_without_waiting()
+    {
+        await JoinAsync();
+        await AppendAsync([.. Enumerable.Range(0, 5).Select(i => Entry($"{i}", endpoint: i))]);
+        await SettleAsync([.. (await LogAsync()).Select(row => Dead(row))]);
+        foreach (string id in new[] { "held", "free" })
+        {
+            await BindAsync(Binding(id));
+        }
+
+        await PassAsync(TimeSpan.FromDays(40));
+        long held = (await DeadAsync())[0].Id;
+        await using Caller other = await Caller.BeginAsync(Database.Source);
+        await other.ExecuteAsync($"SELECT 1 FROM {Tables.Dead} WHERE id = {held} FOR UPDATE");
+        await other.ExecuteAsync($"SELECT 1 FROM {Tables.Binding} WHERE hash = '\\x{Convert.ToHexString(Hash("held"))}' FOR UPDATE");
+
+        int purged = 0;
+        for (int batch = await Store.PurgeAsync(default); batch > 0; batch = await Store.PurgeAsync(default))
+        {
+            purged += batch;
+        }
+
+        Assert.Equal(5, purged);
+        Assert.Equal(held, Assert.Single(await DeadAsync()).Id);
+        await other.Transaction.RollbackAsync();
+        Assert.Equal(2, await Store.PurgeAsync(default));
+    }
+
+    [Fact]
     public async Task Workers_that_bury_each_other_do_not_wait_in_a_circle()
     {
         Guid[] workers = [.. Enumerable.Range(0, 6).Select(static _ => Guid.NewGuid())];
@@ -341,7 +382,7 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
         const string Sql =
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = current_setting('application_name') AND wait_event_type "
             + "= 'Lock'";
-        using CancellationTokenSource timeout = new(TimeSpan.FromSeconds(20));
+        using CancellationTokenSource timeout = new(OutboxHarness.Patience);
         while (await Database.CountAsync(Sql) == 0)
         {
             timeout.Token.ThrowIfCancellationRequested();

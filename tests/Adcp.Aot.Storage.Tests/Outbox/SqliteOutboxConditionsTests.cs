@@ -15,7 +15,7 @@ public sealed class SqliteOutboxConditionsTests() : OutboxConditionsContract(Sql
     private const int SmallDisk = 4 << 20;
 
     [Fact]
-    public async Task Full_disk_refuses_webhooks_by_a_clear_fault_and_delivers_each_accepted_one_once_when_there_is_room()
+    public async Task Full_disk_refuses_webhooks_by_a_clear_fault_and_delivers_each_accepted_one_once()
     {
         await using SmallVolume volume = await SmallVolume.CreateAsync(SmallDisk);
         SqlWebhookOutbox outbox = await OpenAsync(volume.Source);
@@ -82,6 +82,23 @@ public sealed class SqliteOutboxConditionsTests() : OutboxConditionsContract(Sql
         Task stopped = worker.DisposeAsync().AsTask();
         await time.RunUntilAsync(() => stopped.IsCompleted);
     }
+
+    private protected override async Task CountWritesAsync(IReadOnlyList<string> tables)
+    {
+        await Database.ExecuteAsync("CREATE TABLE writes (what TEXT NOT NULL)");
+        foreach (string table in tables)
+        {
+            foreach (string kind in new[] { "INSERT", "UPDATE", "DELETE" })
+            {
+                await Database.ExecuteAsync(
+                    $"CREATE TRIGGER note_{kind}_{table} AFTER {kind} ON {table} BEGIN INSERT INTO writes VALUES ('{kind} {table}'); END");
+            }
+        }
+    }
+
+    /// <summary>A reader that is open keeps the log from being emptied, and a writer keeps it from being locked.</summary>
+    private protected override async Task<bool> HasOpenTransactionAsync() =>
+        (await Database.RowsAsync("PRAGMA wal_checkpoint(TRUNCATE)"))[0][0] is not 0L;
 
     /// <summary>A file system of a few megabytes. If none can be mounted, SQLite's own limit of pages stands for it.</summary>
     private sealed class SmallVolume : IAsyncDisposable

@@ -5,6 +5,8 @@ using System.Runtime.Versioning;
 using System.Text;
 using Adcp.Aot.Storage.Tests.Databases;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
@@ -89,6 +91,44 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
         List<OutboxRow> rows = await LogAsync();
         Assert.Equal(["a", "b"], rows.Select(static row => Encoding.UTF8.GetString(row.Sealed)));
         Assert.All(rows, static row => Assert.Equal(1, row.Unclean));
+    }
+
+    [Fact]
+    public async Task Death_of_a_process_is_looked_for_more_often_than_every_half_second()
+    {
+        // The lease is an hour: a death is found by the next look, and the dead worker is buried then.
+        TimeSpan watch = _store.DeathWatch!.Value;
+        Assert.Equal(TimeSpan.FromMilliseconds(200), watch);
+        FakeTimeProvider time = new();
+        InMemoryOutboxStore store = new(time) { Watch = watch };
+        OutboxLeaseTimes times = new(Lease, Lease / 5, Lease / 5);
+        await using OutboxLease lease = new(store, times, "test", time, NullLogger.Instance);
+        await lease.StartAsync(default);
+        int renewals = store.Renewals;
+        for (int look = 1; look <= 20; look++)
+        {
+            await LookAsync(look);
+        }
+
+        Assert.Equal(renewals, store.Renewals);
+        store.HasDeadWorker = true;
+        await LookAsync(21);
+        while (store.Renewals == renewals)
+        {
+            // The renewal buries the dead. It is made without another tick of the clock.
+            await Task.Yield();
+        }
+
+        Assert.Equal(21, store.Looks);
+
+        async Task LookAsync(int look)
+        {
+            time.Advance(watch);
+            while (store.Looks < look)
+            {
+                await Task.Yield();
+            }
+        }
     }
 
     [Fact]

@@ -183,6 +183,47 @@ public sealed class SqliteOutboxWritingTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Four_writers_of_one_file_get_no_error_and_lose_nothing()
+    {
+        const int Each = 60;
+        SqliteOutboxStore[] processes = [.. Enumerable.Range(0, 4).Select(_ => Open(_database.Source))];
+
+        await Task.WhenAll(processes.Select((store, process) => Task.Run(async () =>
+        {
+            Guid worker = Guid.NewGuid();
+            await store.JoinAsync(worker, "test", TimeSpan.FromHours(1), default);
+            await using OutboxSettler settler = store.OpenSettler();
+            await using OutboxReader reader = store.OpenReader();
+            reader.Join([(short)process]);
+            List<OutboxRow> rows = [];
+            for (int i = 0; i < Each; i++)
+            {
+                // A webhook in a transaction of the caller's, one on its own, a renewal, and a settlement of both.
+                await using (DbConnection connection = await _database.Source.OpenConnectionAsync())
+                await using (DbTransaction caller = await connection.BeginTransactionAsync())
+                {
+                    await store.AppendAsync(caller, [Entry("a", (short)process)], default);
+                    await caller.CommitAsync();
+                }
+
+                await store.AppendAsync(null, [Entry("b", (short)process)], default);
+                Assert.True((await store.RenewAsync(worker, TimeSpan.FromHours(1), false, default)).IsAlive);
+                rows.Clear();
+                while (await reader.ReadAsync(rows, 10, default))
+                {
+                }
+
+                OutboxChange[] changes = [.. rows.Select(static row => new OutboxChange { Row = row, Kind = OutboxChangeKind.Delivered })];
+                Assert.Equal(["a", "b"], rows.Select(Text).Order());
+                await settler.SettleAsync(worker, changes, default);
+                Assert.All(changes, static change => Assert.True(change.IsApplied));
+            }
+        })));
+
+        Assert.Equal(0, (await _store.CountAsync(default)).Waiting);
+    }
+
+    [Fact]
     public async Task Own_transaction_gets_its_turn_between_many_calls()
     {
         using CancellationTokenSource stop = new();
@@ -282,8 +323,8 @@ public sealed class SqliteOutboxWritingTests : IAsyncLifetime
         Assert.StartsWith("0|", await RowAsync(connection, "PRAGMA wal_checkpoint(PASSIVE)"), StringComparison.Ordinal);
     }
 
-    private static OutboxEntry Entry(string text) =>
-        new() { Lane = 0, Endpoint = 7, Tenant = 9, KeyId = "key-1", Sealed = Encoding.UTF8.GetBytes(text) };
+    private static OutboxEntry Entry(string text, short lane = 0) =>
+        new() { Lane = lane, Endpoint = 7, Tenant = 9, KeyId = "key-1", Sealed = Encoding.UTF8.GetBytes(text) };
 
     private static string Text(OutboxRow row) => Encoding.UTF8.GetString(row.Sealed);
 

@@ -164,7 +164,8 @@ internal sealed class PostgreSqlStoreStatements
             DELETE FROM {tables.Binding} WHERE ctid = ANY (ARRAY(
                 WITH k AS MATERIALIZED (
                     SELECT ctid AS ct, hash FROM {tables.Binding}
-                    WHERE kept_until <= {Now} AND state = {(int)OutboxBindingState.Waiting} ORDER BY kept_until LIMIT $1)
+                    WHERE kept_until <= {Now} AND state = {(int)OutboxBindingState.Waiting} ORDER BY kept_until LIMIT $1
+                    FOR UPDATE SKIP LOCKED)
                 SELECT k.ct FROM k
                 WHERE NOT EXISTS (SELECT FROM {tables.Log} AS l WHERE l.binding = k.hash)
                     AND NOT EXISTS (SELECT FROM {tables.Parked} AS p WHERE p.binding = k.hash)))

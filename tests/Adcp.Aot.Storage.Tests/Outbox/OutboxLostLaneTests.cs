@@ -1,0 +1,145 @@
+using System.Collections.Concurrent;
+
+namespace Adcp.Aot.Storage.Tests.Outbox;
+
+/// <summary>A worker whose results cannot be committed, or whose lanes are another worker's.</summary>
+public sealed class OutboxLostLaneTests : IAsyncDisposable
+{
+    private readonly OutboxBench _bench = new();
+    private readonly Lines _log = new();
+
+    public ValueTask DisposeAsync() => _bench.DisposeAsync();
+
+    [Fact]
+    public async Task Store_that_takes_no_result_for_thirty_seconds_stops_new_attempts_and_repeats_none()
+    {
+        const int Places = 16, Webhooks = 600;
+        bool isStalled = true;
+        FaultyOutboxStore process = new(
+            _bench.Store, call => call == "settle" && Volatile.Read(ref isStalled) ? StoreFault.Before : StoreFault.None);
+        for (int i = 0; i < Webhooks; i++)
+        {
+            await _bench.EnqueueAsync($"b{i % 20}.example");
+        }
+
+        ScriptedSender sender = _bench.Sender(static (_, _, _) => ValueTask.FromResult(200));
+        OutboxWorker worker = await _bench.StartAsync(sender, process, options => options with
+        {
+            Attempts = _bench.Attempts with { MaxConcurrency = Places, Logger = _log },
+        });
+        Guid id = worker.Id;
+        await _bench.UntilAsync(() => sender.Received.Count >= OutboxDelivery.MaxUnsettled);
+        await _bench.Time.RunForAsync(TimeSpan.FromSeconds(30));
+
+        Assert.InRange(sender.Received.Count, OutboxDelivery.MaxUnsettled, OutboxDelivery.MaxUnsettled + Places);
+        Volatile.Write(ref isStalled, false);
+        await _bench.UntilEmptyAsync();
+        Assert.Equal(id, worker.Id);
+        Assert.Equal(Webhooks, sender.Received.Count);
+
+        // The line says how many, whether repeats follow, and what to do.
+        string line = Line(StorageEventIds.OutboxSettleFailed);
+        Assert.Contains("results of the outbox could not be committed", line, StringComparison.Ordinal);
+        Assert.Contains("nothing is sent twice unless the process ends", line, StringComparison.Ordinal);
+        Assert.Contains("Check the outbox's database", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Results_of_lost_lanes_are_counted_and_logged_and_the_worker_returns_under_another_id()
+    {
+        TaskCompletionSource<int> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        ScriptedSender sender = _bench.Sender((_, _, _) => new ValueTask<int>(answer.Task));
+        for (int i = 0; i < 5; i++)
+        {
+            await _bench.EnqueueAsync($"b{i}.example");
+        }
+
+        (OutboxWorker worker, _) = await _bench.StartAsync(
+            sender, options => options with { Attempts = _bench.Attempts with { Logger = _log } });
+        await _bench.UntilAsync(() => sender.Received.Count == 5);
+        Guid id = worker.Id;
+
+        // Another process declares it dead.
+        await _bench.Store.LeaveAsync(id, default);
+        answer.SetResult(200);
+        await _bench.UntilAsync(() => worker.FencedOff == 5);
+        await _bench.UntilEmptyAsync();
+
+        Assert.Equal(5, (await worker.GetStatusAsync()).FencedOff);
+        Assert.NotEqual(id, worker.Id);
+        Assert.Equal([2, 2, 2, 2, 2], sender.Received.CountBy(static sent => sent.Key).Select(static entry => entry.Value));
+        string[] lines = _log.Of(StorageEventIds.OutboxFencedOff);
+        Assert.Equal(5, lines.Sum(static line => int.Parse(line[..line.IndexOf(' ', StringComparison.Ordinal)])));
+        Assert.All(lines, static line =>
+            Assert.Contains("may be sent twice with the same idempotency key", line, StringComparison.Ordinal));
+        string dead = Line(StorageEventIds.OutboxDeclaredDead);
+        Assert.Contains("may be sent twice with the same idempotency key", dead, StringComparison.Ordinal);
+        Assert.Contains("Check whether it was paused or starved", dead, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task No_attempt_starts_under_a_lease_that_may_end_before_its_next_renewal()
+    {
+        OutboxWorker? worker = null;
+        bool isCut = false;
+        ConcurrentQueue<(string Url, Guid Worker)> sent = [];
+        FaultyOutboxStore process = new(
+            _bench.Store, call => call == "renew" && Volatile.Read(ref isCut) ? StoreFault.Before : StoreFault.None);
+        ScriptedSender sender = _bench.Sender((webhook, _, _) =>
+        {
+            sent.Enqueue((webhook.Destination.Url, worker!.Id));
+            return ValueTask.FromResult(200);
+        });
+        worker = await _bench.StartAsync(
+            sender, process, options => options with { Attempts = _bench.Attempts with { Logger = _log } });
+        Guid id = worker.Id;
+
+        // Renewals come every fifth of a lease, and a fifth is the margin.
+        TimeSpan margin = OutboxBench.LongLease / 5;
+        Volatile.Write(ref isCut, true);
+        _bench.Time.Advance(margin * 3);
+        await _bench.EnqueueAsync("early.example");
+        await _bench.UntilAsync(() => sent.Count == 1);
+        _bench.Time.Advance(_bench.Store.LeaseLeft - margin);
+        await _bench.EnqueueAsync("late.example");
+        await _bench.Time.RunForAsync(TimeSpan.FromSeconds(5));
+        Assert.Single(sent);
+        _bench.Time.Advance(margin);
+        Volatile.Write(ref isCut, false);
+        await _bench.UntilEmptyAsync();
+
+        Assert.Equal(["early", "late"], sent.Select(static attempt => attempt.Url["https://".Length..attempt.Url.IndexOf('.')]));
+        Assert.Equal(id, sent.First().Worker);
+        Assert.NotEqual(id, sent.Last().Worker);
+        string line = Line(StorageEventIds.OutboxLeaseEnded);
+        Assert.Contains("may be sent twice with the same idempotency key", line, StringComparison.Ordinal);
+        Assert.Contains("Check the outbox's database", line, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Nothing_is_read_before_lanes_are_owned(bool isAnswerLost)
+    {
+        int taken = 0;
+        ConcurrentQueue<string> calls = [];
+        FaultyOutboxStore process = new(_bench.Store, call =>
+        {
+            calls.Enqueue(call);
+            return call == "take" && Interlocked.Increment(ref taken) <= 3
+                ? isAnswerLost ? StoreFault.After : StoreFault.Before
+                : StoreFault.None;
+        });
+        ScriptedSender sender = _bench.Sender(static (_, _, _) => ValueTask.FromResult(200));
+        await _bench.EnqueueAsync("a.example");
+        await _bench.StartAsync(sender, process);
+        await _bench.UntilEmptyAsync();
+
+        string[] before = [.. calls.TakeWhile(static call => call is not ("read" or "list" or "parked"))];
+        Assert.Equal(isAnswerLost ? 1 : 4, before.Count(static call => call == "take"));
+        Assert.Equal(isAnswerLost ? 1 : 3, before.Count(static call => call == "owned"));
+        Assert.Single(sender.Received);
+    }
+
+    private string Line(int id) => _log.Of(id)[0];
+}
