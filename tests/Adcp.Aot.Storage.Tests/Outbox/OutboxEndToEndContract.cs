@@ -4,16 +4,18 @@ using Adcp.Aot.Delivery;
 using Adcp.Aot.Operations;
 using Adcp.Aot.Payloads.Notifications;
 using Adcp.Aot.Storage.Tests.Databases;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
 /// <summary>Outbox and worker on a real database, with its clock.</summary>
-public abstract class OutboxEndToEndContract : IAsyncLifetime
+public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly ScriptedSender _sender;
     private readonly SqlDialect _dialect;
+    private readonly List<SqlWebhookOutbox> _opened = [];
     private TestDatabase _database = null!;
     private SqlWebhookOutbox _outbox = null!;
     private bool _isStuck = true;
@@ -28,17 +30,27 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
             : 200));
     }
 
+    public static TheoryData<string> Contract { get; } = [.. Rules];
+
+    [Theory]
+    [MemberData(nameof(Contract))]
+    public Task Keeps_the_rule(string rule) => CheckAsync(rule, TestContext.Current.CancellationToken);
+
     public async ValueTask InitializeAsync()
     {
         _database = await CreateDatabaseAsync();
-        _outbox = new SqlWebhookOutbox(new StoreDatabase(_database.Source, _dialect), _sender, OutboxHarness.Secrets);
+        _outbox = Open();
         await _outbox.CreateIfAbsentAsync();
         await _outbox.CheckAsync();
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _outbox.DisposeAsync();
+        foreach (SqlWebhookOutbox opened in _opened)
+        {
+            await opened.DisposeAsync();
+        }
+
         await _database.DisposeAsync();
         _sender.Dispose();
         GC.SuppressFinalize(this);
@@ -92,39 +104,6 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_delivery_id_is_enqueued_once()
-    {
-        OutboxItem item = OutboxHarness.Item(id: "task-1");
-        OutboxReceipt first = (await _outbox.EnqueueAsync(null, [item]))[0];
-
-        OutboxReceipt again = (await _outbox.EnqueueAsync(null, [item]))[0];
-        OutboxReceipt other = (await _outbox.EnqueueAsync(null, [OutboxHarness.Item(id: "task-1", status: "failed")]))[0];
-        OutboxReceipt elsewhere = (await _outbox.EnqueueAsync(null, [OutboxHarness.Item(tenant: "t2", id: "task-1")]))[0];
-
-        Assert.Equal(EnqueueStatus.Enqueued, first.Status);
-        Assert.Equal((EnqueueStatus.AlreadyEnqueued, first.IdempotencyKey), (again.Status, again.IdempotencyKey));
-        Assert.Equal(EnqueueStatus.Conflict, other.Status);
-        Assert.Equal(EnqueueStatus.Enqueued, elsewhere.Status);
-        Assert.Equal(2, (await _outbox.GetStatusAsync()).Waiting);
-        Assert.Equal(OutboxDeliveryState.Waiting, await _outbox.FindAsync("t1", "task-1"));
-        Assert.Null(await _outbox.FindAsync("t1", "task-2"));
-    }
-
-    [Fact]
-    public async Task Numbers_of_a_stream_have_no_gap_although_a_transaction_was_rolled_back()
-    {
-        OutboxReceipt first = (await _outbox.EnqueueAsync(null, [OutboxHarness.Item(stream: "s")]))[0];
-        await InTransactionAsync(OutboxHarness.Item(stream: "s"), commits: false);
-        OutboxReceipt repeated = (await _outbox.EnqueueAsync(null, [OutboxHarness.Item(id: "d", stream: "s")]))[0];
-        OutboxReceipt known = (await _outbox.EnqueueAsync(null, [OutboxHarness.Item(id: "d", stream: "s")]))[0];
-        OutboxReceipt last = (await _outbox.EnqueueAsync(null, [OutboxHarness.Item(stream: "s")]))[0];
-        OutboxReceipt foreign = (await _outbox.EnqueueAsync(null, [OutboxHarness.Item(tenant: "t2", stream: "s")]))[0];
-
-        Assert.Equal([1, 2, 3, 1], new[] { first, repeated, last, foreign }.Select(static receipt => receipt.SequenceNumber!.Value));
-        Assert.Equal(EnqueueStatus.AlreadyEnqueued, known.Status);
-    }
-
-    [Fact]
     public async Task A_transaction_that_is_completed_or_runs_elsewhere_is_refused()
     {
         await using DbConnection connection = await _database.Source.OpenConnectionAsync();
@@ -168,6 +147,19 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
             : value?.ToString()));
         Assert.DoesNotContain("hidden", text, StringComparison.Ordinal);
         Assert.DoesNotContain("a-token-of-16-chars", text, StringComparison.Ordinal);
+    }
+
+    protected override ValueTask<IWebhookOutbox> OpenAsync(CancellationToken cancellationToken) =>
+        new(Open());
+
+    protected override ValueTask<DbConnection> ConnectAsync(CancellationToken cancellationToken) =>
+        _database.Source.OpenConnectionAsync(cancellationToken);
+
+    private SqlWebhookOutbox Open()
+    {
+        SqlWebhookOutbox outbox = new(new StoreDatabase(_database.Source, _dialect), _sender, OutboxHarness.Secrets);
+        _opened.Add(outbox);
+        return outbox;
     }
 
     private protected virtual Task<TestDatabase> CreateDatabaseAsync() => TestDatabase.CreateAsync(_dialect);
