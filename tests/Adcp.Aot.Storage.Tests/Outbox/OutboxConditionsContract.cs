@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Operations;
 using Adcp.Aot.Storage.Tests.Databases;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
@@ -18,12 +19,12 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
     private protected TestDatabase Database { get; private set; } = null!;
 
     /// <summary>Gets the receivers: "gate" waits, "once" answers 503 first.</summary>
-    private protected ScriptedSender Sender { get; private set; } = null!;
+    private protected RecordingSender Sender { get; private set; } = null!;
 
     public virtual async ValueTask InitializeAsync()
     {
         Database = await TestDatabase.CreateAsync(dialect);
-        Sender = new ScriptedSender(AnswerAsync);
+        Sender = Senders.Of(AnswerAsync);
     }
 
     public virtual async ValueTask DisposeAsync()
@@ -63,7 +64,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         }
 
         await EmptyAsync(outbox);
-        Assert.Equal(5, Sender.Received.Count);
+        Assert.Equal(5, Sender.Count);
         await worker.DisposeAsync();
     }
 
@@ -75,7 +76,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         OutboxWorker worker = Worker(Open(outage.Source));
         await worker.StartAsync();
         await outbox.EnqueueAsync(null, Items(40, "gate"));
-        await UntilAsync(() => Sender.Received.Count == 40);
+        await UntilAsync(() => Sender.Count == 40);
 
         await outage.BeginAsync();
         Release();
@@ -83,7 +84,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         outage.End();
 
         await EmptyAsync(outbox);
-        Assert.Equal(40, Sender.Received.Count);
+        Assert.Equal(40, Sender.Count);
         await worker.DisposeAsync();
     }
 
@@ -98,11 +99,11 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(() => worker.StartAsync());
 
         Assert.Contains("version", fault.Message, StringComparison.Ordinal);
-        Assert.Empty(Sender.Received);
+        Assert.Empty(Sender.Attempts);
         await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = version - 1");
         await worker.StartAsync();
         await EmptyAsync(outbox);
-        Assert.Equal(3, Sender.Received.Count);
+        Assert.Equal(3, Sender.Count);
     }
 
     [Fact]
@@ -116,13 +117,13 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         await worker.StartAsync();
         await outbox.EnqueueAsync(null, Items(5));
 
-        await UntilAsync(() => Sender.Received.Count == 5);
+        await UntilAsync(() => Sender.Count == 5);
         await UntilAsync(async () => await outbox.GetStatusAsync() is { Dead: 0 } status && status.Waiting + status.Parked == 5);
         await worker.DisposeAsync();
         await Worker(Open(Database.Source, SecretsAtRest.EncryptedWith(current, old))).StartAsync();
 
         await EmptyAsync(outbox);
-        Assert.Equal(10, Sender.Received.Count);
+        Assert.Equal(10, Sender.Count);
         Assert.Equal(0, (await outbox.GetStatusAsync()).Dead);
     }
 
@@ -136,7 +137,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         await mistaken.StartAsync();
         await UntilAsync(async () => (await outbox.GetStatusAsync()).Dead == 5);
         await mistaken.DisposeAsync();
-        Assert.Empty(Sender.Received);
+        Assert.Empty(Sender.Attempts);
 
         await Worker(outbox).StartAsync();
         IReadOnlyList<DeadLetter> dead = await outbox.DeadLetters.ListAsync();
@@ -145,7 +146,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         Assert.All(dead, static letter => Assert.Equal("unreadable", letter.Reason));
         Assert.Equal(5, report.Redriven);
         await EmptyAsync(outbox);
-        Assert.Equal(5, Sender.Received.Count);
+        Assert.Equal(5, Sender.Count);
     }
 
     [Theory]
@@ -167,7 +168,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         await EmptyAsync(outbox);
         bool isOver = minutes > 24 * 60;
         Assert.Equal(isOver ? 10 : 0, (await outbox.GetStatusAsync()).Dead);
-        Assert.Equal(isOver ? 20 : 30, Sender.Received.Count);
+        Assert.Equal(isOver ? 20 : 30, Sender.Count);
         Assert.All(await outbox.DeadLetters.ListAsync(), static letter => Assert.Equal("expired", letter.Reason));
         Assert.Equal(0, (await worker.GetStatusAsync()).FencedOff);
     }
@@ -192,7 +193,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         await Worker(outbox).StartAsync();
 
         await EmptyAsync(outbox);
-        Assert.Equal(30, Sender.Received.Count);
+        Assert.Equal(30, Sender.Count);
         Assert.Equal(0, (await outbox.GetStatusAsync()).Dead);
     }
 

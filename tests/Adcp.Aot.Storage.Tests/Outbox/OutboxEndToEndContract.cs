@@ -13,7 +13,7 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private readonly ScriptedSender _sender;
+    private readonly RecordingSender _sender;
     private readonly SqlDialect _dialect;
     private readonly List<SqlWebhookOutbox> _opened = [];
     private TestDatabase _database = null!;
@@ -23,7 +23,7 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
     protected OutboxEndToEndContract(SqlDialect dialect)
     {
         _dialect = dialect;
-        _sender = new ScriptedSender((webhook, attempt, _) => ValueTask.FromResult(
+        _sender = Senders.Of((webhook, attempt, _) => ValueTask.FromResult(
             webhook.Destination.Url.Contains("gone", StringComparison.Ordinal) || webhook.TaskId == "gone" ? 410
             : webhook.Destination.Url.Contains("once", StringComparison.Ordinal) && attempt == 1 ? 503
             : webhook.TaskId == "stuck" && Volatile.Read(ref _isStuck) ? 503
@@ -65,8 +65,8 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
 
         await UntilAsync(async () => (await _outbox.GetStatusAsync()).Waiting == 0);
 
-        Assert.Equal([committed.IdempotencyKey], _sender.Received.Select(static sent => sent.Key));
-        Assert.DoesNotContain("b.example", _sender.Received.Single().Url, StringComparison.Ordinal);
+        Assert.Equal([committed.IdempotencyKey], _sender.Attempts.Select(static sent => sent.IdempotencyKey));
+        Assert.DoesNotContain("b.example", _sender.Attempts.Single().Destination.Url, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -75,13 +75,13 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
         await using OutboxWorker worker = await StartAsync();
         await _outbox.EnqueueAsync(null, [OutboxHarness.Item("once.example"), OutboxHarness.Item("gone.example", "t2", id: "task-9")]);
 
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
+        await _outbox.DrainAsync(Patience);
 
         DeadLetter dead = Assert.Single(await _outbox.DeadLetters.ListAsync());
         Assert.Equal(("rejected", 410, 1, "t2", "gone.example", "task-9"),
             (dead.Reason, dead.StatusCode, dead.Attempts, dead.Tenant, dead.Authority, dead.TaskId));
         Assert.Equal(OutboxDeliveryState.Undelivered, await _outbox.FindAsync("t2", "task-9"));
-        Assert.Equal(2, _sender.Received.Count(static sent => sent.Url.Contains("once", StringComparison.Ordinal)));
+        Assert.Equal(2, _sender.Attempts.Count(static sent => sent.Destination.Url.Contains("once", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -95,9 +95,9 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
         RedriveReport one = new() { Redriven = 1 };
         Assert.Equal(one, await _outbox.DeadLetters.RedriveAsync([dead.Id], new RedriveOptions { IsDryRun = true }));
         Assert.Equal(one, await _outbox.DeadLetters.RedriveAsync([dead.Id]));
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 1 } && _sender.Received.Count == 2);
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 1 } && _sender.Count == 2);
 
-        Assert.Single(_sender.Received.Select(static sent => (sent.Key, Convert.ToHexString(sent.Body))).Distinct());
+        Assert.Single(_sender.Attempts.Select(static sent => (sent.IdempotencyKey, Convert.ToHexString(sent.Body.Span))).Distinct());
         Assert.Equal(2, Assert.Single(await _outbox.DeadLetters.ListAsync()).Attempts);
         Assert.Equal(
             1, await _outbox.DeadLetters.DiscardAsync([.. (await _outbox.DeadLetters.ListAsync()).Select(static letter => letter.Id)]));
@@ -129,10 +129,10 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
             await _outbox.EnqueueAsync(null, items);
         }
 
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
+        await _outbox.DrainAsync(Patience);
 
-        Assert.Equal(10_000, _sender.Received.Count);
-        Assert.Equal(10_000, _sender.Received.Select(static sent => sent.Key).Distinct().Count());
+        Assert.Equal(10_000, _sender.Count);
+        Assert.Equal(10_000, _sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
     }
 
     [Fact]
@@ -172,9 +172,9 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
         await _database.ExecuteAsync($"UPDATE adcp_outbox_log SET tenant = tenant + 1 WHERE id = {receipts[50].Id}");
         await using OutboxWorker worker = await StartAsync();
 
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0, Dead: 1 });
+        Assert.Equal(1, (await _outbox.DrainAsync(Patience)).Dead);
 
-        Assert.Equal(99, _sender.Received.Select(static sent => sent.Key).Distinct().Count());
+        Assert.Equal(99, _sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
         Assert.Equal("unreadable", Assert.Single(await _outbox.DeadLetters.ListAsync()).Reason);
         RedriveReport report = await _outbox.DeadLetters.RedriveAsync(new DeadLetterQuery());
         Assert.Equal(new RedriveReport { Missing = 1 }, report);
@@ -192,9 +192,9 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
         await using OutboxWorker worker = await StartAsync();
         keys.AddRange((await _outbox.EnqueueAsync(null, [Ordered("once.example", "s"), Ordered("once.example", "s")]))
             .Select(static receipt => receipt.IdempotencyKey));
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
+        await _outbox.DrainAsync(Patience);
 
-        Assert.Equal(keys.SelectMany(static key => new[] { key, key }), _sender.Received.Select(static sent => sent.Key));
+        Assert.Equal(keys.SelectMany(static key => new[] { key, key }), _sender.Attempts.Select(static sent => sent.IdempotencyKey));
     }
 
     [Fact]
@@ -222,9 +222,9 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
         await UntilAsync(() => Task.FromResult(Count(keys[0]) > before));
         Assert.Equal(0, Count(keys[1]));
         Volatile.Write(ref _isStuck, false);
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
+        await _outbox.DrainAsync(Patience);
 
-        Assert.Equal([keys[0], keys[1], third], _sender.Received.Select(static sent => sent.Key).TakeLast(3));
+        Assert.Equal([keys[0], keys[1], third], _sender.Attempts.Select(static sent => sent.IdempotencyKey).TakeLast(3));
         Assert.Equal((1, 1), (Count(keys[1]), Count(third)));
     }
 
@@ -237,9 +237,9 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
 
         await UntilAsync(() => Task.FromResult(Count(next) == 1));
         Volatile.Write(ref _isStuck, false);
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
+        await _outbox.DrainAsync(Patience);
 
-        Assert.Equal(stuck, _sender.Received.Last().Key);
+        Assert.Equal(stuck, _sender.Attempts[^1].IdempotencyKey);
     }
 
     [Fact]
@@ -248,9 +248,9 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
         await _outbox.EnqueueAsync(null, [Ordered("a.example", "s", "gone"), Ordered("a.example", "s"), Ordered("a.example", "s")]);
         await using OutboxWorker worker = await StartAsync();
 
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0, Dead: 1 });
+        Assert.Equal(1, (await _outbox.DrainAsync(Patience)).Dead);
 
-        Assert.Equal(3, _sender.Received.Count);
+        Assert.Equal(3, _sender.Count);
     }
 
     [Fact]
@@ -270,12 +270,12 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
         Deny authorizer = new();
         await using OutboxWorker worker = await StartAsync(options => options with { Authorizer = authorizer });
 
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0, Dead: 1 });
+        Assert.Equal(1, (await _outbox.DrainAsync(Patience)).Dead);
 
         DeadLetter dead = Assert.Single(await _outbox.DeadLetters.ListAsync(new DeadLetterQuery { Reason = "suppressed" }));
         Assert.Equal(("a.example", 0, true), (dead.Authority, dead.Attempts, dead.IsInsideHorizon));
         Assert.DoesNotContain(
-            "subscription-17", System.Text.Encoding.UTF8.GetString(_sender.Received.Single().Body), StringComparison.Ordinal);
+            "subscription-17", System.Text.Encoding.UTF8.GetString(_sender.Attempts.Single().Body.Span), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -297,13 +297,13 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
         Assert.Equal(expected, await _outbox.DeadLetters.RedriveAsync(new DeadLetterQuery(), newKeys with { IsDryRun = true }));
         Assert.Equal(2, (await _outbox.GetStatusAsync()).Dead);
         Assert.Equal(expected, await _outbox.DeadLetters.RedriveAsync([.. letters.Select(static letter => letter.Id)], newKeys));
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 2 } && _sender.Received.Count == 3);
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 2 } && _sender.Count == 3);
 
-        using JsonDocument first = JsonDocument.Parse(_sender.Received.Single(sent => sent.Key == letters[0].IdempotencyKey).Body);
-        (string key, byte[] body, _) = _sender.Received.Last();
-        using JsonDocument second = JsonDocument.Parse(body);
-        Assert.NotEqual(letters[0].IdempotencyKey, key);
-        Assert.Equal(key, second.RootElement.GetProperty("idempotency_key").GetString());
+        using JsonDocument first = JsonDocument.Parse(_sender.Attempts.Single(sent => sent.IdempotencyKey == letters[0].IdempotencyKey).Body);
+        PreparedWebhook last = _sender.Attempts[^1];
+        using JsonDocument second = JsonDocument.Parse(last.Body);
+        Assert.NotEqual(letters[0].IdempotencyKey, last.IdempotencyKey);
+        Assert.Equal(last.IdempotencyKey, second.RootElement.GetProperty("idempotency_key").GetString());
         Assert.Equal("event-1", second.RootElement.GetProperty("notification_id").GetString());
         Assert.Equal(
             first.RootElement.EnumerateObject().Where(IsKept).Select(static member => member.ToString()),
@@ -333,10 +333,10 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
             Assert.Equal(new RedriveReport { Redriven = 12 }, report);
             Assert.Equal([5, 10, 12], steps.Select(static step => step.Redriven));
             await UntilAsync(async () =>
-                await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 25 } && _sender.Received.Count == 25 + (12 * run));
+                await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 25 } && _sender.Count == 25 + (12 * run));
         }
 
-        Assert.Equal(25, _sender.Received.Select(static sent => sent.Key).Distinct().Count());
+        Assert.Equal(25, _sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
         Assert.Equal([1, 3], (await _outbox.DeadLetters.ListAsync()).Select(static letter => letter.Attempts).Distinct().Order());
     }
 
@@ -364,7 +364,7 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
         return new OutboxItem(item.Destination, payload, item.Options with { KeepsOrder = true });
     }
 
-    private int Count(string key) => _sender.Received.Count(sent => sent.Key == key);
+    private int Count(string key) => _sender.Attempts.Count(sent => sent.IdempotencyKey == key);
 
     private static async Task UntilAsync(Func<Task<bool>> condition)
     {

@@ -1,4 +1,5 @@
 using Adcp.Aot.Auditing;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
@@ -19,11 +20,11 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
             await _bench.EnqueueAsync(i == 77 ? Poison : $"b{i % 20}.example");
         }
 
-        (int deaths, ScriptedSender[] senders) = await RunAsync(mostDeaths: 5);
+        (int deaths, RecordingSender[] senders) = await RunAsync(mostDeaths: 5);
 
         Assert.Equal(3, deaths);
         Assert.Equal(("poison", 0), (Assert.Single(_bench.Store.DeadRows).Reason, _bench.Store.DeadRows[0].Attempts));
-        Assert.Equal(200, senders.SelectMany(static sender => sender.Received).Select(static sent => sent.Key).Distinct().Count());
+        Assert.Equal(200, senders.SelectMany(static sender => sender.Attempts).Select(static sent => sent.IdempotencyKey).Distinct().Count());
         await _bench.UntilAsync(() => _bench.Records.Any(static record => record.Code == "poison"));
         Assert.Equal(AttemptOutcome.Refused, _bench.Records.Single(static record => record.Code == "poison").Outcome);
     }
@@ -53,7 +54,7 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
         for (int life = 0; life < 6; life++)
         {
             FaultyOutboxStore? process = null;
-            ScriptedSender sender = _bench.Sender(async (_, _, token) =>
+            RecordingSender sender = _bench.Sender(async (_, _, token) =>
             {
                 await Task.Yield();
                 if (process is { HasCrashed: true })
@@ -64,7 +65,7 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
                 return 200;
             });
             (_, process) = await _bench.StartAsync(sender);
-            await _bench.UntilAsync(() => sender.Received.Count >= 30 || _bench.Store.Waiting == 0);
+            await _bench.UntilAsync(() => sender.Count >= 30 || _bench.Store.Waiting == 0);
             process.Crash();
         }
 
@@ -103,16 +104,16 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
     /// <param name="mostDeaths">The most deaths.</param>
     /// <param name="answer">The answer of the endpoint that kills; null for a death.</param>
     /// <param name="quarantineAfter">The limit.</param>
-    private async Task<(int Deaths, ScriptedSender[] Senders)> RunAsync(
+    private async Task<(int Deaths, RecordingSender[] Senders)> RunAsync(
         int mostDeaths, Func<int?>? answer = null, int quarantineAfter = 3)
     {
-        List<ScriptedSender> senders = [];
+        List<RecordingSender> senders = [];
         for (int deaths = 0; ; deaths++)
         {
             Assert.True(deaths <= mostDeaths, $"{deaths} deaths");
             FaultyOutboxStore? process = null;
             bool hasDied = false;
-            ScriptedSender sender = _bench.Sender(async (webhook, _, token) =>
+            RecordingSender sender = _bench.Sender(async (webhook, _, token) =>
             {
                 await Task.Yield();
                 if (webhook.Destination.Url.Contains(Poison, StringComparison.Ordinal))

@@ -1,4 +1,5 @@
 using Adcp.Aot.Resilience;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
@@ -19,12 +20,12 @@ public sealed class OutboxRestartTests : IAsyncDisposable
             await _bench.EnqueueAsync("dead.example");
         }
 
-        ScriptedSender sender = Sender();
+        RecordingSender sender = Sender();
         (OutboxWorker worker, _) = await _bench.StartAsync(sender);
-        await _bench.UntilAsync(() => !sender.Received.IsEmpty);
+        await _bench.UntilAsync(() => sender.Count > 0);
         await _bench.Time.RunForAsync(TimeSpan.FromSeconds(20));
 
-        Assert.Single(sender.Received);
+        Assert.Single(sender.Attempts);
         EndpointSnapshot endpoint =
             Assert.Single(worker.Endpoints.Snapshot(), static some => some.Key.Contains("dead", StringComparison.Ordinal));
         Assert.Equal(CircuitState.Open, endpoint.State);
@@ -45,9 +46,9 @@ public sealed class OutboxRestartTests : IAsyncDisposable
         }
 
         DateTimeOffset started = _bench.Time.GetUtcNow();
-        ScriptedSender sender = Sender();
+        RecordingSender sender = Sender();
         await _bench.StartAsync(sender);
-        await _bench.UntilAsync(() => sender.Received.Count >= 200);
+        await _bench.UntilAsync(() => sender.Count >= 200);
 
         // A circuit that opens again is open for a minute.
         Assert.InRange(_bench.Time.GetUtcNow() - started, TimeSpan.Zero, TimeSpan.FromSeconds(55));
@@ -60,9 +61,9 @@ public sealed class OutboxRestartTests : IAsyncDisposable
     public async Task Endpoint_that_failed_once_before_a_restart_begins_with_a_closed_circuit()
     {
         await _bench.EnqueueAsync("a.example");
-        ScriptedSender sender = Sender();
+        RecordingSender sender = Sender();
         (OutboxWorker worker, _) = await _bench.StartAsync(sender);
-        await _bench.UntilAsync(() => !sender.Received.IsEmpty);
+        await _bench.UntilAsync(() => sender.Count > 0);
         await StopAsync(worker);
 
         await AssertAtFullSpeedAsync("a.example");
@@ -86,7 +87,7 @@ public sealed class OutboxRestartTests : IAsyncDisposable
     private async Task AssertAtFullSpeedAsync(string host)
     {
         int most = 0, current = 0;
-        ScriptedSender sender = _bench.Sender(async (_, _, token) =>
+        RecordingSender sender = _bench.Sender(async (_, _, token) =>
         {
             int now = Interlocked.Increment(ref current);
             most = Math.Max(most, now);
@@ -119,12 +120,12 @@ public sealed class OutboxRestartTests : IAsyncDisposable
             await _bench.EnqueueAsync("dead.example");
         }
 
-        ScriptedSender sender = Sender();
+        RecordingSender sender = Sender();
         (OutboxWorker worker, _) = await _bench.StartAsync(sender);
         await _bench.UntilAsync(() => worker.Endpoints.Snapshot().Any(static endpoint => endpoint.State == CircuitState.Open));
         await StopAsync(worker);
         Assert.Equal(20, _bench.Store.Waiting);
     }
 
-    private ScriptedSender Sender() => _bench.Sender((_, _, _) => ValueTask.FromResult(Volatile.Read(ref _status)));
+    private RecordingSender Sender() => _bench.Sender((_, _, _) => ValueTask.FromResult(Volatile.Read(ref _status)));
 }

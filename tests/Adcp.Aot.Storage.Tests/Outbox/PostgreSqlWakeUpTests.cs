@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Data.Common;
 using Adcp.Aot.PostgreSql;
 using Adcp.Aot.Storage.Tests.Databases;
+using Adcp.Aot.Testing;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -131,7 +132,7 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
     [Fact]
     public async Task Worker_that_polls_once_a_minute_delivers_a_webhook_of_another_process_at_once()
     {
-        using ScriptedSender sender = new(static (_, _, _) => ValueTask.FromResult(200));
+        using RecordingSender sender = Senders.Of(static (_, _, _) => ValueTask.FromResult(200));
         await using SqlWebhookOutbox worker = OpenOutbox(sender);
         await worker.CreateIfAbsentAsync();
         await using SqlWebhookOutbox producer = OpenOutbox(sender);
@@ -151,7 +152,7 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
 
             producer.Wake();
 
-            await UntilAsync(() => sender.Received.Count == i + 1);
+            await UntilAsync(() => sender.Count == i + 1);
             Assert.True(TimeProvider.System.GetElapsedTime(started) < TimeSpan.FromSeconds(30));
         }
     }
@@ -179,7 +180,7 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
         }
     }
 
-    private SqlWebhookOutbox OpenOutbox(ScriptedSender sender) => new(
+    private SqlWebhookOutbox OpenOutbox(RecordingSender sender) => new(
         new StoreDatabase(_database.Source, SqlDialect.PostgreSql), sender, OutboxHarness.Secrets,
         new SqlWebhookOutboxOptions { WakeUp = Open(_database.ConnectionString) });
 
