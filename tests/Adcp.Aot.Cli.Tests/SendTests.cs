@@ -144,8 +144,10 @@ public sealed class SendTests
     }
 
     private static string[] To(ScriptedReceiver receiver) =>
-        ["send", "--url", receiver.Origin + "/hook?secret=1", "--task-id", "task_1", "--task-type", "create_media_buy", "--status", "completed",
-            "--operation-id", "op_1", "--allow-http", "--allow-private"];
+        [
+            "send", "--url", receiver.Origin + "/hook?secret=1", "--task-id", "task_1", "--task-type", "create_media_buy",
+            "--status", "completed", "--operation-id", "op_1", "--allow-http", "--allow-private",
+        ];
 
     private static async Task<string> KeyAsync(Folder folder)
     {

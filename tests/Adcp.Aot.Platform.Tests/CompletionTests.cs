@@ -97,7 +97,9 @@ public sealed class CompletionTests
         Assert.Equal(TaskTransition.Unknown, await bench.Handler.Tasks.EnterAsync("another", task, AdcpTaskStatus.Working));
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
 
-        Assert.Equal(["working", "completed"], bench.Sender.Attempts.Select(sent => Bench.Body(sent.Body).GetProperty("status").GetString()));
+        Assert.Equal(
+            ["working", "completed"],
+            bench.Sender.Attempts.Select(sent => Bench.Body(sent.Body).GetProperty("status").GetString()));
         Assert.All(bench.Sender.Attempts, sent => Assert.Equal(
             (task, "op_1", "a-token-of-sixteen", """{"k":[1]}"""),
             (Bench.Body(sent.Body).GetProperty("task_id").GetString(), Bench.Body(sent.Body).GetProperty("operation_id").GetString(),

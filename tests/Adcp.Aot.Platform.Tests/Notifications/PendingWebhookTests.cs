@@ -113,7 +113,9 @@ public sealed class PendingWebhookTests
         gate.SetResult();
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
 
-        Assert.Equal(["working", "completed"], bench.Sender.Attempts.Select(sent => Bench.Body(sent.Body).GetProperty("status").GetString()));
+        Assert.Equal(
+            ["working", "completed"],
+            bench.Sender.Attempts.Select(sent => Bench.Body(sent.Body).GetProperty("status").GetString()));
         Assert.Contains("input-required", Assert.Single(bench.Log.Lines, line => line.Id == 2001).Text, StringComparison.Ordinal);
     }
 

@@ -299,7 +299,8 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
         Assert.Equal(expected, await _outbox.DeadLetters.RedriveAsync([.. letters.Select(static letter => letter.Id)], newKeys));
         await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 2 } && _sender.Count == 3);
 
-        using JsonDocument first = JsonDocument.Parse(_sender.Attempts.Single(sent => sent.IdempotencyKey == letters[0].IdempotencyKey).Body);
+        using JsonDocument first = JsonDocument.Parse(
+            _sender.Attempts.Single(sent => sent.IdempotencyKey == letters[0].IdempotencyKey).Body);
         PreparedWebhook last = _sender.Attempts[^1];
         using JsonDocument second = JsonDocument.Parse(last.Body);
         Assert.NotEqual(letters[0].IdempotencyKey, last.IdempotencyKey);

@@ -24,7 +24,8 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
 
         Assert.Equal(3, deaths);
         Assert.Equal(("poison", 0), (Assert.Single(_bench.Store.DeadRows).Reason, _bench.Store.DeadRows[0].Attempts));
-        Assert.Equal(200, senders.SelectMany(static sender => sender.Attempts).Select(static sent => sent.IdempotencyKey).Distinct().Count());
+        Assert.Equal(
+            200, senders.SelectMany(static sender => sender.Attempts).Select(static sent => sent.IdempotencyKey).Distinct().Count());
         await _bench.UntilAsync(() => _bench.Records.Any(static record => record.Code == "poison"));
         Assert.Equal(AttemptOutcome.Refused, _bench.Records.Single(static record => record.Code == "poison").Outcome);
     }

@@ -184,7 +184,8 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
 
         await EnqueueAsync(outbox, OutboxHarness.Item("healthy.example"));
         DateTimeOffset enqueued = _time.GetUtcNow();
-        await _time.RunUntilAsync(() => sender.Attempts.Any(static sent => sent.Destination.Url.Contains("healthy", StringComparison.Ordinal)));
+        await _time.RunUntilAsync(() =>
+            sender.Attempts.Any(static sent => sent.Destination.Url.Contains("healthy", StringComparison.Ordinal)));
 
         // Neither a retry of the others nor the end of their circuit was waited for.
         Assert.InRange(_time.GetUtcNow() - enqueued, TimeSpan.Zero, TimeSpan.FromSeconds(30));
@@ -207,7 +208,8 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
 
         await EnqueueAsync(outbox, OutboxHarness.Item("healthy.example"));
         DateTimeOffset enqueued = _time.GetUtcNow();
-        await _time.RunUntilAsync(() => sender.Attempts.Any(static sent => sent.Destination.Url.Contains("healthy", StringComparison.Ordinal)));
+        await _time.RunUntilAsync(() =>
+            sender.Attempts.Any(static sent => sent.Destination.Url.Contains("healthy", StringComparison.Ordinal)));
 
         // Neither a retry of the others nor the end of their circuit was waited for.
         Assert.InRange(_time.GetUtcNow() - enqueued, TimeSpan.Zero, TimeSpan.FromSeconds(30));
