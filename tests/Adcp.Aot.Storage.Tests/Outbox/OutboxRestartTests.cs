@@ -84,6 +84,38 @@ public sealed class OutboxRestartTests : IAsyncDisposable
         await AssertAtFullSpeedAsync("a.example");
     }
 
+    [Fact]
+    public async Task Endpoint_that_fails_gets_as_many_probes_as_the_policy_has_that_was_set_while_the_worker_ran()
+    {
+        const int Probes = 8;
+        int made = 0, current = 0, most = 0;
+        RecordingSender sender = _bench.Sender(async (_, _, token) =>
+        {
+            if (Volatile.Read(ref _status) != 200)
+            {
+                return 503;
+            }
+
+            int now = Interlocked.Increment(ref current);
+            most = Interlocked.Increment(ref made) <= Probes ? Math.Max(most, now) : most;
+            await Task.Delay(TimeSpan.FromMilliseconds(100), _bench.Time, token);
+            Interlocked.Decrement(ref current);
+            return 200;
+        });
+        (OutboxWorker worker, _) = await _bench.StartAsync(sender);
+        worker.Endpoints.Policy = new CircuitBreakerPolicy { SuccessThreshold = Probes };
+        for (int i = 0; i < 100; i++)
+        {
+            await _bench.EnqueueAsync("dead.example");
+        }
+
+        await _bench.UntilAsync(() => worker.Endpoints.Snapshot().Any(static endpoint => endpoint.State == CircuitState.Open));
+        Volatile.Write(ref _status, 200);
+        await _bench.UntilEmptyAsync();
+
+        Assert.Equal((1, 100), (most, made));
+    }
+
     private async Task AssertAtFullSpeedAsync(string host)
     {
         int most = 0, current = 0;
