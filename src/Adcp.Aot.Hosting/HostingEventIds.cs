@@ -29,4 +29,10 @@ public static class HostingEventIds
 
     /// <summary>Warning: "The state of the outbox '{Instance}' cannot be read. Check its database."</summary>
     public const int OutboxUnreadable = 4009;
+
+    /// <summary>Information: "The files of {Setting} have changed and are used from now on."</summary>
+    public const int FilesRead = 4010;
+
+    /// <summary>Warning: "The files of {Setting} have changed and cannot be used, so the earlier content stays: {Fault}"</summary>
+    public const int FilesRefused = 4011;
 }

@@ -1,32 +1,75 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 
 namespace Adcp.Aot.Testing;
 
 /// <summary>
 /// A sender without a network: it freezes webhooks as a real sender does, keeps each attempt, and answers by a script. Thread-safe.
 /// </summary>
+/// <remarks>
+/// Each attempt takes the next answer of the script. When there is none left, it takes <see cref="Otherwise"/>, or 200.
+/// </remarks>
 public sealed class RecordingSender : IWebhookSender, IDisposable
 {
     private readonly SigningKey _key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "test-key");
     private readonly WebhookSender _inner;
     private readonly ConcurrentQueue<Func<PreparedWebhook, WebhookSendResult>> _script = new();
-    private readonly ConcurrentQueue<PreparedWebhook> _attempts = new();
+    private readonly Lock _lock = new();
+    private readonly List<PreparedWebhook> _attempts = [];
+    private readonly List<(int Count, TaskCompletionSource Reached)> _waiting = [];
+    private readonly ConcurrentDictionary<string, int> _numbers = new(StringComparer.Ordinal);
 
     /// <summary>Creates a sender that answers every attempt with 200.</summary>
     /// <param name="version">The AdCP version of the bodies.</param>
     /// <param name="time">The clock of the bodies; <see langword="null"/> for the system's.</param>
-    public RecordingSender(AdcpVersion version = AdcpVersion.V32, TimeProvider? time = null) => _inner = new WebhookSender(
-        new Signing.Rfc9421Signer(_key),
-        new WebhookSenderOptions
+    public RecordingSender(AdcpVersion version = AdcpVersion.V32, TimeProvider? time = null)
+        : this(new WebhookSenderOptions
         {
             Version = version,
             AllowHttp = true,
             AllowPrivateNetworks = true,
             TimeProvider = time ?? TimeProvider.System,
-        });
+        })
+    {
+    }
+
+    /// <summary>Creates a sender that freezes webhooks and judges destinations as a real sender with these options.</summary>
+    /// <param name="options">The options of the real sender.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="options"/> is null.</exception>
+    public RecordingSender(WebhookSenderOptions options) => _inner = new WebhookSender(new Signing.Rfc9421Signer(_key), options);
 
     /// <summary>Gets the webhooks of all attempts, in order.</summary>
-    public IReadOnlyList<PreparedWebhook> Attempts => [.. _attempts];
+    public IReadOnlyList<PreparedWebhook> Attempts
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _attempts];
+            }
+        }
+    }
+
+    /// <summary>Gets the number of attempts so far.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _attempts.Count;
+            }
+        }
+    }
+
+    /// <summary>Gets the key that signs, made for this sender. It is disposed with it.</summary>
+    public SigningKey Key => _key;
+
+    /// <summary>
+    /// Gets or sets the answer when the script has ended. It gets the webhook and the number of its attempt at this sender, from 1.
+    /// Default <see langword="null"/>, 200.
+    /// </summary>
+    public Func<PreparedWebhook, int, CancellationToken, ValueTask<WebhookSendResult>>? Otherwise { get; set; }
 
     /// <inheritdoc/>
     public WebhookSenderFacts Facts => _inner.Facts;
@@ -53,6 +96,33 @@ public sealed class RecordingSender : IWebhookSender, IDisposable
         return this;
     }
 
+    /// <summary>Waits until this number of attempts was made, in all.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="timeout">The longest wait. Default 30 seconds.</param>
+    /// <exception cref="TimeoutException">Fewer were made.</exception>
+    public async Task WhenSent(int count, TimeSpan? timeout = null)
+    {
+        TaskCompletionSource reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_lock)
+        {
+            if (_attempts.Count >= count)
+            {
+                return;
+            }
+
+            _waiting.Add((count, reached));
+        }
+
+        try
+        {
+            await reached.Task.WaitAsync(timeout ?? TimeSpan.FromSeconds(30), TimeProvider.System).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException(string.Create(CultureInfo.InvariantCulture, $"{Count} of {count} awaited attempts were made."));
+        }
+    }
+
     /// <inheritdoc/>
     public PreparedWebhook Prepare(WebhookDestination destination, WebhookPayload payload, long? sequenceNumber = null) =>
         _inner.Prepare(destination, payload, sequenceNumber);
@@ -62,10 +132,19 @@ public sealed class RecordingSender : IWebhookSender, IDisposable
     {
         ArgumentNullException.ThrowIfNull(webhook);
         cancellationToken.ThrowIfCancellationRequested();
-        _attempts.Enqueue(webhook);
-        return new(_script.TryDequeue(out Func<PreparedWebhook, WebhookSendResult>? answer)
-            ? answer(webhook)
-            : new WebhookSendResult(webhook, 200));
+        lock (_lock)
+        {
+            _attempts.Add(webhook);
+            foreach ((_, TaskCompletionSource reached) in _waiting.Where(each => each.Count <= _attempts.Count))
+            {
+                reached.TrySetResult();
+            }
+        }
+
+        int number = _numbers.AddOrUpdate(webhook.IdempotencyKey, 1, static (_, made) => made + 1);
+        return _script.TryDequeue(out Func<PreparedWebhook, WebhookSendResult>? answer) ? new(answer(webhook))
+            : Otherwise is { } otherwise ? otherwise(webhook, number, cancellationToken)
+            : new(new WebhookSendResult(webhook, 200));
     }
 
     /// <summary>Disposes the test's own key.</summary>

@@ -1,10 +1,5 @@
-using System.Collections.Concurrent;
-using System.Net;
 using System.Text.Json;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Cli.Tests;
 
@@ -16,7 +11,8 @@ public sealed class SendTests
     public async Task Retries_carry_one_key_and_the_audit_log_has_a_line_for_each_attempt()
     {
         using Folder folder = new();
-        await using Receiver receiver = await Receiver.StartAsync(503, 503, 200);
+        await using ScriptedReceiver receiver = new();
+        receiver.Then(ReceiverAnswer.WithStatus(503), ReceiverAnswer.WithStatus(503));
         string key = await KeyAsync(folder);
         Cli.Result sent = await Cli.RunAsync(
             [.. To(receiver), "--key", key, "--base-delay", "1ms", "--token-file", folder.Write("token", "token-of-16-chars\n"),
@@ -29,8 +25,8 @@ public sealed class SendTests
         Assert.Equal(3, sent.Json.GetProperty("attempts").GetInt32());
         string idempotencyKey = sent.Json.GetProperty("idempotency_keys")[0].GetString()!;
         Assert.Equal(3, receiver.Requests.Count);
-        Assert.All(receiver.Requests, request => Assert.Equal(idempotencyKey, request.Body.GetProperty("idempotency_key").GetString()));
-        JsonElement body = receiver.Requests.First().Body;
+        Assert.All(receiver.Requests, request => Assert.Equal(idempotencyKey, Body(request).GetProperty("idempotency_key").GetString()));
+        JsonElement body = Body(receiver.Requests[0]);
         Assert.Equal("token-of-16-chars", body.GetProperty("token").GetString());
         Assert.Equal("""{"k":[1]}""", body.GetProperty("context").GetRawText());
         Assert.Equal("""{"media_buy_id":"mb"}""", body.GetProperty("result").GetRawText());
@@ -43,7 +39,7 @@ public sealed class SendTests
     public async Task Many_webhooks_have_a_key_each()
     {
         using Folder folder = new();
-        await using Receiver receiver = await Receiver.StartAsync(200);
+        await using ScriptedReceiver receiver = new();
         Cli.Result sent = await Cli.RunAsync(
             [.. To(receiver), "--key", await KeyAsync(folder), "--count", "40", "--concurrency", "8", "--json"]);
         Assert.Equal(0, sent.ExitCode);
@@ -55,7 +51,7 @@ public sealed class SendTests
     public async Task A_receiver_that_refuses_means_exit_code_one()
     {
         using Folder folder = new();
-        await using Receiver receiver = await Receiver.StartAsync(409);
+        await using ScriptedReceiver receiver = new() { Otherwise = ReceiverAnswer.WithStatus(409) };
         Cli.Result sent = await Cli.RunAsync([.. To(receiver), "--key", await KeyAsync(folder)]);
         Assert.Equal(1, sent.ExitCode);
         Assert.Contains("payload_conflict", sent.Errors, StringComparison.Ordinal);
@@ -69,13 +65,13 @@ public sealed class SendTests
     public async Task The_other_modes_take_their_secret_from_a_file(string auth, string header)
     {
         using Folder folder = new();
-        await using Receiver receiver = await Receiver.StartAsync(200);
+        await using ScriptedReceiver receiver = new();
         string secret = auth == "standard" ? "whsec_" + Convert.ToBase64String(Convert.FromHexString(Secret)) : Secret;
         Cli.Result sent = await Cli.RunAsync([.. To(receiver), "--auth", auth, "--secret-file", folder.Write("secret", secret + "\n")]);
         Assert.Equal(0, sent.ExitCode);
-        Receiver.Request request = receiver.Requests.Single();
-        Assert.True(request.Headers.ContainsKey(header));
-        Assert.False(request.Headers.ContainsKey("Signature"));
+        ReceivedRequest request = receiver.Requests.Single();
+        Assert.NotNull(request.Header(header));
+        Assert.Null(request.Header("Signature"));
         Assert.DoesNotContain(secret, sent.Output + sent.Errors, StringComparison.Ordinal);
     }
 
@@ -83,14 +79,14 @@ public sealed class SendTests
     public async Task A_token_comes_from_a_file_or_the_standard_input_and_never_from_the_command_line()
     {
         using Folder folder = new();
-        await using Receiver receiver = await Receiver.StartAsync(200);
+        await using ScriptedReceiver receiver = new();
         string key = await KeyAsync(folder);
         Assert.Equal(2, (await Cli.RunAsync([.. To(receiver), "--key", key, "--token", "token-of-16-chars"])).ExitCode);
 
         using Cli cli = Cli.StartWithInput("token-of-16-chars\n", [.. To(receiver), "--key", key, "--token-file", "-"]);
         Assert.Equal(0, (await cli.EndAsync()).ExitCode);
 
-        Assert.Equal("token-of-16-chars", receiver.Requests.Single().Body.GetProperty("token").GetString());
+        Assert.Equal("token-of-16-chars", Body(receiver.Requests.Single()).GetProperty("token").GetString());
         Cli.Result both = await Cli.RunAsync([.. To(receiver), "--key", "-", "--token-file", "-"]);
         Assert.Equal(2, both.ExitCode);
         Assert.Contains("--token-file", both.Errors, StringComparison.Ordinal);
@@ -110,7 +106,7 @@ public sealed class SendTests
         }
 
         using Folder folder = new();
-        await using Receiver receiver = await Receiver.StartAsync(200);
+        await using ScriptedReceiver receiver = new();
         string key = await KeyAsync(folder);
         File.SetUnixFileMode(key, mode);
         File.CreateSymbolicLink(folder["link"], key);
@@ -147,9 +143,11 @@ public sealed class SendTests
         Assert.DoesNotContain("c2VjcmV0", wrongKey.Output + wrongKey.Errors, StringComparison.Ordinal);
     }
 
-    private static string[] To(Receiver receiver) =>
-        ["send", "--url", receiver.Url, "--task-id", "task_1", "--task-type", "create_media_buy", "--status", "completed",
-            "--operation-id", "op_1", "--allow-http", "--allow-private"];
+    private static string[] To(ScriptedReceiver receiver) =>
+        [
+            "send", "--url", receiver.Origin + "/hook?secret=1", "--task-id", "task_1", "--task-type", "create_media_buy",
+            "--status", "completed", "--operation-id", "op_1", "--allow-http", "--allow-private",
+        ];
 
     private static async Task<string> KeyAsync(Folder folder)
     {
@@ -158,38 +156,9 @@ public sealed class SendTests
         return folder["private.jwk.json"];
     }
 
-    /// <summary>Answers by a script, then repeats its last answer.</summary>
-    private sealed class Receiver(WebApplication app, int[] script) : IAsyncDisposable
+    private static JsonElement Body(ReceivedRequest request)
     {
-        public ConcurrentQueue<Request> Requests { get; } = new();
-
-        public string Url => app.Urls.First() + "/hook?secret=1";
-
-        public static async Task<Receiver> StartAsync(params int[] script)
-        {
-            WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-            builder.Logging.ClearProviders();
-            builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
-            WebApplication app = builder.Build();
-            Receiver receiver = new(app, script);
-            app.Run(receiver.AnswerAsync);
-            await app.StartAsync();
-            return receiver;
-        }
-
-        public ValueTask DisposeAsync() => app.DisposeAsync();
-
-        private async Task AnswerAsync(HttpContext http)
-        {
-            using JsonDocument body = await JsonDocument.ParseAsync(http.Request.Body);
-            lock (Requests)
-            {
-                Requests.Enqueue(new Request(http.Request.Headers.ToDictionary(h => h.Key, h =>
-                    h.Value.ToString(), StringComparer.OrdinalIgnoreCase), body.RootElement.Clone()));
-                http.Response.StatusCode = script[Math.Min(Requests.Count, script.Length) - 1];
-            }
-        }
-
-        internal sealed record Request(Dictionary<string, string> Headers, JsonElement Body);
+        using JsonDocument body = JsonDocument.Parse(request.Body);
+        return body.RootElement.Clone();
     }
 }

@@ -73,4 +73,29 @@ public sealed class TestingTests
         DeliveryAssert.Attempts(sink, AttemptOutcome.Failure, AttemptOutcome.Failure, AttemptOutcome.Success);
         DeliveryAssert.AreRetries(sender.Attempts);
     }
+
+    [Fact]
+    public async Task A_recording_sender_answers_by_webhook_and_attempt_when_its_script_has_ended()
+    {
+        using RecordingSender sender = new(new WebhookSenderOptions { Version = AdcpVersion.V31 });
+        sender.AnswerWith(500);
+        sender.Otherwise = static (webhook, attempt, _) => new(new WebhookSendResult(webhook, attempt == 2 ? 503 : 202));
+        PreparedWebhook first = sender.Prepare(new WebhookDestination("https://buyer.example/a", "op_1"), Webhook);
+        PreparedWebhook second = sender.Prepare(new WebhookDestination("https://buyer.example/b", "op_1"), Webhook);
+        Task awaited = sender.WhenSent(4);
+        List<int> statuses = [];
+        foreach (PreparedWebhook webhook in (PreparedWebhook[])[first, first, first, second])
+        {
+            Assert.False(awaited.IsCompleted);
+            statuses.Add((await sender.SendAsync(webhook)).StatusCode);
+        }
+
+        await awaited;
+        TimeoutException early = await Assert.ThrowsAsync<TimeoutException>(() => sender.WhenSent(5, TimeSpan.Zero));
+
+        Assert.Equal([500, 503, 202, 202], statuses);
+        Assert.Equal((4, AdcpVersion.V31), (sender.Count, sender.Facts.Version));
+        Assert.Equal("4 of 5 awaited attempts were made.", early.Message);
+        Assert.Equal(sender.Key.KeyId, sender.Facts.KeyId);
+    }
 }

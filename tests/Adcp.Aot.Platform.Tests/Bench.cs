@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Platform.Tests;
 
@@ -11,7 +12,7 @@ internal sealed class Bench : IAsyncDisposable
     public Bench(
         AdcpVersion version, Func<PlatformOptions, PlatformOptions>? configure = null, bool senderOnly = false, bool unwired = false)
     {
-        Sender = new RecordingSender(version, Time);
+        Sender = TestSenders.Of(version, Time);
         Supervisor = new InMemoryWebhookDeliverySupervisor(Sender,
             new WebhookSupervisorOptions { TimeProvider = Time, Retry = new RetryPolicy { MaxAttempts = 5 } });
         PlatformOptions options = new()
@@ -35,6 +36,18 @@ internal sealed class Bench : IAsyncDisposable
     public TestPlatform Platform { get; } = new();
 
     public RecordingSender Sender { get; }
+
+    /// <summary>Lets all attempts wait until the returned source is completed.</summary>
+    public TaskCompletionSource HoldAttempts()
+    {
+        TaskCompletionSource gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Sender.Otherwise = async (webhook, _, cancellationToken) =>
+        {
+            await gate.Task.WaitAsync(cancellationToken);
+            return new WebhookSendResult(webhook, 200);
+        };
+        return gate;
+    }
 
     public InMemoryWebhookDeliverySupervisor Supervisor { get; }
 

@@ -14,9 +14,9 @@ public sealed class CompletionTests
         ToolReply reply = await bench.BuyAsync();
         Assert.Equal("mb_1", Bench.Body(reply.Body).GetProperty("media_buy_id").GetString());
         Assert.Equal("""{"k":[1]}""", Bench.Body(reply.Body).GetProperty("context").GetRawText());
-        await bench.Sender.MadeAsync(1);
+        await bench.Sender.WhenSent(1);
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
-        PreparedWebhook sent = Assert.Single(bench.Sender.Sent);
+        PreparedWebhook sent = Assert.Single(bench.Sender.Attempts);
         JsonElement body = Bench.Body(sent.Body);
         Assert.Equal("completed", body.GetProperty("status").GetString());
         Assert.Equal("create_media_buy", body.GetProperty("task_type").GetString());
@@ -35,27 +35,27 @@ public sealed class CompletionTests
         await bench.BuyAsync("refuse");
         await bench.CallAsync("get_signals", $$"""{"push_notification_config":{{Bench.Push}}}""");
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
-        Assert.Empty(bench.Sender.Sent);
+        Assert.Empty(bench.Sender.Attempts);
 
         bool isOn = new PlatformOptions { Version = AdcpVersion.V30 }.EmitsInlineCompletions;
         Assert.False(isOn);
         await using Bench off = new(AdcpVersion.V30, options => options with { EmitsInlineCompletions = isOn });
         await off.BuyAsync();
         await off.Handler.DrainAsync(TimeSpan.FromMinutes(1));
-        Assert.Empty(off.Sender.Sent);
+        Assert.Empty(off.Sender.Attempts);
     }
 
     [Fact]
     public async Task The_answer_never_waits_for_the_webhook_and_shutdown_does()
     {
         await using Bench bench = new(AdcpVersion.V30);
-        bench.Sender.Gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource gate = bench.HoldAttempts();
         ToolReply reply = await bench.BuyAsync();
         Assert.Null(reply.Error);
-        await bench.Sender.MadeAsync(1);
+        await bench.Sender.WhenSent(1);
         Task drained = bench.Handler.DrainAsync(TimeSpan.FromMinutes(1)).AsTask();
         Assert.False(drained.IsCompleted);
-        bench.Sender.Gate.SetResult();
+        gate.SetResult();
         await drained.WaitAsync(TimeSpan.FromSeconds(30));
         Assert.Equal(0, bench.Handler.PendingDeliveries);
     }
@@ -69,7 +69,7 @@ public sealed class CompletionTests
         Assert.Null((await bench.BuyAsync()).Error);
         bench.Time.Advance(TimeSpan.FromSeconds(5));
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
-        Assert.Empty(bench.Sender.Sent);
+        Assert.Empty(bench.Sender.Attempts);
     }
 
     [Theory]
@@ -87,9 +87,9 @@ public sealed class CompletionTests
 
         Assert.Equal(TaskTransition.Entered,
             await bench.Handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Working, message: "half way"));
-        await bench.Sender.MadeAsync(1);
+        await bench.Sender.WhenSent(1);
         Assert.Equal(TaskTransition.Entered, await Complete("mb_9"));
-        await bench.Sender.MadeAsync(2);
+        await bench.Sender.WhenSent(2);
         Assert.Equal(TaskTransition.Repeated, await Complete("mb_9"));
         Assert.Equal(TaskTransition.Conflict, await Complete("mb_other"));
         Assert.Equal(TaskTransition.Conflict, await bench.Handler.Tasks.FailAsync("buyer", task, new AdcpError("X", "x")));
@@ -97,12 +97,14 @@ public sealed class CompletionTests
         Assert.Equal(TaskTransition.Unknown, await bench.Handler.Tasks.EnterAsync("another", task, AdcpTaskStatus.Working));
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
 
-        Assert.Equal(["working", "completed"], bench.Sender.Sent.Select(sent => Bench.Body(sent.Body).GetProperty("status").GetString()));
-        Assert.All(bench.Sender.Sent, sent => Assert.Equal(
+        Assert.Equal(
+            ["working", "completed"],
+            bench.Sender.Attempts.Select(sent => Bench.Body(sent.Body).GetProperty("status").GetString()));
+        Assert.All(bench.Sender.Attempts, sent => Assert.Equal(
             (task, "op_1", "a-token-of-sixteen", """{"k":[1]}"""),
             (Bench.Body(sent.Body).GetProperty("task_id").GetString(), Bench.Body(sent.Body).GetProperty("operation_id").GetString(),
                 Bench.Body(sent.Body).GetProperty("token").GetString(), Bench.Body(sent.Body).GetProperty("context").GetRawText())));
-        Assert.NotEqual(bench.Sender.Sent[0].IdempotencyKey, bench.Sender.Sent[1].IdempotencyKey);
+        Assert.NotEqual(bench.Sender.Attempts[0].IdempotencyKey, bench.Sender.Attempts[1].IdempotencyKey);
 
         ValueTask<TaskTransition> Complete(string id) =>
             bench.Handler.Tasks.CompleteAsync("buyer", task, new BuyResponse(id), TestJson.Default.BuyResponse);
@@ -116,7 +118,7 @@ public sealed class CompletionTests
         await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks[0], AdcpTaskStatus.Working);
         await bench.Handler.Tasks.FailAsync("buyer", bench.Platform.Tasks[0], new AdcpError("SOLD_OUT", "Gone."));
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
-        JsonElement body = Bench.Body(Assert.Single(bench.Sender.Sent).Body);
+        JsonElement body = Bench.Body(Assert.Single(bench.Sender.Attempts).Body);
         Assert.Equal("failed", body.GetProperty("status").GetString());
         Assert.Equal("SOLD_OUT", body.GetProperty("result").GetProperty("errors")[0].GetProperty("code").GetString());
     }
@@ -125,15 +127,15 @@ public sealed class CompletionTests
     public async Task Three_503_then_200_is_one_key_one_body_and_an_unopened_circuit()
     {
         await using Bench bench = new(AdcpVersion.V32);
-        bench.Sender.Status(503, 503, 503);
+        bench.Sender.AnswerWith(503, 503, 503);
         await bench.BuyAsync("later");
         DateTimeOffset started = bench.Time.GetUtcNow();
         await bench.Handler.Tasks.CompleteAsync("buyer", bench.Platform.Tasks[0], new BuyResponse("mb_1"), TestJson.Default.BuyResponse);
         await bench.SettleAsync();
         Assert.True(bench.Time.GetUtcNow() - started <= TimeSpan.FromSeconds(90));
-        Assert.Equal(4, bench.Sender.Sent.Count);
-        Assert.Single(bench.Sender.Sent.Select(sent => sent.IdempotencyKey).Distinct());
-        Assert.Single(bench.Sender.Sent.Select(sent => Encoding.UTF8.GetString(sent.Body.Span)).Distinct());
+        Assert.Equal(4, bench.Sender.Attempts.Count);
+        Assert.Single(bench.Sender.Attempts.Select(sent => sent.IdempotencyKey).Distinct());
+        Assert.Single(bench.Sender.Attempts.Select(sent => Encoding.UTF8.GetString(sent.Body.Span)).Distinct());
         Assert.All(bench.Supervisor.Endpoints.Snapshot(), endpoint => Assert.Equal(CircuitState.Closed, endpoint.State));
     }
 
@@ -141,12 +143,12 @@ public sealed class CompletionTests
     public async Task A_terminal_webhook_outlives_an_open_circuit_under_its_own_key()
     {
         await using Bench bench = new(AdcpVersion.V32);
-        bench.Sender.Status([.. Enumerable.Repeat(503, 12)]);
+        bench.Sender.AnswerWith([.. Enumerable.Repeat(503, 12)]);
         await bench.BuyAsync("later");
         await bench.Handler.Tasks.CompleteAsync("buyer", bench.Platform.Tasks[0], new BuyResponse("mb_1"), TestJson.Default.BuyResponse);
         await bench.SettleAsync();
-        Assert.Equal(13, bench.Sender.Sent.Count);
-        Assert.Single(bench.Sender.Sent.Select(sent => sent.IdempotencyKey).Distinct());
+        Assert.Equal(13, bench.Sender.Attempts.Count);
+        Assert.Single(bench.Sender.Attempts.Select(sent => sent.IdempotencyKey).Distinct());
     }
 
     [Fact]
@@ -169,10 +171,10 @@ public sealed class CompletionTests
     public async Task A_sender_alone_makes_one_attempt_and_a_supervisor_wins_over_it()
     {
         await using Bench alone = new(AdcpVersion.V30, senderOnly: true);
-        alone.Sender.Status(503);
+        alone.Sender.AnswerWith(503);
         await alone.BuyAsync();
         await alone.Handler.DrainAsync(TimeSpan.FromMinutes(1));
-        Assert.Single(alone.Sender.Sent);
+        Assert.Single(alone.Sender.Attempts);
         Assert.Empty(alone.Supervisor.Endpoints.Snapshot());
 
         await using Bench both = new(AdcpVersion.V30);
@@ -190,17 +192,17 @@ public sealed class CompletionTests
         await bench.Handler.CallAsync("create_media_buy", arguments.RootElement, "buyer", a2a);
         string task = bench.Platform.Tasks[0];
         await bench.Handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Working);
-        await bench.Sender.MadeAsync(1);
+        await bench.Sender.WhenSent(1);
         await bench.Handler.Tasks.CompleteAsync("buyer", task, new BuyResponse("mb_1"), TestJson.Default.BuyResponse);
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
-        JsonElement interim = Bench.Body(bench.Sender.Sent[0].Body).GetProperty("statusUpdate");
+        JsonElement interim = Bench.Body(bench.Sender.Attempts[0].Body).GetProperty("statusUpdate");
         Assert.Equal("TASK_STATE_WORKING", interim.GetProperty("status").GetProperty("state").GetString());
         Assert.Equal("ROLE_AGENT", interim.GetProperty("status").GetProperty("message").GetProperty("role").GetString());
-        JsonElement final = Bench.Body(bench.Sender.Sent[1].Body).GetProperty("task");
+        JsonElement final = Bench.Body(bench.Sender.Attempts[1].Body).GetProperty("task");
         Assert.Equal(task, final.GetProperty("id").GetString());
         Assert.Equal("mb_1", final.GetProperty("artifacts")[0].GetProperty("parts")[0].GetProperty("data")
             .GetProperty("media_buy_id").GetString());
-        Assert.DoesNotContain("a-token-of-sixteen", Encoding.UTF8.GetString(bench.Sender.Sent[1].Body.Span), StringComparison.Ordinal);
+        Assert.DoesNotContain("a-token-of-sixteen", Encoding.UTF8.GetString(bench.Sender.Attempts[1].Body.Span), StringComparison.Ordinal);
     }
 
     /// <summary>A2A's readers would round it. Nothing is changed, so the seller can write it as a string.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Platform.Tests;
 
@@ -33,7 +34,7 @@ public abstract class Storyboard : IAsyncLifetime
 
     public ValueTask InitializeAsync()
     {
-        _sender = new RecordingSender(AdcpVersion.V32, _time);
+        _sender = TestSenders.Of(AdcpVersion.V32, _time);
         _supervisor = new InMemoryWebhookDeliverySupervisor(_sender, new WebhookSupervisorOptions { TimeProvider = _time });
         PlatformOptions options = new()
         {

@@ -64,7 +64,8 @@ public static class AdcpReceiverServiceCollectionExtensions
         services.AddOptions<AdcpReceiverSettings>(name).ValidateOnStart();
         services.AddSingleton<IPostConfigureOptions<AdcpReceiverSettings>>(
             provider => new BindReceiverSettings(name, registration, provider.GetService<IConfiguration>()));
-        services.AddSingleton<IValidateOptions<AdcpReceiverSettings>>(new ValidateReceiverSettings(name, registration));
+        services.AddSingleton<IValidateOptions<AdcpReceiverSettings>>(
+            provider => new ValidateReceiverSettings(name, registration, WebhookEngine.ContentRoot(provider)));
         services.AddKeyedSingleton(name, (provider, _) => new AdcpWebhookReceiver(
             provider,
             ReceiverParts.Create(

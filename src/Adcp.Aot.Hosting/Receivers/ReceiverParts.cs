@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Adcp.Aot.Receiving;
 using Adcp.Aot.Storage;
+using Adcp.Aot.Telemetry;
 using Adcp.Aot.Verification;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -24,12 +25,18 @@ internal sealed class ReceiverParts
     internal bool CreatesTables { get; private init; }
 
     /// <summary>Finds every fault of settings.</summary>
-    internal static void Check(AdcpReceiverSettings settings, ReceiverRegistration registration, SettingFaults faults)
+    internal static void Check(
+        AdcpReceiverSettings settings, ReceiverRegistration registration, string contentRoot, SettingFaults faults)
     {
         faults.All.AddRange(settings.Bound.Faults);
         if (registration.Verifier is null)
         {
             Sender(settings, faults);
+            Pins(settings, contentRoot, faults);
+        }
+        else if (settings.AdAgentsFile is not null)
+        {
+            faults.Add("AdAgentsFile", "the verifier is given in code. Set the Pins of its options there.");
         }
 
         bool hasDatabase = registration.OpensDatabase || settings.Database.Dialect is not null;
@@ -159,6 +166,28 @@ internal sealed class ReceiverParts
         }
     }
 
+    private static void Pins(AdcpReceiverSettings settings, string contentRoot, SettingFaults faults)
+    {
+        if (settings.AdAgentsFile is not { } file)
+        {
+            return;
+        }
+
+        if (settings.AgentUrl is { } agent && IsUrl(agent))
+        {
+            faults.Try<PublisherPins?>("AdAgentsFile", () => PinsOf(Path.Combine(contentRoot, file), agent), null);
+        }
+        else if (settings.JwksUri is not null)
+        {
+            // Without JwksUri the missing url is a fault already.
+            faults.Add("AgentUrl", settings.AgentUrl is null
+                ? "missing. An adagents.json pins the keys of an agent: set the url of the one that sends."
+                : $"'{settings.AgentUrl}' is no http or https url.");
+        }
+    }
+
+    private static PublisherPins PinsOf(string path, string agentUrl) => new(File.ReadAllText(path), agentUrl);
+
     private static bool IsUrl(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out Uri? url) && url.Scheme is "http" or "https" && url.Host.Length > 0;
 
@@ -185,7 +214,20 @@ internal sealed class ReceiverParts
         };
         RemoteKeySource keys = KeysOf(settings, KeyOptionsOf(options, settings, new SettingFaults("")));
         owned.Add(keys);
-        return new Rfc9421Verifier(keys, replays, new Rfc9421VerifierOptions { TimeProvider = time });
+        Rfc9421VerifierOptions verification = new() { TimeProvider = time };
+        if (settings.AdAgentsFile is { } file)
+        {
+            string path = Path.Combine(WebhookEngine.ContentRoot(services), file);
+            string content = WatchedFiles.ContentOf([path]);
+            PublisherPins pins = PinsOf(path, settings.AgentUrl!);
+            verification = verification with { Pins = pins };
+            ILogger logger = GuardedLogger.Of(services.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.Hosting"));
+            WatchedFiles watched = new(
+                new SettingFaults(settings.Bound.Root).PathOf("AdAgentsFile"), [path], content, () => pins.Update(File.ReadAllText(path)));
+            owned.Add(new FileWatch([watched], time, logger));
+        }
+
+        return new Rfc9421Verifier(keys, replays, verification);
     }
 
     private static StoreSource? DatabaseOf(

@@ -45,6 +45,14 @@ public sealed class AdcpReceiverSettings
     /// <summary>Gets or sets <see cref="RemoteKeySourceOptions.KeyOrigin"/>.</summary>
     public string? KeyOrigin { get; set; }
 
+    /// <summary>
+    /// Gets or sets the path of a publisher's <c>adagents.json</c>, which pins the keys of the sender (<see cref="PublisherPins"/>): only
+    /// keys that the sender publishes and the publisher pins are accepted. Needs <see cref="AgentUrl"/>. A relative path begins at the
+    /// content root. A file that changes is read again, so a job of yours can keep it fresh. One that cannot be used is logged, and the
+    /// earlier pins stay. Default <see langword="null"/>, no pins.
+    /// </summary>
+    public string? AdAgentsFile { get; set; }
+
     /// <summary>Gets or sets whether keys may be read over plain http. For development.</summary>
     public bool AllowHttp { get; set; }
 

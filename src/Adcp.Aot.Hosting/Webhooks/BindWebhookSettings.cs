@@ -41,11 +41,7 @@ internal sealed class ValidateWebhookSettings(string name, WebhookRegistration r
         }
 
         SettingFaults faults = new(settings.Bound.Root);
-        WebhookPlan plan = WebhookPlan.Read(settings, registration, contentRoot, faults);
-        foreach (IDisposable read in plan.Keys.Concat<IDisposable>(plan.Certificates))
-        {
-            read.Dispose();
-        }
+        WebhookPlan.Read(settings, registration, contentRoot, faults).DisposeSecrets();
 
         return faults.All.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults.All);
     }

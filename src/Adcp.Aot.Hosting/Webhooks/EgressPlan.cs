@@ -9,15 +9,20 @@ internal static class EgressPlan
     /// <summary>Reads the egress rules.</summary>
     /// <param name="settings">The settings.</param>
     /// <param name="contentRoot">The folder in which relative paths of files begin.</param>
-    /// <param name="certificates">Receives the certificates that were read. Their owner disposes them after the sender.</param>
+    /// <param name="certificates">
+    /// Receives the certificates of each rule that has any. Their owner disposes the present ones after the sender. Replaced ones are left
+    /// to the garbage collector, because connections may still use them.
+    /// </param>
+    /// <param name="files">Receives the files of the certificates, to be read again when they change.</param>
     /// <param name="faults">The faults, each with the path of its setting.</param>
     internal static EgressRule[] RulesOf(
-        IList<EgressSettings> settings, string contentRoot, List<X509Certificate2> certificates, SettingFaults faults)
+        IList<EgressSettings> settings, string contentRoot, List<EgressCertificates> certificates, List<WatchedFiles> files,
+        SettingFaults faults)
     {
         List<EgressRule> rules = [];
         for (int i = 0; i < settings.Count; i++)
         {
-            rules.Add(RuleOf(settings[i], $"Sender:Egress:{i}", contentRoot, certificates, faults));
+            rules.Add(RuleOf(settings[i], $"Sender:Egress:{i}", contentRoot, certificates, files, faults));
         }
 
         return [.. rules];
@@ -47,38 +52,58 @@ internal static class EgressPlan
     }
 
     private static EgressRule RuleOf(
-        EgressSettings from, string at, string contentRoot, List<X509Certificate2> certificates, SettingFaults faults)
+        EgressSettings from, string at, string contentRoot, List<EgressCertificates> certificates, List<WatchedFiles> files,
+        SettingFaults faults)
     {
         EgressRule rule = new() { Origins = ["*"] };
         rule = faults.Try($"{at}:Origins", () => rule with { Origins = [.. from.Origins] }, rule);
         rule = faults.Set(rule, $"{at}:AttemptTimeout", from.AttemptTimeout, static (o, v) => o with { AttemptTimeout = v });
         rule = faults.Set(rule, $"{at}:ConnectTimeout", from.ConnectTimeout, static (o, v) => o with { ConnectTimeout = v });
         rule = faults.Try($"{at}:Proxy", () => rule with { Proxy = ProxyOf(from) }, rule);
-        if (from.ClientCertificateFile is { } file)
-        {
-            rule = faults.Try($"{at}:ClientCertificateFile", () =>
-            {
-                X509Certificate2 certificate = CertificateOf(from, Path.Combine(contentRoot, file), contentRoot);
-                certificates.Add(certificate);
-                return rule with { ClientCertificate = certificate };
-            }, rule);
-        }
-        else if (from.ClientCertificateKeyFile is not null || from.ClientCertificatePassword is not null)
+        if (from.ClientCertificateFile is null && (from.ClientCertificateKeyFile is not null || from.ClientCertificatePassword is not null))
         {
             faults.Add($"{at}:ClientCertificateFile", "missing. Set the file of the certificate that the key belongs to.");
         }
 
-        return from.RootsFile is { } roots
-            ? faults.Try($"{at}:RootsFile", () =>
-            {
-                X509Certificate2Collection read = [];
-                read.ImportFromPemFile(Path.Combine(contentRoot, roots));
-                certificates.AddRange(read);
-                return read.Count > 0
-                    ? rule with { Roots = [.. read] }
-                    : throw new ArgumentException($"'{roots}' holds no certificate. Write them as PEM.");
-            }, rule)
-            : rule;
+        string[] paths = [.. new[] { from.ClientCertificateFile, from.ClientCertificateKeyFile, from.RootsFile }
+            .OfType<string>().Select(file => Path.Combine(contentRoot, file))];
+        if (paths.Length == 0)
+        {
+            return rule;
+        }
+
+        // Taken before the files are read: a change in between is found by the first look.
+        string content = WatchedFiles.ContentOf(paths);
+        X509Certificate2? client = faults.Try($"{at}:ClientCertificateFile", () => ClientOf(from, contentRoot), null);
+        X509Certificate2[]? roots = faults.Try($"{at}:RootsFile", () => RootsOf(from, contentRoot), null);
+        EgressCertificates read = new(client, roots);
+        certificates.Add(read);
+        files.Add(new WatchedFiles(
+            faults.PathOf(at), paths, content, () => read.Update(ClientOf(from, contentRoot), RootsOf(from, contentRoot))));
+        return rule with { Certificates = read };
+    }
+
+    private static X509Certificate2? ClientOf(EgressSettings from, string contentRoot)
+    {
+        if (from.ClientCertificateFile is not { } file)
+        {
+            return null;
+        }
+
+        X509Certificate2 certificate = CertificateOf(from, Path.Combine(contentRoot, file), contentRoot);
+        return certificate.HasPrivateKey ? certificate : throw new ArgumentException("A client certificate needs its private key.");
+    }
+
+    private static X509Certificate2[]? RootsOf(EgressSettings from, string contentRoot)
+    {
+        if (from.RootsFile is not { } file)
+        {
+            return null;
+        }
+
+        X509Certificate2Collection read = [];
+        read.ImportFromPemFile(Path.Combine(contentRoot, file));
+        return read.Count > 0 ? [.. read] : throw new ArgumentException($"'{file}' holds no certificate. Write them as PEM.");
     }
 
     private static EgressProxy? ProxyOf(EgressSettings from)

@@ -3,6 +3,7 @@ using Adcp.Aot.Auditing;
 using Adcp.Aot.Operations;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
+using Adcp.Aot.Telemetry;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -14,7 +15,7 @@ namespace Adcp.Aot.Hosting;
 /// <summary>One instance: keys, sender, supervisor, sinks, database and outbox. The container makes it once and disposes it.</summary>
 internal sealed class WebhookEngine : IAsyncDisposable
 {
-    private readonly IDisposable[] _keys;
+    private readonly FileWatch _files;
     private readonly DbDataSource? _ownedSource;
     private readonly List<IDeliveryLogSink> _ownedSinks = [];
     private HealthSettings _health;
@@ -29,7 +30,7 @@ internal sealed class WebhookEngine : IAsyncDisposable
         ILoggerFactory logging = services.GetRequiredService<ILoggerFactory>();
         Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         SigningKey[] fromCode = [.. registration.Keys.Select(make => make(services))];
-        _keys = [.. Plan.Keys, .. Plan.Certificates];
+        _files = new FileWatch(Plan.Files, Time, GuardedLogger.Of(logging.CreateLogger("Adcp.Aot.Hosting")));
         Keys = [.. fromCode, .. Plan.Keys];
 
         WebhookSenderOptions senderOptions = WebhookRegistration.Apply(
@@ -171,8 +172,9 @@ internal sealed class WebhookEngine : IAsyncDisposable
             }
         }
 
+        _files.Dispose();
         Sender.Dispose();
-        Array.ForEach(_keys, static key => key.Dispose());
+        Plan.DisposeSecrets();
         if (_ownedSource is not null)
         {
             await _ownedSource.DisposeAsync().ConfigureAwait(false);

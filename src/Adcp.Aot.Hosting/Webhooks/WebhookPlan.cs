@@ -1,4 +1,3 @@
-using System.Security.Cryptography.X509Certificates;
 using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Hosting;
@@ -13,7 +12,10 @@ internal sealed record WebhookPlan
     internal required WebhookSenderOptions Sender { get; init; }
 
     /// <summary>Gets the certificates of egress rules, which are disposed after the sender.</summary>
-    internal required IReadOnlyList<X509Certificate2> Certificates { get; init; }
+    internal required IReadOnlyList<EgressCertificates> Certificates { get; init; }
+
+    /// <summary>Gets the files that are read again when they change.</summary>
+    internal required IReadOnlyList<WatchedFiles> Files { get; init; }
 
     internal required WebhookSupervisorOptions Supervisor { get; init; }
 
@@ -22,6 +24,16 @@ internal sealed record WebhookPlan
     internal required SqlWebhookOutboxOptions Outbox { get; init; }
 
     internal required OutboxWorkerOptions Worker { get; init; }
+
+    /// <summary>Disposes the keys and certificates.</summary>
+    internal void DisposeSecrets()
+    {
+        foreach (IDisposable secret in Keys.Concat<IDisposable>(Certificates.SelectMany(
+            static each => (each.Roots ?? []).Append(each.ClientCertificate).OfType<IDisposable>())))
+        {
+            secret.Dispose();
+        }
+    }
 
     /// <summary>Reads the options of settings, and lists every fault.</summary>
     /// <param name="settings">The settings.</param>
@@ -41,8 +53,9 @@ internal sealed record WebhookPlan
         DatabaseRules(settings, registration, faults);
         Health(settings.Health, faults);
         Seller(settings.Seller, faults);
-        List<X509Certificate2> certificates = [];
-        EgressRule[] egress = EgressPlan.RulesOf(settings.Sender.Egress, contentRoot, certificates, faults);
+        List<EgressCertificates> certificates = [];
+        List<WatchedFiles> files = [];
+        EgressRule[] egress = EgressPlan.RulesOf(settings.Sender.Egress, contentRoot, certificates, files, faults);
         WebhookSenderOptions sender = SenderOf(settings, version, faults);
         return new WebhookPlan
         {
@@ -50,6 +63,7 @@ internal sealed record WebhookPlan
             Keys = keys,
             Sender = faults.Try("Sender:Egress", () => sender with { Egress = egress }, sender),
             Certificates = certificates,
+            Files = files,
             Supervisor = supervisor,
             Secrets = secrets,
             Outbox = OutboxOf(settings.Outbox, faults),

@@ -312,7 +312,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             OutboxEndpoint endpoint = Get(refused);
             endpoint.BlockedUntil = Math.Max(endpoint.BlockedUntil, After(duration));
             endpoint.Ramp = 1;
-            endpoint.Probes = limits.Probes;
+            endpoint.Probes = limits.Circuit().SuccessThreshold;
             return Clear(endpoint);
         }
     }
@@ -390,10 +390,11 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         {
             OutboxEndpoint endpoint = Get(lane, parked.Endpoint, parked.Tenant);
             endpoint.HasParked = true;
-            if (parked.WasRefused || parked.Attempts >= limits.FailureThreshold)
+            CircuitBreakerPolicy circuit = limits.Circuit();
+            if (parked.WasRefused || parked.Attempts >= circuit.FailureThreshold)
             {
                 endpoint.Ramp = 1;
-                endpoint.Probes = limits.Probes;
+                endpoint.Probes = circuit.SuccessThreshold;
             }
 
             Arm(endpoint, After(parked.DueIn));
@@ -935,6 +936,8 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
 /// <summary>The bounds of an <see cref="OutboxSchedule"/>.</summary>
 internal sealed record OutboxScheduleLimits
 {
+    private static readonly CircuitBreakerPolicy DefaultCircuit = new();
+
     /// <summary>Gets the most rows in memory.</summary>
     internal int MaxRows { get; init; } = 8192;
 
@@ -947,11 +950,12 @@ internal sealed record OutboxScheduleLimits
     /// <summary>Gets the most bytes of one endpoint in memory; further fresh rows are parked.</summary>
     internal long MaxBytesPerEndpoint { get; init; } = 4 << 20;
 
-    /// <summary>Gets how many attempts must succeed before an endpoint that failed works again: those that close its circuit.</summary>
-    internal int Probes { get; init; } = 2;
-
-    /// <summary>Gets the attempts of parked rows from which an endpoint counts as failed: those that open its circuit.</summary>
-    internal int FailureThreshold { get; init; } = 5;
+    /// <summary>
+    /// Gets a function that returns the present policy of circuits, which may change while the worker runs. Its success threshold is the
+    /// number of attempts that must succeed before an endpoint that failed works again. Its failure threshold is the number of attempts of
+    /// a parked row from which its endpoint counts as failed.
+    /// </summary>
+    internal Func<CircuitBreakerPolicy> Circuit { get; init; } = static () => DefaultCircuit;
 
     /// <summary>Gets how often owners may die while a row is under way before it ends as poison.</summary>
     internal int QuarantineAfter { get; init; } = 3;

@@ -50,6 +50,7 @@ public sealed class OutboxWorker : IAsyncDisposable
         _outbox = outbox;
         _time = time;
         _logger = logger;
+        _runner = new AttemptRunner(sender, attempts);
         _schedule = new OutboxSchedule(
             new OutboxScheduleLimits
             {
@@ -59,14 +60,12 @@ public sealed class OutboxWorker : IAsyncDisposable
                 MaxConcurrencyPerTenant = attempts.MaxConcurrencyPerTenant,
                 MaxConcurrencyPerEndpoint = attempts.MaxConcurrencyPerEndpoint,
                 QuarantineAfter = options.QuarantineAfter,
-                Probes = attempts.Circuit.SuccessThreshold,
-                FailureThreshold = attempts.Circuit.FailureThreshold,
+                Circuit = () => _runner.Endpoints.Policy,
             },
             time);
         TimeSpan fifth = options.Lease / 5;
         _lease = new OutboxLease(outbox.Store, new OutboxLeaseTimes(options.Lease, fifth, fifth), options.Name, time, logger);
         _settlement = new OutboxSettlement(outbox.Store, _lease, _schedule, OnSettled, time, logger);
-        _runner = new AttemptRunner(sender, attempts);
         _delivery = new OutboxDelivery(
             _runner,
             options.Authorizer is { } authorizer ? new OutboxAuthorization(authorizer, options.AuthorizerTimeout, time, logger) : null,

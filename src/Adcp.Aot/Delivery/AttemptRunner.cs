@@ -300,7 +300,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
         bool isIsolated = circuit.State == CircuitState.Isolated;
         long milliseconds = Clock.Milliseconds(now);
         recorded = _recorder.Refused(refused, isIsolated, now, milliseconds, ThreadStripe.Index);
-        long retryAt = circuit.NextProbeIn(_options.Circuit, milliseconds) is { } left
+        long retryAt = circuit.NextProbeIn(Endpoints.Policy, milliseconds) is { } left
             ? _recorder.Wall.TicksAt(now) + (left * TimeSpan.TicksPerMillisecond)
             : 0;
         return (DeliveryAttempt.RefusalCode(isIsolated), retryAt);

@@ -25,35 +25,23 @@ internal sealed class GuardedHttp : IDisposable
     private readonly GuardedHttpOptions _options;
     private readonly HostMemory _hosts = new();
     private readonly ConcurrentDictionary<WatchedStream, bool> _http2 = new();
-    private readonly HttpMessageInvoker _pooled;
-    private readonly Lazy<HttpMessageInvoker> _unpooled;
+    private readonly Lock _lock = new();
+
+    /// <summary>The pools of earlier certificates, each with the time when it was replaced. Requests may still run on them.</summary>
+    private readonly List<(Pools Pools, long At)> _replaced = [];
+
+    private Pools _pools;
     private long _opened;
 
     internal GuardedHttp(DestinationGuard guard, GuardedHttpOptions options)
     {
         _options = options;
-
-        // No session is resumed: two destinations of one host may be two trust boundaries.
-        Tls = new SslClientAuthenticationOptions
-        {
-            AllowTlsResume = false,
-            CertificateRevocationCheckMode = options.Revocation,
-            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-            RemoteCertificateValidationCallback = CertificateRefusedException.Validate,
-            CertificateChainPolicy = options.Roots is { } roots ? PolicyOf(roots, options.Revocation) : null,
-
-            // A context, because a plain collection of certificates is filtered by the issuers that the host names.
-            ClientCertificateContext = options.ClientCertificate is { } certificate
-                ? SslStreamCertificateContext.Create(certificate, null, offline: true)
-                : null,
-        };
         _connector = new PinnedConnector(guard, options.ConnectTimeout, options.TimeProvider, _hosts, options.Proxy);
-        _pooled = new HttpMessageInvoker(Wrapped(options.ConnectionLifetime));
-        _unpooled = new Lazy<HttpMessageInvoker>(() => new HttpMessageInvoker(Wrapped(TimeSpan.Zero)));
+        _pools = new Pools(this, options.Certificates?.Current);
     }
 
-    /// <summary>Gets the TLS policy of all connections.</summary>
-    internal SslClientAuthenticationOptions Tls { get; }
+    /// <summary>Gets the TLS policy of new connections.</summary>
+    internal SslClientAuthenticationOptions Tls => CurrentPools().Tls;
 
     /// <summary>
     /// The number of connections that were ever opened. Read before a request, it separates connections that existed
@@ -63,7 +51,7 @@ internal sealed class GuardedHttp : IDisposable
 
     /// <summary>Sends over a pooled connection, or over a new one that no other request has used or will use.</summary>
     internal Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, bool newConnection, CancellationToken cancellationToken) =>
-        (newConnection ? _unpooled.Value : _pooled).SendAsync(request, cancellationToken);
+        CurrentPools().SendAsync(request, newConnection, cancellationToken);
 
     /// <summary>
     /// Returns whether a failure only shows that a kept connection was old: it was closed or reset before a byte of the
@@ -114,12 +102,66 @@ internal sealed class GuardedHttp : IDisposable
 
     public void Dispose()
     {
-        _pooled.Dispose();
-        if (_unpooled.IsValueCreated)
+        lock (_lock)
         {
-            _unpooled.Value.Dispose();
+            _pools.Dispose();
+            _replaced.ForEach(static replaced => replaced.Pools.Dispose());
+            _replaced.Clear();
         }
     }
+
+    /// <summary>Returns the pools of the present certificates. A pool has one TLS policy, so renewed certificates need new pools.</summary>
+    private Pools CurrentPools()
+    {
+        Pools pools = Volatile.Read(ref _pools);
+        return _options.Certificates is { } certificates && !ReferenceEquals(certificates.Current, pools.Certificates)
+            ? Renew(certificates)
+            : pools;
+    }
+
+    private Pools Renew(EgressCertificates certificates)
+    {
+        lock (_lock)
+        {
+            EgressCertificates.Pair current = certificates.Current;
+            if (!ReferenceEquals(current, _pools.Certificates))
+            {
+                Pools renewed = new(this, current);
+                long now = _options.TimeProvider.GetTimestamp();
+
+                // A request that took earlier pools has ended after its timeout; twice that is time for one that had not begun.
+                _replaced.RemoveAll(replaced =>
+                {
+                    bool isIdle = _options.TimeProvider.GetElapsedTime(replaced.At, now) > 2 * _options.TotalTimeout;
+                    if (isIdle)
+                    {
+                        replaced.Pools.Dispose();
+                    }
+
+                    return isIdle;
+                });
+                _replaced.Add((_pools, now));
+                Volatile.Write(ref _pools, renewed);
+            }
+
+            return _pools;
+        }
+    }
+
+    private SslClientAuthenticationOptions TlsOf(EgressCertificates.Pair? certificates) => new()
+    {
+        // No session is resumed: two destinations of one host may be two trust boundaries.
+        AllowTlsResume = false,
+        CertificateRevocationCheckMode = _options.Revocation,
+        EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        RemoteCertificateValidationCallback = CertificateRefusedException.Validate,
+        CertificateChainPolicy = certificates?.Roots is { } roots ? PolicyOf(roots, _options.Revocation) : null,
+
+        // A context, because a plain collection of certificates is filtered by the issuers that the host names.
+        ClientCertificateContext = certificates?.ClientCertificate is { } certificate
+            ? SslStreamCertificateContext.Create(certificate, null, offline: true)
+            : null,
+    };
 
     private static X509ChainPolicy PolicyOf(IReadOnlyList<X509Certificate2> roots, X509RevocationMode revocation)
     {
@@ -133,15 +175,15 @@ internal sealed class GuardedHttp : IDisposable
         return policy;
     }
 
-    private HttpMessageHandler Wrapped(TimeSpan connectionLifetime)
+    private HttpMessageHandler Wrapped(TimeSpan connectionLifetime, SslClientAuthenticationOptions tls)
     {
-        SocketsHttpHandler handler = Handler(connectionLifetime);
+        SocketsHttpHandler handler = Handler(connectionLifetime, tls);
         return _options.WrapHandler is { } wrap
             ? wrap(handler) ?? throw new InvalidOperationException("The function WrapHandler returned null.")
             : handler;
     }
 
-    private SocketsHttpHandler Handler(TimeSpan connectionLifetime)
+    private SocketsHttpHandler Handler(TimeSpan connectionLifetime, SslClientAuthenticationOptions tls)
     {
         SocketsHttpHandler handler = new()
         {
@@ -161,7 +203,7 @@ internal sealed class GuardedHttp : IDisposable
             ConnectTimeout = _options.TotalTimeout,
             ConnectCallback = _connector.ConnectAsync,
             PlaintextStreamFilter = Watch,
-            SslOptions = Tls,
+            SslOptions = tls,
         };
 
         return handler;
@@ -187,6 +229,38 @@ internal sealed class GuardedHttp : IDisposable
         if (connection.IsHttp2)
         {
             _http2.TryRemove(connection, out _);
+        }
+    }
+
+    /// <summary>The connections of one TLS policy: kept ones, and those for a single request.</summary>
+    private sealed class Pools : IDisposable
+    {
+        private readonly HttpMessageInvoker _pooled;
+        private readonly Lazy<HttpMessageInvoker> _unpooled;
+
+        internal Pools(GuardedHttp owner, EgressCertificates.Pair? certificates)
+        {
+            Certificates = certificates;
+            Tls = owner.TlsOf(certificates);
+            _pooled = new HttpMessageInvoker(owner.Wrapped(owner._options.ConnectionLifetime, Tls));
+            _unpooled = new Lazy<HttpMessageInvoker>(() => new HttpMessageInvoker(owner.Wrapped(TimeSpan.Zero, Tls)));
+        }
+
+        internal EgressCertificates.Pair? Certificates { get; }
+
+        internal SslClientAuthenticationOptions Tls { get; }
+
+        internal Task<HttpResponseMessage> SendAsync(
+            HttpRequestMessage request, bool newConnection, CancellationToken cancellationToken) =>
+            (newConnection ? _unpooled.Value : _pooled).SendAsync(request, cancellationToken);
+
+        public void Dispose()
+        {
+            _pooled.Dispose();
+            if (_unpooled.IsValueCreated)
+            {
+                _unpooled.Value.Dispose();
+            }
         }
     }
 }

@@ -15,11 +15,8 @@ internal sealed record GuardedHttpOptions(
     /// <summary>Gets the proxy; <see langword="null"/> for direct connections.</summary>
     internal ProxyConnector? Proxy { get; init; }
 
-    /// <summary>Gets the certificate for hosts that ask for one; <see langword="null"/> for none.</summary>
-    internal X509Certificate2? ClientCertificate { get; init; }
-
-    /// <summary>Gets the only trusted roots; <see langword="null"/> for the machine's.</summary>
-    internal IReadOnlyList<X509Certificate2>? Roots { get; init; }
+    /// <summary>Gets the client certificate and the trusted roots; <see langword="null"/> for none and the machine's.</summary>
+    internal EgressCertificates? Certificates { get; init; }
 
     /// <summary>Gets a function that wraps each handler; <see langword="null"/> for none.</summary>
     internal Func<HttpMessageHandler, HttpMessageHandler>? WrapHandler { get; init; }

@@ -53,8 +53,7 @@ internal sealed class EgressPath : IDisposable
             rule?.Revocation ?? options.Revocation)
         {
             Proxy = rule?.Proxy is { } proxy ? new ProxyConnector(proxy.Url, proxy.Credentials, proxy.ResolvesNames) : null,
-            ClientCertificate = rule?.ClientCertificate,
-            Roots = rule?.Roots,
+            Certificates = rule?.CertificatesOf(),
             WrapHandler = rule?.WrapHandler,
         });
     }

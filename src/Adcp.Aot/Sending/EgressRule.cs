@@ -42,9 +42,7 @@ public sealed record EgressRule
     public X509Certificate2? ClientCertificate
     {
         get;
-        init => field = value is null || value.HasPrivateKey
-            ? value
-            : throw new ArgumentException("A client certificate needs its private key.", nameof(ClientCertificate));
+        init => field = CheckClientCertificate(value, nameof(ClientCertificate));
     }
 
     /// <summary>
@@ -54,10 +52,14 @@ public sealed record EgressRule
     public IReadOnlyList<X509Certificate2>? Roots
     {
         get;
-        init => field = value is null or { Count: > 0 }
-            ? value
-            : throw new ArgumentException("Must contain a certificate. Use null for the roots of the machine.", nameof(Roots));
+        init => field = CheckRoots(value, nameof(Roots));
     }
+
+    /// <summary>
+    /// Gets certificates that can be renewed while the sender runs, in place of <see cref="ClientCertificate"/> and <see cref="Roots"/>: a
+    /// sender refuses a rule with both. Default <see langword="null"/>, none.
+    /// </summary>
+    public EgressCertificates? Certificates { get; init; }
 
     /// <summary>Gets whether certificates are looked up in revocation lists; see <see cref="WebhookSenderOptions.Revocation"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a mode.</exception>
@@ -79,7 +81,8 @@ public sealed record EgressRule
 
     /// <summary>
     /// Gets a function that wraps the handler of the connections, such as in a <see cref="DelegatingHandler"/> that counts or signs. It is
-    /// called at most twice for each rule. Default <see langword="null"/>, no wrapper.
+    /// called at most twice for each rule, and again after <see cref="EgressCertificates.Update"/>. Default <see langword="null"/>, no
+    /// wrapper.
     /// </summary>
     /// <remarks>
     /// The given handler holds the guard, the pools and the timeouts. A wrapper that does not call it for a request sends that request
@@ -89,6 +92,23 @@ public sealed record EgressRule
 
     /// <summary>Returns the origins. Certificates and proxies are not shown.</summary>
     public override string ToString() => string.Join(", ", Origins);
+
+    /// <summary>Returns the certificates: those that can be renewed, or those of the rule itself.</summary>
+    /// <exception cref="ArgumentException">The rule has both.</exception>
+    internal EgressCertificates CertificatesOf() => Certificates is not { } renewed
+        ? new EgressCertificates(ClientCertificate, Roots)
+        : ClientCertificate is null && Roots is null ? renewed
+        : throw new ArgumentException(
+            $"The egress rule of {this} has {nameof(Certificates)} and {nameof(ClientCertificate)} or {nameof(Roots)}. Set one of them.");
+
+    internal static X509Certificate2? CheckClientCertificate(X509Certificate2? value, string name) => value is null || value.HasPrivateKey
+        ? value
+        : throw new ArgumentException("A client certificate needs its private key.", name);
+
+    internal static IReadOnlyList<X509Certificate2>? CheckRoots(IReadOnlyList<X509Certificate2>? value, string name) =>
+        value is null or { Count: > 0 }
+            ? value
+            : throw new ArgumentException("Must contain a certificate. Use null for the roots of the machine.", name);
 
     internal bool Matches(TargetUri target) => OriginPattern.Match(_patterns, target);
 

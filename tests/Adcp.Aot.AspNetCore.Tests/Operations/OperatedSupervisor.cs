@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using Adcp.Aot.Operations;
-using Adcp.Aot.Signing;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.AspNetCore.Tests.Operations;
 
@@ -8,13 +8,15 @@ namespace Adcp.Aot.AspNetCore.Tests.Operations;
 internal sealed class OperatedSupervisor : IAsyncDisposable
 {
     private readonly OperatorSite _site;
-    private readonly Answers _answers;
+    private readonly RecordingSender _sender;
 
     private OperatedSupervisor(
-        OperatorSite site, Answers answers, InMemoryWebhookDeliverySupervisor supervisor, OperatorSite.LinesLog log)
+        OperatorSite site, RecordingSender sender, InMemoryWebhookDeliverySupervisor supervisor, OperatorSite.LinesLog log)
     {
         _site = site;
-        _answers = answers;
+        _sender = sender;
+        _sender.Otherwise = (webhook, _, _) =>
+            new(new WebhookSendResult(webhook, Statuses.GetValueOrDefault(new Uri(webhook.Destination.Url).Host, 200)));
         Supervisor = supervisor;
         Log = log;
     }
@@ -26,14 +28,14 @@ internal sealed class OperatedSupervisor : IAsyncDisposable
     public Uri Url => _site.Url;
 
     /// <summary>The statuses of receivers by host; 200 if absent.</summary>
-    public ConcurrentDictionary<string, int> Statuses => _answers.Statuses;
+    public ConcurrentDictionary<string, int> Statuses { get; } = new();
 
     public static async Task<OperatedSupervisor> StartAsync(bool hasPolicy = true)
     {
-        Answers answers = new();
+        RecordingSender sender = new(new WebhookSenderOptions { Version = AdcpVersion.V31 });
         AttemptHistory history = new();
         InMemoryWebhookDeliverySupervisor supervisor = new(
-            answers,
+            sender,
             new WebhookSupervisorOptions
             {
                 Sink = history,
@@ -44,7 +46,7 @@ internal sealed class OperatedSupervisor : IAsyncDisposable
             });
         OperatorSite.LinesLog log = new();
         OperatorSite site = await OperatorSite.StartAsync(new WebhookOperations(supervisor, history, log), log, hasPolicy);
-        return new OperatedSupervisor(site, answers, supervisor, log);
+        return new OperatedSupervisor(site, sender, supervisor, log);
     }
 
     public async Task<DeliveryOutcome> DeliverAsync(string url, string taskId = "task_1") =>
@@ -63,29 +65,6 @@ internal sealed class OperatedSupervisor : IAsyncDisposable
     {
         await _site.DisposeAsync();
         await Supervisor.DisposeAsync();
-        _answers.Dispose();
-    }
-
-    /// <summary>Prepares webhooks as a real sender does, and answers by the host.</summary>
-    private sealed class Answers : IWebhookSender, IDisposable
-    {
-        private readonly SigningKey _key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "seller-1");
-        private readonly WebhookSender _sender;
-
-        public Answers() => _sender = new(new Rfc9421Signer(_key), new WebhookSenderOptions { Version = AdcpVersion.V31 });
-
-        public ConcurrentDictionary<string, int> Statuses { get; } = new();
-
-        public PreparedWebhook Prepare(WebhookDestination destination, WebhookPayload payload, long? sequenceNumber = null) =>
-            _sender.Prepare(destination, payload, sequenceNumber);
-
-        public ValueTask<WebhookSendResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default) =>
-            new(new WebhookSendResult(webhook, Statuses.GetValueOrDefault(new Uri(webhook.Destination.Url).Host, 200)));
-
-        public void Dispose()
-        {
-            _sender.Dispose();
-            _key.Dispose();
-        }
+        _sender.Dispose();
     }
 }

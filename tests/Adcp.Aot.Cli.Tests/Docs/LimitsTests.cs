@@ -18,6 +18,10 @@ public sealed class LimitsTests
         // Words of messages, and the rate of a progress line.
         "JsonBodyCheck.MaxNames", "JsonBodyCheck.MaxNameBytes", "Progress.Patience",
 
+        // Values with which contracts check stores.
+        "ClaimStoreContract.Lease", "IdempotencyStoreContract.Lease", "PushConfigStoreContract.MaxPerTask",
+        "ReplayCacheContract.MaxPerKey", "ReplayCacheContract.MaxPerSender", "ReplayCacheContract.MaxTotal", "TaskStoreContract.Limit",
+
         // Tries of a statement before its fault is reported.
         "SqlReplayCache.MaxUnexplained", "SqlWebhookClaimStore.MaxUnexplained", "SqlIdempotencyStore.MaxUnexplained",
 

@@ -7,6 +7,7 @@ using Adcp.Aot.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Hosting.Tests.Settings;
 
@@ -57,6 +58,65 @@ public sealed class EgressSettingsTests : IDisposable
         Assert.Equal((WebhookSendError.LocalNetwork, "the proxy cannot be reached"), (result.Error, result.ErrorDetail));
         Assert.Equal(0, receiver.Count);
         Assert.Equal(TimeSpan.FromSeconds(40), sender.Facts.AttemptTimeout);
+        await host.StopAsync();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Renewed_certificates_are_used_and_broken_files_keep_the_earlier_ones_and_are_logged_once(bool isMountedSecret)
+    {
+        // A mounted secret: the file is a link whose target is exchanged, and the link itself does not change.
+        string used = isMountedSecret ? "mounted.pem" : "both.pem";
+        if (isMountedSecret)
+        {
+            Directory.CreateDirectory(_folder["first"]);
+            Directory.CreateDirectory(_folder["second"]);
+            File.Copy(_folder["both.pem"], Path.Combine(_folder["first"], "tls.pem"));
+            File.WriteAllText(Path.Combine(_folder["second"], "tls.pem"), Issue("CN=renewed"));
+            Directory.CreateSymbolicLink(_folder["data"], "first");
+            File.CreateSymbolicLink(_folder[used], Path.Combine("data", "tls.pem"));
+        }
+
+        FakeTimeProvider time = new();
+        CapturingLog log = new();
+        HostApplicationBuilder builder = TestHost.Builder(
+            log,
+            [
+                .. TestHost.Sound, ("Adcp:Sender:Egress:0:Origins:0", "*"), ("Adcp:Sender:Egress:0:ClientCertificateFile", _folder[used]),
+                ("Adcp:Sender:Egress:0:RootsFile", _folder["cert.pem"]),
+            ]);
+        builder.Services.AddSingleton<TimeProvider>(time);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp");
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        EgressRule rule = host.Services.GetRequiredKeyedService<WebhookEngine>("").Plan.Sender.Egress[0];
+        Assert.Equal(("CN=seller", 1), (rule.Certificates!.ClientCertificate!.Subject, rule.Certificates.Roots!.Count));
+
+        File.WriteAllText(_folder["cert.pem"], "nothing");
+        time.Advance(FileWatch.Interval);
+        time.Advance(FileWatch.Interval);
+
+        string refused = await log.WhenWritten(HostingEventIds.FilesRefused);
+        Assert.StartsWith("Warning: The files of Adcp:Sender:Egress:0 have changed and cannot be used", refused, StringComparison.Ordinal);
+        Assert.Single(log.Lines, static line => line.Contains("cannot be used", StringComparison.Ordinal));
+        Assert.Equal(("CN=seller", 1), (rule.Certificates.ClientCertificate.Subject, rule.Certificates.Roots!.Count));
+
+        File.WriteAllText(_folder["cert.pem"], Issue("CN=root 1") + Issue("CN=root 2"));
+        if (isMountedSecret)
+        {
+            Directory.Delete(_folder["data"]);
+            Directory.CreateSymbolicLink(_folder["data"], "second");
+        }
+        else
+        {
+            File.WriteAllText(_folder[used], Issue("CN=renewed"));
+        }
+
+        time.Advance(FileWatch.Interval);
+
+        Assert.Equal(("CN=renewed", 2), (rule.Certificates.ClientCertificate!.Subject, rule.Certificates.Roots.Count));
+        Assert.Single(log.Lines, static line => line.Contains("are used from now on", StringComparison.Ordinal));
         await host.StopAsync();
     }
 
@@ -126,6 +186,15 @@ public sealed class EgressSettingsTests : IDisposable
     {
         Assert.Equal(
             path is null ? null : "Adcp:Delivery:RateLimits:0:" + path, await FaultOfAsync("Adcp:Delivery:RateLimits:0", settings));
+    }
+
+    /// <summary>Returns a certificate and its key as PEM.</summary>
+    private static string Issue(string subject)
+    {
+        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using X509Certificate2 certificate = new CertificateRequest(subject, key, HashAlgorithmName.SHA256)
+            .CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        return certificate.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem() + "\n";
     }
 
     private static McpWebhook Payload() =>

@@ -4,12 +4,13 @@ using Adcp.Aot.Delivery;
 using Adcp.Aot.Platform.Idempotency;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Platform.Tests.Boot;
 
 public sealed class BootTests : IDisposable
 {
-    private readonly RecordingSender _sender = new(AdcpVersion.V32, TimeProvider.System);
+    private readonly RecordingSender _sender = TestSenders.Of(AdcpVersion.V32);
     private readonly DurableSupervisor _durable = new();
 
     private PlatformOptions Sound => new()
@@ -22,13 +23,14 @@ public sealed class BootTests : IDisposable
     [Fact]
     public async Task A_seller_with_nothing_wrong_boots()
     {
+        using RecordingSender sender = TestSenders.Of(AdcpVersion.V31);
         await using PlatformHandler durable = AdcpServer.CreateFromPlatform(new TestPlatform(), Sound, null, _durable);
         await using PlatformHandler earlier = AdcpServer.CreateFromPlatform(
             new TestPlatform(), Sound with
             {
                 Version = AdcpVersion.V31,
                 WebhookSigning = Sound.WebhookSigning! with { RetryHorizon = null }
-            }, _sender);
+            }, sender);
         await using PlatformHandler without =
             AdcpServer.CreateFromPlatform(new TestPlatform(),
                 new PlatformOptions { Version = AdcpVersion.V32, AcceptsPushConfigs = false });

@@ -32,7 +32,7 @@ public sealed class IdempotentCallTests
         Assert.Equal(1, bench.Platform.Performed);
         Assert.Equal("req_0123456789abcdef", Assert.Single(bench.Platform.Keys));
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
-        Assert.Single(bench.Sender.Sent);
+        Assert.Single(bench.Sender.Attempts);
     }
 
     [Fact]

@@ -2,7 +2,7 @@ using Adcp.Aot.Platform.Idempotency;
 
 namespace Adcp.Aot.Platform.Tests.Idempotency;
 
-public sealed class InMemoryIdempotencyStoreTests : IdempotencyStoreContract
+public sealed class InMemoryIdempotencyStoreTests : IdempotencyStoreTests
 {
     private InMemoryIdempotencyStore? _store;
 

@@ -17,7 +17,7 @@ public sealed class PostgreSqlIdempotencyStoreTests() : SqlIdempotencyStoreTests
 public sealed class MySqlIdempotencyStoreTests() : SqlIdempotencyStoreTests(SqlDialect.MySql);
 
 /// <summary>The contract on a database, with each call from another process.</summary>
-public abstract class SqlIdempotencyStoreTests(SqlDialect dialect) : IdempotencyStoreContract
+public abstract class SqlIdempotencyStoreTests(SqlDialect dialect) : IdempotencyStoreTests
 {
     private static readonly SecretsAtRest Secrets = SecretsAtRest.EncryptedWith(new EncryptionKey("k1", new byte[32]));
 
@@ -204,7 +204,7 @@ public abstract class SqlIdempotencyStoreTests(SqlDialect dialect) : Idempotency
     private SqlIdempotencyStore Open(DbDataSource source) => new(source, dialect, new IdempotencyStoreOptions { Secrets = Secrets });
 
     /// <summary>The database's clock cannot be turned, so the times in the rows are.</summary>
-    private protected override async ValueTask AdvanceAsync(TimeSpan time)
+    protected override async ValueTask AdvanceAsync(TimeSpan time, CancellationToken cancellationToken)
     {
         string past = ((long)time.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
         await _database!.ExecuteAsync(

@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Text.Json;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Payloads.Notifications;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Platform.Tests.Notifications;
 
@@ -52,9 +53,8 @@ public sealed class OutboxSeamTests
     [InlineData(403, true, ChallengeAnswer.NotAccepted)]
     public async Task Ownership_is_proven_by_the_value_alone(int status, bool echoes, ChallengeAnswer expected)
     {
-        using RecordingSender sender = new(AdcpVersion.V32, TimeProvider.System);
-        int attempts = 0;
-        sender.Answers = webhook => attempts++ == 0
+        using RecordingSender sender = TestSenders.Of(AdcpVersion.V32);
+        sender.Otherwise = (webhook, attempt, _) => new(attempt == 1
             ? new WebhookSendResult(webhook, WebhookSendError.ConnectionFailed, "connection reset")
             : new WebhookSendResult(webhook, status)
             {
@@ -62,12 +62,12 @@ public sealed class OutboxSeamTests
                 {
                     ["challenge"] = echoes ? Bench.Body(webhook.Body).GetProperty("challenge").GetString()! : new string('x', 43),
                 }),
-            };
+            });
         AgentWebhookChallenge challenge = new()
         { SubscriberId = "s", SellerAgentUrl = "https://seller.example", DeliveryAuthentication = DeliveryAuthentication.Rfc9421 };
         Assert.Equal(expected, await OwnershipProof.ProveAsync(sender, new WebhookDestination("https://b.example/"), challenge));
-        Assert.Equal(2, sender.Sent.Count);
-        Assert.Same(sender.Sent[0], sender.Sent[1]);
+        Assert.Equal(2, sender.Attempts.Count);
+        Assert.Same(sender.Attempts[0], sender.Attempts[1]);
     }
 
     private sealed class FailingOutbox : IWebhookOutbox

@@ -17,8 +17,8 @@ public sealed class PendingMemoryTests
         byte[] result = Encoding.UTF8.GetBytes($$"""{"k":"{{new string('x', 900_000)}}"}""");
         InMemoryLimits limits = new() { MaxBytes = 1L << 30, MaxBytesPerTenant = 1L << 30 };
         await using Bench bench = new(AdcpVersion.V32, options => options with { Tasks = new InMemoryTaskRegistry(limits) });
-        bench.Sender.Answers = static webhook =>
-            new WebhookSendResult(webhook, WebhookSendError.ConnectionFailed, "connection refused");
+        bench.Sender.Otherwise = static (webhook, _, _) =>
+            new(new WebhookSendResult(webhook, WebhookSendError.ConnectionFailed, "connection refused"));
         for (int i = 0; i < Tasks; i++)
         {
             await bench.BuyAsync("later");
@@ -33,7 +33,7 @@ public sealed class PendingMemoryTests
             kept += result.Length;
         }
 
-        await bench.Sender.MadeAsync(1);
+        await bench.Sender.WhenSent(1);
         long held = GC.GetTotalMemory(forceFullCollection: true) - before - kept;
 
         Assert.Equal(Tasks, bench.Handler.PendingDeliveries);

@@ -12,7 +12,7 @@ public sealed class PendingWebhookTests
     {
         await using Bench bench =
             new(AdcpVersion.V32, options => options with { Limits = new PlatformLimits { MaxPendingWebhookBytesPerTenant = 100 << 10 } });
-        bench.Sender.Gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource gate = bench.HoldAttempts();
         for (int i = 0; i < 10; i++)
         {
             await bench.BuyAsync("later");
@@ -23,14 +23,14 @@ public sealed class PendingWebhookTests
             await bench.Handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Completed, Large);
         }
 
-        await bench.Sender.MadeAsync(2);
+        await bench.Sender.WhenSent(2);
         ToolReply refused = await bench.BuyAsync("later");
         ToolReply unregistered = await bench.BuyAsync("later", push: null);
         ToolReply other =
             await bench.CallAsync("create_media_buy", $$"""{"plan":"later","push_notification_config":{{Bench.Push}}}""", "another");
-        int inMemory = bench.Sender.Sent.Count;
+        int inMemory = bench.Sender.Attempts.Count;
         int pending = bench.Handler.PendingDeliveries;
-        bench.Sender.Gate.SetResult();
+        gate.SetResult();
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
 
         Assert.Equal((2, 10), (inMemory, pending));
@@ -40,7 +40,7 @@ public sealed class PendingWebhookTests
         Assert.Null(other.Error);
         Assert.Equal(
             bench.Platform.Tasks.Take(10).Order(StringComparer.Ordinal),
-            bench.Sender.Sent.Select(sent => Bench.Body(sent.Body).GetProperty("task_id").GetString()!).Order(StringComparer.Ordinal));
+            bench.Sender.Attempts.Select(sent => Bench.Body(sent.Body).GetProperty("task_id").GetString()!).Order(StringComparer.Ordinal));
         Assert.DoesNotContain(bench.Log.Lines, line => line.Id == 2001);
     }
 
@@ -86,14 +86,14 @@ public sealed class PendingWebhookTests
     public async Task Call_directs_at_most_a_hundred_requests_at_a_host_that_is_not_its_own(int status)
     {
         await using Bench bench = new(AdcpVersion.V32);
-        bench.Sender.Status([.. Enumerable.Repeat(status, 10_000)]);
+        bench.Sender.AnswerWith([.. Enumerable.Repeat(status, 10_000)]);
         DateTimeOffset began = bench.Time.GetUtcNow();
         await bench.BuyAsync("later");
         await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks[0], AdcpTaskStatus.Completed, "{}"u8.ToArray());
 
         await bench.SettleAsync();
 
-        Assert.InRange(bench.Sender.Sent.Count, 20, 100);
+        Assert.InRange(bench.Sender.Attempts.Count, 20, 100);
         Assert.InRange(bench.Time.GetUtcNow() - began, TimeSpan.FromHours(22), TimeSpan.FromHours(24));
         Assert.Single(bench.Log.Lines, line => line.Id == 2001);
     }
@@ -103,17 +103,19 @@ public sealed class PendingWebhookTests
     {
         await using Bench bench =
             new(AdcpVersion.V32, options => options with { Limits = new PlatformLimits { MaxPendingWebhooksPerTenant = 1 } });
-        bench.Sender.Gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource gate = bench.HoldAttempts();
         await bench.BuyAsync("later");
         await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks[0], AdcpTaskStatus.Working);
-        await bench.Sender.MadeAsync(1);
+        await bench.Sender.WhenSent(1);
 
         await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks[0], AdcpTaskStatus.InputRequired);
         await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks[0], AdcpTaskStatus.Completed, "{}"u8.ToArray());
-        bench.Sender.Gate.SetResult();
+        gate.SetResult();
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
 
-        Assert.Equal(["working", "completed"], bench.Sender.Sent.Select(sent => Bench.Body(sent.Body).GetProperty("status").GetString()));
+        Assert.Equal(
+            ["working", "completed"],
+            bench.Sender.Attempts.Select(sent => Bench.Body(sent.Body).GetProperty("status").GetString()));
         Assert.Contains("input-required", Assert.Single(bench.Log.Lines, line => line.Id == 2001).Text, StringComparison.Ordinal);
     }
 
@@ -121,12 +123,12 @@ public sealed class PendingWebhookTests
     public async Task A_shutdown_tries_at_once_what_waits_for_a_later_try()
     {
         await using Bench bench = new(AdcpVersion.V32);
-        bench.Sender.Status([.. Enumerable.Repeat(503, 5)]);
+        bench.Sender.AnswerWith([.. Enumerable.Repeat(503, 5)]);
         await bench.BuyAsync("later");
         await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks[0], AdcpTaskStatus.Completed, "{}"u8.ToArray());
         using CancellationTokenSource guard = new(TimeSpan.FromSeconds(30));
         for (TimeSpan wait = await bench.Time.NextWaitAsync(
-            guard.Token); bench.Sender.Sent.Count < 5; wait = await bench.Time.NextWaitAsync(guard.Token))
+            guard.Token); bench.Sender.Attempts.Count < 5; wait = await bench.Time.NextWaitAsync(guard.Token))
         {
             bench.Time.Advance(wait);
         }
@@ -139,7 +141,7 @@ public sealed class PendingWebhookTests
             guard.Token.ThrowIfCancellationRequested();
         }
 
-        Assert.Equal(6, bench.Sender.Sent.Count);
+        Assert.Equal(6, bench.Sender.Attempts.Count);
         Assert.DoesNotContain(bench.Log.Lines, line => line.Id is 2001 or 2008);
     }
 
@@ -147,14 +149,14 @@ public sealed class PendingWebhookTests
     public async Task A_shutdown_whose_patience_ends_names_each_webhook_that_is_left_and_how_many()
     {
         await using Bench bench = new(AdcpVersion.V32);
-        bench.Sender.Gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource gate = bench.HoldAttempts();
         for (int i = 0; i < 3; i++)
         {
             await bench.BuyAsync("later");
             await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks[i], AdcpTaskStatus.Completed, "{}"u8.ToArray());
         }
 
-        await bench.Sender.MadeAsync(3);
+        await bench.Sender.WhenSent(3);
         Task drained = bench.Handler.DrainAsync(TimeSpan.FromSeconds(20)).AsTask();
         while (!drained.IsCompleted)
         {
@@ -190,8 +192,8 @@ public sealed class PendingWebhookTests
     public async Task A_lost_webhook_is_logged_with_task_tenant_endpoint_and_cause()
     {
         await using Bench bench = new(AdcpVersion.V32);
-        bench.Sender.Answers = static webhook =>
-            new WebhookSendResult(webhook, WebhookSendError.DestinationRefused, "https is required");
+        bench.Sender.Otherwise = static (webhook, _, _) =>
+            new(new WebhookSendResult(webhook, WebhookSendError.DestinationRefused, "https is required"));
         await bench.BuyAsync("later");
         await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks[0], AdcpTaskStatus.Canceled);
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));

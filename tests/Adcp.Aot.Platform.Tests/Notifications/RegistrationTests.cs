@@ -78,7 +78,7 @@ public sealed class RegistrationTests
             + """["HMAC-SHA256"],"credentials":"0123456789abcdef0123456789ABCDEF"}}""");
         await bench.Handler.Tasks.EnterAsync("buyer", bench.Platform.Tasks[0], AdcpTaskStatus.Canceled);
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
-        Assert.Equal(AuthenticationScheme.HmacSha256, Assert.Single(bench.Sender.Sent).Destination.Authentication?.Scheme);
+        Assert.Equal(AuthenticationScheme.HmacSha256, Assert.Single(bench.Sender.Attempts).Destination.Authentication?.Scheme);
     }
 
     [Fact]

@@ -30,7 +30,7 @@ public sealed class CommitInDoubtTests
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
 
         Assert.Equal((TaskTransition.Entered, TaskTransition.Repeated), (first, second));
-        Assert.Equal(1, hasOutbox ? outbox.Kept : bench.Sender.Sent.Count);
+        Assert.Equal(1, hasOutbox ? outbox.Kept : bench.Sender.Attempts.Count);
     }
 
     [Theory]
@@ -51,7 +51,7 @@ public sealed class CommitInDoubtTests
         Task drained = bench.Handler.DrainAsync(TimeSpan.FromMinutes(1)).AsTask();
         await TurnAsync(bench, drained);
 
-        Assert.Equal("completed", Bench.Body(Assert.Single(bench.Sender.Sent).Body).GetProperty("status").GetString());
+        Assert.Equal("completed", Bench.Body(Assert.Single(bench.Sender.Attempts).Body).GetProperty("status").GetString());
         if (again is not null)
         {
             Assert.Equal(TaskTransition.Repeated, await again);
@@ -72,7 +72,7 @@ public sealed class CommitInDoubtTests
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
 
         Assert.Equal(TaskTransition.Entered, again);
-        Assert.Single(bench.Sender.Sent);
+        Assert.Single(bench.Sender.Attempts);
     }
 
     [Fact]
@@ -98,7 +98,7 @@ public sealed class CommitInDoubtTests
         await using Bench bench = new(
             AdcpVersion.V31,
             options => options with { Tasks = tasks, Limits = new PlatformLimits { MaxPendingWebhooks = 1 } });
-        bench.Sender.Gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource gate = bench.HoldAttempts();
         TaskCompletionSource answers = new(TaskCreationOptions.RunContinuationsAsynchronously);
         tasks.Reading = answers.Task;
         string[] ids = [.. Enumerable.Range(0, 200).Select(static i => $"t{i}")];
@@ -116,13 +116,13 @@ public sealed class CommitInDoubtTests
 
         answers.SetResult();
         TaskTransition[] entered = await Task.WhenAll(entering);
-        bench.Sender.Gate.SetResult();
+        gate.SetResult();
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
 
         Assert.All(entered, static transition => Assert.Equal(TaskTransition.Entered, transition));
         Assert.Equal(64, tasks.MostReading);
-        Assert.Equal(200, bench.Sender.Sent.Select(static sent => sent.TaskId).Distinct().Count());
-        Assert.Equal(200, bench.Sender.Sent.Count);
+        Assert.Equal(200, bench.Sender.Attempts.Select(static sent => sent.TaskId).Distinct().Count());
+        Assert.Equal(200, bench.Sender.Attempts.Count);
     }
 
     private static Bench Open(DoubtfulRegistry tasks, Outbox? outbox) => new(

@@ -107,9 +107,9 @@ public sealed class GetProductsAsyncStoryboard : Storyboard
     {
         await SubmitAsync();
         await CompleteAsync();
-        await Sender.MadeAsync(1);
+        await Sender.WhenSent(1);
 
-        JsonElement sent = JsonElement.Parse(Encoding.UTF8.GetString(Sender.Sent[0].Body.Span));
+        JsonElement sent = JsonElement.Parse(Encoding.UTF8.GetString(Sender.Attempts[0].Body.Span));
 
         Assert.Equal(
             ("op_terminal", _task, "get_products", "media-buy", "completed"),

@@ -18,12 +18,12 @@ public sealed class HandedOffWorkTests
         AdcpTaskStatus atOnce = (await FindAsync(bench, reply.TaskId!))!.Status;
         bench.Platform.Go.SetResult();
         WorkOutcome outcome = await bench.Platform.Works.Single();
-        await bench.Sender.MadeAsync(1);
+        await bench.Sender.WhenSent(1);
 
         Assert.Equal((AdcpTaskStatus.Submitted, AdcpTaskStatus.Submitted), (reply.Status, atOnce));
         Assert.Equal(new WorkOutcome(AdcpTaskStatus.Completed, TaskTransition.Entered), outcome);
         Assert.True(outcome.IsCompleted);
-        JsonElement webhook = Bench.Body(bench.Sender.Sent.Single().Body);
+        JsonElement webhook = Bench.Body(bench.Sender.Attempts.Single().Body);
         Assert.Equal(("completed", "mb_1"), (
             webhook.GetProperty("status").GetString(), webhook.GetProperty("result").GetProperty("media_buy_id").GetString()));
         Assert.Equal(0, bench.Handler.Tasks.PendingWork);
@@ -52,12 +52,12 @@ public sealed class HandedOffWorkTests
 
         ToolReply reply = await bench.BuyAsync("work");
         WorkOutcome outcome = await bench.Platform.Works.Single();
-        await bench.Sender.MadeAsync(1);
+        await bench.Sender.WhenSent(1);
 
         Assert.Equal(new WorkOutcome(AdcpTaskStatus.Failed, TaskTransition.Entered), outcome);
         Assert.False(outcome.IsCompleted);
         Assert.Equal("INTERNAL_ERROR", Error(await FindAsync(bench, reply.TaskId!)));
-        string sent = Encoding.UTF8.GetString(bench.Sender.Sent.Single().Body.Span);
+        string sent = Encoding.UTF8.GetString(bench.Sender.Attempts.Single().Body.Span);
         Assert.Contains("INTERNAL_ERROR", sent, StringComparison.Ordinal);
         Assert.DoesNotContain("secret detail", sent, StringComparison.Ordinal);
         (int _, LogLevel level, string text) = bench.Log.Lines.Single(static line => line.Id == PlatformEventIds.WorkFailed);
@@ -173,7 +173,7 @@ public sealed class HandedOffWorkTests
 
         Assert.Equal("SERVICE_UNAVAILABLE", refused.Error?.Code);
         Assert.True((await bench.Platform.Works.Single()).IsCompleted);
-        Assert.Single(bench.Sender.Sent);
+        Assert.Single(bench.Sender.Attempts);
         Assert.Equal(0, bench.Handler.PendingDeliveries);
     }
 
@@ -191,7 +191,7 @@ public sealed class HandedOffWorkTests
 
         Assert.Equal(default, outcome);
         Assert.Equal(AdcpTaskStatus.Submitted, (await FindAsync(bench, reply.TaskId!))!.Status);
-        Assert.Empty(bench.Sender.Sent);
+        Assert.Empty(bench.Sender.Attempts);
         string text = bench.Log.Lines.Single(static line => line.Id == PlatformEventIds.WorkCutShort).Text;
         Assert.Contains(reply.TaskId!, text, StringComparison.Ordinal);
     }
@@ -269,13 +269,13 @@ public sealed class HandedOffWorkTests
             "buyer", task, static _ => ValueTask.FromResult(new BuyResponse("mb_3")), TestJson.Default.BuyResponse);
         WorkOutcome unknown = await tasks.Run(
             "buyer", "task_none", static _ => ValueTask.FromResult(new BuyResponse("mb_2")), TestJson.Default.BuyResponse);
-        await wiring.Sender.MadeAsync(1);
+        await wiring.Sender.WhenSent(1);
 
         Assert.Equal(
             (TaskTransition.Entered, TaskTransition.Conflict, TaskTransition.Unknown),
             (outcome.Transition, again.Transition, unknown.Transition));
         Assert.Equal((true, false, false), (outcome.IsCompleted, again.IsCompleted, unknown.IsCompleted));
-        Assert.Equal("completed", Bench.Body(wiring.Sender.Sent.Single().Body).GetProperty("status").GetString());
+        Assert.Equal("completed", Bench.Body(wiring.Sender.Attempts.Single().Body).GetProperty("status").GetString());
         Assert.Equal(2, wiring.Log.Lines.Count(static line => line.Id == PlatformEventIds.WorkNotKept));
         await tasks.DrainAsync(TimeSpan.Zero);
         WorkOutcome late = await tasks.Run(

@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Platform.Tests.Tasks;
 
-public sealed class InMemoryTaskRegistryTests : TaskRegistryContract
+public sealed class InMemoryTaskRegistryTests : TaskRegistryTests
 {
     private InMemoryTaskRegistry _registry = null!;
 

@@ -16,7 +16,7 @@ public sealed class PostgreSqlTaskRegistryTests() : SqlTaskRegistryTests(SqlDial
 public sealed class MySqlTaskRegistryTests() : SqlTaskRegistryTests(SqlDialect.MySql);
 
 /// <summary>The contract on a database, and tests that only a database can pass.</summary>
-public abstract class SqlTaskRegistryTests(SqlDialect dialect) : TaskRegistryContract
+public abstract class SqlTaskRegistryTests(SqlDialect dialect) : TaskRegistryTests
 {
     private static readonly EncryptionKey Key = new("k1", Enumerable.Range(0, 32).Select(static i => (byte)i).ToArray());
 

@@ -17,7 +17,7 @@ public sealed class IgnoredRegistrationTests
 
         Assert.NotEqual("push_notification_config", reply.Error?.Field?.Split('.')[0]);
         await bench.Handler.DrainAsync(TimeSpan.FromMinutes(1));
-        Assert.Empty(bench.Sender.Sent);
+        Assert.Empty(bench.Sender.Attempts);
     }
 
     [Fact]

@@ -48,7 +48,7 @@ public sealed class TaskToolsTests
 
         JsonElement poll = await StatusAsync(bench, id, ""","include_result":true""");
 
-        JsonElement told = Bench.Body(Assert.Single(bench.Sender.Sent).Body);
+        JsonElement told = Bench.Body(Assert.Single(bench.Sender.Attempts).Body);
         Assert.Equal(told.GetProperty("status").GetString(), poll.GetProperty("status").GetString());
         Assert.True(JsonElement.DeepEquals(
             JsonElement.Parse("""{"media_buy_id":"mb_9","context":{"k":[1]}}"""), poll.GetProperty("result")));

@@ -67,7 +67,7 @@ public sealed class ReplyEnvelopeTests
 
         Assert.Equal(expected, Bench.Text(reply).Contains("0123456789abcdef", StringComparison.Ordinal));
         Assert.DoesNotContain(
-            bench.Sender.Sent,
+            bench.Sender.Attempts,
             sent => System.Text.Encoding.UTF8.GetString(sent.Body.Span).Contains("0123456789abcdef", StringComparison.Ordinal));
     }
 

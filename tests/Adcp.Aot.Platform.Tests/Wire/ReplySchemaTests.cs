@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Adcp.Aot.Platform.Idempotency;
+using Adcp.Aot.Testing;
 using Adcp.Aot.Tests.Payloads;
 
 namespace Adcp.Aot.Platform.Tests.Wire;
@@ -114,7 +115,7 @@ public sealed class ReplySchemaTests
         public Conversation(AdcpVersion version, int seed, HashSet<string> seen)
         {
             (_version, _seen, _requests) = (version, seen, new RandomRequests(seed));
-            _sender = new RecordingSender(version, _time);
+            _sender = TestSenders.Of(version, _time);
             _supervisor = new InMemoryWebhookDeliverySupervisor(_sender, new WebhookSupervisorOptions { TimeProvider = _time });
             ReplyPlatform platform = new();
             PlatformOptions options = new()

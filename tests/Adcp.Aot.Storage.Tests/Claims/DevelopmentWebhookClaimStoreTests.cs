@@ -1,4 +1,5 @@
 using Adcp.Aot.Receiving;
+using Adcp.Aot.Testing;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Claims;
@@ -7,15 +8,21 @@ public sealed class DevelopmentWebhookClaimStoreTests : ClaimStoreContract
 {
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 4, 18, 10, 0, 0, TimeSpan.Zero));
 
+    public static TheoryData<string> Contract { get; } = [.. Rules];
+
+    [Theory]
+    [MemberData(nameof(Contract))]
+    public Task Keeps_the_rule(string rule) => CheckAsync(rule, TestContext.Current.CancellationToken);
+
     [Fact]
-    public void Says_that_it_is_not_durable() => Assert.False(Open().IsDurable);
+    public void Says_that_it_is_not_durable() => Assert.False(new DevelopmentWebhookClaimStore(1, _time).IsDurable);
 
-    private protected override IWebhookClaimStore Open(int maxKeysPerSender = 1000) =>
-        new DevelopmentWebhookClaimStore(maxKeysPerSender, _time);
+    protected override ValueTask<IWebhookClaimStore> OpenAsync(int maxKeysPerSender, CancellationToken cancellationToken) =>
+        new(new DevelopmentWebhookClaimStore(maxKeysPerSender, _time));
 
-    private protected override ValueTask<bool> AdvanceAsync(TimeSpan time)
+    protected override ValueTask AdvanceAsync(TimeSpan time, CancellationToken cancellationToken)
     {
         _time.Advance(time);
-        return new(true);
+        return default;
     }
 }

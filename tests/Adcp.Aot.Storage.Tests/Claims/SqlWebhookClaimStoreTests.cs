@@ -1,12 +1,15 @@
 using System.Data.Common;
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using System.Transactions;
 using Adcp.Aot.Receiving;
 using Adcp.Aot.Storage.Tests.Databases;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Claims;
 
-public sealed class SqliteWebhookClaimStoreTests() : SqlWebhookClaimStoreContract(SqlDialect.Sqlite)
+public sealed class SqliteWebhookClaimStoreTests() : SqlWebhookClaimStoreTests(SqlDialect.Sqlite)
 {
     [Fact]
     public async Task Files_of_the_database_can_be_read_by_their_owner_only()
@@ -29,7 +32,7 @@ public sealed class SqliteWebhookClaimStoreTests() : SqlWebhookClaimStoreContrac
 }
 
 [Needs(Resource.PostgreSql)]
-public sealed class PostgreSqlWebhookClaimStoreTests() : SqlWebhookClaimStoreContract(SqlDialect.PostgreSql)
+public sealed class PostgreSqlWebhookClaimStoreTests() : SqlWebhookClaimStoreTests(SqlDialect.PostgreSql)
 {
     [Fact]
     public async Task Clock_is_right_in_any_time_zone()
@@ -41,7 +44,7 @@ public sealed class PostgreSqlWebhookClaimStoreTests() : SqlWebhookClaimStoreCon
 }
 
 [Needs(Resource.MySql)]
-public sealed class MySqlWebhookClaimStoreTests() : SqlWebhookClaimStoreContract(SqlDialect.MySql)
+public sealed class MySqlWebhookClaimStoreTests() : SqlWebhookClaimStoreTests(SqlDialect.MySql)
 {
     [Fact]
     public async Task Clock_is_right_in_any_time_zone()
@@ -58,14 +61,25 @@ public sealed class MySqlWebhookClaimStoreTests() : SqlWebhookClaimStoreContract
 }
 
 /// <summary>The tests of a claim store on SQL beyond the contract, the same on every database.</summary>
-public abstract class SqlWebhookClaimStoreContract(SqlDialect dialect) : ClaimStoreContract
+public abstract class SqlWebhookClaimStoreTests(SqlDialect dialect) : ClaimStoreContract, IAsyncLifetime
 {
+    private const string Key = "whk_0123456789abcdef";
+
+    private static readonly TimeSpan Lease = TimeSpan.FromHours(1);
+    private static readonly TimeSpan Retention = TimeSpan.FromHours(24);
+
     private readonly ShiftedTime _time = new();
     private TestDatabase? _database;
+
+    public static TheoryData<string> Contract { get; } = [.. Rules];
 
     public static TheoryData<string> Lost { get; } = ["insert", "take over", "replace", "renew", "complete", "release"];
 
     private protected TestDatabase Database => _database!;
+
+    [Theory]
+    [MemberData(nameof(Contract))]
+    public Task Keeps_the_rule(string rule) => CheckAsync(rule, TestContext.Current.CancellationToken);
 
     [Fact]
     public async Task Claims_are_there_after_a_restart_and_are_durable()
@@ -272,25 +286,40 @@ public abstract class SqlWebhookClaimStoreContract(SqlDialect dialect) : ClaimSt
         await Assert.ThrowsAsync<ArgumentNullException>(async () => await Claim(Open(), key: null!));
     }
 
-    public override async ValueTask InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         _database = await TestDatabase.CreateAsync(dialect);
         await Sql().CreateIfAbsentAsync();
     }
 
-    private protected override ValueTask DropAsync() => _database?.DisposeAsync() ?? default;
+    public async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        if (_database is not null)
+        {
+            await _database.DisposeAsync();
+        }
+    }
 
-    private protected override IWebhookClaimStore Open(int maxKeysPerSender = 1000) => Sql(maxKeysPerSender);
+    protected override ValueTask<IWebhookClaimStore> OpenAsync(int maxKeysPerSender, CancellationToken cancellationToken) =>
+        new(Sql(maxKeysPerSender));
 
-    private protected override async ValueTask<bool> AdvanceAsync(TimeSpan time)
+    protected override async ValueTask AdvanceAsync(TimeSpan time, CancellationToken cancellationToken)
     {
         _time.Advance(time);
         string past = ((long)time.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
         await Database.ExecuteAsync(
             $"UPDATE adcp_webhook_claims SET retain_until = retain_until - {past}, "
             + $"lease_until = CASE WHEN lease_until = 0 THEN 0 ELSE lease_until - {past} END");
-        return true;
     }
+
+    private protected SqlWebhookClaimStore Open(int maxKeysPerSender = 1000) => Sql(maxKeysPerSender);
+
+    private protected static ValueTask<WebhookClaim> Claim(
+        IWebhookClaimStore store, string key = Key, string sender = "https://seller.example", string payload = "p") =>
+        store.ClaimAsync(sender, key, SHA256.HashData(Encoding.Unicode.GetBytes(payload)), Lease, Retention, default);
+
+    private ValueTask AdvanceAsync(TimeSpan time) => AdvanceAsync(time, default);
 
     private protected async Task AssertClockAsync(DbDataSource source)
     {

@@ -1,6 +1,7 @@
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Sending;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
@@ -15,7 +16,7 @@ public sealed class OutboxAuthorizerTests : IAsyncDisposable
     public async Task Attempts_are_decided_in_batches_with_the_context_of_their_webhooks()
     {
         Authorizer authorizer = new(static _ => AttemptDecision.Allow());
-        ScriptedSender sender = Sender(200);
+        RecordingSender sender = Sender(200);
         for (int i = 0; i < 100; i++)
         {
             await _bench.EnqueueAsync($"b{i}.example", $"subscription-{i}");
@@ -24,7 +25,7 @@ public sealed class OutboxAuthorizerTests : IAsyncDisposable
         await StartAsync(sender, authorizer);
         await _bench.UntilEmptyAsync();
 
-        Assert.Equal(100, sender.Received.Count);
+        Assert.Equal(100, sender.Count);
         Assert.True(authorizer.Calls < 50, $"{authorizer.Calls} calls");
         Assert.Equal(100, authorizer.Asked.Select(static asked => asked.Context).Distinct().Count());
         Assert.All(authorizer.Asked, static asked => Assert.Equal(
@@ -37,7 +38,7 @@ public sealed class OutboxAuthorizerTests : IAsyncDisposable
     public async Task Authorization_is_asked_again_before_each_retry()
     {
         Authorizer authorizer = new(static _ => AttemptDecision.Allow());
-        ScriptedSender sender = _bench.Sender((_, attempt, _) => ValueTask.FromResult(attempt < 3 ? 503 : 200));
+        RecordingSender sender = _bench.Sender((_, attempt, _) => ValueTask.FromResult(attempt < 3 ? 503 : 200));
         await _bench.EnqueueAsync("a.example", "context");
         await StartAsync(sender, authorizer);
 
@@ -50,13 +51,13 @@ public sealed class OutboxAuthorizerTests : IAsyncDisposable
     [Fact]
     public async Task Suppressed_webhook_is_a_dead_letter_that_was_never_sent_and_its_record_says_why()
     {
-        ScriptedSender sender = Sender(200);
+        RecordingSender sender = Sender(200);
         OutboxReceipt receipt = await _bench.EnqueueAsync("a.example");
         await StartAsync(sender, new Authorizer(static _ => AttemptDecision.Suppress("subscription_inactive")));
 
         await _bench.UntilEmptyAsync();
 
-        Assert.Empty(sender.Received);
+        Assert.Empty(sender.Attempts);
         Assert.Equal(("suppressed", 0), (Assert.Single(_bench.Store.DeadRows).Reason, _bench.Store.DeadRows[0].Attempts));
         DeliveryAttemptSnapshot record = Assert.Single(_bench.Records);
         Assert.Equal(
@@ -67,7 +68,7 @@ public sealed class OutboxAuthorizerTests : IAsyncDisposable
     [Fact]
     public async Task Deactivation_between_two_attempts_ends_the_delivery_after_one()
     {
-        ScriptedSender sender = Sender(503);
+        RecordingSender sender = Sender(503);
         Authorizer authorizer = new(
             static asked => asked.AttemptNumber == 1 ? AttemptDecision.Allow() : AttemptDecision.Suppress("subscription_inactive"));
         await _bench.EnqueueAsync("a.example");
@@ -75,7 +76,7 @@ public sealed class OutboxAuthorizerTests : IAsyncDisposable
 
         await _bench.UntilEmptyAsync();
 
-        Assert.Single(sender.Received);
+        Assert.Single(sender.Attempts);
         Assert.Equal(("suppressed", 1), (Assert.Single(_bench.Store.DeadRows).Reason, _bench.Store.DeadRows[0].Attempts));
         Assert.Equal([AttemptOutcome.Failure, AttemptOutcome.Suppressed], _bench.Records.Select(static record => record.Outcome));
     }
@@ -84,7 +85,7 @@ public sealed class OutboxAuthorizerTests : IAsyncDisposable
     public async Task Attempt_that_is_to_be_made_later_is_made_after_the_delay_and_counts_once()
     {
         int calls = 0;
-        ScriptedSender sender = Sender(200);
+        RecordingSender sender = Sender(200);
         Authorizer authorizer = new(_ =>
             Interlocked.Increment(ref calls) == 1
                 ? AttemptDecision.Later(TimeSpan.FromMinutes(5), "credential_unavailable")
@@ -93,7 +94,7 @@ public sealed class OutboxAuthorizerTests : IAsyncDisposable
         (OutboxWorker worker, _) = await StartAsync(sender, authorizer);
 
         await _bench.Time.RunForAsync(TimeSpan.FromMinutes(4));
-        Assert.Empty(sender.Received);
+        Assert.Empty(sender.Attempts);
         Assert.Equal(1, (await worker.GetStatusAsync()).Deferred);
         await _bench.UntilEmptyAsync();
 
@@ -113,7 +114,7 @@ public sealed class OutboxAuthorizerTests : IAsyncDisposable
     {
         using ManualResetEventSlim released = new();
         bool isSick = true;
-        ScriptedSender sender = Sender(200);
+        RecordingSender sender = Sender(200);
         Authorizer authorizer = new(static _ => AttemptDecision.Allow())
         {
             Before = async token =>
@@ -145,12 +146,12 @@ public sealed class OutboxAuthorizerTests : IAsyncDisposable
 
         await StartAsync(sender, authorizer, TimeSpan.FromSeconds(2));
         await _bench.UntilAsync(() => _bench.Records.Count >= 3);
-        Assert.Empty(sender.Received);
+        Assert.Empty(sender.Attempts);
         Volatile.Write(ref isSick, false);
         released.Set();
         await _bench.UntilEmptyAsync();
 
-        Assert.Equal(3, sender.Received.Count);
+        Assert.Equal(3, sender.Count);
         Assert.Empty(_bench.Store.DeadRows);
         Assert.All(_bench.Records.Where(static record => record.IsAttempt), static record => Assert.Equal(1, record.AttemptNumber));
         Assert.All(
@@ -161,13 +162,13 @@ public sealed class OutboxAuthorizerTests : IAsyncDisposable
     [Fact]
     public async Task Deferred_webhook_that_grows_too_old_is_a_dead_letter_with_a_record()
     {
-        ScriptedSender sender = Sender(200);
+        RecordingSender sender = Sender(200);
         await _bench.EnqueueAsync("a.example", maxAge: TimeSpan.FromMinutes(2));
         await StartAsync(sender, new Authorizer(static _ => AttemptDecision.Later()));
 
         await _bench.UntilEmptyAsync();
 
-        Assert.Empty(sender.Received);
+        Assert.Empty(sender.Attempts);
         Assert.Equal("too_old", Assert.Single(_bench.Store.DeadRows).Reason);
         await _bench.UntilAsync(() => _bench.Records[^1].Outcome == AttemptOutcome.Expired);
         Assert.Equal(("too_old", false), (_bench.Records[^1].Code, _bench.Records[^1].WillRetry));
@@ -177,7 +178,7 @@ public sealed class OutboxAuthorizerTests : IAsyncDisposable
     public async Task Credentials_of_the_decision_replace_those_of_the_destination()
     {
         WebhookAuthentication? seen = null;
-        ScriptedSender sender = _bench.Sender((webhook, _, _) =>
+        RecordingSender sender = _bench.Sender((webhook, _, _) =>
         {
             seen = webhook.Destination.Authentication;
             return ValueTask.FromResult(200);
@@ -189,13 +190,13 @@ public sealed class OutboxAuthorizerTests : IAsyncDisposable
         await _bench.UntilEmptyAsync();
 
         Assert.Same(own, seen);
-        Assert.Equal(receipt.IdempotencyKey, sender.Received.Single().Key);
+        Assert.Equal(receipt.IdempotencyKey, sender.Attempts.Single().IdempotencyKey);
     }
 
     [Fact]
     public async Task One_decision_does_not_hold_up_another_endpoint()
     {
-        ScriptedSender sender = Sender(200);
+        RecordingSender sender = Sender(200);
         Authorizer authorizer = new(static asked =>
             asked.Webhook.Destination.Url.Contains("later", StringComparison.Ordinal) ? AttemptDecision.Later() : AttemptDecision.Allow());
         for (int i = 0; i < 20; i++)
@@ -206,14 +207,14 @@ public sealed class OutboxAuthorizerTests : IAsyncDisposable
         await StartAsync(sender, authorizer);
         await _bench.UntilAsync(() => _bench.Store.Waiting == 10);
 
-        Assert.Equal(10, sender.Received.Count);
-        Assert.All(sender.Received, static sent => Assert.Contains("now", sent.Url, StringComparison.Ordinal));
+        Assert.Equal(10, sender.Count);
+        Assert.All(sender.Attempts, static sent => Assert.Contains("now", sent.Destination.Url, StringComparison.Ordinal));
     }
 
-    private ScriptedSender Sender(int status) => _bench.Sender((_, _, _) => ValueTask.FromResult(status));
+    private RecordingSender Sender(int status) => _bench.Sender((_, _, _) => ValueTask.FromResult(status));
 
     private Task<(OutboxWorker Worker, FaultyOutboxStore Process)> StartAsync(
-        ScriptedSender sender, IAttemptAuthorizer authorizer, TimeSpan? timeout = null) =>
+        RecordingSender sender, IAttemptAuthorizer authorizer, TimeSpan? timeout = null) =>
         _bench.StartAsync(
             sender, options => options with { Authorizer = authorizer, AuthorizerTimeout = timeout ?? TimeSpan.FromMinutes(5) });
 

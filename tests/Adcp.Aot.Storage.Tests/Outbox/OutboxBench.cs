@@ -1,5 +1,6 @@
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Testing;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
@@ -8,7 +9,7 @@ namespace Adcp.Aot.Storage.Tests.Outbox;
 internal sealed class OutboxBench : IAsyncDisposable
 {
     private readonly List<OutboxWorker> _workers = [];
-    private readonly List<ScriptedSender> _senders = [];
+    private readonly List<RecordingSender> _senders = [];
 
     public OutboxBench()
     {
@@ -29,7 +30,7 @@ internal sealed class OutboxBench : IAsyncDisposable
 
     public InMemoryDeliveryLogSink Sink { get; } = new();
 
-    public ScriptedSender Enqueuer { get; }
+    public RecordingSender Enqueuer { get; }
 
     public SqlWebhookOutbox Outbox { get; }
 
@@ -43,16 +44,16 @@ internal sealed class OutboxBench : IAsyncDisposable
         SinkMode = SinkMode.Inline,
     };
 
-    public ScriptedSender Sender(Func<PreparedWebhook, int, CancellationToken, ValueTask<int>> answer)
+    public RecordingSender Sender(Func<PreparedWebhook, int, CancellationToken, ValueTask<int>> answer)
     {
-        ScriptedSender sender = new(answer);
+        RecordingSender sender = Senders.Of(answer);
         _senders.Add(sender);
         return sender;
     }
 
     /// <summary>Starts a worker in a process of its own.</summary>
     public async Task<(OutboxWorker Worker, FaultyOutboxStore Process)> StartAsync(
-        ScriptedSender sender, Func<OutboxWorkerOptions, OutboxWorkerOptions>? change = null)
+        RecordingSender sender, Func<OutboxWorkerOptions, OutboxWorkerOptions>? change = null)
     {
         FaultyOutboxStore process = new(Store, static _ => StoreFault.None);
         return (await StartAsync(sender, process, change), process);
@@ -60,7 +61,7 @@ internal sealed class OutboxBench : IAsyncDisposable
 
     /// <summary>Starts a worker in a given process.</summary>
     public async Task<OutboxWorker> StartAsync(
-        ScriptedSender sender, FaultyOutboxStore process, Func<OutboxWorkerOptions, OutboxWorkerOptions>? change = null)
+        RecordingSender sender, FaultyOutboxStore process, Func<OutboxWorkerOptions, OutboxWorkerOptions>? change = null)
     {
         OutboxWorkerOptions options = new() { Attempts = Attempts, Lease = LongLease };
         OutboxWorker worker = new(

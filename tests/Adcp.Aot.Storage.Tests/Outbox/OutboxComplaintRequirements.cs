@@ -224,7 +224,7 @@ public sealed class OutboxComplaintRequirements
         Requirement.Of(
             "adcp-client 2662: the first binding of a delivery id holds, and it outlives the horizon",
             (typeof(OutboxStoreContract), nameof(OutboxStoreContract.Id_that_is_bound_at_the_same_time_is_bound_by_one)),
-            (typeof(OutboxEndToEndContract), nameof(OutboxEndToEndContract.A_delivery_id_is_enqueued_once)),
+            (typeof(OutboxEndToEndContract), nameof(OutboxEndToEndContract.Keeps_the_rule)),
             (typeof(OutboxStoreContract),
                 nameof(OutboxStoreContract.Binding_retires_by_the_databases_clock_and_stays_until_its_time_is_over)),
             (typeof(OutboxStoreContract), nameof(OutboxStoreContract.Binding_of_a_row_that_waits_outlives_its_time_and_goes_with_the_row)),

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Operations;
 using Adcp.Aot.Storage.Tests.Databases;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
@@ -16,12 +17,12 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
     private protected TestDatabase Database { get; private set; } = null!;
 
     /// <summary>Gets the receivers: "gate" waits, "once" answers 503 first.</summary>
-    private protected ScriptedSender Sender { get; private set; } = null!;
+    private protected RecordingSender Sender { get; private set; } = null!;
 
     public virtual async ValueTask InitializeAsync()
     {
         Database = await TestDatabase.CreateAsync(dialect);
-        Sender = new ScriptedSender(AnswerAsync);
+        Sender = Senders.Of(AnswerAsync);
     }
 
     public virtual async ValueTask DisposeAsync()
@@ -61,7 +62,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         }
 
         await EmptyAsync(outbox);
-        Assert.Equal(5, Sender.Received.Count);
+        Assert.Equal(5, Sender.Count);
         await worker.DisposeAsync();
     }
 
@@ -73,7 +74,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         OutboxWorker worker = Worker(Open(outage.Source));
         await worker.StartAsync();
         await outbox.EnqueueAsync(null, Items(40, "gate"));
-        await UntilAsync(() => Sender.Received.Count == 40);
+        await UntilAsync(() => Sender.Count == 40);
 
         await outage.BeginAsync();
         Release();
@@ -81,7 +82,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         outage.End();
 
         await EmptyAsync(outbox);
-        Assert.Equal(40, Sender.Received.Count);
+        Assert.Equal(40, Sender.Count);
         await worker.DisposeAsync();
     }
 
@@ -100,7 +101,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
             outage.End();
             await EmptyAsync(outbox);
 
-            Assert.Equal(20 * i, Sender.Received.Select(static sent => sent.Key).Distinct().Count());
+            Assert.Equal(20 * i, Sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
         }
 
         Assert.Equal(0, (await outbox.GetStatusAsync()).Dead);
@@ -142,7 +143,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         OutboxWorker worker = Worker(outbox);
         await worker.StartAsync();
         await outbox.EnqueueAsync(null, Items(40, "gate"));
-        await UntilAsync(() => Sender.Received.Count == 40);
+        await UntilAsync(() => Sender.Count == 40);
 
         await UntilAsync(async () => !await HasOpenTransactionAsync());
 
@@ -169,8 +170,8 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         }
 
         await EmptyAsync(outbox);
-        Assert.Equal(160, Sender.Received.Count);
-        Assert.All(Sender.Received.CountBy(static sent => sent.Key), static sent => Assert.Equal(2, sent.Value));
+        Assert.Equal(160, Sender.Count);
+        Assert.All(Sender.Attempts.CountBy(static sent => sent.IdempotencyKey), static sent => Assert.Equal(2, sent.Value));
         Assert.Equal(0, (await outbox.GetStatusAsync()).Dead);
 
         // Nobody takes the lanes of a worker whose clock is another one.
@@ -192,11 +193,11 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(() => worker.StartAsync());
 
         Assert.Contains("version", fault.Message, StringComparison.Ordinal);
-        Assert.Empty(Sender.Received);
+        Assert.Empty(Sender.Attempts);
         await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = version - 1");
         await worker.StartAsync();
         await EmptyAsync(outbox);
-        Assert.Equal(3, Sender.Received.Count);
+        Assert.Equal(3, Sender.Count);
     }
 
     [Fact]
@@ -210,13 +211,13 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         await worker.StartAsync();
         await outbox.EnqueueAsync(null, Items(5));
 
-        await UntilAsync(() => Sender.Received.Count == 5);
+        await UntilAsync(() => Sender.Count == 5);
         await UntilAsync(async () => await outbox.GetStatusAsync() is { Dead: 0 } status && status.Waiting + status.Parked == 5);
         await worker.DisposeAsync();
         await Worker(Open(Database.Source, SecretsAtRest.EncryptedWith(current, old))).StartAsync();
 
         await EmptyAsync(outbox);
-        Assert.Equal(10, Sender.Received.Count);
+        Assert.Equal(10, Sender.Count);
         Assert.Equal(0, (await outbox.GetStatusAsync()).Dead);
     }
 
@@ -230,7 +231,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         await mistaken.StartAsync();
         await UntilAsync(async () => (await outbox.GetStatusAsync()).Dead == 5);
         await mistaken.DisposeAsync();
-        Assert.Empty(Sender.Received);
+        Assert.Empty(Sender.Attempts);
 
         await Worker(outbox).StartAsync();
         IReadOnlyList<DeadLetter> dead = await outbox.DeadLetters.ListAsync();
@@ -239,7 +240,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         Assert.All(dead, static letter => Assert.Equal("unreadable", letter.Reason));
         Assert.Equal(5, report.Redriven);
         await EmptyAsync(outbox);
-        Assert.Equal(5, Sender.Received.Count);
+        Assert.Equal(5, Sender.Count);
     }
 
     [Theory]
@@ -261,7 +262,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         await EmptyAsync(outbox);
         bool isOver = minutes > 24 * 60;
         Assert.Equal(isOver ? 10 : 0, (await outbox.GetStatusAsync()).Dead);
-        Assert.Equal(isOver ? 20 : 30, Sender.Received.Count);
+        Assert.Equal(isOver ? 20 : 30, Sender.Count);
         Assert.All(await outbox.DeadLetters.ListAsync(), static letter => Assert.Equal("expired", letter.Reason));
         Assert.Equal(0, (await worker.GetStatusAsync()).FencedOff);
     }
@@ -286,7 +287,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         await Worker(outbox).StartAsync();
 
         await EmptyAsync(outbox);
-        Assert.Equal(30, Sender.Received.Count);
+        Assert.Equal(30, Sender.Count);
         Assert.Equal(0, (await outbox.GetStatusAsync()).Dead);
     }
 

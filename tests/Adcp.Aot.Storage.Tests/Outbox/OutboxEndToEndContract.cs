@@ -5,14 +5,16 @@ using Adcp.Aot.Delivery;
 using Adcp.Aot.Operations;
 using Adcp.Aot.Payloads.Notifications;
 using Adcp.Aot.Storage.Tests.Databases;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
 /// <summary>Outbox and worker on a real database, with its clock.</summary>
-public abstract class OutboxEndToEndContract : IAsyncLifetime
+public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLifetime
 {
-    private readonly ScriptedSender _sender;
+    private readonly RecordingSender _sender;
     private readonly SqlDialect _dialect;
+    private readonly List<SqlWebhookOutbox> _opened = [];
     private TestDatabase _database = null!;
     private SqlWebhookOutbox _outbox = null!;
     private bool _isStuck = true;
@@ -20,24 +22,34 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
     protected OutboxEndToEndContract(SqlDialect dialect)
     {
         _dialect = dialect;
-        _sender = new ScriptedSender((webhook, attempt, _) => ValueTask.FromResult(
+        _sender = Senders.Of((webhook, attempt, _) => ValueTask.FromResult(
             webhook.Destination.Url.Contains("gone", StringComparison.Ordinal) || webhook.TaskId == "gone" ? 410
             : webhook.Destination.Url.Contains("once", StringComparison.Ordinal) && attempt == 1 ? 503
             : webhook.TaskId == "stuck" && Volatile.Read(ref _isStuck) ? 503
             : 200));
     }
 
+    public static TheoryData<string> Contract { get; } = [.. Rules];
+
+    [Theory]
+    [MemberData(nameof(Contract))]
+    public Task Keeps_the_rule(string rule) => CheckAsync(rule, TestContext.Current.CancellationToken);
+
     public async ValueTask InitializeAsync()
     {
         _database = await CreateDatabaseAsync();
-        _outbox = new SqlWebhookOutbox(new StoreDatabase(_database.Source, _dialect), _sender, OutboxHarness.Secrets);
+        _outbox = Open();
         await _outbox.CreateIfAbsentAsync();
         await _outbox.CheckAsync();
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _outbox.DisposeAsync();
+        foreach (SqlWebhookOutbox opened in _opened)
+        {
+            await opened.DisposeAsync();
+        }
+
         await _database.DisposeAsync();
         _sender.Dispose();
         GC.SuppressFinalize(this);
@@ -52,8 +64,8 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
 
         await UntilAsync(async () => (await _outbox.GetStatusAsync()).Waiting == 0);
 
-        Assert.Equal([committed.IdempotencyKey], _sender.Received.Select(static sent => sent.Key));
-        Assert.DoesNotContain("b.example", _sender.Received.Single().Url, StringComparison.Ordinal);
+        Assert.Equal([committed.IdempotencyKey], _sender.Attempts.Select(static sent => sent.IdempotencyKey));
+        Assert.DoesNotContain("b.example", _sender.Attempts.Single().Destination.Url, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -62,13 +74,13 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
         await using OutboxWorker worker = await StartAsync();
         await _outbox.EnqueueAsync(null, [OutboxHarness.Item("once.example"), OutboxHarness.Item("gone.example", "t2", id: "task-9")]);
 
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
+        await _outbox.DrainAsync(OutboxHarness.Patience);
 
         DeadLetter dead = Assert.Single(await _outbox.DeadLetters.ListAsync());
         Assert.Equal(("rejected", 410, 1, "t2", "gone.example", "task-9"),
             (dead.Reason, dead.StatusCode, dead.Attempts, dead.Tenant, dead.Authority, dead.TaskId));
         Assert.Equal(OutboxDeliveryState.Undelivered, await _outbox.FindAsync("t2", "task-9"));
-        Assert.Equal(2, _sender.Received.Count(static sent => sent.Url.Contains("once", StringComparison.Ordinal)));
+        Assert.Equal(2, _sender.Attempts.Count(static sent => sent.Destination.Url.Contains("once", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -82,45 +94,12 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
         RedriveReport one = new() { Redriven = 1 };
         Assert.Equal(one, await _outbox.DeadLetters.RedriveAsync([dead.Id], new RedriveOptions { IsDryRun = true }));
         Assert.Equal(one, await _outbox.DeadLetters.RedriveAsync([dead.Id]));
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 1 } && _sender.Received.Count == 2);
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 1 } && _sender.Count == 2);
 
-        Assert.Single(_sender.Received.Select(static sent => (sent.Key, Convert.ToHexString(sent.Body))).Distinct());
+        Assert.Single(_sender.Attempts.Select(static sent => (sent.IdempotencyKey, Convert.ToHexString(sent.Body.Span))).Distinct());
         Assert.Equal(2, Assert.Single(await _outbox.DeadLetters.ListAsync()).Attempts);
         Assert.Equal(
             1, await _outbox.DeadLetters.DiscardAsync([.. (await _outbox.DeadLetters.ListAsync()).Select(static letter => letter.Id)]));
-    }
-
-    [Fact]
-    public async Task A_delivery_id_is_enqueued_once()
-    {
-        OutboxItem item = OutboxHarness.Item(id: "task-1");
-        OutboxReceipt first = (await _outbox.EnqueueAsync(null, [item]))[0];
-
-        OutboxReceipt again = (await _outbox.EnqueueAsync(null, [item]))[0];
-        OutboxReceipt other = (await _outbox.EnqueueAsync(null, [OutboxHarness.Item(id: "task-1", status: "failed")]))[0];
-        OutboxReceipt elsewhere = (await _outbox.EnqueueAsync(null, [OutboxHarness.Item(tenant: "t2", id: "task-1")]))[0];
-
-        Assert.Equal(EnqueueStatus.Enqueued, first.Status);
-        Assert.Equal((EnqueueStatus.AlreadyEnqueued, first.IdempotencyKey), (again.Status, again.IdempotencyKey));
-        Assert.Equal(EnqueueStatus.Conflict, other.Status);
-        Assert.Equal(EnqueueStatus.Enqueued, elsewhere.Status);
-        Assert.Equal(2, (await _outbox.GetStatusAsync()).Waiting);
-        Assert.Equal(OutboxDeliveryState.Waiting, await _outbox.FindAsync("t1", "task-1"));
-        Assert.Null(await _outbox.FindAsync("t1", "task-2"));
-    }
-
-    [Fact]
-    public async Task Numbers_of_a_stream_have_no_gap_although_a_transaction_was_rolled_back()
-    {
-        OutboxReceipt first = (await _outbox.EnqueueAsync(null, [OutboxHarness.Item(stream: "s")]))[0];
-        await InTransactionAsync(OutboxHarness.Item(stream: "s"), commits: false);
-        OutboxReceipt repeated = (await _outbox.EnqueueAsync(null, [OutboxHarness.Item(id: "d", stream: "s")]))[0];
-        OutboxReceipt known = (await _outbox.EnqueueAsync(null, [OutboxHarness.Item(id: "d", stream: "s")]))[0];
-        OutboxReceipt last = (await _outbox.EnqueueAsync(null, [OutboxHarness.Item(stream: "s")]))[0];
-        OutboxReceipt foreign = (await _outbox.EnqueueAsync(null, [OutboxHarness.Item(tenant: "t2", stream: "s")]))[0];
-
-        Assert.Equal([1, 2, 3, 1], new[] { first, repeated, last, foreign }.Select(static receipt => receipt.SequenceNumber!.Value));
-        Assert.Equal(EnqueueStatus.AlreadyEnqueued, known.Status);
     }
 
     [Fact]
@@ -167,10 +146,10 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
             await _outbox.EnqueueAsync(null, items);
         }
 
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
+        await _outbox.DrainAsync(OutboxHarness.Patience);
 
-        Assert.Equal(10_000, _sender.Received.Count);
-        Assert.Equal(10_000, _sender.Received.Select(static sent => sent.Key).Distinct().Count());
+        Assert.Equal(10_000, _sender.Count);
+        Assert.Equal(10_000, _sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
     }
 
     [Fact]
@@ -187,6 +166,19 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
         Assert.DoesNotContain("a-token-of-16-chars", text, StringComparison.Ordinal);
     }
 
+    protected override ValueTask<IWebhookOutbox> OpenAsync(CancellationToken cancellationToken) =>
+        new(Open());
+
+    protected override ValueTask<DbConnection> ConnectAsync(CancellationToken cancellationToken) =>
+        _database.Source.OpenConnectionAsync(cancellationToken);
+
+    private SqlWebhookOutbox Open()
+    {
+        SqlWebhookOutbox outbox = new(new StoreDatabase(_database.Source, _dialect), _sender, OutboxHarness.Secrets);
+        _opened.Add(outbox);
+        return outbox;
+    }
+
     private protected virtual Task<TestDatabase> CreateDatabaseAsync() => TestDatabase.CreateAsync(_dialect);
 
     [Fact]
@@ -197,9 +189,9 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
         await _database.ExecuteAsync($"UPDATE adcp_outbox_log SET tenant = tenant + 1 WHERE id = {receipts[50].Id}");
         await using OutboxWorker worker = await StartAsync();
 
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0, Dead: 1 });
+        Assert.Equal(1, (await _outbox.DrainAsync(OutboxHarness.Patience)).Dead);
 
-        Assert.Equal(99, _sender.Received.Select(static sent => sent.Key).Distinct().Count());
+        Assert.Equal(99, _sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
         Assert.Equal("unreadable", Assert.Single(await _outbox.DeadLetters.ListAsync()).Reason);
         RedriveReport report = await _outbox.DeadLetters.RedriveAsync(new DeadLetterQuery());
         Assert.Equal(new RedriveReport { Missing = 1 }, report);
@@ -217,9 +209,9 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
         await using OutboxWorker worker = await StartAsync();
         keys.AddRange((await _outbox.EnqueueAsync(null, [Ordered("once.example", "s"), Ordered("once.example", "s")]))
             .Select(static receipt => receipt.IdempotencyKey));
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
+        await _outbox.DrainAsync(OutboxHarness.Patience);
 
-        Assert.Equal(keys.SelectMany(static key => new[] { key, key }), _sender.Received.Select(static sent => sent.Key));
+        Assert.Equal(keys.SelectMany(static key => new[] { key, key }), _sender.Attempts.Select(static sent => sent.IdempotencyKey));
     }
 
     [Fact]
@@ -234,7 +226,7 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
         await using OutboxWorker worker = await StartAsync(static options => options with { MaxRowsInMemory = 256 });
         await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
 
-        Dictionary<string, int> arrived = _sender.Received.Select(static (sent, i) => (sent.Key, i)).ToDictionary();
+        Dictionary<string, int> arrived = _sender.Attempts.Select(static (sent, i) => (sent.IdempotencyKey, i)).ToDictionary();
         Assert.Equal(2 * Streams, arrived.Count);
         Assert.All(Enumerable.Range(0, Streams), i => Assert.True(arrived[keys[i]] < arrived[keys[i + Streams]]));
     }
@@ -264,9 +256,9 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
         await UntilAsync(() => Task.FromResult(Count(keys[0]) > before));
         Assert.Equal(0, Count(keys[1]));
         Volatile.Write(ref _isStuck, false);
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
+        await _outbox.DrainAsync(OutboxHarness.Patience);
 
-        Assert.Equal([keys[0], keys[1], third], _sender.Received.Select(static sent => sent.Key).TakeLast(3));
+        Assert.Equal([keys[0], keys[1], third], _sender.Attempts.Select(static sent => sent.IdempotencyKey).TakeLast(3));
         Assert.Equal((1, 1), (Count(keys[1]), Count(third)));
     }
 
@@ -279,9 +271,9 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
 
         await UntilAsync(() => Task.FromResult(Count(next) == 1));
         Volatile.Write(ref _isStuck, false);
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
+        await _outbox.DrainAsync(OutboxHarness.Patience);
 
-        Assert.Equal(stuck, _sender.Received.Last().Key);
+        Assert.Equal(stuck, _sender.Attempts[^1].IdempotencyKey);
     }
 
     [Fact]
@@ -290,9 +282,9 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
         await _outbox.EnqueueAsync(null, [Ordered("a.example", "s", "gone"), Ordered("a.example", "s"), Ordered("a.example", "s")]);
         await using OutboxWorker worker = await StartAsync();
 
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0, Dead: 1 });
+        Assert.Equal(1, (await _outbox.DrainAsync(OutboxHarness.Patience)).Dead);
 
-        Assert.Equal(3, _sender.Received.Count);
+        Assert.Equal(3, _sender.Count);
     }
 
     [Fact]
@@ -312,12 +304,12 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
         Deny authorizer = new();
         await using OutboxWorker worker = await StartAsync(options => options with { Authorizer = authorizer });
 
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0, Dead: 1 });
+        Assert.Equal(1, (await _outbox.DrainAsync(OutboxHarness.Patience)).Dead);
 
         DeadLetter dead = Assert.Single(await _outbox.DeadLetters.ListAsync(new DeadLetterQuery { Reason = "suppressed" }));
         Assert.Equal(("a.example", 0, true), (dead.Authority, dead.Attempts, dead.IsInsideHorizon));
         Assert.DoesNotContain(
-            "subscription-17", System.Text.Encoding.UTF8.GetString(_sender.Received.Single().Body), StringComparison.Ordinal);
+            "subscription-17", System.Text.Encoding.UTF8.GetString(_sender.Attempts.Single().Body.Span), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -339,13 +331,14 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
         Assert.Equal(expected, await _outbox.DeadLetters.RedriveAsync(new DeadLetterQuery(), newKeys with { IsDryRun = true }));
         Assert.Equal(2, (await _outbox.GetStatusAsync()).Dead);
         Assert.Equal(expected, await _outbox.DeadLetters.RedriveAsync([.. letters.Select(static letter => letter.Id)], newKeys));
-        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 2 } && _sender.Received.Count == 3);
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 2 } && _sender.Count == 3);
 
-        using JsonDocument first = JsonDocument.Parse(_sender.Received.Single(sent => sent.Key == letters[0].IdempotencyKey).Body);
-        (string key, byte[] body, _) = _sender.Received.Last();
-        using JsonDocument second = JsonDocument.Parse(body);
-        Assert.NotEqual(letters[0].IdempotencyKey, key);
-        Assert.Equal(key, second.RootElement.GetProperty("idempotency_key").GetString());
+        using JsonDocument first = JsonDocument.Parse(
+            _sender.Attempts.Single(sent => sent.IdempotencyKey == letters[0].IdempotencyKey).Body);
+        PreparedWebhook last = _sender.Attempts[^1];
+        using JsonDocument second = JsonDocument.Parse(last.Body);
+        Assert.NotEqual(letters[0].IdempotencyKey, last.IdempotencyKey);
+        Assert.Equal(last.IdempotencyKey, second.RootElement.GetProperty("idempotency_key").GetString());
         Assert.Equal("event-1", second.RootElement.GetProperty("notification_id").GetString());
         Assert.Equal(
             first.RootElement.EnumerateObject().Where(IsKept).Select(static member => member.ToString()),
@@ -375,10 +368,10 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
             Assert.Equal(new RedriveReport { Redriven = 12 }, report);
             Assert.Equal([5, 10, 12], steps.Select(static step => step.Redriven));
             await UntilAsync(async () =>
-                await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 25 } && _sender.Received.Count == 25 + (12 * run));
+                await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 25 } && _sender.Count == 25 + (12 * run));
         }
 
-        Assert.Equal(25, _sender.Received.Select(static sent => sent.Key).Distinct().Count());
+        Assert.Equal(25, _sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
         Assert.Equal([1, 3], (await _outbox.DeadLetters.ListAsync()).Select(static letter => letter.Attempts).Distinct().Order());
     }
 
@@ -406,7 +399,7 @@ public abstract class OutboxEndToEndContract : IAsyncLifetime
         return new OutboxItem(item.Destination, payload, item.Options with { KeepsOrder = true });
     }
 
-    private int Count(string key) => _sender.Received.Count(sent => sent.Key == key);
+    private int Count(string key) => _sender.Attempts.Count(sent => sent.IdempotencyKey == key);
 
     private static async Task UntilAsync(Func<Task<bool>> condition)
     {

@@ -1,3 +1,4 @@
+using Adcp.Aot.Testing;
 using Adcp.Aot.Delivery;
 using Microsoft.Extensions.Time.Testing;
 
@@ -8,7 +9,7 @@ public sealed class OutboxFairnessTests : IAsyncDisposable
 {
     private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(50));
     private readonly InMemoryOutboxStore _store;
-    private readonly ScriptedSender _sender;
+    private readonly RecordingSender _sender;
     private readonly SqlWebhookOutbox _outbox;
     private readonly TaskCompletionSource _slowMayAnswer = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private OutboxWorker? _worker;
@@ -16,7 +17,7 @@ public sealed class OutboxFairnessTests : IAsyncDisposable
     public OutboxFairnessTests()
     {
         _store = new InMemoryOutboxStore(_time);
-        _sender = new ScriptedSender(AnswerAsync);
+        _sender = Senders.Of(AnswerAsync);
         _outbox = new SqlWebhookOutbox(_store, _sender, OutboxHarness.Secrets, new SqlWebhookOutboxOptions { TimeProvider = _time });
     }
 
@@ -39,7 +40,7 @@ public sealed class OutboxFairnessTests : IAsyncDisposable
         }
 
         await StartAsync(Options() with { MaxRowsInMemory = 512 });
-        await _time.RunUntilAsync(() => _sender.Received.Count >= 64);
+        await _time.RunUntilAsync(() => _sender.Count >= 64);
         await OtherTenantIsReachedAsync();
 
         await AllAreDeliveredOnceAsync((endpoints * webhooks) + 10);
@@ -52,7 +53,7 @@ public sealed class OutboxFairnessTests : IAsyncDisposable
         await EnqueueAsync([.. Enumerable.Range(0, 400).Select(i => Item($"slow{i}.example", large))]);
 
         await StartAsync(Options() with { MaxBytesInMemory = 1 << 20 });
-        await _time.RunUntilAsync(() => _sender.Received.Count >= 16);
+        await _time.RunUntilAsync(() => _sender.Count >= 16);
         await OtherTenantIsReachedAsync();
 
         await AllAreDeliveredOnceAsync(410);
@@ -65,9 +66,9 @@ public sealed class OutboxFairnessTests : IAsyncDisposable
         await EnqueueAsync([.. Enumerable.Range(0, 60).Select(i => Item($"slow{i % 3}.example", large))]);
 
         await StartAsync(Options() with { MaxBytesInMemory = 1 << 20 });
-        await _time.RunUntilAsync(() => _sender.Received.Count >= 5);
+        await _time.RunUntilAsync(() => _sender.Count >= 5);
         await _time.RunForAsync(TimeSpan.FromSeconds(30));
-        Assert.InRange(_sender.Received.Count, 5, 6);
+        Assert.InRange(_sender.Count, 5, 6);
 
         await AllAreDeliveredOnceAsync(60);
     }
@@ -82,9 +83,9 @@ public sealed class OutboxFairnessTests : IAsyncDisposable
         Task stopped = _worker!.DisposeAsync().AsTask();
         await _time.RunUntilAsync(() => stopped.IsCompleted);
 
-        int before = _sender.Received.Count;
+        int before = _sender.Count;
         await StartAsync(options);
-        await _time.RunUntilAsync(() => _sender.Received.Count >= before + 64);
+        await _time.RunUntilAsync(() => _sender.Count >= before + 64);
         await OtherTenantIsReachedAsync();
 
         _slowMayAnswer.SetResult();
@@ -106,7 +107,7 @@ public sealed class OutboxFairnessTests : IAsyncDisposable
         });
 
         Assert.Equal(0, parked);
-        Assert.Equal(5_000, _sender.Received.Count);
+        Assert.Equal(5_000, _sender.Count);
     }
 
     private static byte[] Json(int bytes)
@@ -139,7 +140,7 @@ public sealed class OutboxFairnessTests : IAsyncDisposable
         {
             string host = $"healthy{i}.example";
             await EnqueueAsync([OutboxHarness.Item(host, "other")]);
-            await _time.RunUntilAsync(() => _sender.Received.Any(sent => sent.Url.Contains(host, StringComparison.Ordinal)));
+            await _time.RunUntilAsync(() => _sender.Attempts.Any(sent => sent.Destination.Url.Contains(host, StringComparison.Ordinal)));
         }
     }
 
@@ -148,8 +149,8 @@ public sealed class OutboxFairnessTests : IAsyncDisposable
         _slowMayAnswer.TrySetResult();
         await _time.RunUntilAsync(() => _store.Waiting == 0);
         Assert.Empty(_store.DeadRows);
-        Assert.Equal(count, _sender.Received.Count);
-        Assert.Equal(count, _sender.Received.Select(static sent => sent.Key).Distinct().Count());
+        Assert.Equal(count, _sender.Count);
+        Assert.Equal(count, _sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
     }
 
     private async Task EnqueueAsync(OutboxItem[] items) => await _outbox.EnqueueAsync(null, items);

@@ -1,3 +1,4 @@
+using Adcp.Aot.Testing;
 using System.Collections.Concurrent;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
@@ -22,20 +23,20 @@ public sealed class OutboxLostLaneTests : IAsyncDisposable
             await _bench.EnqueueAsync($"b{i % 20}.example");
         }
 
-        ScriptedSender sender = _bench.Sender(static (_, _, _) => ValueTask.FromResult(200));
+        RecordingSender sender = _bench.Sender(static (_, _, _) => ValueTask.FromResult(200));
         OutboxWorker worker = await _bench.StartAsync(sender, process, options => options with
         {
             Attempts = _bench.Attempts with { MaxConcurrency = Places, Logger = _log },
         });
         Guid id = worker.Id;
-        await _bench.UntilAsync(() => sender.Received.Count >= OutboxDelivery.MaxUnsettled);
+        await _bench.UntilAsync(() => sender.Count >= OutboxDelivery.MaxUnsettled);
         await _bench.Time.RunForAsync(TimeSpan.FromSeconds(30));
 
-        Assert.InRange(sender.Received.Count, OutboxDelivery.MaxUnsettled, OutboxDelivery.MaxUnsettled + Places);
+        Assert.InRange(sender.Count, OutboxDelivery.MaxUnsettled, OutboxDelivery.MaxUnsettled + Places);
         Volatile.Write(ref isStalled, false);
         await _bench.UntilEmptyAsync();
         Assert.Equal(id, worker.Id);
-        Assert.Equal(Webhooks, sender.Received.Count);
+        Assert.Equal(Webhooks, sender.Count);
 
         // The line says how many, whether repeats follow, and what to do.
         string line = Line(StorageEventIds.OutboxSettleFailed);
@@ -48,7 +49,7 @@ public sealed class OutboxLostLaneTests : IAsyncDisposable
     public async Task Results_of_lost_lanes_are_counted_and_logged_and_the_worker_returns_under_another_id()
     {
         TaskCompletionSource<int> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        ScriptedSender sender = _bench.Sender((_, _, _) => new ValueTask<int>(answer.Task));
+        RecordingSender sender = _bench.Sender((_, _, _) => new ValueTask<int>(answer.Task));
         for (int i = 0; i < 5; i++)
         {
             await _bench.EnqueueAsync($"b{i}.example");
@@ -56,7 +57,7 @@ public sealed class OutboxLostLaneTests : IAsyncDisposable
 
         (OutboxWorker worker, _) = await _bench.StartAsync(
             sender, options => options with { Attempts = _bench.Attempts with { Logger = _log } });
-        await _bench.UntilAsync(() => sender.Received.Count == 5);
+        await _bench.UntilAsync(() => sender.Count == 5);
         Guid id = worker.Id;
 
         // Another process declares it dead.
@@ -67,7 +68,7 @@ public sealed class OutboxLostLaneTests : IAsyncDisposable
 
         Assert.Equal(5, (await worker.GetStatusAsync()).FencedOff);
         Assert.NotEqual(id, worker.Id);
-        Assert.Equal([2, 2, 2, 2, 2], sender.Received.CountBy(static sent => sent.Key).Select(static entry => entry.Value));
+        Assert.Equal([2, 2, 2, 2, 2], sender.Attempts.CountBy(static sent => sent.IdempotencyKey).Select(static entry => entry.Value));
         string[] lines = _log.Of(StorageEventIds.OutboxFencedOff);
         Assert.Equal(5, lines.Sum(static line => int.Parse(line[..line.IndexOf(' ', StringComparison.Ordinal)])));
         Assert.All(lines, static line =>
@@ -85,7 +86,7 @@ public sealed class OutboxLostLaneTests : IAsyncDisposable
         ConcurrentQueue<(string Url, Guid Worker)> sent = [];
         FaultyOutboxStore process = new(
             _bench.Store, call => call == "renew" && Volatile.Read(ref isCut) ? StoreFault.Before : StoreFault.None);
-        ScriptedSender sender = _bench.Sender((webhook, _, _) =>
+        RecordingSender sender = _bench.Sender((webhook, _, _) =>
         {
             sent.Enqueue((webhook.Destination.Url, worker!.Id));
             return ValueTask.FromResult(200);
@@ -130,7 +131,7 @@ public sealed class OutboxLostLaneTests : IAsyncDisposable
                 ? isAnswerLost ? StoreFault.After : StoreFault.Before
                 : StoreFault.None;
         });
-        ScriptedSender sender = _bench.Sender(static (_, _, _) => ValueTask.FromResult(200));
+        RecordingSender sender = _bench.Sender(static (_, _, _) => ValueTask.FromResult(200));
         await _bench.EnqueueAsync("a.example");
         await _bench.StartAsync(sender, process);
         await _bench.UntilEmptyAsync();
@@ -138,7 +139,7 @@ public sealed class OutboxLostLaneTests : IAsyncDisposable
         string[] before = [.. calls.TakeWhile(static call => call is not ("read" or "list" or "parked"))];
         Assert.Equal(isAnswerLost ? 1 : 4, before.Count(static call => call == "take"));
         Assert.Equal(isAnswerLost ? 1 : 3, before.Count(static call => call == "owned"));
-        Assert.Single(sender.Received);
+        Assert.Single(sender.Attempts);
     }
 
     private string Line(int id) => _log.Of(id)[0];

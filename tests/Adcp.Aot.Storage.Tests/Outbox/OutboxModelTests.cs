@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
+using Adcp.Aot.Testing;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
@@ -70,7 +71,7 @@ public sealed class OutboxModelTests
         public async Task<Outcome> RunAsync()
         {
             InMemoryOutboxStore store = new(_time) { NeverBuries = NeverBuries };
-            using ScriptedSender enqueuer = ScriptedSender.Always(200);
+            using RecordingSender enqueuer = Senders.Always(200);
             SqlWebhookOutbox outbox = new(store, enqueuer, OutboxHarness.Secrets, new SqlWebhookOutboxOptions { TimeProvider = _time });
             HashSet<string> accepted = [];
             await AddProcessAsync(store);
@@ -151,7 +152,7 @@ public sealed class OutboxModelTests
         {
             Process process = new();
             process.Store = new FaultyOutboxStore(store, Plan);
-            process.Sender = new ScriptedSender(async (webhook, _, token) =>
+            process.Sender = Senders.Of(async (webhook, _, token) =>
             {
                 await Task.Yield();
                 if (process.IsDead)
@@ -254,7 +255,7 @@ public sealed class OutboxModelTests
         {
             public FaultyOutboxStore Store { get; set; } = null!;
 
-            public ScriptedSender Sender { get; set; } = null!;
+            public RecordingSender Sender { get; set; } = null!;
 
             public OutboxWorker Worker { get; set; } = null!;
 

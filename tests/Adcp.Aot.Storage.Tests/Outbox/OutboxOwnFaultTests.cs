@@ -1,3 +1,5 @@
+using Adcp.Aot.Testing;
+
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
 /// <summary>Faults of the seller's own process cost no attempt, and answers that are not final are tried again.</summary>
@@ -14,7 +16,7 @@ public sealed class OutboxOwnFaultTests : IAsyncDisposable
     public async Task Fault_of_the_own_process_is_no_attempt_however_often_it_comes(int error)
     {
         int made = 0;
-        ScriptedSender sender = _bench.Sender((_, _, _) => ValueTask.FromResult(Interlocked.Increment(ref made) <= 4 ? -error : 200));
+        RecordingSender sender = _bench.Sender((_, _, _) => ValueTask.FromResult(Interlocked.Increment(ref made) <= 4 ? -error : 200));
         await _bench.EnqueueAsync("a.example");
 
         // Two attempts are the most, and four own faults do not use them up.
@@ -27,7 +29,7 @@ public sealed class OutboxOwnFaultTests : IAsyncDisposable
         await _bench.UntilEmptyAsync();
 
         Assert.Empty(_bench.Store.DeadRows);
-        Assert.Equal(5, sender.Received.Count);
+        Assert.Equal(5, sender.Count);
         Assert.Equal(1, _bench.Records[^1].AttemptNumber);
     }
 
@@ -40,13 +42,13 @@ public sealed class OutboxOwnFaultTests : IAsyncDisposable
     [InlineData(503)]
     public async Task Answer_that_is_not_final_is_tried_again(int status)
     {
-        ScriptedSender sender = _bench.Sender((_, attempt, _) => ValueTask.FromResult(attempt == 1 ? status : 200));
+        RecordingSender sender = _bench.Sender((_, attempt, _) => ValueTask.FromResult(attempt == 1 ? status : 200));
         await _bench.EnqueueAsync("a.example");
         await _bench.StartAsync(sender);
 
         await _bench.UntilEmptyAsync();
 
         Assert.Empty(_bench.Store.DeadRows);
-        Assert.Equal(2, sender.Received.Count);
+        Assert.Equal(2, sender.Count);
     }
 }

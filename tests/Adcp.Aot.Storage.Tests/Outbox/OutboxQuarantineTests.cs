@@ -1,4 +1,5 @@
 using Adcp.Aot.Auditing;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
@@ -22,11 +23,12 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
             await _bench.EnqueueAsync(i == 77 ? Poison : $"b{i % 20}.example");
         }
 
-        (int deaths, ScriptedSender[] senders) = await RunAsync(mostDeaths: 5);
+        (int deaths, RecordingSender[] senders) = await RunAsync(mostDeaths: 5);
 
         Assert.Equal(3, deaths);
         Assert.Equal(("poison", 0), (Assert.Single(_bench.Store.DeadRows).Reason, _bench.Store.DeadRows[0].Attempts));
-        Assert.Equal(200, senders.SelectMany(static sender => sender.Received).Select(static sent => sent.Key).Distinct().Count());
+        Assert.Equal(
+            200, senders.SelectMany(static sender => sender.Attempts).Select(static sent => sent.IdempotencyKey).Distinct().Count());
         await _bench.UntilAsync(() => _bench.Records.Any(static record => record.Code == "poison"));
         Assert.Equal(AttemptOutcome.Refused, _bench.Records.Single(static record => record.Code == "poison").Outcome);
     }
@@ -56,7 +58,7 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
         for (int life = 0; life < 6; life++)
         {
             FaultyOutboxStore? process = null;
-            ScriptedSender sender = _bench.Sender(async (_, _, token) =>
+            RecordingSender sender = _bench.Sender(async (_, _, token) =>
             {
                 await Task.Yield();
                 if (process is { HasCrashed: true })
@@ -67,7 +69,7 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
                 return 200;
             });
             (_, process) = await _bench.StartAsync(sender, static options => options with { Lease = Lease });
-            await _bench.UntilAsync(() => sender.Received.Count >= 30 || _bench.Store.Waiting == 0);
+            await _bench.UntilAsync(() => sender.Count >= 30 || _bench.Store.Waiting == 0);
             process.Crash();
         }
 
@@ -102,7 +104,7 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
         }
 
         TaskCompletionSource slowMayAnswer = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        ScriptedSender Slow() => _bench.Sender(async (webhook, _, token) =>
+        RecordingSender Slow() => _bench.Sender(async (webhook, _, token) =>
         {
             if (webhook.Destination.Url.Contains("slow", StringComparison.Ordinal))
             {
@@ -111,21 +113,21 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
 
             return 200;
         });
-        ScriptedSender first = Slow();
+        RecordingSender first = Slow();
         (_, FaultyOutboxStore process) = await _bench.StartAsync(first, change: static options => options with { MaxRowsInMemory = 256 });
-        await _bench.UntilAsync(() => first.Received.Count == 256);
+        await _bench.UntilAsync(() => first.Count == 256);
         process.Crash();
 
-        ScriptedSender second = Slow();
+        RecordingSender second = Slow();
         await _bench.StartAsync(second, change: static options => options with { MaxRowsInMemory = 256 });
-        await _bench.UntilAsync(() => second.Received.Count >= 16);
+        await _bench.UntilAsync(() => second.Count >= 16);
         await _bench.EnqueueAsync("healthy.example");
-        await _bench.UntilAsync(() => second.Received.Any(static sent => sent.Url.Contains("healthy", StringComparison.Ordinal)));
+        await _bench.UntilAsync(() => second.Attempts.Any(static sent => sent.Destination.Url.Contains("healthy", StringComparison.Ordinal)));
 
         slowMayAnswer.SetResult();
         await _bench.UntilEmptyAsync();
         Assert.Empty(_bench.Store.DeadRows);
-        Assert.Equal(257, second.Received.Select(static sent => sent.Key).Distinct().Count());
+        Assert.Equal(257, second.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
     }
 
     [Fact]
@@ -143,16 +145,16 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
     /// <param name="mostDeaths">The most deaths.</param>
     /// <param name="answer">The answer of the endpoint that kills; null for a death.</param>
     /// <param name="quarantineAfter">The limit.</param>
-    private async Task<(int Deaths, ScriptedSender[] Senders)> RunAsync(
+    private async Task<(int Deaths, RecordingSender[] Senders)> RunAsync(
         int mostDeaths, Func<int?>? answer = null, int quarantineAfter = 3)
     {
-        List<ScriptedSender> senders = [];
+        List<RecordingSender> senders = [];
         for (int deaths = 0; ; deaths++)
         {
             Assert.True(deaths <= mostDeaths, $"{deaths} deaths");
             FaultyOutboxStore? process = null;
             bool hasDied = false;
-            ScriptedSender sender = _bench.Sender(async (webhook, _, token) =>
+            RecordingSender sender = _bench.Sender(async (webhook, _, token) =>
             {
                 await Task.Yield();
                 if (webhook.Destination.Url.Contains(Poison, StringComparison.Ordinal))

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Adcp.Aot.Auditing;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
@@ -52,7 +53,7 @@ public sealed class OutboxRateLimitTests : IAsyncDisposable
     private async Task StartAsync(TimeSpan period)
     {
         EndpointRateLimit limit = new() { Origins = ["https://limited.example"], MaxAttempts = 1, Period = period };
-        ScriptedSender sender = _bench.Sender((webhook, _, _) =>
+        RecordingSender sender = _bench.Sender((webhook, _, _) =>
         {
             _received.Enqueue((webhook.Destination.Target.Host, _bench.Time.GetUtcNow()));
             return ValueTask.FromResult(200);

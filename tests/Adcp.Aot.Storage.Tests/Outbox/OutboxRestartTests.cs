@@ -1,4 +1,5 @@
 using Adcp.Aot.Resilience;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
@@ -19,12 +20,12 @@ public sealed class OutboxRestartTests : IAsyncDisposable
             await _bench.EnqueueAsync("dead.example");
         }
 
-        ScriptedSender sender = Sender();
+        RecordingSender sender = Sender();
         (OutboxWorker worker, _) = await _bench.StartAsync(sender);
-        await _bench.UntilAsync(() => !sender.Received.IsEmpty);
+        await _bench.UntilAsync(() => sender.Count > 0);
         await _bench.Time.RunForAsync(TimeSpan.FromSeconds(20));
 
-        Assert.Single(sender.Received);
+        Assert.Single(sender.Attempts);
         EndpointSnapshot endpoint =
             Assert.Single(worker.Endpoints.Snapshot(), static some => some.Key.Contains("dead", StringComparison.Ordinal));
         Assert.Equal(CircuitState.Open, endpoint.State);
@@ -48,7 +49,7 @@ public sealed class OutboxRestartTests : IAsyncDisposable
         Assert.InRange(_bench.Store.LongestWait, TimeSpan.Zero, TimeSpan.FromSeconds(20));
         int current = 0, most = 0;
         List<int> atATime = [];
-        ScriptedSender sender = _bench.Sender(async (_, _, token) =>
+        RecordingSender sender = _bench.Sender(async (_, _, token) =>
         {
             lock (atATime)
             {
@@ -70,8 +71,8 @@ public sealed class OutboxRestartTests : IAsyncDisposable
         // One at a time until the circuit has closed, then many, and none is refused: a circuit that opened would be open for a minute.
         Assert.Equal([1, 1], atATime[..CircuitBreakerPolicy.Default.SuccessThreshold]);
         Assert.True(most > 10, $"{most} at a time");
-        Assert.Equal(220, sender.Received.Count);
-        Assert.Equal(220, sender.Received.Select(static sent => sent.Key).Distinct().Count());
+        Assert.Equal(220, sender.Count);
+        Assert.Equal(220, sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
         Assert.DoesNotContain(worker.Endpoints.Snapshot(), static endpoint => endpoint.State == CircuitState.Open);
         Assert.Empty(_bench.Store.DeadRows);
     }
@@ -83,9 +84,9 @@ public sealed class OutboxRestartTests : IAsyncDisposable
     public async Task Endpoint_that_failed_once_before_a_restart_begins_with_a_closed_circuit()
     {
         await _bench.EnqueueAsync("a.example");
-        ScriptedSender sender = Sender();
+        RecordingSender sender = Sender();
         (OutboxWorker worker, _) = await _bench.StartAsync(sender);
-        await _bench.UntilAsync(() => !sender.Received.IsEmpty);
+        await _bench.UntilAsync(() => sender.Count > 0);
         await StopAsync(worker);
 
         await AssertAtFullSpeedAsync("a.example");
@@ -106,10 +107,42 @@ public sealed class OutboxRestartTests : IAsyncDisposable
         await AssertAtFullSpeedAsync("a.example");
     }
 
+    [Fact]
+    public async Task Endpoint_that_fails_gets_as_many_probes_as_the_policy_has_that_was_set_while_the_worker_ran()
+    {
+        const int Probes = 8;
+        int made = 0, current = 0, most = 0;
+        RecordingSender sender = _bench.Sender(async (_, _, token) =>
+        {
+            if (Volatile.Read(ref _status) != 200)
+            {
+                return 503;
+            }
+
+            int now = Interlocked.Increment(ref current);
+            most = Interlocked.Increment(ref made) <= Probes ? Math.Max(most, now) : most;
+            await Task.Delay(TimeSpan.FromMilliseconds(100), _bench.Time, token);
+            Interlocked.Decrement(ref current);
+            return 200;
+        });
+        (OutboxWorker worker, _) = await _bench.StartAsync(sender);
+        worker.Endpoints.Policy = new CircuitBreakerPolicy { SuccessThreshold = Probes };
+        for (int i = 0; i < 100; i++)
+        {
+            await _bench.EnqueueAsync("dead.example");
+        }
+
+        await _bench.UntilAsync(() => worker.Endpoints.Snapshot().Any(static endpoint => endpoint.State == CircuitState.Open));
+        Volatile.Write(ref _status, 200);
+        await _bench.UntilEmptyAsync();
+
+        Assert.Equal((1, 100), (most, made));
+    }
+
     private async Task AssertAtFullSpeedAsync(string host)
     {
         int most = 0, current = 0;
-        ScriptedSender sender = _bench.Sender(async (_, _, token) =>
+        RecordingSender sender = _bench.Sender(async (_, _, token) =>
         {
             int now = Interlocked.Increment(ref current);
             most = Math.Max(most, now);
@@ -142,12 +175,12 @@ public sealed class OutboxRestartTests : IAsyncDisposable
             await _bench.EnqueueAsync("dead.example");
         }
 
-        ScriptedSender sender = Sender();
+        RecordingSender sender = Sender();
         (OutboxWorker worker, _) = await _bench.StartAsync(sender);
         await _bench.UntilAsync(() => worker.Endpoints.Snapshot().Any(static endpoint => endpoint.State == CircuitState.Open));
         await StopAsync(worker);
         Assert.Equal(20, _bench.Store.Waiting);
     }
 
-    private ScriptedSender Sender() => _bench.Sender((_, _, _) => ValueTask.FromResult(Volatile.Read(ref _status)));
+    private RecordingSender Sender() => _bench.Sender((_, _, _) => ValueTask.FromResult(Volatile.Read(ref _status)));
 }

@@ -1,3 +1,4 @@
+using Adcp.Aot.Testing;
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -14,7 +15,7 @@ public sealed class OutboxRetryTests : IAsyncDisposable
     [Fact]
     public async Task Delay_grows_over_the_life_of_a_webhook_and_a_restart_does_not_begin_it_anew()
     {
-        ScriptedSender sender = _bench.Sender((_, attempt, _) => ValueTask.FromResult(attempt <= 6 ? 503 : 200));
+        RecordingSender sender = _bench.Sender((_, attempt, _) => ValueTask.FromResult(attempt <= 6 ? 503 : 200));
         await _bench.EnqueueAsync("a.example");
         OutboxWorker worker = await StartAsync(sender);
         await _bench.UntilAsync(() => _bench.Records.Count == 3 && _bench.Store.Parked == 1);
@@ -36,7 +37,7 @@ public sealed class OutboxRetryTests : IAsyncDisposable
     public async Task Attempts_are_not_made_before_their_delay_is_over()
     {
         ConcurrentQueue<DateTimeOffset> attempts = [];
-        ScriptedSender sender = _bench.Sender((_, attempt, _) =>
+        RecordingSender sender = _bench.Sender((_, attempt, _) =>
         {
             attempts.Enqueue(_bench.Time.GetUtcNow());
             return ValueTask.FromResult(attempt < 4 ? 503 : 200);
@@ -59,7 +60,7 @@ public sealed class OutboxRetryTests : IAsyncDisposable
     [InlineData(typeof(CryptographicException))]
     public async Task Exception_of_any_kind_ends_no_delivery(Type kind)
     {
-        ScriptedSender sender = _bench.Sender((_, attempt, _) =>
+        RecordingSender sender = _bench.Sender((_, attempt, _) =>
             attempt <= 3 ? throw (Exception)Activator.CreateInstance(kind)! : ValueTask.FromResult(200));
         await _bench.EnqueueAsync("a.example");
         await StartAsync(sender);
@@ -67,8 +68,8 @@ public sealed class OutboxRetryTests : IAsyncDisposable
         await _bench.UntilEmptyAsync();
 
         Assert.Empty(_bench.Store.DeadRows);
-        Assert.Equal(4, sender.Received.Count);
-        Assert.Single(sender.Received.Select(static sent => sent.Key).Distinct());
+        Assert.Equal(4, sender.Count);
+        Assert.Single(sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct());
     }
 
     [Theory]
@@ -78,7 +79,7 @@ public sealed class OutboxRetryTests : IAsyncDisposable
     {
         Lines log = new();
         SecretsAtRest others = SecretsAtRest.EncryptedWith(new EncryptionKey("k2", RandomNumberGenerator.GetBytes(32)));
-        ScriptedSender sender = _bench.Sender(static (_, _, _) => ValueTask.FromResult(200));
+        RecordingSender sender = _bench.Sender(static (_, _, _) => ValueTask.FromResult(200));
         for (int i = 0; i < 5; i++)
         {
             await _bench.EnqueueAsync("a.example");
@@ -97,7 +98,7 @@ public sealed class OutboxRetryTests : IAsyncDisposable
         Task stopped = worker.DisposeAsync().AsTask();
         await _bench.UntilAsync(() => stopped.IsCompleted);
 
-        Assert.Empty(sender.Received);
+        Assert.Empty(sender.Attempts);
         Assert.Empty(_bench.Store.DeadRows);
         Assert.Equal(5, _bench.Store.Waiting);
         string[] lines = log.Of(StorageEventIds.OutboxKeyUnknown);
@@ -105,7 +106,7 @@ public sealed class OutboxRetryTests : IAsyncDisposable
         Assert.All(lines, line => Assert.Contains(isFormatUnknown ? "unknown_format" : "k1", line, StringComparison.Ordinal));
     }
 
-    private async Task<OutboxWorker> StartAsync(ScriptedSender sender)
+    private async Task<OutboxWorker> StartAsync(RecordingSender sender)
     {
         (OutboxWorker worker, _) = await _bench.StartAsync(sender, options => options with
         {

@@ -136,7 +136,7 @@ public sealed class OutboxSdkFaultRequirements
         Requirement.Partly(
             "Each status of a task has a delivery id of its own, and keys rotate",
             "The ids of tasks are tested with the platform.",
-            (typeof(OutboxEndToEndContract), nameof(OutboxEndToEndContract.A_delivery_id_is_enqueued_once)),
+            (typeof(OutboxEndToEndContract), nameof(OutboxEndToEndContract.Keeps_the_rule)),
             (typeof(OutboxConditionsContract), nameof(OutboxConditionsContract.Rows_under_an_unknown_key_wait_and_hold_up_no_others))),
         Requirement.Without(
             "A publication costs the transaction of the domain one row",
@@ -172,7 +172,7 @@ public sealed class OutboxSdkFaultRequirements
         Requirement.Of(
             "Numbers of a stream have no gap and no double, and a retry or a redrive keeps them",
             (typeof(OutboxEndToEndContract),
-                nameof(OutboxEndToEndContract.Numbers_of_a_stream_have_no_gap_although_a_transaction_was_rolled_back)),
+                nameof(OutboxEndToEndContract.Keeps_the_rule)),
             (typeof(OutboxStoreContract), nameof(OutboxStoreContract.Numbers_that_are_drawn_at_the_same_time_have_no_gap_and_no_double)),
             (typeof(OutboxEndToEndContract), nameof(OutboxEndToEndContract.A_redriven_dead_letter_has_the_same_key_and_bytes)),
             (typeof(OutboxWorkerTests), nameof(OutboxWorkerTests.A_failed_attempt_is_made_again_with_the_same_key_and_bytes))),

@@ -1,3 +1,4 @@
+using Adcp.Aot.Testing;
 using System.Collections.Concurrent;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
@@ -23,17 +24,17 @@ public sealed class OutboxTurnsTests : IAsyncDisposable
             await EnqueueAsync($"quiet{tenant}", Each, endpoints: 1);
         }
 
-        ScriptedSender sender = Gated();
+        RecordingSender sender = Gated();
         (OutboxWorker worker, _) = await StartAsync(sender, Places);
         await UntilInMemoryAsync(worker, 2_000 + (Quiet * Each));
-        int before = sender.Received.Count;
+        int before = sender.Count;
         _gate.SetResult();
         await _bench.UntilEmptyAsync();
 
         // A thread of a busy machine may hold an attempt back, but not more of them than there are places.
         double[] counts =
         [
-            .. sender.Received.Skip(before).Take(Each * (Quiet + 1)).CountBy(static sent => TenantOf(sent.Url))
+            .. sender.Attempts.Skip(before).Take(Each * (Quiet + 1)).CountBy(static sent => TenantOf(sent.Destination.Url))
                 .Select(static entry => (double)entry.Value),
         ];
         Assert.Equal(Quiet + 1, counts.Length);
@@ -49,15 +50,15 @@ public sealed class OutboxTurnsTests : IAsyncDisposable
         await _bench.Outbox.EnqueueAsync(
             null, [.. Enumerable.Range(0, Others).Select(static _ => OutboxHarness.Item("one-other.example", "one"))]);
 
-        ScriptedSender sender = Gated();
+        RecordingSender sender = Gated();
         (OutboxWorker worker, _) = await StartAsync(sender, Places);
         await UntilInMemoryAsync(worker, 200 + Others);
-        int before = sender.Received.Count;
+        int before = sender.Count;
         _gate.SetResult();
         await _bench.UntilEmptyAsync();
 
-        int others = sender.Received.Skip(before).Take(2 * Others)
-            .Count(static sent => sent.Url.Contains("other", StringComparison.Ordinal));
+        int others = sender.Attempts.Skip(before).Take(2 * Others)
+            .Count(static sent => sent.Destination.Url.Contains("other", StringComparison.Ordinal));
         Assert.InRange(others, Others - Places, Others);
     }
 
@@ -67,7 +68,7 @@ public sealed class OutboxTurnsTests : IAsyncDisposable
         const int Retries = 40, Fresh = 80;
         await _bench.Outbox.EnqueueAsync(
             null, [.. Enumerable.Range(0, Retries).Select(static i => OutboxHarness.Item($"retry{i}.example"))]);
-        ScriptedSender sender = _bench.Sender(async (webhook, attempt, token) =>
+        RecordingSender sender = _bench.Sender(async (webhook, attempt, token) =>
         {
             if (webhook.Destination.Url.Contains("hold", StringComparison.Ordinal))
             {
@@ -79,7 +80,7 @@ public sealed class OutboxTurnsTests : IAsyncDisposable
         (OutboxWorker worker, _) = await StartAsync(sender, places: 1);
         await _bench.UntilAsync(() => _bench.Store.Parked == Retries);
         await _bench.EnqueueAsync("hold.example");
-        await _bench.UntilAsync(() => sender.Received.Count == Retries + 1);
+        await _bench.UntilAsync(() => sender.Count == Retries + 1);
         _bench.Time.Advance(RetryDelay);
         await _bench.Outbox.EnqueueAsync(
             null, [.. Enumerable.Range(0, Fresh).Select(static i => OutboxHarness.Item($"fresh{i}.example"))]);
@@ -88,7 +89,7 @@ public sealed class OutboxTurnsTests : IAsyncDisposable
         await _bench.UntilEmptyAsync();
 
         bool[] isRetry =
-            [.. sender.Received.Skip(Retries + 1).Select(static sent => sent.Url.Contains("retry", StringComparison.Ordinal))];
+            [.. sender.Attempts.Skip(Retries + 1).Select(static sent => sent.Destination.Url.Contains("retry", StringComparison.Ordinal))];
         Assert.Equal(Retries + Fresh, isRetry.Length);
         Assert.All(
             isRetry[..(2 * Retries)],
@@ -101,7 +102,7 @@ public sealed class OutboxTurnsTests : IAsyncDisposable
         const int Places = 16, Hosts = 8, Each = 40;
         ConcurrentDictionary<string, int> current = new(StringComparer.Ordinal);
         ConcurrentBag<int> seen = [];
-        ScriptedSender sender = _bench.Sender(async (webhook, _, token) =>
+        RecordingSender sender = _bench.Sender(async (webhook, _, token) =>
         {
             string host = webhook.Destination.Target.Host;
             seen.Add(current.AddOrUpdate(host, 1, static (_, count) => count + 1));
@@ -123,7 +124,7 @@ public sealed class OutboxTurnsTests : IAsyncDisposable
             {
                 Attempts = _bench.Attempts with { MaxConcurrencyPerEndpoint = Places },
             });
-            await _bench.UntilAsync(() => sender.Received.Count >= Places * Hosts);
+            await _bench.UntilAsync(() => sender.Count >= Places * Hosts);
 
             // The others learn of the new worker by their renewals, and give up lanes whose attempts are under way.
             for (int renewals = 0; renewals < 2; renewals++)
@@ -133,26 +134,26 @@ public sealed class OutboxTurnsTests : IAsyncDisposable
             }
         }
 
-        Assert.Equal(Places * Hosts, sender.Received.Count);
+        Assert.Equal(Places * Hosts, sender.Count);
         _gate.SetResult();
         await _bench.UntilEmptyAsync();
 
         Assert.Equal(Places, seen.Max());
-        Assert.Equal(Hosts * Each, sender.Received.Count);
-        Assert.Equal(Hosts * Each, sender.Received.Select(static sent => sent.Key).Distinct().Count());
+        Assert.Equal(Hosts * Each, sender.Count);
+        Assert.Equal(Hosts * Each, sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
     }
 
     private static double Jain(double[] counts) => Math.Pow(counts.Sum(), 2) / (counts.Length * counts.Sum(static count => count * count));
 
     private static string TenantOf(string url) => url["https://".Length..url.IndexOf('-', StringComparison.Ordinal)];
 
-    private ScriptedSender Gated() => _bench.Sender(async (_, _, token) =>
+    private RecordingSender Gated() => _bench.Sender(async (_, _, token) =>
     {
         await _gate.Task.WaitAsync(token);
         return 200;
     });
 
-    private Task<(OutboxWorker Worker, FaultyOutboxStore Process)> StartAsync(ScriptedSender sender, int places) =>
+    private Task<(OutboxWorker Worker, FaultyOutboxStore Process)> StartAsync(RecordingSender sender, int places) =>
         _bench.StartAsync(sender, options => options with
         {
             Attempts = _bench.Attempts with

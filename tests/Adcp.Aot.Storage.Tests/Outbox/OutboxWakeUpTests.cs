@@ -1,4 +1,5 @@
 using Adcp.Aot.Storage.Tests.Databases;
+using Adcp.Aot.Testing;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
@@ -6,7 +7,7 @@ namespace Adcp.Aot.Storage.Tests.Outbox;
 /// <summary>Wake-ups of the host's, which may throw, return or hang.</summary>
 public sealed class OutboxWakeUpTests : IAsyncLifetime
 {
-    private readonly ScriptedSender _sender = new(static (_, _, _) => ValueTask.FromResult(200));
+    private readonly RecordingSender _sender = Senders.Of(static (_, _, _) => ValueTask.FromResult(200));
     private readonly FakeTimeProvider _time = new();
     private TestDatabase _database = null!;
 
@@ -29,7 +30,7 @@ public sealed class OutboxWakeUpTests : IAsyncLifetime
         outbox.Wake();
 
         Assert.Equal(2, wakeUp.Notified);
-        await _time.RunUntilAsync(() => wakeUp.Wake is not null && _sender.Received.Count == 1);
+        await _time.RunUntilAsync(() => wakeUp.Wake is not null && _sender.Count == 1);
         wakeUp.Wake!();
     }
 
@@ -42,7 +43,7 @@ public sealed class OutboxWakeUpTests : IAsyncLifetime
 
         await outbox.EnqueueAsync(null, [OutboxHarness.Item()]);
 
-        await _time.RunUntilAsync(() => _sender.Received.Count == 1 && wakeUp.Listened > 2);
+        await _time.RunUntilAsync(() => _sender.Count == 1 && wakeUp.Listened > 2);
     }
 
     [Fact]

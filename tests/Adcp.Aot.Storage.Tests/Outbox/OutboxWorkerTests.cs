@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Testing;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
@@ -11,7 +12,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
     private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(50));
     private readonly InMemoryOutboxStore _store;
     private readonly List<OutboxWorker> _workers = [];
-    private readonly List<ScriptedSender> _senders = [];
+    private readonly List<RecordingSender> _senders = [];
 
     public OutboxWorkerTests() => _store = new InMemoryOutboxStore(_time);
 
@@ -29,21 +30,21 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
     [Fact]
     public async Task Delivers_what_was_enqueued_before_and_after_its_start()
     {
-        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(200);
+        (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox(200);
         OutboxReceipt before = await EnqueueAsync(outbox, OutboxHarness.Item("a.example"));
         await StartAsync(outbox, sender);
 
         OutboxReceipt after = await EnqueueAsync(outbox, OutboxHarness.Item("b.example"));
         await _time.RunUntilAsync(() => _store.Waiting == 0);
 
-        Assert.Equivalent(new[] { before.IdempotencyKey, after.IdempotencyKey }, sender.Received.Select(static sent => sent.Key),
+        Assert.Equivalent(new[] { before.IdempotencyKey, after.IdempotencyKey }, sender.Attempts.Select(static sent => sent.IdempotencyKey),
             strict: true);
     }
 
     [Fact]
     public async Task A_logger_that_throws_stops_nothing()
     {
-        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(410);
+        (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox(410);
         await StartAsync(outbox, sender, Options() with { Attempts = Attempts() with { Logger = new ThrowingLogger() } });
 
         await EnqueueAsync(outbox, OutboxHarness.Item("a.example"), OutboxHarness.Item("b.example"));
@@ -55,15 +56,15 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
     [Fact]
     public async Task A_failed_attempt_is_made_again_with_the_same_key_and_bytes()
     {
-        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox((_, attempt, _) => ValueTask.FromResult(attempt < 4 ? 503 : 200));
+        (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox((_, attempt, _) => ValueTask.FromResult(attempt < 4 ? 503 : 200));
         await StartAsync(outbox, sender);
 
         await EnqueueAsync(outbox, OutboxHarness.Item());
         await _time.RunUntilAsync(() => _store.Waiting == 0);
 
-        Assert.Equal(4, sender.Received.Count);
-        Assert.Single(sender.Received.Select(static sent => sent.Key).Distinct());
-        Assert.Single(sender.Received.Select(static sent => Convert.ToHexString(sent.Body)).Distinct());
+        Assert.Equal(4, sender.Count);
+        Assert.Single(sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct());
+        Assert.Single(sender.Attempts.Select(static sent => Convert.ToHexString(sent.Body.Span)).Distinct());
     }
 
     [Theory]
@@ -72,21 +73,21 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
     [InlineData(410, "rejected")]
     public async Task A_final_answer_ends_as_a_dead_letter(int status, string reason)
     {
-        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(status);
+        (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox(status);
         await StartAsync(outbox, sender);
 
         await EnqueueAsync(outbox, OutboxHarness.Item());
         await _time.RunUntilAsync(() => _store.Waiting == 0);
 
         Assert.Equal([(1, reason, 1)], _store.DeadRows.Select(static dead => ((int)dead.Id, dead.Reason, dead.Attempts)));
-        Assert.Single(sender.Received);
+        Assert.Single(sender.Attempts);
     }
 
     [Fact]
     public async Task No_attempt_is_made_after_the_horizon_of_the_first_one()
     {
         System.Collections.Concurrent.ConcurrentQueue<DateTimeOffset> attempts = new();
-        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox((_, _, _) =>
+        (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox((_, _, _) =>
         {
             attempts.Enqueue(_time.GetUtcNow());
             return ValueTask.FromResult(503);
@@ -125,7 +126,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
     [Fact]
     public async Task A_webhook_older_than_its_maximum_age_is_not_sent()
     {
-        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(200);
+        (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox(200);
         await EnqueueAsync(outbox, OutboxHarness.Item(maxAge: TimeSpan.FromMinutes(1)));
         _time.Advance(TimeSpan.FromMinutes(2));
 
@@ -133,36 +134,36 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         await _time.RunUntilAsync(() => _store.Waiting == 0);
 
         Assert.Equal("too_old", Assert.Single(_store.DeadRows).Reason);
-        Assert.Empty(sender.Received);
+        Assert.Empty(sender.Attempts);
     }
 
     [Fact]
     public async Task A_webhook_waits_for_its_time()
     {
-        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(200);
+        (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox(200);
         await StartAsync(outbox, sender);
         await EnqueueAsync(outbox, OutboxHarness.Item(notBefore: _time.GetUtcNow().AddSeconds(30)));
 
         await _time.RunForAsync(TimeSpan.FromSeconds(29));
-        Assert.Empty(sender.Received);
+        Assert.Empty(sender.Attempts);
 
         await _time.RunUntilAsync(() => _store.Waiting == 0);
-        Assert.Single(sender.Received);
+        Assert.Single(sender.Attempts);
     }
 
     [Fact]
     public async Task An_open_circuit_is_probed_once_a_period_however_many_rows_wait()
     {
         bool isUp = false;
-        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox((_, _, _) => ValueTask.FromResult(Volatile.Read(ref isUp) ? 200 : 503));
+        (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox((_, _, _) => ValueTask.FromResult(Volatile.Read(ref isUp) ? 200 : 503));
         await EnqueueAsync(outbox, [.. Enumerable.Range(0, 500).Select(static _ => OutboxHarness.Item())]);
         await StartAsync(outbox, sender);
-        await _time.RunUntilAsync(() => sender.Received.Count >= 5);
+        await _time.RunUntilAsync(() => sender.Count >= 5);
         await _time.RunForAsync(TimeSpan.FromSeconds(5));
-        int afterOpening = sender.Received.Count;
+        int afterOpening = sender.Count;
 
         await _time.RunForAsync(TimeSpan.FromMinutes(4));
-        int probes = sender.Received.Count - afterOpening;
+        int probes = sender.Count - afterOpening;
 
         // The circuit stays open for a minute.
         Assert.InRange(probes, 1, 6);
@@ -175,7 +176,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
     [Fact]
     public async Task A_dead_endpoint_delays_no_other()
     {
-        (SqlWebhookOutbox outbox, ScriptedSender sender) =
+        (SqlWebhookOutbox outbox, RecordingSender sender) =
             Outbox((webhook, _, _) => ValueTask.FromResult(webhook.Destination.Url.Contains("dead", StringComparison.Ordinal) ? 503 : 200));
         await EnqueueAsync(outbox, [.. Enumerable.Range(0, 3000).Select(static _ => OutboxHarness.Item("dead.example"))]);
         await StartAsync(outbox, sender);
@@ -184,13 +185,13 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         await EnqueueAsync(outbox, OutboxHarness.Item("healthy.example"));
 
         // No time passes: neither a retry of the others nor the end of their circuit or their attempts is waited for.
-        await OutboxHarness.UntilAsync(() => sender.Received.Any(static sent => sent.Url.Contains("healthy", StringComparison.Ordinal)));
+        await OutboxHarness.UntilAsync(() => sender.Attempts.Any(static sent => sent.Destination.Url.Contains("healthy", StringComparison.Ordinal)));
     }
 
     [Fact]
     public async Task Slow_endpoints_with_many_rows_delay_no_other()
     {
-        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox((webhook, _, token) =>
+        (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox((webhook, _, token) =>
             webhook.Destination.Url.Contains("slow", StringComparison.Ordinal)
                 ? new ValueTask<int>(Task.Delay(Timeout.Infinite, token).ContinueWith(static _ => 200, TaskScheduler.Default))
                 : ValueTask.FromResult(200));
@@ -200,18 +201,18 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         }
 
         await StartAsync(outbox, sender);
-        await _time.RunUntilAsync(() => sender.Received.Count >= 60 * 64);
+        await _time.RunUntilAsync(() => sender.Count >= 60 * 64);
 
         await EnqueueAsync(outbox, OutboxHarness.Item("healthy.example"));
 
         // No time passes: neither a retry of the others nor the end of their circuit or their attempts is waited for.
-        await OutboxHarness.UntilAsync(() => sender.Received.Any(static sent => sent.Url.Contains("healthy", StringComparison.Ordinal)));
+        await OutboxHarness.UntilAsync(() => sender.Attempts.Any(static sent => sent.Destination.Url.Contains("healthy", StringComparison.Ordinal)));
     }
 
     [Fact]
     public async Task A_row_under_an_unknown_key_waits_until_the_key_is_there()
     {
-        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(200);
+        (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox(200);
         await EnqueueAsync(outbox, OutboxHarness.Item());
         SecretsAtRest others = SecretsAtRest.EncryptedWith(new EncryptionKey("k2", new byte[32]));
         OutboxWorker blind = new(new SqlWebhookOutbox(_store, sender, others, null), sender, Options());
@@ -225,17 +226,17 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         await _time.RunUntilAsync(() => _store.Waiting == 0);
 
         Assert.Empty(_store.DeadRows);
-        Assert.Single(sender.Received);
+        Assert.Single(sender.Attempts);
     }
 
     [Fact]
     public async Task A_stop_waits_for_attempts_commits_them_and_gives_the_lanes_back()
     {
         TaskCompletionSource<int> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox((_, _, _) => new ValueTask<int>(answer.Task));
+        (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox((_, _, _) => new ValueTask<int>(answer.Task));
         OutboxWorker worker = await StartAsync(outbox, sender);
         await EnqueueAsync(outbox, OutboxHarness.Item());
-        await _time.RunUntilAsync(() => sender.Received.Count == 1);
+        await _time.RunUntilAsync(() => sender.Count == 1);
 
         Task<OutboxStopReport> stopped = worker.StopAsync(TimeSpan.FromMinutes(10));
         await _time.RunForAsync(TimeSpan.FromSeconds(2));
@@ -251,13 +252,13 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
     [Fact]
     public async Task The_last_worker_that_stops_names_what_waits_and_logs_it_without_a_secret()
     {
-        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(503);
+        (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox(503);
         RecordingLogger logger = new();
         OutboxWorker worker =
             await StartAsync(outbox, sender, Options() with { Attempts = Attempts() with { Logger = logger } });
         await EnqueueAsync(
             outbox, OutboxHarness.Item("a.example", "t1", task: "task-1"), OutboxHarness.Item("b.example", "t2", task: "task-2"));
-        await _time.RunUntilAsync(() => sender.Received.Count >= 2);
+        await _time.RunUntilAsync(() => sender.Count >= 2);
 
         OutboxStopReport report = await StopAsync(worker);
 
@@ -276,7 +277,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
     [Fact]
     public async Task A_worker_that_leaves_others_behind_names_nothing_and_the_last_one_names_a_hundred_at_most()
     {
-        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(503);
+        (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox(503);
         OutboxWorker first = await StartAsync(outbox, sender);
         OutboxWorker second = await StartAsync(outbox, sender);
         await EnqueueAsync(
@@ -292,7 +293,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
     [Fact]
     public async Task A_database_that_is_away_at_the_end_is_said_and_the_stop_succeeds()
     {
-        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(503);
+        (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox(503);
         bool isCut = false;
         FaultyOutboxStore cut = new(_store, _ => Volatile.Read(ref isCut) ? StoreFault.Before : StoreFault.None);
         RecordingLogger logger = new();
@@ -312,7 +313,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
     [Fact]
     public async Task Two_workers_share_the_lanes_and_deliver_each_webhook_once()
     {
-        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(200);
+        (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox(200);
         OutboxWorker first = await StartAsync(outbox, sender);
         await _time.RunForAsync(TimeSpan.FromSeconds(3));
         OutboxWorker second = await StartAsync(outbox, sender);
@@ -326,18 +327,18 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         await EnqueueAsync(outbox, [.. Enumerable.Range(0, 500).Select(static i => OutboxHarness.Item($"b{i}.example"))]);
         await _time.RunUntilAsync(() => _store.Waiting == 0);
 
-        Assert.Equal(500, sender.Received.Count);
-        Assert.Equal(500, sender.Received.Select(static sent => sent.Key).Distinct().Count());
+        Assert.Equal(500, sender.Count);
+        Assert.Equal(500, sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
     }
 
     [Fact]
     public async Task A_worker_that_loses_its_lease_stops_sending_and_another_takes_over()
     {
-        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox(200);
+        (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox(200);
         bool isCut = false;
         FaultyOutboxStore cut = new(_store, _ => Volatile.Read(ref isCut) ? StoreFault.Before : StoreFault.None);
         CancellationToken seen = default;
-        ScriptedSender hanging = Sender((_, _, token) =>
+        RecordingSender hanging = Sender((_, _, token) =>
         {
             seen = token;
             return new ValueTask<int>(Task.Delay(Timeout.Infinite, token).ContinueWith(static _ => 200, TaskScheduler.Default));
@@ -345,14 +346,14 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         await StartAsync(
             new SqlWebhookOutbox(cut, hanging, OutboxHarness.Secrets, null), hanging, new OutboxWorkerOptions { Attempts = Attempts() });
         await EnqueueAsync(outbox, OutboxHarness.Item());
-        await _time.RunUntilAsync(() => hanging.Received.Count == 1);
+        await _time.RunUntilAsync(() => hanging.Count == 1);
 
         Volatile.Write(ref isCut, true);
         await _time.RunUntilAsync(() => seen.IsCancellationRequested);
         await StartAsync(outbox, sender);
         await _time.RunUntilAsync(() => _store.Waiting == 0);
 
-        Assert.Equal(hanging.Received.Single().Key, sender.Received.Single().Key);
+        Assert.Equal(hanging.Attempts.Single().IdempotencyKey, sender.Attempts.Single().IdempotencyKey);
     }
 
     [Fact]
@@ -366,7 +367,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
                 : StoreFault.None);
         TaskCompletionSource<int> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
         CancellationToken seen = default;
-        ScriptedSender waiting = Sender((_, _, token) =>
+        RecordingSender waiting = Sender((_, _, token) =>
         {
             seen = token;
             return new ValueTask<int>(answer.Task);
@@ -374,7 +375,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         await EnqueueAsync(Outbox(200).Outbox, OutboxHarness.Item());
         await StartAsync(
             new SqlWebhookOutbox(flaky, waiting, OutboxHarness.Secrets, null), waiting, new OutboxWorkerOptions { Attempts = Attempts() });
-        while (waiting.Received.IsEmpty)
+        while (waiting.Count == 0)
         {
             // What was there before the start is read without a turn of the clock.
             await Task.Yield();
@@ -393,7 +394,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
             }
         }
 
-        Assert.Equal((false, 1), (seen.IsCancellationRequested, waiting.Received.Count));
+        Assert.Equal((false, 1), (seen.IsCancellationRequested, waiting.Count));
         Volatile.Write(ref isFlaky, false);
         answer.SetResult(200);
         await _time.RunUntilAsync(() => _store.Waiting == 0);
@@ -402,7 +403,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
     [Fact]
     public async Task A_settlement_whose_answer_is_lost_repeats_no_attempt()
     {
-        (SqlWebhookOutbox outbox, ScriptedSender sender) = Outbox((_, attempt, _) => ValueTask.FromResult(attempt == 1 ? 503 : 200));
+        (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox((_, attempt, _) => ValueTask.FromResult(attempt == 1 ? 503 : 200));
         int settlements = 0;
         FaultyOutboxStore losing = new(
             _store, call => call == "settle" && Interlocked.Increment(ref settlements) <= 3 ? StoreFault.After : StoreFault.None);
@@ -412,7 +413,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         await _time.RunUntilAsync(() => _store.Waiting == 0);
         await _time.RunForAsync(TimeSpan.FromMinutes(1));
 
-        Assert.Equal(2, sender.Received.Count);
+        Assert.Equal(2, sender.Count);
     }
 
     private static async Task<int[]> LanesAsync(params OutboxWorker[] workers)
@@ -436,22 +437,22 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
 
     private OutboxWorkerOptions Options() => new() { Attempts = Attempts(), Lease = OutboxBench.LongLease };
 
-    private (SqlWebhookOutbox Outbox, ScriptedSender Sender) Outbox(int status) => Outbox((_, _, _) => ValueTask.FromResult(status));
+    private (SqlWebhookOutbox Outbox, RecordingSender Sender) Outbox(int status) => Outbox((_, _, _) => ValueTask.FromResult(status));
 
-    private (SqlWebhookOutbox Outbox, ScriptedSender Sender) Outbox(Func<PreparedWebhook, int, CancellationToken, ValueTask<int>> answer)
+    private (SqlWebhookOutbox Outbox, RecordingSender Sender) Outbox(Func<PreparedWebhook, int, CancellationToken, ValueTask<int>> answer)
     {
-        ScriptedSender sender = Sender(answer);
+        RecordingSender sender = Sender(answer);
         return (new SqlWebhookOutbox(_store, sender, OutboxHarness.Secrets, new SqlWebhookOutboxOptions { TimeProvider = _time }), sender);
     }
 
-    private ScriptedSender Sender(Func<PreparedWebhook, int, CancellationToken, ValueTask<int>> answer)
+    private RecordingSender Sender(Func<PreparedWebhook, int, CancellationToken, ValueTask<int>> answer)
     {
-        ScriptedSender sender = new(answer);
+        RecordingSender sender = Senders.Of(answer);
         _senders.Add(sender);
         return sender;
     }
 
-    private async Task<OutboxWorker> StartAsync(SqlWebhookOutbox outbox, ScriptedSender sender, OutboxWorkerOptions? options = null)
+    private async Task<OutboxWorker> StartAsync(SqlWebhookOutbox outbox, RecordingSender sender, OutboxWorkerOptions? options = null)
     {
         OutboxWorker worker = new(outbox, sender, options ?? Options());
         _workers.Add(worker);

@@ -32,8 +32,8 @@ public sealed class PostgreSqlOutboxConditionsTests() : OutboxConditionsContract
 
         await outbox.EnqueueAsync(null, Items(300));
         await EmptyAsync(outbox);
-        Assert.Equal(300, Sender.Received.Count);
-        Assert.DoesNotContain(Sender.Received, static sent => sent.Url.Contains("never", StringComparison.Ordinal));
+        Assert.Equal(300, Sender.Count);
+        Assert.DoesNotContain(Sender.Attempts, static sent => sent.Destination.Url.Contains("never", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -64,7 +64,7 @@ public sealed class PostgreSqlOutboxConditionsTests() : OutboxConditionsContract
 
         Assert.Equal("40001", fault.SqlState);
         await EmptyAsync(outbox);
-        Assert.Equal(2, Sender.Received.Count);
+        Assert.Equal(2, Sender.Count);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Adcp.Aot.PostgreSql;
 using Adcp.Aot.Storage.Tests.Databases;
+using Adcp.Aot.Testing;
 using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 
@@ -130,7 +131,7 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
     [Fact]
     public async Task Worker_that_does_not_poll_delivers_a_webhook_of_another_process()
     {
-        using ScriptedSender sender = new(static (_, _, _) => ValueTask.FromResult(200));
+        using RecordingSender sender = Senders.Of(static (_, _, _) => ValueTask.FromResult(200));
         await using SqlWebhookOutbox worker = OpenOutbox(sender);
         await worker.CreateIfAbsentAsync();
         await using SqlWebhookOutbox producer = OpenOutbox(sender);
@@ -155,7 +156,7 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
 
             producer.Wake();
 
-            await UntilAsync(() => sender.Received.Count == i + 1);
+            await UntilAsync(() => sender.Count == i + 1);
         }
 
         Task stopped = running.DisposeAsync().AsTask();
@@ -185,7 +186,7 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
         }
     }
 
-    private SqlWebhookOutbox OpenOutbox(ScriptedSender sender) => new(
+    private SqlWebhookOutbox OpenOutbox(RecordingSender sender) => new(
         new StoreDatabase(_database.Source, SqlDialect.PostgreSql), sender, OutboxHarness.Secrets,
         new SqlWebhookOutboxOptions { WakeUp = Open(_database.ConnectionString) });
 

@@ -39,12 +39,12 @@ public sealed class SqliteOutboxConditionsTests() : OutboxConditionsContract(Sql
 
         Assert.Contains("full", fault.Message, StringComparison.OrdinalIgnoreCase);
         Release();
-        await UntilAsync(() => !Sender.Received.IsEmpty);
+        await UntilAsync(() => Sender.Count > 0);
         await volume.GrowAsync();
 
         await EmptyAsync(outbox);
-        Assert.Equal(accepted, Sender.Received.Count);
-        Assert.Equal(accepted, Sender.Received.Select(static sent => sent.Key).Distinct().Count());
+        Assert.Equal(accepted, Sender.Count);
+        Assert.Equal(accepted, Sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
         await worker.DisposeAsync();
         await outbox.DisposeAsync();
     }

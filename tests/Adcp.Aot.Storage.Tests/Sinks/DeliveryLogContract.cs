@@ -369,23 +369,6 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
         Assert.Equal(new SqlBatchCounts(0, 0, 5, 0), log.Counts);
     }
 
-    [Fact]
-    public async Task Calls_at_the_same_time_lose_nothing()
-    {
-        await using ITestAuditLog log = await LogAsync();
-
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(async () =>
-        {
-            for (int n = 0; n < 20; n++)
-            {
-                await log.RecordAsync(Attempts.Many(5, first: (i * 100) + (n * 5)), default);
-            }
-        })));
-
-        Assert.Equal(new SqlBatchCounts(800, 0, 0, 0), log.Counts);
-        Assert.Equal(800, await Database.CountAsync("SELECT COUNT(DISTINCT idempotency_key) FROM webhook_delivery_log"));
-    }
-
     /// <summary>A million with <c>ADCP_TEST_MILLION=1</c>, otherwise enough to show it.</summary>
     [Fact]
     public async Task A_healthy_database_loses_no_attempt()

@@ -104,6 +104,61 @@ public sealed class EgressTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Renewed_certificates_are_used_by_the_next_request_and_one_under_way_ends_on_its_connection()
+    {
+        _mode = ClientCertificateMode.RequireCertificate;
+        using X509Certificate2 first = _authority.Issue("seller-1", isClient: true);
+        using X509Certificate2 second = _authority.Issue("seller-2", isClient: true);
+        EgressCertificates certificates = new(first, [_authority.Root]);
+        WebhookSender sender = Sender(Rule("*") with { Certificates = certificates });
+        Assert.Equal(200, (await SendAsync(sender, "a.example")).StatusCode);
+        TaskCompletionSource arrived = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Func<Microsoft.AspNetCore.Http.HttpContext, Task> once = _receiver.Answer;
+        _receiver.Answer = async http =>
+        {
+            arrived.SetResult();
+            await answer.Task;
+            await once(http);
+        };
+        Task<WebhookSendResult> underWay = SendAsync(sender, "a.example");
+        await arrived.Task;
+        _receiver.Answer = once;
+
+        certificates.Update(second, [_authority.Root]);
+        Assert.Equal(200, (await SendAsync(sender, "a.example")).StatusCode);
+        answer.SetResult();
+
+        Assert.Equal(200, (await underWay).StatusCode);
+        Assert.Equal(["CN=seller-1", "CN=seller-2", "CN=seller-1"], _clients);
+        Assert.Equal(200, (await SendAsync(sender, "a.example")).StatusCode);
+        Assert.Equal("CN=seller-2", _clients.Last());
+    }
+
+    [Fact]
+    public async Task Renewed_roots_hold_for_the_next_request_and_refused_ones_change_nothing()
+    {
+        EgressCertificates certificates = new(roots: [_authority.Root]);
+        WebhookSender sender = Sender(Rule("*") with { Certificates = certificates });
+        Assert.Equal(200, (await SendAsync(sender, "a.example")).StatusCode);
+        using X509Certificate2 bare = X509CertificateLoader.LoadCertificate(_authority.Root.RawData);
+
+        Assert.Throws<ArgumentException>(() => certificates.Update(null, []));
+        Assert.Throws<ArgumentException>(() => certificates.Update(bare, null));
+        Assert.Equal(200, (await SendAsync(sender, "a.example")).StatusCode);
+        certificates.Update(null, [_otherAuthority.Root]);
+
+        Assert.Equal(WebhookSendError.ConnectionFailed, (await SendAsync(sender, "a.example")).Error);
+    }
+
+    [Fact]
+    public void Rule_has_certificates_of_its_own_or_renewed_ones() => Assert.Contains(
+        "has Certificates and ClientCertificate or Roots",
+        Assert.Throws<ArgumentException>(
+            () => Sender(Rule("*") with { Certificates = new EgressCertificates(), Roots = [_authority.Root] })).Message,
+        StringComparison.Ordinal);
+
+    [Fact]
     public async Task Connections_of_rules_are_kept_apart_so_that_no_certificate_is_shown_to_another_destination()
     {
         _mode = ClientCertificateMode.AllowCertificate;

@@ -9,7 +9,7 @@ public sealed partial class ProjectTests
     /// <summary>In order: a project may reference those before it. Add a new project here.</summary>
     private static readonly string[] Floors =
     [
-        "Adcp.Aot", "Adcp.Aot.OpenTelemetry", "Adcp.Aot.Storage", "Adcp.Aot.PostgreSql", "Adcp.Aot.Testing", "Adcp.Aot.Platform",
+        "Adcp.Aot", "Adcp.Aot.OpenTelemetry", "Adcp.Aot.Storage", "Adcp.Aot.PostgreSql", "Adcp.Aot.Platform", "Adcp.Aot.Testing",
         "Adcp.Aot.Hosting", "Adcp.Aot.AspNetCore", "Adcp.Aot.Cli",
     ];
 
