@@ -15,6 +15,12 @@ internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
     /// <summary>Gets the rows that were parked.</summary>
     internal Queue<OutboxRow> Retries { get; } = new();
 
+    /// <summary>Gets the rows that wait for their trial, without those that are attempted alone.</summary>
+    internal Queue<OutboxRow> Suspects { get; } = new();
+
+    /// <summary>Gets or sets the rows on trial.</summary>
+    internal int OnTrial { get; set; }
+
     /// <summary>Gets or sets the rows in memory: ready, in flight and unsettled.</summary>
     internal int Held { get; set; }
 
@@ -32,6 +38,9 @@ internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
 
     /// <summary>Gets or sets whether the endpoint is in the rotation of retries.</summary>
     internal bool IsRetryListed { get; set; }
+
+    /// <summary>Gets or sets whether the endpoint is in the rotation of trials.</summary>
+    internal bool IsTrialListed { get; set; }
 
     /// <summary>Gets or sets until when the circuit refuses, a timestamp; 0 if it does not.</summary>
     internal long BlockedUntil { get; set; }

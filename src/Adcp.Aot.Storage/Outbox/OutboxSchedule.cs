@@ -36,6 +36,9 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     /// <summary>The most rows that are on trial together.</summary>
     internal const int MaxOnTrial = 16;
 
+    /// <summary>The most rows of one endpoint that are on trial together.</summary>
+    internal const int MaxOnTrialPerEndpoint = 4;
+
     /// <summary>The part of memory, an eighth, that a slow tenant may have, and that rows may have which wait for their trial.</summary>
     private const int SlowPart = 8;
 
@@ -57,8 +60,11 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     private readonly int[] _heldByLane = new int[OutboxLanes.Count];
     private readonly Dictionary<long, short> _wanted = [];
     private readonly HashSet<long> _heads = [];
-    private Queue<OutboxRow> _suspects = new();
+    private readonly OutboxRotation _trials = new();
+    private Queue<OutboxRow> _alone = new();
+    private int _suspects;
     private int _onTrial;
+    private bool _isOneAlone;
     private int _trialsEnded;
     private int _held;
     private long _heldBytes;
@@ -160,7 +166,9 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             OutboxChange? change = Judge(endpoint, row);
             if (change is null)
             {
-                (row.Unclean > 0 ? _suspects : row.IsParked ? endpoint.Retries : endpoint.Fresh).Enqueue(row);
+                (row.Unclean == 0 ? row.IsParked ? endpoint.Retries : endpoint.Fresh
+                    : row.Unclean < limits.QuarantineAfter - 1 ? endpoint.Suspects : _alone).Enqueue(row);
+                _suspects += row.Unclean > 0 ? 1 : 0;
                 _ready++;
                 List(endpoint);
             }
@@ -211,32 +219,37 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     }
 
     /// <summary>
-    /// Takes rows that may have killed processes, if none is under way: up to <see cref="MaxOnTrial"/> together, and one alone if the next
-    /// death puts it into quarantine.
+    /// Takes rows that may have killed processes, so that at most <see cref="MaxOnTrial"/> are under way. A tenant has at most as many as
+    /// places are free, so that its slow endpoints do not hold up the others. A row that the next death puts into quarantine is attempted
+    /// alone, after the others.
     /// </summary>
     internal IReadOnlyList<OutboxRow> TakeSuspects()
     {
         lock (_lock)
         {
-            List<OutboxRow> taken = [];
-            while (_onTrial == taken.Count && taken.Count < MaxOnTrial && _inFlight < limits.MaxConcurrency
-                && _suspects.TryPeek(out OutboxRow? row))
+            if (_suspects == 0 || _isOneAlone)
             {
-                bool isAlone = row.Unclean >= limits.QuarantineAfter - 1;
-                if (isAlone && taken.Count > 0)
+                return [];
+            }
+
+            List<OutboxRow> taken = [];
+            for (int left = _trials.Count; left > 0 && MayTry && _trials.TryTake(out OutboxEndpoint? endpoint); left--)
+            {
+                endpoint.IsTrialListed = false;
+                if (endpoint.OnTrial < MaxOnTrialPerEndpoint && endpoint.Tenant.OnTrial < MaxOnTrial - _onTrial
+                    && endpoint.Suspects.TryDequeue(out OutboxRow? row))
                 {
-                    break;
+                    Try(endpoint, row, taken);
+                    left = _trials.Count + 2;
                 }
 
-                _suspects.Dequeue();
-                row.IsOnTrial = true;
-                _onTrial++;
-                Begin(Get(row), row);
-                taken.Add(row);
-                if (isAlone)
-                {
-                    break;
-                }
+                List(endpoint);
+            }
+
+            if (_onTrial == 0 && MayTry && _alone.TryDequeue(out OutboxRow? alone))
+            {
+                _isOneAlone = true;
+                Try(Get(alone), alone, taken);
             }
 
             return taken;
@@ -272,7 +285,9 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             if (row.IsOnTrial)
             {
                 row.IsOnTrial = false;
-                _onTrial--;
+                endpoint.OnTrial--;
+                endpoint.Tenant.OnTrial--;
+                _isOneAlone &= --_onTrial > 0;
                 _trialsEnded++;
             }
 
@@ -289,7 +304,11 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             {
                 endpoint.BlockedUntil = 0;
                 endpoint.Probes = Math.Max(0, endpoint.Probes - 1);
-                endpoint.Ramp = Math.Min(FullRamp, endpoint.Ramp * 2);
+                if (endpoint.Probes == 0)
+                {
+                    // Each success admits one more, which doubles the attempts of a round trip.
+                    endpoint.Ramp = Math.Min(FullRamp, endpoint.Ramp + 1);
+                }
             }
 
             List(endpoint);
@@ -347,7 +366,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
                 tenant.Ended = 0;
             }
 
-            if (isMeasured && _trialsEnded * (MaxDrain / elapsed) < _suspects.Count)
+            if (isMeasured && _trialsEnded * (MaxDrain / elapsed) < _suspects)
             {
                 SpillSuspects(_trialsEnded / elapsed.TotalSeconds, changes);
             }
@@ -676,8 +695,8 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
                 break;
             }
 
-            over -= endpoint.Fresh.Count + endpoint.Retries.Count;
-            overBytes -= endpoint.Fresh.Concat(endpoint.Retries).Sum(static row => (long)row.Sealed.Length);
+            over -= endpoint.Fresh.Count + endpoint.Retries.Count + endpoint.Suspects.Count;
+            overBytes -= endpoint.Fresh.Concat(endpoint.Retries).Concat(endpoint.Suspects).Sum(static row => (long)row.Sealed.Length);
             changes.AddRange(Clear(endpoint).Select(static row => OutboxChanges.Wait(row, TimeSpan.Zero, OutboxReasons.OverShare)));
         }
     }
@@ -688,8 +707,23 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     private void SpillSuspects(double rate, List<OutboxChange> changes)
     {
         int kept = limits.MaxRows / SlowPart;
-        OutboxRow[] over = [.. _suspects.Skip(kept)];
-        _suspects = new Queue<OutboxRow>(_suspects.Take(kept));
+        OutboxRow[] over =
+        [
+            .. _endpoints.Values.SelectMany(static endpoint => endpoint.Suspects.Select(static (row, i) => (i, row)))
+                .OrderBy(static some => some.i).Select(static some => some.row).Skip(kept),
+        ];
+        foreach (IGrouping<long, OutboxRow> rows in over.GroupBy(static row => row.Endpoint))
+        {
+            Queue<OutboxRow> suspects = _endpoints[rows.Key].Suspects;
+            OutboxRow[] first = [.. suspects.Take(suspects.Count - rows.Count())];
+            suspects.Clear();
+            foreach (OutboxRow row in first)
+            {
+                suspects.Enqueue(row);
+            }
+        }
+
+        _suspects -= over.Length;
         _ready -= over.Length;
         changes.AddRange(over.Select((row, i) =>
             OutboxChanges.Wait(row, TimeSpan.FromSeconds((kept + i) / Math.Max(rate, 1)), OutboxReasons.OverShare)));
@@ -699,16 +733,18 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     /// <returns>The fresh rows, which are to be parked.</returns>
     private OutboxRow[] Clear(OutboxEndpoint endpoint)
     {
-        OutboxRow[] fresh = [.. endpoint.Fresh];
-        _ready -= fresh.Length + endpoint.Retries.Count;
+        OutboxRow[] ready = [.. endpoint.Fresh, .. endpoint.Retries, .. endpoint.Suspects];
+        _ready -= ready.Length;
+        _suspects -= endpoint.Suspects.Count;
         endpoint.Fresh.Clear();
-        foreach (OutboxRow row in endpoint.Retries)
+        endpoint.Retries.Clear();
+        endpoint.Suspects.Clear();
+        foreach (OutboxRow row in ready.Where(static row => row.IsParked))
         {
             Unread(endpoint, row);
         }
 
-        endpoint.Retries.Clear();
-        return fresh;
+        return [.. ready.Where(static row => !row.IsParked)];
     }
 
     /// <summary>Notes that the parked rows of an endpoint wait for room in its tenant's share.</summary>
@@ -844,6 +880,12 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
 
     private void List(OutboxEndpoint endpoint)
     {
+        if (!endpoint.IsTrialListed && endpoint.Suspects.Count > 0)
+        {
+            endpoint.IsTrialListed = true;
+            _trials.Add(endpoint);
+        }
+
         if (endpoint.InFlight >= Concurrency(endpoint))
         {
             return;
@@ -887,7 +929,22 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         return null;
     }
 
-    private int Concurrency(OutboxEndpoint endpoint) => endpoint.Probes > 0 ? 1 : limits.MaxConcurrencyPerEndpoint;
+    private int Concurrency(OutboxEndpoint endpoint) => endpoint.Probes > 0 ? 1
+        : endpoint.Ramp < FullRamp ? Math.Min(endpoint.Ramp, limits.MaxConcurrencyPerEndpoint)
+        : limits.MaxConcurrencyPerEndpoint;
+
+    private bool MayTry => _onTrial < MaxOnTrial && _inFlight < limits.MaxConcurrency;
+
+    private void Try(OutboxEndpoint endpoint, OutboxRow row, List<OutboxRow> taken)
+    {
+        row.IsOnTrial = true;
+        endpoint.OnTrial++;
+        endpoint.Tenant.OnTrial++;
+        _onTrial++;
+        _suspects--;
+        Begin(endpoint, row);
+        taken.Add(row);
+    }
 
     /// <summary>A row that is ready begins its attempt.</summary>
     private void Begin(OutboxEndpoint endpoint, OutboxRow row)
@@ -913,13 +970,14 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
                 endpoint.BlockedUntil = 0;
                 endpoint.Probes = 0;
                 endpoint.Floor = Beginning;
-                OutboxRow[] suspects = [.. _suspects.Where(row => row.Endpoint == endpoint.Key)];
-                if (suspects.Length > 0)
+                OutboxRow[] alone = [.. _alone.Where(row => row.Endpoint == endpoint.Key)];
+                if (alone.Length > 0)
                 {
-                    _suspects = new Queue<OutboxRow>(_suspects.Except(suspects));
+                    _alone = new Queue<OutboxRow>(_alone.Except(alone));
                 }
 
-                foreach (OutboxRow row in endpoint.Fresh.Concat(endpoint.Retries).Concat(suspects).ToArray())
+                _suspects -= endpoint.Suspects.Count + alone.Length;
+                foreach (OutboxRow row in endpoint.Fresh.Concat(endpoint.Retries).Concat(endpoint.Suspects).Concat(alone).ToArray())
                 {
                     _ready--;
                     Release(endpoint, row);
@@ -927,6 +985,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
 
                 endpoint.Fresh.Clear();
                 endpoint.Retries.Clear();
+                endpoint.Suspects.Clear();
                 ForgetIfIdle(endpoint);
             }
         }

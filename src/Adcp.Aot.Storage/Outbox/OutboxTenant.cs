@@ -17,6 +17,9 @@ internal sealed class OutboxTenant(long key)
     /// <summary>Gets or sets the attempts under way.</summary>
     internal int InFlight { get; set; }
 
+    /// <summary>Gets or sets the rows on trial.</summary>
+    internal int OnTrial { get; set; }
+
     /// <summary>Gets or sets the bytes of the rows that are attempted.</summary>
     internal long InFlightBytes { get; set; }
 

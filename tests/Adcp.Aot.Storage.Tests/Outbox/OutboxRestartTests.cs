@@ -77,6 +77,57 @@ public sealed class OutboxRestartTests : IAsyncDisposable
         Assert.Empty(_bench.Store.DeadRows);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Endpoint_that_works_again_gets_twice_as_many_in_each_round_trip_at_most(bool isRestarted)
+    {
+        int current = 0, most = 0, delivered = 0;
+        List<string> steps = [];
+        ScriptedSender sender = _bench.Sender(async (_, _, token) =>
+        {
+            if (Volatile.Read(ref _status) != 200)
+            {
+                return 503;
+            }
+
+            lock (steps)
+            {
+                most = Math.Max(most, ++current);
+                if (current > Math.Max(1, delivered))
+                {
+                    steps.Add($"{current} at a time after {delivered} deliveries");
+                }
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(100), _bench.Time, token);
+            lock (steps)
+            {
+                current--;
+                delivered++;
+            }
+
+            return 200;
+        });
+        if (isRestarted)
+        {
+            await FailAsync();
+        }
+
+        for (int i = 0; i < 400; i++)
+        {
+            await _bench.EnqueueAsync("dead.example");
+        }
+
+        (OutboxWorker worker, _) = await _bench.StartAsync(sender);
+        await _bench.UntilAsync(() => worker.Endpoints.Snapshot().Any(static endpoint => endpoint.State == CircuitState.Open));
+        Volatile.Write(ref _status, 200);
+        await _bench.UntilEmptyAsync();
+
+        Assert.Empty(steps);
+        Assert.True(most > 32, $"{most} at a time");
+    }
+
     [Fact]
     public Task Endpoint_without_parked_rows_begins_with_a_closed_circuit() => AssertAtFullSpeedAsync("a.example");
 
