@@ -5,29 +5,28 @@ using Adcp.Aot.Operations.Api;
 
 namespace Adcp.Aot.Cli;
 
-/// <content><c>dead-letters list</c>, <c>show</c>, <c>redrive</c> and <c>discard</c>.</content>
+/// <content><c>dead-letters list</c>, <c>count</c>, <c>show</c>, <c>redrive</c> and <c>discard</c>.</content>
 internal static partial class OperatorCommands
 {
     private const int MaxIds = 1000;
     private const int MaxRate = 100_000;
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(500);
 
-    private static Command DeadLetters() => new("dead-letters", "List, show, redrive or discard webhooks that ended undelivered.")
+    private static Command DeadLetters() => new("dead-letters", "List, count, show, redrive or discard webhooks that ended undelivered.")
     {
-        List(), Show(), Redrive(), Discard(),
+        List(), Count(), Show(), Redrive(), Discard(),
     };
 
     private static Command List()
     {
-        Connection connection = new();
+        OperatorConnection connection = new(StoreUse.Reads);
         Filter filter = new();
         Option<int> limit = Limit();
         Command command = new("list", "List the newest dead letters.") { limit };
         filter.AddTo(command);
         connection.AddTo(command);
-        command.SetAction(async (arguments, cancellationToken) =>
+        command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
         {
-            using OperationsClient operations = connection.Open(arguments);
             DeadLetterQuery query = filter.Of(arguments);
             IReadOnlyList<DeadLetter> rows = await AllAsync(
                 (after, most) => operations.ListDeadLettersAsync(
@@ -44,19 +43,42 @@ internal static partial class OperatorCommands
                     Output.Visible(row.Tenant ?? "-"), Output.Visible(row.Authority ?? "-"),
                 ]);
             return ExitCode.Done;
-        });
+        }, cancellationToken));
+        return command;
+    }
+
+    private static Command Count()
+    {
+        OperatorConnection connection = new(StoreUse.Reads);
+        Filter filter = new();
+        Command command = new("count", "Count dead letters: exactly up to 10,000. Above it the number may be an estimate.");
+        filter.AddTo(command);
+        connection.AddTo(command);
+        command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
+        {
+            DeadLetterCount count = await operations.CountDeadLettersAsync(filter.Of(arguments), cancellationToken).ConfigureAwait(false);
+            if (arguments.GetValue(connection.Json))
+            {
+                Line(count, OperationsJson.Default.DeadLetterCount);
+            }
+            else
+            {
+                Output.Table(["dead letters", Text(count)]);
+            }
+
+            return ExitCode.Done;
+        }, cancellationToken));
         return command;
     }
 
     private static Command Show()
     {
-        Connection connection = new();
+        OperatorConnection connection = new(StoreUse.Reads);
         Argument<long> id = new("id") { Description = "The dead letter's id, as 'dead-letters list' prints it." };
         Command command = new("show", "Show a dead letter. Its body is never shown.") { id };
         connection.AddTo(command);
-        command.SetAction(async (arguments, cancellationToken) =>
+        command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
         {
-            using OperationsClient operations = connection.Open(arguments);
             DeadLetter row = await operations.FindDeadLetterAsync(arguments.GetValue(id), cancellationToken).ConfigureAwait(false)
                 ?? throw new CommandException(ExitCode.NotDone, "No such dead letter. It may have been redriven, discarded or purged.");
             if (arguments.GetValue(connection.Json))
@@ -81,13 +103,13 @@ internal static partial class OperatorCommands
                 ["task", Output.Visible(row.TaskId ?? "-")],
                 ["notification type", Output.Visible(row.NotificationType ?? "-")]);
             return ExitCode.Done;
-        });
+        }, cancellationToken));
         return command;
     }
 
     private static Command Redrive()
     {
-        Connection connection = new();
+        OperatorConnection connection = new(StoreUse.Writes);
         Filter filter = new();
         Option<long[]> ids = Ids();
         Option<bool> all = new("--all") { Description = "Redrive all dead letters, if there is neither an id nor a filter." };
@@ -105,7 +127,7 @@ internal static partial class OperatorCommands
         };
         filter.AddTo(command);
         connection.AddTo(command);
-        command.SetAction(async (arguments, cancellationToken) =>
+        command.SetAction((arguments, cancellationToken) =>
         {
             long[] given = arguments.GetValue(ids) ?? [];
             DeadLetterQuery query = filter.Of(arguments) with { Before = arguments.GetValue(before) };
@@ -121,54 +143,62 @@ internal static partial class OperatorCommands
                 query = CommandException.UsageOf(() => query with { Ids = given }, "--id");
             }
 
-            using OperationsClient operations = connection.Open(arguments);
-            RedriveOptions options = new()
+            if (arguments.GetValue(newKey) && connection.LacksKeys(arguments))
             {
-                IsDryRun = arguments.GetValue(dryRun),
-                AllowsNewKey = arguments.GetValue(newKey),
-                RatePerSecond = arguments.GetValue(rate),
-            };
-            OperatorAction action = ActionOf(arguments, reason);
-            RedriveJob job = await operations.StartRedriveAsync(query, options, action, cancellationToken).ConfigureAwait(false)
-                ?? throw new CommandException(ExitCode.NotDone, "Too many redrives run already. Cancel one, or wait.");
-            job = await FollowAsync(operations, job, action, cancellationToken).ConfigureAwait(false);
-            RedriveReport report = job.Report;
-            if (arguments.GetValue(connection.Json))
-            {
-                Line(job, OperationsJson.Default.RedriveJob);
-            }
-            else
-            {
-                Output.Table(
-                    [job.IsDryRun ? "would be redriven" : "redriven", Text(report.Redriven)],
-                    ["with a new key", Text(report.WithNewKey)],
-                    ["left: horizon has passed", Text(report.OutsideHorizon)],
-                    ["left: not repeatable", Text(report.NotRepeatable)],
-                    ["left: missing or unreadable", Text(report.Missing)],
-                    ["state", Name(job.State)]);
+                throw new CommandException(
+                    ExitCode.Usage, "--allow-new-key on a database needs --encryption-key-file: the webhook is encrypted again.");
             }
 
-            if (report.ContinueBefore is { } rest)
+            return connection.RunAsync(arguments, async operations =>
             {
-                Console.Error.WriteLine($"To continue, repeat the command with --before {rest.ToString(CultureInfo.InvariantCulture)}.");
-            }
+                RedriveOptions options = new()
+                {
+                    IsDryRun = arguments.GetValue(dryRun),
+                    AllowsNewKey = arguments.GetValue(newKey),
+                    RatePerSecond = arguments.GetValue(rate),
+                };
+                OperatorAction action = ActionOf(arguments, reason);
+                RedriveJob job = await operations.StartRedriveAsync(query, options, action, cancellationToken).ConfigureAwait(false)
+                    ?? throw new CommandException(ExitCode.NotDone, "Too many redrives run already. Cancel one, or wait.");
+                job = await FollowAsync(operations, job, action, cancellationToken).ConfigureAwait(false);
+                RedriveReport report = job.Report;
+                if (arguments.GetValue(connection.Json))
+                {
+                    Line(job, OperationsJson.Default.RedriveJob);
+                }
+                else
+                {
+                    Output.Table(
+                        [job.IsDryRun ? "would be redriven" : "redriven", Text(report.Redriven)],
+                        ["with a new key", Text(report.WithNewKey)],
+                        ["left: horizon has passed", Text(report.OutsideHorizon)],
+                        ["left: not repeatable", Text(report.NotRepeatable)],
+                        ["left: missing or unreadable", Text(report.Missing)],
+                        ["state", Name(job.State)]);
+                }
 
-            return job.State == RedriveState.Done && report.OutsideHorizon + report.NotRepeatable + report.Missing == 0
-                ? ExitCode.Done
-                : ExitCode.NotDone;
+                if (report.ContinueBefore is { } rest)
+                {
+                    Console.Error.WriteLine($"To continue, repeat the command with --before {Text(rest)}.");
+                }
+
+                return job.State == RedriveState.Done && report.OutsideHorizon + report.NotRepeatable + report.Missing == 0
+                    ? ExitCode.Done
+                    : ExitCode.NotDone;
+            }, cancellationToken);
         });
         return command;
     }
 
     private static Command Discard()
     {
-        Connection connection = new();
+        OperatorConnection connection = new(StoreUse.Writes);
         Option<long[]> ids = Ids();
         ids.Required = true;
         Option<string?> reason = Optional("--reason", "The reason of the action, for the record.");
         Command command = new("discard", "Delete dead letters permanently. The exit code is 1 if any was not there.") { ids, reason };
         connection.AddTo(command);
-        command.SetAction(async (arguments, cancellationToken) =>
+        command.SetAction((arguments, cancellationToken) =>
         {
             long[] given = [.. arguments.GetValue(ids)!.Distinct()];
             if (given.Length > MaxIds)
@@ -176,26 +206,28 @@ internal static partial class OperatorCommands
                 throw new CommandException(ExitCode.Usage, $"--id is given at most {MaxIds} times.");
             }
 
-            using OperationsClient operations = connection.Open(arguments);
-            int discarded = await operations
-                .DiscardDeadLettersAsync(given, ActionOf(arguments, reason), cancellationToken).ConfigureAwait(false);
-            if (arguments.GetValue(connection.Json))
+            return connection.RunAsync(arguments, async operations =>
             {
-                Line(new DiscardDocument(discarded), OperationsJson.Default.DiscardDocument);
-            }
-            else
-            {
-                Output.Table(["discarded", Text(discarded)]);
-            }
+                int discarded = await operations
+                    .DiscardDeadLettersAsync(given, ActionOf(arguments, reason), cancellationToken).ConfigureAwait(false);
+                if (arguments.GetValue(connection.Json))
+                {
+                    Line(new DiscardDocument(discarded), OperationsJson.Default.DiscardDocument);
+                }
+                else
+                {
+                    Output.Table(["discarded", Text(discarded)]);
+                }
 
-            return discarded == given.Length ? ExitCode.Done : ExitCode.NotDone;
+                return discarded == given.Length ? ExitCode.Done : ExitCode.NotDone;
+            }, cancellationToken);
         });
         return command;
     }
 
     /// <summary>Waits for the end of a redrive. If the command is cancelled, so is the redrive.</summary>
     private static async Task<RedriveJob> FollowAsync(
-        OperationsClient operations, RedriveJob job, OperatorAction action, CancellationToken cancellationToken)
+        IWebhookOperations operations, RedriveJob job, OperatorAction action, CancellationToken cancellationToken)
     {
         string id = job.Id;
         while (job.State == RedriveState.Running)
@@ -224,8 +256,10 @@ internal static partial class OperatorCommands
 
     private static OperatorAction ActionOf(ParseResult arguments, Option<string?> reason) =>
 
-        // The server names the actor by the token.
-        CommandException.UsageOf(() => new OperatorAction("command line", arguments.GetValue(reason)), "--reason");
+        // An operator page names the actor by the token.
+        CommandException.UsageOf(
+            () => new OperatorAction(Environment.UserName is { Length: > 0 } user ? user : "command line", arguments.GetValue(reason)),
+            "--reason");
 
     private static string Text(DeadLetterCount count) => (count.IsEstimate ? "about " : "") + Text(count.Count);
 

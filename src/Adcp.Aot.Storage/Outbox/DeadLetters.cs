@@ -20,11 +20,15 @@ public sealed class DeadLetters
     private const int StepsPerSecond = 10;
 
     private readonly OutboxStore _store;
-    private readonly OutboxSeal _seal;
+    private readonly OutboxSeal? _seal;
     private readonly Action _redriven;
     private readonly TimeProvider _time;
 
-    internal DeadLetters(OutboxStore store, OutboxSeal seal, Action redriven, TimeProvider time)
+    /// <param name="store">The tables.</param>
+    /// <param name="seal">Opens and seals rows; <see langword="null"/> if their keys are not here.</param>
+    /// <param name="redriven">Wakes workers.</param>
+    /// <param name="time">The clock of rates.</param>
+    internal DeadLetters(OutboxStore store, OutboxSeal? seal, Action redriven, TimeProvider time)
     {
         _time = time;
         _store = store;
@@ -224,7 +228,8 @@ public sealed class DeadLetters
         int outside = 0, fixedKeys = 0;
         foreach (OutboxDeadRow row in rows)
         {
-            if (Open(row, installation) is not { } webhook)
+            OutboxWebhook? webhook = Open(row, installation);
+            if (webhook is null && _seal is not null)
             {
                 continue;
             }
@@ -237,10 +242,10 @@ public sealed class DeadLetters
             {
                 outside++;
             }
-            else if (webhook.Renew(IdempotencyKeys.Create(), TextOf(_time.GetUtcNow())) is { } renewed)
+            else if (webhook?.Renew(IdempotencyKeys.Create(), TextOf(_time.GetUtcNow())) is { } renewed)
             {
                 redrives.Add(new OutboxRedrive(
-                    row.Id, _seal.KeyId, _seal.Seal(renewed, installation, row.Lane, row.Endpoint, row.Tenant), IsNew: true));
+                    row.Id, _seal!.KeyId, _seal.Seal(renewed, installation, row.Lane, row.Endpoint, row.Tenant), IsNew: true));
             }
             else
             {
@@ -288,7 +293,9 @@ public sealed class DeadLetters
     }
 
     private OutboxWebhook? Open(OutboxDeadRow row, Guid installation) =>
-        _seal.Open(row.Sealed, row.KeyId, installation, row.Lane, row.Endpoint, row.Tenant,
+        _seal is not null
+        && _seal.Open(
+            row.Sealed, row.KeyId, installation, row.Lane, row.Endpoint, row.Tenant,
             out OutboxWebhook? webhook) == OutboxSealStatus.Opened
             ? webhook
             : null;
