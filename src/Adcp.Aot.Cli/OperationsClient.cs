@@ -118,8 +118,9 @@ internal sealed class OperationsClient : IWebhookOperations, IDisposable
         (HttpStatusCode status, byte[] body) = await PostAsync(
             "api/dead-letters/redrive",
             new RedriveRequest(
-                action.Reason, new RedriveFilter(query.Tenant, query.Reason, query.EndpointId, query.Ids, query.Before), options.IsDryRun,
-                options.AllowsNewKey, options.RatePerSecond),
+                action.Reason, new RedriveFilter(
+                    query.Tenant, query.Reason, query.EndpointId, query.NotificationType, query.Ids, query.Before),
+                options.IsDryRun, options.AllowsNewKey, options.RatePerSecond),
             OperationsJson.Default.RedriveRequest, cancellationToken).ConfigureAwait(false);
         return status == HttpStatusCode.Conflict ? null : Read(status, body, OperationsJson.Default.RedriveJob);
     }
@@ -170,7 +171,8 @@ internal sealed class OperationsClient : IWebhookOperations, IDisposable
         where T : struct, Enum => value is { } given ? JsonNamingPolicy.SnakeCaseLower.ConvertName(given.ToString()) : null;
 
     private static string Query(DeadLetterQuery? query) => Query(
-        ("tenant", query?.Tenant), ("reason", query?.Reason), ("endpoint_id", query?.EndpointId), ("after", Number(query?.Before)),
+        ("tenant", query?.Tenant), ("reason", query?.Reason), ("endpoint_id", query?.EndpointId),
+        ("notification_type", query?.NotificationType), ("after", Number(query?.Before)),
         ("limit", Number(query?.Limit)));
 
     private static string? Number(long? value) => value?.ToString(CultureInfo.InvariantCulture);

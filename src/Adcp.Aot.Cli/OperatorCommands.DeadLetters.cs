@@ -131,11 +131,12 @@ internal static partial class OperatorCommands
         {
             long[] given = arguments.GetValue(ids) ?? [];
             DeadLetterQuery query = filter.Of(arguments) with { Before = arguments.GetValue(before) };
-            bool isFiltered = query is not { Tenant: null, Reason: null, EndpointId: null };
+            bool isFiltered = query is not { Tenant: null, Reason: null, EndpointId: null, NotificationType: null };
             if (given.Length > 0 ? isFiltered || arguments.GetValue(all) : isFiltered == arguments.GetValue(all))
             {
                 throw new CommandException(
-                    ExitCode.Usage, "redrive takes --id, or --tenant, --dead-reason or --endpoint, or --all: one of these three.");
+                    ExitCode.Usage,
+                    "redrive takes --id, or --tenant, --dead-reason, --endpoint or --notification-type, or --all: one of these three.");
             }
 
             if (given.Length > 0)
@@ -290,12 +291,14 @@ internal static partial class OperatorCommands
         private readonly Option<string?> _tenant = Optional("--tenant", "Only dead letters of this tenant.");
         private readonly Option<string?> _reason = Optional("--dead-reason", "Only dead letters with this reason, such as rejected.");
         private readonly Option<string?> _endpoint = Optional("--endpoint", "Only dead letters of the endpoint with this id.");
+        private readonly Option<string?> _type = Optional("--notification-type", "Only dead letters with this notification type.");
 
         internal void AddTo(Command command)
         {
             command.Options.Add(_tenant);
             command.Options.Add(_reason);
             command.Options.Add(_endpoint);
+            command.Options.Add(_type);
         }
 
         internal DeadLetterQuery Of(ParseResult arguments) => CommandException.UsageOf(
@@ -304,6 +307,7 @@ internal static partial class OperatorCommands
                 Tenant = arguments.GetValue(_tenant),
                 Reason = arguments.GetValue(_reason),
                 EndpointId = arguments.GetValue(_endpoint),
+                NotificationType = arguments.GetValue(_type),
             },
             "--endpoint");
     }

@@ -101,7 +101,7 @@ public sealed class DeadLettersPageTests : IAsyncLifetime
     public async Task Dead_letters_are_filtered_paged_and_discarded()
     {
         await _operated.KillAsync(240, "acme");
-        await _operated.KillAsync(3, "other", "/other");
+        await _operated.KillAsync(3, "other", "/other", "final");
         await _browser.ShowAsync("dead-letters");
         await Assertions.Expect(Caption).ToHaveTextAsync("100 of 243");
 
@@ -118,6 +118,11 @@ public sealed class DeadLettersPageTests : IAsyncLifetime
         await Rows.First.GetByRole(AriaRole.Button, new() { Name = "Discard" }).ClickAsync();
         await Page.Locator("#confirm-reason").FillAsync("junk");
         await Page.Locator("#confirm-yes").ClickAsync();
+        await Assertions.Expect(Caption).ToHaveTextAsync("2 of 2");
+        await Page.Locator("#dead-letters [name=tenant]").FillAsync("");
+        await Page.Locator("#dead-letters [name=notification_type]").FillAsync("scheduled");
+        await Assertions.Expect(Caption).ToHaveTextAsync("0 of 0");
+        await Page.Locator("#dead-letters [name=notification_type]").FillAsync("final");
         await Assertions.Expect(Caption).ToHaveTextAsync("2 of 2");
 
         // The endpoint leads to its dead letters.

@@ -17,10 +17,12 @@ public sealed class DeadLetterTests : IAsyncLifetime
     public async Task Dead_letters_are_listed_by_filter_and_one_is_shown()
     {
         await _operated.KillAsync(1200, "acme");
-        IReadOnlyList<DeadLetter> other = await _operated.KillAsync(2, "other");
+        IReadOnlyList<DeadLetter> other = await _operated.KillAsync(2, "other", type: "final");
 
         Cli.Result all = await RunAsync("dead-letters", "list", "--limit", "1100", "--json");
         Cli.Result some = await RunAsync("dead-letters", "list", "--tenant", "other", "--dead-reason", "rejected");
+        Cli.Result typed = await RunAsync("dead-letters", "count", "--notification-type", "final", "--json");
+        Cli.Result dry = await RunAsync("dead-letters", "redrive", "--notification-type", "final", "--dry-run");
         Cli.Result one = await RunAsync("dead-letters", "show", $"{other[0].Id}");
         Cli.Result none = await RunAsync("dead-letters", "show", "99999999");
 
@@ -28,6 +30,8 @@ public sealed class DeadLetterTests : IAsyncLifetime
             1100,
             Lines(all).Select(static line => JsonDocument.Parse(line).RootElement.GetProperty("id").GetInt64()).Distinct().Count());
         Assert.Equal(3, Lines(some).Length);
+        Assert.Equal(2, typed.Json.GetProperty("count").GetInt64());
+        Assert.Matches("would be redriven +2", dry.Output);
         Assert.Matches("reason +rejected", one.Output);
         Assert.Matches($"key +{other[0].IdempotencyKey}", one.Output);
         Assert.Equal(1, none.ExitCode);

@@ -82,6 +82,7 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
                 Tenant = filter.Tenant,
                 Reason = filter.Reason,
                 EndpointId = filter.EndpointId,
+                NotificationType = filter.NotificationType,
                 Ids = filter.Ids,
                 Before = filter.Before,
             };
@@ -148,6 +149,7 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
         Tenant = query.Text("tenant"),
         Reason = query.Text("reason"),
         EndpointId = query.Text("endpoint_id"),
+        NotificationType = query.Text("notification_type"),
         Before = query.Number("after"),
         Limit = query.Limit(),
     };

@@ -72,7 +72,8 @@ internal sealed record RedriveRequest(string? Reason, RedriveFilter? Filter, boo
     : IActionRequest;
 
 /// <summary>The dead letters of a redrive, as in <see cref="DeadLetterQuery"/>.</summary>
-internal sealed record RedriveFilter(string? Tenant, string? Reason, string? EndpointId, IReadOnlyList<long>? Ids, long? Before);
+internal sealed record RedriveFilter(
+    string? Tenant, string? Reason, string? EndpointId, string? NotificationType, IReadOnlyList<long>? Ids, long? Before);
 
 /// <summary>The body of a discard.</summary>
 internal sealed record DiscardRequest(string? Reason, IReadOnlyList<long>? Ids) : IActionRequest;

@@ -179,7 +179,7 @@ public sealed class DeadLetters
             tenant = null;
         }
 
-        return new OutboxDeadFilter(tenant, endpoint, query.Reason, query.Ids);
+        return new OutboxDeadFilter(tenant, endpoint, query.Reason, query.Ids, OutboxHash.NotificationType(query.NotificationType));
     }
 
     private async ValueTask<RedriveReport> RunAsync(

@@ -36,7 +36,9 @@ internal abstract class OutboxDeadTable
 /// <param name="Endpoint">The hash of the endpoint; <see langword="null"/> for all.</param>
 /// <param name="Reason">The reason; <see langword="null"/> for all.</param>
 /// <param name="Ids">The ids; <see langword="null"/> for all.</param>
-internal sealed record OutboxDeadFilter(long? Tenant, long? Endpoint, string? Reason, IReadOnlyList<long>? Ids = null);
+/// <param name="NotificationType">The hash of the notification type; <see langword="null"/> for all.</param>
+internal sealed record OutboxDeadFilter(
+    long? Tenant, long? Endpoint, string? Reason, IReadOnlyList<long>? Ids = null, long? NotificationType = null);
 
 /// <summary>A dead letter as it is stored.</summary>
 internal sealed record OutboxDeadRow(

@@ -274,6 +274,7 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
         foreach ((string name, string? value) in new[]
         {
             ("tenant", query.Tenant), ("reason", query.Reason), ("endpoint", query.EndpointId),
+            ("notification type", query.NotificationType),
             ("id below", query.Before?.ToString(CultureInfo.InvariantCulture)),
         })
         {

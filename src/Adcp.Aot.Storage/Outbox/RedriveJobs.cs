@@ -109,6 +109,7 @@ internal sealed partial class RedriveJobs(DeadLetters deadLetters, TimeProvider 
 
     private static bool IsSame(DeadLetterQuery one, DeadLetterQuery other) =>
         one.Tenant == other.Tenant && one.Reason == other.Reason && one.EndpointId == other.EndpointId && one.Before == other.Before
+        && one.NotificationType == other.NotificationType
         && (one.Ids ?? []).Order().SequenceEqual((other.Ids ?? []).Order()) && one.Ids is null == other.Ids is null;
 
     private async Task RunAsync(Entry entry, RedriveOptions options)

@@ -64,7 +64,7 @@ public sealed class DeadLettersApiTests
     {
         await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
         await operated.KillAsync(5, Tenant);
-        await operated.KillAsync(3, "other");
+        await operated.KillAsync(3, "other", type: "final");
 
         JsonElement all = await JsonAsync(await operated.GetAsync("/adcp/api/dead-letters?limit=6"));
         JsonElement rest = await JsonAsync(await operated.GetAsync($"/adcp/api/dead-letters?limit=6&after={Text(all, "next")}"));
@@ -72,6 +72,8 @@ public sealed class DeadLettersApiTests
             await operated.GetAsync($"/adcp/api/dead-letters?reason=rejected&tenant={Uri.EscapeDataString(Tenant)}"));
         string endpoint = Text(one.GetProperty("items")[0], "endpoint_id");
         JsonElement count = await JsonAsync(await operated.GetAsync($"/adcp/api/dead-letters/count?endpoint_id={endpoint}"));
+        JsonElement typed = await JsonAsync(await operated.GetAsync("/adcp/api/dead-letters?notification_type=final"));
+        JsonElement dry = await EndAsync(operated, """{"filter":{"notification_type":"final"},"dry_run":true}""");
         string id = one.GetProperty("items")[0].GetProperty("id").GetInt64().ToString(CultureInfo.InvariantCulture);
         JsonElement shown = await JsonAsync(await operated.GetAsync("/adcp/api/dead-letters/" + id));
 
@@ -80,6 +82,9 @@ public sealed class DeadLettersApiTests
         Assert.False(rest.TryGetProperty("next", out _));
         Assert.Equal(5, one.GetProperty("items").GetArrayLength());
         Assert.All(one.GetProperty("items").EnumerateArray(), static row => Assert.Equal(Tenant, Text(row, "tenant")));
+        Assert.Equal(3, typed.GetProperty("items").GetArrayLength());
+        Assert.Equal(3, dry.GetProperty("report").GetProperty("redriven").GetInt32());
+        Assert.All(typed.GetProperty("items").EnumerateArray(), static row => Assert.Equal("final", Text(row, "notification_type")));
         Assert.Equal((5, false), (count.GetProperty("count").GetInt32(), count.GetProperty("is_estimate").GetBoolean()));
         Assert.Equal(new Uri(operated.Receiver.Origin).Authority, Text(shown, "authority"));
         foreach (string text in new[] { all.GetRawText(), shown.GetRawText() })

@@ -75,24 +75,25 @@ internal sealed class OperatedOutbox : IAsyncDisposable
     }
 
     /// <summary>Makes dead letters: the receiver refuses each with 410.</summary>
-    public async Task<IReadOnlyList<DeadLetter>> KillAsync(int webhooks, string tenant = "acme", string path = "/hook?secret=in-the-query")
+    public async Task<IReadOnlyList<DeadLetter>> KillAsync(
+        int webhooks, string tenant = "acme", string path = "/hook?secret=in-the-query", string? type = null)
     {
         long before = (await Outbox.GetStatusAsync()).Dead;
         Receiver.Otherwise = ReceiverAnswer.WithStatus(410);
         for (int done = 0; done < webhooks; done += 1000)
         {
             await Outbox.EnqueueAsync(
-                null, [.. Enumerable.Range(done, Math.Min(1000, webhooks - done)).Select(i => Item($"task_{i}", tenant, path))]);
+                null, [.. Enumerable.Range(done, Math.Min(1000, webhooks - done)).Select(i => Item($"task_{i}", tenant, path, type))]);
         }
 
         await UntilAsync(async () => (await Outbox.GetStatusAsync()).Dead == before + webhooks);
         return await Outbox.DeadLetters.ListAsync();
     }
 
-    public OutboxItem Item(string taskId, string tenant = "acme", string path = "/hook") => new(
+    public OutboxItem Item(string taskId, string tenant = "acme", string path = "/hook", string? type = null) => new(
         new WebhookDestination(Receiver.Origin + path, "op_1", "a-token-of-16-chars"),
         new McpWebhook { TaskId = taskId, TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed },
-        new OutboxOptions { Tenant = tenant, DeliveryId = $"{tenant} {taskId}" });
+        new OutboxOptions { Tenant = tenant, DeliveryId = $"{tenant} {taskId}", NotificationType = type });
 
     /// <summary>Polls what another process or thread changes.</summary>
     public static async Task UntilAsync(Func<Task<bool>> condition)

@@ -524,6 +524,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         }
 
         private IEnumerable<OutboxDeadRow> Matching(OutboxDeadFilter filter) => store._dead.Values
+            .Where(dead => filter.NotificationType is null || dead.Change.NotificationType == filter.NotificationType)
             .Select(dead => Describe(dead.Row, dead.Change))
             .Where(row => (filter.Tenant ?? row.Tenant) == row.Tenant && (filter.Endpoint ?? row.Endpoint) == row.Endpoint
                 && (filter.Reason ?? row.Reason) == row.Reason && filter.Ids?.Contains(row.Id) != false);

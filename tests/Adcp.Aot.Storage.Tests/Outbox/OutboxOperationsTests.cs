@@ -55,6 +55,29 @@ public sealed class OutboxOperationsTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Dead_letters_are_filtered_and_redriven_by_their_notification_type()
+    {
+        OutboxOperations operations = await OpenAsync();
+        foreach (string? type in new[] { "final", "final", "scheduled", null })
+        {
+            await _bench.EnqueueAsync("b.example", type: type);
+        }
+
+        await _bench.EnqueueAsync("b.example", maxAge: TimeSpan.FromTicks(1), type: "late");
+        await _bench.UntilEmptyAsync();
+        DeadLetterQuery query = new() { NotificationType = "final" };
+
+        OperationsPage<DeadLetter> page = await operations.ListDeadLettersAsync(query);
+        DeadLetterCount late = await operations.CountDeadLettersAsync(new() { NotificationType = "late", Reason = "too_old" });
+        DeadLetterCount none = await operations.CountDeadLettersAsync(new DeadLetterQuery { NotificationType = "fina" });
+        RedriveJob job = await EndAsync((await operations.StartRedriveAsync(query, new RedriveOptions(), Action))!);
+
+        Assert.Equal(["final", "final"], page.Items.Select(static letter => letter.NotificationType));
+        Assert.Equal((1, 0, 2), (late.Count, none.Count, job.Report.Redriven));
+        Assert.Contains("notification type final", Assert.Single(await operations.ListActionsAsync()).Target, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Redrive_runs_as_a_job_with_progress_and_is_recorded()
     {
         OutboxOperations operations = await KillAsync(40);

@@ -142,7 +142,8 @@
         filterLink(row.authority || "unreadable", { endpoint_id: row.endpoint_id }, "dead-letters"),
         row.tenant === undefined ? "" : filterLink(row.tenant, { tenant: row.tenant }, "dead-letters"), row.attempts,
         [filterLink(row.idempotency_key || "letter " + row.id, { key: row.idempotency_key || "", dead_letter: row.id }, "delivery"),
-          row.task_id ? [element("br"), "task " + row.task_id] : null, row.notification_type ? [element("br"), row.notification_type] : null].flat(),
+          row.task_id ? [element("br"), "task " + row.task_id] : null,
+          row.notification_type ? [element("br"), filterLink(row.notification_type, { notification_type: row.notification_type }, "dead-letters")] : null].flat(),
         chance(row),
         [button("Redrive", "letter " + row.id, () => redrive({ ids: [row.id] }, "dead letter " + row.id)),
           button("Discard", "letter " + row.id, () => discard(row), true)]],
@@ -355,8 +356,8 @@
         line.append(bar, button("Cancel", "redrive " + job.id, () => cancel(job)));
       } else if (job.report.continue_before) {
         line.append(button("Continue", "redrive " + job.id, () => {
-          const { tenant, reason, endpoint_id, ids } = job.query;
-          redrive({ tenant, reason, endpoint_id, ids, before: job.report.continue_before }, "the rest of redrive " + job.id);
+          const { tenant, reason, endpoint_id, notification_type, ids } = job.query;
+          redrive({ tenant, reason, endpoint_id, notification_type, ids, before: job.report.continue_before }, "the rest of redrive " + job.id);
         }));
       }
       return line;

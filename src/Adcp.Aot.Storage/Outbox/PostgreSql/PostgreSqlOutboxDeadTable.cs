@@ -115,7 +115,7 @@ internal sealed class PostgreSqlOutboxDeadTable(StoreDatabase database, PostgreS
 
     private static void Add(DbCommand command, OutboxDeadFilter filter)
     {
-        foreach (long? hash in new[] { filter.Tenant, filter.Endpoint })
+        foreach (long? hash in new[] { filter.Tenant, filter.Endpoint, filter.NotificationType })
         {
             if (hash is not null)
             {

@@ -323,7 +323,10 @@ internal sealed class PostgreSqlStoreStatements
     {
         StringBuilder sql = new();
         foreach ((string column, bool isUsed) in new[]
-            { ("tenant", filter.Tenant is not null), ("endpoint", filter.Endpoint is not null), ("reason", filter.Reason is not null) })
+        {
+            ("tenant", filter.Tenant is not null), ("endpoint", filter.Endpoint is not null),
+            ("notification_type", filter.NotificationType is not null), ("reason", filter.Reason is not null),
+        })
         {
             if (isUsed)
             {

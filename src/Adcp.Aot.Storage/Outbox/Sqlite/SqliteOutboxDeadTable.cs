@@ -15,9 +15,7 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
     internal override ValueTask<(long Count, bool IsEstimate)> CountAsync(
         OutboxDeadFilter filter, int exact, CancellationToken cancellationToken) =>
         Read(
-            session => (filter.Ids is { } ids
-                ? session.Number(sql.CountDeadOfIds, Json(ids))
-                : session.Number(sql.CountDead(filter), null, null, filter.Tenant, filter.Endpoint, filter.Reason), false),
+            session => (session.Number(sql.CountDead(filter), [null, null, .. Values(filter, null)]), false),
             cancellationToken);
 
     internal override ValueTask<IReadOnlyList<(long Count, bool IsEstimate)>> CountReasonsAsync(
@@ -80,9 +78,7 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
     private List<OutboxDeadRow> List(SqliteOutboxSession session, OutboxDeadFilter filter, long before, int limit)
     {
         List<OutboxDeadRow> rows = [];
-        using DbDataReader reader = filter.Ids is { } ids
-            ? session.Read(sql.ListDeadOfIds, session.Now(), before, Json(ids), (long)limit)
-            : session.Read(sql.ListDead(filter), session.Now(), before, filter.Tenant, filter.Endpoint, filter.Reason, (long)limit);
+        using DbDataReader reader = session.Read(sql.ListDead(filter), [session.Now(), before, .. Values(filter, limit)]);
         while (reader.Read())
         {
             rows.Add(new OutboxDeadRow(
@@ -93,6 +89,12 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
 
         return rows;
     }
+
+    /// <summary>Returns the parameters of a query from the third one on.</summary>
+    private static object?[] Values(OutboxDeadFilter filter, long? limit) =>
+    [
+        filter.Tenant, filter.Endpoint, filter.Reason, limit, filter.NotificationType, filter.Ids is { } ids ? Json(ids) : null,
+    ];
 
     /// <summary>Returns a list of numbers as JSON.</summary>
     private static string Json(IEnumerable<long> values) =>
