@@ -8,7 +8,6 @@ namespace Adcp.Aot.Cli;
 /// <content><c>dead-letters list</c>, <c>count</c>, <c>show</c>, <c>redrive</c> and <c>discard</c>.</content>
 internal static partial class OperatorCommands
 {
-    private const int MaxIds = 1000;
     private const int MaxRate = 100_000;
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(500);
 
@@ -110,83 +109,46 @@ internal static partial class OperatorCommands
     private static Command Redrive()
     {
         OperatorConnection connection = new(StoreUse.Writes);
-        Filter filter = new();
-        Option<long[]> ids = Ids();
-        Option<bool> all = new("--all") { Description = "Redrive all dead letters, if there is neither an id nor a filter." };
-        Option<bool> dryRun = new("--dry-run") { Description = "Only count." };
+        Target target = new("Redrive");
         Option<bool> newKey = new("--allow-new-key")
         {
             Description = "Emit notifications whose retry horizon has passed again, under a new key.",
         };
         Option<int?> rate = Rate();
-        Option<long?> before = new("--before") { Description = "Continue below this id, as an earlier redrive printed it." };
-        Option<string?> reason = Optional("--reason", "The reason of the action, for the record.");
         Command command = new("redrive", "Deliver dead letters again. Ctrl+C cancels the redrive. The exit code is 1 if any was left.")
         {
-            ids, all, before, dryRun, newKey, rate, reason,
+            newKey, rate,
         };
-        filter.AddTo(command);
+        target.AddTo(command);
         connection.AddTo(command);
         command.SetAction((arguments, cancellationToken) =>
         {
-            long[] given = arguments.GetValue(ids) ?? [];
-            DeadLetterQuery query = filter.Of(arguments) with { Before = arguments.GetValue(before) };
-            bool isFiltered = query is not { Tenant: null, Reason: null, EndpointId: null, NotificationType: null };
-            if (given.Length > 0 ? isFiltered || arguments.GetValue(all) : isFiltered == arguments.GetValue(all))
-            {
-                throw new CommandException(
-                    ExitCode.Usage,
-                    "redrive takes --id, or --tenant, --dead-reason, --endpoint or --notification-type, or --all: one of these three.");
-            }
-
-            if (given.Length > 0)
-            {
-                query = CommandException.UsageOf(() => query with { Ids = given }, "--id");
-            }
-
+            DeadLetterQuery query = target.Of(arguments);
+            OperatorAction action = target.ActionOf(arguments);
             if (arguments.GetValue(newKey) && connection.LacksKeys(arguments))
             {
                 throw new CommandException(
                     ExitCode.Usage, "--allow-new-key on a database needs --encryption-key-file: the webhook is encrypted again.");
             }
 
-            return connection.RunAsync(arguments, async operations =>
+            RedriveOptions options = new()
             {
-                RedriveOptions options = new()
-                {
-                    IsDryRun = arguments.GetValue(dryRun),
-                    AllowsNewKey = arguments.GetValue(newKey),
-                    RatePerSecond = arguments.GetValue(rate),
-                };
-                OperatorAction action = ActionOf(arguments, reason);
-                RedriveJob job = await operations.StartRedriveAsync(query, options, action, cancellationToken).ConfigureAwait(false)
-                    ?? throw new CommandException(ExitCode.NotDone, "Too many redrives run already. Cancel one, or wait.");
-                job = await FollowAsync(operations, job, action, cancellationToken).ConfigureAwait(false);
-                RedriveReport report = job.Report;
-                if (arguments.GetValue(connection.Json))
-                {
-                    Line(job, OperationsJson.Default.RedriveJob);
-                }
-                else
-                {
-                    Output.Table(
-                        [job.IsDryRun ? "would be redriven" : "redriven", Text(report.Redriven)],
-                        ["with a new key", Text(report.WithNewKey)],
-                        ["left: horizon has passed", Text(report.OutsideHorizon)],
-                        ["left: not repeatable", Text(report.NotRepeatable)],
-                        ["left: missing or unreadable", Text(report.Missing)],
-                        ["state", Name(job.State)]);
-                }
-
-                if (report.ContinueBefore is { } rest)
-                {
-                    Console.Error.WriteLine($"To continue, repeat the command with --before {Text(rest)}.");
-                }
-
-                return job.State == RedriveState.Done && report.OutsideHorizon + report.NotRepeatable + report.Missing == 0
-                    ? ExitCode.Done
-                    : ExitCode.NotDone;
-            }, cancellationToken);
+                IsDryRun = arguments.GetValue(target.DryRun),
+                AllowsNewKey = arguments.GetValue(newKey),
+                RatePerSecond = arguments.GetValue(rate),
+            };
+            return connection.RunAsync(arguments, async operations => await EndAsync(
+                operations, await operations.StartRedriveAsync(query, options, action, cancellationToken).ConfigureAwait(false), action,
+                arguments.GetValue(connection.Json),
+                static (job, report) =>
+                [
+                    [job.IsDryRun ? "would be redriven" : "redriven", Text(report.Redriven)],
+                    ["with a new key", Text(report.WithNewKey)],
+                    ["left: horizon has passed", Text(report.OutsideHorizon)],
+                    ["left: not repeatable", Text(report.NotRepeatable)],
+                    ["left: missing or unreadable", Text(report.Missing)],
+                ],
+                cancellationToken).ConfigureAwait(false), cancellationToken);
         });
         return command;
     }
@@ -194,57 +156,77 @@ internal static partial class OperatorCommands
     private static Command Discard()
     {
         OperatorConnection connection = new(StoreUse.Writes);
-        Option<long[]> ids = Ids();
-        ids.Required = true;
-        Option<string?> reason = Optional("--reason", "The reason of the action, for the record.");
-        Command command = new("discard", "Delete dead letters permanently. The exit code is 1 if any was not there.") { ids, reason };
+        Target target = new("Discard");
+        Command command = new(
+            "discard", "Delete dead letters permanently. Ctrl+C cancels it. The exit code is 1 if any of the given ids was not there.");
+        target.AddTo(command);
         connection.AddTo(command);
         command.SetAction((arguments, cancellationToken) =>
         {
-            long[] given = [.. arguments.GetValue(ids)!.Distinct()];
-            if (given.Length > MaxIds)
-            {
-                throw new CommandException(ExitCode.Usage, $"--id is given at most {MaxIds} times.");
-            }
-
-            return connection.RunAsync(arguments, async operations =>
-            {
-                int discarded = await operations
-                    .DiscardDeadLettersAsync(given, ActionOf(arguments, reason), cancellationToken).ConfigureAwait(false);
-                if (arguments.GetValue(connection.Json))
-                {
-                    Line(new DiscardDocument(discarded), OperationsJson.Default.DiscardDocument);
-                }
-                else
-                {
-                    Output.Table(["discarded", Text(discarded)]);
-                }
-
-                return discarded == given.Length ? ExitCode.Done : ExitCode.NotDone;
-            }, cancellationToken);
+            DeadLetterQuery query = target.Of(arguments);
+            OperatorAction action = target.ActionOf(arguments);
+            bool isDryRun = arguments.GetValue(target.DryRun);
+            return connection.RunAsync(arguments, async operations => await EndAsync(
+                operations, await operations.StartDiscardAsync(query, isDryRun, action, cancellationToken).ConfigureAwait(false), action,
+                arguments.GetValue(connection.Json),
+                static (job, report) =>
+                [
+                    [job.IsDryRun ? "would be discarded" : "discarded", Text(report.Discarded)],
+                    ["left: missing", Text(report.Missing)],
+                ],
+                cancellationToken).ConfigureAwait(false), cancellationToken);
         });
         return command;
     }
 
-    /// <summary>Waits for the end of a redrive. If the command is cancelled, so is the redrive.</summary>
-    private static async Task<RedriveJob> FollowAsync(
-        IWebhookOperations operations, RedriveJob job, OperatorAction action, CancellationToken cancellationToken)
+    /// <summary>Waits for the end of a job and prints its report.</summary>
+    private static async Task<int> EndAsync(
+        IWebhookOperations operations, DeadLetterJob? started, OperatorAction action, bool isJson,
+        Func<DeadLetterJob, DeadLetterReport, IEnumerable<string[]>> rows, CancellationToken cancellationToken)
+    {
+        DeadLetterJob job = await FollowAsync(
+            operations, started ?? throw new CommandException(ExitCode.NotDone, "Too many jobs run already. Cancel one, or wait."), action,
+            cancellationToken).ConfigureAwait(false);
+        DeadLetterReport report = job.Report;
+        if (isJson)
+        {
+            Line(job, OperationsJson.Default.DeadLetterJob);
+        }
+        else
+        {
+            Output.Table([.. rows(job, report), ["state", Name(job.State)]]);
+        }
+
+        if (report.ContinueBefore is { } rest)
+        {
+            Console.Error.WriteLine($"To continue, repeat the command with --before {Text(rest)}.");
+        }
+
+        return job.State == DeadLetterJobState.Done && report.OutsideHorizon + report.NotRepeatable + report.Missing == 0
+            ? ExitCode.Done
+            : ExitCode.NotDone;
+    }
+
+    /// <summary>Waits for the end of a job. If the command is cancelled, so is the job.</summary>
+    private static async Task<DeadLetterJob> FollowAsync(
+        IWebhookOperations operations, DeadLetterJob job, OperatorAction action, CancellationToken cancellationToken)
     {
         string id = job.Id;
-        while (job.State == RedriveState.Running)
+        while (job.State == DeadLetterJobState.Running)
         {
             await Task.Delay(ProgressInterval, TimeProvider.System, cancellationToken)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (cancellationToken.IsCancellationRequested)
             {
-                return await operations.CancelRedriveAsync(id, action, CancellationToken.None).ConfigureAwait(false) ?? throw Gone(id);
+                return await operations.CancelDeadLetterJobAsync(id, action, CancellationToken.None).ConfigureAwait(false)
+                    ?? throw Gone(id);
             }
 
-            IReadOnlyList<RedriveJob> jobs = await operations.ListRedrivesAsync(CancellationToken.None).ConfigureAwait(false);
+            IReadOnlyList<DeadLetterJob> jobs = await operations.ListDeadLetterJobsAsync(CancellationToken.None).ConfigureAwait(false);
             job = jobs.FirstOrDefault(other => other.Id == id) ?? throw Gone(id);
             if (!Console.IsErrorRedirected)
             {
-                Console.Error.WriteLine($"{Text(job.Report.Redriven)} redriven");
+                Console.Error.WriteLine($"{Text(job.Report.Redriven + job.Report.Discarded)} {(job.IsDiscard ? "discarded" : "redriven")}");
             }
         }
 
@@ -253,7 +235,7 @@ internal static partial class OperatorCommands
 
     private static CommandException Gone(string id) => new(
         ExitCode.NotDone,
-        $"The process that answers does not know redrive {Output.Visible(id)}: it was restarted, or another process answers.");
+        $"The process that answers does not know job {Output.Visible(id)}: it was restarted, or another process answers.");
 
     private static OperatorAction ActionOf(ParseResult arguments, Option<string?> reason) =>
 
@@ -283,6 +265,52 @@ internal static partial class OperatorCommands
             }
         });
         return rate;
+    }
+
+    /// <summary>The options that name the dead letters of a job, and its reason.</summary>
+    /// <param name="verb">The name of the job, with a capital letter.</param>
+    private sealed class Target(string verb)
+    {
+        private readonly Filter _filter = new();
+        private readonly Option<long[]> _ids = Ids();
+        private readonly Option<bool> _all = new("--all")
+        {
+            Description = $"{verb} all dead letters, if there is neither an id nor a filter.",
+        };
+
+        private readonly Option<long?> _before = new("--before") { Description = "Continue below this id, as a cancelled job printed it." };
+        private readonly Option<string?> _reason = Optional("--reason", "The reason of the action, for the record.");
+
+        internal Option<bool> DryRun { get; } = new("--dry-run") { Description = "Only count." };
+
+        internal void AddTo(Command command)
+        {
+            command.Options.Add(_ids);
+            command.Options.Add(_all);
+            command.Options.Add(_before);
+            command.Options.Add(DryRun);
+            command.Options.Add(_reason);
+            _filter.AddTo(command);
+        }
+
+        internal OperatorAction ActionOf(ParseResult arguments) => OperatorCommands.ActionOf(arguments, _reason);
+
+        /// <exception cref="CommandException">The options name no dead letters, or contradict each other.</exception>
+        internal DeadLetterQuery Of(ParseResult arguments)
+        {
+            long[] given = arguments.GetValue(_ids) ?? [];
+            DeadLetterQuery query = _filter.Of(arguments) with { Before = arguments.GetValue(_before) };
+            bool isFiltered = query is not { Tenant: null, Reason: null, EndpointId: null, NotificationType: null };
+            if (given.Length > 0 ? isFiltered || arguments.GetValue(_all) : isFiltered == arguments.GetValue(_all))
+            {
+                throw new CommandException(
+                    ExitCode.Usage,
+                    $"{arguments.CommandResult.Command.Name} takes --id, or --tenant, --dead-reason, --endpoint or --notification-type, or "
+                    + "--all: one of these three.");
+            }
+
+            return given.Length > 0 ? CommandException.UsageOf(() => query with { Ids = given }, "--id") : query;
+        }
     }
 
     /// <summary>The options that filter dead letters.</summary>

@@ -133,6 +133,32 @@ public sealed class DeadLettersPageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_discard_of_a_filter_counts_asks_and_deletes()
+    {
+        await _operated.KillAsync(12, "junk");
+        DeadLetter kept = Assert.Single(await _operated.KillAsync(1), static letter => letter.Tenant == "acme");
+        await _browser.ShowAsync("dead-letters");
+        await Page.Locator("#dead-letters [name=tenant]").FillAsync("junk");
+        await Assertions.Expect(Caption).ToHaveTextAsync("12 of 12");
+
+        await Page.GetByRole(AriaRole.Button, new() { Name = "Discard all of these" }).ClickAsync();
+        await Assertions.Expect(Page.Locator("#confirm-title")).ToHaveTextAsync("Discard all dead letters with tenant junk?");
+        await Assertions.Expect(Page.Locator("#confirm-text")).ToContainTextAsync("12 deleted permanently");
+        await Page.Locator("#confirm").GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
+        long before = (await _operated.Outbox.GetStatusAsync()).Dead;
+        await Page.GetByRole(AriaRole.Button, new() { Name = "Discard all of these" }).ClickAsync();
+        await Page.Locator("#confirm-reason").FillAsync("a test of theirs");
+        await Page.Locator("#confirm-yes").ClickAsync();
+
+        await Assertions.Expect(Page.Locator("#redrives .job")).ToContainTextAsync("12 deleted");
+        await Assertions.Expect(Page.Locator("#redrives .job")).ToContainTextAsync("by alice: a test of theirs");
+        await Assertions.Expect(Caption).ToHaveTextAsync("0 of 0");
+        Assert.Equal(13, before);
+        Assert.Equal(kept.Id, Assert.Single(await _operated.Outbox.DeadLetters.ListAsync()).Id);
+        Assert.Empty(_browser.Console);
+    }
+
+    [Fact]
     public async Task The_story_of_a_delivery_has_its_attempts_and_its_end()
     {
         DeadLetter letter = Assert.Single(await _operated.KillAsync(1));
@@ -170,7 +196,8 @@ public sealed class DeadLettersPageTests : IAsyncLifetime
     public async Task Hostile_texts_of_a_dead_letter_are_text()
     {
         await _operated.KillAsync(1, Hostile, "/%3Cb%3Ehook");
-        await _operated.Operations.DiscardDeadLettersAsync([long.MaxValue], new OperatorAction("mallory", Hostile));
+        await _operated.Operations.StartDiscardAsync(
+            new DeadLetterQuery { Tenant = Hostile + "x" }, isDryRun: false, new OperatorAction("mallory", Hostile));
         foreach (string view in new[] { "dead-letters", "endpoints", "attempts", "actions" })
         {
             await _browser.ShowAsync(view);

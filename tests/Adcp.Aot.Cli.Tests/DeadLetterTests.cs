@@ -64,6 +64,8 @@ public sealed class DeadLetterTests : IAsyncLifetime
     [InlineData("dead-letters", "redrive", "--id", "x")]
     [InlineData("dead-letters", "list", "--endpoint", "x")]
     [InlineData("dead-letters", "discard")]
+    [InlineData("dead-letters", "discard", "--all", "--tenant", "acme")]
+    [InlineData("dead-letters", "discard", "--dry-run")]
     public async Task Options_that_are_not_valid_change_nothing(params string[] arguments)
     {
         await _operated.KillAsync(1);
@@ -83,8 +85,28 @@ public sealed class DeadLetterTests : IAsyncLifetime
         Cli.Result again = await RunAsync("dead-letters", "discard", "--id", $"{letters[0].Id}", "--json");
 
         Assert.Equal((0, 1), (one.ExitCode, again.ExitCode));
-        Assert.Equal(0, again.Json.GetProperty("discarded").GetInt32());
+        Assert.Matches("discarded +1", one.Output);
+        Assert.Equal(0, again.Json.GetProperty("report").GetProperty("discarded").GetInt32());
+        Assert.Equal(1, again.Json.GetProperty("report").GetProperty("missing").GetInt32());
         Assert.Equal(letters[1].Id, Assert.Single(await _operated.Outbox.DeadLetters.ListAsync()).Id);
+    }
+
+    [Fact]
+    public async Task Dead_letters_are_discarded_by_filter_after_a_dry_run()
+    {
+        await _operated.KillAsync(2);
+        await _operated.KillAsync(1, "other");
+
+        Cli.Result dry = await RunAsync("dead-letters", "discard", "--tenant", "acme", "--dry-run");
+        long before = (await _operated.Outbox.GetStatusAsync()).Dead;
+        Cli.Result job = await RunAsync("dead-letters", "discard", "--tenant", "acme", "--reason", "a test of theirs", "--json");
+        Cli.Result all = await RunAsync("dead-letters", "discard", "--all");
+
+        Assert.Equal((0, 3, 0, 0), (dry.ExitCode, before, job.ExitCode, all.ExitCode));
+        Assert.Matches("would be discarded +2", dry.Output);
+        Assert.Equal(2, job.Json.GetProperty("report").GetProperty("discarded").GetInt32());
+        Assert.Matches("discarded +1", all.Output);
+        Assert.Equal([null, "a test of theirs"], (await _operated.Operations.ListActionsAsync()).Select(static action => action.Reason));
     }
 
     [Fact]

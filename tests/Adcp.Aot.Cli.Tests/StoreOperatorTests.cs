@@ -134,9 +134,11 @@ public sealed class StoreOperatorTests : IAsyncLifetime
     {
         IReadOnlyList<DeadLetter> letters = await _operated.KillAsync(2);
 
+        Cli.Result dry = await RunAsync("dead-letters", "discard", "--all", "--dry-run");
         Cli.Result one = await RunAsync("dead-letters", "discard", "--id", $"{letters[0].Id}", "--reason", "junk");
 
-        Assert.Equal(0, one.ExitCode);
+        Assert.Equal((0, 0), (dry.ExitCode, one.ExitCode));
+        Assert.Matches("would be discarded +2", dry.Output);
         Assert.Contains("Operator action discard", one.Errors, StringComparison.Ordinal);
         Assert.Equal(letters[1].Id, Assert.Single(await _operated.Outbox.DeadLetters.ListAsync()).Id);
     }

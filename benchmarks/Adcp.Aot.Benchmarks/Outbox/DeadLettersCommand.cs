@@ -131,7 +131,7 @@ internal static class DeadLettersCommand
         }
 
         // Tenant and endpoint are stored as hashes: the exact number comes from pages.
-        RedriveReport report = await bench.Outbox.DeadLetters.RedriveAsync(
+        DeadLetterReport report = await bench.Outbox.DeadLetters.RedriveAsync(
             query with { Before = null, Limit = 1000 }, new RedriveOptions { IsDryRun = true });
         return report.Redriven + report.OutsideHorizon + report.NotRepeatable + report.Missing;
     }
@@ -180,14 +180,14 @@ internal static class DeadLettersCommand
         }
 
         long began = Stopwatch.GetTimestamp();
-        Task<RedriveReport> redrive = Task.Run(
+        Task<DeadLetterReport> redrive = Task.Run(
             async () => await bench.Outbox.DeadLetters.RedriveAsync(new DeadLetterQuery(), options, enough.Token));
         while (!redrive.IsCompleted)
         {
             during.Add(await FreshAsync(bench));
         }
 
-        RedriveReport done = await redrive;
+        DeadLetterReport done = await redrive;
         TimeSpan took = Stopwatch.GetElapsedTime(began);
         await bench.EmptyAsync();
         for (int round = 0; round < BaselineRounds; round++)
@@ -232,8 +232,8 @@ internal static class DeadLettersCommand
         return FreshRows / Stopwatch.GetElapsedTime(began, last).TotalSeconds;
     }
 
-    private sealed class Progress(Action<RedriveReport> report) : IProgress<RedriveReport>
+    private sealed class Progress(Action<DeadLetterReport> report) : IProgress<DeadLetterReport>
     {
-        public void Report(RedriveReport value) => report(value);
+        public void Report(DeadLetterReport value) => report(value);
     }
 }

@@ -7,6 +7,10 @@ internal abstract class OutboxDeadTable
     internal abstract ValueTask<IReadOnlyList<OutboxDeadRow>> ListAsync(
         OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken);
 
+    /// <summary>Lists the ids of dead letters as <see cref="ListAsync"/> does.</summary>
+    internal abstract ValueTask<IReadOnlyList<long>> ListIdsAsync(
+        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken);
+
     /// <summary>
     /// Moves dead letters back into the log as new rows, due now. A row that is not there any more is left out, so that two calls never
     /// move one row twice.

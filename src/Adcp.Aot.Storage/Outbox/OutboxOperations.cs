@@ -32,7 +32,7 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
     private readonly OutboxStore _store;
     private readonly OutboxSeal? _seal;
     private readonly DeadLetters _deadLetters;
-    private readonly RedriveJobs _jobs;
+    private readonly DeadLetterJobs _jobs;
     private readonly TimeProvider _time;
     private readonly Lock _lock = new();
     private Task<OperationsStatus>? _reading;
@@ -56,7 +56,7 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
         _seal = worker.Outbox.Seal;
         _deadLetters = worker.Outbox.DeadLetters;
         _time = timeProvider ?? TimeProvider.System;
-        _jobs = new RedriveJobs(_deadLetters, _time, GuardedLogger.Of(logger));
+        _jobs = new DeadLetterJobs(_deadLetters, _time, GuardedLogger.Of(logger));
     }
 
     /// <summary>
@@ -86,7 +86,7 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
         _seal = secrets is null ? null : new OutboxSeal(secrets);
         _store = OutboxStores.Create(database, new SqlWebhookOutboxOptions { TablePrefix = tablePrefix, Logger = logger });
         _deadLetters = new DeadLetters(_store, _seal, static () => { }, _time);
-        _jobs = new RedriveJobs(_deadLetters, _time, GuardedLogger.Of(logger));
+        _jobs = new DeadLetterJobs(_deadLetters, _time, GuardedLogger.Of(logger));
     }
 
     /// <inheritdoc/>
@@ -165,7 +165,7 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
         _deadLetters.FindAsync(id, cancellationToken);
 
     /// <inheritdoc/>
-    public override ValueTask<RedriveJob?> StartRedriveAsync(
+    public override ValueTask<DeadLetterJob?> StartRedriveAsync(
         DeadLetterQuery query, RedriveOptions options, OperatorAction action, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(query);
@@ -179,7 +179,7 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
         }
 
         options = options with { RatePerSecond = options.RatePerSecond ?? DefaultRatePerSecond };
-        (RedriveJob? job, bool isNew) = _jobs.Start(query, options, action.Actor, action.Reason);
+        (DeadLetterJob? job, bool isNew) = _jobs.Start(query, options, isDiscard: false, action);
         if (isNew && !options.IsDryRun)
         {
             Record(action, "redrive", $"job {job!.Id}: {Words(query)}{(options.AllowsNewKey ? ", with new keys" : "")}");
@@ -189,36 +189,43 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public override ValueTask<IReadOnlyList<RedriveJob>> ListRedrivesAsync(CancellationToken cancellationToken = default) =>
+    public override ValueTask<DeadLetterJob?> StartDiscardAsync(
+        DeadLetterQuery query, bool isDryRun, OperatorAction action, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        ArgumentNullException.ThrowIfNull(action);
+        cancellationToken.ThrowIfCancellationRequested();
+        (DeadLetterJob? job, bool isNew) = _jobs.Start(query, new RedriveOptions { IsDryRun = isDryRun }, isDiscard: true, action);
+        if (isNew && !isDryRun)
+        {
+            Record(action, "discard", $"job {job!.Id}: {Words(query)}");
+        }
+
+        return new(job);
+    }
+
+    /// <inheritdoc/>
+    public override ValueTask<IReadOnlyList<DeadLetterJob>> ListDeadLetterJobsAsync(CancellationToken cancellationToken = default) =>
         new(_jobs.List());
 
     /// <inheritdoc/>
-    public override async ValueTask<RedriveJob?> CancelRedriveAsync(
+    public override async ValueTask<DeadLetterJob?> CancelDeadLetterJobAsync(
         string id, OperatorAction action, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
         ArgumentNullException.ThrowIfNull(action);
-        (RedriveJob? job, bool isCancelled) = await _jobs.CancelAsync(id, cancellationToken).ConfigureAwait(false);
+        (DeadLetterJob? job, bool isCancelled) = await _jobs.CancelAsync(id, cancellationToken).ConfigureAwait(false);
         if (isCancelled && !job!.IsDryRun)
         {
+            DeadLetterReport done = job.Report;
             Record(
-                action, "cancel redrive",
-                string.Create(CultureInfo.InvariantCulture, $"job {job.Id}, {job.Report.Redriven} dead letters redriven"));
+                action, job.IsDiscard ? "cancel discard" : "cancel redrive",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"job {job.Id}, {done.Redriven + done.Discarded} dead letters {(job.IsDiscard ? "discarded" : "redriven")}"));
         }
 
         return job;
-    }
-
-    /// <inheritdoc/>
-    public override async ValueTask<int> DiscardDeadLettersAsync(
-        IReadOnlyCollection<long> ids, OperatorAction action, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(action);
-        int discarded = await _deadLetters.DiscardAsync(ids, cancellationToken).ConfigureAwait(false);
-        Record(
-            action, "discard",
-            string.Create(CultureInfo.InvariantCulture, $"{discarded} of {Words(new DeadLetterQuery { Ids = [.. ids] })}"));
-        return discarded;
     }
 
     /// <inheritdoc/>

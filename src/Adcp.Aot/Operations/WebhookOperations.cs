@@ -173,21 +173,21 @@ public partial class WebhookOperations : IWebhookOperations
         throw NoOutbox();
 
     /// <inheritdoc/>
-    public virtual ValueTask<RedriveJob?> StartRedriveAsync(
+    public virtual ValueTask<DeadLetterJob?> StartRedriveAsync(
         DeadLetterQuery query, RedriveOptions options, OperatorAction action, CancellationToken cancellationToken = default) =>
         throw NoOutbox();
 
     /// <inheritdoc/>
-    public virtual ValueTask<IReadOnlyList<RedriveJob>> ListRedrivesAsync(CancellationToken cancellationToken = default) =>
+    public virtual ValueTask<IReadOnlyList<DeadLetterJob>> ListDeadLetterJobsAsync(CancellationToken cancellationToken = default) =>
         throw NoOutbox();
 
     /// <inheritdoc/>
-    public virtual ValueTask<RedriveJob?> CancelRedriveAsync(
+    public virtual ValueTask<DeadLetterJob?> CancelDeadLetterJobAsync(
         string id, OperatorAction action, CancellationToken cancellationToken = default) => throw NoOutbox();
 
     /// <inheritdoc/>
-    public virtual ValueTask<int> DiscardDeadLettersAsync(
-        IReadOnlyCollection<long> ids, OperatorAction action, CancellationToken cancellationToken = default) => throw NoOutbox();
+    public virtual ValueTask<DeadLetterJob?> StartDiscardAsync(
+        DeadLetterQuery query, bool isDryRun, OperatorAction action, CancellationToken cancellationToken = default) => throw NoOutbox();
 
     /// <inheritdoc/>
     public virtual ValueTask<ReadOnlyMemory<byte>?> OpenBodyAsync(

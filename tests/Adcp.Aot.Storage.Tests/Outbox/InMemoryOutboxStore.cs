@@ -477,6 +477,10 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
             }
         }
 
+        internal override async ValueTask<IReadOnlyList<long>> ListIdsAsync(
+            OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
+            [.. (await ListAsync(filter, before, limit, cancellationToken)).Select(static row => row.Id)];
+
         internal override ValueTask<(long Count, bool IsEstimate)> CountAsync(
             OutboxDeadFilter filter, int exact, CancellationToken cancellationToken)
         {

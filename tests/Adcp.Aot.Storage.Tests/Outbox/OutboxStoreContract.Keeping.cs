@@ -202,6 +202,8 @@ public abstract partial class OutboxStoreContract
         IReadOnlyList<OutboxDeadRow> second = await Store.Dead.ListAsync(new(null, null, null), first[^1].Id, 100, default);
 
         Assert.Equal(["9", "8", "7", "6"], first.Select(Name));
+        Assert.Equal(
+            second.Take(3).Select(static row => row.Id), await Store.Dead.ListIdsAsync(new(null, null, null), first[^1].Id, 3, default));
         Assert.Equal(["5", "4", "3", "2", "1", "0"], second.Select(Name));
         Assert.Equal(["9", "6", "3", "0"], (await Store.Dead.ListAsync(new(0, null, null), long.MaxValue, 100, default)).Select(Name));
         Assert.Equal(["9", "7", "5"], (await Store.Dead.ListAsync(new(null, 1, "expired"), long.MaxValue, 100, default)).Select(Name));
@@ -246,6 +248,7 @@ public abstract partial class OutboxStoreContract
             IReadOnlyList<OutboxDeadRow> rows = await Store.Dead.ListAsync(filter, long.MaxValue, 100, default);
 
             Assert.Equal(expected, rows.Select(static row => Encoding.UTF8.GetString(row.Sealed)));
+            Assert.Equal(rows.Select(static row => row.Id), await Store.Dead.ListIdsAsync(filter, long.MaxValue, 100, default));
             Assert.Equal((expected.Length, false), await Store.Dead.CountAsync(filter, 100, default));
         }
     }

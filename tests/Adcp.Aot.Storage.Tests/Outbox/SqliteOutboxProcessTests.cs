@@ -270,13 +270,16 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
             select new OutboxDeadFilter(tenant, endpoint, reason, null, type))
         {
             string list = Assert.Single(await PlanAsync(sql.ListDead(filter)));
+            string ids = Assert.Single(await PlanAsync(sql.ListDeadIds(filter)));
             string count = Assert.Single(await PlanAsync(sql.CountDead(filter)));
 
             Assert.StartsWith("SEARCH", list, StringComparison.Ordinal);
+            Assert.StartsWith("SEARCH", ids, StringComparison.Ordinal);
             if (filter.NotificationType is not null)
             {
                 Assert.Contains("dead_type (notification_type=? AND id<?)", list, StringComparison.Ordinal);
                 Assert.Contains("COVERING INDEX", count, StringComparison.Ordinal);
+                Assert.Contains("COVERING INDEX", ids, StringComparison.Ordinal);
             }
         }
     }

@@ -11,6 +11,22 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
         OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
         Read<IReadOnlyList<OutboxDeadRow>>(session => List(session, filter, before, limit), cancellationToken);
 
+    internal override ValueTask<IReadOnlyList<long>> ListIdsAsync(
+        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
+        Read<IReadOnlyList<long>>(
+            session =>
+            {
+                List<long> ids = [];
+                using DbDataReader reader = session.Read(sql.ListDeadIds(filter), [null, before, .. Values(filter, limit)]);
+                while (reader.Read())
+                {
+                    ids.Add(reader.GetInt64(0));
+                }
+
+                return ids;
+            },
+            cancellationToken);
+
     /// <summary>Counts exactly: an index of a million rows is counted within milliseconds.</summary>
     internal override ValueTask<(long Count, bool IsEstimate)> CountAsync(
         OutboxDeadFilter filter, int exact, CancellationToken cancellationToken) =>

@@ -38,6 +38,7 @@ internal sealed class SqliteOutboxStatements
     private const int ByIds = 16;
 
     private readonly string[] _listDead;
+    private readonly string[] _listDeadIds;
     private readonly string[] _countDead;
 
     internal SqliteOutboxStatements(OutboxTables t)
@@ -219,6 +220,7 @@ internal sealed class SqliteOutboxStatements
             """;
         _listDead = ForEachFilter(conditions =>
             $"SELECT {deadColumns} FROM {t.Dead} WHERE id < @p2{conditions} ORDER BY id DESC LIMIT @p6");
+        _listDeadIds = ForEachFilter(conditions => $"SELECT id FROM {t.Dead} WHERE id < @p2{conditions} ORDER BY id DESC LIMIT @p6");
         _countDead = ForEachFilter(conditions => $"SELECT count(*) FROM {t.Dead} WHERE 1{conditions}");
         CountReasons = $"SELECT reason, count(*) FROM {t.Dead} GROUP BY reason";
         ListWorkers =
@@ -244,6 +246,9 @@ internal sealed class SqliteOutboxStatements
     /// <c>@p6</c> the limit, <c>@p7</c> notification type, <c>@p8</c> ids.
     /// </summary>
     internal string ListDead(OutboxDeadFilter filter) => _listDead[IndexOf(filter)];
+
+    /// <summary>Returns the query for the ids of dead letters, with the same parameters.</summary>
+    internal string ListDeadIds(OutboxDeadFilter filter) => _listDeadIds[IndexOf(filter)];
 
     /// <summary>Returns the query that counts dead letters, with the same parameters.</summary>
     internal string CountDead(OutboxDeadFilter filter) => _countDead[IndexOf(filter)];
