@@ -284,6 +284,17 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task Counts_of_reasons_scan_no_table_of_dead_letters()
+    {
+        SqliteOutboxStatements sql = new(Tables);
+
+        string[] steps = [.. await PlanAsync(sql.CountReason), .. await PlanAsync(sql.SampleReasons)];
+
+        Assert.DoesNotContain(steps, step => step.StartsWith($"SCAN {Tables.Dead}", StringComparison.Ordinal) || step == "SCAN d");
+        Assert.Contains(steps, static step => step.Contains("dead_reason (reason=? AND rowid>?)", StringComparison.Ordinal));
+    }
+
     private async Task<List<string>> PlanAsync(string statement)
     {
         await using DbConnection connection = await _database.Source.OpenConnectionAsync();

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Globalization;
+using System.Text.Json;
 
 namespace Adcp.Aot.Storage;
 
@@ -39,14 +40,24 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
         Read<IReadOnlyList<(long Count, bool IsEstimate)>>(
             session =>
             {
-                Dictionary<string, long> counts = new(StringComparer.Ordinal);
-                using DbDataReader reader = session.Read(sql.CountReasons);
-                while (reader.Read())
+                long[] counts = [.. reasons.Select(reason => session.Number(sql.CountReason, reason, exact + 1L))];
+                int[] many = [.. Enumerable.Range(0, counts.Length).Where(reason => counts[reason] > exact)];
+                if (many.Length == 0)
                 {
-                    counts[reader.GetString(0)] = reader.GetInt64(1);
+                    return [.. counts.Select(static count => (count, false))];
                 }
 
-                return [.. reasons.Select(reason => (counts.GetValueOrDefault(reason), false))];
+                // All rows are counted by the pages of an index, a hundred times as fast as those of a reason.
+                long rest = session.Number(sql.CountDead(new OutboxDeadFilter(null, null, null)))
+                    - counts.Where((_, reason) => !many.Contains(reason)).Sum();
+                long[] shares = many.Length == 1 ? [1] : Shares(session, [.. many.Select(reason => reasons[reason])]);
+                double all = Math.Max(shares.Sum(), 1);
+                for (int i = 0; i < many.Length; i++)
+                {
+                    counts[many[i]] = Math.Max(counts[many[i]], (long)(rest * (shares[i] / all)));
+                }
+
+                return [.. counts.Select((count, reason) => (count, many.Length > 1 && many.Contains(reason)))];
             },
             cancellationToken);
 
@@ -89,6 +100,20 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
         {
             session.Close();
         }
+    }
+
+    /// <summary>Counts the rows of each reason in a sample.</summary>
+    private long[] Shares(SqliteOutboxSession session, string[] reasons)
+    {
+        long[] shares = new long[reasons.Length];
+        string list = "[" + string.Join(',', reasons.Select(static reason => $"\"{JsonEncodedText.Encode(reason)}\"")) + "]";
+        using DbDataReader reader = session.Read(sql.SampleReasons, list);
+        while (reader.Read())
+        {
+            shares[Array.IndexOf(reasons, reader.GetString(0))] = reader.GetInt64(1);
+        }
+
+        return shares;
     }
 
     private List<OutboxDeadRow> List(SqliteOutboxSession session, OutboxDeadFilter filter, long before, int limit)

@@ -31,6 +31,9 @@ internal sealed class SqliteOutboxStatements
             value ->> 8 AS leaves_order, value ->> 9 AS type FROM json_each(@p2))
         """;
 
+    /// <summary>The dead letters of a sample.</summary>
+    private const int SampleRows = 1_000;
+
     private const int ByTenant = 1;
     private const int ByEndpoint = 2;
     private const int ByReason = 4;
@@ -222,7 +225,23 @@ internal sealed class SqliteOutboxStatements
             $"SELECT {deadColumns} FROM {t.Dead} WHERE id < @p2{conditions} ORDER BY id DESC LIMIT @p6");
         _listDeadIds = ForEachFilter(conditions => $"SELECT id FROM {t.Dead} WHERE id < @p2{conditions} ORDER BY id DESC LIMIT @p6");
         _countDead = ForEachFilter(conditions => $"SELECT count(*) FROM {t.Dead} WHERE 1{conditions}");
-        CountReasons = $"SELECT reason, count(*) FROM {t.Dead} GROUP BY reason";
+        CountReason = $"SELECT count(*) FROM (SELECT 1 FROM {t.Dead} WHERE reason = @p1 LIMIT @p2)";
+
+        // The row at a position is that of the reason with the next id, found in the index of reasons: the rows themselves are spread over
+        // the whole file. The multiplier spreads the positions evenly, follows no pattern of the rows, and gives the same ones in each
+        // call. One query for min and max would scan.
+        SampleReasons =
+            $"""
+            WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {SampleRows - 1}),
+                b AS MATERIALIZED (SELECT (SELECT min(id) FROM {t.Dead}) AS low,
+                    (SELECT max(id) FROM {t.Dead}) - (SELECT min(id) FROM {t.Dead}) AS span),
+                p AS MATERIALIZED (SELECT n.i, b.low + b.span * (((n.i * 2654435761) & 4294967295) >> 12) / 1048576 AS id FROM n, b)
+            SELECT reason, count(*)
+            FROM (SELECT k.value AS reason,
+                    min((SELECT d.id FROM {t.Dead} d WHERE d.reason = k.value AND d.id >= p.id ORDER BY d.id LIMIT 1)) AS next
+                FROM p CROSS JOIN json_each(@p1) k GROUP BY p.i)
+            WHERE next IS NOT NULL GROUP BY reason
+            """;
         ListWorkers =
             $"""
             SELECT w.worker, w.name, w.expires_at - @p1, w.is_draining,
@@ -335,7 +354,11 @@ internal sealed class SqliteOutboxStatements
 
     internal string ListWaiting { get; }
 
-    internal string CountReasons { get; }
+    /// <summary>Counts the dead letters of the reason @p1, at most @p2.</summary>
+    internal string CountReason { get; }
+
+    /// <summary>Counts the reasons of a sample of dead letters, taken evenly over their ids. It has reasons of the list @p1 only.</summary>
+    internal string SampleReasons { get; }
 
     internal string ListWorkers { get; }
 
