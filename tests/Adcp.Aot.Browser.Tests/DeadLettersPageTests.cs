@@ -143,7 +143,7 @@ public sealed class DeadLettersPageTests : IAsyncLifetime
 
         await Page.GetByRole(AriaRole.Button, new() { Name = "Discard all of these" }).ClickAsync();
         await Assertions.Expect(Page.Locator("#confirm-title")).ToHaveTextAsync("Discard all dead letters with tenant junk?");
-        await Assertions.Expect(Page.Locator("#confirm-text")).ToContainTextAsync("12 deleted permanently");
+        await Assertions.Expect(Page.Locator("#confirm-text")).ToContainTextAsync("12 dead letters are deleted permanently");
         await Page.Locator("#confirm").GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
         long before = (await _operated.Outbox.GetStatusAsync()).Dead;
         await Page.GetByRole(AriaRole.Button, new() { Name = "Discard all of these" }).ClickAsync();

@@ -19,11 +19,11 @@ internal sealed partial class DeadLetterJobs(DeadLetters deadLetters, TimeProvid
     private bool _isDisposed;
 
     /// <summary>Starts a job. If the same one runs already, that one is returned.</summary>
-    /// <returns>The job, and whether it was started now; no job if too many run.</returns>
     /// <param name="query">The dead letters.</param>
     /// <param name="options">The options of a redrive; of a discard only whether it is a dry run.</param>
     /// <param name="isDiscard">Whether the dead letters are deleted.</param>
     /// <param name="action">The person or program that acts, and the reason.</param>
+    /// <returns>The job, and whether it was started now; no job if too many run.</returns>
     internal (DeadLetterJob? Job, bool IsNew) Start(
         DeadLetterQuery query, RedriveOptions options, bool isDiscard, OperatorAction action)
     {

@@ -9,8 +9,8 @@ namespace Adcp.Aot.Storage;
 
 /// <summary>
 /// The operations on an outbox: the endpoints and attempts of this process's worker, and the dead letters, workers and lanes of the store.
-/// A process without a worker, such as a tool, has those of the store only. Thread-safe. Dispose it before the worker: redrives that run
-/// are then cancelled.
+/// A process without a worker, such as a tool, has those of the store only. Thread-safe. Dispose it before the worker: jobs that run are
+/// then cancelled.
 /// </summary>
 public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
 {
@@ -42,7 +42,7 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
     /// <summary>Creates the operations on an outbox.</summary>
     /// <param name="worker">The worker of this process, and by it the outbox. It may be started before or afterwards.</param>
     /// <param name="history">The history that is a sink of the worker; <see langword="null"/> for none.</param>
-    /// <param name="logger">Receives a line for each action and for the end of each redrive; <see langword="null"/> for none.</param>
+    /// <param name="logger">Receives a line for each action and for the end of each job; <see langword="null"/> for none.</param>
     /// <param name="timeProvider">The clock; <see langword="null"/> for the machine's.</param>
     /// <exception cref="ArgumentNullException"><paramref name="worker"/> is null.</exception>
     public OutboxOperations(
@@ -69,7 +69,7 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
     /// are unknown, no body is opened, and no webhook is emitted under a new key.
     /// </param>
     /// <param name="tablePrefix">See <see cref="SqlWebhookOutboxOptions.TablePrefix"/>.</param>
-    /// <param name="logger">Receives a line for each action and for the end of each redrive; <see langword="null"/> for none.</param>
+    /// <param name="logger">Receives a line for each action and for the end of each job; <see langword="null"/> for none.</param>
     /// <param name="timeProvider">The clock; <see langword="null"/> for the machine's.</param>
     /// <exception cref="ArgumentNullException"><paramref name="database"/> or <paramref name="tablePrefix"/> is null.</exception>
     /// <exception cref="ArgumentException">
@@ -257,7 +257,7 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
             [.. Enumerable.Range(0, OutboxLanes.Count).Where(lane => !owned.Contains(lane))]);
     }
 
-    /// <summary>Cancels the redrives that run, and waits for their steps under way.</summary>
+    /// <summary>Cancels the jobs that run, and waits for their steps under way.</summary>
     public async ValueTask DisposeAsync()
     {
         await _jobs.DisposeAsync().ConfigureAwait(false);

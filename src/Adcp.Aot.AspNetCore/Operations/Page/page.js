@@ -275,8 +275,10 @@
     }
   }
 
-  const rest = (job, goesOn) => new Promise(done => setTimeout(done, SECONDS / 4)).then(async () => goesOn() === false ? job
-    : (await call("dead-letter-jobs")).find(other => other.id === job.id) || { ...job, state: "failed" });
+  async function readAgain(job) {
+    await new Promise(done => setTimeout(done, SECONDS / 4));
+    return (await call("dead-letter-jobs")).find(other => other.id === job.id) || { ...job, state: "failed" };
+  }
 
   // A dry run counts, then the operator confirms.
   async function discard(filter, what) {
@@ -284,12 +286,13 @@
       let job = await post("dead-letters/discard", { filter, dry_run: true });
       while (job.state === "running") {
         say("Counting: " + job.report.discarded.toLocaleString("en"));
-        job = await rest(job, () => true);
+        job = await readAgain(job);
       }
       if (job.state !== "done") throw new Error(job.error || "The dry run ended as " + job.state + ".");
       say("");
-      const answer = await confirm("Discard " + what + "?", job.report.discarded.toLocaleString("en")
-        + " deleted permanently. They cannot be delivered again.", "Discard");
+      const count = job.report.discarded;
+      const answer = await confirm("Discard " + what + "?", (count === 1 ? "1 dead letter is" : count.toLocaleString("en") + " dead letters are")
+        + " deleted permanently and cannot be delivered again.", "Discard");
       if (!answer) return;
       await post("dead-letters/discard", { ...answer, filter });
       await jobsDone();
@@ -325,7 +328,7 @@
           }
           byId("redrive-count").textContent = (job.state === "running" ? "Counting: " : "Dry run: ") + outcome(job.report) + ".";
           if (job.state !== "running") break;
-          job = await rest(job, () => mine === run && dialog.open);
+          job = await readAgain(job);
         }
         if (job.state !== "done") throw new Error(job.error || "The dry run ended as " + job.state + ".");
         byId("redrive-yes").disabled = job.report.redriven === 0;
