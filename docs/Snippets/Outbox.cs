@@ -45,7 +45,7 @@ internal static class OutboxDocs
         // snippet: outbox-dead-letters
         IReadOnlyList<DeadLetter> rejected =
             await outbox.DeadLetters.ListAsync(new DeadLetterQuery { Tenant = "acme", Reason = "rejected" }, cancellationToken);
-        RedriveReport redriven =
+        DeadLetterReport redriven =
             await outbox.DeadLetters.RedriveAsync([.. rejected.Select(letter => letter.Id)], cancellationToken: cancellationToken);
         // end
 

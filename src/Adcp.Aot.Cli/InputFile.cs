@@ -17,7 +17,10 @@ internal static class InputFile
     /// file.
     /// </summary>
     internal static string Secret(string path, string name) =>
-        Encoding.UTF8.GetString(Bytes(path, name, isSecret: true)).TrimEnd('\r', '\n');
+        Encoding.UTF8.GetString(SecretBytes(path, name)).TrimEnd('\r', '\n');
+
+    /// <summary>Reads a secret's bytes from a file or the standard input, and warns if others can read the file.</summary>
+    internal static byte[] SecretBytes(string path, string name) => Bytes(path, name, isSecret: true);
 
     /// <summary>Returns JSON as it is given, or from a file if the value begins with @.</summary>
     internal static ReadOnlyMemory<byte> Json(string? value, string name) => value switch

@@ -112,40 +112,39 @@ internal sealed class OperationsClient : IWebhookOperations, IDisposable
         await FindAsync($"api/dead-letters/{Number(id)}", OperationsJson.Default.DeadLetter, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
-    public async ValueTask<RedriveJob?> StartRedriveAsync(
+    public async ValueTask<DeadLetterJob?> StartRedriveAsync(
         DeadLetterQuery query, RedriveOptions options, OperatorAction action, CancellationToken cancellationToken = default)
     {
         (HttpStatusCode status, byte[] body) = await PostAsync(
             "api/dead-letters/redrive",
             new RedriveRequest(
-                action.Reason, new RedriveFilter(query.Tenant, query.Reason, query.EndpointId, query.Ids, query.Before), options.IsDryRun,
-                options.AllowsNewKey, options.RatePerSecond),
+                action.Reason, DeadLetterFilter.Of(query), options.IsDryRun, options.AllowsNewKey, options.RatePerSecond),
             OperationsJson.Default.RedriveRequest, cancellationToken).ConfigureAwait(false);
-        return status == HttpStatusCode.Conflict ? null : Read(status, body, OperationsJson.Default.RedriveJob);
+        return status == HttpStatusCode.Conflict ? null : Read(status, body, OperationsJson.Default.DeadLetterJob);
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<RedriveJob>> ListRedrivesAsync(CancellationToken cancellationToken = default) =>
-        GetAsync("api/redrives", OperationsJson.Default.Redrives, cancellationToken);
+    public ValueTask<IReadOnlyList<DeadLetterJob>> ListDeadLetterJobsAsync(CancellationToken cancellationToken = default) =>
+        GetAsync("api/dead-letter-jobs", OperationsJson.Default.DeadLetterJobs, cancellationToken);
 
     /// <inheritdoc/>
-    public async ValueTask<RedriveJob?> CancelRedriveAsync(
+    public async ValueTask<DeadLetterJob?> CancelDeadLetterJobAsync(
         string id, OperatorAction action, CancellationToken cancellationToken = default)
     {
         (HttpStatusCode status, byte[] body) = await PostAsync(
-            $"api/redrives/{Uri.EscapeDataString(id)}/cancel", new ActionRequest(action.Reason), OperationsJson.Default.ActionRequest,
-            cancellationToken).ConfigureAwait(false);
-        return status == HttpStatusCode.NotFound ? null : Read(status, body, OperationsJson.Default.RedriveJob);
+            $"api/dead-letter-jobs/{Uri.EscapeDataString(id)}/cancel", new ActionRequest(action.Reason),
+            OperationsJson.Default.ActionRequest, cancellationToken).ConfigureAwait(false);
+        return status == HttpStatusCode.NotFound ? null : Read(status, body, OperationsJson.Default.DeadLetterJob);
     }
 
     /// <inheritdoc/>
-    public async ValueTask<int> DiscardDeadLettersAsync(
-        IReadOnlyCollection<long> ids, OperatorAction action, CancellationToken cancellationToken = default)
+    public async ValueTask<DeadLetterJob?> StartDiscardAsync(
+        DeadLetterQuery query, bool isDryRun, OperatorAction action, CancellationToken cancellationToken = default)
     {
         (HttpStatusCode status, byte[] body) = await PostAsync(
-            "api/dead-letters/discard", new DiscardRequest(action.Reason, [.. ids]), OperationsJson.Default.DiscardRequest,
-            cancellationToken).ConfigureAwait(false);
-        return Read(status, body, OperationsJson.Default.DiscardDocument).Discarded;
+            "api/dead-letters/discard", new DiscardRequest(action.Reason, DeadLetterFilter.Of(query), isDryRun),
+            OperationsJson.Default.DiscardRequest, cancellationToken).ConfigureAwait(false);
+        return status == HttpStatusCode.Conflict ? null : Read(status, body, OperationsJson.Default.DeadLetterJob);
     }
 
     /// <inheritdoc/>
@@ -170,7 +169,8 @@ internal sealed class OperationsClient : IWebhookOperations, IDisposable
         where T : struct, Enum => value is { } given ? JsonNamingPolicy.SnakeCaseLower.ConvertName(given.ToString()) : null;
 
     private static string Query(DeadLetterQuery? query) => Query(
-        ("tenant", query?.Tenant), ("reason", query?.Reason), ("endpoint_id", query?.EndpointId), ("after", Number(query?.Before)),
+        ("tenant", query?.Tenant), ("reason", query?.Reason), ("endpoint_id", query?.EndpointId),
+        ("notification_type", query?.NotificationType), ("after", Number(query?.Before)),
         ("limit", Number(query?.Limit)));
 
     private static string? Number(long? value) => value?.ToString(CultureInfo.InvariantCulture);

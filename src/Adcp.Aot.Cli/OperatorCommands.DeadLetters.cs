@@ -5,29 +5,27 @@ using Adcp.Aot.Operations.Api;
 
 namespace Adcp.Aot.Cli;
 
-/// <content><c>dead-letters list</c>, <c>show</c>, <c>redrive</c> and <c>discard</c>.</content>
+/// <content><c>dead-letters list</c>, <c>count</c>, <c>show</c>, <c>redrive</c> and <c>discard</c>.</content>
 internal static partial class OperatorCommands
 {
-    private const int MaxIds = 1000;
     private const int MaxRate = 100_000;
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(500);
 
-    private static Command DeadLetters() => new("dead-letters", "List, show, redrive or discard webhooks that ended undelivered.")
+    private static Command DeadLetters() => new("dead-letters", "List, count, show, redrive or discard webhooks that ended undelivered.")
     {
-        List(), Show(), Redrive(), Discard(),
+        List(), Count(), Show(), Redrive(), Discard(),
     };
 
     private static Command List()
     {
-        Connection connection = new();
+        OperatorConnection connection = new(StoreUse.Reads);
         Filter filter = new();
         Option<int> limit = Limit();
         Command command = new("list", "List the newest dead letters.") { limit };
         filter.AddTo(command);
         connection.AddTo(command);
-        command.SetAction(async (arguments, cancellationToken) =>
+        command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
         {
-            using OperationsClient operations = connection.Open(arguments);
             DeadLetterQuery query = filter.Of(arguments);
             IReadOnlyList<DeadLetter> rows = await AllAsync(
                 (after, most) => operations.ListDeadLettersAsync(
@@ -44,19 +42,42 @@ internal static partial class OperatorCommands
                     Output.Visible(row.Tenant ?? "-"), Output.Visible(row.Authority ?? "-"),
                 ]);
             return ExitCode.Done;
-        });
+        }, cancellationToken));
+        return command;
+    }
+
+    private static Command Count()
+    {
+        OperatorConnection connection = new(StoreUse.Reads);
+        Filter filter = new();
+        Command command = new("count", "Count dead letters: exactly up to 10,000. Above it the number may be an estimate.");
+        filter.AddTo(command);
+        connection.AddTo(command);
+        command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
+        {
+            DeadLetterCount count = await operations.CountDeadLettersAsync(filter.Of(arguments), cancellationToken).ConfigureAwait(false);
+            if (arguments.GetValue(connection.Json))
+            {
+                Line(count, OperationsJson.Default.DeadLetterCount);
+            }
+            else
+            {
+                Output.Table(["dead letters", Text(count)]);
+            }
+
+            return ExitCode.Done;
+        }, cancellationToken));
         return command;
     }
 
     private static Command Show()
     {
-        Connection connection = new();
+        OperatorConnection connection = new(StoreUse.Reads);
         Argument<long> id = new("id") { Description = "The dead letter's id, as 'dead-letters list' prints it." };
         Command command = new("show", "Show a dead letter. Its body is never shown.") { id };
         connection.AddTo(command);
-        command.SetAction(async (arguments, cancellationToken) =>
+        command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
         {
-            using OperationsClient operations = connection.Open(arguments);
             DeadLetter row = await operations.FindDeadLetterAsync(arguments.GetValue(id), cancellationToken).ConfigureAwait(false)
                 ?? throw new CommandException(ExitCode.NotDone, "No such dead letter. It may have been redriven, discarded or purged.");
             if (arguments.GetValue(connection.Json))
@@ -81,137 +102,131 @@ internal static partial class OperatorCommands
                 ["task", Output.Visible(row.TaskId ?? "-")],
                 ["notification type", Output.Visible(row.NotificationType ?? "-")]);
             return ExitCode.Done;
-        });
+        }, cancellationToken));
         return command;
     }
 
     private static Command Redrive()
     {
-        Connection connection = new();
-        Filter filter = new();
-        Option<long[]> ids = Ids();
-        Option<bool> all = new("--all") { Description = "Redrive all dead letters, if there is neither an id nor a filter." };
-        Option<bool> dryRun = new("--dry-run") { Description = "Only count." };
+        OperatorConnection connection = new(StoreUse.Writes);
+        Target target = new("Redrive");
         Option<bool> newKey = new("--allow-new-key")
         {
             Description = "Emit notifications whose retry horizon has passed again, under a new key.",
         };
         Option<int?> rate = Rate();
-        Option<long?> before = new("--before") { Description = "Continue below this id, as an earlier redrive printed it." };
-        Option<string?> reason = Optional("--reason", "The reason of the action, for the record.");
         Command command = new("redrive", "Deliver dead letters again. Ctrl+C cancels the redrive. The exit code is 1 if any was left.")
         {
-            ids, all, before, dryRun, newKey, rate, reason,
+            newKey, rate,
         };
-        filter.AddTo(command);
+        target.AddTo(command);
         connection.AddTo(command);
-        command.SetAction(async (arguments, cancellationToken) =>
+        command.SetAction((arguments, cancellationToken) =>
         {
-            long[] given = arguments.GetValue(ids) ?? [];
-            DeadLetterQuery query = filter.Of(arguments) with { Before = arguments.GetValue(before) };
-            bool isFiltered = query is not { Tenant: null, Reason: null, EndpointId: null };
-            if (given.Length > 0 ? isFiltered || arguments.GetValue(all) : isFiltered == arguments.GetValue(all))
+            DeadLetterQuery query = target.Of(arguments);
+            OperatorAction action = target.ActionOf(arguments);
+            if (arguments.GetValue(newKey) && connection.LacksKeys(arguments))
             {
                 throw new CommandException(
-                    ExitCode.Usage, "redrive takes --id, or --tenant, --dead-reason or --endpoint, or --all: one of these three.");
+                    ExitCode.Usage, "--allow-new-key on a database needs --encryption-key-file: the webhook is encrypted again.");
             }
 
-            if (given.Length > 0)
-            {
-                query = CommandException.UsageOf(() => query with { Ids = given }, "--id");
-            }
-
-            using OperationsClient operations = connection.Open(arguments);
             RedriveOptions options = new()
             {
-                IsDryRun = arguments.GetValue(dryRun),
+                IsDryRun = arguments.GetValue(target.DryRun),
                 AllowsNewKey = arguments.GetValue(newKey),
                 RatePerSecond = arguments.GetValue(rate),
             };
-            OperatorAction action = ActionOf(arguments, reason);
-            RedriveJob job = await operations.StartRedriveAsync(query, options, action, cancellationToken).ConfigureAwait(false)
-                ?? throw new CommandException(ExitCode.NotDone, "Too many redrives run already. Cancel one, or wait.");
-            job = await FollowAsync(operations, job, action, cancellationToken).ConfigureAwait(false);
-            RedriveReport report = job.Report;
-            if (arguments.GetValue(connection.Json))
-            {
-                Line(job, OperationsJson.Default.RedriveJob);
-            }
-            else
-            {
-                Output.Table(
+            return connection.RunAsync(arguments, async operations => await EndAsync(
+                operations, await operations.StartRedriveAsync(query, options, action, cancellationToken).ConfigureAwait(false), action,
+                arguments.GetValue(connection.Json),
+                static (job, report) =>
+                [
                     [job.IsDryRun ? "would be redriven" : "redriven", Text(report.Redriven)],
                     ["with a new key", Text(report.WithNewKey)],
                     ["left: horizon has passed", Text(report.OutsideHorizon)],
                     ["left: not repeatable", Text(report.NotRepeatable)],
                     ["left: missing or unreadable", Text(report.Missing)],
-                    ["state", Name(job.State)]);
-            }
-
-            if (report.ContinueBefore is { } rest)
-            {
-                Console.Error.WriteLine($"To continue, repeat the command with --before {rest.ToString(CultureInfo.InvariantCulture)}.");
-            }
-
-            return job.State == RedriveState.Done && report.OutsideHorizon + report.NotRepeatable + report.Missing == 0
-                ? ExitCode.Done
-                : ExitCode.NotDone;
+                ],
+                cancellationToken).ConfigureAwait(false), cancellationToken);
         });
         return command;
     }
 
     private static Command Discard()
     {
-        Connection connection = new();
-        Option<long[]> ids = Ids();
-        ids.Required = true;
-        Option<string?> reason = Optional("--reason", "The reason of the action, for the record.");
-        Command command = new("discard", "Delete dead letters permanently. The exit code is 1 if any was not there.") { ids, reason };
+        OperatorConnection connection = new(StoreUse.Writes);
+        Target target = new("Discard");
+        Command command = new(
+            "discard", "Delete dead letters permanently. Ctrl+C cancels it. The exit code is 1 if any of the given ids was not there.");
+        target.AddTo(command);
         connection.AddTo(command);
-        command.SetAction(async (arguments, cancellationToken) =>
+        command.SetAction((arguments, cancellationToken) =>
         {
-            long[] given = [.. arguments.GetValue(ids)!.Distinct()];
-            if (given.Length > MaxIds)
-            {
-                throw new CommandException(ExitCode.Usage, $"--id is given at most {MaxIds} times.");
-            }
-
-            using OperationsClient operations = connection.Open(arguments);
-            int discarded = await operations
-                .DiscardDeadLettersAsync(given, ActionOf(arguments, reason), cancellationToken).ConfigureAwait(false);
-            if (arguments.GetValue(connection.Json))
-            {
-                Line(new DiscardDocument(discarded), OperationsJson.Default.DiscardDocument);
-            }
-            else
-            {
-                Output.Table(["discarded", Text(discarded)]);
-            }
-
-            return discarded == given.Length ? ExitCode.Done : ExitCode.NotDone;
+            DeadLetterQuery query = target.Of(arguments);
+            OperatorAction action = target.ActionOf(arguments);
+            bool isDryRun = arguments.GetValue(target.DryRun);
+            return connection.RunAsync(arguments, async operations => await EndAsync(
+                operations, await operations.StartDiscardAsync(query, isDryRun, action, cancellationToken).ConfigureAwait(false), action,
+                arguments.GetValue(connection.Json),
+                static (job, report) =>
+                [
+                    [job.IsDryRun ? "would be discarded" : "discarded", Text(report.Discarded)],
+                    ["left: missing", Text(report.Missing)],
+                ],
+                cancellationToken).ConfigureAwait(false), cancellationToken);
         });
         return command;
     }
 
-    /// <summary>Waits for the end of a redrive. If the command is cancelled, so is the redrive.</summary>
-    private static async Task<RedriveJob> FollowAsync(
-        OperationsClient operations, RedriveJob job, OperatorAction action, CancellationToken cancellationToken)
+    /// <summary>Waits for the end of a job and prints its report.</summary>
+    private static async Task<int> EndAsync(
+        IWebhookOperations operations, DeadLetterJob? started, OperatorAction action, bool isJson,
+        Func<DeadLetterJob, DeadLetterReport, IEnumerable<string[]>> rows, CancellationToken cancellationToken)
+    {
+        DeadLetterJob job = await FollowAsync(
+            operations, started ?? throw new CommandException(ExitCode.NotDone, "Too many jobs run already. Cancel one, or wait."), action,
+            cancellationToken).ConfigureAwait(false);
+        DeadLetterReport report = job.Report;
+        if (isJson)
+        {
+            Line(job, OperationsJson.Default.DeadLetterJob);
+        }
+        else
+        {
+            Output.Table([.. rows(job, report), ["state", Name(job.State)]]);
+        }
+
+        if (report.ContinueBefore is { } rest)
+        {
+            Console.Error.WriteLine($"To continue, repeat the command with --before {Text(rest)}.");
+        }
+
+        return job.State == DeadLetterJobState.Done && report.OutsideHorizon + report.NotRepeatable + report.Missing == 0
+            ? ExitCode.Done
+            : ExitCode.NotDone;
+    }
+
+    /// <summary>Waits for the end of a job. If the command is cancelled, so is the job.</summary>
+    private static async Task<DeadLetterJob> FollowAsync(
+        IWebhookOperations operations, DeadLetterJob job, OperatorAction action, CancellationToken cancellationToken)
     {
         string id = job.Id;
-        while (job.State == RedriveState.Running)
+        while (job.State == DeadLetterJobState.Running)
         {
             await Task.Delay(ProgressInterval, TimeProvider.System, cancellationToken)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (cancellationToken.IsCancellationRequested)
             {
-                return await operations.CancelRedriveAsync(id, action, CancellationToken.None).ConfigureAwait(false) ?? throw Gone(id);
+                return await operations.CancelDeadLetterJobAsync(id, action, CancellationToken.None).ConfigureAwait(false)
+                    ?? throw Gone(id);
             }
 
-            IReadOnlyList<RedriveJob> jobs = await operations.ListRedrivesAsync(CancellationToken.None).ConfigureAwait(false);
+            IReadOnlyList<DeadLetterJob> jobs = await operations.ListDeadLetterJobsAsync(CancellationToken.None).ConfigureAwait(false);
             job = jobs.FirstOrDefault(other => other.Id == id) ?? throw Gone(id);
             if (!Console.IsErrorRedirected)
             {
-                Console.Error.WriteLine($"{Text(job.Report.Redriven)} redriven");
+                Console.Error.WriteLine($"{Text(job.Report.Redriven + job.Report.Discarded)} {(job.IsDiscard ? "discarded" : "redriven")}");
             }
         }
 
@@ -220,12 +235,14 @@ internal static partial class OperatorCommands
 
     private static CommandException Gone(string id) => new(
         ExitCode.NotDone,
-        $"The process that answers does not know redrive {Output.Visible(id)}: it was restarted, or another process answers.");
+        $"The process that answers does not know job {Output.Visible(id)}: it was restarted, or another process answers.");
 
     private static OperatorAction ActionOf(ParseResult arguments, Option<string?> reason) =>
 
-        // The server names the actor by the token.
-        CommandException.UsageOf(() => new OperatorAction("command line", arguments.GetValue(reason)), "--reason");
+        // An operator page names the actor by the token.
+        CommandException.UsageOf(
+            () => new OperatorAction(Environment.UserName is { Length: > 0 } user ? user : "command line", arguments.GetValue(reason)),
+            "--reason");
 
     private static string Text(DeadLetterCount count) => (count.IsEstimate ? "about " : "") + Text(count.Count);
 
@@ -250,18 +267,66 @@ internal static partial class OperatorCommands
         return rate;
     }
 
+    /// <summary>The options that name the dead letters of a job, and its reason.</summary>
+    /// <param name="verb">The name of the job, with a capital letter.</param>
+    private sealed class Target(string verb)
+    {
+        private readonly Filter _filter = new();
+        private readonly Option<long[]> _ids = Ids();
+        private readonly Option<bool> _all = new("--all")
+        {
+            Description = $"{verb} all dead letters, if there is neither an id nor a filter.",
+        };
+
+        private readonly Option<long?> _before = new("--before") { Description = "Continue below this id, as a cancelled job printed it." };
+        private readonly Option<string?> _reason = Optional("--reason", "The reason of the action, for the record.");
+
+        internal Option<bool> DryRun { get; } = new("--dry-run") { Description = "Only count." };
+
+        internal void AddTo(Command command)
+        {
+            command.Options.Add(_ids);
+            command.Options.Add(_all);
+            command.Options.Add(_before);
+            command.Options.Add(DryRun);
+            command.Options.Add(_reason);
+            _filter.AddTo(command);
+        }
+
+        internal OperatorAction ActionOf(ParseResult arguments) => OperatorCommands.ActionOf(arguments, _reason);
+
+        /// <exception cref="CommandException">The options name no dead letters, or contradict each other.</exception>
+        internal DeadLetterQuery Of(ParseResult arguments)
+        {
+            long[] given = arguments.GetValue(_ids) ?? [];
+            DeadLetterQuery query = _filter.Of(arguments) with { Before = arguments.GetValue(_before) };
+            bool isFiltered = query is not { Tenant: null, Reason: null, EndpointId: null, NotificationType: null };
+            if (given.Length > 0 ? isFiltered || arguments.GetValue(_all) : isFiltered == arguments.GetValue(_all))
+            {
+                throw new CommandException(
+                    ExitCode.Usage,
+                    $"{arguments.CommandResult.Command.Name} takes --id, or --tenant, --dead-reason, --endpoint or --notification-type, or "
+                    + "--all: one of these three.");
+            }
+
+            return given.Length > 0 ? CommandException.UsageOf(() => query with { Ids = given }, "--id") : query;
+        }
+    }
+
     /// <summary>The options that filter dead letters.</summary>
     private sealed class Filter
     {
         private readonly Option<string?> _tenant = Optional("--tenant", "Only dead letters of this tenant.");
         private readonly Option<string?> _reason = Optional("--dead-reason", "Only dead letters with this reason, such as rejected.");
         private readonly Option<string?> _endpoint = Optional("--endpoint", "Only dead letters of the endpoint with this id.");
+        private readonly Option<string?> _type = Optional("--notification-type", "Only dead letters with this notification type.");
 
         internal void AddTo(Command command)
         {
             command.Options.Add(_tenant);
             command.Options.Add(_reason);
             command.Options.Add(_endpoint);
+            command.Options.Add(_type);
         }
 
         internal DeadLetterQuery Of(ParseResult arguments) => CommandException.UsageOf(
@@ -270,6 +335,7 @@ internal static partial class OperatorCommands
                 Tenant = arguments.GetValue(_tenant),
                 Reason = arguments.GetValue(_reason),
                 EndpointId = arguments.GetValue(_endpoint),
+                NotificationType = arguments.GetValue(_type),
             },
             "--endpoint");
     }

@@ -10,7 +10,7 @@ using Adcp.Aot.Resilience;
 namespace Adcp.Aot.Cli;
 
 /// <summary>
-/// <c>status</c>, <c>endpoints</c>, <c>attempts</c>, <c>workers</c>, <c>actions</c>, <c>isolate</c>, <c>reset</c> and
+/// <c>status</c>, <c>endpoints</c>, <c>attempts</c>, <c>delivery</c>, <c>workers</c>, <c>actions</c>, <c>isolate</c>, <c>reset</c> and
 /// <c>dead-letters</c>: the operator page in a shell.
 /// </summary>
 internal static partial class OperatorCommands
@@ -20,7 +20,7 @@ internal static partial class OperatorCommands
 
     internal static IEnumerable<Command> Create() =>
     [
-        Status(), Endpoints(), Attempts(), Workers(), Actions(), DeadLetters(),
+        Status(), Endpoints(), Attempts(), Delivery(), Workers(), Actions(), DeadLetters(),
         Act("isolate", "Refuse every delivery to an endpoint until it is reset.", static (operations, id, action, cancellationToken) =>
             operations.IsolateAsync(id, action, cancellationToken)),
         Act("reset", "Close the circuit of an endpoint and forget its failures.", static (operations, id, action, cancellationToken) =>
@@ -29,12 +29,12 @@ internal static partial class OperatorCommands
 
     private static Command Status()
     {
-        Connection connection = new();
-        Command command = new("status", "Print the state of deliveries. The exit code is 1 if an endpoint is open or isolated.");
+        OperatorConnection connection = new(StoreUse.Reads);
+        Command command = new(
+            "status", "Print the state of deliveries. The exit code is 1 if an endpoint is open or isolated, or the store fails.");
         connection.AddTo(command);
-        command.SetAction(async (arguments, cancellationToken) =>
+        command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
         {
-            using OperationsClient operations = connection.Open(arguments);
             OperationsStatus status = await operations.GetStatusAsync(cancellationToken).ConfigureAwait(false);
             if (arguments.GetValue(connection.Json))
             {
@@ -45,24 +45,18 @@ internal static partial class OperatorCommands
                 Output.Table([.. Rows(status)]);
             }
 
-            return status.OpenEndpoints + status.IsolatedEndpoints > 0 ? ExitCode.NotDone : ExitCode.Done;
-        });
+            return status.OpenEndpoints + status.IsolatedEndpoints > 0 || status.StoreError is not null ? ExitCode.NotDone : ExitCode.Done;
+        }, cancellationToken));
         return command;
     }
 
     private static IEnumerable<string[]> Rows(OperationsStatus status)
     {
-        yield return ["in flight", Text(status.InFlight)];
-        foreach ((string name, long? value) in new (string, long?)[]
+        foreach (string[] row in Known(
+            ("in flight", status.InFlight), ("waiting", status.Waiting), ("waiting for a retry", status.Parked),
+            ("dead letters", status.DeadLetters), ("workers", status.Workers), ("lanes without a worker", status.UnownedLanes)))
         {
-            ("waiting", status.Waiting), ("waiting for a retry", status.Parked), ("dead letters", status.DeadLetters),
-            ("workers", status.Workers), ("lanes without a worker", status.UnownedLanes),
-        })
-        {
-            if (value is { } number)
-            {
-                yield return [name, Text(number)];
-            }
+            yield return row;
         }
 
         foreach (DeadLetterCount count in status.DeadByReason)
@@ -70,20 +64,18 @@ internal static partial class OperatorCommands
             yield return [$"dead: {Output.Visible(count.Reason ?? "-")}", Text(count)];
         }
 
-        if (status.FencedOff is { } fencedOff)
-        {
-            yield return ["results fenced off", Text(fencedOff)];
-        }
-
         if (status.OldestDue is { } due)
         {
             yield return ["oldest due", due.ToString("c", CultureInfo.InvariantCulture)];
         }
 
-        yield return ["endpoints", Text(status.Endpoints)];
-        yield return ["circuits open", Text(status.OpenEndpoints)];
-        yield return ["isolated", Text(status.IsolatedEndpoints)];
-        yield return ["audit records dropped", Text(status.RecordsDropped)];
+        foreach (string[] row in Known(
+            ("results fenced off", status.FencedOff), ("endpoints", status.Endpoints), ("circuits open", status.OpenEndpoints),
+            ("isolated", status.IsolatedEndpoints), ("audit records dropped", status.RecordsDropped)))
+        {
+            yield return row;
+        }
+
         if (status.StoreError is { } fault)
         {
             yield return ["store", Output.Visible(fault)];
@@ -96,17 +88,19 @@ internal static partial class OperatorCommands
         }
     }
 
+    private static IEnumerable<string[]> Known(params (string Name, long? Value)[] figures) =>
+        figures.Where(static figure => figure.Value is not null).Select(static figure => new[] { figure.Name, Text(figure.Value!.Value) });
+
     private static Command Endpoints()
     {
-        Connection connection = new();
+        OperatorConnection connection = new(StoreUse.None);
         Option<string?> state = Optional("--state", "Only endpoints in this state: closed, open, half_open or isolated.");
         Option<string?> text = Optional("--text", "Only endpoints whose name contains this text.");
         Option<int> limit = Limit();
         Command command = new("endpoints", "List endpoints, those in trouble first.") { state, text, limit };
         connection.AddTo(command);
-        command.SetAction(async (arguments, cancellationToken) =>
+        command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
         {
-            using OperationsClient operations = connection.Open(arguments);
             EndpointQuery query = new()
             {
                 State = Parse<CircuitState>(arguments.GetValue(state), "--state"),
@@ -124,13 +118,13 @@ internal static partial class OperatorCommands
                     Output.Visible(row.LastError ?? "-"), Output.Visible(row.Name),
                 ]);
             return ExitCode.Done;
-        });
+        }, cancellationToken));
         return command;
     }
 
     private static Command Attempts()
     {
-        Connection connection = new();
+        OperatorConnection connection = new(StoreUse.None);
         Option<string?> outcome = Optional("--outcome", "Only attempts with this outcome, such as failure or circuit_open.");
         Option<string?> endpoint = Optional("--endpoint", "Only attempts at the endpoint with this name.");
         Option<string?> task = Optional("--task-id", "Only attempts that report on this task.");
@@ -138,9 +132,8 @@ internal static partial class OperatorCommands
         Option<int> limit = Limit();
         Command command = new("attempts", "List the newest attempts.") { outcome, endpoint, task, key, limit };
         connection.AddTo(command);
-        command.SetAction(async (arguments, cancellationToken) =>
+        command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
         {
-            using OperationsClient operations = connection.Open(arguments);
             AttemptQuery query = new()
             {
                 Outcome = Parse<AttemptOutcome>(arguments.GetValue(outcome), "--outcome"),
@@ -162,18 +155,86 @@ internal static partial class OperatorCommands
                     Output.Visible(row.IdempotencyKey), Output.Visible(row.TaskId ?? "-"), Output.Visible(row.BreakerKey),
                 ]);
             return ExitCode.Done;
+        }, cancellationToken));
+        return command;
+    }
+
+    private static Command Delivery()
+    {
+        OperatorConnection connection = new(StoreUse.Reads);
+        Argument<string> key = new("key") { Description = "The idempotency key, as 'attempts' and 'dead-letters list' print it." };
+        Option<long?> letter = new("--dead-letter") { Description = "The id of its dead letter, if it is older than the newest 1,000." };
+        Option<string?> tenant = Optional("--tenant", "The tenant. Needs --delivery-id.");
+        Option<string?> id = Optional("--delivery-id", "The id that the caller gave the delivery. Needs --tenant.");
+        Command command = new("delivery", "Print the story of a delivery. The exit code is 1 if it is not known.")
+        {
+            key, letter, tenant, id,
+        };
+        connection.AddTo(command);
+        command.SetAction((arguments, cancellationToken) =>
+        {
+            DeliveryQuery query = new()
+            {
+                IdempotencyKey = arguments.GetValue(key)!,
+                DeadLetterId = arguments.GetValue(letter),
+                Tenant = arguments.GetValue(tenant),
+                DeliveryId = arguments.GetValue(id),
+            };
+            return query.Tenant is null == query.DeliveryId is null
+                ? connection.RunAsync(arguments, RunAsync, cancellationToken)
+                : throw new CommandException(ExitCode.Usage, "--tenant and --delivery-id go together.");
+
+            async Task<int> RunAsync(IWebhookOperations operations)
+            {
+                DeliveryStory story = await operations.FindDeliveryAsync(query, cancellationToken).ConfigureAwait(false)
+                    ?? throw new CommandException(
+                        ExitCode.NotDone,
+                        "No such delivery. In a database, its idempotency key is encrypted: give --encryption-key-file, or --tenant and "
+                        + "--delivery-id.");
+                if (arguments.GetValue(connection.Json))
+                {
+                    Line(story, OperationsJson.Default.DeliveryStory);
+                }
+                else
+                {
+                    Output.Table([.. Rows(story)]);
+                }
+
+                return ExitCode.Done;
+            }
         });
         return command;
     }
 
+    private static IEnumerable<string[]> Rows(DeliveryStory story)
+    {
+        yield return ["key", Output.Visible(story.IdempotencyKey)];
+        yield return ["state", story.State is { } state ? Name(state) : "unknown"];
+        if (story.EnqueuedAt is { } enqueued)
+        {
+            yield return ["enqueued", Time(enqueued)];
+        }
+
+        foreach (DeliveryAttemptSnapshot attempt in story.Attempts)
+        {
+            string answer = attempt.ErrorMessage ?? attempt.HttpStatusCode?.ToString(CultureInfo.InvariantCulture) ?? "";
+            yield return [attempt.IsAttempt ? "attempt" : "no attempt", $"{Time(attempt.CompletedAt)} {Name(attempt.Outcome)} "
+                + Output.Visible(answer)];
+        }
+
+        if (story.DeadLetter is { } dead)
+        {
+            yield return ["dead", $"{Time(dead.EndedAt)} {Output.Visible(dead.Reason)}, dead letter {Text(dead.Id)}"];
+        }
+    }
+
     private static Command Workers()
     {
-        Connection connection = new();
+        OperatorConnection connection = new(StoreUse.Reads);
         Command command = new("workers", "List the workers of the outbox. The exit code is 1 if no worker owns a lane.");
         connection.AddTo(command);
-        command.SetAction(async (arguments, cancellationToken) =>
+        command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
         {
-            using OperationsClient operations = connection.Open(arguments);
             WorkersStatus workers = await operations.ListWorkersAsync(cancellationToken).ConfigureAwait(false);
             if (arguments.GetValue(connection.Json))
             {
@@ -198,18 +259,17 @@ internal static partial class OperatorCommands
             }
 
             return workers.UnownedLanes.Count > 0 ? ExitCode.NotDone : ExitCode.Done;
-        });
+        }, cancellationToken));
         return command;
     }
 
     private static Command Actions()
     {
-        Connection connection = new();
+        OperatorConnection connection = new(StoreUse.None);
         Command command = new("actions", "List the newest actions of operators.");
         connection.AddTo(command);
-        command.SetAction(async (arguments, cancellationToken) =>
+        command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
         {
-            using OperationsClient operations = connection.Open(arguments);
             IReadOnlyList<ActionRecord> rows = await operations.ListActionsAsync(cancellationToken).ConfigureAwait(false);
             Print(
                 rows, arguments.GetValue(connection.Json), OperationsJson.Default.ActionRecord,
@@ -220,23 +280,21 @@ internal static partial class OperatorCommands
                     Output.Visible(row.Action), Output.Visible(row.Target), Output.Visible(row.Reason ?? "-"),
                 ]);
             return ExitCode.Done;
-        });
+        }, cancellationToken));
         return command;
     }
 
     private static Command Act(
         string name, string description,
-        Func<OperationsClient, string, OperatorAction, CancellationToken, ValueTask<EndpointStatus?>> act)
+        Func<IWebhookOperations, string, OperatorAction, CancellationToken, ValueTask<EndpointStatus?>> act)
     {
-        Connection connection = new();
+        OperatorConnection connection = new(StoreUse.None);
         Argument<string> id = new("id") { Description = "The endpoint's id, as 'endpoints' prints it." };
         Option<string?> reason = Optional("--reason", "The reason, for the record.");
         Command command = new(name, description) { id, reason };
         connection.AddTo(command);
-        command.SetAction(async (arguments, cancellationToken) =>
+        command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
         {
-            using OperationsClient operations = connection.Open(arguments);
-
             OperatorAction action = ActionOf(arguments, reason);
             string endpoint = arguments.GetValue(id)!;
             EndpointStatus status = await act(operations, endpoint, action, cancellationToken).ConfigureAwait(false)
@@ -251,7 +309,7 @@ internal static partial class OperatorCommands
             }
 
             return ExitCode.Done;
-        });
+        }, cancellationToken));
         return command;
     }
 
@@ -314,27 +372,4 @@ internal static partial class OperatorCommands
     private static Option<string?> Optional(string name, string description) => new(name) { Description = description };
 
     private static Option<int> Limit() => Options.Number("--limit", "The most rows.", 100, 1, MaxRows);
-
-    /// <summary>The options that name an operator page.</summary>
-    private sealed class Connection
-    {
-        private readonly Option<string> _url =
-            Options.Text("--url", "The url of the operator page, such as https://host/adcp.", required: true);
-
-        private readonly Option<string?> _tokenFile =
-            Optional("--token-file", "The file with the bearer token; - for the standard input.");
-
-        internal Option<bool> Json { get; } = Options.Json();
-
-        internal void AddTo(Command command)
-        {
-            command.Options.Add(_url);
-            command.Options.Add(_tokenFile);
-            command.Options.Add(Json);
-        }
-
-        internal OperationsClient Open(ParseResult arguments) => new(
-            arguments.GetValue(_url)!,
-            arguments.GetValue(_tokenFile) is { } file ? InputFile.Secret(file, "--token-file") : null);
-    }
 }

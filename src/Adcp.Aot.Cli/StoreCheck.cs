@@ -36,7 +36,8 @@ internal static class StoreCheck
         return findings;
     }
 
-    private static async Task<Finding> JudgeAsync(OutboxSchema schema, string name, CancellationToken cancellationToken)
+    /// <summary>Judges the version and the columns of an outbox's tables.</summary>
+    internal static async Task<Finding> JudgeAsync(OutboxSchema schema, string name, CancellationToken cancellationToken)
     {
         int version = await schema.GetVersionAsync(cancellationToken).ConfigureAwait(false);
         string text = string.Create(

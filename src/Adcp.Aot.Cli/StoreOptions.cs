@@ -24,12 +24,20 @@ internal sealed class StoreOptions
         DefaultValueFactory = _ => "adcp_outbox_",
     };
 
-    internal void AddTo(Command command)
+    /// <summary>Adds the options to a command.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="isHidden">Whether the help leaves them out: the command refuses them with a reason.</param>
+    internal void AddTo(Command command, bool isHidden = false)
     {
-        command.Options.Add(_store);
-        command.Options.Add(_storeFile);
-        command.Options.Add(_prefix);
+        foreach (Option option in new Option[] { _store, _storeFile, _prefix })
+        {
+            option.Hidden = isHidden;
+            command.Options.Add(option);
+        }
     }
+
+    /// <summary>Returns whether the command line names a database.</summary>
+    internal bool IsGiven(ParseResult arguments) => (arguments.GetValue(_store) ?? arguments.GetValue(_storeFile)) is not null;
 
     internal string Prefix(ParseResult arguments) => arguments.GetValue(_prefix)!;
 

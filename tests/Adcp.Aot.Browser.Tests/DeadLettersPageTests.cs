@@ -101,7 +101,7 @@ public sealed class DeadLettersPageTests : IAsyncLifetime
     public async Task Dead_letters_are_filtered_paged_and_discarded()
     {
         await _operated.KillAsync(240, "acme");
-        await _operated.KillAsync(3, "other", "/other");
+        await _operated.KillAsync(3, "other", "/other", "final");
         await _browser.ShowAsync("dead-letters");
         await Assertions.Expect(Caption).ToHaveTextAsync("100 of 243");
 
@@ -119,11 +119,42 @@ public sealed class DeadLettersPageTests : IAsyncLifetime
         await Page.Locator("#confirm-reason").FillAsync("junk");
         await Page.Locator("#confirm-yes").ClickAsync();
         await Assertions.Expect(Caption).ToHaveTextAsync("2 of 2");
+        await Page.Locator("#dead-letters [name=tenant]").FillAsync("");
+        await Page.Locator("#dead-letters [name=notification_type]").FillAsync("scheduled");
+        await Assertions.Expect(Caption).ToHaveTextAsync("0 of 0");
+        await Page.Locator("#dead-letters [name=notification_type]").FillAsync("final");
+        await Assertions.Expect(Caption).ToHaveTextAsync("2 of 2");
 
         // The endpoint leads to its dead letters.
         await _browser.ShowAsync("endpoints");
         await _browser.Row("endpoints", "other").GetByRole(AriaRole.Link, new() { Name = "Dead letters" }).ClickAsync();
         await Assertions.Expect(Caption).ToHaveTextAsync("2 of 2");
+        Assert.Empty(_browser.Console);
+    }
+
+    [Fact]
+    public async Task A_discard_of_a_filter_counts_asks_and_deletes()
+    {
+        await _operated.KillAsync(12, "junk");
+        DeadLetter kept = Assert.Single(await _operated.KillAsync(1), static letter => letter.Tenant == "acme");
+        await _browser.ShowAsync("dead-letters");
+        await Page.Locator("#dead-letters [name=tenant]").FillAsync("junk");
+        await Assertions.Expect(Caption).ToHaveTextAsync("12 of 12");
+
+        await Page.GetByRole(AriaRole.Button, new() { Name = "Discard all of these" }).ClickAsync();
+        await Assertions.Expect(Page.Locator("#confirm-title")).ToHaveTextAsync("Discard all dead letters with tenant junk?");
+        await Assertions.Expect(Page.Locator("#confirm-text")).ToContainTextAsync("12 dead letters are deleted permanently");
+        await Page.Locator("#confirm").GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
+        long before = (await _operated.Outbox.GetStatusAsync()).Dead;
+        await Page.GetByRole(AriaRole.Button, new() { Name = "Discard all of these" }).ClickAsync();
+        await Page.Locator("#confirm-reason").FillAsync("a test of theirs");
+        await Page.Locator("#confirm-yes").ClickAsync();
+
+        await Assertions.Expect(Page.Locator("#redrives .job")).ToContainTextAsync("12 deleted");
+        await Assertions.Expect(Page.Locator("#redrives .job")).ToContainTextAsync("by alice: a test of theirs");
+        await Assertions.Expect(Caption).ToHaveTextAsync("0 of 0");
+        Assert.Equal(13, before);
+        Assert.Equal(kept.Id, Assert.Single(await _operated.Outbox.DeadLetters.ListAsync()).Id);
         Assert.Empty(_browser.Console);
     }
 
@@ -165,7 +196,8 @@ public sealed class DeadLettersPageTests : IAsyncLifetime
     public async Task Hostile_texts_of_a_dead_letter_are_text()
     {
         await _operated.KillAsync(1, Hostile, "/%3Cb%3Ehook");
-        await _operated.Operations.DiscardDeadLettersAsync([long.MaxValue], new OperatorAction("mallory", Hostile));
+        await _operated.Operations.StartDiscardAsync(
+            new DeadLetterQuery { Tenant = Hostile + "x" }, isDryRun: false, new OperatorAction("mallory", Hostile));
         foreach (string view in new[] { "dead-letters", "endpoints", "attempts", "actions" })
         {
             await _browser.ShowAsync(view);

@@ -17,10 +17,12 @@ public sealed class DeadLetterTests : IAsyncLifetime
     public async Task Dead_letters_are_listed_by_filter_and_one_is_shown()
     {
         await _operated.KillAsync(1200, "acme");
-        IReadOnlyList<DeadLetter> other = await _operated.KillAsync(2, "other");
+        IReadOnlyList<DeadLetter> other = await _operated.KillAsync(2, "other", type: "final");
 
         Cli.Result all = await RunAsync("dead-letters", "list", "--limit", "1100", "--json");
         Cli.Result some = await RunAsync("dead-letters", "list", "--tenant", "other", "--dead-reason", "rejected");
+        Cli.Result typed = await RunAsync("dead-letters", "count", "--notification-type", "final", "--json");
+        Cli.Result dry = await RunAsync("dead-letters", "redrive", "--notification-type", "final", "--dry-run");
         Cli.Result one = await RunAsync("dead-letters", "show", $"{other[0].Id}");
         Cli.Result none = await RunAsync("dead-letters", "show", "99999999");
 
@@ -28,6 +30,8 @@ public sealed class DeadLetterTests : IAsyncLifetime
             1100,
             Lines(all).Select(static line => JsonDocument.Parse(line).RootElement.GetProperty("id").GetInt64()).Distinct().Count());
         Assert.Equal(3, Lines(some).Length);
+        Assert.Equal(2, typed.Json.GetProperty("count").GetInt64());
+        Assert.Matches("would be redriven +2", dry.Output);
         Assert.Matches("reason +rejected", one.Output);
         Assert.Matches($"key +{other[0].IdempotencyKey}", one.Output);
         Assert.Equal(1, none.ExitCode);
@@ -60,6 +64,8 @@ public sealed class DeadLetterTests : IAsyncLifetime
     [InlineData("dead-letters", "redrive", "--id", "x")]
     [InlineData("dead-letters", "list", "--endpoint", "x")]
     [InlineData("dead-letters", "discard")]
+    [InlineData("dead-letters", "discard", "--all", "--tenant", "acme")]
+    [InlineData("dead-letters", "discard", "--dry-run")]
     public async Task Options_that_are_not_valid_change_nothing(params string[] arguments)
     {
         await _operated.KillAsync(1);
@@ -79,8 +85,28 @@ public sealed class DeadLetterTests : IAsyncLifetime
         Cli.Result again = await RunAsync("dead-letters", "discard", "--id", $"{letters[0].Id}", "--json");
 
         Assert.Equal((0, 1), (one.ExitCode, again.ExitCode));
-        Assert.Equal(0, again.Json.GetProperty("discarded").GetInt32());
+        Assert.Matches("discarded +1", one.Output);
+        Assert.Equal(0, again.Json.GetProperty("report").GetProperty("discarded").GetInt32());
+        Assert.Equal(1, again.Json.GetProperty("report").GetProperty("missing").GetInt32());
         Assert.Equal(letters[1].Id, Assert.Single(await _operated.Outbox.DeadLetters.ListAsync()).Id);
+    }
+
+    [Fact]
+    public async Task Dead_letters_are_discarded_by_filter_after_a_dry_run()
+    {
+        await _operated.KillAsync(2);
+        await _operated.KillAsync(1, "other");
+
+        Cli.Result dry = await RunAsync("dead-letters", "discard", "--tenant", "acme", "--dry-run");
+        long before = (await _operated.Outbox.GetStatusAsync()).Dead;
+        Cli.Result job = await RunAsync("dead-letters", "discard", "--tenant", "acme", "--reason", "a test of theirs", "--json");
+        Cli.Result all = await RunAsync("dead-letters", "discard", "--all");
+
+        Assert.Equal((0, 3, 0, 0), (dry.ExitCode, before, job.ExitCode, all.ExitCode));
+        Assert.Matches("would be discarded +2", dry.Output);
+        Assert.Equal(2, job.Json.GetProperty("report").GetProperty("discarded").GetInt32());
+        Assert.Matches("discarded +1", all.Output);
+        Assert.Equal([null, "a test of theirs"], (await _operated.Operations.ListActionsAsync()).Select(static action => action.Reason));
     }
 
     [Fact]

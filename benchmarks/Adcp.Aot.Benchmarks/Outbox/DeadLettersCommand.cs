@@ -1,6 +1,9 @@
+using System.Buffers.Binary;
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using Adcp.Aot.Benchmarks.Gates;
 using Adcp.Aot.Benchmarks.Http;
 using Adcp.Aot.Delivery;
@@ -57,7 +60,10 @@ internal static class DeadLettersCommand
         return command;
     }
 
-    /// <summary>Makes dead letters of 16 endpoints and 4 tenants: 90 % rejected, 9 % expired, 1 % poison.</summary>
+    /// <summary>
+    /// Makes dead letters of 16 endpoints and 4 tenants: 90 % rejected, 9 % expired, 1 % poison; half of them of one notification type,
+    /// 1 % of another.
+    /// </summary>
     private static async Task FillAsync(OutboxBench bench, int rows)
     {
         await bench.EnqueueAsync(Originals, i => bench.Item(i));
@@ -66,9 +72,10 @@ internal static class DeadLettersCommand
             await bench.NumberAsync(
                 $"""
                 INSERT INTO adcp_outbox_dead (id, lane, endpoint, tenant, attempts, unclean, enqueued_at, ended_at, kept_until, status_code,
-                    reason, key_id, sealed)
+                    reason, key_id, notification_type, sealed)
                 SELECT {copy * (long)Originals} + id, lane, endpoint, tenant, 1, 0, enqueued_at, enqueued_at, enqueued_at + 2592000000, 410,
-                    CASE WHEN id % 100 = 0 THEN 'poison' WHEN id % 100 < 10 THEN 'expired' ELSE 'rejected' END, key_id, sealed
+                    CASE WHEN id % 100 = 0 THEN 'poison' WHEN id % 100 < 10 THEN 'expired' ELSE 'rejected' END, key_id,
+                    CASE WHEN id % 2 = 0 THEN {HashOf("final")} WHEN id % 100 = 1 THEN {HashOf("scheduled")} END, sealed
                 FROM adcp_outbox_log
                 """);
         }
@@ -105,6 +112,10 @@ internal static class DeadLettersCommand
             ("tenant and reason", new() { Tenant = "t1", Reason = "expired" }),
             ("tenant and reason that none has", new() { Tenant = "t1", Reason = "poison" }),
             ("endpoint and reason", new() { EndpointId = some.EndpointId, Reason = "expired" }),
+            ("type of 50 %", new() { NotificationType = "final" }),
+            ("type of 1 %", new() { NotificationType = "scheduled" }),
+            ("type of 50 % and reason that it has not", new() { NotificationType = "final", Reason = "conflict" }),
+            ("type of 50 %, tenant and reason", new() { NotificationType = "final", Tenant = "t1", Reason = "expired" }),
             ("endpoint of another tenant", new() { EndpointId = some.EndpointId, Tenant = "t2" }),
         })
         {
@@ -124,17 +135,20 @@ internal static class DeadLettersCommand
 
     private static async Task<long> RowsAsync(OutboxBench bench, DeadLetterQuery query)
     {
-        if (query.Tenant is null && query.EndpointId is null)
+        if (query.Tenant is null && query.EndpointId is null && query.NotificationType is null)
         {
             return await bench.NumberAsync(
                 "SELECT count(*) FROM adcp_outbox_dead" + (query.Reason is { } reason ? $" WHERE reason = '{reason}'" : ""));
         }
 
         // Tenant and endpoint are stored as hashes: the exact number comes from pages.
-        RedriveReport report = await bench.Outbox.DeadLetters.RedriveAsync(
+        DeadLetterReport report = await bench.Outbox.DeadLetters.RedriveAsync(
             query with { Before = null, Limit = 1000 }, new RedriveOptions { IsDryRun = true });
         return report.Redriven + report.OutsideHorizon + report.NotRepeatable + report.Missing;
     }
+
+    /// <summary>Returns the hash by which the tables know a notification type.</summary>
+    private static long HashOf(string type) => BinaryPrimitives.ReadInt64BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(type)));
 
     private static async Task<double> MedianAsync(int rounds, Func<Task> call)
     {
@@ -180,14 +194,14 @@ internal static class DeadLettersCommand
         }
 
         long began = Stopwatch.GetTimestamp();
-        Task<RedriveReport> redrive = Task.Run(
+        Task<DeadLetterReport> redrive = Task.Run(
             async () => await bench.Outbox.DeadLetters.RedriveAsync(new DeadLetterQuery(), options, enough.Token));
         while (!redrive.IsCompleted)
         {
             during.Add(await FreshAsync(bench));
         }
 
-        RedriveReport done = await redrive;
+        DeadLetterReport done = await redrive;
         TimeSpan took = Stopwatch.GetElapsedTime(began);
         await bench.EmptyAsync();
         for (int round = 0; round < BaselineRounds; round++)
@@ -232,8 +246,8 @@ internal static class DeadLettersCommand
         return FreshRows / Stopwatch.GetElapsedTime(began, last).TotalSeconds;
     }
 
-    private sealed class Progress(Action<RedriveReport> report) : IProgress<RedriveReport>
+    private sealed class Progress(Action<DeadLetterReport> report) : IProgress<DeadLetterReport>
     {
-        public void Report(RedriveReport value) => report(value);
+        public void Report(DeadLetterReport value) => report(value);
     }
 }

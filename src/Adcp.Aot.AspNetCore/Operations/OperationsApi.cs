@@ -68,41 +68,25 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
         Get(group, "api/dead-letters/{id:long}", async http => Found(
             await operations.FindDeadLetterAsync(IdOf(http), http.RequestAborted).ConfigureAwait(false),
             OperationsJson.Default.DeadLetter, NoDeadLetter));
-        Get(group, "api/redrives", async http => new Answer(
-            await operations.ListRedrivesAsync(http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.Redrives));
+        Get(group, "api/dead-letter-jobs", async http => new Answer(
+            await operations.ListDeadLetterJobsAsync(http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.DeadLetterJobs));
         Post(group, "api/dead-letters/redrive", OperationsJson.Default.RedriveRequest, async (http, request, action) =>
         {
-            if (request?.Filter is not { } filter)
-            {
-                throw new ArgumentException("filter is needed: an object, which is empty for all dead letters.");
-            }
-
-            DeadLetterQuery query = new()
-            {
-                Tenant = filter.Tenant,
-                Reason = filter.Reason,
-                EndpointId = filter.EndpointId,
-                Ids = filter.Ids,
-                Before = filter.Before,
-            };
             RedriveOptions redrive = new()
             {
-                IsDryRun = request.DryRun,
-                AllowsNewKey = request.AllowsNewKey,
-                RatePerSecond = request.RatePerSecond,
+                IsDryRun = request?.DryRun == true,
+                AllowsNewKey = request?.AllowsNewKey == true,
+                RatePerSecond = request?.RatePerSecond,
             };
-            return await operations.StartRedriveAsync(query, redrive, action, http.RequestAborted).ConfigureAwait(false) is { } job
-                ? new Answer(job, OperationsJson.Default.RedriveJob)
-                : throw new ApiException(StatusCodes.Status409Conflict, "Too many redrives run already. Cancel one, or wait.");
+            return Started(await operations.StartRedriveAsync(QueryOf(request?.Filter), redrive, action, http.RequestAborted)
+                .ConfigureAwait(false));
         });
-        Post(group, "api/redrives/{id}/cancel", OperationsJson.Default.ActionRequest, async (http, _, action) => Found(
-            await operations.CancelRedriveAsync(Segment(http, "id"), action, http.RequestAborted).ConfigureAwait(false),
-            OperationsJson.Default.RedriveJob, "No such redrive in this process."));
-        Post(group, "api/dead-letters/discard", OperationsJson.Default.DiscardRequest, async (http, request, action) => new Answer(
-            new DiscardDocument(await operations.DiscardDeadLettersAsync(
-                request?.Ids ?? throw new ArgumentException("ids is needed: 1 to 1,000 ids of dead letters."), action, http.RequestAborted)
-                .ConfigureAwait(false)),
-            OperationsJson.Default.DiscardDocument));
+        Post(group, "api/dead-letters/discard", OperationsJson.Default.DiscardRequest, async (http, request, action) =>
+            Started(await operations
+                .StartDiscardAsync(QueryOf(request?.Filter), request?.DryRun == true, action, http.RequestAborted).ConfigureAwait(false)));
+        Post(group, "api/dead-letter-jobs/{id}/cancel", OperationsJson.Default.ActionRequest, async (http, _, action) => Found(
+            await operations.CancelDeadLetterJobAsync(Segment(http, "id"), action, http.RequestAborted).ConfigureAwait(false),
+            OperationsJson.Default.DeadLetterJob, "No such job in this process."));
         IEndpointConventionBuilder body = Post(
             group, "api/dead-letters/{id:long}/body", OperationsJson.Default.ActionRequest, async (http, _, action) =>
         {
@@ -127,6 +111,13 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
     private static Answer Found(object? value, JsonTypeInfo type, string otherwise) =>
         value is null ? throw new ApiException(StatusCodes.Status404NotFound, otherwise) : new Answer(value, type);
 
+    private static Answer Started(DeadLetterJob? job) => job is null
+        ? throw new ApiException(StatusCodes.Status409Conflict, "Too many jobs run already. Cancel one, or wait.")
+        : new Answer(job, OperationsJson.Default.DeadLetterJob);
+
+    private static DeadLetterQuery QueryOf(DeadLetterFilter? filter) => filter?.ToQuery()
+        ?? throw new ArgumentException("filter is needed: an object, which is empty for all dead letters.");
+
     private static string Segment(HttpContext http, string name) => (string)http.Request.RouteValues[name]!;
 
     private static long IdOf(HttpContext http) => long.Parse(Segment(http, "id"), CultureInfo.InvariantCulture);
@@ -148,6 +139,7 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
         Tenant = query.Text("tenant"),
         Reason = query.Text("reason"),
         EndpointId = query.Text("endpoint_id"),
+        NotificationType = query.Text("notification_type"),
         Before = query.Number("after"),
         Limit = query.Limit(),
     };

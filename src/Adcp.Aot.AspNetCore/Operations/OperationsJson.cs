@@ -12,7 +12,7 @@ namespace Adcp.Aot.Operations.Api;
     Converters =
     [
         typeof(WireEnum<CircuitState>), typeof(WireEnum<AttemptOutcome>), typeof(WireEnum<WebhookSendError>),
-        typeof(WireEnum<RedriveState>), typeof(WireEnum<OutboxDeliveryState>), typeof(SecondsConverter),
+        typeof(WireEnum<DeadLetterJobState>), typeof(WireEnum<OutboxDeliveryState>), typeof(SecondsConverter),
     ])]
 [JsonSerializable(typeof(OperationsStatus))]
 [JsonSerializable(typeof(OperationsPage<EndpointStatus>), TypeInfoPropertyName = "EndpointPage")]
@@ -22,13 +22,12 @@ namespace Adcp.Aot.Operations.Api;
 [JsonSerializable(typeof(OperationsPage<DeadLetter>), TypeInfoPropertyName = "DeadLetterPage")]
 [JsonSerializable(typeof(DeadLetter))]
 [JsonSerializable(typeof(DeadLetterCount))]
-[JsonSerializable(typeof(RedriveJob))]
-[JsonSerializable(typeof(IReadOnlyList<RedriveJob>), TypeInfoPropertyName = "Redrives")]
+[JsonSerializable(typeof(DeadLetterJob))]
+[JsonSerializable(typeof(IReadOnlyList<DeadLetterJob>), TypeInfoPropertyName = "DeadLetterJobs")]
 [JsonSerializable(typeof(WorkersStatus))]
 [JsonSerializable(typeof(DeliveryStory))]
 [JsonSerializable(typeof(RedriveRequest))]
 [JsonSerializable(typeof(DiscardRequest))]
-[JsonSerializable(typeof(DiscardDocument))]
 [JsonSerializable(typeof(BodyDocument))]
 [JsonSerializable(typeof(OperationsFeaturesDocument))]
 [JsonSerializable(typeof(ActionRequest))]
@@ -68,17 +67,32 @@ internal interface IActionRequest
 internal sealed record ActionRequest(string? Reason) : IActionRequest;
 
 /// <summary>The body of a redrive. An empty filter means all dead letters; without a filter there is no redrive.</summary>
-internal sealed record RedriveRequest(string? Reason, RedriveFilter? Filter, bool DryRun, bool AllowsNewKey, int? RatePerSecond)
+internal sealed record RedriveRequest(string? Reason, DeadLetterFilter? Filter, bool DryRun, bool AllowsNewKey, int? RatePerSecond)
     : IActionRequest;
 
-/// <summary>The dead letters of a redrive, as in <see cref="DeadLetterQuery"/>.</summary>
-internal sealed record RedriveFilter(string? Tenant, string? Reason, string? EndpointId, IReadOnlyList<long>? Ids, long? Before);
+/// <summary>The dead letters of a redrive or a discard, as in <see cref="DeadLetterQuery"/>.</summary>
+internal sealed record DeadLetterFilter(
+    string? Tenant, string? Reason, string? EndpointId, string? NotificationType, IReadOnlyList<long>? Ids, long? Before)
+{
+    /// <summary>Returns the filter of a query.</summary>
+    internal static DeadLetterFilter Of(DeadLetterQuery query) =>
+        new(query.Tenant, query.Reason, query.EndpointId, query.NotificationType, query.Ids, query.Before);
 
-/// <summary>The body of a discard.</summary>
-internal sealed record DiscardRequest(string? Reason, IReadOnlyList<long>? Ids) : IActionRequest;
+    /// <summary>Returns the query.</summary>
+    /// <exception cref="ArgumentException">A member breaks its rule.</exception>
+    internal DeadLetterQuery ToQuery() => new()
+    {
+        Tenant = Tenant,
+        Reason = Reason,
+        EndpointId = EndpointId,
+        NotificationType = NotificationType,
+        Ids = Ids,
+        Before = Before,
+    };
+}
 
-/// <summary>The answer to a discard.</summary>
-internal sealed record DiscardDocument(int Discarded);
+/// <summary>The body of a discard. An empty filter means all dead letters; without a filter there is no discard.</summary>
+internal sealed record DiscardRequest(string? Reason, DeadLetterFilter? Filter, bool DryRun) : IActionRequest;
 
 /// <summary>The body of a webhook, as text.</summary>
 internal sealed record BodyDocument(string Content);

@@ -16,15 +16,22 @@ public sealed class DeadLetters
     /// <summary>Counts up to this number are exact.</summary>
     private const int MaxCounted = 10_000;
 
-    /// <summary>The steps of a redrive with a rate, a second.</summary>
+    /// <summary>The most dead letters that a discard deletes in a second, so that it does not slow down fresh webhooks.</summary>
+    private const int DiscardsPerSecond = 5_000;
+
+    /// <summary>The steps of a job with a rate, a second.</summary>
     private const int StepsPerSecond = 10;
 
     private readonly OutboxStore _store;
-    private readonly OutboxSeal _seal;
+    private readonly OutboxSeal? _seal;
     private readonly Action _redriven;
     private readonly TimeProvider _time;
 
-    internal DeadLetters(OutboxStore store, OutboxSeal seal, Action redriven, TimeProvider time)
+    /// <param name="store">The tables.</param>
+    /// <param name="seal">Opens and seals rows; <see langword="null"/> if their keys are not here.</param>
+    /// <param name="redriven">Wakes workers.</param>
+    /// <param name="time">The clock of rates.</param>
+    internal DeadLetters(OutboxStore store, OutboxSeal? seal, Action redriven, TimeProvider time)
     {
         _time = time;
         _store = store;
@@ -100,7 +107,7 @@ public sealed class DeadLetters
     /// <exception cref="DbException">
     /// The database cannot be reached. Repeat the call: dead letters that were redriven are not there any more.
     /// </exception>
-    public ValueTask<RedriveReport> RedriveAsync(
+    public ValueTask<DeadLetterReport> RedriveAsync(
         IReadOnlyCollection<long> ids, RedriveOptions? options = null, CancellationToken cancellationToken = default)
     {
         Check(ids);
@@ -114,30 +121,74 @@ public sealed class DeadLetters
     /// <param name="query">Which ones. <see cref="DeadLetterQuery.Limit"/> is the number of rows of one step.</param>
     /// <param name="options">Dry run, new keys and rate; <see langword="null"/> for the defaults.</param>
     /// <param name="cancellationToken">
-    /// Ends the redrive after the step under way. A later call continues with <see cref="RedriveReport.ContinueBefore"/>.
+    /// Ends the redrive after the step under way. A later call continues with <see cref="DeadLetterReport.ContinueBefore"/>.
     /// </param>
     /// <exception cref="DbException">
     /// The database cannot be reached. Repeat the call: dead letters that were redriven are not there any more.
     /// </exception>
-    public async ValueTask<RedriveReport> RedriveAsync(
+    public async ValueTask<DeadLetterReport> RedriveAsync(
         DeadLetterQuery query, RedriveOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(query);
         options ??= new RedriveOptions();
         if (await FilterOfAsync(query, CancellationToken.None).ConfigureAwait(false) is not { } filter)
         {
-            return new RedriveReport { Missing = query.Ids?.Count ?? 0 };
+            return new DeadLetterReport { Missing = query.Ids?.Count ?? 0 };
         }
 
-        RedriveReport report =
-            await RunAsync(filter, query.Before ?? long.MaxValue, query.Limit, options, cancellationToken).ConfigureAwait(false);
-        if (query is { Ids: { } ids, Before: null } && report.ContinueBefore is null)
+        Guid installation = await _store.InstallationAsync(CancellationToken.None).ConfigureAwait(false);
+        return await RunAsync(
+            query, query.Limit, options.IsDryRun ? null : options.RatePerSecond, options.Progress,
+            async (report, before, step) =>
+            {
+                IReadOnlyList<OutboxDeadRow> rows =
+                    await _store.Dead.ListAsync(filter, before, step, CancellationToken.None).ConfigureAwait(false);
+                return rows.Count == 0
+                    ? (report, 0, before)
+                    : (await StepAsync(report, rows, installation, options).ConfigureAwait(false), rows.Count, rows[^1].Id);
+            },
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Deletes all dead letters of a query permanently, the newest first, in steps of 500 and at most 5,000 a second.
+    /// </summary>
+    /// <param name="query">Which ones. <see cref="DeadLetterQuery.Limit"/> is ignored.</param>
+    /// <param name="isDryRun">Whether only to count.</param>
+    /// <param name="progress">The receiver of the report so far, after each step; <see langword="null"/> for none.</param>
+    /// <param name="cancellationToken">
+    /// Ends the discard after the step under way. A later call continues with <see cref="DeadLetterReport.ContinueBefore"/>.
+    /// </param>
+    /// <exception cref="ArgumentNullException"><paramref name="query"/> is null.</exception>
+    /// <exception cref="DbException">The database cannot be reached. Repeat the call.</exception>
+    public async ValueTask<DeadLetterReport> DiscardAsync(
+        DeadLetterQuery query, bool isDryRun = false, IProgress<DeadLetterReport>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        if (await FilterOfAsync(query, CancellationToken.None).ConfigureAwait(false) is not { } filter)
         {
-            int seen = report.Redriven + report.OutsideHorizon + report.NotRepeatable + report.Missing;
-            return report with { Missing = report.Missing + ids.Count - seen };
+            return new DeadLetterReport { Missing = query.Ids?.Count ?? 0 };
         }
 
-        return report;
+        return await RunAsync(
+            query, MaxIds, isDryRun ? null : DiscardsPerSecond, progress,
+            async (report, before, step) =>
+            {
+                IReadOnlyList<long> ids =
+                    await _store.Dead.ListIdsAsync(filter, before, step, CancellationToken.None).ConfigureAwait(false);
+                if (ids.Count == 0)
+                {
+                    return (report, 0, before);
+                }
+
+                // Not cancelled: the report must say what was committed.
+                int deleted = isDryRun ? ids.Count
+                    : await _store.Dead.DiscardAsync(ids, CancellationToken.None).ConfigureAwait(false);
+                report = report with { Discarded = report.Discarded + deleted, Missing = report.Missing + ids.Count - deleted };
+                return (report, ids.Count, ids[^1]);
+            },
+            cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Deletes dead letters permanently.</summary>
@@ -175,38 +226,47 @@ public sealed class DeadLetters
             tenant = null;
         }
 
-        return new OutboxDeadFilter(tenant, endpoint, query.Reason, query.Ids);
+        return new OutboxDeadFilter(tenant, endpoint, query.Reason, query.Ids, OutboxHash.NotificationType(query.NotificationType));
     }
 
-    private async ValueTask<RedriveReport> RunAsync(
-        OutboxDeadFilter filter, long before, int limit, RedriveOptions options, CancellationToken cancellationToken)
+    /// <summary>Runs a job step by step, from the newest dead letter to the oldest.</summary>
+    /// <param name="query">The dead letters.</param>
+    /// <param name="limit">The most rows of a step.</param>
+    /// <param name="rate">The most rows that are changed in a second; <see langword="null"/> for no limit.</param>
+    /// <param name="progress">The receiver of the report after each step.</param>
+    /// <param name="stepAsync">
+    /// Handles up to a number of rows below an id, and returns the report so far, the number of rows, and the id of the last one.
+    /// </param>
+    /// <param name="cancellationToken">Ends the job after the step under way.</param>
+    private async ValueTask<DeadLetterReport> RunAsync(
+        DeadLetterQuery query, int limit, int? rate, IProgress<DeadLetterReport>? progress,
+        Func<DeadLetterReport, long, int, ValueTask<(DeadLetterReport Report, int Rows, long Last)>> stepAsync,
+        CancellationToken cancellationToken)
     {
-        Guid installation = await _store.InstallationAsync(CancellationToken.None).ConfigureAwait(false);
-        int step = options is { IsDryRun: false, RatePerSecond: { } rate }
-            ? Math.Clamp(rate / StepsPerSecond, 1, limit)
-            : limit;
+        long before = query.Before ?? long.MaxValue;
+        int step = rate is { } most ? Math.Clamp(most / StepsPerSecond, 1, limit) : limit;
         long started = _time.GetTimestamp();
-        RedriveReport report = new();
+        DeadLetterReport report = new();
         while (!cancellationToken.IsCancellationRequested)
         {
-            IReadOnlyList<OutboxDeadRow> rows =
-                await _store.Dead.ListAsync(filter, before, step, CancellationToken.None).ConfigureAwait(false);
-            if (rows.Count > 0)
+            (report, int rows, before) = await stepAsync(report, before, step).ConfigureAwait(false);
+            if (rows < step)
             {
-                before = rows[^1].Id;
-                report = await StepAsync(report, rows, installation, options).ConfigureAwait(false);
-            }
+                if (query is { Ids: { } ids, Before: null })
+                {
+                    int seen = report.Redriven + report.Discarded + report.OutsideHorizon + report.NotRepeatable + report.Missing;
+                    report = report with { Missing = report.Missing + ids.Count - seen };
+                }
 
-            if (rows.Count < step)
-            {
-                options.Progress?.Report(report);
+                progress?.Report(report);
                 return report;
             }
 
-            options.Progress?.Report(report with { ContinueBefore = before });
-            if (options is { IsDryRun: false, RatePerSecond: { } most })
+            progress?.Report(report with { ContinueBefore = before });
+            if (rate is { } perSecond)
             {
-                TimeSpan wait = (TimeSpan.FromSeconds(1) * report.Redriven / most) - _time.GetElapsedTime(started);
+                TimeSpan wait = (TimeSpan.FromSeconds(1) * (report.Redriven + report.Discarded) / perSecond)
+                    - _time.GetElapsedTime(started);
                 if (wait > TimeSpan.Zero)
                 {
                     await Task.Delay(wait, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -217,14 +277,15 @@ public sealed class DeadLetters
         return report with { ContinueBefore = before };
     }
 
-    private async ValueTask<RedriveReport> StepAsync(
-        RedriveReport report, IReadOnlyList<OutboxDeadRow> rows, Guid installation, RedriveOptions options)
+    private async ValueTask<DeadLetterReport> StepAsync(
+        DeadLetterReport report, IReadOnlyList<OutboxDeadRow> rows, Guid installation, RedriveOptions options)
     {
         List<OutboxRedrive> redrives = [];
         int outside = 0, fixedKeys = 0;
         foreach (OutboxDeadRow row in rows)
         {
-            if (Open(row, installation) is not { } webhook)
+            OutboxWebhook? webhook = Open(row, installation);
+            if (webhook is null && _seal is not null)
             {
                 continue;
             }
@@ -237,10 +298,10 @@ public sealed class DeadLetters
             {
                 outside++;
             }
-            else if (webhook.Renew(IdempotencyKeys.Create(), TextOf(_time.GetUtcNow())) is { } renewed)
+            else if (webhook?.Renew(IdempotencyKeys.Create(), TextOf(_time.GetUtcNow())) is { } renewed)
             {
                 redrives.Add(new OutboxRedrive(
-                    row.Id, _seal.KeyId, _seal.Seal(renewed, installation, row.Lane, row.Endpoint, row.Tenant), IsNew: true));
+                    row.Id, _seal!.KeyId, _seal.Seal(renewed, installation, row.Lane, row.Endpoint, row.Tenant), IsNew: true));
             }
             else
             {
@@ -288,7 +349,9 @@ public sealed class DeadLetters
     }
 
     private OutboxWebhook? Open(OutboxDeadRow row, Guid installation) =>
-        _seal.Open(row.Sealed, row.KeyId, installation, row.Lane, row.Endpoint, row.Tenant,
+        _seal is not null
+        && _seal.Open(
+            row.Sealed, row.KeyId, installation, row.Lane, row.Endpoint, row.Tenant,
             out OutboxWebhook? webhook) == OutboxSealStatus.Opened
             ? webhook
             : null;

@@ -44,6 +44,9 @@ internal sealed class OutboxChange
     /// <summary>Gets the receiver's last HTTP status; 0 if it did not answer.</summary>
     internal int StatusCode { get; init; }
 
+    /// <summary>Gets or sets the hash of the notification type of a dead letter; <see langword="null"/> if it has none.</summary>
+    internal long? NotificationType { get; set; }
+
     /// <summary>Gets how often owners died while the row may have been under way. 0 after an attempt that the process survived.</summary>
     internal int Unclean { get; init; }
 

@@ -7,6 +7,10 @@ internal abstract class OutboxDeadTable
     internal abstract ValueTask<IReadOnlyList<OutboxDeadRow>> ListAsync(
         OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken);
 
+    /// <summary>Lists the ids of dead letters as <see cref="ListAsync"/> does.</summary>
+    internal abstract ValueTask<IReadOnlyList<long>> ListIdsAsync(
+        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken);
+
     /// <summary>
     /// Moves dead letters back into the log as new rows, due now. A row that is not there any more is left out, so that two calls never
     /// move one row twice.
@@ -36,7 +40,9 @@ internal abstract class OutboxDeadTable
 /// <param name="Endpoint">The hash of the endpoint; <see langword="null"/> for all.</param>
 /// <param name="Reason">The reason; <see langword="null"/> for all.</param>
 /// <param name="Ids">The ids; <see langword="null"/> for all.</param>
-internal sealed record OutboxDeadFilter(long? Tenant, long? Endpoint, string? Reason, IReadOnlyList<long>? Ids = null);
+/// <param name="NotificationType">The hash of the notification type; <see langword="null"/> for all.</param>
+internal sealed record OutboxDeadFilter(
+    long? Tenant, long? Endpoint, string? Reason, IReadOnlyList<long>? Ids = null, long? NotificationType = null);
 
 /// <summary>A dead letter as it is stored.</summary>
 internal sealed record OutboxDeadRow(

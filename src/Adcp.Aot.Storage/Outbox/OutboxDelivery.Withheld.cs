@@ -108,6 +108,7 @@ internal sealed partial class OutboxDelivery
             await _runner.RecordNotMadeAsync(request, AttemptOutcome.Suppressed, decision.Reason).ConfigureAwait(false);
             OutboxChange ended = OutboxChanges.Dead(row, OutboxReasons.Suppressed);
             ended.Horizon = _rules.Horizon;
+            ended.NotificationType = OutboxHash.NotificationType(webhook.NotificationType);
             LogDead(row, webhook, prepared, ended);
             return ended;
         }
@@ -144,10 +145,11 @@ internal sealed partial class OutboxDelivery
             return;
         }
 
+        change.NotificationType = OutboxHash.NotificationType(webhook!.NotificationType);
         PreparedWebhook prepared;
         try
         {
-            prepared = webhook!.ToPrepared();
+            prepared = webhook.ToPrepared();
         }
         catch (ArgumentException)
         {

@@ -289,6 +289,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
                     Horizon = _rules.Horizon,
                     Reason = reason,
                     StatusCode = status,
+                    NotificationType = OutboxHash.NotificationType(webhook.NotificationType),
                 };
         }
     }

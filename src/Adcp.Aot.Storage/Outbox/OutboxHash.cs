@@ -33,6 +33,9 @@ internal static class OutboxHash
     /// <summary>Returns the hash of a tenant.</summary>
     internal static long Tenant(string tenant) => Of(tenant);
 
+    /// <summary>Returns the hash of a notification type; <see langword="null"/> for none.</summary>
+    internal static long? NotificationType(string? type) => type is null ? null : Of(type);
+
     /// <summary>Returns the hash of a stream within its tenant and lane: order is kept among the webhooks of one owner.</summary>
     internal static long Stream(short lane, OutboxOptions options) =>
         BinaryPrimitives.ReadInt64BigEndian(Binding(string.Create(null, $"{lane} {options.Tenant}"), options.SequenceKey!));

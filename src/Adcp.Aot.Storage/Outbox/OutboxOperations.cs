@@ -9,7 +9,8 @@ namespace Adcp.Aot.Storage;
 
 /// <summary>
 /// The operations on an outbox: the endpoints and attempts of this process's worker, and the dead letters, workers and lanes of the store.
-/// Thread-safe. Dispose it before the worker: redrives that run are then cancelled.
+/// A process without a worker, such as a tool, has those of the store only. Thread-safe. Dispose it before the worker: jobs that run are
+/// then cancelled.
 /// </summary>
 public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
 {
@@ -24,12 +25,14 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
 
     private static readonly TimeSpan ReadInterval = TimeSpan.FromSeconds(5);
 
-    /// <summary>The overview does not wait longer for the store. Endpoints and attempts are there without it.</summary>
+    /// <summary>The overview of a worker does not wait longer for the store. Endpoints and attempts are there without it.</summary>
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(1);
 
-    private readonly OutboxWorker _worker;
-    private readonly SqlWebhookOutbox _outbox;
-    private readonly RedriveJobs _jobs;
+    private readonly OutboxWorker? _worker;
+    private readonly OutboxStore _store;
+    private readonly OutboxSeal? _seal;
+    private readonly DeadLetters _deadLetters;
+    private readonly DeadLetterJobs _jobs;
     private readonly TimeProvider _time;
     private readonly Lock _lock = new();
     private Task<OperationsStatus>? _reading;
@@ -39,7 +42,7 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
     /// <summary>Creates the operations on an outbox.</summary>
     /// <param name="worker">The worker of this process, and by it the outbox. It may be started before or afterwards.</param>
     /// <param name="history">The history that is a sink of the worker; <see langword="null"/> for none.</param>
-    /// <param name="logger">Receives a line for each action and for the end of each redrive; <see langword="null"/> for none.</param>
+    /// <param name="logger">Receives a line for each action and for the end of each job; <see langword="null"/> for none.</param>
     /// <param name="timeProvider">The clock; <see langword="null"/> for the machine's.</param>
     /// <exception cref="ArgumentNullException"><paramref name="worker"/> is null.</exception>
     public OutboxOperations(
@@ -49,9 +52,41 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
             history, logger, timeProvider)
     {
         _worker = worker;
-        _outbox = worker.Outbox;
+        _store = worker.Outbox.Store;
+        _seal = worker.Outbox.Seal;
+        _deadLetters = worker.Outbox.DeadLetters;
         _time = timeProvider ?? TimeProvider.System;
-        _jobs = new RedriveJobs(_outbox.DeadLetters, _time, GuardedLogger.Of(logger));
+        _jobs = new DeadLetterJobs(_deadLetters, _time, GuardedLogger.Of(logger));
+    }
+
+    /// <summary>
+    /// Creates the operations on the tables of an outbox, in a process that delivers nothing. Workers of other processes deliver the dead
+    /// letters that are redriven.
+    /// </summary>
+    /// <param name="database">The database, SQLite or PostgreSQL. Its tables exist.</param>
+    /// <param name="secrets">
+    /// The keys that rows are encrypted with; <see langword="null"/> for none. Without them, receiver, tenant, keys and task of a webhook
+    /// are unknown, no body is opened, and no webhook is emitted under a new key.
+    /// </param>
+    /// <param name="tablePrefix">See <see cref="SqlWebhookOutboxOptions.TablePrefix"/>.</param>
+    /// <param name="logger">Receives a line for each action and for the end of each job; <see langword="null"/> for none.</param>
+    /// <param name="timeProvider">The clock; <see langword="null"/> for the machine's.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="database"/> or <paramref name="tablePrefix"/> is null.</exception>
+    /// <exception cref="ArgumentException">
+    /// <paramref name="tablePrefix"/> breaks its rule, or <paramref name="secrets"/> has no key.
+    /// </exception>
+    /// <exception cref="NotSupportedException">The database is MySQL or MariaDB.</exception>
+    public OutboxOperations(
+        StoreDatabase database, SecretsAtRest? secrets = null, string tablePrefix = OutboxTables.DefaultPrefix, ILogger? logger = null,
+        TimeProvider? timeProvider = null)
+        : base(logger, timeProvider)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        _time = timeProvider ?? TimeProvider.System;
+        _seal = secrets is null ? null : new OutboxSeal(secrets);
+        _store = OutboxStores.Create(database, new SqlWebhookOutboxOptions { TablePrefix = tablePrefix, Logger = logger });
+        _deadLetters = new DeadLetters(_store, _seal, static () => { }, _time);
+        _jobs = new DeadLetterJobs(_deadLetters, _time, GuardedLogger.Of(logger));
     }
 
     /// <inheritdoc/>
@@ -65,7 +100,7 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
         return here with
         {
             IsDurable = true,
-            FencedOff = _worker.FencedOff,
+            FencedOff = _worker?.FencedOff,
             Waiting = store.Waiting,
             Parked = store.Parked,
             DeadLetters = store.DeadLetters,
@@ -85,12 +120,12 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
         DeadLetter? dead = await FindDeadAsync(query, cancellationToken).ConfigureAwait(false);
         WaitingWebhook? waiting = dead is not null
             ? null
-            : (await _outbox.ListWaitingAsync(MaxSearched, cancellationToken).ConfigureAwait(false))
+            : (await ListWaitingAsync(cancellationToken).ConfigureAwait(false))
                 .FirstOrDefault(webhook => webhook.IdempotencyKey == query.IdempotencyKey);
         OutboxDeliveryState? state = dead is not null ? OutboxDeliveryState.Undelivered
             : waiting is not null ? OutboxDeliveryState.Waiting
             : query is { Tenant: { Length: > 0 } tenant, DeliveryId: { Length: > 0 } id }
-                ? await _outbox.FindAsync(tenant, id, cancellationToken).ConfigureAwait(false)
+                ? await _store.FindStateAsync(tenant, id, cancellationToken).ConfigureAwait(false)
             : null;
         return state is null && attempts.Count == 0 ? null : new DeliveryStory
         {
@@ -107,13 +142,13 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
         DeadLetterQuery? query = null, CancellationToken cancellationToken = default)
     {
         query ??= new DeadLetterQuery();
-        IReadOnlyList<DeadLetter> rows = await _outbox.DeadLetters.ListAsync(query, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<DeadLetter> rows = await _deadLetters.ListAsync(query, cancellationToken).ConfigureAwait(false);
         bool isWhole = query.Before is null && rows.Count < query.Limit;
         DeadLetterCount count = isWhole
             ? new DeadLetterCount(null, rows.Count, IsEstimate: false)
-            : await _outbox.DeadLetters.CountAsync(query, cancellationToken).ConfigureAwait(false);
+            : await _deadLetters.CountAsync(query, cancellationToken).ConfigureAwait(false);
         string? next = rows.Count < query.Limit
-            || await _outbox.DeadLetters.ListAsync(query with { Before = rows[^1].Id, Limit = 1 }, cancellationToken).ConfigureAwait(false)
+            || await _deadLetters.ListAsync(query with { Before = rows[^1].Id, Limit = 1 }, cancellationToken).ConfigureAwait(false)
                 is []
             ? null
             : rows[^1].Id.ToString(CultureInfo.InvariantCulture);
@@ -123,22 +158,28 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
     /// <inheritdoc/>
     public override ValueTask<DeadLetterCount> CountDeadLettersAsync(
         DeadLetterQuery? query = null, CancellationToken cancellationToken = default) =>
-        _outbox.DeadLetters.CountAsync(query, cancellationToken);
+        _deadLetters.CountAsync(query, cancellationToken);
 
     /// <inheritdoc/>
     public override ValueTask<DeadLetter?> FindDeadLetterAsync(long id, CancellationToken cancellationToken = default) =>
-        _outbox.DeadLetters.FindAsync(id, cancellationToken);
+        _deadLetters.FindAsync(id, cancellationToken);
 
     /// <inheritdoc/>
-    public override ValueTask<RedriveJob?> StartRedriveAsync(
+    public override ValueTask<DeadLetterJob?> StartRedriveAsync(
         DeadLetterQuery query, RedriveOptions options, OperatorAction action, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(action);
         cancellationToken.ThrowIfCancellationRequested();
+        if (options.AllowsNewKey && _seal is null)
+        {
+            throw new ArgumentException(
+                "A webhook under a new key is encrypted again: create the operations with the outbox's keys.", nameof(options));
+        }
+
         options = options with { RatePerSecond = options.RatePerSecond ?? DefaultRatePerSecond };
-        (RedriveJob? job, bool isNew) = _jobs.Start(query, options, action.Actor, action.Reason);
+        (DeadLetterJob? job, bool isNew) = _jobs.Start(query, options, isDiscard: false, action);
         if (isNew && !options.IsDryRun)
         {
             Record(action, "redrive", $"job {job!.Id}: {Words(query)}{(options.AllowsNewKey ? ", with new keys" : "")}");
@@ -148,36 +189,43 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public override ValueTask<IReadOnlyList<RedriveJob>> ListRedrivesAsync(CancellationToken cancellationToken = default) =>
+    public override ValueTask<DeadLetterJob?> StartDiscardAsync(
+        DeadLetterQuery query, bool isDryRun, OperatorAction action, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        ArgumentNullException.ThrowIfNull(action);
+        cancellationToken.ThrowIfCancellationRequested();
+        (DeadLetterJob? job, bool isNew) = _jobs.Start(query, new RedriveOptions { IsDryRun = isDryRun }, isDiscard: true, action);
+        if (isNew && !isDryRun)
+        {
+            Record(action, "discard", $"job {job!.Id}: {Words(query)}");
+        }
+
+        return new(job);
+    }
+
+    /// <inheritdoc/>
+    public override ValueTask<IReadOnlyList<DeadLetterJob>> ListDeadLetterJobsAsync(CancellationToken cancellationToken = default) =>
         new(_jobs.List());
 
     /// <inheritdoc/>
-    public override async ValueTask<RedriveJob?> CancelRedriveAsync(
+    public override async ValueTask<DeadLetterJob?> CancelDeadLetterJobAsync(
         string id, OperatorAction action, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
         ArgumentNullException.ThrowIfNull(action);
-        (RedriveJob? job, bool isCancelled) = await _jobs.CancelAsync(id, cancellationToken).ConfigureAwait(false);
+        (DeadLetterJob? job, bool isCancelled) = await _jobs.CancelAsync(id, cancellationToken).ConfigureAwait(false);
         if (isCancelled && !job!.IsDryRun)
         {
+            DeadLetterReport done = job.Report;
             Record(
-                action, "cancel redrive",
-                string.Create(CultureInfo.InvariantCulture, $"job {job.Id}, {job.Report.Redriven} dead letters redriven"));
+                action, job.IsDiscard ? "cancel discard" : "cancel redrive",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"job {job.Id}, {done.Redriven + done.Discarded} dead letters {(job.IsDiscard ? "discarded" : "redriven")}"));
         }
 
         return job;
-    }
-
-    /// <inheritdoc/>
-    public override async ValueTask<int> DiscardDeadLettersAsync(
-        IReadOnlyCollection<long> ids, OperatorAction action, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(action);
-        int discarded = await _outbox.DeadLetters.DiscardAsync(ids, cancellationToken).ConfigureAwait(false);
-        Record(
-            action, "discard",
-            string.Create(CultureInfo.InvariantCulture, $"{discarded} of {Words(new DeadLetterQuery { Ids = [.. ids] })}"));
-        return discarded;
     }
 
     /// <inheritdoc/>
@@ -185,7 +233,7 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
         long id, OperatorAction action, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(action);
-        ReadOnlyMemory<byte>? body = await _outbox.DeadLetters.BodyAsync(id, cancellationToken).ConfigureAwait(false);
+        ReadOnlyMemory<byte>? body = await _deadLetters.BodyAsync(id, cancellationToken).ConfigureAwait(false);
         if (body is not null)
         {
             Record(action, "open body", string.Create(CultureInfo.InvariantCulture, $"dead letter {id}"));
@@ -197,8 +245,8 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
     /// <inheritdoc/>
     public override async ValueTask<WorkersStatus> ListWorkersAsync(CancellationToken cancellationToken = default)
     {
-        IReadOnlyList<OutboxWorkerRow> rows = await _outbox.Store.ListWorkersAsync(cancellationToken).ConfigureAwait(false);
-        Guid here = _worker.Id;
+        IReadOnlyList<OutboxWorkerRow> rows = await _store.ListWorkersAsync(cancellationToken).ConfigureAwait(false);
+        Guid? here = _worker?.Id;
         HashSet<int> owned = [.. rows.Where(static row => row.LeaseLeft > TimeSpan.Zero).SelectMany(static row => row.Lanes)];
         return new WorkersStatus(
             [
@@ -209,8 +257,15 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
             [.. Enumerable.Range(0, OutboxLanes.Count).Where(lane => !owned.Contains(lane))]);
     }
 
-    /// <summary>Cancels the redrives that run, and waits for their steps under way.</summary>
-    public ValueTask DisposeAsync() => _jobs.DisposeAsync();
+    /// <summary>Cancels the jobs that run, and waits for their steps under way.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _jobs.DisposeAsync().ConfigureAwait(false);
+        if (_worker is null)
+        {
+            await _store.DisposeAsync().ConfigureAwait(false);
+        }
+    }
 
     /// <summary>Returns dead letters in words, for the record of an action.</summary>
     private static string Words(DeadLetterQuery query)
@@ -226,6 +281,7 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
         foreach ((string name, string? value) in new[]
         {
             ("tenant", query.Tenant), ("reason", query.Reason), ("endpoint", query.EndpointId),
+            ("notification type", query.NotificationType),
             ("id below", query.Before?.ToString(CultureInfo.InvariantCulture)),
         })
         {
@@ -238,12 +294,19 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
         return conditions.Count == 0 ? "all dead letters" : "dead letters with " + string.Join(", ", conditions);
     }
 
+    private async ValueTask<IReadOnlyList<WaitingWebhook>> ListWaitingAsync(CancellationToken cancellationToken)
+    {
+        Guid installation = await _store.InstallationAsync(cancellationToken).ConfigureAwait(false);
+        return await _store
+            .ListWaitingAsync(MaxSearched, row => row.Describe(_seal, installation), cancellationToken).ConfigureAwait(false);
+    }
+
     private async ValueTask<DeadLetter?> FindDeadAsync(DeliveryQuery query, CancellationToken cancellationToken)
     {
         DeadLetterQuery search = query.DeadLetterId is { } id
             ? new DeadLetterQuery { Ids = [id] }
             : new DeadLetterQuery { Limit = MaxSearched };
-        return (await _outbox.DeadLetters.ListAsync(search, cancellationToken).ConfigureAwait(false))
+        return (await _deadLetters.ListAsync(search, cancellationToken).ConfigureAwait(false))
             .FirstOrDefault(letter => letter.IdempotencyKey == query.IdempotencyKey);
     }
 
@@ -266,7 +329,8 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
 
         try
         {
-            return await reading.WaitAsync(ReadTimeout, _time, cancellationToken).ConfigureAwait(false);
+            TimeSpan timeout = _worker is null ? Timeout.InfiniteTimeSpan : ReadTimeout;
+            return await reading.WaitAsync(timeout, _time, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
@@ -278,17 +342,17 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
     {
         try
         {
-            OutboxStatus status = await _outbox.GetStatusAsync().ConfigureAwait(false);
-            OperationsStatus read = Failed("") with
+            OutboxCounts status = await _store.CountAsync(CancellationToken.None).ConfigureAwait(false);
+            OperationsStatus read = new()
             {
+                IsDurable = true,
                 Waiting = status.Waiting,
                 Parked = status.Parked,
                 DeadLetters = status.Dead,
-                DeadByReason = status.Dead == 0 ? [] : await _outbox.DeadLetters.CountReasonsAsync().ConfigureAwait(false),
+                DeadByReason = status.Dead == 0 ? [] : await _deadLetters.CountReasonsAsync().ConfigureAwait(false),
                 OldestDue = status.OldestDue,
                 Workers = status.Workers,
                 UnownedLanes = status.UnownedLanes,
-                StoreError = null,
             };
             Volatile.Write(ref _lastRead, read);
             return read;
@@ -300,14 +364,5 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
         }
     }
 
-    private static OperationsStatus Failed(string error) => new()
-    {
-        IsDurable = true,
-        InFlight = 0,
-        Endpoints = 0,
-        OpenEndpoints = 0,
-        IsolatedEndpoints = 0,
-        RecordsDropped = 0,
-        StoreError = error,
-    };
+    private static OperationsStatus Failed(string error) => new() { IsDurable = true, StoreError = error };
 }

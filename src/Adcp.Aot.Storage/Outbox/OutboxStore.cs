@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Adcp.Aot.Delivery;
 
 namespace Adcp.Aot.Storage;
 
@@ -56,6 +57,19 @@ internal abstract class OutboxStore : IAsyncDisposable
 
     /// <summary>Returns the binding of a delivery id.</summary>
     internal abstract ValueTask<OutboxBinding?> FindAsync(byte[] hash, CancellationToken cancellationToken);
+
+    /// <summary>Returns the state of the webhook under a delivery id; <see langword="null"/> if the id is not bound.</summary>
+    internal async ValueTask<OutboxDeliveryState?> FindStateAsync(string tenant, string deliveryId, CancellationToken cancellationToken)
+    {
+        OutboxBinding? binding = await FindAsync(OutboxHash.Binding(tenant, deliveryId), cancellationToken).ConfigureAwait(false);
+        return binding?.State switch
+        {
+            null => null,
+            OutboxBindingState.Delivered => OutboxDeliveryState.Delivered,
+            OutboxBindingState.Dead => OutboxDeliveryState.Undelivered,
+            _ => OutboxDeliveryState.Waiting,
+        };
+    }
 
     /// <summary>Adds a worker with a lease.</summary>
     internal abstract ValueTask JoinAsync(Guid worker, string name, TimeSpan lease, CancellationToken cancellationToken);

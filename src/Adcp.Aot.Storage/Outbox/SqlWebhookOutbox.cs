@@ -168,14 +168,7 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
     {
         ArgumentException.ThrowIfNullOrEmpty(tenant);
         ArgumentException.ThrowIfNullOrEmpty(deliveryId);
-        OutboxBinding? binding = await Store.FindAsync(OutboxHash.Binding(tenant, deliveryId), cancellationToken).ConfigureAwait(false);
-        return binding?.State switch
-        {
-            null => null,
-            OutboxBindingState.Delivered => OutboxDeliveryState.Delivered,
-            OutboxBindingState.Dead => OutboxDeliveryState.Undelivered,
-            _ => OutboxDeliveryState.Waiting,
-        };
+        return await Store.FindStateAsync(tenant, deliveryId, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Reads the state of the outbox.</summary>

@@ -32,9 +32,12 @@ public sealed record WaitingWebhook
 internal sealed record OutboxWaitingRow(
     long Id, short Lane, long Endpoint, long Tenant, string KeyId, int Attempts, DateTimeOffset EnqueuedAt, byte[] Sealed)
 {
-    internal WaitingWebhook Describe(OutboxSeal seal, Guid installation)
+    /// <param name="seal">Opens the row; <see langword="null"/> if its keys are not here.</param>
+    /// <param name="installation">The installation of the tables.</param>
+    internal WaitingWebhook Describe(OutboxSeal? seal, Guid installation)
     {
-        _ = seal.Open(Sealed, KeyId, installation, Lane, Endpoint, Tenant, out OutboxWebhook? webhook);
+        OutboxWebhook? webhook = null;
+        _ = seal?.Open(Sealed, KeyId, installation, Lane, Endpoint, Tenant, out webhook);
         return new WaitingWebhook
         {
             Id = Id,

@@ -24,6 +24,12 @@ public sealed record DeadLetterQuery
             : throw new ArgumentException("The id of an endpoint is 16 hexadecimal digits in lower case.", nameof(EndpointId));
     }
 
+    /// <summary>
+    /// Gets the <see cref="DeadLetter.NotificationType"/>. It is not found if the webhook ended before version 3 of the outbox's tables,
+    /// or in a process of an earlier release, or if its row cannot be read.
+    /// </summary>
+    public string? NotificationType { get; init; }
+
     /// <summary>Gets the ids. 1 to 1,000; an id that is there twice counts once.</summary>
     /// <exception cref="ArgumentException">No ids, or more than 1,000.</exception>
     public IReadOnlyList<long>? Ids

@@ -87,32 +87,36 @@ public interface IWebhookOperations
     /// <returns>The job; <see langword="null"/> if 8 jobs run already.</returns>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
     /// <exception cref="NotSupportedException">There is no outbox.</exception>
-    ValueTask<RedriveJob?> StartRedriveAsync(
+    ValueTask<DeadLetterJob?> StartRedriveAsync(
         DeadLetterQuery query, RedriveOptions options, OperatorAction action, CancellationToken cancellationToken = default);
 
-    /// <summary>Lists the newest 100 redrives of this process, the newest first.</summary>
+    /// <summary>
+    /// Starts to delete dead letters permanently, or to count them. The job runs in this process as a redrive does, in steps of 500 and at
+    /// most 5,000 a second. If the same job runs already, that one is returned.
+    /// </summary>
+    /// <param name="query">The dead letters. <see cref="DeadLetterQuery.Limit"/> is ignored.</param>
+    /// <param name="isDryRun">Whether only to count.</param>
+    /// <param name="action">The person or program that acts, and the reason. A dry run is not recorded.</param>
+    /// <param name="cancellationToken">Cancels the start, not the job.</param>
+    /// <returns>The job; <see langword="null"/> if 8 jobs run already.</returns>
+    /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    /// <exception cref="NotSupportedException">There is no outbox.</exception>
+    ValueTask<DeadLetterJob?> StartDiscardAsync(
+        DeadLetterQuery query, bool isDryRun, OperatorAction action, CancellationToken cancellationToken = default);
+
+    /// <summary>Lists the newest 100 jobs of this process on dead letters, the newest first.</summary>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="NotSupportedException">There is no outbox.</exception>
-    ValueTask<IReadOnlyList<RedriveJob>> ListRedrivesAsync(CancellationToken cancellationToken = default);
+    ValueTask<IReadOnlyList<DeadLetterJob>> ListDeadLetterJobsAsync(CancellationToken cancellationToken = default);
 
-    /// <summary>Ends a redrive after the step under way.</summary>
-    /// <param name="id">The <see cref="RedriveJob.Id"/>.</param>
+    /// <summary>Ends a redrive or a discard after the step under way.</summary>
+    /// <param name="id">The <see cref="DeadLetterJob.Id"/>.</param>
     /// <param name="action">The person or program that acts, and the reason.</param>
     /// <param name="cancellationToken">Cancels the wait for the end of the job.</param>
     /// <returns>The job after its end; <see langword="null"/> if this process has none with this id.</returns>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
     /// <exception cref="NotSupportedException">There is no outbox.</exception>
-    ValueTask<RedriveJob?> CancelRedriveAsync(string id, OperatorAction action, CancellationToken cancellationToken = default);
-
-    /// <summary>Deletes dead letters permanently.</summary>
-    /// <param name="ids">1 to 1,000 ids.</param>
-    /// <param name="action">The person or program that acts, and the reason.</param>
-    /// <param name="cancellationToken">Cancels the call.</param>
-    /// <returns>The number of deleted dead letters.</returns>
-    /// <exception cref="ArgumentException">No ids, or more than 1,000.</exception>
-    /// <exception cref="NotSupportedException">There is no outbox.</exception>
-    ValueTask<int> DiscardDeadLettersAsync(
-        IReadOnlyCollection<long> ids, OperatorAction action, CancellationToken cancellationToken = default);
+    ValueTask<DeadLetterJob?> CancelDeadLetterJobAsync(string id, OperatorAction action, CancellationToken cancellationToken = default);
 
     /// <summary>
     /// Opens the body of a dead letter, which may contain secrets and personal data. Each opening is recorded before the body is returned.

@@ -1,6 +1,9 @@
 namespace Adcp.Aot.Operations;
 
-/// <summary>The overview for operators. Members that do not apply to an implementation are null. Immutable.</summary>
+/// <summary>
+/// The overview for operators. Members that do not apply to an implementation are null. Those of the process that delivers are null in
+/// a process without a supervisor and a worker. Immutable.
+/// </summary>
 public sealed record OperationsStatus
 {
     /// <summary>Gets whether accepted webhooks survive the process.</summary>
@@ -9,19 +12,19 @@ public sealed record OperationsStatus
     /// <summary>
     /// Gets the attempts under way in this process; without an outbox, also the deliveries that wait for their next attempt.
     /// </summary>
-    public required int InFlight { get; init; }
+    public int? InFlight { get; init; }
 
     /// <summary>Gets the endpoints that this process knows.</summary>
-    public required int Endpoints { get; init; }
+    public int? Endpoints { get; init; }
 
     /// <summary>Gets the endpoints whose circuit is open or half open.</summary>
-    public required int OpenEndpoints { get; init; }
+    public int? OpenEndpoints { get; init; }
 
     /// <summary>Gets the endpoints that an operator isolated.</summary>
-    public required int IsolatedEndpoints { get; init; }
+    public int? IsolatedEndpoints { get; init; }
 
     /// <summary>Gets the audit records that were dropped since the start of the process because the sink was too slow.</summary>
-    public required long RecordsDropped { get; init; }
+    public long? RecordsDropped { get; init; }
 
     /// <summary>Gets the webhooks in the store that wait for their first attempt.</summary>
     public long? Waiting { get; init; }

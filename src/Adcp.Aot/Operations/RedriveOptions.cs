@@ -23,5 +23,5 @@ public sealed record RedriveOptions
     }
 
     /// <summary>Gets the receiver of the report so far, after each step. Default <see langword="null"/>, none.</summary>
-    public IProgress<RedriveReport>? Progress { get; init; }
+    public IProgress<DeadLetterReport>? Progress { get; init; }
 }

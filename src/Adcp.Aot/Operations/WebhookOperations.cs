@@ -15,9 +15,9 @@ public partial class WebhookOperations : IWebhookOperations
 {
     private const int MaxActions = 1000;
 
-    private readonly EndpointTable _endpoints;
+    private readonly EndpointTable? _endpoints;
     private readonly AttemptHistory? _history;
-    private readonly Func<(int InFlight, long RecordsDropped)> _figures;
+    private readonly Func<(int InFlight, long RecordsDropped)>? _figures;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Queue<ActionRecord> _actions = new();
@@ -55,12 +55,26 @@ public partial class WebhookOperations : IWebhookOperations
         _time = timeProvider ?? TimeProvider.System;
     }
 
+    /// <summary>Creates the operations in a process that delivers nothing: it has no endpoints and no attempts.</summary>
+    /// <param name="logger">Receives a line for each action; <see langword="null"/> for none.</param>
+    /// <param name="timeProvider">The clock; <see langword="null"/> for the machine's.</param>
+    protected WebhookOperations(ILogger? logger, TimeProvider? timeProvider)
+    {
+        _logger = GuardedLogger.Of(logger);
+        _time = timeProvider ?? TimeProvider.System;
+    }
+
     /// <inheritdoc/>
     public virtual OperationsFeatures Features => _history is null ? OperationsFeatures.None : OperationsFeatures.Attempts;
 
     /// <inheritdoc/>
     public virtual ValueTask<OperationsStatus> GetStatusAsync(CancellationToken cancellationToken = default)
     {
+        if (_endpoints is null || _figures is null)
+        {
+            return new(new OperationsStatus { IsDurable = false });
+        }
+
         (int inFlight, long dropped) = _figures();
         int open = 0;
         int isolated = 0;
@@ -89,7 +103,7 @@ public partial class WebhookOperations : IWebhookOperations
     {
         query ??= new EndpointQuery();
         List<Row> rows = [];
-        foreach (EndpointSnapshot endpoint in _endpoints.Snapshot())
+        foreach (EndpointSnapshot endpoint in _endpoints?.Snapshot() ?? [])
         {
             if (query.State is { } state && endpoint.State != state)
             {
@@ -118,11 +132,11 @@ public partial class WebhookOperations : IWebhookOperations
     /// <inheritdoc/>
     public ValueTask<EndpointStatus?> IsolateAsync(
         string endpointId, OperatorAction action, CancellationToken cancellationToken = default) =>
-        new(Force(endpointId, action, "isolate", _endpoints.Isolate));
+        new(Force(endpointId, action, "isolate", static (endpoints, key) => endpoints.Isolate(key)));
 
     /// <inheritdoc/>
     public ValueTask<EndpointStatus?> ResetAsync(string endpointId, OperatorAction action, CancellationToken cancellationToken = default) =>
-        new(Force(endpointId, action, "reset", _endpoints.Reset));
+        new(Force(endpointId, action, "reset", static (endpoints, key) => endpoints.Reset(key)));
 
     /// <inheritdoc/>
     public virtual ValueTask<OperationsPage<DeliveryAttemptSnapshot>> ListAttemptsAsync(
@@ -159,21 +173,21 @@ public partial class WebhookOperations : IWebhookOperations
         throw NoOutbox();
 
     /// <inheritdoc/>
-    public virtual ValueTask<RedriveJob?> StartRedriveAsync(
+    public virtual ValueTask<DeadLetterJob?> StartRedriveAsync(
         DeadLetterQuery query, RedriveOptions options, OperatorAction action, CancellationToken cancellationToken = default) =>
         throw NoOutbox();
 
     /// <inheritdoc/>
-    public virtual ValueTask<IReadOnlyList<RedriveJob>> ListRedrivesAsync(CancellationToken cancellationToken = default) =>
+    public virtual ValueTask<IReadOnlyList<DeadLetterJob>> ListDeadLetterJobsAsync(CancellationToken cancellationToken = default) =>
         throw NoOutbox();
 
     /// <inheritdoc/>
-    public virtual ValueTask<RedriveJob?> CancelRedriveAsync(
+    public virtual ValueTask<DeadLetterJob?> CancelDeadLetterJobAsync(
         string id, OperatorAction action, CancellationToken cancellationToken = default) => throw NoOutbox();
 
     /// <inheritdoc/>
-    public virtual ValueTask<int> DiscardDeadLettersAsync(
-        IReadOnlyCollection<long> ids, OperatorAction action, CancellationToken cancellationToken = default) => throw NoOutbox();
+    public virtual ValueTask<DeadLetterJob?> StartDiscardAsync(
+        DeadLetterQuery query, bool isDryRun, OperatorAction action, CancellationToken cancellationToken = default) => throw NoOutbox();
 
     /// <inheritdoc/>
     public virtual ValueTask<ReadOnlyMemory<byte>?> OpenBodyAsync(
@@ -261,15 +275,20 @@ public partial class WebhookOperations : IWebhookOperations
         _ => endpoint.ConsecutiveFailures > 0 ? 3 : 4,
     };
 
-    private EndpointStatus? Force(string endpointId, OperatorAction action, string name, Action<string> force)
+    private EndpointStatus? Force(string endpointId, OperatorAction action, string name, Action<EndpointTable, string> force)
     {
         ArgumentNullException.ThrowIfNull(endpointId);
         ArgumentNullException.ThrowIfNull(action);
+        if (_endpoints is null)
+        {
+            return null;
+        }
+
         foreach (EndpointSnapshot endpoint in _endpoints.Snapshot())
         {
             if (EndpointStatus.IdOf(endpoint.Key) == endpointId)
             {
-                force(endpoint.Key);
+                force(_endpoints, endpoint.Key);
                 EndpointStatus status = EndpointStatus.Of(_endpoints.TryGet(endpoint.Key, out EndpointSnapshot now) ? now : endpoint);
                 Record(action, name, status.Name);
                 return status;

@@ -13,11 +13,11 @@ public sealed class DeadLettersApiTests
 
     public static TheoryData<string> Gets { get; } =
     [
-        "dead-letters", "dead-letters/count", "dead-letters/1", "redrives", "workers", "deliveries/key", "status", "features",
+        "dead-letters", "dead-letters/count", "dead-letters/1", "dead-letter-jobs", "workers", "deliveries/key", "status", "features",
     ];
 
     public static TheoryData<string> Posts { get; } =
-        ["dead-letters/redrive", "dead-letters/discard", "dead-letters/1/body", "redrives/1/cancel"];
+        ["dead-letters/redrive", "dead-letters/discard", "dead-letters/1/body", "dead-letter-jobs/1/cancel"];
 
     [Theory]
     [MemberData(nameof(Gets))]
@@ -64,7 +64,7 @@ public sealed class DeadLettersApiTests
     {
         await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
         await operated.KillAsync(5, Tenant);
-        await operated.KillAsync(3, "other");
+        await operated.KillAsync(3, "other", type: "final");
 
         JsonElement all = await JsonAsync(await operated.GetAsync("/adcp/api/dead-letters?limit=6"));
         JsonElement rest = await JsonAsync(await operated.GetAsync($"/adcp/api/dead-letters?limit=6&after={Text(all, "next")}"));
@@ -72,6 +72,8 @@ public sealed class DeadLettersApiTests
             await operated.GetAsync($"/adcp/api/dead-letters?reason=rejected&tenant={Uri.EscapeDataString(Tenant)}"));
         string endpoint = Text(one.GetProperty("items")[0], "endpoint_id");
         JsonElement count = await JsonAsync(await operated.GetAsync($"/adcp/api/dead-letters/count?endpoint_id={endpoint}"));
+        JsonElement typed = await JsonAsync(await operated.GetAsync("/adcp/api/dead-letters?notification_type=final"));
+        JsonElement dry = await EndAsync(operated, """{"filter":{"notification_type":"final"},"dry_run":true}""");
         string id = one.GetProperty("items")[0].GetProperty("id").GetInt64().ToString(CultureInfo.InvariantCulture);
         JsonElement shown = await JsonAsync(await operated.GetAsync("/adcp/api/dead-letters/" + id));
 
@@ -80,6 +82,9 @@ public sealed class DeadLettersApiTests
         Assert.False(rest.TryGetProperty("next", out _));
         Assert.Equal(5, one.GetProperty("items").GetArrayLength());
         Assert.All(one.GetProperty("items").EnumerateArray(), static row => Assert.Equal(Tenant, Text(row, "tenant")));
+        Assert.Equal(3, typed.GetProperty("items").GetArrayLength());
+        Assert.Equal(3, dry.GetProperty("report").GetProperty("redriven").GetInt32());
+        Assert.All(typed.GetProperty("items").EnumerateArray(), static row => Assert.Equal("final", Text(row, "notification_type")));
         Assert.Equal((5, false), (count.GetProperty("count").GetInt32(), count.GetProperty("is_estimate").GetBoolean()));
         Assert.Equal(new Uri(operated.Receiver.Origin).Authority, Text(shown, "authority"));
         foreach (string text in new[] { all.GetRawText(), shown.GetRawText() })
@@ -122,8 +127,8 @@ public sealed class DeadLettersApiTests
 
         JsonElement started = await JsonAsync(await operated.PostAsync(
             "/adcp/api/dead-letters/redrive", """{"filter":{},"rate_per_second":1}"""));
-        JsonElement cancelled = await JsonAsync(await operated.PostAsync($"/adcp/api/redrives/{Text(started, "id")}/cancel"));
-        using HttpResponseMessage unknown = await operated.PostAsync("/adcp/api/redrives/77/cancel");
+        JsonElement cancelled = await JsonAsync(await operated.PostAsync($"/adcp/api/dead-letter-jobs/{Text(started, "id")}/cancel"));
+        using HttpResponseMessage unknown = await operated.PostAsync("/adcp/api/dead-letter-jobs/77/cancel");
 
         Assert.Equal(("running", "cancelled"), (Text(started, "state"), Text(cancelled, "state")));
         Assert.True(cancelled.GetProperty("report").GetProperty("redriven").GetInt32() < 4);
@@ -136,13 +141,36 @@ public sealed class DeadLettersApiTests
         await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
         IReadOnlyList<DeadLetter> letters = await operated.KillAsync(3);
 
-        JsonElement discarded = await JsonAsync(await operated.PostAsync(
-            "/adcp/api/dead-letters/discard", $$"""{"ids":[{{letters[0].Id}},{{letters[1].Id}},99999999],"reason":"junk"}"""));
+        JsonElement job = await EndAsync(
+            operated, $$"""{"filter":{"ids":[{{letters[0].Id}},{{letters[1].Id}},99999999]},"reason":"junk"}""", "discard");
         using HttpResponseMessage gone = await operated.GetAsync($"/adcp/api/dead-letters/{letters[0].Id}");
 
-        Assert.Equal(2, discarded.GetProperty("discarded").GetInt32());
+        JsonElement report = job.GetProperty("report");
+        Assert.Equal((2, 1), (report.GetProperty("discarded").GetInt32(), report.GetProperty("missing").GetInt32()));
+        Assert.True(job.GetProperty("is_discard").GetBoolean());
         Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
         Assert.Equal(letters[2].Id, Assert.Single(await operated.Outbox.DeadLetters.ListAsync()).Id);
+    }
+
+    [Fact]
+    public async Task Dead_letters_are_discarded_by_filter_after_a_dry_run()
+    {
+        await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
+        await operated.KillAsync(3, "junk", type: "final");
+        DeadLetter kept = Assert.Single(await operated.KillAsync(1), static letter => letter.Tenant == "acme");
+
+        JsonElement dry = await EndAsync(operated, """{"filter":{"notification_type":"final"},"dry_run":true}""", "discard");
+        long before = (await operated.Outbox.GetStatusAsync()).Dead;
+        JsonElement job = await EndAsync(operated, """{"filter":{"notification_type":"final"},"reason":"a test of theirs"}""", "discard");
+
+        Assert.Equal(
+            (3, 4L, 3),
+            (dry.GetProperty("report").GetProperty("discarded").GetInt32(), before,
+                job.GetProperty("report").GetProperty("discarded").GetInt32()));
+        Assert.Equal(kept.Id, Assert.Single(await operated.Outbox.DeadLetters.ListAsync()).Id);
+        JsonElement action = Assert.Single((await JsonAsync(await operated.GetAsync("/adcp/api/actions"))).EnumerateArray());
+        Assert.Equal(("discard", "alice", "a test of theirs"), (Text(action, "action"), Text(action, "actor"), Text(action, "reason")));
+        Assert.Contains("notification type final", Text(action, "target"), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -151,8 +179,9 @@ public sealed class DeadLettersApiTests
     [InlineData("dead-letters/redrive", """{"filter":{"endpoint_id":"x"}}""", "16 hexadecimal digits")]
     [InlineData("dead-letters/redrive", """{"filter":{"ids":[]}}""", "1 to 1000 ids")]
     [InlineData("dead-letters/redrive", """{"filter":[]}""", "a JSON object")]
-    [InlineData("dead-letters/discard", "{}", "ids is needed")]
-    [InlineData("dead-letters/discard", """{"ids":[]}""", "1 to 1000 ids")]
+    [InlineData("dead-letters/discard", "{}", "filter is needed")]
+    [InlineData("dead-letters/discard", """{"ids":[1]}""", "filter is needed")]
+    [InlineData("dead-letters/discard", """{"filter":{"ids":[]}}""", "1 to 1000 ids")]
     public async Task An_action_that_is_not_valid_is_answered_with_its_rule(string path, string body, string rule)
     {
         await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
@@ -244,7 +273,7 @@ public sealed class DeadLettersApiTests
     [Theory]
     [InlineData("dead-letters")]
     [InlineData("workers")]
-    [InlineData("redrives")]
+    [InlineData("dead-letter-jobs")]
     public async Task A_supervisor_in_memory_answers_that_it_has_no_outbox(string path)
     {
         await using OperatedSupervisor operated = await OperatedSupervisor.StartAsync();
@@ -262,13 +291,13 @@ public sealed class DeadLettersApiTests
             item.Destination, item.Payload, item.Options with { NotBefore = TimeProvider.System.GetUtcNow().AddHours(1) });
     }
 
-    /// <summary>Starts a redrive and waits for its end.</summary>
-    private static async Task<JsonElement> EndAsync(OperatedOutbox operated, string body)
+    /// <summary>Starts a job and waits for its end.</summary>
+    private static async Task<JsonElement> EndAsync(OperatedOutbox operated, string body, string verb = "redrive")
     {
-        JsonElement job = await JsonAsync(await operated.PostAsync("/adcp/api/dead-letters/redrive", body));
+        JsonElement job = await JsonAsync(await operated.PostAsync("/adcp/api/dead-letters/" + verb, body));
         await OperatedOutbox.UntilAsync(async () =>
         {
-            job = (await JsonAsync(await operated.GetAsync("/adcp/api/redrives"))).EnumerateArray()
+            job = (await JsonAsync(await operated.GetAsync("/adcp/api/dead-letter-jobs"))).EnumerateArray()
                 .Single(other => Text(other, "id") == Text(job, "id"));
             return Text(job, "state") != "running";
         });

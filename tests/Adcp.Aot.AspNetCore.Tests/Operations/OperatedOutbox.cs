@@ -9,7 +9,9 @@ using Microsoft.Data.Sqlite;
 
 namespace Adcp.Aot.AspNetCore.Tests.Operations;
 
-/// <summary>An outbox in a file of SQLite, its worker, a real sender and receiver, and its operator page on a loopback port.</summary>
+/// <summary>
+/// An outbox in a file of SQLite or in another database, its worker, a real sender and receiver, and its operator page on a loopback port.
+/// </summary>
 internal sealed class OperatedOutbox : IAsyncDisposable
 {
     private const string Token = "t-a-bearer-token-of-more-than-32-characters";
@@ -19,14 +21,15 @@ internal sealed class OperatedOutbox : IAsyncDisposable
     private readonly WebhookSender _sender;
     private OperatorSite _site = null!;
 
-    private OperatedOutbox()
+    private OperatedOutbox(DbDataSource? postgreSql, string tablePrefix)
     {
-        _database = SqliteDataSource.Create(SqliteFactory.Instance, Path.Combine(_folder, "outbox.db"));
+        _database = postgreSql ?? SqliteDataSource.Create(SqliteFactory.Instance, DatabaseFile);
         _sender = WebhookSender.FromBearerToken(
             Token, new WebhookSenderOptions { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true });
         Outbox = new SqlWebhookOutbox(
-            new StoreDatabase(_database, SqlDialect.Sqlite), _sender,
-            SecretsAtRest.EncryptedWith(new EncryptionKey("k1", RandomNumberGenerator.GetBytes(32))));
+            new StoreDatabase(_database, postgreSql is null ? SqlDialect.Sqlite : SqlDialect.PostgreSql), _sender,
+            SecretsAtRest.EncryptedWith(new Storage.EncryptionKey("k1", EncryptionKey)),
+            new SqlWebhookOutboxOptions { TablePrefix = tablePrefix });
         AttemptHistory history = new();
         Worker = new OutboxWorker(Outbox, _sender, new OutboxWorkerOptions
         {
@@ -43,6 +46,11 @@ internal sealed class OperatedOutbox : IAsyncDisposable
 
     public ScriptedReceiver Receiver { get; } = new();
 
+    public string DatabaseFile => Path.Combine(_folder, "outbox.db");
+
+    /// <summary>Gets the bytes of the encryption key <c>k1</c>.</summary>
+    public byte[] EncryptionKey { get; } = RandomNumberGenerator.GetBytes(32);
+
     public SqlWebhookOutbox Outbox { get; }
 
     public OutboxWorker Worker { get; }
@@ -53,9 +61,13 @@ internal sealed class OperatedOutbox : IAsyncDisposable
 
     public Uri Url => _site.Url;
 
-    public static async Task<OperatedOutbox> StartAsync(bool hasBodyPolicy = false)
+    /// <param name="hasBodyPolicy">Whether a policy allows to open bodies.</param>
+    /// <param name="postgreSql">The database, which is disposed with the outbox; <see langword="null"/> for a file of SQLite.</param>
+    /// <param name="tablePrefix">The beginning of the tables' names.</param>
+    public static async Task<OperatedOutbox> StartAsync(
+        bool hasBodyPolicy = false, DbDataSource? postgreSql = null, string tablePrefix = "adcp_outbox_")
     {
-        OperatedOutbox operated = new();
+        OperatedOutbox operated = new(postgreSql, tablePrefix);
         await operated.Outbox.CreateIfAbsentAsync();
         await operated.Worker.StartAsync();
         operated._site = await OperatorSite.StartAsync(operated.Operations, operated.Log, hasBodyPolicy: hasBodyPolicy);
@@ -63,24 +75,25 @@ internal sealed class OperatedOutbox : IAsyncDisposable
     }
 
     /// <summary>Makes dead letters: the receiver refuses each with 410.</summary>
-    public async Task<IReadOnlyList<DeadLetter>> KillAsync(int webhooks, string tenant = "acme", string path = "/hook?secret=in-the-query")
+    public async Task<IReadOnlyList<DeadLetter>> KillAsync(
+        int webhooks, string tenant = "acme", string path = "/hook?secret=in-the-query", string? type = null)
     {
         long before = (await Outbox.GetStatusAsync()).Dead;
         Receiver.Otherwise = ReceiverAnswer.WithStatus(410);
         for (int done = 0; done < webhooks; done += 1000)
         {
             await Outbox.EnqueueAsync(
-                null, [.. Enumerable.Range(done, Math.Min(1000, webhooks - done)).Select(i => Item($"task_{i}", tenant, path))]);
+                null, [.. Enumerable.Range(done, Math.Min(1000, webhooks - done)).Select(i => Item($"task_{i}", tenant, path, type))]);
         }
 
         await UntilAsync(async () => (await Outbox.GetStatusAsync()).Dead == before + webhooks);
         return await Outbox.DeadLetters.ListAsync();
     }
 
-    public OutboxItem Item(string taskId, string tenant = "acme", string path = "/hook") => new(
+    public OutboxItem Item(string taskId, string tenant = "acme", string path = "/hook", string? type = null) => new(
         new WebhookDestination(Receiver.Origin + path, "op_1", "a-token-of-16-chars"),
         new McpWebhook { TaskId = taskId, TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed },
-        new OutboxOptions { Tenant = tenant, DeliveryId = $"{tenant} {taskId}" });
+        new OutboxOptions { Tenant = tenant, DeliveryId = $"{tenant} {taskId}", NotificationType = type });
 
     /// <summary>Polls what another process or thread changes.</summary>
     public static async Task UntilAsync(Func<Task<bool>> condition)

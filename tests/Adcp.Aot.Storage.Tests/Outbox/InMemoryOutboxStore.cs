@@ -534,6 +534,10 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
             }
         }
 
+        internal override async ValueTask<IReadOnlyList<long>> ListIdsAsync(
+            OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
+            [.. (await ListAsync(filter, before, limit, cancellationToken)).Select(static row => row.Id)];
+
         internal override ValueTask<(long Count, bool IsEstimate)> CountAsync(
             OutboxDeadFilter filter, int exact, CancellationToken cancellationToken)
         {
@@ -581,6 +585,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         }
 
         private IEnumerable<OutboxDeadRow> Matching(OutboxDeadFilter filter) => store._dead.Values
+            .Where(dead => filter.NotificationType is null || dead.Change.NotificationType == filter.NotificationType)
             .Select(dead => Describe(dead.Row, dead.Change))
             .Where(row => (filter.Tenant ?? row.Tenant) == row.Tenant && (filter.Endpoint ?? row.Endpoint) == row.Endpoint
                 && (filter.Reason ?? row.Reason) == row.Reason && filter.Ids?.Contains(row.Id) != false);

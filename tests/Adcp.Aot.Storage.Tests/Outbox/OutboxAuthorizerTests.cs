@@ -52,7 +52,7 @@ public sealed class OutboxAuthorizerTests : IAsyncDisposable
     public async Task Suppressed_webhook_is_a_dead_letter_that_was_never_sent_and_its_record_says_why()
     {
         RecordingSender sender = Sender(200);
-        OutboxReceipt receipt = await _bench.EnqueueAsync("a.example");
+        OutboxReceipt receipt = await _bench.EnqueueAsync("a.example", type: "final");
         await StartAsync(sender, new Authorizer(static _ => AttemptDecision.Suppress("subscription_inactive")));
 
         await _bench.UntilEmptyAsync();
@@ -63,6 +63,7 @@ public sealed class OutboxAuthorizerTests : IAsyncDisposable
         Assert.Equal(
             (AttemptOutcome.Suppressed, "subscription_inactive", false, 0, false, receipt.IdempotencyKey),
             (record.Outcome, record.Code, record.IsAttempt, record.AttemptNumber, record.WillRetry, record.IdempotencyKey));
+        Assert.Equal(1, (await _bench.Outbox.DeadLetters.CountAsync(new() { NotificationType = "final" })).Count);
     }
 
     [Fact]

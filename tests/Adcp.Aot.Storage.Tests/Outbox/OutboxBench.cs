@@ -72,11 +72,15 @@ internal sealed class OutboxBench : IAsyncDisposable
     }
 
     public async Task<OutboxReceipt> EnqueueAsync(
-        string host, string? context = null, TimeSpan? maxAge = null, TimeSpan? notBefore = null)
+        string host, string? context = null, TimeSpan? maxAge = null, TimeSpan? notBefore = null, string? type = null)
     {
         OutboxItem item = OutboxHarness.Item(host, maxAge: maxAge, notBefore: notBefore is { } wait ? Time.GetUtcNow() + wait : null);
         IReadOnlyList<OutboxReceipt> receipts = await Outbox.EnqueueAsync(
-            null, [new OutboxItem(item.Destination, item.Payload, item.Options with { AuthorizationContext = context })]);
+            null,
+            [
+                new OutboxItem(
+                    item.Destination, item.Payload, item.Options with { AuthorizationContext = context, NotificationType = type }),
+            ]);
         return receipts[0];
     }
 

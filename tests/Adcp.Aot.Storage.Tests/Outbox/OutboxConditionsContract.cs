@@ -235,7 +235,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
 
         await Worker(outbox).StartAsync();
         IReadOnlyList<DeadLetter> dead = await outbox.DeadLetters.ListAsync();
-        RedriveReport report = await outbox.DeadLetters.RedriveAsync([.. dead.Select(static letter => letter.Id)]);
+        DeadLetterReport report = await outbox.DeadLetters.RedriveAsync([.. dead.Select(static letter => letter.Id)]);
 
         Assert.All(dead, static letter => Assert.Equal("unreadable", letter.Reason));
         Assert.Equal(5, report.Redriven);

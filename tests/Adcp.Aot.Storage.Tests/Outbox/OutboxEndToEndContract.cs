@@ -91,7 +91,7 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
         await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 1 });
         DeadLetter dead = Assert.Single(await _outbox.DeadLetters.ListAsync());
 
-        RedriveReport one = new() { Redriven = 1 };
+        DeadLetterReport one = new() { Redriven = 1 };
         Assert.Equal(one, await _outbox.DeadLetters.RedriveAsync([dead.Id], new RedriveOptions { IsDryRun = true }));
         Assert.Equal(one, await _outbox.DeadLetters.RedriveAsync([dead.Id]));
         await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 1 } && _sender.Count == 2);
@@ -193,8 +193,8 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
 
         Assert.Equal(99, _sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
         Assert.Equal("unreadable", Assert.Single(await _outbox.DeadLetters.ListAsync()).Reason);
-        RedriveReport report = await _outbox.DeadLetters.RedriveAsync(new DeadLetterQuery());
-        Assert.Equal(new RedriveReport { Missing = 1 }, report);
+        DeadLetterReport report = await _outbox.DeadLetters.RedriveAsync(new DeadLetterQuery());
+        Assert.Equal(new DeadLetterReport { Missing = 1 }, report);
     }
 
     [Fact]
@@ -325,9 +325,9 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
         Assert.Equal([true, false], letters.Select(static letter => letter.IsRepeatable));
         Assert.All(letters, static letter => Assert.False(letter.IsInsideHorizon));
         RedriveOptions newKeys = new() { AllowsNewKey = true };
-        RedriveReport expected = new() { Redriven = 1, WithNewKey = 1, NotRepeatable = 1 };
+        DeadLetterReport expected = new() { Redriven = 1, WithNewKey = 1, NotRepeatable = 1 };
 
-        Assert.Equal(new RedriveReport { OutsideHorizon = 2 }, await _outbox.DeadLetters.RedriveAsync(new DeadLetterQuery()));
+        Assert.Equal(new DeadLetterReport { OutsideHorizon = 2 }, await _outbox.DeadLetters.RedriveAsync(new DeadLetterQuery()));
         Assert.Equal(expected, await _outbox.DeadLetters.RedriveAsync(new DeadLetterQuery(), newKeys with { IsDryRun = true }));
         Assert.Equal(2, (await _outbox.GetStatusAsync()).Dead);
         Assert.Equal(expected, await _outbox.DeadLetters.RedriveAsync([.. letters.Select(static letter => letter.Id)], newKeys));
@@ -362,10 +362,10 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
         await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 25 });
         for (int run = 1; run <= 2; run++)
         {
-            List<RedriveReport> steps = [];
-            RedriveReport report = await _outbox.DeadLetters.RedriveAsync(
+            List<DeadLetterReport> steps = [];
+            DeadLetterReport report = await _outbox.DeadLetters.RedriveAsync(
                 new DeadLetterQuery { Tenant = "t1", Limit = 5 }, new RedriveOptions { Progress = new Steps(steps) });
-            Assert.Equal(new RedriveReport { Redriven = 12 }, report);
+            Assert.Equal(new DeadLetterReport { Redriven = 12 }, report);
             Assert.Equal([5, 10, 12], steps.Select(static step => step.Redriven));
             await UntilAsync(async () =>
                 await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 25 } && _sender.Count == 25 + (12 * run));
@@ -454,9 +454,9 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
         }
     }
 
-    private sealed class Steps(List<RedriveReport> reports) : IProgress<RedriveReport>
+    private sealed class Steps(List<DeadLetterReport> reports) : IProgress<DeadLetterReport>
     {
-        public void Report(RedriveReport value) => reports.Add(value);
+        public void Report(DeadLetterReport value) => reports.Add(value);
     }
 }
 

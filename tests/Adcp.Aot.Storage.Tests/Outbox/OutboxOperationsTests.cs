@@ -47,11 +47,34 @@ public sealed class OutboxOperationsTests : IAsyncDisposable
         DeadLetterQuery contradiction = new() { EndpointId = one.EndpointId, Tenant = "t9" };
         Assert.Equal(0, (await operations.CountDeadLettersAsync(contradiction)).Count);
         Assert.Empty((await operations.ListDeadLettersAsync(contradiction)).Items);
-        Assert.Equal(new RedriveReport(), await _bench.Outbox.DeadLetters.RedriveAsync(contradiction));
+        Assert.Equal(new DeadLetterReport(), await _bench.Outbox.DeadLetters.RedriveAsync(contradiction));
         Assert.Equal(one, await operations.FindDeadLetterAsync(one.Id));
         Assert.Null(await operations.FindDeadLetterAsync(long.MaxValue));
         Assert.Contains(
             (await operations.ListEndpointsAsync()).Items, endpoint => endpoint.Id == one.EndpointId);
+    }
+
+    [Fact]
+    public async Task Dead_letters_are_filtered_and_redriven_by_their_notification_type()
+    {
+        OutboxOperations operations = await OpenAsync();
+        foreach (string? type in new[] { "final", "final", "scheduled", null })
+        {
+            await _bench.EnqueueAsync("b.example", type: type);
+        }
+
+        await _bench.EnqueueAsync("b.example", maxAge: TimeSpan.FromTicks(1), type: "late");
+        await _bench.UntilEmptyAsync();
+        DeadLetterQuery query = new() { NotificationType = "final" };
+
+        OperationsPage<DeadLetter> page = await operations.ListDeadLettersAsync(query);
+        DeadLetterCount late = await operations.CountDeadLettersAsync(new() { NotificationType = "late", Reason = "too_old" });
+        DeadLetterCount none = await operations.CountDeadLettersAsync(new DeadLetterQuery { NotificationType = "fina" });
+        DeadLetterJob job = await EndAsync((await operations.StartRedriveAsync(query, new RedriveOptions(), Action))!);
+
+        Assert.Equal(["final", "final"], page.Items.Select(static letter => letter.NotificationType));
+        Assert.Equal((1, 0, 2), (late.Count, none.Count, job.Report.Redriven));
+        Assert.Contains("notification type final", Assert.Single(await operations.ListActionsAsync()).Target, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -60,15 +83,17 @@ public sealed class OutboxOperationsTests : IAsyncDisposable
         OutboxOperations operations = await KillAsync(40);
         _status = 200;
 
-        RedriveJob dry = await EndAsync(
+        DeadLetterJob dry = await EndAsync(
             (await operations.StartRedriveAsync(new DeadLetterQuery(), new RedriveOptions { IsDryRun = true }, Action))!);
-        RedriveJob job = (await operations.StartRedriveAsync(new DeadLetterQuery(), new RedriveOptions { RatePerSecond = 20 }, Action))!;
+        DeadLetterJob job = (await operations.StartRedriveAsync(new DeadLetterQuery(), new RedriveOptions { RatePerSecond = 20 }, Action))!;
         await _bench.UntilAsync(() => JobOf(job).Report.Redriven is > 0 and < 40);
-        RedriveJob ended = await EndAsync(job);
+        DeadLetterJob ended = await EndAsync(job);
         await _bench.UntilEmptyAsync();
 
-        Assert.Equal((RedriveState.Done, true, 40), (dry.State, dry.IsDryRun, dry.Report.Redriven));
-        Assert.Equal((RedriveState.Done, 40, "alice", "buyer is back"), (ended.State, ended.Report.Redriven, ended.Actor, ended.Reason));
+        Assert.Equal((DeadLetterJobState.Done, true, 40), (dry.State, dry.IsDryRun, dry.Report.Redriven));
+        Assert.Equal(
+            (DeadLetterJobState.Done, 40, "alice", "buyer is back"),
+            (ended.State, ended.Report.Redriven, ended.Actor, ended.Reason));
         Assert.NotNull(ended.EndedAt);
         Assert.Empty(_bench.Store.DeadRows);
         ActionRecord record = Assert.Single(await operations.ListActionsAsync());
@@ -82,9 +107,9 @@ public sealed class OutboxOperationsTests : IAsyncDisposable
         OutboxOperations operations = await KillAsync(40);
         RedriveOptions slow = new() { RatePerSecond = 1 };
 
-        RedriveJob first = (await operations.StartRedriveAsync(new DeadLetterQuery { Reason = "rejected" }, slow, Action))!;
-        RedriveJob same = (await operations.StartRedriveAsync(new DeadLetterQuery { Reason = "rejected" }, slow, Action))!;
-        RedriveJob other = (await operations.StartRedriveAsync(new DeadLetterQuery { Reason = "expired" }, slow, Action))!;
+        DeadLetterJob first = (await operations.StartRedriveAsync(new DeadLetterQuery { Reason = "rejected" }, slow, Action))!;
+        DeadLetterJob same = (await operations.StartRedriveAsync(new DeadLetterQuery { Reason = "rejected" }, slow, Action))!;
+        DeadLetterJob other = (await operations.StartRedriveAsync(new DeadLetterQuery { Reason = "expired" }, slow, Action))!;
 
         Assert.Equal(first.Id, same.Id);
         Assert.NotEqual(first.Id, other.Id);
@@ -97,7 +122,7 @@ public sealed class OutboxOperationsTests : IAsyncDisposable
         OutboxOperations operations = await KillAsync(40);
         RedriveOptions slow = new() { RatePerSecond = 1 };
         long[] ids = [.. _bench.Store.DeadRows.Select(static row => row.Id)];
-        for (int i = 0; i < RedriveJobs.MaxRunning; i++)
+        for (int i = 0; i < DeadLetterJobs.MaxRunning; i++)
         {
             Assert.NotNull(await operations.StartRedriveAsync(new DeadLetterQuery { Ids = ids[(i * 5)..(i * 5 + 5)] }, slow, Action));
         }
@@ -110,33 +135,33 @@ public sealed class OutboxOperationsTests : IAsyncDisposable
     {
         OutboxOperations operations = await KillAsync(40);
         _status = 200;
-        RedriveJob job = (await operations.StartRedriveAsync(new DeadLetterQuery(), new RedriveOptions { RatePerSecond = 20 }, Action))!;
+        DeadLetterJob job = (await operations.StartRedriveAsync(new DeadLetterQuery(), new RedriveOptions { RatePerSecond = 20 }, Action))!;
         await _bench.UntilAsync(() => JobOf(job).Report.Redriven >= 10);
 
-        Task<RedriveJob?> cancelling = operations.CancelRedriveAsync(job.Id, Action).AsTask();
+        Task<DeadLetterJob?> cancelling = operations.CancelDeadLetterJobAsync(job.Id, Action).AsTask();
         await _bench.UntilAsync(() => cancelling.IsCompleted);
-        RedriveJob cancelled = (await cancelling)!;
-        RedriveJob rest = await EndAsync((await operations.StartRedriveAsync(
+        DeadLetterJob cancelled = (await cancelling)!;
+        DeadLetterJob rest = await EndAsync((await operations.StartRedriveAsync(
             new DeadLetterQuery { Before = cancelled.Report.ContinueBefore }, new RedriveOptions(), Action))!);
 
-        Assert.Equal(RedriveState.Cancelled, cancelled.State);
+        Assert.Equal(DeadLetterJobState.Cancelled, cancelled.State);
         Assert.InRange(cancelled.Report.Redriven, 10, 39);
         Assert.Equal(40, cancelled.Report.Redriven + rest.Report.Redriven);
         Assert.Equal(
             ["redrive", "cancel redrive", "redrive"], (await operations.ListActionsAsync()).Select(static action => action.Action));
-        Assert.Null(await operations.CancelRedriveAsync("99", Action));
+        Assert.Null(await operations.CancelDeadLetterJobAsync("99", Action));
     }
 
     [Fact]
     public async Task Redrives_end_when_the_operations_are_disposed()
     {
         OutboxOperations operations = await KillAsync(40);
-        RedriveJob job = (await operations.StartRedriveAsync(new DeadLetterQuery(), new RedriveOptions { RatePerSecond = 1 }, Action))!;
+        DeadLetterJob job = (await operations.StartRedriveAsync(new DeadLetterQuery(), new RedriveOptions { RatePerSecond = 1 }, Action))!;
 
         Task disposed = operations.DisposeAsync().AsTask();
         await _bench.UntilAsync(() => disposed.IsCompleted);
 
-        Assert.Equal(RedriveState.Cancelled, JobOf(job).State);
+        Assert.Equal(DeadLetterJobState.Cancelled, JobOf(job).State);
         await Assert.ThrowsAsync<ObjectDisposedException>(
             async () => await operations.StartRedriveAsync(new DeadLetterQuery(), new RedriveOptions(), Action));
     }
@@ -146,10 +171,10 @@ public sealed class OutboxOperationsTests : IAsyncDisposable
     {
         OutboxOperations operations = await KillAsync(10);
 
-        RedriveJob job = await EndAsync((await operations.StartRedriveAsync(
+        DeadLetterJob job = await EndAsync((await operations.StartRedriveAsync(
             new DeadLetterQuery(), new RedriveOptions { Progress = new Thrower() }, Action))!);
 
-        Assert.Equal(RedriveState.Failed, job.State);
+        Assert.Equal(DeadLetterJobState.Failed, job.State);
         Assert.Contains("InvalidTimeZoneException", job.Error, StringComparison.Ordinal);
     }
 
@@ -159,13 +184,50 @@ public sealed class OutboxOperationsTests : IAsyncDisposable
         OutboxOperations operations = await KillAsync(10);
         long[] ids = [.. _bench.Store.DeadRows.Take(3).Select(static row => row.Id)];
 
-        int discarded = await operations.DiscardDeadLettersAsync([.. ids, long.MaxValue], Action);
+        DeadLetterQuery query = new() { Ids = [.. ids, long.MaxValue] };
+        DeadLetterJob dry = await EndAsync((await operations.StartDiscardAsync(query, isDryRun: true, Action))!);
+        int before = _bench.Store.DeadRows.Count;
+        DeadLetterJob job = await EndAsync((await operations.StartDiscardAsync(query, isDryRun: false, Action))!);
 
-        Assert.Equal(3, discarded);
+        Assert.Equal((3, 1, 10), (dry.Report.Discarded, dry.Report.Missing, before));
+        Assert.Equal((true, 3, 1), (job.IsDiscard, job.Report.Discarded, job.Report.Missing));
         Assert.Equal(7, _bench.Store.DeadRows.Count);
         ActionRecord record = Assert.Single(await operations.ListActionsAsync());
-        Assert.Equal(("discard", $"3 of 4 dead letters: {string.Join(", ", ids)}, {long.MaxValue}"), (record.Action, record.Target));
-        await Assert.ThrowsAsync<ArgumentException>(async () => await operations.DiscardDeadLettersAsync([], Action));
+        Assert.Equal(
+            ("discard", $"job {job.Id}: 4 dead letters: {string.Join(", ", ids)}, {long.MaxValue}"), (record.Action, record.Target));
+    }
+
+    [Fact]
+    public async Task Discard_by_filter_runs_in_steps_is_cancelled_and_continues()
+    {
+        await KillAsync(700);
+        DeadLetters dead = _bench.Outbox.DeadLetters;
+        DeadLetterQuery query = new() { Reason = "rejected" };
+        using CancellationTokenSource enough = new();
+
+        DeadLetterReport dry = await dead.DiscardAsync(query, isDryRun: true);
+        DeadLetterReport cancelled = await dead.DiscardAsync(query, progress: new Canceller(enough), cancellationToken: enough.Token);
+        int left = _bench.Store.DeadRows.Count;
+        DeadLetterReport none = await dead.DiscardAsync(new DeadLetterQuery { Reason = "expired" });
+        DeadLetterReport rest = await dead.DiscardAsync(query with { Before = cancelled.ContinueBefore });
+
+        Assert.Equal((700, 500, 200, 0), (dry.Discarded, cancelled.Discarded, left, none.Discarded));
+        Assert.Equal(new DeadLetterReport { Discarded = 200 }, rest);
+        Assert.Empty(_bench.Store.DeadRows);
+    }
+
+    [Fact]
+    public async Task Discard_runs_beside_a_redrive_of_the_same_dead_letters_and_none_is_handled_twice()
+    {
+        OutboxOperations operations = await KillAsync(40);
+        DeadLetterQuery query = new() { Reason = "rejected" };
+
+        DeadLetterJob redrive = (await operations.StartRedriveAsync(query, new RedriveOptions { RatePerSecond = 1 }, Action))!;
+        DeadLetterJob discard = await EndAsync((await operations.StartDiscardAsync(query, isDryRun: false, Action))!);
+        DeadLetterJob cancelled = (await operations.CancelDeadLetterJobAsync(redrive.Id, Action))!;
+
+        Assert.NotEqual(redrive.Id, discard.Id);
+        Assert.Equal(40, cancelled.Report.Redriven + discard.Report.Discarded);
     }
 
     [Fact]
@@ -292,17 +354,23 @@ public sealed class OutboxOperationsTests : IAsyncDisposable
         return operations;
     }
 
-    private RedriveJob JobOf(RedriveJob job) =>
-        _operations!.ListRedrivesAsync().AsTask().GetAwaiter().GetResult().Single(other => other.Id == job.Id);
+    private DeadLetterJob JobOf(DeadLetterJob job) =>
+        _operations!.ListDeadLetterJobsAsync().AsTask().GetAwaiter().GetResult().Single(other => other.Id == job.Id);
 
-    private async Task<RedriveJob> EndAsync(RedriveJob job)
+    private async Task<DeadLetterJob> EndAsync(DeadLetterJob job)
     {
-        await _bench.UntilAsync(() => JobOf(job).State != RedriveState.Running);
+        await _bench.UntilAsync(() => JobOf(job).State != DeadLetterJobState.Running);
         return JobOf(job);
     }
 
-    private sealed class Thrower : IProgress<RedriveReport>
+    /// <summary>Cancels after the first step.</summary>
+    private sealed class Canceller(CancellationTokenSource enough) : IProgress<DeadLetterReport>
     {
-        public void Report(RedriveReport value) => throw new InvalidTimeZoneException("planned");
+        public void Report(DeadLetterReport value) => enough.Cancel();
+    }
+
+    private sealed class Thrower : IProgress<DeadLetterReport>
+    {
+        public void Report(DeadLetterReport value) => throw new InvalidTimeZoneException("planned");
     }
 }

@@ -15,7 +15,7 @@ public sealed class OutboxRedriveTests : IAsyncDisposable
         await KillAsync(100);
         DateTimeOffset began = _bench.Time.GetUtcNow();
 
-        Task<RedriveReport> redrive = _bench.Outbox.DeadLetters
+        Task<DeadLetterReport> redrive = _bench.Outbox.DeadLetters
             .RedriveAsync(new DeadLetterQuery(), new RedriveOptions { RatePerSecond = 20 }).AsTask();
         await _bench.UntilAsync(() =>
         {
@@ -25,7 +25,7 @@ public sealed class OutboxRedriveTests : IAsyncDisposable
             return redrive.IsCompleted;
         });
 
-        Assert.Equal(new RedriveReport { Redriven = 100 }, await redrive);
+        Assert.Equal(new DeadLetterReport { Redriven = 100 }, await redrive);
         Assert.True(_bench.Time.GetUtcNow() - began >= TimeSpan.FromSeconds(4.9));
     }
 
@@ -36,12 +36,12 @@ public sealed class OutboxRedriveTests : IAsyncDisposable
         using CancellationTokenSource cancel = new();
         RedriveOptions slow = new() { RatePerSecond = 10 };
 
-        Task<RedriveReport> redrive = _bench.Outbox.DeadLetters.RedriveAsync(new DeadLetterQuery(), slow, cancel.Token).AsTask();
+        Task<DeadLetterReport> redrive = _bench.Outbox.DeadLetters.RedriveAsync(new DeadLetterQuery(), slow, cancel.Token).AsTask();
         await _bench.UntilAsync(() => _bench.Store.Waiting >= 10);
         await cancel.CancelAsync();
         await _bench.UntilAsync(() => redrive.IsCompleted);
-        RedriveReport first = await redrive;
-        RedriveReport rest = await _bench.Outbox.DeadLetters.RedriveAsync(new DeadLetterQuery { Before = first.ContinueBefore });
+        DeadLetterReport first = await redrive;
+        DeadLetterReport rest = await _bench.Outbox.DeadLetters.RedriveAsync(new DeadLetterQuery { Before = first.ContinueBefore });
 
         Assert.InRange(first.Redriven, 10, 20);
         Assert.NotNull(first.ContinueBefore);
@@ -54,7 +54,7 @@ public sealed class OutboxRedriveTests : IAsyncDisposable
     {
         await KillAsync(40);
 
-        RedriveReport[] reports = await Task.WhenAll(
+        DeadLetterReport[] reports = await Task.WhenAll(
             Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
                 await _bench.Outbox.DeadLetters.RedriveAsync(new DeadLetterQuery { Limit = 7 }))));
 
@@ -68,7 +68,7 @@ public sealed class OutboxRedriveTests : IAsyncDisposable
         await KillAsync(2);
         long[] ids = [.. _bench.Store.DeadRows.Select(static row => row.Id), 1_000, 2_000];
 
-        Assert.Equal(new RedriveReport { Redriven = 2, Missing = 2 }, await _bench.Outbox.DeadLetters.RedriveAsync(ids));
+        Assert.Equal(new DeadLetterReport { Redriven = 2, Missing = 2 }, await _bench.Outbox.DeadLetters.RedriveAsync(ids));
     }
 
     [Theory]

@@ -84,7 +84,7 @@ public sealed class OutboxRestartTests : IAsyncDisposable
     {
         int current = 0, most = 0, delivered = 0;
         List<string> steps = [];
-        ScriptedSender sender = _bench.Sender(async (_, _, token) =>
+        RecordingSender sender = _bench.Sender(async (_, _, token) =>
         {
             if (Volatile.Read(ref _status) != 200)
             {

@@ -42,6 +42,39 @@ public abstract class OutboxSchemaTests(SqlDialect dialect) : DatabaseTests(dial
     }
 
     [Fact]
+    public async Task Tables_of_version_2_are_updated_and_a_process_of_that_release_continues()
+    {
+        OutboxSchema schema = new(new StoreDatabase(Database.Source, Dialect));
+        foreach (string statement in schema.GetStatements().Except(schema.GetStatements(2)))
+        {
+            await Database.ExecuteAsync(statement);
+        }
+
+        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = 2");
+        await Database.ExecuteAsync(DeadRowOfVersion2(1));
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await schema.CheckAsync(TestContext.Current.CancellationToken));
+
+        await schema.CreateIfAbsentAsync(TestContext.Current.CancellationToken);
+        await Database.ExecuteAsync(DeadRowOfVersion2(2));
+
+        await schema.CheckAsync(TestContext.Current.CancellationToken);
+        OutboxStore store = OutboxStores.Create(new StoreDatabase(Database.Source, Dialect), new SqlWebhookOutboxOptions());
+        await using (store)
+        {
+            Assert.Equal(
+                [2L, 1L],
+                (await store.Dead.ListAsync(new OutboxDeadFilter(null, null, null), long.MaxValue, 10, default))
+                    .Select(static row => row.Id));
+            Assert.Equal((0, false), await store.Dead.CountAsync(new OutboxDeadFilter(null, null, null, null, 5), 10, default));
+        }
+
+        string DeadRowOfVersion2(int id) =>
+            "INSERT INTO adcp_outbox_dead (id, lane, endpoint, tenant, attempts, unclean, enqueued_at, ended_at, kept_until, status_code, "
+            + $"reason, key_id, sealed) VALUES ({id}, 0, 0, 0, 1, 0, 0, 0, 0, 410, 'rejected', 'k', "
+            + (Dialect == SqlDialect.Sqlite ? "x'01')" : "'\\x01')");
+    }
+
+    [Fact]
     public async Task Newer_tables_are_reported_and_refused()
     {
         OutboxSchema schema = new(new StoreDatabase(Database.Source, Dialect));

@@ -202,12 +202,55 @@ public abstract partial class OutboxStoreContract
         IReadOnlyList<OutboxDeadRow> second = await Store.Dead.ListAsync(new(null, null, null), first[^1].Id, 100, default);
 
         Assert.Equal(["9", "8", "7", "6"], first.Select(Name));
+        Assert.Equal(
+            second.Take(3).Select(static row => row.Id), await Store.Dead.ListIdsAsync(new(null, null, null), first[^1].Id, 3, default));
         Assert.Equal(["5", "4", "3", "2", "1", "0"], second.Select(Name));
         Assert.Equal(["9", "6", "3", "0"], (await Store.Dead.ListAsync(new(0, null, null), long.MaxValue, 100, default)).Select(Name));
         Assert.Equal(["9", "7", "5"], (await Store.Dead.ListAsync(new(null, 1, "expired"), long.MaxValue, 100, default)).Select(Name));
         Assert.Equal(["3"], (await Store.Dead.ListAsync(new(0, 1, "rejected"), long.MaxValue, 100, default)).Select(Name));
 
         static string Name(OutboxDeadRow row) => Encoding.UTF8.GetString(row.Sealed);
+    }
+
+    [Fact]
+    public async Task Dead_letters_are_listed_and_counted_by_their_notification_type_and_the_other_filters()
+    {
+        await JoinAsync();
+        await AppendAsync([.. Enumerable.Range(0, 12).Select(i => Entry($"{i}", endpoint: i % 2, tenant: i % 3))]);
+        OutboxChange[] changes =
+            [.. (await LogAsync()).Select(row => Dead(row, int.Parse(Text(row)) < 6 ? "rejected" : "expired"))];
+        foreach (OutboxChange change in changes)
+        {
+            // Types 0 and 1, both signs of a hash, and none.
+            change.NotificationType = (int.Parse(Text(change.Row)) % 4) switch { 0 => null, 1 => long.MinValue, _ => long.MaxValue };
+        }
+
+        await SettleAsync(changes);
+        long[] ids = [.. (await DeadAsync()).Where(static row => row.Sealed[0] is (byte)'2' or (byte)'3').Select(static row => row.Id)];
+        foreach (OutboxDeadFilter filter in
+            from type in new long?[] { null, long.MinValue, long.MaxValue, 5 }
+            from tenant in new long?[] { null, 1 }
+            from endpoint in new long?[] { null, 1 }
+            from reason in new[] { null, "expired" }
+            from some in new[] { null, ids }
+            select new OutboxDeadFilter(tenant, endpoint, reason, some, type))
+        {
+            string[] expected =
+            [
+                .. changes.Where(change => (filter.Tenant ?? change.Row.Tenant) == change.Row.Tenant
+                        && (filter.Endpoint ?? change.Row.Endpoint) == change.Row.Endpoint
+                        && (filter.Reason ?? change.Reason) == change.Reason
+                        && (filter.NotificationType ?? change.NotificationType) == change.NotificationType
+                        && filter.Ids?.Contains(change.Row.Id) != false)
+                    .OrderByDescending(static change => change.Row.Id).Select(static change => Text(change.Row)),
+            ];
+
+            IReadOnlyList<OutboxDeadRow> rows = await Store.Dead.ListAsync(filter, long.MaxValue, 100, default);
+
+            Assert.Equal(expected, rows.Select(static row => Encoding.UTF8.GetString(row.Sealed)));
+            Assert.Equal(rows.Select(static row => row.Id), await Store.Dead.ListIdsAsync(filter, long.MaxValue, 100, default));
+            Assert.Equal((expected.Length, false), await Store.Dead.CountAsync(filter, 100, default));
+        }
     }
 
     [Fact]
@@ -243,6 +286,7 @@ public abstract partial class OutboxStoreContract
             Assert.True(many[0].Count > exact);
             Assert.Equal(0, many[1].Count);
             Assert.True(many[2].Count > 3);
+            Assert.Equal((4, false), exact == 5 ? many[2] : (4, false));
         }
     }
 

@@ -289,28 +289,75 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
             sql.TrialParked, sql.CountParked,
         })
         {
-            await using DbConnection connection = await _database.Source.OpenConnectionAsync();
-            await using DbCommand command = connection.CreateCommand();
-#pragma warning disable CA2100 // The store's statements.
-            command.CommandText = "EXPLAIN QUERY PLAN " + statement;
-#pragma warning restore CA2100
-            for (int i = 1; i <= 6; i++)
+            foreach (string step in await PlanAsync(statement))
             {
-                DbParameter parameter = command.CreateParameter();
-                parameter.ParameterName = $"@p{i}";
-                parameter.Value = i;
-                command.Parameters.Add(parameter);
-            }
-
-            await using DbDataReader reader = await command.ExecuteReaderAsync();
-            while (await reader.ReadAsync())
-            {
-                string step = reader.GetString(3);
                 bool isList = Array.Exists(["SCAN k", "SCAN json_each", "SCAN CONSTANT"], step.StartsWith);
                 Assert.True(isList || !step.StartsWith("SCAN", StringComparison.Ordinal), $"{step}: {statement}");
                 Assert.DoesNotContain("TEMP B-TREE", step, StringComparison.Ordinal);
             }
         }
+    }
+
+    [Fact]
+    public async Task Dead_letters_are_found_by_one_index_and_listed_without_a_sort()
+    {
+        SqliteOutboxStatements sql = new(Tables);
+        foreach (OutboxDeadFilter filter in
+            from type in new long?[] { null, 1 }
+            from tenant in new long?[] { null, 1 }
+            from endpoint in new long?[] { null, 1 }
+            from reason in new[] { null, "expired" }
+            select new OutboxDeadFilter(tenant, endpoint, reason, null, type))
+        {
+            string list = Assert.Single(await PlanAsync(sql.ListDead(filter)));
+            string ids = Assert.Single(await PlanAsync(sql.ListDeadIds(filter)));
+            string count = Assert.Single(await PlanAsync(sql.CountDead(filter)));
+
+            Assert.StartsWith("SEARCH", list, StringComparison.Ordinal);
+            Assert.StartsWith("SEARCH", ids, StringComparison.Ordinal);
+            if (filter.NotificationType is not null)
+            {
+                Assert.Contains("dead_type (notification_type=? AND id<?)", list, StringComparison.Ordinal);
+                Assert.Contains("COVERING INDEX", count, StringComparison.Ordinal);
+                Assert.Contains("COVERING INDEX", ids, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Counts_of_reasons_scan_no_table_of_dead_letters()
+    {
+        SqliteOutboxStatements sql = new(Tables);
+
+        string[] steps = [.. await PlanAsync(sql.CountReason), .. await PlanAsync(sql.SampleReasons)];
+
+        Assert.DoesNotContain(steps, step => step.StartsWith($"SCAN {Tables.Dead}", StringComparison.Ordinal) || step == "SCAN d");
+        Assert.Contains(steps, static step => step.Contains("dead_reason (reason=? AND rowid>?)", StringComparison.Ordinal));
+    }
+
+    private async Task<List<string>> PlanAsync(string statement)
+    {
+        await using DbConnection connection = await _database.Source.OpenConnectionAsync();
+        await using DbCommand command = connection.CreateCommand();
+#pragma warning disable CA2100 // The store's statements.
+        command.CommandText = "EXPLAIN QUERY PLAN " + statement;
+#pragma warning restore CA2100
+        for (int i = 1; i <= 8; i++)
+        {
+            DbParameter parameter = command.CreateParameter();
+            parameter.ParameterName = $"@p{i}";
+            parameter.Value = i;
+            command.Parameters.Add(parameter);
+        }
+
+        List<string> steps = [];
+        await using DbDataReader reader = await command.ExecuteReaderAsync();
+        while (await reader.ReadAsync())
+        {
+            steps.Add(reader.GetString(3));
+        }
+
+        return steps;
     }
 
     private static OutboxEntry Entry(string text) =>

@@ -142,10 +142,11 @@
         filterLink(row.authority || "unreadable", { endpoint_id: row.endpoint_id }, "dead-letters"),
         row.tenant === undefined ? "" : filterLink(row.tenant, { tenant: row.tenant }, "dead-letters"), row.attempts,
         [filterLink(row.idempotency_key || "letter " + row.id, { key: row.idempotency_key || "", dead_letter: row.id }, "delivery"),
-          row.task_id ? [element("br"), "task " + row.task_id] : null, row.notification_type ? [element("br"), row.notification_type] : null].flat(),
+          row.task_id ? [element("br"), "task " + row.task_id] : null,
+          row.notification_type ? [element("br"), filterLink(row.notification_type, { notification_type: row.notification_type }, "dead-letters")] : null].flat(),
         chance(row),
         [button("Redrive", "letter " + row.id, () => redrive({ ids: [row.id] }, "dead letter " + row.id)),
-          button("Discard", "letter " + row.id, () => discard(row), true)]],
+          button("Discard", "letter " + row.id, () => discard({ ids: [row.id] }, "dead letter " + row.id), true)]],
     },
     workers: {
       rows: page => {
@@ -274,13 +275,27 @@
     }
   }
 
-  async function discard(row) {
-    const answer = await confirm("Discard dead letter " + row.id + "?", "It is deleted permanently and cannot be delivered again.", "Discard");
-    if (!answer) return;
+  async function readAgain(job) {
+    await new Promise(done => setTimeout(done, SECONDS / 4));
+    return (await call("dead-letter-jobs")).find(other => other.id === job.id) || { ...job, state: "failed" };
+  }
+
+  // A dry run counts, then the operator confirms.
+  async function discard(filter, what) {
     try {
-      await post("dead-letters/discard", { ...answer, ids: [row.id] });
-      say("Discarded dead letter " + row.id);
-      if (view === "dead-letters") await load(view); else location.hash = "#dead-letters";
+      let job = await post("dead-letters/discard", { filter, dry_run: true });
+      while (job.state === "running") {
+        say("Counting: " + job.report.discarded.toLocaleString("en"));
+        job = await readAgain(job);
+      }
+      if (job.state !== "done") throw new Error(job.error || "The dry run ended as " + job.state + ".");
+      say("");
+      const count = job.report.discarded;
+      const answer = await confirm("Discard " + what + "?", (count === 1 ? "1 dead letter is" : count.toLocaleString("en") + " dead letters are")
+        + " deleted permanently and cannot be delivered again.", "Discard");
+      if (!answer) return;
+      await post("dead-letters/discard", { ...answer, filter });
+      await jobsDone();
     } catch (fault) {
       say(fault.message, true);
     }
@@ -288,10 +303,10 @@
 
   // Redrive: a dry run counts, then the operator confirms.
 
-  const outcome = report => [[report.redriven, "delivered again"], [report.with_new_key, "of them under a new key"],
+  const outcome = report => [[report.discarded, "deleted"], [report.redriven, "delivered again"], [report.with_new_key, "of them under a new key"],
     [report.outside_horizon, "left because their horizon has passed"], [report.not_repeatable, "left because they cannot be emitted again"],
     [report.missing, "left because they are missing or unreadable"]]
-    .filter(([count], index) => index === 0 || count > 0).map(([count, text]) => count.toLocaleString("en") + " " + text).join(", ");
+    .filter(([count]) => count > 0).map(([count, text]) => count.toLocaleString("en") + " " + text).join(", ") || "none";
 
   async function redrive(filter, what) {
     const dialog = byId("redrive");
@@ -308,13 +323,12 @@
         let job = await post("dead-letters/redrive", { filter, dry_run: true, allows_new_key: byId("redrive-new").checked });
         for (; ;) {
           if (mine !== run || !dialog.open) {
-            if (job.state === "running") post("redrives/" + job.id + "/cancel", {}).catch(() => {});
+            if (job.state === "running") post("dead-letter-jobs/" + job.id + "/cancel", {}).catch(() => {});
             return;
           }
           byId("redrive-count").textContent = (job.state === "running" ? "Counting: " : "Dry run: ") + outcome(job.report) + ".";
           if (job.state !== "running") break;
-          await new Promise(done => setTimeout(done, SECONDS / 4));
-          job = (await call("redrives")).find(other => other.id === job.id) || { ...job, state: "failed" };
+          job = await readAgain(job);
         }
         if (job.state !== "done") throw new Error(job.error || "The dry run ended as " + job.state + ".");
         byId("redrive-yes").disabled = job.report.redriven === 0;
@@ -331,32 +345,38 @@
       await post("dead-letters/redrive", {
         filter, reason: byId("redrive-reason").value.trim() || null, allows_new_key: byId("redrive-new").checked,
         rate_per_second: Number(byId("redrive-rate").value) });
-      await follow();
-      if (view === "dead-letters") await load(view); else location.hash = "#dead-letters";
+      await jobsDone();
     } catch (fault) {
       say(fault.message, true);
     }
+  }
+
+  async function jobsDone() {
+    await follow();
+    if (view === "dead-letters") await load(view); else location.hash = "#dead-letters";
   }
 
   let following = null;
 
   async function follow() {
     clearTimeout(following);
-    const jobs = (await call("redrives")).filter(job => !job.is_dry_run).slice(0, 5);
+    const jobs = (await call("dead-letter-jobs")).filter(job => !job.is_dry_run).slice(0, 5);
     const isRunning = jobs.some(job => job.state === "running");
     byId("redrives").replaceChildren(...jobs.map(job => {
       const line = element("p", null, "job");
-      line.append(element("strong", "Redrive " + job.id), state(job.state), element("span", outcome(job.report)),
+      const name = (job.is_discard ? "Discard " : "Redrive ") + job.id;
+      line.append(element("strong", name), state(job.state), element("span", outcome(job.report)),
         element("span", "by " + job.actor + (job.reason ? ": " + job.reason : "")));
       if (job.error) line.append(element("span", job.error));
       if (job.state === "running") {
         const bar = element("progress");
-        bar.setAttribute("aria-label", "Redrive " + job.id + " runs");
-        line.append(bar, button("Cancel", "redrive " + job.id, () => cancel(job)));
+        bar.setAttribute("aria-label", name + " runs");
+        line.append(bar, button("Cancel", name, () => cancel(job)));
       } else if (job.report.continue_before) {
-        line.append(button("Continue", "redrive " + job.id, () => {
-          const { tenant, reason, endpoint_id, ids } = job.query;
-          redrive({ tenant, reason, endpoint_id, ids, before: job.report.continue_before }, "the rest of redrive " + job.id);
+        line.append(button("Continue", name, () => {
+          const { tenant, reason, endpoint_id, notification_type, ids } = job.query;
+          (job.is_discard ? discard : redrive)({ tenant, reason, endpoint_id, notification_type, ids, before: job.report.continue_before },
+            "the rest of job " + job.id);
         }));
       }
       return line;
@@ -368,7 +388,7 @@
 
   async function cancel(job) {
     try {
-      await post("redrives/" + encodeURIComponent(job.id) + "/cancel", {});
+      await post("dead-letter-jobs/" + encodeURIComponent(job.id) + "/cancel", {});
       await follow();
     } catch (fault) {
       say(fault.message, true);
@@ -406,7 +426,7 @@
     }));
     byId("delivery-acts").replaceChildren(...!letter ? [] : [
       button("Redrive", "letter " + letter.id, () => redrive({ ids: [letter.id] }, "dead letter " + letter.id)),
-      button("Discard", "letter " + letter.id, () => discard(letter), true),
+      button("Discard", "letter " + letter.id, () => discard({ ids: [letter.id] }, "dead letter " + letter.id), true),
       ...features.bodies ? [button("Open body", "letter " + letter.id, () => openBody(letter))] : []]);
     const events = found.attempts.map(attempt => [
       time(attempt.completed_at), state(attempt.outcome), attempt.is_attempt ? "attempt " + attempt.attempt_number + " of " + attempt.max_attempts : "no attempt",
@@ -469,11 +489,11 @@
     });
   }
 
-  byId("redrive-all").addEventListener("click", () => {
+  for (const [id, act] of [["redrive-all", redrive], ["discard-all", discard]]) byId(id).addEventListener("click", () => {
     const filter = {};
     for (const [key, value] of new FormData(document.querySelector("form[data-list=dead-letters]"))) if (value) filter[key] = value;
     const what = Object.entries(filter).map(([key, value]) => words(key) + " " + words(value)).join(", ");
-    redrive(filter, what ? "all dead letters with " + what : "all dead letters");
+    act(filter, what ? "all dead letters with " + what : "all dead letters");
   });
 
   let typing;

@@ -20,6 +20,19 @@ internal sealed class PostgreSqlOutboxDeadTable(StoreDatabase database, PostgreS
             },
             cancellationToken);
 
+    internal override ValueTask<IReadOnlyList<long>> ListIdsAsync(
+        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
+        PostgreSqlOutboxConnection.OnceAsync<IReadOnlyList<long>>(
+            database,
+            mayRepeat: true,
+            async (connection, token) =>
+            {
+                DbCommand command = connection.Command(sql.ListDeadIds(filter)).With(DbType.Int64, before).With(DbType.Int64, (long)limit);
+                Add(command, filter);
+                return await command.AllAsync(static reader => reader.GetInt64(0), token).ConfigureAwait(false);
+            },
+            cancellationToken);
+
     internal override ValueTask<IReadOnlySet<long>> RedriveAsync(
         IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken) =>
 
@@ -115,7 +128,7 @@ internal sealed class PostgreSqlOutboxDeadTable(StoreDatabase database, PostgreS
 
     private static void Add(DbCommand command, OutboxDeadFilter filter)
     {
-        foreach (long? hash in new[] { filter.Tenant, filter.Endpoint })
+        foreach (long? hash in new[] { filter.Tenant, filter.Endpoint, filter.NotificationType })
         {
             if (hash is not null)
             {

@@ -29,7 +29,7 @@ internal sealed class PostgreSqlOutboxSchema
         int dot = tables.Prefix.IndexOf('.', StringComparison.Ordinal);
         _schema = new SqlSchema(
             SqlDialect.PostgreSql, tables.Meta, versionsIn: dot < 0 ? null : tables.Prefix[..dot], new SqlMigration(Define(tables)),
-            new SqlMigration(IndexDead(tables)));
+            new SqlMigration(IndexDead(tables)), new SqlMigration(AddType(tables)));
     }
 
     /// <summary>Gets the versions of the tables.</summary>
@@ -97,7 +97,7 @@ internal sealed class PostgreSqlOutboxSchema
             + "is_on_trial, stream, number, reason, key_id, binding, sealed"),
         (_tables.Dead,
             "id, lane, endpoint, tenant, attempts, unclean, enqueued_at, max_at, first_attempt_at, horizon_at, ended_at, kept_until, "
-            + "status_code, reason, key_id, binding, sealed"),
+            + "status_code, reason, key_id, binding, notification_type, sealed"),
         (_tables.Binding, "hash, fingerprint, sequence_number, state, retires_at, kept_until, idempotency_key"),
         (_tables.Stream, "stream, last, used_at"),
     ];
@@ -241,5 +241,16 @@ internal sealed class PostgreSqlOutboxSchema
         $"CREATE INDEX IF NOT EXISTS {tables.Index("dead_by_reason")} ON {tables.Dead} (reason, id)",
         $"CREATE INDEX IF NOT EXISTS {tables.Index("dead_by_tenant_reason")} ON {tables.Dead} (tenant, reason, id)",
         $"CREATE INDEX IF NOT EXISTS {tables.Index("dead_by_endpoint_reason")} ON {tables.Dead} (endpoint, reason, id)",
+    ];
+
+    /// <summary>
+    /// Returns version 3: dead letters are filtered by their notification type. The other filters' columns are in the index, so that a
+    /// filter by several reads no row that it does not match. Most dead letters report on a task and have no type.
+    /// </summary>
+    private static string[] AddType(OutboxTables tables) =>
+    [
+        $"ALTER TABLE {tables.Dead} ADD COLUMN IF NOT EXISTS notification_type bigint",
+        $"CREATE INDEX IF NOT EXISTS {tables.Index("dead_by_type")} ON {tables.Dead} (notification_type, id, reason, tenant, endpoint) "
+        + "WHERE notification_type IS NOT NULL",
     ];
 }

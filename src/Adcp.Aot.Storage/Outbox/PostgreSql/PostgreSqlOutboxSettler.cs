@@ -86,7 +86,9 @@ internal sealed class PostgreSqlOutboxSettler(StoreDatabase database, PostgreSql
         _ => statements.DeadParked,
     };
 
-    /// <summary>Adds delay, attempts, horizon, status code, reason, deaths and whether the order is left, by the row's id.</summary>
+    /// <summary>
+    /// Adds delay, attempts, horizon, status code, reason, deaths, whether the order is left, and the notification type, by the row's id.
+    /// </summary>
     private static void AddValues(DbBatchCommand command, List<OutboxChange> changes)
     {
         using MemoryStream text = new();
@@ -103,6 +105,11 @@ internal sealed class PostgreSqlOutboxSettler(StoreDatabase database, PostgreSql
                 json.WriteStringValue(change.Reason ?? "");
                 json.WriteNumberValue(change.Unclean);
                 json.WriteBooleanValue(change.LeavesOrder);
+                if (change.NotificationType is { } type)
+                {
+                    json.WriteNumberValue(type);
+                }
+
                 json.WriteEndArray();
             }
 

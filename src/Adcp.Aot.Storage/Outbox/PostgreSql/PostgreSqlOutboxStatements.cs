@@ -239,9 +239,10 @@ internal sealed record PostgreSqlOutboxStatements
         $"""
         {rows}, {Bindings(tables, OutboxBindingState.Dead)}
         INSERT INTO {tables.Dead} (id, lane, endpoint, tenant, attempts, unclean, enqueued_at, max_at, first_attempt_at, horizon_at,
-            ended_at, kept_until, status_code, reason, key_id, binding, sealed)
+            ended_at, kept_until, status_code, reason, key_id, binding, notification_type, sealed)
         SELECT o.id, o.lane, o.endpoint, o.tenant, (c.v ->> 1)::integer, o.unclean, o.enqueued_at, o.max_at, {Begins}, {Now},
-            {Now} + {(long)DeadKept.TotalMilliseconds}, (c.v ->> 3)::integer, c.v ->> 4, o.key_id, o.binding, o.sealed
+            {Now} + {(long)DeadKept.TotalMilliseconds}, (c.v ->> 3)::integer, c.v ->> 4, o.key_id, o.binding,
+            (c.v ->> 7)::bigint, o.sealed
         FROM d AS o {ValuesOf("o.id")}
         RETURNING id
         """;

@@ -305,6 +305,10 @@ internal sealed class PostgreSqlStoreStatements
         return sql.Append(Conditions(filter, 2)).Append(" ORDER BY id DESC LIMIT $2").ToString();
     }
 
+    /// <summary>Returns the query for the ids of dead letters, with the same parameters.</summary>
+    internal string ListDeadIds(OutboxDeadFilter filter) =>
+        $"SELECT id FROM {_tables.Dead} WHERE id < $1{Conditions(filter, 2)} ORDER BY id DESC LIMIT $2";
+
     /// <summary>Returns the query that counts dead letters: $1 the most, then the filter's values.</summary>
     internal string CountDead(OutboxDeadFilter filter) =>
         $"SELECT count(*) FROM (SELECT FROM {_tables.Dead} WHERE true{Conditions(filter, 1)} LIMIT $1) AS r";
@@ -324,7 +328,10 @@ internal sealed class PostgreSqlStoreStatements
     {
         StringBuilder sql = new();
         foreach ((string column, bool isUsed) in new[]
-            { ("tenant", filter.Tenant is not null), ("endpoint", filter.Endpoint is not null), ("reason", filter.Reason is not null) })
+        {
+            ("tenant", filter.Tenant is not null), ("endpoint", filter.Endpoint is not null),
+            ("notification_type", filter.NotificationType is not null), ("reason", filter.Reason is not null),
+        })
         {
             if (isUsed)
             {

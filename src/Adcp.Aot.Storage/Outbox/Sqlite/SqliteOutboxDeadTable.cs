@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Globalization;
+using System.Text.Json;
 
 namespace Adcp.Aot.Storage;
 
@@ -11,13 +12,27 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
         OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
         Read<IReadOnlyList<OutboxDeadRow>>(session => List(session, filter, before, limit), cancellationToken);
 
+    internal override ValueTask<IReadOnlyList<long>> ListIdsAsync(
+        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
+        Read<IReadOnlyList<long>>(
+            session =>
+            {
+                List<long> ids = [];
+                using DbDataReader reader = session.Read(sql.ListDeadIds(filter), [null, before, .. Values(filter, limit)]);
+                while (reader.Read())
+                {
+                    ids.Add(reader.GetInt64(0));
+                }
+
+                return ids;
+            },
+            cancellationToken);
+
     /// <summary>Counts exactly: an index of a million rows is counted within milliseconds.</summary>
     internal override ValueTask<(long Count, bool IsEstimate)> CountAsync(
         OutboxDeadFilter filter, int exact, CancellationToken cancellationToken) =>
         Read(
-            session => (filter.Ids is { } ids
-                ? session.Number(sql.CountDeadOfIds, Json(ids))
-                : session.Number(sql.CountDead(filter), null, null, filter.Tenant, filter.Endpoint, filter.Reason), false),
+            session => (session.Number(sql.CountDead(filter), [null, null, .. Values(filter, null)]), false),
             cancellationToken);
 
     internal override ValueTask<IReadOnlyList<(long Count, bool IsEstimate)>> CountReasonsAsync(
@@ -25,14 +40,24 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
         Read<IReadOnlyList<(long Count, bool IsEstimate)>>(
             session =>
             {
-                Dictionary<string, long> counts = new(StringComparer.Ordinal);
-                using DbDataReader reader = session.Read(sql.CountReasons);
-                while (reader.Read())
+                long[] counts = [.. reasons.Select(reason => session.Number(sql.CountReason, reason, exact + 1L))];
+                int[] many = [.. Enumerable.Range(0, counts.Length).Where(reason => counts[reason] > exact)];
+                if (many.Length == 0)
                 {
-                    counts[reader.GetString(0)] = reader.GetInt64(1);
+                    return [.. counts.Select(static count => (count, false))];
                 }
 
-                return [.. reasons.Select(reason => (counts.GetValueOrDefault(reason), false))];
+                // All rows are counted by the pages of an index, a hundred times as fast as those of a reason.
+                long rest = session.Number(sql.CountDead(new OutboxDeadFilter(null, null, null)))
+                    - counts.Where((_, reason) => !many.Contains(reason)).Sum();
+                long[] shares = many.Length == 1 ? [1] : Shares(session, [.. many.Select(reason => reasons[reason])]);
+                double all = Math.Max(shares.Sum(), 1);
+                for (int i = 0; i < many.Length; i++)
+                {
+                    counts[many[i]] = Math.Max(counts[many[i]], (long)(rest * (shares[i] / all)));
+                }
+
+                return [.. counts.Select((count, reason) => (count, many.Length > 1 && many.Contains(reason)))];
             },
             cancellationToken);
 
@@ -77,12 +102,24 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
         }
     }
 
+    /// <summary>Counts the rows of each reason in a sample.</summary>
+    private long[] Shares(SqliteOutboxSession session, string[] reasons)
+    {
+        long[] shares = new long[reasons.Length];
+        string list = "[" + string.Join(',', reasons.Select(static reason => $"\"{JsonEncodedText.Encode(reason)}\"")) + "]";
+        using DbDataReader reader = session.Read(sql.SampleReasons, list);
+        while (reader.Read())
+        {
+            shares[Array.IndexOf(reasons, reader.GetString(0))] = reader.GetInt64(1);
+        }
+
+        return shares;
+    }
+
     private List<OutboxDeadRow> List(SqliteOutboxSession session, OutboxDeadFilter filter, long before, int limit)
     {
         List<OutboxDeadRow> rows = [];
-        using DbDataReader reader = filter.Ids is { } ids
-            ? session.Read(sql.ListDeadOfIds, session.Now(), before, Json(ids), (long)limit)
-            : session.Read(sql.ListDead(filter), session.Now(), before, filter.Tenant, filter.Endpoint, filter.Reason, (long)limit);
+        using DbDataReader reader = session.Read(sql.ListDead(filter), [session.Now(), before, .. Values(filter, limit)]);
         while (reader.Read())
         {
             rows.Add(new OutboxDeadRow(
@@ -93,6 +130,12 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
 
         return rows;
     }
+
+    /// <summary>Returns the parameters of a query from the third one on.</summary>
+    private static object?[] Values(OutboxDeadFilter filter, long? limit) =>
+    [
+        filter.Tenant, filter.Endpoint, filter.Reason, limit, filter.NotificationType, filter.Ids is { } ids ? Json(ids) : null,
+    ];
 
     /// <summary>Returns a list of numbers as JSON.</summary>
     private static string Json(IEnumerable<long> values) =>

@@ -137,7 +137,8 @@ internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutbo
     }
 
     /// <summary>
-    /// Returns <c>[id, due time, delay, attempts, horizon, reason, status code, deaths, leaves the order]</c> for each change.
+    /// Returns <c>[id, due time, delay, attempts, horizon, reason, status code, deaths, leaves the order, notification type]</c> for each
+    /// change.
     /// </summary>
     private static string Keys(List<OutboxChange> changes)
     {
@@ -148,7 +149,8 @@ internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutbo
             text.Append(
                 CultureInfo.InvariantCulture,
                 $"{(text.Length > 1 ? "," : "")}[{change.Row.Id},{change.Row.DueAt},{Milliseconds(change.Delay)},{change.Attempts},"
-                + $"{Milliseconds(change.Horizon)},{reason},{change.StatusCode},{change.Unclean},{(change.LeavesOrder ? 1 : 0)}]");
+                + $"{Milliseconds(change.Horizon)},{reason},{change.StatusCode},{change.Unclean},{(change.LeavesOrder ? 1 : 0)},"
+                + $"{change.NotificationType?.ToString(CultureInfo.InvariantCulture) ?? "null"}]");
         }
 
         return text.Append(']').ToString();

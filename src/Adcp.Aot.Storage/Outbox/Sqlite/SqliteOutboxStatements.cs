@@ -28,10 +28,20 @@ internal sealed class SqliteOutboxStatements
         """
         WITH k AS MATERIALIZED (SELECT value ->> 0 AS id, value ->> 1 AS due_at, value ->> 2 AS delay, value ->> 3 AS attempts,
             value ->> 4 AS horizon, value ->> 5 AS reason, value ->> 6 AS status_code, value ->> 7 AS unclean,
-            value ->> 8 AS leaves_order FROM json_each(@p2))
+            value ->> 8 AS leaves_order, value ->> 9 AS type FROM json_each(@p2))
         """;
 
+    /// <summary>The dead letters of a sample.</summary>
+    private const int SampleRows = 1_000;
+
+    private const int ByTenant = 1;
+    private const int ByEndpoint = 2;
+    private const int ByReason = 4;
+    private const int ByType = 8;
+    private const int ByIds = 16;
+
     private readonly string[] _listDead;
+    private readonly string[] _listDeadIds;
     private readonly string[] _countDead;
 
     internal SqliteOutboxStatements(OutboxTables t)
@@ -41,8 +51,8 @@ internal sealed class SqliteOutboxStatements
         string fromParked = $"FROM k CROSS JOIN {t.Parked} r ON r.id = k.id AND r.due_at = k.due_at";
         string toDead =
             $"INSERT INTO {t.Dead} ({Kept}, unclean, attempts, first_attempt_at, horizon_at, reason, status_code, ended_at, kept_until, "
-            + "sealed)";
-        string dead = $"SELECT {moved}, r.unclean, {Written}, @p1, @p1 + @p3, r.sealed";
+            + "notification_type, sealed)";
+        string dead = $"SELECT {moved}, r.unclean, {Written}, @p1, @p1 + @p3, k.type, r.sealed";
 
         Installation = $"SELECT installation, format FROM {t.Meta}";
         Append =
@@ -211,16 +221,27 @@ internal sealed class SqliteOutboxStatements
             id, lane, endpoint, tenant, key_id, sealed, attempts, reason, status_code, enqueued_at, first_attempt_at, ended_at,
                 coalesce(coalesce(horizon_at, max_at) > @p1, 1)
             """;
-        ListDeadOfIds =
-            $"""
-            SELECT {deadColumns} FROM {t.Dead}
-            WHERE id < @p2 AND id IN (SELECT value FROM json_each(@p3)) ORDER BY id DESC LIMIT @p4
-            """;
         _listDead = ForEachFilter(conditions =>
             $"SELECT {deadColumns} FROM {t.Dead} WHERE id < @p2{conditions} ORDER BY id DESC LIMIT @p6");
+        _listDeadIds = ForEachFilter(conditions => $"SELECT id FROM {t.Dead} WHERE id < @p2{conditions} ORDER BY id DESC LIMIT @p6");
         _countDead = ForEachFilter(conditions => $"SELECT count(*) FROM {t.Dead} WHERE 1{conditions}");
-        CountReasons = $"SELECT reason, count(*) FROM {t.Dead} GROUP BY reason";
-        CountDeadOfIds = $"SELECT count(*) FROM {t.Dead} WHERE id IN (SELECT value FROM json_each(@p1))";
+        CountReason = $"SELECT count(*) FROM (SELECT 1 FROM {t.Dead} WHERE reason = @p1 LIMIT @p2)";
+
+        // The row at a position is that of the reason with the next id, found in the index of reasons: the rows themselves are spread over
+        // the whole file. The multiplier spreads the positions evenly, follows no pattern of the rows, and gives the same ones in each
+        // call. One query for min and max would scan.
+        SampleReasons =
+            $"""
+            WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {SampleRows - 1}),
+                b AS MATERIALIZED (SELECT (SELECT min(id) FROM {t.Dead}) AS low,
+                    (SELECT max(id) FROM {t.Dead}) - (SELECT min(id) FROM {t.Dead}) AS span),
+                p AS MATERIALIZED (SELECT n.i, b.low + b.span * (((n.i * 2654435761) & 4294967295) >> 12) / 1048576 AS id FROM n, b)
+            SELECT reason, count(*)
+            FROM (SELECT k.value AS reason,
+                    min((SELECT d.id FROM {t.Dead} d WHERE d.reason = k.value AND d.id >= p.id ORDER BY d.id LIMIT 1)) AS next
+                FROM p CROSS JOIN json_each(@p1) k GROUP BY p.i)
+            WHERE next IS NOT NULL GROUP BY reason
+            """;
         ListWorkers =
             $"""
             SELECT w.worker, w.name, w.expires_at - @p1, w.is_draining,
@@ -241,9 +262,12 @@ internal sealed class SqliteOutboxStatements
 
     /// <summary>
     /// Returns the query for dead letters: <c>@p2</c> the id above them, <c>@p3</c> tenant, <c>@p4</c> endpoint, <c>@p5</c> reason,
-    /// <c>@p6</c> the limit.
+    /// <c>@p6</c> the limit, <c>@p7</c> notification type, <c>@p8</c> ids.
     /// </summary>
     internal string ListDead(OutboxDeadFilter filter) => _listDead[IndexOf(filter)];
+
+    /// <summary>Returns the query for the ids of dead letters, with the same parameters.</summary>
+    internal string ListDeadIds(OutboxDeadFilter filter) => _listDeadIds[IndexOf(filter)];
 
     /// <summary>Returns the query that counts dead letters, with the same parameters.</summary>
     internal string CountDead(OutboxDeadFilter filter) => _countDead[IndexOf(filter)];
@@ -330,11 +354,11 @@ internal sealed class SqliteOutboxStatements
 
     internal string ListWaiting { get; }
 
-    internal string ListDeadOfIds { get; }
+    /// <summary>Counts the dead letters of the reason @p1, at most @p2.</summary>
+    internal string CountReason { get; }
 
-    internal string CountDeadOfIds { get; }
-
-    internal string CountReasons { get; }
+    /// <summary>Counts the reasons of a sample of dead letters, taken evenly over their ids. It has reasons of the list @p1 only.</summary>
+    internal string SampleReasons { get; }
 
     internal string ListWorkers { get; }
 
@@ -348,16 +372,25 @@ internal sealed class SqliteOutboxStatements
     internal string Discard { get; }
 
     /// <summary>
-    /// Returns a statement for each filter, because a condition that may be absent keeps SQLite off its index.
+    /// Returns a statement for each filter, because a condition that may be absent keeps SQLite off its index. Ids are found by the key
+    /// and types by their index, which has the other columns too: a plus keeps SQLite off the indexes of these.
     /// </summary>
     private static string[] ForEachFilter(Func<string, string> sql) =>
     [
-        .. Enumerable.Range(0, 8).Select(filter => sql(
-            ((filter & 1) == 0 ? "" : " AND tenant = @p3")
-            + ((filter & 2) == 0 ? "" : " AND endpoint = @p4")
-            + ((filter & 4) == 0 ? "" : " AND reason = @p5"))),
+        .. Enumerable.Range(0, 32).Select(filter =>
+        {
+            string byType = (filter & ByIds) == 0 ? "" : "+";
+            string byOther = (filter & (ByIds | ByType)) == 0 ? "" : "+";
+            return sql(
+                ((filter & ByTenant) == 0 ? "" : $" AND {byOther}tenant = @p3")
+                + ((filter & ByEndpoint) == 0 ? "" : $" AND {byOther}endpoint = @p4")
+                + ((filter & ByReason) == 0 ? "" : $" AND {byOther}reason = @p5")
+                + ((filter & ByType) == 0 ? "" : $" AND {byType}notification_type = @p7")
+                + ((filter & ByIds) == 0 ? "" : " AND id IN (SELECT value FROM json_each(@p8))"));
+        }),
     ];
 
     private static int IndexOf(OutboxDeadFilter filter) =>
-        (filter.Tenant is null ? 0 : 1) + (filter.Endpoint is null ? 0 : 2) + (filter.Reason is null ? 0 : 4);
+        (filter.Tenant is null ? 0 : ByTenant) | (filter.Endpoint is null ? 0 : ByEndpoint) | (filter.Reason is null ? 0 : ByReason)
+        | (filter.NotificationType is null ? 0 : ByType) | (filter.Ids is null ? 0 : ByIds);
 }

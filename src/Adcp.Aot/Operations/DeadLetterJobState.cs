@@ -1,7 +1,7 @@
 namespace Adcp.Aot.Operations;
 
-/// <summary>The state of a <see cref="RedriveJob"/>.</summary>
-public enum RedriveState
+/// <summary>The state of a <see cref="DeadLetterJob"/>.</summary>
+public enum DeadLetterJobState
 {
     /// <summary>The job runs.</summary>
     Running = 0,
@@ -12,6 +12,6 @@ public enum RedriveState
     /// <summary>An operator cancelled the job, or the process stopped.</summary>
     Cancelled = 2,
 
-    /// <summary>The store failed. Start the job again: dead letters that were redriven are not there any more.</summary>
+    /// <summary>The store failed. Start the job again: dead letters that were handled are not there any more.</summary>
     Failed = 3,
 }

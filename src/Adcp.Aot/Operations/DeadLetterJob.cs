@@ -1,16 +1,21 @@
 namespace Adcp.Aot.Operations;
 
-/// <summary>A redrive, or its dry run, in the process that runs it. Immutable: ask again for its progress.</summary>
-public sealed record RedriveJob
+/// <summary>
+/// A redrive or a discard of dead letters, or its dry run, in the process that runs it. Immutable: ask again for its progress.
+/// </summary>
+public sealed record DeadLetterJob
 {
     /// <summary>Gets the id of the job.</summary>
     public required string Id { get; init; }
 
     /// <summary>Gets the state.</summary>
-    public required RedriveState State { get; init; }
+    public required DeadLetterJobState State { get; init; }
 
     /// <summary>Gets the dead letters that the job was given.</summary>
     public required DeadLetterQuery Query { get; init; }
+
+    /// <summary>Gets whether the job deletes dead letters. Otherwise it delivers them again.</summary>
+    public bool IsDiscard { get; init; }
 
     /// <summary>Gets whether the job only counts.</summary>
     public bool IsDryRun { get; init; }
@@ -28,12 +33,12 @@ public sealed record RedriveJob
     public DateTimeOffset? EndedAt { get; init; }
 
     /// <summary>
-    /// Gets the report so far. If the job was cancelled or failed, another one continues with <see cref="RedriveReport.ContinueBefore"/>
+    /// Gets the report so far. If the job was cancelled or failed, another one continues with <see cref="DeadLetterReport.ContinueBefore"/>
     /// as <see cref="DeadLetterQuery.Before"/>.
     /// </summary>
-    public required RedriveReport Report { get; init; }
+    public required DeadLetterReport Report { get; init; }
 
-    /// <summary>Gets the fault in words, if <see cref="State"/> is <see cref="RedriveState.Failed"/>.</summary>
+    /// <summary>Gets the fault in words, if <see cref="State"/> is <see cref="DeadLetterJobState.Failed"/>.</summary>
     public string? Error { get; init; }
 
     /// <summary>Returns id and state.</summary>

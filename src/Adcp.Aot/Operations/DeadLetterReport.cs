@@ -1,10 +1,13 @@
 namespace Adcp.Aot.Operations;
 
-/// <summary>The result of a redrive, of a part of it, or of its dry run.</summary>
-public sealed record RedriveReport
+/// <summary>The result of a redrive or a discard, of a part of it, or of its dry run.</summary>
+public sealed record DeadLetterReport
 {
     /// <summary>Gets how many dead letters are delivered again.</summary>
     public int Redriven { get; init; }
+
+    /// <summary>Gets how many dead letters are deleted.</summary>
+    public int Discarded { get; init; }
 
     /// <summary>Gets how many of <see cref="Redriven"/> are new emissions, under a new idempotency key.</summary>
     public int WithNewKey { get; init; }
@@ -18,11 +21,11 @@ public sealed record RedriveReport
     /// </summary>
     public int NotRepeatable { get; init; }
 
-    /// <summary>Gets how many were left because they cannot be read, were not there, or were taken by another redrive.</summary>
+    /// <summary>Gets how many were left because they cannot be read, were not there, or were taken by another job.</summary>
     public int Missing { get; init; }
 
     /// <summary>
-    /// Gets the id below which a redrive that was cancelled continues, as <see cref="DeadLetterQuery.Before"/>; <see langword="null"/> if
+    /// Gets the id below which a job that was cancelled continues, as <see cref="DeadLetterQuery.Before"/>; <see langword="null"/> if
     /// all were handled.
     /// </summary>
     public long? ContinueBefore { get; init; }

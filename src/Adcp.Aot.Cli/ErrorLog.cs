@@ -1,0 +1,21 @@
+using Microsoft.Extensions.Logging;
+
+namespace Adcp.Aot.Cli;
+
+/// <summary>Writes warnings and errors of the library to the standard error, one line each: also the records of actions.</summary>
+internal sealed class ErrorLog : ILogger
+{
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (IsEnabled(logLevel))
+        {
+            Console.Error.WriteLine(Output.Visible(formatter(state, exception)));
+        }
+    }
+}

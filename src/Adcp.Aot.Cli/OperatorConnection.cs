@@ -1,0 +1,159 @@
+using System.CommandLine;
+using Adcp.Aot.Operations;
+using Adcp.Aot.Storage;
+
+namespace Adcp.Aot.Cli;
+
+/// <summary>The options that name an operator page or the database of an outbox, and the operations behind them.</summary>
+/// <param name="use">The use of a database by the command.</param>
+internal sealed class OperatorConnection(StoreUse use)
+{
+    private readonly Option<string?> _url = new("--url") { Description = "The url of the operator page, such as https://host/adcp." };
+    private readonly Option<string?> _tokenFile = new("--token-file")
+    {
+        Description = "The file with the bearer token of the page; - for the standard input.",
+    };
+
+    private readonly StoreOptions _store = new();
+    private readonly Option<string[]> _keys = new("--encryption-key-file")
+    {
+        Description = "ID=FILE: the id of an encryption key of the outbox, and the file with its 32 bytes, plain or as base64. May be "
+            + "given many times, the current key first. Without it, tenant, receiver, key and task of a webhook in a database are not "
+            + "shown.",
+    };
+
+    internal Option<bool> Json { get; } = Options.Json();
+
+    internal void AddTo(Command command)
+    {
+        command.Options.Add(_url);
+        command.Options.Add(_tokenFile);
+        _store.AddTo(command, isHidden: use == StoreUse.None);
+        if (use != StoreUse.None)
+        {
+            command.Options.Add(_keys);
+        }
+
+        command.Options.Add(Json);
+    }
+
+    /// <summary>Returns whether the command uses a database and has no key to open its webhooks.</summary>
+    internal bool LacksKeys(ParseResult arguments) => arguments.GetValue(_url) is null && arguments.GetValue(_keys) is not { Length: > 0 };
+
+    /// <summary>Runs a command on the operations of the page or the database.</summary>
+    /// <param name="arguments">The command line.</param>
+    /// <param name="run">The command. Returns the exit code.</param>
+    /// <param name="cancellationToken">Cancels the command.</param>
+    /// <exception cref="CommandException">The options are not valid, or the page or the database cannot be used.</exception>
+    internal async Task<int> RunAsync(
+        ParseResult arguments, Func<IWebhookOperations, Task<int>> run, CancellationToken cancellationToken)
+    {
+        if (arguments.GetValue(_url) is { } url)
+        {
+            if (_store.IsGiven(arguments) || (use != StoreUse.None && arguments.GetValue(_keys) is { Length: > 0 }))
+            {
+                throw new CommandException(
+                    ExitCode.Usage, "Give --url of an operator page, or --store of a database with --encryption-key-file, not both.");
+            }
+
+            using OperationsClient page = new(
+                url, arguments.GetValue(_tokenFile) is { } file ? InputFile.Secret(file, "--token-file") : null);
+            return await run(page).ConfigureAwait(false);
+        }
+
+        StoreAddress? address = _store.Read(arguments);
+        string verb = arguments.CommandResult.Command.Name;
+        if (use == StoreUse.None)
+        {
+            throw new CommandException(
+                ExitCode.Usage,
+                $"{verb} needs --url of an operator page: circuits, attempts and actions are known to the process that delivers, and "
+                + "are not in its database.");
+        }
+
+        if (address is null)
+        {
+            throw new CommandException(
+                ExitCode.Usage,
+                $"{verb} needs --url of an operator page, or a database by --store, --store-file or the environment variable "
+                + $"{StoreOptions.Variable}.");
+        }
+
+        return arguments.GetValue(_tokenFile) is null
+            ? await RunOnStoreAsync(address, arguments, run, cancellationToken).ConfigureAwait(false)
+            : throw new CommandException(ExitCode.Usage, "--token-file goes with --url.");
+    }
+
+    private async Task<int> RunOnStoreAsync(
+        StoreAddress address, ParseResult arguments, Func<IWebhookOperations, Task<int>> run, CancellationToken cancellationToken)
+    {
+        if (address.IsAbsent)
+        {
+            throw new CommandException(ExitCode.NotDone, $"There is no file '{address.File}'.");
+        }
+
+        SecretsAtRest? secrets = SecretsOf(arguments.GetValue(_keys) ?? []);
+        Store store = Store.Open(address, changes: use == StoreUse.Writes);
+        await using (store.ConfigureAwait(false))
+        {
+            try
+            {
+                string prefix = _store.Prefix(arguments);
+                OutboxSchema schema = CommandException.UsageOf(() => new OutboxSchema(store.Database, prefix), "--table-prefix");
+                if (await StoreCheck.JudgeAsync(schema, store.Name, cancellationToken).ConfigureAwait(false)
+                    is { Status: "failed" } finding)
+                {
+                    throw new CommandException(ExitCode.NotDone, Output.Visible($"{finding.Text}. {finding.Advice}"));
+                }
+
+                OutboxOperations operations = new(store.Database, secrets, prefix, new ErrorLog());
+                await using (operations.ConfigureAwait(false))
+                {
+                    return await run(operations).ConfigureAwait(false);
+                }
+            }
+            catch (Exception fault) when (MigrateCommand.IsOfDatabase(fault))
+            {
+                throw new CommandException(ExitCode.NotDone, $"{store.Name}: {Output.Visible(fault.Message)}");
+            }
+            catch (ArgumentException fault)
+            {
+                throw new CommandException(ExitCode.Usage, Output.Visible(fault.Message));
+            }
+        }
+    }
+
+    private static SecretsAtRest? SecretsOf(string[] files)
+    {
+        EncryptionKey[] keys = [.. files.Select(KeyOf)];
+        return keys.Length == 0
+            ? null
+            : CommandException.UsageOf(() => SecretsAtRest.EncryptedWith(keys[0], keys.AsSpan(1)), "--encryption-key-file");
+    }
+
+    private static EncryptionKey KeyOf(string text)
+    {
+        const string Name = "--encryption-key-file";
+        int end = text.IndexOf('=', StringComparison.Ordinal);
+        if (end <= 0)
+        {
+            throw new CommandException(ExitCode.Usage, $"{Name} takes ID=FILE, such as 2026-01=/run/secrets/outbox.key.");
+        }
+
+        byte[] content = InputFile.SecretBytes(text[(end + 1)..], Name);
+        if (content.Length != EncryptionKey.SizeInBytes)
+        {
+            try
+            {
+                content = Convert.FromBase64String(System.Text.Encoding.ASCII.GetString(content).Trim());
+            }
+            catch (FormatException)
+            {
+                throw new CommandException(
+                    ExitCode.Usage, $"{Name}: '{text[(end + 1)..]}' has neither {EncryptionKey.SizeInBytes} bytes nor base64.");
+            }
+        }
+
+        return CommandException.UsageOf(() => new EncryptionKey(text[..end], content), Name);
+    }
+}

@@ -1,0 +1,271 @@
+using System.Text.Json;
+using Adcp.Aot.AspNetCore.Tests.Operations;
+using Adcp.Aot.Operations;
+using Adcp.Aot.Testing;
+using Npgsql;
+
+namespace Adcp.Aot.Cli.Tests;
+
+/// <summary>The operator's commands against a file of SQLite, beside the worker that owns its lanes.</summary>
+public sealed class StoreOperatorTests : IAsyncLifetime
+{
+    private readonly Folder _folder = new();
+    private OperatedOutbox _operated = null!;
+    private string _key = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _operated = await OperatedOutbox.StartAsync();
+        _key = "k1=" + Secret("outbox.key", Convert.ToBase64String(_operated.EncryptionKey) + "\n");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _operated.DisposeAsync();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task Status_and_workers_show_the_store_and_nothing_of_a_process()
+    {
+        await _operated.KillAsync(2);
+        await OperatedOutbox.UntilAsync(async () => (await _operated.Outbox.GetStatusAsync()).UnownedLanes == 0);
+
+        Cli.Result status = await RunAsync("status");
+        Cli.Result json = await RunAsync("status", "--json");
+        Cli.Result workers = await RunAsync("workers");
+
+        Assert.Equal((0, 0, 0), (status.ExitCode, json.ExitCode, workers.ExitCode));
+        Assert.Matches("dead: rejected +2", status.Output);
+        Assert.DoesNotContain("circuits", status.Output, StringComparison.Ordinal);
+        Assert.Equal(2, json.Json.GetProperty("dead_letters").GetInt64());
+        Assert.False(json.Json.TryGetProperty("open_endpoints", out _));
+        Assert.Matches("worker-of-the-test +64 +.* +working", workers.Output);
+    }
+
+    [Fact]
+    public async Task The_store_prints_the_same_as_the_page()
+    {
+        IReadOnlyList<DeadLetter> letters = await _operated.KillAsync(3);
+        string id = $"{letters[0].Id}";
+        string key = letters[0].IdempotencyKey!;
+        string[][] verbs =
+        [
+            ["dead-letters", "list"], ["dead-letters", "list", "--json", "--tenant", "acme", "--endpoint", letters[0].EndpointId],
+            ["dead-letters", "count", "--dead-reason", "rejected"], ["dead-letters", "show", id], ["dead-letters", "show", "99999999"],
+        ];
+
+        foreach (string[] verb in verbs)
+        {
+            Cli.Result page = await RunOnPageAsync(verb);
+            Cli.Result store = await RunAsync([.. verb, "--encryption-key-file", _key]);
+
+            Assert.Equal(page, store);
+        }
+
+        Cli.Result story = await RunOnPageAsync("delivery", key);
+        Cli.Result known = await RunAsync("delivery", key, "--encryption-key-file", _key);
+        Assert.Equal((0, 0), (story.ExitCode, known.ExitCode));
+        Assert.Matches("attempt +.* failure", story.Output);
+        Assert.DoesNotMatch("attempt +.* failure", known.Output);
+        Assert.Matches($"dead +.* rejected, dead letter {id}", known.Output);
+    }
+
+    [Fact]
+    public async Task Without_the_encryption_key_a_dead_letter_is_listed_and_its_webhook_is_unknown()
+    {
+        IReadOnlyList<DeadLetter> letters = await _operated.KillAsync(1);
+
+        Cli.Result one = await RunAsync("dead-letters", "show", $"{letters[0].Id}");
+        Cli.Result story = await RunAsync("delivery", letters[0].IdempotencyKey!);
+        Cli.Result byId = await RunAsync("delivery", "any", "--tenant", "acme", "--delivery-id", "acme task_0");
+        Cli.Result otherKey = await RunAsync(
+            "dead-letters", "show", $"{letters[0].Id}", "--encryption-key-file", _key.Replace("k1", "k2", StringComparison.Ordinal));
+
+        Assert.Equal((0, 1, 0, 0), (one.ExitCode, story.ExitCode, byId.ExitCode, otherKey.ExitCode));
+        Assert.Matches("reason +rejected", one.Output);
+        Assert.Matches("key +-", one.Output);
+        Assert.Contains("--encryption-key-file", story.Errors, StringComparison.Ordinal);
+        Assert.Matches("state +undelivered", byId.Output);
+        Assert.Matches("key +-", otherKey.Output);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_redrive_of_the_store_is_delivered_by_its_worker_and_recorded(bool hasKey)
+    {
+        await _operated.KillAsync(3);
+        int before = _operated.Receiver.Requests.Count;
+        _operated.Receiver.Otherwise = ReceiverAnswer.Ok;
+        string[] key = hasKey ? ["--encryption-key-file", _key] : [];
+
+        Cli.Result dry = await RunAsync(["dead-letters", "redrive", "--all", "--dry-run", .. key]);
+        bool changed = (await _operated.Outbox.GetStatusAsync()).Dead != 3;
+        Cli.Result job = await RunAsync(
+            ["dead-letters", "redrive", "--tenant", "acme", "--rate", "1000", "--reason", "buyer is back", "--json", .. key]);
+        await OperatedOutbox.UntilAsync(async () => await _operated.Outbox.GetStatusAsync() is { Waiting: 0, Dead: 0 });
+
+        Assert.Equal((0, 0), (dry.ExitCode, job.ExitCode));
+        Assert.False(changed);
+        Assert.Matches("would be redriven +3", dry.Output);
+        Assert.Equal(3, job.Json.GetProperty("report").GetProperty("redriven").GetInt32());
+        Assert.Equal(before + 3, _operated.Receiver.Requests.Count);
+        Assert.Equal("", dry.Errors);
+        Assert.Matches(
+            $"redrive on job 1: dead letters with tenant acme by {Environment.UserName}. Reason: buyer is back", job.Errors);
+    }
+
+    [Fact]
+    public async Task A_redrive_with_new_keys_needs_the_encryption_key()
+    {
+        await _operated.KillAsync(1);
+
+        Cli.Result refused = await RunAsync("dead-letters", "redrive", "--all", "--allow-new-key");
+        Cli.Result counted = await RunAsync(
+            "dead-letters", "redrive", "--all", "--allow-new-key", "--dry-run", "--encryption-key-file", _key);
+
+        Assert.Equal((2, 0), (refused.ExitCode, counted.ExitCode));
+        Assert.Contains("--encryption-key-file", refused.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Dead_letters_of_the_store_are_discarded()
+    {
+        IReadOnlyList<DeadLetter> letters = await _operated.KillAsync(2);
+
+        Cli.Result dry = await RunAsync("dead-letters", "discard", "--all", "--dry-run");
+        Cli.Result one = await RunAsync("dead-letters", "discard", "--id", $"{letters[0].Id}", "--reason", "junk");
+
+        Assert.Equal((0, 0), (dry.ExitCode, one.ExitCode));
+        Assert.Matches("would be discarded +2", dry.Output);
+        Assert.Contains("Operator action discard", one.Errors, StringComparison.Ordinal);
+        Assert.Equal(letters[1].Id, Assert.Single(await _operated.Outbox.DeadLetters.ListAsync()).Id);
+    }
+
+    [Theory]
+    [InlineData("endpoints")]
+    [InlineData("attempts")]
+    [InlineData("actions")]
+    [InlineData("isolate", "0123456789abcdef")]
+    [InlineData("reset", "0123456789abcdef")]
+    public async Task A_command_that_needs_a_process_refuses_the_store_by_name(params string[] arguments)
+    {
+        Cli.Result result = await RunAsync(arguments);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains($"{arguments[0]} needs --url of an operator page", result.Errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("needs --url of an operator page, or a database")]
+    [InlineData("not both", "--url", "http://localhost/adcp", "--store", "sqlite:x.db")]
+    [InlineData("not both", "--url", "http://localhost/adcp", "--encryption-key-file", "k=x")]
+    [InlineData("--token-file goes with --url", "--store", "sqlite:x.db", "--token-file", "x")]
+    [InlineData("ID=FILE", "--encryption-key-file", "outbox.key", "--store", "FILE")]
+    [InlineData("cannot be read", "--encryption-key-file", "k=/no/such/file", "--store", "FILE")]
+    [InlineData("32 bytes", "--encryption-key-file", "SHORT", "--store", "FILE")]
+    [InlineData("table prefix", "--table-prefix", "1;", "--store", "FILE")]
+    public async Task Options_that_do_not_fit_are_refused(string message, params string[] options)
+    {
+        Cli.Result result = await Cli.RunAsync(
+            [
+                "dead-letters", "list",
+                .. options.Select(option => option switch
+                {
+                    "FILE" => "sqlite:" + _operated.DatabaseFile,
+                    "SHORT" => "k=" + Secret("short.key", "c2hvcnQ="),
+                    _ => option,
+                }),
+            ]);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(message, result.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_store_without_the_tables_says_what_to_do_and_is_not_created()
+    {
+        Cli.Result absent = await Cli.RunAsync("status", "--store", "sqlite:" + _folder["none.db"]);
+        File.WriteAllBytes(_folder["empty.db"], []);
+        Cli.Result empty = await Cli.RunAsync("dead-letters", "redrive", "--all", "--store", "sqlite:" + _folder["empty.db"]);
+        Cli.Result nobody = await Cli.RunAsync("status", "--store", "postgres:Host=127.0.0.1;Port=1;Username=u;Database=d");
+        using Cli fromEnvironment = Cli.StartWithEnvironment(
+            new Dictionary<string, string?> { ["ADCP_WEBHOOKS_STORE"] = "sqlite:" + _operated.DatabaseFile }, "status");
+        Cli.Result found = await fromEnvironment.EndAsync();
+
+        Assert.Equal((1, 1, 1, 0), (absent.ExitCode, empty.ExitCode, nobody.ExitCode, found.ExitCode));
+        Assert.Contains("There is no file", absent.Errors, StringComparison.Ordinal);
+        Assert.False(File.Exists(_folder["none.db"]));
+        Assert.Contains("adcp-webhooks migrate", empty.Errors, StringComparison.Ordinal);
+        Assert.Contains("postgres d at 127.0.0.1:1", nobody.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Needs(Resource.PostgreSql)]
+    public async Task The_commands_work_on_postgresql()
+    {
+        string connection = Resources.Get(Resource.PostgreSql);
+        string schema = "cli_" + Guid.NewGuid().ToString("N")[..12];
+        await using NpgsqlDataSource source = NpgsqlDataSource.Create(connection);
+        await ExecuteAsync(source, $"CREATE SCHEMA {schema}");
+        try
+        {
+            await using OperatedOutbox operated = await OperatedOutbox.StartAsync(
+                postgreSql: NpgsqlDataSource.Create(connection), tablePrefix: schema + ".outbox_");
+            string[] options =
+            [
+                "--store-file", _folder.Write("store", "postgres:" + connection + "\n"), "--table-prefix", schema + ".outbox_",
+                "--encryption-key-file", "k1=" + _folder.Write("pg.key", Convert.ToBase64String(operated.EncryptionKey)),
+            ];
+            IReadOnlyList<DeadLetter> letters = await operated.KillAsync(3);
+            operated.Receiver.Otherwise = ReceiverAnswer.Ok;
+
+            Cli.Result status = await Cli.RunAsync(["status", .. options]);
+            Cli.Result list = await Cli.RunAsync(["dead-letters", "list", "--tenant", "acme", "--json", .. options]);
+            Cli.Result gone = await Cli.RunAsync(["dead-letters", "discard", "--id", $"{letters[0].Id}", .. options]);
+            Cli.Result job = await Cli.RunAsync(["dead-letters", "redrive", "--all", .. options]);
+            await OperatedOutbox.UntilAsync(async () => await operated.Outbox.GetStatusAsync() is { Waiting: 0, Dead: 0 });
+
+            Assert.Equal((0, 0, 0, 0), (status.ExitCode, list.ExitCode, gone.ExitCode, job.ExitCode));
+            Assert.Matches("dead: rejected +3", status.Output);
+            Assert.Equal(
+                letters.Select(static letter => letter.IdempotencyKey),
+                list.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                    .Select(static line => JsonDocument.Parse(line).RootElement.GetProperty("idempotency_key").GetString()));
+            Assert.Matches("redriven +2", job.Output);
+        }
+        finally
+        {
+            await ExecuteAsync(source, $"DROP SCHEMA {schema} CASCADE");
+        }
+    }
+
+    /// <summary>Writes a file that its owner only can read, so that the command does not warn.</summary>
+    private string Secret(string name, string text)
+    {
+        string path = _folder.Write(name, text);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+
+        return path;
+    }
+
+    private static async Task ExecuteAsync(NpgsqlDataSource source, string sql)
+    {
+        await using NpgsqlCommand command = source.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private Task<Cli.Result> RunAsync(params string[] arguments) =>
+        Cli.RunAsync([.. arguments, "--store", "sqlite:" + _operated.DatabaseFile]);
+
+    private async Task<Cli.Result> RunOnPageAsync(params string[] arguments)
+    {
+        using Cli cli = Cli.StartWithInput(
+            "alice:operator", [.. arguments, "--url", new Uri(_operated.Url, "adcp").ToString(), "--token-file", "-"]);
+        return await cli.EndAsync();
+    }
+}
