@@ -58,8 +58,8 @@ internal sealed class Chaos(Settings settings, Crew crew, Producers producers, R
     }
 
     /// <summary>
-    /// Returns a worker that has requests under way. One is enough: after a kill, webhooks that waited are on trial, 16 at a time, and the
-    /// next ones wait until all of these were answered. Few of them are for receivers that do not answer.
+    /// Returns a worker that has requests under way. One is enough: after a kill, webhooks that waited are on trial, of which an endpoint
+    /// has few, and the circuits of receivers that do not answer open.
     /// </summary>
     private async Task<ChildProcess> BusyWorkerAsync(Hold hold, CancellationToken cancellationToken)
     {

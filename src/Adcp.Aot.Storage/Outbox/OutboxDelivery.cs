@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Adcp.Aot.Delivery;
 using Microsoft.Extensions.Logging;
 
@@ -36,7 +35,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
     private readonly OutboxDeliveryRules _rules;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly ConcurrentDictionary<string, (long LoggedAt, int Skipped)> _unknownKeys = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (long LoggedAt, int Skipped)> _unknownKeys = new(StringComparer.Ordinal);
     private readonly WaitCallback _attempt;
     private readonly WaitCallback _authorize;
     private readonly WaitCallback _try;
@@ -371,19 +370,27 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
     private void LogUnknownKey(string keyId)
     {
         long now = _time.GetTimestamp();
-        if (_unknownKeys.Count >= MaxKeysLogged)
+        int skipped = 0;
+        lock (_unknownKeys)
         {
-            _unknownKeys.Clear();
+            if (_unknownKeys.TryGetValue(keyId, out (long LoggedAt, int Skipped) known))
+            {
+                if (_time.GetElapsedTime(known.LoggedAt, now) < KeyLogInterval)
+                {
+                    _unknownKeys[keyId] = (known.LoggedAt, known.Skipped + 1);
+                    return;
+                }
+
+                skipped = known.Skipped;
+            }
+            else if (_unknownKeys.Count >= MaxKeysLogged)
+            {
+                _unknownKeys.Clear();
+            }
+
+            _unknownKeys[keyId] = (now, 0);
         }
 
-        (long loggedAt, int skipped) = _unknownKeys.GetOrAdd(keyId, static _ => (0, 0));
-        if (loggedAt != 0 && _time.GetElapsedTime(loggedAt, now) < KeyLogInterval)
-        {
-            _unknownKeys[keyId] = (loggedAt, skipped + 1);
-            return;
-        }
-
-        _unknownKeys[keyId] = (Math.Max(1, now), 0);
         KeyUnknown(_logger, keyId, skipped);
     }
 

@@ -114,13 +114,13 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
             return 200;
         });
         RecordingSender first = Slow();
-        (_, FaultyOutboxStore process) = await _bench.StartAsync(first, change: static options => options with { MaxRowsInMemory = 256 });
+        (_, FaultyOutboxStore process) = await _bench.StartAsync(first, static options => options with { MaxRowsInMemory = 256, Lease = Lease });
         await _bench.UntilAsync(() => first.Count == 256);
         process.Crash();
 
         RecordingSender second = Slow();
         await _bench.StartAsync(second, change: static options => options with { MaxRowsInMemory = 256 });
-        await _bench.UntilAsync(() => second.Count >= 16);
+        await _bench.UntilAsync(() => second.Count >= OutboxSchedule.MaxOnTrial / 2);
         await _bench.EnqueueAsync("healthy.example");
         await _bench.UntilAsync(() => second.Attempts.Any(static sent => sent.Destination.Url.Contains("healthy", StringComparison.Ordinal)));
 
@@ -128,6 +128,48 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
         await _bench.UntilEmptyAsync();
         Assert.Empty(_bench.Store.DeadRows);
         Assert.Equal(257, second.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
+    }
+
+    [Fact]
+    public async Task Slow_endpoints_of_one_tenant_hold_up_no_trial_of_another()
+    {
+        TaskCompletionSource slowMayAnswer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await _bench.Outbox.EnqueueAsync(
+            null,
+            [
+                .. Enumerable.Range(0, 200).Select(static i => i % 2 == 0
+                    ? OutboxHarness.Item($"slow{i}.example", "slow")
+                    : OutboxHarness.Item($"b{i}.example", "other")),
+            ]);
+        RecordingSender first = _bench.Sender(async (_, _, token) =>
+        {
+            await slowMayAnswer.Task.WaitAsync(token);
+            return 200;
+        });
+        (_, FaultyOutboxStore process) = await _bench.StartAsync(first, static options => options with { Lease = Lease });
+        await _bench.UntilAsync(() => first.Count == 200);
+        process.Crash();
+
+        int slow = 0, mostSlow = 0;
+        RecordingSender second = _bench.Sender(async (webhook, _, token) =>
+        {
+            if (webhook.Destination.Url.Contains("slow", StringComparison.Ordinal))
+            {
+                mostSlow = Math.Max(mostSlow, Interlocked.Increment(ref slow));
+                await slowMayAnswer.Task.WaitAsync(token);
+                Interlocked.Decrement(ref slow);
+            }
+
+            return 200;
+        });
+        await _bench.StartAsync(second);
+        await _bench.UntilAsync(() => _bench.Store.Waiting == 100);
+
+        Assert.InRange(mostSlow, 1, OutboxSchedule.MaxOnTrial / 2);
+        slowMayAnswer.SetResult();
+        await _bench.UntilEmptyAsync();
+        Assert.InRange(mostSlow, 1, OutboxSchedule.MaxOnTrial);
+        Assert.Empty(_bench.Store.DeadRows);
     }
 
     [Fact]

@@ -184,6 +184,7 @@ public sealed class OutboxRestartTests : IAsyncDisposable
         }
 
         await _bench.UntilAsync(() => worker.Endpoints.Snapshot().Any(static endpoint => endpoint.State == CircuitState.Open));
+        await _bench.Time.RunForAsync(TimeSpan.FromSeconds(1)); // attempts that began before
         Volatile.Write(ref _status, 200);
         await _bench.UntilEmptyAsync();
 
