@@ -45,7 +45,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     /// <summary>The longest time in which attempts may empty what waits for them in memory. Above it they are slow.</summary>
     private static readonly TimeSpan MaxDrain = TimeSpan.FromSeconds(5);
 
-    /// <summary>How often the tenants' rates are looked at while memory is full.</summary>
+    /// <summary>The time between two looks at the tenants' rates while memory is full.</summary>
     private static readonly TimeSpan RatePeriod = TimeSpan.FromSeconds(1);
 
     private static readonly (long DueAt, long Id) Beginning = (long.MinValue, long.MinValue);
