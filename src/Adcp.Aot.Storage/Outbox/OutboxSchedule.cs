@@ -729,7 +729,9 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             OutboxChanges.Wait(row, TimeSpan.FromSeconds((kept + i) / Math.Max(rate, 1)), OutboxReasons.OverShare)));
     }
 
-    /// <summary>Takes the ready rows of an endpoint out of the rotation. Parked ones among them are forgotten, and read again later.</summary>
+    /// <summary>
+    /// Takes the ready rows of an endpoint out of the rotation. Parked ones among them are forgotten, and read again later.
+    /// </summary>
     /// <returns>The fresh rows, which are to be parked.</returns>
     private OutboxRow[] Clear(OutboxEndpoint endpoint)
     {

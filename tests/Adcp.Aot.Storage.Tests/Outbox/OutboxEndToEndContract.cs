@@ -218,11 +218,8 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
     public async Task More_ordered_streams_than_rows_in_memory_are_delivered_each_in_order()
     {
         const int Streams = 1_000;
-        string[] keys =
-        [
-            .. (await _outbox.EnqueueAsync(null, [.. Enumerable.Range(0, 2 * Streams).Select(static i => Ordered("a.example", $"s{i % Streams}"))]))
-                .Select(static receipt => receipt.IdempotencyKey),
-        ];
+        OutboxItem[] items = [.. Enumerable.Range(0, 2 * Streams).Select(static i => Ordered("a.example", $"s{i % Streams}"))];
+        string[] keys = [.. (await _outbox.EnqueueAsync(null, items)).Select(static receipt => receipt.IdempotencyKey)];
         await using OutboxWorker worker = await StartAsync(static options => options with { MaxRowsInMemory = 256 });
         await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
 

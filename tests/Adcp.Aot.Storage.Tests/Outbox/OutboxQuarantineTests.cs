@@ -114,7 +114,8 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
             return 200;
         });
         RecordingSender first = Slow();
-        (_, FaultyOutboxStore process) = await _bench.StartAsync(first, static options => options with { MaxRowsInMemory = 256, Lease = Lease });
+        (_, FaultyOutboxStore process) = await _bench.StartAsync(
+            first, static options => options with { MaxRowsInMemory = 256, Lease = Lease });
         await _bench.UntilAsync(() => first.Count == 256);
         process.Crash();
 
