@@ -53,9 +53,14 @@ internal sealed class OutboxHealthCheck(IServiceProvider services, string name) 
 
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        HealthSettings limits = services.GetRequiredKeyedService<WebhookEngine>(name).Health;
         OutboxSample sample = await services.GetRequiredKeyedService<OutboxMonitor>(name)
             .RecentAsync(cancellationToken).ConfigureAwait(false);
+        return Judge(services.GetRequiredKeyedService<WebhookEngine>(name).Health, sample);
+    }
+
+    /// <summary>Judges a sample, and compares its dead letters with those of the one before.</summary>
+    internal HealthCheckResult Judge(HealthSettings limits, OutboxSample sample)
+    {
         if (sample.Fault is { } fault)
         {
             return HealthCheckResult.Unhealthy($"The database of the outbox cannot be read ({fault}). New webhooks cannot be kept.");

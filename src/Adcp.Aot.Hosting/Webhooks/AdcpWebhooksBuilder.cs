@@ -195,7 +195,8 @@ public sealed class AdcpWebhooksBuilder
 
     /// <summary>
     /// Adds the operations for an operator page: <see cref="IWebhookOperations"/> becomes a service, and <c>MapAdcpOperations</c> of
-    /// Adcp.Aot.AspNetCore shows it. They are those of the outbox if this process delivers from one, and otherwise those of the supervisor.
+    /// Adcp.Aot.AspNetCore shows it. They are those of the outbox if there is one, and otherwise those of the supervisor. Without a worker
+    /// in this process (<c>Outbox:RunsWorker</c>) they are those of the outbox's tables: endpoints and attempts are in other processes.
     /// </summary>
     /// <param name="attempts">The capacity of the <see cref="AttemptHistory"/>. 1 to 1,048,576, default 10,000.</param>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 1,048,576.</exception>

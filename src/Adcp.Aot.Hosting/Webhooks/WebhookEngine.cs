@@ -78,9 +78,10 @@ internal sealed class WebhookEngine : IAsyncDisposable
         if (history is not null)
         {
             ILogger logger = logging.CreateLogger("Adcp.Aot.Operations");
-            Operations = Worker is null
-                ? new WebhookOperations(Supervisor, history, logger, Time)
-                : new OutboxOperations(Worker, history, logger, Time);
+            Operations = Worker is not null ? new OutboxOperations(Worker, history, logger, Time)
+                : Outbox is null ? new WebhookOperations(Supervisor, history, logger, Time)
+                : new OutboxOperations(
+                    new StoreDatabase(Database!.Source, Database.Dialect, Time), Plan.Secrets, Plan.Outbox.TablePrefix, logger, Time);
         }
     }
 

@@ -81,8 +81,58 @@ public sealed partial class HealthTests
         Assert.NotNull(sample.Status);
         Assert.Contains(report.Entries, static e => e.Key == AdcpWebhooksBuilder.OutboxCheck);
         Assert.NotEqual(HealthStatus.Unhealthy, (await check.CheckHealthAsync(new HealthCheckContext())).Status);
+
+        // A check reads the last sample and does not wait for the database.
+        Assert.All(
+            (IHealthCheck[])[check, new DeliveryHealthCheck(host.Services, "")],
+            static check => Assert.True(check.CheckHealthAsync(new HealthCheckContext()).IsCompletedSuccessfully));
         await host.StopAsync();
         SqliteConnection.ClearAllPools();
+    }
+
+    [Theory]
+    [InlineData(0, 0, 0, false, HealthStatus.Healthy, "")]
+    [InlineData(59, 0, 0, false, HealthStatus.Healthy, "")]
+    [InlineData(60, 0, 0, false, HealthStatus.Degraded, "has waited 00:01:00")]
+    [InlineData(899, 0, 0, false, HealthStatus.Degraded, "has waited")]
+    [InlineData(900, 0, 0, false, HealthStatus.Unhealthy, "has waited 00:15:00")]
+    [InlineData(0, 3, 0, false, HealthStatus.Healthy, "")]
+    [InlineData(0, 3, 0, true, HealthStatus.Degraded, "3 lanes have no living worker")]
+    [InlineData(0, 0, 5, false, HealthStatus.Healthy, "")]
+    [InlineData(0, 0, 6, false, HealthStatus.Degraded, "6 webhooks became dead letters")]
+    public void Outbox_is_judged_by_its_thresholds(
+        int oldestDue, int unowned, int newDead, bool staysUnowned, HealthStatus expected, string text)
+    {
+        HealthSettings limits = new()
+        {
+            DegradedPastDue = TimeSpan.FromMinutes(1),
+            UnhealthyPastDue = TimeSpan.FromMinutes(15),
+            AllowedNewDeadLetters = 5,
+        };
+        OutboxHealthCheck check = new(new ServiceCollection().BuildServiceProvider(), "");
+        Assert.Equal(HealthStatus.Healthy, check.Judge(limits, Sample(0, 0, dead: 100, false)).Status);
+
+        HealthCheckResult result = check.Judge(limits, Sample(oldestDue, unowned, 100 + newDead, staysUnowned));
+
+        Assert.Equal(expected, result.Status);
+        Assert.Contains(text, result.Description ?? "", StringComparison.Ordinal);
+
+        // The same dead letters are no news for the next check.
+        Assert.Equal(HealthStatus.Healthy, check.Judge(limits, Sample(0, 0, 100 + newDead, false)).Status);
+
+        static OutboxSample Sample(int oldestDue, int unowned, long dead, bool staysUnowned) => new(
+            new OutboxStatus { OldestDue = TimeSpan.FromSeconds(oldestDue), UnownedLanes = unowned, Dead = dead }, null, 0, staysUnowned);
+    }
+
+    [Fact]
+    public void Outbox_whose_database_cannot_be_read_is_unhealthy()
+    {
+        OutboxHealthCheck check = new(new ServiceCollection().BuildServiceProvider(), "");
+
+        HealthCheckResult result = check.Judge(new HealthSettings(), new OutboxSample(null, "SqliteException", 0, false));
+
+        Assert.Equal(HealthStatus.Unhealthy, result.Status);
+        Assert.Contains("SqliteException", result.Description, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -94,6 +94,46 @@ public sealed class LifetimeTests : IDisposable
         SqliteConnection.ClearAllPools();
     }
 
+    [Fact]
+    public async Task Operations_of_a_process_that_only_enqueues_show_the_dead_letters_of_the_workers()
+    {
+        using Folder folder = new();
+        await using ScriptedReceiver receiver = new();
+        receiver.Otherwise = ReceiverAnswer.WithStatus(410);
+        using IHost worker = Build();
+        await worker.StartAsync();
+        await worker.Services.GetRequiredService<IWebhookOutbox>()
+            .EnqueueAsync(null, [new OutboxItem(receiver.Destination("op_1"), Payload("task_1"), new OutboxOptions { Tenant = "acme" })]);
+        await worker.Services.GetRequiredService<SqlWebhookOutbox>().DrainAsync();
+        await worker.StopAsync();
+
+        using IHost producer = Build(("Adcp:Outbox:RunsWorker", "false"));
+        await producer.StartAsync();
+        IWebhookOperations operations = producer.Services.GetRequiredService<IWebhookOperations>();
+
+        Assert.Equal(OperationsFeatures.DeadLetters | OperationsFeatures.Workers, operations.Features);
+        Assert.Equal("acme", Assert.Single((await operations.ListDeadLettersAsync()).Items).Tenant);
+        Assert.Equal(1, (await operations.GetStatusAsync()).DeadLetters);
+        await producer.StopAsync();
+        SqliteConnection.ClearAllPools();
+
+        IHost Build(params (string, string)[] settings)
+        {
+            HostApplicationBuilder builder = TestHost.Builder(
+                _log,
+                [
+                    .. TestHost.Sound, .. Local, .. Encrypted, ("Adcp:Database:Dialect", "Sqlite"),
+                    ("ConnectionStrings:adcp", folder["a.db"]), .. settings,
+                ]);
+            builder.Services.AddAdcpWebhooks()
+                .BindConfiguration("Adcp")
+                .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+                .AddOutbox()
+                .AddOperations(attempts: 100);
+            return builder.Build();
+        }
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData((1 << 20) + 1)]
