@@ -51,7 +51,7 @@ internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
     /// </summary>
     internal int Probes { get; set; }
 
-    /// <summary>Gets or sets the most parked rows in memory. 1 after a block, doubled by each success.</summary>
+    /// <summary>Gets or sets the most parked rows in memory. 1 after a block, one more for each success.</summary>
     internal int Ramp { get; set; } = OutboxSchedule.FullRamp;
 
     /// <summary>Gets or sets whether the table of parked rows may have rows of the endpoint that are not in memory.</summary>

@@ -12,7 +12,7 @@ namespace Adcp.Aot.Storage;
 /// read       Admit            ready | a change (park, too old): unsettled
 /// ready      TryTake          in flight
 ///            TakeSuspects     in flight, after a change (trial): the attempts before it may have killed their processes
-///            Spill            a change (park): unsettled; a parked row is forgotten and read again
+///            Block, Relieve   a change (park): unsettled; a parked row is forgotten and read again
 /// in flight  Complete         unsettled (a change) | forgotten (cancelled)
 /// unsettled  Settled          forgotten
 /// any        Forget           forgotten, because the lane was lost or is given back
@@ -24,8 +24,9 @@ namespace Adcp.Aot.Storage;
 /// </para>
 /// <para>
 /// An endpoint whose circuit refuses is blocked: it leaves the rotation, its fresh rows are parked, and one timer holds it. After that
-/// one parked row is read, then two, four and so on as deliveries succeed, and one attempt is made at a time until the circuit
-/// has closed. An endpoint begins so when its lane is taken, if its parked rows tell that its circuit was open.
+/// one parked row is read, and one attempt is made at a time until the circuit has closed. Each success admits one more after that, so
+/// that the attempts of a round trip double. An endpoint begins so when its lane is taken, if its parked rows tell that its circuit was
+/// open.
 /// </para>
 /// </remarks>
 internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider time)
@@ -42,7 +43,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     /// <summary>The part of memory, an eighth, that a slow tenant may have, and that rows may have which wait for their trial.</summary>
     private const int SlowPart = 8;
 
-    /// <summary>The longest time in which attempts may empty what waits for them in memory. Above it they are slow.</summary>
+    /// <summary>The longest time that attempts may need for the rows that wait for them in memory. Above it they are slow.</summary>
     private static readonly TimeSpan MaxDrain = TimeSpan.FromSeconds(5);
 
     /// <summary>The time between two looks at the tenants' rates while memory is full.</summary>
@@ -54,13 +55,13 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     private readonly Dictionary<long, OutboxEndpoint> _endpoints = [];
     private readonly OutboxRotation _fresh = new();
     private readonly OutboxRotation _retries = new();
+    private readonly OutboxRotation _trials = new();
     private readonly Dictionary<long, OutboxTenant> _tenants = [];
     private readonly Queue<OutboxTenant> _starving = new();
     private readonly PriorityQueue<OutboxEndpoint, long> _timers = new();
     private readonly int[] _heldByLane = new int[OutboxLanes.Count];
     private readonly Dictionary<long, short> _wanted = [];
     private readonly HashSet<long> _heads = [];
-    private readonly OutboxRotation _trials = new();
     private Queue<OutboxRow> _alone = new();
     private int _suspects;
     private int _onTrial;
@@ -237,7 +238,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             {
                 endpoint.IsTrialListed = false;
                 if (endpoint.OnTrial < MaxOnTrialPerEndpoint && endpoint.Tenant.OnTrial < MaxOnTrial - _onTrial
-                    && endpoint.Suspects.TryDequeue(out OutboxRow? row))
+                    && endpoint.InFlight < Concurrency(endpoint) && endpoint.Suspects.TryDequeue(out OutboxRow? row))
                 {
                     Try(endpoint, row, taken);
                     left = _trials.Count + 2;
@@ -752,6 +753,11 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     /// <summary>Notes that the parked rows of an endpoint wait for room in its tenant's share.</summary>
     private void Starve(OutboxEndpoint endpoint)
     {
+        if (endpoint.IsStarved)
+        {
+            return;
+        }
+
         if (endpoint.Tenant.Starved.Count == 0)
         {
             _starving.Enqueue(endpoint.Tenant);
