@@ -123,6 +123,9 @@ public sealed class OutboxComplaintRequirements
             "graphile 333: many rows and many endpoints that wait cost the others nothing",
             "Rates and times are measured by the benchmark, not by a test.",
             (typeof(OutboxWorkerTests), nameof(OutboxWorkerTests.A_dead_endpoint_delays_no_other)),
+            (typeof(OutboxFairnessTests), nameof(OutboxFairnessTests.Slow_endpoints_of_one_tenant_delay_no_other_tenant)),
+            (typeof(OutboxFairnessTests),
+                nameof(OutboxFairnessTests.Parked_rows_of_slow_endpoints_delay_no_other_tenant_after_a_restart)),
             (typeof(PostgreSqlOutboxPlanTests), nameof(PostgreSqlOutboxPlanTests.Statements_stay_on_the_keys_among_many_rows)),
             (typeof(SqliteOutboxProcessTests), nameof(SqliteOutboxProcessTests.No_statement_of_the_worker_scans_a_table))),
         Requirement.Of(
@@ -192,9 +195,9 @@ public sealed class OutboxComplaintRequirements
             "preloop 236: one row that cannot be decrypted stops no other",
             (typeof(OutboxEndToEndContract),
                 nameof(OutboxEndToEndContract.One_row_that_was_tampered_with_is_a_dead_letter_and_all_others_are_delivered))),
-        Requirement.Partly(
-            "que 429: rows of another version are left, and a newer schema is refused",
-            "Two versions run side by side when there is a second one: this is the first.",
+        Requirement.Of(
+            "que 429: rows of another version are left, a newer schema is refused, and two versions run side by side",
+            (typeof(OutboxSchemaTests), nameof(OutboxSchemaTests.Tables_of_version_2_are_updated_and_a_process_of_that_release_continues)),
             (typeof(OutboxRetryTests), nameof(OutboxRetryTests.Rows_that_this_process_cannot_open_are_named_once_a_minute_and_end_nothing)),
             (typeof(OutboxStoreContract), nameof(OutboxStoreContract.Schema_that_is_newer_than_this_program_is_refused))),
         Requirement.Partly(
@@ -212,9 +215,10 @@ public sealed class OutboxComplaintRequirements
             "outpost 611: webhooks of a disabled endpoint stay, and those of a revoked registration end with a reason",
             (typeof(OutboxOperationsTests), nameof(OutboxOperationsTests.Isolated_endpoint_keeps_its_webhooks_waiting)),
             (typeof(OutboxAuthorizerTests), nameof(OutboxAuthorizerTests.Deactivation_between_two_attempts_ends_the_delivery_after_one))),
-        Requirement.Partly(
+        Requirement.Of(
             "orch 331: an endpoint that works again gets more and more, not all at once",
-            "One attempt at a time until the circuit has closed; then the limit of the endpoint counts.",
+            (typeof(OutboxRestartTests),
+                nameof(OutboxRestartTests.Endpoint_that_works_again_gets_twice_as_many_in_each_round_trip_at_most)),
             (typeof(OutboxWorkerTests), nameof(OutboxWorkerTests.An_open_circuit_is_probed_once_a_period_however_many_rows_wait)),
             (typeof(OutboxRestartTests),
                 nameof(OutboxRestartTests.Endpoint_with_parked_rows_gets_one_probe_after_a_restart_although_many_fresh_rows_wait))),

@@ -1,5 +1,5 @@
-using Adcp.Aot.Testing;
 using System.Collections.Concurrent;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 

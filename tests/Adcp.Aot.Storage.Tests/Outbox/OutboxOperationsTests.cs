@@ -227,7 +227,9 @@ public sealed class OutboxOperationsTests : IAsyncDisposable
         DeadLetterJob cancelled = (await operations.CancelDeadLetterJobAsync(redrive.Id, Action))!;
 
         Assert.NotEqual(redrive.Id, discard.Id);
-        Assert.Equal(40, cancelled.Report.Redriven + discard.Report.Discarded);
+
+        // A dead letter that was redriven is rejected again, and may be discarded then.
+        Assert.InRange(cancelled.Report.Redriven + discard.Report.Discarded, 40, 40 + cancelled.Report.Redriven);
     }
 
     [Fact]

@@ -184,8 +184,9 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
 
         await EnqueueAsync(outbox, OutboxHarness.Item("healthy.example"));
 
-        // No time passes: neither a retry of the others nor the end of their circuit or their attempts is waited for.
-        await OutboxHarness.UntilAsync(() => sender.Attempts.Any(static sent => sent.Destination.Url.Contains("healthy", StringComparison.Ordinal)));
+        // No time passes: neither a retry of the others nor the end of their circuit is waited for.
+        await OutboxHarness.UntilAsync(() =>
+            sender.Attempts.Any(static sent => sent.Destination.Url.Contains("healthy", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -205,8 +206,9 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
 
         await EnqueueAsync(outbox, OutboxHarness.Item("healthy.example"));
 
-        // No time passes: neither a retry of the others nor the end of their circuit or their attempts is waited for.
-        await OutboxHarness.UntilAsync(() => sender.Attempts.Any(static sent => sent.Destination.Url.Contains("healthy", StringComparison.Ordinal)));
+        // None of the slow ones ever ends.
+        await _time.RunUntilAsync(() =>
+            sender.Attempts.Any(static sent => sent.Destination.Url.Contains("healthy", StringComparison.Ordinal)));
     }
 
     [Fact]
