@@ -26,7 +26,10 @@ public sealed class OutboxRetryTests : IAsyncDisposable
 
         // The clock may run on between the times of a record.
         TimeSpan[] delays =
-            [.. _bench.Records.Where(static record => record.WillRetry).Select(static record => record.NextRetryAt!.Value - record.OccurredAt)];
+        [
+            .. _bench.Records.Where(static record => record.WillRetry)
+                .Select(static record => record.NextRetryAt!.Value - record.OccurredAt),
+        ];
         Assert.Equal(6, delays.Length);
         Assert.All(delays, static (delay, i) => Assert.True(delay >= TimeSpan.FromSeconds(5 << i), $"{delay} after attempt {i + 1}"));
         Assert.Equal([1, 2, 3, 4, 5, 6, 7], _bench.Records.Select(static record => record.AttemptNumber));
