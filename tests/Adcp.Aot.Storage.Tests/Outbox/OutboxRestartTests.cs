@@ -121,6 +121,7 @@ public sealed class OutboxRestartTests : IAsyncDisposable
 
         (OutboxWorker worker, _) = await _bench.StartAsync(sender);
         await _bench.UntilAsync(() => worker.Endpoints.Snapshot().Any(static endpoint => endpoint.State == CircuitState.Open));
+        await _bench.Time.RunForAsync(TimeSpan.FromSeconds(1)); // attempts that began before
         Volatile.Write(ref _status, 200);
         await _bench.UntilEmptyAsync();
 
