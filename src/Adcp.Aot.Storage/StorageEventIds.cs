@@ -122,13 +122,13 @@ public static class StorageEventIds
     public const int OutboxNotifyFailed = 5031;
 
     /// <summary>
-    /// Information: "Redrive {Id} of dead letters ended as {State} (dry run: {IsDryRun}): {Redriven} redriven, {Left} left."
+    /// Information: "{Job} {Id} of dead letters ended as {State} (dry run: {IsDryRun}): {Handled} handled, {Left} left." The job is a
+    /// redrive or a discard.
     /// </summary>
-    public const int OutboxRedriveEnded = 5032;
+    public const int OutboxJobEnded = 5032;
 
     /// <summary>
-    /// Error: "Redrive {Id} of dead letters failed: {Type}: {Fault}. Start it again: dead letters that were redriven are not there any
-    /// more."
+    /// Error: "{Job} {Id} of dead letters failed: {Type}: {Fault}. Start it again: dead letters that were handled are not there any more."
     /// </summary>
-    public const int OutboxRedriveFailed = 5033;
+    public const int OutboxJobFailed = 5033;
 }

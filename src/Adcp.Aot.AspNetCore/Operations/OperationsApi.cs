@@ -125,16 +125,16 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
     private static DeliveryQuery DeliveryQueryOf(HttpContext http)
     {
         QueryReader query = new(http.Request.Query);
-        return new DeliveryQuery
+        return query.WithoutOthers(new DeliveryQuery
         {
             IdempotencyKey = Segment(http, "key"),
             DeadLetterId = query.Number("dead_letter"),
             Tenant = query.Text("tenant"),
             DeliveryId = query.Text("delivery_id"),
-        };
+        });
     }
 
-    private static DeadLetterQuery DeadLetterQueryOf(QueryReader query) => new()
+    private static DeadLetterQuery DeadLetterQueryOf(QueryReader query) => query.WithoutOthers(new DeadLetterQuery
     {
         Tenant = query.Text("tenant"),
         Reason = query.Text("reason"),
@@ -142,17 +142,17 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
         NotificationType = query.Text("notification_type"),
         Before = query.Number("after"),
         Limit = query.Limit(),
-    };
+    });
 
-    private static EndpointQuery EndpointQueryOf(QueryReader query) => new()
+    private static EndpointQuery EndpointQueryOf(QueryReader query) => query.WithoutOthers(new EndpointQuery
     {
         State = query.Enumeration<CircuitState>("state"),
         Text = query.Text("text"),
         After = query.Text("after"),
         Limit = query.Limit(),
-    };
+    });
 
-    private static AttemptQuery AttemptQueryOf(QueryReader query) => new()
+    private static AttemptQuery AttemptQueryOf(QueryReader query) => query.WithoutOthers(new AttemptQuery
     {
         Endpoint = query.Text("endpoint"),
         Outcome = query.Enumeration<AttemptOutcome>("outcome"),
@@ -163,7 +163,7 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
         Until = query.Time("until"),
         After = query.Text("after"),
         Limit = query.Limit(),
-    };
+    });
 
     private void Get(RouteGroupBuilder group, string path, Func<HttpContext, ValueTask<Answer>> answer) =>
         group.MapGet(path, http => AnswerAsync(http, answer));
@@ -256,7 +256,8 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
         {
             throw new ApiException(
                 StatusCodes.Status400BadRequest,
-                "The body is a JSON object with an optional text \"reason\", and the action's own members if it has any.");
+                "The body is a JSON object with an optional text \"reason\", and the action's own members if it has any. A member that the "
+                    + "action does not have is refused.");
         }
         catch (BadHttpRequestException fault)
         {
@@ -324,16 +325,27 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
     }
 
     /// <summary>Reads the parameters of a query. A parameter that is not valid throws with its name and rule.</summary>
-    private readonly struct QueryReader(IQueryCollection query)
+    private sealed class QueryReader(IQueryCollection query)
     {
         private const int MaxLength = 1000;
 
-        internal string? Text(string name) => query[name].ToString() switch
+        private readonly List<string> _names = [];
+
+        /// <summary>Refuses parameters that were not read: a filter whose name is misspelled would show everything.</summary>
+        internal T WithoutOthers<T>(T read) => query.Keys.FirstOrDefault(name => !_names.Contains(name)) is null
+            ? read
+            : throw new ArgumentException($"The query has an unknown parameter. It may have: {string.Join(", ", _names)}.");
+
+        internal string? Text(string name)
         {
-            "" => null,
-            { Length: > MaxLength } => throw new ArgumentException($"{name} has at most {MaxLength} characters."),
-            string text => text,
-        };
+            _names.Add(name);
+            return query[name].ToString() switch
+            {
+                "" => null,
+                { Length: > MaxLength } => throw new ArgumentException($"{name} has at most {MaxLength} characters."),
+                string text => text,
+            };
+        }
 
         internal long? Number(string name) => Text(name) is not { } text ? null
             : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number

@@ -57,20 +57,26 @@ internal sealed class SecondsConverter : JsonConverter<TimeSpan>
 /// <summary>The parts that the operations have, whether bodies can be opened, and the name of the caller.</summary>
 internal sealed record OperationsFeaturesDocument(string Actor, bool Attempts, bool DeadLetters, bool Workers, bool Bodies);
 
-/// <summary>The body of an action, which has a reason.</summary>
+/// <summary>
+/// The body of an action, which has a reason. Implementations refuse unknown members: without a filter whose name is misspelled, an action
+/// would take all dead letters.
+/// </summary>
 internal interface IActionRequest
 {
     string? Reason { get; }
 }
 
 /// <summary>The body of an action that needs nothing else.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record ActionRequest(string? Reason) : IActionRequest;
 
 /// <summary>The body of a redrive. An empty filter means all dead letters; without a filter there is no redrive.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record RedriveRequest(string? Reason, DeadLetterFilter? Filter, bool DryRun, bool AllowsNewKey, int? RatePerSecond)
     : IActionRequest;
 
 /// <summary>The dead letters of a redrive or a discard, as in <see cref="DeadLetterQuery"/>.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record DeadLetterFilter(
     string? Tenant, string? Reason, string? EndpointId, string? NotificationType, IReadOnlyList<long>? Ids, long? Before)
 {
@@ -92,6 +98,7 @@ internal sealed record DeadLetterFilter(
 }
 
 /// <summary>The body of a discard. An empty filter means all dead letters; without a filter there is no discard.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record DiscardRequest(string? Reason, DeadLetterFilter? Filter, bool DryRun) : IActionRequest;
 
 /// <summary>The body of a webhook, as text.</summary>

@@ -154,13 +154,13 @@ internal sealed partial class DeadLetterJobs(DeadLetters deadLetters, TimeProvid
     }
 
     [LoggerMessage(
-        StorageEventIds.OutboxRedriveEnded, LogLevel.Information,
+        StorageEventIds.OutboxJobEnded, LogLevel.Information,
         "{Job} {Id} of dead letters ended as {State} (dry run: {IsDryRun}): {Handled} handled, {Left} left.")]
     private static partial void JobEnded(
         ILogger logger, string job, string id, DeadLetterJobState state, bool isDryRun, int handled, int left);
 
     [LoggerMessage(
-        StorageEventIds.OutboxRedriveFailed, LogLevel.Error,
+        StorageEventIds.OutboxJobFailed, LogLevel.Error,
         "{Job} {Id} of dead letters failed: {Type}: {Fault}. Start it again: dead letters that were handled are not there any more.")]
     private static partial void JobFailed(ILogger logger, string job, string id, string type, string fault);
 

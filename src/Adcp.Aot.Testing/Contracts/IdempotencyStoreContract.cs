@@ -109,7 +109,7 @@ public abstract class IdempotencyStoreContract
 
         IReadOnlyList<RequestInDoubt> listed = await unresolved.ListUnresolvedAsync(10, token);
         Expect.Sequence(["another", "buyer"], listed.Select(each => each.Tenant).Order(StringComparer.Ordinal));
-        RequestInDoubt one = listed.Single(each => each.Tenant == Tenant);
+        RequestInDoubt one = Expect.Single(listed.Where(each => each.Tenant == Tenant));
         Expect.Equal((Request[..16], "task_1"), (one.Request, one.TaskId));
         Expect.Single(await unresolved.ListUnresolvedAsync(1, token));
         RequestsInDoubt counted = await unresolved.CountUnresolvedAsync(token);

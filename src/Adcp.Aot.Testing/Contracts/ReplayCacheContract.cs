@@ -151,10 +151,10 @@ public abstract class ReplayCacheContract
     {
         IReplayCache cache = await OpenAsync(token);
         Expect.Equal(ReplayAdmission.Added, await AddAsync(cache, "s", "k", Nonce(1), token));
-        await AdvanceAsync(TimeToLive, token);
+        await AdvanceAsync(TimeToLive - TimeSpan.FromSeconds(1), token);
         Expect.Equal(ReplayAdmission.Replayed, await AddAsync(cache, "s", "k", Nonce(1), token));
 
-        await AdvanceAsync(TimeSpan.FromMinutes(2), token);
+        await AdvanceAsync(TimeSpan.FromMinutes(2) + TimeSpan.FromSeconds(1), token);
 
         Expect.Equal(ReplayAdmission.Added, await AddAsync(cache, "s", "k", Nonce(1), token));
         Expect.Equal(ReplayAdmission.Replayed, await AddAsync(cache, "s", "k", Nonce(1), token));

@@ -15,7 +15,10 @@ internal sealed class RuleTable<TContract>(string subject, params Rule<TContract
     /// <summary>Gets the names of the rules.</summary>
     internal IReadOnlyList<string> Names { get; } = Array.AsReadOnly(Array.ConvertAll(rules, static rule => rule.Name));
 
-    /// <summary>Checks one rule, and names it if it is broken.</summary>
+    /// <summary>
+    /// Checks one rule, and names it if it is broken. Other exceptions pass as they are: those of a store, and those by which a test
+    /// framework skips a test.
+    /// </summary>
     /// <param name="contract">The contract.</param>
     /// <param name="rule">The name of the rule.</param>
     /// <param name="cancellationToken">Ends the check.</param>
@@ -30,18 +33,9 @@ internal sealed class RuleTable<TContract>(string subject, params Rule<TContract
         {
             await found.CheckAsync(contract, cancellationToken).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            throw;
-        }
         catch (UnmetException unmet)
         {
             throw new ContractException($"{subject} breaks the rule '{rule}'. {unmet.Message}", unmet);
-        }
-        catch (Exception fault)
-        {
-            throw new ContractException(
-                $"{subject} breaks the rule '{rule}'. A call threw {fault.GetType().Name}: {fault.Message}", fault);
         }
     }
 }

@@ -251,14 +251,12 @@ public abstract class TaskRegistryContract
             await AdvanceAsync(TimeSpan.FromSeconds(1), token);
         }
 
-        List<int> pages = [];
         List<string> listed = [];
         string? next = null;
         do
         {
             TaskQuery query = new() { PageSize = 11, PageToken = next };
             TaskPage<SellerTask> page = await (await OpenAsync(token)).ListAsync(Tenant, query, token);
-            pages.Add(page.Tasks.Count);
             listed.AddRange(page.Tasks.Select(task => task.Task.TaskId));
             Expect.True(page.Tasks.Count == 1 || page.Tasks.Sum(task => task.Task.Context.Length) <= ITaskRegistry.MaxPageBytes);
             next = page.NextPageToken;
@@ -266,7 +264,6 @@ public abstract class TaskRegistryContract
         while (next is not null);
 
         Expect.Sequence(Enumerable.Range(0, Count).Reverse().Select(i => $"t{i}"), listed);
-        Expect.Sequence([3, 3, 1, 3, 2], pages);
     }
 
     private async Task PagesAsync(CancellationToken token)

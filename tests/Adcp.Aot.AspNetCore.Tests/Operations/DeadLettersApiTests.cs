@@ -41,7 +41,9 @@ public sealed class DeadLettersApiTests
         await using OperatedOutbox operated = await OperatedOutbox.StartAsync(hasBodyPolicy: true);
         DeadLetter letter = Assert.Single(await operated.KillAsync(1));
         string address = "/adcp/api/" + path.Replace("/1/body", $"/{letter.Id}/body", StringComparison.Ordinal);
-        string body = $$"""{"filter":{},"ids":[{{letter.Id}}]}""";
+        string body = path.Contains("dead-letters/", StringComparison.Ordinal) && !path.EndsWith("body", StringComparison.Ordinal)
+            ? """{"filter":{}}"""
+            : "{}";
 
         using HttpResponseMessage nobody = await operated.PostAsync(address, body, user: null);
         using HttpResponseMessage other = await operated.PostAsync(address, body, user: "mallory:guest");
@@ -180,7 +182,12 @@ public sealed class DeadLettersApiTests
     [InlineData("dead-letters/redrive", """{"filter":{"ids":[]}}""", "1 to 1000 ids")]
     [InlineData("dead-letters/redrive", """{"filter":[]}""", "a JSON object")]
     [InlineData("dead-letters/discard", "{}", "filter is needed")]
-    [InlineData("dead-letters/discard", """{"ids":[1]}""", "filter is needed")]
+    [InlineData("dead-letters/redrive", """{"filter":{"tenent":"acme"}}""", "does not have is refused")]
+    [InlineData("dead-letters/redrive", """{"filter":{},"dryRun":true}""", "does not have is refused")]
+    [InlineData("dead-letters/discard", """{"ids":[1]}""", "does not have is refused")]
+    [InlineData("dead-letters/discard", """{"filter":{"tenent":"acme"}}""", "does not have is refused")]
+    [InlineData("dead-letters/discard", """{"filter":{},"dryRun":true}""", "does not have is refused")]
+    [InlineData("dead-letter-jobs/none/cancel", """{"because":"typo"}""", "does not have is refused")]
     [InlineData("dead-letters/discard", """{"filter":{"ids":[]}}""", "1 to 1000 ids")]
     public async Task An_action_that_is_not_valid_is_answered_with_its_rule(string path, string body, string rule)
     {
@@ -197,6 +204,9 @@ public sealed class DeadLettersApiTests
     [Theory]
     [InlineData("dead-letters?endpoint_id=zz", "16 hexadecimal digits")]
     [InlineData("dead-letters?after=-1", "after is a whole number")]
+    [InlineData("dead-letters?tenent=acme", "It may have: tenant, reason")]
+    [InlineData("dead-letters/count?tenent=acme", "It may have: tenant, reason")]
+    [InlineData("deliveries/key?tenent=acme", "unknown parameter")]
     [InlineData("deliveries/key?dead_letter=x", "dead_letter is a whole number")]
     public async Task A_query_that_is_not_valid_is_answered_with_its_rule(string path, string rule)
     {
