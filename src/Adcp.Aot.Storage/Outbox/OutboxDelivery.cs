@@ -162,25 +162,48 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Attempts a row, and goes on with the next one that may start: an attempt that ends makes room for one, and a thread for it is here.
+    /// </summary>
     private async Task AttemptAsync(OutboxRow row)
     {
-        if (row.Epoch != _lease.Current.Epoch)
+        for (OutboxRow? next = row; next is not null; next = TakeNext())
         {
-            Finish(row, null);
-        }
-        else if (TryOpen(row, out OutboxWebhook? webhook, out PreparedWebhook? prepared, out OutboxChange? instead))
-        {
-            await AttemptAsync(row, webhook!, prepared!).ConfigureAwait(false);
-        }
-        else
-        {
-            Finish(row, instead);
+            if (next.Epoch != _lease.Current.Epoch)
+            {
+                Complete(next, null);
+            }
+            else if (TryOpen(next, out OutboxWebhook? webhook, out PreparedWebhook? prepared, out OutboxChange? instead))
+            {
+                Complete(next, await MakeAsync(next, webhook!, prepared!).ConfigureAwait(false));
+            }
+            else
+            {
+                Complete(next, instead);
+            }
         }
     }
 
-    private async Task AttemptAsync(OutboxRow row, OutboxWebhook webhook, PreparedWebhook prepared)
+    /// <summary>Takes the row that the caller attempts next, and starts the other attempts that may start.</summary>
+    private OutboxRow? TakeNext()
     {
-        OutboxChange? change = null;
+        OutboxRow? next = null;
+        if (_authorization is null && MayStart)
+        {
+            _schedule.TryTake(out next);
+        }
+
+        Pump();
+        return next;
+    }
+
+    private async Task AttemptAsync(OutboxRow row, OutboxWebhook webhook, PreparedWebhook prepared) =>
+        Finish(row, await MakeAsync(row, webhook, prepared).ConfigureAwait(false));
+
+    /// <summary>Makes an attempt under a lease that allows it.</summary>
+    /// <returns>The change of the row; <see langword="null"/> if the attempt was not made, or is made by another worker.</returns>
+    private async ValueTask<OutboxChange?> MakeAsync(OutboxRow row, OutboxWebhook webhook, PreparedWebhook prepared)
+    {
         try
         {
             CancellationToken lost = _lease.Lost;
@@ -190,32 +213,34 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
                 await Task.Delay(LeaseWait, _time, lost).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
-            if (row.Epoch == _lease.Current.Epoch)
-            {
-                change = await AttemptAsync(row, webhook, prepared, lost).ConfigureAwait(false);
-            }
+            return row.Epoch == _lease.Current.Epoch
+                ? await MakeAsync(row, webhook, prepared, lost).ConfigureAwait(false)
+                : null;
         }
         catch (Exception fault)
         {
             OwnFault(_logger, row.Id, $"{fault.GetType().Name}: {fault.Message}");
-            change = OutboxChanges.Wait(row, OutboxChanges.OwnFaultDelay, OutboxReasons.OwnFault);
+            return OutboxChanges.Wait(row, OutboxChanges.OwnFaultDelay, OutboxReasons.OwnFault);
         }
-
-        Finish(row, change);
     }
 
+    /// <summary>Ends an attempt, and starts the attempts for which it makes room.</summary>
     private void Finish(OutboxRow row, OutboxChange? change)
+    {
+        Complete(row, change);
+        Pump();
+    }
+
+    private void Complete(OutboxRow row, OutboxChange? change)
     {
         _schedule.Complete(row, isDelivered: change?.Kind == OutboxChangeKind.Delivered, changeFollows: change is not null);
         if (change is not null)
         {
             _settlement.Add(change, endsAttempt: true);
         }
-
-        Pump();
     }
 
-    private async ValueTask<OutboxChange?> AttemptAsync(
+    private async ValueTask<OutboxChange?> MakeAsync(
         OutboxRow row, OutboxWebhook webhook, PreparedWebhook prepared, CancellationToken lost)
     {
         TimeSpan? left = row.TimeLeft - _time.GetElapsedTime(row.ReadAt);

@@ -5,31 +5,35 @@ using System.Text;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// Seals webhooks for the outbox's tables and opens them: AES-256-GCM, with a key for each row that is derived from the given key and a
-/// random salt, so that the number of rows under one key has no limit. A row cannot be read in another place: format, key id, lane,
-/// endpoint, tenant and installation are associated data. Thread-safe.
+/// Seals webhooks for the outbox's tables and opens them: AES-256-GCM under subkeys of the given key, so that the number of rows under one
+/// key has no limit. A row cannot be read in another place: format, key id, lane, endpoint, tenant and installation are associated data.
+/// Thread-safe.
 /// </summary>
 /// <remarks>
 /// <code>
-/// byte 0      format, 1
-/// byte 1-16   salt
-/// byte 17-32  tag
-/// byte 33-    ciphertext of an <see cref="OutboxWebhook"/>
+/// byte 0      format, 2
+/// byte 1-16   salt of the subkey
+/// byte 17-28  nonce
+/// byte 29-44  tag
+/// byte 45-    ciphertext of an <see cref="OutboxWebhook"/>
 /// </code>
 /// </remarks>
 internal sealed class OutboxSeal
 {
     /// <summary>The format of a row that this program writes.</summary>
-    internal const byte Format = 1;
+    internal const byte Format = 2;
 
-    private const int SaltBytes = 16;
-    private const int TagBytes = 16;
+    private const int NonceAt = 1 + OutboxSubkeys.SaltBytes;
     private const int NonceBytes = 12;
-    private const int HeaderBytes = 1 + SaltBytes + TagBytes;
+    private const int TagAt = NonceAt + NonceBytes;
+    private const int TagBytes = 16;
+    private const int HeaderBytes = TagAt + TagBytes;
     private const int AssociatedBytes = 1 + 2 + 8 + 8 + 16;
 
+    private readonly OutboxSubkeys _subkeys = new();
     private readonly SecretsAtRest _secrets;
     private readonly EncryptionKey _current;
+    private OutboxSubkey _subkey;
 
     /// <exception cref="ArgumentException">The secrets are kept out of the database.</exception>
     internal OutboxSeal(SecretsAtRest secrets)
@@ -38,10 +42,14 @@ internal sealed class OutboxSeal
         _secrets = secrets;
         _current = secrets.Current ?? throw new ArgumentException(
             "An outbox keeps whole webhooks, which hold secrets: use SecretsAtRest.EncryptedWith and a key.", nameof(secrets));
+        _subkey = _subkeys.Create(_current);
     }
 
     /// <summary>Gets the id of the key that new rows are sealed with.</summary>
     internal string KeyId => _current.Id;
+
+    /// <summary>Gets the subkey of the next row.</summary>
+    internal OutboxSubkey Current => Volatile.Read(ref _subkey);
 
     /// <summary>Seals a webhook for a row.</summary>
     internal byte[] Seal(OutboxWebhook webhook, Guid installation, short lane, long endpoint, long tenant)
@@ -49,19 +57,14 @@ internal sealed class OutboxSeal
         int length = webhook.Length;
         byte[] row = new byte[HeaderBytes + length];
         row[0] = Format;
-        RandomNumberGenerator.Fill(row.AsSpan(1, SaltBytes));
+        OutboxSubkey subkey = Subkey();
+        subkey.Salt.CopyTo(row.AsSpan(1));
+        RandomNumberGenerator.Fill(row.AsSpan(NonceAt, NonceBytes));
         byte[] plain = GC.AllocateUninitializedArray<byte>(length);
         webhook.Write(plain);
-        Span<byte> material = stackalloc byte[EncryptionKey.SizeInBytes + NonceBytes];
-        Derive(_current, row.AsSpan(1, SaltBytes), material);
-        using (AesGcm aes = new(material[..EncryptionKey.SizeInBytes], TagBytes))
-        {
-            aes.Encrypt(
-                material[EncryptionKey.SizeInBytes..], plain, row.AsSpan(HeaderBytes), row.AsSpan(1 + SaltBytes, TagBytes),
-                Associated(_current.Id, installation, lane, endpoint, tenant));
-        }
-
-        CryptographicOperations.ZeroMemory(material);
+        subkey.Encrypt(
+            row.AsSpan(NonceAt, NonceBytes), plain, row.AsSpan(HeaderBytes), row.AsSpan(TagAt, TagBytes),
+            Associated(_current.Id, installation, lane, endpoint, tenant));
         return row;
     }
 
@@ -97,30 +100,29 @@ internal sealed class OutboxSeal
         }
 
         byte[] plain = GC.AllocateUninitializedArray<byte>(row.Length - HeaderBytes);
-        Span<byte> material = stackalloc byte[EncryptionKey.SizeInBytes + NonceBytes];
-        Derive(key, row.AsSpan(1, SaltBytes), material);
-        try
-        {
-            using AesGcm aes = new(material[..EncryptionKey.SizeInBytes], TagBytes);
-            aes.Decrypt(
-                material[EncryptionKey.SizeInBytes..], row.AsSpan(HeaderBytes), row.AsSpan(1 + SaltBytes, TagBytes), plain,
-                Associated(keyId, installation, lane, endpoint, tenant));
-        }
-        catch (AuthenticationTagMismatchException)
+        if (!_subkeys.Of(key, row.AsSpan(1, OutboxSubkeys.SaltBytes)).TryDecrypt(
+            row.AsSpan(NonceAt, NonceBytes), row.AsSpan(HeaderBytes), row.AsSpan(TagAt, TagBytes), plain,
+            Associated(keyId, installation, lane, endpoint, tenant)))
         {
             return OutboxSealStatus.Damaged;
-        }
-        finally
-        {
-            CryptographicOperations.ZeroMemory(material);
         }
 
         webhook = OutboxWebhook.Read(plain);
         return webhook is null ? OutboxSealStatus.Damaged : OutboxSealStatus.Opened;
     }
 
-    private static void Derive(EncryptionKey key, ReadOnlySpan<byte> salt, Span<byte> material) =>
-        HKDF.DeriveKey(HashAlgorithmName.SHA256, key.Bytes, material, salt, "adcp-outbox-row-1"u8);
+    /// <summary>Returns the subkey for the next row, which is another one when it has encrypted as many rows as it may.</summary>
+    private OutboxSubkey Subkey()
+    {
+        OutboxSubkey subkey = Current;
+        while (!subkey.TryCount())
+        {
+            Interlocked.CompareExchange(ref _subkey, _subkeys.Create(_current), subkey);
+            subkey = Current;
+        }
+
+        return subkey;
+    }
 
     private static byte[] Associated(string keyId, Guid installation, short lane, long endpoint, long tenant)
     {

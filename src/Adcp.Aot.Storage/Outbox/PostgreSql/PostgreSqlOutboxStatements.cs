@@ -12,7 +12,8 @@ internal sealed record PostgreSqlOutboxStatements
     /// <summary>The time for which dead letters are kept.</summary>
     internal static readonly TimeSpan DeadKept = TimeSpan.FromDays(30);
 
-    private static readonly string Now = SqlClock.Now(SqlDialect.PostgreSql);
+    /// <summary>The time, read once for a statement and not for each of its rows.</summary>
+    private static readonly string Now = $"(SELECT {SqlClock.Now(SqlDialect.PostgreSql)})";
 
     private static readonly string Row =
         $"r.lane, r.xid::text, r.id, r.endpoint, r.tenant, r.attempts, r.unclean, r.not_before - {Now}, r.until_at - {Now}, r.key_id, "
@@ -111,8 +112,10 @@ internal sealed record PostgreSqlOutboxStatements
         string fence = $"WITH mine AS MATERIALIZED (SELECT 1 FROM {tables.Worker} WHERE worker = $1 FOR KEY SHARE)";
         string fromLog = $"d AS (DELETE FROM {tables.Log} WHERE ctid = ANY (ARRAY({log})) RETURNING *)";
         string fromParked = $"d AS (DELETE FROM {tables.Parked} WHERE ctid = ANY (ARRAY({parked})) RETURNING *)";
-        DeliveredLog = $"{fence}, {fromLog}, {Bindings(tables, OutboxBindingState.Delivered)} SELECT id FROM d";
-        DeliveredParked = $"{fence}, {fromParked}, {Bindings(tables, OutboxBindingState.Delivered)} SELECT id FROM d";
+
+        // Without the bytes of the rows, which would be copied.
+        DeliveredLog = DeliveredOf(tables, $"{fence}, d AS (DELETE FROM {tables.Log} WHERE ctid = ANY (ARRAY({log}))");
+        DeliveredParked = DeliveredOf(tables, $"{fence}, d AS (DELETE FROM {tables.Parked} WHERE ctid = ANY (ARRAY({parked}))");
         ParkLog =
             $"""
             {fence}, {Values("$5")}, {fromLog}
@@ -234,6 +237,9 @@ internal sealed record PostgreSqlOutboxStatements
                 SELECT ctid AS ct FROM {tables.Binding} AS o WHERE o.hash = d.binding LIMIT 1) AS o
             WHERE d.binding IS NOT NULL)))
         """;
+
+    private static string DeliveredOf(OutboxTables tables, string deletion) =>
+        $"{deletion} RETURNING id, binding), {Bindings(tables, OutboxBindingState.Delivered)} SELECT id FROM d";
 
     private static string DeadOf(string rows, OutboxTables tables) =>
         $"""

@@ -17,6 +17,9 @@ internal sealed class PostgreSqlStoreStatements
 
     private static readonly string Now = SqlClock.Now(SqlDialect.PostgreSql);
 
+    /// <summary>The time, read once for a statement and not for each of its rows.</summary>
+    private static readonly string NowOnce = $"(SELECT {Now})";
+
     private readonly OutboxTables _tables;
 
     internal PostgreSqlStoreStatements(OutboxTables tables)
@@ -32,9 +35,9 @@ internal sealed class PostgreSqlStoreStatements
         AppendMany =
             $"""
             {log}
-            SELECT k.lane, k.endpoint, k.tenant, n.now, n.now + k.delay, n.now + k.age, k.stream, k.number, decode(k.binding, 'hex'),
-                k.key_id, substring($10 FROM k.start FOR k.length)
-            FROM (SELECT {Now} AS now) AS n CROSS JOIN unnest(CAST($1 AS text)::smallint[], CAST($2 AS text)::bigint[],
+            SELECT k.lane, k.endpoint, k.tenant, {NowOnce}, {NowOnce} + k.delay, {NowOnce} + k.age, k.stream, k.number,
+                decode(k.binding, 'hex'), k.key_id, substring($10 FROM k.start FOR k.length)
+            FROM unnest(CAST($1 AS text)::smallint[], CAST($2 AS text)::bigint[],
                 CAST($3 AS text)::bigint[], CAST($4 AS text)::bigint[], CAST($5 AS text)::bigint[], CAST($6 AS text)::bigint[],
                 CAST($7 AS text)::bigint[], CAST($8 AS text)::text[], CAST($9 AS text)::text[], CAST($11 AS text)::integer[],
                 CAST($12 AS text)::integer[])
@@ -51,15 +54,15 @@ internal sealed class PostgreSqlStoreStatements
         Draw =
             $"""
             INSERT INTO {tables.Stream} AS s (stream, last, used_at)
-            SELECT k.stream, k.drawn, {Now} FROM unnest(CAST($1 AS text)::text[], CAST($2 AS text)::bigint[]) AS k(stream, drawn)
+            SELECT k.stream, k.drawn, {NowOnce} FROM unnest(CAST($1 AS text)::text[], CAST($2 AS text)::bigint[]) AS k(stream, drawn)
             ON CONFLICT (stream) DO UPDATE SET last = s.last + excluded.last, used_at = excluded.used_at
             RETURNING stream, last
             """;
         Bind =
             $"""
             INSERT INTO {tables.Binding} (hash, fingerprint, idempotency_key, sequence_number, retires_at, kept_until)
-            SELECT decode(k.hash, 'hex'), decode(k.fingerprint, 'hex'), k.idempotency_key, k.sequence_number, {Now} + k.retires,
-                {Now} + k.kept
+            SELECT decode(k.hash, 'hex'), decode(k.fingerprint, 'hex'), k.idempotency_key, k.sequence_number, {NowOnce} + k.retires,
+                {NowOnce} + k.kept
             FROM unnest(CAST($1 AS text)::text[], CAST($2 AS text)::text[], CAST($3 AS text)::text[], CAST($4 AS text)::bigint[],
                 CAST($5 AS text)::bigint[], CAST($6 AS text)::bigint[])
                 AS k(hash, fingerprint, idempotency_key, sequence_number, retires, kept)
