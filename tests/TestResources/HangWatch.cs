@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Xunit.Sdk;
 
 namespace Adcp.Aot.TestResources;
@@ -37,6 +38,11 @@ internal sealed class HangWatch : IMessageSink, IDisposable
 
     private void Look()
     {
+        if (Debugger.IsAttached)
+        {
+            return;
+        }
+
         string[] hanging =
         [
             .. _running.Values.Where(static test => Environment.TickCount64 - test.StartedAt > Longest.TotalMilliseconds)

@@ -100,7 +100,7 @@ internal sealed class A2AMethods(
         }
 
         // The invocation is complete when the tool has answered, also if the answer is an AdCP task that ends later. The ids are different,
-        // so that nobody takes the one for the other.
+        // so that the one is not taken for the other.
         AdcpTaskStatus state = reply.Error is null ? AdcpTaskStatus.Completed : AdcpTaskStatus.Failed;
         DateTimeOffset now = platform.Options.TimeProvider.GetUtcNow();
         string id = "a2a_" + Guid.NewGuid().ToString("N");

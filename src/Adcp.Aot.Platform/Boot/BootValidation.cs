@@ -81,7 +81,7 @@ public static class BootValidation
         {
             gaps.Add(new(
                 "webhook_sender_or_supervisor",
-                registered + ", and nobody delivers them: give a webhook sender or supervisor, or set PlatformOptions.AcceptsPushConfigs "
+                registered + ", and nothing delivers them: give a webhook sender or supervisor, or set PlatformOptions.AcceptsPushConfigs "
                 + "to false."));
         }
     }

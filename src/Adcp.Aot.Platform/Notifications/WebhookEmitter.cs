@@ -433,7 +433,7 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
     {
         doubt.Entered.TrySetException(fault);
 
-        // Nobody may wait any more: reading the exception marks it as observed.
+        // No caller may wait any more: reading the exception marks it as observed.
         _ = doubt.Entered.Task.Exception;
     }
 

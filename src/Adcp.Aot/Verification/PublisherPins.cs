@@ -67,7 +67,7 @@ public sealed class PublisherPins
             return VerificationError.None;
         }
 
-        // Same id and other key material: somebody replaced the key at the agent.
+        // Same id and other key material: the key was replaced at the agent.
         return !pins.TryGetValue(key.KeyId, out Pin? pin) || (key.MayVerifyWebhooks && !key.HasMaterial(pin.X, pin.Y))
             ? VerificationError.KeyUnknown
             : created >= pin.RevokedAt ? VerificationError.KeyRevoked : VerificationError.None;

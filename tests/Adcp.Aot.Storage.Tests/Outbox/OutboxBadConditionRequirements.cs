@@ -60,7 +60,7 @@ public sealed class OutboxBadConditionRequirements
             (typeof(OutboxEndToEndContract), nameof(OutboxEndToEndContract.A_transaction_that_is_completed_or_runs_elsewhere_is_refused)),
             (typeof(OutboxEndToEndContract), nameof(OutboxEndToEndContract.Ambient_transaction_is_refused_by_name_and_nothing_is_enqueued)),
             (typeof(PostgreSqlOutboxStoreContract),
-                nameof(PostgreSqlOutboxStoreContract.Prepared_transaction_is_read_when_it_is_committed_and_holds_up_nobody))),
+                nameof(PostgreSqlOutboxStoreContract.Prepared_transaction_is_read_when_it_is_committed_and_holds_up_no_other_row))),
         Requirement.Of(
             "A transaction is rolled back, or not committed yet",
             (typeof(OutboxEndToEndContract),
@@ -74,7 +74,7 @@ public sealed class OutboxBadConditionRequirements
             (typeof(PostgreSqlOutboxStoreContract),
                 nameof(PostgreSqlOutboxStoreContract.Settlement_waits_for_an_open_burial_and_follows_its_outcome))),
         Requirement.Of(
-            "The tables are read by somebody else",
+            "The tables are read without the encryption key",
             (typeof(OutboxEndToEndContract), nameof(OutboxEndToEndContract.Nothing_secret_is_readable_in_the_tables))),
         Requirement.Of(
             "A stream is blocked by its first webhook",

@@ -174,7 +174,7 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         Assert.All(Sender.Attempts.CountBy(static sent => sent.IdempotencyKey), static sent => Assert.Equal(2, sent.Value));
         Assert.Equal(0, (await outbox.GetStatusAsync()).Dead);
 
-        // Nobody takes the lanes of a worker whose clock is another one.
+        // No worker takes the lanes of a worker whose clock is another one.
         await Worker(outbox).StartAsync();
         Assert.Equal((2, 0), ((await outbox.GetStatusAsync()).Workers, (await outbox.GetStatusAsync()).UnownedLanes));
         await Worker(mistaken, time: wrong).StartAsync();

@@ -68,7 +68,7 @@ public sealed class PostgreSqlOutboxConditionsTests() : OutboxConditionsContract
     }
 
     [Fact]
-    public async Task Enqueueing_notifies_nobody_in_the_transaction_of_the_caller()
+    public async Task Enqueueing_sends_no_notification_in_the_transaction_of_the_caller()
     {
         ConcurrentQueue<string> statements = [];
         FaultyDataSource recorded = new(Database.Source);

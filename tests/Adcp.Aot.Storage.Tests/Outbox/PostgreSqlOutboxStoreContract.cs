@@ -62,7 +62,7 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
     }
 
     [Fact]
-    public async Task Prepared_transaction_is_read_when_it_is_committed_and_holds_up_nobody()
+    public async Task Prepared_transaction_is_read_when_it_is_committed_and_holds_up_no_other_row()
     {
         await using OutboxReader reader = Reader();
         Assert.Empty(await ReadAllAsync(reader));

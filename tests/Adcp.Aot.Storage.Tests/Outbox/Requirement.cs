@@ -14,7 +14,7 @@ internal sealed record Requirement(string Text, IReadOnlyList<(Type Class, strin
 
     internal static Requirement Without(string text, string reason) => new(text, [], reason);
 
-    /// <summary>Fails if there is neither a test nor a reason, or if a test does not run.</summary>
+    /// <summary>Fails if there is neither a test nor a reason, or if a test never runs.</summary>
     internal void AssertShown()
     {
         Assert.True(Tests.Count > 0 || Reason is not null, Text);
@@ -23,6 +23,13 @@ internal sealed record Requirement(string Text, IReadOnlyList<(Type Class, strin
             MethodInfo method = Assert.Single(type.GetMethods(), method => method.Name == name);
             FactAttribute fact = Assert.Single(method.GetCustomAttributes<FactAttribute>(inherit: true));
             Assert.Null(fact.Skip);
+            Assert.False(fact.Explicit, name);
+
+            // A contract runs in the classes of the stores.
+            Assert.True(
+                !type.IsAbstract
+                    || type.Assembly.GetTypes().Any(other => other.IsSubclassOf(type) && other is { IsAbstract: false, IsPublic: true }),
+                $"{type.Name} has no class that runs it.");
         }
     }
 }

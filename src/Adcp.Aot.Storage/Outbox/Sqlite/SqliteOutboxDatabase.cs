@@ -79,7 +79,7 @@ internal sealed class SqliteOutboxDatabase(StoreDatabase database, OutboxTables 
         }
         catch (Exception fault) when (fault is DbException or InvalidOperationException)
         {
-            // The connection is broken and serves nobody again.
+            // The connection is broken and is not used again.
         }
 
         session.Close();

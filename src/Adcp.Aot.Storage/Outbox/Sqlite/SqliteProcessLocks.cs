@@ -61,7 +61,7 @@ internal sealed class SqliteProcessLocks(string file) : IDisposable
                 return;
             }
 
-            // In this order nobody finds an unlocked file.
+            // In this order no process finds an unlocked file.
             TryDelete(path);
             held.Dispose();
             return;
