@@ -80,12 +80,10 @@ public sealed class EndpointTable
         set => Volatile.Write(ref _policy, Require.NotNull(value, nameof(Policy)));
     }
 
-    /// <summary>
-    /// Gets whether a row for any origin exists, which is rare. Only then is it looked for before an attempt.
-    /// </summary>
     /// <summary>Gets the number of circuits that are open or isolated.</summary>
     public int OpenCircuits => Math.Max(0, Volatile.Read(ref _openCircuits));
 
+    /// <summary>Gets whether a row for any origin exists, which is rare. Only then is it looked for before an attempt.</summary>
     internal bool HasOrigins => Volatile.Read(ref _origins) != 0;
 
     /// <summary>Returns the key by which the endpoint of a destination is known.</summary>
