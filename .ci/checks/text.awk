@@ -42,11 +42,15 @@ function summary(text) {
   }
 }
 
-FNR == 1 { code = 0; begins = 0 }
+FNR == 1 { code = 0; begins = 0; summaries = 0 }
 
 FILENAME ~ /\.cs$/ {
-  if ($0 !~ /^ *\/\/\//) { code = 0; begins = 0; next }
+  if ($0 !~ /^ *\/\/\//) { code = 0; begins = 0; summaries = 0; next }
   sub(/^ *\/\/\//, "")
+  if (/<summary>/ && ++summaries > 1) {
+    printf "%s:%d: a comment has one summary\n", FILENAME, FNR
+    found = 1
+  }
   if (/<code/) code = 1
   if (!code) {
     gsub(/<c>[^<]*<\/c>/, " ")

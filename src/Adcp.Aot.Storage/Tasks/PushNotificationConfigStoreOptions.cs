@@ -3,9 +3,7 @@ using Adcp.Aot.Network;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// <summary>
 /// The options of a generated store of push configurations. Immutable; a bad value throws when it is set.
-/// </summary>
 /// </summary>
 public sealed record PushNotificationConfigStoreOptions
 {

@@ -12,9 +12,7 @@ public sealed record TaskStoreOptions
     }
 
     /// <summary>
-    /// <summary>
     /// The time that a task is kept after it ended. 1 minute to 100 years, or null to keep it; default 30 days.
-    /// </summary>
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 minute to 100 years.</exception>
     public TimeSpan? TimeToLive { get; init => field = Checked(value, nameof(TimeToLive)); } = TimeSpan.FromDays(30);
