@@ -3,7 +3,7 @@ using Adcp.Aot.Delivery;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
-/// <summary>How webhooks are encrypted for the outbox's tables.</summary>
+/// <summary>Tests the encryption of webhooks in the tables of the outbox.</summary>
 public sealed class OutboxSealTests
 {
     private const string Key = "key-0123456789abcdef";
