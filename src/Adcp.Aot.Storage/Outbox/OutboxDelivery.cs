@@ -163,7 +163,8 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
     }
 
     /// <summary>
-    /// Attempts a row, and continues with the next one that may start: an attempt that ends makes room for one, and a thread for it is here.
+    /// Attempts a row, and continues with the next one that may start: the end of an attempt makes room for one, and the thread is free
+    /// for it.
     /// </summary>
     private async Task AttemptAsync(OutboxRow row)
     {
