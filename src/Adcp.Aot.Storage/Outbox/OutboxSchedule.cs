@@ -46,6 +46,9 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     /// <summary>The longest time that attempts may need for the rows that wait for them in memory. Above it they are slow.</summary>
     private static readonly TimeSpan MaxDrain = TimeSpan.FromSeconds(5);
 
+    /// <summary>The longest time for which a row is parked until its trial.</summary>
+    private static readonly TimeSpan MaxTrialDelay = TimeSpan.FromSeconds(30);
+
     /// <summary>The time between two looks at the tenants' rates while memory is full.</summary>
     private static readonly TimeSpan RatePeriod = TimeSpan.FromSeconds(1);
 
@@ -726,8 +729,22 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
 
         _suspects -= over.Length;
         _ready -= over.Length;
-        changes.AddRange(over.Select((row, i) =>
-            OutboxChanges.Wait(row, TimeSpan.FromSeconds((kept + i) / Math.Max(rate, 1)), OutboxReasons.OverShare)));
+        changes.AddRange(over.Select((row, i) => OutboxChanges.Wait(row, TrialDelay(row, kept + i, rate), OutboxReasons.OverShare)));
+    }
+
+    /// <summary>
+    /// Returns how long a row is parked until its trial. The rate is of one second: trials that hang now may soon end, so the delay is
+    /// short, and at most half of the time that the row has left.
+    /// </summary>
+    private TimeSpan TrialDelay(OutboxRow row, int before, double rate)
+    {
+        double seconds = Math.Min(before / Math.Max(rate, 1), MaxTrialDelay.TotalSeconds);
+        if (row.TimeLeft - time.GetElapsedTime(row.ReadAt) is { } left)
+        {
+            seconds = Math.Clamp(left.TotalSeconds / 2, 0, seconds);
+        }
+
+        return TimeSpan.FromSeconds(seconds);
     }
 
     /// <summary>
