@@ -312,11 +312,12 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         }
 
         _rows.Clear();
-        _reader.MaxBytes = _schedule.RoomBytes;
-        bool hasMore = await _reader.ReadAsync(_rows, Math.Min(_schedule.Room, _pageRows), cancellationToken).ConfigureAwait(false);
+        long maxBytes = _schedule.RoomBytes;
+        bool hasMore = await _reader.ReadAsync(_rows, Math.Min(_schedule.Room, _pageRows), maxBytes, cancellationToken)
+            .ConfigureAwait(false);
 
         // A page that ended by its bytes may have left rows out that the database sent. The next one asks for fewer.
-        _pageRows = Bytes(_rows) >= _reader.MaxBytes ? Math.Max(1, _rows.Count) : Math.Min(PageRows, _pageRows * 2);
+        _pageRows = Bytes(_rows) >= maxBytes ? Math.Max(1, _rows.Count) : Math.Min(PageRows, _pageRows * 2);
         Admit();
         return hasMore;
     }
@@ -333,11 +334,10 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
             }
 
             _rows.Clear();
-            _reader.MaxBytes = due.MaxBytes;
             TimeSpan? next;
             try
             {
-                next = await _reader.ReadParkedAsync(due.Lane, due.Key, due.Floor, due.Limit, _rows, cancellationToken)
+                next = await _reader.ReadParkedAsync(due.Lane, due.Key, due.Floor, due.Limit, due.MaxBytes, _rows, cancellationToken)
                     .ConfigureAwait(false);
             }
             catch
@@ -364,10 +364,11 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         }
 
         _rows.Clear();
-        _reader.MaxBytes = _schedule.RoomBytes;
+        long maxBytes = _schedule.RoomBytes;
         try
         {
-            await _reader.ReadHeadsAsync([.. wanted.Select(static some => some.Stream)], _rows, cancellationToken).ConfigureAwait(false);
+            await _reader.ReadHeadsAsync([.. wanted.Select(static some => some.Stream)], maxBytes, _rows, cancellationToken)
+                .ConfigureAwait(false);
         }
         catch
         {
@@ -379,7 +380,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
             throw;
         }
 
-        if (Bytes(_rows) >= _reader.MaxBytes)
+        if (Bytes(_rows) >= maxBytes)
         {
             // The read ended by its bytes: the streams behind the last row are read next.
             HashSet<long?> read = [.. _rows.Select(static row => row.Stream)];
