@@ -10,13 +10,13 @@ internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
     internal OutboxTenant Tenant { get; } = tenant;
 
     /// <summary>Gets the rows that were not attempted before.</summary>
-    internal Queue<OutboxRow> Fresh { get; } = new();
+    internal OutboxRowQueue Fresh { get; } = new();
 
     /// <summary>Gets the rows that were parked.</summary>
-    internal Queue<OutboxRow> Retries { get; } = new();
+    internal OutboxRowQueue Retries { get; } = new();
 
     /// <summary>Gets the rows that wait for their trial, without those that are attempted alone.</summary>
-    internal Queue<OutboxRow> Suspects { get; } = new();
+    internal OutboxRowQueue Suspects { get; } = new();
 
     /// <summary>Gets or sets the rows on trial.</summary>
     internal int OnTrial { get; set; }
@@ -32,15 +32,6 @@ internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
 
     /// <summary>Gets or sets the parked rows in memory.</summary>
     internal int ParkedHeld { get; set; }
-
-    /// <summary>Gets or sets whether the endpoint is in the rotation of fresh rows.</summary>
-    internal bool IsFreshListed { get; set; }
-
-    /// <summary>Gets or sets whether the endpoint is in the rotation of retries.</summary>
-    internal bool IsRetryListed { get; set; }
-
-    /// <summary>Gets or sets whether the endpoint is in the rotation of trials.</summary>
-    internal bool IsTrialListed { get; set; }
 
     /// <summary>Gets or sets until when the circuit refuses, a timestamp; 0 if it does not.</summary>
     internal long BlockedUntil { get; set; }

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Adcp.Aot.Storage;
 
 /// <summary>
@@ -29,7 +31,7 @@ namespace Adcp.Aot.Storage;
 /// open.
 /// </para>
 /// </remarks>
-internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider time)
+internal sealed class OutboxSchedule
 {
     /// <summary>The most parked rows of one endpoint in memory.</summary>
     internal const int FullRamp = 256;
@@ -55,10 +57,12 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     private static readonly (long DueAt, long Id) Beginning = (long.MinValue, long.MinValue);
 
     private readonly Lock _lock = new();
+    private readonly OutboxScheduleLimits _limits;
+    private readonly TimeProvider _time;
     private readonly Dictionary<long, OutboxEndpoint> _endpoints = [];
-    private readonly OutboxRotation _fresh = new();
-    private readonly OutboxRotation _retries = new();
-    private readonly OutboxRotation _trials = new();
+    private readonly OutboxRotation _fresh;
+    private readonly OutboxRotation _retries;
+    private readonly OutboxRotation _trials;
     private readonly Dictionary<long, OutboxTenant> _tenants = [];
     private readonly Queue<OutboxTenant> _starving = new();
     private readonly PriorityQueue<OutboxEndpoint, long> _timers = new();
@@ -78,6 +82,22 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     private long _relievedAt;
     private TaskCompletionSource? _idle;
 
+    internal OutboxSchedule(OutboxScheduleLimits limits, TimeProvider time)
+    {
+        _limits = limits;
+        _time = time;
+        _fresh = new OutboxRotation(static endpoint => endpoint.Fresh, MayBeginOf, MayBegin);
+        _retries = new OutboxRotation(static endpoint => endpoint.Retries, MayBeginOf, MayBegin);
+        _trials = new OutboxRotation(
+            static endpoint => endpoint.Suspects,
+            tenant => tenant.OnTrial < MaxOnTrial - _onTrial,
+            endpoint => endpoint.OnTrial < MaxOnTrialPerEndpoint && MayBegin(endpoint));
+
+        bool MayBeginOf(OutboxTenant tenant) => tenant.InFlight < limits.MaxConcurrencyPerTenant;
+
+        bool MayBegin(OutboxEndpoint endpoint) => endpoint.InFlight < Concurrency(endpoint);
+    }
+
     /// <summary>Gets the rows in memory.</summary>
     internal int Held => Volatile.Read(ref _held);
 
@@ -94,7 +114,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         {
             lock (_lock)
             {
-                return IsFullOfBytes ? 0 : Math.Max(0, limits.MaxRows - _held - _wanted.Count);
+                return IsFullOfBytes ? 0 : Math.Max(0, _limits.MaxRows - _held - _wanted.Count);
             }
         }
     }
@@ -106,7 +126,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         {
             lock (_lock)
             {
-                return Math.Max(0, limits.MaxBytes - _heldBytes);
+                return Math.Max(0, _limits.MaxBytes - _heldBytes);
             }
         }
     }
@@ -121,7 +141,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         {
             lock (_lock)
             {
-                return IsFullOfBytes ? 0 : Math.Max(0, limits.MaxRows - _held);
+                return IsFullOfBytes ? 0 : Math.Max(0, _limits.MaxRows - _held);
             }
         }
     }
@@ -171,7 +191,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             if (change is null)
             {
                 (row.Unclean == 0 ? row.IsParked ? endpoint.Retries : endpoint.Fresh
-                    : row.Unclean < limits.QuarantineAfter - 1 ? endpoint.Suspects : _alone).Enqueue(row);
+                    : row.Unclean < _limits.QuarantineAfter - 1 ? endpoint.Suspects : _alone).Enqueue(row);
                 _suspects += row.Unclean > 0 ? 1 : 0;
                 _ready++;
                 List(endpoint);
@@ -237,17 +257,9 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             }
 
             List<OutboxRow> taken = [];
-            for (int left = _trials.Count; left > 0 && MayTry && _trials.TryTake(out OutboxEndpoint? endpoint); left--)
+            while (MayTry && _trials.TryTake(out OutboxEndpoint? endpoint, out OutboxRow? row))
             {
-                endpoint.IsTrialListed = false;
-                if (endpoint.OnTrial < MaxOnTrialPerEndpoint && endpoint.Tenant.OnTrial < MaxOnTrial - _onTrial
-                    && endpoint.InFlight < Concurrency(endpoint) && endpoint.Suspects.TryDequeue(out OutboxRow? row))
-                {
-                    Try(endpoint, row, taken);
-                    left = _trials.Count + 2;
-                }
-
-                List(endpoint);
+                Try(endpoint, row, taken);
             }
 
             if (_onTrial == 0 && MayTry && _alone.TryDequeue(out OutboxRow? alone))
@@ -261,18 +273,21 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     }
 
     /// <summary>Takes the next row to attempt.</summary>
-    internal bool TryTake(out OutboxRow? row)
+    internal bool TryTake([NotNullWhen(true)] out OutboxRow? row)
     {
         lock (_lock)
         {
-            bool retriesFirst = !_retryWasLast;
             row = null;
-            if (_inFlight < limits.MaxConcurrency)
+            (OutboxRotation first, OutboxRotation second) = _retryWasLast ? (_fresh, _retries) : (_retries, _fresh);
+            if (_inFlight >= _limits.MaxConcurrency
+                || (!first.TryTake(out OutboxEndpoint? endpoint, out row) && !second.TryTake(out endpoint, out row)))
             {
-                row = retriesFirst ? TakeFrom(_retries) ?? TakeFrom(_fresh) : TakeFrom(_fresh) ?? TakeFrom(_retries);
+                return false;
             }
 
-            return row is not null;
+            _retryWasLast = row.IsParked;
+            Begin(endpoint, row);
+            return true;
         }
     }
 
@@ -335,7 +350,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             OutboxEndpoint endpoint = Get(refused);
             endpoint.BlockedUntil = Math.Max(endpoint.BlockedUntil, After(duration));
             endpoint.Ramp = 1;
-            endpoint.Probes = limits.Circuit().SuccessThreshold;
+            endpoint.Probes = _limits.Circuit().SuccessThreshold;
             return Clear(endpoint);
         }
     }
@@ -349,7 +364,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     {
         lock (_lock)
         {
-            TimeSpan elapsed = time.GetElapsedTime(_relievedAt);
+            TimeSpan elapsed = _time.GetElapsedTime(_relievedAt);
             if (elapsed < RatePeriod)
             {
                 return [];
@@ -357,7 +372,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
 
             // After a longer time memory was not full throughout, and the rates say nothing.
             bool isMeasured = elapsed < 2 * RatePeriod;
-            _relievedAt = time.GetTimestamp();
+            _relievedAt = _time.GetTimestamp();
             List<OutboxChange> changes = [];
             foreach (OutboxTenant tenant in _tenants.Values)
             {
@@ -413,7 +428,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         {
             OutboxEndpoint endpoint = Get(lane, parked.Endpoint, parked.Tenant);
             endpoint.HasParked = true;
-            CircuitBreakerPolicy circuit = limits.Circuit();
+            CircuitBreakerPolicy circuit = _limits.Circuit();
             if (parked.WasRefused || parked.Attempts >= circuit.FailureThreshold)
             {
                 endpoint.Ramp = 1;
@@ -433,7 +448,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         lock (_lock)
         {
             ArmStarved();
-            while (_timers.TryPeek(out OutboxEndpoint? endpoint, out long at) && at <= time.GetTimestamp())
+            while (_timers.TryPeek(out OutboxEndpoint? endpoint, out long at) && at <= _time.GetTimestamp())
             {
                 _timers.Dequeue();
                 if (endpoint.ReadAt != at || !ReferenceEquals(_endpoints.GetValueOrDefault(endpoint.Key), endpoint))
@@ -442,7 +457,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
                 }
 
                 endpoint.ReadAt = long.MaxValue;
-                if (endpoint.BlockedUntil > time.GetTimestamp())
+                if (endpoint.BlockedUntil > _time.GetTimestamp())
                 {
                     Arm(endpoint, endpoint.BlockedUntil);
                 }
@@ -465,7 +480,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
                     endpoint.IsReading = true;
                     return (
                         endpoint.Lane, endpoint.Key, endpoint.Floor, Math.Min(room, ParkedShare(endpoint) - endpoint.ParkedHeld),
-                        Math.Min(limits.MaxBytesPerEndpoint - endpoint.HeldBytes, limits.MaxBytes - _heldBytes));
+                        Math.Min(_limits.MaxBytesPerEndpoint - endpoint.HeldBytes, _limits.MaxBytes - _heldBytes));
                 }
 
                 // Otherwise the release of one of its rows arms the timer.
@@ -511,7 +526,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             {
                 // A database clock that stepped back may have left rows before the floor.
                 endpoint.Floor = Beginning;
-                Arm(endpoint, time.GetTimestamp());
+                Arm(endpoint, _time.GetTimestamp());
             }
             else if (endpoint.ReadAt == long.MaxValue)
             {
@@ -545,7 +560,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
                 return most;
             }
 
-            TimeSpan left = time.GetElapsedTime(time.GetTimestamp(), at);
+            TimeSpan left = _time.GetElapsedTime(_time.GetTimestamp(), at);
             return left < TimeSpan.Zero ? TimeSpan.Zero : left < most ? left : most;
         }
     }
@@ -618,7 +633,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     }
 
     /// <summary>Gets whether the bytes that are left are too few to be worth a read.</summary>
-    private bool IsFullOfBytes => _heldBytes > limits.MaxBytes - (limits.MaxBytes / 16);
+    private bool IsFullOfBytes => _heldBytes > _limits.MaxBytes - (_limits.MaxBytes / 16);
 
     private OutboxChange? Judge(OutboxEndpoint endpoint, OutboxRow row)
     {
@@ -627,7 +642,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             return OutboxChanges.Expired(row);
         }
 
-        if (row.Unclean >= limits.QuarantineAfter)
+        if (row.Unclean >= _limits.QuarantineAfter)
         {
             return OutboxChanges.Dead(row, OutboxReasons.Poison);
         }
@@ -639,9 +654,9 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
 
         return row.DueIn > TimeSpan.Zero
             ? OutboxChanges.Wait(row, row.DueIn, OutboxReasons.NotBefore)
-            : endpoint.BlockedUntil > time.GetTimestamp()
+            : endpoint.BlockedUntil > _time.GetTimestamp()
                 ? OutboxChanges.Wait(row, TimeSpan.Zero, OutboxReasons.CircuitOpen)
-                : endpoint.Held - endpoint.ParkedHeld > FreshShare(endpoint) || endpoint.HeldBytes > limits.MaxBytesPerEndpoint
+                : endpoint.Held - endpoint.ParkedHeld > FreshShare(endpoint) || endpoint.HeldBytes > _limits.MaxBytesPerEndpoint
                     || (IsLimited(endpoint.Tenant) && IsOverShare(endpoint.Tenant))
                     ? OutboxChanges.Wait(row, TimeSpan.Zero, OutboxReasons.OverShare)
                     : null;
@@ -652,14 +667,14 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     /// way, so that slow endpoints leave room for the others.
     /// </summary>
     private int Share =>
-        _held > limits.MaxRows / 2 ? Math.Min(limits.MaxRowsPerEndpoint, limits.MaxConcurrencyPerEndpoint) : limits.MaxRowsPerEndpoint;
+        _held > _limits.MaxRows / 2 ? Math.Min(_limits.MaxRowsPerEndpoint, _limits.MaxConcurrencyPerEndpoint) : _limits.MaxRowsPerEndpoint;
 
     /// <summary>Returns the most fresh rows of an endpoint in memory: half of its share if it has parked rows too.</summary>
     private int FreshShare(OutboxEndpoint endpoint) => endpoint.HasParked ? Share / 2 : Share;
 
     /// <summary>Returns the most parked rows of an endpoint in memory: the rest of its share, and not more than its ramp.</summary>
     private int ParkedShare(OutboxEndpoint endpoint) =>
-        endpoint.HeldBytes >= limits.MaxBytesPerEndpoint ? 0 : Math.Min(endpoint.Ramp, Share - (endpoint.Held - endpoint.ParkedHeld));
+        endpoint.HeldBytes >= _limits.MaxBytesPerEndpoint ? 0 : Math.Min(endpoint.Ramp, Share - (endpoint.Held - endpoint.ParkedHeld));
 
     /// <summary>
     /// Returns whether parked rows are read now: half of their share is free, or none of them is in memory if the next
@@ -673,25 +688,25 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
 
     /// <summary>Returns whether a tenant has more than its share of memory.</summary>
     private bool IsOverShare(OutboxTenant tenant) =>
-        tenant.Held > limits.MaxRows / SlowPart || tenant.HeldBytes > limits.MaxBytes / SlowPart;
+        tenant.Held > _limits.MaxRows / SlowPart || tenant.HeldBytes > _limits.MaxBytes / SlowPart;
 
     /// <summary>Returns whether a tenant has attempts under way for at least half of its share.</summary>
     private bool IsBusy(OutboxTenant tenant) =>
-        tenant.InFlight * 2 >= Math.Min(limits.MaxRows / SlowPart, limits.MaxConcurrencyPerTenant)
-        || tenant.InFlightBytes * 2 >= limits.MaxBytes / SlowPart;
+        tenant.InFlight * 2 >= Math.Min(_limits.MaxRows / SlowPart, _limits.MaxConcurrencyPerTenant)
+        || tenant.InFlightBytes * 2 >= _limits.MaxBytes / SlowPart;
 
     /// <summary>Returns whether a tenant has only its share of memory now: the half of memory that is left is for the others.</summary>
-    private bool IsLimited(OutboxTenant tenant) => tenant.IsSlow && (_held > limits.MaxRows / 2 || _heldBytes > limits.MaxBytes / 2);
+    private bool IsLimited(OutboxTenant tenant) => tenant.IsSlow && (_held > _limits.MaxRows / 2 || _heldBytes > _limits.MaxBytes / 2);
 
     /// <summary>Returns how many parked rows of a tenant may be read.</summary>
     private int RoomOf(OutboxTenant tenant) =>
-        !IsLimited(tenant) ? int.MaxValue : IsOverShare(tenant) ? 0 : (limits.MaxRows / SlowPart) - tenant.Held;
+        !IsLimited(tenant) ? int.MaxValue : IsOverShare(tenant) ? 0 : (_limits.MaxRows / SlowPart) - tenant.Held;
 
     /// <summary>Parks the ready rows of a tenant above its share.</summary>
     private void Spill(OutboxTenant tenant, List<OutboxChange> changes)
     {
-        int over = tenant.Held - (limits.MaxRows / SlowPart);
-        long overBytes = tenant.HeldBytes - (limits.MaxBytes / SlowPart);
+        int over = tenant.Held - (_limits.MaxRows / SlowPart);
+        long overBytes = tenant.HeldBytes - (_limits.MaxBytes / SlowPart);
         foreach (OutboxEndpoint endpoint in _endpoints.Values.Where(endpoint => endpoint.Tenant == tenant).ToArray())
         {
             if (over <= 0 && overBytes <= 0)
@@ -710,7 +725,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     /// <param name="changes">The list that gets the changes.</param>
     private void SpillSuspects(double rate, List<OutboxChange> changes)
     {
-        int kept = limits.MaxRows / SlowPart;
+        int kept = _limits.MaxRows / SlowPart;
         OutboxRow[] over =
         [
             .. _endpoints.Values.SelectMany(static endpoint => endpoint.Suspects.Select(static (row, i) => (i, row)))
@@ -718,7 +733,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         ];
         foreach (IGrouping<long, OutboxRow> rows in over.GroupBy(static row => row.Endpoint))
         {
-            Queue<OutboxRow> suspects = _endpoints[rows.Key].Suspects;
+            OutboxRowQueue suspects = _endpoints[rows.Key].Suspects;
             OutboxRow[] first = [.. suspects.Take(suspects.Count - rows.Count())];
             suspects.Clear();
             foreach (OutboxRow row in first)
@@ -739,7 +754,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     private TimeSpan TrialDelay(OutboxRow row, int before, double rate)
     {
         double seconds = Math.Min(before / Math.Max(rate, 1), MaxTrialDelay.TotalSeconds);
-        if (row.TimeLeft - time.GetElapsedTime(row.ReadAt) is { } left)
+        if (row.TimeLeft - _time.GetElapsedTime(row.ReadAt) is { } left)
         {
             seconds = Math.Clamp(left.TotalSeconds / 2, 0, seconds);
         }
@@ -789,12 +804,12 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     {
         for (int turns = _starving.Count; turns > 0 && _starving.TryDequeue(out OutboxTenant? tenant); turns--)
         {
-            while (RoomOf(tenant) >= Math.Max(1, limits.MaxRows / SlowPart / 16) && tenant.Starved.TryDequeue(out OutboxEndpoint? endpoint))
+            while (RoomOf(tenant) >= Math.Max(1, _limits.MaxRows / SlowPart / 16) && tenant.Starved.TryDequeue(out OutboxEndpoint? endpoint))
             {
                 if (endpoint.IsStarved)
                 {
                     endpoint.IsStarved = false;
-                    Arm(endpoint, time.GetTimestamp());
+                    Arm(endpoint, _time.GetTimestamp());
                     break;
                 }
             }
@@ -848,8 +863,8 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         OutboxTenant tenant = endpoint.Tenant;
         tenant.Held--;
         tenant.HeldBytes -= row.Sealed.Length;
-        tenant.IsSlow &= tenant.Starved.Count > 0 || tenant.Held * 2 > limits.MaxRows / SlowPart
-            || tenant.HeldBytes * 2 > limits.MaxBytes / SlowPart;
+        tenant.IsSlow &= tenant.Starved.Count > 0 || tenant.Held * 2 > _limits.MaxRows / SlowPart
+            || tenant.HeldBytes * 2 > _limits.MaxBytes / SlowPart;
         endpoint.Held--;
         endpoint.HeldBytes -= row.Sealed.Length;
         _heldByLane[row.Lane]--;
@@ -864,7 +879,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         endpoint.ParkedHeld -= row.IsParked ? 1 : 0;
         if (endpoint.HasParked && !endpoint.IsReading && endpoint.ReadAt == long.MaxValue && MayRead(endpoint))
         {
-            Arm(endpoint, Math.Max(time.GetTimestamp(), endpoint.BlockedUntil));
+            Arm(endpoint, Math.Max(_time.GetTimestamp(), endpoint.BlockedUntil));
         }
 
         ForgetIfIdle(endpoint);
@@ -880,7 +895,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
 
     private void ForgetIfIdle(OutboxEndpoint endpoint)
     {
-        if (endpoint.BlockedUntil != 0 && endpoint.BlockedUntil <= time.GetTimestamp())
+        if (endpoint.BlockedUntil != 0 && endpoint.BlockedUntil <= _time.GetTimestamp())
         {
             endpoint.BlockedUntil = 0;
         }
@@ -901,64 +916,20 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         }
     }
 
-    private long After(TimeSpan delay) => time.GetTimestamp() + (long)(delay.TotalSeconds * time.TimestampFrequency);
+    private long After(TimeSpan delay) => _time.GetTimestamp() + (long)(delay.TotalSeconds * _time.TimestampFrequency);
 
     private void List(OutboxEndpoint endpoint)
     {
-        if (!endpoint.IsTrialListed && endpoint.Suspects.Count > 0)
-        {
-            endpoint.IsTrialListed = true;
-            _trials.Add(endpoint);
-        }
-
-        if (endpoint.InFlight >= Concurrency(endpoint))
-        {
-            return;
-        }
-
-        if (!endpoint.IsFreshListed && endpoint.Fresh.Count > 0)
-        {
-            endpoint.IsFreshListed = true;
-            _fresh.Add(endpoint);
-        }
-
-        if (!endpoint.IsRetryListed && endpoint.Retries.Count > 0)
-        {
-            endpoint.IsRetryListed = true;
-            _retries.Add(endpoint);
-        }
-    }
-
-    private OutboxRow? TakeFrom(OutboxRotation rotation)
-    {
-        bool isRetry = ReferenceEquals(rotation, _retries);
-        for (int turns = rotation.Count; turns > 0 && rotation.TryTake(out OutboxEndpoint? endpoint); turns--)
-        {
-            if (endpoint.Tenant.InFlight >= limits.MaxConcurrencyPerTenant)
-            {
-                rotation.Add(endpoint);
-                continue;
-            }
-
-            _ = isRetry ? endpoint.IsRetryListed = false : endpoint.IsFreshListed = false;
-            Queue<OutboxRow> queue = isRetry ? endpoint.Retries : endpoint.Fresh;
-            if (endpoint.InFlight < Concurrency(endpoint) && queue.TryDequeue(out OutboxRow? row))
-            {
-                Begin(endpoint, row);
-                _retryWasLast = isRetry;
-                List(endpoint);
-                return row;
-            }
-        }
-
-        return null;
+        _fresh.Add(endpoint);
+        _retries.Add(endpoint);
+        _trials.Add(endpoint);
     }
 
     private int Concurrency(OutboxEndpoint endpoint) => endpoint.Probes > 0 ? 1
-        : endpoint.Ramp < FullRamp ? Math.Min(endpoint.Ramp, limits.MaxConcurrencyPerEndpoint)
-        : limits.MaxConcurrencyPerEndpoint;
+        : endpoint.Ramp < FullRamp ? Math.Min(endpoint.Ramp, _limits.MaxConcurrencyPerEndpoint)
+        : _limits.MaxConcurrencyPerEndpoint;
 
-    private bool MayTry => _onTrial < MaxOnTrial && _inFlight < limits.MaxConcurrency;
+    private bool MayTry => _onTrial < MaxOnTrial && _inFlight < _limits.MaxConcurrency;
 
     private void Try(OutboxEndpoint endpoint, OutboxRow row, List<OutboxRow> taken)
     {
@@ -980,6 +951,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         endpoint.InFlight++;
         endpoint.Tenant.InFlight++;
         endpoint.Tenant.InFlightBytes += row.Sealed.Length;
+        List(endpoint);
     }
 
     private void Drop(Func<OutboxEndpoint, bool> isMeant)
