@@ -38,7 +38,7 @@ public sealed class OutboxTrialsTests
     [Fact]
     public void Rows_are_parked_until_their_turn_at_the_rate_of_the_trials()
     {
-        const int Rounds = 5, Each = OutboxSchedule.MaxOnTrial / 2, Ended = Rounds * Each;
+        const int Rounds = 5, Each = OutboxTrials.MaxOnTrial / 2, Ended = Rounds * Each;
         Fill(timeLeft: null);
         _schedule.Relieve();
         for (int round = 0; round < Rounds; round++)
@@ -52,14 +52,15 @@ public sealed class OutboxTrialsTests
         IReadOnlyList<OutboxChange> parked = _schedule.Relieve();
 
         Assert.Equal(
-            Enumerable.Range(Kept, MaxRows - Ended - Kept).Select(static before => TimeSpan.FromSeconds(Math.Min(30, before / (double)Ended))),
+            Enumerable.Range(Kept, MaxRows - Ended - Kept)
+                .Select(static before => TimeSpan.FromSeconds(Math.Min(30, before / (double)Ended))),
             parked.Select(static change => change.Delay));
     }
 
     [Fact]
     public void Rows_that_wait_for_their_trial_stay_in_memory_if_it_has_room_for_them()
     {
-        Fill(timeLeft: null, rows: Kept + (OutboxSchedule.MaxOnTrial / 2));
+        Fill(timeLeft: null, rows: Kept + (OutboxTrials.MaxOnTrial / 2));
         _schedule.Relieve();
         _schedule.TakeSuspects();
         _time.Advance(TimeSpan.FromSeconds(1));
@@ -106,7 +107,7 @@ public sealed class OutboxTrialsTests
         _time.Advance(TimeSpan.FromSeconds(1));
         OutboxChange[] parked = [.. _schedule.Relieve()];
 
-        Assert.Equal(2 * OutboxSchedule.MaxOnTrialPerEndpoint, hanging);
+        Assert.Equal(2 * OutboxTrials.MaxOnTrialPerEndpoint, hanging);
         Assert.Equal(MaxRows - ended - hanging - Kept, parked.Length);
         return parked;
     }
