@@ -155,13 +155,21 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
         process.Crash();
 
         int slow = 0, mostSlow = 0;
+        Lock counts = new();
         RecordingSender second = _bench.Sender(async (webhook, _, token) =>
         {
             if (webhook.Destination.Url.Contains("slow", StringComparison.Ordinal))
             {
-                mostSlow = Math.Max(mostSlow, Interlocked.Increment(ref slow));
+                lock (counts)
+                {
+                    mostSlow = Math.Max(mostSlow, ++slow);
+                }
+
                 await slowMayAnswer.Task.WaitAsync(token);
-                Interlocked.Decrement(ref slow);
+                lock (counts)
+                {
+                    slow--;
+                }
             }
 
             return 200;
