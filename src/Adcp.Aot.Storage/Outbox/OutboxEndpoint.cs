@@ -3,6 +3,12 @@ namespace Adcp.Aot.Storage;
 /// <summary>The state of one endpoint in the memory of its lane's owner. Guarded by the lock of <see cref="OutboxSchedule"/>.</summary>
 internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
 {
+    /// <summary>The most parked rows of one endpoint in memory.</summary>
+    internal const int FullRamp = 256;
+
+    /// <summary>The floor of a read that begins at the first parked row.</summary>
+    internal static readonly (long DueAt, long Id) Beginning = (long.MinValue, long.MinValue);
+
     internal short Lane { get; } = lane;
 
     internal long Key { get; } = key;
@@ -10,49 +16,40 @@ internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
     internal OutboxTenant Tenant { get; } = tenant;
 
     /// <summary>Gets the rows that were not attempted before.</summary>
-    internal Queue<OutboxRow> Fresh { get; } = new();
+    internal OutboxRowQueue Fresh { get; } = new();
 
     /// <summary>Gets the rows that were parked.</summary>
-    internal Queue<OutboxRow> Retries { get; } = new();
+    internal OutboxRowQueue Retries { get; } = new();
 
     /// <summary>Gets the rows that wait for their trial, without those that are attempted alone.</summary>
-    internal Queue<OutboxRow> Suspects { get; } = new();
+    internal OutboxRowQueue Suspects { get; } = new();
 
-    /// <summary>Gets or sets the rows on trial.</summary>
+    /// <summary>Gets or sets the number of rows on trial.</summary>
     internal int OnTrial { get; set; }
 
-    /// <summary>Gets or sets the rows in memory: ready, in flight and unsettled.</summary>
+    /// <summary>Gets or sets the number of rows in memory: ready, in flight and unsettled.</summary>
     internal int Held { get; set; }
 
     /// <summary>Gets or sets the bytes of the rows in memory.</summary>
     internal long HeldBytes { get; set; }
 
-    /// <summary>Gets or sets the attempts under way.</summary>
+    /// <summary>Gets or sets the number of attempts under way.</summary>
     internal int InFlight { get; set; }
 
-    /// <summary>Gets or sets the parked rows in memory.</summary>
+    /// <summary>Gets or sets the number of parked rows in memory.</summary>
     internal int ParkedHeld { get; set; }
-
-    /// <summary>Gets or sets whether the endpoint is in the rotation of fresh rows.</summary>
-    internal bool IsFreshListed { get; set; }
-
-    /// <summary>Gets or sets whether the endpoint is in the rotation of retries.</summary>
-    internal bool IsRetryListed { get; set; }
-
-    /// <summary>Gets or sets whether the endpoint is in the rotation of trials.</summary>
-    internal bool IsTrialListed { get; set; }
 
     /// <summary>Gets or sets until when the circuit refuses, a timestamp; 0 if it does not.</summary>
     internal long BlockedUntil { get; set; }
 
     /// <summary>
-    /// Gets or sets how many attempts must succeed, one after the other, before more than one is made at a time: the circuit refused here,
+    /// Gets how many attempts must succeed, one after the other, before more than one is made at a time: the circuit refused here,
     /// or it seems to have refused in the process that owned the lane before. 0 for an endpoint that works.
     /// </summary>
-    internal int Probes { get; set; }
+    internal int Probes { get; private set; }
 
-    /// <summary>Gets or sets the most parked rows in memory. 1 after a block, one more for each success.</summary>
-    internal int Ramp { get; set; } = OutboxSchedule.FullRamp;
+    /// <summary>Gets the most parked rows in memory. 1 after a failure, one more for each success.</summary>
+    internal int Ramp { get; private set; } = FullRamp;
 
     /// <summary>Gets or sets whether the table of parked rows may have rows of the endpoint that are not in memory.</summary>
     internal bool HasParked { get; set; }
@@ -64,7 +61,7 @@ internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
     internal bool IsReading { get; set; }
 
     /// <summary>Gets or sets the key of the last parked row that was read. Rows up to it are in memory or settled.</summary>
-    internal (long DueAt, long Id) Floor { get; set; } = (long.MinValue, long.MinValue);
+    internal (long DueAt, long Id) Floor { get; set; } = Beginning;
 
     /// <summary>Gets or sets whether parked rows have left memory as they were, so that the floor has passed them.</summary>
     internal bool IsFloorStale { get; set; }
@@ -77,4 +74,40 @@ internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
 
     /// <summary>Gets whether nothing is to be remembered.</summary>
     internal bool IsIdle => Held == 0 && InFlight == 0 && !HasParked && BlockedUntil == 0 && ReadAt == long.MaxValue;
+
+    /// <summary>Returns whether another attempt may begin: as many as the ramp while it grows, and one at a time before.</summary>
+    internal bool MayBegin(OutboxScheduleLimits limits) => InFlight < (Probes > 0 ? 1
+        : Ramp < FullRamp ? Math.Min(Ramp, limits.MaxConcurrencyPerEndpoint)
+        : limits.MaxConcurrencyPerEndpoint);
+
+    /// <summary>Notes that the circuit refuses, or refused in another process.</summary>
+    internal void Failed(OutboxScheduleLimits limits)
+    {
+        Ramp = 1;
+        Probes = limits.Circuit().SuccessThreshold;
+    }
+
+    /// <summary>Forgets the circuit and the parked rows: another worker may own the lane.</summary>
+    internal void Leave()
+    {
+        HasParked = false;
+        IsStarved = false;
+        ReadAt = long.MaxValue;
+        IsReading = false;
+        Floor = Beginning;
+        BlockedUntil = 0;
+        Probes = 0;
+    }
+
+    /// <summary>Notes that a row was delivered.</summary>
+    internal void Succeeded()
+    {
+        BlockedUntil = 0;
+        Probes = Math.Max(0, Probes - 1);
+        if (Probes == 0)
+        {
+            // Each success admits one more, which doubles the attempts of a round trip.
+            Ramp = Math.Min(FullRamp, Ramp + 1);
+        }
+    }
 }

@@ -179,12 +179,12 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         return hasMore ? TimeSpan.Zero : _schedule.UntilNextTimer(_schedule.Held > 0 || !_reader.CanJoin ? BusyPoll : _idlePoll);
     }
 
-    private bool HasRoom => _schedule.Room >= MinRoom;
+    private bool HasRoom => _schedule.Room.Rows >= MinRoom;
 
     private void Reset(long epoch)
     {
         _reader.Reset();
-        _schedule.LeaveAll();
+        _schedule.Leave();
         _lanes.Clear();
         Volatile.Write(ref _owned, 0);
         _sharedAt = 0;
@@ -257,7 +257,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         }
 
         _lanes[lane] = LaneState.Leaving;
-        _schedule.LeaveLane(lane);
+        _schedule.Leave(lane);
     }
 
     private async ValueTask LeaveLanesAsync(Guid worker, CancellationToken cancellationToken)
@@ -271,7 +271,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
             }
 
             // Attempts that ended since may have parked rows, whose timers are the next owner's.
-            _schedule.LeaveLane(lane);
+            _schedule.Leave(lane);
             _lanesAreInDoubt = true;
             await _store.ReturnLaneAsync(worker, lane, cancellationToken).ConfigureAwait(false);
             _lanes.Remove(lane);
@@ -312,11 +312,11 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         }
 
         _rows.Clear();
-        _reader.MaxBytes = _schedule.RoomBytes;
-        bool hasMore = await _reader.ReadAsync(_rows, Math.Min(_schedule.Room, _pageRows), cancellationToken).ConfigureAwait(false);
+        (int room, long maxBytes) = _schedule.Room;
+        bool hasMore = await _reader.ReadAsync(_rows, Math.Min(room, _pageRows), maxBytes, cancellationToken).ConfigureAwait(false);
 
         // A page that ended by its bytes may have left rows out that the database sent. The next one asks for fewer.
-        _pageRows = Bytes(_rows) >= _reader.MaxBytes ? Math.Max(1, _rows.Count) : Math.Min(PageRows, _pageRows * 2);
+        _pageRows = Bytes(_rows) >= maxBytes ? Math.Max(1, _rows.Count) : Math.Min(PageRows, _pageRows * 2);
         Admit();
         return hasMore;
     }
@@ -328,21 +328,20 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         {
             if (_lanes.GetValueOrDefault(due.Lane, LaneState.Leaving) != LaneState.Active)
             {
-                _schedule.ParkedReadFailed(due.Key, FirstDelay);
+                _schedule.ParkedRead(due.Key, [], FirstDelay);
                 continue;
             }
 
             _rows.Clear();
-            _reader.MaxBytes = due.MaxBytes;
             TimeSpan? next;
             try
             {
-                next = await _reader.ReadParkedAsync(due.Lane, due.Key, due.Floor, due.Limit, _rows, cancellationToken)
+                next = await _reader.ReadParkedAsync(due.Lane, due.Key, due.Floor, due.Limit, due.MaxBytes, _rows, cancellationToken)
                     .ConfigureAwait(false);
             }
             catch
             {
-                _schedule.ParkedReadFailed(due.Key, FirstDelay);
+                _schedule.ParkedRead(due.Key, [], FirstDelay);
                 throw;
             }
 
@@ -357,17 +356,17 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     /// <summary>Reads the first rows of ordered streams.</summary>
     private async ValueTask<bool> ReadHeadsAsync(CancellationToken cancellationToken)
     {
-        int most = Math.Min(MaxHeads, _schedule.RoomForHeads);
-        if (most == 0 || _schedule.TakeWanted(most) is not { Count: > 0 } wanted)
+        if (_schedule.TakeWanted(MaxHeads) is not { Count: > 0 } wanted)
         {
             return false;
         }
 
         _rows.Clear();
-        _reader.MaxBytes = _schedule.RoomBytes;
+        long maxBytes = _schedule.Room.Bytes;
         try
         {
-            await _reader.ReadHeadsAsync([.. wanted.Select(static some => some.Stream)], _rows, cancellationToken).ConfigureAwait(false);
+            await _reader.ReadHeadsAsync([.. wanted.Select(static some => some.Stream)], maxBytes, _rows, cancellationToken)
+                .ConfigureAwait(false);
         }
         catch
         {
@@ -379,7 +378,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
             throw;
         }
 
-        if (Bytes(_rows) >= _reader.MaxBytes)
+        if (Bytes(_rows) >= maxBytes)
         {
             // The read ended by its bytes: the streams behind the last row are read next.
             HashSet<long?> read = [.. _rows.Select(static row => row.Stream)];

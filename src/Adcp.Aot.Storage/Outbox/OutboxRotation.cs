@@ -2,47 +2,73 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Adcp.Aot.Storage;
 
-/// <summary>Holds the endpoints that have a ready row, by tenant: one turn for each tenant, and within it one for each endpoint.</summary>
-internal sealed class OutboxRotation
+/// <summary>
+/// Holds the endpoints that have ready rows of one kind: fresh rows, retries or suspects. Tenants take turns, and within a tenant its
+/// endpoints. A part of <see cref="OutboxSchedule"/>, called under its lock.
+/// </summary>
+/// <remarks>
+/// A tenant that may not begin an attempt now is passed over in one step, however many endpoints it has, and these keep their turns. An
+/// endpoint that may not begin one leaves the rotation, and is added again when one of its attempts has ended.
+/// </remarks>
+/// <param name="rowsOf">Returns the rows of this kind.</param>
+/// <param name="mayBeginOf">Returns whether an attempt of a tenant may begin now.</param>
+/// <param name="mayBegin">Returns whether an attempt of an endpoint may begin now.</param>
+internal sealed class OutboxRotation(
+    Func<OutboxEndpoint, OutboxRowQueue> rowsOf, Func<OutboxTenant, bool> mayBeginOf, Func<OutboxEndpoint, bool> mayBegin)
 {
     private readonly Queue<OutboxTenant> _turns = new();
     private readonly Dictionary<OutboxTenant, Queue<OutboxEndpoint>> _byTenant = [];
 
-    internal int Count { get; private set; }
-
+    /// <summary>Adds an endpoint, unless it is listed, has no row, or may not begin an attempt.</summary>
     internal void Add(OutboxEndpoint endpoint)
     {
-        Count++;
-        if (!_byTenant.TryGetValue(endpoint.Tenant, out Queue<OutboxEndpoint>? queue))
+        OutboxRowQueue rows = rowsOf(endpoint);
+        if (rows.IsListed || rows.Count == 0 || !mayBegin(endpoint))
         {
-            queue = new Queue<OutboxEndpoint>();
-            _byTenant.Add(endpoint.Tenant, queue);
+            return;
+        }
+
+        if (!_byTenant.TryGetValue(endpoint.Tenant, out Queue<OutboxEndpoint>? endpoints))
+        {
+            endpoints = new Queue<OutboxEndpoint>();
+            _byTenant.Add(endpoint.Tenant, endpoints);
             _turns.Enqueue(endpoint.Tenant);
         }
 
-        queue.Enqueue(endpoint);
+        rows.IsListed = true;
+        endpoints.Enqueue(endpoint);
     }
 
-    internal bool TryTake([NotNullWhen(true)] out OutboxEndpoint? endpoint)
+    /// <summary>Takes the next row. Its endpoint is to be added again when the attempt was counted.</summary>
+    internal bool TryTake([NotNullWhen(true)] out OutboxEndpoint? endpoint, [NotNullWhen(true)] out OutboxRow? row)
     {
+        for (int turns = _turns.Count; turns > 0; turns--)
+        {
+            OutboxTenant tenant = _turns.Dequeue();
+            Queue<OutboxEndpoint> endpoints = _byTenant[tenant];
+            while (mayBeginOf(tenant) && endpoints.TryDequeue(out endpoint))
+            {
+                OutboxRowQueue rows = rowsOf(endpoint);
+                rows.IsListed = false;
+                if (mayBegin(endpoint) && rows.TryDequeue(out row))
+                {
+                    _turns.Enqueue(tenant);
+                    return true;
+                }
+            }
+
+            if (endpoints.Count > 0)
+            {
+                _turns.Enqueue(tenant);
+            }
+            else
+            {
+                _byTenant.Remove(tenant);
+            }
+        }
+
         endpoint = null;
-        if (!_turns.TryDequeue(out OutboxTenant? tenant))
-        {
-            return false;
-        }
-
-        Queue<OutboxEndpoint> queue = _byTenant[tenant];
-        endpoint = queue.Dequeue();
-        Count--;
-        if (queue.Count == 0)
-        {
-            _byTenant.Remove(tenant);
-        }
-        else
-        {
-            _turns.Enqueue(tenant);
-        }
-
-        return true;
+        row = null;
+        return false;
     }
 }

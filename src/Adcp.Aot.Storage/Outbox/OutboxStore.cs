@@ -146,15 +146,10 @@ internal abstract class OutboxStore : IAsyncDisposable
 
 /// <summary>
 /// Reads the rows of a worker's lanes. For one loop; after an exception it continues with the next call, and
-/// loses no row.
+/// loses no row. A read ends with the row that reaches its bytes of sealed webhooks, as if it reached its limit of rows.
 /// </summary>
 internal abstract class OutboxReader : IAsyncDisposable
 {
-    /// <summary>
-    /// Gets or sets the bytes of sealed webhooks after which a read ends, as if its limit of rows was reached. It gives at least one row.
-    /// </summary>
-    internal virtual long MaxBytes { get; set; } = long.MaxValue;
-
     /// <summary>
     /// Adds lanes. Rows of them that were committed before are read too, once. Call it between two calls of <see cref="ReadAsync"/> for
     /// which the first returned false, or before the first.
@@ -170,9 +165,10 @@ internal abstract class OutboxReader : IAsyncDisposable
     /// <summary>Reads rows of the log that were not read before, each once.</summary>
     /// <param name="rows">The list that gets the rows, also those that are not due yet.</param>
     /// <param name="limit">The most rows, at least 1.</param>
+    /// <param name="maxBytes">The bytes from which the read ends, at least 1.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>Whether there may be more rows now.</returns>
-    internal abstract ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, CancellationToken cancellationToken);
+    internal abstract ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, long maxBytes, CancellationToken cancellationToken);
 
     /// <summary>Gets whether lanes may join now.</summary>
     internal abstract bool CanJoin { get; }
@@ -185,22 +181,26 @@ internal abstract class OutboxReader : IAsyncDisposable
     /// <param name="endpoint">The endpoint.</param>
     /// <param name="after">The key of the last row that was read; rows up to it are left out.</param>
     /// <param name="limit">The most rows, at least 1.</param>
+    /// <param name="maxBytes">The bytes from which the read ends, at least 1.</param>
     /// <param name="rows">The list that gets the rows.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>
-    /// The time until the next row after those read is due: zero if there are more due rows than <paramref name="limit"/>,
-    /// <see langword="null"/> if there is none.
+    /// The time until the next row after those read is due: zero if there are more due rows than were read, <see langword="null"/> if
+    /// there is none.
     /// </returns>
     internal abstract ValueTask<TimeSpan?> ReadParkedAsync(
-        short lane, long endpoint, (long DueAt, long Id) after, int limit, List<OutboxRow> rows, CancellationToken cancellationToken);
+        short lane, long endpoint, (long DueAt, long Id) after, int limit, long maxBytes, List<OutboxRow> rows,
+        CancellationToken cancellationToken);
 
     /// <summary>
     /// Reads the row with the lowest number of each stream, from the log or the parked rows, whatever its lane and due time are.
     /// </summary>
     /// <param name="streams">The streams.</param>
+    /// <param name="maxBytes">The bytes from which the read ends, at least 1.</param>
     /// <param name="rows">The list that gets the rows. A stream without one gives none, and so does one after the end of the read.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    internal abstract ValueTask ReadHeadsAsync(IReadOnlyList<long> streams, List<OutboxRow> rows, CancellationToken cancellationToken);
+    internal abstract ValueTask ReadHeadsAsync(
+        IReadOnlyList<long> streams, long maxBytes, List<OutboxRow> rows, CancellationToken cancellationToken);
 
     public abstract ValueTask DisposeAsync();
 }

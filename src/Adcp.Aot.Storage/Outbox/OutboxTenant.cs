@@ -5,25 +5,25 @@ internal sealed class OutboxTenant(long key)
 {
     internal long Key { get; } = key;
 
-    /// <summary>Gets or sets the endpoints that are remembered.</summary>
+    /// <summary>Gets or sets the number of endpoints that are remembered.</summary>
     internal int Endpoints { get; set; }
 
-    /// <summary>Gets or sets the rows in memory: ready, in flight and unsettled.</summary>
+    /// <summary>Gets or sets the number of rows in memory: ready, in flight and unsettled.</summary>
     internal int Held { get; set; }
 
     /// <summary>Gets or sets the bytes of the rows in memory.</summary>
     internal long HeldBytes { get; set; }
 
-    /// <summary>Gets or sets the attempts under way.</summary>
+    /// <summary>Gets or sets the number of attempts under way.</summary>
     internal int InFlight { get; set; }
 
-    /// <summary>Gets or sets the rows on trial.</summary>
+    /// <summary>Gets or sets the number of rows on trial.</summary>
     internal int OnTrial { get; set; }
 
     /// <summary>Gets or sets the bytes of the rows that are attempted.</summary>
     internal long InFlightBytes { get; set; }
 
-    /// <summary>Gets or sets the attempts that have ended since the rates were last looked at.</summary>
+    /// <summary>Gets or sets the number of attempts that ended since the last look at the rates.</summary>
     internal int Ended { get; set; }
 
     /// <summary>

@@ -127,12 +127,6 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
 
     private sealed class Reader(FaultyOutboxStore store, OutboxReader inner) : OutboxReader
     {
-        internal override long MaxBytes
-        {
-            get => inner.MaxBytes;
-            set => inner.MaxBytes = value;
-        }
-
         internal override bool CanJoin => inner.CanJoin;
 
         internal override void Join(IReadOnlyList<short> lanes) => inner.Join(lanes);
@@ -141,21 +135,23 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
 
         internal override void Reset() => inner.Reset();
 
-        internal override ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, CancellationToken cancellationToken) =>
-            store.ReadAsync("read", () => inner.ReadAsync(rows, limit, cancellationToken), cancellationToken);
+        internal override ValueTask<bool> ReadAsync(
+            List<OutboxRow> rows, int limit, long maxBytes, CancellationToken cancellationToken) =>
+            store.ReadAsync("read", () => inner.ReadAsync(rows, limit, maxBytes, cancellationToken), cancellationToken);
 
         internal override ValueTask<IReadOnlyList<OutboxParkedEndpoint>> ListParkedAsync(short lane,
             CancellationToken cancellationToken) =>
             store.ReadAsync("list", () => inner.ListParkedAsync(lane, cancellationToken), cancellationToken);
 
         internal override ValueTask<TimeSpan?> ReadParkedAsync(
-            short lane, long endpoint, (long DueAt, long Id) after, int limit, List<OutboxRow> rows, CancellationToken cancellationToken) =>
+            short lane, long endpoint, (long DueAt, long Id) after, int limit, long maxBytes, List<OutboxRow> rows,
+            CancellationToken cancellationToken) =>
             store.ReadAsync(
-                "parked", () => inner.ReadParkedAsync(lane, endpoint, after, limit, rows, cancellationToken), cancellationToken);
+                "parked", () => inner.ReadParkedAsync(lane, endpoint, after, limit, maxBytes, rows, cancellationToken), cancellationToken);
 
         internal override async ValueTask ReadHeadsAsync(
-            IReadOnlyList<long> streams, List<OutboxRow> rows, CancellationToken cancellationToken) =>
-            await store.ReadAsync("heads", () => Done(inner.ReadHeadsAsync(streams, rows, cancellationToken)), cancellationToken);
+            IReadOnlyList<long> streams, long maxBytes, List<OutboxRow> rows, CancellationToken cancellationToken) =>
+            await store.ReadAsync("heads", () => Done(inner.ReadHeadsAsync(streams, maxBytes, rows, cancellationToken)), cancellationToken);
 
         public override ValueTask DisposeAsync() => inner.DisposeAsync();
     }

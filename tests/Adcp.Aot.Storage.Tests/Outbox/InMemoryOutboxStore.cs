@@ -435,9 +435,9 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
 
         internal override void Reset() => _lanes.Clear();
 
-        private bool IsFull(List<OutboxRow> rows, int before) => rows.Skip(before).Sum(static row => (long)row.Sealed.Length) >= MaxBytes;
+        private static long Bytes(List<OutboxRow> rows, int from) => rows.Skip(from).Sum(static row => (long)row.Sealed.Length);
 
-        internal override ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, CancellationToken cancellationToken)
+        internal override ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, long maxBytes, CancellationToken cancellationToken)
         {
             lock (store._lock)
             {
@@ -447,7 +447,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
                 {
                     rows.Add(store.Read(row, isParked: false));
                     _read[row.Entry.Lane] = row.Id;
-                    if (IsFull(rows, before))
+                    if (Bytes(rows, before) >= maxBytes)
                     {
                         return ValueTask.FromResult(true);
                     }
@@ -479,7 +479,8 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         }
 
         internal override ValueTask<TimeSpan?> ReadParkedAsync(
-            short lane, long endpoint, (long DueAt, long Id) after, int limit, List<OutboxRow> rows, CancellationToken cancellationToken)
+            short lane, long endpoint, (long DueAt, long Id) after, int limit, long maxBytes, List<OutboxRow> rows,
+            CancellationToken cancellationToken)
         {
             lock (store._lock)
             {
@@ -487,7 +488,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
                 foreach (Row row in store._parked.Values.Where(row =>
                     row.Entry.Endpoint == endpoint && (row.DueAt, row.Id).CompareTo(after) > 0))
                 {
-                    if (row.DueAt > store.Now || rows.Count == limit || IsFull(rows, before))
+                    if (row.DueAt > store.Now || rows.Count == limit || Bytes(rows, before) >= maxBytes)
                     {
                         return ValueTask.FromResult<TimeSpan?>(TimeSpan.FromMilliseconds(Math.Max(0, row.DueAt - store.Now)));
                     }
@@ -500,12 +501,12 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         }
 
         internal override ValueTask ReadHeadsAsync(
-            IReadOnlyList<long> streams, List<OutboxRow> rows, CancellationToken cancellationToken)
+            IReadOnlyList<long> streams, long maxBytes, List<OutboxRow> rows, CancellationToken cancellationToken)
         {
             lock (store._lock)
             {
                 int before = rows.Count;
-                foreach (long stream in streams.TakeWhile(_ => !IsFull(rows, before)))
+                foreach (long stream in streams.TakeWhile(_ => Bytes(rows, before) < maxBytes))
                 {
                     Row? head = store._log.Values.Concat(store._parked.Values).Where(row => row.Stream == stream)
                         .MinBy(static row => row.Entry.Number);

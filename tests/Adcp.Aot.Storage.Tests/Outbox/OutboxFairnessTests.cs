@@ -124,7 +124,7 @@ public sealed class OutboxFairnessTests : IAsyncDisposable
 
         void Fill()
         {
-            for (; schedule.Room > 0; id++)
+            for (; schedule.Room.Rows > 0; id++)
             {
                 Assert.Null(schedule.Admit(new OutboxRow
                 {

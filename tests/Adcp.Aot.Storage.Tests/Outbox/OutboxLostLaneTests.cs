@@ -14,7 +14,7 @@ public sealed class OutboxLostLaneTests : IAsyncDisposable
     [Fact]
     public async Task Store_that_takes_no_result_for_thirty_seconds_stops_new_attempts_and_repeats_none()
     {
-        const int Places = 16, Webhooks = 600;
+        const int Permits = 16, Webhooks = 600;
         bool isStalled = true;
         FaultyOutboxStore process = new(
             _bench.Store, call => call == "settle" && Volatile.Read(ref isStalled) ? StoreFault.Before : StoreFault.None);
@@ -26,13 +26,13 @@ public sealed class OutboxLostLaneTests : IAsyncDisposable
         RecordingSender sender = _bench.Sender(static (_, _, _) => ValueTask.FromResult(200));
         OutboxWorker worker = await _bench.StartAsync(sender, process, options => options with
         {
-            Attempts = _bench.Attempts with { MaxConcurrency = Places, Logger = _log },
+            Attempts = _bench.Attempts with { MaxConcurrency = Permits, Logger = _log },
         });
         Guid id = worker.Id;
         await _bench.UntilAsync(() => sender.Count >= OutboxDelivery.MaxUnsettled);
         await _bench.Time.RunForAsync(TimeSpan.FromSeconds(30));
 
-        Assert.InRange(sender.Count, OutboxDelivery.MaxUnsettled, OutboxDelivery.MaxUnsettled + Places);
+        Assert.InRange(sender.Count, OutboxDelivery.MaxUnsettled, OutboxDelivery.MaxUnsettled + Permits);
         Volatile.Write(ref isStalled, false);
         await _bench.UntilEmptyAsync();
         Assert.Equal(id, worker.Id);

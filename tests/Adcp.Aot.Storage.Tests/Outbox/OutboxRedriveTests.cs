@@ -1,4 +1,5 @@
 using Adcp.Aot.Operations;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
@@ -13,20 +14,23 @@ public sealed class OutboxRedriveTests : IAsyncDisposable
     public async Task Rate_of_a_redrive_is_kept()
     {
         await KillAsync(100);
-        DateTimeOffset began = _bench.Time.GetUtcNow();
+        TimerCount time = new();
+        SqlWebhookOutbox outbox = new(
+            _bench.Store, _bench.Enqueuer, OutboxHarness.Secrets, new SqlWebhookOutboxOptions { TimeProvider = time });
 
-        Task<DeadLetterReport> redrive = _bench.Outbox.DeadLetters
-            .RedriveAsync(new DeadLetterQuery(), new RedriveOptions { RatePerSecond = 20 }).AsTask();
-        await _bench.UntilAsync(() =>
+        Task<DeadLetterReport> redrive =
+            outbox.DeadLetters.RedriveAsync(new DeadLetterQuery(), new RedriveOptions { RatePerSecond = 20 }).AsTask();
+        for (int step = 1; step <= 50; step++)
         {
-            // A tenth of a second's share is moved at once.
-            double most = 2 + (20 * (_bench.Time.GetUtcNow() - began).TotalSeconds);
-            Assert.True(_bench.Store.Waiting <= most, $"{_bench.Store.Waiting} rows, at most {most}");
-            return redrive.IsCompleted;
-        });
+            // A tenth of a second's share is moved at once, and the next one when its time has come.
+            await OutboxHarness.UntilAsync(() => time.Timers == step);
+            Assert.Equal(2 * step, _bench.Store.Waiting);
+            time.Advance(TimeSpan.FromSeconds(0.1));
+        }
 
+        await OutboxHarness.UntilAsync(() => redrive.IsCompleted);
         Assert.Equal(new DeadLetterReport { Redriven = 100 }, await redrive);
-        Assert.True(_bench.Time.GetUtcNow() - began >= TimeSpan.FromSeconds(4.9));
+        Assert.Equal(50, time.Timers);
     }
 
     [Fact]
@@ -89,5 +93,20 @@ public sealed class OutboxRedriveTests : IAsyncDisposable
         Task stopped = worker.StopAsync(TimeSpan.FromSeconds(1));
         await _bench.UntilAsync(() => stopped.IsCompleted);
         Assert.Equal(webhooks, _bench.Store.DeadRows.Count);
+    }
+
+    /// <summary>A clock that counts the delays that it was asked for.</summary>
+    private sealed class TimerCount : FakeTimeProvider
+    {
+        private int _timers;
+
+        public int Timers => Volatile.Read(ref _timers);
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            ITimer timer = base.CreateTimer(callback, state, dueTime, period);
+            Interlocked.Increment(ref _timers);
+            return timer;
+        }
     }
 }

@@ -47,30 +47,13 @@ public sealed class OutboxRestartTests : IAsyncDisposable
 
         // Nothing in the store waits for longer than this.
         Assert.InRange(_bench.Store.LongestWait, TimeSpan.Zero, TimeSpan.FromSeconds(20));
-        int current = 0, most = 0;
-        List<int> atATime = [];
-        RecordingSender sender = _bench.Sender(async (_, _, token) =>
-        {
-            lock (atATime)
-            {
-                most = Math.Max(most, ++current);
-                atATime.Add(current);
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(100), _bench.Time, token);
-            lock (atATime)
-            {
-                current--;
-            }
-
-            return 200;
-        });
+        HeldAttempts attempts = new();
+        RecordingSender sender = _bench.Sender((_, _, token) => attempts.BeginAsync(token));
         (OutboxWorker worker, _) = await _bench.StartAsync(sender);
-        await _bench.UntilEmptyAsync();
 
         // One at a time until the circuit has closed, then many, and none is refused: a circuit that opened would be open for a minute.
-        Assert.Equal([1, 1], atATime[..CircuitBreakerPolicy.Default.SuccessThreshold]);
-        Assert.True(most > 10, $"{most} at a time");
+        await AssertRoundTripsAsync(attempts, [1, 1, 2, 4, 8, 16, 32, 64, 64, 28]);
+        await _bench.UntilEmptyAsync();
         Assert.Equal(220, sender.Count);
         Assert.Equal(220, sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
         Assert.DoesNotContain(worker.Endpoints.Snapshot(), static endpoint => endpoint.State == CircuitState.Open);
@@ -82,33 +65,9 @@ public sealed class OutboxRestartTests : IAsyncDisposable
     [InlineData(true)]
     public async Task Endpoint_that_works_again_gets_twice_as_many_in_each_round_trip_at_most(bool isRestarted)
     {
-        int current = 0, most = 0, delivered = 0;
-        List<string> steps = [];
-        RecordingSender sender = _bench.Sender(async (_, _, token) =>
-        {
-            if (Volatile.Read(ref _status) != 200)
-            {
-                return 503;
-            }
-
-            lock (steps)
-            {
-                most = Math.Max(most, ++current);
-                if (current > Math.Max(1, delivered))
-                {
-                    steps.Add($"{current} at a time after {delivered} deliveries");
-                }
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(100), _bench.Time, token);
-            lock (steps)
-            {
-                current--;
-                delivered++;
-            }
-
-            return 200;
-        });
+        HeldAttempts attempts = new();
+        RecordingSender sender = _bench.Sender((_, _, token) =>
+            Volatile.Read(ref _status) == 200 ? attempts.BeginAsync(token) : ValueTask.FromResult(503));
         if (isRestarted)
         {
             await FailAsync();
@@ -123,10 +82,11 @@ public sealed class OutboxRestartTests : IAsyncDisposable
         await _bench.UntilAsync(() => worker.Endpoints.Snapshot().Any(static endpoint => endpoint.State == CircuitState.Open));
         await _bench.Time.RunForAsync(TimeSpan.FromSeconds(1)); // attempts that began before
         Volatile.Write(ref _status, 200);
+        await AssertRoundTripsAsync(attempts, [1, 1, 2, 4, 8, 16, 32, 64]);
+        attempts.AnswerAll();
         await _bench.UntilEmptyAsync();
 
-        Assert.Empty(steps);
-        Assert.True(most > 32, $"{most} at a time");
+        Assert.Empty(_bench.Store.DeadRows);
     }
 
     [Fact]
@@ -164,6 +124,7 @@ public sealed class OutboxRestartTests : IAsyncDisposable
     {
         const int Probes = 8;
         int made = 0, current = 0, most = 0;
+        Lock counts = new();
         RecordingSender sender = _bench.Sender(async (_, _, token) =>
         {
             if (Volatile.Read(ref _status) != 200)
@@ -171,10 +132,18 @@ public sealed class OutboxRestartTests : IAsyncDisposable
                 return 503;
             }
 
-            int now = Interlocked.Increment(ref current);
-            most = Interlocked.Increment(ref made) <= Probes ? Math.Max(most, now) : most;
+            lock (counts)
+            {
+                current++;
+                most = ++made <= Probes ? Math.Max(most, current) : most;
+            }
+
             await Task.Delay(TimeSpan.FromMilliseconds(100), _bench.Time, token);
-            Interlocked.Decrement(ref current);
+            lock (counts)
+            {
+                current--;
+            }
+
             return 200;
         });
         (OutboxWorker worker, _) = await _bench.StartAsync(sender);
@@ -194,24 +163,28 @@ public sealed class OutboxRestartTests : IAsyncDisposable
 
     private async Task AssertAtFullSpeedAsync(string host)
     {
-        int most = 0, current = 0;
-        RecordingSender sender = _bench.Sender(async (_, _, token) =>
-        {
-            int now = Interlocked.Increment(ref current);
-            most = Math.Max(most, now);
-            await Task.Delay(TimeSpan.FromMilliseconds(100), _bench.Time, token);
-            Interlocked.Decrement(ref current);
-            return 200;
-        });
+        HeldAttempts attempts = new();
+        RecordingSender sender = _bench.Sender((_, _, token) => attempts.BeginAsync(token));
         for (int i = 0; i < 100; i++)
         {
             await _bench.EnqueueAsync(host);
         }
 
         await _bench.StartAsync(sender);
+        await AssertRoundTripsAsync(attempts, [64]);
+        attempts.AnswerAll();
         await _bench.UntilEmptyAsync();
+    }
 
-        Assert.True(most > 10, $"{most} at a time");
+    /// <summary>Answers attempts together when as many as expected are under way, and no more begin in a second.</summary>
+    private async Task AssertRoundTripsAsync(HeldAttempts attempts, int[] expected)
+    {
+        foreach (int count in expected)
+        {
+            await _bench.UntilAsync(() => attempts.Held >= count);
+            await _bench.Time.RunForAsync(TimeSpan.FromSeconds(1));
+            Assert.Equal(count, attempts.Answer());
+        }
     }
 
     private async Task StopAsync(OutboxWorker worker)
@@ -236,4 +209,52 @@ public sealed class OutboxRestartTests : IAsyncDisposable
     }
 
     private RecordingSender Sender() => _bench.Sender((_, _, _) => ValueTask.FromResult(Volatile.Read(ref _status)));
+
+    /// <summary>Attempts that are under way until they are answered together.</summary>
+    private sealed class HeldAttempts
+    {
+        private readonly Lock _lock = new();
+        private TaskCompletionSource _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _held;
+        private bool _isOpen;
+
+        public int Held => Volatile.Read(ref _held);
+
+        public async ValueTask<int> BeginAsync(CancellationToken cancellationToken)
+        {
+            Task answer;
+            lock (_lock)
+            {
+                _held++;
+                answer = _isOpen ? Task.CompletedTask : _answer.Task;
+            }
+
+            await answer.WaitAsync(cancellationToken);
+            return 200;
+        }
+
+        /// <summary>Answers those under way.</summary>
+        /// <returns>Their number.</returns>
+        public int Answer()
+        {
+            lock (_lock)
+            {
+                _answer.SetResult();
+                _answer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                int held = _held;
+                _held = 0;
+                return held;
+            }
+        }
+
+        /// <summary>Answers those under way, and further ones at once.</summary>
+        public void AnswerAll()
+        {
+            lock (_lock)
+            {
+                _isOpen = true;
+                _answer.SetResult();
+            }
+        }
+    }
 }

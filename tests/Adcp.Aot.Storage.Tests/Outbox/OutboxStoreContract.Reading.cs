@@ -93,12 +93,12 @@ public abstract partial class OutboxStoreContract
     {
         await using OutboxReader reader = Reader();
         List<OutboxRow> rows = [];
-        await reader.ReadAsync(rows, limit, default);
+        await reader.ReadAsync(rows, limit, long.MaxValue, default);
         await AppendAsync([.. Enumerable.Range(0, 20).Select(i => Entry($"{i:D3}", (short)(i % OutboxLanes.Count)))]);
 
         for (int i = 20; i < 40; i++)
         {
-            await reader.ReadAsync(rows, limit, default);
+            await reader.ReadAsync(rows, limit, long.MaxValue, default);
             await AppendAsync(Entry($"{i:D3}", (short)(i * 7 % OutboxLanes.Count)));
         }
 
@@ -113,7 +113,7 @@ public abstract partial class OutboxStoreContract
         await using OutboxReader reader = Reader();
         List<OutboxRow> rows = [];
 
-        for (int before = 0; await reader.ReadAsync(rows, 4, default); before = rows.Count)
+        for (int before = 0; await reader.ReadAsync(rows, 4, long.MaxValue, default); before = rows.Count)
         {
             Assert.True(rows.Count - before <= 4);
         }
@@ -126,10 +126,9 @@ public abstract partial class OutboxStoreContract
     {
         await AppendAsync([.. Enumerable.Range(0, 30).Select(i => Entry($"{i:D3}", (short)(i % 2)))]);
         await using OutboxReader reader = Reader(0);
-        reader.MaxBytes = 7;
         List<OutboxRow> rows = [];
 
-        for (int before = 0; await reader.ReadAsync(rows, 1000, default); before = rows.Count)
+        for (int before = 0; await reader.ReadAsync(rows, 1000, 7, default); before = rows.Count)
         {
             Assert.InRange(rows.Count - before, 0, 3);
             if (rows.Count == 3)
@@ -155,14 +154,13 @@ public abstract partial class OutboxStoreContract
         await AppendAsync([.. Enumerable.Range(0, 7).Select(i => Entry($"{i:D3}"))]);
         await SettleAsync([.. (await LogAsync()).Select(static row => Park(row))]);
         await using OutboxReader reader = Store.OpenReader();
-        reader.MaxBytes = 7;
         List<OutboxRow> rows = [];
         List<int> pages = [];
         for (TimeSpan? next = TimeSpan.Zero; next is not null;)
         {
             (long, long) after = rows.Count == 0 ? Start : (rows[^1].DueAt, rows[^1].Id);
             List<OutboxRow> page = [];
-            next = await reader.ReadParkedAsync(0, 7, after, 100, page, default);
+            next = await reader.ReadParkedAsync(0, 7, after, 100, 7, page, default);
             rows.AddRange(page);
             pages.Add(page.Count);
             Assert.True(next is null || next == TimeSpan.Zero);
@@ -177,10 +175,9 @@ public abstract partial class OutboxStoreContract
     {
         await AppendAsync([.. Enumerable.Range(0, 7).Select(i => Entry($"{i:D3}", stream: i, number: 1))]);
         await using OutboxReader reader = Store.OpenReader();
-        reader.MaxBytes = 7;
         List<OutboxRow> rows = [];
 
-        await reader.ReadHeadsAsync([0, 1, 2, 3, 4, 5, 6], rows, default);
+        await reader.ReadHeadsAsync([0, 1, 2, 3, 4, 5, 6], 7, rows, default);
 
         Assert.Equal(3, rows.Count);
     }
@@ -239,7 +236,7 @@ public abstract partial class OutboxStoreContract
         List<OutboxRow> rows = [];
         while (rows.Count == 0)
         {
-            await reader.ReadAsync(rows, 2, default);
+            await reader.ReadAsync(rows, 2, long.MaxValue, default);
         }
 
         reader.Leave(0);
@@ -343,9 +340,9 @@ public abstract partial class OutboxStoreContract
                 async Task<bool> PageAsync(int limit)
                 {
                     List<OutboxRow> rows = [];
-                    reader.MaxBytes = limit % 2 == 0 ? 2 : long.MaxValue; // a row has one byte
-                    bool more = await reader.ReadAsync(rows, Math.Max(1, limit), default);
-                    Assert.True(rows.Count <= reader.MaxBytes);
+                    long maxBytes = limit % 2 == 0 ? 2 : long.MaxValue; // a row has one byte
+                    bool more = await reader.ReadAsync(rows, Math.Max(1, limit), maxBytes, default);
+                    Assert.True(rows.Count <= maxBytes);
                     Assert.All(rows, row => Assert.True(read.Add(row.Id), "A row was read twice."));
                     return more;
                 }

@@ -191,7 +191,7 @@ public abstract partial class OutboxStoreContract
     {
         await using OutboxReader reader = Store.OpenReader();
         List<OutboxRow> rows = [];
-        await reader.ReadHeadsAsync(streams, rows, default);
+        await reader.ReadHeadsAsync(streams, long.MaxValue, rows, default);
         return string.Join(
             ", ", rows.Select(static row => $"{Encoding.UTF8.GetString(row.Sealed)} {(row.IsParked ? "parked" : "log")}").Order());
     }

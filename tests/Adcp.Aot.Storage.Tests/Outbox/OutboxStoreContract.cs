@@ -111,7 +111,7 @@ public abstract partial class OutboxStoreContract : IAsyncLifetime
     private protected static async Task<List<OutboxRow>> ReadAllAsync(OutboxReader reader, int limit = 1000)
     {
         List<OutboxRow> rows = [];
-        for (int calls = 0; await reader.ReadAsync(rows, limit, default); calls++)
+        for (int calls = 0; await reader.ReadAsync(rows, limit, long.MaxValue, default); calls++)
         {
             Assert.True(calls < 10_000, "The reader does not come to an end.");
         }
@@ -134,7 +134,7 @@ public abstract partial class OutboxStoreContract : IAsyncLifetime
     {
         await using OutboxReader reader = Store.OpenReader();
         List<OutboxRow> rows = [];
-        TimeSpan? next = await reader.ReadParkedAsync(lane, endpoint, after ?? Start, limit, rows, default);
+        TimeSpan? next = await reader.ReadParkedAsync(lane, endpoint, after ?? Start, limit, long.MaxValue, rows, default);
         return (rows, next);
     }
 

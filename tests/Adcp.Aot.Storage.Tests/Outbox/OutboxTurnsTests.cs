@@ -17,7 +17,7 @@ public sealed class OutboxTurnsTests : IAsyncDisposable
     [Fact]
     public async Task Tenants_take_turns_however_many_webhooks_one_of_them_has()
     {
-        const int Quiet = 9, Each = 40, Places = 8;
+        const int Quiet = 9, Each = 40, Permits = 8;
         await EnqueueAsync("flood", 2_000, endpoints: 10);
         for (int tenant = 0; tenant < Quiet; tenant++)
         {
@@ -25,33 +25,33 @@ public sealed class OutboxTurnsTests : IAsyncDisposable
         }
 
         RecordingSender sender = Gated();
-        (OutboxWorker worker, _) = await StartAsync(sender, Places);
+        (OutboxWorker worker, _) = await StartAsync(sender, Permits);
         await UntilInMemoryAsync(worker, 2_000 + (Quiet * Each));
         int before = sender.Count;
         _gate.SetResult();
         await _bench.UntilEmptyAsync();
 
-        // A thread of a busy machine may hold an attempt back, but not more of them than there are places.
+        // A thread of a busy machine may hold an attempt back, but not more of them than there are permits.
         double[] counts =
         [
             .. sender.Attempts.Skip(before).Take(Each * (Quiet + 1)).CountBy(static sent => TenantOf(sent.Destination.Url))
                 .Select(static entry => (double)entry.Value),
         ];
         Assert.Equal(Quiet + 1, counts.Length);
-        Assert.All(counts, static count => Assert.InRange(count, Each - Places, Each + Places));
+        Assert.All(counts, static count => Assert.InRange(count, Each - Permits, Each + Permits));
         Assert.True(Jain(counts) >= 0.95, $"{Jain(counts):F3}");
     }
 
     [Fact]
     public async Task Endpoints_of_a_tenant_take_turns_however_many_webhooks_one_of_them_has()
     {
-        const int Places = 4, Others = 30;
+        const int Permits = 4, Others = 30;
         await EnqueueAsync("one", 200, endpoints: 1);
         await _bench.Outbox.EnqueueAsync(
             null, [.. Enumerable.Range(0, Others).Select(static _ => OutboxHarness.Item("one-other.example", "one"))]);
 
         RecordingSender sender = Gated();
-        (OutboxWorker worker, _) = await StartAsync(sender, Places);
+        (OutboxWorker worker, _) = await StartAsync(sender, Permits);
         await UntilInMemoryAsync(worker, 200 + Others);
         int before = sender.Count;
         _gate.SetResult();
@@ -59,7 +59,7 @@ public sealed class OutboxTurnsTests : IAsyncDisposable
 
         int others = sender.Attempts.Skip(before).Take(2 * Others)
             .Count(static sent => sent.Destination.Url.Contains("other", StringComparison.Ordinal));
-        Assert.InRange(others, Others - Places, Others);
+        Assert.InRange(others, Others - Permits, Others);
     }
 
     [Fact]
@@ -77,7 +77,7 @@ public sealed class OutboxTurnsTests : IAsyncDisposable
 
             return attempt == 1 && webhook.Destination.Url.Contains("retry", StringComparison.Ordinal) ? 503 : 200;
         });
-        (OutboxWorker worker, _) = await StartAsync(sender, places: 1);
+        (OutboxWorker worker, _) = await StartAsync(sender, permits: 1);
         await _bench.UntilAsync(() => _bench.Store.Parked == Retries);
         await _bench.EnqueueAsync("hold.example");
         await _bench.UntilAsync(() => sender.Count == Retries + 1);
@@ -99,7 +99,7 @@ public sealed class OutboxTurnsTests : IAsyncDisposable
     [Fact]
     public async Task Endpoint_has_at_most_its_attempts_under_way_however_many_workers_there_are()
     {
-        const int Places = 16, Hosts = 8, Each = 40;
+        const int Permits = 16, Hosts = 8, Each = 40;
         ConcurrentDictionary<string, int> current = new(StringComparer.Ordinal);
         ConcurrentBag<int> seen = [];
         RecordingSender sender = _bench.Sender(async (webhook, _, token) =>
@@ -122,9 +122,9 @@ public sealed class OutboxTurnsTests : IAsyncDisposable
         {
             await _bench.StartAsync(sender, options => options with
             {
-                Attempts = _bench.Attempts with { MaxConcurrencyPerEndpoint = Places },
+                Attempts = _bench.Attempts with { MaxConcurrencyPerEndpoint = Permits },
             });
-            await _bench.UntilAsync(() => sender.Count >= Places * Hosts);
+            await _bench.UntilAsync(() => sender.Count >= Permits * Hosts);
 
             // The others learn of the new worker by their renewals, and give up lanes whose attempts are under way.
             for (int renewals = 0; renewals < 2; renewals++)
@@ -134,11 +134,11 @@ public sealed class OutboxTurnsTests : IAsyncDisposable
             }
         }
 
-        Assert.Equal(Places * Hosts, sender.Count);
+        Assert.Equal(Permits * Hosts, sender.Count);
         _gate.SetResult();
         await _bench.UntilEmptyAsync();
 
-        Assert.Equal(Places, seen.Max());
+        Assert.Equal(Permits, seen.Max());
         Assert.Equal(Hosts * Each, sender.Count);
         Assert.Equal(Hosts * Each, sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
     }
@@ -153,12 +153,12 @@ public sealed class OutboxTurnsTests : IAsyncDisposable
         return 200;
     });
 
-    private Task<(OutboxWorker Worker, FaultyOutboxStore Process)> StartAsync(RecordingSender sender, int places) =>
+    private Task<(OutboxWorker Worker, FaultyOutboxStore Process)> StartAsync(RecordingSender sender, int permits) =>
         _bench.StartAsync(sender, options => options with
         {
             Attempts = _bench.Attempts with
             {
-                MaxConcurrency = places,
+                MaxConcurrency = permits,
                 Retry = OutboxWorkerOptions.DefaultRetry with { BaseDelay = RetryDelay, Jitter = false },
             },
         });

@@ -35,7 +35,7 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
         await using OutboxReader reader = Reader(0);
 
         List<OutboxRow> rows = [];
-        await reader.ReadAsync(rows, 10, default);
+        await reader.ReadAsync(rows, 10, long.MaxValue, default);
         await early.Transaction.CommitAsync();
         rows.AddRange(await ReadAllAsync(reader));
 
@@ -190,14 +190,14 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
         await Store.AppendAsync(early.Transaction, [Entry("0")], default);
         await AppendAsync([.. Enumerable.Range(1, 9).Select(i => Entry($"{i}"))]);
         List<OutboxRow> rows = [];
-        Assert.True(await reader.ReadAsync(rows, 4, default));
+        Assert.True(await reader.ReadAsync(rows, 4, long.MaxValue, default));
         Assert.False(reader.CanJoin);
 
         // Its key is before the page that was read, and it is not in the first page's snapshot.
         await early.Transaction.CommitAsync();
         await AppendAsync(Entry("next"));
-        Assert.True(await reader.ReadAsync(rows, 4, default));
-        Assert.True(await reader.ReadAsync(rows, 4, default));
+        Assert.True(await reader.ReadAsync(rows, 4, long.MaxValue, default));
+        Assert.True(await reader.ReadAsync(rows, 4, long.MaxValue, default));
 
         Assert.True(reader.CanJoin);
         Assert.Equal(9, rows.Count);
@@ -497,7 +497,7 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
         private async Task<bool> PageAsync(int limit)
         {
             List<OutboxRow> rows = [];
-            bool more = await _reader.ReadAsync(rows, limit, default);
+            bool more = await _reader.ReadAsync(rows, limit, long.MaxValue, default);
             Assert.All(rows, row =>
             {
                 Assert.Contains(row.Lane, _lanes);

@@ -201,19 +201,19 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
         await using OutboxReader reader = Open(recorded).OpenReader();
         reader.Join([0]);
         List<OutboxRow> rows = [];
-        while (await reader.ReadAsync(rows, 10, default))
+        while (await reader.ReadAsync(rows, 10, long.MaxValue, default))
         {
         }
 
         statements.Clear();
         for (int i = 0; i < 5; i++)
         {
-            Assert.False(await reader.ReadAsync(rows, 10, default));
+            Assert.False(await reader.ReadAsync(rows, 10, long.MaxValue, default));
         }
 
         Assert.All(statements, static sql => Assert.Equal("PRAGMA data_version", sql));
         await _store.AppendAsync(null, [Entry("a")], default);
-        Assert.False(await reader.ReadAsync(rows, 10, default));
+        Assert.False(await reader.ReadAsync(rows, 10, long.MaxValue, default));
         Assert.Single(rows);
     }
 
@@ -370,7 +370,7 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
         await using OutboxReader reader = _store.OpenReader();
         reader.Join([0]);
         List<OutboxRow> rows = [];
-        while (await reader.ReadAsync(rows, 1000, default))
+        while (await reader.ReadAsync(rows, 1000, long.MaxValue, default))
         {
         }
 

@@ -59,7 +59,8 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
         _round = null;
     }
 
-    internal override async ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, CancellationToken cancellationToken)
+    internal override async ValueTask<bool> ReadAsync(
+        List<OutboxRow> rows, int limit, long maxBytes, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         if (_joining != 0 && CanJoin)
@@ -79,11 +80,12 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
         _backfillIsNext = _backfills.Count > 0 && !_backfillIsNext;
         if (_backfillIsNext)
         {
-            await BackfillAsync(_backfills[0], rows, limit, cancellationToken).ConfigureAwait(false);
+            await BackfillAsync(_backfills[0], rows, limit, maxBytes, cancellationToken).ConfigureAwait(false);
             return true;
         }
 
-        return await DiscoverAsync(rows, limit, cancellationToken).ConfigureAwait(false) || _backfills.Count > 0 || _joining != 0;
+        return await DiscoverAsync(rows, limit, maxBytes, cancellationToken).ConfigureAwait(false)
+            || _backfills.Count > 0 || _joining != 0;
     }
 
     internal override ValueTask<IReadOnlyList<OutboxParkedEndpoint>> ListParkedAsync(short lane, CancellationToken cancellationToken) =>
@@ -104,7 +106,8 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
             cancellationToken);
 
     internal override ValueTask<TimeSpan?> ReadParkedAsync(
-        short lane, long endpoint, (long DueAt, long Id) after, int limit, List<OutboxRow> rows, CancellationToken cancellationToken)
+        short lane, long endpoint, (long DueAt, long Id) after, int limit, long maxBytes, List<OutboxRow> rows,
+        CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         return _connection.RunAsync(
@@ -125,7 +128,7 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
                     {
                         if (next is null)
                         {
-                            next = Parked(reader, lane, endpoint, bytes >= MaxBytes ? page.Count : limit, page);
+                            next = Parked(reader, lane, endpoint, bytes >= maxBytes ? page.Count : limit, page);
                             bytes += page.Count > 0 ? page[^1].Sealed.Length : 0;
                         }
                     },
@@ -137,7 +140,7 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
     }
 
     internal override async ValueTask ReadHeadsAsync(
-        IReadOnlyList<long> streams, List<OutboxRow> rows, CancellationToken cancellationToken)
+        IReadOnlyList<long> streams, long maxBytes, List<OutboxRow> rows, CancellationToken cancellationToken)
     {
         List<OutboxRow> heads = await _connection.RunAsync(
             async (connection, token) =>
@@ -149,7 +152,7 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
                 await batch.CommitAsync(
                     reader =>
                     {
-                        if (bytes < MaxBytes)
+                        if (bytes < maxBytes)
                         {
                             read.Add(Head(reader));
                             bytes += read[^1].Sealed.Length;
@@ -236,12 +239,13 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
 
     /// <summary>Reads a page of the rows that the watermark does not see.</summary>
     /// <returns>Whether there may be more.</returns>
-    private async ValueTask<bool> DiscoverAsync(List<OutboxRow> rows, int limit, CancellationToken cancellationToken)
+    private async ValueTask<bool> DiscoverAsync(
+        List<OutboxRow> rows, int limit, long maxBytes, CancellationToken cancellationToken)
     {
         PostgreSqlSnapshot watermark = _watermark!;
         Key late = _round is null ? Key.First : _cursor;
         Key fresh = late.Transaction < watermark.End ? new Key(watermark.End, -1, 0) : late;
-        Page page = new(late, MaxBytes);
+        Page page = new(late, maxBytes);
         string? snapshot = null;
         await _connection.RunAsync(
             async (connection, token) =>
@@ -284,9 +288,10 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
     }
 
     /// <summary>Reads a page of the rows that a backfill's watermark sees.</summary>
-    private async ValueTask BackfillAsync(Backfill backfill, List<OutboxRow> rows, int limit, CancellationToken cancellationToken)
+    private async ValueTask BackfillAsync(
+        Backfill backfill, List<OutboxRow> rows, int limit, long maxBytes, CancellationToken cancellationToken)
     {
-        Page page = new(backfill.Cursor, MaxBytes);
+        Page page = new(backfill.Cursor, maxBytes);
         await _connection.RunAsync(
             async (connection, token) =>
             {

@@ -164,7 +164,7 @@ internal sealed partial class PostgreSqlOutboxStore
 
         await Command(transaction, PostgreSqlCommands.Guards).OneAsync(static _ => true, cancellationToken).ConfigureAwait(false);
         foreach ((string sql, int most) in new[]
-            { (_sql.CountLog, OutboxTakeover.MaxScanned), (_sql.CountParked, OutboxSchedule.FullRamp) })
+            { (_sql.CountLog, OutboxTakeover.MaxScanned), (_sql.CountParked, OutboxEndpoint.FullRamp) })
         {
             await Command(transaction, sql)
                 .With(DbType.Int64, (long)orphans)

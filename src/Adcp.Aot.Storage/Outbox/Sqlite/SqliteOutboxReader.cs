@@ -44,19 +44,21 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
         _segments.Clear();
     }
 
-    internal override ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(Run(session => Read(session, rows, limit), cancellationToken));
+    internal override ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, long maxBytes, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(Run(session => Read(session, rows, limit, maxBytes), cancellationToken));
 
     internal override ValueTask<IReadOnlyList<OutboxParkedEndpoint>> ListParkedAsync(short lane, CancellationToken cancellationToken) =>
         ValueTask.FromResult<IReadOnlyList<OutboxParkedEndpoint>>(Run(session => ListParked(session, lane), cancellationToken));
 
     internal override ValueTask<TimeSpan?> ReadParkedAsync(
-        short lane, long endpoint, (long DueAt, long Id) after, int limit, List<OutboxRow> rows, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(Run(session => ReadParked(session, lane, endpoint, after, limit, rows), cancellationToken));
+        short lane, long endpoint, (long DueAt, long Id) after, int limit, long maxBytes, List<OutboxRow> rows,
+        CancellationToken cancellationToken) =>
+        ValueTask.FromResult(Run(session => ReadParked(session, lane, endpoint, after, limit, maxBytes, rows), cancellationToken));
 
-    internal override ValueTask ReadHeadsAsync(IReadOnlyList<long> streams, List<OutboxRow> rows, CancellationToken cancellationToken)
+    internal override ValueTask ReadHeadsAsync(
+        IReadOnlyList<long> streams, long maxBytes, List<OutboxRow> rows, CancellationToken cancellationToken)
     {
-        rows.AddRange(Run(session => ReadHeads(session, streams), cancellationToken));
+        rows.AddRange(Run(session => ReadHeads(session, streams, maxBytes), cancellationToken));
         return ValueTask.CompletedTask;
     }
 
@@ -92,7 +94,7 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
     }
 
     /// <summary>Reads new rows, then the earlier rows of lanes that joined. Rows count as read if all of them were read.</summary>
-    private bool Read(SqliteOutboxSession session, List<OutboxRow> rows, int limit)
+    private bool Read(SqliteOutboxSession session, List<OutboxRow> rows, int limit, long maxBytes)
     {
         // Before the rows: a commit in between is seen again.
         long version = session.Number(SqliteOutboxStatements.DataVersion);
@@ -112,22 +114,15 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
         JoinLanes(last);
         List<OutboxRow> read = [];
         Segment? backlog = _segments.Count > 0 ? _segments[0] : null;
-        (int rowShare, long byteShare) = backlog is null ? (limit, MaxBytes) : (limit - (limit / 4), MaxBytes - (MaxBytes / 4));
+        (int rowShare, long byteShare) = backlog is null ? (limit, maxBytes) : (limit - (limit / 4), maxBytes - (maxBytes / 4));
         long upTo = ReadLog(session, read, _mask, _last, last, rowShare, byteShare, now);
         int fresh = read.Count;
-        long bytesLeft = MaxBytes - read.Sum(static row => (long)row.Sealed.Length);
+        long bytesLeft = maxBytes - read.Sum(static row => (long)row.Sealed.Length);
         bool isDone = upTo >= last;
-        long backlogUpTo = 0;
-        bool readsBacklog = backlog is not null && fresh < limit && bytesLeft > 0;
-        if (readsBacklog)
+        if (backlog is not null && fresh < limit && bytesLeft > 0)
         {
-            backlogUpTo = ReadLog(session, read, backlog!.Mask, backlog.After, backlog.UpTo, limit - fresh, bytesLeft, now);
-        }
-
-        if (readsBacklog)
-        {
-            backlog!.After = backlogUpTo;
-            if (backlogUpTo >= backlog.UpTo)
+            backlog.After = ReadLog(session, read, backlog.Mask, backlog.After, backlog.UpTo, limit - fresh, bytesLeft, now);
+            if (backlog.After >= backlog.UpTo)
             {
                 _segments.RemoveAt(0);
             }
@@ -231,13 +226,14 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
     }
 
     private TimeSpan? ReadParked(
-        SqliteOutboxSession session, short lane, long endpoint, (long DueAt, long Id) after, int limit, List<OutboxRow> rows)
+        SqliteOutboxSession session, short lane, long endpoint, (long DueAt, long Id) after, int limit, long maxBytes,
+        List<OutboxRow> rows)
     {
         long now = session.Now();
         List<OutboxRow> read = [];
         using (DbDataReader reader = session.Read(sql.ReadParked, now, (long)lane, endpoint, after.DueAt, after.Id, (long)limit))
         {
-            for (long bytes = 0; bytes < MaxBytes && reader.Read(); bytes += read[^1].Sealed.Length)
+            for (long bytes = 0; bytes < maxBytes && reader.Read(); bytes += read[^1].Sealed.Length)
             {
                 read.Add(Row(reader, now, isParked: true));
             }
@@ -249,12 +245,12 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
         return next is long due ? Time(Math.Max(0, due - now)) : null;
     }
 
-    private List<OutboxRow> ReadHeads(SqliteOutboxSession session, IReadOnlyList<long> streams)
+    private List<OutboxRow> ReadHeads(SqliteOutboxSession session, IReadOnlyList<long> streams, long maxBytes)
     {
         long now = session.Now();
         List<OutboxRow> heads = [];
         long bytes = 0;
-        foreach (long stream in streams.TakeWhile(_ => bytes < MaxBytes))
+        foreach (long stream in streams.TakeWhile(_ => bytes < maxBytes))
         {
             // Read in two steps. A row that moves from the log to the parked rows between them is found there.
             (OutboxRow Row, long Number)? log = ReadHead(session, sql.ReadHeadOfLog, stream, now, isParked: false);

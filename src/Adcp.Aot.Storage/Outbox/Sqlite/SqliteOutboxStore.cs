@@ -281,7 +281,7 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
                     next = reader.GetInt64(0);
                 }
 
-                counted += session.Execute(_sql.CountParked, now, (long)lane, next, (long)OutboxSchedule.FullRamp);
+                counted += session.Execute(_sql.CountParked, now, (long)lane, next, (long)OutboxEndpoint.FullRamp);
                 if (next == long.MaxValue)
                 {
                     break;
