@@ -5,7 +5,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Adcp.Aot.Hosting;
 
-/// <summary>Judges endpoints and audit records of an instance. Reads memory only.</summary>
+/// <summary>Judges endpoints and audit records of an instance, in memory and of the outbox. Reads memory only.</summary>
 internal sealed class DeliveryHealthCheck(IServiceProvider services, string name) : IHealthCheck
 {
     private long _dropped;
@@ -16,15 +16,15 @@ internal sealed class DeliveryHealthCheck(IServiceProvider services, string name
         HealthSettings limits = engine.Health;
         int known = engine.Supervisor.Endpoints.Count + (engine.Worker?.Endpoints.Count ?? 0);
         int open = engine.Supervisor.Endpoints.OpenCircuits + (engine.Worker?.Endpoints.OpenCircuits ?? 0);
-        long dropped = engine.Supervisor.RecordsDropped;
+        long dropped = engine.Supervisor.RecordsDropped + (engine.Worker?.RecordsDropped ?? 0);
         long before = Interlocked.Exchange(ref _dropped, dropped);
         Dictionary<string, object> data = new()
         {
             ["endpoints"] = known,
             ["open_circuits"] = open,
-            ["in_flight"] = engine.Supervisor.InFlight,
+            ["in_flight"] = engine.Supervisor.InFlight + (engine.Worker?.InFlight ?? 0),
             ["audit_records_dropped"] = dropped,
-            ["sink_failures"] = engine.Supervisor.SinkFailures,
+            ["sink_failures"] = engine.Supervisor.SinkFailures + (engine.Worker?.SinkFailures ?? 0),
         };
         List<string> faults = [];
         if (known >= limits.MinEndpoints && open >= limits.DegradedOpenShare * known && open > 0)

@@ -97,13 +97,16 @@ public sealed class OutboxWorker : IAsyncDisposable
     internal SqlWebhookOutbox Outbox => _outbox;
 
     /// <summary>Gets the attempts under way.</summary>
-    internal int InFlight => _schedule.InFlight;
+    public int InFlight => _schedule.InFlight;
 
     /// <summary>Gets the results that were not committed because the worker had lost their lane.</summary>
     internal long FencedOff => _settlement.FencedOff;
 
     /// <summary>Gets the audit records that were dropped because the sink was too slow.</summary>
-    internal long RecordsDropped => _runner.RecordsDropped;
+    public long RecordsDropped => _runner.RecordsDropped;
+
+    /// <summary>Gets the calls of the sink that failed or came late.</summary>
+    public long SinkFailures => _runner.SinkFailures;
 
     /// <summary>Joins the workers of the outbox and begins to deliver.</summary>
     /// <param name="cancellationToken">Cancels the start.</param>

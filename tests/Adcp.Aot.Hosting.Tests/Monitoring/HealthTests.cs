@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Adcp.Aot.AspNetCore.Tests;
+using Adcp.Aot.Auditing;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Storage;
+using Adcp.Aot.Testing;
 using Adcp.Aot.Tests.Documentation;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
@@ -13,6 +15,9 @@ namespace Adcp.Aot.Hosting.Tests.Monitoring;
 
 public sealed partial class HealthTests
 {
+    private static readonly McpWebhook Payload =
+        new() { TaskId = "t", TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = "{}"u8.ToArray() };
+
     [Fact]
     public async Task Delivery_is_degraded_when_most_endpoints_are_open()
     {
@@ -45,8 +50,7 @@ public sealed partial class HealthTests
         using Folder folder = new();
         HostApplicationBuilder builder = TestHost.Builder(
         [
-            .. TestHost.Sound, ("Adcp:EncryptionKeys:0:Id", "2026"), ("Adcp:EncryptionKeys:0:Base64", Convert.ToBase64String(new byte[32])),
-            ("Adcp:Database:Dialect", "Sqlite"), ("ConnectionStrings:adcp", folder["a.db"]), ("Adcp:Outbox:RunsWorker", "false"),
+            .. TestHost.Sound, .. TestHost.Outbox(folder), ("Adcp:Outbox:RunsWorker", "false"),
             ("Adcp:Health:DegradedPastDue", "00:00:00"), ("Adcp:Health:UnhealthyPastDue", "01:00:00"),
         ]);
         builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp")
@@ -56,15 +60,7 @@ public sealed partial class HealthTests
         await host.StartAsync();
         await host.Services.GetRequiredService<IWebhookOutbox>().EnqueueAsync(null,
         [
-            new OutboxItem(new WebhookDestination("https://buyer.example/hook", "op_1"),
-                new McpWebhook
-                {
-                    TaskId = "t",
-                    TaskType = TaskType.CreateMediaBuy,
-                    Status = AdcpTaskStatus.Completed,
-                    Result = "{}"u8.ToArray(),
-                },
-                new OutboxOptions { Tenant = "acme" }),
+            new OutboxItem(new WebhookDestination("https://buyer.example/hook", "op_1"), Payload, new OutboxOptions { Tenant = "acme" }),
         ]);
         OutboxMonitor monitor = host.Services.GetRequiredKeyedService<OutboxMonitor>("");
         OutboxHealthCheck check = new(host.Services, "");
@@ -88,6 +84,61 @@ public sealed partial class HealthTests
             static check => Assert.True(check.CheckHealthAsync(new HealthCheckContext()).IsCompletedSuccessfully));
         await host.StopAsync();
         SqliteConnection.ClearAllPools();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Delivery_is_degraded_when_audit_records_were_dropped(bool fromOutbox)
+    {
+        using Folder folder = new();
+        await using ScriptedReceiver receiver = new();
+        StuckSink sink = new();
+        HostApplicationBuilder builder = TestHost.Builder(
+        [
+            .. TestHost.Sound, .. TestHost.Local, .. TestHost.Outbox(folder), ("Adcp:Delivery:SinkQueueCapacity", "8"),
+        ]);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp")
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .AddOutbox().AddSink(_ => sink).AddHealthChecks();
+        using IHost host = builder.Build();
+        await host.StartAsync();
+
+        while (!sink.Stuck.IsCompleted)
+        {
+            await SendAsync(1);
+        }
+
+        await SendAsync(40);
+        HealthReportEntry first = (await CheckAsync(host)).Entries[AdcpWebhooksBuilder.DeliveryCheck];
+        HealthReportEntry second = (await CheckAsync(host)).Entries[AdcpWebhooksBuilder.DeliveryCheck];
+        long dropped = (long)first.Data["audit_records_dropped"];
+        sink.Release();
+
+        // While the call is out, the queue takes its eight records and no more.
+        Assert.True(dropped >= 40 - 8, $"{dropped} were dropped.");
+        Assert.Equal(1L, first.Data["sink_failures"]);
+        Assert.Equal(HealthStatus.Degraded, first.Status);
+        Assert.StartsWith($"{dropped} audit records were dropped", first.Description, StringComparison.Ordinal);
+        Assert.Equal((HealthStatus.Healthy, dropped), (second.Status, second.Data["audit_records_dropped"]));
+        await host.StopAsync();
+        SqliteConnection.ClearAllPools();
+
+        async Task SendAsync(int webhooks)
+        {
+            for (int i = 0; i < webhooks && !fromOutbox; i++)
+            {
+                await host.Services.GetRequiredService<IWebhookDeliverySupervisor>().SendAsync(receiver.Destination("op_1"), Payload);
+            }
+
+            if (fromOutbox)
+            {
+                OutboxItem item = new(receiver.Destination("op_1"), Payload, new OutboxOptions { Tenant = "acme" });
+                SqlWebhookOutbox outbox = host.Services.GetRequiredService<SqlWebhookOutbox>();
+                await outbox.EnqueueAsync(null, [.. Enumerable.Repeat(item, webhooks)]);
+                await outbox.DrainAsync();
+            }
+        }
     }
 
     [Theory]
@@ -156,4 +207,28 @@ public sealed partial class HealthTests
     private static partial Regex ThresholdRow();
 
     private static Task<HealthReport> CheckAsync(IHost host) => host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync();
+
+    /// <summary>A sink whose first call fails and whose second one does not return.</summary>
+    private sealed class StuckSink : IDeliveryLogSink
+    {
+        private readonly TaskCompletionSource _stuck = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _calls;
+
+        /// <summary>Completes when the second call has begun.</summary>
+        public Task Stuck => _stuck.Task;
+
+        public void Release() => _release.SetResult();
+
+        public async ValueTask RecordAsync(ReadOnlyMemory<DeliveryAttempt> attempts, CancellationToken cancellationToken)
+        {
+            if (Interlocked.Increment(ref _calls) == 1)
+            {
+                throw new IOException("The disk is full.");
+            }
+
+            _stuck.TrySetResult();
+            await _release.Task;
+        }
+    }
 }
