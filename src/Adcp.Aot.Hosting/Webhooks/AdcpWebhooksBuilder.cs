@@ -103,6 +103,26 @@ public sealed class AdcpWebhooksBuilder
     }
 
     /// <summary>
+    /// Sends every webhook by a sender of the application's own, in memory and from the outbox, also the webhooks of tenants:
+    /// <see cref="UseTenantKeys"/> has no effect then. <see cref="IWebhookSender"/> is this sender. The last call holds.
+    /// </summary>
+    /// <remarks>
+    /// A wrapper passes the sender's <see cref="IWebhookSender.Facts"/> and <see cref="IWebhookSender.Prepare"/> on, so that version, key
+    /// and guard stay those of the settings. In tests it is <c>RecordingSender</c> of Adcp.Aot.Testing.
+    /// </remarks>
+    /// <param name="make">
+    /// Creates the sender. It gets the sender of the settings, which it may wrap and which the host disposes. The new one is disposed with
+    /// the host too.
+    /// </param>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public AdcpWebhooksBuilder UseSender(Func<IServiceProvider, WebhookSender, IWebhookSender> make)
+    {
+        ArgumentNullException.ThrowIfNull(make);
+        _registration.Sender = make;
+        return this;
+    }
+
+    /// <summary>
     /// Adds a sink of the audit records. Its constructor takes services of the container, and the database of <see cref="UseDatabase"/>
     /// as <see cref="DbDataSource"/> and <see cref="SqlDialect"/>. Its table is created when the host starts, and it is disposed with the
     /// host. Several sinks each get every record.

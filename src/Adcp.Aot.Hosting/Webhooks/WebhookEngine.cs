@@ -16,6 +16,7 @@ namespace Adcp.Aot.Hosting;
 internal sealed class WebhookEngine : IAsyncDisposable
 {
     private readonly FileWatch _files;
+    private readonly WebhookSender _settingsSender;
     private readonly DbDataSource? _ownedSource;
     private readonly List<IDeliveryLogSink> _ownedSinks = [];
     private HealthSettings _health;
@@ -37,8 +38,13 @@ internal sealed class WebhookEngine : IAsyncDisposable
             services, registration.SenderSteps,
             Plan.Sender with { TimeProvider = Time, Logger = logging.CreateLogger("Adcp.Aot.Sender") });
         WebhookAuthenticator authenticator = registration.Authenticator?.Invoke(services) ?? new Rfc9421Signer(Keys[0]);
-        Sender = new WebhookSender(authenticator, senderOptions);
-        Senders = registration.Senders?.Invoke(services, Sender);
+        _settingsSender = new WebhookSender(authenticator, senderOptions);
+        Sender = registration.Sender is { } make
+            ? make(services, _settingsSender) ?? throw new InvalidOperationException("The function of UseSender returned null.")
+            : _settingsSender;
+        Senders = registration is { Senders: not null, Sender: not null }
+            ? new OneSender(Sender)
+            : registration.Senders?.Invoke(services, _settingsSender);
 
         if (registration.OpensDatabase || registration.HasOutbox || settings.Database.Dialect is not null)
         {
@@ -103,7 +109,10 @@ internal sealed class WebhookEngine : IAsyncDisposable
 
     internal IReadOnlyList<SigningKey> Keys { get; }
 
-    internal WebhookSender Sender { get; }
+    internal IWebhookSender Sender { get; }
+
+    /// <summary>Gets the facts about <see cref="Sender"/>; those of the settings if it gives none.</summary>
+    internal WebhookSenderFacts Facts => Sender.Facts ?? _settingsSender.Facts;
 
     /// <summary>Gets the senders of tenants; <see langword="null"/> if all share one key.</summary>
     internal IWebhookSenderSource? Senders { get; }
@@ -126,7 +135,7 @@ internal sealed class WebhookEngine : IAsyncDisposable
     internal List<IExpiringStore> Expiring { get; } = [];
 
     /// <summary>Gets how long a delivery that is under way may still take: an attempt, and the longest own delay.</summary>
-    internal TimeSpan LongestDelivery => Sender.Facts.AttemptTimeout
+    internal TimeSpan LongestDelivery => Facts.AttemptTimeout
         + (Outbox is null ? Supervisor.LongestDelay : TimeSpan.Zero);
 
     internal static WebhookEngine Create(IServiceProvider services, string name) => new(
@@ -163,22 +172,57 @@ internal sealed class WebhookEngine : IAsyncDisposable
 
         foreach (IDeliveryLogSink sink in _ownedSinks)
         {
-            if (sink is IAsyncDisposable disposable)
-            {
-                await disposable.DisposeAsync().ConfigureAwait(false);
-            }
-            else
-            {
-                (sink as IDisposable)?.Dispose();
-            }
+            await DisposeAsync(sink).ConfigureAwait(false);
         }
 
         _files.Dispose();
-        Sender.Dispose();
+        await DisposeAsync(Sender).ConfigureAwait(false);
+        _settingsSender.Dispose();
         Plan.DisposeSecrets();
         if (_ownedSource is not null)
         {
             await _ownedSource.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Refuses a sender that the application registered as a service: this instance would not send by it.</summary>
+    /// <exception cref="InvalidOperationException">There is one.</exception>
+    internal void RequireOwnSender(IServiceProvider services)
+    {
+        using IServiceScope scope = services.CreateScope();
+        Require(Sender);
+        if (Sender is WebhookSender sender)
+        {
+            Require(sender);
+        }
+
+        void Require<T>(T own)
+            where T : class
+        {
+            foreach (T? found in new[]
+            {
+                scope.ServiceProvider.GetKeyedService<T>(Name), Name.Length == 0 ? scope.ServiceProvider.GetService<T>() : null,
+            })
+            {
+                if (found is not null && !ReferenceEquals(found, own))
+                {
+                    throw new InvalidOperationException(
+                        $"The container has {found.GetType().Name} as {typeof(T).Name}, and webhook delivery does not use it. Give it to "
+                        + "AddAdcpWebhooks().UseSender(...) instead of registering it, or register it under a key.");
+                }
+            }
+        }
+    }
+
+    private static async ValueTask DisposeAsync(object part)
+    {
+        if (part is IAsyncDisposable disposable)
+        {
+            await disposable.DisposeAsync().ConfigureAwait(false);
+        }
+        else
+        {
+            (part as IDisposable)?.Dispose();
         }
     }
 
@@ -236,4 +280,10 @@ internal sealed class WebhookEngine : IAsyncDisposable
             _ => new FanOutDeliveryLogSink([.. sinks]),
         };
     }
+}
+
+/// <summary>Sends the webhooks of all tenants by one sender.</summary>
+internal sealed class OneSender(IWebhookSender sender) : IWebhookSenderSource
+{
+    public IWebhookSender GetSender(string tenant) => sender;
 }

@@ -27,6 +27,7 @@ internal sealed partial class WebhookLifetime(IServiceProvider services, string 
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
         _engine = services.GetRequiredKeyedService<WebhookEngine>(name);
+        _engine.RequireOwnSender(services);
         _seller = services.GetKeyedService<SellerRuntime>(name);
         if (_engine.Settings.Database.CreateTables)
         {

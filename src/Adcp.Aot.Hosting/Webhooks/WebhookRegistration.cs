@@ -15,6 +15,9 @@ internal sealed class WebhookRegistration
 
     internal Func<IServiceProvider, WebhookAuthenticator>? Authenticator { get; set; }
 
+    /// <summary>Gets or sets the factory of the application's own sender, which gets the sender of the settings.</summary>
+    internal Func<IServiceProvider, WebhookSender, IWebhookSender>? Sender { get; set; }
+
     /// <summary>Gets or sets the factory of the senders of tenants; <see langword="null"/> if all tenants share one key.</summary>
     internal Func<IServiceProvider, WebhookSender, IWebhookSenderSource>? Senders { get; set; }
 

@@ -232,6 +232,66 @@ public sealed class LifetimeTests : IDisposable
     }
 
     [Fact]
+    public async Task A_sender_of_the_application_sends_from_memory_and_from_the_outbox_also_for_tenants()
+    {
+        using Folder folder = new();
+        HostApplicationBuilder builder = TestHost.Builder(_log, [.. TestHost.Sound, .. TestHost.Outbox(folder)]);
+        builder.Services.AddAdcpWebhooks()
+            .BindConfiguration("Adcp")
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .UseTenantKeys(static (_, _, _) => throw new InvalidOperationException("No tenant has a key."))
+            .AddOutbox();
+        builder.Services.AddAdcpWebhooks().UseSender(static (_, sender) => new RecordingSender(sender));
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        RecordingSender sender = Assert.IsType<RecordingSender>(host.Services.GetRequiredService<IWebhookSender>());
+        WebhookDestination destination = new("https://buyer.example/hook", "op_1");
+
+        DeliveryOutcome outcome = await host.Services.GetRequiredService<IWebhookDeliverySupervisor>()
+            .SendAsync(destination, Payload("task_1"), new DeliveryOptions { Tenant = "acme" });
+        SqlWebhookOutbox outbox = host.Services.GetRequiredService<SqlWebhookOutbox>();
+        await outbox.EnqueueAsync(null, [new OutboxItem(destination, Payload("task_2"), new OutboxOptions { Tenant = "acme" })]);
+        OutboxStatus drained = await outbox.DrainAsync();
+
+        Assert.Equal((DeliveryStatus.Delivered, 0L), (outcome.Status, drained.Dead));
+        Assert.Equal(2, sender.Count);
+        Assert.Equal((AdcpVersion.V31, "seller-1"), (sender.Facts.Version, sender.Facts.KeyId));
+        Assert.Same(sender, host.Services.GetRequiredService<IWebhookSenderSource>().GetSender("acme"));
+        Assert.Contains("UseSender sends by RecordingSender",
+            Assert.Throws<InvalidOperationException>(host.Services.GetRequiredService<WebhookSender>).Message, StringComparison.Ordinal);
+        await host.StopAsync();
+        SqliteConnection.ClearAllPools();
+    }
+
+    [Theory]
+    [InlineData("", false)]
+    [InlineData("", true)]
+    [InlineData("europe", true)]
+    public async Task A_registered_sender_that_would_not_be_used_fails_the_start(string name, bool isKeyed)
+    {
+        using RecordingSender sender = new();
+        HostApplicationBuilder builder = TestHost.Builder(_log, TestHost.Sound);
+        builder.Services.AddAdcpWebhooks(name).BindConfiguration("Adcp");
+        if (isKeyed)
+        {
+            builder.Services.AddKeyedSingleton<IWebhookSender>(name, sender);
+        }
+        else
+        {
+            builder.Services.AddSingleton<IWebhookSender>(sender);
+        }
+
+        using IHost host = builder.Build();
+
+        InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(() => host.StartAsync());
+
+        Assert.StartsWith(
+            "The container has RecordingSender as IWebhookSender, and webhook delivery does not use it. Give it to "
+            + "AddAdcpWebhooks().UseSender",
+            fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Policies_and_thresholds_are_taken_over_while_the_host_runs_and_other_settings_are_refused()
     {
         HostApplicationBuilder builder = TestHost.Builder(_log, TestHost.Sound);
