@@ -82,7 +82,7 @@ public sealed partial class OpenTelemetryTests
             ("Adcp:Database:Dialect", "Sqlite"), ("ConnectionStrings:adcp", folder["a.db"]),
         ]);
         builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp")
-            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!)).AddOutbox();
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path)).AddOutbox();
         using IHost host = builder.Build();
         await host.StartAsync();
 

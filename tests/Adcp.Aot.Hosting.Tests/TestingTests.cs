@@ -224,7 +224,7 @@ public sealed class TestingTests
 
     private static void AddOutbox(HostApplicationBuilder builder, FakeTimeProvider clock) => builder.Services.AddAdcpWebhooks()
         .BindConfiguration("Adcp")
-        .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+        .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
         .AddOutbox()
         .UseTestClock(clock)
         .UseSender(static (_, sender) => new RecordingSender(sender));

@@ -58,23 +58,35 @@ public sealed class AdcpReceiverBuilder
     }
 
     /// <summary>
-    /// Keeps claims and nonces in a database: the <see cref="DbDataSource"/> of the container, or one that is opened here.
+    /// Keeps claims and nonces in a database: the <see cref="DbDataSource"/> of the container, under <see cref="Name"/> if there is one,
+    /// or one that is opened here by its connection string.
     /// </summary>
-    /// <param name="dialect">Its SQL. Default <see langword="null"/>, that of the configuration.</param>
+    /// <param name="dialect">Its SQL. Default <see langword="null"/>, <see cref="DatabaseSettings.Dialect"/> of the configuration.</param>
     /// <param name="open">
-    /// Opens it by the connection string of <see cref="DatabaseSettings.ConnectionName"/>, which is <see langword="null"/> if there is
-    /// none. It is disposed with the host. Default <see langword="null"/>, the container's.
+    /// Opens it by the connection string of <see cref="DatabaseSettings.ConnectionName"/>. Without the connection string the start fails.
+    /// The database is disposed with the host. Default <see langword="null"/>, the container's.
     /// </param>
-    public AdcpReceiverBuilder UseDatabase(SqlDialect? dialect = null, Func<IServiceProvider, string?, DbDataSource>? open = null)
+    public AdcpReceiverBuilder UseDatabase(SqlDialect? dialect = null, Func<IServiceProvider, string, DbDataSource>? open = null)
     {
         _registration.OpensDatabase = true;
-        _registration.OpenDatabase = open ?? _registration.OpenDatabase;
-        if (dialect is { } given)
+        if (open is not null)
         {
-            Services.Configure<AdcpReceiverSettings>(Name, settings => settings.Database.Dialect ??= given);
+            _registration.OpenDatabase = new DatabaseOpening((services, connection) => open(services, connection!), NeedsConnection: true);
         }
 
-        return this;
+        return UseDialect(dialect);
+    }
+
+    /// <summary>Keeps claims and nonces in a database that is opened without a connection string.</summary>
+    /// <param name="open">Opens it. The database is disposed with the host.</param>
+    /// <param name="dialect">Its SQL. Default <see langword="null"/>, <see cref="DatabaseSettings.Dialect"/> of the configuration.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="open"/> is null.</exception>
+    public AdcpReceiverBuilder UseDatabase(Func<IServiceProvider, DbDataSource> open, SqlDialect? dialect = null)
+    {
+        ArgumentNullException.ThrowIfNull(open);
+        _registration.OpensDatabase = true;
+        _registration.OpenDatabase = new DatabaseOpening((services, _) => open(services), NeedsConnection: false);
+        return UseDialect(dialect);
     }
 
     /// <summary>Changes the options that settings do not have, such as the answer to challenges.</summary>
@@ -84,6 +96,16 @@ public sealed class AdcpReceiverBuilder
     {
         ArgumentNullException.ThrowIfNull(configure);
         _registration.Steps.Add(configure);
+        return this;
+    }
+
+    private AdcpReceiverBuilder UseDialect(SqlDialect? dialect)
+    {
+        if (dialect is { } given)
+        {
+            Services.Configure<AdcpReceiverSettings>(Name, settings => settings.Database.Dialect ??= given);
+        }
+
         return this;
     }
 }

@@ -56,7 +56,7 @@ internal sealed class BindReceiverSettings(string name, ReceiverRegistration reg
 }
 
 /// <summary>Lists every fault of the settings of a receiver.</summary>
-internal sealed class ValidateReceiverSettings(string name, ReceiverRegistration registration, string contentRoot)
+internal sealed class ValidateReceiverSettings(string name, ReceiverRegistration registration, SettingsSource source)
     : IValidateOptions<AdcpReceiverSettings>
 {
     public ValidateOptionsResult Validate(string? options, AdcpReceiverSettings settings)
@@ -67,7 +67,7 @@ internal sealed class ValidateReceiverSettings(string name, ReceiverRegistration
         }
 
         SettingFaults faults = new(settings.Bound.Root);
-        ReceiverParts.Check(settings, registration, contentRoot, faults);
+        ReceiverParts.Check(settings, registration, source, faults);
         return faults.All.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults.All);
     }
 }

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Adcp.Aot.Receiving;
 using Adcp.Aot.Verification;
 
@@ -13,7 +12,7 @@ internal sealed class ReceiverRegistration(Func<IServiceProvider, ReceivedWebhoo
 
     internal Func<IServiceProvider, IWebhookClaimStore>? Store { get; set; }
 
-    internal Func<IServiceProvider, string?, DbDataSource>? OpenDatabase { get; set; }
+    internal DatabaseOpening? OpenDatabase { get; set; }
 
     internal bool OpensDatabase { get; set; }
 

@@ -123,7 +123,7 @@ public sealed class AdcpWebhooksBuilder
     }
 
     /// <summary>
-    /// Adds a sink of the audit records. Its constructor takes services of the container, and the database of <see cref="UseDatabase"/>
+    /// Adds a sink of the audit records. Its constructor takes services of the container, and the database of <c>UseDatabase</c>
     /// as <see cref="DbDataSource"/> and <see cref="SqlDialect"/>. Its table is created when the host starts, and it is disposed with the
     /// host. Several sinks each get every record.
     /// </summary>
@@ -148,23 +148,34 @@ public sealed class AdcpWebhooksBuilder
 
     /// <summary>
     /// Uses a database for outbox, tasks, answers and sinks: the <see cref="DbDataSource"/> of the container, under <see cref="Name"/> if
-    /// there is one, or one that is opened here.
+    /// there is one, or one that is opened here by its connection string.
     /// </summary>
     /// <param name="dialect">Its SQL. Default <see langword="null"/>, <see cref="DatabaseSettings.Dialect"/> of the configuration.</param>
     /// <param name="open">
-    /// Opens it by the connection string of <see cref="DatabaseSettings.ConnectionName"/>, which is <see langword="null"/> if there is
-    /// none. It is disposed with the host. Default <see langword="null"/>, the container's.
+    /// Opens it by the connection string of <see cref="DatabaseSettings.ConnectionName"/>. Without the connection string the start fails.
+    /// The database is disposed with the host. Default <see langword="null"/>, the container's.
     /// </param>
-    public AdcpWebhooksBuilder UseDatabase(SqlDialect? dialect = null, Func<IServiceProvider, string?, DbDataSource>? open = null)
+    public AdcpWebhooksBuilder UseDatabase(SqlDialect? dialect = null, Func<IServiceProvider, string, DbDataSource>? open = null)
     {
         _registration.OpensDatabase = true;
-        _registration.OpenDatabase = open ?? _registration.OpenDatabase;
-        if (dialect is { } given)
+        if (open is not null)
         {
-            Services.Configure<AdcpWebhookSettings>(Name, settings => settings.Database.Dialect ??= given);
+            _registration.OpenDatabase = new DatabaseOpening((services, connection) => open(services, connection!), NeedsConnection: true);
         }
 
-        return this;
+        return UseDialect(dialect);
+    }
+
+    /// <summary>Uses a database for outbox, tasks, answers and sinks that is opened without a connection string.</summary>
+    /// <param name="open">Opens it. The database is disposed with the host.</param>
+    /// <param name="dialect">Its SQL. Default <see langword="null"/>, <see cref="DatabaseSettings.Dialect"/> of the configuration.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="open"/> is null.</exception>
+    public AdcpWebhooksBuilder UseDatabase(Func<IServiceProvider, DbDataSource> open, SqlDialect? dialect = null)
+    {
+        ArgumentNullException.ThrowIfNull(open);
+        _registration.OpensDatabase = true;
+        _registration.OpenDatabase = new DatabaseOpening((services, _) => open(services), NeedsConnection: false);
+        return UseDialect(dialect);
     }
 
     /// <summary>
@@ -269,6 +280,16 @@ public sealed class AdcpWebhooksBuilder
     {
         ArgumentNullException.ThrowIfNull(configure);
         _registration.WorkerSteps.Add(configure);
+        return this;
+    }
+
+    private AdcpWebhooksBuilder UseDialect(SqlDialect? dialect)
+    {
+        if (dialect is { } given)
+        {
+            Services.Configure<AdcpWebhookSettings>(Name, settings => settings.Database.Dialect ??= given);
+        }
+
         return this;
     }
 }

@@ -30,7 +30,7 @@ internal sealed class BindWebhookSettings(string name, WebhookRegistration regis
 }
 
 /// <summary>Lists every fault of the settings of an instance.</summary>
-internal sealed class ValidateWebhookSettings(string name, WebhookRegistration registration, string contentRoot)
+internal sealed class ValidateWebhookSettings(string name, WebhookRegistration registration, SettingsSource source)
     : IValidateOptions<AdcpWebhookSettings>
 {
     public ValidateOptionsResult Validate(string? options, AdcpWebhookSettings settings)
@@ -41,7 +41,7 @@ internal sealed class ValidateWebhookSettings(string name, WebhookRegistration r
         }
 
         SettingFaults faults = new(settings.Bound.Root);
-        WebhookPlan.Read(settings, registration, contentRoot, faults).DisposeSecrets();
+        WebhookPlan.Read(settings, registration, source, faults).DisposeSecrets();
 
         return faults.All.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults.All);
     }

@@ -4,9 +4,7 @@ using Adcp.Aot.Operations;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
 using Adcp.Aot.Telemetry;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -27,7 +25,8 @@ internal sealed class WebhookEngine : IAsyncDisposable
         Name = name;
         Settings = settings;
         _health = settings.Health;
-        Plan = PlanOf(services, settings, registration);
+        SettingsSource source = SettingsSource.Of(services, name);
+        Plan = PlanOf(source, settings, registration);
         ILoggerFactory logging = services.GetRequiredService<ILoggerFactory>();
         Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         SigningKey[] fromCode = [.. registration.Keys.Select(make => make(services))];
@@ -46,9 +45,9 @@ internal sealed class WebhookEngine : IAsyncDisposable
             ? new OneSender(Sender)
             : registration.Senders?.Invoke(services, _settingsSender);
 
-        if (registration.OpensDatabase || registration.HasOutbox || settings.Database.Dialect is not null)
+        if (registration.UsesDatabase(settings))
         {
-            Database = DatabaseOf(services, name, registration, settings, out _ownedSource);
+            Database = source.Open(services, name, settings.Database, registration.OpenDatabase, out _ownedSource);
         }
 
         AttemptHistory? history = registration.AttemptsKept is { } kept ? new AttemptHistory(kept, Time) : null;
@@ -144,9 +143,6 @@ internal sealed class WebhookEngine : IAsyncDisposable
         services.GetRequiredKeyedService<WebhookRegistration>(name),
         services.GetRequiredService<IOptionsMonitor<AdcpWebhookSettings>>().Get(name));
 
-    internal static string ContentRoot(IServiceProvider services) =>
-        services.GetService<IHostEnvironment>()?.ContentRootPath ?? AppContext.BaseDirectory;
-
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
@@ -226,33 +222,13 @@ internal sealed class WebhookEngine : IAsyncDisposable
         }
     }
 
-    private static WebhookPlan PlanOf(IServiceProvider services, AdcpWebhookSettings settings, WebhookRegistration registration)
+    private static WebhookPlan PlanOf(SettingsSource source, AdcpWebhookSettings settings, WebhookRegistration registration)
     {
         SettingFaults faults = new(settings.Bound.Root);
-        WebhookPlan plan = WebhookPlan.Read(settings, registration, ContentRoot(services), faults);
+        WebhookPlan plan = WebhookPlan.Read(settings, registration, source, faults);
         return faults.All.Count == 0
             ? plan
             : throw new OptionsValidationException(settings.Bound.Root, typeof(AdcpWebhookSettings), faults.All);
-    }
-
-    private static StoreSource DatabaseOf(
-        IServiceProvider services, string name, WebhookRegistration registration, AdcpWebhookSettings settings, out DbDataSource? owned)
-    {
-        SqlDialect dialect = settings.Database.Dialect!.Value;
-        owned = null;
-        if (registration.OpenDatabase is { } open)
-        {
-            string? connection = services.GetService<IConfiguration>()?.GetConnectionString(settings.Database.ConnectionName);
-            owned = open(services, connection) ?? throw new InvalidOperationException("The function of UseDatabase returned null.");
-            return new StoreSource(owned, dialect);
-        }
-
-        DbDataSource? registered = (name.Length > 0 ? services.GetKeyedService<DbDataSource>(name) : null)
-            ?? services.GetService<DbDataSource>();
-        return new StoreSource(
-            registered ?? throw new InvalidOperationException(
-                "There is no database: register a DbDataSource, such as by AddNpgsqlDataSource, or open one in UseDatabase."),
-            dialect);
     }
 
     private IDeliveryLogSink? SinkOf(IServiceProvider services, WebhookRegistration registration, AttemptHistory? history)

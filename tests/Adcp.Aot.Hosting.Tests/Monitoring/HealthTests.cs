@@ -54,7 +54,7 @@ public sealed partial class HealthTests
             ("Adcp:Health:DegradedPastDue", "00:00:00"), ("Adcp:Health:UnhealthyPastDue", "01:00:00"),
         ]);
         builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp")
-            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
             .AddOutbox().AddHealthChecks();
         using IHost host = builder.Build();
         await host.StartAsync();
@@ -99,7 +99,7 @@ public sealed partial class HealthTests
             .. TestHost.Sound, .. TestHost.Local, .. TestHost.Outbox(folder), ("Adcp:Delivery:SinkQueueCapacity", "8"),
         ]);
         builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp")
-            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
             .AddOutbox().AddSink(_ => sink).AddHealthChecks();
         using IHost host = builder.Build();
         await host.StartAsync();

@@ -31,6 +31,21 @@ public sealed class ReceiverSettingsTests
     }
 
     [Fact]
+    public async Task A_missing_connection_string_is_a_fault_with_its_path()
+    {
+        HostApplicationBuilder builder = TestHost.Builder(
+            ("Hooks:JwksUri", "https://seller.example/jwks.json"), ("Hooks:PublicOrigins:0", "https://buyer.example"),
+            ("Hooks:Database:Dialect", "Sqlite"));
+        builder.Services.AddAdcpWebhookReceiver((_, _, _) => ValueTask.CompletedTask).BindConfiguration("Hooks")
+            .UseDatabase(open: static (_, _) => throw new InvalidOperationException("A connection string is missing."));
+        using IHost host = builder.Build();
+
+        OptionsValidationException fault = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
+
+        Assert.StartsWith("ConnectionStrings:adcp: missing. ", Assert.Single(fault.Failures), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Faults_of_two_receivers_are_reported_together()
     {
         HostApplicationBuilder builder = TestHost.Builder(("A:KeepsClaimsInMemory", "true"), ("B:KeepsClaimsInMemory", "true"));

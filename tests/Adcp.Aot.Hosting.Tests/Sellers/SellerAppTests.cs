@@ -230,7 +230,7 @@ public sealed class SellerAppTests : IDisposable
         builder.Services.AddScoped<CallScope>();
         AdcpWebhooksBuilder webhooks = builder.Services.AddAdcpWebhooks()
             .BindConfiguration("Adcp")
-            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
             .AddOperations();
         if (durable)
         {

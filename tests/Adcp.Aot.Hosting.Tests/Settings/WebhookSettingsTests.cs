@@ -1,4 +1,7 @@
 using System.Reflection;
+using Adcp.Aot.AspNetCore.Tests;
+using Adcp.Aot.Storage;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
@@ -50,8 +53,9 @@ public sealed class WebhookSettingsTests
         string[] paths = [.. fault.Failures.Select(static failure => failure[..failure.IndexOf(": ", StringComparison.Ordinal)])];
         string[] expected =
         [
-            "Adcp:Circuit:FailureTreshold", "Adcp:Database:Dialect", "Adcp:Health:DegradedOpenShare", "Adcp:Keys:0",
-            "Adcp:Outbox:RetryHorizon", "Adcp:Retry:BaseDelay", "Adcp:Retry:MaxAttempts", "Adcp:Retry:MaxDelay", "Adcp:Rety:MaxAttempts",
+            "Adcp:Circuit:FailureTreshold", "Adcp:Database", "Adcp:Database:Dialect", "Adcp:EncryptionKeys",
+            "Adcp:Health:DegradedOpenShare", "Adcp:Keys:0", "Adcp:Outbox:RetryHorizon", "Adcp:Retry:BaseDelay", "Adcp:Retry:MaxAttempts",
+            "Adcp:Retry:MaxDelay", "Adcp:Rety:MaxAttempts",
             "Adcp:Seller:PublicUrl", "Adcp:Version",
         ];
         Assert.Equal(expected, paths.Order(StringComparer.Ordinal));
@@ -72,10 +76,52 @@ public sealed class WebhookSettingsTests
         OptionsValidationException fault = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
 
         Assert.Equal(
-            ["Adcp:Database:Dialect", "Adcp:EncryptionKeys", "Adcp:Keys", "Adcp:Version"],
+            ["Adcp:Database", "Adcp:Database:Dialect", "Adcp:EncryptionKeys", "Adcp:Keys", "Adcp:Version"],
             fault.Failures.Select(static failure => failure[..failure.IndexOf(": ", StringComparison.Ordinal)])
                 .Order(StringComparer.Ordinal));
         Assert.All(fault.Failures, failure => Assert.Contains(": missing. ", failure, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("adcp", null)]
+    [InlineData("other", "other")]
+    public async Task A_missing_connection_string_is_a_fault_with_its_path(string path, string? connectionName)
+    {
+        using Folder folder = new();
+        HostApplicationBuilder builder = TestHost.Builder(
+        [
+            .. TestHost.Sound, .. TestHost.Outbox(folder).Where(static setting => setting.Key != "ConnectionStrings:adcp"),
+            .. connectionName is null ? Array.Empty<(string, string)>() : [("Adcp:Database:ConnectionName", connectionName)],
+            ("Adcp:Retry:MaxAttempts", "0"),
+        ]);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp")
+            .UseDatabase(open: static (_, _) => throw new InvalidOperationException("A connection string is missing.")).AddOutbox();
+        using IHost host = builder.Build();
+
+        OptionsValidationException fault = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
+
+        Assert.Equal(2, fault.Failures.Count());
+        Assert.Contains(
+            $"ConnectionStrings:{path}: missing. Set the connection string of the database, or name another one in "
+            + "Adcp:Database:ConnectionName.",
+            fault.Failures);
+    }
+
+    [Fact]
+    public async Task A_database_that_is_opened_without_a_connection_string_needs_none()
+    {
+        using Folder folder = new();
+        HostApplicationBuilder builder = TestHost.Builder(
+            [.. TestHost.Sound, .. TestHost.Outbox(folder).Where(static setting => setting.Key != "ConnectionStrings:adcp")]);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp")
+            .UseDatabase(_ => SqliteDataSource.Create(SqliteFactory.Instance, folder["own.db"])).AddOutbox();
+        using IHost host = builder.Build();
+
+        await host.StartAsync();
+        await host.StopAsync();
+        SqliteConnection.ClearAllPools();
+
+        Assert.True(File.Exists(folder["own.db"]));
     }
 
     [Fact]

@@ -76,7 +76,7 @@ public sealed class LifetimeTests : IDisposable
             ]);
         builder.Services.AddAdcpWebhooks()
             .BindConfiguration("Adcp")
-            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
             .AddOutbox()
             .AddOperations(attempts: 100);
         using IHost host = builder.Build();
@@ -127,7 +127,7 @@ public sealed class LifetimeTests : IDisposable
                 ]);
             builder.Services.AddAdcpWebhooks()
                 .BindConfiguration("Adcp")
-                .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+                .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
                 .AddOutbox()
                 .AddOperations(attempts: 100);
             return builder.Build();
@@ -172,7 +172,7 @@ public sealed class LifetimeTests : IDisposable
             ]);
         builder.Services.AddAdcpWebhooks()
             .BindConfiguration("Adcp")
-            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
             .AddOutbox();
         using (IHost host = builder.Build())
         {
@@ -208,7 +208,7 @@ public sealed class LifetimeTests : IDisposable
         builder.Services.AddSingleton(new Dictionary<string, SigningKey> { ["acme"] = acme, ["bolt"] = bolt });
         builder.Services.AddAdcpWebhooks()
             .BindConfiguration("Adcp")
-            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
             .UseTenantKeys(static (services, tenant, _) => new(
                 new Rfc9421Signer(services.GetRequiredService<Dictionary<string, SigningKey>>()[tenant])))
             .AddOutbox();
@@ -238,7 +238,7 @@ public sealed class LifetimeTests : IDisposable
         HostApplicationBuilder builder = TestHost.Builder(_log, [.. TestHost.Sound, .. TestHost.Outbox(folder)]);
         builder.Services.AddAdcpWebhooks()
             .BindConfiguration("Adcp")
-            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
             .UseTenantKeys(static (_, _, _) => throw new InvalidOperationException("No tenant has a key."))
             .AddOutbox();
         builder.Services.AddAdcpWebhooks().UseSender(static (_, sender) => new RecordingSender(sender));
@@ -340,7 +340,7 @@ public sealed class LifetimeTests : IDisposable
             ]);
         builder.Services.AddAdcpWebhooks()
             .BindConfiguration("Adcp")
-            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
             .AddOutbox();
         using IHost host = builder.Build();
         await host.StartAsync();
