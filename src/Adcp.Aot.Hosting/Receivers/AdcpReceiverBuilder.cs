@@ -26,7 +26,7 @@ public sealed class AdcpReceiverBuilder
 
     /// <summary>
     /// Reads the settings from a section, under every publish mode. A text that does not fit its setting, or a name that is no setting,
-    /// fails the start.
+    /// fails the start. A section overrides the code's settings and those of earlier sections; a list is replaced as a whole.
     /// </summary>
     /// <param name="section">The section's path, such as <c>AdcpReceiver</c>.</param>
     /// <exception cref="ArgumentException">Null or empty.</exception>

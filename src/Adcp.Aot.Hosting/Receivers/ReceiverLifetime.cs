@@ -49,7 +49,7 @@ internal sealed class BindReceiverSettings(string name, ReceiverRegistration reg
             else
             {
                 SettingsReader.Read(
-                    configuration.GetSection(section), settings, settings.Bound, static (from, to) => from.Bind(to));
+                    configuration.GetSection(section), settings, settings.Bound, static (from, to) => from.Bind(to), settings.Lists);
             }
         }
     }

@@ -35,8 +35,9 @@ public sealed class AdcpWebhooksBuilder
 
     /// <summary>
     /// Reads the settings from a section, under every publish mode. A text that does not fit its setting, or a name that is no setting,
-    /// fails the start. Later sections override earlier ones. While the host runs, changes of <c>Retry</c>, <c>Outbox:Retry</c>,
-    /// <c>Circuit</c> and <c>Health</c> are taken over; others are logged and need a restart.
+    /// fails the start. A section overrides the code's settings and those of earlier sections; a list is replaced as a whole. While the
+    /// host runs, changes of <c>Retry</c>, <c>Outbox:Retry</c>, <c>Circuit</c> and <c>Health</c> are taken over; others are logged and need
+    /// a restart.
     /// </summary>
     /// <param name="section">The section's path, such as <c>Adcp</c>.</param>
     /// <exception cref="ArgumentException">Null or empty.</exception>

@@ -23,7 +23,7 @@ internal sealed class BindWebhookSettings(string name, WebhookRegistration regis
             else
             {
                 SettingsReader.Read(
-                    configuration.GetSection(section), settings, settings.Bound, static (from, to) => from.Bind(to));
+                    configuration.GetSection(section), settings, settings.Bound, static (from, to) => from.Bind(to), settings.Lists);
             }
         }
     }
