@@ -255,7 +255,10 @@ public sealed class AdcpWebhooksBuilder
     /// Changes the options of deliveries that settings do not have, such as the response table. They hold for the supervisor and for the
     /// worker of the outbox.
     /// </summary>
-    /// <param name="configure">Returns the changed options.</param>
+    /// <param name="configure">
+    /// Returns the changed options. It is called for the supervisor and for the worker, and again when the settings were changed: its
+    /// values win over them.
+    /// </param>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public AdcpWebhooksBuilder ConfigureDelivery(Func<IServiceProvider, WebhookSupervisorOptions, WebhookSupervisorOptions> configure)
     {
@@ -275,7 +278,9 @@ public sealed class AdcpWebhooksBuilder
     }
 
     /// <summary>Changes the options of the outbox's worker that settings do not have.</summary>
-    /// <param name="configure">Returns the changed options.</param>
+    /// <param name="configure">
+    /// Returns the changed options. It is called again when the settings were changed: its values win over them.
+    /// </param>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public AdcpWebhooksBuilder ConfigureWorker(Func<IServiceProvider, OutboxWorkerOptions, OutboxWorkerOptions> configure)
     {

@@ -14,6 +14,11 @@ internal sealed class BindWebhookSettings(string name, WebhookRegistration regis
             return;
         }
 
+        if (configuration is not null)
+        {
+            settings.Bound.Values = SettingsWatch.ValuesOf(configuration, registration.Sections);
+        }
+
         foreach (string section in registration.Sections)
         {
             if (configuration is null)

@@ -13,6 +13,10 @@ namespace Adcp.Aot.Hosting;
 /// <summary>One instance: keys, sender, supervisor, sinks, database and outbox. The container makes it once and disposes it.</summary>
 internal sealed class WebhookEngine : IAsyncDisposable
 {
+    private readonly IServiceProvider _services;
+    private readonly WebhookRegistration _registration;
+    private readonly ILoggerFactory _logging;
+    private readonly IDeliveryLogSink? _sink;
     private readonly FileWatch _files;
     private readonly WebhookSender _settingsSender;
     private readonly DbDataSource? _ownedSource;
@@ -24,18 +28,20 @@ internal sealed class WebhookEngine : IAsyncDisposable
     {
         Name = name;
         Settings = settings;
+        _services = services;
+        _registration = registration;
         _health = settings.Health;
         SettingsSource source = SettingsSource.Of(services, name);
-        Plan = PlanOf(source, settings, registration);
-        ILoggerFactory logging = services.GetRequiredService<ILoggerFactory>();
+        Plan = PlanOf(source, settings);
+        _logging = services.GetRequiredService<ILoggerFactory>();
         Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         SigningKey[] fromCode = [.. registration.Keys.Select(make => make(services))];
-        _files = new FileWatch(Plan.Files, Time, GuardedLogger.Of(logging.CreateLogger("Adcp.Aot.Hosting")));
+        _files = new FileWatch(Plan.Files, Time, GuardedLogger.Of(_logging.CreateLogger("Adcp.Aot.Hosting")));
         Keys = [.. fromCode, .. Plan.Keys];
 
         WebhookSenderOptions senderOptions = WebhookRegistration.Apply(
             services, registration.SenderSteps,
-            Plan.Sender with { TimeProvider = Time, Logger = logging.CreateLogger("Adcp.Aot.Sender") });
+            Plan.Sender with { TimeProvider = Time, Logger = _logging.CreateLogger("Adcp.Aot.Sender") });
         WebhookAuthenticator authenticator = registration.Authenticator?.Invoke(services) ?? new Rfc9421Signer(Keys[0]);
         _settingsSender = new WebhookSender(authenticator, senderOptions);
         Sender = registration.Sender is { } make
@@ -51,15 +57,8 @@ internal sealed class WebhookEngine : IAsyncDisposable
         }
 
         AttemptHistory? history = registration.AttemptsKept is { } kept ? new AttemptHistory(kept, Time) : null;
-        WebhookSupervisorOptions attempts = Plan.Supervisor with
-        {
-            TimeProvider = Time,
-            Logger = logging.CreateLogger("Adcp.Aot.Delivery"),
-            Sink = SinkOf(services, registration, history),
-            Senders = Senders,
-        };
-        Supervisor = new InMemoryWebhookDeliverySupervisor(
-            Sender, WebhookRegistration.Apply(services, registration.SupervisorSteps, attempts));
+        _sink = SinkOf(services, registration, history);
+        Supervisor = new InMemoryWebhookDeliverySupervisor(Sender, SupervisorOf(Plan));
         if (registration.HasOutbox)
         {
             Outbox = new SqlWebhookOutbox(
@@ -70,19 +69,13 @@ internal sealed class WebhookEngine : IAsyncDisposable
             Expiring.Add(Outbox);
             if (settings.Outbox.RunsWorker)
             {
-                OutboxWorkerOptions options = Plan.Worker with
-                {
-                    Attempts = WebhookRegistration.Apply(
-                        services, registration.SupervisorSteps,
-                        attempts with { Retry = Plan.Worker.Attempts.Retry, Logger = logging.CreateLogger("Adcp.Aot.Outbox") }),
-                };
-                Worker = new OutboxWorker(Outbox, Sender, WebhookRegistration.Apply(services, registration.WorkerSteps, options));
+                Worker = new OutboxWorker(Outbox, Sender, WorkerOf(Plan));
             }
         }
 
         if (history is not null)
         {
-            ILogger logger = logging.CreateLogger("Adcp.Aot.Operations");
+            ILogger logger = _logging.CreateLogger("Adcp.Aot.Operations");
             Operations = Worker is not null ? new OutboxOperations(Worker, history, logger, Time)
                 : Outbox is null ? new WebhookOperations(Supervisor, history, logger, Time)
                 : new OutboxOperations(
@@ -222,10 +215,44 @@ internal sealed class WebhookEngine : IAsyncDisposable
         }
     }
 
-    private static WebhookPlan PlanOf(SettingsSource source, AdcpWebhookSettings settings, WebhookRegistration registration)
+    /// <summary>
+    /// Returns the options that the supervisor and the worker would have with other settings; no options of a worker if there is none.
+    /// </summary>
+    /// <exception cref="OptionsValidationException">The settings have faults.</exception>
+    internal (WebhookSupervisorOptions Memory, OutboxWorkerOptions? Outbox) OptionsOf(AdcpWebhookSettings settings)
+    {
+        WebhookPlan plan = PlanOf(SettingsSource.Of(_services, Name), settings);
+        try
+        {
+            return (SupervisorOf(plan), Worker is null ? null : WorkerOf(plan));
+        }
+        finally
+        {
+            plan.DisposeSecrets();
+        }
+    }
+
+    private WebhookSupervisorOptions SupervisorOf(WebhookPlan plan) =>
+        AttemptsOf(plan.Supervisor, plan.Supervisor.Retry, "Adcp.Aot.Delivery");
+
+    private OutboxWorkerOptions WorkerOf(WebhookPlan plan) => WebhookRegistration.Apply(
+        _services, _registration.WorkerSteps,
+        plan.Worker with { Attempts = AttemptsOf(plan.Supervisor, plan.Worker.Attempts.Retry, "Adcp.Aot.Outbox") });
+
+    private WebhookSupervisorOptions AttemptsOf(WebhookSupervisorOptions options, RetryPolicy retry, string category) =>
+        WebhookRegistration.Apply(_services, _registration.SupervisorSteps, options with
+        {
+            Retry = retry,
+            TimeProvider = Time,
+            Logger = _logging.CreateLogger(category),
+            Sink = _sink,
+            Senders = Senders,
+        });
+
+    private WebhookPlan PlanOf(SettingsSource source, AdcpWebhookSettings settings)
     {
         SettingFaults faults = new(settings.Bound.Root);
-        WebhookPlan plan = WebhookPlan.Read(settings, registration, source, faults);
+        WebhookPlan plan = WebhookPlan.Read(settings, _registration, source, faults);
         return faults.All.Count == 0
             ? plan
             : throw new OptionsValidationException(settings.Bound.Root, typeof(AdcpWebhookSettings), faults.All);

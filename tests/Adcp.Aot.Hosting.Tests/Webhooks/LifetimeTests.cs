@@ -359,6 +359,65 @@ public sealed class LifetimeTests : IDisposable
     }
 
     [Fact]
+    public async Task Options_that_code_sets_win_after_a_reload_too()
+    {
+        using Folder folder = new();
+        HostApplicationBuilder builder = TestHost.Builder(_log, [.. TestHost.Sound, .. TestHost.Outbox(folder)]);
+        builder.Services.AddAdcpWebhooks()
+            .BindConfiguration("Adcp")
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
+            .AddOutbox()
+            .ConfigureDelivery(static (_, options) => options with
+            {
+                Retry = options.Retry with { MaxAttempts = 11 },
+                Circuit = options.Circuit with { FailureThreshold = 7 },
+            })
+            .ConfigureWorker(static (_, options) => options with
+            {
+                Attempts = options.Attempts with { Retry = options.Attempts.Retry with { MaxAttempts = 13 } },
+            });
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        IConfigurationRoot configuration = (IConfigurationRoot)host.Services.GetRequiredService<IConfiguration>();
+        WebhookEngine engine = host.Services.GetRequiredKeyedService<WebhookEngine>("");
+
+        configuration["Adcp:Retry:MaxAttempts"] = "2";
+        configuration["Adcp:Retry:BaseDelay"] = "00:00:07";
+        configuration["Adcp:Outbox:Retry:MaxAttempts"] = "2";
+        configuration["Adcp:Outbox:Retry:BaseDelay"] = "00:00:08";
+        configuration["Adcp:Circuit:FailureThreshold"] = "2";
+        configuration["Adcp:Circuit:OpenTimeout"] = "00:00:09";
+        configuration.Reload();
+
+        await _log.WhenWritten(HostingEventIds.SettingsApplied);
+        Assert.Equal((11, TimeSpan.FromSeconds(7)), (engine.Supervisor.Retry.MaxAttempts, engine.Supervisor.Retry.BaseDelay));
+        Assert.Equal((13, TimeSpan.FromSeconds(8)), (engine.Worker!.Retry.MaxAttempts, engine.Worker.Retry.BaseDelay));
+        CircuitBreakerPolicy[] policies = [engine.Supervisor.Endpoints.Policy, engine.Worker.Endpoints.Policy];
+        Assert.All(
+            policies, static policy => Assert.Equal((7, TimeSpan.FromSeconds(9)), (policy.FailureThreshold, policy.OpenTimeout)));
+
+        await host.StopAsync();
+        SqliteConnection.ClearAllPools();
+    }
+
+    [Fact]
+    public async Task A_change_before_the_host_has_started_is_taken_over_too()
+    {
+        HostApplicationBuilder builder = TestHost.Builder(_log, TestHost.Sound);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp");
+        using IHost host = builder.Build();
+        InMemoryWebhookDeliverySupervisor supervisor = host.Services.GetRequiredService<InMemoryWebhookDeliverySupervisor>();
+        IConfigurationRoot configuration = (IConfigurationRoot)host.Services.GetRequiredService<IConfiguration>();
+        configuration["Adcp:Retry:MaxAttempts"] = "8";
+
+        await host.StartAsync();
+
+        Assert.Contains("Adcp:Retry:MaxAttempts", await _log.WhenWritten(HostingEventIds.SettingsApplied), StringComparison.Ordinal);
+        Assert.Equal(8, supervisor.Retry.MaxAttempts);
+        await host.StopAsync();
+    }
+
+    [Fact]
     public async Task A_shutdown_time_that_is_too_short_is_said_at_the_start()
     {
         HostApplicationBuilder builder = TestHost.Builder(_log, TestHost.Sound);
