@@ -3,12 +3,16 @@ using Adcp.Aot.Receiving;
 using Adcp.Aot.Storage;
 using Adcp.Aot.Verification;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Adcp.Aot.Hosting;
 
 /// <summary>Completes a receiver that <c>AddAdcpWebhookReceiver</c> registered.</summary>
 public sealed class AdcpReceiverBuilder
 {
+    /// <summary>The name of the health check of the database of claims and nonces.</summary>
+    public const string StoreCheck = "adcp_receiver_store";
+
     private readonly ReceiverRegistration _registration;
 
     internal AdcpReceiverBuilder(IServiceCollection services, string name, ReceiverRegistration registration)
@@ -87,6 +91,31 @@ public sealed class AdcpReceiverBuilder
         _registration.OpensDatabase = true;
         _registration.OpenDatabase = new DatabaseOpening((services, _) => open(services), NeedsConnection: false);
         return UseDialect(dialect);
+    }
+
+    /// <summary>
+    /// Adds the health check <see cref="StoreCheck"/>, with <c>:name</c> behind it for a named receiver: while the database of claims and
+    /// nonces cannot be read, webhooks are answered 503.
+    /// </summary>
+    /// <param name="tags">Tags of the check; none by default.</param>
+    public AdcpReceiverBuilder AddHealthChecks(params string[] tags)
+    {
+        if (_registration.HasHealthChecks)
+        {
+            return this;
+        }
+
+        _registration.HasHealthChecks = true;
+        string name = Name;
+        string store = $"receiver:{name}";
+        StoreMonitor.Add(Services, store, $"the receiver '{name}'", provider =>
+            provider.GetRequiredKeyedService<AdcpWebhookReceiver>(name).Database);
+        Services.AddHealthChecks();
+        Services.AddOptions<HealthCheckServiceOptions>().Configure<IServiceProvider>((options, provider) =>
+            options.Registrations.Add(new HealthCheckRegistration(
+                name.Length == 0 ? StoreCheck : $"{StoreCheck}:{name}",
+                new StoreHealthCheck(provider, store, "Webhooks are answered 503."), null, tags)));
+        return this;
     }
 
     /// <summary>Changes the options that settings do not have, such as the answer to challenges.</summary>

@@ -23,6 +23,9 @@ internal sealed class ReceiverParts
 
     internal bool CreatesTables { get; private init; }
 
+    /// <summary>Gets the database of claims and nonces; <see langword="null"/> if they are kept elsewhere.</summary>
+    internal StoreSource? Database { get; private init; }
+
     /// <summary>Finds every fault of settings.</summary>
     internal static void Check(
         AdcpReceiverSettings settings, ReceiverRegistration registration, SettingsSource source, SettingFaults faults)
@@ -97,7 +100,7 @@ internal sealed class ReceiverParts
         WebhookReceiverOptions options = Apply(Blank() with { Verifier = verifier, Store = store, TimeProvider = time }, settings, none);
         options = WebhookRegistration.Apply(services, registration.Steps, options);
         options.Validate();
-        ReceiverParts parts = new(options) { CreatesTables = settings.Database.CreateTables };
+        ReceiverParts parts = new(options) { CreatesTables = settings.Database.CreateTables, Database = database };
         foreach (object part in new object[] { store, replays })
         {
             if (part is IStoreTables tables)

@@ -16,6 +16,8 @@ internal sealed class ReceiverRegistration(Func<IServiceProvider, ReceivedWebhoo
 
     internal bool OpensDatabase { get; set; }
 
+    internal bool HasHealthChecks { get; set; }
+
     internal List<Func<IServiceProvider, WebhookReceiverOptions, WebhookReceiverOptions>> Steps { get; } = [];
 
     internal List<string> Sections { get; } = [];

@@ -18,6 +18,9 @@ public sealed class AdcpWebhooksBuilder
     /// <summary>The name of the health check of the outbox.</summary>
     public const string OutboxCheck = "adcp_outbox";
 
+    /// <summary>The name of the health check of the database, if there is no outbox in it.</summary>
+    public const string StoreCheck = "adcp_store";
+
     private readonly WebhookRegistration _registration;
 
     internal AdcpWebhooksBuilder(IServiceCollection services, string name, WebhookRegistration registration)
@@ -196,8 +199,8 @@ public sealed class AdcpWebhooksBuilder
     }
 
     /// <summary>
-    /// Adds the health checks <see cref="DeliveryCheck"/> and, if there is an outbox, <see cref="OutboxCheck"/>, with <c>:name</c> behind
-    /// them for a named instance. <see cref="AdcpWebhookSettings.Health"/> has their thresholds.
+    /// Adds the health checks <see cref="DeliveryCheck"/> and <see cref="OutboxCheck"/>, or <see cref="StoreCheck"/> if there is no outbox,
+    /// with <c>:name</c> behind them for a named instance. <see cref="AdcpWebhookSettings.Health"/> has their thresholds.
     /// </summary>
     /// <param name="tags">Tags of the checks; none by default.</param>
     public AdcpWebhooksBuilder AddHealthChecks(params string[] tags)
@@ -209,18 +212,20 @@ public sealed class AdcpWebhooksBuilder
 
         _registration.HasHealthChecks = true;
         string suffix = Name.Length == 0 ? "" : ":" + Name;
-        Services.AddHealthChecks();
         WebhookRegistration registration = _registration;
         string name = Name;
+        string store = $"webhooks:{name}";
+        Services.AddHealthChecks();
+        StoreMonitor.Add(Services, store, $"the instance '{name}' of webhook delivery", provider =>
+            provider.GetRequiredKeyedService<WebhookEngine>(name) is { Outbox: null } engine ? engine.Database : null);
         Services.AddOptions<HealthCheckServiceOptions>().Configure<IServiceProvider>((options, provider) =>
         {
-            DeliveryHealthCheck delivery = new(provider, name);
-            options.Registrations.Add(new HealthCheckRegistration(DeliveryCheck + suffix, delivery, null, tags));
-            if (registration.HasOutbox)
-            {
-                OutboxHealthCheck outbox = new(provider, name);
-                options.Registrations.Add(new HealthCheckRegistration(OutboxCheck + suffix, outbox, null, tags));
-            }
+            options.Registrations.Add(
+                new HealthCheckRegistration(DeliveryCheck + suffix, new DeliveryHealthCheck(provider, name), null, tags));
+            options.Registrations.Add(registration.HasOutbox
+                ? new HealthCheckRegistration(OutboxCheck + suffix, new OutboxHealthCheck(provider, name), null, tags)
+                : new HealthCheckRegistration(
+                    StoreCheck + suffix, new StoreHealthCheck(provider, store, "Tasks and answers cannot be kept."), null, tags));
         });
         return this;
     }
