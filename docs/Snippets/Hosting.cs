@@ -17,7 +17,7 @@ internal static class HostingDocs
         // snippet: hosting-webhooks
         builder.Services.AddAdcpWebhooks()
             .BindConfiguration("Adcp")
-            .UseDatabase(open: (_, connection) => SqliteDataSource.Create(SqliteFactory.Instance, connection!))
+            .UseDatabase(open: (_, connection) => SqliteDataSource.Create(SqliteFactory.Instance, connection))
             .AddOutbox()
             .AddSink<AuditLog>();
         // end
@@ -31,7 +31,7 @@ internal static class HostingDocs
         builder.Services.AddAuthorization();
         builder.Services.AddAdcpWebhooks()
             .BindConfiguration("Adcp")
-            .UseDatabase(open: (_, connection) => NpgsqlDataSource.Create(connection!))
+            .UseDatabase(open: (_, connection) => NpgsqlDataSource.Create(connection))
             .AddOutbox();
         builder.Services.AddAdcpSeller<Seller>().AddMcp();
 
@@ -49,7 +49,7 @@ internal static class HostingDocs
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(args);
         builder.Services.AddAdcpWebhookReceiver<Inbox>()
             .BindConfiguration("AdcpReceiver")
-            .UseDatabase(open: (_, connection) => SqliteDataSource.Create(SqliteFactory.Instance, connection!));
+            .UseDatabase(open: (_, connection) => SqliteDataSource.Create(SqliteFactory.Instance, connection));
 
         WebApplication app = builder.Build();
         app.MapAdcpWebhookReceiver("/adcp/webhooks");

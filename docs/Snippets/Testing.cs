@@ -1,5 +1,10 @@
+using Adcp.Aot.Delivery;
 using Adcp.Aot.Receiving;
+using Adcp.Aot.Storage;
 using Adcp.Aot.Testing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Snippets;
 
@@ -16,6 +21,28 @@ internal static class TestingDocs
 
         DeliveryAssert.Ended(DeliveryStatus.Delivered, outcome);
         // receiver.Requests: two, with the same body
+        // end
+    }
+
+    public static async Task TestAppAsync(HostApplicationBuilder builder, OutboxItem report)
+    {
+        // snippet: test-app
+        FakeTimeProvider clock = new(DateTimeOffset.UtcNow);
+        builder.Services.AddAdcpWebhooks() // after the application's own call: the same instance
+            .UseTestClock(clock)
+            .UseSender((_, sender) => new RecordingSender(sender));
+
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        RecordingSender sent = (RecordingSender)host.Services.GetRequiredService<IWebhookSender>();
+        sent.AnswerWith(503, 200);
+
+        IWebhookOutbox outbox = host.Services.GetRequiredService<IWebhookOutbox>();
+        await outbox.EnqueueAsync(null, [report]);
+        OutboxStatus drained = await outbox.DrainAsync(); // the clock goes on to the second attempt
+
+        DeliveryAssert.AreRetries(sent.Attempts);
+        // drained.Dead: 0
         // end
     }
 

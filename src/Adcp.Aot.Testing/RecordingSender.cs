@@ -5,13 +5,14 @@ namespace Adcp.Aot.Testing;
 
 /// <summary>
 /// A sender without a network: it freezes webhooks as a real sender does, keeps each attempt, and answers by a script. Thread-safe.
+/// In a container it takes the real sender's place: <c>AddAdcpWebhooks().UseSender((_, sender) =&gt; new RecordingSender(sender))</c>.
 /// </summary>
 /// <remarks>
 /// Each attempt takes the next answer of the script. When there is none left, it takes <see cref="Otherwise"/>, or 200.
 /// </remarks>
 public sealed class RecordingSender : IWebhookSender, IDisposable
 {
-    private readonly SigningKey _key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "test-key");
+    private readonly SigningKey? _ownKey;
     private readonly WebhookSender _inner;
     private readonly ConcurrentQueue<Func<PreparedWebhook, WebhookSendResult>> _script = new();
     private readonly Lock _lock = new();
@@ -36,7 +37,21 @@ public sealed class RecordingSender : IWebhookSender, IDisposable
     /// <summary>Creates a sender that freezes webhooks and judges destinations as a real sender with these options.</summary>
     /// <param name="options">The options of the real sender.</param>
     /// <exception cref="ArgumentNullException"><paramref name="options"/> is null.</exception>
-    public RecordingSender(WebhookSenderOptions options) => _inner = new WebhookSender(new Signing.Rfc9421Signer(_key), options);
+    public RecordingSender(WebhookSenderOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _ownKey = SigningKey.Generate(SignatureAlgorithm.Ed25519, "test-key");
+        _inner = new WebhookSender(new Signing.Rfc9421Signer(_ownKey), options);
+    }
+
+    /// <summary>Creates a sender that takes the place of a real one: it has its facts, and freezes webhooks by it.</summary>
+    /// <param name="sender">The real sender, which makes no attempt. The caller disposes it.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="sender"/> is null.</exception>
+    public RecordingSender(WebhookSender sender)
+    {
+        ArgumentNullException.ThrowIfNull(sender);
+        _inner = sender;
+    }
 
     /// <summary>Gets the webhooks of all attempts, in order.</summary>
     public IReadOnlyList<PreparedWebhook> Attempts
@@ -63,7 +78,9 @@ public sealed class RecordingSender : IWebhookSender, IDisposable
     }
 
     /// <summary>Gets the key that signs, made for this sender. It is disposed with it.</summary>
-    public SigningKey Key => _key;
+    /// <exception cref="InvalidOperationException">This sender takes the place of a real one, whose key it does not know.</exception>
+    public SigningKey Key => _ownKey
+        ?? throw new InvalidOperationException("A sender that takes the place of a real one has no key of its own.");
 
     /// <summary>
     /// Gets or sets the answer when the script has ended. It gets the webhook and the number of its attempt at this sender, from 1.
@@ -147,10 +164,13 @@ public sealed class RecordingSender : IWebhookSender, IDisposable
             : new(new WebhookSendResult(webhook, 200));
     }
 
-    /// <summary>Disposes the test's own key.</summary>
+    /// <summary>Disposes the sender's own key.</summary>
     public void Dispose()
     {
-        _inner.Dispose();
-        _key.Dispose();
+        if (_ownKey is not null)
+        {
+            _inner.Dispose();
+            _ownKey.Dispose();
+        }
     }
 }

@@ -82,7 +82,7 @@ public sealed partial class OpenTelemetryTests
             ("Adcp:Database:Dialect", "Sqlite"), ("ConnectionStrings:adcp", folder["a.db"]),
         ]);
         builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp")
-            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!)).AddOutbox();
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path)).AddOutbox();
         using IHost host = builder.Build();
         await host.StartAsync();
 
@@ -103,6 +103,76 @@ public sealed partial class OpenTelemetryTests
             (enqueue.OperationName, enqueue.Kind, enqueue.GetTagItem(AdcpTags.Webhooks)));
         Assert.Null(Assert.Single(receiver.Requests).Header("traceparent"));
         SqliteConnection.ClearAllPools();
+    }
+
+    [Fact]
+    public async Task Webhooks_of_the_outbox_are_counted_when_they_end_and_a_stopped_host_reports_nothing()
+    {
+        List<Metric> metrics = [];
+        using MeterProvider meters = Sdk.CreateMeterProviderBuilder().AddAdcpInstrumentation().AddInMemoryExporter(metrics).Build();
+        using Folder first = new();
+        using Folder second = new();
+
+        using IHost stopped = await DeliverAsync(first);
+        await stopped.StopAsync();
+        using IHost running = await DeliverAsync(second);
+        await running.Services.GetRequiredKeyedService<OutboxMonitor>("").SampleAsync(TestContext.Current.CancellationToken);
+        meters.ForceFlush();
+
+        Assert.Equal(4, Sum(AdcpInstruments.OutboxDelivered));
+        Assert.Equal(2, Sum(AdcpInstruments.OutboxDeadLetters));
+        int dead = 0;
+        foreach (ref readonly MetricPoint point in Single(AdcpInstruments.OutboxWebhooks).GetMetricPoints())
+        {
+            dead += Tag(point) == "dead" ? 1 : 0;
+        }
+
+        Assert.Equal(1, dead);
+        await running.StopAsync();
+        SqliteConnection.ClearAllPools();
+
+        static async Task<IHost> DeliverAsync(Folder folder)
+        {
+            HostApplicationBuilder builder = TestHost.Builder([.. TestHost.Sound, .. TestHost.Outbox(folder)]);
+            builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp")
+                .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
+                .AddOutbox()
+                .UseSender(static (_, sender) => new RecordingSender(sender).AnswerWith(410));
+            IHost host = builder.Build();
+            await host.StartAsync();
+            IWebhookOutbox outbox = host.Services.GetRequiredService<IWebhookOutbox>();
+            OutboxItem item = new(
+                new WebhookDestination("https://buyer.example/hook", "op_1"), Webhook("task_1"), new OutboxOptions { Tenant = "acme" });
+            await outbox.EnqueueAsync(null, [item, item, item]);
+            await outbox.DrainAsync();
+            return host;
+        }
+
+        Metric Single(string name) => Assert.Single(metrics, metric => metric.Name == name);
+
+        long Sum(string name)
+        {
+            long sum = 0;
+            foreach (ref readonly MetricPoint point in Single(name).GetMetricPoints())
+            {
+                sum += point.GetSumLong();
+            }
+
+            return sum;
+        }
+
+        static string? Tag(in MetricPoint point)
+        {
+            foreach (KeyValuePair<string, object?> tag in point.Tags)
+            {
+                if (tag.Key == AdcpTags.OutboxState)
+                {
+                    return tag.Value as string;
+                }
+            }
+
+            return null;
+        }
     }
 
     [Theory]

@@ -15,7 +15,7 @@ builder.Services.AddOpenTelemetry() // add an exporter, such as that of OpenTele
     .WithTracing(tracing => tracing.AddAdcpInstrumentation());
 builder.Services.AddAdcpWebhooks()
     .BindConfiguration("Adcp")
-    .UseDatabase(open: (_, file) => SqliteDataSource.Create(SqliteFactory.Instance, file!))
+    .UseDatabase(open: (_, file) => SqliteDataSource.Create(SqliteFactory.Instance, file))
     .AddOutbox()
     .AddHealthChecks();
 builder.Services.AddAdcpSeller<Seller>().AddMcp();

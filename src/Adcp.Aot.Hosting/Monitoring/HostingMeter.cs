@@ -37,6 +37,9 @@ internal static class HostingMeter
 
     internal static void Observe(OutboxMonitor monitor) => Monitors.TryAdd(monitor, Observed);
 
+    /// <summary>Ends the measurements of an outbox whose host stops.</summary>
+    internal static void Forget(OutboxMonitor monitor) => Monitors.Remove(monitor);
+
     internal static void Purged(string store, int rows)
     {
         if (PurgedRows.Enabled && rows > 0)

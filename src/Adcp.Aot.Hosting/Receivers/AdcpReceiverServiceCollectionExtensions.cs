@@ -65,7 +65,7 @@ public static class AdcpReceiverServiceCollectionExtensions
         services.AddSingleton<IPostConfigureOptions<AdcpReceiverSettings>>(
             provider => new BindReceiverSettings(name, registration, provider.GetService<IConfiguration>()));
         services.AddSingleton<IValidateOptions<AdcpReceiverSettings>>(
-            provider => new ValidateReceiverSettings(name, registration, WebhookEngine.ContentRoot(provider)));
+            provider => new ValidateReceiverSettings(name, registration, SettingsSource.Of(provider, name)));
         services.AddKeyedSingleton(name, (provider, _) => new AdcpWebhookReceiver(
             provider,
             ReceiverParts.Create(

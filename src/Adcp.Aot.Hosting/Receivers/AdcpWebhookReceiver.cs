@@ -28,6 +28,8 @@ public sealed class AdcpWebhookReceiver : IAsyncDisposable
 
     internal bool CreatesTables => _parts.CreatesTables;
 
+    internal StoreSource? Database => _parts.Database;
+
     /// <summary>Processes a webhook in a scope of its own.</summary>
     /// <param name="webhook">The verified webhook.</param>
     /// <param name="cancellationToken">Ends the handler.</param>

@@ -3,7 +3,6 @@ using Adcp.Aot.Receiving;
 using Adcp.Aot.Storage;
 using Adcp.Aot.Telemetry;
 using Adcp.Aot.Verification;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -24,15 +23,18 @@ internal sealed class ReceiverParts
 
     internal bool CreatesTables { get; private init; }
 
+    /// <summary>Gets the database of claims and nonces; <see langword="null"/> if they are kept elsewhere.</summary>
+    internal StoreSource? Database { get; private init; }
+
     /// <summary>Finds every fault of settings.</summary>
     internal static void Check(
-        AdcpReceiverSettings settings, ReceiverRegistration registration, string contentRoot, SettingFaults faults)
+        AdcpReceiverSettings settings, ReceiverRegistration registration, SettingsSource source, SettingFaults faults)
     {
         faults.All.AddRange(settings.Bound.Faults);
         if (registration.Verifier is null)
         {
             Sender(settings, faults);
-            Pins(settings, contentRoot, faults);
+            Pins(settings, source.ContentRoot, faults);
         }
         else if (settings.AdAgentsFile is not null)
         {
@@ -45,7 +47,11 @@ internal sealed class ReceiverParts
             faults.Add("Database:Dialect", "missing. Set the SQL of the database: Sqlite, PostgreSql or MySql.");
         }
 
-        if (!hasDatabase && !settings.KeepsClaimsInMemory && registration.Store is null)
+        if (hasDatabase)
+        {
+            source.Check(settings.Database, registration.OpenDatabase, faults);
+        }
+        else if (!settings.KeepsClaimsInMemory && registration.Store is null)
         {
             faults.Add("Database:Dialect",
                 "missing. A receiver remembers the webhooks that it has processed: set a database, or KeepsClaimsInMemory in development.");
@@ -74,7 +80,14 @@ internal sealed class ReceiverParts
     {
         TimeProvider time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         List<object> owned = [];
-        StoreSource? database = DatabaseOf(services, name, settings, registration, owned);
+        StoreSource? database = null;
+        if (settings.Database.Dialect is not null)
+        {
+            database = SettingsSource.Of(services, name)
+                .Open(services, name, settings.Database, registration.OpenDatabase, out DbDataSource? opened);
+            owned.AddRange(opened is null ? [] : [opened]);
+        }
+
         IReplayCache replays = database is null
             ? new InMemoryReplayCache()
             : new SqlReplayCache(database.Source, database.Dialect, timeProvider: time);
@@ -87,7 +100,7 @@ internal sealed class ReceiverParts
         WebhookReceiverOptions options = Apply(Blank() with { Verifier = verifier, Store = store, TimeProvider = time }, settings, none);
         options = WebhookRegistration.Apply(services, registration.Steps, options);
         options.Validate();
-        ReceiverParts parts = new(options) { CreatesTables = settings.Database.CreateTables };
+        ReceiverParts parts = new(options) { CreatesTables = settings.Database.CreateTables, Database = database };
         foreach (object part in new object[] { store, replays })
         {
             if (part is IStoreTables tables)
@@ -217,7 +230,7 @@ internal sealed class ReceiverParts
         Rfc9421VerifierOptions verification = new() { TimeProvider = time };
         if (settings.AdAgentsFile is { } file)
         {
-            string path = Path.Combine(WebhookEngine.ContentRoot(services), file);
+            string path = Path.Combine(SettingsSource.Of(services, "").ContentRoot, file);
             string content = WatchedFiles.ContentOf([path]);
             PublisherPins pins = PinsOf(path, settings.AgentUrl!);
             verification = verification with { Pins = pins };
@@ -228,30 +241,5 @@ internal sealed class ReceiverParts
         }
 
         return new Rfc9421Verifier(keys, replays, verification);
-    }
-
-    private static StoreSource? DatabaseOf(
-        IServiceProvider services, string name, AdcpReceiverSettings settings, ReceiverRegistration registration, List<object> owned)
-    {
-        if (settings.Database.Dialect is not { } dialect)
-        {
-            return null;
-        }
-
-        if (registration.OpenDatabase is { } open)
-        {
-            DbDataSource opened = open(
-                services, services.GetService<IConfiguration>()?.GetConnectionString(settings.Database.ConnectionName))
-                ?? throw new InvalidOperationException("The function of UseDatabase returned null.");
-            owned.Add(opened);
-            return new StoreSource(opened, dialect);
-        }
-
-        DbDataSource? registered = (name.Length > 0 ? services.GetKeyedService<DbDataSource>(name) : null)
-            ?? services.GetService<DbDataSource>();
-        return new StoreSource(
-            registered ?? throw new InvalidOperationException(
-                "There is no database: register a DbDataSource, such as by AddNpgsqlDataSource, or open one in UseDatabase."),
-            dialect);
     }
 }

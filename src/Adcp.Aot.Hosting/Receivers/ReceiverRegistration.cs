@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Adcp.Aot.Receiving;
 using Adcp.Aot.Verification;
 
@@ -13,9 +12,11 @@ internal sealed class ReceiverRegistration(Func<IServiceProvider, ReceivedWebhoo
 
     internal Func<IServiceProvider, IWebhookClaimStore>? Store { get; set; }
 
-    internal Func<IServiceProvider, string?, DbDataSource>? OpenDatabase { get; set; }
+    internal DatabaseOpening? OpenDatabase { get; set; }
 
     internal bool OpensDatabase { get; set; }
+
+    internal bool HasHealthChecks { get; set; }
 
     internal List<Func<IServiceProvider, WebhookReceiverOptions, WebhookReceiverOptions>> Steps { get; } = [];
 

@@ -98,7 +98,7 @@ internal sealed class SellerRuntime : IAsyncDisposable
                     AllowsLegacyAuthentication = seller.AllowsLegacyAuthentication,
                 },
             Outbox = engine.Outbox,
-            Guard = engine.Sender.Facts.Guard,
+            Guard = engine.Facts.Guard,
             AcceptsPushConfigs = seller.AcceptsPushConfigs,
             EmitsInterimStatuses = seller.EmitsInterimStatuses,
             AllowsProcessLocalDelivery = seller.AllowsProcessLocalDelivery,

@@ -51,6 +51,20 @@ public sealed class AdcpWebhookSettings
 
     /// <summary>Gets the sections that were bound, and the faults that were found in them.</summary>
     internal BoundSections Bound { get; } = new();
+
+    /// <summary>
+    /// Gets the lists, each with its path and the action that empties it. A list in an item of a list is new with the item.
+    /// </summary>
+    internal IEnumerable<(string Path, Action Clear)> Lists =>
+    [
+        (nameof(Keys), Keys.Clear),
+        (nameof(EncryptionKeys), EncryptionKeys.Clear),
+        ($"{nameof(Sender)}:{nameof(SenderSettings.AllowedPorts)}", Sender.AllowedPorts.Clear),
+        ($"{nameof(Sender)}:{nameof(SenderSettings.Egress)}", Sender.Egress.Clear),
+        ($"{nameof(Delivery)}:{nameof(DeliverySettings.RateLimits)}", Delivery.RateLimits.Clear),
+        ($"{nameof(Seller)}:{nameof(SellerSettings.AllowedHosts)}", Seller.AllowedHosts.Clear),
+        ($"{nameof(Seller)}:{nameof(SellerSettings.AllowedOrigins)}", Seller.AllowedOrigins.Clear),
+    ];
 }
 
 /// <summary>A private signing key, from a file or from the configuration.</summary>

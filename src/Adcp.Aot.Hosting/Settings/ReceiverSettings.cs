@@ -102,4 +102,7 @@ public sealed class AdcpReceiverSettings
 
     /// <summary>Gets the sections that were bound, and the faults that were found in them.</summary>
     internal BoundSections Bound { get; } = new();
+
+    /// <summary>Gets the lists, each with its path and the action that empties it.</summary>
+    internal IEnumerable<(string Path, Action Clear)> Lists => [(nameof(PublicOrigins), PublicOrigins.Clear)];
 }

@@ -10,7 +10,8 @@ namespace Adcp.Aot.Hosting;
 /// <remarks>
 /// The binder stops at the first text that it cannot convert, and ignores names that it does not know. So it is given a view of the
 /// section that notes each key that is asked for. If the binder throws, the key that was read last is at fault: it is noted, hidden,
-/// and the section is read again. Keys of the section that were never asked for are no members.
+/// and the section is read again. Keys of the section that were never asked for are no members, also if they have no value. The binder adds
+/// items to a list, so that a list is emptied before a section that has it is read.
 /// </remarks>
 internal sealed class SettingsReader
 {
@@ -37,9 +38,20 @@ internal sealed class SettingsReader
     /// <param name="settings">The settings to fill.</param>
     /// <param name="bound">Receives the section's path and the faults.</param>
     /// <param name="bind">The generated binder of the type.</param>
-    internal static void Read<T>(IConfigurationSection section, T settings, BoundSections bound, Action<IConfiguration, T> bind)
+    /// <param name="lists">The lists of the settings, each with its path and the action that empties it.</param>
+    internal static void Read<T>(
+        IConfigurationSection section, T settings, BoundSections bound, Action<IConfiguration, T> bind,
+        IEnumerable<(string Path, Action Clear)> lists)
         where T : new()
     {
+        foreach ((string path, Action clear) in lists)
+        {
+            if (section.GetSection(path).Exists())
+            {
+                clear();
+            }
+        }
+
         SettingsReader reader = new();
         reader.Bind(section, settings, bind);
         bound.Add(section.Path, reader._faults);
@@ -66,7 +78,7 @@ internal sealed class SettingsReader
         bind(new View(this, section), settings);
         foreach (IConfigurationSection leaf in Leaves(section))
         {
-            if (!_read.Contains(leaf.Path))
+            if (!_read.Contains(leaf.Path) && (!string.IsNullOrEmpty(leaf.Value) || !IsMember(leaf)))
             {
                 _faults.Add(Unknown(leaf.Path, section.Path));
             }
@@ -88,20 +100,33 @@ internal sealed class SettingsReader
         };
     }
 
+    /// <summary>Returns the keys below a section that have a value, or nothing below them.</summary>
     private static IEnumerable<IConfigurationSection> Leaves(IConfigurationSection section)
     {
         foreach (IConfigurationSection child in section.GetChildren())
         {
-            if (!string.IsNullOrEmpty(child.Value))
+            bool hasChildren = false;
+            foreach (IConfigurationSection leaf in Leaves(child))
+            {
+                hasChildren = true;
+                yield return leaf;
+            }
+
+            if (!hasChildren || !string.IsNullOrEmpty(child.Value))
             {
                 yield return child;
             }
-
-            foreach (IConfigurationSection leaf in Leaves(child))
-            {
-                yield return leaf;
-            }
         }
+    }
+
+    /// <summary>Returns whether a key is a member that has no value, such as an empty section, or an empty item of a list.</summary>
+    private bool IsMember(IConfigurationSection leaf)
+    {
+        int end = leaf.Path.LastIndexOf(':');
+        string parent = leaf.Path[..end];
+        return (_known.TryGetValue(parent, out HashSet<string>? names) && names.Contains(leaf.Key))
+            || (int.TryParse(leaf.Key, out _) && parent.LastIndexOf(':') is var above and > 0
+                && _known.TryGetValue(parent[..above], out HashSet<string>? lists) && lists.Contains(parent[(above + 1)..]));
     }
 
     private string Unknown(string path, string root)
@@ -111,12 +136,13 @@ internal sealed class SettingsReader
         string parent = root;
         foreach (string part in parts)
         {
-            if (!_known.TryGetValue(parent, out HashSet<string>? names))
+            bool isIndex = int.TryParse(part, out _);
+            if (!_known.TryGetValue(parent, out HashSet<string>? names) && !isIndex)
             {
                 break;
             }
 
-            if (!names.Contains(part) && !int.TryParse(part, out _))
+            if (!isIndex && !names!.Contains(part))
             {
                 return $"{path}: '{part}' is no setting of {parent}, which has {string.Join(", ", names.Order(StringComparer.Ordinal))}.";
             }

@@ -18,6 +18,9 @@ public sealed class AdcpWebhooksBuilder
     /// <summary>The name of the health check of the outbox.</summary>
     public const string OutboxCheck = "adcp_outbox";
 
+    /// <summary>The name of the health check of the database, if there is no outbox in it.</summary>
+    public const string StoreCheck = "adcp_store";
+
     private readonly WebhookRegistration _registration;
 
     internal AdcpWebhooksBuilder(IServiceCollection services, string name, WebhookRegistration registration)
@@ -35,8 +38,9 @@ public sealed class AdcpWebhooksBuilder
 
     /// <summary>
     /// Reads the settings from a section, under every publish mode. A text that does not fit its setting, or a name that is no setting,
-    /// fails the start. Later sections override earlier ones. While the host runs, changes of <c>Retry</c>, <c>Outbox:Retry</c>,
-    /// <c>Circuit</c> and <c>Health</c> are taken over; others are logged and need a restart.
+    /// fails the start. A section overrides the code's settings and those of earlier sections; a list is replaced as a whole. While the
+    /// host runs, changes of <c>Retry</c>, <c>Outbox:Retry</c>, <c>Circuit</c> and <c>Health</c> are taken over; others are logged and need
+    /// a restart.
     /// </summary>
     /// <param name="section">The section's path, such as <c>Adcp</c>.</param>
     /// <exception cref="ArgumentException">Null or empty.</exception>
@@ -103,7 +107,27 @@ public sealed class AdcpWebhooksBuilder
     }
 
     /// <summary>
-    /// Adds a sink of the audit records. Its constructor takes services of the container, and the database of <see cref="UseDatabase"/>
+    /// Sends every webhook by a sender of the application's own, in memory and from the outbox, also the webhooks of tenants:
+    /// <see cref="UseTenantKeys"/> has no effect then. <see cref="IWebhookSender"/> is this sender. The last call holds.
+    /// </summary>
+    /// <remarks>
+    /// A wrapper passes the sender's <see cref="IWebhookSender.Facts"/> and <see cref="IWebhookSender.Prepare"/> on, so that version, key
+    /// and guard stay those of the settings. In tests it is <c>RecordingSender</c> of Adcp.Aot.Testing.
+    /// </remarks>
+    /// <param name="make">
+    /// Creates the sender. It gets the sender of the settings, which it may wrap and which the host disposes. The new one is disposed with
+    /// the host too.
+    /// </param>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public AdcpWebhooksBuilder UseSender(Func<IServiceProvider, WebhookSender, IWebhookSender> make)
+    {
+        ArgumentNullException.ThrowIfNull(make);
+        _registration.Sender = make;
+        return this;
+    }
+
+    /// <summary>
+    /// Adds a sink of the audit records. Its constructor takes services of the container, and the database of <c>UseDatabase</c>
     /// as <see cref="DbDataSource"/> and <see cref="SqlDialect"/>. Its table is created when the host starts, and it is disposed with the
     /// host. Several sinks each get every record.
     /// </summary>
@@ -128,23 +152,34 @@ public sealed class AdcpWebhooksBuilder
 
     /// <summary>
     /// Uses a database for outbox, tasks, answers and sinks: the <see cref="DbDataSource"/> of the container, under <see cref="Name"/> if
-    /// there is one, or one that is opened here.
+    /// there is one, or one that is opened here by its connection string.
     /// </summary>
     /// <param name="dialect">Its SQL. Default <see langword="null"/>, <see cref="DatabaseSettings.Dialect"/> of the configuration.</param>
     /// <param name="open">
-    /// Opens it by the connection string of <see cref="DatabaseSettings.ConnectionName"/>, which is <see langword="null"/> if there is
-    /// none. It is disposed with the host. Default <see langword="null"/>, the container's.
+    /// Opens it by the connection string of <see cref="DatabaseSettings.ConnectionName"/>. Without the connection string the start fails.
+    /// The database is disposed with the host. Default <see langword="null"/>, the container's.
     /// </param>
-    public AdcpWebhooksBuilder UseDatabase(SqlDialect? dialect = null, Func<IServiceProvider, string?, DbDataSource>? open = null)
+    public AdcpWebhooksBuilder UseDatabase(SqlDialect? dialect = null, Func<IServiceProvider, string, DbDataSource>? open = null)
     {
         _registration.OpensDatabase = true;
-        _registration.OpenDatabase = open ?? _registration.OpenDatabase;
-        if (dialect is { } given)
+        if (open is not null)
         {
-            Services.Configure<AdcpWebhookSettings>(Name, settings => settings.Database.Dialect ??= given);
+            _registration.OpenDatabase = new DatabaseOpening((services, connection) => open(services, connection!), NeedsConnection: true);
         }
 
-        return this;
+        return UseDialect(dialect);
+    }
+
+    /// <summary>Uses a database for outbox, tasks, answers and sinks that is opened without a connection string.</summary>
+    /// <param name="open">Opens it. The database is disposed with the host.</param>
+    /// <param name="dialect">Its SQL. Default <see langword="null"/>, <see cref="DatabaseSettings.Dialect"/> of the configuration.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="open"/> is null.</exception>
+    public AdcpWebhooksBuilder UseDatabase(Func<IServiceProvider, DbDataSource> open, SqlDialect? dialect = null)
+    {
+        ArgumentNullException.ThrowIfNull(open);
+        _registration.OpensDatabase = true;
+        _registration.OpenDatabase = new DatabaseOpening((services, _) => open(services), NeedsConnection: false);
+        return UseDialect(dialect);
     }
 
     /// <summary>
@@ -164,8 +199,8 @@ public sealed class AdcpWebhooksBuilder
     }
 
     /// <summary>
-    /// Adds the health checks <see cref="DeliveryCheck"/> and, if there is an outbox, <see cref="OutboxCheck"/>, with <c>:name</c> behind
-    /// them for a named instance. <see cref="AdcpWebhookSettings.Health"/> has their thresholds.
+    /// Adds the health checks <see cref="DeliveryCheck"/> and <see cref="OutboxCheck"/>, or <see cref="StoreCheck"/> if there is no outbox,
+    /// with <c>:name</c> behind them for a named instance. <see cref="AdcpWebhookSettings.Health"/> has their thresholds.
     /// </summary>
     /// <param name="tags">Tags of the checks; none by default.</param>
     public AdcpWebhooksBuilder AddHealthChecks(params string[] tags)
@@ -177,18 +212,20 @@ public sealed class AdcpWebhooksBuilder
 
         _registration.HasHealthChecks = true;
         string suffix = Name.Length == 0 ? "" : ":" + Name;
-        Services.AddHealthChecks();
         WebhookRegistration registration = _registration;
         string name = Name;
+        string store = $"webhooks:{name}";
+        Services.AddHealthChecks();
+        StoreMonitor.Add(Services, store, $"the instance '{name}' of webhook delivery", provider =>
+            provider.GetRequiredKeyedService<WebhookEngine>(name) is { Outbox: null } engine ? engine.Database : null);
         Services.AddOptions<HealthCheckServiceOptions>().Configure<IServiceProvider>((options, provider) =>
         {
-            DeliveryHealthCheck delivery = new(provider, name);
-            options.Registrations.Add(new HealthCheckRegistration(DeliveryCheck + suffix, delivery, null, tags));
-            if (registration.HasOutbox)
-            {
-                OutboxHealthCheck outbox = new(provider, name);
-                options.Registrations.Add(new HealthCheckRegistration(OutboxCheck + suffix, outbox, null, tags));
-            }
+            options.Registrations.Add(
+                new HealthCheckRegistration(DeliveryCheck + suffix, new DeliveryHealthCheck(provider, name), null, tags));
+            options.Registrations.Add(registration.HasOutbox
+                ? new HealthCheckRegistration(OutboxCheck + suffix, new OutboxHealthCheck(provider, name), null, tags)
+                : new HealthCheckRegistration(
+                    StoreCheck + suffix, new StoreHealthCheck(provider, store, "Tasks and answers cannot be kept."), null, tags));
         });
         return this;
     }
@@ -223,7 +260,10 @@ public sealed class AdcpWebhooksBuilder
     /// Changes the options of deliveries that settings do not have, such as the response table. They hold for the supervisor and for the
     /// worker of the outbox.
     /// </summary>
-    /// <param name="configure">Returns the changed options.</param>
+    /// <param name="configure">
+    /// Returns the changed options. It is called for the supervisor and for the worker, and again when the settings were changed: its
+    /// values win over them.
+    /// </param>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public AdcpWebhooksBuilder ConfigureDelivery(Func<IServiceProvider, WebhookSupervisorOptions, WebhookSupervisorOptions> configure)
     {
@@ -243,12 +283,24 @@ public sealed class AdcpWebhooksBuilder
     }
 
     /// <summary>Changes the options of the outbox's worker that settings do not have.</summary>
-    /// <param name="configure">Returns the changed options.</param>
+    /// <param name="configure">
+    /// Returns the changed options. It is called again when the settings were changed: its values win over them.
+    /// </param>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public AdcpWebhooksBuilder ConfigureWorker(Func<IServiceProvider, OutboxWorkerOptions, OutboxWorkerOptions> configure)
     {
         ArgumentNullException.ThrowIfNull(configure);
         _registration.WorkerSteps.Add(configure);
+        return this;
+    }
+
+    private AdcpWebhooksBuilder UseDialect(SqlDialect? dialect)
+    {
+        if (dialect is { } given)
+        {
+            Services.Configure<AdcpWebhookSettings>(Name, settings => settings.Database.Dialect ??= given);
+        }
+
         return this;
     }
 }

@@ -52,7 +52,7 @@ public static class AdcpWebhooksServiceCollectionExtensions
         services.AddSingleton<IPostConfigureOptions<AdcpWebhookSettings>>(
             provider => new BindWebhookSettings(name, registration, provider.GetService<IConfiguration>()));
         services.AddSingleton<IValidateOptions<AdcpWebhookSettings>>(
-            provider => new ValidateWebhookSettings(name, registration, WebhookEngine.ContentRoot(provider)));
+            provider => new ValidateWebhookSettings(name, registration, SettingsSource.Of(provider, name)));
         ServiceForwards.AddWebhooks(services, name);
 
         // Before the purge, so that it finds the tables.

@@ -14,6 +14,11 @@ internal sealed class BindWebhookSettings(string name, WebhookRegistration regis
             return;
         }
 
+        if (configuration is not null)
+        {
+            settings.Bound.Values = SettingsWatch.ValuesOf(configuration, registration.Sections);
+        }
+
         foreach (string section in registration.Sections)
         {
             if (configuration is null)
@@ -23,14 +28,14 @@ internal sealed class BindWebhookSettings(string name, WebhookRegistration regis
             else
             {
                 SettingsReader.Read(
-                    configuration.GetSection(section), settings, settings.Bound, static (from, to) => from.Bind(to));
+                    configuration.GetSection(section), settings, settings.Bound, static (from, to) => from.Bind(to), settings.Lists);
             }
         }
     }
 }
 
 /// <summary>Lists every fault of the settings of an instance.</summary>
-internal sealed class ValidateWebhookSettings(string name, WebhookRegistration registration, string contentRoot)
+internal sealed class ValidateWebhookSettings(string name, WebhookRegistration registration, SettingsSource source)
     : IValidateOptions<AdcpWebhookSettings>
 {
     public ValidateOptionsResult Validate(string? options, AdcpWebhookSettings settings)
@@ -41,7 +46,7 @@ internal sealed class ValidateWebhookSettings(string name, WebhookRegistration r
         }
 
         SettingFaults faults = new(settings.Bound.Root);
-        WebhookPlan.Read(settings, registration, contentRoot, faults).DisposeSecrets();
+        WebhookPlan.Read(settings, registration, source, faults).DisposeSecrets();
 
         return faults.All.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults.All);
     }

@@ -11,7 +11,8 @@ internal static class ServiceForwards
     internal static void AddWebhooks(IServiceCollection services, string name)
     {
         services.AddKeyedSingleton(name, (provider, _) => WebhookEngine.Create(provider, name));
-        Add<WebhookSender>(services, name, static engine => engine.Sender);
+        Add(services, name, static engine => engine.Sender as WebhookSender ?? throw new InvalidOperationException(
+            $"UseSender sends by {engine.Sender.GetType().Name}. Take IWebhookSender from the container instead of WebhookSender."));
         Add<IWebhookSender>(services, name, static engine => engine.Sender);
         Add<InMemoryWebhookDeliverySupervisor>(services, name, static engine => engine.Supervisor);
         Add<IWebhookDeliverySupervisor>(services, name, static engine => engine.Supervisor);

@@ -4,9 +4,7 @@ using Adcp.Aot.Operations;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
 using Adcp.Aot.Telemetry;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -15,7 +13,12 @@ namespace Adcp.Aot.Hosting;
 /// <summary>One instance: keys, sender, supervisor, sinks, database and outbox. The container makes it once and disposes it.</summary>
 internal sealed class WebhookEngine : IAsyncDisposable
 {
+    private readonly IServiceProvider _services;
+    private readonly WebhookRegistration _registration;
+    private readonly ILoggerFactory _logging;
+    private readonly IDeliveryLogSink? _sink;
     private readonly FileWatch _files;
+    private readonly WebhookSender _settingsSender;
     private readonly DbDataSource? _ownedSource;
     private readonly List<IDeliveryLogSink> _ownedSinks = [];
     private HealthSettings _health;
@@ -25,36 +28,37 @@ internal sealed class WebhookEngine : IAsyncDisposable
     {
         Name = name;
         Settings = settings;
+        _services = services;
+        _registration = registration;
         _health = settings.Health;
-        Plan = PlanOf(services, settings, registration);
-        ILoggerFactory logging = services.GetRequiredService<ILoggerFactory>();
+        SettingsSource source = SettingsSource.Of(services, name);
+        Plan = PlanOf(source, settings);
+        _logging = services.GetRequiredService<ILoggerFactory>();
         Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         SigningKey[] fromCode = [.. registration.Keys.Select(make => make(services))];
-        _files = new FileWatch(Plan.Files, Time, GuardedLogger.Of(logging.CreateLogger("Adcp.Aot.Hosting")));
+        _files = new FileWatch(Plan.Files, Time, GuardedLogger.Of(_logging.CreateLogger("Adcp.Aot.Hosting")));
         Keys = [.. fromCode, .. Plan.Keys];
 
         WebhookSenderOptions senderOptions = WebhookRegistration.Apply(
             services, registration.SenderSteps,
-            Plan.Sender with { TimeProvider = Time, Logger = logging.CreateLogger("Adcp.Aot.Sender") });
+            Plan.Sender with { TimeProvider = Time, Logger = _logging.CreateLogger("Adcp.Aot.Sender") });
         WebhookAuthenticator authenticator = registration.Authenticator?.Invoke(services) ?? new Rfc9421Signer(Keys[0]);
-        Sender = new WebhookSender(authenticator, senderOptions);
-        Senders = registration.Senders?.Invoke(services, Sender);
+        _settingsSender = new WebhookSender(authenticator, senderOptions);
+        Sender = registration.Sender is { } make
+            ? make(services, _settingsSender) ?? throw new InvalidOperationException("The function of UseSender returned null.")
+            : _settingsSender;
+        Senders = registration is { Senders: not null, Sender: not null }
+            ? new OneSender(Sender)
+            : registration.Senders?.Invoke(services, _settingsSender);
 
-        if (registration.OpensDatabase || registration.HasOutbox || settings.Database.Dialect is not null)
+        if (registration.UsesDatabase(settings))
         {
-            Database = DatabaseOf(services, name, registration, settings, out _ownedSource);
+            Database = source.Open(services, name, settings.Database, registration.OpenDatabase, out _ownedSource);
         }
 
         AttemptHistory? history = registration.AttemptsKept is { } kept ? new AttemptHistory(kept, Time) : null;
-        WebhookSupervisorOptions attempts = Plan.Supervisor with
-        {
-            TimeProvider = Time,
-            Logger = logging.CreateLogger("Adcp.Aot.Delivery"),
-            Sink = SinkOf(services, registration, history),
-            Senders = Senders,
-        };
-        Supervisor = new InMemoryWebhookDeliverySupervisor(
-            Sender, WebhookRegistration.Apply(services, registration.SupervisorSteps, attempts));
+        _sink = SinkOf(services, registration, history);
+        Supervisor = new InMemoryWebhookDeliverySupervisor(Sender, SupervisorOf(Plan));
         if (registration.HasOutbox)
         {
             Outbox = new SqlWebhookOutbox(
@@ -65,19 +69,13 @@ internal sealed class WebhookEngine : IAsyncDisposable
             Expiring.Add(Outbox);
             if (settings.Outbox.RunsWorker)
             {
-                OutboxWorkerOptions options = Plan.Worker with
-                {
-                    Attempts = WebhookRegistration.Apply(
-                        services, registration.SupervisorSteps,
-                        attempts with { Retry = Plan.Worker.Attempts.Retry, Logger = logging.CreateLogger("Adcp.Aot.Outbox") }),
-                };
-                Worker = new OutboxWorker(Outbox, Sender, WebhookRegistration.Apply(services, registration.WorkerSteps, options));
+                Worker = new OutboxWorker(Outbox, Sender, WorkerOf(Plan));
             }
         }
 
         if (history is not null)
         {
-            ILogger logger = logging.CreateLogger("Adcp.Aot.Operations");
+            ILogger logger = _logging.CreateLogger("Adcp.Aot.Operations");
             Operations = Worker is not null ? new OutboxOperations(Worker, history, logger, Time)
                 : Outbox is null ? new WebhookOperations(Supervisor, history, logger, Time)
                 : new OutboxOperations(
@@ -103,7 +101,10 @@ internal sealed class WebhookEngine : IAsyncDisposable
 
     internal IReadOnlyList<SigningKey> Keys { get; }
 
-    internal WebhookSender Sender { get; }
+    internal IWebhookSender Sender { get; }
+
+    /// <summary>Gets the facts about <see cref="Sender"/>; those of the settings if it gives none.</summary>
+    internal WebhookSenderFacts Facts => Sender.Facts ?? _settingsSender.Facts;
 
     /// <summary>Gets the senders of tenants; <see langword="null"/> if all share one key.</summary>
     internal IWebhookSenderSource? Senders { get; }
@@ -126,7 +127,7 @@ internal sealed class WebhookEngine : IAsyncDisposable
     internal List<IExpiringStore> Expiring { get; } = [];
 
     /// <summary>Gets how long a delivery that is under way may still take: an attempt, and the longest own delay.</summary>
-    internal TimeSpan LongestDelivery => Sender.Facts.AttemptTimeout
+    internal TimeSpan LongestDelivery => Facts.AttemptTimeout
         + (Outbox is null ? Supervisor.LongestDelay : TimeSpan.Zero);
 
     internal static WebhookEngine Create(IServiceProvider services, string name) => new(
@@ -134,9 +135,6 @@ internal sealed class WebhookEngine : IAsyncDisposable
         name,
         services.GetRequiredKeyedService<WebhookRegistration>(name),
         services.GetRequiredService<IOptionsMonitor<AdcpWebhookSettings>>().Get(name));
-
-    internal static string ContentRoot(IServiceProvider services) =>
-        services.GetService<IHostEnvironment>()?.ContentRootPath ?? AppContext.BaseDirectory;
 
     public async ValueTask DisposeAsync()
     {
@@ -163,18 +161,12 @@ internal sealed class WebhookEngine : IAsyncDisposable
 
         foreach (IDeliveryLogSink sink in _ownedSinks)
         {
-            if (sink is IAsyncDisposable disposable)
-            {
-                await disposable.DisposeAsync().ConfigureAwait(false);
-            }
-            else
-            {
-                (sink as IDisposable)?.Dispose();
-            }
+            await DisposeAsync(sink).ConfigureAwait(false);
         }
 
         _files.Dispose();
-        Sender.Dispose();
+        await DisposeAsync(Sender).ConfigureAwait(false);
+        _settingsSender.Dispose();
         Plan.DisposeSecrets();
         if (_ownedSource is not null)
         {
@@ -182,33 +174,88 @@ internal sealed class WebhookEngine : IAsyncDisposable
         }
     }
 
-    private static WebhookPlan PlanOf(IServiceProvider services, AdcpWebhookSettings settings, WebhookRegistration registration)
+    /// <summary>Refuses a sender that the application registered as a service: this instance would not send by it.</summary>
+    /// <exception cref="InvalidOperationException">There is one.</exception>
+    internal void RequireOwnSender(IServiceProvider services)
+    {
+        using IServiceScope scope = services.CreateScope();
+        Require(Sender);
+        if (Sender is WebhookSender sender)
+        {
+            Require(sender);
+        }
+
+        void Require<T>(T own)
+            where T : class
+        {
+            foreach (T? found in new[]
+            {
+                scope.ServiceProvider.GetKeyedService<T>(Name), Name.Length == 0 ? scope.ServiceProvider.GetService<T>() : null,
+            })
+            {
+                if (found is not null && !ReferenceEquals(found, own))
+                {
+                    throw new InvalidOperationException(
+                        $"The container has {found.GetType().Name} as {typeof(T).Name}, and webhook delivery does not use it. Give it to "
+                        + "AddAdcpWebhooks().UseSender(...) instead of registering it, or register it under a key.");
+                }
+            }
+        }
+    }
+
+    private static async ValueTask DisposeAsync(object part)
+    {
+        if (part is IAsyncDisposable disposable)
+        {
+            await disposable.DisposeAsync().ConfigureAwait(false);
+        }
+        else
+        {
+            (part as IDisposable)?.Dispose();
+        }
+    }
+
+    /// <summary>
+    /// Returns the options that the supervisor and the worker would have with other settings; no options of a worker if there is none.
+    /// </summary>
+    /// <exception cref="OptionsValidationException">The settings have faults.</exception>
+    internal (WebhookSupervisorOptions Memory, OutboxWorkerOptions? Outbox) OptionsOf(AdcpWebhookSettings settings)
+    {
+        WebhookPlan plan = PlanOf(SettingsSource.Of(_services, Name), settings);
+        try
+        {
+            return (SupervisorOf(plan), Worker is null ? null : WorkerOf(plan));
+        }
+        finally
+        {
+            plan.DisposeSecrets();
+        }
+    }
+
+    private WebhookSupervisorOptions SupervisorOf(WebhookPlan plan) =>
+        AttemptsOf(plan.Supervisor, plan.Supervisor.Retry, "Adcp.Aot.Delivery");
+
+    private OutboxWorkerOptions WorkerOf(WebhookPlan plan) => WebhookRegistration.Apply(
+        _services, _registration.WorkerSteps,
+        plan.Worker with { Attempts = AttemptsOf(plan.Supervisor, plan.Worker.Attempts.Retry, "Adcp.Aot.Outbox") });
+
+    private WebhookSupervisorOptions AttemptsOf(WebhookSupervisorOptions options, RetryPolicy retry, string category) =>
+        WebhookRegistration.Apply(_services, _registration.SupervisorSteps, options with
+        {
+            Retry = retry,
+            TimeProvider = Time,
+            Logger = _logging.CreateLogger(category),
+            Sink = _sink,
+            Senders = Senders,
+        });
+
+    private WebhookPlan PlanOf(SettingsSource source, AdcpWebhookSettings settings)
     {
         SettingFaults faults = new(settings.Bound.Root);
-        WebhookPlan plan = WebhookPlan.Read(settings, registration, ContentRoot(services), faults);
+        WebhookPlan plan = WebhookPlan.Read(settings, _registration, source, faults);
         return faults.All.Count == 0
             ? plan
             : throw new OptionsValidationException(settings.Bound.Root, typeof(AdcpWebhookSettings), faults.All);
-    }
-
-    private static StoreSource DatabaseOf(
-        IServiceProvider services, string name, WebhookRegistration registration, AdcpWebhookSettings settings, out DbDataSource? owned)
-    {
-        SqlDialect dialect = settings.Database.Dialect!.Value;
-        owned = null;
-        if (registration.OpenDatabase is { } open)
-        {
-            string? connection = services.GetService<IConfiguration>()?.GetConnectionString(settings.Database.ConnectionName);
-            owned = open(services, connection) ?? throw new InvalidOperationException("The function of UseDatabase returned null.");
-            return new StoreSource(owned, dialect);
-        }
-
-        DbDataSource? registered = (name.Length > 0 ? services.GetKeyedService<DbDataSource>(name) : null)
-            ?? services.GetService<DbDataSource>();
-        return new StoreSource(
-            registered ?? throw new InvalidOperationException(
-                "There is no database: register a DbDataSource, such as by AddNpgsqlDataSource, or open one in UseDatabase."),
-            dialect);
     }
 
     private IDeliveryLogSink? SinkOf(IServiceProvider services, WebhookRegistration registration, AttemptHistory? history)
@@ -236,4 +283,10 @@ internal sealed class WebhookEngine : IAsyncDisposable
             _ => new FanOutDeliveryLogSink([.. sinks]),
         };
     }
+}
+
+/// <summary>Sends the webhooks of all tenants by one sender.</summary>
+internal sealed class OneSender(IWebhookSender sender) : IWebhookSenderSource
+{
+    public IWebhookSender GetSender(string tenant) => sender;
 }

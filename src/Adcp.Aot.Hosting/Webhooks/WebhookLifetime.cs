@@ -16,10 +16,9 @@ internal sealed partial class WebhookLifetime(IServiceProvider services, string 
     private readonly ILogger _logger =
         GuardedLogger.Of(services.GetRequiredService<ILoggerFactory>().CreateLogger("Adcp.Aot.Hosting"));
 
-    private readonly SettingsReload _reload = new(services, name);
     private WebhookEngine? _engine;
     private SellerRuntime? _seller;
-    private IDisposable? _watch;
+    private SettingsWatch? _watch;
     private long _stoppingAt;
 
     private TimeSpan ShutdownTimeout => services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout;
@@ -27,6 +26,7 @@ internal sealed partial class WebhookLifetime(IServiceProvider services, string 
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
         _engine = services.GetRequiredKeyedService<WebhookEngine>(name);
+        _engine.RequireOwnSender(services);
         _seller = services.GetKeyedService<SellerRuntime>(name);
         if (_engine.Settings.Database.CreateTables)
         {
@@ -55,7 +55,7 @@ internal sealed partial class WebhookLifetime(IServiceProvider services, string 
             await worker.StartAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        _watch = _reload.Watch(_engine, _logger);
+        _watch = WebhookReload.Watch(services, _engine, _logger);
     }
 
     public async Task StartedAsync(CancellationToken cancellationToken)

@@ -38,19 +38,24 @@ internal sealed record WebhookPlan
     /// <summary>Reads the options of settings, and lists every fault.</summary>
     /// <param name="settings">The settings.</param>
     /// <param name="registration">The parts that the application gives in code.</param>
-    /// <param name="contentRoot">The folder in which relative paths of files begin.</param>
+    /// <param name="source">The parts of the container that settings refer to.</param>
     /// <param name="faults">The faults, each with the path of its setting.</param>
     internal static WebhookPlan Read(
-        AdcpWebhookSettings settings, WebhookRegistration registration, string contentRoot, SettingFaults faults)
+        AdcpWebhookSettings settings, WebhookRegistration registration, SettingsSource source, SettingFaults faults)
     {
+        string contentRoot = source.ContentRoot;
         faults.All.AddRange(settings.Bound.Faults);
         AdcpVersion version = VersionOf(settings, faults);
         List<SigningKey> keys = KeysOf(settings, registration, contentRoot, faults);
         RetryPolicy retry = RetryOf(RetryPolicy.Default, settings.Retry, "Retry", faults);
         WebhookSupervisorOptions supervisor = SupervisorOf(settings, faults) with { Retry = retry };
-        bool hasDatabase = registration.OpensDatabase || settings.Database.Dialect is not null;
-        SecretsAtRest? secrets = SecretsOf(settings, contentRoot, hasDatabase, faults);
+        SecretsAtRest? secrets = SecretsOf(settings, contentRoot, registration.UsesDatabase(settings), faults);
         DatabaseRules(settings, registration, faults);
+        if (registration.UsesDatabase(settings))
+        {
+            source.Check(settings.Database, registration.OpenDatabase, faults);
+        }
+
         Health(settings.Health, faults);
         Seller(settings.Seller, faults);
         List<EgressCertificates> certificates = [];
@@ -272,18 +277,13 @@ internal sealed record WebhookPlan
         {
             faults.Add("Database:Dialect", "a database is Sqlite, PostgreSql or MySql.");
         }
-        else if (dialect is null && !isRead && (registration.OpensDatabase || registration.HasOutbox))
+        else if (dialect is null && !isRead && registration.UsesDatabase(settings))
         {
             faults.Add("Database:Dialect", "missing. Set the SQL of the database: Sqlite, PostgreSql or MySql.");
         }
         else if (dialect == SqlDialect.MySql && registration.HasOutbox)
         {
             faults.Add("Database:Dialect", "the outbox runs on Sqlite or PostgreSql.");
-        }
-
-        if (string.IsNullOrEmpty(settings.Database.ConnectionName))
-        {
-            faults.Add("Database:ConnectionName", "must not be empty. The default is adcp.");
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Signing;
 using Adcp.Aot.Storage;
@@ -15,10 +14,13 @@ internal sealed class WebhookRegistration
 
     internal Func<IServiceProvider, WebhookAuthenticator>? Authenticator { get; set; }
 
+    /// <summary>Gets or sets the factory of the application's own sender, which gets the sender of the settings.</summary>
+    internal Func<IServiceProvider, WebhookSender, IWebhookSender>? Sender { get; set; }
+
     /// <summary>Gets or sets the factory of the senders of tenants; <see langword="null"/> if all tenants share one key.</summary>
     internal Func<IServiceProvider, WebhookSender, IWebhookSenderSource>? Senders { get; set; }
 
-    internal Func<IServiceProvider, string?, DbDataSource>? OpenDatabase { get; set; }
+    internal DatabaseOpening? OpenDatabase { get; set; }
 
     internal bool OpensDatabase { get; set; }
 
@@ -43,6 +45,9 @@ internal sealed class WebhookRegistration
     /// <summary>Gets the sections that are bound, in order.</summary>
     internal List<string> Sections { get; } = [];
 
+    /// <summary>Returns whether the instance keeps anything in a database.</summary>
+    internal bool UsesDatabase(AdcpWebhookSettings settings) => OpensDatabase || HasOutbox || settings.Database.Dialect is not null;
+
     internal static T Apply<T>(IServiceProvider services, List<Func<IServiceProvider, T, T>> steps, T options)
     {
         foreach (Func<IServiceProvider, T, T> step in steps)
@@ -59,6 +64,3 @@ internal sealed class WebhookRegistration
 /// <param name="Sink">The sink.</param>
 /// <param name="IsOwned">Whether it is disposed with the instance. A service is disposed by the container.</param>
 internal readonly record struct MadeSink(IDeliveryLogSink Sink, bool IsOwned);
-
-/// <summary>A database and its SQL.</summary>
-internal sealed record StoreSource(DbDataSource Source, SqlDialect Dialect);

@@ -7,12 +7,30 @@ namespace Adcp.Aot.Storage;
 internal sealed class AsyncWake : IAsyncDisposable
 {
     private readonly Lock _lock = new();
+    private readonly TimeProvider _time;
     private readonly ITimer _timer;
     private TaskCompletionSource? _sleep;
+    private long _sleepsAt;
+    private TimeSpan _sleepsFor;
     private bool _isSet;
 
-    internal AsyncWake(TimeProvider time) =>
+    internal AsyncWake(TimeProvider time)
+    {
+        _time = time;
         _timer = time.CreateTimer(static wake => ((AsyncWake)wake!).Set(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Gets how long the loop still sleeps if nothing wakes it; <see langword="null"/> while it is awake.</summary>
+    internal TimeSpan? SleepLeft
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _sleep is null ? null : _sleepsFor - _time.GetElapsedTime(_sleepsAt);
+            }
+        }
+    }
 
     /// <summary>Ends the sleep.</summary>
     internal void Set()
@@ -41,6 +59,7 @@ internal sealed class AsyncWake : IAsyncDisposable
             }
 
             sleep = _sleep = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            (_sleepsAt, _sleepsFor) = (_time.GetTimestamp(), most);
         }
 
         _timer.Change(most, Timeout.InfiniteTimeSpan);

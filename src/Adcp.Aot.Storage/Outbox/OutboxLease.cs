@@ -64,6 +64,18 @@ internal sealed partial class OutboxLease(OutboxStore store, OutboxLeaseTimes ti
         }
     }
 
+    /// <summary>Gets whether the lease is held and no renewal is overdue.</summary>
+    internal bool IsFresh
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return IsHeld && time.GetElapsedTime(time.GetTimestamp(), _endsAt) > times.Lease - (2 * times.Renewal);
+            }
+        }
+    }
+
     private bool IsHeld => _endsAt != 0 && time.GetTimestamp() < _endsAt;
 
     /// <summary>Joins and begins to renew.</summary>

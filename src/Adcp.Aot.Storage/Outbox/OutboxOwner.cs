@@ -78,6 +78,9 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     /// <summary>Gets the number of lanes that are owned.</summary>
     internal int Owned => Volatile.Read(ref _owned);
 
+    /// <summary>Gets how long the loop still sleeps if nothing wakes it; <see langword="null"/> while it works.</summary>
+    internal TimeSpan? SleepLeft => _wake.SleepLeft;
+
     /// <summary>Begins the loop.</summary>
     internal void Start() => _running = RunAsync();
 

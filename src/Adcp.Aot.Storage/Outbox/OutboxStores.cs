@@ -6,12 +6,23 @@ namespace Adcp.Aot.Storage;
 /// <summary>Creates the store of a database.</summary>
 internal static partial class OutboxStores
 {
-    /// <exception cref="NotSupportedException">The database is MySQL or MariaDB.</exception>
+    /// <exception cref="NotSupportedException">
+    /// The database is MySQL or MariaDB, or another one than SQLite is to follow the clock of the process.
+    /// </exception>
     internal static OutboxStore Create(StoreDatabase database, SqlWebhookOutboxOptions options)
     {
         RequireSupported(database.Dialect);
         OutboxTables tables = new(options.TablePrefix);
         ILogger logger = GuardedLogger.Of(options.Logger);
+        if (options.FollowsTimeProvider)
+        {
+            database = database.Dialect == SqlDialect.Sqlite
+                ? new StoreDatabase(database.Source, database.Dialect, database.Time) { Clock = options.TimeProvider }
+                : throw new NotSupportedException(
+                    "Only an outbox on SQLite can follow the clock of the process (SqlWebhookOutboxOptions.FollowsTimeProvider). On "
+                    + "PostgreSQL the server's clock decides: shorten the delays of a test instead.");
+        }
+
         return database.Dialect == SqlDialect.Sqlite
             ? new SqliteOutboxStore(database, tables, warning => Warn(logger, warning))
             : new PostgreSqlOutboxStore(database, tables, database.Time);

@@ -12,6 +12,9 @@ internal static class OutboxTelemetry
 
     private static readonly Meter Meter = new(AdcpTelemetry.MeterName);
 
+    private static readonly Counter<long> Delivered = Meter.CreateCounter<long>(
+        AdcpInstruments.OutboxDelivered, "{webhook}", "Webhooks of the outbox that were delivered.");
+
     private static readonly Counter<long> DeadLetters = Meter.CreateCounter<long>(
         AdcpInstruments.OutboxDeadLetters, "{webhook}", "Webhooks of the outbox that ended undelivered, by reason.");
 
@@ -37,16 +40,19 @@ internal static class OutboxTelemetry
         }
     }
 
+    /// <summary>Counts a webhook that left the outbox by a change.</summary>
     internal static void Settled(OutboxChange change)
     {
-        if (change.Kind != OutboxChangeKind.Dead || !DeadLetters.Enabled)
-        {
-            return;
-        }
-
         try
         {
-            DeadLetters.Add(1, new KeyValuePair<string, object?>(AdcpTags.DeadReason, change.Reason));
+            if (change.Kind == OutboxChangeKind.Delivered)
+            {
+                Delivered.Add(1);
+            }
+            else if (change.Kind == OutboxChangeKind.Dead)
+            {
+                DeadLetters.Add(1, new KeyValuePair<string, object?>(AdcpTags.DeadReason, change.Reason));
+            }
         }
         catch (Exception)
         {

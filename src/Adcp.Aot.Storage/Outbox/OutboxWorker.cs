@@ -20,6 +20,10 @@ namespace Adcp.Aot.Storage;
 /// </remarks>
 public sealed class OutboxWorker : IAsyncDisposable
 {
+    private const int LeaseParts = 5;
+
+    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(1);
+
     private readonly SqlWebhookOutbox _outbox;
     private readonly OutboxSchedule _schedule;
     private readonly OutboxLease _lease;
@@ -63,7 +67,7 @@ public sealed class OutboxWorker : IAsyncDisposable
                 Circuit = () => _runner.Endpoints.Policy,
             },
             time);
-        TimeSpan fifth = options.Lease / 5;
+        TimeSpan fifth = options.Lease / LeaseParts;
         _lease = new OutboxLease(outbox.Store, new OutboxLeaseTimes(options.Lease, fifth, fifth), options.Name, time, logger);
         _settlement = new OutboxSettlement(outbox.Store, _lease, _schedule, OnSettled, time, logger);
         _delivery = new OutboxDelivery(
@@ -91,19 +95,44 @@ public sealed class OutboxWorker : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Gets how long this worker has nothing to do unless webhooks are enqueued: until a webhook is due, or until it looks for new ones,
+    /// and no longer than between two renewals of its lease. Zero while it works.
+    /// </summary>
+    internal TimeSpan Quiet
+    {
+        get
+        {
+            // In this order: a row is held until its result is committed, and is forgotten only after it has armed its timer. An attempt
+            // that waits for its turn under a rate limit is held, and needs time.
+            if (_owner.SleepLeft is not { } sleep || _schedule.Held > _runner.Waiting || _schedule.HasWanted || !_lease.IsFresh)
+            {
+                return TimeSpan.Zero;
+            }
+
+            TimeSpan timer = _schedule.UntilNextTimer(TimeSpan.MaxValue);
+            TimeSpan next = timer == TimeSpan.MaxValue || timer < sleep ? sleep : timer;
+            TimeSpan renewal = _lease.Duration / LeaseParts;
+            return next > renewal ? renewal : next > Shortest ? next : Shortest;
+        }
+    }
+
     /// <summary>Gets the worker's id in the store; empty while it has none.</summary>
     internal Guid Id => _lease.Current.Worker;
 
     internal SqlWebhookOutbox Outbox => _outbox;
 
     /// <summary>Gets the attempts under way.</summary>
-    internal int InFlight => _schedule.InFlight;
+    public int InFlight => _schedule.InFlight;
 
     /// <summary>Gets the results that were not committed because the worker had lost their lane.</summary>
     internal long FencedOff => _settlement.FencedOff;
 
-    /// <summary>Gets the audit records that were dropped because the sink was too slow.</summary>
-    internal long RecordsDropped => _runner.RecordsDropped;
+    /// <summary>Gets the number of audit records dropped because the sink's queue was full.</summary>
+    public long RecordsDropped => _runner.RecordsDropped;
+
+    /// <summary>Gets the number of sink calls that threw or outlived their timeout.</summary>
+    public long SinkFailures => _runner.SinkFailures;
 
     /// <summary>Joins the workers of the outbox and begins to deliver.</summary>
     /// <param name="cancellationToken">Cancels the start.</param>
@@ -131,6 +160,7 @@ public sealed class OutboxWorker : IAsyncDisposable
             _delivery.Start(installation);
             _owner.Start();
             _listening?.Start();
+            _outbox.AddWorker(this);
         }
         catch
         {
@@ -188,6 +218,7 @@ public sealed class OutboxWorker : IAsyncDisposable
     private async Task<OutboxStopReport> StopOnceAsync(TimeSpan grace)
     {
         _outbox.Enqueued -= _owner.Wake;
+        _outbox.RemoveWorker(this);
         _lease.Drain();
         _delivery.Stop();
         _owner.Leave();

@@ -31,6 +31,8 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
 
     private readonly IWebhookSender _sender;
     private readonly SqlWebhookOutboxOptions _options;
+    private readonly Lock _lock = new();
+    private OutboxWorker[] _workers = [];
     private int _hasNotifyFailed;
 
     /// <summary>Creates an outbox. <see cref="CreateIfAbsentAsync"/> creates its tables.</summary>
@@ -77,6 +79,20 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
 
     /// <summary>Gets the webhooks that ended undelivered.</summary>
     public DeadLetters DeadLetters { get; }
+
+    /// <summary>
+    /// Gets the clock that decides when a webhook is due; <see langword="null"/> if it is the database's, as in production. See
+    /// <see cref="SqlWebhookOutboxOptions.FollowsTimeProvider"/>.
+    /// </summary>
+    public TimeProvider? Clock => _options.FollowsTimeProvider ? _options.TimeProvider : null;
+
+    /// <summary>
+    /// Gets how long the workers of this outbox have nothing to do unless webhooks are enqueued: until a webhook is due, or until they look
+    /// for new ones or renew their lease. Zero while one of them works, <see langword="null"/> if none runs on this object. A test whose
+    /// clock is <see cref="Clock"/> can let this time pass.
+    /// </summary>
+    public TimeSpan? QuietTime =>
+        Volatile.Read(ref _workers) is { Length: > 0 } workers ? workers.Min(static worker => worker.Quiet) : null;
 
     internal OutboxStore Store { get; }
 
@@ -195,6 +211,22 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
 
     /// <summary>Ends the outbox's own work. Dispose its workers first.</summary>
     public ValueTask DisposeAsync() => Store.DisposeAsync();
+
+    internal void AddWorker(OutboxWorker worker)
+    {
+        lock (_lock)
+        {
+            _workers = [.. _workers, worker];
+        }
+    }
+
+    internal void RemoveWorker(OutboxWorker worker)
+    {
+        lock (_lock)
+        {
+            _workers = [.. _workers.Where(other => !ReferenceEquals(other, worker))];
+        }
+    }
 
     /// <summary>Tells other processes. A fault of the wake-up must not look like a fault of the commit before it.</summary>
     private void Notify()

@@ -55,6 +55,13 @@ public sealed record SqlWebhookOutboxOptions
         init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider));
     } = TimeProvider.System;
 
+    /// <summary>
+    /// Gets whether <see cref="TimeProvider"/> decides when a webhook is due, instead of the database's clock. For tests with a clock of
+    /// their own, on SQLite and in one process: processes on several machines agree on the time only if they read the database's.
+    /// Default false.
+    /// </summary>
+    public bool FollowsTimeProvider { get; init; }
+
     private static TimeSpan InRange(TimeSpan value, TimeSpan low, TimeSpan high, string name)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(value, low, name);

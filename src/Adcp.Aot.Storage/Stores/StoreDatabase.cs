@@ -46,6 +46,9 @@ public sealed class StoreDatabase
 
     internal TimeProvider Time { get; }
 
+    /// <summary>Gets the clock that an outbox reads instead of the database's; <see langword="null"/> except in tests.</summary>
+    internal TimeProvider? Clock { get; init; }
+
     /// <summary>
     /// Gets whether the bytes of a text are UTF-8 in the database, so that they need no string on their way: on SQLite, unless an
     /// application created its file in UTF-16. Known after the first connection.

@@ -21,6 +21,9 @@ internal sealed class GuardedHttp : IDisposable
     private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan ExpectTimeout = TimeSpan.FromSeconds(1);
 
+    /// <summary>The shortest time of a timer, which may fire a little before the clock shows its time.</summary>
+    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(1);
+
     private readonly PinnedConnector _connector;
     private readonly GuardedHttpOptions _options;
     private readonly HostMemory _hosts = new();
@@ -31,6 +34,10 @@ internal sealed class GuardedHttp : IDisposable
     private readonly List<(Pools Pools, long At)> _replaced = [];
 
     private Pools _pools;
+
+    /// <summary>Disposes the replaced pools; <see langword="null"/> before the first renewal.</summary>
+    private ITimer? _retirement;
+    private bool _isDisposed;
     private long _opened;
 
     internal GuardedHttp(DestinationGuard guard, GuardedHttpOptions options)
@@ -104,6 +111,8 @@ internal sealed class GuardedHttp : IDisposable
     {
         lock (_lock)
         {
+            _isDisposed = true;
+            _retirement?.Dispose();
             _pools.Dispose();
             _replaced.ForEach(static replaced => replaced.Pools.Dispose());
             _replaced.Clear();
@@ -124,27 +133,51 @@ internal sealed class GuardedHttp : IDisposable
         lock (_lock)
         {
             EgressCertificates.Pair current = certificates.Current;
-            if (!ReferenceEquals(current, _pools.Certificates))
+            if (!_isDisposed && !ReferenceEquals(current, _pools.Certificates))
             {
                 Pools renewed = new(this, current);
-                long now = _options.TimeProvider.GetTimestamp();
-
-                // A request that took earlier pools has ended after its timeout; twice that is time for one that had not begun.
-                _replaced.RemoveAll(replaced =>
-                {
-                    bool isIdle = _options.TimeProvider.GetElapsedTime(replaced.At, now) > 2 * _options.TotalTimeout;
-                    if (isIdle)
-                    {
-                        replaced.Pools.Dispose();
-                    }
-
-                    return isIdle;
-                });
-                _replaced.Add((_pools, now));
+                _replaced.Add((_pools, _options.TimeProvider.GetTimestamp()));
                 Volatile.Write(ref _pools, renewed);
+                Retire();
             }
 
             return _pools;
+        }
+    }
+
+    /// <summary>
+    /// Disposes the replaced pools that no request uses any more, and sets the timer for the others. A request that took a pool has ended
+    /// after its timeout; twice that is time for one that had not begun.
+    /// </summary>
+    private void Retire()
+    {
+        lock (_lock)
+        {
+            if (_isDisposed)
+            {
+                return;
+            }
+
+            TimeProvider time = _options.TimeProvider;
+            long now = time.GetTimestamp();
+            TimeSpan Left(long at) => (2 * _options.TotalTimeout) - time.GetElapsedTime(at, now);
+            _replaced.RemoveAll(replaced =>
+            {
+                bool isIdle = Left(replaced.At) <= TimeSpan.Zero;
+                if (isIdle)
+                {
+                    replaced.Pools.Dispose();
+                }
+
+                return isIdle;
+            });
+            if (_replaced.Count > 0)
+            {
+                _retirement ??= time.CreateTimer(
+                    static http => ((GuardedHttp)http!).Retire(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+                TimeSpan next = Left(_replaced[0].At);
+                _retirement.Change(next > Shortest ? next : Shortest, Timeout.InfiniteTimeSpan);
+            }
         }
     }
 

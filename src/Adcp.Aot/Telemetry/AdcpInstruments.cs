@@ -48,6 +48,9 @@ public static class AdcpInstruments
     /// <summary>Up-down counter, <c>{worker}</c>: workers whose lease lasts.</summary>
     public const string OutboxWorkers = "adcp.outbox.workers";
 
+    /// <summary>Counter, <c>{webhook}</c>: webhooks of the outbox that were delivered.</summary>
+    public const string OutboxDelivered = "adcp.outbox.delivered";
+
     /// <summary>Counter, <c>{webhook}</c>: webhooks of the outbox that ended undelivered.</summary>
     public const string OutboxDeadLetters = "adcp.outbox.dead_letters";
 

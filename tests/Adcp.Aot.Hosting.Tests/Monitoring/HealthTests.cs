@@ -1,18 +1,25 @@
+using System.Data.Common;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Adcp.Aot.AspNetCore.Tests;
+using Adcp.Aot.Auditing;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Storage;
+using Adcp.Aot.Testing;
 using Adcp.Aot.Tests.Documentation;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Hosting.Tests.Monitoring;
 
 public sealed partial class HealthTests
 {
+    private static readonly McpWebhook Payload =
+        new() { TaskId = "t", TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed, Result = "{}"u8.ToArray() };
+
     [Fact]
     public async Task Delivery_is_degraded_when_most_endpoints_are_open()
     {
@@ -45,31 +52,22 @@ public sealed partial class HealthTests
         using Folder folder = new();
         HostApplicationBuilder builder = TestHost.Builder(
         [
-            .. TestHost.Sound, ("Adcp:EncryptionKeys:0:Id", "2026"), ("Adcp:EncryptionKeys:0:Base64", Convert.ToBase64String(new byte[32])),
-            ("Adcp:Database:Dialect", "Sqlite"), ("ConnectionStrings:adcp", folder["a.db"]), ("Adcp:Outbox:RunsWorker", "false"),
+            .. TestHost.Sound, .. TestHost.Outbox(folder), ("Adcp:Outbox:RunsWorker", "false"),
             ("Adcp:Health:DegradedPastDue", "00:00:00"), ("Adcp:Health:UnhealthyPastDue", "01:00:00"),
         ]);
         builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp")
-            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
             .AddOutbox().AddHealthChecks();
         using IHost host = builder.Build();
         await host.StartAsync();
         await host.Services.GetRequiredService<IWebhookOutbox>().EnqueueAsync(null,
         [
-            new OutboxItem(new WebhookDestination("https://buyer.example/hook", "op_1"),
-                new McpWebhook
-                {
-                    TaskId = "t",
-                    TaskType = TaskType.CreateMediaBuy,
-                    Status = AdcpTaskStatus.Completed,
-                    Result = "{}"u8.ToArray(),
-                },
-                new OutboxOptions { Tenant = "acme" }),
+            new OutboxItem(new WebhookDestination("https://buyer.example/hook", "op_1"), Payload, new OutboxOptions { Tenant = "acme" }),
         ]);
         OutboxMonitor monitor = host.Services.GetRequiredKeyedService<OutboxMonitor>("");
         OutboxHealthCheck check = new(host.Services, "");
 
-        OutboxSample sample = await monitor.RecentAsync(default);
+        await monitor.SampleAsync(TestContext.Current.CancellationToken);
         HealthReport report = await CheckAsync(host);
 
         // The page of operations has a row for each check, with the keys of its data.
@@ -78,7 +76,7 @@ public sealed partial class HealthTests
             CheckRow().Matches(Repository.Read("docs/operations.md"))
                 .Select(static row => $"{row.Groups[1].Value}: {row.Groups[2].Value.Replace("`", "", StringComparison.Ordinal)}")
                 .Order(StringComparer.Ordinal));
-        Assert.NotNull(sample.Status);
+        Assert.Equal(1, monitor.Last!.Status.Waiting);
         Assert.Contains(report.Entries, static e => e.Key == AdcpWebhooksBuilder.OutboxCheck);
         Assert.NotEqual(HealthStatus.Unhealthy, (await check.CheckHealthAsync(new HealthCheckContext())).Status);
 
@@ -88,6 +86,61 @@ public sealed partial class HealthTests
             static check => Assert.True(check.CheckHealthAsync(new HealthCheckContext()).IsCompletedSuccessfully));
         await host.StopAsync();
         SqliteConnection.ClearAllPools();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Delivery_is_degraded_when_audit_records_were_dropped(bool fromOutbox)
+    {
+        using Folder folder = new();
+        await using ScriptedReceiver receiver = new();
+        StuckSink sink = new();
+        HostApplicationBuilder builder = TestHost.Builder(
+        [
+            .. TestHost.Sound, .. TestHost.Local, .. TestHost.Outbox(folder), ("Adcp:Delivery:SinkQueueCapacity", "8"),
+        ]);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp")
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
+            .AddOutbox().AddSink(_ => sink).AddHealthChecks();
+        using IHost host = builder.Build();
+        await host.StartAsync();
+
+        while (!sink.Stuck.IsCompleted)
+        {
+            await SendAsync(1);
+        }
+
+        await SendAsync(40);
+        HealthReportEntry first = (await CheckAsync(host)).Entries[AdcpWebhooksBuilder.DeliveryCheck];
+        HealthReportEntry second = (await CheckAsync(host)).Entries[AdcpWebhooksBuilder.DeliveryCheck];
+        long dropped = (long)first.Data["audit_records_dropped"];
+        sink.Release();
+
+        // While the call is out, the queue takes its eight records and no more.
+        Assert.True(dropped >= 40 - 8, $"{dropped} were dropped.");
+        Assert.Equal(1L, first.Data["sink_failures"]);
+        Assert.Equal(HealthStatus.Degraded, first.Status);
+        Assert.StartsWith($"{dropped} audit records were dropped", first.Description, StringComparison.Ordinal);
+        Assert.Equal((HealthStatus.Healthy, dropped), (second.Status, second.Data["audit_records_dropped"]));
+        await host.StopAsync();
+        SqliteConnection.ClearAllPools();
+
+        async Task SendAsync(int webhooks)
+        {
+            for (int i = 0; i < webhooks && !fromOutbox; i++)
+            {
+                await host.Services.GetRequiredService<IWebhookDeliverySupervisor>().SendAsync(receiver.Destination("op_1"), Payload);
+            }
+
+            if (fromOutbox)
+            {
+                OutboxItem item = new(receiver.Destination("op_1"), Payload, new OutboxOptions { Tenant = "acme" });
+                SqlWebhookOutbox outbox = host.Services.GetRequiredService<SqlWebhookOutbox>();
+                await outbox.EnqueueAsync(null, [.. Enumerable.Repeat(item, webhooks)]);
+                await outbox.DrainAsync();
+            }
+        }
     }
 
     [Theory]
@@ -121,18 +174,98 @@ public sealed partial class HealthTests
         Assert.Equal(HealthStatus.Healthy, check.Judge(limits, Sample(0, 0, 100 + newDead, false)).Status);
 
         static OutboxSample Sample(int oldestDue, int unowned, long dead, bool staysUnowned) => new(
-            new OutboxStatus { OldestDue = TimeSpan.FromSeconds(oldestDue), UnownedLanes = unowned, Dead = dead }, null, 0, staysUnowned);
+            new OutboxStatus { OldestDue = TimeSpan.FromSeconds(oldestDue), UnownedLanes = unowned, Dead = dead }, staysUnowned);
+    }
+
+    [Theory]
+    [InlineData("outbox", AdcpWebhooksBuilder.OutboxCheck)]
+    [InlineData("tasks", AdcpWebhooksBuilder.StoreCheck)]
+    [InlineData("receiver", AdcpReceiverBuilder.StoreCheck)]
+    public async Task A_database_that_cannot_be_read_is_unhealthy_and_no_check_waits_for_it(string owner, string name)
+    {
+        using Folder folder = new();
+        using FailingSource source = new(SqliteDataSource.Create(SqliteFactory.Instance, folder["a.db"]));
+        FakeTimeProvider time = new();
+        HostApplicationBuilder builder = TestHost.Builder(
+        [
+            .. TestHost.Sound, .. TestHost.Outbox(folder), ("Hooks:JwksUri", "https://seller.example/jwks.json"),
+            ("Hooks:PublicOrigins:0", "https://buyer.example"), ("Hooks:Database:Dialect", "Sqlite"),
+        ]);
+        builder.Services.AddSingleton<TimeProvider>(time);
+        builder.Services.AddSingleton<DbDataSource>(source);
+        if (owner == "receiver")
+        {
+            builder.Services.AddAdcpWebhookReceiver((_, _, _) => ValueTask.CompletedTask)
+                .BindConfiguration("Hooks").AddHealthChecks("ready");
+        }
+        else
+        {
+            AdcpWebhooksBuilder webhooks = builder.Services.AddAdcpWebhooks()
+                .BindConfiguration("Adcp").UseDatabase().AddHealthChecks("ready");
+            _ = owner == "outbox" ? webhooks.AddOutbox() : webhooks;
+        }
+
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        DatabaseMonitor monitor = owner == "outbox" ? host.Services.GetRequiredKeyedService<OutboxMonitor>("")
+            : host.Services.GetRequiredKeyedService<StoreMonitor>(owner == "tasks" ? "webhooks:" : "receiver:");
+
+        await monitor.SampleAsync(TestContext.Current.CancellationToken);
+        HealthReportEntry sound = await OneAsync();
+        source.Fails = true;
+        HealthReportEntry before = await OneAsync();
+        await monitor.SampleAsync(TestContext.Current.CancellationToken);
+        HealthReportEntry failed = await OneAsync();
+
+        Assert.All((HealthReportEntry[])[sound, before], static entry => Assert.NotEqual(HealthStatus.Unhealthy, entry.Status));
+        Assert.Equal(HealthStatus.Unhealthy, failed.Status);
+        Assert.StartsWith("The database cannot be read (IOException). ", failed.Description, StringComparison.Ordinal);
+        Assert.Equal(["ready"], failed.Tags);
+        Assert.Contains($"\n| `{name}`", Repository.Read("docs/operations.md"), StringComparison.Ordinal);
+        await host.StopAsync();
+        SqliteConnection.ClearAllPools();
+
+        async Task<HealthReportEntry> OneAsync() => (await CheckAsync(host)).Entries[name];
     }
 
     [Fact]
-    public void Outbox_whose_database_cannot_be_read_is_unhealthy()
+    public async Task A_database_that_was_not_read_yet_is_degraded_and_one_that_stops_answering_is_unhealthy()
     {
-        OutboxHealthCheck check = new(new ServiceCollection().BuildServiceProvider(), "");
+        using Folder folder = new();
+        using DbDataSource source = SqliteDataSource.Create(SqliteFactory.Instance, folder["a.db"]);
+        FakeTimeProvider time = new();
+        ServiceCollection services = new();
+        services.AddLogging();
+        services.AddSingleton<TimeProvider>(time);
+        services.AddKeyedSingleton(
+            "store", (provider, _) => new StoreMonitor(provider, "a test", _ => new StoreSource(source, SqlDialect.Sqlite)));
+        await using ServiceProvider provider = services.BuildServiceProvider();
+        StoreHealthCheck check = new(provider, "store", "Nothing works.");
 
-        HealthCheckResult result = check.Judge(new HealthSettings(), new OutboxSample(null, "SqliteException", 0, false));
+        HealthCheckResult first = await check.CheckHealthAsync(new HealthCheckContext());
+        await provider.GetRequiredKeyedService<StoreMonitor>("store").SampleAsync(TestContext.Current.CancellationToken);
+        HealthCheckResult second = await check.CheckHealthAsync(new HealthCheckContext());
+        time.Advance(3 * DatabaseMonitor.Interval);
+        HealthCheckResult third = await check.CheckHealthAsync(new HealthCheckContext());
 
-        Assert.Equal(HealthStatus.Unhealthy, result.Status);
-        Assert.Contains("SqliteException", result.Description, StringComparison.Ordinal);
+        Assert.Equal((HealthStatus.Degraded, HealthStatus.Healthy, HealthStatus.Unhealthy), (first.Status, second.Status, third.Status));
+        Assert.StartsWith("The database was not read yet.", first.Description, StringComparison.Ordinal);
+        Assert.Equal("The database has not answered for 00:00:30. Nothing works.", third.Description);
+        SqliteConnection.ClearAllPools();
+    }
+
+    [Fact]
+    public async Task Without_a_database_the_check_of_the_store_is_healthy()
+    {
+        HostApplicationBuilder builder = TestHost.Builder(TestHost.Sound);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp").AddHealthChecks();
+        using IHost host = builder.Build();
+        await host.StartAsync();
+
+        HealthReportEntry entry = (await CheckAsync(host)).Entries[AdcpWebhooksBuilder.StoreCheck];
+
+        Assert.Equal((HealthStatus.Healthy, "Nothing is kept in a database."), (entry.Status, entry.Description));
+        await host.StopAsync();
     }
 
     [Fact]
@@ -156,4 +289,52 @@ public sealed partial class HealthTests
     private static partial Regex ThresholdRow();
 
     private static Task<HealthReport> CheckAsync(IHost host) => host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync();
+
+    /// <summary>A sink whose first call fails and whose second one does not return.</summary>
+    private sealed class StuckSink : IDeliveryLogSink
+    {
+        private readonly TaskCompletionSource _stuck = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _calls;
+
+        /// <summary>Completes when the second call has begun.</summary>
+        public Task Stuck => _stuck.Task;
+
+        public void Release() => _release.SetResult();
+
+        public async ValueTask RecordAsync(ReadOnlyMemory<DeliveryAttempt> attempts, CancellationToken cancellationToken)
+        {
+            if (Interlocked.Increment(ref _calls) == 1)
+            {
+                throw new IOException("The disk is full.");
+            }
+
+            _stuck.TrySetResult();
+            await _release.Task;
+        }
+    }
+
+    /// <summary>A database that can be taken away.</summary>
+    private sealed class FailingSource(DbDataSource inner) : DbDataSource
+    {
+        public bool Fails { get; set; }
+
+        public override string ConnectionString => inner.ConnectionString;
+
+        protected override DbConnection CreateDbConnection() =>
+            Fails ? throw new IOException("The database is away.") : inner.CreateConnection();
+
+        protected override DbConnection OpenDbConnection() =>
+            Fails ? throw new IOException("The database is away.") : inner.OpenConnection();
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing)
+            {
+                inner.Dispose();
+            }
+
+            base.Dispose(disposing);
+        }
+    }
 }

@@ -31,6 +31,47 @@ public sealed class ReceiverSettingsTests
     }
 
     [Fact]
+    public async Task A_missing_connection_string_is_a_fault_with_its_path()
+    {
+        HostApplicationBuilder builder = TestHost.Builder(
+            ("Hooks:JwksUri", "https://seller.example/jwks.json"), ("Hooks:PublicOrigins:0", "https://buyer.example"),
+            ("Hooks:Database:Dialect", "Sqlite"));
+        builder.Services.AddAdcpWebhookReceiver((_, _, _) => ValueTask.CompletedTask).BindConfiguration("Hooks")
+            .UseDatabase(open: static (_, _) => throw new InvalidOperationException("A connection string is missing."));
+        using IHost host = builder.Build();
+
+        OptionsValidationException fault = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
+
+        Assert.StartsWith("ConnectionStrings:adcp: missing. ", Assert.Single(fault.Failures), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Changed_settings_are_logged_and_need_a_restart()
+    {
+        CapturingLog log = new();
+        HostApplicationBuilder builder = TestHost.Builder(
+            log, ("Hooks:JwksUri", "https://seller.example/jwks.json"), ("Hooks:PublicOrigins:0", "https://buyer.example"),
+            ("Hooks:KeepsClaimsInMemory", "true"));
+        builder.Services.AddAdcpWebhookReceiver((_, _, _) => ValueTask.CompletedTask).BindConfiguration("Hooks");
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        IConfigurationRoot configuration = (IConfigurationRoot)host.Services.GetRequiredService<IConfiguration>();
+
+        configuration["Hooks:Token"] = "a-secret-that-no-line-shows-0123456789";
+        configuration["Hooks:MaxConcurrentWebhooks"] = "7";
+        configuration.Reload();
+        configuration["Hooks:MaxConcurrentWebhooks"] = "0";
+        configuration.Reload();
+
+        Assert.EndsWith(
+            ": Hooks:MaxConcurrentWebhooks, Hooks:Token. Restart the process to apply them. ",
+            await log.WhenWritten(HostingEventIds.SettingsRefused), StringComparison.Ordinal);
+        Assert.Contains("Hooks:MaxConcurrentWebhooks: ", await log.WhenWritten(HostingEventIds.SettingsFaulty), StringComparison.Ordinal);
+        Assert.DoesNotContain(log.Lines, static line => line.Contains("a-secret", StringComparison.Ordinal));
+        await host.StopAsync();
+    }
+
+    [Fact]
     public async Task Faults_of_two_receivers_are_reported_together()
     {
         HostApplicationBuilder builder = TestHost.Builder(("A:KeepsClaimsInMemory", "true"), ("B:KeepsClaimsInMemory", "true"));

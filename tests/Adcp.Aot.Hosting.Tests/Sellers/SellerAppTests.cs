@@ -42,10 +42,26 @@ public sealed partial class ScopedSeller(CallScope scope, TaskHandOff tasks)
     {
         Assert.NotNull(tasks);
         string id = scope.Id;
+        if (request.BuyerRef == "later")
+        {
+            // Somebody else ends the task.
+            return await call.HandOffAsync();
+        }
+
         return request.BuyerRef is null
             ? new BuyResponse("mb_1", id)
             : await call.HandOffAsync(_ => ValueTask.FromResult(new BuyResponse("mb_" + request.BuyerRef, id)));
     }
+}
+
+/// <summary>A seller that tells its instance.</summary>
+[AdcpPlatform(typeof(SellerJson))]
+public sealed partial class PlainSeller
+{
+    private readonly string _id = Guid.NewGuid().ToString("N");
+
+    [AdcpTool("create_media_buy")]
+    public ValueTask<ToolOutcome<BuyResponse>> BuyAsync(BuyRequest request) => new(new BuyResponse("mb_" + request.BuyerRef, _id));
 }
 
 /// <summary>Counts the webhooks of the application; a service of the container.</summary>
@@ -152,6 +168,114 @@ public sealed class SellerAppTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(ServiceLifetime.Singleton, 1)]
+    [InlineData(ServiceLifetime.Scoped, 2)]
+    public async Task A_seller_lives_as_long_as_its_registration_says(ServiceLifetime lifetime, int sellers)
+    {
+        using Folder folder = new();
+        await using WebApplication app = Seller(folder["seller.db"], durable: false, "http://127.0.0.1", builder =>
+            builder.Services.AddAdcpSeller<PlainSeller>(lifetime));
+        await app.StartAsync();
+        PlatformHandler handler = app.Services.GetRequiredService<PlatformHandler>();
+
+        HashSet<string> seen = [];
+        foreach (string key in (string[])["3f2d7a90-1111-4c83-9d55-0c2f4a8d9e10", "3f2d7a90-2222-4c83-9d55-0c2f4a8d9e10"])
+        {
+            ToolReply reply = await handler.CallAsync(
+                "create_media_buy", JsonElement.Parse($$"""{"buyer_ref":"r1","idempotency_key":"{{key}}"}"""), "acme");
+            seen.Add(JsonElement.Parse(reply.Body.Span).GetProperty("scope").GetString()!);
+        }
+
+        Assert.Equal(sellers, seen.Count);
+        await app.StopAsync();
+        SqliteConnection.ClearAllPools();
+    }
+
+    [Fact]
+    public async Task A_named_seller_is_served_with_the_settings_of_its_name()
+    {
+        using Folder folder = new();
+        await using WebApplication app = Seller(folder["seller.db"], durable: false, "http://127.0.0.1", builder =>
+        {
+            builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+            {
+                ["Europe:Version"] = "3.1",
+                ["Europe:Keys:0:Jwk"] = TestHost.Jwk,
+                ["Europe:Seller:Name"] = "Seller of Europe",
+                ["Europe:Seller:PublicUrl"] = _sellerUrl,
+                ["Europe:Seller:SharesOneTenant"] = "true",
+            });
+            builder.Services.AddAdcpWebhooks("europe").BindConfiguration("Europe");
+            builder.Services.AddAdcpSeller<PlainSeller>(name: "europe");
+            builder.Services.AddAdcpSeller<ScopedSeller>();
+        });
+        app.MapAdcpSeller("europe");
+        await app.StartAsync();
+        using HttpClient http = new();
+
+        (HttpStatusCode status, string answer) = await CallAsync(
+            app, "a2a", """{"buyer_ref":"r7","idempotency_key":"0b6e1b3c-5f9d-4c83-9d55-0c2f4a8d9e10"}""");
+        string card = await http.GetStringAsync(new Uri(new Uri(app.Urls.First()), ".well-known/agent-card.json"));
+
+        Assert.True(status == HttpStatusCode.OK && answer.Contains("mb_r7", StringComparison.Ordinal), answer);
+        Assert.Equal("Seller of Europe", JsonDocument.Parse(card).RootElement.GetProperty("name").GetString());
+        Assert.Equal(
+            (AdcpVersion.V31, AdcpVersion.V32),
+            (app.Services.GetRequiredKeyedService<AdcpSeller>("europe").Options.Version,
+                app.Services.GetRequiredService<AdcpSeller>().Options.Version));
+        Assert.NotSame(
+            app.Services.GetRequiredKeyedService<TaskHandOff>("europe"), app.Services.GetRequiredService<TaskHandOff>());
+        await app.StopAsync();
+        SqliteConnection.ClearAllPools();
+    }
+
+    [Fact]
+    public async Task A_task_that_was_open_when_the_process_ended_is_continued_after_the_start()
+    {
+        using Folder folder = new();
+        string task;
+        await using (WebApplication before = Seller(folder["seller.db"], durable: true, "http://127.0.0.1"))
+        {
+            await before.StartAsync();
+            ToolReply reply = await before.Services.GetRequiredService<PlatformHandler>().CallAsync(
+                "create_media_buy",
+                JsonElement.Parse("""{"buyer_ref":"later","idempotency_key":"3f2d7a90-1111-4c83-9d55-0c2f4a8d9e10"}"""), "acme");
+            task = reply.TaskId!;
+            await before.StopAsync();
+        }
+
+        TaskCompletionSource<(string Status, WorkOutcome Outcome)> resumed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        CallScope? scope = null;
+        await using WebApplication after = Seller(folder["seller.db"], durable: true, "http://127.0.0.1", builder =>
+            builder.Services.AddAdcpSeller<ScopedSeller>().ResumeBy(async (services, tasks, cancellationToken) =>
+            {
+                scope = services.GetRequiredService<CallScope>();
+                Assert.False(scope.IsDisposed);
+                string status = await StatusOfAsync(services.GetRequiredService<PlatformHandler>(), task);
+                Task<WorkOutcome> work = tasks.Run(
+                    "acme", task, _ => ValueTask.FromResult(new BuyResponse("mb_9", "")), SellerJson.Default.BuyResponse);
+                _ = work.ContinueWith(
+                    ended => resumed.SetResult((status, ended.Result)), CancellationToken.None, TaskContinuationOptions.None,
+                    TaskScheduler.Default);
+            }));
+        await after.StartAsync();
+
+        (string Status, WorkOutcome Outcome) open = await resumed.Task.WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.Equal(("submitted", true), (open.Status, open.Outcome.IsCompleted));
+        Assert.Equal("completed", await StatusOfAsync(after.Services.GetRequiredService<PlatformHandler>(), task));
+        Assert.True(scope!.IsDisposed);
+        await after.StopAsync();
+        SqliteConnection.ClearAllPools();
+
+        static async Task<string> StatusOfAsync(PlatformHandler handler, string task)
+        {
+            ToolReply reply = await handler.CallAsync("get_task_status", JsonElement.Parse($$"""{"task_id":"{{task}}"}"""), "acme");
+            return JsonElement.Parse(reply.Body.Span).GetProperty("status").GetString()!;
+        }
+    }
+
     [Fact]
     public async Task Version_and_keys_of_the_seller_are_those_of_its_webhooks()
     {
@@ -206,7 +330,7 @@ public sealed class SellerAppTests : IDisposable
         return $"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}";
     }
 
-    private WebApplication Seller(string file, bool durable, string buyer)
+    private WebApplication Seller(string file, bool durable, string buyer, Action<WebApplicationBuilder>? addSeller = null)
     {
         Assert.NotNull(buyer);
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
@@ -230,14 +354,22 @@ public sealed class SellerAppTests : IDisposable
         builder.Services.AddScoped<CallScope>();
         AdcpWebhooksBuilder webhooks = builder.Services.AddAdcpWebhooks()
             .BindConfiguration("Adcp")
-            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
             .AddOperations();
         if (durable)
         {
             webhooks.AddOutbox();
         }
 
-        builder.Services.AddAdcpSeller<ScopedSeller>().AddMcp();
+        if (addSeller is null)
+        {
+            builder.Services.AddAdcpSeller<ScopedSeller>().AddMcp();
+        }
+        else
+        {
+            addSeller(builder);
+        }
+
         return builder.Build();
     }
 

@@ -1,4 +1,10 @@
 using System.Reflection;
+using System.Text;
+using System.Text.Json;
+using Adcp.Aot.AspNetCore.Tests;
+using Adcp.Aot.Storage;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
@@ -50,8 +56,9 @@ public sealed class WebhookSettingsTests
         string[] paths = [.. fault.Failures.Select(static failure => failure[..failure.IndexOf(": ", StringComparison.Ordinal)])];
         string[] expected =
         [
-            "Adcp:Circuit:FailureTreshold", "Adcp:Database:Dialect", "Adcp:Health:DegradedOpenShare", "Adcp:Keys:0",
-            "Adcp:Outbox:RetryHorizon", "Adcp:Retry:BaseDelay", "Adcp:Retry:MaxAttempts", "Adcp:Retry:MaxDelay", "Adcp:Rety:MaxAttempts",
+            "Adcp:Circuit:FailureTreshold", "Adcp:Database", "Adcp:Database:Dialect", "Adcp:EncryptionKeys",
+            "Adcp:Health:DegradedOpenShare", "Adcp:Keys:0", "Adcp:Outbox:RetryHorizon", "Adcp:Retry:BaseDelay", "Adcp:Retry:MaxAttempts",
+            "Adcp:Retry:MaxDelay", "Adcp:Rety:MaxAttempts",
             "Adcp:Seller:PublicUrl", "Adcp:Version",
         ];
         Assert.Equal(expected, paths.Order(StringComparer.Ordinal));
@@ -72,10 +79,52 @@ public sealed class WebhookSettingsTests
         OptionsValidationException fault = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
 
         Assert.Equal(
-            ["Adcp:Database:Dialect", "Adcp:EncryptionKeys", "Adcp:Keys", "Adcp:Version"],
+            ["Adcp:Database", "Adcp:Database:Dialect", "Adcp:EncryptionKeys", "Adcp:Keys", "Adcp:Version"],
             fault.Failures.Select(static failure => failure[..failure.IndexOf(": ", StringComparison.Ordinal)])
                 .Order(StringComparer.Ordinal));
         Assert.All(fault.Failures, failure => Assert.Contains(": missing. ", failure, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("adcp", null)]
+    [InlineData("other", "other")]
+    public async Task A_missing_connection_string_is_a_fault_with_its_path(string path, string? connectionName)
+    {
+        using Folder folder = new();
+        HostApplicationBuilder builder = TestHost.Builder(
+        [
+            .. TestHost.Sound, .. TestHost.Outbox(folder).Where(static setting => setting.Key != "ConnectionStrings:adcp"),
+            .. connectionName is null ? Array.Empty<(string, string)>() : [("Adcp:Database:ConnectionName", connectionName)],
+            ("Adcp:Retry:MaxAttempts", "0"),
+        ]);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp")
+            .UseDatabase(open: static (_, _) => throw new InvalidOperationException("A connection string is missing.")).AddOutbox();
+        using IHost host = builder.Build();
+
+        OptionsValidationException fault = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
+
+        Assert.Equal(2, fault.Failures.Count());
+        Assert.Contains(
+            $"ConnectionStrings:{path}: missing. Set the connection string of the database, or name another one in "
+            + "Adcp:Database:ConnectionName.",
+            fault.Failures);
+    }
+
+    [Fact]
+    public async Task A_database_that_is_opened_without_a_connection_string_needs_none()
+    {
+        using Folder folder = new();
+        HostApplicationBuilder builder = TestHost.Builder(
+            [.. TestHost.Sound, .. TestHost.Outbox(folder).Where(static setting => setting.Key != "ConnectionStrings:adcp")]);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp")
+            .UseDatabase(_ => SqliteDataSource.Create(SqliteFactory.Instance, folder["own.db"])).AddOutbox();
+        using IHost host = builder.Build();
+
+        await host.StartAsync();
+        await host.StopAsync();
+        SqliteConnection.ClearAllPools();
+
+        Assert.True(File.Exists(folder["own.db"]));
     }
 
     [Fact]
@@ -90,6 +139,76 @@ public sealed class WebhookSettingsTests
 
         Assert.Contains(fault.Failures,
             static failure => failure.StartsWith("Retry:MaxAttempts: MaxAttempts ('0') must be", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Unknown_names_without_a_value_are_faults_and_empty_sections_are_none()
+    {
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Configuration.AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes($$"""
+            {
+              "R": {
+                "Version": "3.2", "Keys": [ { "Jwk": {{JsonSerializer.Serialize(TestHost.Jwk)}} } ],
+                "Rety": {}, "Kyes": [], "Token": "", "Seler": null,
+                "Retry": { "Jiter": "", "MaxAttempts": null }, "Circuit": {}, "EncryptionKeys": [], "Outbox": { "Retry": {}, "Lese": {} },
+                "Sender": { "AllowedPorts": [], "Egress": [ { "Origins": [ "*" ], "Proxi": {} } ] }
+              }
+            }
+            """)));
+        builder.Services.AddAdcpWebhooks().BindConfiguration("R");
+        using IHost host = builder.Build();
+
+        OptionsValidationException fault = Assert.Throws<OptionsValidationException>(
+            () => host.Services.GetRequiredService<IOptionsMonitor<AdcpWebhookSettings>>().Get(""));
+
+        Assert.Equal(
+            ["R:Kyes", "R:Outbox:Lese", "R:Retry:Jiter", "R:Rety", "R:Seler", "R:Sender:Egress:0:Proxi", "R:Token"],
+            fault.Failures.Select(static failure => failure.Split(": ")[0]).Order(StringComparer.Ordinal));
+        Assert.All(fault.Failures, static failure => Assert.Contains("is no setting of R", failure, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Lists_of_a_section_replace_those_before_it()
+    {
+        HostApplicationBuilder builder = TestHost.Builder(
+            ("A:Version", "3.1"), ("A:Keys:0:Jwk", TestHost.Jwk), ("A:Sender:AllowedPorts:0", "443"), ("A:Sender:AllowedPorts:1", "8443"),
+            ("A:Seller:AllowedHosts:0", "a.example"), ("B:Version", "3.2"), ("B:Sender:AllowedPorts:0", "444"));
+        builder.Services.AddAdcpWebhooks(static settings =>
+        {
+            settings.Seller.AllowedHosts.Add("code.example");
+            settings.Seller.AllowedOrigins.Add("https://code.example");
+        }).BindConfiguration("A").BindConfiguration("B");
+        using IHost host = builder.Build();
+
+        AdcpWebhookSettings settings = host.Services.GetRequiredService<IOptionsMonitor<AdcpWebhookSettings>>().Get("");
+
+        Assert.Equal(AdcpVersion.V32, settings.Version);
+        Assert.Equal([444], settings.Sender.AllowedPorts);
+        Assert.Equal(["a.example"], settings.Seller.AllowedHosts);
+        Assert.Equal(["https://code.example"], settings.Seller.AllowedOrigins);
+        Assert.Single(settings.Keys);
+    }
+
+    [Fact]
+    public void Every_list_is_replaced()
+    {
+        AdcpWebhookSettings webhooks = new();
+        AdcpReceiverSettings receiver = new();
+
+        Assert.Equal(Lists(typeof(AdcpWebhookSettings), ""), Paths(webhooks.Lists));
+        Assert.Equal(Lists(typeof(AdcpReceiverSettings), ""), Paths(receiver.Lists));
+
+        static IEnumerable<string> Paths(IEnumerable<(string Path, Action Clear)> lists) =>
+            lists.Select(static list => list.Path).Order(StringComparer.Ordinal);
+
+        static IEnumerable<string> Lists(Type type, string prefix) => type.GetProperties()
+            .SelectMany(property =>
+                property.PropertyType is { IsGenericType: true } list && list.GetGenericTypeDefinition() == typeof(IList<>)
+                    ? [prefix + property.Name]
+                : property.PropertyType.Namespace == type.Namespace && property.PropertyType.IsClass
+                    ? Lists(property.PropertyType, $"{prefix}{property.Name}:")
+                : [])
+            .Order(StringComparer.Ordinal);
     }
 
     /// <summary>A setting that nothing reads would be ignored silently.</summary>

@@ -76,7 +76,7 @@ public sealed class LifetimeTests : IDisposable
             ]);
         builder.Services.AddAdcpWebhooks()
             .BindConfiguration("Adcp")
-            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
             .AddOutbox()
             .AddOperations(attempts: 100);
         using IHost host = builder.Build();
@@ -127,7 +127,7 @@ public sealed class LifetimeTests : IDisposable
                 ]);
             builder.Services.AddAdcpWebhooks()
                 .BindConfiguration("Adcp")
-                .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+                .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
                 .AddOutbox()
                 .AddOperations(attempts: 100);
             return builder.Build();
@@ -172,7 +172,7 @@ public sealed class LifetimeTests : IDisposable
             ]);
         builder.Services.AddAdcpWebhooks()
             .BindConfiguration("Adcp")
-            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
             .AddOutbox();
         using (IHost host = builder.Build())
         {
@@ -208,7 +208,7 @@ public sealed class LifetimeTests : IDisposable
         builder.Services.AddSingleton(new Dictionary<string, SigningKey> { ["acme"] = acme, ["bolt"] = bolt });
         builder.Services.AddAdcpWebhooks()
             .BindConfiguration("Adcp")
-            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
             .UseTenantKeys(static (services, tenant, _) => new(
                 new Rfc9421Signer(services.GetRequiredService<Dictionary<string, SigningKey>>()[tenant])))
             .AddOutbox();
@@ -229,6 +229,66 @@ public sealed class LifetimeTests : IDisposable
             ["acme-1", "seller-1", "bolt-1", "acme-1"],
             receiver.Requests.Select(static request => request.Header("Signature-Input")!.Split("keyid=\"")[1].Split('"')[0]));
         SqliteConnection.ClearAllPools();
+    }
+
+    [Fact]
+    public async Task A_sender_of_the_application_sends_from_memory_and_from_the_outbox_also_for_tenants()
+    {
+        using Folder folder = new();
+        HostApplicationBuilder builder = TestHost.Builder(_log, [.. TestHost.Sound, .. TestHost.Outbox(folder)]);
+        builder.Services.AddAdcpWebhooks()
+            .BindConfiguration("Adcp")
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
+            .UseTenantKeys(static (_, _, _) => throw new InvalidOperationException("No tenant has a key."))
+            .AddOutbox();
+        builder.Services.AddAdcpWebhooks().UseSender(static (_, sender) => new RecordingSender(sender));
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        RecordingSender sender = Assert.IsType<RecordingSender>(host.Services.GetRequiredService<IWebhookSender>());
+        WebhookDestination destination = new("https://buyer.example/hook", "op_1");
+
+        DeliveryOutcome outcome = await host.Services.GetRequiredService<IWebhookDeliverySupervisor>()
+            .SendAsync(destination, Payload("task_1"), new DeliveryOptions { Tenant = "acme" });
+        SqlWebhookOutbox outbox = host.Services.GetRequiredService<SqlWebhookOutbox>();
+        await outbox.EnqueueAsync(null, [new OutboxItem(destination, Payload("task_2"), new OutboxOptions { Tenant = "acme" })]);
+        OutboxStatus drained = await outbox.DrainAsync();
+
+        Assert.Equal((DeliveryStatus.Delivered, 0L), (outcome.Status, drained.Dead));
+        Assert.Equal(2, sender.Count);
+        Assert.Equal((AdcpVersion.V31, "seller-1"), (sender.Facts.Version, sender.Facts.KeyId));
+        Assert.Same(sender, host.Services.GetRequiredService<IWebhookSenderSource>().GetSender("acme"));
+        Assert.Contains("UseSender sends by RecordingSender",
+            Assert.Throws<InvalidOperationException>(host.Services.GetRequiredService<WebhookSender>).Message, StringComparison.Ordinal);
+        await host.StopAsync();
+        SqliteConnection.ClearAllPools();
+    }
+
+    [Theory]
+    [InlineData("", false)]
+    [InlineData("", true)]
+    [InlineData("europe", true)]
+    public async Task A_registered_sender_that_would_not_be_used_fails_the_start(string name, bool isKeyed)
+    {
+        using RecordingSender sender = new();
+        HostApplicationBuilder builder = TestHost.Builder(_log, TestHost.Sound);
+        builder.Services.AddAdcpWebhooks(name).BindConfiguration("Adcp");
+        if (isKeyed)
+        {
+            builder.Services.AddKeyedSingleton<IWebhookSender>(name, sender);
+        }
+        else
+        {
+            builder.Services.AddSingleton<IWebhookSender>(sender);
+        }
+
+        using IHost host = builder.Build();
+
+        InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(() => host.StartAsync());
+
+        Assert.StartsWith(
+            "The container has RecordingSender as IWebhookSender, and webhook delivery does not use it. Give it to "
+            + "AddAdcpWebhooks().UseSender",
+            fault.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -280,7 +340,7 @@ public sealed class LifetimeTests : IDisposable
             ]);
         builder.Services.AddAdcpWebhooks()
             .BindConfiguration("Adcp")
-            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path!))
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
             .AddOutbox();
         using IHost host = builder.Build();
         await host.StartAsync();
@@ -296,6 +356,65 @@ public sealed class LifetimeTests : IDisposable
         Assert.Equal(RetryPolicy.Default, engine.Supervisor.Retry);
         await host.StopAsync();
         SqliteConnection.ClearAllPools();
+    }
+
+    [Fact]
+    public async Task Options_that_code_sets_win_after_a_reload_too()
+    {
+        using Folder folder = new();
+        HostApplicationBuilder builder = TestHost.Builder(_log, [.. TestHost.Sound, .. TestHost.Outbox(folder)]);
+        builder.Services.AddAdcpWebhooks()
+            .BindConfiguration("Adcp")
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
+            .AddOutbox()
+            .ConfigureDelivery(static (_, options) => options with
+            {
+                Retry = options.Retry with { MaxAttempts = 11 },
+                Circuit = options.Circuit with { FailureThreshold = 7 },
+            })
+            .ConfigureWorker(static (_, options) => options with
+            {
+                Attempts = options.Attempts with { Retry = options.Attempts.Retry with { MaxAttempts = 13 } },
+            });
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        IConfigurationRoot configuration = (IConfigurationRoot)host.Services.GetRequiredService<IConfiguration>();
+        WebhookEngine engine = host.Services.GetRequiredKeyedService<WebhookEngine>("");
+
+        configuration["Adcp:Retry:MaxAttempts"] = "2";
+        configuration["Adcp:Retry:BaseDelay"] = "00:00:07";
+        configuration["Adcp:Outbox:Retry:MaxAttempts"] = "2";
+        configuration["Adcp:Outbox:Retry:BaseDelay"] = "00:00:08";
+        configuration["Adcp:Circuit:FailureThreshold"] = "2";
+        configuration["Adcp:Circuit:OpenTimeout"] = "00:00:09";
+        configuration.Reload();
+
+        await _log.WhenWritten(HostingEventIds.SettingsApplied);
+        Assert.Equal((11, TimeSpan.FromSeconds(7)), (engine.Supervisor.Retry.MaxAttempts, engine.Supervisor.Retry.BaseDelay));
+        Assert.Equal((13, TimeSpan.FromSeconds(8)), (engine.Worker!.Retry.MaxAttempts, engine.Worker.Retry.BaseDelay));
+        CircuitBreakerPolicy[] policies = [engine.Supervisor.Endpoints.Policy, engine.Worker.Endpoints.Policy];
+        Assert.All(
+            policies, static policy => Assert.Equal((7, TimeSpan.FromSeconds(9)), (policy.FailureThreshold, policy.OpenTimeout)));
+
+        await host.StopAsync();
+        SqliteConnection.ClearAllPools();
+    }
+
+    [Fact]
+    public async Task A_change_before_the_host_has_started_is_taken_over_too()
+    {
+        HostApplicationBuilder builder = TestHost.Builder(_log, TestHost.Sound);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp");
+        using IHost host = builder.Build();
+        InMemoryWebhookDeliverySupervisor supervisor = host.Services.GetRequiredService<InMemoryWebhookDeliverySupervisor>();
+        IConfigurationRoot configuration = (IConfigurationRoot)host.Services.GetRequiredService<IConfiguration>();
+        configuration["Adcp:Retry:MaxAttempts"] = "8";
+
+        await host.StartAsync();
+
+        Assert.Contains("Adcp:Retry:MaxAttempts", await _log.WhenWritten(HostingEventIds.SettingsApplied), StringComparison.Ordinal);
+        Assert.Equal(8, supervisor.Retry.MaxAttempts);
+        await host.StopAsync();
     }
 
     [Fact]

@@ -136,6 +136,37 @@ public sealed class EgressTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Connections_of_replaced_certificates_are_disposed_when_their_requests_have_ended()
+    {
+        EgressCertificates certificates = new(roots: [_authority.Root]);
+        FakeTimeProvider time = new(DateTimeOffset.UtcNow);
+        List<NotingHandler> handlers = [];
+        TimeSpan timeout = TimeSpan.FromSeconds(7);
+        WebhookSender sender = Sender(time, Rule("*") with
+        {
+            Certificates = certificates,
+            AttemptTimeout = timeout,
+            WrapHandler = inner =>
+            {
+                NotingHandler handler = new(inner);
+                handlers.Add(handler);
+                return handler;
+            },
+        });
+        Assert.Equal(200, (await SendAsync(sender, "a.example")).StatusCode);
+        using X509Certificate2 another = X509CertificateLoader.LoadCertificate(_authority.Root.RawData);
+        certificates.Update(null, [another]);
+        Assert.Equal(200, (await SendAsync(sender, "a.example")).StatusCode);
+
+        time.Advance((2 * timeout) - TimeSpan.FromMilliseconds(1));
+        bool early = handlers[0].IsDisposed;
+        time.Advance(TimeSpan.FromMilliseconds(1));
+
+        Assert.Equal((false, true, false), (early, handlers[0].IsDisposed, handlers[1].IsDisposed));
+        Assert.Equal(2, handlers.Count);
+    }
+
+    [Fact]
     public async Task Renewed_roots_hold_for_the_next_request_and_refused_ones_change_nothing()
     {
         EgressCertificates certificates = new(roots: [_authority.Root]);
@@ -497,6 +528,18 @@ public sealed class EgressTests : IAsyncLifetime
         {
             Count++;
             return base.SendAsync(request, cancellationToken);
+        }
+    }
+
+    /// <summary>A handler that notes when it is disposed.</summary>
+    private sealed class NotingHandler(HttpMessageHandler inner) : DelegatingHandler(inner)
+    {
+        public bool IsDisposed { get; private set; }
+
+        protected override void Dispose(bool disposing)
+        {
+            IsDisposed = true;
+            base.Dispose(disposing);
         }
     }
 }

@@ -9,8 +9,8 @@ public sealed partial class ProjectTests
     /// <summary>In order: a project may reference those before it. Add a new project here.</summary>
     private static readonly string[] Floors =
     [
-        "Adcp.Aot", "Adcp.Aot.OpenTelemetry", "Adcp.Aot.Storage", "Adcp.Aot.PostgreSql", "Adcp.Aot.Platform", "Adcp.Aot.Testing",
-        "Adcp.Aot.Hosting", "Adcp.Aot.AspNetCore", "Adcp.Aot.Cli",
+        "Adcp.Aot", "Adcp.Aot.OpenTelemetry", "Adcp.Aot.Storage", "Adcp.Aot.PostgreSql", "Adcp.Aot.Platform", "Adcp.Aot.Hosting",
+        "Adcp.Aot.Testing", "Adcp.Aot.AspNetCore", "Adcp.Aot.Cli",
     ];
 
     private static readonly DirectoryInfo Sources = FindSources();

@@ -108,7 +108,7 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
         {
             reader.Read();
             last = reader.GetInt64(0);
-            now = reader.GetInt64(1);
+            now = session.NowOf(reader.GetInt64(1));
         }
 
         JoinLanes(last);

@@ -46,7 +46,10 @@ internal sealed class SqliteOutboxSession(StoreDatabase database, DbConnection c
     }
 
     /// <summary>Returns the time, in milliseconds since 1970.</summary>
-    internal long Now() => Number(SqliteOutboxStatements.Now);
+    internal long Now() => database.Clock is null ? Number(SqliteOutboxStatements.Now) : NowOf(0);
+
+    /// <summary>Returns the time, in milliseconds since 1970, when the database's clock shows a given one.</summary>
+    internal long NowOf(long clock) => database.Clock?.GetUtcNow().ToUnixTimeMilliseconds() ?? clock;
 
     internal int Execute(string sql, params ReadOnlySpan<object?> values) => Bind(sql, values).ExecuteNonQuery();
 
