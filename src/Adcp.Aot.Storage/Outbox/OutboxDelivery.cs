@@ -192,7 +192,10 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
 
             if (row.Epoch == _lease.Current.Epoch)
             {
-                change = await AttemptAsync(row, webhook, prepared, lost).ConfigureAwait(false);
+                // An operator may have acted since the row was taken.
+                change = _schedule.StopOf(row.Endpoint) is { } stop
+                    ? OutboxChanges.Wait(row, TimeSpan.Zero, stop)
+                    : await AttemptAsync(row, webhook, prepared, lost).ConfigureAwait(false);
             }
         }
         catch (Exception fault)

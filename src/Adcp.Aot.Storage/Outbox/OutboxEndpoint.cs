@@ -3,6 +3,9 @@ namespace Adcp.Aot.Storage;
 /// <summary>The state of one endpoint in the memory of its lane's owner. Guarded by the lock of <see cref="OutboxSchedule"/>.</summary>
 internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
 {
+    /// <summary>The value of <see cref="BlockedUntil"/> until an operator resets the endpoint.</summary>
+    internal const long Isolated = long.MaxValue;
+
     internal short Lane { get; } = lane;
 
     internal long Key { get; } = key;
@@ -42,8 +45,13 @@ internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
     /// <summary>Gets or sets whether the endpoint is in the rotation of trials.</summary>
     internal bool IsTrialListed { get; set; }
 
-    /// <summary>Gets or sets until when the circuit refuses, a timestamp; 0 if it does not.</summary>
+    /// <summary>
+    /// Gets or sets until when nothing is attempted because the circuit refuses, a timestamp; 0 if it does not,
+    /// <see cref="Isolated"/> if an operator isolated the endpoint.
+    /// </summary>
     internal long BlockedUntil { get; set; }
+
+    internal bool IsIsolated => BlockedUntil == Isolated;
 
     /// <summary>
     /// Gets or sets how many attempts must succeed, one after the other, before more than one is made at a time: the circuit refused here,
@@ -75,6 +83,6 @@ internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
     /// <summary>Gets or sets whether the last read found no row behind its own.</summary>
     internal bool IsExhausted { get; set; }
 
-    /// <summary>Gets whether nothing is to be remembered.</summary>
-    internal bool IsIdle => Held == 0 && InFlight == 0 && !HasParked && BlockedUntil == 0 && ReadAt == long.MaxValue;
+    /// <summary>Gets whether nothing is to be remembered. The schedule remembers isolated endpoints apart.</summary>
+    internal bool IsIdle => Held == 0 && InFlight == 0 && !HasParked && (BlockedUntil is 0 or Isolated) && ReadAt == long.MaxValue;
 }

@@ -9,10 +9,10 @@ namespace Adcp.Aot.Storage;
 /// <para>A row in memory is in one of these states. The store has it until it is settled.</para>
 /// <code>
 /// state      leaves by        to
-/// read       Admit            ready | a change (park, too old): unsettled
+/// read       Admit            ready | a change (park, too old): unsettled | forgotten (parked, and its endpoint is isolated)
 /// ready      TryTake          in flight
 ///            TakeSuspects     in flight, after a change (trial): the attempts before it may have killed their processes
-///            Block, Relieve   a change (park): unsettled; a parked row is forgotten and read again
+///            Block, Isolate, Relieve   a change (park): unsettled; a parked row is forgotten and read again
 /// in flight  Complete         unsettled (a change) | forgotten (cancelled)
 /// unsettled  Settled          forgotten
 /// any        Forget           forgotten, because the lane was lost or is given back
@@ -61,6 +61,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     private readonly PriorityQueue<OutboxEndpoint, long> _timers = new();
     private readonly int[] _heldByLane = new int[OutboxLanes.Count];
     private readonly Dictionary<long, short> _wanted = [];
+    private readonly HashSet<long> _isolated = [];
     private readonly HashSet<long> _heads = [];
     private Queue<OutboxRow> _alone = new();
     private int _suspects;
@@ -74,6 +75,8 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     private bool _retryWasLast;
     private long _relievedAt;
     private TaskCompletionSource? _idle;
+    private volatile bool _isPaused;
+    private volatile bool _hasIsolated;
 
     /// <summary>Gets the rows in memory.</summary>
     internal int Held => Volatile.Read(ref _held);
@@ -135,6 +138,13 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         }
     }
 
+    /// <summary>Gets or sets whether an operator paused all deliveries: no row is taken.</summary>
+    internal bool IsPaused
+    {
+        get => _isPaused;
+        set => _isPaused = value;
+    }
+
     /// <summary>Gets the number of endpoints that are remembered.</summary>
     internal int Endpoints
     {
@@ -165,7 +175,12 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             OutboxEndpoint endpoint = Get(row);
             Hold(endpoint, row);
             OutboxChange? change = Judge(endpoint, row);
-            if (change is null)
+            if (change is null && endpoint.IsIsolated)
+            {
+                // A read of parked rows was under way when the endpoint was isolated.
+                Unread(endpoint, row);
+            }
+            else if (change is null)
             {
                 (row.Unclean == 0 ? row.IsParked ? endpoint.Retries : endpoint.Fresh
                     : row.Unclean < limits.QuarantineAfter - 1 ? endpoint.Suspects : _alone).Enqueue(row);
@@ -228,7 +243,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     {
         lock (_lock)
         {
-            if (_suspects == 0 || _isOneAlone)
+            if (_suspects == 0 || _isOneAlone || _isPaused)
             {
                 return [];
             }
@@ -264,7 +279,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         {
             bool retriesFirst = !_retryWasLast;
             row = null;
-            if (_inFlight < limits.MaxConcurrency)
+            if (_inFlight < limits.MaxConcurrency && !_isPaused)
             {
                 row = retriesFirst ? TakeFrom(_retries) ?? TakeFrom(_fresh) : TakeFrom(_fresh) ?? TakeFrom(_retries);
             }
@@ -303,7 +318,7 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             tenant.Ended++;
             if (isDelivered)
             {
-                endpoint.BlockedUntil = 0;
+                endpoint.BlockedUntil = endpoint.IsIsolated ? OutboxEndpoint.Isolated : 0;
                 endpoint.Probes = Math.Max(0, endpoint.Probes - 1);
                 if (endpoint.Probes == 0)
                 {
@@ -334,6 +349,78 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
             endpoint.Ramp = 1;
             endpoint.Probes = limits.Circuit().SuccessThreshold;
             return Clear(endpoint);
+        }
+    }
+
+    /// <summary>
+    /// Notes that an operator isolated an endpoint, also one that is not known yet. Its rows that are ready leave the rotation; the parked
+    /// ones among them are forgotten, and read again after <see cref="Reset"/>.
+    /// </summary>
+    /// <returns>The fresh rows, which are to be parked.</returns>
+    internal IReadOnlyList<OutboxRow> Isolate(long key)
+    {
+        lock (_lock)
+        {
+            _isolated.Add(key);
+            _hasIsolated = true;
+            if (!_endpoints.TryGetValue(key, out OutboxEndpoint? endpoint))
+            {
+                return [];
+            }
+
+            endpoint.BlockedUntil = OutboxEndpoint.Isolated;
+            OutboxRow[] alone = TakeAlone(endpoint);
+            _ready -= alone.Length;
+            _suspects -= alone.Length;
+            foreach (OutboxRow row in alone.Where(static row => row.IsParked))
+            {
+                Unread(endpoint, row);
+            }
+
+            return [.. Clear(endpoint), .. alone.Where(static row => !row.IsParked)];
+        }
+    }
+
+    /// <summary>
+    /// Notes that an operator reset an endpoint: it is not isolated, its circuit is closed, and its parked rows are read now.
+    /// </summary>
+    internal void Reset(long key)
+    {
+        lock (_lock)
+        {
+            _isolated.Remove(key);
+            _hasIsolated = _isolated.Count > 0;
+            if (_endpoints.TryGetValue(key, out OutboxEndpoint? endpoint))
+            {
+                endpoint.BlockedUntil = 0;
+                endpoint.Probes = 0;
+                if (endpoint.HasParked)
+                {
+                    Arm(endpoint, time.GetTimestamp());
+                }
+
+                List(endpoint);
+                ForgetIfIdle(endpoint);
+            }
+        }
+    }
+
+    /// <summary>Returns the reason for which no attempt at an endpoint starts; <see langword="null"/> if it may.</summary>
+    internal string? StopOf(long key)
+    {
+        if (_isPaused)
+        {
+            return OutboxReasons.Paused;
+        }
+
+        if (!_hasIsolated)
+        {
+            return null;
+        }
+
+        lock (_lock)
+        {
+            return _isolated.Contains(key) ? OutboxReasons.Isolated : null;
         }
     }
 
@@ -637,7 +724,8 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         return row.DueIn > TimeSpan.Zero
             ? OutboxChanges.Wait(row, row.DueIn, OutboxReasons.NotBefore)
             : endpoint.BlockedUntil > time.GetTimestamp()
-                ? OutboxChanges.Wait(row, TimeSpan.Zero, OutboxReasons.CircuitOpen)
+                ? OutboxChanges.Wait(
+                    row, TimeSpan.Zero, endpoint.IsIsolated ? OutboxReasons.Isolated : OutboxReasons.CircuitOpen)
                 : endpoint.Held - endpoint.ParkedHeld > FreshShare(endpoint) || endpoint.HeldBytes > limits.MaxBytesPerEndpoint
                     || (IsLimited(endpoint.Tenant) && IsOverShare(endpoint.Tenant))
                     ? OutboxChanges.Wait(row, TimeSpan.Zero, OutboxReasons.OverShare)
@@ -795,7 +883,10 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
     {
         if (!_endpoints.TryGetValue(key, out OutboxEndpoint? endpoint))
         {
-            endpoint = new OutboxEndpoint(lane, key, TenantOf(tenant));
+            endpoint = new OutboxEndpoint(lane, key, TenantOf(tenant))
+            {
+                BlockedUntil = _isolated.Contains(key) ? OutboxEndpoint.Isolated : 0,
+            };
             endpoint.Tenant.Endpoints++;
             _endpoints.Add(key, endpoint);
         }
@@ -965,6 +1056,18 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         endpoint.Tenant.InFlightBytes += row.Sealed.Length;
     }
 
+    /// <summary>Takes the rows of an endpoint out of those that are attempted alone. The caller counts them.</summary>
+    private OutboxRow[] TakeAlone(OutboxEndpoint endpoint)
+    {
+        OutboxRow[] alone = [.. _alone.Where(row => row.Endpoint == endpoint.Key)];
+        if (alone.Length > 0)
+        {
+            _alone = new Queue<OutboxRow>(_alone.Except(alone));
+        }
+
+        return alone;
+    }
+
     private void Drop(Func<OutboxEndpoint, bool> isMeant)
     {
         lock (_lock)
@@ -975,15 +1078,10 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
                 endpoint.IsStarved = false;
                 endpoint.ReadAt = long.MaxValue;
                 endpoint.IsReading = false;
-                endpoint.BlockedUntil = 0;
+                endpoint.BlockedUntil = endpoint.IsIsolated ? OutboxEndpoint.Isolated : 0;
                 endpoint.Probes = 0;
                 endpoint.Floor = Beginning;
-                OutboxRow[] alone = [.. _alone.Where(row => row.Endpoint == endpoint.Key)];
-                if (alone.Length > 0)
-                {
-                    _alone = new Queue<OutboxRow>(_alone.Except(alone));
-                }
-
+                OutboxRow[] alone = TakeAlone(endpoint);
                 _suspects -= endpoint.Suspects.Count + alone.Length;
                 foreach (OutboxRow row in endpoint.Fresh.Concat(endpoint.Retries).Concat(endpoint.Suspects).Concat(alone).ToArray())
                 {

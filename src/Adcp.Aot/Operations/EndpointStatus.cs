@@ -21,8 +21,16 @@ public sealed record EndpointStatus
     /// </summary>
     public required string Name { get; init; }
 
-    /// <summary>Gets the state of the circuit.</summary>
-    public required CircuitState State { get; init; }
+    /// <summary>
+    /// Gets the state of the circuit; <see langword="null"/> if this process has no worker, so that it knows only whether an operator
+    /// isolated the endpoint.
+    /// </summary>
+    public required CircuitState? State { get; init; }
+
+    /// <summary>
+    /// Gets the isolation that the store keeps; <see langword="null"/> if the endpoint is not isolated, or in memory only.
+    /// </summary>
+    public OperatorStop? Isolation { get; init; }
 
     /// <summary>Gets the number of consecutive failures; 0 if the circuit is not closed.</summary>
     public int ConsecutiveFailures { get; init; }
@@ -42,7 +50,7 @@ public sealed record EndpointStatus
     public TimeSpan? NextProbeIn { get; init; }
 
     /// <summary>Returns id and state.</summary>
-    public override string ToString() => $"{Id} {State}, {ConsecutiveFailures} failures";
+    public override string ToString() => $"{Id} {State?.ToString() ?? "unknown"}, {ConsecutiveFailures} failures";
 
     /// <summary>Returns the state of an endpoint of a table.</summary>
     /// <param name="snapshot">The endpoint.</param>
