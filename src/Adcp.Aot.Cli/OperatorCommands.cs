@@ -130,11 +130,12 @@ internal static partial class OperatorCommands
                 arguments.GetValue(limit)).ConfigureAwait(false);
             Print(
                 rows, arguments.GetValue(connection.Json), OperationsJson.Default.EndpointStatus,
-                ["ID", "STATE", "FAILURES", "IN FLIGHT", "LAST ERROR", "ISOLATED", "ENDPOINT"],
+                ["ID", "STATE", "FAILURES", "IN FLIGHT", "BACKLOG", "LAST ERROR", "NEXT PROBE", "ISOLATED", "ENDPOINT"],
                 static row =>
                 [
                     Output.Visible(row.Id), State(row), Text(row.ConsecutiveFailures), Text(row.InFlight),
-                    Output.Visible(row.LastError ?? "-"), row.Isolation is { } stop ? Text(stop) : "-", Output.Visible(row.Name),
+                    row.Backlog is { } backlog ? Text(backlog) : "-", Output.Visible(row.LastError ?? "-"),
+                    row.NextProbeIn?.ToString("c", CultureInfo.InvariantCulture) ?? "-", row.Isolation is { } stop ? Text(stop) : "-", Output.Visible(row.Name),
                 ]);
             return ExitCode.Done;
         }, cancellationToken));

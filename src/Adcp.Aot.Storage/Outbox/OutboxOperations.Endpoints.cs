@@ -9,6 +9,9 @@ public sealed partial class OutboxOperations
     /// <summary>The most endpoints with parked rows that a process without a worker lists.</summary>
     private const int MaxParkedEndpoints = 1000;
 
+    /// <summary>The highest backlog that is counted.</summary>
+    private const int MaxBacklog = 10_000;
+
     /// <summary>
     /// Lists the endpoints that this process's worker has met, and those that are isolated in the store. A process without a worker lists
     /// those that are isolated, and the first 1,000 that have webhooks waiting for a later attempt.
@@ -28,7 +31,8 @@ public sealed partial class OutboxOperations
             known = [.. parked.DistinctBy(static endpoint => endpoint.Id)];
         }
 
-        return PageOf(WithIsolation(known, stopped), query);
+        OperationsPage<EndpointStatus> page = PageOf(WithIsolation(known, stopped), query);
+        return page with { Items = await WithBacklogAsync(page.Items, cancellationToken).ConfigureAwait(false) };
     }
 
     /// <inheritdoc/>
@@ -83,6 +87,35 @@ public sealed partial class OutboxOperations
             Isolation = StopOf(row),
         }));
         return all;
+    }
+
+    /// <summary>Returns endpoints with their backlog; without it if the store does not answer, and this process has a worker.</summary>
+    private async ValueTask<IReadOnlyList<EndpointStatus>> WithBacklogAsync(
+        IReadOnlyList<EndpointStatus> endpoints, CancellationToken cancellationToken)
+    {
+        if (endpoints.Count == 0)
+        {
+            return endpoints;
+        }
+
+        long[] hashes = [.. endpoints.Select(static endpoint => OutboxHash.EndpointOf(endpoint.Id))];
+        IReadOnlyList<long> parked;
+        try
+        {
+            // The driver of SQLite is synchronous.
+            parked = await Task.Run(() => _store.CountParkedAsync(hashes, MaxBacklog, cancellationToken).AsTask(), cancellationToken)
+                .WaitAsync(_worker is null ? Timeout.InfiniteTimeSpan : ReadTimeout, _time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception fault) when (_worker is not null && fault is not OperationCanceledException)
+        {
+            return endpoints;
+        }
+
+        return
+        [
+            .. endpoints.Select((endpoint, i) =>
+                endpoint with { Backlog = Math.Min(MaxBacklog, parked[i] + (_worker?.FreshOf(hashes[i]) ?? 0)) }),
+        ];
     }
 
     /// <summary>Counts the endpoints that are isolated in the store, in this worker, or in both.</summary>

@@ -405,6 +405,15 @@ internal sealed class OutboxSchedule(OutboxScheduleLimits limits, TimeProvider t
         }
     }
 
+    /// <summary>Returns the rows of an endpoint in memory that are not parked in the store.</summary>
+    internal int FreshOf(long key)
+    {
+        lock (_lock)
+        {
+            return _endpoints.TryGetValue(key, out OutboxEndpoint? endpoint) ? endpoint.Held - endpoint.ParkedHeld : 0;
+        }
+    }
+
     /// <summary>Returns the reason for which no attempt at an endpoint starts; <see langword="null"/> if it may.</summary>
     internal string? StopOf(long key)
     {

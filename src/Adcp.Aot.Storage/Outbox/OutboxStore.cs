@@ -147,6 +147,10 @@ internal abstract class OutboxStore : IAsyncDisposable
     internal abstract ValueTask<IReadOnlyList<T>> ListParkedEndpointsAsync<T>(
         int limit, Func<OutboxWaitingRow, T> describe, CancellationToken cancellationToken);
 
+    /// <summary>Counts the parked rows of each endpoint, at most <paramref name="most"/> of each.</summary>
+    internal abstract ValueTask<IReadOnlyList<long>> CountParkedAsync(
+        IReadOnlyList<long> endpoints, int most, CancellationToken cancellationToken);
+
     /// <summary>Returns a parked row of an endpoint; <see langword="null"/> if it has none.</summary>
     internal abstract ValueTask<OutboxWaitingRow?> FindParkedAsync(long endpoint, CancellationToken cancellationToken);
 

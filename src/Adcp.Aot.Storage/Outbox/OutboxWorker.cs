@@ -105,6 +105,9 @@ public sealed class OutboxWorker : IAsyncDisposable
     /// <summary>Gets the attempts under way.</summary>
     internal int InFlight => _schedule.InFlight;
 
+    /// <summary>Returns the webhooks of an endpoint in memory that are not parked in the store.</summary>
+    internal int FreshOf(long endpoint) => _schedule.FreshOf(endpoint);
+
     /// <summary>Gets whether the worker knows that an operator paused all deliveries.</summary>
     internal bool IsPaused => _schedule.IsPaused;
 

@@ -38,6 +38,13 @@ public sealed record EndpointStatus
     /// <summary>Gets the number of attempts under way.</summary>
     public int InFlight { get; init; }
 
+    /// <summary>
+    /// Gets the webhooks that wait for an attempt: those waiting for a later one in the store, and those in the memory of this process's
+    /// worker. 10,000 means at least as many. <see langword="null"/> in memory, or if the store does not answer. Webhooks that no worker
+    /// has read yet are not counted.
+    /// </summary>
+    public long? Backlog { get; init; }
+
     /// <summary>Gets the HTTP status of the last failed attempt; <see langword="null"/> if none failed, or if it had none.</summary>
     public int? LastStatusCode { get; init; }
 

@@ -100,6 +100,12 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
         int limit, Func<OutboxWaitingRow, T> describe, CancellationToken cancellationToken) =>
         inner.ListParkedEndpointsAsync(limit, describe, cancellationToken);
 
+    internal override ValueTask<IReadOnlyList<long>> CountParkedAsync(
+        IReadOnlyList<long> endpoints, int most, CancellationToken cancellationToken) =>
+        plan("backlog") == StoreFault.Before
+            ? throw new IOException("planned")
+            : inner.CountParkedAsync(endpoints, most, cancellationToken);
+
     internal override ValueTask<OutboxWaitingRow?> FindParkedAsync(long endpoint, CancellationToken cancellationToken) =>
         inner.FindParkedAsync(endpoint, cancellationToken);
 

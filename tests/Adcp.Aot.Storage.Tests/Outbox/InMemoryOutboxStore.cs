@@ -318,6 +318,16 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         }
     }
 
+    internal override ValueTask<IReadOnlyList<long>> CountParkedAsync(
+        IReadOnlyList<long> endpoints, int most, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            return ValueTask.FromResult<IReadOnlyList<long>>(
+                [.. endpoints.Select(endpoint => Math.Min(most, _parked.Values.LongCount(row => row.Entry.Endpoint == endpoint)))]);
+        }
+    }
+
     internal override ValueTask<OutboxWaitingRow?> FindParkedAsync(long endpoint, CancellationToken cancellationToken)
     {
         lock (_lock)

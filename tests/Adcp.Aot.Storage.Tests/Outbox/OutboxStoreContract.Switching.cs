@@ -102,9 +102,13 @@ public abstract partial class OutboxStoreContract
         IReadOnlyList<long> all = await Store.ListParkedEndpointsAsync(100, static row => row.Endpoint, default);
         IReadOnlyList<long> two = await Store.ListParkedEndpointsAsync(2, static row => row.Endpoint, default);
         OutboxWaitingRow? found = await Store.FindParkedAsync(-1, default);
+        IReadOnlyList<long> counts = await Store.CountParkedAsync([long.MaxValue, 8, 7, -1, long.MinValue], 100, default);
+        IReadOnlyList<long> bounded = await Store.CountParkedAsync([7], 1, default);
 
         Assert.Equal([7, long.MinValue, long.MaxValue, -1], all);
         Assert.Equal([7, long.MinValue], two);
+        Assert.Equal([1, 0, 2, 1, 1], counts);
+        Assert.Equal([1], bounded);
         Assert.Equal((63, "e"), (found!.Lane, Encoding.UTF8.GetString(found.Sealed)));
         Assert.Null(await Store.FindParkedAsync(8, default));
     }

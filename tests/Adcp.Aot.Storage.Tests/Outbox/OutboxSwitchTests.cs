@@ -127,6 +127,46 @@ public sealed class OutboxSwitchTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Backlog_counts_what_waits_for_a_retry_and_what_is_in_memory_once()
+    {
+        TaskCompletionSource answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        bool isBroken = false;
+        FaultyOutboxStore process = new(
+            _bench.Store, call => call == "backlog" && Volatile.Read(ref isBroken) ? StoreFault.Before : StoreFault.None);
+        OutboxWorker worker = await _bench.StartAsync(
+            _bench.Sender(async (webhook, _, _) =>
+            {
+                if (webhook.Destination.Url.Contains("down", StringComparison.Ordinal))
+                {
+                    return 503;
+                }
+
+                await answered.Task;
+                return 200;
+            }),
+            process);
+        await using OutboxOperations own = new(worker, timeProvider: _bench.Time);
+        for (int i = 0; i < 3; i++)
+        {
+            await _bench.EnqueueAsync("down.example");
+            await _bench.EnqueueAsync("slow.example");
+        }
+
+        await _bench.UntilAsync(() => _bench.Store.Parked == 3);
+        Dictionary<string, long?> backlogs = (await own.ListEndpointsAsync()).Items.ToDictionary(
+            static endpoint => endpoint.Name, static endpoint => endpoint.Backlog);
+        EndpointStatus elsewhere = Assert.Single((await _operations.ListEndpointsAsync()).Items);
+        Volatile.Write(ref isBroken, true);
+        IReadOnlyList<EndpointStatus> unknown = (await own.ListEndpointsAsync()).Items;
+        answered.SetResult();
+
+        Assert.Equal((3, 3), (backlogs[Name], backlogs["t1 https://slow.example/hook"]));
+        Assert.Equal((Name, 3), (elsewhere.Name, elsewhere.Backlog));
+        Assert.All(unknown, static endpoint => Assert.Null(endpoint.Backlog));
+        Assert.Equal(2, unknown.Count);
+    }
+
+    [Fact]
     public async Task Isolated_endpoints_are_listed_by_a_process_that_never_met_them()
     {
         await FailOnceAsync();

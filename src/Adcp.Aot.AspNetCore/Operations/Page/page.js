@@ -129,11 +129,11 @@
 
   const lists = {
     endpoints: {
-      columns: ["Endpoint", "State", "#Failures", "#In flight", "Last error", "Next probe", "Act"],
+      columns: ["Endpoint", "State", "#Failures", "#In flight", "#Backlog", "Last error", "Next probe", "Act"],
       cells: row => [
         features.attempts ? filterLink(row.name, { endpoint: row.name }) : row.name,
         [state(row.state || "unknown"), row.isolation ? [element("br"), by(row.isolation)] : null].flat(), row.consecutive_failures, row.in_flight,
-        row.last_error || "", row.next_probe_in === undefined ? "" : "in " + duration(row.next_probe_in),
+        row.backlog === undefined ? "" : row.backlog.toLocaleString("en") + (row.backlog < 10000 ? "" : "+"), row.last_error || "", row.next_probe_in === undefined ? "" : "in " + duration(row.next_probe_in),
         [row.state === "isolated" ? null : button("Isolate", row.name, () => force(row, "isolate"), true),
           row.state === "closed" && !row.consecutive_failures ? null : button("Reset", row.name, () => force(row, "reset")),
           features.dead_letters ? element("br") : null,

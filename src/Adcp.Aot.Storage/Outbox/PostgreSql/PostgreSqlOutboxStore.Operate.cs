@@ -77,6 +77,21 @@ internal sealed partial class PostgreSqlOutboxStore
                 token).ConfigureAwait(false),
             cancellationToken);
 
+    internal override ValueTask<IReadOnlyList<long>> CountParkedAsync(
+        IReadOnlyList<long> endpoints, int most, CancellationToken cancellationToken) =>
+        RepeatableAsync<IReadOnlyList<long>>(
+            async (connection, token) =>
+            {
+                List<long> counts = [];
+                DbBatch batch = connection.GuardedBatch();
+                batch.Then(_sql.CountParkedOfEndpoints)
+                    .With(DbType.String, PostgreSqlCommands.ArrayOf(endpoints, static endpoint => endpoint))
+                    .With(DbType.Int64, (long)most);
+                await batch.CommitAsync(reader => counts.Add(reader.GetInt64(0)), token).ConfigureAwait(false);
+                return counts;
+            },
+            cancellationToken);
+
     private static OutboxWaitingRow WaitingRow(DbDataReader reader) => new(
         reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4), reader.GetInt32(5),
         DateTimeOffset.FromUnixTimeMilliseconds(reader.GetInt64(6)), reader.GetFieldValue<byte[]>(7));

@@ -224,6 +224,14 @@ internal sealed class PostgreSqlStoreStatements
                 SELECT {waitingColumns} FROM {tables.Parked} AS p
                 WHERE p.lane = e.lane AND p.endpoint = e.endpoint ORDER BY p.due_at, p.id LIMIT 1) AS r
             """;
+        CountParkedOfEndpoints =
+            $"""
+            SELECT r.n FROM unnest(CAST($1 AS text)::bigint[]) WITH ORDINALITY AS k(endpoint, place) CROSS JOIN LATERAL (
+                SELECT count(*) AS n FROM (
+                    SELECT FROM {tables.Parked} AS p
+                    WHERE p.lane = ANY (ARRAY(SELECT lane FROM {tables.Lane})) AND p.endpoint = k.endpoint LIMIT $2) AS p) AS r
+            ORDER BY k.place
+            """;
         FindParked =
             $"""
             SELECT {waitingColumns} FROM {tables.Parked}
@@ -335,6 +343,9 @@ internal sealed class PostgreSqlStoreStatements
 
     /// <summary>Lists the endpoints that have parked rows, at most $1, by the first row of each.</summary>
     internal string ListParkedEndpoints { get; }
+
+    /// <summary>Counts the parked rows of each of the endpoints $1, at most $2 of each.</summary>
+    internal string CountParkedOfEndpoints { get; }
 
     /// <summary>Returns a parked row of the endpoint $1.</summary>
     internal string FindParked { get; }

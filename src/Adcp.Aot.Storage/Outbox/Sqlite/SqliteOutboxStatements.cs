@@ -272,6 +272,12 @@ internal sealed class SqliteOutboxStatements
             """;
         string waitingColumns = "id, lane, endpoint, tenant, key_id, attempts, enqueued_at, sealed";
         FirstParkedRow = $"SELECT {waitingColumns} FROM {t.Parked} WHERE lane = @p1 AND endpoint = @p2 ORDER BY due_at LIMIT 1";
+        CountParkedOfEndpoints =
+            $"""
+            SELECT (SELECT count(*) FROM (
+                SELECT 1 FROM {t.Parked} WHERE lane IN (SELECT lane FROM {t.Lane}) AND endpoint = k.value LIMIT @p2))
+            FROM json_each(@p1) k ORDER BY k.key
+            """;
         FindParked =
             $"SELECT {waitingColumns} FROM {t.Parked} WHERE lane IN (SELECT lane FROM {t.Lane}) AND endpoint = @p1 LIMIT 1";
         DeleteDead = $"DELETE FROM {t.Dead} WHERE id = @p1 RETURNING binding";
@@ -391,6 +397,9 @@ internal sealed class SqliteOutboxStatements
 
     /// <summary>Reads the first parked row of the endpoint @p2 in the lane @p1.</summary>
     internal string FirstParkedRow { get; }
+
+    /// <summary>Counts the parked rows of each of the endpoints @p1, at most @p2 of each.</summary>
+    internal string CountParkedOfEndpoints { get; }
 
     /// <summary>Reads a parked row of the endpoint @p1.</summary>
     internal string FindParked { get; }

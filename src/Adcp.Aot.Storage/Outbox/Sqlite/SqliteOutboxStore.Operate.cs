@@ -72,6 +72,23 @@ internal sealed partial class SqliteOutboxStore
             },
             cancellationToken));
 
+    internal override ValueTask<IReadOnlyList<long>> CountParkedAsync(
+        IReadOnlyList<long> endpoints, int most, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<long>>(Read(
+            session =>
+            {
+                List<long> counts = [];
+                using DbDataReader reader = session.Read(
+                    _sql.CountParkedOfEndpoints, SqliteOutboxDeadTable.Json(endpoints), (long)most);
+                while (reader.Read())
+                {
+                    counts.Add(reader.GetInt64(0));
+                }
+
+                return counts;
+            },
+            cancellationToken));
+
     internal override ValueTask<OutboxWaitingRow?> FindParkedAsync(long endpoint, CancellationToken cancellationToken) =>
         ValueTask.FromResult(Read(
             session =>
