@@ -52,6 +52,15 @@ internal static class OutboxDocs
         _ = (receipts, report, redriven);
     }
 
+    public static async Task OperateAsync(OutboxOperations operations, string endpointId)
+    {
+        // snippet: outbox-isolate
+        OperatorAction action = new("alice", "buyer is down");
+        await operations.IsolateAsync(endpointId, action); // until ResetAsync
+        await operations.PauseAsync(action); // all deliveries, until ResumeAsync
+        // end
+    }
+
     public static async Task MoveAsync(SqlWebhookOutbox outbox, DbConnection connection, CancellationToken cancellationToken)
     {
         // snippet: outbox-move

@@ -91,6 +91,14 @@ internal sealed class OperationsClient : IWebhookOperations, IDisposable
         ActAsync(endpointId, "reset", action, cancellationToken);
 
     /// <inheritdoc/>
+    public ValueTask<OperationsStatus> PauseAsync(OperatorAction action, CancellationToken cancellationToken = default) =>
+        ActOnAllAsync("pause", action, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<OperationsStatus> ResumeAsync(OperatorAction action, CancellationToken cancellationToken = default) =>
+        ActOnAllAsync("resume", action, cancellationToken);
+
+    /// <inheritdoc/>
     public async ValueTask<DeliveryStory?> FindDeliveryAsync(DeliveryQuery query, CancellationToken cancellationToken = default) =>
         await FindAsync(
             $"api/deliveries/{Uri.EscapeDataString(query.IdempotencyKey)}" + Query(
@@ -189,6 +197,13 @@ internal sealed class OperationsClient : IWebhookOperations, IDisposable
         }
 
         return query.ToString();
+    }
+
+    private async ValueTask<OperationsStatus> ActOnAllAsync(string name, OperatorAction action, CancellationToken cancellationToken)
+    {
+        (HttpStatusCode status, byte[] body) = await PostAsync(
+            $"api/{name}", new ActionRequest(action.Reason), OperationsJson.Default.ActionRequest, cancellationToken).ConfigureAwait(false);
+        return Read(status, body, OperationsJson.Default.OperationsStatus);
     }
 
     private async ValueTask<EndpointStatus?> ActAsync(

@@ -10,8 +10,8 @@ using Adcp.Aot.Resilience;
 namespace Adcp.Aot.Cli;
 
 /// <summary>
-/// <c>status</c>, <c>endpoints</c>, <c>attempts</c>, <c>delivery</c>, <c>workers</c>, <c>actions</c>, <c>isolate</c>, <c>reset</c> and
-/// <c>dead-letters</c>: the operator page in a shell.
+/// <c>status</c>, <c>endpoints</c>, <c>attempts</c>, <c>delivery</c>, <c>workers</c>, <c>actions</c>, <c>isolate</c>, <c>reset</c>,
+/// <c>pause</c>, <c>resume</c> and <c>dead-letters</c>: the operator page in a shell.
 /// </summary>
 internal static partial class OperatorCommands
 {
@@ -23,15 +23,22 @@ internal static partial class OperatorCommands
         Status(), Endpoints(), Attempts(), Delivery(), Workers(), Actions(), DeadLetters(),
         Act("isolate", "Refuse every delivery to an endpoint until it is reset.", static (operations, id, action, cancellationToken) =>
             operations.IsolateAsync(id, action, cancellationToken)),
-        Act("reset", "Close the circuit of an endpoint and forget its failures.", static (operations, id, action, cancellationToken) =>
-            operations.ResetAsync(id, action, cancellationToken)),
+        Act(
+            "reset", "End the isolation of an endpoint, close its circuit and forget its failures.",
+            static (operations, id, action, cancellationToken) => operations.ResetAsync(id, action, cancellationToken)),
+        ActOnAll("pause", "Pause all deliveries of an outbox until 'resume'.", static (operations, action, cancellationToken) =>
+            operations.PauseAsync(action, cancellationToken)),
+        ActOnAll("resume", "End the pause of all deliveries.", static (operations, action, cancellationToken) =>
+            operations.ResumeAsync(action, cancellationToken)),
     ];
 
     private static Command Status()
     {
         OperatorConnection connection = new(StoreUse.Reads);
         Command command = new(
-            "status", "Print the state of deliveries. The exit code is 1 if an endpoint is open or isolated, or the store fails.");
+            "status",
+            "Print the state of deliveries. The exit code is 1 if an endpoint is open or isolated, deliveries are paused, or the store "
+            + "fails.");
         connection.AddTo(command);
         command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
         {
@@ -45,13 +52,20 @@ internal static partial class OperatorCommands
                 Output.Table([.. Rows(status)]);
             }
 
-            return status.OpenEndpoints + status.IsolatedEndpoints > 0 || status.StoreError is not null ? ExitCode.NotDone : ExitCode.Done;
+            return status.OpenEndpoints > 0 || status.IsolatedEndpoints > 0 || status.Pause is not null || status.StoreError is not null
+                ? ExitCode.NotDone
+                : ExitCode.Done;
         }, cancellationToken));
         return command;
     }
 
     private static IEnumerable<string[]> Rows(OperationsStatus status)
     {
+        if (status.Pause is { } pause)
+        {
+            yield return ["paused", Text(pause)];
+        }
+
         foreach (string[] row in Known(
             ("in flight", status.InFlight), ("waiting", status.Waiting), ("waiting for a retry", status.Parked),
             ("dead letters", status.DeadLetters), ("workers", status.Workers), ("lanes without a worker", status.UnownedLanes)))
@@ -93,11 +107,16 @@ internal static partial class OperatorCommands
 
     private static Command Endpoints()
     {
-        OperatorConnection connection = new(StoreUse.None);
+        OperatorConnection connection = new(StoreUse.Reads);
         Option<string?> state = Optional("--state", "Only endpoints in this state: closed, open, half_open or isolated.");
         Option<string?> text = Optional("--text", "Only endpoints whose name contains this text.");
         Option<int> limit = Limit();
-        Command command = new("endpoints", "List endpoints, those in trouble first.") { state, text, limit };
+        Command command = new(
+            "endpoints",
+            "List endpoints, those in trouble first. Of a database: those that are isolated, and 1,000 with webhooks waiting for a retry.")
+        {
+            state, text, limit,
+        };
         connection.AddTo(command);
         command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
         {
@@ -111,11 +130,12 @@ internal static partial class OperatorCommands
                 arguments.GetValue(limit)).ConfigureAwait(false);
             Print(
                 rows, arguments.GetValue(connection.Json), OperationsJson.Default.EndpointStatus,
-                ["ID", "STATE", "FAILURES", "IN FLIGHT", "LAST ERROR", "ENDPOINT"],
+                ["ID", "STATE", "FAILURES", "IN FLIGHT", "BACKLOG", "LAST ERROR", "NEXT PROBE", "ISOLATED", "ENDPOINT"],
                 static row =>
                 [
-                    Output.Visible(row.Id), Name(row.State), Text(row.ConsecutiveFailures), Text(row.InFlight),
-                    Output.Visible(row.LastError ?? "-"), Output.Visible(row.Name),
+                    Output.Visible(row.Id), State(row), Text(row.ConsecutiveFailures), Text(row.InFlight),
+                    row.Backlog is { } backlog ? Text(backlog) : "-", Output.Visible(row.LastError ?? "-"),
+                    row.NextProbeIn?.ToString("c", CultureInfo.InvariantCulture) ?? "-", row.Isolation is { } stop ? Text(stop) : "-", Output.Visible(row.Name),
                 ]);
             return ExitCode.Done;
         }, cancellationToken));
@@ -288,8 +308,8 @@ internal static partial class OperatorCommands
         string name, string description,
         Func<IWebhookOperations, string, OperatorAction, CancellationToken, ValueTask<EndpointStatus?>> act)
     {
-        OperatorConnection connection = new(StoreUse.None);
-        Argument<string> id = new("id") { Description = "The endpoint's id, as 'endpoints' prints it." };
+        OperatorConnection connection = new(StoreUse.Writes);
+        Argument<string> id = new("id") { Description = "The endpoint's id, as 'endpoints' and 'dead-letters list --json' print it." };
         Option<string?> reason = Optional("--reason", "The reason, for the record.");
         Command command = new(name, description) { id, reason };
         connection.AddTo(command);
@@ -298,20 +318,49 @@ internal static partial class OperatorCommands
             OperatorAction action = ActionOf(arguments, reason);
             string endpoint = arguments.GetValue(id)!;
             EndpointStatus status = await act(operations, endpoint, action, cancellationToken).ConfigureAwait(false)
-                ?? throw new CommandException(ExitCode.NotDone, $"The process knows no endpoint with the id {Output.Visible(endpoint)}.");
+                ?? throw new CommandException(ExitCode.NotDone, $"There is no endpoint with the id {Output.Visible(endpoint)}.");
             if (arguments.GetValue(connection.Json))
             {
                 Line(status, OperationsJson.Default.EndpointStatus);
             }
             else
             {
-                Output.Table([Output.Visible(status.Id), Name(status.State), Output.Visible(status.Name)]);
+                Output.Table([Output.Visible(status.Id), State(status), Output.Visible(status.Name)]);
             }
 
             return ExitCode.Done;
         }, cancellationToken));
         return command;
     }
+
+    private static Command ActOnAll(
+        string name, string description, Func<IWebhookOperations, OperatorAction, CancellationToken, ValueTask<OperationsStatus>> act)
+    {
+        OperatorConnection connection = new(StoreUse.Writes);
+        Option<string?> reason = Optional("--reason", "The reason, for the record.");
+        Command command = new(name, description) { reason };
+        connection.AddTo(command);
+        command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
+        {
+            OperationsStatus status = await act(operations, ActionOf(arguments, reason), cancellationToken).ConfigureAwait(false);
+            if (arguments.GetValue(connection.Json))
+            {
+                Line(status, OperationsJson.Default.OperationsStatus);
+            }
+            else
+            {
+                Output.Table([.. Rows(status)]);
+            }
+
+            return ExitCode.Done;
+        }, cancellationToken));
+        return command;
+    }
+
+    private static string State(EndpointStatus endpoint) => endpoint.State is { } state ? Name(state) : "-";
+
+    private static string Text(OperatorStop stop) => $"since {Time(stop.Since)} by {Output.Visible(stop.Actor)}"
+        + (stop.Reason is { } reason ? $": {Output.Visible(reason)}" : "");
 
     private static async Task<IReadOnlyList<T>> AllAsync<T>(Func<string?, int, ValueTask<OperationsPage<T>>> page, int limit)
     {

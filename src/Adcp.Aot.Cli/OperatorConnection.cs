@@ -67,8 +67,8 @@ internal sealed class OperatorConnection(StoreUse use)
         {
             throw new CommandException(
                 ExitCode.Usage,
-                $"{verb} needs --url of an operator page: circuits, attempts and actions are known to the process that delivers, and "
-                + "are not in its database.");
+                $"{verb} needs --url of an operator page: attempts and actions are known to the process that delivers, and are not in "
+                + "its database.");
         }
 
         if (address is null)

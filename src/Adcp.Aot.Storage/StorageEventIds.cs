@@ -92,6 +92,12 @@ public static class StorageEventIds
     public const int OutboxPassedOver = 5016;
 
     /// <summary>
+    /// Warning: "The outbox worker applies an operator's action: endpoint {Target} was {Change} by {Actor}. Reason: {Reason}. The target
+    /// "all" is every delivery."
+    /// </summary>
+    public const int OutboxSwitched = 5017;
+
+    /// <summary>
     /// Warning: "Webhook {IdempotencyKey} of task or notification {Subject} of tenant {Tenant} to {Endpoint} waits in the outbox after
     /// {Attempts} attempts. It is delivered when a worker starts."
     /// </summary>

@@ -143,12 +143,60 @@ public sealed class StoreOperatorTests : IAsyncLifetime
         Assert.Equal(letters[1].Id, Assert.Single(await _operated.Outbox.DeadLetters.ListAsync()).Id);
     }
 
+    [Fact]
+    public async Task An_endpoint_of_the_store_is_isolated_listed_and_reset_for_its_worker()
+    {
+        string id = (await _operated.KillAsync(1))[0].EndpointId;
+        _operated.Receiver.Otherwise = ReceiverAnswer.Ok;
+        string[] key = ["--encryption-key-file", _key];
+
+        Cli.Result none = await RunAsync(["endpoints", .. key]);
+        Cli.Result isolated = await RunAsync(["isolate", id, "--reason", "buyer is down", .. key]);
+        await OperatedOutbox.UntilAsync(() => Task.FromResult(_operated.Worker.Endpoints.OpenCircuits == 1));
+        await _operated.Outbox.EnqueueAsync(null, [_operated.Item("task_9")]);
+        await OperatedOutbox.UntilAsync(async () => await _operated.Outbox.GetStatusAsync() is { Waiting: 0, Parked: 1 });
+        int before = _operated.Receiver.Count;
+        Cli.Result endpoints = await RunAsync("endpoints");
+        Cli.Result json = await RunAsync("endpoints", "--json", "--state", "isolated");
+        Cli.Result status = await RunAsync("status");
+        Cli.Result reset = await RunAsync("reset", id);
+        await OperatedOutbox.UntilAsync(async () => await _operated.Outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
+        Cli.Result unknown = await RunAsync("isolate", "0123456789abcdef");
+
+        Assert.Equal((0, 0, 0, 0, 1, 1), (none.ExitCode, isolated.ExitCode, endpoints.ExitCode, reset.ExitCode, status.ExitCode,
+            unknown.ExitCode));
+        Assert.DoesNotContain(id, none.Output, StringComparison.Ordinal);
+        Assert.Matches($"{id} +isolated +acme http://127.0.0.1:[0-9]+/hook", isolated.Output);
+        Assert.Contains($"isolate on acme http://127.0.0.1:", isolated.Errors, StringComparison.Ordinal);
+        Assert.Matches($"{id} +isolated .*by {Environment.UserName}: buyer is down +acme http://127.0.0.1", endpoints.Output);
+        Assert.Equal("buyer is down", json.Json.GetProperty("isolation").GetProperty("reason").GetString());
+        Assert.Matches("isolated +1", status.Output);
+        Assert.Equal(before + 1, _operated.Receiver.Count);
+        Assert.Contains("0123456789abcdef", unknown.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Deliveries_of_the_store_are_paused_and_resumed()
+    {
+        Cli.Result paused = await RunAsync("pause", "--reason", "incident 7");
+        await OperatedOutbox.UntilAsync(() => Task.FromResult(_operated.Log.Lines.Any(
+            static line => line.Contains("paused", StringComparison.Ordinal))));
+        await _operated.Outbox.EnqueueAsync(null, [_operated.Item("task_9")]);
+        Cli.Result status = await RunAsync("status");
+        int before = _operated.Receiver.Count;
+        Cli.Result resumed = await RunAsync("resume", "--json");
+        await OperatedOutbox.UntilAsync(async () => await _operated.Outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
+
+        Assert.Equal((0, 1, 0), (paused.ExitCode, status.ExitCode, resumed.ExitCode));
+        Assert.Matches($"paused +since .* by {Environment.UserName}: incident 7", paused.Output);
+        Assert.Matches("paused +since", status.Output);
+        Assert.False(resumed.Json.TryGetProperty("pause", out _));
+        Assert.Equal((0, 1), (before, _operated.Receiver.Count));
+    }
+
     [Theory]
-    [InlineData("endpoints")]
     [InlineData("attempts")]
     [InlineData("actions")]
-    [InlineData("isolate", "0123456789abcdef")]
-    [InlineData("reset", "0123456789abcdef")]
     public async Task A_command_that_needs_a_process_refuses_the_store_by_name(params string[] arguments)
     {
         Cli.Result result = await RunAsync(arguments);

@@ -29,7 +29,7 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
             new OperationsFeaturesDocument(
                 options.ActorOf(http), operations.Features.HasFlag(OperationsFeatures.Attempts),
                 operations.Features.HasFlag(OperationsFeatures.DeadLetters), operations.Features.HasFlag(OperationsFeatures.Workers),
-                options.BodyPolicy is not null),
+                operations.Features.HasFlag(OperationsFeatures.Pause), options.BodyPolicy is not null),
             OperationsJson.Default.OperationsFeaturesDocument)));
         Get(group, "api/status", async http => new Answer(
             await operations.GetStatusAsync(http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.OperationsStatus));
@@ -50,6 +50,10 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
             await operations.ListWorkersAsync(http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.WorkersStatus));
         Force(group, "api/endpoints/{id}/isolate", operations.IsolateAsync);
         Force(group, "api/endpoints/{id}/reset", operations.ResetAsync);
+        Post(group, "api/pause", OperationsJson.Default.ActionRequest, async (http, _, action) => new Answer(
+            await operations.PauseAsync(action, http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.OperationsStatus));
+        Post(group, "api/resume", OperationsJson.Default.ActionRequest, async (http, _, action) => new Answer(
+            await operations.ResumeAsync(action, http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.OperationsStatus));
         MapDeadLetters(group);
         group.MapGet("api/events", StreamAsync);
     }

@@ -55,7 +55,8 @@ internal sealed class SecondsConverter : JsonConverter<TimeSpan>
 }
 
 /// <summary>The parts that the operations have, whether bodies can be opened, and the name of the caller.</summary>
-internal sealed record OperationsFeaturesDocument(string Actor, bool Attempts, bool DeadLetters, bool Workers, bool Bodies);
+internal sealed record OperationsFeaturesDocument(
+    string Actor, bool Attempts, bool DeadLetters, bool Workers, bool Pause, bool Bodies);
 
 /// <summary>
 /// The body of an action, which has a reason. Implementations refuse unknown members: without a filter whose name is misspelled, an action

@@ -52,6 +52,8 @@ internal static class OutboxReasons
     internal const string UnknownFormat = "unknown_format";
     internal const string OwnFault = "own_fault";
     internal const string Deferred = "deferred";
+    internal const string Isolated = "isolated";
+    internal const string Paused = "paused";
 
     // Dead.
     internal const string Rejected = "rejected";

@@ -214,9 +214,10 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
                 await Task.Delay(LeaseWait, _time, lost).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
-            return row.Epoch == _lease.Current.Epoch
-                ? await MakeAsync(row, webhook, prepared, lost).ConfigureAwait(false)
-                : null;
+            // An operator may have acted since the row was taken.
+            return row.Epoch != _lease.Current.Epoch ? null
+                : _schedule.StopOf(row.Endpoint) is { } stop ? OutboxChanges.Wait(row, TimeSpan.Zero, stop)
+                : await MakeAsync(row, webhook, prepared, lost).ConfigureAwait(false);
         }
         catch (Exception fault)
         {

@@ -9,6 +9,8 @@ internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
     /// <summary>The floor of a read that begins at the first parked row.</summary>
     internal static readonly (long DueAt, long Id) Beginning = (long.MinValue, long.MinValue);
 
+    private long _blockedUntil;
+
     internal short Lane { get; } = lane;
 
     internal long Key { get; } = key;
@@ -40,7 +42,10 @@ internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
     internal int ParkedHeld { get; set; }
 
     /// <summary>Gets or sets until when the circuit refuses, a timestamp; 0 if it does not.</summary>
-    internal long BlockedUntil { get; set; }
+    internal long BlockedUntil { get => IsIsolated ? long.MaxValue : _blockedUntil; set => _blockedUntil = value; }
+
+    /// <summary>Gets or sets whether an operator isolated the endpoint: nothing is attempted until the reset.</summary>
+    internal bool IsIsolated { get; set; }
 
     /// <summary>
     /// Gets how many attempts must succeed, one after the other, before more than one is made at a time: the circuit refused here,
@@ -72,8 +77,9 @@ internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
     /// <summary>Gets or sets whether the last read found no row behind its own.</summary>
     internal bool IsExhausted { get; set; }
 
-    /// <summary>Gets whether nothing is to be remembered.</summary>
-    internal bool IsIdle => Held == 0 && InFlight == 0 && !HasParked && BlockedUntil == 0 && ReadAt == long.MaxValue;
+    /// <summary>Gets whether nothing is to be remembered. An isolation is remembered apart.</summary>
+    internal bool IsIdle =>
+        Held == 0 && InFlight == 0 && !HasParked && (IsIsolated || _blockedUntil == 0) && ReadAt == long.MaxValue;
 
     /// <summary>Returns whether another attempt may begin: as many as the ramp while it grows, and one at a time before.</summary>
     internal bool MayBegin(OutboxScheduleLimits limits) => InFlight < (Probes > 0 ? 1
@@ -95,6 +101,14 @@ internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
         ReadAt = long.MaxValue;
         IsReading = false;
         Floor = Beginning;
+        BlockedUntil = 0;
+        Probes = 0;
+    }
+
+    /// <summary>Closes the circuit and ends an isolation.</summary>
+    internal void Reset()
+    {
+        IsIsolated = false;
         BlockedUntil = 0;
         Probes = 0;
     }

@@ -8,10 +8,44 @@ internal sealed class OutboxEndpoints(TimeProvider time)
 {
     private readonly Dictionary<long, OutboxEndpoint> _endpoints = [];
     private readonly Dictionary<long, OutboxTenant> _tenants = [];
+    private readonly HashSet<long> _isolated = [];
+    private volatile bool _hasIsolated;
 
     internal IEnumerable<OutboxEndpoint> All => _endpoints.Values;
 
     internal IEnumerable<OutboxTenant> Tenants => _tenants.Values;
+
+    /// <summary>Gets whether any endpoint is isolated. May be read without the lock.</summary>
+    internal bool HasIsolated => _hasIsolated;
+
+    /// <summary>Returns whether an operator isolated an endpoint.</summary>
+    internal bool IsIsolated(long key) => _isolated.Contains(key);
+
+    /// <summary>Notes that an operator isolated an endpoint, which may not be known yet.</summary>
+    /// <returns>The endpoint; <see langword="null"/> if it is not remembered.</returns>
+    internal OutboxEndpoint? Isolate(long key)
+    {
+        _isolated.Add(key);
+        _hasIsolated = true;
+        OutboxEndpoint? endpoint = Find(key);
+        if (endpoint is not null)
+        {
+            endpoint.IsIsolated = true;
+        }
+
+        return endpoint;
+    }
+
+    /// <summary>Notes that an operator reset an endpoint.</summary>
+    /// <returns>The endpoint; <see langword="null"/> if it is not remembered.</returns>
+    internal OutboxEndpoint? Reset(long key)
+    {
+        _isolated.Remove(key);
+        _hasIsolated = _isolated.Count > 0;
+        OutboxEndpoint? endpoint = Find(key);
+        endpoint?.Reset();
+        return endpoint;
+    }
 
     /// <summary>Returns the endpoint of a key; <see langword="null"/> if it is not remembered.</summary>
     internal OutboxEndpoint? Find(long key) => _endpoints.GetValueOrDefault(key);
@@ -34,7 +68,7 @@ internal sealed class OutboxEndpoints(TimeProvider time)
         }
 
         tenant.Endpoints++;
-        endpoint = new OutboxEndpoint(lane, key, tenant);
+        endpoint = new OutboxEndpoint(lane, key, tenant) { IsIsolated = _isolated.Contains(key) };
         _endpoints.Add(key, endpoint);
         return endpoint;
     }

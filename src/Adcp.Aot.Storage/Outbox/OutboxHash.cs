@@ -21,11 +21,21 @@ internal static class OutboxHash
     /// <summary>Returns the hash of the endpoint that a webhook's circuit belongs to.</summary>
     internal static long Endpoint(PreparedWebhook webhook, OutboxOptions options) => Of(
         options.BreakerKey is { } key
-            ? string.Concat(options.Tenant, " ", key)
+            ? KeyOf(options.Tenant, key)
             : EndpointTable.KeyOf(webhook.Destination, options.Tenant, webhook.TaskId));
+
+    /// <summary>Returns the key in the table of endpoints of a caller's own key.</summary>
+    internal static string KeyOf(string tenant, string breakerKey) => string.Concat(tenant, " ", breakerKey);
 
     /// <summary>Returns the id by which operators know an endpoint: the first bytes of the same hash.</summary>
     internal static string EndpointId(long hash) => hash.ToString("x16", CultureInfo.InvariantCulture);
+
+    /// <summary>Returns the id of the endpoint with a key in the table of endpoints.</summary>
+    internal static string EndpointIdOf(string key) => EndpointId(Of(key));
+
+    /// <summary>Returns whether a text has the form of an endpoint's id.</summary>
+    internal static bool IsEndpointId(string text) =>
+        text.Length == 16 && text.All(char.IsAsciiHexDigitLower);
 
     /// <summary>Returns the hash of the endpoint that operators know by an id.</summary>
     internal static long EndpointOf(string id) => long.Parse(id, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);

@@ -8,11 +8,11 @@ using Microsoft.Extensions.Logging;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// The operations on an outbox: the endpoints and attempts of this process's worker, and the dead letters, workers and lanes of the store.
-/// A process without a worker, such as a tool, has those of the store only. Thread-safe. Dispose it before the worker: jobs that run are
-/// then cancelled.
+/// The operations on an outbox: the endpoints and attempts of this process's worker, and the isolated endpoints, dead letters, workers and
+/// lanes of the store. A process without a worker, such as a tool, has those of the store only. Thread-safe. Dispose it before the worker:
+/// jobs that run are then cancelled.
 /// </summary>
-public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
+public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposable
 {
     /// <summary>The most waiting webhooks and dead letters that are searched for an idempotency key.</summary>
     private const int MaxSearched = 1000;
@@ -28,6 +28,8 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
     /// <summary>The overview of a worker does not wait longer for the store. Endpoints and attempts are there without it.</summary>
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(1);
 
+    private static readonly StoreReading Nothing = new(new OperationsStatus { IsDurable = true }, []);
+
     private readonly OutboxWorker? _worker;
     private readonly OutboxStore _store;
     private readonly OutboxSeal? _seal;
@@ -35,8 +37,8 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
     private readonly DeadLetterJobs _jobs;
     private readonly TimeProvider _time;
     private readonly Lock _lock = new();
-    private Task<OperationsStatus>? _reading;
-    private OperationsStatus? _lastRead;
+    private Task<StoreReading>? _reading;
+    private StoreReading? _lastRead;
     private long _readAt;
 
     /// <summary>Creates the operations on an outbox.</summary>
@@ -79,24 +81,34 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
     public OutboxOperations(
         StoreDatabase database, SecretsAtRest? secrets = null, string tablePrefix = OutboxTables.DefaultPrefix, ILogger? logger = null,
         TimeProvider? timeProvider = null)
+        : this(
+            OutboxStores.Create(
+                database ?? throw new ArgumentNullException(nameof(database)),
+                new SqlWebhookOutboxOptions { TablePrefix = tablePrefix, Logger = logger }),
+            secrets, logger, timeProvider)
+    {
+    }
+
+    /// <summary>Creates the operations on a store, in a process that delivers nothing.</summary>
+    internal OutboxOperations(OutboxStore store, SecretsAtRest? secrets, ILogger? logger, TimeProvider? timeProvider)
         : base(logger, timeProvider)
     {
-        ArgumentNullException.ThrowIfNull(database);
         _time = timeProvider ?? TimeProvider.System;
         _seal = secrets is null ? null : new OutboxSeal(secrets);
-        _store = OutboxStores.Create(database, new SqlWebhookOutboxOptions { TablePrefix = tablePrefix, Logger = logger });
+        _store = store;
         _deadLetters = new DeadLetters(_store, _seal, static () => { }, _time);
         _jobs = new DeadLetterJobs(_deadLetters, _time, GuardedLogger.Of(logger));
     }
 
     /// <inheritdoc/>
-    public override OperationsFeatures Features => base.Features | OperationsFeatures.DeadLetters | OperationsFeatures.Workers;
+    public override OperationsFeatures Features =>
+        base.Features | OperationsFeatures.DeadLetters | OperationsFeatures.Workers | OperationsFeatures.Pause;
 
     /// <inheritdoc/>
     public override async ValueTask<OperationsStatus> GetStatusAsync(CancellationToken cancellationToken = default)
     {
         OperationsStatus here = await base.GetStatusAsync(cancellationToken).ConfigureAwait(false);
-        OperationsStatus store = await ReadStoreAsync(cancellationToken).ConfigureAwait(false);
+        (OperationsStatus store, IReadOnlyList<OutboxSwitch> stopped) = await ReadStoreAsync(cancellationToken).ConfigureAwait(false);
         return here with
         {
             IsDurable = true,
@@ -108,6 +120,8 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
             OldestDue = store.OldestDue,
             Workers = store.Workers,
             UnownedLanes = store.UnownedLanes,
+            IsolatedEndpoints = CountIsolated(here.IsolatedEndpoints, stopped),
+            Pause = StopOf(stopped, OutboxSwitch.All),
             StoreError = store.StoreError,
         };
     }
@@ -311,9 +325,9 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
     }
 
     /// <summary>Returns the store's figures, read at most once in five seconds for all callers together.</summary>
-    private async ValueTask<OperationsStatus> ReadStoreAsync(CancellationToken cancellationToken)
+    private async ValueTask<StoreReading> ReadStoreAsync(CancellationToken cancellationToken)
     {
-        Task<OperationsStatus> reading;
+        Task<StoreReading> reading;
         lock (_lock)
         {
             if (_reading is null || (_reading.IsCompleted && _time.GetElapsedTime(_readAt) >= ReadInterval))
@@ -334,16 +348,19 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
         }
         catch (TimeoutException)
         {
-            return (Volatile.Read(ref _lastRead) ?? Failed("")) with { StoreError = "The store does not answer." };
+            StoreReading last = Volatile.Read(ref _lastRead) ?? Nothing;
+            return last with { Status = last.Status with { StoreError = "The store does not answer." } };
         }
     }
 
-    private async Task<OperationsStatus> ReadOnceAsync()
+    private async Task<StoreReading> ReadOnceAsync()
     {
         try
         {
             OutboxCounts status = await _store.CountAsync(CancellationToken.None).ConfigureAwait(false);
-            OperationsStatus read = new()
+            IReadOnlyList<OutboxSwitch> switches =
+                await _store.Switches.ReadAsync(0, CancellationToken.None).ConfigureAwait(false);
+            OperationsStatus figures = new()
             {
                 IsDurable = true,
                 Waiting = status.Waiting,
@@ -354,15 +371,20 @@ public sealed class OutboxOperations : WebhookOperations, IAsyncDisposable
                 Workers = status.Workers,
                 UnownedLanes = status.UnownedLanes,
             };
+            StoreReading read = new(figures, [.. switches.Where(static row => row.IsStopped)]);
             Volatile.Write(ref _lastRead, read);
             return read;
         }
         catch (Exception fault)
         {
             // Its message may name the server. The worker, which reads the same tables, logs it.
-            return Failed($"The store failed: {fault.GetType().Name}.");
+            return (Volatile.Read(ref _lastRead) ?? Nothing) with
+            {
+                Status = Nothing.Status with { StoreError = $"The store failed: {fault.GetType().Name}." },
+            };
         }
     }
 
-    private static OperationsStatus Failed(string error) => new() { IsDurable = true, StoreError = error };
+    /// <summary>The store's figures, and the switches of endpoints that are isolated and of the pause.</summary>
+    private sealed record StoreReading(OperationsStatus Status, IReadOnlyList<OutboxSwitch> Stopped);
 }

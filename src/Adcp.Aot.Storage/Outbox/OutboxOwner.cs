@@ -27,6 +27,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     private readonly OutboxSchedule _schedule;
     private readonly Action<OutboxChange> _settle;
     private readonly Action _pump;
+    private readonly OutboxSwitches _switches;
     private readonly TimeProvider _time;
     private readonly TimeSpan _idlePoll;
     private readonly ILogger _logger;
@@ -39,12 +40,14 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     private long _sharedAt;
     private bool _lanesAreInDoubt;
     private volatile bool _isLeaving;
+    private volatile bool _switchesMayHaveChanged;
+    private bool _mustReadSwitches = true;
     private int _owned;
     private int _pageRows = PageRows;
 
     internal OutboxOwner(
-        OutboxStore store, OutboxLease lease, OutboxSchedule schedule, Action<OutboxChange> settle, Action pump, TimeSpan idlePoll,
-        TimeProvider time, ILogger logger)
+        OutboxStore store, OutboxLease lease, OutboxSchedule schedule, Action<OutboxChange> settle, Action pump,
+        OutboxSwitches switches, TimeSpan idlePoll, TimeProvider time, ILogger logger)
     {
         _store = store;
         _reader = store.OpenReader();
@@ -52,11 +55,12 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         _schedule = schedule;
         _settle = settle;
         _pump = pump;
+        _switches = switches;
         _idlePoll = idlePoll;
         _time = time;
         _logger = logger;
         _wake = new AsyncWake(time);
-        lease.Changed += _wake.Set;
+        lease.Changed += OnRenewed;
     }
 
     /// <summary>The states of a lane.</summary>
@@ -100,7 +104,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _lease.Changed -= _wake.Set;
+        _lease.Changed -= OnRenewed;
         await _stop.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _reader.DisposeAsync().ConfigureAwait(false);
@@ -163,7 +167,14 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
             return BusyPoll;
         }
 
+        await ReadSwitchesAsync(isJoining: false, cancellationToken).ConfigureAwait(false);
         await JoinLanesAsync(cancellationToken).ConfigureAwait(false);
+        if (_schedule.IsPaused)
+        {
+            // Rows would only fill memory.
+            return _idlePoll;
+        }
+
         bool hasMore = await ReadNewAsync(cancellationToken).ConfigureAwait(false);
         hasMore |= await ReadParkedAsync(cancellationToken).ConfigureAwait(false);
         hasMore |= await ReadHeadsAsync(cancellationToken).ConfigureAwait(false);
@@ -192,7 +203,37 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         Volatile.Write(ref _owned, 0);
         _sharedAt = 0;
         _lanesAreInDoubt = false;
+        _mustReadSwitches = true;
         _epoch = epoch;
+    }
+
+    private void OnRenewed()
+    {
+        _switchesMayHaveChanged = true;
+        _wake.Set();
+    }
+
+    /// <summary>Applies the switches that operators changed: after each renewal of the lease, and before lanes join.</summary>
+    private async ValueTask ReadSwitchesAsync(bool isJoining, CancellationToken cancellationToken)
+    {
+        if (!_mustReadSwitches && !_switchesMayHaveChanged && !isJoining)
+        {
+            return;
+        }
+
+        bool all = _mustReadSwitches;
+        _mustReadSwitches = false;
+        _switchesMayHaveChanged = false;
+        try
+        {
+            await _switches.RefreshAsync(all, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            _mustReadSwitches = all;
+            _switchesMayHaveChanged = true;
+            throw;
+        }
     }
 
     /// <summary>Takes lanes up to this worker's share, or begins to give back those above it.</summary>
@@ -289,6 +330,8 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         short[] joining = [.. _lanes.Where(static entry => entry.Value == LaneState.Joining).Select(static entry => entry.Key)];
         if (joining.Length > 0 && _reader.CanJoin)
         {
+            // An endpoint of such a lane may have been isolated while another worker owned it.
+            await ReadSwitchesAsync(isJoining: true, cancellationToken).ConfigureAwait(false);
             _reader.Join(joining);
             foreach (short lane in joining)
             {

@@ -11,10 +11,11 @@ namespace Adcp.Aot.Storage;
 /// <para>A row in memory is in one of these states. The store has it until it is settled.</para>
 /// <code>
 /// state      leaves by        to
-/// read       Admit            ready | a change (park, too old): unsettled
+/// read       Admit            ready | a change (park, too old): unsettled | forgotten (parked, and its endpoint is isolated)
 /// ready      TryTake          in flight
 ///            TakeSuspects     in flight, after a change (trial): the attempts before it may have killed their processes
-///            Block, Relieve   a change (park): unsettled; a parked row is forgotten and read again
+///            Block, Isolate,  a change (park): unsettled; a parked row is forgotten and read again
+///            Relieve
 /// in flight  Complete         unsettled (a change) | forgotten (cancelled)
 /// unsettled  Settled          forgotten
 /// any        Forget           forgotten, because the lane was lost or is given back
@@ -48,6 +49,7 @@ internal sealed class OutboxSchedule
     private bool _retryWasLast;
     private long _relievedAt;
     private TaskCompletionSource? _idle;
+    private volatile bool _isPaused;
 
     internal OutboxSchedule(OutboxScheduleLimits limits, TimeProvider time)
     {
@@ -81,6 +83,13 @@ internal sealed class OutboxSchedule
         }
     }
 
+    /// <summary>Gets or sets whether an operator paused all deliveries: no row is taken.</summary>
+    internal bool IsPaused
+    {
+        get => _isPaused;
+        set => _isPaused = value;
+    }
+
     /// <summary>Gets whether a stream waits for the read of its head.</summary>
     internal bool HasWanted
     {
@@ -110,6 +119,13 @@ internal sealed class OutboxSchedule
         if (Judge(endpoint, row) is { } change)
         {
             return change;
+        }
+
+        if (endpoint.IsIsolated)
+        {
+            // A read of parked rows was under way when the endpoint was isolated.
+            Unread(endpoint, row);
+            return null;
         }
 
         if (row.Unclean > 0)
@@ -152,7 +168,7 @@ internal sealed class OutboxSchedule
     {
         using Lock.Scope scope = _lock.EnterScope();
         List<OutboxRow>? taken = null;
-        while (_inFlight < _limits.MaxConcurrency && _trials.TryTake(out OutboxEndpoint? endpoint, out OutboxRow? row))
+        while (_inFlight < _limits.MaxConcurrency && !_isPaused && _trials.TryTake(out OutboxEndpoint? endpoint, out OutboxRow? row))
         {
             Begin(endpoint, row);
             (taken ??= []).Add(row);
@@ -167,7 +183,7 @@ internal sealed class OutboxSchedule
         using Lock.Scope scope = _lock.EnterScope();
         row = null;
         (OutboxRotation first, OutboxRotation second) = _retryWasLast ? (_fresh, _retries) : (_retries, _fresh);
-        if (_inFlight >= _limits.MaxConcurrency
+        if (_inFlight >= _limits.MaxConcurrency || _isPaused
             || (!first.TryTake(out OutboxEndpoint? endpoint, out row) && !second.TryTake(out endpoint, out row)))
         {
             return false;
@@ -220,6 +236,63 @@ internal sealed class OutboxSchedule
         endpoint.BlockedUntil = Math.Max(endpoint.BlockedUntil, _parked.After(duration));
         endpoint.Failed(_limits);
         return Clear(endpoint);
+    }
+
+    /// <summary>
+    /// Notes that an operator isolated an endpoint, also one that is not known yet. Its rows that are ready leave the rotations; the
+    /// parked ones among them are forgotten, and read again after <see cref="Reset"/>.
+    /// </summary>
+    /// <returns>The fresh rows, which are to be parked.</returns>
+    internal IReadOnlyList<OutboxRow> Isolate(long key)
+    {
+        using Lock.Scope scope = _lock.EnterScope();
+        return _endpoints.Isolate(key) is { } endpoint
+            ? Clear(endpoint, [.. Remove(endpoint), .. _trials.RemoveAlone(row => row.Endpoint == key)])
+            : [];
+    }
+
+    /// <summary>
+    /// Notes that an operator reset an endpoint: it is not isolated, its circuit is closed, and its parked rows are read now.
+    /// </summary>
+    internal void Reset(long key)
+    {
+        using Lock.Scope scope = _lock.EnterScope();
+        if (_endpoints.Reset(key) is not { } endpoint)
+        {
+            return;
+        }
+
+        if (endpoint.HasParked)
+        {
+            _parked.Add(endpoint, TimeSpan.Zero);
+        }
+
+        List(endpoint);
+        _endpoints.ForgetIfIdle(endpoint);
+    }
+
+    /// <summary>Returns the number of rows of an endpoint in memory that are not parked in the store.</summary>
+    internal int FreshOf(long key)
+    {
+        using Lock.Scope scope = _lock.EnterScope();
+        return _endpoints.Find(key) is { } endpoint ? endpoint.Held - endpoint.ParkedHeld : 0;
+    }
+
+    /// <summary>Returns the reason for which no attempt at an endpoint starts; <see langword="null"/> if it may.</summary>
+    internal string? StopOf(long key)
+    {
+        if (_isPaused)
+        {
+            return OutboxReasons.Paused;
+        }
+
+        if (!_endpoints.HasIsolated)
+        {
+            return null;
+        }
+
+        using Lock.Scope scope = _lock.EnterScope();
+        return _endpoints.IsIsolated(key) ? OutboxReasons.Isolated : null;
     }
 
     /// <summary>
@@ -329,7 +402,7 @@ internal sealed class OutboxSchedule
             _endpoints.ForgetIfIdle(endpoint);
         }
 
-        foreach (OutboxRow row in _trials.RemoveAlone(lane))
+        foreach (OutboxRow row in _trials.RemoveAlone(row => lane is null || row.Lane == lane))
         {
             Release(_endpoints.Get(row), row);
         }
@@ -378,6 +451,7 @@ internal sealed class OutboxSchedule
 
         return row.IsParked ? null
             : row.DueIn > TimeSpan.Zero ? OutboxChanges.Wait(row, row.DueIn, OutboxReasons.NotBefore)
+            : endpoint.IsIsolated ? OutboxChanges.Wait(row, TimeSpan.Zero, OutboxReasons.Isolated)
             : endpoint.BlockedUntil > _time.GetTimestamp() ? OutboxChanges.Wait(row, TimeSpan.Zero, OutboxReasons.CircuitOpen)
             : !_memory.FitsFresh(endpoint) ? OutboxChanges.Wait(row, TimeSpan.Zero, OutboxReasons.OverShare)
             : null;
@@ -433,17 +507,24 @@ internal sealed class OutboxSchedule
 
     /// <summary>Takes out the ready rows of an endpoint. Parked ones among them are forgotten, and read again later.</summary>
     /// <returns>The fresh rows, which are to be parked.</returns>
-    private OutboxRow[] Clear(OutboxEndpoint endpoint)
+    private OutboxRow[] Clear(OutboxEndpoint endpoint) => Clear(endpoint, Remove(endpoint));
+
+    private OutboxRow[] Clear(OutboxEndpoint endpoint, OutboxRow[] ready)
     {
-        OutboxRow[] ready = Remove(endpoint);
         foreach (OutboxRow row in ready.Where(static row => row.IsParked))
         {
-            endpoint.HasParked = true;
-            endpoint.IsFloorStale = true;
-            Release(endpoint, row);
+            Unread(endpoint, row);
         }
 
         return [.. ready.Where(static row => !row.IsParked)];
+    }
+
+    /// <summary>A parked row leaves memory as it is: the endpoint is read again from its beginning when none of its rows is held.</summary>
+    private void Unread(OutboxEndpoint endpoint, OutboxRow row)
+    {
+        endpoint.HasParked = true;
+        endpoint.IsFloorStale = true;
+        Release(endpoint, row);
     }
 
     /// <summary>Takes the ready rows of an endpoint out of the rotations, without those that are attempted alone.</summary>

@@ -140,6 +140,20 @@ internal abstract class OutboxStore : IAsyncDisposable
     /// <summary>Gets the table of dead letters.</summary>
     internal abstract OutboxDeadTable Dead { get; }
 
+    /// <summary>Gets the table of operators' switches.</summary>
+    internal abstract OutboxSwitchTable Switches { get; }
+
+    /// <summary>Lists endpoints that have parked rows, at most <paramref name="limit"/>, by one row of each.</summary>
+    internal abstract ValueTask<IReadOnlyList<T>> ListParkedEndpointsAsync<T>(
+        int limit, Func<OutboxWaitingRow, T> describe, CancellationToken cancellationToken);
+
+    /// <summary>Counts the parked rows of each endpoint, at most <paramref name="most"/> of each.</summary>
+    internal abstract ValueTask<IReadOnlyList<long>> CountParkedAsync(
+        IReadOnlyList<long> endpoints, int most, CancellationToken cancellationToken);
+
+    /// <summary>Returns a parked row of an endpoint; <see langword="null"/> if it has none.</summary>
+    internal abstract ValueTask<OutboxWaitingRow?> FindParkedAsync(long endpoint, CancellationToken cancellationToken);
+
     /// <summary>Ends the store's own work and gives its connections back. Disposed after its readers and settlers.</summary>
     public virtual ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

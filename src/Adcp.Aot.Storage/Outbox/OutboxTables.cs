@@ -44,6 +44,8 @@ internal sealed class OutboxTables
 
     internal string Stream => Prefix + "stream";
 
+    internal string Switch => Prefix + "switch";
+
     /// <summary>Returns a name for an index or constraint, which has no schema.</summary>
     internal string Index(string suffix) => Prefix[(Prefix.IndexOf('.', StringComparison.Ordinal) + 1)..] + suffix;
 

@@ -109,10 +109,10 @@ internal sealed class OutboxTrials
         return removed;
     }
 
-    /// <summary>Takes out the rows of a lane that wait to be attempted alone; <see langword="null"/> for all lanes.</summary>
-    internal OutboxRow[] RemoveAlone(short? lane)
+    /// <summary>Takes out rows that wait to be attempted alone.</summary>
+    internal OutboxRow[] RemoveAlone(Func<OutboxRow, bool> isMeant)
     {
-        OutboxRow[] removed = [.. _alone.Where(row => lane is null || row.Lane == lane)];
+        OutboxRow[] removed = [.. _alone.Where(isMeant)];
         _alone = new Queue<OutboxRow>(_alone.Except(removed));
         _waiting -= removed.Length;
         return removed;

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Network;
+using Adcp.Aot.Resilience;
 using Adcp.Aot.Sending;
 
 namespace Adcp.Aot.Storage;
@@ -71,6 +72,27 @@ internal sealed class OutboxWebhook
     internal string? Authority => TargetUri.TryParse(_texts[(int)Text.Url], out TargetUri? target, out _) ? target.Authority : null;
 
     internal string? TaskId => _texts[(int)Text.TaskId];
+
+    /// <summary>Gets the key of the endpoint; <see langword="null"/> if the destination is none that this program accepts.</summary>
+    internal string? EndpointKey
+    {
+        get
+        {
+            if (_texts[(int)Text.BreakerKey] is { } key)
+            {
+                return OutboxHash.KeyOf(Tenant, key);
+            }
+
+            try
+            {
+                return EndpointTable.KeyOf(ToPrepared().Destination, Tenant, TaskId);
+            }
+            catch (ArgumentException)
+            {
+                return null;
+            }
+        }
+    }
 
     internal string? NotificationType => _texts[(int)Text.NotificationType];
 

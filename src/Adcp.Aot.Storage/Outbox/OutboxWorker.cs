@@ -30,6 +30,7 @@ public sealed class OutboxWorker : IAsyncDisposable
     private readonly OutboxSettlement _settlement;
     private readonly OutboxDelivery _delivery;
     private readonly OutboxOwner _owner;
+    private readonly OutboxSwitches _switches;
     private readonly OutboxListening? _listening;
     private readonly AttemptRunner _runner;
     private readonly TimeProvider _time;
@@ -75,12 +76,17 @@ public sealed class OutboxWorker : IAsyncDisposable
             options.Authorizer is { } authorizer ? new OutboxAuthorization(authorizer, options.AuthorizerTimeout, time, logger) : null,
             outbox.Seal, _lease, _schedule, _settlement,
             new OutboxDeliveryRules(attempts.Retry, outbox.Horizon, options.HeadOfLineLimit), time, logger);
-        _owner = new OutboxOwner(outbox.Store, _lease, _schedule, _delivery.End, Pump, options.PollInterval, time, logger);
+        _switches = new OutboxSwitches(outbox.Store.Switches, _schedule, _runner.Endpoints, _delivery.End, logger);
+        _owner = new OutboxOwner(
+            outbox.Store, _lease, _schedule, _delivery.End, Pump, _switches, options.PollInterval, time, logger);
         outbox.Enqueued += _owner.Wake;
         _listening = outbox.WakeUp is { } wakeUp ? new OutboxListening(wakeUp, _owner.Wake, time, logger) : null;
     }
 
-    /// <summary>Gets the endpoints that this worker delivers to, their circuits, and the switches for them.</summary>
+    /// <summary>
+    /// Gets the endpoints that this worker delivers to, and their circuits. Isolating and resetting here holds in this worker, until it
+    /// ends or loses the endpoint's lane; <see cref="OutboxOperations"/> does it for all workers and durably.
+    /// </summary>
     public Resilience.EndpointTable Endpoints => _runner.Endpoints;
 
     /// <summary>Gets or sets the delays between attempts, for attempts that end from now on.</summary>
@@ -124,6 +130,12 @@ public sealed class OutboxWorker : IAsyncDisposable
 
     /// <summary>Gets the attempts under way.</summary>
     public int InFlight => _schedule.InFlight;
+
+    /// <summary>Returns the webhooks of an endpoint in memory that are not parked in the store.</summary>
+    internal int FreshOf(long endpoint) => _schedule.FreshOf(endpoint);
+
+    /// <summary>Gets whether the worker knows that an operator paused all deliveries.</summary>
+    internal bool IsPaused => _schedule.IsPaused;
 
     /// <summary>Gets the results that were not committed because the worker had lost their lane.</summary>
     internal long FencedOff => _settlement.FencedOff;
@@ -195,6 +207,14 @@ public sealed class OutboxWorker : IAsyncDisposable
         }
     }
 
+    /// <summary>Applies the switches of operators now. Workers of other processes do so when they renew their lease.</summary>
+    internal async ValueTask RefreshSwitchesAsync(CancellationToken cancellationToken)
+    {
+        await _switches.RefreshAsync(all: false, cancellationToken).ConfigureAwait(false);
+        _owner.Wake();
+        Pump();
+    }
+
     /// <summary>Reads the state of the outbox and of this worker.</summary>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="DbException">The database cannot be reached.</exception>
@@ -237,6 +257,7 @@ public sealed class OutboxWorker : IAsyncDisposable
         await _owner.DisposeAsync().ConfigureAwait(false);
         await _settlement.DisposeAsync().ConfigureAwait(false);
         await _lease.DisposeAsync().ConfigureAwait(false);
+        _switches.Dispose();
         await deaf.ConfigureAwait(false);
         OutboxStopReport report = new(cancelled, unsettled) { Left = _isStarted ? null : 0 };
         using CancellationTokenSource listEnds = new(_lease.Duration, _time);

@@ -21,14 +21,29 @@ public sealed record EndpointStatus
     /// </summary>
     public required string Name { get; init; }
 
-    /// <summary>Gets the state of the circuit.</summary>
-    public required CircuitState State { get; init; }
+    /// <summary>
+    /// Gets the state of the circuit; <see langword="null"/> if this process has no worker, so that it knows only whether an operator
+    /// isolated the endpoint.
+    /// </summary>
+    public required CircuitState? State { get; init; }
+
+    /// <summary>
+    /// Gets the isolation that the store keeps; <see langword="null"/> if the endpoint is not isolated, or in memory only.
+    /// </summary>
+    public OperatorStop? Isolation { get; init; }
 
     /// <summary>Gets the number of consecutive failures; 0 if the circuit is not closed.</summary>
     public int ConsecutiveFailures { get; init; }
 
     /// <summary>Gets the number of attempts under way.</summary>
     public int InFlight { get; init; }
+
+    /// <summary>
+    /// Gets the webhooks that wait for an attempt: those waiting for a later one in the store, and those in the memory of this process's
+    /// worker. 10,000 means at least as many. <see langword="null"/> in memory, or if the store does not answer. Webhooks that no worker
+    /// has read yet are not counted.
+    /// </summary>
+    public long? Backlog { get; init; }
 
     /// <summary>Gets the HTTP status of the last failed attempt; <see langword="null"/> if none failed, or if it had none.</summary>
     public int? LastStatusCode { get; init; }
@@ -42,7 +57,7 @@ public sealed record EndpointStatus
     public TimeSpan? NextProbeIn { get; init; }
 
     /// <summary>Returns id and state.</summary>
-    public override string ToString() => $"{Id} {State}, {ConsecutiveFailures} failures";
+    public override string ToString() => $"{Id} {State?.ToString() ?? "unknown"}, {ConsecutiveFailures} failures";
 
     /// <summary>Returns the state of an endpoint of a table.</summary>
     /// <param name="snapshot">The endpoint.</param>

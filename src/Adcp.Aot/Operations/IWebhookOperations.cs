@@ -24,7 +24,10 @@ public interface IWebhookOperations
     ValueTask<OperationsPage<EndpointStatus>> ListEndpointsAsync(
         EndpointQuery? query = null, CancellationToken cancellationToken = default);
 
-    /// <summary>Refuses every delivery to an endpoint until it is reset.</summary>
+    /// <summary>
+    /// Refuses every delivery to an endpoint until it is reset. With an outbox, it holds for all workers and after a restart, and the
+    /// endpoint's webhooks wait. Other workers apply it when they renew their lease.
+    /// </summary>
     /// <param name="endpointId">The <see cref="EndpointStatus.Id"/>.</param>
     /// <param name="action">The person or program that acts, and the reason.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
@@ -32,13 +35,34 @@ public interface IWebhookOperations
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
     ValueTask<EndpointStatus?> IsolateAsync(string endpointId, OperatorAction action, CancellationToken cancellationToken = default);
 
-    /// <summary>Closes the circuit of an endpoint and forgets its failures.</summary>
+    /// <summary>
+    /// Closes the circuit of an endpoint, forgets its failures, and ends its isolation. With an outbox, it holds for all workers.
+    /// </summary>
     /// <param name="endpointId">The <see cref="EndpointStatus.Id"/>.</param>
     /// <param name="action">The person or program that acts, and the reason.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The endpoint afterwards; <see langword="null"/> if it is not known.</returns>
     /// <exception cref="ArgumentNullException">A reference is null.</exception>
     ValueTask<EndpointStatus?> ResetAsync(string endpointId, OperatorAction action, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Pauses all deliveries until <see cref="ResumeAsync"/>: no worker starts an attempt. It holds for all workers and after a restart.
+    /// Webhooks are enqueued, and their horizon continues. Other workers apply it when they renew their lease.
+    /// </summary>
+    /// <param name="action">The person or program that acts, and the reason.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>The state afterwards.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="action"/> is null.</exception>
+    /// <exception cref="NotSupportedException">There is no outbox.</exception>
+    ValueTask<OperationsStatus> PauseAsync(OperatorAction action, CancellationToken cancellationToken = default);
+
+    /// <summary>Ends the pause of all deliveries. Isolated endpoints stay isolated.</summary>
+    /// <param name="action">The person or program that acts, and the reason.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>The state afterwards.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="action"/> is null.</exception>
+    /// <exception cref="NotSupportedException">There is no outbox.</exception>
+    ValueTask<OperationsStatus> ResumeAsync(OperatorAction action, CancellationToken cancellationToken = default);
 
     /// <summary>Lists attempts, the newest first.</summary>
     /// <param name="query">The query; <see langword="null"/> for the newest 100.</param>

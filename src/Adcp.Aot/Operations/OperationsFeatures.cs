@@ -15,4 +15,7 @@ public enum OperationsFeatures
 
     /// <summary>Workers and lanes can be listed.</summary>
     Workers = 4,
+
+    /// <summary>All deliveries can be paused. Isolated endpoints and the pause are kept in the store.</summary>
+    Pause = 8,
 }

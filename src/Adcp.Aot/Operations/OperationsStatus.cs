@@ -52,6 +52,9 @@ public sealed record OperationsStatus
     /// <summary>Gets the lanes that no worker owns. Their webhooks wait.</summary>
     public int? UnownedLanes { get; init; }
 
+    /// <summary>Gets the pause of all deliveries; <see langword="null"/> if they are not paused.</summary>
+    public OperatorStop? Pause { get; init; }
+
     /// <summary>Gets the reason why the store's figures are missing; <see langword="null"/> if they are not.</summary>
     public string? StoreError { get; init; }
 

@@ -98,45 +98,26 @@ public partial class WebhookOperations : IWebhookOperations
     }
 
     /// <inheritdoc/>
-    public ValueTask<OperationsPage<EndpointStatus>> ListEndpointsAsync(
-        EndpointQuery? query = null, CancellationToken cancellationToken = default)
-    {
-        query ??= new EndpointQuery();
-        List<Row> rows = [];
-        foreach (EndpointSnapshot endpoint in _endpoints?.Snapshot() ?? [])
-        {
-            if (query.State is { } state && endpoint.State != state)
-            {
-                continue;
-            }
-
-            string name = RedactedUrl.OfText(endpoint.Key);
-            if (query.Text is not { } text || name.Contains(text, StringComparison.OrdinalIgnoreCase))
-            {
-                rows.Add(new Row(RankOf(endpoint), name, endpoint));
-            }
-        }
-
-        rows.Sort();
-        int first = query.After is { } after ? Row.Position(rows, after, nameof(query)) : 0;
-        List<EndpointStatus> page = [];
-        int end = Math.Min(rows.Count, first + query.Limit);
-        for (int i = first; i < end; i++)
-        {
-            page.Add(EndpointStatus.Of(rows[i].Endpoint));
-        }
-
-        return new(new OperationsPage<EndpointStatus>(page, end < rows.Count ? rows[end - 1].ToCursor() : null, rows.Count, false));
-    }
+    public virtual ValueTask<OperationsPage<EndpointStatus>> ListEndpointsAsync(
+        EndpointQuery? query = null, CancellationToken cancellationToken = default) => new(PageOf(EndpointsHere(), query));
 
     /// <inheritdoc/>
-    public ValueTask<EndpointStatus?> IsolateAsync(
+    public virtual ValueTask<EndpointStatus?> IsolateAsync(
         string endpointId, OperatorAction action, CancellationToken cancellationToken = default) =>
         new(Force(endpointId, action, "isolate", static (endpoints, key) => endpoints.Isolate(key)));
 
     /// <inheritdoc/>
-    public ValueTask<EndpointStatus?> ResetAsync(string endpointId, OperatorAction action, CancellationToken cancellationToken = default) =>
+    public virtual ValueTask<EndpointStatus?> ResetAsync(
+        string endpointId, OperatorAction action, CancellationToken cancellationToken = default) =>
         new(Force(endpointId, action, "reset", static (endpoints, key) => endpoints.Reset(key)));
+
+    /// <inheritdoc/>
+    public virtual ValueTask<OperationsStatus> PauseAsync(OperatorAction action, CancellationToken cancellationToken = default) =>
+        throw NoOutbox();
+
+    /// <inheritdoc/>
+    public virtual ValueTask<OperationsStatus> ResumeAsync(OperatorAction action, CancellationToken cancellationToken = default) =>
+        throw NoOutbox();
 
     /// <inheritdoc/>
     public virtual ValueTask<OperationsPage<DeliveryAttemptSnapshot>> ListAttemptsAsync(
@@ -231,6 +212,33 @@ public partial class WebhookOperations : IWebhookOperations
             name, Escaped(target), Escaped(action.Actor), action.Reason is { } reason ? Escaped(reason) : "none");
     }
 
+    /// <summary>Returns the endpoints that this process knows, in no order.</summary>
+    protected IReadOnlyList<EndpointStatus> EndpointsHere() => [.. _endpoints?.Snapshot().Select(EndpointStatus.Of) ?? []];
+
+    /// <summary>Returns the page of endpoints that a query asks for.</summary>
+    /// <param name="endpoints">All endpoints, each once.</param>
+    /// <param name="query">The query; <see langword="null"/> for the first 100.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="endpoints"/> is null.</exception>
+    /// <exception cref="ArgumentException"><see cref="EndpointQuery.After"/> is not the <c>Next</c> of a page.</exception>
+    protected static OperationsPage<EndpointStatus> PageOf(IEnumerable<EndpointStatus> endpoints, EndpointQuery? query)
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        query ??= new EndpointQuery();
+        List<Row> rows =
+        [
+            .. endpoints
+                .Where(endpoint => (query.State is not { } state || endpoint.State == state)
+                    && (query.Text is not { } text || endpoint.Name.Contains(text, StringComparison.OrdinalIgnoreCase)))
+                .Select(static endpoint => new Row(RankOf(endpoint), endpoint)),
+        ];
+        rows.Sort();
+        int first = query.After is { } after ? Row.Position(rows, after, nameof(query)) : 0;
+        int end = Math.Min(rows.Count, first + query.Limit);
+        return new OperationsPage<EndpointStatus>(
+            [.. rows[first..end].Select(static row => row.Endpoint)], end < rows.Count ? rows[end - 1].ToCursor() : null, rows.Count,
+            false);
+    }
+
     /// <summary>Returns the attempts of a delivery that the history has, the oldest first.</summary>
     /// <param name="query">The delivery.</param>
     /// <exception cref="ArgumentNullException"><paramref name="query"/> is null.</exception>
@@ -256,7 +264,7 @@ public partial class WebhookOperations : IWebhookOperations
     }
 
     private static NotSupportedException NoOutbox() =>
-        new("A supervisor in memory has no dead letters and no workers. Deliver by an outbox, and use OutboxOperations.");
+        new("A supervisor in memory has no dead letters, no workers and no pause. Deliver by an outbox, and use OutboxOperations.");
 
     private static EndpointTable Endpoints(InMemoryWebhookDeliverySupervisor supervisor)
     {
@@ -267,11 +275,12 @@ public partial class WebhookOperations : IWebhookOperations
     /// <summary>Returns a text of one line in ASCII, which cannot look like another line of the log.</summary>
     private static string Escaped(string text) => JsonEncodedText.Encode(text).ToString();
 
-    private static int RankOf(EndpointSnapshot endpoint) => endpoint.State switch
+    private static int RankOf(EndpointStatus endpoint) => endpoint.State switch
     {
         CircuitState.Isolated => 0,
         CircuitState.Open => 1,
         CircuitState.HalfOpen => 2,
+        null => 3,
         _ => endpoint.ConsecutiveFailures > 0 ? 3 : 4,
     };
 
@@ -304,9 +313,9 @@ public partial class WebhookOperations : IWebhookOperations
     private partial void LogAction(string action, string target, string actor, string reason);
 
     /// <summary>An endpoint and its place in the list.</summary>
-    private readonly record struct Row(int Rank, string Name, EndpointSnapshot Endpoint) : IComparable<Row>
+    private readonly record struct Row(int Rank, EndpointStatus Endpoint) : IComparable<Row>
     {
-        public int CompareTo(Row other) => Compare(Rank, Name, EndpointStatus.IdOf(Endpoint.Key), other);
+        public int CompareTo(Row other) => Compare(Rank, Endpoint.Name, Endpoint.Id, other);
 
         /// <summary>Returns the position of the first row behind the one that a cursor names, which may be gone.</summary>
         internal static int Position(List<Row> rows, string cursor, string name)
@@ -334,13 +343,13 @@ public partial class WebhookOperations : IWebhookOperations
             return low;
         }
 
-        internal string ToCursor() => string.Create(CultureInfo.InvariantCulture, $"{Rank}|{EndpointStatus.IdOf(Endpoint.Key)}|{Name}");
+        internal string ToCursor() => string.Create(CultureInfo.InvariantCulture, $"{Rank}|{Endpoint.Id}|{Endpoint.Name}");
 
         private static int Compare(int rank, string name, string id, Row other)
         {
             int order = rank.CompareTo(other.Rank);
-            order = order != 0 ? order : string.CompareOrdinal(name, other.Name);
-            return order != 0 ? order : string.CompareOrdinal(id, EndpointStatus.IdOf(other.Endpoint.Key));
+            order = order != 0 ? order : string.CompareOrdinal(name, other.Endpoint.Name);
+            return order != 0 ? order : string.CompareOrdinal(id, other.Endpoint.Id);
         }
     }
 }

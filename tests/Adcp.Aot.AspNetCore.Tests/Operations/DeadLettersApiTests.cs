@@ -17,7 +17,7 @@ public sealed class DeadLettersApiTests
     ];
 
     public static TheoryData<string> Posts { get; } =
-        ["dead-letters/redrive", "dead-letters/discard", "dead-letters/1/body", "dead-letter-jobs/1/cancel"];
+        ["dead-letters/redrive", "dead-letters/discard", "dead-letters/1/body", "dead-letter-jobs/1/cancel", "pause", "resume"];
 
     [Theory]
     [MemberData(nameof(Gets))]

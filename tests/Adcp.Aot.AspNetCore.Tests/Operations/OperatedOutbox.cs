@@ -37,6 +37,7 @@ internal sealed class OperatedOutbox : IAsyncDisposable
             Attempts = new WebhookSupervisorOptions
             {
                 Sink = history,
+                Logger = Log,
                 SinkMode = SinkMode.Inline,
                 Retry = OutboxWorkerOptions.DefaultRetry with { BaseDelay = TimeSpan.FromMilliseconds(50) },
             },

@@ -94,6 +94,21 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
 
     internal override OutboxDeadTable Dead => inner.Dead;
 
+    internal override OutboxSwitchTable Switches => new SwitchTable(this, inner.Switches);
+
+    internal override ValueTask<IReadOnlyList<T>> ListParkedEndpointsAsync<T>(
+        int limit, Func<OutboxWaitingRow, T> describe, CancellationToken cancellationToken) =>
+        inner.ListParkedEndpointsAsync(limit, describe, cancellationToken);
+
+    internal override ValueTask<IReadOnlyList<long>> CountParkedAsync(
+        IReadOnlyList<long> endpoints, int most, CancellationToken cancellationToken) =>
+        plan("backlog") == StoreFault.Before
+            ? throw new IOException("planned")
+            : inner.CountParkedAsync(endpoints, most, cancellationToken);
+
+    internal override ValueTask<OutboxWaitingRow?> FindParkedAsync(long endpoint, CancellationToken cancellationToken) =>
+        inner.FindParkedAsync(endpoint, cancellationToken);
+
     private static async ValueTask<bool> Done(ValueTask call)
     {
         await call;
@@ -123,6 +138,16 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
 
         T result = await make();
         return fault == StoreFault.After ? throw new IOException($"{call}: answer lost") : result;
+    }
+
+    private sealed class SwitchTable(FaultyOutboxStore store, OutboxSwitchTable inner) : OutboxSwitchTable
+    {
+        internal override ValueTask<IReadOnlyList<OutboxSwitch>> ReadAsync(long after, CancellationToken cancellationToken) =>
+            store.ReadAsync("switches", () => inner.ReadAsync(after, cancellationToken), cancellationToken);
+
+        internal override ValueTask<OutboxSwitch?> SetAsync(
+            string target, bool isStopped, string name, string actor, string? reason, CancellationToken cancellationToken) =>
+            inner.SetAsync(target, isStopped, name, actor, reason, cancellationToken);
     }
 
     private sealed class Reader(FaultyOutboxStore store, OutboxReader inner) : OutboxReader

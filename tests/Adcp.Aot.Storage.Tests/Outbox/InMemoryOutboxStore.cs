@@ -14,6 +14,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
     private readonly SortedDictionary<(long DueAt, long Id), Row> _parked = [];
     private readonly Dictionary<long, (Row Row, OutboxChange Change)> _dead = [];
     private readonly Guid _installation = Guid.NewGuid();
+    private readonly List<OutboxSwitch> _switches = [new(OutboxSwitch.All, false, "", "", null, DateTimeOffset.UnixEpoch, 1)];
     private long _lastId;
     private int _looks;
     private int _renewals;
@@ -285,9 +286,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         {
             return ValueTask.FromResult<IReadOnlyList<WaitingWebhook>>(
             [
-                .. _parked.Values.Concat(_log.Values).Take(limit).Select(row => describe(new OutboxWaitingRow(
-                    row.Id, row.Entry.Lane, row.Entry.Endpoint, row.Entry.Tenant, row.Entry.KeyId, row.Attempts, DateTimeOffset.UnixEpoch,
-                    row.Entry.Sealed))),
+                .. _parked.Values.Concat(_log.Values).Take(limit).Select(row => describe(WaitingRow(row))),
             ]);
         }
     }
@@ -306,6 +305,41 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
     }
 
     internal override OutboxDeadTable Dead => new DeadTable(this);
+
+    internal override OutboxSwitchTable Switches => new SwitchTable(this);
+
+    internal override ValueTask<IReadOnlyList<T>> ListParkedEndpointsAsync<T>(
+        int limit, Func<OutboxWaitingRow, T> describe, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            return ValueTask.FromResult<IReadOnlyList<T>>(
+                [.. _parked.Values.DistinctBy(static row => row.Entry.Endpoint).Take(limit).Select(row => describe(WaitingRow(row)))]);
+        }
+    }
+
+    internal override ValueTask<IReadOnlyList<long>> CountParkedAsync(
+        IReadOnlyList<long> endpoints, int most, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            return ValueTask.FromResult<IReadOnlyList<long>>(
+                [.. endpoints.Select(endpoint => Math.Min(most, _parked.Values.LongCount(row => row.Entry.Endpoint == endpoint)))]);
+        }
+    }
+
+    internal override ValueTask<OutboxWaitingRow?> FindParkedAsync(long endpoint, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            return ValueTask.FromResult(
+                _parked.Values.FirstOrDefault(row => row.Entry.Endpoint == endpoint) is { } row ? WaitingRow(row) : null);
+        }
+    }
+
+    private static OutboxWaitingRow WaitingRow(Row row) => new(
+        row.Id, row.Entry.Lane, row.Entry.Endpoint, row.Entry.Tenant, row.Entry.KeyId, row.Attempts, DateTimeOffset.UnixEpoch,
+        row.Entry.Sealed);
 
     private long Append(OutboxEntry entry)
     {
@@ -413,6 +447,32 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         public long? Stream => HasLeftOrder ? null : Entry.Stream;
 
         public long? HorizonAt { get; set; }
+    }
+
+    private sealed class SwitchTable(InMemoryOutboxStore store) : OutboxSwitchTable
+    {
+        internal override ValueTask<IReadOnlyList<OutboxSwitch>> ReadAsync(long after, CancellationToken cancellationToken)
+        {
+            lock (store._lock)
+            {
+                return ValueTask.FromResult<IReadOnlyList<OutboxSwitch>>(
+                    [.. store._switches.Where(row => row.Revision > after).OrderBy(static row => row.Revision)]);
+            }
+        }
+
+        internal override ValueTask<OutboxSwitch?> SetAsync(
+            string target, bool isStopped, string name, string actor, string? reason, CancellationToken cancellationToken)
+        {
+            lock (store._lock)
+            {
+                long revision = store._switches.Max(static row => row.Revision) + 1;
+                OutboxSwitch set = new(
+                    target, isStopped, name, actor, reason, DateTimeOffset.FromUnixTimeMilliseconds(store.Now), revision);
+                store._switches.RemoveAll(row => row.Target == target);
+                store._switches.Add(set);
+                return ValueTask.FromResult<OutboxSwitch?>(set);
+            }
+        }
     }
 
     private sealed class Reader(InMemoryOutboxStore store) : OutboxReader

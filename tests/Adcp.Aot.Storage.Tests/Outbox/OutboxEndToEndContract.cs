@@ -117,6 +117,36 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
     }
 
     [Fact]
+    public async Task Another_process_isolates_pauses_resumes_and_resets()
+    {
+        OperatorAction action = new("alice");
+        SqlWebhookOutbox outbox = Open();
+        await using OutboxWorker idle = new(outbox, _sender);
+        await using OutboxOperations operations = new(idle);
+        await using OutboxWorker worker = await StartAsync(static options => options with { Lease = TimeSpan.FromSeconds(5) });
+        await _outbox.EnqueueAsync(null, [OutboxHarness.Item("gone.example")]);
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Dead: 1 });
+        string id = Assert.Single(await _outbox.DeadLetters.ListAsync()).EndpointId;
+
+        EndpointStatus isolated = (await operations.IsolateAsync(id, action))!;
+        await UntilAsync(() => Task.FromResult(worker.Endpoints.OpenCircuits == 1));
+        await _outbox.EnqueueAsync(null, [OutboxHarness.Item("gone.example"), OutboxHarness.Item("a.example")]);
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 1 });
+        int attempts = _sender.Count;
+        await operations.PauseAsync(action);
+        await UntilAsync(() => Task.FromResult(worker.IsPaused));
+        await _outbox.EnqueueAsync(null, [OutboxHarness.Item("b.example")]);
+        await operations.ResetAsync(id, action);
+        await UntilAsync(() => Task.FromResult(worker.Endpoints.OpenCircuits == 0));
+        int paused = _sender.Count;
+        await operations.ResumeAsync(action);
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 0, Dead: 2 });
+
+        Assert.Equal("t1 https://gone.example/hook", isolated.Name);
+        Assert.Equal((2, 2, 4), (attempts, paused, _sender.Count));
+    }
+
+    [Fact]
     public async Task Ambient_transaction_is_refused_by_name_and_nothing_is_enqueued()
     {
         using (new TransactionScope(TransactionScopeAsyncFlowOption.Enabled))

@@ -75,6 +75,34 @@ public abstract class OutboxSchemaTests(SqlDialect dialect) : DatabaseTests(dial
     }
 
     [Fact]
+    public async Task Tables_of_version_3_get_switches_and_a_webhook_in_them_is_kept()
+    {
+        OutboxSchema schema = new(new StoreDatabase(Database.Source, Dialect));
+        foreach (string statement in schema.GetStatements().Except(schema.GetStatements(3)))
+        {
+            await Database.ExecuteAsync(statement);
+        }
+
+        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = 3");
+        OutboxStore store = OutboxStores.Create(new StoreDatabase(Database.Source, Dialect), new SqlWebhookOutboxOptions());
+        await using (store)
+        {
+            OutboxEntry entry = new() { Lane = 0, Endpoint = 1, Tenant = 2, KeyId = "k", Sealed = [1], NotBefore = default };
+            await store.AppendAsync(null, [entry], default);
+            InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(
+                async () => await schema.CheckAsync(TestContext.Current.CancellationToken));
+
+            await schema.CreateIfAbsentAsync(TestContext.Current.CancellationToken);
+
+            Assert.Contains("CreateIfAbsentAsync", fault.Message, StringComparison.Ordinal);
+            await schema.CheckAsync(TestContext.Current.CancellationToken);
+            Assert.Equal(1, (await store.CountAsync(default)).Waiting);
+            OutboxSwitch all = Assert.Single(await store.Switches.ReadAsync(0, default));
+            Assert.Equal((OutboxSwitch.All, false), (all.Target, all.IsStopped));
+        }
+    }
+
+    [Fact]
     public async Task Newer_tables_are_reported_and_refused()
     {
         OutboxSchema schema = new(new StoreDatabase(Database.Source, Dialect));

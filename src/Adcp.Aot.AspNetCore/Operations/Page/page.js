@@ -8,6 +8,7 @@
   let view = "overview";
   let isDurable = false;
   let reloadAt = 0;
+  let pause;
 
   function element(name, text, className) {
     const made = document.createElement(name);
@@ -65,9 +66,22 @@
       return figure;
     }));
     isDurable = status.is_durable;
+    pause = status.pause;
+    showPause();
     byId("reasons").replaceChildren(...(status.dead_by_reason || []).map(({ reason, count, is_estimate }) =>
       filterLink(words(reason) + ": " + about(count, is_estimate), { reason }, "dead-letters")));
     showChart(status.activity || []);
+  }
+
+  const by = stop => "since " + time(stop.since) + " by " + stop.actor + (stop.reason ? ": " + stop.reason : "");
+
+  function showPause() {
+    const place = byId("pause");
+    const isFocused = place.contains(document.activeElement);
+    place.replaceChildren(...!features.pause ? [] : pause
+      ? [element("span", "paused", "state bad"), " " + by(pause) + " ", button("Resume", "all deliveries", () => forceAll("resume"))]
+      : [button("Pause", "all deliveries", () => forceAll("pause"), true)]);
+    if (isFocused) place.querySelector("button")?.focus();
   }
 
   function showChart(minutes) {
@@ -115,10 +129,11 @@
 
   const lists = {
     endpoints: {
-      columns: ["Endpoint", "State", "#Failures", "#In flight", "Last error", "Next probe", "Act"],
+      columns: ["Endpoint", "State", "#Failures", "#In flight", "#Backlog", "Last error", "Next probe", "Act"],
       cells: row => [
-        features.attempts ? filterLink(row.name, { endpoint: row.name }) : row.name, state(row.state), row.consecutive_failures, row.in_flight,
-        row.last_error || "", row.next_probe_in === undefined ? "" : "in " + duration(row.next_probe_in),
+        features.attempts ? filterLink(row.name, { endpoint: row.name }) : row.name,
+        [state(row.state || "unknown"), row.isolation ? [element("br"), by(row.isolation)] : null].flat(), row.consecutive_failures, row.in_flight,
+        row.backlog === undefined ? "" : row.backlog.toLocaleString("en") + (row.backlog < 10000 ? "" : "+"), row.last_error || "", row.next_probe_in === undefined ? "" : "in " + duration(row.next_probe_in),
         [row.state === "isolated" ? null : button("Isolate", row.name, () => force(row, "isolate"), true),
           row.state === "closed" && !row.consecutive_failures ? null : button("Reset", row.name, () => force(row, "reset")),
           features.dead_letters ? element("br") : null,
@@ -270,6 +285,21 @@
       await post("endpoints/" + encodeURIComponent(row.id) + "/" + action, answer);
       say("Done: " + action + " " + row.name);
       await load("endpoints");
+    } catch (fault) {
+      say(fault.message, true);
+    }
+  }
+
+  async function forceAll(action) {
+    const text = action === "pause"
+      ? "No worker starts an attempt until deliveries are resumed. Webhooks are still enqueued, and their retry horizon continues."
+      : "Workers deliver again. Endpoints that are isolated stay isolated.";
+    const verb = action === "pause" ? "Pause" : "Resume";
+    const answer = await confirm(verb + " all deliveries?", text, verb);
+    if (!answer) return;
+    try {
+      showStatus(await post(action, answer));
+      say("Done: " + action);
     } catch (fault) {
       say(fault.message, true);
     }
@@ -508,6 +538,7 @@
   addEventListener("hashchange", () => show().then(() => byId("main").focus({ preventScroll: true })));
   call("features").then(found => {
     features = found;
+    showPause();
     for (const link of document.querySelectorAll("nav a[data-feature]")) link.parentElement.hidden = !features[link.dataset.feature];
     return show();
   }).catch(fault => say(fault.message, true));

@@ -6,6 +6,7 @@ namespace Adcp.Aot.Storage;
 /// <remarks>
 /// Transactions lock rows in the order meta, worker, lane, log, parked, dead, binding, and several rows of a table in the order of
 /// their key, so that they never wait for each other in a circle. Streams and bindings are locked by callers, in the order of their key.
+/// A transaction on switches locks nothing else.
 /// </remarks>
 internal sealed class PostgreSqlOutboxSchema
 {
@@ -29,7 +30,7 @@ internal sealed class PostgreSqlOutboxSchema
         int dot = tables.Prefix.IndexOf('.', StringComparison.Ordinal);
         _schema = new SqlSchema(
             SqlDialect.PostgreSql, tables.Meta, versionsIn: dot < 0 ? null : tables.Prefix[..dot], new SqlMigration(Define(tables)),
-            new SqlMigration(IndexDead(tables)), new SqlMigration(AddType(tables)));
+            new SqlMigration(IndexDead(tables)), new SqlMigration(AddType(tables)), new SqlMigration(AddSwitches(tables)));
     }
 
     /// <summary>Gets the versions of the tables.</summary>
@@ -100,6 +101,7 @@ internal sealed class PostgreSqlOutboxSchema
             + "status_code, reason, key_id, binding, notification_type, sealed"),
         (_tables.Binding, "hash, fingerprint, sequence_number, state, retires_at, kept_until, idempotency_key"),
         (_tables.Stream, "stream, last, used_at"),
+        (_tables.Switch, "target, revision, changed_at, is_stopped, name, actor, reason"),
     ];
 
     /// <summary>
@@ -252,5 +254,26 @@ internal sealed class PostgreSqlOutboxSchema
         $"ALTER TABLE {tables.Dead} ADD COLUMN IF NOT EXISTS notification_type bigint",
         $"CREATE INDEX IF NOT EXISTS {tables.Index("dead_by_type")} ON {tables.Dead} (notification_type, id, reason, tenant, endpoint) "
         + "WHERE notification_type IS NOT NULL",
+    ];
+
+    /// <summary>Returns version 4: operators isolate endpoints and pause deliveries for all workers.</summary>
+    private static string[] AddSwitches(OutboxTables tables) =>
+    [
+        $"""
+        CREATE TABLE IF NOT EXISTS {tables.Switch} (
+            revision bigint NOT NULL,
+            changed_at bigint NOT NULL,
+            is_stopped boolean NOT NULL,
+            target text COLLATE "C" PRIMARY KEY,
+            name text NOT NULL,
+            actor text NOT NULL,
+            reason text
+        )
+        """,
+        $"CREATE INDEX IF NOT EXISTS {tables.Index("switch_by_revision")} ON {tables.Switch} (revision)",
+        $"""
+        INSERT INTO {tables.Switch} (target, revision, changed_at, is_stopped, name, actor)
+        VALUES ('{OutboxSwitch.All}', 1, 0, false, '', '') ON CONFLICT DO NOTHING
+        """,
     ];
 }

@@ -1,4 +1,5 @@
 using System.Data;
+using System.Data.Common;
 
 namespace Adcp.Aot.Storage;
 
@@ -29,6 +30,7 @@ internal sealed partial class PostgreSqlOutboxStore
         int purged = await PurgeAsync(_sql.PurgeDead, ExpiringTable.PurgeBatchSize, cancellationToken).ConfigureAwait(false);
         purged += await PurgeAsync(_sql.PurgeBindings, ExpiringTable.PurgeBatchSize - purged, cancellationToken).ConfigureAwait(false);
         purged += await PurgeAsync(_sql.PurgeOrphans, ExpiringTable.PurgeBatchSize - purged, cancellationToken).ConfigureAwait(false);
+        purged += await PurgeAsync(_sql.PurgeSwitches, ExpiringTable.PurgeBatchSize - purged, cancellationToken).ConfigureAwait(false);
         if (!_wereStreamsPurged || _time.GetElapsedTime(_streamsPurgedAt) >= StreamPurgePeriod)
         {
             int room = ExpiringTable.PurgeBatchSize - purged;
@@ -45,11 +47,26 @@ internal sealed partial class PostgreSqlOutboxStore
         int limit, Func<OutboxWaitingRow, WaitingWebhook> describe, CancellationToken cancellationToken) =>
         RepeatableAsync<IReadOnlyList<WaitingWebhook>>(
             async (connection, token) => await connection.Command(_sql.ListWaiting).With(DbType.Int64, (long)limit).AllAsync(
-                reader => describe(new OutboxWaitingRow(
-                    reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4),
-                    reader.GetInt32(5), DateTimeOffset.FromUnixTimeMilliseconds(reader.GetInt64(6)), reader.GetFieldValue<byte[]>(7))),
-                token).ConfigureAwait(false),
+                reader => describe(WaitingRow(reader)), token).ConfigureAwait(false),
             cancellationToken);
+
+    internal override async ValueTask<IReadOnlyList<T>> ListParkedEndpointsAsync<T>(
+        int limit, Func<OutboxWaitingRow, T> describe, CancellationToken cancellationToken)
+    {
+        List<T> endpoints = [];
+        await GuardedAsync(
+            _sql.ListParkedEndpoints, limit, () => endpoints.Clear(), reader => endpoints.Add(describe(WaitingRow(reader))),
+            cancellationToken).ConfigureAwait(false);
+        return endpoints;
+    }
+
+    internal override async ValueTask<OutboxWaitingRow?> FindParkedAsync(long endpoint, CancellationToken cancellationToken)
+    {
+        OutboxWaitingRow? row = null;
+        await GuardedAsync(_sql.FindParked, endpoint, () => row = null, reader => row = WaitingRow(reader), cancellationToken)
+            .ConfigureAwait(false);
+        return row;
+    }
 
     internal override ValueTask<IReadOnlyList<OutboxWorkerRow>> ListWorkersAsync(CancellationToken cancellationToken) =>
         RepeatableAsync<IReadOnlyList<OutboxWorkerRow>>(
@@ -59,6 +76,44 @@ internal sealed partial class PostgreSqlOutboxStore
                     OutboxWorkerRow.LanesOf(reader.GetString(4))),
                 token).ConfigureAwait(false),
             cancellationToken);
+
+    internal override ValueTask<IReadOnlyList<long>> CountParkedAsync(
+        IReadOnlyList<long> endpoints, int most, CancellationToken cancellationToken) =>
+        RepeatableAsync<IReadOnlyList<long>>(
+            async (connection, token) =>
+            {
+                List<long> counts = [];
+                DbBatch batch = connection.GuardedBatch();
+                batch.Then(_sql.CountParkedOfEndpoints)
+                    .With(DbType.String, PostgreSqlCommands.ArrayOf(endpoints, static endpoint => endpoint))
+                    .With(DbType.Int64, (long)most);
+                await batch.CommitAsync(reader => counts.Add(reader.GetInt64(0)), token).ConfigureAwait(false);
+                return counts;
+            },
+            cancellationToken);
+
+    private static OutboxWaitingRow WaitingRow(DbDataReader reader) => new(
+        reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4), reader.GetInt32(5),
+        DateTimeOffset.FromUnixTimeMilliseconds(reader.GetInt64(6)), reader.GetFieldValue<byte[]>(7));
+
+    /// <summary>Runs a query with one number that must use the keys of the tables.</summary>
+    /// <param name="sql">The query.</param>
+    /// <param name="value">Its parameter.</param>
+    /// <param name="begin">Called before the rows, again if the query is repeated.</param>
+    /// <param name="read">Called for each row.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    private async ValueTask GuardedAsync(
+        string sql, long value, Action begin, Action<DbDataReader> read, CancellationToken cancellationToken) =>
+        await RepeatableAsync(
+            async (connection, token) =>
+            {
+                begin();
+                DbBatch batch = connection.GuardedBatch();
+                batch.Then(sql).With(DbType.Int64, value);
+                await batch.CommitAsync(read, token).ConfigureAwait(false);
+                return true;
+            },
+            cancellationToken).ConfigureAwait(false);
 
     private async ValueTask<int> PurgeAsync(string sql, int most, CancellationToken cancellationToken) => most == 0
         ? 0

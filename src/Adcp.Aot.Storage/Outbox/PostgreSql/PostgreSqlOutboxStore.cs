@@ -39,11 +39,14 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
         _statements = new PostgreSqlOutboxStatements(tables);
         _sql = new PostgreSqlStoreStatements(tables);
         Dead = new PostgreSqlOutboxDeadTable(database, _sql);
+        Switches = new PostgreSqlOutboxSwitchTable(database, _sql);
     }
 
     internal PostgreSqlOutboxStatements Statements => _statements;
 
     internal override OutboxDeadTable Dead { get; }
+
+    internal override OutboxSwitchTable Switches { get; }
 
     internal override async ValueTask<Guid> InstallationAsync(CancellationToken cancellationToken)
     {

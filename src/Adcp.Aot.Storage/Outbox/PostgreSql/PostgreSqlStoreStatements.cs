@@ -197,6 +197,49 @@ internal sealed class PostgreSqlStoreStatements
                 coalesce((SELECT string_agg(lane::text, ',' ORDER BY lane) FROM {tables.Lane} AS l WHERE l.worker = w.worker), '')
             FROM {tables.Worker} AS w ORDER BY w.name, w.worker
             """;
+        string switchColumns = "target, is_stopped, name, actor, reason, changed_at, revision";
+        ReadSwitches = $"SELECT {switchColumns} FROM {tables.Switch} WHERE revision > $1 ORDER BY revision";
+        LockSwitches = $"UPDATE {tables.Switch} SET revision = revision + 1 WHERE target = '{OutboxSwitch.All}'";
+        SetSwitch =
+            $"""
+            INSERT INTO {tables.Switch} AS s (target, revision, changed_at, is_stopped, name, actor, reason)
+            SELECT $1, a.revision, {Clock}, $2, $3, $4, $5 FROM {tables.Switch} AS a
+            WHERE a.target = '{OutboxSwitch.All}' AND (EXISTS (SELECT FROM {tables.Switch} AS k WHERE k.target = $1)
+                OR (SELECT count(*) FROM {tables.Switch}) < $6)
+            ON CONFLICT (target) DO UPDATE SET revision = excluded.revision, changed_at = excluded.changed_at,
+                is_stopped = excluded.is_stopped, name = excluded.name, actor = excluded.actor, reason = excluded.reason
+            RETURNING {switchColumns}
+            """;
+        PurgeSwitches = PurgeOf(
+            tables.Switch,
+            $"NOT is_stopped AND target <> '{OutboxSwitch.All}' AND changed_at <= {Now} - "
+            + $"{(long)OutboxSwitchTable.ResetKept.TotalMilliseconds}");
+        string waitingColumns = "id, lane, endpoint, tenant, key_id, attempts, enqueued_at, sealed";
+        ListParkedEndpoints =
+            $"""
+            WITH RECURSIVE e AS (
+                (SELECT lane, endpoint FROM {tables.Parked} ORDER BY lane, endpoint LIMIT 1)
+                UNION ALL
+                SELECT n.lane, n.endpoint FROM e CROSS JOIN LATERAL (
+                    SELECT p.lane, p.endpoint FROM {tables.Parked} AS p
+                    WHERE (p.lane, p.endpoint) > (e.lane, e.endpoint) ORDER BY p.lane, p.endpoint LIMIT 1) AS n)
+            SELECT r.* FROM (SELECT lane, endpoint FROM e LIMIT $1) AS e CROSS JOIN LATERAL (
+                SELECT {waitingColumns} FROM {tables.Parked} AS p
+                WHERE p.lane = e.lane AND p.endpoint = e.endpoint ORDER BY p.due_at, p.id LIMIT 1) AS r
+            """;
+        CountParkedOfEndpoints =
+            $"""
+            SELECT r.n FROM unnest(CAST($1 AS text)::bigint[]) WITH ORDINALITY AS k(endpoint, place) CROSS JOIN LATERAL (
+                SELECT count(*) AS n FROM (
+                    SELECT FROM {tables.Parked} AS p
+                    WHERE p.lane = ANY (ARRAY(SELECT lane FROM {tables.Lane})) AND p.endpoint = k.endpoint LIMIT $2) AS p) AS r
+            ORDER BY k.place
+            """;
+        FindParked =
+            $"""
+            SELECT {waitingColumns} FROM {tables.Parked}
+            WHERE lane = ANY (ARRAY(SELECT lane FROM {tables.Lane})) AND endpoint = $1 LIMIT 1
+            """;
         Discard = $"DELETE FROM {tables.Dead} WHERE id = ANY (CAST($1 AS text)::bigint[])";
     }
 
@@ -289,6 +332,26 @@ internal sealed class PostgreSqlStoreStatements
 
     /// <summary>Lists the workers with their lanes.</summary>
     internal string ListWorkers { get; }
+
+    /// <summary>Reads the switches with a revision above $1.</summary>
+    internal string ReadSwitches { get; }
+
+    /// <summary>Takes the next revision, and excludes other changes of switches until the commit.</summary>
+    internal string LockSwitches { get; }
+
+    /// <summary>Sets the switch $1 to $2, with name $3, actor $4 and reason $5, unless there are $6 others.</summary>
+    internal string SetSwitch { get; }
+
+    internal string PurgeSwitches { get; }
+
+    /// <summary>Lists the endpoints that have parked rows, at most $1, by the first row of each.</summary>
+    internal string ListParkedEndpoints { get; }
+
+    /// <summary>Counts the parked rows of each of the endpoints $1, at most $2 of each.</summary>
+    internal string CountParkedOfEndpoints { get; }
+
+    /// <summary>Returns a parked row of the endpoint $1.</summary>
+    internal string FindParked { get; }
 
     /// <summary>Appends a row.</summary>
     internal string Append { get; }

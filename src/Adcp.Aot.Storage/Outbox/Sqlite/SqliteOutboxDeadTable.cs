@@ -138,6 +138,6 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
     ];
 
     /// <summary>Returns a list of numbers as JSON.</summary>
-    private static string Json(IEnumerable<long> values) =>
+    internal static string Json(IEnumerable<long> values) =>
         "[" + string.Join(',', values.Select(static value => value.ToString(CultureInfo.InvariantCulture))) + "]";
 }

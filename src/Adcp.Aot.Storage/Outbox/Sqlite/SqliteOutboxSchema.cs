@@ -115,7 +115,25 @@ internal static class SqliteOutboxSchema
         // report on a task and have no type.
         new SqlMigration(
             $"ALTER TABLE {tables.Dead} ADD COLUMN notification_type INTEGER",
-            Index(tables, "dead_type", tables.Dead, "notification_type, id, reason, tenant, endpoint", "notification_type IS NOT NULL")));
+            Index(tables, "dead_type", tables.Dead, "notification_type, id, reason, tenant, endpoint", "notification_type IS NOT NULL")),
+
+        // Operators isolate endpoints and pause deliveries for all workers.
+        new SqlMigration(
+            $"""
+            CREATE TABLE IF NOT EXISTS {tables.Switch} (
+                target TEXT NOT NULL PRIMARY KEY,
+                revision INTEGER NOT NULL,
+                changed_at INTEGER NOT NULL,
+                is_stopped INTEGER NOT NULL,
+                name TEXT NOT NULL,
+                actor TEXT NOT NULL,
+                reason TEXT) STRICT, WITHOUT ROWID
+            """,
+            Index(tables, "switch_revision", tables.Switch, "revision"),
+            $"""
+            INSERT OR IGNORE INTO {tables.Switch} (target, revision, changed_at, is_stopped, name, actor)
+            VALUES ('{OutboxSwitch.All}', 1, 0, 0, '', '')
+            """));
 
     /// <summary>Returns a query that names each column that the store uses.</summary>
     internal static string Columns(OutboxTables tables) => $"""
@@ -127,9 +145,9 @@ internal static class SqliteOutboxSchema
             d.id, d.lane, d.endpoint, d.tenant, d.key_id, d.binding, d.attempts, d.unclean, d.enqueued_at, d.first_attempt_at, d.horizon_at,
             d.reason, d.status_code, d.max_at, d.ended_at, d.kept_until, d.notification_type, d.sealed,
             b.hash, b.fingerprint, b.idempotency_key, b.sequence_number, b.state, b.retires_at, b.kept_until,
-            s.stream, s.number, s.used_at
+            s.stream, s.number, s.used_at, o.target, o.revision, o.changed_at, o.is_stopped, o.name, o.actor, o.reason
         FROM {tables.Meta} m, {tables.Worker} w, {tables.Lane} n, {tables.Log} l, {tables.Parked} p, {tables.Dead} d, {tables.Binding} b,
-            {tables.Stream} s
+            {tables.Stream} s, {tables.Switch} o
         WHERE 1 = 0
         """;
 

@@ -200,6 +200,8 @@ internal sealed class SqliteOutboxStatements
             $"DELETE FROM {t.Dead} WHERE id IN (SELECT id FROM {t.Dead} WHERE kept_until <= @p1 LIMIT @p2)",
             $"DELETE FROM {t.Binding} WHERE hash IN (SELECT hash FROM {t.Binding} WHERE kept_until <= @p1 AND state <> 0 LIMIT @p2)",
             $"DELETE FROM {t.Stream} WHERE stream IN (SELECT stream FROM {t.Stream} WHERE used_at <= @p1 - @p3 LIMIT @p2)",
+            $"DELETE FROM {t.Switch} WHERE target IN (SELECT target FROM {t.Switch} WHERE NOT is_stopped AND target <> "
+            + $"'{OutboxSwitch.All}' AND changed_at <= @p1 - {(long)OutboxSwitchTable.ResetKept.TotalMilliseconds} LIMIT @p2)",
         ];
         ListWaiting =
             $"""
@@ -256,6 +258,28 @@ internal sealed class SqliteOutboxStatements
                 iif(@p4, NULL, first_attempt_at), iif(@p4, NULL, horizon_at), @p5
             FROM {t.Dead} WHERE id = @p2
             """;
+        string switchColumns = "target, is_stopped, name, actor, reason, changed_at, revision";
+        ReadSwitches = $"SELECT {switchColumns} FROM {t.Switch} WHERE revision > @p1 ORDER BY revision";
+        LockSwitches = $"UPDATE {t.Switch} SET revision = revision + 1 WHERE target = '{OutboxSwitch.All}'";
+        SetSwitch =
+            $"""
+            INSERT INTO {t.Switch} (target, revision, changed_at, is_stopped, name, actor, reason)
+            SELECT @p2, revision, @p1, @p3, @p4, @p5, @p6 FROM {t.Switch}
+            WHERE target = '{OutboxSwitch.All}' AND (@p2 IN (SELECT target FROM {t.Switch}) OR (SELECT count(*) FROM {t.Switch}) < @p7)
+            ON CONFLICT (target) DO UPDATE SET revision = excluded.revision, changed_at = excluded.changed_at,
+                is_stopped = excluded.is_stopped, name = excluded.name, actor = excluded.actor, reason = excluded.reason
+            RETURNING {switchColumns}
+            """;
+        string waitingColumns = "id, lane, endpoint, tenant, key_id, attempts, enqueued_at, sealed";
+        FirstParkedRow = $"SELECT {waitingColumns} FROM {t.Parked} WHERE lane = @p1 AND endpoint = @p2 ORDER BY due_at LIMIT 1";
+        CountParkedOfEndpoints =
+            $"""
+            SELECT (SELECT count(*) FROM (
+                SELECT 1 FROM {t.Parked} WHERE lane IN (SELECT lane FROM {t.Lane}) AND endpoint = k.value LIMIT @p2))
+            FROM json_each(@p1) k ORDER BY k.key
+            """;
+        FindParked =
+            $"SELECT {waitingColumns} FROM {t.Parked} WHERE lane IN (SELECT lane FROM {t.Lane}) AND endpoint = @p1 LIMIT 1";
         DeleteDead = $"DELETE FROM {t.Dead} WHERE id = @p1 RETURNING binding";
         Discard = $"DELETE FROM {t.Dead} WHERE id IN (SELECT value FROM json_each(@p1))";
     }
@@ -361,6 +385,24 @@ internal sealed class SqliteOutboxStatements
     internal string SampleReasons { get; }
 
     internal string ListWorkers { get; }
+
+    /// <summary>Reads the switches with a revision above @p1.</summary>
+    internal string ReadSwitches { get; }
+
+    /// <summary>Takes the next revision.</summary>
+    internal string LockSwitches { get; }
+
+    /// <summary>Sets the switch @p2 to @p3, with name @p4, actor @p5 and reason @p6, unless there are @p7 others.</summary>
+    internal string SetSwitch { get; }
+
+    /// <summary>Reads the first parked row of the endpoint @p2 in the lane @p1.</summary>
+    internal string FirstParkedRow { get; }
+
+    /// <summary>Counts the parked rows of each of the endpoints @p1, at most @p2 of each.</summary>
+    internal string CountParkedOfEndpoints { get; }
+
+    /// <summary>Reads a parked row of the endpoint @p1.</summary>
+    internal string FindParked { get; }
 
     /// <summary>Deletes bindings that say "waiting" although no webhook of them waits.</summary>
     internal string PurgeOrphans { get; }

@@ -33,12 +33,68 @@ internal sealed partial class SqliteOutboxStore
                 using DbDataReader reader = session.Read(_sql.ListWaiting, (long)limit);
                 while (reader.Read())
                 {
-                    rows.Add(describe(new OutboxWaitingRow(
-                        reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4),
-                        reader.GetInt32(5), reader.Time(6)!.Value, (byte[])reader.GetValue(7))));
+                    rows.Add(describe(WaitingRow(reader)));
                 }
 
                 return rows;
+            },
+            cancellationToken));
+
+    internal override ValueTask<IReadOnlyList<T>> ListParkedEndpointsAsync<T>(
+        int limit, Func<OutboxWaitingRow, T> describe, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<T>>(Read(
+            session =>
+            {
+                List<T> endpoints = [];
+                for (short lane = 0; lane < OutboxLanes.Count; lane++)
+                {
+                    long next = long.MinValue;
+                    while (endpoints.Count < limit && NextParkedEndpoint(session, lane, next) is { } endpoint)
+                    {
+                        using (DbDataReader reader = session.Read(_sql.FirstParkedRow, (long)lane, endpoint))
+                        {
+                            if (reader.Read())
+                            {
+                                endpoints.Add(describe(WaitingRow(reader)));
+                            }
+                        }
+
+                        if (endpoint == long.MaxValue)
+                        {
+                            break;
+                        }
+
+                        next = endpoint + 1;
+                    }
+                }
+
+                return endpoints;
+            },
+            cancellationToken));
+
+    internal override ValueTask<IReadOnlyList<long>> CountParkedAsync(
+        IReadOnlyList<long> endpoints, int most, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<long>>(Read(
+            session =>
+            {
+                List<long> counts = [];
+                using DbDataReader reader = session.Read(
+                    _sql.CountParkedOfEndpoints, SqliteOutboxDeadTable.Json(endpoints), (long)most);
+                while (reader.Read())
+                {
+                    counts.Add(reader.GetInt64(0));
+                }
+
+                return counts;
+            },
+            cancellationToken));
+
+    internal override ValueTask<OutboxWaitingRow?> FindParkedAsync(long endpoint, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(Read(
+            session =>
+            {
+                using DbDataReader reader = session.Read(_sql.FindParked, endpoint);
+                return reader.Read() ? WaitingRow(reader) : null;
             },
             cancellationToken));
 
@@ -79,6 +135,17 @@ internal sealed partial class SqliteOutboxStore
         return new OutboxCounts(
             waiting, reader.GetInt64(0), reader.GetInt64(1), oldest == long.MaxValue ? null : Time(now - oldest), reader.GetInt32(4),
             reader.GetInt32(5));
+    }
+
+    private static OutboxWaitingRow WaitingRow(DbDataReader reader) => new(
+        reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4), reader.GetInt32(5),
+        reader.Time(6)!.Value, (byte[])reader.GetValue(7));
+
+    /// <summary>Returns the first endpoint of a lane that has parked rows, from a given one on.</summary>
+    private long? NextParkedEndpoint(SqliteOutboxSession session, short lane, long from)
+    {
+        using DbDataReader reader = session.Read(_sql.NextParkedEndpoint, (long)lane, from);
+        return reader.Read() ? reader.GetInt64(0) : null;
     }
 
     private T Read<T>(Func<SqliteOutboxSession, T> read, CancellationToken cancellationToken)

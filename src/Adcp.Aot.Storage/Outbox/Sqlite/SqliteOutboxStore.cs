@@ -37,6 +37,7 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
         _sql = new SqliteOutboxStatements(tables);
         _writer = new SqliteOutboxWriter(database, _database.OpenWriter);
         Dead = new SqliteOutboxDeadTable(_database, _writer, _sql);
+        Switches = new SqliteOutboxSwitchTable(_database, _writer, _sql);
     }
 
     /// <inheritdoc/>
@@ -46,6 +47,8 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
     internal long Commits => _writer.Commits;
 
     internal override OutboxDeadTable Dead { get; }
+
+    internal override OutboxSwitchTable Switches { get; }
 
     internal override async ValueTask<Guid> InstallationAsync(CancellationToken cancellationToken)
     {
