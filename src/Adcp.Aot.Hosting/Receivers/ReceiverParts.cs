@@ -78,8 +78,27 @@ internal sealed class ReceiverParts
     internal static ReceiverParts Create(
         IServiceProvider services, string name, AdcpReceiverSettings settings, ReceiverRegistration registration)
     {
-        TimeProvider time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         List<object> owned = [];
+        try
+        {
+            return Create(services, name, settings, registration, owned);
+        }
+        catch
+        {
+            // The container does not dispose what was not created.
+            foreach (IDisposable part in owned.OfType<IDisposable>())
+            {
+                part.Dispose();
+            }
+
+            throw;
+        }
+    }
+
+    private static ReceiverParts Create(
+        IServiceProvider services, string name, AdcpReceiverSettings settings, ReceiverRegistration registration, List<object> owned)
+    {
+        TimeProvider time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         StoreSource? database = null;
         if (settings.Database.Dialect is not null)
         {

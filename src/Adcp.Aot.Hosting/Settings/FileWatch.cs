@@ -59,15 +59,30 @@ internal sealed partial class FileWatch : IDisposable
             return;
         }
 
-        watched.Content = content;
+        Exception refusal;
         try
         {
             watched.Files.Read();
+            watched.Content = content;
+            watched.Refusal = null;
             LogRead(_logger, watched.Files.Setting);
+            return;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // It may be over at the next look.
+            refusal = fault;
         }
         catch (Exception fault)
         {
-            LogRefused(_logger, watched.Files.Setting, fault.Message, fault);
+            watched.Content = content;
+            refusal = fault;
+        }
+
+        if (watched.Refusal != refusal.Message)
+        {
+            watched.Refusal = refusal.Message;
+            LogRefused(_logger, watched.Files.Setting, refusal.Message, refusal);
         }
     }
 
@@ -75,7 +90,7 @@ internal sealed partial class FileWatch : IDisposable
     private static partial void LogRead(ILogger logger, string setting);
 
     [LoggerMessage(HostingEventIds.FilesRefused, LogLevel.Warning,
-        "The files of {Setting} have changed and cannot be used, so the earlier content stays: {Fault} Replace the files by sound ones; "
+        "The files of {Setting} have changed and cannot be used, so the earlier content stays: {Fault} Replace the files by valid ones; "
         + "they are read again when they change.")]
     private static partial void LogRefused(ILogger logger, string setting, string fault, Exception cause);
 
@@ -85,6 +100,9 @@ internal sealed partial class FileWatch : IDisposable
 
         /// <summary>Gets or sets the hash of the content that was used or refused last.</summary>
         internal string Content { get; set; } = content;
+
+        /// <summary>Gets or sets the message of the last refusal; <see langword="null"/> if the content is used.</summary>
+        internal string? Refusal { get; set; }
     }
 }
 

@@ -36,7 +36,6 @@ internal sealed class WebhookEngine : IAsyncDisposable
         _logging = services.GetRequiredService<ILoggerFactory>();
         Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         SigningKey[] fromCode = [.. registration.Keys.Select(make => make(services))];
-        _files = new FileWatch(Plan.Files, Time, GuardedLogger.Of(_logging.CreateLogger("Adcp.Aot.Hosting")));
         Keys = [.. fromCode, .. Plan.Keys];
 
         WebhookSenderOptions senderOptions = WebhookRegistration.Apply(
@@ -56,7 +55,9 @@ internal sealed class WebhookEngine : IAsyncDisposable
             Database = source.Open(services, name, settings.Database, registration.OpenDatabase, out _ownedSource);
         }
 
-        AttemptHistory? history = registration.AttemptsKept is { } kept ? new AttemptHistory(kept, Time) : null;
+        // The operations of a process that only enqueues show no attempts.
+        bool deliversByOthers = registration.HasOutbox && !settings.Outbox.RunsWorker;
+        AttemptHistory? history = registration.AttemptsKept is { } kept && !deliversByOthers ? new AttemptHistory(kept, Time) : null;
         _sink = SinkOf(services, registration, history);
         Supervisor = new InMemoryWebhookDeliverySupervisor(Sender, SupervisorOf(Plan));
         if (registration.HasOutbox)
@@ -73,14 +74,16 @@ internal sealed class WebhookEngine : IAsyncDisposable
             }
         }
 
-        if (history is not null)
+        if (registration.AttemptsKept is not null)
         {
             ILogger logger = _logging.CreateLogger("Adcp.Aot.Operations");
             Operations = Worker is not null ? new OutboxOperations(Worker, history, logger, Time)
                 : Outbox is null ? new WebhookOperations(Supervisor, history, logger, Time)
-                : new OutboxOperations(
-                    new StoreDatabase(Database!.Source, Database.Dialect, Time), Plan.Secrets, Plan.Outbox.TablePrefix, logger, Time);
+                : new OutboxOperations(Outbox, logger, Time);
         }
+
+        // Last: it has a timer, and the container does not dispose an instance whose constructor throws.
+        _files = new FileWatch(Plan.Files, Time, GuardedLogger.Of(_logging.CreateLogger("Adcp.Aot.Hosting")));
     }
 
     internal string Name { get; }

@@ -32,6 +32,7 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
 
     private readonly OutboxWorker? _worker;
     private readonly OutboxStore _store;
+    private readonly bool _ownsStore;
     private readonly OutboxSeal? _seal;
     private readonly DeadLetters _deadLetters;
     private readonly DeadLetterJobs _jobs;
@@ -57,6 +58,25 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         _store = worker.Outbox.Store;
         _seal = worker.Outbox.Seal;
         _deadLetters = worker.Outbox.DeadLetters;
+        _time = timeProvider ?? TimeProvider.System;
+        _jobs = new DeadLetterJobs(_deadLetters, _time, GuardedLogger.Of(logger));
+    }
+
+    /// <summary>
+    /// Creates the operations on an outbox in a process that enqueues and delivers nothing. Workers of other processes deliver the dead
+    /// letters that are redriven; the outbox's wake-up tells them.
+    /// </summary>
+    /// <param name="outbox">The outbox. The caller disposes it, after the operations.</param>
+    /// <param name="logger">Receives a line for each action and for the end of each job; <see langword="null"/> for none.</param>
+    /// <param name="timeProvider">The clock; <see langword="null"/> for the machine's.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="outbox"/> is null.</exception>
+    public OutboxOperations(SqlWebhookOutbox outbox, ILogger? logger = null, TimeProvider? timeProvider = null)
+        : base(logger, timeProvider)
+    {
+        ArgumentNullException.ThrowIfNull(outbox);
+        _store = outbox.Store;
+        _seal = outbox.Seal;
+        _deadLetters = outbox.DeadLetters;
         _time = timeProvider ?? TimeProvider.System;
         _jobs = new DeadLetterJobs(_deadLetters, _time, GuardedLogger.Of(logger));
     }
@@ -96,6 +116,7 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         _time = timeProvider ?? TimeProvider.System;
         _seal = secrets is null ? null : new OutboxSeal(secrets);
         _store = store;
+        _ownsStore = true;
         _deadLetters = new DeadLetters(_store, _seal, static () => { }, _time);
         _jobs = new DeadLetterJobs(_deadLetters, _time, GuardedLogger.Of(logger));
     }
@@ -275,7 +296,7 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
     public async ValueTask DisposeAsync()
     {
         await _jobs.DisposeAsync().ConfigureAwait(false);
-        if (_worker is null)
+        if (_ownsStore)
         {
             await _store.DisposeAsync().ConfigureAwait(false);
         }

@@ -37,6 +37,8 @@ internal sealed class GuardedHttp : IDisposable
 
     /// <summary>Disposes the replaced pools; <see langword="null"/> before the first renewal.</summary>
     private ITimer? _retirement;
+    private EgressCertificates.Pair? _refused;
+    private int _isRenewing;
     private bool _isDisposed;
     private long _opened;
 
@@ -128,20 +130,44 @@ internal sealed class GuardedHttp : IDisposable
             : pools;
     }
 
+    /// <summary>
+    /// Makes pools for renewed certificates, in one request at a time and outside the lock, because a function of the user takes part. If it
+    /// throws, that request fails, and others continue with the earlier pools.
+    /// </summary>
     private Pools Renew(EgressCertificates certificates)
     {
-        lock (_lock)
+        EgressCertificates.Pair current = certificates.Current;
+        if (ReferenceEquals(current, Volatile.Read(ref _refused)) || Interlocked.Exchange(ref _isRenewing, 1) != 0)
         {
-            EgressCertificates.Pair current = certificates.Current;
-            if (!_isDisposed && !ReferenceEquals(current, _pools.Certificates))
-            {
-                Pools renewed = new(this, current);
-                _replaced.Add((_pools, _options.TimeProvider.GetTimestamp()));
-                Volatile.Write(ref _pools, renewed);
-                Retire();
-            }
+            return Volatile.Read(ref _pools);
+        }
 
-            return _pools;
+        Pools? renewed = null;
+        try
+        {
+            renewed = new Pools(this, current);
+            lock (_lock)
+            {
+                if (!_isDisposed && !ReferenceEquals(current, _pools.Certificates))
+                {
+                    _replaced.Add((_pools, _options.TimeProvider.GetTimestamp()));
+                    Volatile.Write(ref _pools, renewed);
+                    renewed = null;
+                    Retire();
+                }
+
+                return _pools;
+            }
+        }
+        catch
+        {
+            Volatile.Write(ref _refused, current);
+            throw;
+        }
+        finally
+        {
+            renewed?.Dispose();
+            Volatile.Write(ref _isRenewing, 0);
         }
     }
 

@@ -111,7 +111,8 @@ public sealed class LifetimeTests : IDisposable
         await producer.StartAsync();
         IWebhookOperations operations = producer.Services.GetRequiredService<IWebhookOperations>();
 
-        Assert.Equal(OperationsFeatures.DeadLetters | OperationsFeatures.Workers, operations.Features);
+        Assert.Equal(
+            OperationsFeatures.DeadLetters | OperationsFeatures.Workers | OperationsFeatures.Pause, operations.Features);
         Assert.Equal("acme", Assert.Single((await operations.ListDeadLettersAsync()).Items).Tenant);
         Assert.Equal(1, (await operations.GetStatusAsync()).DeadLetters);
         await producer.StopAsync();
@@ -129,6 +130,7 @@ public sealed class LifetimeTests : IDisposable
                 .BindConfiguration("Adcp")
                 .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
                 .AddOutbox()
+                .ConfigureOutbox(static (_, options) => options with { TablePrefix = "acme_outbox" })
                 .AddOperations(attempts: 100);
             return builder.Build();
         }

@@ -167,6 +167,27 @@ public sealed class EgressTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Wrapper_that_throws_at_a_renewal_fails_one_request_and_the_earlier_certificates_stay()
+    {
+        EgressCertificates certificates = new(roots: [_authority.Root]);
+        int made = 0;
+        WebhookSender sender = Sender(Rule("*") with
+        {
+            Certificates = certificates,
+            WrapHandler = inner => ++made == 1 ? inner : throw new InvalidOperationException("no room"),
+        });
+        Assert.Equal(200, (await SendAsync(sender, "a.example")).StatusCode);
+        using X509Certificate2 same = X509CertificateLoader.LoadCertificate(_authority.Root.RawData);
+        certificates.Update(null, [same]);
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => SendAsync(sender, "a.example"));
+
+        Assert.Equal(200, (await SendAsync(sender, "a.example")).StatusCode);
+        Assert.Equal(200, (await SendAsync(sender, "a.example")).StatusCode);
+        Assert.Equal(2, made);
+    }
+
+    [Fact]
     public async Task Renewed_roots_hold_for_the_next_request_and_refused_ones_change_nothing()
     {
         EgressCertificates certificates = new(roots: [_authority.Root]);
