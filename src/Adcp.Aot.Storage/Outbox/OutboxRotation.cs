@@ -18,6 +18,7 @@ internal sealed class OutboxRotation(
 {
     private readonly Queue<OutboxTenant> _turns = new();
     private readonly Dictionary<OutboxTenant, Queue<OutboxEndpoint>> _byTenant = [];
+    private Queue<OutboxEndpoint>? _spare;
 
     /// <summary>Adds an endpoint, unless it is listed, has no row, or may not begin an attempt.</summary>
     internal void Add(OutboxEndpoint endpoint)
@@ -30,7 +31,8 @@ internal sealed class OutboxRotation(
 
         if (!_byTenant.TryGetValue(endpoint.Tenant, out Queue<OutboxEndpoint>? endpoints))
         {
-            endpoints = new Queue<OutboxEndpoint>();
+            endpoints = _spare ?? new Queue<OutboxEndpoint>();
+            _spare = null;
             _byTenant.Add(endpoint.Tenant, endpoints);
             _turns.Enqueue(endpoint.Tenant);
         }
@@ -64,6 +66,7 @@ internal sealed class OutboxRotation(
             else
             {
                 _byTenant.Remove(tenant);
+                _spare = endpoints;
             }
         }
 

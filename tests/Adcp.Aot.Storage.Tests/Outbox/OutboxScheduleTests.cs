@@ -71,6 +71,37 @@ public sealed class OutboxScheduleTests
         Assert.Equal([1, 1, 2, 4], Enumerable.Range(0, 4).Select(_ => RoundTrip()));
     }
 
+    [Fact]
+    public void Row_of_a_known_endpoint_allocates_nothing()
+    {
+        OutboxRow[] rows = [.. Enumerable.Range(0, 2_000).Select(_ => Row(isParked: false))];
+        Assert.Null(_schedule.Admit(Row(isParked: false)));
+        Assert.True(_schedule.TryTake(out _));
+        Deliver(rows.AsSpan(0, 1_000));
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        int delivered = Deliver(rows.AsSpan(1_000));
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        Assert.Equal((1_000, 0), (delivered, allocated));
+
+        int Deliver(ReadOnlySpan<OutboxRow> rows)
+        {
+            int delivered = 0;
+            foreach (OutboxRow row in rows)
+            {
+                _schedule.Admit(row);
+                while (_schedule.TryTake(out OutboxRow? taken))
+                {
+                    _schedule.Complete(taken, isDelivered: true, changeFollows: false);
+                    delivered++;
+                }
+            }
+
+            return delivered;
+        }
+    }
+
     /// <summary>Reads as many parked rows as the schedule asks for, and delivers those that may be attempted.</summary>
     /// <returns>The number of attempts under way at a time.</returns>
     private int RoundTrip()
