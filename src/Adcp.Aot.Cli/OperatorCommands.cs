@@ -135,7 +135,8 @@ internal static partial class OperatorCommands
                 [
                     Output.Visible(row.Id), State(row), Text(row.ConsecutiveFailures), Text(row.InFlight),
                     row.Backlog is { } backlog ? Text(backlog) : "-", Output.Visible(row.LastError ?? "-"),
-                    row.NextProbeIn?.ToString("c", CultureInfo.InvariantCulture) ?? "-", row.Isolation is { } stop ? Text(stop) : "-", Output.Visible(row.Name),
+                    row.NextProbeIn?.ToString("c", CultureInfo.InvariantCulture) ?? "-", row.Isolation is { } stop ? Text(stop) : "-",
+                    Output.Visible(row.Name),
                 ]);
             return ExitCode.Done;
         }, cancellationToken));

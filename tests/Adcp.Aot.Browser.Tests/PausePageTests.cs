@@ -4,7 +4,7 @@ using Microsoft.Playwright;
 
 namespace Adcp.Aot.Browser.Tests;
 
-/// <summary>The operator page of an outbox in a real browser: the pause of all deliveries, and isolated endpoints of other processes.</summary>
+/// <summary>The operator page of an outbox in a real browser: the pause of all deliveries, and isolated endpoints.</summary>
 [Needs(Resource.Chromium)]
 public sealed class PausePageTests : IAsyncLifetime
 {

@@ -378,9 +378,8 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
     {
         try
         {
-            OutboxCounts status = await _store.CountAsync(CancellationToken.None).ConfigureAwait(false);
-            IReadOnlyList<OutboxSwitch> switches =
-                await _store.Switches.ReadAsync(0, CancellationToken.None).ConfigureAwait(false);
+            (OutboxCounts status, IReadOnlyList<OutboxSwitch> switches) =
+                await _store.ReadOverviewAsync(CancellationToken.None).ConfigureAwait(false);
             OperationsStatus figures = new()
             {
                 IsDurable = true,

@@ -122,6 +122,12 @@ internal abstract class OutboxStore : IAsyncDisposable
     /// <summary>Counts rows for a status report.</summary>
     internal abstract ValueTask<OutboxCounts> CountAsync(CancellationToken cancellationToken);
 
+    /// <summary>Counts rows and reads all switches, for an operator's overview that is read again and again.</summary>
+    internal virtual async ValueTask<(OutboxCounts Counts, IReadOnlyList<OutboxSwitch> Switches)> ReadOverviewAsync(
+        CancellationToken cancellationToken) => (
+            await CountAsync(cancellationToken).ConfigureAwait(false),
+            await Switches.ReadAsync(0, cancellationToken).ConfigureAwait(false));
+
     /// <summary>
     /// Deletes up to 500 dead letters, bindings and idle streams whose time is over. A binding whose webhook still waits is kept.
     /// </summary>

@@ -6,6 +6,7 @@ using Adcp.Aot.Operations;
 using Adcp.Aot.Payloads.Notifications;
 using Adcp.Aot.Storage.Tests.Databases;
 using Adcp.Aot.Testing;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
@@ -114,6 +115,45 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
 
         await Assert.ThrowsAsync<ArgumentException>(async () => await _outbox.EnqueueAsync(completed, [OutboxHarness.Item()]));
         await Assert.ThrowsAsync<ArgumentException>(async () => await _outbox.EnqueueAsync(foreign, [OutboxHarness.Item()]));
+    }
+
+    [Fact]
+    public async Task Page_that_is_open_costs_less_than_one_query_a_second()
+    {
+        int statements = 0;
+        FaultyDataSource counted = new(_database.Source)
+        {
+            // A batch counts once. On PostgreSQL the check of a pooled connection counts too.
+            Plan = (_, _) =>
+            {
+                Interlocked.Increment(ref statements);
+                return null;
+            },
+        };
+        FakeTimeProvider time = new();
+        await using OutboxOperations operations = new(new StoreDatabase(counted, _dialect), OutboxHarness.Secrets, timeProvider: time);
+        await using OutboxWorker worker = await StartAsync();
+        await _outbox.EnqueueAsync(
+            null, [OutboxHarness.Item("gone.example"), OutboxHarness.Item("c.example", notBefore: DateTimeOffset.UtcNow.AddHours(1))]);
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { Waiting: 0, Parked: 1, Dead: 1 });
+        OperationsStatus status = await operations.GetStatusAsync();
+
+        List<int> costs = [];
+        for (int period = 0; period < 3; period++)
+        {
+            int before = Volatile.Read(ref statements);
+            for (int second = 0; second < 5; second++)
+            {
+                time.Advance(TimeSpan.FromSeconds(1));
+                await operations.GetStatusAsync();
+            }
+
+            costs.Add(Volatile.Read(ref statements) - before);
+        }
+
+        Assert.Equal((0, 1, 1, 1), (status.Waiting, status.Parked, status.DeadLetters, status.Workers));
+        Assert.Equal([new DeadLetterCount("rejected", 1, false)], status.DeadByReason);
+        Assert.All(costs, static cost => Assert.InRange(cost, 1, 4));
     }
 
     [Fact]

@@ -329,9 +329,13 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
     {
         SqliteOutboxStatements sql = new(Tables);
 
-        string[] steps = [.. await PlanAsync(sql.CountReason), .. await PlanAsync(sql.SampleReasons)];
+        string[] steps = [.. await PlanAsync(sql.CountReasons), .. await PlanAsync(sql.SampleReasons)];
 
-        Assert.DoesNotContain(steps, step => step.StartsWith($"SCAN {Tables.Dead}", StringComparison.Ordinal) || step == "SCAN d");
+        // All dead letters are counted by an index, which is small.
+        Assert.DoesNotContain(steps, step => step == $"SCAN {Tables.Dead}" || step == "SCAN d");
+        Assert.All(
+            steps.Where(step => step.StartsWith($"SCAN {Tables.Dead}", StringComparison.Ordinal)),
+            static step => Assert.Contains("COVERING INDEX", step, StringComparison.Ordinal));
         Assert.Contains(steps, static step => step.Contains("dead_reason (reason=? AND rowid>?)", StringComparison.Ordinal));
     }
 

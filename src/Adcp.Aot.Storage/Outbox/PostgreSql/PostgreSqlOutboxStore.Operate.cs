@@ -15,15 +15,39 @@ internal sealed partial class PostgreSqlOutboxStore
     internal override async ValueTask<OutboxCounts> CountAsync(CancellationToken cancellationToken)
     {
         OutboxCounts? counts = await RepeatableAsync(
-            (connection, token) => connection.Command(_sql.Count).OneAsync(
-                static reader => new OutboxCounts(
-                    reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2),
-                    PostgreSqlCommands.Duration(reader, 3) is { Ticks: >= 0 } oldest ? oldest : null,
-                    reader.GetInt32(4), reader.GetInt32(5)),
-                token),
-            cancellationToken).ConfigureAwait(false);
+            (connection, token) => connection.Command(_sql.Count).OneAsync(Counts, token), cancellationToken).ConfigureAwait(false);
         return counts!;
     }
+
+    /// <summary>Counts and reads in one round trip.</summary>
+    internal override ValueTask<(OutboxCounts Counts, IReadOnlyList<OutboxSwitch> Switches)> ReadOverviewAsync(
+        CancellationToken cancellationToken) =>
+        RepeatableAsync<(OutboxCounts Counts, IReadOnlyList<OutboxSwitch> Switches)>(
+            async (connection, token) =>
+            {
+                DbBatch batch = connection.CreateBatch();
+                await using (batch.ConfigureAwait(false))
+                {
+                    batch.Then(_sql.Count);
+                    batch.Then(_sql.ReadSwitches).With(DbType.Int64, 0L);
+                    DbDataReader reader = await batch.ExecuteReaderAsync(token).ConfigureAwait(false);
+                    await using (reader.ConfigureAwait(false))
+                    {
+                        await reader.ReadAsync(token).ConfigureAwait(false);
+                        OutboxCounts counts = Counts(reader);
+                        await reader.NextResultAsync(token).ConfigureAwait(false);
+                        List<OutboxSwitch> switches = [];
+                        while (await reader.ReadAsync(token).ConfigureAwait(false))
+                        {
+                            switches.Add(PostgreSqlOutboxSwitchTable.Row(reader));
+                        }
+
+                        await reader.NextResultAsync(token).ConfigureAwait(false);
+                        return (counts, switches);
+                    }
+                }
+            },
+            cancellationToken);
 
     internal override async ValueTask<int> PurgeAsync(CancellationToken cancellationToken)
     {
@@ -91,6 +115,10 @@ internal sealed partial class PostgreSqlOutboxStore
                 return counts;
             },
             cancellationToken);
+
+    private static OutboxCounts Counts(DbDataReader reader) => new(
+        reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2),
+        PostgreSqlCommands.Duration(reader, 3) is { Ticks: >= 0 } oldest ? oldest : null, reader.GetInt32(4), reader.GetInt32(5));
 
     private static OutboxWaitingRow WaitingRow(DbDataReader reader) => new(
         reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4), reader.GetInt32(5),

@@ -32,7 +32,7 @@ internal sealed class PostgreSqlOutboxSwitchTable(StoreDatabase database, Postgr
             },
             cancellationToken);
 
-    private static OutboxSwitch Row(DbDataReader reader) => new(
+    internal static OutboxSwitch Row(DbDataReader reader) => new(
         reader.GetString(0), reader.GetBoolean(1), reader.GetString(2), reader.GetString(3),
         reader.IsDBNull(4) ? null : reader.GetString(4), DateTimeOffset.FromUnixTimeMilliseconds(reader.GetInt64(5)), reader.GetInt64(6));
 }

@@ -40,17 +40,26 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
         Read<IReadOnlyList<(long Count, bool IsEstimate)>>(
             session =>
             {
-                long[] counts = [.. reasons.Select(reason => session.Number(sql.CountReason, reason, exact + 1L))];
-                int[] many = [.. Enumerable.Range(0, counts.Length).Where(reason => counts[reason] > exact)];
+                List<long> counts = [];
+                using (DbDataReader reader = session.Read(sql.CountReasons, Json(reasons), exact + 1L))
+                {
+                    while (reader.Read())
+                    {
+                        counts.Add(reader.GetInt64(0));
+                    }
+                }
+
+                int[] many = [.. Enumerable.Range(0, counts.Count).Where(reason => counts[reason] > exact)];
                 if (many.Length == 0)
                 {
                     return [.. counts.Select(static count => (count, false))];
                 }
 
                 // All rows are counted by the pages of an index, a hundred times as fast as those of a reason.
-                long rest = session.Number(sql.CountDead(new OutboxDeadFilter(null, null, null)))
-                    - counts.Where((_, reason) => !many.Contains(reason)).Sum();
-                long[] shares = many.Length == 1 ? [1] : Shares(session, [.. many.Select(reason => reasons[reason])]);
+                (long[] shares, long dead) = many.Length == 1
+                    ? ([1], session.Number(sql.CountDead(new OutboxDeadFilter(null, null, null))))
+                    : Shares(session, [.. many.Select(reason => reasons[reason])]);
+                long rest = dead - counts.Where((_, reason) => !many.Contains(reason)).Sum();
                 double all = Math.Max(shares.Sum(), 1);
                 for (int i = 0; i < many.Length; i++)
                 {
@@ -102,18 +111,19 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
         }
     }
 
-    /// <summary>Counts the rows of each reason in a sample.</summary>
-    private long[] Shares(SqliteOutboxSession session, string[] reasons)
+    /// <summary>Counts the rows of each reason in a sample, and all dead letters.</summary>
+    private (long[] Shares, long Dead) Shares(SqliteOutboxSession session, string[] reasons)
     {
         long[] shares = new long[reasons.Length];
-        string list = "[" + string.Join(',', reasons.Select(static reason => $"\"{JsonEncodedText.Encode(reason)}\"")) + "]";
-        using DbDataReader reader = session.Read(sql.SampleReasons, list);
+        long dead = 0;
+        using DbDataReader reader = session.Read(sql.SampleReasons, Json(reasons));
         while (reader.Read())
         {
             shares[Array.IndexOf(reasons, reader.GetString(0))] = reader.GetInt64(1);
+            dead = reader.GetInt64(2);
         }
 
-        return shares;
+        return (shares, dead);
     }
 
     private List<OutboxDeadRow> List(SqliteOutboxSession session, OutboxDeadFilter filter, long before, int limit)
@@ -136,6 +146,10 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
     [
         filter.Tenant, filter.Endpoint, filter.Reason, limit, filter.NotificationType, filter.Ids is { } ids ? Json(ids) : null,
     ];
+
+    /// <summary>Returns a list of texts as JSON.</summary>
+    private static string Json(IEnumerable<string> values) =>
+        "[" + string.Join(',', values.Select(static value => $"\"{JsonEncodedText.Encode(value)}\"")) + "]";
 
     /// <summary>Returns a list of numbers as JSON.</summary>
     internal static string Json(IEnumerable<long> values) =>

@@ -184,16 +184,16 @@ internal sealed class SqliteOutboxStatements
         EndFromLog = $"{KeysOfChanges} {toDead} {dead} {fromLog}";
         EndFromParked = $"{KeysOfChanges} {toDead} {dead} {fromParked}";
 
-        LengthOfLog = $"SELECT count(*) FROM (SELECT 1 FROM {t.Log} LIMIT @p1)";
         SpanOfLog = $"SELECT coalesce(max(id) - min(id) + 1, 0) FROM {t.Log}";
+        string now = SqlClock.Now(SqlDialect.Sqlite);
         Counts =
             $"""
-            SELECT (SELECT count(*) FROM {t.Parked}), (SELECT count(*) FROM {t.Dead}),
-                (SELECT not_before FROM {t.Log} WHERE not_before <= @p1 ORDER BY id LIMIT 1),
-                (SELECT min(due_at) FROM {t.Parked} WHERE due_at <= @p1),
-                (SELECT count(*) FROM {t.Worker} WHERE expires_at > @p1),
+            SELECT (SELECT count(*) FROM (SELECT 1 FROM {t.Log} LIMIT @p1)), (SELECT count(*) FROM {t.Parked}),
+                (SELECT count(*) FROM {t.Dead}), (SELECT not_before FROM {t.Log} WHERE not_before <= {now} ORDER BY id LIMIT 1),
+                (SELECT min(due_at) FROM {t.Parked} WHERE due_at <= {now}), (SELECT count(*) FROM {t.Worker} WHERE expires_at > {now}),
                 (SELECT count(*) FROM {t.Lane} l WHERE NOT EXISTS (
-                    SELECT 1 FROM {t.Worker} w WHERE w.worker = l.worker AND w.expires_at > @p1))
+                    SELECT 1 FROM {t.Worker} w WHERE w.worker = l.worker AND w.expires_at > {now})),
+                {now}
             """;
         Purges =
         [
@@ -227,7 +227,10 @@ internal sealed class SqliteOutboxStatements
             $"SELECT {deadColumns} FROM {t.Dead} WHERE id < @p2{conditions} ORDER BY id DESC LIMIT @p6");
         _listDeadIds = ForEachFilter(conditions => $"SELECT id FROM {t.Dead} WHERE id < @p2{conditions} ORDER BY id DESC LIMIT @p6");
         _countDead = ForEachFilter(conditions => $"SELECT count(*) FROM {t.Dead} WHERE 1{conditions}");
-        CountReason = $"SELECT count(*) FROM (SELECT 1 FROM {t.Dead} WHERE reason = @p1 LIMIT @p2)";
+        CountReasons =
+            $"""
+            SELECT (SELECT count(*) FROM (SELECT 1 FROM {t.Dead} WHERE reason = k.value LIMIT @p2)) FROM json_each(@p1) k ORDER BY k.key
+            """;
 
         // The row at a position is that of the reason with the next id, found in the index of reasons: the rows themselves are spread over
         // the whole file. The multiplier spreads the positions evenly, follows no pattern of the rows, and gives the same ones in each
@@ -238,7 +241,7 @@ internal sealed class SqliteOutboxStatements
                 b AS MATERIALIZED (SELECT (SELECT min(id) FROM {t.Dead}) AS low,
                     (SELECT max(id) FROM {t.Dead}) - (SELECT min(id) FROM {t.Dead}) AS span),
                 p AS MATERIALIZED (SELECT n.i, b.low + b.span * (((n.i * 2654435761) & 4294967295) >> 12) / 1048576 AS id FROM n, b)
-            SELECT reason, count(*)
+            SELECT reason, count(*), (SELECT count(*) FROM {t.Dead})
             FROM (SELECT k.value AS reason,
                     min((SELECT d.id FROM {t.Dead} d WHERE d.reason = k.value AND d.id >= p.id ORDER BY d.id LIMIT 1)) AS next
                 FROM p CROSS JOIN json_each(@p1) k GROUP BY p.i)
@@ -368,20 +371,21 @@ internal sealed class SqliteOutboxStatements
 
     internal string EndFromParked { get; }
 
-    internal string LengthOfLog { get; }
-
     internal string SpanOfLog { get; }
 
+    /// <summary>Counts rows, those of the log up to @p1, and returns the time.</summary>
     internal string Counts { get; }
 
     internal IReadOnlyList<string> Purges { get; }
 
     internal string ListWaiting { get; }
 
-    /// <summary>Counts the dead letters of the reason @p1, at most @p2.</summary>
-    internal string CountReason { get; }
+    /// <summary>Counts the dead letters of each of the reasons @p1, at most @p2 of each.</summary>
+    internal string CountReasons { get; }
 
-    /// <summary>Counts the reasons of a sample of dead letters, taken evenly over their ids. It has reasons of the list @p1 only.</summary>
+    /// <summary>
+    /// Counts the reasons of a sample of dead letters, taken evenly over their ids. It has reasons of the list @p1 only. Also counts all.
+    /// </summary>
     internal string SampleReasons { get; }
 
     internal string ListWorkers { get; }

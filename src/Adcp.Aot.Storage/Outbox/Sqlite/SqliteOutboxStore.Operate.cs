@@ -121,20 +121,18 @@ internal sealed partial class SqliteOutboxStore
     /// </summary>
     private OutboxCounts Count(SqliteOutboxSession session)
     {
-        long now = session.Now();
-        long waiting = session.Number(_sql.LengthOfLog, (long)MaxCounted + 1);
-        if (waiting > MaxCounted)
+        OutboxCounts counts;
+        using (DbDataReader reader = session.Read(_sql.Counts, (long)MaxCounted + 1))
         {
-            waiting = session.Number(_sql.SpanOfLog);
+            reader.Read();
+            long oldest = Math.Min(
+                reader.IsDBNull(3) ? long.MaxValue : reader.GetInt64(3), reader.IsDBNull(4) ? long.MaxValue : reader.GetInt64(4));
+            counts = new OutboxCounts(
+                reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2),
+                oldest == long.MaxValue ? null : Time(reader.GetInt64(7) - oldest), reader.GetInt32(5), reader.GetInt32(6));
         }
 
-        using DbDataReader reader = session.Read(_sql.Counts, now);
-        reader.Read();
-        long oldest = Math.Min(
-            reader.IsDBNull(2) ? long.MaxValue : reader.GetInt64(2), reader.IsDBNull(3) ? long.MaxValue : reader.GetInt64(3));
-        return new OutboxCounts(
-            waiting, reader.GetInt64(0), reader.GetInt64(1), oldest == long.MaxValue ? null : Time(now - oldest), reader.GetInt32(4),
-            reader.GetInt32(5));
+        return counts.Waiting > MaxCounted ? counts with { Waiting = session.Number(_sql.SpanOfLog) } : counts;
     }
 
     private static OutboxWaitingRow WaitingRow(DbDataReader reader) => new(
