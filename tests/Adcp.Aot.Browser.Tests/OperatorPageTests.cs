@@ -225,6 +225,37 @@ public sealed class OperatorPageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Each_filter_of_the_attempts_selects_its_rows()
+    {
+        await _operated.DeliverAsync("https://up.example/hook", "task_up", "final");
+        await _operated.DeliverAsync("https://other.example/hook", "task_other", "scheduled");
+        await _operated.DeliverAsync("https://other.example/hook", "task_third");
+        await _browser.ShowAsync("attempts");
+        ILocator rows = Page.Locator("#attempts tbody tr");
+        await Assertions.Expect(rows).ToHaveCountAsync(3);
+        DateTime now = TimeProvider.System.GetUtcNow().UtcDateTime;
+
+        foreach ((string filter, string value, int expected) in new[]
+        {
+            ("endpoint", "https://other.example/hook", 2), ("task_id", "task_up", 1), ("notification_type", "scheduled", 1),
+            ("since", Minute(now.AddHours(-1)), 3), ("since", Minute(now.AddHours(1)), 0),
+            ("until", Minute(now.AddHours(1)), 3), ("until", Minute(now.AddHours(-1)), 0),
+        })
+        {
+            ILocator field = Page.Locator($"#attempts [name={filter}]");
+            await Page.RunAndWaitForResponseAsync(
+                () => field.FillAsync(value), answer => answer.Url.Contains($"{filter}=", StringComparison.Ordinal));
+            await Assertions.Expect(rows).ToHaveCountAsync(expected);
+            await field.FillAsync("");
+            await Assertions.Expect(rows).ToHaveCountAsync(3);
+        }
+
+        Assert.Empty(_browser.Console);
+
+        static string Minute(DateTime time) => time.ToString("yyyy-MM-dd'T'HH:mm", CultureInfo.InvariantCulture);
+    }
+
+    [Fact]
     public async Task A_hostile_name_is_text_and_the_content_security_policy_blocks_a_script()
     {
         const string Hostile = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>";

@@ -49,10 +49,11 @@ internal sealed class OperatedSupervisor : IAsyncDisposable
         return new OperatedSupervisor(site, sender, supervisor, log);
     }
 
-    public async Task<DeliveryOutcome> DeliverAsync(string url, string taskId = "task_1") =>
+    public async Task<DeliveryOutcome> DeliverAsync(string url, string taskId = "task_1", string? type = null) =>
         await Supervisor.SendMcpAsync(
             new WebhookDestination(url, "op_1"),
-            new McpWebhook { TaskId = taskId, TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed });
+            new McpWebhook { TaskId = taskId, TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed },
+            new DeliveryOptions { NotificationType = type });
 
     public Task<HttpResponseMessage> GetAsync(string path, string? user = "alice:operator", string? host = null) =>
         _site.GetAsync(path, user, host);

@@ -1,6 +1,9 @@
 using System.Net;
 using System.Text.Json;
+using System.Text.RegularExpressions;
+using Adcp.Aot.Auditing;
 using Adcp.Aot.Operations;
+using Adcp.Aot.Resilience;
 using Microsoft.AspNetCore.Builder;
 
 namespace Adcp.Aot.AspNetCore.Tests.Operations;
@@ -300,6 +303,23 @@ public sealed class OperationsApiTests
         }
 
         Assert.InRange(bytes, 1, 100 * 1024);
+    }
+
+    [Theory]
+    [InlineData("attempts", "outcome", typeof(AttemptOutcome))]
+    [InlineData("endpoints", "state", typeof(CircuitState))]
+    public async Task A_filter_of_the_page_has_each_value_of_the_API(string view, string filter, Type values)
+    {
+        await using OperatedSupervisor operated = await OperatedSupervisor.StartAsync();
+
+        string page = await (await operated.GetAsync("/adcp/")).Content.ReadAsStringAsync();
+
+        string form = Regex.Match(page, $"<form [^>]*data-list=\"{view}\">.*?</form>", RegexOptions.Singleline).Value;
+        string select = Regex.Match(form, $"<select name=\"{filter}\">.*?</select>", RegexOptions.Singleline).Value;
+        string[] offered = [.. Regex.Matches(select, "<option value=\"([^\"]*)\">").Select(static option => option.Groups[1].Value)];
+        Assert.Equal(
+            Enum.GetNames(values).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName).Prepend("").Order(StringComparer.Ordinal),
+            offered.Order(StringComparer.Ordinal));
     }
 
     [Fact]
