@@ -11,50 +11,53 @@ public sealed class DeadLettersApiTests
 {
     private const string Tenant = "<b>acme</b>";
 
-    public static TheoryData<string> Gets { get; } =
-    [
-        "dead-letters", "dead-letters/count", "dead-letters/1", "dead-letter-jobs", "workers", "deliveries/key", "status", "features",
-    ];
-
-    public static TheoryData<string> Posts { get; } =
-        ["dead-letters/redrive", "dead-letters/discard", "dead-letters/1/body", "dead-letter-jobs/1/cancel"];
-
-    [Theory]
-    [MemberData(nameof(Gets))]
-    public async Task Without_authorization_nothing_is_answered(string path)
-    {
-        await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
-        await operated.KillAsync(1);
-
-        using HttpResponseMessage nobody = await operated.GetAsync("/adcp/api/" + path, user: null);
-        using HttpResponseMessage other = await operated.GetAsync("/adcp/api/" + path, user: "mallory:guest");
-
-        Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden), (nobody.StatusCode, other.StatusCode));
-        Assert.Empty(await nobody.Content.ReadAsByteArrayAsync());
-        Assert.Empty(await other.Content.ReadAsByteArrayAsync());
-    }
-
-    [Theory]
-    [MemberData(nameof(Posts))]
-    public async Task Without_authorization_or_from_another_site_no_action_is_taken(string path)
+    [Fact]
+    public async Task Without_authorization_no_route_answers()
     {
         await using OperatedOutbox operated = await OperatedOutbox.StartAsync(hasBodyPolicy: true);
         DeadLetter letter = Assert.Single(await operated.KillAsync(1));
-        string address = "/adcp/api/" + path.Replace("/1/body", $"/{letter.Id}/body", StringComparison.Ordinal);
-        string body = $$"""{"filter":{},"ids":[{{letter.Id}}]}""";
 
-        using HttpResponseMessage nobody = await operated.PostAsync(address, body, user: null);
-        using HttpResponseMessage other = await operated.PostAsync(address, body, user: "mallory:guest");
-        using HttpResponseMessage withoutHeader = await operated.PostAsync(
-            address, body, "rob:reader", static request => request.Headers.Remove("X-Adcp-Operations"));
-        using HttpResponseMessage crossSite = await operated.PostAsync(
-            address, body, "rob:reader", static request => request.Headers.Add("Sec-Fetch-Site", "cross-site"));
-        using HttpResponseMessage form = await operated.PostAsync(address, user: "rob:reader", with: static request =>
-            request.Content = new FormUrlEncodedContent([new("reason", "x")]));
+        foreach ((string method, string route) in operated.Routes)
+        {
+            string path = await PathAsync(operated, route, letter);
+            using HttpResponseMessage nobody = await operated.SendAsync(method, path, user: null);
+            using HttpResponseMessage other = await operated.SendAsync(method, path, user: "mallory:guest");
 
-        Assert.Equal(HttpStatusCode.Unauthorized, nobody.StatusCode);
-        Assert.All([other, withoutHeader, crossSite], static answer => Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode));
-        Assert.Equal(HttpStatusCode.UnsupportedMediaType, form.StatusCode);
+            Assert.Equal(
+                (path, HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden), (path, nobody.StatusCode, other.StatusCode));
+            Assert.Empty(await nobody.Content.ReadAsByteArrayAsync());
+            Assert.Empty(await other.Content.ReadAsByteArrayAsync());
+        }
+    }
+
+    [Fact]
+    public async Task Without_authorization_or_from_another_site_no_action_is_taken()
+    {
+        await using OperatedOutbox operated = await OperatedOutbox.StartAsync(hasBodyPolicy: true);
+        DeadLetter letter = Assert.Single(await operated.KillAsync(1));
+        string[] actions = [.. operated.Routes.Where(static route => route.Method != "GET").Select(static route => route.Path)];
+
+        Assert.Contains("/adcp/api/dead-letters/redrive", actions);
+        Assert.Contains("/adcp/api/endpoints/1/isolate", actions);
+        foreach (string route in actions)
+        {
+            string path = await PathAsync(operated, route, letter);
+            const string Body = """{"filter":{},"reason":"x"}""";
+            using HttpResponseMessage nobody = await operated.PostAsync(path, Body, user: null);
+            using HttpResponseMessage other = await operated.PostAsync(path, Body, user: "mallory:guest");
+            using HttpResponseMessage withoutHeader = await operated.PostAsync(
+                path, Body, "rob:reader", static request => request.Headers.Remove("X-Adcp-Operations"));
+            using HttpResponseMessage crossSite = await operated.PostAsync(
+                path, Body, "rob:reader", static request => request.Headers.Add("Sec-Fetch-Site", "cross-site"));
+            using HttpResponseMessage form = await operated.PostAsync(path, user: "rob:reader", with: static request =>
+                request.Content = new FormUrlEncodedContent([new("reason", "x")]));
+
+            Assert.Equal((path, HttpStatusCode.Unauthorized), (path, nobody.StatusCode));
+            Assert.All(
+                [other, withoutHeader, crossSite], answer => Assert.Equal((path, HttpStatusCode.Forbidden), (path, answer.StatusCode)));
+            Assert.Equal((path, HttpStatusCode.UnsupportedMediaType), (path, form.StatusCode));
+        }
+
         Assert.Single(await operated.Outbox.DeadLetters.ListAsync());
         Assert.Empty(await operated.Operations.ListActionsAsync());
     }
@@ -282,6 +285,14 @@ public sealed class DeadLettersApiTests
 
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
         Assert.Contains("OutboxOperations", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Returns the path of a route with the ids of an endpoint and a dead letter that are there.</summary>
+    private static async Task<string> PathAsync(OperatedOutbox operated, string route, DeadLetter letter)
+    {
+        OperationsPage<EndpointStatus> endpoints = await operated.Operations.ListEndpointsAsync();
+        return route.Replace("/endpoints/1", "/endpoints/" + endpoints.Items[0].Id, StringComparison.Ordinal)
+            .Replace("/dead-letters/1", $"/dead-letters/{letter.Id}", StringComparison.Ordinal);
     }
 
     private static OutboxItem Later(OperatedOutbox operated)

@@ -61,6 +61,9 @@ internal sealed class OperatedOutbox : IAsyncDisposable
 
     public Uri Url => _site.Url;
 
+    /// <summary>Gets every route; see <see cref="OperatorSite.Routes"/>.</summary>
+    public IReadOnlyList<(string Method, string Path)> Routes => _site.Routes;
+
     /// <param name="hasBodyPolicy">Whether a policy allows to open bodies.</param>
     /// <param name="postgreSql">The database, which is disposed with the outbox; <see langword="null"/> for a file of SQLite.</param>
     /// <param name="tablePrefix">The beginning of the tables' names.</param>
@@ -107,6 +110,8 @@ internal sealed class OperatedOutbox : IAsyncDisposable
     }
 
     public Task<HttpResponseMessage> GetAsync(string path, string? user = "alice:operator") => _site.GetAsync(path, user);
+
+    public Task<HttpResponseMessage> SendAsync(string method, string path, string? user) => _site.SendAsync(method, path, user);
 
     public Task<HttpResponseMessage> PostAsync(
         string path, string body = "{}", string? user = "alice:operator", Action<HttpRequestMessage>? with = null) =>

@@ -27,6 +27,9 @@ internal sealed class OperatedSupervisor : IAsyncDisposable
 
     public Uri Url => _site.Url;
 
+    /// <summary>Gets every route; see <see cref="OperatorSite.Routes"/>.</summary>
+    public IReadOnlyList<(string Method, string Path)> Routes => _site.Routes;
+
     /// <summary>The statuses of receivers by host; 200 if absent.</summary>
     public ConcurrentDictionary<string, int> Statuses { get; } = new();
 
@@ -57,6 +60,9 @@ internal sealed class OperatedSupervisor : IAsyncDisposable
 
     public Task<HttpResponseMessage> GetAsync(string path, string? user = "alice:operator", string? host = null) =>
         _site.GetAsync(path, user, host);
+
+    public Task<HttpResponseMessage> SendAsync(string method, string path, string? user, string? host = null) =>
+        _site.SendAsync(method, path, user, host);
 
     public Task<HttpResponseMessage> PostAsync(
         string path, string body = "{}", string? user = "alice:operator", Action<HttpRequestMessage>? with = null) =>
