@@ -14,7 +14,6 @@ quiet() { # log, command...: shows the log if the command fails or warns
 }
 
 version=$(dotnet msbuild src/Adcp.Aot -getProperty:Version)
-quiet "$here/pack.txt" dotnet pack -c Release samples/Templates -o "$packages"
 for project in samples/Templates/*/*.csproj; do
   [ "$(sed -nE 's/.*"Adcp\.Aot[A-Za-z.]*" Version="([^"]+)".*/\1/p' "$project" | sort -u)" = "$version" ] || { echo "$project names another version."; exit 1; }
   for package in Microsoft.Data.Sqlite OpenTelemetry.Extensions.Hosting; do
