@@ -170,6 +170,32 @@ public sealed class OperatorPageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_required_reason_is_asked_for_before_the_action()
+    {
+        await using OperatedSupervisor strict = await OperatedSupervisor.StartAsync(requiresReason: true);
+        await using OperatorBrowser browser = await OperatorBrowser.StartAsync(strict.Url);
+        await strict.DeliverAsync(Down);
+        await browser.ShowAsync("endpoints");
+        await browser.Row("endpoints", "down.example").GetByRole(AriaRole.Button, new() { Name = "Isolate" }).ClickAsync();
+
+        foreach (string reason in new[] { "", "  " })
+        {
+            await browser.Page.Locator("#confirm-reason").FillAsync(reason);
+            await browser.Page.Locator("#confirm-yes").ClickAsync();
+            await Assertions.Expect(browser.Page.Locator("#confirm")).ToBeVisibleAsync();
+        }
+
+        Assert.Equal(DeliveryStatus.Delivered, (await strict.DeliverAsync(Down)).Status);
+        await browser.Page.Locator("#confirm-reason").FillAsync("buyer asked");
+        await browser.Page.Locator("#confirm-yes").ClickAsync();
+        await Assertions.Expect(browser.Row("endpoints", "down.example")).ToContainTextAsync("isolated");
+        await browser.Row("endpoints", "down.example").GetByRole(AriaRole.Button, new() { Name = "Reset" }).ClickAsync();
+        await browser.Page.GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
+        await Assertions.Expect(browser.Page.Locator("#confirm")).ToBeHiddenAsync();
+        Assert.Empty(browser.Console);
+    }
+
+    [Fact]
     public async Task Ten_thousand_endpoints_are_filtered_and_paged()
     {
         for (int i = 0; i < 10_000; i++)

@@ -143,6 +143,31 @@ public sealed class StoreOperatorTests : IAsyncLifetime
         Assert.Equal(letters[1].Id, Assert.Single(await _operated.Outbox.DeadLetters.ListAsync()).Id);
     }
 
+    [Fact]
+    public async Task An_action_on_the_store_is_appended_to_the_action_log()
+    {
+        IReadOnlyList<DeadLetter> letters = await _operated.KillAsync(2);
+        string file = _folder["actions.jsonl"];
+
+        await RunAsync("dead-letters", "discard", "--all", "--dry-run", "--action-log", file);
+        Cli.Result first = await RunAsync(
+            "dead-letters", "discard", "--id", $"{letters[0].Id}", "--reason", "junk", "--action-log", file);
+        Cli.Result second = await RunAsync("dead-letters", "discard", "--id", $"{letters[1].Id}", "--action-log", file);
+        Cli.Result refused = await RunAsync("dead-letters", "discard", "--all", "--action-log", _folder["none/actions.jsonl"]);
+
+        Assert.Equal((0, 0, 2), (first.ExitCode, second.ExitCode, refused.ExitCode));
+        Assert.Contains("--action-log", refused.Errors, StringComparison.Ordinal);
+        JsonElement[] lines = [.. (await File.ReadAllLinesAsync(file)).Select(static line => JsonDocument.Parse(line).RootElement)];
+        Assert.Equal(2, lines.Length);
+        Assert.Equal(
+            ("discard", Environment.UserName, "junk"),
+            (Text(lines[0], "action"), Text(lines[0], "actor"), Text(lines[0], "reason")));
+        Assert.Contains($"{letters[1].Id}", Text(lines[1], "target"), StringComparison.Ordinal);
+        Assert.False(lines[1].TryGetProperty("reason", out _));
+
+        static string Text(JsonElement line, string name) => line.GetProperty(name).GetString()!;
+    }
+
     [Theory]
     [InlineData("endpoints")]
     [InlineData("attempts")]

@@ -54,17 +54,25 @@ internal sealed class SecondsConverter : JsonConverter<TimeSpan>
         writer.WriteNumberValue(Math.Round(value.TotalSeconds, 3));
 }
 
-/// <summary>The parts that the operations have, whether bodies can be opened, and the name of the caller.</summary>
-internal sealed record OperationsFeaturesDocument(string Actor, bool Attempts, bool DeadLetters, bool Workers, bool Bodies);
+/// <summary>
+/// The parts that the operations have, whether bodies can be opened, whether an action needs a reason, and the name of the caller.
+/// </summary>
+internal sealed record OperationsFeaturesDocument(
+    string Actor, bool Attempts, bool DeadLetters, bool Workers, bool Bodies, bool RequiresReason);
 
-/// <summary>The body of an action, which has a reason.</summary>
+/// <summary>The body of an action, which has a reason and may be a dry run.</summary>
 internal interface IActionRequest
 {
     string? Reason { get; }
+
+    bool DryRun { get; }
 }
 
 /// <summary>The body of an action that needs nothing else.</summary>
-internal sealed record ActionRequest(string? Reason) : IActionRequest;
+internal sealed record ActionRequest(string? Reason) : IActionRequest
+{
+    bool IActionRequest.DryRun => false;
+}
 
 /// <summary>The body of a redrive. An empty filter means all dead letters; without a filter there is no redrive.</summary>
 internal sealed record RedriveRequest(string? Reason, DeadLetterFilter? Filter, bool DryRun, bool AllowsNewKey, int? RatePerSecond)

@@ -63,6 +63,42 @@ public sealed class DeadLettersApiTests
     }
 
     [Fact]
+    public async Task An_action_without_a_reason_is_refused_if_reasons_are_required()
+    {
+        await using OperatedOutbox operated = await OperatedOutbox.StartAsync(hasBodyPolicy: true, requiresReason: true);
+        DeadLetter letter = Assert.Single(await operated.KillAsync(1));
+
+        foreach ((_, string route) in operated.Routes.Where(
+            static route => route.Method != "GET" && !route.Path.EndsWith("/cancel", StringComparison.Ordinal)))
+        {
+            string path = await PathAsync(operated, route, letter);
+            foreach (string body in (string[])["{\"filter\":{}}", "{\"filter\":{},\"reason\":\" \\t\"}", "null"])
+            {
+                using HttpResponseMessage answer = await operated.PostAsync(path, body, "rob:reader");
+
+                Assert.Equal((path, HttpStatusCode.BadRequest), (path, answer.StatusCode));
+                Assert.DoesNotContain("at Adcp", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+            }
+        }
+
+        Assert.Single(await operated.Outbox.DeadLetters.ListAsync());
+        Assert.Empty(await operated.Operations.ListActionsAsync());
+        Assert.True((await JsonAsync(await operated.GetAsync("/adcp/api/features"))).GetProperty("requires_reason").GetBoolean());
+        using HttpResponseMessage refused = await operated.PostAsync("/adcp/api/dead-letters/discard", """{"filter":{}}""");
+        Assert.Contains("reason is needed", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        using HttpResponseMessage cancelled = await operated.PostAsync("/adcp/api/dead-letter-jobs/7/cancel");
+        Assert.Equal(HttpStatusCode.NotFound, cancelled.StatusCode);
+        JsonElement dry = await EndAsync(operated, """{"filter":{},"dry_run":true}""", "discard");
+        JsonElement job = await EndAsync(operated, """{"filter":{},"reason":"junk"}""", "discard");
+        Assert.Equal(("done", "done"), (Text(dry, "state"), Text(job, "state")));
+        Assert.Empty(await operated.Outbox.DeadLetters.ListAsync());
+    }
+
+    [Fact]
+    public void A_page_requires_reasons_if_its_options_do_not_say_otherwise() =>
+        Assert.True(new AdcpOperationsOptions().RequiresReason);
+
+    [Fact]
     public async Task Dead_letters_are_filtered_paged_counted_and_shown_without_a_secret()
     {
         await using OperatedOutbox operated = await OperatedOutbox.StartAsync();

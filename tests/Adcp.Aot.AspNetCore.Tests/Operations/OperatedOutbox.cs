@@ -67,13 +67,15 @@ internal sealed class OperatedOutbox : IAsyncDisposable
     /// <param name="hasBodyPolicy">Whether a policy allows to open bodies.</param>
     /// <param name="postgreSql">The database, which is disposed with the outbox; <see langword="null"/> for a file of SQLite.</param>
     /// <param name="tablePrefix">The beginning of the tables' names.</param>
+    /// <param name="requiresReason">Whether the page requires a reason for an action.</param>
     public static async Task<OperatedOutbox> StartAsync(
-        bool hasBodyPolicy = false, DbDataSource? postgreSql = null, string tablePrefix = "adcp_outbox_")
+        bool hasBodyPolicy = false, DbDataSource? postgreSql = null, string tablePrefix = "adcp_outbox_", bool requiresReason = false)
     {
         OperatedOutbox operated = new(postgreSql, tablePrefix);
         await operated.Outbox.CreateIfAbsentAsync();
         await operated.Worker.StartAsync();
-        operated._site = await OperatorSite.StartAsync(operated.Operations, operated.Log, hasBodyPolicy: hasBodyPolicy);
+        operated._site = await OperatorSite.StartAsync(
+            operated.Operations, operated.Log, hasBodyPolicy: hasBodyPolicy, requiresReason: requiresReason);
         return operated;
     }
 

@@ -33,7 +33,7 @@ internal sealed class OperatedSupervisor : IAsyncDisposable
     /// <summary>The statuses of receivers by host; 200 if absent.</summary>
     public ConcurrentDictionary<string, int> Statuses { get; } = new();
 
-    public static async Task<OperatedSupervisor> StartAsync(bool hasPolicy = true)
+    public static async Task<OperatedSupervisor> StartAsync(bool hasPolicy = true, bool requiresReason = false)
     {
         RecordingSender sender = new(new WebhookSenderOptions { Version = AdcpVersion.V31 });
         AttemptHistory history = new();
@@ -48,7 +48,8 @@ internal sealed class OperatedSupervisor : IAsyncDisposable
                 MaxEndpoints = 20_000,
             });
         OperatorSite.LinesLog log = new();
-        OperatorSite site = await OperatorSite.StartAsync(new WebhookOperations(supervisor, history, log), log, hasPolicy);
+        OperatorSite site = await OperatorSite.StartAsync(
+            new WebhookOperations(supervisor, history, log), log, hasPolicy, requiresReason: requiresReason);
         return new OperatedSupervisor(site, sender, supervisor, log);
     }
 

@@ -44,7 +44,7 @@ internal sealed class OperatorSite : IAsyncDisposable
 
     /// <summary>Maps the page at <c>/adcp</c>. Role <c>operator</c> sees it, role <c>reader</c> opens bodies too.</summary>
     public static async Task<OperatorSite> StartAsync(
-        IWebhookOperations operations, LinesLog log, bool hasPolicy = true, bool hasBodyPolicy = false)
+        IWebhookOperations operations, LinesLog log, bool hasPolicy = true, bool hasBodyPolicy = false, bool requiresReason = false)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -66,6 +66,7 @@ internal sealed class OperatorSite : IAsyncDisposable
                 options.Policy = hasPolicy ? "operators" : null;
                 options.BodyPolicy = hasBodyPolicy ? "readers" : null;
                 options.AllowsAnyone = !hasPolicy;
+                options.RequiresReason = requiresReason;
             });
         await app.StartAsync();
         return new OperatorSite(app);

@@ -538,6 +538,7 @@
   addEventListener("hashchange", () => show().then(() => byId("main").focus({ preventScroll: true })));
   call("features").then(found => {
     features = found;
+    for (const id of ["confirm-reason", "redrive-reason"]) byId(id).required = features.requires_reason;
     for (const link of document.querySelectorAll("nav a[data-feature]")) link.parentElement.hidden = !features[link.dataset.feature];
     return show();
   }).catch(fault => say(fault.message, true));
