@@ -4,28 +4,27 @@ using Adcp.Aot.Operations.Api;
 
 namespace Adcp.Aot.Cli;
 
-/// <summary>Appends actions on a database to a file, one JSON line each. The database itself keeps no list of them.</summary>
-internal sealed class ActionLog : IDisposable
+/// <summary>
+/// Appends actions on a database to a file, one JSON line each. The database itself keeps no list of them. Commands that run at the same
+/// time may share the file: each opens it alone, for one line.
+/// </summary>
+internal sealed class ActionLog
 {
     /// <summary>The environment variable with the path of the file.</summary>
     internal const string Variable = "ADCP_WEBHOOKS_ACTION_LOG";
 
-    private readonly FileStream _file;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
+    private readonly string _path;
 
     /// <param name="path">The file. It is created with mode 0600, or extended.</param>
     /// <param name="name">The name of the option or variable that gave the path.</param>
     /// <exception cref="CommandException">The file cannot be written.</exception>
     internal ActionLog(string path, string name)
     {
-        FileStreamOptions options = new() { Mode = FileMode.Append, Access = FileAccess.Write, Share = FileShare.ReadWrite };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
-
+        _path = path;
         try
         {
-            _file = new FileStream(path, options);
+            Open().Dispose();
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
@@ -43,15 +42,36 @@ internal sealed class ActionLog : IDisposable
         ActionRecord action = operations.ListActionsAsync().AsTask().GetAwaiter().GetResult()[0];
         try
         {
-            _file.Write([.. JsonSerializer.SerializeToUtf8Bytes(action, OperationsJson.Default.ActionRecord), (byte)'\n']);
-            _file.Flush(flushToDisk: true);
+            using FileStream file = Open();
+            file.Write([.. JsonSerializer.SerializeToUtf8Bytes(action, OperationsJson.Default.ActionRecord), (byte)'\n']);
+            file.Flush(flushToDisk: true);
         }
-        catch (IOException fault)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             HasFailed = true;
             Console.Error.WriteLine($"The action log was not written: {Output.Visible(fault.Message)}");
         }
     }
 
-    public void Dispose() => _file.Dispose();
+    /// <summary>Opens the file, once no other command has it.</summary>
+    private FileStream Open()
+    {
+        FileStreamOptions options = new() { Mode = FileMode.Append, Access = FileAccess.Write, Share = FileShare.None };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        for (int triesLeft = 100; ; triesLeft--)
+        {
+            try
+            {
+                return new FileStream(_path, options);
+            }
+            catch (IOException) when (triesLeft > 0 && File.Exists(_path))
+            {
+                Task.Delay(Pause, TimeProvider.System).GetAwaiter().GetResult();
+            }
+        }
+    }
 }

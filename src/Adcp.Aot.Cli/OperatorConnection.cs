@@ -67,6 +67,12 @@ internal sealed class OperatorConnection(StoreUse use)
                     ExitCode.Usage, "Give --url of an operator page, or --store of a database with --encryption-key-file, not both.");
             }
 
+            if (use == StoreUse.Writes && arguments.GetValue(_actionLog) is not null)
+            {
+                throw new CommandException(
+                    ExitCode.Usage, "--action-log goes with --store: the process of an operator page logs its actions itself.");
+            }
+
             using OperationsClient page = new(
                 url, arguments.GetValue(_tokenFile) is { } file ? InputFile.Secret(file, "--token-file") : null);
             return await run(page).ConfigureAwait(false);
@@ -104,7 +110,7 @@ internal sealed class OperatorConnection(StoreUse use)
         }
 
         SecretsAtRest? secrets = SecretsOf(arguments.GetValue(_keys) ?? []);
-        using ActionLog? actions = use == StoreUse.Writes ? ActionLogOf(arguments) : null;
+        ActionLog? actions = use == StoreUse.Writes ? ActionLogOf(arguments) : null;
         Store store = Store.Open(address, changes: use == StoreUse.Writes);
         await using (store.ConfigureAwait(false))
         {
