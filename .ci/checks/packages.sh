@@ -30,6 +30,14 @@ install() { # package...: in the version that was packed or, if it is a third pa
   done
 }
 
+described() { # nuspec: has each element that a gallery shows, and the license of the repository
+  local element
+  for element in readme license description tags authors repository; do
+    grep -q "<$element" "$1" || { echo "$1 has no <$element>."; return 1; }
+  done
+  grep -q '<license type="expression">Apache-2.0<' "$1" || { echo "$1 has another license."; return 1; }
+}
+
 version=$(dotnet msbuild src/Adcp.Aot -getProperty:Version)
 quiet "$here/pack.txt" dotnet pack -c Release --no-build -o "$packages"
 
@@ -38,6 +46,11 @@ made=$(cd "$packages" && ls ./*.nupkg | sed -E "s|^\./(.*)\.$version\.nupkg$|\1|
 diff <(echo "$made") <(basename -a -s .csproj src/*/*.csproj | sort)
 diff <(echo "$made") <(sed -nE 's/^\| `(Adcp\.Aot[A-Za-z.]*)` \|.*/\1/p' README.md | sort)
 for package in $made; do [ -s "$packages/$package.$version.snupkg" ]; done
+# The templates are a package too, which is not in the solution. Pack refuses a README that is not in the package.
+quiet "$here/pack-templates.txt" dotnet pack -c Release samples/Templates -o "$packages"
+described "samples/Templates/obj/Release/Adcp.Aot.Templates.$version.nuspec"
+grep -q '<packageType name="Template"' "samples/Templates/obj/Release/Adcp.Aot.Templates.$version.nuspec"
+grep -q '^# Adcp.Aot.Templates$' samples/Templates/README.md
 size=$(stat -c %s "$packages/Adcp.Aot.Cli.$version.nupkg")
 [ "$size" -lt 11500000 ] || { echo "The package of the command has $size bytes. Which of its files does it not need?"; exit 1; }
 
@@ -95,6 +108,6 @@ for package in $made; do
   installed="$here/cache/${package,,}/$version"
   cmp "$packages/$package.$version.nupkg" "$installed/${package,,}.$version.nupkg"
   grep -q "^# $package$" "$installed/README.md"
-  for element in readme license description tags repository; do grep -q "<$element" "$installed/${package,,}.nuspec"; done
+  described "$installed/${package,,}.nuspec"
 done
 echo "$made"

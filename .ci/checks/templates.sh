@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # New projects of both templates, from packed packages in a folder: they build without a warning, the seller delivers a webhook to the receiver and shows
-# its metric and span, and both do the same as native binaries. A stop under load loses no task. The settings come from files: a wrong one is refused with its path, and a right one is used.
+# its metric and span and its operator page, and both do the same as native binaries. A stop under load loses no task. The settings come from files: a wrong one is refused with its path, and a right one is used.
 # Usage: templates.sh PACKAGES FOLDER, where PACKAGES is what packages.sh packed
 set -euo pipefail
 source "$(dirname "$0")/../functions"
@@ -14,7 +14,6 @@ quiet() { # log, command...: shows the log if the command fails or warns
 }
 
 version=$(dotnet msbuild src/Adcp.Aot -getProperty:Version)
-quiet "$here/pack.txt" dotnet pack -c Release samples/Templates -o "$packages"
 for project in samples/Templates/*/*.csproj; do
   [ "$(sed -nE 's/.*"Adcp\.Aot[A-Za-z.]*" Version="([^"]+)".*/\1/p' "$project" | sort -u)" = "$version" ] || { echo "$project names another version."; exit 1; }
   for package in Microsoft.Data.Sqlite OpenTelemetry.Extensions.Hosting; do
@@ -92,6 +91,27 @@ seen() { # url: the retry policy of the file, the metric and the span; the attem
     && grep -q '^adcp.webhook.send 1 links$' "$here/seen.txt"
 }
 
+operate() { # url of the operator page: operators get the page, the API and the stream, and an action is taken. Without the token nothing is answered
+  local path answers=$here/operated.txt operator
+  operator="alice:$(cat "$here/data/operators.token")"
+  : > "$answers"
+  for path in '' page.js page.css api/features api/status api/endpoints api/attempts api/dead-letters api/workers api/events; do
+    [ "$(curl -sS -m 10 -o "$answers" -w '%{http_code}' "$1/$path")" = 401 ] && [ ! -s "$answers" ] || { echo "$path without the token:"; cat "$answers"; return 1; }
+    [ "$(curl -sS -m 10 -o "$answers" -w '%{http_code}' -u alice:wrong "$1/$path")" = 401 ] || { echo "$path with a wrong token"; return 1; }
+  done
+  page() { curl -fsS -m 10 -u "$operator" "$1" > "$answers" && grep -qE "$2" "$answers" || { echo "$1 has no $2:"; cat "$answers"; return 1; }; }
+  page "$1/" '<title>AdCP webhooks' && page "$1/page.js" 'new EventSource' && page "$1/page.css" '^body' && page "$1/api/features" '"actor":"alice"' \
+    && page "$1/api/status" '"is_durable":true' && page "$1/api/endpoints" '"state":"closed"' && page "$1/api/attempts" '"outcome":"success"' \
+    && page "$1/api/dead-letters" '"items":\[\]' && page "$1/api/workers" '"lanes":\[0,' || return 1
+  curl -sS -N -m 3 -u "$operator" "$1/api/events" > "$answers" 2> /dev/null || true # the stream does not end
+  grep -q '^data: {"is_durable":true' "$answers" || { echo "The stream has no status:"; cat "$answers"; return 1; }
+  local action=(curl -sS -m 10 -o "$answers" -w '%{http_code}' -H 'Content-Type: application/json' -d '{"filter":{},"dry_run":true}' "$1/api/dead-letters/redrive")
+  [ "$("${action[@]}" -H 'X-Adcp-Operations: 1')" = 401 ] || { echo "An action without the token:"; cat "$answers"; return 1; }
+  [ "$("${action[@]}" -u "$operator")" = 403 ] || { echo "An action without its header:"; cat "$answers"; return 1; }
+  [ "$("${action[@]}" -u "$operator" -H 'X-Adcp-Operations: 1')" = 200 ] && grep -q '"is_dry_run":true' "$answers" || { cat "$answers"; return 1; }
+  dotnet "$sources/src/Adcp.Aot.Cli/bin/Release/net10.0/adcp-webhooks.dll" workers --url "$1" --token-file "$here/data/operators.token" > "$answers" || { cat "$answers"; return 1; }
+}
+
 buy() { # id, seller's port, buyer's port: calls the tool, and prints the task's id if the call was accepted
   curl -sS --max-time 20 "http://127.0.0.1:$2/a2a" -H 'A2A-Version: 1.0' -H 'Content-Type: application/json' \
     -H 'A2A-Extensions: https://adcontextprotocol.org/extensions/adcp/v3' -d '{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":{
@@ -133,11 +153,14 @@ run() { # seller's and receiver's binary
   rm -rf "$here/data" "$here"/accepted-*.txt "$here/seller.txt" "$here/buyer.txt" && mkdir "$here/data"
   cp "$here"/Shop/appsettings*.json "$here/data/"
   printf '%s' "$(dd if=/dev/urandom bs=32 count=1 2> /dev/null | base64)" > "$here/data/storage.key"
+  printf '%s' "$(dd if=/dev/urandom bs=32 count=1 2> /dev/null | base64)" > "$here/data/operators.token"
+  chmod 600 "$here/data/operators.token"
   (cd "$here/data" && dotnet "$sources/src/Adcp.Aot.Cli/bin/Release/net10.0/adcp-webhooks.dll" keygen --alg ed25519 --kid seller-1 --out seller.jwk --jwks set.json > /dev/null)
   start "$1" "$2" "$seller" "$buyer"
   [ -n "$(buy first-1 "$seller" "$buyer")" ] || { cat "$here/answer-first.txt"; return 1; }
   wait_for 30 grep -qi 'is completed' "$here/buyer.txt"
   wait_for 10 seen "http://127.0.0.1:$seller/seen" || { cat "$here/seen.txt"; return 1; }
+  operate "http://127.0.0.1:$seller/adcp"
 
   # Both are stopped under load. The seller ends with 0 within its host's time-out of 30 s. Each task that it had accepted has been delivered, or is in the
   # outbox and arrives after the next start, or is reported because the stop cut its work short.
@@ -171,8 +194,8 @@ run() { # seller's and receiver's binary
 }
 
 run "$here/Shop/bin/Debug/net10.0/Shop" "$here/Buyer/bin/Debug/net10.0/Buyer"
-echo "JIT: delivered, seen, stopped, refused"
+echo "JIT: delivered, seen, operated, stopped, refused"
 wait $publishing
 run "$here/native-Shop/Shop" "$here/native-Buyer/Buyer"
-echo "native: delivered, seen, stopped, refused"
+echo "native: delivered, seen, operated, stopped, refused"
 trap stop_jobs EXIT

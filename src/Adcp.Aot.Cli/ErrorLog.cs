@@ -1,3 +1,4 @@
+using Adcp.Aot.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Cli;
@@ -5,6 +6,9 @@ namespace Adcp.Aot.Cli;
 /// <summary>Writes warnings and errors of the library to the standard error, one line each: also the records of actions.</summary>
 internal sealed class ErrorLog : ILogger
 {
+    /// <summary>Gets or sets the call after an action was recorded; null for none.</summary>
+    internal Action? OnAction { get; set; }
+
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
 
@@ -16,6 +20,11 @@ internal sealed class ErrorLog : ILogger
         if (IsEnabled(logLevel))
         {
             Console.Error.WriteLine(Output.Visible(formatter(state, exception)));
+        }
+
+        if (eventId.Id == AdcpEventIds.OperatorActed)
+        {
+            OnAction?.Invoke();
         }
     }
 }

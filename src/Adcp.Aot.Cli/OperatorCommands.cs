@@ -149,9 +149,12 @@ internal static partial class OperatorCommands
         Option<string?> outcome = Optional("--outcome", "Only attempts with this outcome, such as failure or circuit_open.");
         Option<string?> endpoint = Optional("--endpoint", "Only attempts at the endpoint with this name.");
         Option<string?> task = Optional("--task-id", "Only attempts that report on this task.");
+        Option<string?> type = Optional("--notification-type", "Only attempts with this notification type.");
         Option<string?> key = Optional("--idempotency-key", "Only attempts of this delivery.");
+        Option<string?> since = Optional("--since", "Only attempts that ended at this time or later, such as 2026-01-31T12:00:00Z.");
+        Option<string?> until = Optional("--until", "Only attempts that ended at this time or before.");
         Option<int> limit = Limit();
-        Command command = new("attempts", "List the newest attempts.") { outcome, endpoint, task, key, limit };
+        Command command = new("attempts", "List the newest attempts.") { outcome, endpoint, task, type, key, since, until, limit };
         connection.AddTo(command);
         command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
         {
@@ -160,7 +163,10 @@ internal static partial class OperatorCommands
                 Outcome = Parse<AttemptOutcome>(arguments.GetValue(outcome), "--outcome"),
                 Endpoint = arguments.GetValue(endpoint),
                 TaskId = arguments.GetValue(task),
+                NotificationType = arguments.GetValue(type),
                 IdempotencyKey = arguments.GetValue(key),
+                Since = ParseTime(arguments.GetValue(since), "--since"),
+                Until = ParseTime(arguments.GetValue(until), "--until"),
             };
             IReadOnlyList<DeliveryAttemptSnapshot> rows = await AllAsync(
                 (after, most) => operations.ListAttemptsAsync(query with { After = after, Limit = most }, cancellationToken),
@@ -418,6 +424,13 @@ internal static partial class OperatorCommands
 
         throw new CommandException(ExitCode.Usage, $"{option} is one of {string.Join(", ", Enum.GetValues<T>().Select(Name))}.");
     }
+
+    private static DateTimeOffset? ParseTime(string? text, string option) =>
+        text is null ? null
+        : DateTimeOffset.TryParse(
+            text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out DateTimeOffset time)
+            ? time
+        : throw new CommandException(ExitCode.Usage, $"{option} is a time such as 2026-01-31T12:00:00Z.");
 
     private static Option<string?> Optional(string name, string description) => new(name) { Description = description };
 

@@ -22,6 +22,12 @@ internal sealed class OperatorConnection(StoreUse use)
             + "shown.",
     };
 
+    private readonly Option<string?> _actionLog = new("--action-log")
+    {
+        Description = "Append a JSON line for each action on a database to this file. Default: the environment variable "
+            + $"{ActionLog.Variable}. Without it, an action is only printed to the standard error.",
+    };
+
     internal Option<bool> Json { get; } = Options.Json();
 
     internal void AddTo(Command command)
@@ -32,6 +38,11 @@ internal sealed class OperatorConnection(StoreUse use)
         if (use != StoreUse.None)
         {
             command.Options.Add(_keys);
+        }
+
+        if (use == StoreUse.Writes)
+        {
+            command.Options.Add(_actionLog);
         }
 
         command.Options.Add(Json);
@@ -54,6 +65,12 @@ internal sealed class OperatorConnection(StoreUse use)
             {
                 throw new CommandException(
                     ExitCode.Usage, "Give --url of an operator page, or --store of a database with --encryption-key-file, not both.");
+            }
+
+            if (use == StoreUse.Writes && arguments.GetValue(_actionLog) is not null)
+            {
+                throw new CommandException(
+                    ExitCode.Usage, "--action-log goes with --store: the process of an operator page logs its actions itself.");
             }
 
             using OperationsClient page = new(
@@ -93,6 +110,7 @@ internal sealed class OperatorConnection(StoreUse use)
         }
 
         SecretsAtRest? secrets = SecretsOf(arguments.GetValue(_keys) ?? []);
+        ActionLog? actions = use == StoreUse.Writes ? ActionLogOf(arguments) : null;
         Store store = Store.Open(address, changes: use == StoreUse.Writes);
         await using (store.ConfigureAwait(false))
         {
@@ -106,10 +124,13 @@ internal sealed class OperatorConnection(StoreUse use)
                     throw new CommandException(ExitCode.NotDone, Output.Visible($"{finding.Text}. {finding.Advice}"));
                 }
 
-                OutboxOperations operations = new(store.Database, secrets, prefix, new ErrorLog());
+                ErrorLog log = new();
+                OutboxOperations operations = new(store.Database, secrets, prefix, log);
+                log.OnAction = () => actions?.Write(operations);
                 await using (operations.ConfigureAwait(false))
                 {
-                    return await run(operations).ConfigureAwait(false);
+                    int code = await run(operations).ConfigureAwait(false);
+                    return actions is { HasFailed: true } ? ExitCode.NotDone : code;
                 }
             }
             catch (Exception fault) when (MigrateCommand.IsOfDatabase(fault))
@@ -122,6 +143,11 @@ internal sealed class OperatorConnection(StoreUse use)
             }
         }
     }
+
+    private ActionLog? ActionLogOf(ParseResult arguments) =>
+        arguments.GetValue(_actionLog) is { } path ? new ActionLog(path, _actionLog.Name)
+        : Environment.GetEnvironmentVariable(ActionLog.Variable) is { Length: > 0 } given ? new ActionLog(given, ActionLog.Variable)
+        : null;
 
     private static SecretsAtRest? SecretsOf(string[] files)
     {

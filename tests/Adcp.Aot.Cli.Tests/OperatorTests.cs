@@ -74,6 +74,27 @@ public sealed class OperatorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Attempts_are_filtered_by_type_and_time()
+    {
+        DateTimeOffset now = TimeProvider.System.GetUtcNow();
+        await _operated.DeliverAsync("https://up.example/hook", "task_final", "final");
+        await _operated.DeliverAsync("https://up.example/hook", "task_other");
+
+        Cli.Result typed = await RunAsync("attempts", "--notification-type", "final", "--json");
+        Cli.Result since = await RunAsync(
+            "attempts", "--since", now.AddMinutes(-1).ToString("O"), "--until", now.AddHours(1).ToString("O"));
+        Cli.Result later = await RunAsync("attempts", "--since", now.AddHours(1).ToString("O"));
+        Cli.Result before = await RunAsync("attempts", "--until", now.AddMinutes(-1).ToString("O"));
+        Cli.Result wrong = await RunAsync("attempts", "--until", "yesterday");
+
+        Assert.Equal("task_final", typed.Json.GetProperty("task_id").GetString());
+        Assert.Equal([3, 1, 1], new[] { since, later, before }.Select(
+            static result => result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length)); // with the heading
+        Assert.Equal(2, wrong.ExitCode);
+        Assert.Contains("--until is a time such as", wrong.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_hostile_name_cannot_control_the_terminal()
     {
         _operated.Supervisor.Endpoints.Isolate("\u001b[31mred\u0007\u202e");

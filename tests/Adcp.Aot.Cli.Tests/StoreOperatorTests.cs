@@ -194,6 +194,36 @@ public sealed class StoreOperatorTests : IAsyncLifetime
         Assert.Equal((0, 1), (before, _operated.Receiver.Count));
     }
 
+    [Fact]
+    public async Task An_action_on_the_store_is_appended_to_the_action_log()
+    {
+        IReadOnlyList<DeadLetter> letters = await _operated.KillAsync(5);
+        string file = _folder["actions.jsonl"];
+
+        await RunAsync("dead-letters", "discard", "--all", "--dry-run", "--action-log", file);
+        Cli.Result first = await RunAsync(
+            "dead-letters", "discard", "--id", $"{letters[0].Id}", "--reason", "junk", "--action-log", file);
+        Cli.Result second = await RunAsync("dead-letters", "discard", "--id", $"{letters[1].Id}", "--action-log", file);
+        Cli.Result[] together = await Task.WhenAll(letters.Skip(2).Select(
+            letter => RunAsync("dead-letters", "discard", "--id", $"{letter.Id}", "--action-log", file)));
+        Cli.Result refused = await RunAsync("dead-letters", "discard", "--all", "--action-log", _folder["none/actions.jsonl"]);
+        Cli.Result misplaced = await RunOnPageAsync("dead-letters", "discard", "--all", "--action-log", file);
+
+        Assert.Equal((0, 0, 2, 2), (first.ExitCode, second.ExitCode, refused.ExitCode, misplaced.ExitCode));
+        Assert.All(together, static result => Assert.Equal(0, result.ExitCode));
+        Assert.Contains("--action-log", refused.Errors, StringComparison.Ordinal);
+        Assert.Contains("--action-log goes with --store", misplaced.Errors, StringComparison.Ordinal);
+        JsonElement[] lines = [.. (await File.ReadAllLinesAsync(file)).Select(static line => JsonDocument.Parse(line).RootElement)];
+        Assert.Equal(5, lines.Length);
+        Assert.Equal(
+            ("discard", Environment.UserName, "junk"),
+            (Text(lines[0], "action"), Text(lines[0], "actor"), Text(lines[0], "reason")));
+        Assert.Contains($"{letters[1].Id}", Text(lines[1], "target"), StringComparison.Ordinal);
+        Assert.False(lines[1].TryGetProperty("reason", out _));
+
+        static string Text(JsonElement line, string name) => line.GetProperty(name).GetString()!;
+    }
+
     [Theory]
     [InlineData("attempts")]
     [InlineData("actions")]

@@ -1,9 +1,13 @@
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Adcp.Aot.AspNetCore.Tests;
+using Adcp.Aot.Auditing;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Receiving;
+using Adcp.Aot.Resilience;
 using Adcp.Aot.Storage;
 using Adcp.Aot.Telemetry;
 using Adcp.Aot.Testing;
@@ -178,45 +182,134 @@ public sealed partial class OpenTelemetryTests
     [Theory]
     [InlineData("dashboard.json")]
     [InlineData("alerts.json")]
-    public void Dashboard_and_alerts_use_instruments_and_tags_that_exist(string file)
+    public void Dashboard_and_alerts_use_series_labels_and_values_that_exist(string file)
     {
-        string root = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(root, "Adcp.Aot.sln")))
-        {
-            root = Path.GetDirectoryName(root)!;
-        }
-
-        string text = File.ReadAllText(Path.Combine(root, "docs", "grafana", file));
-        using JsonDocument parsed = JsonDocument.Parse(text);
-        string[] instruments = [.. Names(typeof(AdcpInstruments)).Select(static name => name.Replace('.', '_'))];
+        Dictionary<string, SeriesKind> series = Instruments().SelectMany(SeriesOf).ToDictionary(StringComparer.Ordinal);
         string[] tags = [.. Names(typeof(AdcpTags)).Select(static name => name.Replace('.', '_'))];
+        string text = File.ReadAllText(Path.Combine(Root(), "docs", "grafana", file));
+        using JsonDocument parsed = JsonDocument.Parse(text);
+        JsonElement[] targets = [.. Targets(parsed.RootElement)];
 
-        string[] used = [.. Prometheus().Matches(text).Select(static match => match.Value).Distinct()];
+        Assert.NotEmpty(targets);
+        Assert.All(Name().Matches(text).Select(static match => match.Value).Distinct(), name => Assert.True(
+            tags.Contains(name) || series.ContainsKey(name), $"{name} is in {file} and not in the code."));
+        Assert.All(targets, target => Check(target, series, tags));
+    }
 
-        Assert.NotEmpty(used);
-        Assert.All(used, name => Assert.True(
-            tags.Contains(name) || instruments.Any(instrument => Forms(instrument).Contains(name)),
-            $"{name} is in {file} and not in the code."));
+    [Theory]
+    [InlineData("sum(adcp_webhook_attempts)")] // a counter has the suffix _total
+    [InlineData("sum(rate(adcp_webhook_breakers_open_total[5m]))")] // an up-down counter has none
+    [InlineData("sum(rate(adcp_webhook_attempt_duration_seconds[5m]))")] // a histogram has series of three names
+    [InlineData("max(adcp_outbox_oldest_due)")] // the unit is in the name
+    [InlineData("sum(rate(adcp_outbox_workers[5m]))")] // a rate is that of a counter
+    [InlineData("sum(adcp_webhook_attempts_total)")] // a counter alone shows when the process started
+    [InlineData("sum(rate(adcp_webhook_attempts_total{adcp_webhook_outcome=\"failed\"}[5m]))")]
+    [InlineData("sum(rate(adcp_webhook_received_total{adcp_webhook_receive_result=~\"accepted|rejected\"}[5m]))")]
+    [InlineData("sum(rate(adcp_webhook_attempts_total{outcome=\"failure\"}[5m]))")]
+    [InlineData("sum by (adcp_outcome) (rate(adcp_webhook_attempts_total[5m]))")]
+    public void Wrong_expression_is_found(string expression)
+    {
+        Dictionary<string, SeriesKind> series = Instruments().SelectMany(SeriesOf).ToDictionary(StringComparer.Ordinal);
+        string[] tags = [.. Names(typeof(AdcpTags)).Select(static name => name.Replace('.', '_'))];
+        using JsonDocument target = JsonDocument.Parse(JsonSerializer.Serialize(new Dictionary<string, string> { ["expr"] = expression }));
 
-        // The suffixes that the Prometheus exporter adds for the unit and the kind.
-        static string[] Forms(string instrument) =>
-        [
-            instrument, instrument + "_total", instrument + "_seconds", instrument + "_seconds_bucket", instrument + "_seconds_sum",
-            instrument + "_seconds_count",
-        ];
+        Assert.ThrowsAny<Xunit.Sdk.XunitException>(() => Check(target.RootElement, series, tags));
     }
 
     [Fact]
     public void Every_instrument_has_a_unit_and_is_created_by_some_package()
     {
-        HashSet<string> seen = [];
-        using System.Diagnostics.Metrics.MeterListener listener = new();
+        List<Instrument> instruments = Instruments();
+
+        Assert.All(instruments, static instrument => Assert.False(string.IsNullOrEmpty(instrument.Unit)));
+        Assert.Equal(
+            Names(typeof(AdcpInstruments)).Order(StringComparer.Ordinal),
+            instruments.Select(static instrument => instrument.Name).Order(StringComparer.Ordinal));
+    }
+
+    /// <summary>Fails if an expression, or the legend of its series, does not fit the instruments and tags.</summary>
+    private static void Check(JsonElement target, Dictionary<string, SeriesKind> series, string[] tags)
+    {
+        string expression = target.GetProperty("expr").GetString()!;
+        HashSet<string> labels = [];
+        foreach (Match by in Grouping().Matches(expression))
+        {
+            foreach (string label in by.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            {
+                Assert.True(label == "le" || tags.Contains(label), $"{expression}: no tag is {label}.");
+                labels.Add(label);
+            }
+        }
+
+        // Counters and the series of histograms only grow, so a rate or an increase is read from them. The others are read as they are.
+        foreach (Match used in Use().Matches(expression))
+        {
+            string name = used.Groups["name"].Value;
+            if (labels.Contains(name))
+            {
+                continue;
+            }
+
+            Assert.True(series.TryGetValue(name, out SeriesKind kind), $"{expression}: no instrument has the series {name}.");
+            Assert.True(used.Groups["over"].Success == (kind != SeriesKind.Level), $"{expression}: {name} is a {kind}.");
+            Assert.True(
+                kind != SeriesKind.Bucket || expression.Contains("histogram_quantile", StringComparison.Ordinal), $"{expression}: {name}.");
+            foreach (Match matcher in Matcher().Matches(used.Groups["matchers"].Value))
+            {
+                string[] known = ValuesOf(matcher.Groups["label"].Value, tags);
+                Assert.All(
+                    matcher.Groups["values"].Value.Split('|'),
+                    value => Assert.True(known.Contains(value), $"{expression}: {value} is none of {string.Join(", ", known)}."));
+            }
+        }
+
+        string legend = target.TryGetProperty("legendFormat", out JsonElement format) ? format.GetString()! : "";
+        Assert.All(
+            Legend().Matches(legend).Select(static match => match.Groups[1].Value), label => Assert.Contains(label, labels));
+    }
+
+    /// <summary>Returns the values of a label, by the enumeration behind its tag.</summary>
+    private static string[] ValuesOf(string label, string[] tags)
+    {
+        Assert.True(tags.Contains(label), $"No tag is {label}.");
+        Dictionary<string, Type> enumerations = new()
+        {
+            [AdcpTags.Outcome] = typeof(AttemptOutcome),
+            [AdcpTags.Status] = typeof(DeliveryStatus),
+            [AdcpTags.BreakerState] = typeof(CircuitState),
+            [AdcpTags.ReceiveResult] = typeof(IntakeStatus),
+        };
+        Type values = Assert.Single(enumerations, pair => pair.Key.Replace('.', '_') == label).Value;
+        return [.. Enum.GetNames(values).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName)];
+    }
+
+    /// <summary>Returns the names that the Prometheus exporter gives the series of an instrument: by its unit and its kind.</summary>
+    private static IEnumerable<KeyValuePair<string, SeriesKind>> SeriesOf(Instrument instrument)
+    {
+        string name = instrument.Name.Replace('.', '_') + (instrument.Unit switch
+        {
+            "s" => "_seconds",
+            ['{', .., '}'] => "",
+            _ => throw new InvalidOperationException($"{instrument.Name}: the suffix of the unit {instrument.Unit} is not known here."),
+        });
+        Type kind = instrument.GetType().GetGenericTypeDefinition();
+        return kind == typeof(Histogram<>)
+            ? [new(name + "_bucket", SeriesKind.Bucket), new(name + "_sum", SeriesKind.Counter), new(name + "_count", SeriesKind.Counter)]
+            : kind == typeof(Counter<>) || kind == typeof(ObservableCounter<>)
+            ? [new(name + "_total", SeriesKind.Counter)]
+            : [new(name, SeriesKind.Level)];
+    }
+
+    /// <summary>Returns the instruments that the packages create.</summary>
+    private static List<Instrument> Instruments()
+    {
+        List<Instrument> instruments = [];
+        using MeterListener listener = new();
         listener.InstrumentPublished = (instrument, _) =>
         {
             if (instrument.Meter.Name == AdcpTelemetry.MeterName)
             {
-                Assert.False(string.IsNullOrEmpty(instrument.Unit));
-                seen.Add(instrument.Name);
+                instruments.Add(instrument);
             }
         };
         listener.Start();
@@ -230,7 +323,27 @@ public sealed partial class OpenTelemetryTests
             System.Runtime.CompilerServices.RuntimeHelpers.RunClassConstructor(Type.GetType(type, throwOnError: true)!.TypeHandle);
         }
 
-        Assert.Equal(Names(typeof(AdcpInstruments)).Order(StringComparer.Ordinal), seen.Order(StringComparer.Ordinal));
+        return instruments;
+    }
+
+    /// <summary>Returns the objects that have an expression.</summary>
+    private static IEnumerable<JsonElement> Targets(JsonElement element) => element.ValueKind switch
+    {
+        JsonValueKind.Array => element.EnumerateArray().SelectMany(Targets),
+        JsonValueKind.Object when element.TryGetProperty("expr", out _) => [element],
+        JsonValueKind.Object => element.EnumerateObject().SelectMany(static member => Targets(member.Value)),
+        _ => [],
+    };
+
+    private static string Root()
+    {
+        string root = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(root, "Adcp.Aot.sln")))
+        {
+            root = Path.GetDirectoryName(root)!;
+        }
+
+        return root;
     }
 
     private static McpWebhook Webhook(string task) =>
@@ -240,5 +353,25 @@ public sealed partial class OpenTelemetryTests
         type.GetFields(BindingFlags.Public | BindingFlags.Static).Select(static field => (string)field.GetRawConstantValue()!);
 
     [GeneratedRegex("adcp_[a-z_]+")]
-    private static partial Regex Prometheus();
+    private static partial Regex Name();
+
+    [GeneratedRegex(@"\bby \(([^)]*)\)")]
+    private static partial Regex Grouping();
+
+    [GeneratedRegex(@"(?<over>(rate|increase)\()?(?<![a-z_""])(?<name>adcp_[a-z_]+)\b(?!\s*(=|!))(\{(?<matchers>[^}]*)\})?")]
+    private static partial Regex Use();
+
+    [GeneratedRegex(@"(?<label>[a-z_]+)\s*(=|!=|=~|!~)\s*""(?<values>[^""]*)""")]
+    private static partial Regex Matcher();
+
+    [GeneratedRegex(@"\{\{\s*([a-z_]+)\s*\}\}")]
+    private static partial Regex Legend();
+
+    /// <summary>A series by the way it is read: a level as it is, the others over a time.</summary>
+    private enum SeriesKind
+    {
+        Level,
+        Counter,
+        Bucket,
+    }
 }

@@ -4,7 +4,7 @@ using Adcp.Aot;
 namespace SellerApp;
 
 /// <summary>
-/// Creates the keys of appsettings.json for development. In production give them to the configuration from a secret store.
+/// Creates the keys and the token of appsettings.json for development. In production give them to the configuration from a secret store.
 /// </summary>
 internal static class DevelopmentKeys
 {
@@ -16,6 +16,7 @@ internal static class DevelopmentKeys
             return key.ExportPrivateJwk();
         });
         Write(Path.Combine(folder, "storage.key"), static () => Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)));
+        Write(Path.Combine(folder, "operators.token"), static () => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)));
     }
 
     private static void Write(string path, Func<string> make)

@@ -27,6 +27,12 @@ public sealed class AdcpOperationsOptions
     public bool AllowsAnyone { get; set; }
 
     /// <summary>
+    /// Gets or sets whether an action needs a reason, which is recorded with it. Without one the API answers 400. A dry run, and the
+    /// cancellation of a job, need none. Default <see langword="true"/>.
+    /// </summary>
+    public bool RequiresReason { get; set; } = true;
+
+    /// <summary>
     /// Gets or sets the function that returns the actor of an action, for the record. Default: the name of the authenticated identity,
     /// then its <c>sub</c>, then <c>anonymous</c>.
     /// </summary>

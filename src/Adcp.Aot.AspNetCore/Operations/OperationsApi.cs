@@ -29,7 +29,7 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
             new OperationsFeaturesDocument(
                 options.ActorOf(http), operations.Features.HasFlag(OperationsFeatures.Attempts),
                 operations.Features.HasFlag(OperationsFeatures.DeadLetters), operations.Features.HasFlag(OperationsFeatures.Workers),
-                operations.Features.HasFlag(OperationsFeatures.Pause), options.BodyPolicy is not null),
+                operations.Features.HasFlag(OperationsFeatures.Pause), options.BodyPolicy is not null, options.RequiresReason),
             OperationsJson.Default.OperationsFeaturesDocument)));
         Get(group, "api/status", async http => new Answer(
             await operations.GetStatusAsync(http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.OperationsStatus));
@@ -90,7 +90,7 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
                 .StartDiscardAsync(QueryOf(request?.Filter), request?.DryRun == true, action, http.RequestAborted).ConfigureAwait(false)));
         Post(group, "api/dead-letter-jobs/{id}/cancel", OperationsJson.Default.ActionRequest, async (http, _, action) => Found(
             await operations.CancelDeadLetterJobAsync(Segment(http, "id"), action, http.RequestAborted).ConfigureAwait(false),
-            OperationsJson.Default.DeadLetterJob, "No such job in this process."));
+            OperationsJson.Default.DeadLetterJob, "No such job in this process."), isStop: true);
         IEndpointConventionBuilder body = Post(
             group, "api/dead-letters/{id:long}/body", OperationsJson.Default.ActionRequest, async (http, _, action) =>
         {
@@ -179,13 +179,23 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
             await act(Segment(http, "id"), action, http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.EndpointStatus,
             "No such endpoint."));
 
+    /// <param name="group">The routes of the page.</param>
+    /// <param name="path">The path.</param>
+    /// <param name="type">The JSON of the body.</param>
+    /// <param name="act">The action.</param>
+    /// <param name="isStop">Whether the action only stops another one, which must not wait for a reason.</param>
     private IEndpointConventionBuilder Post<T>(
-        RouteGroupBuilder group, string path, JsonTypeInfo<T> type, Func<HttpContext, T?, OperatorAction, ValueTask<Answer>> act)
+        RouteGroupBuilder group, string path, JsonTypeInfo<T> type, Func<HttpContext, T?, OperatorAction, ValueTask<Answer>> act,
+        bool isStop = false)
         where T : class, IActionRequest =>
         group.MapPost(path, http => AnswerAsync(http, async http =>
         {
             T? request = await ActionOfAsync(http, type).ConfigureAwait(false);
-            return await act(http, request, new OperatorAction(options.ActorOf(http), request?.Reason)).ConfigureAwait(false);
+            OperatorAction action = new(options.ActorOf(http), request?.Reason);
+            return action.Reason is null && options.RequiresReason && !isStop && request?.DryRun != true
+                ? throw new ApiException(
+                    StatusCodes.Status400BadRequest, "reason is needed: a text of 1 to 500 characters. It is recorded with the action.")
+                : await act(http, request, action).ConfigureAwait(false);
         }));
 
     private async Task AnswerAsync(HttpContext http, Func<HttpContext, ValueTask<Answer>> answer)

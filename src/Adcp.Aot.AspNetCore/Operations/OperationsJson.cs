@@ -54,22 +54,29 @@ internal sealed class SecondsConverter : JsonConverter<TimeSpan>
         writer.WriteNumberValue(Math.Round(value.TotalSeconds, 3));
 }
 
-/// <summary>The parts that the operations have, whether bodies can be opened, and the name of the caller.</summary>
+/// <summary>
+/// The parts that the operations have, whether bodies can be opened, whether an action needs a reason, and the name of the caller.
+/// </summary>
 internal sealed record OperationsFeaturesDocument(
-    string Actor, bool Attempts, bool DeadLetters, bool Workers, bool Pause, bool Bodies);
+    string Actor, bool Attempts, bool DeadLetters, bool Workers, bool Pause, bool Bodies, bool RequiresReason);
 
 /// <summary>
-/// The body of an action, which has a reason. Implementations refuse unknown members: without a filter whose name is misspelled, an action
-/// would take all dead letters.
+/// The body of an action, which has a reason and may be a dry run. Implementations refuse unknown members: without a filter whose name is
+/// misspelled, an action would take all dead letters.
 /// </summary>
 internal interface IActionRequest
 {
     string? Reason { get; }
+
+    bool DryRun { get; }
 }
 
 /// <summary>The body of an action that needs nothing else.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
-internal sealed record ActionRequest(string? Reason) : IActionRequest;
+internal sealed record ActionRequest(string? Reason) : IActionRequest
+{
+    bool IActionRequest.DryRun => false;
+}
 
 /// <summary>The body of a redrive. An empty filter means all dead letters; without a filter there is no redrive.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]

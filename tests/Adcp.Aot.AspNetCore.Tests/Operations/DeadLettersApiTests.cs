@@ -11,55 +11,92 @@ public sealed class DeadLettersApiTests
 {
     private const string Tenant = "<b>acme</b>";
 
-    public static TheoryData<string> Gets { get; } =
-    [
-        "dead-letters", "dead-letters/count", "dead-letters/1", "dead-letter-jobs", "workers", "deliveries/key", "status", "features",
-    ];
-
-    public static TheoryData<string> Posts { get; } =
-        ["dead-letters/redrive", "dead-letters/discard", "dead-letters/1/body", "dead-letter-jobs/1/cancel", "pause", "resume"];
-
-    [Theory]
-    [MemberData(nameof(Gets))]
-    public async Task Without_authorization_nothing_is_answered(string path)
-    {
-        await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
-        await operated.KillAsync(1);
-
-        using HttpResponseMessage nobody = await operated.GetAsync("/adcp/api/" + path, user: null);
-        using HttpResponseMessage other = await operated.GetAsync("/adcp/api/" + path, user: "mallory:guest");
-
-        Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden), (nobody.StatusCode, other.StatusCode));
-        Assert.Empty(await nobody.Content.ReadAsByteArrayAsync());
-        Assert.Empty(await other.Content.ReadAsByteArrayAsync());
-    }
-
-    [Theory]
-    [MemberData(nameof(Posts))]
-    public async Task Without_authorization_or_from_another_site_no_action_is_taken(string path)
+    [Fact]
+    public async Task Without_authorization_no_route_answers()
     {
         await using OperatedOutbox operated = await OperatedOutbox.StartAsync(hasBodyPolicy: true);
         DeadLetter letter = Assert.Single(await operated.KillAsync(1));
-        string address = "/adcp/api/" + path.Replace("/1/body", $"/{letter.Id}/body", StringComparison.Ordinal);
-        string body = path.Contains("dead-letters/", StringComparison.Ordinal) && !path.EndsWith("body", StringComparison.Ordinal)
-            ? """{"filter":{}}"""
-            : "{}";
 
-        using HttpResponseMessage nobody = await operated.PostAsync(address, body, user: null);
-        using HttpResponseMessage other = await operated.PostAsync(address, body, user: "mallory:guest");
-        using HttpResponseMessage withoutHeader = await operated.PostAsync(
-            address, body, "rob:reader", static request => request.Headers.Remove("X-Adcp-Operations"));
-        using HttpResponseMessage crossSite = await operated.PostAsync(
-            address, body, "rob:reader", static request => request.Headers.Add("Sec-Fetch-Site", "cross-site"));
-        using HttpResponseMessage form = await operated.PostAsync(address, user: "rob:reader", with: static request =>
-            request.Content = new FormUrlEncodedContent([new("reason", "x")]));
+        foreach ((string method, string route) in operated.Routes)
+        {
+            string path = await PathAsync(operated, route, letter);
+            using HttpResponseMessage nobody = await operated.SendAsync(method, path, user: null);
+            using HttpResponseMessage other = await operated.SendAsync(method, path, user: "mallory:guest");
 
-        Assert.Equal(HttpStatusCode.Unauthorized, nobody.StatusCode);
-        Assert.All([other, withoutHeader, crossSite], static answer => Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode));
-        Assert.Equal(HttpStatusCode.UnsupportedMediaType, form.StatusCode);
+            Assert.Equal(
+                (path, HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden), (path, nobody.StatusCode, other.StatusCode));
+            Assert.Empty(await nobody.Content.ReadAsByteArrayAsync());
+            Assert.Empty(await other.Content.ReadAsByteArrayAsync());
+        }
+    }
+
+    [Fact]
+    public async Task Without_authorization_or_from_another_site_no_action_is_taken()
+    {
+        await using OperatedOutbox operated = await OperatedOutbox.StartAsync(hasBodyPolicy: true);
+        DeadLetter letter = Assert.Single(await operated.KillAsync(1));
+        string[] actions = [.. operated.Routes.Where(static route => route.Method != "GET").Select(static route => route.Path)];
+
+        Assert.Contains("/adcp/api/dead-letters/redrive", actions);
+        Assert.Contains("/adcp/api/endpoints/1/isolate", actions);
+        foreach (string route in actions)
+        {
+            string path = await PathAsync(operated, route, letter);
+            const string Body = """{"filter":{},"reason":"x"}""";
+            using HttpResponseMessage nobody = await operated.PostAsync(path, Body, user: null);
+            using HttpResponseMessage other = await operated.PostAsync(path, Body, user: "mallory:guest");
+            using HttpResponseMessage withoutHeader = await operated.PostAsync(
+                path, Body, "rob:reader", static request => request.Headers.Remove("X-Adcp-Operations"));
+            using HttpResponseMessage crossSite = await operated.PostAsync(
+                path, Body, "rob:reader", static request => request.Headers.Add("Sec-Fetch-Site", "cross-site"));
+            using HttpResponseMessage form = await operated.PostAsync(path, user: "rob:reader", with: static request =>
+                request.Content = new FormUrlEncodedContent([new("reason", "x")]));
+
+            Assert.Equal((path, HttpStatusCode.Unauthorized), (path, nobody.StatusCode));
+            Assert.All(
+                [other, withoutHeader, crossSite], answer => Assert.Equal((path, HttpStatusCode.Forbidden), (path, answer.StatusCode)));
+            Assert.Equal((path, HttpStatusCode.UnsupportedMediaType), (path, form.StatusCode));
+        }
+
         Assert.Single(await operated.Outbox.DeadLetters.ListAsync());
         Assert.Empty(await operated.Operations.ListActionsAsync());
     }
+
+    [Fact]
+    public async Task An_action_without_a_reason_is_refused_if_reasons_are_required()
+    {
+        await using OperatedOutbox operated = await OperatedOutbox.StartAsync(hasBodyPolicy: true, requiresReason: true);
+        DeadLetter letter = Assert.Single(await operated.KillAsync(1));
+
+        foreach ((_, string route) in operated.Routes.Where(
+            static route => route.Method != "GET" && !route.Path.EndsWith("/cancel", StringComparison.Ordinal)))
+        {
+            string path = await PathAsync(operated, route, letter);
+            foreach (string body in (string[])["{\"filter\":{}}", "{\"filter\":{},\"reason\":\" \\t\"}", "null"])
+            {
+                using HttpResponseMessage answer = await operated.PostAsync(path, body, "rob:reader");
+
+                Assert.Equal((path, HttpStatusCode.BadRequest), (path, answer.StatusCode));
+                Assert.DoesNotContain("at Adcp", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+            }
+        }
+
+        Assert.Single(await operated.Outbox.DeadLetters.ListAsync());
+        Assert.Empty(await operated.Operations.ListActionsAsync());
+        Assert.True((await JsonAsync(await operated.GetAsync("/adcp/api/features"))).GetProperty("requires_reason").GetBoolean());
+        using HttpResponseMessage refused = await operated.PostAsync("/adcp/api/dead-letters/discard", """{"filter":{}}""");
+        Assert.Contains("reason is needed", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        using HttpResponseMessage cancelled = await operated.PostAsync("/adcp/api/dead-letter-jobs/7/cancel");
+        Assert.Equal(HttpStatusCode.NotFound, cancelled.StatusCode);
+        JsonElement dry = await EndAsync(operated, """{"filter":{},"dry_run":true}""", "discard");
+        JsonElement job = await EndAsync(operated, """{"filter":{},"reason":"junk"}""", "discard");
+        Assert.Equal(("done", "done"), (Text(dry, "state"), Text(job, "state")));
+        Assert.Empty(await operated.Outbox.DeadLetters.ListAsync());
+    }
+
+    [Fact]
+    public void A_page_requires_reasons_if_its_options_do_not_say_otherwise() =>
+        Assert.True(new AdcpOperationsOptions().RequiresReason);
 
     [Fact]
     public async Task Dead_letters_are_filtered_paged_counted_and_shown_without_a_secret()
@@ -292,6 +329,14 @@ public sealed class DeadLettersApiTests
 
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
         Assert.Contains("OutboxOperations", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Returns the path of a route with the ids of an endpoint and a dead letter that are there.</summary>
+    private static async Task<string> PathAsync(OperatedOutbox operated, string route, DeadLetter letter)
+    {
+        OperationsPage<EndpointStatus> endpoints = await operated.Operations.ListEndpointsAsync();
+        return route.Replace("/endpoints/1", "/endpoints/" + endpoints.Items[0].Id, StringComparison.Ordinal)
+            .Replace("/dead-letters/1", $"/dead-letters/{letter.Id}", StringComparison.Ordinal);
     }
 
     private static OutboxItem Later(OperatedOutbox operated)

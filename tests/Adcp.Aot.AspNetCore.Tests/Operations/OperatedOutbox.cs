@@ -62,16 +62,21 @@ internal sealed class OperatedOutbox : IAsyncDisposable
 
     public Uri Url => _site.Url;
 
+    /// <summary>Gets every route; see <see cref="OperatorSite.Routes"/>.</summary>
+    public IReadOnlyList<(string Method, string Path)> Routes => _site.Routes;
+
     /// <param name="hasBodyPolicy">Whether a policy allows to open bodies.</param>
     /// <param name="postgreSql">The database, which is disposed with the outbox; <see langword="null"/> for a file of SQLite.</param>
     /// <param name="tablePrefix">The beginning of the tables' names.</param>
+    /// <param name="requiresReason">Whether the page requires a reason for an action.</param>
     public static async Task<OperatedOutbox> StartAsync(
-        bool hasBodyPolicy = false, DbDataSource? postgreSql = null, string tablePrefix = "adcp_outbox_")
+        bool hasBodyPolicy = false, DbDataSource? postgreSql = null, string tablePrefix = "adcp_outbox_", bool requiresReason = false)
     {
         OperatedOutbox operated = new(postgreSql, tablePrefix);
         await operated.Outbox.CreateIfAbsentAsync();
         await operated.Worker.StartAsync();
-        operated._site = await OperatorSite.StartAsync(operated.Operations, operated.Log, hasBodyPolicy: hasBodyPolicy);
+        operated._site = await OperatorSite.StartAsync(
+            operated.Operations, operated.Log, hasBodyPolicy: hasBodyPolicy, requiresReason: requiresReason);
         return operated;
     }
 
@@ -108,6 +113,8 @@ internal sealed class OperatedOutbox : IAsyncDisposable
     }
 
     public Task<HttpResponseMessage> GetAsync(string path, string? user = "alice:operator") => _site.GetAsync(path, user);
+
+    public Task<HttpResponseMessage> SendAsync(string method, string path, string? user) => _site.SendAsync(method, path, user);
 
     public Task<HttpResponseMessage> PostAsync(
         string path, string body = "{}", string? user = "alice:operator", Action<HttpRequestMessage>? with = null) =>

@@ -27,10 +27,13 @@ internal sealed class OperatedSupervisor : IAsyncDisposable
 
     public Uri Url => _site.Url;
 
+    /// <summary>Gets every route; see <see cref="OperatorSite.Routes"/>.</summary>
+    public IReadOnlyList<(string Method, string Path)> Routes => _site.Routes;
+
     /// <summary>The statuses of receivers by host; 200 if absent.</summary>
     public ConcurrentDictionary<string, int> Statuses { get; } = new();
 
-    public static async Task<OperatedSupervisor> StartAsync(bool hasPolicy = true)
+    public static async Task<OperatedSupervisor> StartAsync(bool hasPolicy = true, bool requiresReason = false)
     {
         RecordingSender sender = new(new WebhookSenderOptions { Version = AdcpVersion.V31 });
         AttemptHistory history = new();
@@ -45,17 +48,22 @@ internal sealed class OperatedSupervisor : IAsyncDisposable
                 MaxEndpoints = 20_000,
             });
         OperatorSite.LinesLog log = new();
-        OperatorSite site = await OperatorSite.StartAsync(new WebhookOperations(supervisor, history, log), log, hasPolicy);
+        OperatorSite site = await OperatorSite.StartAsync(
+            new WebhookOperations(supervisor, history, log), log, hasPolicy, requiresReason: requiresReason);
         return new OperatedSupervisor(site, sender, supervisor, log);
     }
 
-    public async Task<DeliveryOutcome> DeliverAsync(string url, string taskId = "task_1") =>
+    public async Task<DeliveryOutcome> DeliverAsync(string url, string taskId = "task_1", string? type = null) =>
         await Supervisor.SendMcpAsync(
             new WebhookDestination(url, "op_1"),
-            new McpWebhook { TaskId = taskId, TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed });
+            new McpWebhook { TaskId = taskId, TaskType = TaskType.CreateMediaBuy, Status = AdcpTaskStatus.Completed },
+            new DeliveryOptions { NotificationType = type });
 
     public Task<HttpResponseMessage> GetAsync(string path, string? user = "alice:operator", string? host = null) =>
         _site.GetAsync(path, user, host);
+
+    public Task<HttpResponseMessage> SendAsync(string method, string path, string? user, string? host = null) =>
+        _site.SendAsync(method, path, user, host);
 
     public Task<HttpResponseMessage> PostAsync(
         string path, string body = "{}", string? user = "alice:operator", Action<HttpRequestMessage>? with = null) =>

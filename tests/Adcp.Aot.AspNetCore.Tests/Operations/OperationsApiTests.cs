@@ -1,6 +1,9 @@
 using System.Net;
 using System.Text.Json;
+using System.Text.RegularExpressions;
+using Adcp.Aot.Auditing;
 using Adcp.Aot.Operations;
+using Adcp.Aot.Resilience;
 using Microsoft.AspNetCore.Builder;
 
 namespace Adcp.Aot.AspNetCore.Tests.Operations;
@@ -9,12 +12,6 @@ namespace Adcp.Aot.AspNetCore.Tests.Operations;
 public sealed class OperationsApiTests
 {
     private const string Hook = "https://buyer.example/hook";
-
-    public static TheoryData<string> Gets { get; } =
-    [
-        "/adcp", "/adcp/", "/adcp/page.js", "/adcp/page.css", "/adcp/api/features", "/adcp/api/status", "/adcp/api/endpoints",
-        "/adcp/api/attempts", "/adcp/api/actions", "/adcp/api/events",
-    ];
 
     [Fact]
     public async Task The_page_is_not_mapped_without_a_policy()
@@ -39,23 +36,25 @@ public sealed class OperationsApiTests
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
     }
 
-    [Theory]
-    [MemberData(nameof(Gets))]
-    public async Task A_page_that_is_open_to_everyone_is_answered_under_loopback_hosts_only(string path)
+    [Fact]
+    public async Task A_page_that_is_open_to_everyone_is_answered_under_loopback_hosts_only()
     {
         await using OperatedSupervisor operated = await OperatedSupervisor.StartAsync(hasPolicy: false);
 
-        foreach (string host in (string[])["evil.example", "localhost.evil.example:5080", "127.0.0.1.nip.io", "[::2]"])
+        foreach ((string method, string path) in operated.Routes)
         {
-            using HttpResponseMessage foreign = await operated.GetAsync(path, user: null, host);
-            Assert.Equal(HttpStatusCode.MisdirectedRequest, foreign.StatusCode);
-            Assert.Empty(await foreign.Content.ReadAsByteArrayAsync());
-        }
+            foreach (string host in (string[])["evil.example", "localhost.evil.example:5080", "127.0.0.1.nip.io", "[::2]"])
+            {
+                using HttpResponseMessage foreign = await operated.SendAsync(method, path, user: null, host);
+                Assert.Equal((path, HttpStatusCode.MisdirectedRequest), (path, foreign.StatusCode));
+                Assert.Empty(await foreign.Content.ReadAsByteArrayAsync());
+            }
 
-        foreach (string host in (string[])["localhost", "LOCALHOST:5080", "127.0.0.1:5080", "[::1]"])
-        {
-            using HttpResponseMessage own = await operated.GetAsync(path, user: null, host);
-            Assert.NotEqual(HttpStatusCode.MisdirectedRequest, own.StatusCode);
+            foreach (string host in (string[])["localhost", "LOCALHOST:5080", "127.0.0.1:5080", "[::1]"])
+            {
+                using HttpResponseMessage own = await operated.SendAsync(method, path, user: null, host);
+                Assert.NotEqual((path, HttpStatusCode.MisdirectedRequest), (path, own.StatusCode));
+            }
         }
     }
 
@@ -87,52 +86,50 @@ public sealed class OperationsApiTests
         Assert.Equal(DeliveryStatus.Delivered, (await operated.DeliverAsync(Hook)).Status);
     }
 
-    [Theory]
-    [MemberData(nameof(Gets))]
-    public async Task Without_authorization_nothing_is_answered(string path)
-    {
-        await using OperatedSupervisor operated = await OperatedSupervisor.StartAsync();
-        await operated.DeliverAsync(Hook);
-
-        using HttpResponseMessage nobody = await operated.GetAsync(path, user: null);
-        using HttpResponseMessage other = await operated.GetAsync(path, user: "mallory:guest");
-
-        Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden), (nobody.StatusCode, other.StatusCode));
-        Assert.Empty(await nobody.Content.ReadAsByteArrayAsync());
-        Assert.Empty(await other.Content.ReadAsByteArrayAsync());
-    }
-
     [Fact]
-    public async Task Without_authorization_no_action_is_taken()
+    public async Task Without_authorization_no_route_answers()
     {
         await using OperatedSupervisor operated = await OperatedSupervisor.StartAsync();
         await operated.DeliverAsync(Hook);
         string id = await IdAsync(operated);
 
-        foreach (string action in new[] { "isolate", "reset" })
+        Assert.Contains(("GET", "/adcp/"), operated.Routes);
+        Assert.Contains(("GET", "/adcp/api/events"), operated.Routes);
+        Assert.Contains(("POST", "/adcp/api/endpoints/1/isolate"), operated.Routes);
+        foreach ((string method, string route) in operated.Routes.Prepend(("GET", "/adcp")))
         {
-            using HttpResponseMessage nobody = await operated.PostAsync($"/adcp/api/endpoints/{id}/{action}", user: null);
-            using HttpResponseMessage other = await operated.PostAsync($"/adcp/api/endpoints/{id}/{action}", user: "mallory:guest");
-            Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden), (nobody.StatusCode, other.StatusCode));
+            string path = route.Replace("endpoints/1", "endpoints/" + id, StringComparison.Ordinal);
+            using HttpResponseMessage nobody = await operated.SendAsync(method, path, user: null);
+            using HttpResponseMessage other = await operated.SendAsync(method, path, user: "mallory:guest");
+
+            Assert.Equal(
+                (path, HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden), (path, nobody.StatusCode, other.StatusCode));
+            Assert.Empty(await nobody.Content.ReadAsByteArrayAsync());
+            Assert.Empty(await other.Content.ReadAsByteArrayAsync());
         }
 
         Assert.Equal(DeliveryStatus.Delivered, (await operated.DeliverAsync(Hook)).Status);
+        Assert.Equal(0, (await JsonAsync(await operated.GetAsync("/adcp/api/actions"))).GetArrayLength());
     }
 
-    [Theory]
-    [MemberData(nameof(Gets))]
-    public async Task Every_answer_has_the_protecting_headers(string path)
+    [Fact]
+    public async Task Every_answer_has_the_protecting_headers()
     {
         await using OperatedSupervisor operated = await OperatedSupervisor.StartAsync();
 
-        using HttpResponseMessage answer = await operated.GetAsync(path);
+        foreach ((string method, string path) in operated.Routes.Prepend(("GET", "/adcp")))
+        {
+            using HttpResponseMessage answer = await operated.SendAsync(method, path, "rob:reader");
 
-        string policy = answer.Headers.GetValues("Content-Security-Policy").Single();
-        Assert.Contains("default-src 'none'", policy, StringComparison.Ordinal);
-        Assert.Contains("frame-ancestors 'none'", policy, StringComparison.Ordinal);
-        Assert.DoesNotContain("unsafe", policy, StringComparison.Ordinal);
-        Assert.Equal("nosniff", answer.Headers.GetValues("X-Content-Type-Options").Single());
-        Assert.Equal("no-referrer", answer.Headers.GetValues("Referrer-Policy").Single());
+            Assert.NotEqual((path, HttpStatusCode.Unauthorized), (path, answer.StatusCode));
+            Assert.True(answer.Headers.TryGetValues("Content-Security-Policy", out IEnumerable<string>? policies), path);
+            string policy = policies.Single();
+            Assert.Contains("default-src 'none'", policy, StringComparison.Ordinal);
+            Assert.Contains("frame-ancestors 'none'", policy, StringComparison.Ordinal);
+            Assert.DoesNotContain("unsafe", policy, StringComparison.Ordinal);
+            Assert.Equal("nosniff", answer.Headers.GetValues("X-Content-Type-Options").Single());
+            Assert.Equal("no-referrer", answer.Headers.GetValues("Referrer-Policy").Single());
+        }
     }
 
     [Fact]
@@ -300,6 +297,23 @@ public sealed class OperationsApiTests
         }
 
         Assert.InRange(bytes, 1, 100 * 1024);
+    }
+
+    [Theory]
+    [InlineData("attempts", "outcome", typeof(AttemptOutcome))]
+    [InlineData("endpoints", "state", typeof(CircuitState))]
+    public async Task A_filter_of_the_page_has_each_value_of_the_API(string view, string filter, Type values)
+    {
+        await using OperatedSupervisor operated = await OperatedSupervisor.StartAsync();
+
+        string page = await (await operated.GetAsync("/adcp/")).Content.ReadAsStringAsync();
+
+        string form = Regex.Match(page, $"<form [^>]*data-list=\"{view}\">.*?</form>", RegexOptions.Singleline).Value;
+        string select = Regex.Match(form, $"<select name=\"{filter}\">.*?</select>", RegexOptions.Singleline).Value;
+        string[] offered = [.. Regex.Matches(select, "<option value=\"([^\"]*)\">").Select(static option => option.Groups[1].Value)];
+        Assert.Equal(
+            Enum.GetNames(values).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName).Prepend("").Order(StringComparer.Ordinal),
+            offered.Order(StringComparer.Ordinal));
     }
 
     [Fact]

@@ -4,10 +4,12 @@ using System.Net.Http.Headers;
 using System.Security.Claims;
 using System.Text;
 using System.Text.Encodings.Web;
+using System.Text.RegularExpressions;
 using Adcp.Aot.Operations;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -29,9 +31,20 @@ internal sealed class OperatorSite : IAsyncDisposable
 
     public Uri Url { get; }
 
+    /// <summary>
+    /// Gets method and path of every route of the application, so that a new one is covered by the tests of all routes. Parameters of a
+    /// path are 1.
+    /// </summary>
+    public IReadOnlyList<(string Method, string Path)> Routes =>
+    [
+        .. ((IEndpointRouteBuilder)_app).DataSources.SelectMany(static source => source.Endpoints).OfType<RouteEndpoint>().SelectMany(
+            static route => route.Metadata.GetRequiredMetadata<HttpMethodMetadata>().HttpMethods.Select(
+                method => (method, Regex.Replace(route.RoutePattern.RawText!, @"\{[^}]+\}", "1")))),
+    ];
+
     /// <summary>Maps the page at <c>/adcp</c>. Role <c>operator</c> sees it, role <c>reader</c> opens bodies too.</summary>
     public static async Task<OperatorSite> StartAsync(
-        IWebhookOperations operations, LinesLog log, bool hasPolicy = true, bool hasBodyPolicy = false)
+        IWebhookOperations operations, LinesLog log, bool hasPolicy = true, bool hasBodyPolicy = false, bool requiresReason = false)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -53,6 +66,7 @@ internal sealed class OperatorSite : IAsyncDisposable
                 options.Policy = hasPolicy ? "operators" : null;
                 options.BodyPolicy = hasBodyPolicy ? "readers" : null;
                 options.AllowsAnyone = !hasPolicy;
+                options.RequiresReason = requiresReason;
             });
         await app.StartAsync();
         return new OperatorSite(app);
@@ -65,6 +79,14 @@ internal sealed class OperatorSite : IAsyncDisposable
         As(request, user);
         return await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }
+
+    /// <summary>Gets, or posts an empty object as the page does.</summary>
+    public Task<HttpResponseMessage> SendAsync(string method, string path, string? user, string? host = null) =>
+        method == "GET" ? GetAsync(path, user, host) : PostAsync(path, user: user, with: request =>
+        {
+            Assert.Equal("POST", method);
+            request.Headers.Host = host;
+        });
 
     public async Task<HttpResponseMessage> PostAsync(
         string path, string body = "{}", string? user = "alice:operator", Action<HttpRequestMessage>? with = null)

@@ -7,7 +7,6 @@
   let features = {};
   let view = "overview";
   let isDurable = false;
-  let reloadAt = 0;
   let pause;
 
   function element(name, text, className) {
@@ -181,7 +180,7 @@
   };
   const shown = {};
   const asks = {};
-  let isPaging = false;
+  const isPaged = {}; // more rows than the first page are shown, or asked for
 
   const chance = row => row.is_inside_horizon ? "same key" : row.is_repeatable ? "new key only" : "not possible";
 
@@ -207,8 +206,15 @@
 
   async function load(name, after) {
     const ask = asks[name] = (asks[name] || 0) + 1;
-    isPaging = after !== undefined;
-    const page = await call(query(name, after));
+    const wasPaged = isPaged[name];
+    isPaged[name] = after !== undefined;
+    let page;
+    try {
+      page = await call(query(name, after), { signal: AbortSignal.timeout(30 * SECONDS) });
+    } catch (fault) {
+      if (ask === asks[name]) isPaged[name] = wasPaged;
+      throw fault.name === "TimeoutError" ? new Error("The server did not answer in 30 seconds.") : fault;
+    }
     if (ask !== asks[name]) return; // asked again meanwhile
     const rows = lists[name].rows ? lists[name].rows(page) : Array.isArray(page) ? page : page.items;
     shown[name] = after ? shown[name].concat(rows) : rows;
@@ -251,12 +257,18 @@
     const focused = document.activeElement && place.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
     const caption = shown[name].length.toLocaleString("en") + " of " + about(page.count, page.is_estimate);
     place.replaceChildren(tableOf(caption, lists[name].columns, shown[name].map(lists[name].cells)));
+    const ask = after => load(name, after).catch(fault => say(fault.message, true));
+    if (isPaged[name]) {
+      const note = element("p", "Not live since " + time(Date.now()) + " UTC, because more rows are shown.", "paused");
+      note.append(button("Show the newest", name, () => ask()));
+      place.prepend(note);
+    }
     if (page.next) {
-      const more = button("Show more", name, () => load(name, page.next).catch(fault => say(fault.message, true)));
+      const more = button("Show more", name, () => ask(page.next));
       more.className = "more";
       place.append(more);
     }
-    if (focused) [...place.querySelectorAll("[aria-label]")].find(one => one.getAttribute("aria-label") === focused)?.focus();
+    if (focused) ([...place.querySelectorAll("[aria-label]")].find(one => one.getAttribute("aria-label") === focused) || byId("main")).focus({ preventScroll: true });
   }
 
   // Actions
@@ -495,14 +507,29 @@
     if (lists[view]) await load(view).catch(fault => say(fault.message, true));
   }
 
+  // The open list follows: it is read again at most twice a second. A change that comes meanwhile, or while the page is hidden or asks for a
+  // confirmation, is made up for afterwards. A list that was paged further stays as it is, so that rows do not move under the reader.
+  let isStale = false;
+  let isReading = false;
+  let readAt = 0;
+  const canRead = () => !document.hidden && !document.querySelector("dialog[open]");
+
   function changed() {
-    // A list that was paged further stays as it is, so that rows do not move under the reader.
-    if (!lists[view] || isPaging || document.hidden || document.querySelector("dialog[open]")) return;
-    const now = Date.now();
-    if (now < reloadAt) return;
-    reloadAt = now + SECONDS;
-    load(view).catch(() => {});
+    isStale = true;
+    if (isReading || !canRead()) return;
+    isReading = true;
+    setTimeout(async () => {
+      if (canRead()) {
+        isStale = false;
+        readAt = Date.now() + SECONDS / 2;
+        if (lists[view] && !isPaged[view]) await load(view).catch(() => {});
+      }
+      isReading = false;
+      if (isStale) changed();
+    }, Math.max(0, readAt - Date.now()));
   }
+
+  const catchUp = () => { if (isStale) changed(); };
 
   function listen() {
     const events = new EventSource("api/events");
@@ -535,10 +562,14 @@
       typing = setTimeout(() => load(form.dataset.list).catch(fault => say(fault.message, true)), 250);
     });
   }
+  document.addEventListener("visibilitychange", catchUp);
+  for (const dialog of document.querySelectorAll("dialog")) dialog.addEventListener("close", catchUp);
+  setInterval(changed, 15 * SECONDS); // what changes by time alone, such as the next probe
   addEventListener("hashchange", () => show().then(() => byId("main").focus({ preventScroll: true })));
   call("features").then(found => {
     features = found;
     showPause();
+    for (const id of ["confirm-reason", "redrive-reason"]) byId(id).required = features.requires_reason;
     for (const link of document.querySelectorAll("nav a[data-feature]")) link.parentElement.hidden = !features[link.dataset.feature];
     return show();
   }).catch(fault => say(fault.message, true));
