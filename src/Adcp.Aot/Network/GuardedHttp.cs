@@ -131,8 +131,8 @@ internal sealed class GuardedHttp : IDisposable
     }
 
     /// <summary>
-    /// Makes pools for renewed certificates, in one request at a time and outside the lock, because a function of the user takes part. If it
-    /// throws, that request fails, and others continue with the earlier pools.
+    /// Makes pools for renewed certificates, in one request at a time and outside the lock, because a function of the user takes part. If
+    /// it throws, that request fails, and others continue with the earlier pools.
     /// </summary>
     private Pools Renew(EgressCertificates certificates)
     {

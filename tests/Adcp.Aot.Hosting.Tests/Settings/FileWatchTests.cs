@@ -29,7 +29,8 @@ public sealed class FileWatchTests : IDisposable
         Assert.Equal(3, reads);
         Assert.Collection(
             _log.Lines,
-            static line => Assert.StartsWith("Warning: The files of Adcp:File have changed and cannot be used", line, StringComparison.Ordinal),
+            static line => Assert.StartsWith(
+                "Warning: The files of Adcp:File have changed and cannot be used", line, StringComparison.Ordinal),
             static line => Assert.StartsWith("Information: The files of Adcp:File have changed", line, StringComparison.Ordinal));
     }
 

@@ -322,17 +322,31 @@
     return (await call("dead-letter-jobs")).find(other => other.id === job.id) || { ...job, state: "failed" };
   }
 
+  // Runs a dry run to its end and returns its job; null if it is no longer wanted. Then it is cancelled.
+  async function dryRun(action, request, isWanted, show) {
+    let job = await post("dead-letters/" + action, { ...request, dry_run: true });
+    for (; ;) {
+      if (!isWanted()) {
+        if (job.state === "running") post("dead-letter-jobs/" + job.id + "/cancel", {}).catch(() => {});
+        return null;
+      }
+      show(job);
+      if (job.state === "done") return job;
+      if (job.state !== "running") throw new Error(job.error || "The dry run ended as " + job.state + ".");
+      job = await readAgain(job);
+    }
+  }
+
   // A dry run counts, then the operator confirms.
   async function discard(filter, what) {
+    const place = location.hash;
     try {
-      let job = await post("dead-letters/discard", { filter, dry_run: true });
-      while (job.state === "running") {
-        say("Counting: " + job.report.discarded.toLocaleString("en"));
-        job = await readAgain(job);
-      }
-      if (job.state !== "done") throw new Error(job.error || "The dry run ended as " + job.state + ".");
+      const job = await dryRun("discard", { filter }, () => location.hash === place,
+        running => say("Counting: " + running.report.discarded.toLocaleString("en")));
       say("");
+      if (!job) return;
       const count = job.report.discarded;
+      if (count === 0) return say("No dead letter is left to discard.");
       const answer = await confirm("Discard " + what + "?", (count === 1 ? "1 dead letter is" : count.toLocaleString("en") + " dead letters are")
         + " deleted permanently and cannot be delivered again.", "Discard");
       if (!answer) return;
@@ -362,18 +376,11 @@
       byId("redrive-yes").disabled = true;
       byId("redrive-count").textContent = "Counting";
       try {
-        let job = await post("dead-letters/redrive", { filter, dry_run: true, allows_new_key: byId("redrive-new").checked });
-        for (; ;) {
-          if (mine !== run || !dialog.open) {
-            if (job.state === "running") post("dead-letter-jobs/" + job.id + "/cancel", {}).catch(() => {});
-            return;
-          }
-          byId("redrive-count").textContent = (job.state === "running" ? "Counting: " : "Dry run: ") + outcome(job.report) + ".";
-          if (job.state !== "running") break;
-          job = await readAgain(job);
-        }
-        if (job.state !== "done") throw new Error(job.error || "The dry run ended as " + job.state + ".");
-        byId("redrive-yes").disabled = job.report.redriven === 0;
+        const job = await dryRun("redrive", { filter, allows_new_key: byId("redrive-new").checked }, () => mine === run && dialog.open,
+          running => {
+            byId("redrive-count").textContent = (running.state === "running" ? "Counting: " : "Dry run: ") + outcome(running.report) + ".";
+          });
+        if (job) byId("redrive-yes").disabled = job.report.redriven === 0;
       } catch (fault) {
         if (mine === run) byId("redrive-count").textContent = fault.message;
       }
