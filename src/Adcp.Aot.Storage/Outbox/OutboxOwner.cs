@@ -175,9 +175,11 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
             return _idlePoll;
         }
 
+        _schedule.IsReading = true;
         bool hasMore = await ReadNewAsync(cancellationToken).ConfigureAwait(false);
         hasMore |= await ReadParkedAsync(cancellationToken).ConfigureAwait(false);
         hasMore |= await ReadHeadsAsync(cancellationToken).ConfigureAwait(false);
+        _schedule.IsReading = hasMore && HasRoom;
         _pump();
         if (!HasRoom)
         {

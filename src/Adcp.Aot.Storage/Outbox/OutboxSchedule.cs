@@ -90,6 +90,22 @@ internal sealed class OutboxSchedule
         set => _isPaused = value;
     }
 
+    /// <summary>Gets or sets whether rows are being read, so that more may follow those in memory.</summary>
+    internal bool IsReading
+    {
+        get
+        {
+            using Lock.Scope scope = _lock.EnterScope();
+            return _trials.IsReading;
+        }
+
+        set
+        {
+            using Lock.Scope scope = _lock.EnterScope();
+            _trials.IsReading = value;
+        }
+    }
+
     /// <summary>Gets whether a stream waits for the read of its head.</summary>
     internal bool HasWanted
     {

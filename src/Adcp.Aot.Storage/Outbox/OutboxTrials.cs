@@ -11,7 +11,7 @@ namespace Adcp.Aot.Storage;
 /// <item>A suspect is attempted on trial, after a committed mark. Suspects have a rotation of their own.</item>
 /// <item>An endpoint has at most 4 of the 16 permits. A tenant has at most as many as are free, so that its slow endpoints leave half of
 /// them to other tenants.</item>
-/// <item>A row that the next death puts into quarantine is attempted alone, when no other row is on trial.</item>
+/// <item>A row that the next death puts into quarantine is attempted alone, when no other row is on trial and no row is being read.</item>
 /// <item>If memory is full and the trials need more than 5 s for the suspects, these keep an eighth of it. Further ones are parked until
 /// their turn.</item>
 /// </list>
@@ -48,6 +48,11 @@ internal sealed class OutboxTrials
             endpoint => endpoint.OnTrial < MaxOnTrialPerEndpoint && endpoint.MayBegin(limits));
     }
 
+    /// <summary>
+    /// Gets or sets whether rows are being read. Among them may be suspects that come before a row that is attempted alone.
+    /// </summary>
+    internal bool IsReading { get; set; }
+
     /// <summary>Adds a suspect that is ready.</summary>
     internal void Add(OutboxEndpoint endpoint, OutboxRow row)
     {
@@ -70,7 +75,7 @@ internal sealed class OutboxTrials
 
         if (!_rotation.TryTake(out endpoint, out row))
         {
-            if (_onTrial > 0 || !_alone.TryDequeue(out row))
+            if (_onTrial > 0 || IsReading || !_alone.TryDequeue(out row))
             {
                 return false;
             }

@@ -68,6 +68,34 @@ public sealed class OutboxTrialsTests
         Assert.Empty(_schedule.Relieve());
     }
 
+    [Fact]
+    public void Row_that_the_next_death_puts_into_quarantine_waits_for_the_rows_that_are_being_read()
+    {
+        _schedule.IsReading = true;
+        Admit(id: 1, unclean: 2);
+        Assert.Empty(_schedule.TakeSuspects());
+
+        Admit(id: 2, unclean: 1);
+        _schedule.IsReading = false;
+
+        IReadOnlyList<OutboxRow> first = _schedule.TakeSuspects();
+        Assert.Equal(2, Assert.Single(first).Id);
+        End(first);
+        Assert.Equal(1, Assert.Single(_schedule.TakeSuspects()).Id);
+    }
+
+    private void Admit(long id, int unclean) => Assert.Null(_schedule.Admit(new OutboxRow
+    {
+        Lane = 0,
+        Id = id,
+        Endpoint = id,
+        Tenant = 1,
+        Unclean = unclean,
+        Attempts = 1,
+        KeyId = "key",
+        Sealed = new byte[100],
+    }));
+
     /// <summary>Fills memory with rows of 128 endpoints that a takeover counted.</summary>
     private void Fill(TimeSpan? timeLeft, int rows = MaxRows)
     {
