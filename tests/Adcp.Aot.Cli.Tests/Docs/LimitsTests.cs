@@ -22,6 +22,9 @@ public sealed class LimitsTests
         "ClaimStoreContract.Lease", "IdempotencyStoreContract.Lease", "PushConfigStoreContract.MaxPerTask",
         "ReplayCacheContract.MaxPerKey", "ReplayCacheContract.MaxPerSender", "ReplayCacheContract.MaxTotal", "TaskStoreContract.Limit",
 
+        // A divisor of a lease, and the lease that a test's worker gets.
+        "OutboxWorker.LeaseParts", "TestClockExtensions.Lease",
+
         // Tries of a statement before its fault is reported.
         "SqlReplayCache.MaxUnexplained", "SqlWebhookClaimStore.MaxUnexplained", "SqlIdempotencyStore.MaxUnexplained",
 
