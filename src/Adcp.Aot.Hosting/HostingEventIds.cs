@@ -36,6 +36,8 @@ public static class HostingEventIds
     /// <summary>Warning: "The files of {Setting} have changed and cannot be used, so the earlier content stays: {Fault}"</summary>
     public const int FilesRefused = 4011;
 
-    /// <summary>Warning: "The database of {Owner} cannot be read. Check it."</summary>
+    /// <summary>
+    /// Warning: "The database of {Owner} cannot be read. Check it. This line is written once until it can be read again."
+    /// </summary>
     public const int StoreUnreadable = 4012;
 }
