@@ -3,6 +3,7 @@ using System.Data.Common;
 using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
+using Adcp.Aot.Auditing;
 using Adcp.Aot.Benchmarks.Http;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Signing;
@@ -82,11 +83,16 @@ internal sealed class OutboxBench : IAsyncDisposable
         new StoreDatabase(source ?? Source, Dialect), Sender, SecretsAtRest.EncryptedWith(new EncryptionKey("bench", EncryptionKey)),
         new SqlWebhookOutboxOptions { WakeUp = wakeUp });
 
-    internal OutboxWorker OpenWorker(SqlWebhookOutbox? outbox = null, WebhookSupervisorOptions? attempts = null) => new(
+    internal OutboxWorker OpenWorker(SqlWebhookOutbox? outbox = null, IDeliveryLogSink? sink = null) => new(
         outbox ?? Outbox, Sender,
         new OutboxWorkerOptions
         {
-            Attempts = (attempts ?? new WebhookSupervisorOptions()) with { Retry = OutboxWorkerOptions.DefaultRetry },
+            Attempts = new WebhookSupervisorOptions
+            {
+                Sink = sink,
+                MaxConcurrency = Callers,
+                Retry = OutboxWorkerOptions.DefaultRetry,
+            },
         });
 
     internal OutboxItem Item(int i, string? url = null, string? deliveryId = null) => new(

@@ -11,6 +11,9 @@ namespace Adcp.Aot.Benchmarks.Outbox;
 /// <summary>The outbox under conditions that slow down queues: a dead endpoint, a backlog, an open snapshot.</summary>
 internal static class OutboxLoad
 {
+    /// <summary>Those that enqueue beside the measured one: as many as keep a worker busy.</summary>
+    private const int Producers = 2;
+
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(10);
 
     /// <summary>The rate of healthy endpoints beside many rows of one that refuses connections.</summary>
@@ -43,14 +46,16 @@ internal static class OutboxLoad
             + $"{Measurement.Median(with) / Measurement.Median(without):0.00} of the rate without them");
     }
 
-    /// <summary>Webhooks that arrive while many wait.</summary>
+    /// <summary>Webhooks of another endpoint that arrive while many wait, beside those that arrive while few wait.</summary>
     internal static async Task BacklogAsync(OutboxBench bench, int rows)
     {
+        int few = Math.Min(2_000, rows);
         await HealthyAsync(bench, 2_000);
-        (double small, double smallRate) = await FreshAsync(bench, rows / 20);
-        (double large, double largeRate) = await FreshAsync(bench, rows);
-        Print($"{rows:N0} rows waiting: fresh p99 {large:0} ms, {large / small:0.00} of that with {rows / 20:N0} waiting; "
-            + $"drained at {largeRate:N0} a second, {largeRate / smallRate:0.00} of the other");
+        Fresh small = await FreshAsync(bench, few, upTo: rows);
+        Fresh large = await FreshAsync(bench, rows, upTo: rows);
+        Print($"fresh webhooks among {few:N0} that wait: p50 {small.P50:0} ms, p99 {small.P99:0} ms, {small.Rate:N0} a second delivered");
+        Print($"fresh webhooks beside a backlog of {rows:N0}: p50 {large.P50:0} ms, p99 {large.P99:0} ms, {large.P99 / small.P99:0.00} of that; "
+            + $"{large.Rate:N0} a second delivered, {large.Rate / small.Rate:0.00} of the other");
     }
 
     /// <summary>
@@ -110,15 +115,23 @@ internal static class OutboxLoad
         return rate;
     }
 
-    private static async Task<(double P99, double Rate)> FreshAsync(OutboxBench bench, int rows)
+    /// <summary>Enqueues one webhook every 10 ms while others are delivered at full speed, of which as many wait as at the start.</summary>
+    private static async Task<Fresh> FreshAsync(OutboxBench bench, int waiting, int upTo)
     {
-        await bench.EnqueueAsync(rows, i => bench.Item(i));
         int before = bench.Sender.Delivered;
+        int enqueued = waiting;
+        await bench.EnqueueAsync(waiting, i => bench.Item(i));
         await using OutboxWorker worker = await StartAsync(bench);
         long started = Stopwatch.GetTimestamp();
+        while (bench.Sender.Delivered == before)
+        {
+            await Task.Delay(1);
+        }
+
         bench.Sender.Notes = true;
         List<(string Key, long At)> fresh = [];
-        while (bench.Sender.Delivered - before < rows + fresh.Count)
+        Task refilling = Task.WhenAll(Enumerable.Range(0, Producers).Select(_ => Task.Run(RefillAsync)));
+        while (bench.Sender.Delivered - before < upTo + fresh.Count)
         {
             OutboxReceipt receipt = (await bench.Outbox.EnqueueAsync(
                 null, [bench.Item(0, bench.Destinations[0].Url + "/fresh")]))[0];
@@ -126,9 +139,26 @@ internal static class OutboxLoad
             await Task.Delay(Step);
         }
 
-        double rate = rows / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        double rate = upTo / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        await refilling;
         await bench.EmptyAsync();
-        return (Percentile(bench, fresh, 0.99), rate);
+        double[] times = Times(bench, fresh);
+        return new Fresh(Percentile(times, 0.5), Percentile(times, 0.99), rate);
+
+        async Task RefillAsync()
+        {
+            while (Volatile.Read(ref enqueued) < upTo)
+            {
+                if (Volatile.Read(ref enqueued) - (bench.Sender.Delivered - before) >= waiting)
+                {
+                    await Task.Delay(1);
+                    continue;
+                }
+
+                Interlocked.Add(ref enqueued, OutboxBench.RowsOfTransaction);
+                await bench.EnqueueAsync(OutboxBench.RowsOfTransaction, i => bench.Item(i));
+            }
+        }
     }
 
     private static async Task<(double Rate, double P99)> OfferedAsync(OutboxBench bench, int perSecond, TimeSpan time)
@@ -158,14 +188,21 @@ internal static class OutboxLoad
         return (rate, Percentile(bench, sent, 0.99));
     }
 
-    internal static double Percentile(OutboxBench bench, List<(string Key, long At)> sent, double share)
+    internal static double Percentile(OutboxBench bench, List<(string Key, long At)> sent, double share) =>
+        Percentile(Times(bench, sent), share);
+
+    private static double Percentile(double[] times, double share) =>
+        times.Length == 0 ? double.NaN : times[(int)((times.Length - 1) * share)];
+
+    /// <summary>Returns the times until the answers in milliseconds, ascending, and forgets them.</summary>
+    private static double[] Times(OutboxBench bench, List<(string Key, long At)> sent)
     {
         double[] times = [.. sent.Where(one => bench.Sender.Answered.ContainsKey(one.Key))
             .Select(one => Math.Max(0, Stopwatch.GetElapsedTime(one.At, bench.Sender.Answered[one.Key]).TotalMilliseconds)).Order()];
         bench.Sender.Answered.Clear();
         bench.Sender.Begun.Clear();
         bench.Sender.Notes = false;
-        return times.Length == 0 ? double.NaN : times[(int)((times.Length - 1) * share)];
+        return times;
     }
 
     internal static async Task<OutboxWorker> StartAsync(OutboxBench bench, SqlWebhookOutbox? outbox = null)
@@ -179,6 +216,8 @@ internal static class OutboxLoad
 
         return worker;
     }
+
+    private readonly record struct Fresh(double P50, double P99, double Rate);
 
     internal static void Print(ref DefaultInterpolatedStringHandler text) => Console.WriteLine(text.ToStringAndClear());
 }

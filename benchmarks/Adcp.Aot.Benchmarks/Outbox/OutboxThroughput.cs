@@ -111,8 +111,7 @@ internal static class OutboxThroughput
 
     private static async Task<double> OutboxAsync(OutboxBench bench, int rows, bool isFull)
     {
-        WebhookSupervisorOptions attempts = new() { MaxConcurrency = OutboxBench.Callers };
-        await using OutboxWorker worker = bench.OpenWorker(attempts: isFull ? attempts with { Sink = new NoOpSink() } : attempts);
+        await using OutboxWorker worker = bench.OpenWorker(sink: isFull ? new NoOpSink() : null);
         await worker.StartAsync();
         while ((await worker.GetStatusAsync()).Lanes < 64)
         {
@@ -139,7 +138,7 @@ internal static class OutboxThroughput
     private static async Task<double> DrainAsync(OutboxBench bench, int rows)
     {
         int before = bench.Sender.Delivered;
-        await using OutboxWorker worker = bench.OpenWorker(attempts: new WebhookSupervisorOptions { MaxConcurrency = OutboxBench.Callers });
+        await using OutboxWorker worker = bench.OpenWorker();
         return await RateAsync(rows, async () =>
         {
             await worker.StartAsync();

@@ -11,6 +11,9 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     /// <summary>The most rows of one read.</summary>
     private const int PageRows = 1000;
 
+    /// <summary>The most endpoints whose parked rows are read before new rows are read again.</summary>
+    internal const int MaxParkedReads = 16;
+
     /// <summary>The most streams whose first rows are read at once.</summary>
     private const int MaxHeads = 256;
 
@@ -27,6 +30,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     private readonly OutboxSchedule _schedule;
     private readonly Action<OutboxChange> _settle;
     private readonly Action _pump;
+    private readonly Func<bool> _mayReadBacklog;
     private readonly OutboxSwitches _switches;
     private readonly TimeProvider _time;
     private readonly TimeSpan _idlePoll;
@@ -47,7 +51,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
 
     internal OutboxOwner(
         OutboxStore store, OutboxLease lease, OutboxSchedule schedule, Action<OutboxChange> settle, Action pump,
-        OutboxSwitches switches, TimeSpan idlePoll, TimeProvider time, ILogger logger)
+        Func<bool> mayReadBacklog, OutboxSwitches switches, TimeSpan idlePoll, TimeProvider time, ILogger logger)
     {
         _store = store;
         _reader = store.OpenReader();
@@ -55,6 +59,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         _schedule = schedule;
         _settle = settle;
         _pump = pump;
+        _mayReadBacklog = mayReadBacklog;
         _switches = switches;
         _idlePoll = idlePoll;
         _time = time;
@@ -176,7 +181,8 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         }
 
         _schedule.IsReading = true;
-        bool hasMore = await ReadNewAsync(cancellationToken).ConfigureAwait(false);
+        bool newOnly = !_mayReadBacklog();
+        bool hasMore = await ReadNewAsync(newOnly, cancellationToken).ConfigureAwait(false);
         hasMore |= await ReadParkedAsync(cancellationToken).ConfigureAwait(false);
         hasMore |= await ReadHeadsAsync(cancellationToken).ConfigureAwait(false);
         _schedule.IsReading = hasMore && HasRoom;
@@ -192,7 +198,12 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
             return BusyPoll;
         }
 
-        return hasMore ? TimeSpan.Zero : _schedule.UntilNextTimer(_schedule.Held > 0 || !_reader.CanJoin ? BusyPoll : _idlePoll);
+        if (hasMore)
+        {
+            return newOnly ? BusyPoll : TimeSpan.Zero;
+        }
+
+        return _schedule.UntilNextTimer(_schedule.Held > 0 ? BusyPoll : _idlePoll);
     }
 
     private bool HasRoom => _schedule.Room.Rows >= MinRoom;
@@ -330,7 +341,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     private async ValueTask JoinLanesAsync(CancellationToken cancellationToken)
     {
         short[] joining = [.. _lanes.Where(static entry => entry.Value == LaneState.Joining).Select(static entry => entry.Key)];
-        if (joining.Length > 0 && _reader.CanJoin)
+        if (joining.Length > 0)
         {
             // An endpoint of such a lane may have been isolated while another worker owned it.
             await ReadSwitchesAsync(isJoining: true, cancellationToken).ConfigureAwait(false);
@@ -352,7 +363,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         }
     }
 
-    private async ValueTask<bool> ReadNewAsync(CancellationToken cancellationToken)
+    private async ValueTask<bool> ReadNewAsync(bool newOnly, CancellationToken cancellationToken)
     {
         if (_lanes.Count == 0 || !HasRoom)
         {
@@ -361,7 +372,8 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
 
         _rows.Clear();
         (int room, long maxBytes) = _schedule.Room;
-        bool hasMore = await _reader.ReadAsync(_rows, Math.Min(room, _pageRows), maxBytes, cancellationToken).ConfigureAwait(false);
+        bool hasMore = await _reader.ReadAsync(_rows, Math.Min(room, _pageRows), maxBytes, newOnly, cancellationToken)
+            .ConfigureAwait(false);
 
         // A page that ended by its bytes may have left rows out that the database sent. The next one asks for fewer.
         _pageRows = Bytes(_rows) >= maxBytes ? Math.Max(1, _rows.Count) : Math.Min(PageRows, _pageRows * 2);
@@ -372,7 +384,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     private async ValueTask<bool> ReadParkedAsync(CancellationToken cancellationToken)
     {
         bool hasRead = false;
-        while (HasRoom && _schedule.TakeDueEndpoint() is { } due)
+        for (int reads = 0; reads < MaxParkedReads && HasRoom && _schedule.TakeDueEndpoint() is { } due; reads++)
         {
             if (_lanes.GetValueOrDefault(due.Lane, LaneState.Leaving) != LaneState.Active)
             {

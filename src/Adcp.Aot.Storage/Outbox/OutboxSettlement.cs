@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Data.Common;
 using Microsoft.Extensions.Logging;
 
@@ -10,17 +9,11 @@ namespace Adcp.Aot.Storage;
 /// </summary>
 internal sealed partial class OutboxSettlement : IAsyncDisposable
 {
-    /// <summary>The most changes of one commit.</summary>
-    private const int MaxChanges = 2000;
-
-    /// <summary>The most bytes of rows whose change moves them, in one commit.</summary>
-    private const int MaxMovedBytes = 1 << 20;
-
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan IdleSleep = TimeSpan.FromHours(1);
 
-    private readonly ConcurrentQueue<OutboxChange> _changes = new();
+    private readonly OutboxChangeQueue _changes = new();
     private readonly OutboxSettler _settler;
     private readonly OutboxLease _lease;
     private readonly OutboxSchedule _schedule;
@@ -53,6 +46,9 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
     /// <summary>Gets the number of changes that end an attempt and are not committed. A crash would repeat these attempts.</summary>
     internal int UnsettledAttempts => Volatile.Read(ref _unsettledAttempts);
 
+    /// <inheritdoc cref="OutboxChangeQueue.HasRoomForMoves"/>
+    internal bool HasRoomForMoves => _changes.HasRoomForMoves;
+
     /// <summary>Gets the number of changes that were not made because the lane was lost.</summary>
     internal long FencedOff => Volatile.Read(ref _fencedOff);
 
@@ -69,7 +65,7 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
             Interlocked.Increment(ref _unsettledAttempts);
         }
 
-        _changes.Enqueue(change);
+        _changes.Add(change);
         _wake.Set();
     }
 
@@ -102,7 +98,7 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
         List<OutboxChange> batch = [];
         while (!_stop.IsCancellationRequested)
         {
-            Collect(batch);
+            _changes.Take(batch);
             if (batch.Count == 0)
             {
                 await _wake.WaitAsync(IdleSleep, _stop.Token).ConfigureAwait(false);
@@ -124,16 +120,6 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
             }
 
             batch.Clear();
-        }
-    }
-
-    private void Collect(List<OutboxChange> batch)
-    {
-        int moved = 0;
-        while (batch.Count < MaxChanges && moved < MaxMovedBytes && _changes.TryDequeue(out OutboxChange? change))
-        {
-            batch.Add(change);
-            moved += change.Kind is OutboxChangeKind.Delivered or OutboxChangeKind.Trial ? 0 : change.Row.Sealed.Length;
         }
     }
 

@@ -170,10 +170,7 @@ internal abstract class OutboxStore : IAsyncDisposable
 /// </summary>
 internal abstract class OutboxReader : IAsyncDisposable
 {
-    /// <summary>
-    /// Adds lanes. Rows of them that were committed before are read too, once. Call it between two calls of <see cref="ReadAsync"/> for
-    /// which the first returned false, or before the first.
-    /// </summary>
+    /// <summary>Adds lanes. Rows of them that were committed before are read too, once.</summary>
     internal abstract void Join(IReadOnlyList<short> lanes);
 
     /// <summary>Leaves a lane: none of its rows is read any more.</summary>
@@ -182,16 +179,17 @@ internal abstract class OutboxReader : IAsyncDisposable
     /// <summary>Forgets all lanes, after the worker was declared dead.</summary>
     internal abstract void Reset();
 
-    /// <summary>Reads rows of the log that were not read before, each once.</summary>
+    /// <summary>
+    /// Reads rows of the log that were not read before, each once. Rows that arrive while many are unread do not wait for the end of those.
+    /// </summary>
     /// <param name="rows">The list that gets the rows, also those that are not due yet.</param>
     /// <param name="limit">The most rows, at least 1.</param>
     /// <param name="maxBytes">The bytes from which the read ends, at least 1.</param>
+    /// <param name="newOnly">Whether unread rows that are not new are left to a later read.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>Whether there may be more rows now.</returns>
-    internal abstract ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, long maxBytes, CancellationToken cancellationToken);
-
-    /// <summary>Gets whether lanes may join now.</summary>
-    internal abstract bool CanJoin { get; }
+    internal abstract ValueTask<bool> ReadAsync(
+        List<OutboxRow> rows, int limit, long maxBytes, bool newOnly, CancellationToken cancellationToken);
 
     /// <summary>Lists the endpoints of a lane that have parked rows.</summary>
     internal abstract ValueTask<IReadOnlyList<OutboxParkedEndpoint>> ListParkedAsync(short lane, CancellationToken cancellationToken);

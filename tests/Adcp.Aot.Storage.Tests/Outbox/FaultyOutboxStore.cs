@@ -152,8 +152,6 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
 
     private sealed class Reader(FaultyOutboxStore store, OutboxReader inner) : OutboxReader
     {
-        internal override bool CanJoin => inner.CanJoin;
-
         internal override void Join(IReadOnlyList<short> lanes) => inner.Join(lanes);
 
         internal override void Leave(short lane) => inner.Leave(lane);
@@ -161,8 +159,8 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
         internal override void Reset() => inner.Reset();
 
         internal override ValueTask<bool> ReadAsync(
-            List<OutboxRow> rows, int limit, long maxBytes, CancellationToken cancellationToken) =>
-            store.ReadAsync("read", () => inner.ReadAsync(rows, limit, maxBytes, cancellationToken), cancellationToken);
+            List<OutboxRow> rows, int limit, long maxBytes, bool newOnly, CancellationToken cancellationToken) =>
+            store.ReadAsync("read", () => inner.ReadAsync(rows, limit, maxBytes, newOnly, cancellationToken), cancellationToken);
 
         internal override ValueTask<IReadOnlyList<OutboxParkedEndpoint>> ListParkedAsync(short lane,
             CancellationToken cancellationToken) =>

@@ -480,8 +480,6 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         private readonly HashSet<short> _lanes = [];
         private readonly Dictionary<short, long> _read = [];
 
-        internal override bool CanJoin => true;
-
         internal override void Join(IReadOnlyList<short> lanes)
         {
             foreach (short lane in lanes)
@@ -497,7 +495,8 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
 
         private static long Bytes(List<OutboxRow> rows, int from) => rows.Skip(from).Sum(static row => (long)row.Sealed.Length);
 
-        internal override ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, long maxBytes, CancellationToken cancellationToken)
+        internal override ValueTask<bool> ReadAsync(
+            List<OutboxRow> rows, int limit, long maxBytes, bool newOnly, CancellationToken cancellationToken)
         {
             lock (store._lock)
             {

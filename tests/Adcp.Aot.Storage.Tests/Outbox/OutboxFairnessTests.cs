@@ -97,6 +97,35 @@ public sealed class OutboxFairnessTests : IAsyncDisposable
         Assert.Empty(_store.DeadRows);
     }
 
+    [Fact]
+    public async Task New_rows_are_read_between_the_parked_rows_of_many_endpoints()
+    {
+        await EnqueueAsync([.. Enumerable.Range(0, 2_000).Select(static i => OutboxHarness.Item($"slow{i}.example", "slow"))]);
+        await StartAsync(Options() with { MaxRowsInMemory = 512 });
+        await _time.RunUntilAsync(() => _store.Parked > 1_000);
+        Task stopped = _worker!.DisposeAsync().AsTask();
+        await _time.RunUntilAsync(() => stopped.IsCompleted);
+
+        int parked = 0;
+        int most = 0;
+        int reads = 0;
+        FaultyOutboxStore store = new(_store, call =>
+        {
+            most = Math.Max(most, parked = call == "parked" ? parked + 1 : call == "read" ? 0 : parked);
+            reads += call == "read" ? 1 : 0;
+            return StoreFault.None;
+        });
+        _slowMayAnswer.SetResult();
+        _worker = new OutboxWorker(
+            new SqlWebhookOutbox(store, _sender, OutboxHarness.Secrets, new SqlWebhookOutboxOptions { TimeProvider = _time }), _sender,
+            Options());
+        await _worker.StartAsync();
+        await _time.RunUntilAsync(() => _store.Waiting == 0 && _store.Parked == 0);
+
+        Assert.InRange(most, 2, OutboxOwner.MaxParkedReads);
+        Assert.True(reads > 1_000 / OutboxOwner.MaxParkedReads, $"{reads} reads of new rows.");
+    }
+
     [Theory]
     [InlineData(103, false)]
     [InlineData(102, true)]

@@ -93,17 +93,72 @@ public abstract partial class OutboxStoreContract
     {
         await using OutboxReader reader = Reader();
         List<OutboxRow> rows = [];
-        await reader.ReadAsync(rows, limit, long.MaxValue, default);
+        await reader.ReadAsync(rows, limit, long.MaxValue, false, default);
         await AppendAsync([.. Enumerable.Range(0, 20).Select(i => Entry($"{i:D3}", (short)(i % OutboxLanes.Count)))]);
 
         for (int i = 20; i < 40; i++)
         {
-            await reader.ReadAsync(rows, limit, long.MaxValue, default);
+            await reader.ReadAsync(rows, limit, long.MaxValue, false, default);
             await AppendAsync(Entry($"{i:D3}", (short)(i * 7 % OutboxLanes.Count)));
         }
 
         rows.AddRange(await ReadAllAsync(reader, limit));
         Assert.Equal(Enumerable.Range(0, 40).Select(static i => $"{i:D3}"), Texts(rows));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Row_that_comes_while_many_are_unread_does_not_wait_for_their_end(bool wereThereBefore)
+    {
+        OutboxEntry[] many = [.. Enumerable.Range(0, 40).Select(i => Entry($"{i:D3}"))];
+        await AppendAsync(wereThereBefore ? many : []);
+        await using OutboxReader reader = Reader();
+        List<OutboxRow> rows = [];
+        await reader.ReadAsync(rows, 4, long.MaxValue, false, default);
+        await AppendAsync(wereThereBefore ? [] : many);
+        Assert.True(await reader.ReadAsync(rows, 4, long.MaxValue, false, default));
+        await AppendAsync(Entry("new"));
+
+        Assert.True(await reader.ReadAsync(rows, 4, long.MaxValue, false, default));
+        Assert.True(await reader.ReadAsync(rows, 4, long.MaxValue, false, default));
+
+        Assert.Contains("new", Texts(rows));
+        rows.AddRange(await ReadAllAsync(reader, 4));
+        Assert.Equal([.. Enumerable.Range(0, 40).Select(static i => $"{i:D3}"), "new"], Texts(rows).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Read_of_new_rows_only_leaves_a_backlog_to_a_later_read()
+    {
+        await AppendAsync(Entry("old 1"), Entry("old 2"));
+        await using OutboxReader reader = Reader();
+        List<OutboxRow> rows = [];
+
+        Assert.True(await reader.ReadAsync(rows, 4, long.MaxValue, newOnly: true, default));
+        Assert.Empty(rows);
+        await AppendAsync(Entry("new"));
+        Assert.True(await reader.ReadAsync(rows, 4, long.MaxValue, newOnly: true, default));
+
+        Assert.Equal(["new"], Texts(rows));
+        Assert.Equal(["old 1", "old 2"], Texts(await ReadAllAsync(reader)));
+    }
+
+    [Fact]
+    public async Task Rows_that_arrive_faster_than_they_are_read_are_read_once()
+    {
+        await using OutboxReader reader = Reader();
+        List<OutboxRow> rows = [];
+        for (int i = 0; i < 30; i++)
+        {
+            await AppendAsync([.. Enumerable.Range(0, 10).Select(row => Entry($"{(10 * i) + row:D3}"))]);
+            await reader.ReadAsync(rows, 2, long.MaxValue, false, default);
+        }
+
+        rows.AddRange(await ReadAllAsync(reader, 7));
+
+        Assert.Equal(Enumerable.Range(0, 300).Select(static i => $"{i:D3}"), Texts(rows).Order(StringComparer.Ordinal));
+        Assert.Empty(await ReadAllAsync(reader));
     }
 
     [Fact]
@@ -113,7 +168,7 @@ public abstract partial class OutboxStoreContract
         await using OutboxReader reader = Reader();
         List<OutboxRow> rows = [];
 
-        for (int before = 0; await reader.ReadAsync(rows, 4, long.MaxValue, default); before = rows.Count)
+        for (int before = 0; await reader.ReadAsync(rows, 4, long.MaxValue, false, default); before = rows.Count)
         {
             Assert.True(rows.Count - before <= 4);
         }
@@ -128,7 +183,7 @@ public abstract partial class OutboxStoreContract
         await using OutboxReader reader = Reader(0);
         List<OutboxRow> rows = [];
 
-        for (int before = 0; await reader.ReadAsync(rows, 1000, 7, default); before = rows.Count)
+        for (int before = 0; await reader.ReadAsync(rows, 1000, 7, false, default); before = rows.Count)
         {
             Assert.InRange(rows.Count - before, 0, 3);
             if (rows.Count == 3)
@@ -137,7 +192,7 @@ public abstract partial class OutboxStoreContract
                 await AppendAsync(Entry("new"));
             }
 
-            if (rows.Count > 3 && reader.CanJoin)
+            if (rows.Count > 3)
             {
                 reader.Join([1]);
             }
@@ -206,7 +261,6 @@ public abstract partial class OutboxStoreContract
         Assert.Equal(["0b"], Texts(await ReadAllAsync(reader)));
         await AppendAsync(Entry("0c"), Entry("1c", 1));
 
-        Assert.True(reader.CanJoin);
         reader.Join([1]);
 
         Assert.Equal(["0c", "1", "1b", "1c"], Texts(await ReadAllAsync(reader, 2)));
@@ -236,7 +290,7 @@ public abstract partial class OutboxStoreContract
         List<OutboxRow> rows = [];
         while (rows.Count == 0)
         {
-            await reader.ReadAsync(rows, 2, long.MaxValue, default);
+            await reader.ReadAsync(rows, 2, long.MaxValue, false, default);
         }
 
         reader.Leave(0);
@@ -323,7 +377,7 @@ public abstract partial class OutboxStoreContract
                         case 3:
                             await InTransactionAsync(async t => await Store.AppendAsync(t, [Entry("lost", lane)], default), commit: false);
                             break;
-                        case 4 when reader.CanJoin && lanes.Add(lane):
+                        case 4 when lanes.Add(lane):
                             reader.Join([lane]);
                             break;
                         case 5 when lanes.Remove(lane):
@@ -341,7 +395,7 @@ public abstract partial class OutboxStoreContract
                 {
                     List<OutboxRow> rows = [];
                     long maxBytes = limit % 2 == 0 ? 2 : long.MaxValue; // a row has one byte
-                    bool more = await reader.ReadAsync(rows, Math.Max(1, limit), maxBytes, default);
+                    bool more = await reader.ReadAsync(rows, Math.Max(1, limit), maxBytes, false, default);
                     Assert.True(rows.Count <= maxBytes);
                     Assert.All(rows, row => Assert.True(read.Add(row.Id), "A row was read twice."));
                     return more;

@@ -388,7 +388,7 @@ public abstract partial class OutboxStoreContract
             int before = rows.Count;
             try
             {
-                await reader.ReadAsync(rows, 3, long.MaxValue, default);
+                await reader.ReadAsync(rows, 3, long.MaxValue, false, default);
             }
             catch (Exception fault) when (fault is IOException or DbException)
             {
@@ -398,7 +398,7 @@ public abstract partial class OutboxStoreContract
 
             faulty.Plan = static (_, _) => null;
             await AppendAsync(Entry($"{i}"));
-            await reader.ReadAsync(rows, 3, long.MaxValue, default);
+            await reader.ReadAsync(rows, 3, long.MaxValue, false, default);
         }
 
         rows.AddRange(await ReadAllAsync(reader, 3));

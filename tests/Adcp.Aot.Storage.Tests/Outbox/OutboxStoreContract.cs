@@ -111,7 +111,7 @@ public abstract partial class OutboxStoreContract : IAsyncLifetime
     private protected static async Task<List<OutboxRow>> ReadAllAsync(OutboxReader reader, int limit = 1000)
     {
         List<OutboxRow> rows = [];
-        for (int calls = 0; await reader.ReadAsync(rows, limit, long.MaxValue, default); calls++)
+        for (int calls = 0; await reader.ReadAsync(rows, limit, long.MaxValue, false, default); calls++)
         {
             Assert.True(calls < 10_000, "The reader does not come to an end.");
         }

@@ -33,7 +33,6 @@ public sealed class PostgreSqlOutboxPlanTests : IAsyncLifetime
         await PrepareAsync("discover", "bigint, text, smallint, bigint, bigint, text, text", sql.Discover);
         await PrepareAsync(
             "discover_late", "bigint, text, smallint, bigint, bigint, text, text, text, text, smallint, bigint", sql.DiscoverLate);
-        await PrepareAsync("backfill", "bigint, text, smallint, bigint, bigint, text, text", sql.Backfill);
         await PrepareAsync("list_parked", "smallint", sql.ListParked);
         await PrepareAsync("read_parked", "smallint, bigint, bigint, bigint, bigint", sql.ReadParked);
         await PrepareAsync("read_heads", "text", sql.ReadHeads);
@@ -115,8 +114,8 @@ public sealed class PostgreSqlOutboxPlanTests : IAsyncLifetime
             ($"discover(-1, {First}, {Page}, '{now}', '{Xmax(now)}')", Page),
             ($"discover(-1, '{Xmax(now)}', -1::smallint, 0, {Page}, NULL, '{ulong.MaxValue}')", 1),
             ($"discover_late(-1, '{Xmax(now)}', -1::smallint, 0, {Page}, NULL, '{ulong.MaxValue}', '{{3,{xid}}}', {First})", Page),
-            ($"backfill(-1, {First}, {Page}, '{now}', '{Xmax(now)}')", Page),
-            ($"backfill(1, {First}, {Page}, '{now}', '{Xmax(now)}')", Page),
+            ($"discover(1, {First}, {Page}, '{now}', '{Xmax(now)}')", Page),
+            ($"discover_late(-1, '{Xmax(now)}', -1::smallint, 0, {Page}, '{now}', '{Xmax(now)}', '{{3,{xid}}}', {First})", Page),
             ($"read_parked(0::smallint, 3, 0, 0, {Page})", Page),
             ("list_parked(0::smallint)", 4),
             ("read_heads('{1,2,3}')", 2),
@@ -179,7 +178,6 @@ public sealed class PostgreSqlOutboxPlanTests : IAsyncLifetime
         {
             $"discover(-1, {First}, 10, NULL, '{ulong.MaxValue}')",
             $"discover_late(-1, {First}, 10, NULL, '{ulong.MaxValue}', '{{3}}', {First})",
-            $"backfill(-1, {First}, 10, '3:3:', '3')",
             "list_parked(0::smallint)",
             "read_parked(0::smallint, 0, 0, 0, 10)",
             "read_heads('{1,2,3}')",

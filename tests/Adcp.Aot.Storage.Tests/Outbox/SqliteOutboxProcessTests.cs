@@ -201,19 +201,19 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
         await using OutboxReader reader = Open(recorded).OpenReader();
         reader.Join([0]);
         List<OutboxRow> rows = [];
-        while (await reader.ReadAsync(rows, 10, long.MaxValue, default))
+        while (await reader.ReadAsync(rows, 10, long.MaxValue, false, default))
         {
         }
 
         statements.Clear();
         for (int i = 0; i < 5; i++)
         {
-            Assert.False(await reader.ReadAsync(rows, 10, long.MaxValue, default));
+            Assert.False(await reader.ReadAsync(rows, 10, long.MaxValue, false, default));
         }
 
         Assert.All(statements, static sql => Assert.Equal("PRAGMA data_version", sql));
         await _store.AppendAsync(null, [Entry("a")], default);
-        Assert.False(await reader.ReadAsync(rows, 10, long.MaxValue, default));
+        Assert.False(await reader.ReadAsync(rows, 10, long.MaxValue, false, default));
         Assert.Single(rows);
     }
 
@@ -374,7 +374,7 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
         await using OutboxReader reader = _store.OpenReader();
         reader.Join([0]);
         List<OutboxRow> rows = [];
-        while (await reader.ReadAsync(rows, 1000, long.MaxValue, default))
+        while (await reader.ReadAsync(rows, 1000, long.MaxValue, false, default))
         {
         }
 

@@ -156,7 +156,7 @@ public sealed class SqliteOutboxWritingTests : IAsyncLifetime
         await using OutboxReader reader = _store.OpenReader();
         reader.Join([0]);
         List<OutboxRow> rows = [];
-        await reader.ReadAsync(rows, 10, long.MaxValue, default);
+        await reader.ReadAsync(rows, 10, long.MaxValue, false, default);
         await using OutboxSettler settler = _store.OpenSettler();
         OutboxChange change = new() { Row = Assert.Single(rows), Kind = OutboxChangeKind.Delivered };
         Task settled;
@@ -166,7 +166,7 @@ public sealed class SqliteOutboxWritingTests : IAsyncLifetime
             await _store.AppendAsync(caller, [Entry("b")], default);
             settled = settler.SettleAsync(Me, [change], default).AsTask();
             rows.Clear();
-            Assert.False(await reader.ReadAsync(rows, 10, long.MaxValue, default));
+            Assert.False(await reader.ReadAsync(rows, 10, long.MaxValue, false, default));
             Assert.Empty(rows);
             Assert.False(settled.IsCompleted);
             await caller.CommitAsync();
@@ -175,7 +175,7 @@ public sealed class SqliteOutboxWritingTests : IAsyncLifetime
         await settled;
 
         Assert.True(change.IsApplied);
-        while (await reader.ReadAsync(rows, 10, long.MaxValue, default))
+        while (await reader.ReadAsync(rows, 10, long.MaxValue, false, default))
         {
         }
 
@@ -209,7 +209,7 @@ public sealed class SqliteOutboxWritingTests : IAsyncLifetime
                 await store.AppendAsync(null, [Entry("b", (short)process)], default);
                 Assert.True((await store.RenewAsync(worker, TimeSpan.FromHours(1), false, default)).IsAlive);
                 rows.Clear();
-                while (await reader.ReadAsync(rows, 10, long.MaxValue, default))
+                while (await reader.ReadAsync(rows, 10, long.MaxValue, false, default))
                 {
                 }
 
@@ -348,7 +348,7 @@ public sealed class SqliteOutboxWritingTests : IAsyncLifetime
         await using OutboxReader reader = _store.OpenReader();
         reader.Join([0]);
         List<OutboxRow> rows = [];
-        while (await reader.ReadAsync(rows, 1000, long.MaxValue, default))
+        while (await reader.ReadAsync(rows, 1000, long.MaxValue, false, default))
         {
         }
 

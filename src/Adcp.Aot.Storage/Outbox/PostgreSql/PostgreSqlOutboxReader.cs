@@ -7,27 +7,27 @@ namespace Adcp.Aot.Storage;
 /// <summary>Reads new rows by the difference of two snapshots, so that a late commit is never missed. For one loop.</summary>
 /// <remarks>
 /// <para>
-/// The watermark is a snapshot: rows that it sees were read, or are read by a backfill. A round reads the rows that it does not see, in
-/// pages. The first page's snapshot limits the later pages, and it is the next watermark. So no row is read twice or missed, whatever is
-/// committed or settled between two pages.
+/// The watermark is a snapshot: rows that it sees were read, or belong to a range that is read in pages. A read of new rows takes those
+/// that the watermark does not see. Its own snapshot is the next watermark. If its page is full, the rest of what its snapshot sees becomes
+/// a range. So no row is read twice or missed, whatever is committed or settled between two pages.
 /// </para>
 /// <para>
-/// A backfill reads the rows of lanes that joined, as far as the watermark of that moment sees them. Lanes join between rounds only.
-/// State changes after a command has completed: after a fault the same page is read again.
+/// The rows of lanes that join, as far as the watermark of that moment sees them, are a range too. Ranges and new rows take turns: rows
+/// that arrive while a backlog is read do not wait for its end.
 /// </para>
+/// <para>State changes after a command has completed: after a fault the same page is read again.</para>
 /// </remarks>
 internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxStatements statements) : OutboxReader
 {
+    /// <summary>The most ranges of rows that arrived faster than they were read. No new rows are read while there are as many.</summary>
+    private const int MaxUnread = 8;
+
     private readonly PostgreSqlOutboxConnection _connection = new(database);
-    private readonly List<Backfill> _backfills = [];
+    private readonly Queue<Range> _ranges = [];
     private ulong _lanes;
     private ulong _joining;
     private PostgreSqlSnapshot? _watermark;
-    private PostgreSqlSnapshot? _round;
-    private Key _cursor;
-    private bool _backfillIsNext;
-
-    internal override bool CanJoin => _round is null;
+    private bool _rangeIsNext;
 
     internal override void Join(IReadOnlyList<short> lanes)
     {
@@ -42,11 +42,16 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
         ulong others = ~(1UL << lane);
         _lanes &= others;
         _joining &= others;
-        _backfills.RemoveAll(backfill => (backfill.Lanes &= others) == 0);
+        for (int left = _ranges.Count; left > 0; left--)
+        {
+            Range range = _ranges.Dequeue();
+            range.Lanes &= others;
+            Keep(range, mayHaveMore: range.Lanes != 0);
+        }
+
         if (_lanes == 0)
         {
             _watermark = null;
-            _round = null;
         }
     }
 
@@ -54,19 +59,18 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
     {
         _lanes = 0;
         _joining = 0;
-        _backfills.Clear();
+        _ranges.Clear();
         _watermark = null;
-        _round = null;
     }
 
     internal override async ValueTask<bool> ReadAsync(
-        List<OutboxRow> rows, int limit, long maxBytes, CancellationToken cancellationToken)
+        List<OutboxRow> rows, int limit, long maxBytes, bool newOnly, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
-        if (_joining != 0 && CanJoin)
+        if (_joining != 0)
         {
             _watermark ??= await SnapshotAsync(cancellationToken).ConfigureAwait(false);
-            _backfills.Add(new Backfill(_watermark) { Lanes = _joining });
+            _ranges.Enqueue(new Range(null, _watermark, _joining, Key.First));
             _lanes |= _joining;
             _joining = 0;
         }
@@ -76,16 +80,20 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
             return false;
         }
 
-        // They take turns, so that fresh rows do not wait behind a backlog.
-        _backfillIsNext = _backfills.Count > 0 && !_backfillIsNext;
-        if (_backfillIsNext)
+        bool isFull = _ranges.Count(static range => range.After is not null) >= MaxUnread;
+        _rangeIsNext = _ranges.Count > 0 && !newOnly && (isFull || !_rangeIsNext);
+        if (_rangeIsNext)
         {
-            await BackfillAsync(_backfills[0], rows, limit, maxBytes, cancellationToken).ConfigureAwait(false);
+            await ReadRangeAsync(rows, limit, maxBytes, cancellationToken).ConfigureAwait(false);
             return true;
         }
 
-        return await DiscoverAsync(rows, limit, maxBytes, cancellationToken).ConfigureAwait(false)
-            || _backfills.Count > 0 || _joining != 0;
+        if (!isFull)
+        {
+            await DiscoverAsync(rows, limit, maxBytes, cancellationToken).ConfigureAwait(false);
+        }
+
+        return _ranges.Count > 0;
     }
 
     internal override ValueTask<IReadOnlyList<OutboxParkedEndpoint>> ListParkedAsync(short lane, CancellationToken cancellationToken) =>
@@ -194,10 +202,10 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
     }
 
     /// <summary>
-    /// Returns the watermark after a round. It is the first page's snapshot: rows that were committed between the pages may stand before
-    /// the page that followed.
+    /// Returns the watermark after a page of a range, which is the one before it. What the page's own snapshot sees beyond the range may
+    /// stand before the page.
     /// </summary>
-    private protected virtual PostgreSqlSnapshot Advance(PostgreSqlSnapshot first, PostgreSqlSnapshot last) => first;
+    private protected virtual PostgreSqlSnapshot Advance(PostgreSqlSnapshot watermark, PostgreSqlSnapshot page) => watermark;
 
     /// <summary>Adds a parked row to a page.</summary>
     /// <returns>The time until it is due if it does not belong to the page.</returns>
@@ -237,28 +245,57 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
         },
         cancellationToken);
 
-    /// <summary>Reads a page of the rows that the watermark does not see.</summary>
-    /// <returns>Whether there may be more.</returns>
-    private async ValueTask<bool> DiscoverAsync(
-        List<OutboxRow> rows, int limit, long maxBytes, CancellationToken cancellationToken)
+    /// <summary>Reads the rows that the watermark does not see, and leaves those above a page to a range.</summary>
+    private async ValueTask DiscoverAsync(List<OutboxRow> rows, int limit, long maxBytes, CancellationToken cancellationToken)
     {
-        PostgreSqlSnapshot watermark = _watermark!;
-        Key late = _round is null ? Key.First : _cursor;
-        Key fresh = late.Transaction < watermark.End ? new Key(watermark.End, -1, 0) : late;
-        Page page = new(late, maxBytes);
+        Page page = new(Key.First, maxBytes);
+        PostgreSqlSnapshot snapshot = await ReadAsync(_watermark, null, _lanes, page, limit, cancellationToken).ConfigureAwait(false);
+        rows.AddRange(page.Rows);
+        Keep(new Range(_watermark, snapshot, _lanes, page.Last), page.MayHaveMore(limit));
+        _watermark = snapshot;
+    }
+
+    /// <summary>Reads a page of the range whose turn it is.</summary>
+    private async ValueTask ReadRangeAsync(List<OutboxRow> rows, int limit, long maxBytes, CancellationToken cancellationToken)
+    {
+        Range range = _ranges.Peek();
+        Page page = new(range.Cursor, maxBytes);
+        PostgreSqlSnapshot snapshot = await ReadAsync(range.After, range.UpTo, range.Lanes, page, limit, cancellationToken)
+            .ConfigureAwait(false);
+        rows.AddRange(page.Rows);
+        range.Cursor = page.Last;
+        Keep(_ranges.Dequeue(), page.MayHaveMore(limit));
+        _watermark = Advance(_watermark!, snapshot);
+    }
+
+    private void Keep(Range range, bool mayHaveMore)
+    {
+        if (mayHaveMore)
+        {
+            _ranges.Enqueue(range);
+        }
+    }
+
+    /// <summary>Reads a page of the rows that a snapshot sees and another does not.</summary>
+    /// <returns>The snapshot of the read itself.</returns>
+    private async ValueTask<PostgreSqlSnapshot> ReadAsync(
+        PostgreSqlSnapshot? after, PostgreSqlSnapshot? upTo, ulong lanes, Page page, int limit, CancellationToken cancellationToken)
+    {
+        Key late = page.Last;
+        Key fresh = after is not null && late.Transaction < after.End ? new Key(after.End, -1, 0) : late;
         string? snapshot = null;
         await _connection.RunAsync(
             async (connection, token) =>
             {
                 DbBatch batch = connection.GuardedBatch();
-                DbBatchCommand command = batch.Then(watermark.Running is null ? statements.Discover : statements.DiscoverLate);
-                fresh.Bind(command.With(DbType.Int64, (long)_lanes))
+                DbBatchCommand command = batch.Then(after?.Running is null ? statements.Discover : statements.DiscoverLate);
+                fresh.Bind(command.With(DbType.Int64, (long)lanes))
                     .With(DbType.Int64, (long)limit)
-                    .With(DbType.String, _round?.Text)
-                    .With(DbType.String, Text(_round?.End ?? ulong.MaxValue));
-                if (watermark.Running is not null)
+                    .With(DbType.String, upTo?.Text)
+                    .With(DbType.String, Text(upTo?.End ?? ulong.MaxValue));
+                if (after?.Running is not null)
                 {
-                    late.Bind(command.With(DbType.String, watermark.Running));
+                    late.Bind(command.With(DbType.String, after.Running));
                 }
 
                 await batch.CommitAsync(
@@ -271,46 +308,7 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
                 return true;
             },
             cancellationToken).ConfigureAwait(false);
-
-        rows.AddRange(page.Rows);
-        _cursor = page.Last;
-        PostgreSqlSnapshot first = _round ?? new PostgreSqlSnapshot(snapshot!);
-        if (page.Count == limit || page.IsFull)
-        {
-            _round = first;
-            return true;
-        }
-
-        bool more = _round is not null;
-        _watermark = Advance(first, last: new PostgreSqlSnapshot(snapshot!));
-        _round = null;
-        return more;
-    }
-
-    /// <summary>Reads a page of the rows that a backfill's watermark sees.</summary>
-    private async ValueTask BackfillAsync(
-        Backfill backfill, List<OutboxRow> rows, int limit, long maxBytes, CancellationToken cancellationToken)
-    {
-        Page page = new(backfill.Cursor, maxBytes);
-        await _connection.RunAsync(
-            async (connection, token) =>
-            {
-                DbBatch batch = connection.GuardedBatch();
-                backfill.Cursor.Bind(batch.Then(statements.Backfill).With(DbType.Int64, (long)backfill.Lanes))
-                    .With(DbType.Int64, (long)limit)
-                    .With(DbType.String, backfill.Watermark.Text)
-                    .With(DbType.String, Text(backfill.Watermark.End));
-                await batch.CommitAsync(page.Add, token).ConfigureAwait(false);
-                return true;
-            },
-            cancellationToken).ConfigureAwait(false);
-
-        rows.AddRange(page.Rows);
-        backfill.Cursor = page.Last;
-        if (page.Count < limit && !page.IsFull)
-        {
-            _backfills.Remove(backfill);
-        }
+        return new PostgreSqlSnapshot(snapshot!);
     }
 
     private static string Text(ulong transaction) => transaction.ToString(CultureInfo.InvariantCulture);
@@ -324,14 +322,17 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
             command.With(DbType.String, Text(Transaction)).With(DbType.Int16, Lane).With(DbType.Int64, Id);
     }
 
-    /// <summary>Lanes that joined together.</summary>
-    private sealed class Backfill(PostgreSqlSnapshot watermark)
+    /// <summary>Rows of some lanes that one snapshot sees and an earlier one does not, read up to a key.</summary>
+    private sealed class Range(PostgreSqlSnapshot? after, PostgreSqlSnapshot upTo, ulong lanes, Key cursor)
     {
-        internal PostgreSqlSnapshot Watermark { get; } = watermark;
+        /// <summary>Gets the snapshot whose rows do not belong to the range; <see langword="null"/> for lanes that joined.</summary>
+        internal PostgreSqlSnapshot? After { get; } = after;
 
-        internal ulong Lanes { get; set; }
+        internal PostgreSqlSnapshot UpTo { get; } = upTo;
 
-        internal Key Cursor { get; set; } = Key.First;
+        internal ulong Lanes { get; set; } = lanes;
+
+        internal Key Cursor { get; set; } = cursor;
     }
 
     /// <summary>
@@ -349,6 +350,8 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
         internal bool IsFull => _bytes >= maxBytes;
 
         internal Key Last { get; private set; } = last;
+
+        internal bool MayHaveMore(int limit) => Count == limit || IsFull;
 
         internal void Add(DbDataReader reader)
         {

@@ -44,13 +44,6 @@ internal sealed record PostgreSqlOutboxStatements
              ORDER BY xid, lane, id LIMIT $5)
             ORDER BY xid, lane, id LIMIT $5
             """);
-        Backfill =
-            $"""
-            SELECT {Row}
-            FROM (SELECT {Columns("$6")} FROM {tables.Log} AS o
-                WHERE (o.xid, o.lane, o.id) > (CAST($2 AS text)::xid8, $3, $4) AND o.xid < CAST($7 AS text)::xid8
-                ORDER BY o.xid, o.lane, o.id LIMIT $5) AS r
-            """;
         ListParked =
             $"""
             WITH RECURSIVE e AS (
@@ -144,21 +137,15 @@ internal sealed record PostgreSqlOutboxStatements
     }
 
     /// <summary>
-    /// Reads a page of new rows: $1 lane mask, $2 to $4 the key before the page, $5 the limit, $6 the snapshot of the round's first page or
-    /// NULL, $7 the first transaction beyond the round.
+    /// Reads a page of rows: $1 lane mask, $2 to $4 the key before the page, $5 the limit, $6 the snapshot that sees them or NULL for all,
+    /// $7 the first transaction beyond it.
     /// </summary>
     internal string Discover { get; init; }
 
     /// <summary>
-    /// Also looks at the transactions that ran when the watermark was taken: $8 their ids, $9 to $11 the key before the page.
+    /// Also looks at the transactions that ran when an earlier snapshot was taken: $8 their ids, $9 to $11 the key before the page.
     /// </summary>
     internal string DiscoverLate { get; init; }
-
-    /// <summary>
-    /// Reads a page of the rows that a watermark sees: $1 lane mask, $2 to $4 the key before the page, $5 the limit, $6 the watermark, $7
-    /// its first unseen transaction.
-    /// </summary>
-    internal string Backfill { get; init; }
 
     /// <summary>Lists the endpoints of the lane $1 with the first due time of each, one index descent for each endpoint.</summary>
     internal string ListParked { get; init; }

@@ -6,16 +6,21 @@ namespace Adcp.Aot.Storage;
 /// Reads the log by growing ids. SQLite commits one transaction at a time and gives ids in that order, so that a row that is committed
 /// later has a higher id. If no other connection has committed since the last read, the tables are not read at all.
 /// </summary>
+/// <remarks>
+/// Rows above a page, and the earlier rows of lanes that join, are segments. They are read beside new rows, which do not wait for their
+/// end.
+/// </remarks>
 internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOutboxStatements sql) : OutboxReader
 {
+    /// <summary>The most segments of rows that arrived faster than they were read. Above it, new rows wait for those before them.</summary>
+    private const int MaxUnread = 8;
+
     private readonly List<Segment> _segments = [];
     private SqliteOutboxSession? _session;
     private ulong _mask;
     private ulong _joining;
     private long _last = -1;
     private long _seen = -1;
-
-    internal override bool CanJoin => true;
 
     internal override void Join(IReadOnlyList<short> lanes)
     {
@@ -44,8 +49,9 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
         _segments.Clear();
     }
 
-    internal override ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, long maxBytes, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(Run(session => Read(session, rows, limit, maxBytes), cancellationToken));
+    internal override ValueTask<bool> ReadAsync(
+        List<OutboxRow> rows, int limit, long maxBytes, bool newOnly, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(Run(session => Read(session, rows, limit, maxBytes, newOnly), cancellationToken));
 
     internal override ValueTask<IReadOnlyList<OutboxParkedEndpoint>> ListParkedAsync(short lane, CancellationToken cancellationToken) =>
         ValueTask.FromResult<IReadOnlyList<OutboxParkedEndpoint>>(Run(session => ListParked(session, lane), cancellationToken));
@@ -93,14 +99,14 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
         };
     }
 
-    /// <summary>Reads new rows, then the earlier rows of lanes that joined. Rows count as read if all of them were read.</summary>
-    private bool Read(SqliteOutboxSession session, List<OutboxRow> rows, int limit, long maxBytes)
+    /// <summary>Reads new rows, then rows of the segment whose turn it is. Rows count as read if all of them were read.</summary>
+    private bool Read(SqliteOutboxSession session, List<OutboxRow> rows, int limit, long maxBytes, bool newOnly)
     {
         // Before the rows: a commit in between is seen again.
         long version = session.Number(SqliteOutboxStatements.DataVersion);
-        if (version == _seen && _segments.Count == 0 && _joining == 0)
+        if (version == _seen && (newOnly || _segments.Count == 0) && _joining == 0)
         {
-            return false;
+            return _segments.Count > 0;
         }
 
         long last, now;
@@ -113,25 +119,31 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
 
         JoinLanes(last);
         List<OutboxRow> read = [];
-        Segment? backlog = _segments.Count > 0 ? _segments[0] : null;
-        (int rowShare, long byteShare) = backlog is null ? (limit, maxBytes) : (limit - (limit / 4), maxBytes - (maxBytes / 4));
+        Segment? segment = _segments.Count > 0 && !newOnly ? _segments[0] : null;
+        (int rowShare, long byteShare) = segment is null ? (limit, maxBytes) : (limit - (limit / 4), maxBytes - (maxBytes / 4));
         long upTo = ReadLog(session, read, _mask, _last, last, rowShare, byteShare, now);
         int fresh = read.Count;
         long bytesLeft = maxBytes - read.Sum(static row => (long)row.Sealed.Length);
-        bool isDone = upTo >= last;
-        if (backlog is not null && fresh < limit && bytesLeft > 0)
+        if (segment is not null && fresh < limit && bytesLeft > 0)
         {
-            backlog.After = ReadLog(session, read, backlog.Mask, backlog.After, backlog.UpTo, limit - fresh, bytesLeft, now);
-            if (backlog.After >= backlog.UpTo)
+            segment.After = ReadLog(session, read, segment.Mask, segment.After, segment.UpTo, limit - fresh, bytesLeft, now);
+            _segments.RemoveAt(0);
+            if (segment.After < segment.UpTo)
             {
-                _segments.RemoveAt(0);
+                _segments.Add(segment);
             }
         }
 
+        if (upTo < last && _segments.Count < MaxUnread)
+        {
+            _segments.Add(new Segment { Mask = _mask, After = upTo, UpTo = last });
+            upTo = last;
+        }
+
         _last = Math.Max(_last, upTo);
-        _seen = isDone ? version : -1;
+        _seen = upTo >= last ? version : -1;
         rows.AddRange(read);
-        return !isDone || _segments.Count > 0;
+        return _seen < 0 || _segments.Count > 0;
     }
 
     private void JoinLanes(long last)
