@@ -190,6 +190,11 @@ internal abstract class OutboxReader : IAsyncDisposable
     /// <returns>Whether there may be more rows now.</returns>
     internal abstract ValueTask<bool> ReadAsync(List<OutboxRow> rows, int limit, long maxBytes, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Returns whether <see cref="ReadAsync"/> may find rows now. An idle worker asks this first if it costs less than a read.
+    /// </summary>
+    internal virtual ValueTask<bool> MayFindAsync(CancellationToken cancellationToken) => ValueTask.FromResult(true);
+
     /// <summary>Gets whether lanes may join now.</summary>
     internal abstract bool CanJoin { get; }
 

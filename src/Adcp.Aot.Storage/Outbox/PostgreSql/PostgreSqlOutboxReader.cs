@@ -26,6 +26,8 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
     private PostgreSqlSnapshot? _round;
     private Key _cursor;
     private bool _backfillIsNext;
+    private bool _foundNone;
+    private bool _mayLook = true;
 
     internal override bool CanJoin => _round is null;
 
@@ -86,6 +88,43 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
 
         return await DiscoverAsync(rows, limit, maxBytes, cancellationToken).ConfigureAwait(false)
             || _backfills.Count > 0 || _joining != 0;
+    }
+
+    /// <summary>
+    /// Looks for rows in one statement if the last round found none. The statement's snapshot is the next watermark if it sees no row that
+    /// the watermark does not see.
+    /// </summary>
+    internal override async ValueTask<bool> MayFindAsync(CancellationToken cancellationToken)
+    {
+        if (!_foundNone || !_mayLook || _watermark is not { } watermark || _round is not null || _backfills.Count > 0 || _joining != 0)
+        {
+            return true;
+        }
+
+        (string snapshot, bool hasRow, bool isReliable) = await _connection.RunAsync(
+            async (connection, token) =>
+            {
+                DbCommand command = connection.Command(watermark.Running is null ? statements.Look : statements.LookLate)
+                    .With(DbType.String, Text(watermark.End));
+                if (watermark.Running is { } running)
+                {
+                    command.With(DbType.String, running);
+                }
+
+                return await command.OneAsync(
+                    static reader => (reader.GetString(0), reader.GetBoolean(1), reader.GetBoolean(2)), token).ConfigureAwait(false);
+            },
+            cancellationToken).ConfigureAwait(false);
+
+        // A server that only reads may lag behind, and a serializable read may make callers' transactions fail.
+        _mayLook = isReliable;
+        if (hasRow || !isReliable)
+        {
+            return true;
+        }
+
+        _watermark = new PostgreSqlSnapshot(snapshot);
+        return false;
     }
 
     internal override ValueTask<IReadOnlyList<OutboxParkedEndpoint>> ListParkedAsync(short lane, CancellationToken cancellationToken) =>
@@ -277,11 +316,13 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
         PostgreSqlSnapshot first = _round ?? new PostgreSqlSnapshot(snapshot!);
         if (page.Count == limit || page.IsFull)
         {
+            _foundNone = false;
             _round = first;
             return true;
         }
 
         bool more = _round is not null;
+        _foundNone = !more && page.Count == 0;
         _watermark = Advance(first, last: new PostgreSqlSnapshot(snapshot!));
         _round = null;
         return more;
