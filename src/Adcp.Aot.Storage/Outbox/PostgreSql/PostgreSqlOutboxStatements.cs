@@ -151,9 +151,9 @@ internal sealed record PostgreSqlOutboxStatements
     }
 
     /// <summary>
-    /// Looks for a row of a transaction from $1 on: the statement's snapshot, whether there is one, and whether the session's defaults are
-    /// those of <see cref="PostgreSqlCommands.Begin"/>. It runs outside of a transaction and without guards, because it is planned each time
-    /// it runs, from the table's size at that time.
+    /// Looks for a row of a transaction from $1 on: the statement's snapshot, whether there is such a row, and whether the session's
+    /// defaults are those of <see cref="PostgreSqlCommands.Begin"/>. It needs no guards, because it is planned each time it runs, from the
+    /// table's size at that time.
     /// </summary>
     internal string Look { get; init; }
 
@@ -226,7 +226,8 @@ internal sealed record PostgreSqlOutboxStatements
     private static string LookOf(OutboxTables tables, string late) =>
         $"""
         SELECT pg_current_snapshot()::text,
-            (SELECT true FROM {tables.Log} AS o WHERE o.xid >= CAST($1 AS text)::xid8 ORDER BY o.xid, o.lane, o.id LIMIT 1) IS NOT NULL{late},
+            (SELECT true FROM {tables.Log} AS o WHERE o.xid >= CAST($1 AS text)::xid8
+             ORDER BY o.xid, o.lane, o.id LIMIT 1) IS NOT NULL{late},
             current_setting('transaction_isolation') = 'read committed' AND current_setting('transaction_read_only') = 'off'
         """;
 
