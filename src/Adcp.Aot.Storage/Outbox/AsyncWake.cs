@@ -5,8 +5,8 @@ namespace Adcp.Aot.Storage;
 /// sleep.
 /// </summary>
 /// <remarks>
-/// A loop that wakes up many times a second should have a thread, on which it continues. A timer of the thread pool costs about six times as
-/// much, because the pool's thread looks for further work for a few hundred microseconds each time.
+/// A loop that wakes up many times a second should have a thread, on which it continues. A timer of the thread pool costs about six times
+/// as much, because the pool's thread looks for further work for a few hundred microseconds each time.
 /// </remarks>
 internal sealed class AsyncWake : IAsyncDisposable
 {
