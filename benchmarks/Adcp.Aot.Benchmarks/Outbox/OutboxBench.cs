@@ -23,6 +23,9 @@ internal sealed class OutboxBench : IAsyncDisposable
     /// <summary>The schema of all tables on PostgreSQL. It is dropped.</summary>
     private const string Schema = "adcp_bench_outbox";
 
+    /// <summary>The name of the sessions of a worker in another process.</summary>
+    internal const string WorkerApplication = "adcp_bench_worker";
+
     private readonly string? _file;
     private readonly SigningKey _signingKey;
 
@@ -74,10 +77,14 @@ internal sealed class OutboxBench : IAsyncDisposable
     }
 
     /// <summary>Opens the database as another process would.</summary>
-    internal static DbDataSource OpenSource(SqlDialect dialect, string? file) => dialect == SqlDialect.Sqlite
+    internal static DbDataSource OpenSource(SqlDialect dialect, string? file, string? application = null) => dialect == SqlDialect.Sqlite
         ? SqliteDataSource.Create(SqliteFactory.Instance, file!)
         : NpgsqlDataSource.Create(
-            new NpgsqlConnectionStringBuilder(Environment.GetEnvironmentVariable("ADCP_TEST_POSTGRES")) { SearchPath = Schema });
+            new NpgsqlConnectionStringBuilder(Environment.GetEnvironmentVariable("ADCP_TEST_POSTGRES"))
+            {
+                SearchPath = Schema,
+                ApplicationName = application,
+            });
 
     internal SqlWebhookOutbox OpenOutbox(DbDataSource? source = null, IOutboxWakeUp? wakeUp = null) => new(
         new StoreDatabase(source ?? Source, Dialect), Sender, SecretsAtRest.EncryptedWith(new EncryptionKey("bench", EncryptionKey)),

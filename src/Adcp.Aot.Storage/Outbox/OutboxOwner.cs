@@ -42,9 +42,14 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     private Task _running = Task.CompletedTask;
     private long _epoch;
     private long _sharedAt;
+    private long _movedAt;
+    private int _share;
     private bool _lanesAreInDoubt;
     private volatile bool _isLeaving;
     private volatile bool _switchesMayHaveChanged;
+    private volatile bool _isHinted;
+    private volatile bool _hasFailed;
+    private volatile bool _mayTake;
     private bool _mustReadSwitches = true;
     private int _owned;
     private int _pageRows = PageRows;
@@ -64,7 +69,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         _idlePoll = idlePoll;
         _time = time;
         _logger = logger;
-        _wake = new AsyncWake(time);
+        _wake = new AsyncWake(time, hasThread: time == TimeProvider.System);
         lease.Changed += OnRenewed;
     }
 
@@ -94,7 +99,11 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     internal void Start() => _running = RunAsync();
 
     /// <summary>Reads soon instead of at the next poll.</summary>
-    internal void Wake() => _wake.Set();
+    internal void Wake()
+    {
+        _isHinted = true;
+        _wake.Set();
+    }
 
     /// <summary>Reads no more, and gives each lane back after its last row was settled.</summary>
     internal void Leave()
@@ -128,6 +137,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
             {
                 wait = await TurnAsync(_stop.Token).ConfigureAwait(false);
                 delay = FirstDelay;
+                _hasFailed = false;
                 if (_isLeaving && _lanes.Count == 0)
                 {
                     return;
@@ -140,6 +150,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
             catch (Exception fault)
             {
                 ReadFailed(_logger, fault.Message);
+                _hasFailed = true;
                 wait = delay;
                 delay = delay * 2 < MaxDelay ? delay * 2 : MaxDelay;
             }
@@ -215,16 +226,30 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         _lanes.Clear();
         Volatile.Write(ref _owned, 0);
         _sharedAt = 0;
+        _share = 0;
         _lanesAreInDoubt = false;
         _mustReadSwitches = true;
-        _epoch = epoch;
+        Volatile.Write(ref _epoch, epoch);
     }
 
+    /// <summary>Wakes the loop if the renewal leaves it something to do. So an idle worker only polls.</summary>
     private void OnRenewed()
     {
-        _switchesMayHaveChanged = true;
+        _mayTake = true;
+        if (_switches.MayHaveChanged)
+        {
+            _switchesMayHaveChanged = true;
+        }
+        else if (!_hasFailed && Owned == Share && _lease.Current.Epoch == Volatile.Read(ref _epoch))
+        {
+            return;
+        }
+
         _wake.Set();
     }
+
+    /// <summary>Gets the number of lanes that this worker may own.</summary>
+    private int Share => _isLeaving ? 0 : (OutboxLanes.Count + _lease.Workers - 1) / _lease.Workers;
 
     /// <summary>Applies the switches that operators changed: after each renewal of the lease, and before lanes join.</summary>
     private async ValueTask ReadSwitchesAsync(bool isJoining, CancellationToken cancellationToken)
@@ -257,7 +282,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
             await SettleDoubtAsync(worker, cancellationToken).ConfigureAwait(false);
         }
 
-        int share = _isLeaving ? 0 : (OutboxLanes.Count + _lease.Workers - 1) / _lease.Workers;
+        int share = Share;
         int kept = _lanes.Values.Count(static state => state != LaneState.Leaving);
         foreach (short lane in _lanes.Where(static entry => entry.Value != LaneState.Leaving).Select(static entry => entry.Key).ToArray())
         {
@@ -270,18 +295,25 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
             BeginToLeave(lane);
         }
 
-        // Free lanes appear when a worker leaves or is buried, which is looked for as often as the lease is renewed.
-        if (kept >= share || _time.GetElapsedTime(_sharedAt) < BusyPoll)
+        // Free lanes appear when a worker leaves or is buried, which is looked for as often as the lease is renewed. While lanes move they
+        // are looked for at each turn.
+        long now = _time.GetTimestamp();
+        _movedAt = share == _share ? _movedAt : now;
+        _share = share;
+        if (kept >= share || _time.GetElapsedTime(_sharedAt, now) < BusyPoll
+            || (!_mayTake && _time.GetElapsedTime(_movedAt, now) > _lease.Duration))
         {
             return;
         }
 
-        _sharedAt = _time.GetTimestamp();
+        _mayTake = false;
+        _sharedAt = now;
         int before = _lanes.Count;
         _lanesAreInDoubt = true;
         foreach ((short lane, int _) in await _store.TakeLanesAsync(worker, share - kept, cancellationToken).ConfigureAwait(false))
         {
             _lanes[lane] = LaneState.Joining;
+            _movedAt = now;
         }
 
         _lanesAreInDoubt = false;
@@ -366,6 +398,13 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     private async ValueTask<bool> ReadNewAsync(bool newOnly, CancellationToken cancellationToken)
     {
         if (_lanes.Count == 0 || !HasRoom)
+        {
+            return false;
+        }
+
+        bool isHinted = _isHinted;
+        _isHinted = false;
+        if (!isHinted && !await _reader.MayFindAsync(cancellationToken).ConfigureAwait(false))
         {
             return false;
         }

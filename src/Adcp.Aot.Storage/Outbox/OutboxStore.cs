@@ -191,6 +191,11 @@ internal abstract class OutboxReader : IAsyncDisposable
     internal abstract ValueTask<bool> ReadAsync(
         List<OutboxRow> rows, int limit, long maxBytes, bool newOnly, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Returns whether <see cref="ReadAsync"/> may find rows now. An idle worker asks this first if it costs less than a read.
+    /// </summary>
+    internal virtual ValueTask<bool> MayFindAsync(CancellationToken cancellationToken) => ValueTask.FromResult(true);
+
     /// <summary>Lists the endpoints of a lane that have parked rows.</summary>
     internal abstract ValueTask<IReadOnlyList<OutboxParkedEndpoint>> ListParkedAsync(short lane, CancellationToken cancellationToken);
 

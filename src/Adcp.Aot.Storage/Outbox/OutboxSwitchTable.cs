@@ -16,6 +16,11 @@ internal abstract class OutboxSwitchTable
     /// <summary>The time after which the row of an endpoint that was reset is purged. Each worker has read it by then.</summary>
     internal static readonly TimeSpan ResetKept = TimeSpan.FromDays(1);
 
+    /// <summary>
+    /// Gets the newest revision that the last renewal of a worker's lease saw; <see langword="null"/> if renewals do not read it.
+    /// </summary>
+    internal virtual long? Renewed => null;
+
     /// <summary>Reads the switches with a revision above one, in the order of their revisions. 0 reads all.</summary>
     internal abstract ValueTask<IReadOnlyList<OutboxSwitch>> ReadAsync(long after, CancellationToken cancellationToken);
 

@@ -15,6 +15,9 @@ internal sealed partial class OutboxSwitches(
     private readonly Dictionary<string, string> _isolated = new(StringComparer.Ordinal);
     private long _revision;
 
+    /// <summary>Gets whether a switch may have changed since the last call of <see cref="RefreshAsync"/>, after a renewal.</summary>
+    internal bool MayHaveChanged => table.Renewed is not { } revision || revision != Volatile.Read(ref _revision);
+
     /// <summary>Reads and applies the switches that changed since the last call.</summary>
     /// <param name="all">
     /// Whether to read all of them: the revisions of a restored database may be lower, and the worker may have missed rows that were
@@ -31,7 +34,7 @@ internal sealed partial class OutboxSwitches(
             Apply(changed, all);
             if (changed.Count > 0)
             {
-                _revision = changed[^1].Revision;
+                Volatile.Write(ref _revision, changed[^1].Revision);
             }
         }
         finally

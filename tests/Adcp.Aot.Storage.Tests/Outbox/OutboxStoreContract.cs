@@ -107,11 +107,13 @@ public abstract partial class OutboxStoreContract : IAsyncLifetime
         return reader;
     }
 
-    /// <summary>Reads until there is nothing more.</summary>
+    /// <summary>Reads until there is nothing more, as an idle worker does.</summary>
     private protected static async Task<List<OutboxRow>> ReadAllAsync(OutboxReader reader, int limit = 1000)
     {
         List<OutboxRow> rows = [];
-        for (int calls = 0; await reader.ReadAsync(rows, limit, long.MaxValue, false, default); calls++)
+        for (int calls = 0;
+            await reader.MayFindAsync(default) && await reader.ReadAsync(rows, limit, long.MaxValue, false, default);
+            calls++)
         {
             Assert.True(calls < 10_000, "The reader does not come to an end.");
         }

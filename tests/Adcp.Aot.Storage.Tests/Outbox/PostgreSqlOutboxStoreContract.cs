@@ -27,6 +27,53 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
     }
 
     [Fact]
+    public async Task Look_that_forgets_transactions_under_way_is_found_to_lose_rows()
+    {
+        // The statement that looks at them is one that does not.
+        PostgreSqlOutboxStatements forgetful = Statements with { LookLate = Statements.Look };
+        await using PostgreSqlOutboxReader reader = new(new StoreDatabase(Database.Source, SqlDialect.PostgreSql), forgetful);
+        reader.Join(AllLanes);
+        await using Caller early = await Caller.BeginAsync(Database.Source);
+        await Store.AppendAsync(early.Transaction, [Entry("early")], default);
+        await AppendAsync(Entry("late"));
+        Assert.Equal(["late"], Texts(await ReadAllAsync(reader)));
+        Assert.Empty(await ReadAllAsync(reader));
+
+        await early.Transaction.CommitAsync();
+
+        Assert.Empty(await ReadAllAsync(reader));
+    }
+
+    [Fact]
+    public async Task Look_finds_nothing_until_a_row_is_committed()
+    {
+        await using OutboxReader reader = Reader();
+        Assert.Empty(await ReadAllAsync(reader));
+        await using Caller caller = await Caller.BeginAsync(Database.Source);
+        await Store.AppendAsync(caller.Transaction, [Entry("a")], default);
+
+        bool before = await reader.MayFindAsync(default);
+        await caller.Transaction.CommitAsync();
+        bool after = await reader.MayFindAsync(default);
+
+        Assert.Equal((false, true), (before, after));
+        Assert.Equal(["a"], Texts(await ReadAllAsync(reader)));
+    }
+
+    [Fact]
+    public async Task Renewal_sees_that_a_switch_has_changed()
+    {
+        await JoinAsync();
+        await Store.RenewAsync(Me, Lease, false, default);
+        long? before = Store.Switches.Renewed;
+
+        OutboxSwitch? set = await Store.Switches.SetAsync("0123456789abcdef", true, "https://a.example", "alice", null, default);
+        await Store.RenewAsync(Me, Lease, false, default);
+
+        Assert.Equal((set!.Revision - 1, set.Revision), (before, Store.Switches.Renewed));
+    }
+
+    [Fact]
     public async Task Transaction_that_ran_when_a_lane_joined_is_read_once()
     {
         await using Caller early = await Caller.BeginAsync(Database.Source);
@@ -495,7 +542,7 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
         private async Task<bool> PageAsync(int limit)
         {
             List<OutboxRow> rows = [];
-            bool more = await _reader.ReadAsync(rows, limit, long.MaxValue, false, default);
+            bool more = await _reader.MayFindAsync(default) && await _reader.ReadAsync(rows, limit, long.MaxValue, false, default);
             Assert.All(rows, row =>
             {
                 Assert.Contains(row.Lane, _lanes);

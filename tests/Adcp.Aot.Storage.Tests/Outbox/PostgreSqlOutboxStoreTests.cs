@@ -44,6 +44,21 @@ public sealed class PostgreSqlOutboxStoreTests : PostgreSqlOutboxStoreContract
         }
     }
 
+    [Theory]
+    [InlineData("default_transaction_isolation=serializable")]
+    [InlineData("default_transaction_read_only=on")]
+    public async Task Look_is_not_used_if_a_role_has_other_defaults(string setting)
+    {
+        NpgsqlConnectionStringBuilder settings = new(Database.ConnectionString) { Options = "-c " + setting };
+        await using NpgsqlDataSource source = NpgsqlDataSource.Create(settings);
+        await using OutboxReader reader = Open(source, Tables).OpenReader();
+        reader.Join(AllLanes);
+        Assert.Empty(await ReadAllAsync(reader));
+
+        Assert.True(await reader.MayFindAsync(default));
+        Assert.True(await reader.MayFindAsync(default));
+    }
+
     [Fact]
     public async Task Defaults_of_a_role_do_not_change_what_a_store_does()
     {

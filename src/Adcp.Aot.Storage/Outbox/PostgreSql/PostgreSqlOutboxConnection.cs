@@ -41,7 +41,10 @@ internal sealed class PostgreSqlOutboxConnection(StoreDatabase database) : IAsyn
         using TransactionScope? outside = ExpiringTable.Outside();
         for (int lost = 0; ; lost++)
         {
-            DbConnection connection = await database.Source.OpenLiveAsync(SqlDialect.PostgreSql, cancellationToken).ConfigureAwait(false);
+            // Work that may be repeated shows itself whether the connection lives.
+            DbConnection connection = mayRepeat
+                ? await database.Source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false)
+                : await database.Source.OpenLiveAsync(SqlDialect.PostgreSql, cancellationToken).ConfigureAwait(false);
             T result;
             try
             {

@@ -28,6 +28,8 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
     private ulong _joining;
     private PostgreSqlSnapshot? _watermark;
     private bool _rangeIsNext;
+    private bool _foundNone;
+    private bool _mayLook = true;
 
     internal override void Join(IReadOnlyList<short> lanes)
     {
@@ -94,6 +96,43 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
         }
 
         return _ranges.Count > 0;
+    }
+
+    /// <summary>
+    /// Looks for rows in one statement if the last read found none. The statement's snapshot is the next watermark if it sees no row that
+    /// the watermark does not see.
+    /// </summary>
+    internal override async ValueTask<bool> MayFindAsync(CancellationToken cancellationToken)
+    {
+        if (!_foundNone || !_mayLook || _watermark is not { } watermark || _ranges.Count > 0 || _joining != 0)
+        {
+            return true;
+        }
+
+        (string snapshot, bool hasRow, bool isReliable) = await _connection.RunAsync(
+            async (connection, token) =>
+            {
+                DbCommand command = connection.Command(watermark.Running is null ? statements.Look : statements.LookLate)
+                    .With(DbType.String, Text(watermark.End));
+                if (watermark.Running is { } running)
+                {
+                    command.With(DbType.String, running);
+                }
+
+                return await command.OneAsync(
+                    static reader => (reader.GetString(0), reader.GetBoolean(1), reader.GetBoolean(2)), token).ConfigureAwait(false);
+            },
+            cancellationToken).ConfigureAwait(false);
+
+        // A server that only reads may lag behind, and a serializable read may make callers' transactions fail.
+        _mayLook = isReliable;
+        if (hasRow || !isReliable)
+        {
+            return true;
+        }
+
+        _watermark = new PostgreSqlSnapshot(snapshot);
+        return false;
     }
 
     internal override ValueTask<IReadOnlyList<OutboxParkedEndpoint>> ListParkedAsync(short lane, CancellationToken cancellationToken) =>
@@ -253,6 +292,7 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
         rows.AddRange(page.Rows);
         Keep(new Range(_watermark, snapshot, _lanes, page.Last), page.MayHaveMore(limit));
         _watermark = snapshot;
+        _foundNone = page.Count == 0;
     }
 
     /// <summary>Reads a page of the range whose turn it is.</summary>

@@ -32,6 +32,13 @@ internal sealed record PostgreSqlOutboxStatements
 
     internal PostgreSqlOutboxStatements(OutboxTables tables)
     {
+        Look = LookOf(tables, "");
+        LookLate = LookOf(
+            tables,
+            $"""
+             OR EXISTS (SELECT FROM unnest(CAST($2 AS text)::xid8[]) AS x(was) CROSS JOIN LATERAL (
+                SELECT 1 FROM {tables.Log} AS o WHERE o.xid = x.was LIMIT 1) AS o)
+            """);
         Discover = DiscoverOf(tables, "");
         DiscoverLate = DiscoverOf(
             tables,
@@ -137,6 +144,16 @@ internal sealed record PostgreSqlOutboxStatements
     }
 
     /// <summary>
+    /// Looks for a row of a transaction from $1 on: the statement's snapshot, whether there is such a row, and whether the session's
+    /// defaults are those of <see cref="PostgreSqlCommands.Begin"/>. It needs no guards, because it is planned each time it runs, from the
+    /// table's size at that time.
+    /// </summary>
+    internal string Look { get; init; }
+
+    /// <summary>Also looks at the transactions that ran when the watermark was taken: $2 their ids.</summary>
+    internal string LookLate { get; init; }
+
+    /// <summary>
     /// Reads a page of rows: $1 lane mask, $2 to $4 the key before the page, $5 the limit, $6 the snapshot that sees them or NULL for all,
     /// $7 the first transaction beyond it.
     /// </summary>
@@ -192,6 +209,14 @@ internal sealed record PostgreSqlOutboxStatements
             + $", set_config('statement_timeout', '{milliseconds}', true)"
             + $", set_config('idle_in_transaction_session_timeout', '{milliseconds}', true)";
     }
+
+    private static string LookOf(OutboxTables tables, string late) =>
+        $"""
+        SELECT pg_current_snapshot()::text,
+            (SELECT true FROM {tables.Log} AS o WHERE o.xid >= CAST($1 AS text)::xid8
+             ORDER BY o.xid, o.lane, o.id LIMIT 1) IS NOT NULL{late},
+            current_setting('transaction_isolation') = 'read committed' AND current_setting('transaction_read_only') = 'off'
+        """;
 
     private static string DiscoverOf(OutboxTables tables, string late) =>
         $"""

@@ -42,21 +42,23 @@ internal sealed partial class PostgreSqlOutboxStore
         Guid worker, TimeSpan lease, bool isDraining, CancellationToken cancellationToken)
     {
         KeepLease(lease);
-        (bool isAlive, int workers, bool hasExpired) = await RepeatableAsync(
+        (bool isAlive, int workers, bool hasExpired, long revision) = await RepeatableAsync(
             async (connection, token) =>
             {
-                (bool IsAlive, int Workers, bool HasExpired) renewed = default;
+                (bool IsAlive, int Workers, bool HasExpired, long Revision) renewed = default;
                 DbBatch batch = connection.GuardedBatch();
                 batch.Then(_sql.Renew)
                     .With(DbType.Guid, worker)
                     .With(DbType.Int64, (long)lease.TotalMilliseconds)
                     .With(DbType.Boolean, isDraining);
                 await batch.CommitAsync(
-                    reader => renewed = (reader.GetInt64(0) == 1, (int)reader.GetInt64(1), reader.GetInt64(2) > 0), token)
-                    .ConfigureAwait(false);
+                    reader => renewed =
+                        (reader.GetInt64(0) == 1, (int)reader.GetInt64(1), reader.GetInt64(2) > 0, reader.GetInt64(3)),
+                    token).ConfigureAwait(false);
                 return renewed;
             },
             cancellationToken).ConfigureAwait(false);
+        _switches.NoteRenewed(revision);
         if (hasExpired)
         {
             // A transaction of its own: two workers that renew themselves and bury each other would wait for each other.

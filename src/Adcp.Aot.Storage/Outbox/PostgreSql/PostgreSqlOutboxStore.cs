@@ -24,6 +24,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
     private const int MaxBindRounds = 5;
 
     private readonly StoreDatabase _database;
+    private readonly PostgreSqlOutboxSwitchTable _switches;
     private readonly TimeProvider _time;
     private readonly PostgreSqlOutboxSchema _schema;
     private readonly PostgreSqlOutboxStatements _statements;
@@ -39,14 +40,14 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
         _statements = new PostgreSqlOutboxStatements(tables);
         _sql = new PostgreSqlStoreStatements(tables);
         Dead = new PostgreSqlOutboxDeadTable(database, _sql);
-        Switches = new PostgreSqlOutboxSwitchTable(database, _sql);
+        _switches = new PostgreSqlOutboxSwitchTable(database, _sql);
     }
 
     internal PostgreSqlOutboxStatements Statements => _statements;
 
     internal override OutboxDeadTable Dead { get; }
 
-    internal override OutboxSwitchTable Switches { get; }
+    internal override OutboxSwitchTable Switches => _switches;
 
     internal override async ValueTask<Guid> InstallationAsync(CancellationToken cancellationToken)
     {

@@ -6,6 +6,13 @@ namespace Adcp.Aot.Storage;
 /// <summary>The switches of operators on PostgreSQL.</summary>
 internal sealed class PostgreSqlOutboxSwitchTable(StoreDatabase database, PostgreSqlStoreStatements sql) : OutboxSwitchTable
 {
+    private long _renewed = -1;
+
+    internal override long? Renewed => Volatile.Read(ref _renewed) is >= 0 and var revision ? revision : null;
+
+    /// <summary>Notes the newest revision, which a renewal saw.</summary>
+    internal void NoteRenewed(long revision) => Volatile.Write(ref _renewed, revision);
+
     internal override ValueTask<IReadOnlyList<OutboxSwitch>> ReadAsync(long after, CancellationToken cancellationToken) =>
         PostgreSqlOutboxConnection.OnceAsync<IReadOnlyList<OutboxSwitch>>(
             database,

@@ -91,7 +91,8 @@ internal sealed class PostgreSqlStoreStatements
             others AS (SELECT expires_at > {Clock} AS is_alive, is_draining FROM {tables.Worker} WHERE worker <> $1)
             SELECT (SELECT count(*) FROM mine),
                 (SELECT count(*) FROM mine WHERE NOT is_draining) + (SELECT count(*) FROM others WHERE is_alive AND NOT is_draining),
-                (SELECT count(*) FROM others WHERE NOT is_alive)
+                (SELECT count(*) FROM others WHERE NOT is_alive),
+                coalesce((SELECT revision FROM {tables.Switch} WHERE target = '{OutboxSwitch.All}'), 0)
             """;
         Bury =
             $"""
