@@ -8,7 +8,7 @@ namespace Adcp.Aot.Storage;
 /// <list type="bullet">
 /// <item>All rows: a bound of rows and a bound of bytes. Nothing is read while less than a sixteenth of the bytes is free.</item>
 /// <item>An endpoint has a share of rows and of bytes. While memory is half full, its rows are as many as it may have attempts under way,
-/// so that slow endpoints leave room to others. Half of the share is for fresh rows if it has parked ones too. The rest is for parked
+/// so that slow endpoints leave room to others. The first eighth of memory has no shares: a burst of one endpoint is not parked. Half of the share is for fresh rows if it has parked ones too. The rest is for parked
 /// rows, of which it has no more than its ramp.</item>
 /// <item>A tenant may have all of memory until it is slow: memory is full, the tenant has more than an eighth, and its attempts, of which
 /// many are under way, need more than 5 s for its rows. A slow tenant has an eighth while memory is half full. It is slow no more when its
@@ -90,7 +90,9 @@ internal sealed class OutboxMemory(OutboxScheduleLimits limits)
 
     /// <summary>Gets the most rows of one endpoint.</summary>
     private int Share =>
-        _held > limits.MaxRows / 2 ? Math.Min(limits.MaxRowsPerEndpoint, limits.MaxConcurrencyPerEndpoint) : limits.MaxRowsPerEndpoint;
+        _held > limits.MaxRows / 2 ? Math.Min(limits.MaxRowsPerEndpoint, limits.MaxConcurrencyPerEndpoint)
+        : _held > limits.BurstRows ? limits.MaxRowsPerEndpoint
+        : Math.Max(limits.MaxRowsPerEndpoint, limits.BurstRows);
 
     /// <summary>Returns whether a tenant has attempts under way for at least half of its share.</summary>
     private bool IsBusy(OutboxTenant tenant) =>

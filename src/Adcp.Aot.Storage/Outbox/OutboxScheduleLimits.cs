@@ -17,7 +17,10 @@ internal sealed record OutboxScheduleLimits
     /// <summary>Gets the bytes of rows that a slow tenant may have in memory.</summary>
     internal long SlowBytes => MaxBytes / 8;
 
-    /// <summary>Gets the most rows of one endpoint in memory; further fresh ones are parked.</summary>
+    /// <summary>Gets the rows in memory up to which an endpoint may have all of them.</summary>
+    internal int BurstRows => MaxRows / 8;
+
+    /// <summary>Gets the most rows of one endpoint while more are in memory; further fresh ones are parked.</summary>
     internal int MaxRowsPerEndpoint { get; init; } = 256;
 
     /// <summary>Gets the most bytes of one endpoint in memory; further fresh rows are parked.</summary>

@@ -47,6 +47,32 @@ public sealed class OutboxScheduleTests
     }
 
     [Fact]
+    public void Burst_of_one_endpoint_has_an_eighth_of_memory_and_further_endpoints_have_smaller_shares()
+    {
+        Assert.Equal(1_024, Kept(endpoint: 1));
+        Assert.Equal(256, Kept(endpoint: 2));
+        for (int endpoint = 3; _schedule.Room.Rows > 8_192 / 2; endpoint++)
+        {
+            Assert.InRange(Kept(endpoint), 1, 256);
+        }
+
+        Assert.Equal(64, Kept(endpoint: 100));
+
+        int Kept(int endpoint)
+        {
+            for (int kept = 0; ; kept++)
+            {
+                OutboxRow row = Row(isParked: false, endpoint);
+                if (_schedule.Admit(row) is { } change)
+                {
+                    _schedule.Settled(change);
+                    return kept;
+                }
+            }
+        }
+    }
+
+    [Fact]
     public void Endpoint_whose_circuit_refuses_is_read_when_that_ends_and_its_fresh_rows_are_parked()
     {
         TimeSpan open = TimeSpan.FromMinutes(1);
@@ -123,11 +149,11 @@ public sealed class OutboxScheduleTests
         return attempts.Count;
     }
 
-    private OutboxRow Row(bool isParked) => new()
+    private OutboxRow Row(bool isParked, int endpoint = 1) => new()
     {
         Lane = 0,
         Id = ++_lastId,
-        Endpoint = 1,
+        Endpoint = endpoint,
         Tenant = 1,
         IsParked = isParked,
         KeyId = "k",
