@@ -190,8 +190,8 @@ internal static partial class OperatorCommands
     {
         OperatorConnection connection = new(StoreUse.Reads);
         Argument<string> key = new("key") { Description = "The idempotency key, as 'attempts' and 'dead-letters list' print it." };
-        Option<long?> letter = new("--dead-letter") { Description = "The id of its dead letter, if it is older than the newest 1,000." };
-        Option<string?> tenant = Optional("--tenant", "The tenant. Needs --delivery-id.");
+        Option<long?> letter = new("--dead-letter") { Description = "The id of its dead letter, which saves the search." };
+        Option<string?> tenant = Optional("--tenant", "The tenant, if several use the key.");
         Option<string?> id = Optional("--delivery-id", "The id that the caller gave the delivery. Needs --tenant.");
         Command command = new("delivery", "Print the story of a delivery. The exit code is 1 if it is not known.")
         {
@@ -207,17 +207,20 @@ internal static partial class OperatorCommands
                 Tenant = arguments.GetValue(tenant),
                 DeliveryId = arguments.GetValue(id),
             };
-            return query.Tenant is null == query.DeliveryId is null
+            return query.DeliveryId is null || query.Tenant is not null
                 ? connection.RunAsync(arguments, RunAsync, cancellationToken)
-                : throw new CommandException(ExitCode.Usage, "--tenant and --delivery-id go together.");
+                : throw new CommandException(ExitCode.Usage, "--delivery-id needs --tenant.");
 
             async Task<int> RunAsync(IWebhookOperations operations)
             {
                 DeliveryStory story = await operations.FindDeliveryAsync(query, cancellationToken).ConfigureAwait(false)
                     ?? throw new CommandException(
                         ExitCode.NotDone,
-                        "No such delivery. In a database, its idempotency key is encrypted: give --encryption-key-file, or --tenant and "
-                        + "--delivery-id.");
+                        connection.LacksKeys(arguments)
+                            ? "No such delivery among the dead letters and the webhooks that wait for a retry. Webhooks that no worker has "
+                                + "read yet, and those of an earlier release, are encrypted: give --encryption-key-file, or --tenant and "
+                                + "--delivery-id."
+                            : "No such delivery.");
                 if (arguments.GetValue(connection.Json))
                 {
                     Line(story, OperationsJson.Default.DeliveryStory);
@@ -237,6 +240,16 @@ internal static partial class OperatorCommands
     {
         yield return ["key", Output.Visible(story.IdempotencyKey)];
         yield return ["state", story.State is { } state ? Name(state) : "unknown"];
+        if (story.Tenant is { } tenant)
+        {
+            yield return ["tenant", Output.Visible(tenant)];
+        }
+
+        if (story.OtherTenants.Count > 0)
+        {
+            yield return ["same key", Output.Visible(string.Join(", ", story.OtherTenants))];
+        }
+
         if (story.EnqueuedAt is { } enqueued)
         {
             yield return ["enqueued", Time(enqueued)];

@@ -67,6 +67,7 @@ public sealed class StoreOperatorTests : IAsyncLifetime
         Cli.Result known = await RunAsync("delivery", key, "--encryption-key-file", _key);
         Assert.Equal((0, 0), (story.ExitCode, known.ExitCode));
         Assert.Matches("attempt +.* failure", story.Output);
+        Assert.Matches("tenant +acme", known.Output);
         Assert.DoesNotMatch("attempt +.* failure", known.Output);
         Assert.Matches($"dead +.* rejected, dead letter {id}", known.Output);
     }
@@ -78,14 +79,20 @@ public sealed class StoreOperatorTests : IAsyncLifetime
 
         Cli.Result one = await RunAsync("dead-letters", "show", $"{letters[0].Id}");
         Cli.Result story = await RunAsync("delivery", letters[0].IdempotencyKey!);
+        Cli.Result unknown = await RunAsync("delivery", "another-key");
+        Cli.Result halfId = await RunAsync("delivery", "any", "--delivery-id", "acme task_0");
         Cli.Result byId = await RunAsync("delivery", "any", "--tenant", "acme", "--delivery-id", "acme task_0");
         Cli.Result otherKey = await RunAsync(
             "dead-letters", "show", $"{letters[0].Id}", "--encryption-key-file", _key.Replace("k1", "k2", StringComparison.Ordinal));
 
-        Assert.Equal((0, 1, 0, 0), (one.ExitCode, story.ExitCode, byId.ExitCode, otherKey.ExitCode));
+        Assert.Equal((0, 0, 0, 0), (one.ExitCode, story.ExitCode, byId.ExitCode, otherKey.ExitCode));
+        Assert.Equal((1, 2), (unknown.ExitCode, halfId.ExitCode));
         Assert.Matches("reason +rejected", one.Output);
         Assert.Matches("key +-", one.Output);
-        Assert.Contains("--encryption-key-file", story.Errors, StringComparison.Ordinal);
+        Assert.Matches($"dead +.* rejected, dead letter {letters[0].Id}", story.Output);
+        Assert.DoesNotContain("acme", story.Output, StringComparison.Ordinal);
+        Assert.Contains("--encryption-key-file", unknown.Errors, StringComparison.Ordinal);
+        Assert.Contains("--delivery-id needs --tenant", halfId.Errors, StringComparison.Ordinal);
         Assert.Matches("state +undelivered", byId.Output);
         Assert.Matches("key +-", otherKey.Output);
     }

@@ -248,6 +248,11 @@ public partial class WebhookOperations : IWebhookOperations
         List<DeliveryAttemptSnapshot> attempts =
             [.. _history?.List(new AttemptQuery { IdempotencyKey = query.IdempotencyKey, Limit = PageLimit.Most }).Items ?? []];
         attempts.Reverse();
+        if (query.Tenant is { } tenant)
+        {
+            attempts.RemoveAll(attempt => !IsOf(attempt, tenant));
+        }
+
         return attempts;
     }
 
@@ -262,6 +267,14 @@ public partial class WebhookOperations : IWebhookOperations
             : last.WillRetry ? OutboxDeliveryState.Waiting
             : OutboxDeliveryState.Undelivered;
     }
+
+    /// <summary>
+    /// Returns whether the key of an attempt's endpoint begins with a tenant. The name of a tenant that looks like a url is not shown as it
+    /// is, so that it fits every attempt.
+    /// </summary>
+    private static bool IsOf(DeliveryAttemptSnapshot attempt, string tenant) =>
+        attempt.BreakerKey.StartsWith(tenant + " ", StringComparison.Ordinal)
+        || tenant.Contains("://", StringComparison.Ordinal) || tenant.Contains('?', StringComparison.Ordinal);
 
     private static NotSupportedException NoOutbox() =>
         new("A supervisor in memory has no dead letters, no workers and no pause. Deliver by an outbox, and use OutboxOperations.");
