@@ -6,6 +6,7 @@ using Adcp.Aot.Auditing;
 using Adcp.Aot.Operations;
 using Adcp.Aot.Operations.Api;
 using Adcp.Aot.Resilience;
+using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Cli;
 
@@ -145,7 +146,7 @@ internal static partial class OperatorCommands
 
     private static Command Attempts()
     {
-        OperatorConnection connection = new(StoreUse.None);
+        OperatorConnection connection = new(StoreUse.ReadsAttempts);
         Option<string?> outcome = Optional("--outcome", "Only attempts with this outcome, such as failure or circuit_open.");
         Option<string?> endpoint = Optional("--endpoint", "Only attempts at the endpoint with this name.");
         Option<string?> task = Optional("--task-id", "Only attempts that report on this task.");
@@ -177,7 +178,9 @@ internal static partial class OperatorCommands
                 static row =>
                 [
                     Time(row.CompletedAt), Name(row.Outcome),
-                    row.IsAttempt ? string.Create(CultureInfo.InvariantCulture, $"{row.AttemptNumber}/{row.MaxAttempts}") : "-",
+                    !row.IsAttempt ? "-"
+                        : row.MaxAttempts == 0 ? Text(row.AttemptNumber)
+                        : $"{Text(row.AttemptNumber)}/{Text(row.MaxAttempts)}",
                     Output.Visible(row.ErrorMessage ?? row.HttpStatusCode?.ToString(CultureInfo.InvariantCulture) ?? "-"),
                     Output.Visible(row.IdempotencyKey), Output.Visible(row.TaskId ?? "-"), Output.Visible(row.BreakerKey),
                 ]);
@@ -188,7 +191,7 @@ internal static partial class OperatorCommands
 
     private static Command Delivery()
     {
-        OperatorConnection connection = new(StoreUse.Reads);
+        OperatorConnection connection = new(StoreUse.Reads, hasAttempts: true);
         Argument<string> key = new("key") { Description = "The idempotency key, as 'attempts' and 'dead-letters list' print it." };
         Option<long?> letter = new("--dead-letter") { Description = "The id of its dead letter, which saves the search." };
         Option<string?> tenant = Optional("--tenant", "The tenant, if several use the key.");
@@ -305,12 +308,16 @@ internal static partial class OperatorCommands
 
     private static Command Actions()
     {
-        OperatorConnection connection = new(StoreUse.None);
-        Command command = new("actions", "List the newest actions of operators.");
+        OperatorConnection connection = new(StoreUse.Reads);
+        Command command = new(
+            "actions",
+            "List the newest actions of operators. A database keeps the last pause, the isolations and the resets of a day, and no redrives.");
         connection.AddTo(command);
         command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
         {
-            IReadOnlyList<ActionRecord> rows = await operations.ListActionsAsync(cancellationToken).ConfigureAwait(false);
+            IReadOnlyList<ActionRecord> rows = operations is OutboxOperations store
+                ? await store.ListStoredActionsAsync(cancellationToken).ConfigureAwait(false)
+                : await operations.ListActionsAsync(cancellationToken).ConfigureAwait(false);
             Print(
                 rows, arguments.GetValue(connection.Json), OperationsJson.Default.ActionRecord,
                 ["TIME", "ACTOR", "ACTION", "TARGET", "REASON"],

@@ -47,8 +47,8 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
             await operations.FindDeliveryAsync(DeliveryQueryOf(http), http.RequestAborted).ConfigureAwait(false),
             OperationsJson.Default.DeliveryStory,
             "No such delivery in the history or in the store. A webhook that no worker has read yet is found among the first 100,000 of "
-                + "them, and a dead letter of an earlier release among the newest 1,000: filter the dead letters and open it there, or give "
-                + "tenant and delivery_id."));
+                + "them, and a dead letter of an earlier release among the newest 1,000: filter the dead letters and open it there, or "
+                + "give tenant and delivery_id."));
         Get(group, "api/workers", async http => new Answer(
             await operations.ListWorkersAsync(http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.WorkersStatus));
         Force(group, "api/endpoints/{id}/isolate", operations.IsolateAsync);

@@ -48,7 +48,8 @@ internal sealed class OutboxChange
     internal long? NotificationType { get; set; }
 
     /// <summary>
-    /// Gets or sets the hash of the idempotency key; <see langword="null"/> if this process cannot read the row. A parked row then keeps its own.
+    /// Gets or sets the hash of the idempotency key; <see langword="null"/> if this process cannot read the row. A parked row keeps its own
+    /// then.
     /// </summary>
     internal long? KeyHash { get; set; }
 

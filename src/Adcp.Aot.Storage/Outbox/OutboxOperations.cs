@@ -17,6 +17,9 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
     /// <summary>The rate of a redrive that names none, so that it does not slow down fresh webhooks.</summary>
     private const int DefaultRatePerSecond = 200;
 
+    /// <summary>The most attempts of a delivery.</summary>
+    private const int MaxAttempts = 1000;
+
     /// <summary>The most ids in the record of an action.</summary>
     private const int MaxIdsRecorded = 20;
 
@@ -122,9 +125,16 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         _search = new OutboxKeySearch(_store, _seal, _deadLetters);
     }
 
+    /// <summary>
+    /// Gets the table that the workers' sink writes attempts to. If it is set, attempts are read from it, and not from the history of this
+    /// process. Default: none.
+    /// </summary>
+    public SqlAttemptReader? AttemptTable { get; init; }
+
     /// <inheritdoc/>
     public override OperationsFeatures Features =>
-        base.Features | OperationsFeatures.DeadLetters | OperationsFeatures.Workers | OperationsFeatures.Pause;
+        base.Features | OperationsFeatures.DeadLetters | OperationsFeatures.Workers | OperationsFeatures.Pause
+        | (AttemptTable is null ? OperationsFeatures.None : OperationsFeatures.Attempts);
 
     /// <inheritdoc/>
     public override async ValueTask<OperationsStatus> GetStatusAsync(CancellationToken cancellationToken = default)
@@ -149,10 +159,21 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
     }
 
     /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException"><see cref="AttemptTable"/> is missing or lacks a column.</exception>
+    public override ValueTask<OperationsPage<DeliveryAttemptSnapshot>> ListAttemptsAsync(
+        AttemptQuery? query = null, CancellationToken cancellationToken = default) =>
+        AttemptTable is null ? base.ListAttemptsAsync(query, cancellationToken) : AttemptTable.ListAsync(query, cancellationToken);
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException"><see cref="AttemptTable"/> is missing or lacks a column.</exception>
     public override async ValueTask<DeliveryStory?> FindDeliveryAsync(DeliveryQuery query, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(query);
-        List<DeliveryAttemptSnapshot> attempts = AttemptsOf(query);
+        List<DeliveryAttemptSnapshot> attempts = AttemptTable is null
+            ? AttemptsOf(query)
+            : AttemptsOf(query, (await AttemptTable.ListAsync(
+                new AttemptQuery { IdempotencyKey = query.IdempotencyKey, Limit = MaxAttempts }, cancellationToken)
+                .ConfigureAwait(false)).Items);
         OutboxDeliveryState? after = StateAfter(attempts);
         StoredWebhook? stored = await _search
             .FindAsync(query, indexOnly: after == OutboxDeliveryState.Delivered, cancellationToken).ConfigureAwait(false);

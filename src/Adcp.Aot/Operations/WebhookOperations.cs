@@ -245,15 +245,19 @@ public partial class WebhookOperations : IWebhookOperations
     protected List<DeliveryAttemptSnapshot> AttemptsOf(DeliveryQuery query)
     {
         ArgumentNullException.ThrowIfNull(query);
-        List<DeliveryAttemptSnapshot> attempts =
-            [.. _history?.List(new AttemptQuery { IdempotencyKey = query.IdempotencyKey, Limit = PageLimit.Most }).Items ?? []];
-        attempts.Reverse();
-        if (query.Tenant is { } tenant)
-        {
-            attempts.RemoveAll(attempt => !IsOf(attempt, tenant));
-        }
+        return AttemptsOf(
+            query, _history?.List(new AttemptQuery { IdempotencyKey = query.IdempotencyKey, Limit = PageLimit.Most }).Items ?? []);
+    }
 
-        return attempts;
+    /// <summary>Returns the attempts of a delivery, the oldest first.</summary>
+    /// <param name="query">The delivery.</param>
+    /// <param name="attempts">The attempts with its idempotency key, the newest first, which may be of several tenants.</param>
+    /// <exception cref="ArgumentNullException">A reference is null.</exception>
+    protected static List<DeliveryAttemptSnapshot> AttemptsOf(DeliveryQuery query, IReadOnlyList<DeliveryAttemptSnapshot> attempts)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        ArgumentNullException.ThrowIfNull(attempts);
+        return [.. attempts.Where(attempt => query.Tenant is not { } tenant || IsOf(attempt, tenant)).Reverse()];
     }
 
     /// <summary>Returns the state of a delivery after its attempts; <see langword="null"/> if there is none.</summary>
