@@ -311,7 +311,7 @@ internal static partial class OperatorCommands
         OperatorConnection connection = new(StoreUse.Reads);
         Command command = new(
             "actions",
-            "List the newest actions of operators. A database keeps the last pause, the isolations and the resets of a day, and no redrives.");
+            "List the newest actions of operators. A database keeps the last pause, isolations and resets of a day, and no redrives.");
         connection.AddTo(command);
         command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
         {

@@ -451,8 +451,8 @@ public sealed class StoreOperatorTests : IAsyncLifetime
         {
             (string Name, object Value)[] columns =
             [
-                .. JsonDocument.Parse(line).RootElement.EnumerateObject().Where(static member => member.Name != "connection_replaced").Select(
-                    static member => (member.Name, ValueOf(member))),
+                .. JsonDocument.Parse(line).RootElement.EnumerateObject()
+                    .Where(static member => member.Name != "connection_replaced").Select(static member => (member.Name, ValueOf(member))),
             ];
             await ExecuteAsync(
                 _operated.DatabaseFile,
@@ -466,7 +466,8 @@ public sealed class StoreOperatorTests : IAsyncLifetime
             JsonValueKind.Number => member.Value.GetInt64(),
             JsonValueKind.True or JsonValueKind.False => member.Value.GetBoolean(),
             JsonValueKind.Null => DBNull.Value,
-            _ => member.Name.EndsWith("_at", StringComparison.Ordinal) ? member.Value.GetDateTimeOffset().UtcDateTime : member.Value.GetString()!,
+            _ when member.Name.EndsWith("_at", StringComparison.Ordinal) => member.Value.GetDateTimeOffset().UtcDateTime,
+            _ => member.Value.GetString()!,
         };
     }
 

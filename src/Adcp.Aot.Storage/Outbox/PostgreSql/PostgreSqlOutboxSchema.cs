@@ -280,13 +280,17 @@ internal sealed class PostgreSqlOutboxSchema
 
     /// <summary>
     /// Returns version 5: webhooks are found by their idempotency key. Rows of earlier versions, and rows that no worker could read, have
-    /// no hash; the indexes find these too.
+    /// no hash and an index of their own. Both indexes are partial, so that no plan of a settlement can use them: one with the ids of all
+    /// rows is read as a whole for each row while the planner takes the table for empty.
     /// </summary>
     private static string[] AddKeyHash(OutboxTables tables) =>
     [
         $"ALTER TABLE {tables.Parked} ADD COLUMN IF NOT EXISTS key_hash bigint",
         $"ALTER TABLE {tables.Dead} ADD COLUMN IF NOT EXISTS key_hash bigint",
-        $"CREATE INDEX IF NOT EXISTS {tables.Index("parked_by_key")} ON {tables.Parked} (key_hash, id)",
-        $"CREATE INDEX IF NOT EXISTS {tables.Index("dead_by_key")} ON {tables.Dead} (key_hash, id)",
+        .. new[] { (Table: tables.Parked, Name: "parked"), (Table: tables.Dead, Name: "dead") }.SelectMany(to => new[]
+        {
+            $"CREATE INDEX IF NOT EXISTS {tables.Index(to.Name + "_by_key")} ON {to.Table} (key_hash) WHERE key_hash IS NOT NULL",
+            $"CREATE INDEX IF NOT EXISTS {tables.Index(to.Name + "_without_key")} ON {to.Table} (id) WHERE key_hash IS NULL",
+        }),
     ];
 }

@@ -401,9 +401,13 @@ internal sealed class PostgreSqlStoreStatements
         Enumerable.Range(1, reasons).Select(parameter => string.Create(
             CultureInfo.InvariantCulture, $"SELECT id FROM {_tables.Dead} WHERE reason = ${parameter}")));
 
-    /// <summary>The order is that of the index. The planner does not know that rows without a hash are in the order of their ids.</summary>
-    private static string ByKey(string columns, string table, long? keyHash) =>
-        $"SELECT {columns} FROM {table} WHERE key_hash {(keyHash is null ? "IS NULL" : "= $2")} ORDER BY key_hash DESC, id DESC LIMIT $1";
+    /// <summary>
+    /// The rows of a hash are few, and are sorted after they were found: OFFSET keeps the planner from reading all rows in the order of
+    /// their ids.
+    /// </summary>
+    private static string ByKey(string columns, string table, long? keyHash) => keyHash is null
+        ? $"SELECT {columns} FROM {table} WHERE key_hash IS NULL ORDER BY id DESC LIMIT $1"
+        : $"SELECT {columns} FROM (SELECT * FROM {table} WHERE key_hash = $2 OFFSET 0) AS o ORDER BY id DESC LIMIT $1";
 
     /// <summary>Returns the conditions of a filter whose values follow a number of parameters.</summary>
     private static string Conditions(OutboxDeadFilter filter, int parameters)

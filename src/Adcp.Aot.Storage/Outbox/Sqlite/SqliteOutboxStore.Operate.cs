@@ -117,31 +117,31 @@ internal sealed partial class SqliteOutboxStore
     internal override ValueTask SearchLogAsync(
         long? tenant, int maxRows, long maxBytes, Func<OutboxWaitingRow, bool> isFound, CancellationToken cancellationToken)
     {
-        Read(
-            session =>
-            {
-                long bytes = 0;
-                using DbDataReader reader = session.Read(_sql.SearchLog, tenant, (long)maxRows);
-                while (bytes < maxBytes && reader.Read())
-                {
-                    cancellationToken.ThrowIfCancellationRequested();
-                    if (reader.IsDBNull(7))
-                    {
-                        continue;
-                    }
+        // It takes up to seconds, and the driver is synchronous.
+        return new(Task.Run(() => Read(Search, cancellationToken), cancellationToken));
 
-                    OutboxWaitingRow row = WaitingRow(reader);
-                    bytes += row.Sealed.Length;
-                    if (isFound(row))
-                    {
-                        break;
-                    }
+        bool Search(SqliteOutboxSession session)
+        {
+            long bytes = 0;
+            using DbDataReader reader = session.Read(_sql.SearchLog, tenant, (long)maxRows);
+            while (bytes < maxBytes && reader.Read())
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (reader.IsDBNull(7))
+                {
+                    continue;
                 }
 
-                return true;
-            },
-            cancellationToken);
-        return ValueTask.CompletedTask;
+                OutboxWaitingRow row = WaitingRow(reader);
+                bytes += row.Sealed.Length;
+                if (isFound(row))
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
     }
 
     internal override ValueTask<IReadOnlyList<OutboxWorkerRow>> ListWorkersAsync(CancellationToken cancellationToken) =>
