@@ -132,13 +132,14 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
     private static DeliveryQuery DeliveryQueryOf(HttpContext http)
     {
         QueryReader query = new(http.Request.Query);
-        return query.WithoutOthers(new DeliveryQuery
+        DeliveryQuery delivery = query.WithoutOthers(new DeliveryQuery
         {
             IdempotencyKey = Segment(http, "key"),
             DeadLetterId = query.Number("dead_letter"),
             Tenant = query.Text("tenant"),
             DeliveryId = query.Text("delivery_id"),
         });
+        return delivery is { DeliveryId: not null, Tenant: null } ? throw new ArgumentException("delivery_id needs tenant.") : delivery;
     }
 
     private static DeadLetterQuery DeadLetterQueryOf(QueryReader query) => query.WithoutOthers(new DeadLetterQuery

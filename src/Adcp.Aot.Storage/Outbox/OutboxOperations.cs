@@ -169,14 +169,14 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
     public override async ValueTask<DeliveryStory?> FindDeliveryAsync(DeliveryQuery query, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(query);
+        AttemptQuery ofKey = new() { IdempotencyKey = query.IdempotencyKey, Limit = MaxAttempts };
         List<DeliveryAttemptSnapshot> attempts = AttemptTable is null
             ? AttemptsOf(query)
-            : AttemptsOf(query, (await AttemptTable.ListAsync(
-                new AttemptQuery { IdempotencyKey = query.IdempotencyKey, Limit = MaxAttempts }, cancellationToken)
-                .ConfigureAwait(false)).Items);
+            : [.. (await AttemptTable.ListAsync(ofKey, cancellationToken).ConfigureAwait(false)).Items.Reverse()];
         OutboxDeliveryState? after = StateAfter(attempts);
         StoredWebhook? stored = await _search
-            .FindAsync(query, indexOnly: after == OutboxDeliveryState.Delivered, cancellationToken).ConfigureAwait(false);
+            .FindAsync(query, indexOnly: after == OutboxDeliveryState.Delivered && query.Tenant is null, cancellationToken)
+            .ConfigureAwait(false);
         OutboxDeliveryState? state = stored?.Letter is not null ? OutboxDeliveryState.Undelivered
             : stored is not null ? OutboxDeliveryState.Waiting
             : query is { Tenant: { Length: > 0 } tenant, DeliveryId: { Length: > 0 } id }

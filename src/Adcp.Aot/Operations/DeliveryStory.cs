@@ -31,6 +31,7 @@ public sealed record DeliveryStory
 
     /// <summary>
     /// Gets the attempts of this process's history, and the times at which one was put off or suppressed, the oldest first. 1,000 at most.
+    /// If several tenants use the key, those of all: a record does not name its tenant.
     /// </summary>
     public required IReadOnlyList<DeliveryAttemptSnapshot> Attempts { get; init; }
 

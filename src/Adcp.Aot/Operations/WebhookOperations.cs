@@ -245,19 +245,10 @@ public partial class WebhookOperations : IWebhookOperations
     protected List<DeliveryAttemptSnapshot> AttemptsOf(DeliveryQuery query)
     {
         ArgumentNullException.ThrowIfNull(query);
-        return AttemptsOf(
-            query, _history?.List(new AttemptQuery { IdempotencyKey = query.IdempotencyKey, Limit = PageLimit.Most }).Items ?? []);
-    }
-
-    /// <summary>Returns the attempts of a delivery, the oldest first.</summary>
-    /// <param name="query">The delivery.</param>
-    /// <param name="attempts">The attempts with its idempotency key, the newest first, which may be of several tenants.</param>
-    /// <exception cref="ArgumentNullException">A reference is null.</exception>
-    protected static List<DeliveryAttemptSnapshot> AttemptsOf(DeliveryQuery query, IReadOnlyList<DeliveryAttemptSnapshot> attempts)
-    {
-        ArgumentNullException.ThrowIfNull(query);
-        ArgumentNullException.ThrowIfNull(attempts);
-        return [.. attempts.Where(attempt => query.Tenant is not { } tenant || IsOf(attempt, tenant)).Reverse()];
+        List<DeliveryAttemptSnapshot> attempts =
+            [.. _history?.List(new AttemptQuery { IdempotencyKey = query.IdempotencyKey, Limit = PageLimit.Most }).Items ?? []];
+        attempts.Reverse();
+        return attempts;
     }
 
     /// <summary>Returns the state of a delivery after its attempts; <see langword="null"/> if there is none.</summary>
@@ -271,14 +262,6 @@ public partial class WebhookOperations : IWebhookOperations
             : last.WillRetry ? OutboxDeliveryState.Waiting
             : OutboxDeliveryState.Undelivered;
     }
-
-    /// <summary>
-    /// Returns whether the key of an attempt's endpoint begins with a tenant. The name of a tenant that looks like a url is not shown as it
-    /// is, so that it fits every attempt.
-    /// </summary>
-    private static bool IsOf(DeliveryAttemptSnapshot attempt, string tenant) =>
-        attempt.BreakerKey.StartsWith(tenant + " ", StringComparison.Ordinal)
-        || tenant.Contains("://", StringComparison.Ordinal) || tenant.Contains('?', StringComparison.Ordinal);
 
     private static NotSupportedException NoOutbox() =>
         new("A supervisor in memory has no dead letters, no workers and no pause. Deliver by an outbox, and use OutboxOperations.");
