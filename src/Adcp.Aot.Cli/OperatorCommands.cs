@@ -6,6 +6,7 @@ using Adcp.Aot.Auditing;
 using Adcp.Aot.Operations;
 using Adcp.Aot.Operations.Api;
 using Adcp.Aot.Resilience;
+using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Cli;
 
@@ -145,7 +146,7 @@ internal static partial class OperatorCommands
 
     private static Command Attempts()
     {
-        OperatorConnection connection = new(StoreUse.None);
+        OperatorConnection connection = new(StoreUse.ReadsAttempts);
         Option<string?> outcome = Optional("--outcome", "Only attempts with this outcome, such as failure or circuit_open.");
         Option<string?> endpoint = Optional("--endpoint", "Only attempts at the endpoint with this name.");
         Option<string?> task = Optional("--task-id", "Only attempts that report on this task.");
@@ -177,7 +178,9 @@ internal static partial class OperatorCommands
                 static row =>
                 [
                     Time(row.CompletedAt), Name(row.Outcome),
-                    row.IsAttempt ? string.Create(CultureInfo.InvariantCulture, $"{row.AttemptNumber}/{row.MaxAttempts}") : "-",
+                    !row.IsAttempt ? "-"
+                        : row.MaxAttempts == 0 ? Text(row.AttemptNumber)
+                        : $"{Text(row.AttemptNumber)}/{Text(row.MaxAttempts)}",
                     Output.Visible(row.ErrorMessage ?? row.HttpStatusCode?.ToString(CultureInfo.InvariantCulture) ?? "-"),
                     Output.Visible(row.IdempotencyKey), Output.Visible(row.TaskId ?? "-"), Output.Visible(row.BreakerKey),
                 ]);
@@ -188,10 +191,10 @@ internal static partial class OperatorCommands
 
     private static Command Delivery()
     {
-        OperatorConnection connection = new(StoreUse.Reads);
+        OperatorConnection connection = new(StoreUse.Reads, hasAttempts: true);
         Argument<string> key = new("key") { Description = "The idempotency key, as 'attempts' and 'dead-letters list' print it." };
-        Option<long?> letter = new("--dead-letter") { Description = "The id of its dead letter, if it is older than the newest 1,000." };
-        Option<string?> tenant = Optional("--tenant", "The tenant. Needs --delivery-id.");
+        Option<long?> letter = new("--dead-letter") { Description = "The id of its dead letter, which saves the search." };
+        Option<string?> tenant = Optional("--tenant", "The tenant, if several use the key.");
         Option<string?> id = Optional("--delivery-id", "The id that the caller gave the delivery. Needs --tenant.");
         Command command = new("delivery", "Print the story of a delivery. The exit code is 1 if it is not known.")
         {
@@ -207,17 +210,20 @@ internal static partial class OperatorCommands
                 Tenant = arguments.GetValue(tenant),
                 DeliveryId = arguments.GetValue(id),
             };
-            return query.Tenant is null == query.DeliveryId is null
+            return query.DeliveryId is null || query.Tenant is not null
                 ? connection.RunAsync(arguments, RunAsync, cancellationToken)
-                : throw new CommandException(ExitCode.Usage, "--tenant and --delivery-id go together.");
+                : throw new CommandException(ExitCode.Usage, "--delivery-id needs --tenant.");
 
             async Task<int> RunAsync(IWebhookOperations operations)
             {
                 DeliveryStory story = await operations.FindDeliveryAsync(query, cancellationToken).ConfigureAwait(false)
                     ?? throw new CommandException(
                         ExitCode.NotDone,
-                        "No such delivery. In a database, its idempotency key is encrypted: give --encryption-key-file, or --tenant and "
-                        + "--delivery-id.");
+                        connection.LacksKeys(arguments)
+                            ? "No such delivery among the dead letters and the webhooks that wait for a retry. Webhooks that no worker has "
+                                + "read yet, and those of an earlier release, are encrypted: give --encryption-key-file, or --tenant and "
+                                + "--delivery-id."
+                            : "No such delivery.");
                 if (arguments.GetValue(connection.Json))
                 {
                     Line(story, OperationsJson.Default.DeliveryStory);
@@ -237,6 +243,16 @@ internal static partial class OperatorCommands
     {
         yield return ["key", Output.Visible(story.IdempotencyKey)];
         yield return ["state", story.State is { } state ? Name(state) : "unknown"];
+        if (story.Tenant is { } tenant)
+        {
+            yield return ["tenant", Output.Visible(tenant)];
+        }
+
+        if (story.OtherTenants.Count > 0)
+        {
+            yield return ["same key", Output.Visible(string.Join(", ", story.OtherTenants))];
+        }
+
         if (story.EnqueuedAt is { } enqueued)
         {
             yield return ["enqueued", Time(enqueued)];
@@ -292,12 +308,16 @@ internal static partial class OperatorCommands
 
     private static Command Actions()
     {
-        OperatorConnection connection = new(StoreUse.None);
-        Command command = new("actions", "List the newest actions of operators.");
+        OperatorConnection connection = new(StoreUse.Reads);
+        Command command = new(
+            "actions",
+            "List the newest actions of operators. A database keeps the last pause, isolations and resets of a day, and no redrives.");
         connection.AddTo(command);
         command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
         {
-            IReadOnlyList<ActionRecord> rows = await operations.ListActionsAsync(cancellationToken).ConfigureAwait(false);
+            IReadOnlyList<ActionRecord> rows = operations is OutboxOperations store
+                ? await store.ListStoredActionsAsync(cancellationToken).ConfigureAwait(false)
+                : await operations.ListActionsAsync(cancellationToken).ConfigureAwait(false);
             Print(
                 rows, arguments.GetValue(connection.Json), OperationsJson.Default.ActionRecord,
                 ["TIME", "ACTOR", "ACTION", "TARGET", "REASON"],

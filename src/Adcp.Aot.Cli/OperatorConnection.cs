@@ -6,7 +6,8 @@ namespace Adcp.Aot.Cli;
 
 /// <summary>The options that name an operator page or the database of an outbox, and the operations behind them.</summary>
 /// <param name="use">The use of a database by the command.</param>
-internal sealed class OperatorConnection(StoreUse use)
+/// <param name="hasAttempts">Whether the command may read a table of attempts too.</param>
+internal sealed class OperatorConnection(StoreUse use, bool hasAttempts = false)
 {
     private readonly Option<string?> _url = new("--url") { Description = "The url of the operator page, such as https://host/adcp." };
     private readonly Option<string?> _tokenFile = new("--token-file")
@@ -22,6 +23,12 @@ internal sealed class OperatorConnection(StoreUse use)
             + "shown.",
     };
 
+    private readonly Option<string?> _attemptTable = new("--attempt-table")
+    {
+        Description = "The table of the database that a [SqlDeliveryLog] sink of the application writes, such as webhook_delivery_log or "
+            + "audit.attempts.",
+    };
+
     private readonly Option<string?> _actionLog = new("--action-log")
     {
         Description = "Append a JSON line for each action on a database to this file. Default: the environment variable "
@@ -30,14 +37,21 @@ internal sealed class OperatorConnection(StoreUse use)
 
     internal Option<bool> Json { get; } = Options.Json();
 
+    private bool HasAttempts => hasAttempts || use == StoreUse.ReadsAttempts;
+
     internal void AddTo(Command command)
     {
         command.Options.Add(_url);
         command.Options.Add(_tokenFile);
-        _store.AddTo(command, isHidden: use == StoreUse.None);
-        if (use != StoreUse.None)
+        _store.AddTo(command);
+        if (use != StoreUse.ReadsAttempts)
         {
             command.Options.Add(_keys);
+        }
+
+        if (HasAttempts)
+        {
+            command.Options.Add(_attemptTable);
         }
 
         if (use == StoreUse.Writes)
@@ -61,10 +75,14 @@ internal sealed class OperatorConnection(StoreUse use)
     {
         if (arguments.GetValue(_url) is { } url)
         {
-            if (_store.IsGiven(arguments) || (use != StoreUse.None && arguments.GetValue(_keys) is { Length: > 0 }))
+            if (_store.IsGiven(arguments) || (use != StoreUse.ReadsAttempts && arguments.GetValue(_keys) is { Length: > 0 })
+                || AttemptTable(arguments) is not null)
             {
                 throw new CommandException(
-                    ExitCode.Usage, "Give --url of an operator page, or --store of a database with --encryption-key-file, not both.");
+                    ExitCode.Usage,
+                    use == StoreUse.ReadsAttempts
+                        ? "Give --url of an operator page, or --store of a database with --attempt-table, not both."
+                        : "Give --url of an operator page, or --store of a database with --encryption-key-file, not both.");
             }
 
             if (use == StoreUse.Writes && arguments.GetValue(_actionLog) is not null)
@@ -80,20 +98,20 @@ internal sealed class OperatorConnection(StoreUse use)
 
         StoreAddress? address = _store.Read(arguments);
         string verb = arguments.CommandResult.Command.Name;
-        if (use == StoreUse.None)
-        {
-            throw new CommandException(
-                ExitCode.Usage,
-                $"{verb} needs --url of an operator page: attempts and actions are known to the process that delivers, and are not in "
-                + "its database.");
-        }
-
         if (address is null)
         {
             throw new CommandException(
                 ExitCode.Usage,
                 $"{verb} needs --url of an operator page, or a database by --store, --store-file or the environment variable "
                 + $"{StoreOptions.Variable}.");
+        }
+
+        if (use == StoreUse.ReadsAttempts && AttemptTable(arguments) is null)
+        {
+            throw new CommandException(
+                ExitCode.Usage,
+                $"{verb} needs --attempt-table with a database: the outbox's tables keep no attempts, but a [SqlDeliveryLog] sink of the "
+                + "application writes a table of them. Without one, give --url of an operator page.");
         }
 
         return arguments.GetValue(_tokenFile) is null
@@ -109,7 +127,7 @@ internal sealed class OperatorConnection(StoreUse use)
             throw new CommandException(ExitCode.NotDone, $"There is no file '{address.File}'.");
         }
 
-        SecretsAtRest? secrets = SecretsOf(arguments.GetValue(_keys) ?? []);
+        SecretsAtRest? secrets = use == StoreUse.ReadsAttempts ? null : SecretsOf(arguments.GetValue(_keys) ?? []);
         ActionLog? actions = use == StoreUse.Writes ? ActionLogOf(arguments) : null;
         Store store = Store.Open(address, changes: use == StoreUse.Writes);
         await using (store.ConfigureAwait(false))
@@ -117,15 +135,19 @@ internal sealed class OperatorConnection(StoreUse use)
             try
             {
                 string prefix = _store.Prefix(arguments);
+                SqlAttemptReader? attempts = AttemptTable(arguments) is { } table
+                    ? CommandException.UsageOf(() => new SqlAttemptReader(store.Database, table), _attemptTable.Name)
+                    : null;
                 OutboxSchema schema = CommandException.UsageOf(() => new OutboxSchema(store.Database, prefix), "--table-prefix");
-                if (await StoreCheck.JudgeAsync(schema, store.Name, cancellationToken).ConfigureAwait(false)
-                    is { Status: "failed" } finding)
+                if (use != StoreUse.ReadsAttempts
+                    && await StoreCheck.JudgeAsync(schema, store.Name, cancellationToken).ConfigureAwait(false)
+                        is { Status: "failed" } finding)
                 {
                     throw new CommandException(ExitCode.NotDone, Output.Visible($"{finding.Text}. {finding.Advice}"));
                 }
 
                 ErrorLog log = new();
-                OutboxOperations operations = new(store.Database, secrets, prefix, log);
+                OutboxOperations operations = new(store.Database, secrets, prefix, log) { AttemptTable = attempts };
                 log.OnAction = () => actions?.Write(operations);
                 await using (operations.ConfigureAwait(false))
                 {
@@ -143,6 +165,8 @@ internal sealed class OperatorConnection(StoreUse use)
             }
         }
     }
+
+    private string? AttemptTable(ParseResult arguments) => HasAttempts ? arguments.GetValue(_attemptTable) : null;
 
     private ActionLog? ActionLogOf(ParseResult arguments) =>
         arguments.GetValue(_actionLog) is { } path ? new ActionLog(path, _actionLog.Name)

@@ -25,13 +25,10 @@ internal sealed class StoreOptions
     };
 
     /// <summary>Adds the options to a command.</summary>
-    /// <param name="command">The command.</param>
-    /// <param name="isHidden">Whether the help leaves them out: the command refuses them with a reason.</param>
-    internal void AddTo(Command command, bool isHidden = false)
+    internal void AddTo(Command command)
     {
         foreach (Option option in new Option[] { _store, _storeFile, _prefix })
         {
-            option.Hidden = isHidden;
             command.Options.Add(option);
         }
     }

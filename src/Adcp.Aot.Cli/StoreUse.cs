@@ -3,8 +3,8 @@ namespace Adcp.Aot.Cli;
 /// <summary>The use of an outbox's database by a command of operators.</summary>
 internal enum StoreUse
 {
-    /// <summary>The command needs the page of a running process.</summary>
-    None,
+    /// <summary>The command reads a table of attempts if no page is given, and no table of an outbox.</summary>
+    ReadsAttempts,
 
     /// <summary>The command reads the database if no page is given.</summary>
     Reads,

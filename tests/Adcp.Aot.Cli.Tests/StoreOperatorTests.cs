@@ -2,6 +2,7 @@ using System.Text.Json;
 using Adcp.Aot.AspNetCore.Tests.Operations;
 using Adcp.Aot.Operations;
 using Adcp.Aot.Testing;
+using Microsoft.Data.Sqlite;
 using Npgsql;
 
 namespace Adcp.Aot.Cli.Tests;
@@ -67,6 +68,7 @@ public sealed class StoreOperatorTests : IAsyncLifetime
         Cli.Result known = await RunAsync("delivery", key, "--encryption-key-file", _key);
         Assert.Equal((0, 0), (story.ExitCode, known.ExitCode));
         Assert.Matches("attempt +.* failure", story.Output);
+        Assert.Matches("tenant +acme", known.Output);
         Assert.DoesNotMatch("attempt +.* failure", known.Output);
         Assert.Matches($"dead +.* rejected, dead letter {id}", known.Output);
     }
@@ -78,14 +80,20 @@ public sealed class StoreOperatorTests : IAsyncLifetime
 
         Cli.Result one = await RunAsync("dead-letters", "show", $"{letters[0].Id}");
         Cli.Result story = await RunAsync("delivery", letters[0].IdempotencyKey!);
+        Cli.Result unknown = await RunAsync("delivery", "another-key");
+        Cli.Result halfId = await RunAsync("delivery", "any", "--delivery-id", "acme task_0");
         Cli.Result byId = await RunAsync("delivery", "any", "--tenant", "acme", "--delivery-id", "acme task_0");
         Cli.Result otherKey = await RunAsync(
             "dead-letters", "show", $"{letters[0].Id}", "--encryption-key-file", _key.Replace("k1", "k2", StringComparison.Ordinal));
 
-        Assert.Equal((0, 1, 0, 0), (one.ExitCode, story.ExitCode, byId.ExitCode, otherKey.ExitCode));
+        Assert.Equal((0, 0, 0, 0), (one.ExitCode, story.ExitCode, byId.ExitCode, otherKey.ExitCode));
+        Assert.Equal((1, 2), (unknown.ExitCode, halfId.ExitCode));
         Assert.Matches("reason +rejected", one.Output);
         Assert.Matches("key +-", one.Output);
-        Assert.Contains("--encryption-key-file", story.Errors, StringComparison.Ordinal);
+        Assert.Matches($"dead +.* rejected, dead letter {letters[0].Id}", story.Output);
+        Assert.DoesNotContain("acme", story.Output, StringComparison.Ordinal);
+        Assert.Contains("--encryption-key-file", unknown.Errors, StringComparison.Ordinal);
+        Assert.Contains("--delivery-id needs --tenant", halfId.Errors, StringComparison.Ordinal);
         Assert.Matches("state +undelivered", byId.Output);
         Assert.Matches("key +-", otherKey.Output);
     }
@@ -224,15 +232,93 @@ public sealed class StoreOperatorTests : IAsyncLifetime
         static string Text(JsonElement line, string name) => line.GetProperty(name).GetString()!;
     }
 
-    [Theory]
-    [InlineData("attempts")]
-    [InlineData("actions")]
-    public async Task A_command_that_needs_a_process_refuses_the_store_by_name(params string[] arguments)
+    [Fact]
+    public async Task Attempts_of_a_sinks_table_are_printed_as_those_of_the_page()
     {
-        Cli.Result result = await RunAsync(arguments);
+        IReadOnlyList<DeadLetter> letters = await _operated.KillAsync(12);
+        await AddAttemptsAsync(await RunOnPageAsync("attempts", "--json"));
+        string key = letters[3].IdempotencyKey!;
+        string[][] verbs =
+        [
+            [], ["--json"], ["--limit", "5"], ["--idempotency-key", key], ["--task-id", "task_7", "--json"], ["--outcome", "success"],
+            ["--since", DateTimeOffset.UtcNow.AddMinutes(-5).ToString("O"), "--outcome", "failure"], ["--until", "2026-01-31T12:00:00Z"],
+        ];
+
+        foreach (string[] verb in verbs)
+        {
+            Cli.Result page = await RunOnPageAsync(["attempts", .. verb]);
+            Cli.Result store = await RunAsync(["attempts", "--attempt-table", "webhook_delivery_log", .. verb]);
+
+            Assert.Equal(0, store.ExitCode);
+            Assert.Equal(page, store);
+        }
+
+        Cli.Result story = await RunAsync("delivery", key, "--attempt-table", "webhook_delivery_log", "--encryption-key-file", _key);
+        Assert.Matches("attempt +.* failure", story.Output);
+        Assert.Matches($"dead +.* rejected, dead letter {letters[3].Id}", story.Output);
+    }
+
+    [Fact]
+    public async Task Attempts_are_read_from_a_database_without_an_outbox()
+    {
+        string file = _folder["audit.db"];
+        await ExecuteAsync(file, AttemptTable);
+        await ExecuteAsync(
+            file,
+            "INSERT INTO webhook_delivery_log (idempotency_key, outcome, attempt_number, max_attempts, url, breaker_key, occurred_at, "
+            + "completed_at, is_attempt) VALUES ('key_1', 'failure', 1, 3, 'https://b.example/', 'https://b.example/', "
+            + "'2026-01-31 12:00:00', '2026-01-31 12:00:01', 1)");
+
+        Cli.Result rows = await Cli.RunAsync(["attempts", "--store", "sqlite:" + file, "--attempt-table", "main.webhook_delivery_log"]);
+        Cli.Result missing = await Cli.RunAsync(["attempts", "--store", "sqlite:" + file, "--attempt-table", "none"]);
+
+        Assert.Equal((0, 1), (rows.ExitCode, missing.ExitCode));
+        Assert.Matches("2026-01-31 12:00:01.* failure +1/3 +- +key_1 +- +https://b.example/", rows.Output.Replace('T', ' '));
+        Assert.Contains("Table 'none' cannot be read", missing.Errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("needs --attempt-table")]
+    [InlineData("SqlDeliveryLog")]
+    [InlineData("A table is", "--attempt-table", "a\"; DROP TABLE adcp_outbox_log; --")]
+    [InlineData("A table is", "--attempt-table", "a.b.c")]
+    public async Task Attempts_of_a_database_need_the_name_of_a_table(string message, params string[] options)
+    {
+        Cli.Result result = await RunAsync(["attempts", .. options]);
 
         Assert.Equal(2, result.ExitCode);
-        Assert.Contains($"{arguments[0]} needs --url of an operator page", result.Errors, StringComparison.Ordinal);
+        Assert.Contains(message, result.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Table_of_attempts_goes_with_a_database()
+    {
+        Cli.Result attempts = await RunOnPageAsync("attempts", "--attempt-table", "webhook_delivery_log");
+        Cli.Result delivery = await RunOnPageAsync("delivery", "key", "--attempt-table", "webhook_delivery_log");
+
+        Assert.Equal((2, 2), (attempts.ExitCode, delivery.ExitCode));
+        Assert.Contains("--attempt-table, not both", attempts.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Actions_that_the_store_keeps_are_listed_with_actor_and_reason()
+    {
+        Cli.Result none = await RunAsync("actions");
+        string id = (await _operated.KillAsync(1))[0].EndpointId;
+        await RunOnPageAsync("isolate", id, "--reason", "buyer asked");
+        await RunOnPageAsync("pause", "--reason", "incident 7");
+        await RunOnPageAsync("reset", id, "--reason", "buyer is back");
+
+        Cli.Result actions = await RunAsync("actions");
+        Cli.Result json = await RunAsync("actions", "--json");
+
+        Assert.Equal((0, 0, 0), (none.ExitCode, actions.ExitCode, json.ExitCode));
+        Assert.Single(none.Output.Trim().Split('\n'));
+        string[] lines = actions.Output.Trim().Split('\n');
+        Assert.Equal(3, lines.Length);
+        Assert.Matches("reset +acme http://.*/hook +buyer is back", lines[1]);
+        Assert.Matches("pause +all deliveries +incident 7", lines[2]);
+        Assert.Contains("\"reason\":\"incident 7\"", json.Output, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -345,5 +431,59 @@ public sealed class StoreOperatorTests : IAsyncLifetime
         using Cli cli = Cli.StartWithInput(
             "alice:operator", [.. arguments, "--url", new Uri(_operated.Url, "adcp").ToString(), "--token-file", "-"]);
         return await cli.EndAsync();
+    }
+
+    /// <summary>The table that a sink with the default names creates.</summary>
+    private const string AttemptTable = """
+        CREATE TABLE webhook_delivery_log (id INTEGER PRIMARY KEY, idempotency_key TEXT NOT NULL, outcome TEXT NOT NULL,
+            attempt_number INTEGER NOT NULL, max_attempts INTEGER NOT NULL, url TEXT NOT NULL, breaker_key TEXT NOT NULL,
+            http_status_code INTEGER, error TEXT, error_message TEXT, code TEXT, occurred_at TEXT NOT NULL, completed_at TEXT NOT NULL,
+            response_time_ms INTEGER, will_retry INTEGER, next_retry_at TEXT, sequence_key TEXT, sequence_number INTEGER, task_id TEXT,
+            task_type TEXT, operation_id TEXT, notification_type TEXT, notification_id TEXT, payload_size_bytes INTEGER,
+            skipped_before INTEGER, is_attempt INTEGER NOT NULL)
+        """;
+
+    /// <summary>Writes attempts that the page printed to the table of a sink, the oldest first.</summary>
+    private async Task AddAttemptsAsync(Cli.Result printed)
+    {
+        await ExecuteAsync(_operated.DatabaseFile, AttemptTable);
+        foreach (string line in printed.Output.Trim().Split('\n').Reverse())
+        {
+            (string Name, object Value)[] columns =
+            [
+                .. JsonDocument.Parse(line).RootElement.EnumerateObject()
+                    .Where(static member => member.Name != "connection_replaced").Select(static member => (member.Name, ValueOf(member))),
+            ];
+            await ExecuteAsync(
+                _operated.DatabaseFile,
+                $"INSERT INTO webhook_delivery_log ({string.Join(", ", columns.Select(static column => column.Name))}) "
+                + $"VALUES ({string.Join(", ", columns.Select(static column => "@" + column.Name))})",
+                columns);
+        }
+
+        static object ValueOf(JsonProperty member) => member.Value.ValueKind switch
+        {
+            JsonValueKind.Number => member.Value.GetInt64(),
+            JsonValueKind.True or JsonValueKind.False => member.Value.GetBoolean(),
+            JsonValueKind.Null => DBNull.Value,
+            _ when member.Name.EndsWith("_at", StringComparison.Ordinal) => member.Value.GetDateTimeOffset().UtcDateTime,
+            _ => member.Value.GetString()!,
+        };
+    }
+
+    private static async Task ExecuteAsync(string file, string sql, params (string Name, object Value)[] values)
+    {
+        await using SqliteConnection connection = new($"Data Source={file}");
+        await connection.OpenAsync();
+        await using SqliteCommand command = connection.CreateCommand();
+#pragma warning disable CA2100 // The names are those of the page.
+        command.CommandText = sql;
+#pragma warning restore CA2100
+        foreach ((string name, object value) in values)
+        {
+            command.Parameters.AddWithValue(name, value);
+        }
+
+        await command.ExecuteNonQueryAsync();
     }
 }

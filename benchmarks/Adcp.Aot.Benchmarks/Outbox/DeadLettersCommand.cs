@@ -19,6 +19,10 @@ internal static class DeadLettersCommand
     private const int Originals = 10_000;
 
     private const int FreshRows = 2_000;
+
+    /// <summary>The webhooks that no worker has read, of a search that opens them.</summary>
+    private const int Unread = 100_000;
+
     private const int BaselineRounds = 15;
 
     internal static Command Create()
@@ -50,6 +54,7 @@ internal static class DeadLettersCommand
             await using OutboxBench bench = await OutboxBench.OpenAsync(dialect, receiver.Http1);
             await FillAsync(bench, arguments.GetValue(rows));
             await QueryAsync(bench, arguments.GetValue(rounds));
+            await FindAsync(bench, arguments.GetValue(rounds));
             if (arguments.GetValue(redrive) is > 0 and int redriven)
             {
                 await RedriveAsync(bench, redriven, arguments.GetValue(rate));
@@ -72,10 +77,11 @@ internal static class DeadLettersCommand
             await bench.NumberAsync(
                 $"""
                 INSERT INTO adcp_outbox_dead (id, lane, endpoint, tenant, attempts, unclean, enqueued_at, ended_at, kept_until, status_code,
-                    reason, key_id, notification_type, sealed)
+                    reason, key_id, notification_type, key_hash, sealed)
                 SELECT {copy * (long)Originals} + id, lane, endpoint, tenant, 1, 0, enqueued_at, enqueued_at, enqueued_at + 2592000000, 410,
                     CASE WHEN id % 100 = 0 THEN 'poison' WHEN id % 100 < 10 THEN 'expired' ELSE 'rejected' END, key_id,
-                    CASE WHEN id % 2 = 0 THEN {HashOf("final")} WHEN id % 100 = 1 THEN {HashOf("scheduled")} END, sealed
+                    CASE WHEN id % 2 = 0 THEN {HashOf("final")} WHEN id % 100 = 1 THEN {HashOf("scheduled")} END,
+                    {copy * (long)Originals} + id, sealed
                 FROM adcp_outbox_log
                 """);
         }
@@ -131,6 +137,32 @@ internal static class DeadLettersCommand
         double status = await MedianAsync(rounds, async () => await bench.Outbox.GetStatusAsync());
         OutboxLoad.Print($"| counts of all reasons | - | {reasons:0.0} | - | - |");
         OutboxLoad.Print($"| status of the outbox | - | {status:0.0} | - | - |");
+    }
+
+    /// <summary>Finds a delivery by its key among all dead letters, and looks for one that is nowhere.</summary>
+    private static async Task FindAsync(OutboxBench bench, int rounds)
+    {
+        await using OutboxOperations operations = new(bench.Outbox);
+        long oldest = await bench.NumberAsync("SELECT min(id) FROM adcp_outbox_dead");
+        string key = (await bench.Outbox.DeadLetters.FindAsync(oldest))!.IdempotencyKey!;
+        await bench.NumberAsync($"UPDATE adcp_outbox_dead SET key_hash = {HashOf(key)} WHERE id = {oldest}");
+        await PrintAsync("the oldest dead letter by its key", key, isKnown: true);
+        await bench.EnqueueAsync(Unread, i => bench.Item(i));
+        await PrintAsync($"a key that is nowhere, {Unread:N0} webhooks not read yet", "another-key", isKnown: false);
+        await bench.NumberAsync("DELETE FROM adcp_outbox_log");
+
+        async Task PrintAsync(string name, string searched, bool isKnown)
+        {
+            double time = await MedianAsync(rounds, async () =>
+            {
+                DeliveryStory? story = await operations.FindDeliveryAsync(new DeliveryQuery { IdempotencyKey = searched });
+                if (story is not null != isKnown)
+                {
+                    throw new InvalidOperationException($"The search of {name} found {story?.ToString() ?? "nothing"}.");
+                }
+            });
+            OutboxLoad.Print($"| {name} | {time:0.0} | - | - | - |");
+        }
     }
 
     private static async Task<long> RowsAsync(OutboxBench bench, DeadLetterQuery query)

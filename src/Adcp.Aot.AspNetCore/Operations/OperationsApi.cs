@@ -46,8 +46,9 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
         Get(group, "api/deliveries/{key}", async http => Found(
             await operations.FindDeliveryAsync(DeliveryQueryOf(http), http.RequestAborted).ConfigureAwait(false),
             OperationsJson.Default.DeliveryStory,
-            "No such delivery in the history, or among the first 1,000 webhooks that wait and the newest 1,000 dead letters. Filter the "
-                + "dead letters and open it there, or give tenant and delivery_id."));
+            "No such delivery in the history or in the store. A webhook that no worker has read yet is found among the first 100,000 of "
+                + "them, and a dead letter of an earlier release among the newest 1,000: filter the dead letters and open it there, or "
+                + "give tenant and delivery_id."));
         Get(group, "api/workers", async http => new Answer(
             await operations.ListWorkersAsync(http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.WorkersStatus));
         Force(group, "api/endpoints/{id}/isolate", operations.IsolateAsync);
@@ -131,13 +132,14 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
     private static DeliveryQuery DeliveryQueryOf(HttpContext http)
     {
         QueryReader query = new(http.Request.Query);
-        return query.WithoutOthers(new DeliveryQuery
+        DeliveryQuery delivery = query.WithoutOthers(new DeliveryQuery
         {
             IdempotencyKey = Segment(http, "key"),
             DeadLetterId = query.Number("dead_letter"),
             Tenant = query.Text("tenant"),
             DeliveryId = query.Text("delivery_id"),
         });
+        return delivery is { DeliveryId: not null, Tenant: null } ? throw new ArgumentException("delivery_id needs tenant.") : delivery;
     }
 
     private static DeadLetterQuery DeadLetterQueryOf(QueryReader query) => query.WithoutOthers(new DeadLetterQuery

@@ -110,7 +110,12 @@ public sealed class DeadLetters
     public ValueTask<DeadLetterReport> RedriveAsync(
         IReadOnlyCollection<long> ids, RedriveOptions? options = null, CancellationToken cancellationToken = default)
     {
-        Check(ids);
+        ArgumentNullException.ThrowIfNull(ids);
+        if (ids.Count is 0 or > MaxIds)
+        {
+            throw new ArgumentException($"A call takes 1 to {MaxIds} ids.", nameof(ids));
+        }
+
         return RedriveAsync(new DeadLetterQuery { Ids = [.. ids], Limit = MaxIds }, options, cancellationToken);
     }
 
@@ -191,16 +196,15 @@ public sealed class DeadLetters
             cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Deletes dead letters permanently.</summary>
-    /// <param name="ids">1 to 1,000 ids.</param>
-    /// <param name="cancellationToken">Cancels the call.</param>
-    /// <returns>The number of deleted dead letters.</returns>
-    /// <exception cref="ArgumentException">No ids, or more than 1,000.</exception>
-    /// <exception cref="DbException">The database cannot be reached.</exception>
-    public ValueTask<int> DiscardAsync(IReadOnlyCollection<long> ids, CancellationToken cancellationToken = default)
+    /// <summary>
+    /// Lists dead letters by the hash of their idempotency key, or those without one, with the hashes of their tenants, the newest first.
+    /// </summary>
+    internal async ValueTask<IReadOnlyList<(DeadLetter Letter, long Tenant)>> ListByKeyAsync(
+        long? keyHash, int limit, CancellationToken cancellationToken)
     {
-        Check(ids);
-        return _store.Dead.DiscardAsync([.. ids.Distinct()], cancellationToken);
+        Guid installation = await _store.InstallationAsync(cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<OutboxDeadRow> rows = await _store.Dead.ListByKeyAsync(keyHash, limit, cancellationToken).ConfigureAwait(false);
+        return [.. rows.Select(row => (Describe(row, installation), row.Tenant))];
     }
 
     private static string TextOf(DateTimeOffset time) =>
@@ -337,15 +341,6 @@ public sealed class DeadLetters
 
         // The cast keeps the null from becoming an empty memory.
         return rows is [OutboxDeadRow row] ? (ReadOnlyMemory<byte>?)Open(row, installation)?.Body : null;
-    }
-
-    private static void Check(IReadOnlyCollection<long> ids)
-    {
-        ArgumentNullException.ThrowIfNull(ids);
-        if (ids.Count is 0 or > MaxIds)
-        {
-            throw new ArgumentException($"A call takes 1 to {MaxIds} ids.", nameof(ids));
-        }
     }
 
     private OutboxWebhook? Open(OutboxDeadRow row, Guid installation) =>

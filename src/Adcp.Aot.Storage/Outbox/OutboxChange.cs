@@ -47,6 +47,12 @@ internal sealed class OutboxChange
     /// <summary>Gets or sets the hash of the notification type of a dead letter; <see langword="null"/> if it has none.</summary>
     internal long? NotificationType { get; set; }
 
+    /// <summary>
+    /// Gets or sets the hash of the idempotency key; <see langword="null"/> if this process cannot read the row. A parked row keeps its own
+    /// then.
+    /// </summary>
+    internal long? KeyHash { get; set; }
+
     /// <summary>Gets how often owners died while the row may have been under way. 0 after an attempt that the process survived.</summary>
     internal int Unclean { get; init; }
 

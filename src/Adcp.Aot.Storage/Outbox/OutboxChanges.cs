@@ -38,6 +38,22 @@ internal static class OutboxChanges
         Attempts = row.Attempts,
         Reason = reason,
     };
+
+    /// <summary>Notes the hashes by which operators find the webhook of a row that is parked or ends. Returns the change.</summary>
+    internal static OutboxChange Of(this OutboxChange change, OutboxWebhook webhook)
+    {
+        if (change.Kind is OutboxChangeKind.Park or OutboxChangeKind.Dead)
+        {
+            change.KeyHash = OutboxHash.IdempotencyKey(webhook.IdempotencyKey);
+        }
+
+        if (change.Kind == OutboxChangeKind.Dead)
+        {
+            change.NotificationType = OutboxHash.NotificationType(webhook.NotificationType);
+        }
+
+        return change;
+    }
 }
 
 /// <summary>The reasons for which a row is parked or dead. They are stored and shown to operators, and never change.</summary>

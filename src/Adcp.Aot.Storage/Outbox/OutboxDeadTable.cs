@@ -12,6 +12,13 @@ internal abstract class OutboxDeadTable
         OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken);
 
     /// <summary>
+    /// Lists dead letters by the hash of their idempotency key, the newest first, at most <paramref name="limit"/>; for
+    /// <see langword="null"/> those that have none.
+    /// </summary>
+    internal abstract ValueTask<IReadOnlyList<OutboxDeadRow>> ListByKeyAsync(
+        long? keyHash, int limit, CancellationToken cancellationToken);
+
+    /// <summary>
     /// Moves dead letters back into the log as new rows, due now. A row that is not there any more is left out, so that two calls never
     /// move one row twice.
     /// </summary>

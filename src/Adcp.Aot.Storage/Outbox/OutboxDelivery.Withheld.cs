@@ -106,9 +106,8 @@ internal sealed partial class OutboxDelivery
         if (decision.Kind == AttemptDecisionKind.Suppress)
         {
             await _runner.RecordNotMadeAsync(request, AttemptOutcome.Suppressed, decision.Reason).ConfigureAwait(false);
-            OutboxChange ended = OutboxChanges.Dead(row, OutboxReasons.Suppressed);
+            OutboxChange ended = OutboxChanges.Dead(row, OutboxReasons.Suppressed).Of(webhook);
             ended.Horizon = _rules.Horizon;
-            ended.NotificationType = OutboxHash.NotificationType(webhook.NotificationType);
             LogDead(row, webhook, prepared, ended);
             return ended;
         }
@@ -117,7 +116,20 @@ internal sealed partial class OutboxDelivery
         TimeSpan delay = decision.Delay ?? OutboxChanges.OwnFaultDelay;
         await _runner.RecordNotMadeAsync(request, AttemptOutcome.Deferred, decision.Reason ?? OutboxAuthorization.Undecided, delay)
             .ConfigureAwait(false);
-        return OutboxChanges.Wait(row, delay, OutboxReasons.Deferred);
+        return OutboxChanges.Wait(row, delay, OutboxReasons.Deferred).Of(webhook);
+    }
+
+    /// <summary>
+    /// Parks a row that was not attempted. One that comes from the log is opened, so that it is found by its idempotency key.
+    /// </summary>
+    private void Park(OutboxChange change)
+    {
+        if (!change.Row.IsParked && _seal.Open(change.Row, _installation, out OutboxWebhook? webhook) == OutboxSealStatus.Opened)
+        {
+            change.Of(webhook!);
+        }
+
+        _settlement.Add(change, endsAttempt: false);
     }
 
     /// <summary>Records the end of a delivery without an attempt, and settles it.</summary>
@@ -145,11 +157,11 @@ internal sealed partial class OutboxDelivery
             return;
         }
 
-        change.NotificationType = OutboxHash.NotificationType(webhook!.NotificationType);
+        change.Of(webhook!);
         PreparedWebhook prepared;
         try
         {
-            prepared = webhook.ToPrepared();
+            prepared = webhook!.ToPrepared();
         }
         catch (ArgumentException)
         {

@@ -120,7 +120,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
         }
         else
         {
-            _settlement.Add(change, endsAttempt: false);
+            Park(change);
         }
     }
 
@@ -216,13 +216,13 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
 
             // An operator may have acted since the row was taken.
             return row.Epoch != _lease.Current.Epoch ? null
-                : _schedule.StopOf(row.Endpoint) is { } stop ? OutboxChanges.Wait(row, TimeSpan.Zero, stop)
-                : await MakeAsync(row, webhook, prepared, lost).ConfigureAwait(false);
+                : _schedule.StopOf(row.Endpoint) is { } stop ? OutboxChanges.Wait(row, TimeSpan.Zero, stop).Of(webhook)
+                : (await MakeAsync(row, webhook, prepared, lost).ConfigureAwait(false))?.Of(webhook);
         }
         catch (Exception fault)
         {
             OwnFault(_logger, row.Id, $"{fault.GetType().Name}: {fault.Message}");
-            return OutboxChanges.Wait(row, OutboxChanges.OwnFaultDelay, OutboxReasons.OwnFault);
+            return OutboxChanges.Wait(row, OutboxChanges.OwnFaultDelay, OutboxReasons.OwnFault).Of(webhook);
         }
     }
 
@@ -315,7 +315,6 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
                     Horizon = _rules.Horizon,
                     Reason = reason,
                     StatusCode = status,
-                    NotificationType = OutboxHash.NotificationType(webhook.NotificationType),
                 };
         }
     }
@@ -346,7 +345,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
         wait = wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
         foreach (OutboxRow other in _schedule.Block(row, wait))
         {
-            _settlement.Add(OutboxChanges.Wait(other, TimeSpan.Zero, OutboxReasons.CircuitOpen), endsAttempt: false);
+            Park(OutboxChanges.Wait(other, TimeSpan.Zero, OutboxReasons.CircuitOpen));
         }
 
         return OutboxChanges.Wait(row, TimeSpan.Zero, OutboxReasons.CircuitOpen);
@@ -383,13 +382,13 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
         catch (ArgumentException fault)
         {
             RowUnreadable(_logger, row.Id, fault.Message);
-            instead = OutboxChanges.Dead(row, OutboxReasons.Unreadable);
+            instead = OutboxChanges.Dead(row, OutboxReasons.Unreadable).Of(webhook!);
             return false;
         }
         catch (Exception fault)
         {
             OwnFault(_logger, row.Id, $"{fault.GetType().Name}: {fault.Message}");
-            instead = OutboxChanges.Wait(row, OutboxChanges.OwnFaultDelay, OutboxReasons.OwnFault);
+            instead = OutboxChanges.Wait(row, OutboxChanges.OwnFaultDelay, OutboxReasons.OwnFault).Of(webhook!);
             return false;
         }
     }

@@ -9,7 +9,7 @@ using Adcp.Aot.Resilience;
 
 namespace Adcp.Aot.Storage;
 
-/// <summary>The hashes by which the outbox's tables know lanes, endpoints, tenants and delivery ids.</summary>
+/// <summary>The hashes by which the outbox's tables know lanes, endpoints, tenants, delivery ids and idempotency keys.</summary>
 internal static class OutboxHash
 {
     private const string FingerprintKey = "fingerprint-of-a-payload";
@@ -45,6 +45,9 @@ internal static class OutboxHash
 
     /// <summary>Returns the hash of a notification type; <see langword="null"/> for none.</summary>
     internal static long? NotificationType(string? type) => type is null ? null : Of(type);
+
+    /// <summary>Returns the hash of an idempotency key, by which operators find a webhook.</summary>
+    internal static long IdempotencyKey(string key) => Of(key);
 
     /// <summary>Returns the hash of a stream within its tenant and lane: order is kept among the webhooks of one owner.</summary>
     internal static long Stream(short lane, OutboxOptions options) =>

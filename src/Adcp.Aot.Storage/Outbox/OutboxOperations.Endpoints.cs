@@ -9,6 +9,12 @@ public sealed partial class OutboxOperations
     /// <summary>The most endpoints with parked rows that a process without a worker lists.</summary>
     private const int MaxParkedEndpoints = 1000;
 
+    /// <summary>The most actions that are read from the store.</summary>
+    private const int MaxStoredActions = 1000;
+
+    /// <summary>The target of a pause.</summary>
+    private const string AllDeliveries = "all deliveries";
+
     /// <summary>The highest backlog that is counted.</summary>
     private const int MaxBacklog = 10_000;
 
@@ -54,6 +60,24 @@ public sealed partial class OutboxOperations
     /// <inheritdoc/>
     public override ValueTask<OperationsStatus> ResumeAsync(OperatorAction action, CancellationToken cancellationToken = default) =>
         SwitchAllAsync(isStopped: false, action, cancellationToken);
+
+    /// <summary>
+    /// Lists the actions of all processes that the store keeps, the newest first, 1,000 at most: the last pause or resumption, the
+    /// isolation of each endpoint that is isolated, and resets of the last day. Redrives and discards are not kept.
+    /// </summary>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="System.Data.Common.DbException">The database cannot be reached.</exception>
+    public async ValueTask<IReadOnlyList<ActionRecord>> ListStoredActionsAsync(CancellationToken cancellationToken = default)
+    {
+        IReadOnlyList<OutboxSwitch> switches = await _store.Switches.ReadAsync(0, cancellationToken).ConfigureAwait(false);
+        return
+        [
+            .. switches.Where(static row => row.Actor.Length > 0).OrderByDescending(static row => row.Revision).Take(MaxStoredActions)
+                .Select(static row => row.Target == OutboxSwitch.All
+                    ? new ActionRecord(row.ChangedAt, row.Actor, row.IsStopped ? "pause" : "resume", AllDeliveries, row.Reason)
+                    : new ActionRecord(row.ChangedAt, row.Actor, row.IsStopped ? "isolate" : "reset", row.Name, row.Reason)),
+        ];
+    }
 
     private static OperatorStop? StopOf(IReadOnlyList<OutboxSwitch> stopped, string target) =>
         stopped.FirstOrDefault(row => row.Target == target) is { } row ? StopOf(row) : null;
@@ -160,7 +184,7 @@ public sealed partial class OutboxOperations
         _ = await SetAsync(OutboxSwitch.All, isStopped, "", action, cancellationToken).ConfigureAwait(false)
             ?? throw new InvalidOperationException(
                 "The outbox's table of switches has no row for all deliveries. Create the outbox's tables anew.");
-        Record(action, isStopped ? "pause" : "resume", "all deliveries");
+        Record(action, isStopped ? "pause" : "resume", AllDeliveries);
         return await GetStatusAsync(cancellationToken).ConfigureAwait(false);
     }
 

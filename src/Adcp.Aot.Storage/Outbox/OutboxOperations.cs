@@ -14,11 +14,11 @@ namespace Adcp.Aot.Storage;
 /// </summary>
 public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposable
 {
-    /// <summary>The most waiting webhooks and dead letters that are searched for an idempotency key.</summary>
-    private const int MaxSearched = 1000;
-
     /// <summary>The rate of a redrive that names none, so that it does not slow down fresh webhooks.</summary>
     private const int DefaultRatePerSecond = 200;
+
+    /// <summary>The most attempts of a delivery.</summary>
+    private const int MaxAttempts = 1000;
 
     /// <summary>The most ids in the record of an action.</summary>
     private const int MaxIdsRecorded = 20;
@@ -36,6 +36,7 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
     private readonly OutboxSeal? _seal;
     private readonly DeadLetters _deadLetters;
     private readonly DeadLetterJobs _jobs;
+    private readonly OutboxKeySearch _search;
     private readonly TimeProvider _time;
     private readonly Lock _lock = new();
     private Task<StoreReading>? _reading;
@@ -60,6 +61,7 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         _deadLetters = worker.Outbox.DeadLetters;
         _time = timeProvider ?? TimeProvider.System;
         _jobs = new DeadLetterJobs(_deadLetters, _time, GuardedLogger.Of(logger));
+        _search = new OutboxKeySearch(_store, _seal, _deadLetters);
     }
 
     /// <summary>
@@ -79,6 +81,7 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         _deadLetters = outbox.DeadLetters;
         _time = timeProvider ?? TimeProvider.System;
         _jobs = new DeadLetterJobs(_deadLetters, _time, GuardedLogger.Of(logger));
+        _search = new OutboxKeySearch(_store, _seal, _deadLetters);
     }
 
     /// <summary>
@@ -119,11 +122,19 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         _ownsStore = true;
         _deadLetters = new DeadLetters(_store, _seal, static () => { }, _time);
         _jobs = new DeadLetterJobs(_deadLetters, _time, GuardedLogger.Of(logger));
+        _search = new OutboxKeySearch(_store, _seal, _deadLetters);
     }
+
+    /// <summary>
+    /// Gets the table that the workers' sink writes attempts to. If it is set, attempts are read from it, and not from the history of this
+    /// process. Default: none.
+    /// </summary>
+    public SqlAttemptReader? AttemptTable { get; init; }
 
     /// <inheritdoc/>
     public override OperationsFeatures Features =>
-        base.Features | OperationsFeatures.DeadLetters | OperationsFeatures.Workers | OperationsFeatures.Pause;
+        base.Features | OperationsFeatures.DeadLetters | OperationsFeatures.Workers | OperationsFeatures.Pause
+        | (AttemptTable is null ? OperationsFeatures.None : OperationsFeatures.Attempts);
 
     /// <inheritdoc/>
     public override async ValueTask<OperationsStatus> GetStatusAsync(CancellationToken cancellationToken = default)
@@ -148,26 +159,37 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
     }
 
     /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException"><see cref="AttemptTable"/> is missing or lacks a column.</exception>
+    public override ValueTask<OperationsPage<DeliveryAttemptSnapshot>> ListAttemptsAsync(
+        AttemptQuery? query = null, CancellationToken cancellationToken = default) =>
+        AttemptTable is null ? base.ListAttemptsAsync(query, cancellationToken) : AttemptTable.ListAsync(query, cancellationToken);
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException"><see cref="AttemptTable"/> is missing or lacks a column.</exception>
     public override async ValueTask<DeliveryStory?> FindDeliveryAsync(DeliveryQuery query, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(query);
-        List<DeliveryAttemptSnapshot> attempts = AttemptsOf(query);
-        DeadLetter? dead = await FindDeadAsync(query, cancellationToken).ConfigureAwait(false);
-        WaitingWebhook? waiting = dead is not null
-            ? null
-            : (await ListWaitingAsync(cancellationToken).ConfigureAwait(false))
-                .FirstOrDefault(webhook => webhook.IdempotencyKey == query.IdempotencyKey);
-        OutboxDeliveryState? state = dead is not null ? OutboxDeliveryState.Undelivered
-            : waiting is not null ? OutboxDeliveryState.Waiting
+        AttemptQuery ofKey = new() { IdempotencyKey = query.IdempotencyKey, Limit = MaxAttempts };
+        List<DeliveryAttemptSnapshot> attempts = AttemptTable is null
+            ? AttemptsOf(query)
+            : [.. (await AttemptTable.ListAsync(ofKey, cancellationToken).ConfigureAwait(false)).Items.Reverse()];
+        OutboxDeliveryState? after = StateAfter(attempts);
+        StoredWebhook? stored = await _search
+            .FindAsync(query, indexOnly: after == OutboxDeliveryState.Delivered && query.Tenant is null, cancellationToken)
+            .ConfigureAwait(false);
+        OutboxDeliveryState? state = stored?.Letter is not null ? OutboxDeliveryState.Undelivered
+            : stored is not null ? OutboxDeliveryState.Waiting
             : query is { Tenant: { Length: > 0 } tenant, DeliveryId: { Length: > 0 } id }
                 ? await _store.FindStateAsync(tenant, id, cancellationToken).ConfigureAwait(false)
             : null;
         return state is null && attempts.Count == 0 ? null : new DeliveryStory
         {
             IdempotencyKey = query.IdempotencyKey,
-            State = state ?? StateAfter(attempts),
-            EnqueuedAt = dead?.EnqueuedAt ?? waiting?.EnqueuedAt,
-            DeadLetter = dead,
+            State = state ?? after,
+            Tenant = stored?.Tenant,
+            OtherTenants = stored?.OtherTenants ?? [],
+            EnqueuedAt = stored?.Letter?.EnqueuedAt ?? stored?.Waiting?.EnqueuedAt,
+            DeadLetter = stored?.Letter,
             Attempts = attempts,
         };
     }
@@ -327,22 +349,6 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         }
 
         return conditions.Count == 0 ? "all dead letters" : "dead letters with " + string.Join(", ", conditions);
-    }
-
-    private async ValueTask<IReadOnlyList<WaitingWebhook>> ListWaitingAsync(CancellationToken cancellationToken)
-    {
-        Guid installation = await _store.InstallationAsync(cancellationToken).ConfigureAwait(false);
-        return await _store
-            .ListWaitingAsync(MaxSearched, row => row.Describe(_seal, installation), cancellationToken).ConfigureAwait(false);
-    }
-
-    private async ValueTask<DeadLetter?> FindDeadAsync(DeliveryQuery query, CancellationToken cancellationToken)
-    {
-        DeadLetterQuery search = query.DeadLetterId is { } id
-            ? new DeadLetterQuery { Ids = [id] }
-            : new DeadLetterQuery { Limit = MaxSearched };
-        return (await _deadLetters.ListAsync(search, cancellationToken).ConfigureAwait(false))
-            .FirstOrDefault(letter => letter.IdempotencyKey == query.IdempotencyKey);
     }
 
     /// <summary>Returns the store's figures, read at most once in five seconds for all callers together.</summary>

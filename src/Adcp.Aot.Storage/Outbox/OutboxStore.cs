@@ -160,6 +160,22 @@ internal abstract class OutboxStore : IAsyncDisposable
     /// <summary>Returns a parked row of an endpoint; <see langword="null"/> if it has none.</summary>
     internal abstract ValueTask<OutboxWaitingRow?> FindParkedAsync(long endpoint, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Lists parked rows by the hash of their idempotency key, the newest first, at most <paramref name="limit"/>; for
+    /// <see langword="null"/> those that have none.
+    /// </summary>
+    internal abstract ValueTask<IReadOnlyList<T>> ListParkedByKeyAsync<T>(
+        long? keyHash, int limit, Func<OutboxWaitingRow, T> describe, CancellationToken cancellationToken);
+
+    /// <summary>Reads the log from its oldest row until a row is found. One sealed row is in memory at a time.</summary>
+    /// <param name="tenant">The hash of the tenant whose rows are looked at; <see langword="null"/> for all.</param>
+    /// <param name="maxRows">The most rows that are read.</param>
+    /// <param name="maxBytes">The bytes of rows from which the search ends.</param>
+    /// <param name="isFound">Returns whether a row is the one that is searched. A row may come twice after a fault.</param>
+    /// <param name="cancellationToken">Ends the search.</param>
+    internal abstract ValueTask SearchLogAsync(
+        long? tenant, int maxRows, long maxBytes, Func<OutboxWaitingRow, bool> isFound, CancellationToken cancellationToken);
+
     /// <summary>Ends the store's own work and gives its connections back. Disposed after its readers and settlers.</summary>
     public virtual ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Operations;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.AspNetCore.Tests.Operations;
 
@@ -245,6 +246,7 @@ public sealed class DeadLettersApiTests
     [InlineData("dead-letters/count?tenent=acme", "It may have: tenant, reason")]
     [InlineData("deliveries/key?tenent=acme", "unknown parameter")]
     [InlineData("deliveries/key?dead_letter=x", "dead_letter is a whole number")]
+    [InlineData("deliveries/key?delivery_id=x", "delivery_id needs tenant")]
     public async Task A_query_that_is_not_valid_is_answered_with_its_rule(string path, string rule)
     {
         await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
@@ -288,6 +290,38 @@ public sealed class DeadLettersApiTests
             (features.GetProperty("bodies").GetBoolean(), features.GetProperty("dead_letters").GetBoolean(),
                 features.GetProperty("workers").GetBoolean()));
         Assert.Empty(await operated.Operations.ListActionsAsync());
+    }
+
+    [Fact]
+    public async Task Story_names_the_tenants_that_use_its_key_and_tells_that_of_one()
+    {
+        await using OperatedOutbox operated = await OperatedOutbox.StartAsync();
+        operated.Receiver.Otherwise = ReceiverAnswer.WithStatus(410);
+        foreach (string tenant in new[] { "acme", "other" })
+        {
+            OutboxItem item = operated.Item("task", tenant);
+            McpWebhook payload = new()
+            {
+                IdempotencyKey = "a-key-of-two-tenants",
+                TaskId = "task",
+                TaskType = TaskType.CreateMediaBuy,
+                Status = AdcpTaskStatus.Completed,
+            };
+            await operated.Outbox.EnqueueAsync(null, [new OutboxItem(item.Destination, payload, item.Options)]);
+        }
+
+        await OperatedOutbox.UntilAsync(async () => (await operated.Outbox.GetStatusAsync()).Dead == 2);
+
+        JsonElement any = await JsonAsync(await operated.GetAsync("/adcp/api/deliveries/a-key-of-two-tenants"));
+        JsonElement one = await JsonAsync(await operated.GetAsync("/adcp/api/deliveries/a-key-of-two-tenants?tenant=acme"));
+        JsonElement other = await JsonAsync(await operated.GetAsync("/adcp/api/deliveries/a-key-of-two-tenants?tenant=other"));
+
+        // A record does not name its tenant.
+        Assert.Equal((2, 2), (any.GetProperty("attempts").GetArrayLength(), one.GetProperty("attempts").GetArrayLength()));
+        Assert.Equal("other", Text(other.GetProperty("dead_letter"), "tenant"));
+        Assert.Equal(("acme", "acme"), (Text(one, "tenant"), Text(one.GetProperty("dead_letter"), "tenant")));
+        Assert.Equal("other", Assert.Single(one.GetProperty("other_tenants").EnumerateArray()).GetString());
+        Assert.NotEqual(Text(any, "tenant"), Assert.Single(any.GetProperty("other_tenants").EnumerateArray()).GetString());
     }
 
     [Fact]

@@ -15,7 +15,7 @@ public abstract class DatabaseTests(SqlDialect dialect) : IAsyncLifetime
         await PrepareAsync();
     }
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
         if (_database is not null)

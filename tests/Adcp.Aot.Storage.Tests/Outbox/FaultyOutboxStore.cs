@@ -109,6 +109,14 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
     internal override ValueTask<OutboxWaitingRow?> FindParkedAsync(long endpoint, CancellationToken cancellationToken) =>
         inner.FindParkedAsync(endpoint, cancellationToken);
 
+    internal override ValueTask<IReadOnlyList<T>> ListParkedByKeyAsync<T>(
+        long? keyHash, int limit, Func<OutboxWaitingRow, T> describe, CancellationToken cancellationToken) =>
+        inner.ListParkedByKeyAsync(keyHash, limit, describe, cancellationToken);
+
+    internal override ValueTask SearchLogAsync(
+        long? tenant, int maxRows, long maxBytes, Func<OutboxWaitingRow, bool> isFound, CancellationToken cancellationToken) =>
+        inner.SearchLogAsync(tenant, maxRows, maxBytes, isFound, cancellationToken);
+
     private static async ValueTask<bool> Done(ValueTask call)
     {
         await call;

@@ -337,6 +337,29 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         }
     }
 
+    internal override ValueTask<IReadOnlyList<T>> ListParkedByKeyAsync<T>(
+        long? keyHash, int limit, Func<OutboxWaitingRow, T> describe, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            return ValueTask.FromResult<IReadOnlyList<T>>(
+            [
+                .. _parked.Values.Where(row => row.KeyHash == keyHash).OrderByDescending(static row => row.Id).Take(limit)
+                    .Select(row => describe(WaitingRow(row))),
+            ]);
+        }
+    }
+
+    internal override ValueTask SearchLogAsync(
+        long? tenant, int maxRows, long maxBytes, Func<OutboxWaitingRow, bool> isFound, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            _ = _log.Values.Take(maxRows).Any(row => (tenant ?? row.Entry.Tenant) == row.Entry.Tenant && isFound(WaitingRow(row)));
+            return default;
+        }
+    }
+
     private static OutboxWaitingRow WaitingRow(Row row) => new(
         row.Id, row.Entry.Lane, row.Entry.Endpoint, row.Entry.Tenant, row.Entry.KeyId, row.Attempts, DateTimeOffset.UnixEpoch,
         row.Entry.Sealed);
@@ -388,6 +411,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         }
 
         _ = read.IsParked ? _parked.Remove((read.DueAt, read.Id)) : _log.Remove(read.Id);
+        row.KeyHash = change.KeyHash ?? row.KeyHash;
         if (change.Kind == OutboxChangeKind.Park)
         {
             row.Attempts = change.Attempts;
@@ -443,6 +467,8 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         public string? Reason { get; set; }
 
         public bool HasLeftOrder { get; set; }
+
+        public long? KeyHash { get; set; }
 
         public long? Stream => HasLeftOrder ? null : Entry.Stream;
 
@@ -597,6 +623,19 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         internal override async ValueTask<IReadOnlyList<long>> ListIdsAsync(
             OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
             [.. (await ListAsync(filter, before, limit, cancellationToken)).Select(static row => row.Id)];
+
+        internal override ValueTask<IReadOnlyList<OutboxDeadRow>> ListByKeyAsync(
+            long? keyHash, int limit, CancellationToken cancellationToken)
+        {
+            lock (store._lock)
+            {
+                return ValueTask.FromResult<IReadOnlyList<OutboxDeadRow>>(
+                [
+                    .. store._dead.Values.Where(dead => dead.Row.KeyHash == keyHash).Select(dead => Describe(dead.Row, dead.Change))
+                        .OrderByDescending(static row => row.Id).Take(limit),
+                ]);
+            }
+        }
 
         internal override ValueTask<(long Count, bool IsEstimate)> CountAsync(
             OutboxDeadFilter filter, int exact, CancellationToken cancellationToken)

@@ -103,6 +103,46 @@ public abstract class OutboxSchemaTests(SqlDialect dialect) : DatabaseTests(dial
     }
 
     [Fact]
+    public async Task Tables_of_version_4_get_hashes_of_keys_and_a_process_of_that_release_continues()
+    {
+        OutboxSchema schema = new(new StoreDatabase(Database.Source, Dialect));
+        foreach (string statement in schema.GetStatements().Except(schema.GetStatements(4)))
+        {
+            await Database.ExecuteAsync(statement);
+        }
+
+        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = 4");
+        await AddRowsOfVersion4Async(1);
+        InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(
+            async () => await schema.CheckAsync(TestContext.Current.CancellationToken));
+
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+            await new OutboxSchema(new StoreDatabase(Database.Source, Dialect)).CreateIfAbsentAsync())));
+        await AddRowsOfVersion4Async(2);
+        await Database.ExecuteAsync("UPDATE adcp_outbox_parked SET due_at = due_at + 1, attempts = 2");
+
+        Assert.Contains("CreateIfAbsentAsync", fault.Message, StringComparison.Ordinal);
+        await schema.CheckAsync(TestContext.Current.CancellationToken);
+        OutboxStore store = OutboxStores.Create(new StoreDatabase(Database.Source, Dialect), new SqlWebhookOutboxOptions());
+        await using (store)
+        {
+            Assert.Equal([2L, 1L], (await store.Dead.ListByKeyAsync(null, 10, default)).Select(static row => row.Id));
+            Assert.Equal([2L, 1L], await store.ListParkedByKeyAsync(null, 10, static row => row.Id, default));
+            Assert.Empty(await store.Dead.ListByKeyAsync(1, 10, default));
+        }
+
+        async Task AddRowsOfVersion4Async(int id)
+        {
+            const string Columns = "id, lane, endpoint, tenant, attempts, unclean, enqueued_at, status_code, reason, key_id";
+            string values = $"{id}, 0, 0, 0, 1, 0, 0, 410, 'rejected', 'k'";
+            string bytes = Dialect == SqlDialect.Sqlite ? "x'01'" : "'\\x01'";
+            await Database.ExecuteAsync(
+                $"INSERT INTO adcp_outbox_dead ({Columns}, ended_at, kept_until, sealed) VALUES ({values}, 0, 0, {bytes})");
+            await Database.ExecuteAsync($"INSERT INTO adcp_outbox_parked ({Columns}, due_at, sealed) VALUES ({values}, 0, {bytes})");
+        }
+    }
+
+    [Fact]
     public async Task Newer_tables_are_reported_and_refused()
     {
         OutboxSchema schema = new(new StoreDatabase(Database.Source, Dialect));

@@ -254,6 +254,66 @@ public abstract partial class OutboxStoreContract
     }
 
     [Fact]
+    public async Task Rows_are_listed_by_the_hash_of_their_key_which_they_keep_when_they_are_parked_again_or_die()
+    {
+        await JoinAsync();
+        await AppendAsync([.. Enumerable.Range(0, 6).Select(i => Entry($"{i}"))]);
+        OutboxRow[] log = [.. await LogAsync()];
+        long?[] hashes = [long.MinValue, long.MaxValue, null, long.MinValue, null, 5];
+        OutboxChange[] first = [.. log.Select(static (row, i) => i is 3 or 4 ? Dead(row) : Park(row))];
+        for (int i = 0; i < first.Length; i++)
+        {
+            first[i].KeyHash = hashes[i];
+        }
+
+        await SettleAsync(first);
+        Assert.Equal(["0"], await ParkedByAsync(long.MinValue));
+        Assert.Equal(["3"], await DeadByAsync(long.MinValue));
+        Assert.Equal(["4"], await DeadByAsync(null));
+        Assert.Equal(["2"], await ParkedByAsync(null));
+
+        // A worker that cannot read the row gives no hash.
+        OutboxRow[] parked = [.. (await ParkedAsync()).Rows.OrderBy(static row => row.Id)];
+        OutboxChange again = Park(parked[2]);
+        again.KeyHash = 7;
+        await SettleAsync(Park(parked[0]), Dead(parked[1]), again);
+
+        Assert.Equal(["0"], await ParkedByAsync(long.MinValue));
+        Assert.Equal(["1"], await DeadByAsync(long.MaxValue));
+        Assert.Empty(await ParkedByAsync(long.MaxValue));
+        Assert.Equal(["2"], await ParkedByAsync(7));
+        Assert.Empty(await ParkedByAsync(null));
+        Assert.Equal(["5"], await ParkedByAsync(5));
+        Assert.Empty(await DeadByAsync(5));
+
+        async Task<IEnumerable<string>> ParkedByAsync(long? hash) =>
+            await Store.ListParkedByKeyAsync(hash, 10, static row => Encoding.UTF8.GetString(row.Sealed), default);
+
+        async Task<IEnumerable<string>> DeadByAsync(long? hash) =>
+            (await Store.Dead.ListByKeyAsync(hash, 10, default)).Select(static row => Encoding.UTF8.GetString(row.Sealed));
+    }
+
+    [Fact]
+    public async Task Newest_rows_of_a_hash_and_of_none_are_listed_up_to_a_limit()
+    {
+        await JoinAsync();
+        long[] ids = await AppendAsync([.. Enumerable.Range(0, 12).Select(i => Entry($"{i}"))]);
+        OutboxChange[] changes =
+            [.. (await LogAsync()).OrderBy(static row => row.Id).Select(static (row, i) => i < 6 ? Dead(row) : Park(row))];
+        for (int i = 0; i < changes.Length; i++)
+        {
+            changes[i].KeyHash = i % 2 == 0 ? 1 : null;
+        }
+
+        await SettleAsync(changes);
+
+        Assert.Equal([ids[4], ids[2]], (await Store.Dead.ListByKeyAsync(1, 2, default)).Select(static row => row.Id));
+        Assert.Equal([ids[5], ids[3]], (await Store.Dead.ListByKeyAsync(null, 2, default)).Select(static row => row.Id));
+        Assert.Equal([ids[10], ids[8]], await Store.ListParkedByKeyAsync(1, 2, static row => row.Id, default));
+        Assert.Equal([ids[11], ids[9]], await Store.ListParkedByKeyAsync(null, 2, static row => row.Id, default));
+    }
+
+    [Fact]
     public async Task Dead_letters_are_counted_by_each_filter()
     {
         await JoinAsync();

@@ -43,6 +43,12 @@ public sealed class PostgreSqlOutboxPlanTests : IAsyncLifetime
         await PrepareAsync("dead_log", "uuid, text, text, text, text", sql.DeadLog);
         await PrepareAsync("delivered_parked", "uuid, text, text, text, text", sql.DeliveredParked);
         await PrepareAsync("park_parked", "uuid, text, text, text, text, text", sql.ParkParked);
+        PostgreSqlStoreStatements keys = new(_tables);
+        await PrepareAsync("parked_by_key", "bigint, bigint", keys.ListParkedByKey(1));
+        await PrepareAsync("dead_by_key", "bigint, bigint", keys.ListDeadByKey(1));
+        await PrepareAsync("parked_without_key", "bigint", keys.ListParkedByKey(null));
+        await PrepareAsync("dead_without_key", "bigint", keys.ListDeadByKey(null));
+        await PrepareAsync("search_log", "text, smallint, bigint, bigint, bigint", keys.SearchLog);
         await PrepareAsync("dead_parked", "uuid, text, text, text, text, text", sql.DeadParked);
     }
 
@@ -100,6 +106,37 @@ public sealed class PostgreSqlOutboxPlanTests : IAsyncLifetime
         discovery.AssertOnKeys(Page);
         Assert.Equal(Page, discovery.Rows);
         await AssertSettlingAsync();
+    }
+
+    [Theory]
+    [InlineData(Generic)]
+    [InlineData(Custom)]
+    public async Task Rows_are_found_by_the_hash_of_their_key_and_without_one_by_the_index(string mode)
+    {
+        await UseAsync(mode);
+        await AddParkedAsync(Many);
+        await AddLogAsync(Many);
+        await RunAsync(
+            $"""
+            INSERT INTO {_tables.Dead} (id, lane, endpoint, tenant, attempts, unclean, enqueued_at, ended_at, kept_until, status_code,
+                reason, key_id, key_hash, sealed)
+            SELECT i, 0, 0, 0, 1, 0, 0, 0, 0, 410, 'rejected', 'k', CASE WHEN i % 2 = 0 THEN i END, 'x'
+            FROM generate_series(1, {Many}) AS i
+            """);
+        await RunAsync($"UPDATE {_tables.Parked} SET key_hash = id WHERE id % 2 = 0");
+
+        foreach ((string call, int rows) in new[]
+        {
+            ($"parked_by_key({Page}, 1000010)", 1), ($"dead_by_key({Page}, 10)", 1),
+            ($"parked_without_key({Page})", Page), ($"dead_without_key({Page})", Page),
+            ($"search_log('0', -1::smallint, 0, {Page}, NULL)", Page), ($"search_log('0', -1::smallint, 0, {Page}, 9)", Page),
+        })
+        {
+            Plan plan = await ExplainAsync(call);
+
+            plan.AssertOnKeys(Page);
+            Assert.Equal((call, rows), (call, plan.Rows));
+        }
     }
 
     private async Task AssertReadingAsync()
@@ -181,6 +218,11 @@ public sealed class PostgreSqlOutboxPlanTests : IAsyncLifetime
             "list_parked(0::smallint)",
             "read_parked(0::smallint, 0, 0, 0, 10)",
             "read_heads('{1,2,3}')",
+            "parked_by_key(10, 1)",
+            "dead_by_key(10, 1)",
+            "parked_without_key(10)",
+            "dead_without_key(10)",
+            "search_log('0', -1::smallint, 0, 10, NULL)",
             $"trial_log('{Worker}', '{{0}}', '{{3}}', '{{1}}')",
             $"trial_parked('{Worker}', '{{0}}', '{{3}}', '{{3}}', '{{1}}')",
             $"delivered_log('{Worker}', '{{0}}', '{{3}}', '{{1}}')",

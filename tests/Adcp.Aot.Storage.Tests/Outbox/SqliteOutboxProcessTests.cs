@@ -325,6 +325,15 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Rows_are_found_by_the_hash_of_their_key_and_without_one_by_the_index()
+    {
+        SqliteOutboxStatements sql = new(Tables);
+
+        Assert.Contains("dead_key (key_hash=?)", Assert.Single(await PlanAsync(sql.ListDeadByKey)), StringComparison.Ordinal);
+        Assert.Contains("parked_key (key_hash=?)", Assert.Single(await PlanAsync(sql.ListParkedByKey)), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Counts_of_reasons_scan_no_table_of_dead_letters()
     {
         SqliteOutboxStatements sql = new(Tables);

@@ -126,6 +126,12 @@
     return link;
   }
 
+  function joined(nodes) {
+    const made = element("span");
+    nodes.forEach((node, i) => made.append(i ? ", " : "", node));
+    return made;
+  }
+
   const lists = {
     endpoints: {
       columns: ["Endpoint", "State", "#Failures", "#In flight", "#Backlog", "Last error", "Next probe", "Act"],
@@ -449,11 +455,12 @@
   async function story(parameters) {
     const key = parameters.get("key") || "";
     const letterId = parameters.get("dead_letter");
+    const query = new URLSearchParams(["tenant", "dead_letter"].filter(name => parameters.get(name)).map(name => [name, parameters.get(name)]));
     byId("delivery-body").hidden = true;
     const facts = [["Key", key]];
     let found;
     try {
-      found = key ? await call("deliveries/" + encodeURIComponent(key) + (letterId ? "?dead_letter=" + encodeURIComponent(letterId) : ""))
+      found = key ? await call("deliveries/" + encodeURIComponent(key) + (String(query) && "?" + query))
         : { attempts: [], state: "undelivered", dead_letter: await call("dead-letters/" + encodeURIComponent(letterId)) };
     } catch (fault) {
       byId("delivery-facts").replaceChildren();
@@ -464,7 +471,8 @@
     const letter = found.dead_letter;
     const last = found.attempts[found.attempts.length - 1] || {};
     const any = letter || last;
-    facts.push(["State", state(found.state || "unknown")], ["Endpoint", last.breaker_key || letter && letter.authority], ["Tenant", letter && letter.tenant],
+    facts.push(["State", state(found.state || "unknown")], ["Endpoint", last.breaker_key || letter && letter.authority], ["Tenant", found.tenant || letter && letter.tenant],
+      ["Same key", found.other_tenants && found.other_tenants.length ? joined(found.other_tenants.map(tenant => filterLink(tenant, { key, tenant }, "delivery"))) : null],
       ["Task", any.task_id], ["Notification type", any.notification_type], ["Operation", last.operation_id],
       ["Payload", last.payload_size_bytes && last.payload_size_bytes.toLocaleString("en") + " bytes"],
       ["Dead letter", letter && letter.id], ["Redrive", letter && chance(letter)]);

@@ -66,6 +66,10 @@ internal static class PostgreSqlCommands
         return command;
     }
 
+    /// <summary>Adds the hash of an idempotency key; nothing for <see langword="null"/>, which is part of the statement.</summary>
+    internal static DbBatchCommand WithKey(this DbBatchCommand command, long? keyHash) =>
+        keyHash is null ? command : command.With(DbType.Int64, keyHash);
+
     /// <summary>Runs a query for one row and disposes the command.</summary>
     /// <returns>The value; <c>default</c> if there is no row.</returns>
     internal static async ValueTask<T?> OneAsync<T>(this DbCommand command, Func<DbDataReader, T> read, CancellationToken cancellationToken)

@@ -9,27 +9,24 @@ internal sealed class PostgreSqlOutboxDeadTable(StoreDatabase database, PostgreS
 {
     internal override ValueTask<IReadOnlyList<OutboxDeadRow>> ListAsync(
         OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
+        ReadAsync(sql.ListDead(filter), filter, before, limit, Row, cancellationToken);
+
+    internal override ValueTask<IReadOnlyList<long>> ListIdsAsync(
+        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
+        ReadAsync(sql.ListDeadIds(filter), filter, before, limit, static reader => reader.GetInt64(0), cancellationToken);
+
+    internal override ValueTask<IReadOnlyList<OutboxDeadRow>> ListByKeyAsync(
+        long? keyHash, int limit, CancellationToken cancellationToken) =>
         PostgreSqlOutboxConnection.OnceAsync<IReadOnlyList<OutboxDeadRow>>(
             database,
             mayRepeat: true,
             async (connection, token) =>
             {
-                DbCommand command = connection.Command(sql.ListDead(filter)).With(DbType.Int64, before).With(DbType.Int64, (long)limit);
-                Add(command, filter);
-                return await command.AllAsync(Row, token).ConfigureAwait(false);
-            },
-            cancellationToken);
-
-    internal override ValueTask<IReadOnlyList<long>> ListIdsAsync(
-        OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
-        PostgreSqlOutboxConnection.OnceAsync<IReadOnlyList<long>>(
-            database,
-            mayRepeat: true,
-            async (connection, token) =>
-            {
-                DbCommand command = connection.Command(sql.ListDeadIds(filter)).With(DbType.Int64, before).With(DbType.Int64, (long)limit);
-                Add(command, filter);
-                return await command.AllAsync(static reader => reader.GetInt64(0), token).ConfigureAwait(false);
+                List<OutboxDeadRow> rows = [];
+                DbBatch batch = connection.GuardedBatch();
+                batch.Then(sql.ListDeadByKey(keyHash)).With(DbType.Int64, (long)limit).WithKey(keyHash);
+                await batch.CommitAsync(reader => rows.Add(Row(reader)), token).ConfigureAwait(false);
+                return rows;
             },
             cancellationToken);
 
@@ -113,6 +110,21 @@ internal sealed class PostgreSqlOutboxDeadTable(StoreDatabase database, PostgreS
                 }
 
                 return [.. counted.Select(count => (count, count > exact))];
+            },
+            cancellationToken);
+
+    /// <summary>Reads a page of dead letters.</summary>
+    private ValueTask<IReadOnlyList<T>> ReadAsync<T>(
+        string statement, OutboxDeadFilter filter, long before, int limit, Func<DbDataReader, T> read,
+        CancellationToken cancellationToken) =>
+        PostgreSqlOutboxConnection.OnceAsync<IReadOnlyList<T>>(
+            database,
+            mayRepeat: true,
+            async (connection, token) =>
+            {
+                DbCommand command = connection.Command(statement).With(DbType.Int64, before).With(DbType.Int64, (long)limit);
+                Add(command, filter);
+                return await command.AllAsync(read, token).ConfigureAwait(false);
             },
             cancellationToken);
 

@@ -30,7 +30,8 @@ internal sealed class PostgreSqlOutboxSchema
         int dot = tables.Prefix.IndexOf('.', StringComparison.Ordinal);
         _schema = new SqlSchema(
             SqlDialect.PostgreSql, tables.Meta, versionsIn: dot < 0 ? null : tables.Prefix[..dot], new SqlMigration(Define(tables)),
-            new SqlMigration(IndexDead(tables)), new SqlMigration(AddType(tables)), new SqlMigration(AddSwitches(tables)));
+            new SqlMigration(IndexDead(tables)), new SqlMigration(AddType(tables)), new SqlMigration(AddSwitches(tables)),
+            new SqlMigration(AddKeyHash(tables)));
     }
 
     /// <summary>Gets the versions of the tables.</summary>
@@ -95,10 +96,10 @@ internal sealed class PostgreSqlOutboxSchema
             + "is_on_trial, stream, number, binding, sealed"),
         (_tables.Parked,
             "lane, endpoint, due_at, id, tenant, attempts, unclean, enqueued_at, max_at, first_attempt_at, horizon_at, status_code, "
-            + "is_on_trial, stream, number, reason, key_id, binding, sealed"),
+            + "is_on_trial, stream, number, reason, key_id, binding, key_hash, sealed"),
         (_tables.Dead,
             "id, lane, endpoint, tenant, attempts, unclean, enqueued_at, max_at, first_attempt_at, horizon_at, ended_at, kept_until, "
-            + "status_code, reason, key_id, binding, notification_type, sealed"),
+            + "status_code, reason, key_id, binding, notification_type, key_hash, sealed"),
         (_tables.Binding, "hash, fingerprint, sequence_number, state, retires_at, kept_until, idempotency_key"),
         (_tables.Stream, "stream, last, used_at"),
         (_tables.Switch, "target, revision, changed_at, is_stopped, name, actor, reason"),
@@ -275,5 +276,21 @@ internal sealed class PostgreSqlOutboxSchema
         INSERT INTO {tables.Switch} (target, revision, changed_at, is_stopped, name, actor)
         VALUES ('{OutboxSwitch.All}', 1, 0, false, '', '') ON CONFLICT DO NOTHING
         """,
+    ];
+
+    /// <summary>
+    /// Returns version 5: webhooks are found by their idempotency key. Rows of earlier versions, and rows that no worker could read, have
+    /// no hash and an index of their own. Both indexes are partial, so that no plan of a settlement can use them: one with the ids of all
+    /// rows is read as a whole for each row while the planner takes the table for empty.
+    /// </summary>
+    private static string[] AddKeyHash(OutboxTables tables) =>
+    [
+        $"ALTER TABLE {tables.Parked} ADD COLUMN IF NOT EXISTS key_hash bigint",
+        $"ALTER TABLE {tables.Dead} ADD COLUMN IF NOT EXISTS key_hash bigint",
+        .. new[] { (Table: tables.Parked, Name: "parked"), (Table: tables.Dead, Name: "dead") }.SelectMany(to => new[]
+        {
+            $"CREATE INDEX IF NOT EXISTS {tables.Index(to.Name + "_by_key")} ON {to.Table} (key_hash) WHERE key_hash IS NOT NULL",
+            $"CREATE INDEX IF NOT EXISTS {tables.Index(to.Name + "_without_key")} ON {to.Table} (id) WHERE key_hash IS NULL",
+        }),
     ];
 }

@@ -87,7 +87,8 @@ internal sealed class PostgreSqlOutboxSettler(StoreDatabase database, PostgreSql
     };
 
     /// <summary>
-    /// Adds delay, attempts, horizon, status code, reason, deaths, whether the order is left, and the notification type, by the row's id.
+    /// Adds delay, attempts, horizon, status code, reason, deaths, whether the order is left, the notification type and the key's hash, by
+    /// the row's id.
     /// </summary>
     private static void AddValues(DbBatchCommand command, List<OutboxChange> changes)
     {
@@ -105,11 +106,8 @@ internal sealed class PostgreSqlOutboxSettler(StoreDatabase database, PostgreSql
                 json.WriteStringValue(change.Reason ?? "");
                 json.WriteNumberValue(change.Unclean);
                 json.WriteBooleanValue(change.LeavesOrder);
-                if (change.NotificationType is { } type)
-                {
-                    json.WriteNumberValue(type);
-                }
-
+                Write(json, change.NotificationType);
+                Write(json, change.KeyHash);
                 json.WriteEndArray();
             }
 
@@ -117,5 +115,17 @@ internal sealed class PostgreSqlOutboxSettler(StoreDatabase database, PostgreSql
         }
 
         command.With(DbType.String, Encoding.UTF8.GetString(text.GetBuffer(), 0, (int)text.Length));
+    }
+
+    private static void Write(Utf8JsonWriter json, long? value)
+    {
+        if (value is { } number)
+        {
+            json.WriteNumberValue(number);
+        }
+        else
+        {
+            json.WriteNullValue();
+        }
     }
 }

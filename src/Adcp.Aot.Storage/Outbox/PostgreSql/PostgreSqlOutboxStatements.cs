@@ -30,6 +30,9 @@ internal sealed record PostgreSqlOutboxStatements
     /// <summary>The stream that waits for a parked row.</summary>
     private const string Stream = "CASE WHEN (c.v ->> 6)::boolean THEN NULL ELSE o.stream END";
 
+    /// <summary>The hash of the idempotency key. The log has none, because its rows are written once and read once.</summary>
+    private const string KeyHash = "(c.v ->> 8)::bigint";
+
     internal PostgreSqlOutboxStatements(OutboxTables tables)
     {
         Look = LookOf(tables, "");
@@ -120,9 +123,10 @@ internal sealed record PostgreSqlOutboxStatements
             $"""
             {fence}, {Values("$5")}, {fromLog}
             INSERT INTO {tables.Parked} (lane, endpoint, due_at, id, tenant, attempts, unclean, enqueued_at, max_at, first_attempt_at,
-                horizon_at, status_code, reason, key_id, stream, number, binding, sealed)
+                horizon_at, status_code, reason, key_id, stream, number, binding, key_hash, sealed)
             SELECT o.lane, o.endpoint, {Now} + (c.v ->> 0)::bigint, o.id, o.tenant, (c.v ->> 1)::integer, (c.v ->> 5)::integer,
-                o.enqueued_at, o.max_at, {Begins}, (c.v ->> 3)::integer, c.v ->> 4, o.key_id, {Stream}, o.number, o.binding, o.sealed
+                o.enqueued_at, o.max_at, {Begins}, (c.v ->> 3)::integer, c.v ->> 4, o.key_id, {Stream}, o.number, o.binding, {KeyHash},
+                o.sealed
             FROM d AS o {ValuesOf("o.id")}
             RETURNING id
             """;
@@ -130,17 +134,17 @@ internal sealed record PostgreSqlOutboxStatements
             $"""
             {fence}, {Values("$6")}
             UPDATE {tables.Parked} AS o
-            SET (due_at, attempts, first_attempt_at, horizon_at, status_code, reason, unclean, stream, is_on_trial) = (
+            SET (due_at, attempts, first_attempt_at, horizon_at, status_code, reason, unclean, stream, is_on_trial, key_hash) = (
                 SELECT greatest({Now} + (c.v ->> 0)::bigint, o.due_at + 1), (c.v ->> 1)::integer, {Begins}, (c.v ->> 3)::integer, c.v ->> 4,
-                    (c.v ->> 5)::integer, {Stream}, false
+                    (c.v ->> 5)::integer, {Stream}, false, coalesce({KeyHash}, o.key_hash)
                 FROM (SELECT (SELECT v FROM p) -> o.id::text AS v) AS c)
             WHERE ctid = ANY (ARRAY({parked}))
             RETURNING id
             """;
         TrialLog = $"{fence} UPDATE {tables.Log} SET is_on_trial = true WHERE ctid = ANY (ARRAY({log})) RETURNING id";
         TrialParked = $"{fence} UPDATE {tables.Parked} SET is_on_trial = true WHERE ctid = ANY (ARRAY({parked})) RETURNING id";
-        DeadLog = DeadOf($"{fence}, {Values("$5")}, {fromLog}", tables);
-        DeadParked = DeadOf($"{fence}, {Values("$6")}, {fromParked}", tables);
+        DeadLog = DeadOf($"{fence}, {Values("$5")}, {fromLog}", KeyHash, tables);
+        DeadParked = DeadOf($"{fence}, {Values("$6")}, {fromParked}", $"coalesce({KeyHash}, o.key_hash)", tables);
     }
 
     /// <summary>
@@ -253,14 +257,14 @@ internal sealed record PostgreSqlOutboxStatements
     private static string DeliveredOf(OutboxTables tables, string deletion) =>
         $"{deletion} RETURNING id, binding), {Bindings(tables, OutboxBindingState.Delivered)} SELECT id FROM d";
 
-    private static string DeadOf(string rows, OutboxTables tables) =>
+    private static string DeadOf(string rows, string keyHash, OutboxTables tables) =>
         $"""
         {rows}, {Bindings(tables, OutboxBindingState.Dead)}
         INSERT INTO {tables.Dead} (id, lane, endpoint, tenant, attempts, unclean, enqueued_at, max_at, first_attempt_at, horizon_at,
-            ended_at, kept_until, status_code, reason, key_id, binding, notification_type, sealed)
+            ended_at, kept_until, status_code, reason, key_id, binding, notification_type, key_hash, sealed)
         SELECT o.id, o.lane, o.endpoint, o.tenant, (c.v ->> 1)::integer, o.unclean, o.enqueued_at, o.max_at, {Begins}, {Now},
             {Now} + {(long)DeadKept.TotalMilliseconds}, (c.v ->> 3)::integer, c.v ->> 4, o.key_id, o.binding,
-            (c.v ->> 7)::bigint, o.sealed
+            (c.v ->> 7)::bigint, {keyHash}, o.sealed
         FROM d AS o {ValuesOf("o.id")}
         RETURNING id
         """;

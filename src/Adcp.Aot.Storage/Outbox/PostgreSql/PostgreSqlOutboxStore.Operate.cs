@@ -9,6 +9,9 @@ internal sealed partial class PostgreSqlOutboxStore
     /// <summary>The table of streams has no index by age, because it would cost each enqueue. It is read once an hour.</summary>
     private static readonly TimeSpan StreamPurgePeriod = TimeSpan.FromHours(1);
 
+    /// <summary>The rows of one page of a search, which come at once.</summary>
+    private const int SearchPageRows = 200;
+
     private long _streamsPurgedAt;
     private bool _wereStreamsPurged;
 
@@ -90,6 +93,57 @@ internal sealed partial class PostgreSqlOutboxStore
         await GuardedAsync(_sql.FindParked, endpoint, () => row = null, reader => row = WaitingRow(reader), cancellationToken)
             .ConfigureAwait(false);
         return row;
+    }
+
+    internal override ValueTask<IReadOnlyList<T>> ListParkedByKeyAsync<T>(
+        long? keyHash, int limit, Func<OutboxWaitingRow, T> describe, CancellationToken cancellationToken) =>
+        RepeatableAsync<IReadOnlyList<T>>(
+            async (connection, token) =>
+            {
+                List<T> rows = [];
+                DbBatch batch = connection.GuardedBatch();
+                batch.Then(_sql.ListParkedByKey(keyHash)).With(DbType.Int64, (long)limit).WithKey(keyHash);
+                await batch.CommitAsync(reader => rows.Add(describe(WaitingRow(reader))), token).ConfigureAwait(false);
+                return rows;
+            },
+            cancellationToken);
+
+    internal override async ValueTask SearchLogAsync(
+        long? tenant, int maxRows, long maxBytes, Func<OutboxWaitingRow, bool> isFound, CancellationToken cancellationToken)
+    {
+        (string Xid, short Lane, long Id) last = ("0", -1, 0);
+        long bytes = 0;
+        bool hasMore = true;
+        for (int read = 0; hasMore && read < maxRows && bytes < maxBytes; read += SearchPageRows)
+        {
+            (string Xid, short Lane, long Id) after = last;
+            int rows = Math.Min(SearchPageRows, maxRows - read);
+            hasMore = await RepeatableAsync(
+                async (connection, token) =>
+                {
+                    int seen = 0;
+                    bool wasFound = false;
+                    DbBatch batch = connection.GuardedBatch();
+                    batch.Then(_sql.SearchLog)
+                        .With(DbType.String, after.Xid).With(DbType.Int16, after.Lane).With(DbType.Int64, after.Id)
+                        .With(DbType.Int64, (long)rows).With(DbType.Int64, tenant);
+                    await batch.CommitAsync(
+                        reader =>
+                        {
+                            seen++;
+                            last = (reader.GetString(8), reader.GetInt16(1), reader.GetInt64(0));
+                            if (!wasFound && !reader.IsDBNull(7))
+                            {
+                                OutboxWaitingRow row = WaitingRow(reader);
+                                bytes += row.Sealed.Length;
+                                wasFound = isFound(row);
+                            }
+                        },
+                        token).ConfigureAwait(false);
+                    return seen == rows && !wasFound;
+                },
+                cancellationToken).ConfigureAwait(false);
+        }
     }
 
     internal override ValueTask<IReadOnlyList<OutboxWorkerRow>> ListWorkersAsync(CancellationToken cancellationToken) =>

@@ -20,6 +20,10 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>The time, read once for a statement and not for each of its rows.</summary>
     private static readonly string NowOnce = $"(SELECT {Now})";
 
+    private static readonly string DeadColumns =
+        "id, lane, endpoint, tenant, key_id, sealed, attempts, reason, status_code, enqueued_at, first_attempt_at, ended_at, "
+        + $"coalesce(coalesce(horizon_at, max_at) > {Now}, true)";
+
     private readonly OutboxTables _tables;
 
     internal PostgreSqlStoreStatements(OutboxTables tables)
@@ -241,6 +245,12 @@ internal sealed class PostgreSqlStoreStatements
             SELECT {waitingColumns} FROM {tables.Parked}
             WHERE lane = ANY (ARRAY(SELECT lane FROM {tables.Lane})) AND endpoint = $1 LIMIT 1
             """;
+        SearchLog =
+            $"""
+            SELECT o.id, o.lane, o.endpoint, o.tenant, o.key_id, o.attempts, o.enqueued_at,
+                CASE WHEN $5::bigint IS NULL OR o.tenant = $5 THEN o.sealed END, o.xid::text
+            FROM {tables.Log} AS o WHERE (o.xid, o.lane, o.id) > (CAST($1 AS text)::xid8, $2, $3) ORDER BY o.xid, o.lane, o.id LIMIT $4
+            """;
         Discard = $"DELETE FROM {tables.Dead} WHERE id = ANY (CAST($1 AS text)::bigint[])";
     }
 
@@ -354,6 +364,9 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>Returns a parked row of the endpoint $1.</summary>
     internal string FindParked { get; }
 
+    /// <summary>Reads the log after the key $1 to $3, at most $4 rows; those of other tenants than $5 without their bytes.</summary>
+    internal string SearchLog { get; }
+
     /// <summary>Appends a row.</summary>
     internal string Append { get; }
 
@@ -361,16 +374,15 @@ internal sealed class PostgreSqlStoreStatements
     internal string AppendMany { get; }
 
     /// <summary>Returns the query for dead letters: $1 the id above them, $2 the limit, then the filter's values.</summary>
-    internal string ListDead(OutboxDeadFilter filter)
-    {
-        StringBuilder sql = new(
-            $"""
-            SELECT id, lane, endpoint, tenant, key_id, sealed, attempts, reason, status_code, enqueued_at, first_attempt_at, ended_at,
-                coalesce(coalesce(horizon_at, max_at) > {Now}, true)
-            FROM {_tables.Dead} WHERE id < $1
-            """);
-        return sql.Append(Conditions(filter, 2)).Append(" ORDER BY id DESC LIMIT $2").ToString();
-    }
+    internal string ListDead(OutboxDeadFilter filter) =>
+        $"SELECT {DeadColumns} FROM {_tables.Dead} WHERE id < $1{Conditions(filter, 2)} ORDER BY id DESC LIMIT $2";
+
+    /// <summary>Returns the query for the newest dead letters by the hash of their key: $1 the limit, $2 the hash.</summary>
+    internal string ListDeadByKey(long? keyHash) => ByKey(DeadColumns, _tables.Dead, keyHash);
+
+    /// <summary>Returns the query for the newest parked rows by the hash of their key: $1 the limit, $2 the hash.</summary>
+    internal string ListParkedByKey(long? keyHash) =>
+        ByKey("id, lane, endpoint, tenant, key_id, attempts, enqueued_at, sealed", _tables.Parked, keyHash);
 
     /// <summary>Returns the query for the ids of dead letters, with the same parameters.</summary>
     internal string ListDeadIds(OutboxDeadFilter filter) =>
@@ -389,6 +401,14 @@ internal sealed class PostgreSqlStoreStatements
         " UNION ALL ",
         Enumerable.Range(1, reasons).Select(parameter => string.Create(
             CultureInfo.InvariantCulture, $"SELECT id FROM {_tables.Dead} WHERE reason = ${parameter}")));
+
+    /// <summary>
+    /// The rows of a hash are few, and are sorted after they were found: OFFSET keeps the planner from reading all rows in the order of
+    /// their ids.
+    /// </summary>
+    private static string ByKey(string columns, string table, long? keyHash) => keyHash is null
+        ? $"SELECT {columns} FROM {table} WHERE key_hash IS NULL ORDER BY id DESC LIMIT $1"
+        : $"SELECT {columns} FROM (SELECT * FROM {table} WHERE key_hash = $2 OFFSET 0) AS o ORDER BY id DESC LIMIT $1";
 
     /// <summary>Returns the conditions of a filter whose values follow a number of parameters.</summary>
     private static string Conditions(OutboxDeadFilter filter, int parameters)

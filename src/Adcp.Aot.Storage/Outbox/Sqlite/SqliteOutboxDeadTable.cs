@@ -10,23 +10,16 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
 {
     internal override ValueTask<IReadOnlyList<OutboxDeadRow>> ListAsync(
         OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
-        Read<IReadOnlyList<OutboxDeadRow>>(session => List(session, filter, before, limit), cancellationToken);
+        ReadAsync(sql.ListDead(filter), [before, .. Values(filter, limit)], Row, cancellationToken);
 
     internal override ValueTask<IReadOnlyList<long>> ListIdsAsync(
         OutboxDeadFilter filter, long before, int limit, CancellationToken cancellationToken) =>
-        Read<IReadOnlyList<long>>(
-            session =>
-            {
-                List<long> ids = [];
-                using DbDataReader reader = session.Read(sql.ListDeadIds(filter), [null, before, .. Values(filter, limit)]);
-                while (reader.Read())
-                {
-                    ids.Add(reader.GetInt64(0));
-                }
+        ReadAsync(
+            sql.ListDeadIds(filter), [before, .. Values(filter, limit)], static reader => reader.GetInt64(0), cancellationToken);
 
-                return ids;
-            },
-            cancellationToken);
+    internal override ValueTask<IReadOnlyList<OutboxDeadRow>> ListByKeyAsync(
+        long? keyHash, int limit, CancellationToken cancellationToken) =>
+        ReadAsync(sql.ListDeadByKey, [keyHash, (long)limit], Row, cancellationToken);
 
     /// <summary>Counts exactly: an index of a million rows is counted within milliseconds.</summary>
     internal override ValueTask<(long Count, bool IsEstimate)> CountAsync(
@@ -126,20 +119,27 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
         return (shares, dead);
     }
 
-    private List<OutboxDeadRow> List(SqliteOutboxSession session, OutboxDeadFilter filter, long before, int limit)
-    {
-        List<OutboxDeadRow> rows = [];
-        using DbDataReader reader = session.Read(sql.ListDead(filter), [session.Now(), before, .. Values(filter, limit)]);
-        while (reader.Read())
-        {
-            rows.Add(new OutboxDeadRow(
-                reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4),
-                (byte[])reader.GetValue(5), reader.GetInt32(6), reader.GetString(7), reader.GetInt32(8),
-                reader.Time(9)!.Value, reader.Time(10), reader.Time(11)!.Value, reader.GetInt64(12) != 0));
-        }
+    /// <summary>Reads dead letters. The first parameter of the statement is the time, and <paramref name="values"/> follow.</summary>
+    private ValueTask<IReadOnlyList<T>> ReadAsync<T>(
+        string statement, object?[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken) =>
+        Read<IReadOnlyList<T>>(
+            session =>
+            {
+                List<T> rows = [];
+                using DbDataReader reader = session.Read(statement, [session.Now(), .. values]);
+                while (reader.Read())
+                {
+                    rows.Add(read(reader));
+                }
 
-        return rows;
-    }
+                return rows;
+            },
+            cancellationToken);
+
+    private static OutboxDeadRow Row(DbDataReader reader) => new(
+        reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4), (byte[])reader.GetValue(5),
+        reader.GetInt32(6), reader.GetString(7), reader.GetInt32(8), reader.Time(9)!.Value, reader.Time(10), reader.Time(11)!.Value,
+        reader.GetInt64(12) != 0);
 
     /// <summary>Returns the parameters of a query from the third one on.</summary>
     private static object?[] Values(OutboxDeadFilter filter, long? limit) =>

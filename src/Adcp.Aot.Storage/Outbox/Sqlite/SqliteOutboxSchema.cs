@@ -133,7 +133,15 @@ internal static class SqliteOutboxSchema
             $"""
             INSERT OR IGNORE INTO {tables.Switch} (target, revision, changed_at, is_stopped, name, actor)
             VALUES ('{OutboxSwitch.All}', 1, 0, 0, '', '')
-            """));
+            """),
+
+        // Webhooks are found by their idempotency key. Rows of earlier versions, and rows that no worker could read, have no hash; the
+        // indexes find these too.
+        new SqlMigration(
+            $"ALTER TABLE {tables.Parked} ADD COLUMN key_hash INTEGER",
+            $"ALTER TABLE {tables.Dead} ADD COLUMN key_hash INTEGER",
+            Index(tables, "parked_key", tables.Parked, "key_hash"),
+            Index(tables, "dead_key", tables.Dead, "key_hash")));
 
     /// <summary>Returns a query that names each column that the store uses.</summary>
     internal static string Columns(OutboxTables tables) => $"""
@@ -141,9 +149,9 @@ internal static class SqliteOutboxSchema
             l.id, l.lane, l.endpoint, l.tenant, l.key_id, l.binding, l.attempts, l.unclean, l.enqueued_at, l.first_attempt_at, l.horizon_at,
             l.not_before, l.max_at, l.is_on_trial, l.stream, l.number, l.sealed,
             p.id, p.lane, p.endpoint, p.tenant, p.key_id, p.binding, p.attempts, p.unclean, p.enqueued_at, p.first_attempt_at, p.horizon_at,
-            p.due_at, p.max_at, p.reason, p.status_code, p.is_on_trial, p.stream, p.number, p.sealed,
+            p.due_at, p.max_at, p.reason, p.status_code, p.is_on_trial, p.stream, p.number, p.key_hash, p.sealed,
             d.id, d.lane, d.endpoint, d.tenant, d.key_id, d.binding, d.attempts, d.unclean, d.enqueued_at, d.first_attempt_at, d.horizon_at,
-            d.reason, d.status_code, d.max_at, d.ended_at, d.kept_until, d.notification_type, d.sealed,
+            d.reason, d.status_code, d.max_at, d.ended_at, d.kept_until, d.notification_type, d.key_hash, d.sealed,
             b.hash, b.fingerprint, b.idempotency_key, b.sequence_number, b.state, b.retires_at, b.kept_until,
             s.stream, s.number, s.used_at, o.target, o.revision, o.changed_at, o.is_stopped, o.name, o.actor, o.reason
         FROM {tables.Meta} m, {tables.Worker} w, {tables.Lane} n, {tables.Log} l, {tables.Parked} p, {tables.Dead} d, {tables.Binding} b,

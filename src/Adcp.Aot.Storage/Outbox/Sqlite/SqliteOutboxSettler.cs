@@ -137,8 +137,8 @@ internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutbo
     }
 
     /// <summary>
-    /// Returns <c>[id, due time, delay, attempts, horizon, reason, status code, deaths, leaves the order, notification type]</c> for each
-    /// change.
+    /// Returns <c>[id, due time, delay, attempts, horizon, reason, status code, deaths, leaves the order, notification type,
+    /// hash of the key]</c> for each change.
     /// </summary>
     private static string Keys(List<OutboxChange> changes)
     {
@@ -150,11 +150,13 @@ internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutbo
                 CultureInfo.InvariantCulture,
                 $"{(text.Length > 1 ? "," : "")}[{change.Row.Id},{change.Row.DueAt},{Milliseconds(change.Delay)},{change.Attempts},"
                 + $"{Milliseconds(change.Horizon)},{reason},{change.StatusCode},{change.Unclean},{(change.LeavesOrder ? 1 : 0)},"
-                + $"{change.NotificationType?.ToString(CultureInfo.InvariantCulture) ?? "null"}]");
+                + $"{Number(change.NotificationType)},{Number(change.KeyHash)}]");
         }
 
         return text.Append(']').ToString();
     }
+
+    private static string Number(long? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "null";
 
     private static long Milliseconds(TimeSpan time) => time.Ticks / TimeSpan.TicksPerMillisecond;
 }

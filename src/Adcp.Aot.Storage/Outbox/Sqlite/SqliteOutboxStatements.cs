@@ -28,7 +28,7 @@ internal sealed class SqliteOutboxStatements
         """
         WITH k AS MATERIALIZED (SELECT value ->> 0 AS id, value ->> 1 AS due_at, value ->> 2 AS delay, value ->> 3 AS attempts,
             value ->> 4 AS horizon, value ->> 5 AS reason, value ->> 6 AS status_code, value ->> 7 AS unclean,
-            value ->> 8 AS leaves_order, value ->> 9 AS type FROM json_each(@p2))
+            value ->> 8 AS leaves_order, value ->> 9 AS type, value ->> 10 AS key_hash FROM json_each(@p2))
         """;
 
     /// <summary>The dead letters of a sample.</summary>
@@ -51,8 +51,8 @@ internal sealed class SqliteOutboxStatements
         string fromParked = $"FROM k CROSS JOIN {t.Parked} r ON r.id = k.id AND r.due_at = k.due_at";
         string toDead =
             $"INSERT INTO {t.Dead} ({Kept}, unclean, attempts, first_attempt_at, horizon_at, reason, status_code, ended_at, kept_until, "
-            + "notification_type, sealed)";
-        string dead = $"SELECT {moved}, r.unclean, {Written}, @p1, @p1 + @p3, k.type, r.sealed";
+            + "notification_type, key_hash, sealed)";
+        string dead = $"SELECT {moved}, r.unclean, {Written}, @p1, @p1 + @p3, k.type";
 
         Installation = $"SELECT installation, format FROM {t.Meta}";
         Append =
@@ -160,8 +160,10 @@ internal sealed class SqliteOutboxStatements
             $"""
             {KeysOfChanges}
             INSERT INTO {t.Parked} (
-                {Kept}, attempts, first_attempt_at, horizon_at, reason, status_code, due_at, unclean, stream, number, sealed)
-            SELECT {moved}, {Written}, @p1 + k.delay, k.unclean, CASE WHEN k.leaves_order THEN NULL ELSE r.stream END, r.number, r.sealed
+                {Kept}, attempts, first_attempt_at, horizon_at, reason, status_code, due_at, unclean, stream, number, key_hash,
+                sealed)
+            SELECT {moved}, {Written}, @p1 + k.delay, k.unclean, CASE WHEN k.leaves_order THEN NULL ELSE r.stream END, r.number, k.key_hash,
+                r.sealed
             {fromLog}
             """;
 
@@ -170,7 +172,7 @@ internal sealed class SqliteOutboxStatements
             $"""
             {KeysOfChanges}
             UPDATE {t.Parked} AS r SET due_at = max(@p1 + k.delay, r.due_at + 1), unclean = k.unclean, is_on_trial = 0,
-                stream = CASE WHEN k.leaves_order THEN NULL ELSE r.stream END,
+                stream = CASE WHEN k.leaves_order THEN NULL ELSE r.stream END, key_hash = coalesce(k.key_hash, r.key_hash),
                 (attempts, first_attempt_at, horizon_at, reason, status_code) = (SELECT {Written})
             FROM k WHERE r.id = k.id AND r.due_at = k.due_at RETURNING id, binding
             """;
@@ -181,8 +183,8 @@ internal sealed class SqliteOutboxStatements
                 SELECT r.id FROM json_each(@p1) k CROSS JOIN {t.Parked} r ON r.id = k.value ->> 0 AND r.due_at = k.value ->> 1)
             RETURNING id, binding
             """;
-        EndFromLog = $"{KeysOfChanges} {toDead} {dead} {fromLog}";
-        EndFromParked = $"{KeysOfChanges} {toDead} {dead} {fromParked}";
+        EndFromLog = $"{KeysOfChanges} {toDead} {dead}, k.key_hash, r.sealed {fromLog}";
+        EndFromParked = $"{KeysOfChanges} {toDead} {dead}, coalesce(k.key_hash, r.key_hash), r.sealed {fromParked}";
 
         SpanOfLog = $"SELECT coalesce(max(id) - min(id) + 1, 0) FROM {t.Log}";
         string now = SqlClock.Now(SqlDialect.Sqlite);
@@ -227,6 +229,7 @@ internal sealed class SqliteOutboxStatements
             $"SELECT {deadColumns} FROM {t.Dead} WHERE id < @p2{conditions} ORDER BY id DESC LIMIT @p6");
         _listDeadIds = ForEachFilter(conditions => $"SELECT id FROM {t.Dead} WHERE id < @p2{conditions} ORDER BY id DESC LIMIT @p6");
         _countDead = ForEachFilter(conditions => $"SELECT count(*) FROM {t.Dead} WHERE 1{conditions}");
+        ListDeadByKey = $"SELECT {deadColumns} FROM {t.Dead} WHERE key_hash IS @p2 ORDER BY id DESC LIMIT @p3";
         CountReasons =
             $"""
             SELECT (SELECT count(*) FROM (SELECT 1 FROM {t.Dead} WHERE reason = k.value LIMIT @p2)) FROM json_each(@p1) k ORDER BY k.key
@@ -283,6 +286,12 @@ internal sealed class SqliteOutboxStatements
             """;
         FindParked =
             $"SELECT {waitingColumns} FROM {t.Parked} WHERE lane IN (SELECT lane FROM {t.Lane}) AND endpoint = @p1 LIMIT 1";
+        ListParkedByKey = $"SELECT {waitingColumns} FROM {t.Parked} WHERE key_hash IS @p1 ORDER BY id DESC LIMIT @p2";
+        SearchLog =
+            $"""
+            SELECT id, lane, endpoint, tenant, key_id, attempts, enqueued_at, CASE WHEN @p1 IS NULL OR tenant = @p1 THEN sealed END
+            FROM {t.Log} ORDER BY id LIMIT @p2
+            """;
         DeleteDead = $"DELETE FROM {t.Dead} WHERE id = @p1 RETURNING binding";
         Discard = $"DELETE FROM {t.Dead} WHERE id IN (SELECT value FROM json_each(@p1))";
     }
@@ -407,6 +416,15 @@ internal sealed class SqliteOutboxStatements
 
     /// <summary>Reads a parked row of the endpoint @p1.</summary>
     internal string FindParked { get; }
+
+    /// <summary>Lists the newest dead letters with the hash @p2 of their key, or without one if it is NULL, at most @p3.</summary>
+    internal string ListDeadByKey { get; }
+
+    /// <summary>Lists the newest parked rows with the hash @p1 of their key, or without one if it is NULL, at most @p2.</summary>
+    internal string ListParkedByKey { get; }
+
+    /// <summary>Reads the first @p2 rows of the log; those of other tenants than @p1 without their bytes.</summary>
+    internal string SearchLog { get; }
 
     /// <summary>Deletes bindings that say "waiting" although no webhook of them waits.</summary>
     internal string PurgeOrphans { get; }

@@ -98,6 +98,52 @@ internal sealed partial class SqliteOutboxStore
             },
             cancellationToken));
 
+    internal override ValueTask<IReadOnlyList<T>> ListParkedByKeyAsync<T>(
+        long? keyHash, int limit, Func<OutboxWaitingRow, T> describe, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<T>>(Read(
+            session =>
+            {
+                List<T> rows = [];
+                using DbDataReader reader = session.Read(_sql.ListParkedByKey, keyHash, (long)limit);
+                while (reader.Read())
+                {
+                    rows.Add(describe(WaitingRow(reader)));
+                }
+
+                return rows;
+            },
+            cancellationToken));
+
+    internal override ValueTask SearchLogAsync(
+        long? tenant, int maxRows, long maxBytes, Func<OutboxWaitingRow, bool> isFound, CancellationToken cancellationToken)
+    {
+        // It takes up to seconds, and the driver is synchronous.
+        return new(Task.Run(() => Read(Search, cancellationToken), cancellationToken));
+
+        bool Search(SqliteOutboxSession session)
+        {
+            long bytes = 0;
+            using DbDataReader reader = session.Read(_sql.SearchLog, tenant, (long)maxRows);
+            while (bytes < maxBytes && reader.Read())
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (reader.IsDBNull(7))
+                {
+                    continue;
+                }
+
+                OutboxWaitingRow row = WaitingRow(reader);
+                bytes += row.Sealed.Length;
+                if (isFound(row))
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
     internal override ValueTask<IReadOnlyList<OutboxWorkerRow>> ListWorkersAsync(CancellationToken cancellationToken) =>
         ValueTask.FromResult<IReadOnlyList<OutboxWorkerRow>>(Read(
             session =>
