@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Cli;
 
-/// <summary>The use of an outbox's database by a command of operators.</summary>
+/// <summary>The way in which an operator command uses the outbox's database.</summary>
 internal enum StoreUse
 {
     /// <summary>The command needs the page of a running process.</summary>
