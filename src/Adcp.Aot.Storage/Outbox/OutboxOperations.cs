@@ -17,7 +17,7 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
     /// <summary>The most waiting webhooks and dead letters that are searched for an idempotency key.</summary>
     private const int MaxSearched = 1000;
 
-    /// <summary>The rate of a redrive that names none, so that it does not slow down fresh webhooks.</summary>
+    /// <summary>The rate of a redrive that names none, so that receivers get its webhooks evenly.</summary>
     private const int DefaultRatePerSecond = 200;
 
     /// <summary>The most ids in the record of an action.</summary>
@@ -59,7 +59,7 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         _seal = worker.Outbox.Seal;
         _deadLetters = worker.Outbox.DeadLetters;
         _time = timeProvider ?? TimeProvider.System;
-        _jobs = new DeadLetterJobs(_deadLetters, _time, GuardedLogger.Of(logger));
+        _jobs = new DeadLetterJobs(_time, GuardedLogger.Of(logger));
     }
 
     /// <summary>
@@ -78,7 +78,7 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         _seal = outbox.Seal;
         _deadLetters = outbox.DeadLetters;
         _time = timeProvider ?? TimeProvider.System;
-        _jobs = new DeadLetterJobs(_deadLetters, _time, GuardedLogger.Of(logger));
+        _jobs = new DeadLetterJobs(_time, GuardedLogger.Of(logger));
     }
 
     /// <summary>
@@ -118,7 +118,7 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         _store = store;
         _ownsStore = true;
         _deadLetters = new DeadLetters(_store, _seal, static () => { }, _time);
-        _jobs = new DeadLetterJobs(_deadLetters, _time, GuardedLogger.Of(logger));
+        _jobs = new DeadLetterJobs(_time, GuardedLogger.Of(logger));
     }
 
     /// <inheritdoc/>
@@ -214,7 +214,10 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         }
 
         options = options with { RatePerSecond = options.RatePerSecond ?? DefaultRatePerSecond };
-        (DeadLetterJob? job, bool isNew) = _jobs.Start(query, options, isDiscard: false, action);
+        (DeadLetterJob? job, bool isNew) = _jobs.Start(
+            query, isDiscard: false, options.IsDryRun, action,
+            (progress, token) => _deadLetters.RedriveAsync(
+                query, options with { Progress = new Receivers(progress, options.Progress) }, token));
         if (isNew && !options.IsDryRun)
         {
             Record(action, "redrive", $"job {job!.Id}: {Words(query)}{(options.AllowsNewKey ? ", with new keys" : "")}");
@@ -230,7 +233,9 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(action);
         cancellationToken.ThrowIfCancellationRequested();
-        (DeadLetterJob? job, bool isNew) = _jobs.Start(query, new RedriveOptions { IsDryRun = isDryRun }, isDiscard: true, action);
+        (DeadLetterJob? job, bool isNew) = _jobs.Start(
+            query, isDiscard: true, isDryRun, action,
+            (progress, token) => _deadLetters.DiscardAsync(query, isDryRun, progress, token));
         if (isNew && !isDryRun)
         {
             Record(action, "discard", $"job {job!.Id}: {Words(query)}");
@@ -257,7 +262,7 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
                 action, job.IsDiscard ? "cancel discard" : "cancel redrive",
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"job {job.Id}, {done.Redriven + done.Discarded} dead letters {(job.IsDiscard ? "discarded" : "redriven")}"));
+                    $"job {job.Id}, {done.Handled} dead letters {(job.IsDiscard ? "discarded" : "redriven")}"));
         }
 
         return job;
@@ -402,6 +407,16 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
             {
                 Status = Nothing.Status with { StoreError = $"The store failed: {fault.GetType().Name}." },
             };
+        }
+    }
+
+    /// <summary>Reports to the job and to the caller.</summary>
+    private sealed class Receivers(IProgress<DeadLetterReport> job, IProgress<DeadLetterReport>? caller) : IProgress<DeadLetterReport>
+    {
+        public void Report(DeadLetterReport value)
+        {
+            job.Report(value);
+            caller?.Report(value);
         }
     }
 
