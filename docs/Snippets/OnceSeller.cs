@@ -23,13 +23,13 @@ internal sealed partial class OnceSeller(DbDataSource database) : IRequestReconc
         Bought bought = new("mb_" + Guid.NewGuid().ToString("N"));
         await using DbConnection connection = await database.OpenConnectionAsync();
         await using DbTransaction transaction = await connection.BeginTransactionAsync();
-        await InsertAsync(transaction, bought, order, call.IdempotencyKey); // the key beside the media buy
+        await InsertAsync(transaction, bought, order, call.RequestId); // the request's id beside the media buy
         await transaction.CommitAsync();
         return bought;
     }
 
     public async ValueTask<Reconciliation> ReconcileAsync(UnresolvedRequest request, CancellationToken cancellationToken) =>
-        await FindAsync(request.Tenant, request.IdempotencyKey, cancellationToken) is { } bought
+        await FindAsync(request.Tenant, request.RequestId, cancellationToken) is { } bought
             ? Reconciliation.Committed(bought, OnceJson.Default.Bought)
             : Reconciliation.Unknown; // or NotCommitted, if nothing can commit any more
 }
@@ -44,22 +44,22 @@ internal sealed partial class OnceSeller
         // snippet: keep-answer
         Bought bought = new("mb_" + Guid.NewGuid().ToString("N"));
         await using DbTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await InsertAsync(transaction, bought, order, call.IdempotencyKey);
+        await InsertAsync(transaction, bought, order, call.RequestId);
         await call.KeepAnswerAsync(bought, OnceJson.Default.Bought, transaction, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return bought;
         // end
     }
 
-    private static async Task InsertAsync(DbTransaction transaction, Bought bought, Order order, string? key)
+    private static async Task InsertAsync(DbTransaction transaction, Bought bought, Order order, string? requestId)
     {
-        _ = (transaction, bought, order, key);
+        _ = (transaction, bought, order, requestId);
         await Task.CompletedTask;
     }
 
-    private async Task<Bought?> FindAsync(string tenant, string key, CancellationToken cancellationToken)
+    private async Task<Bought?> FindAsync(string tenant, string requestId, CancellationToken cancellationToken)
     {
-        _ = (database, tenant, key, cancellationToken);
+        _ = (database, tenant, requestId, cancellationToken);
         return await Task.FromResult<Bought?>(null);
     }
 }

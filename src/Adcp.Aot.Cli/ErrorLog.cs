@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Adcp.Aot.Cli;
 
-/// <summary>Writes warnings and errors of the library to the standard error, one line each: also the records of actions.</summary>
+/// <summary>Writes warnings, errors and records of operator actions to the standard error, one line each.</summary>
 internal sealed class ErrorLog : ILogger
 {
     /// <summary>Gets or sets the call after an action was recorded; null for none.</summary>

@@ -226,11 +226,24 @@ internal static partial class OperatorCommands
             job = jobs.FirstOrDefault(other => other.Id == id) ?? throw Gone(id);
             if (!Console.IsErrorRedirected)
             {
-                Console.Error.WriteLine($"{Text(job.Report.Redriven + job.Report.Discarded)} {(job.IsDiscard ? "discarded" : "redriven")}");
+                Console.Error.WriteLine(ProgressOf(job));
             }
         }
 
         return job;
+    }
+
+    /// <summary>Returns the progress of a job in words: its rate, and why it waits.</summary>
+    private static string ProgressOf(DeadLetterJob job)
+    {
+        string handled = $"{Text(job.Report.Handled)} {(job.IsDiscard ? "discarded" : "redriven")}";
+        string rate = job.RatePerSecond is { } perSecond ? $", {Text(perSecond)} a second" : "";
+        return handled + rate + job.Report.Wait switch
+        {
+            RedriveWait.FreshDeliveries => ", waits for fresh deliveries",
+            RedriveWait.Workers => ", waits for workers: none runs, deliveries are paused, or the endpoints answer slowly",
+            _ => "",
+        };
     }
 
     private static CommandException Gone(string id) => new(

@@ -274,7 +274,7 @@ internal static partial class OperatorCommands
     private static Command Workers()
     {
         OperatorConnection connection = new(StoreUse.Reads);
-        Command command = new("workers", "List the workers of the outbox. The exit code is 1 if no worker owns a lane.");
+        Command command = new("workers", "List the workers of the outbox. The exit code is 1 if any lane has no worker.");
         connection.AddTo(command);
         command.SetAction((arguments, cancellationToken) => connection.RunAsync(arguments, async operations =>
         {

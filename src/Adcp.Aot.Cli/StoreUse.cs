@@ -1,6 +1,6 @@
 namespace Adcp.Aot.Cli;
 
-/// <summary>The use of an outbox's database by a command of operators.</summary>
+/// <summary>The way in which an operator command uses the outbox's database.</summary>
 internal enum StoreUse
 {
     /// <summary>The command reads a table of attempts if no page is given, and no table of an outbox.</summary>

@@ -47,10 +47,10 @@ public sealed class DeadLettersPageTests : IAsyncLifetime
         await Page.Locator("#redrive-reason").FillAsync("buyer is back");
         await Page.Locator("#redrive-yes").ClickAsync();
 
-        await Assertions.Expect(Page.Locator("#redrives progress")).ToBeVisibleAsync();
-        await Assertions.Expect(Page.Locator("#redrives .job")).ToContainTextAsync("done");
-        await Assertions.Expect(Page.Locator("#redrives .job")).ToContainTextAsync("30 delivered again");
-        await Assertions.Expect(Page.Locator("#redrives .job")).ToContainTextAsync("by alice: buyer is back");
+        await Assertions.Expect(Page.Locator("#dead-letter-jobs progress")).ToBeVisibleAsync();
+        await Assertions.Expect(Page.Locator("#dead-letter-jobs .job")).ToContainTextAsync("done");
+        await Assertions.Expect(Page.Locator("#dead-letter-jobs .job")).ToContainTextAsync("30 delivered again");
+        await Assertions.Expect(Page.Locator("#dead-letter-jobs .job")).ToContainTextAsync("by alice: buyer is back");
         await Assertions.Expect(Caption).ToHaveTextAsync("0 of 0");
         await OperatedOutbox.UntilAsync(() => Task.FromResult(_operated.Receiver.Count == before + 30));
         await _browser.ShowAsync("actions");
@@ -86,13 +86,13 @@ public sealed class DeadLettersPageTests : IAsyncLifetime
         await Page.GetByRole(AriaRole.Button, new() { Name = "Redrive all of these" }).ClickAsync();
         await Page.Locator("#redrive-rate").FillAsync("1");
         await Page.Locator("#redrive-yes").ClickAsync();
-        await Page.Locator("#redrives").GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
-        await Assertions.Expect(Page.Locator("#redrives .job")).ToContainTextAsync("cancelled");
-        await Page.Locator("#redrives").GetByRole(AriaRole.Button, new() { Name = "Continue" }).ClickAsync();
+        await Page.Locator("#dead-letter-jobs").GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
+        await Assertions.Expect(Page.Locator("#dead-letter-jobs .job")).ToContainTextAsync("cancelled");
+        await Page.Locator("#dead-letter-jobs").GetByRole(AriaRole.Button, new() { Name = "Continue" }).ClickAsync();
         await Page.Locator("#redrive-rate").FillAsync("1000");
         await Page.Locator("#redrive-yes").ClickAsync();
 
-        await Assertions.Expect(Page.Locator("#redrives .job").First).ToContainTextAsync("done");
+        await Assertions.Expect(Page.Locator("#dead-letter-jobs .job").First).ToContainTextAsync("done");
         await OperatedOutbox.UntilAsync(async () => await _operated.Outbox.GetStatusAsync() is { Dead: 0, Waiting: 0 });
         Assert.Empty(_browser.Console);
     }
@@ -150,8 +150,8 @@ public sealed class DeadLettersPageTests : IAsyncLifetime
         await Page.Locator("#confirm-reason").FillAsync("a test of theirs");
         await Page.Locator("#confirm-yes").ClickAsync();
 
-        await Assertions.Expect(Page.Locator("#redrives .job")).ToContainTextAsync("12 deleted");
-        await Assertions.Expect(Page.Locator("#redrives .job")).ToContainTextAsync("by alice: a test of theirs");
+        await Assertions.Expect(Page.Locator("#dead-letter-jobs .job")).ToContainTextAsync("12 deleted");
+        await Assertions.Expect(Page.Locator("#dead-letter-jobs .job")).ToContainTextAsync("by alice: a test of theirs");
         await Assertions.Expect(Caption).ToHaveTextAsync("0 of 0");
         Assert.Equal(13, before);
         Assert.Equal(kept.Id, Assert.Single(await _operated.Outbox.DeadLetters.ListAsync()).Id);
@@ -189,6 +189,52 @@ public sealed class DeadLettersPageTests : IAsyncLifetime
         await Assertions.Expect(Page.Locator("#delivery-body")).ToContainTextAsync("create_media_buy");
         ActionRecord action = Assert.Single(await _operated.Operations.ListActionsAsync());
         Assert.Equal(("open body", "rob", "ticket 7"), (action.Action, action.Actor, action.Reason));
+        Assert.Empty(_browser.Console);
+    }
+
+    [Fact]
+    public async Task Open_delivery_follows_what_happens_to_it_but_not_under_a_dialog()
+    {
+        await _operated.KillAsync(1);
+        _operated.Receiver.Otherwise = ReceiverAnswer.Ok;
+        await _browser.ShowAsync("dead-letters");
+        await Rows.Locator("a[href^='#delivery']").ClickAsync();
+        ILocator facts = Page.Locator("#delivery-facts");
+        ILocator redrive = Page.Locator("#delivery").GetByRole(AriaRole.Button, new() { Name = "Redrive" });
+        await Assertions.Expect(facts).ToContainTextAsync("undelivered");
+
+        await redrive.ClickAsync();
+        await _operated.Operations.StartRedriveAsync(
+            new DeadLetterQuery(), new RedriveOptions(), new OperatorAction("bob", "buyer is back"));
+        await Assertions.Expect(Page.Locator("#figures div").Filter(new() { HasText = "Dead letters" })).ToContainTextAsync("0");
+        await Assertions.Expect(facts).ToContainTextAsync("undelivered");
+        await Page.Keyboard.PressAsync("Escape");
+
+        await Assertions.Expect(facts).Not.ToContainTextAsync("undelivered");
+        await Assertions.Expect(facts).ToContainTextAsync("delivered");
+        await Assertions.Expect(Page.Locator("#delivery tbody")).ToContainTextAsync("success");
+        await Assertions.Expect(redrive).ToHaveCountAsync(0);
+        await Assertions.Expect(Page.Locator("#main")).ToBeFocusedAsync();
+        Assert.Empty(_browser.Console);
+    }
+
+    [Fact]
+    public async Task Redrive_that_waits_for_workers_says_so_and_goes_on()
+    {
+        await _operated.KillAsync(6);
+        _operated.Receiver.Otherwise = ReceiverAnswer.Ok;
+        await _operated.Operations.PauseAsync(new OperatorAction("bob", "incident 7"));
+        await _operated.Operations.StartRedriveAsync(
+            new DeadLetterQuery(), new RedriveOptions { RatePerSecond = 2 }, new OperatorAction("bob", "buyer is back"));
+
+        await _browser.ShowAsync("dead-letters");
+        await Assertions.Expect(Page.Locator("#dead-letter-jobs .job")).ToContainTextAsync("a second");
+        await Assertions.Expect(Page.Locator("#dead-letter-jobs .job")).ToContainTextAsync("waiting for workers");
+        await _operated.Operations.ResumeAsync(new OperatorAction("bob", "incident 7 is over"));
+
+        await Assertions.Expect(Page.Locator("#dead-letter-jobs .job")).ToContainTextAsync("6 delivered again");
+        await Assertions.Expect(Page.Locator("#dead-letter-jobs .job")).ToContainTextAsync("done", new() { Timeout = 20_000 });
+        await Assertions.Expect(Page.Locator("#dead-letter-jobs .job")).Not.ToContainTextAsync("waiting");
         Assert.Empty(_browser.Console);
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Adcp.Aot.AspNetCore.Tests.Operations;
 using Adcp.Aot.Operations;
 using Adcp.Aot.Testing;
@@ -121,7 +122,7 @@ public sealed class StoreOperatorTests : IAsyncLifetime
         Assert.Equal(before + 3, _operated.Receiver.Requests.Count);
         Assert.Equal("", dry.Errors);
         Assert.Matches(
-            $"redrive on job 1: dead letters with tenant acme by {Environment.UserName}. Reason: buyer is back", job.Errors);
+            $"redrive on job 1: dead letters with tenant acme by {Regex.Escape(Environment.UserName)}. Reason: buyer is back", job.Errors);
     }
 
     [Fact]
@@ -176,7 +177,7 @@ public sealed class StoreOperatorTests : IAsyncLifetime
         Assert.DoesNotContain(id, none.Output, StringComparison.Ordinal);
         Assert.Matches($"{id} +isolated +acme http://127.0.0.1:[0-9]+/hook", isolated.Output);
         Assert.Contains($"isolate on acme http://127.0.0.1:", isolated.Errors, StringComparison.Ordinal);
-        Assert.Matches($"{id} +isolated .*by {Environment.UserName}: buyer is down +acme http://127.0.0.1", endpoints.Output);
+        Assert.Matches($"{id} +isolated .*by {Regex.Escape(Environment.UserName)}: buyer is down +acme http://127.0.0.1", endpoints.Output);
         Assert.Equal("buyer is down", json.Json.GetProperty("isolation").GetProperty("reason").GetString());
         Assert.Matches("isolated +1", status.Output);
         Assert.Equal(before + 1, _operated.Receiver.Count);
@@ -196,7 +197,7 @@ public sealed class StoreOperatorTests : IAsyncLifetime
         await OperatedOutbox.UntilAsync(async () => await _operated.Outbox.GetStatusAsync() is { Waiting: 0, Parked: 0 });
 
         Assert.Equal((0, 1, 0), (paused.ExitCode, status.ExitCode, resumed.ExitCode));
-        Assert.Matches($"paused +since .* by {Environment.UserName}: incident 7", paused.Output);
+        Assert.Matches($"paused +since .* by {Regex.Escape(Environment.UserName)}: incident 7", paused.Output);
         Assert.Matches("paused +since", status.Output);
         Assert.False(resumed.Json.TryGetProperty("pause", out _));
         Assert.Equal((0, 1), (before, _operated.Receiver.Count));

@@ -23,7 +23,8 @@ internal static class DeadLettersCommand
     /// <summary>The webhooks that no worker has read, of a search that opens them.</summary>
     private const int Unread = 100_000;
 
-    private const int BaselineRounds = 15;
+    /// <summary>The rounds of a turn with the redrive, and of the turn without it.</summary>
+    private const int RoundsOfTurn = 15;
 
     internal static Command Create()
     {
@@ -35,7 +36,7 @@ internal static class DeadLettersCommand
         store.AcceptOnlyFromAmong("sqlite", "postgres");
         Option<int> rows = Options.Number("--rows", "Dead letters.", byDefault: 1_000_000, low: Originals, high: 10_000_000);
         Option<int> redrive = Options.Number("--redrive", "Dead letters that are redriven; 0 for none.", 100_000, 0, 10_000_000);
-        Option<int> rate = Options.Number("--rate", "The rate of the redrive; 0 for the default.", byDefault: 0, low: 0, high: 100_000);
+        Option<int> rate = Options.Number("--rate", "The most of a redrive a second; 0: no bound.", byDefault: 0, low: 0, high: 100_000);
         Option<int> rounds = Options.Number("--rounds", "Rounds whose median counts.", byDefault: 21, low: 1, high: 1_000);
         Command command = new("dead-letters", "Lists, filters and counts of many dead letters, and fresh deliveries beside a redrive.")
         {
@@ -196,7 +197,10 @@ internal static class DeadLettersCommand
         return Measurement.Median(times);
     }
 
-    /// <summary>Delivers fresh webhooks before, during and after a redrive.</summary>
+    /// <summary>
+    /// Delivers fresh webhooks in turns, with a redrive and without it, until it has redriven a number of dead letters or all of them. The
+    /// turns change their order each time. So a machine whose speed changes during the run does not change the ratio.
+    /// </summary>
     private static async Task RedriveAsync(OutboxBench bench, int rows, int rate)
     {
         await using OutboxWorker worker = await OutboxLoad.StartAsync(bench);
@@ -205,46 +209,52 @@ internal static class DeadLettersCommand
             await FreshAsync(bench);
         }
 
-        List<double> without = [], during = [];
-        for (int round = 0; round < BaselineRounds; round++)
+        List<double> without = [], during = [], ratios = [];
+        RedriveOptions options = rate > 0 ? new RedriveOptions { RatePerSecond = rate } : new RedriveOptions();
+        int redriven = 0;
+        TimeSpan took = TimeSpan.Zero;
+        long? before = long.MaxValue;
+        while (redriven < rows && before is not null)
         {
-            without.Add(await FreshAsync(bench));
-        }
-
-        using CancellationTokenSource enough = new();
-        Progress progress = new(report =>
-        {
-            if (report.Redriven >= rows)
-            {
-                enough.Cancel();
-            }
-        });
-        RedriveOptions options = new() { Progress = progress };
-        if (rate > 0)
-        {
-            options = options with { RatePerSecond = rate };
-        }
-
-        long began = Stopwatch.GetTimestamp();
-        Task<DeadLetterReport> redrive = Task.Run(
-            async () => await bench.Outbox.DeadLetters.RedriveAsync(new DeadLetterQuery(), options, enough.Token));
-        while (!redrive.IsCompleted)
-        {
-            during.Add(await FreshAsync(bench));
-        }
-
-        DeadLetterReport done = await redrive;
-        TimeSpan took = Stopwatch.GetElapsedTime(began);
-        await bench.EmptyAsync();
-        for (int round = 0; round < BaselineRounds; round++)
-        {
-            without.Add(await FreshAsync(bench));
+            bool isFirst = ratios.Count % 2 == 0;
+            List<double> other = isFirst ? [] : await TurnAsync(bench);
+            using CancellationTokenSource end = new();
+            DeadLetterQuery rest = new() { Before = before };
+            long began = Stopwatch.GetTimestamp();
+            Task<DeadLetterReport> redrive =
+                Task.Run(async () => await bench.Outbox.DeadLetters.RedriveAsync(rest, options, end.Token));
+            List<double> with = await TurnAsync(bench);
+            await end.CancelAsync();
+            DeadLetterReport report = await redrive;
+            took += Stopwatch.GetElapsedTime(began);
+            redriven += report.Redriven;
+            before = report.ContinueBefore;
+            await bench.EmptyAsync();
+            other = isFirst ? await TurnAsync(bench) : other;
+            during.AddRange(with);
+            without.AddRange(other);
+            ratios.Add(Measurement.Median(with) / Measurement.Median(other));
         }
 
         OutboxLoad.Print(
-            $"redrive of {done.Redriven:N0} at {done.Redriven / took.TotalSeconds:N0}/s: fresh {Measurement.Median(during):N0}/s in "
-            + $"{during.Count} rounds, {Measurement.Median(without):N0}/s without, median ratio "
-            + $"{Measurement.Median(during) / Measurement.Median(without):0.00}");
+            $"redrive of {redriven:N0} at {redriven / took.TotalSeconds:N0}/s: fresh {Measurement.Median(during):N0}/s, "
+            + $"{Measurement.Median(without):N0}/s without, in {during.Count} rounds of each");
+        OutboxLoad.Print(
+            $"ratio of the medians {Measurement.Median(during) / Measurement.Median(without):0.00}, median ratio of "
+            + $"{ratios.Count} turns {Measurement.Median(ratios):0.00}, ratio of the means {Mean(during) / Mean(without):0.00}");
+
+        static double Mean(List<double> rates) => rates.Count / rates.Sum(static rate => 1 / rate);
+    }
+
+    private static async Task<List<double>> TurnAsync(OutboxBench bench)
+    {
+        List<double> rates = [];
+        for (int round = 0; round < RoundsOfTurn; round++)
+        {
+            rates.Add(await FreshAsync(bench));
+        }
+
+        return rates;
     }
 
     /// <summary>Enqueues fresh webhooks and returns how many were answered a second.</summary>
@@ -276,10 +286,5 @@ internal static class DeadLettersCommand
         bench.Sender.Answered.Clear();
         bench.Sender.Begun.Clear();
         return FreshRows / Stopwatch.GetElapsedTime(began, last).TotalSeconds;
-    }
-
-    private sealed class Progress(Action<DeadLetterReport> report) : IProgress<DeadLetterReport>
-    {
-        public void Report(DeadLetterReport value) => report(value);
     }
 }

@@ -79,18 +79,23 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
             await operations.ListDeadLetterJobsAsync(http.RequestAborted).ConfigureAwait(false), OperationsJson.Default.DeadLetterJobs));
         Post(group, "api/dead-letters/redrive", OperationsJson.Default.RedriveRequest, async (http, request, action) =>
         {
+            if (request is not { Filter: { } filter })
+            {
+                throw NoFilter();
+            }
+
             RedriveOptions redrive = new()
             {
-                IsDryRun = request?.DryRun == true,
-                AllowsNewKey = request?.AllowsNewKey == true,
-                RatePerSecond = request?.RatePerSecond,
+                IsDryRun = request.DryRun,
+                AllowsNewKey = request.AllowsNewKey,
+                RatePerSecond = request.RatePerSecond,
             };
-            return Started(await operations.StartRedriveAsync(QueryOf(request?.Filter), redrive, action, http.RequestAborted)
-                .ConfigureAwait(false));
+            return Started(
+                await operations.StartRedriveAsync(filter.ToQuery(), redrive, action, http.RequestAborted).ConfigureAwait(false));
         });
         Post(group, "api/dead-letters/discard", OperationsJson.Default.DiscardRequest, async (http, request, action) =>
-            Started(await operations
-                .StartDiscardAsync(QueryOf(request?.Filter), request?.DryRun == true, action, http.RequestAborted).ConfigureAwait(false)));
+            request is not { Filter: { } filter } ? throw NoFilter() : Started(
+                await operations.StartDiscardAsync(filter.ToQuery(), request.DryRun, action, http.RequestAborted).ConfigureAwait(false)));
         Post(group, "api/dead-letter-jobs/{id}/cancel", OperationsJson.Default.ActionRequest, async (http, _, action) => Found(
             await operations.CancelDeadLetterJobAsync(Segment(http, "id"), action, http.RequestAborted).ConfigureAwait(false),
             OperationsJson.Default.DeadLetterJob, "No such job in this process."), isStop: true);
@@ -122,8 +127,7 @@ internal sealed class OperationsApi(IWebhookOperations operations, AdcpOperation
         ? throw new ApiException(StatusCodes.Status409Conflict, "Too many jobs run already. Cancel one, or wait.")
         : new Answer(job, OperationsJson.Default.DeadLetterJob);
 
-    private static DeadLetterQuery QueryOf(DeadLetterFilter? filter) => filter?.ToQuery()
-        ?? throw new ArgumentException("filter is needed: an object, which is empty for all dead letters.");
+    private static ArgumentException NoFilter() => new("filter is needed: an object, which is empty for all dead letters.");
 
     private static string Segment(HttpContext http, string name) => (string)http.Request.RouteValues[name]!;
 

@@ -12,7 +12,8 @@ namespace Adcp.Aot.Operations.Api;
     Converters =
     [
         typeof(WireEnum<CircuitState>), typeof(WireEnum<AttemptOutcome>), typeof(WireEnum<WebhookSendError>),
-        typeof(WireEnum<DeadLetterJobState>), typeof(WireEnum<OutboxDeliveryState>), typeof(SecondsConverter),
+        typeof(WireEnum<DeadLetterJobState>), typeof(WireEnum<RedriveWait>), typeof(WireEnum<OutboxDeliveryState>),
+        typeof(SecondsConverter),
     ])]
 [JsonSerializable(typeof(OperationsStatus))]
 [JsonSerializable(typeof(OperationsPage<EndpointStatus>), TypeInfoPropertyName = "EndpointPage")]

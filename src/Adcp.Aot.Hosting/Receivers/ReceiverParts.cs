@@ -176,7 +176,7 @@ internal sealed class ReceiverParts
         }
 
         (string member, string? text) = given[0];
-        bool hasAgent = settings.JwksUri is not null || (settings.AgentUrl is { } agent && IsUrl(agent));
+        bool hasAgent = HasAgent(settings);
         if (member != "Domain" && !IsUrl(text!))
         {
             faults.Add(member, $"'{text}' is no http or https url.");
@@ -185,38 +185,28 @@ internal sealed class ReceiverParts
         {
             faults.Add(member, "keys are read over https. Set AllowHttp in development.");
         }
-        else if (hasAgent)
+        else if (hasAgent || settings.JwksUri is not null)
         {
             faults.Try<object?>(member, () => { KeysOf(settings, options).Dispose(); return null; }, null);
         }
 
-        if (!hasAgent)
+        if (!hasAgent && (settings.JwksUri is null || settings.AdAgentsFile is not null))
         {
             faults.Add("AgentUrl", settings.AgentUrl is null
-                ? "missing. A brand.json lists agents: set the url of the one that sends."
+                ? "missing. Set the url of the agent that sends: a brand.json lists agents, and an adagents.json pins the keys of one."
                 : $"'{settings.AgentUrl}' is no http or https url.");
         }
     }
 
     private static void Pins(AdcpReceiverSettings settings, string contentRoot, SettingFaults faults)
     {
-        if (settings.AdAgentsFile is not { } file)
+        if (settings.AdAgentsFile is { } file && HasAgent(settings))
         {
-            return;
-        }
-
-        if (settings.AgentUrl is { } agent && IsUrl(agent))
-        {
-            faults.Try<PublisherPins?>("AdAgentsFile", () => PinsOf(Path.Combine(contentRoot, file), agent), null);
-        }
-        else if (settings.JwksUri is not null)
-        {
-            // Without JwksUri the missing url is a fault already.
-            faults.Add("AgentUrl", settings.AgentUrl is null
-                ? "missing. An adagents.json pins the keys of an agent: set the url of the one that sends."
-                : $"'{settings.AgentUrl}' is no http or https url.");
+            faults.Try<PublisherPins?>("AdAgentsFile", () => PinsOf(Path.Combine(contentRoot, file), settings.AgentUrl!), null);
         }
     }
+
+    private static bool HasAgent(AdcpReceiverSettings settings) => settings.AgentUrl is { } agent && IsUrl(agent);
 
     private static PublisherPins PinsOf(string path, string agentUrl) => new(File.ReadAllText(path), agentUrl);
 

@@ -74,25 +74,19 @@ internal static class EgressPlan
 
         // Taken before the files are read: a change in between is found by the first look.
         string content = WatchedFiles.ContentOf(paths);
-        X509Certificate2? client = faults.Try($"{at}:ClientCertificateFile", () => ClientOf(from, contentRoot), null);
         X509Certificate2[]? roots = faults.Try($"{at}:RootsFile", () => RootsOf(from, contentRoot), null);
-        EgressCertificates read = new(client, roots);
+        EgressCertificates read = faults.Try(
+            $"{at}:ClientCertificateFile", () => new EgressCertificates(ClientOf(from, contentRoot), roots),
+            new EgressCertificates(null, roots));
         certificates.Add(read);
         files.Add(new WatchedFiles(
             faults.PathOf(at), paths, content, () => read.Update(ClientOf(from, contentRoot), RootsOf(from, contentRoot))));
         return rule with { Certificates = read };
     }
 
-    private static X509Certificate2? ClientOf(EgressSettings from, string contentRoot)
-    {
-        if (from.ClientCertificateFile is not { } file)
-        {
-            return null;
-        }
-
-        X509Certificate2 certificate = CertificateOf(from, Path.Combine(contentRoot, file), contentRoot);
-        return certificate.HasPrivateKey ? certificate : throw new ArgumentException("A client certificate needs its private key.");
-    }
+    private static X509Certificate2? ClientOf(EgressSettings from, string contentRoot) => from.ClientCertificateFile is { } file
+        ? CertificateOf(from, Path.Combine(contentRoot, file), contentRoot)
+        : null;
 
     private static X509Certificate2[]? RootsOf(EgressSettings from, string contentRoot)
     {

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace Adcp.Aot.Storage;
 
 /// <summary>Runs redrives and discards in the background, and keeps the newest of them for those that ask. Thread-safe.</summary>
-internal sealed partial class DeadLetterJobs(DeadLetters deadLetters, TimeProvider time, ILogger logger) : IAsyncDisposable
+internal sealed partial class DeadLetterJobs(TimeProvider time, ILogger logger) : IAsyncDisposable
 {
     /// <summary>The most jobs that run at a time.</summary>
     internal const int MaxRunning = 8;
@@ -20,19 +20,21 @@ internal sealed partial class DeadLetterJobs(DeadLetters deadLetters, TimeProvid
 
     /// <summary>Starts a job. If the same one runs already, that one is returned.</summary>
     /// <param name="query">The dead letters.</param>
-    /// <param name="options">The options of a redrive; of a discard only whether it is a dry run.</param>
     /// <param name="isDiscard">Whether the dead letters are deleted.</param>
+    /// <param name="isDryRun">Whether the job only counts.</param>
     /// <param name="action">The person or program that acts, and the reason.</param>
+    /// <param name="runAsync">Does the work of the job, and reports its progress.</param>
     /// <returns>The job, and whether it was started now; no job if too many run.</returns>
     internal (DeadLetterJob? Job, bool IsNew) Start(
-        DeadLetterQuery query, RedriveOptions options, bool isDiscard, OperatorAction action)
+        DeadLetterQuery query, bool isDiscard, bool isDryRun, OperatorAction action,
+        Func<IProgress<DeadLetterReport>, CancellationToken, ValueTask<DeadLetterReport>> runAsync)
     {
         Entry entry;
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
             Entry[] running = [.. _entries.Where(static some => some.Job.State == DeadLetterJobState.Running)];
-            if (Array.Find(running, some => some.Job.IsDryRun == options.IsDryRun && some.Job.IsDiscard == isDiscard
+            if (Array.Find(running, some => some.Job.IsDryRun == isDryRun && some.Job.IsDiscard == isDiscard
                 && IsSame(some.Job.Query, query)) is { } same)
             {
                 return (same.Job, false);
@@ -54,14 +56,14 @@ internal sealed partial class DeadLetterJobs(DeadLetters deadLetters, TimeProvid
                 State = DeadLetterJobState.Running,
                 Query = query,
                 IsDiscard = isDiscard,
-                IsDryRun = options.IsDryRun,
+                IsDryRun = isDryRun,
                 Actor = action.Actor,
                 Reason = action.Reason,
                 StartedAt = time.GetUtcNow(),
                 Report = new DeadLetterReport(),
             });
             _entries.Add(entry);
-            entry.Ended = RunAsync(entry, options);
+            entry.Ended = RunAsync(entry, runAsync);
             return (entry.Job, true);
         }
     }
@@ -119,18 +121,15 @@ internal sealed partial class DeadLetterJobs(DeadLetters deadLetters, TimeProvid
         && one.NotificationType == other.NotificationType
         && (one.Ids ?? []).Order().SequenceEqual((other.Ids ?? []).Order()) && one.Ids is null == other.Ids is null;
 
-    private async Task RunAsync(Entry entry, RedriveOptions options)
+    private async Task RunAsync(
+        Entry entry, Func<IProgress<DeadLetterReport>, CancellationToken, ValueTask<DeadLetterReport>> runAsync)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         DeadLetterJobState state;
         string? error = null;
         try
         {
-            Progress progress = new(entry, options.Progress);
-            DeadLetterReport report = entry.Job.IsDiscard
-                ? await deadLetters.DiscardAsync(entry.Job.Query, options.IsDryRun, progress, entry.Stop.Token).ConfigureAwait(false)
-                : await deadLetters.RedriveAsync(entry.Job.Query, options with { Progress = progress }, entry.Stop.Token)
-                    .ConfigureAwait(false);
+            DeadLetterReport report = await runAsync(new Progress(entry, time), entry.Stop.Token).ConfigureAwait(false);
             entry.Job = entry.Job with { Report = report };
             state = report.ContinueBefore is null ? DeadLetterJobState.Done : DeadLetterJobState.Cancelled;
         }
@@ -144,12 +143,19 @@ internal sealed partial class DeadLetterJobs(DeadLetters deadLetters, TimeProvid
 
         lock (_lock)
         {
-            entry.Job = entry.Job with { State = state, EndedAt = time.GetUtcNow(), Error = error };
+            entry.Job = entry.Job with
+            {
+                State = state,
+                EndedAt = time.GetUtcNow(),
+                Error = error,
+                RatePerSecond = null,
+                Report = entry.Job.Report with { Wait = RedriveWait.None },
+            };
         }
 
         DeadLetterReport end = entry.Job.Report;
         JobEnded(
-            logger, entry.Job.IsDiscard ? "Discard" : "Redrive", entry.Job.Id, state, entry.Job.IsDryRun, end.Redriven + end.Discarded,
+            logger, entry.Job.IsDiscard ? "Discard" : "Redrive", entry.Job.Id, state, entry.Job.IsDryRun, end.Handled,
             end.OutsideHorizon + end.NotRepeatable + end.Missing);
     }
 
@@ -180,13 +186,41 @@ internal sealed partial class DeadLetterJobs(DeadLetters deadLetters, TimeProvid
         internal Task Ended { get; set; } = Task.CompletedTask;
     }
 
-    /// <summary>Keeps the report of each step. Only the job's own loop writes it.</summary>
-    private sealed class Progress(Entry entry, IProgress<DeadLetterReport>? next) : IProgress<DeadLetterReport>
+    /// <summary>Keeps the report of each step, and the rate of the last seconds. Only the job's own loop writes it.</summary>
+    private sealed class Progress : IProgress<DeadLetterReport>
     {
+        private static readonly TimeSpan Kept = TimeSpan.FromSeconds(10);
+        private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+        private readonly Entry _entry;
+        private readonly TimeProvider _time;
+        private readonly Queue<(long At, int Handled)> _past = new();
+        private long _notedAt;
+
+        internal Progress(Entry entry, TimeProvider time)
+        {
+            _entry = entry;
+            _time = time;
+            _notedAt = time.GetTimestamp();
+            _past.Enqueue((_notedAt, 0));
+        }
+
         public void Report(DeadLetterReport value)
         {
-            entry.Job = entry.Job with { Report = value };
-            next?.Report(value);
+            long now = _time.GetTimestamp();
+            while (_past.Count > 1 && _time.GetElapsedTime(_past.Peek().At, now) > Kept)
+            {
+                _past.Dequeue();
+            }
+
+            (long at, int handled) = _past.Peek();
+            double seconds = Math.Max(_time.GetElapsedTime(at, now).TotalSeconds, Interval.TotalSeconds);
+            _entry.Job = _entry.Job with { Report = value, RatePerSecond = (int)Math.Round((value.Handled - handled) / seconds) };
+            if (_time.GetElapsedTime(_notedAt, now) >= Interval)
+            {
+                _notedAt = now;
+                _past.Enqueue((now, value.Handled));
+            }
         }
     }
 }

@@ -19,13 +19,17 @@ public sealed class DeadLetters
     /// <summary>The most dead letters that a discard deletes in a second, so that it does not slow down fresh webhooks.</summary>
     private const int DiscardsPerSecond = 5_000;
 
-    /// <summary>The steps of a job with a rate, a second.</summary>
-    private const int StepsPerSecond = 10;
+    /// <summary>The most dead letters of a step of a discard.</summary>
+    private const int DiscardsPerStep = 500;
+
+    /// <summary>The steps of a redrive with a rate, a second. Small steps cost more for each row.</summary>
+    private const int RedriveStepsPerSecond = 2;
 
     private readonly OutboxStore _store;
     private readonly OutboxSeal? _seal;
     private readonly Action _redriven;
     private readonly TimeProvider _time;
+    private readonly RedrivePace _pace;
 
     /// <param name="store">The tables.</param>
     /// <param name="seal">Opens and seals rows; <see langword="null"/> if their keys are not here.</param>
@@ -37,6 +41,7 @@ public sealed class DeadLetters
         _store = store;
         _seal = seal;
         _redriven = redriven;
+        _pace = new RedrivePace(store.Dead, time);
     }
 
     /// <summary>Lists dead letters, the newest first.</summary>
@@ -123,6 +128,11 @@ public sealed class DeadLetters
     /// Delivers all dead letters of a query again, the newest first, as the other overload does. Dead letters that die again meanwhile are
     /// not redriven a second time.
     /// </summary>
+    /// <remarks>
+    /// The next step begins when workers have made attempts at most webhooks of the step before, so the call does not return while no
+    /// worker runs and there are more dead letters than one step takes. While other webhooks wait, it works for at most a twentieth of the
+    /// time, and leaves the rest to them.
+    /// </remarks>
     /// <param name="query">Which ones. <see cref="DeadLetterQuery.Limit"/> is the number of rows of one step.</param>
     /// <param name="options">Dry run, new keys and rate; <see langword="null"/> for the defaults.</param>
     /// <param name="cancellationToken">
@@ -142,16 +152,22 @@ public sealed class DeadLetters
         }
 
         Guid installation = await _store.InstallationAsync(CancellationToken.None).ConfigureAwait(false);
+        OutboxRedriven moved = default;
         return await RunAsync(
-            query, query.Limit, options.IsDryRun ? null : options.RatePerSecond, options.Progress,
+            query, StepOf(query, options), options.IsDryRun ? null : options.RatePerSecond, options.Progress,
             async (report, before, step) =>
             {
                 IReadOnlyList<OutboxDeadRow> rows =
                     await _store.Dead.ListAsync(filter, before, step, CancellationToken.None).ConfigureAwait(false);
-                return rows.Count == 0
-                    ? (report, 0, before)
-                    : (await StepAsync(report, rows, installation, options).ConfigureAwait(false), rows.Count, rows[^1].Id);
+                if (rows.Count == 0)
+                {
+                    return (report, 0, before);
+                }
+
+                (report, moved) = await StepAsync(report, rows, installation, options).ConfigureAwait(false);
+                return (report, rows.Count, rows[^1].Id);
             },
+            options.IsDryRun ? null : (began, report) => _pace.WaitAsync(moved, began, report, cancellationToken),
             cancellationToken).ConfigureAwait(false);
     }
 
@@ -177,7 +193,7 @@ public sealed class DeadLetters
         }
 
         return await RunAsync(
-            query, MaxIds, isDryRun ? null : DiscardsPerSecond, progress,
+            query, isDryRun ? MaxIds : DiscardsPerStep, isDryRun ? null : DiscardsPerSecond, progress,
             async (report, before, step) =>
             {
                 IReadOnlyList<long> ids =
@@ -193,6 +209,7 @@ public sealed class DeadLetters
                 report = report with { Discarded = report.Discarded + deleted, Missing = report.Missing + ids.Count - deleted };
                 return (report, ids.Count, ids[^1]);
             },
+            waitAsync: null,
             cancellationToken).ConfigureAwait(false);
     }
 
@@ -235,53 +252,109 @@ public sealed class DeadLetters
 
     /// <summary>Runs a job step by step, from the newest dead letter to the oldest.</summary>
     /// <param name="query">The dead letters.</param>
-    /// <param name="limit">The most rows of a step.</param>
+    /// <param name="step">The most rows of a step.</param>
     /// <param name="rate">The most rows that are changed in a second; <see langword="null"/> for no limit.</param>
     /// <param name="progress">The receiver of the report after each step.</param>
     /// <param name="stepAsync">
     /// Handles up to a number of rows below an id, and returns the report so far, the number of rows, and the id of the last one.
     /// </param>
+    /// <param name="waitAsync">
+    /// Waits until the next step may begin: gets the timestamp of the step, and reports why it waits. <see langword="null"/> if the job
+    /// waits for nothing but its rate. Jobs that wait take turns.
+    /// </param>
     /// <param name="cancellationToken">Ends the job after the step under way.</param>
     private async ValueTask<DeadLetterReport> RunAsync(
-        DeadLetterQuery query, int limit, int? rate, IProgress<DeadLetterReport>? progress,
+        DeadLetterQuery query, int step, int? rate, IProgress<DeadLetterReport>? progress,
         Func<DeadLetterReport, long, int, ValueTask<(DeadLetterReport Report, int Rows, long Last)>> stepAsync,
-        CancellationToken cancellationToken)
+        Func<long, Action<RedriveWait>, ValueTask>? waitAsync, CancellationToken cancellationToken)
     {
         long before = query.Before ?? long.MaxValue;
-        int step = rate is { } most ? Math.Clamp(most / StepsPerSecond, 1, limit) : limit;
-        long started = _time.GetTimestamp();
         DeadLetterReport report = new();
+        RedriveWait wait = RedriveWait.None;
         while (!cancellationToken.IsCancellationRequested)
         {
-            (report, int rows, before) = await stepAsync(report, before, step).ConfigureAwait(false);
-            if (rows < step)
+            if (waitAsync is not null && !await TakeTurnAsync(cancellationToken).ConfigureAwait(false))
             {
-                if (query is { Ids: { } ids, Before: null })
-                {
-                    int seen = report.Redriven + report.Discarded + report.OutsideHorizon + report.NotRepeatable + report.Missing;
-                    report = report with { Missing = report.Missing + ids.Count - seen };
-                }
-
-                progress?.Report(report);
-                return report;
+                break;
             }
 
-            progress?.Report(report with { ContinueBefore = before });
+            long began;
+            int handled;
+            try
+            {
+                began = _time.GetTimestamp();
+                handled = report.Handled;
+                (report, int rows, before) = await stepAsync(report, before, step).ConfigureAwait(false);
+                if (rows < step)
+                {
+                    report = End(report, query);
+                    progress?.Report(report);
+                    return report;
+                }
+
+                Report();
+                if (waitAsync is not null)
+                {
+                    await waitAsync(began, Wait).ConfigureAwait(false);
+                }
+            }
+            finally
+            {
+                if (waitAsync is not null)
+                {
+                    _pace.Turn.Release();
+                }
+            }
+
             if (rate is { } perSecond)
             {
-                TimeSpan wait = (TimeSpan.FromSeconds(1) * (report.Redriven + report.Discarded) / perSecond)
-                    - _time.GetElapsedTime(started);
-                if (wait > TimeSpan.Zero)
-                {
-                    await Task.Delay(wait, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                }
+                // From the beginning of this step, so that the time of a wait is not made up for.
+                TimeSpan share = TimeSpan.FromSeconds(1) * (report.Handled - handled) / perSecond;
+                await _pace.DelayAsync(share - _time.GetElapsedTime(began), cancellationToken).ConfigureAwait(false);
             }
         }
 
         return report with { ContinueBefore = before };
+
+        void Report() => progress?.Report(report with { ContinueBefore = before, Wait = wait });
+
+        void Wait(RedriveWait reason)
+        {
+            // A wait for workers is reported again and again, so that the rate of the last seconds falls.
+            bool isNews = reason != wait || reason == RedriveWait.Workers;
+            wait = reason;
+            if (isNews)
+            {
+                Report();
+            }
+        }
     }
 
-    private async ValueTask<DeadLetterReport> StepAsync(
+    private static int StepOf(DeadLetterQuery query, RedriveOptions options) =>
+        options is { IsDryRun: false, RatePerSecond: { } rate } ? Math.Clamp(rate / RedriveStepsPerSecond, 1, query.Limit) : query.Limit;
+
+    /// <summary>Returns the last report of a job: ids that were not met are missing.</summary>
+    private static DeadLetterReport End(DeadLetterReport report, DeadLetterQuery query)
+    {
+        int seen = report.Handled + report.OutsideHorizon + report.NotRepeatable + report.Missing;
+        return query is { Ids: { } ids, Before: null } ? report with { Missing = report.Missing + ids.Count - seen } : report;
+    }
+
+    /// <returns>Whether it is the caller's turn; false if it was cancelled before.</returns>
+    private async ValueTask<bool> TakeTurnAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _pace.Turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private async ValueTask<(DeadLetterReport Report, OutboxRedriven Moved)> StepAsync(
         DeadLetterReport report, IReadOnlyList<OutboxDeadRow> rows, Guid installation, RedriveOptions options)
     {
         List<OutboxRedrive> redrives = [];
@@ -296,7 +369,7 @@ public sealed class DeadLetters
 
             if (row.IsInsideHorizon)
             {
-                redrives.Add(new OutboxRedrive(row.Id, row.KeyId, row.Sealed, IsNew: false));
+                redrives.Add(new OutboxRedrive(row.Id));
             }
             else if (!options.AllowsNewKey)
             {
@@ -305,7 +378,8 @@ public sealed class DeadLetters
             else if (webhook?.Renew(IdempotencyKeys.Create(), TextOf(_time.GetUtcNow())) is { } renewed)
             {
                 redrives.Add(new OutboxRedrive(
-                    row.Id, _seal!.KeyId, _seal.Seal(renewed, installation, row.Lane, row.Endpoint, row.Tenant), IsNew: true));
+                    row.Id,
+                    new OutboxRenewal(_seal!.KeyId, _seal.Seal(renewed, installation, row.Lane, row.Endpoint, row.Tenant))));
             }
             else
             {
@@ -313,23 +387,23 @@ public sealed class DeadLetters
             }
         }
 
-        List<OutboxRedrive> moved = redrives;
+        OutboxRedriven moved = new(redrives.Select(static redrive => redrive.Id).ToHashSet(), 0, 0);
         if (!options.IsDryRun && redrives.Count > 0)
         {
             // Not cancelled: the report must say what was committed.
-            IReadOnlySet<long> ids = await _store.Dead.RedriveAsync(redrives, CancellationToken.None).ConfigureAwait(false);
-            moved = [.. redrives.Where(redrive => ids.Contains(redrive.Id))];
+            moved = await _store.Dead.RedriveAsync(redrives, CancellationToken.None).ConfigureAwait(false);
             _redriven();
         }
 
-        return report with
+        report = report with
         {
-            Redriven = report.Redriven + moved.Count,
-            WithNewKey = report.WithNewKey + moved.Count(static redrive => redrive.IsNew),
+            Redriven = report.Redriven + moved.Ids.Count,
+            WithNewKey = report.WithNewKey + redrives.Count(redrive => redrive.Renewal is not null && moved.Ids.Contains(redrive.Id)),
             OutsideHorizon = report.OutsideHorizon + outside,
             NotRepeatable = report.NotRepeatable + fixedKeys,
-            Missing = report.Missing + rows.Count - moved.Count - outside - fixedKeys,
+            Missing = report.Missing + rows.Count - moved.Ids.Count - outside - fixedKeys,
         };
+        return (report, moved);
     }
 
     /// <summary>Returns the body of a dead letter; <see langword="null"/> if it is not there or cannot be read.</summary>

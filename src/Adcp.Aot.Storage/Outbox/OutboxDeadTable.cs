@@ -24,9 +24,14 @@ internal abstract class OutboxDeadTable
     /// </summary>
     /// <param name="redrives">The rows.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    /// <returns>The ids of the dead letters that were moved.</returns>
-    internal abstract ValueTask<IReadOnlySet<long>> RedriveAsync(
-        IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken);
+    /// <returns>The dead letters that were moved.</returns>
+    internal abstract ValueTask<OutboxRedriven> RedriveAsync(IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken);
+
+    /// <summary>Counts the rows of a redrive that are still in the log: no attempt at them has ended. Cheap.</summary>
+    internal abstract ValueTask<int> CountLeftAsync(OutboxRedriven redriven, CancellationToken cancellationToken);
+
+    /// <summary>Counts the other rows of the log, at most <paramref name="most"/>, those next to the rows of the redrive first.</summary>
+    internal abstract ValueTask<int> CountOthersAsync(OutboxRedriven redriven, int most, CancellationToken cancellationToken);
 
     /// <summary>Counts dead letters: exactly up to <paramref name="exact"/>, and above it as fast as the database can.</summary>
     /// <returns>The number, and whether it is an estimate.</returns>
@@ -58,9 +63,18 @@ internal sealed record OutboxDeadRow(
 
 /// <summary>A dead letter that is delivered again.</summary>
 /// <param name="Id">Its id.</param>
-/// <param name="KeyId">The id of the encryption key.</param>
-/// <param name="Sealed">The bytes to deliver, which may be other ones than those it has.</param>
-/// <param name="IsNew">
-/// Whether it is a new delivery: its attempts, its horizon and its maximum age start again. Otherwise they continue.
+/// <param name="Renewal">
+/// The bytes of a new delivery, whose attempts, horizon and maximum age start again; <see langword="null"/> if it continues with its own.
 /// </param>
-internal sealed record OutboxRedrive(long Id, string KeyId, byte[] Sealed, bool IsNew);
+internal sealed record OutboxRedrive(long Id, OutboxRenewal? Renewal = null);
+
+/// <summary>The bytes of a dead letter that is delivered as a new webhook.</summary>
+/// <param name="KeyId">The id of the encryption key.</param>
+/// <param name="Sealed">The sealed webhook.</param>
+internal sealed record OutboxRenewal(string KeyId, byte[] Sealed);
+
+/// <summary>The dead letters that one call moved to the log.</summary>
+/// <param name="Ids">Their ids.</param>
+/// <param name="First">The first key of their rows in the log: the transaction on PostgreSQL, the id on SQLite.</param>
+/// <param name="Last">The last key of their rows. All rows of the log between both are of this call.</param>
+internal readonly record struct OutboxRedriven(IReadOnlySet<long> Ids, long First, long Last);

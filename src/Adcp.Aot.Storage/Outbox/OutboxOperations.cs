@@ -14,7 +14,7 @@ namespace Adcp.Aot.Storage;
 /// </summary>
 public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposable
 {
-    /// <summary>The rate of a redrive that names none, so that it does not slow down fresh webhooks.</summary>
+    /// <summary>The rate of a redrive that names none, so that receivers get its webhooks evenly.</summary>
     private const int DefaultRatePerSecond = 200;
 
     /// <summary>The most attempts of a delivery.</summary>
@@ -60,7 +60,7 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         _seal = worker.Outbox.Seal;
         _deadLetters = worker.Outbox.DeadLetters;
         _time = timeProvider ?? TimeProvider.System;
-        _jobs = new DeadLetterJobs(_deadLetters, _time, GuardedLogger.Of(logger));
+        _jobs = new DeadLetterJobs(_time, GuardedLogger.Of(logger));
         _search = new OutboxKeySearch(_store, _seal, _deadLetters);
     }
 
@@ -80,7 +80,7 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         _seal = outbox.Seal;
         _deadLetters = outbox.DeadLetters;
         _time = timeProvider ?? TimeProvider.System;
-        _jobs = new DeadLetterJobs(_deadLetters, _time, GuardedLogger.Of(logger));
+        _jobs = new DeadLetterJobs(_time, GuardedLogger.Of(logger));
         _search = new OutboxKeySearch(_store, _seal, _deadLetters);
     }
 
@@ -121,7 +121,7 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         _store = store;
         _ownsStore = true;
         _deadLetters = new DeadLetters(_store, _seal, static () => { }, _time);
-        _jobs = new DeadLetterJobs(_deadLetters, _time, GuardedLogger.Of(logger));
+        _jobs = new DeadLetterJobs(_time, GuardedLogger.Of(logger));
         _search = new OutboxKeySearch(_store, _seal, _deadLetters);
     }
 
@@ -236,7 +236,10 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         }
 
         options = options with { RatePerSecond = options.RatePerSecond ?? DefaultRatePerSecond };
-        (DeadLetterJob? job, bool isNew) = _jobs.Start(query, options, isDiscard: false, action);
+        (DeadLetterJob? job, bool isNew) = _jobs.Start(
+            query, isDiscard: false, options.IsDryRun, action,
+            (progress, token) => _deadLetters.RedriveAsync(
+                query, options with { Progress = new Receivers(progress, options.Progress) }, token));
         if (isNew && !options.IsDryRun)
         {
             Record(action, "redrive", $"job {job!.Id}: {Words(query)}{(options.AllowsNewKey ? ", with new keys" : "")}");
@@ -252,7 +255,9 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(action);
         cancellationToken.ThrowIfCancellationRequested();
-        (DeadLetterJob? job, bool isNew) = _jobs.Start(query, new RedriveOptions { IsDryRun = isDryRun }, isDiscard: true, action);
+        (DeadLetterJob? job, bool isNew) = _jobs.Start(
+            query, isDiscard: true, isDryRun, action,
+            (progress, token) => _deadLetters.DiscardAsync(query, isDryRun, progress, token));
         if (isNew && !isDryRun)
         {
             Record(action, "discard", $"job {job!.Id}: {Words(query)}");
@@ -279,7 +284,7 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
                 action, job.IsDiscard ? "cancel discard" : "cancel redrive",
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"job {job.Id}, {done.Redriven + done.Discarded} dead letters {(job.IsDiscard ? "discarded" : "redriven")}"));
+                    $"job {job.Id}, {done.Handled} dead letters {(job.IsDiscard ? "discarded" : "redriven")}"));
         }
 
         return job;
@@ -408,6 +413,16 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
             {
                 Status = Nothing.Status with { StoreError = $"The store failed: {fault.GetType().Name}." },
             };
+        }
+    }
+
+    /// <summary>Reports to the job and to the caller.</summary>
+    private sealed class Receivers(IProgress<DeadLetterReport> job, IProgress<DeadLetterReport>? caller) : IProgress<DeadLetterReport>
+    {
+        public void Report(DeadLetterReport value)
+        {
+            job.Report(value);
+            caller?.Report(value);
         }
     }
 

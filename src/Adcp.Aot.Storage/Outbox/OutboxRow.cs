@@ -27,6 +27,12 @@ internal sealed class OutboxRow
     /// <summary>Gets the number of attempts made before.</summary>
     internal int Attempts { get; init; }
 
+    /// <summary>
+    /// Gets whether the next attempt is a retry, so that fresh rows are not delayed by it: the row is parked, or it is a dead letter that
+    /// was redriven and continues.
+    /// </summary>
+    internal bool IsRetry => IsParked || Attempts > 0;
+
     /// <summary>Gets how often a process died while it owned the row and may have been sending it.</summary>
     internal int Unclean { get; init; }
 

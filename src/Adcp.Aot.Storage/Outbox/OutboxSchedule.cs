@@ -150,7 +150,7 @@ internal sealed class OutboxSchedule
         }
         else
         {
-            (row.IsParked ? endpoint.Retries : endpoint.Fresh).Enqueue(row);
+            (row.IsRetry ? endpoint.Retries : endpoint.Fresh).Enqueue(row);
         }
 
         List(endpoint);
@@ -205,7 +205,7 @@ internal sealed class OutboxSchedule
             return false;
         }
 
-        _retryWasLast = row.IsParked;
+        _retryWasLast = row.IsRetry;
         Begin(endpoint, row);
         return true;
     }

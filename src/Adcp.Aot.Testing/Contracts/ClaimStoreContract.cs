@@ -57,7 +57,10 @@ public abstract class ClaimStoreContract
     /// <exception cref="ContractException">The store breaks the rule.</exception>
     public Task CheckAsync(string rule, CancellationToken cancellationToken = default) => Table.CheckAsync(this, rule, cancellationToken);
 
-    /// <summary>Opens the store, as another process would: a later call opens the same bindings.</summary>
+    /// <summary>
+    /// Opens the store, as another process would: a later call opens the same bindings.
+    /// The derived class disposes the stores after the check; the contract does not.
+    /// </summary>
     /// <param name="maxKeysPerSender">The most keys that the store may bind for a sender.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     protected abstract ValueTask<IWebhookClaimStore> OpenAsync(int maxKeysPerSender, CancellationToken cancellationToken);

@@ -27,7 +27,10 @@ public abstract class DeliveryLogSinkContract
     /// <exception cref="ContractException">The sink breaks the rule.</exception>
     public Task CheckAsync(string rule, CancellationToken cancellationToken = default) => Table.CheckAsync(this, rule, cancellationToken);
 
-    /// <summary>Opens the sink, which has room for 1,000 records at least. Called once for each rule.</summary>
+    /// <summary>
+    /// Opens the sink, which has room for 1,000 records at least. Called once for each rule.
+    /// The derived class disposes the sink after the check; the contract does not.
+    /// </summary>
     /// <param name="cancellationToken">Ends the call.</param>
     protected abstract ValueTask<IDeliveryLogSink> OpenAsync(CancellationToken cancellationToken);
 

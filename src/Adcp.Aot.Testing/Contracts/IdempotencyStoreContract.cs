@@ -57,6 +57,7 @@ public abstract class IdempotencyStoreContract
 
     /// <summary>
     /// Opens the store, as another process would: a later call opens the same requests. A store in memory returns the same instance.
+    /// The derived class disposes the stores after the check; the contract does not.
     /// </summary>
     /// <param name="cancellationToken">Ends the call.</param>
     protected abstract ValueTask<IIdempotencyStore> OpenAsync(CancellationToken cancellationToken);

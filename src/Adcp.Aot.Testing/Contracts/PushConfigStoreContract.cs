@@ -43,6 +43,7 @@ public abstract class PushConfigStoreContract
     /// <summary>
     /// Opens the store, as another process would: a later call opens the same configurations. The store keeps secrets, and its guard
     /// accepts <c>https</c> urls of the host <c>buyer.example</c>: use a guard whose resolver returns a public address.
+    /// The derived class disposes the stores after the check; the contract does not.
     /// </summary>
     /// <param name="maxPerTask">The most configurations of a task.</param>
     /// <param name="cancellationToken">Ends the call.</param>

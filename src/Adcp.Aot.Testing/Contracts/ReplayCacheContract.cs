@@ -42,7 +42,10 @@ public abstract class ReplayCacheContract
     /// <summary>Gets the present time of the cache, from which the rules count the expiry of entries.</summary>
     protected abstract DateTimeOffset Now { get; }
 
-    /// <summary>Opens the cache, as another process would: a later call opens the same entries.</summary>
+    /// <summary>
+    /// Opens the cache, as another process would: a later call opens the same entries.
+    /// The derived class disposes the caches after the check; the contract does not.
+    /// </summary>
     /// <param name="maxPerKey">The most nonces of a key.</param>
     /// <param name="maxTotal">The most nonces of all keys.</param>
     /// <param name="maxPerSender">The most nonces of a sender.</param>

@@ -46,6 +46,7 @@ public abstract class TaskRegistryContract
 
     /// <summary>
     /// Opens the registry, as another process would: a later call opens the same tasks. A registry in memory returns the same instance.
+    /// The derived class disposes the registries after the check; the contract does not.
     /// </summary>
     /// <param name="cancellationToken">Ends the call.</param>
     protected abstract ValueTask<ITaskRegistry> OpenAsync(CancellationToken cancellationToken);

@@ -56,7 +56,10 @@ public abstract class TaskStoreContract<TTask>
     /// <exception cref="ContractException">The store breaks the rule.</exception>
     public Task CheckAsync(string rule, CancellationToken cancellationToken = default) => Table.CheckAsync(this, rule, cancellationToken);
 
-    /// <summary>Opens the store, as another process would: a later call opens the same tasks.</summary>
+    /// <summary>
+    /// Opens the store, as another process would: a later call opens the same tasks.
+    /// The derived class disposes the stores after the check; the contract does not.
+    /// </summary>
     /// <param name="cancellationToken">Ends the call.</param>
     protected abstract ValueTask<ITaskStore<TTask>> OpenAsync(CancellationToken cancellationToken);
 

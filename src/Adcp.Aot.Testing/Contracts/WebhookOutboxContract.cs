@@ -35,7 +35,10 @@ public abstract class WebhookOutboxContract
     /// <exception cref="ContractException">The outbox breaks the rule.</exception>
     public Task CheckAsync(string rule, CancellationToken cancellationToken = default) => Table.CheckAsync(this, rule, cancellationToken);
 
-    /// <summary>Opens the outbox, as another process would: a later call opens the same webhooks.</summary>
+    /// <summary>
+    /// Opens the outbox, as another process would: a later call opens the same webhooks.
+    /// The derived class disposes the outboxes after the check; the contract does not.
+    /// </summary>
     /// <param name="cancellationToken">Ends the call.</param>
     protected abstract ValueTask<IWebhookOutbox> OpenAsync(CancellationToken cancellationToken);
 

@@ -38,6 +38,11 @@ public sealed record DeadLetterJob
     /// </summary>
     public required DeadLetterReport Report { get; init; }
 
+    /// <summary>
+    /// Gets how many dead letters a second the job handled in the last ten seconds, about; <see langword="null"/> if it does not run.
+    /// </summary>
+    public int? RatePerSecond { get; init; }
+
     /// <summary>Gets the fault in words, if <see cref="State"/> is <see cref="DeadLetterJobState.Failed"/>.</summary>
     public string? Error { get; init; }
 

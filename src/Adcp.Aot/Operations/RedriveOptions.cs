@@ -14,7 +14,10 @@ public sealed record RedriveOptions
     /// </summary>
     public bool AllowsNewKey { get; init; }
 
-    /// <summary>Gets the most dead letters a second. 1 to 100,000. Default <see langword="null"/>, no limit.</summary>
+    /// <summary>
+    /// Gets the most dead letters a second. 1 to 100,000. Default <see langword="null"/>, no limit. A redrive is slower while other
+    /// webhooks wait in the outbox, and it waits while no worker delivers the dead letters that it moved (<see cref="RedriveWait"/>).
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 1 to 100,000.</exception>
     public int? RatePerSecond
     {
@@ -22,6 +25,9 @@ public sealed record RedriveOptions
         init => field = value is { } rate ? Require.InRange(rate, 1, MaxRatePerSecond, nameof(RatePerSecond)) : null;
     }
 
-    /// <summary>Gets the receiver of the report so far, after each step. Default <see langword="null"/>, none.</summary>
+    /// <summary>
+    /// Gets the receiver of the report so far, after each step and when <see cref="DeadLetterReport.Wait"/> changes. Default
+    /// <see langword="null"/>, none.
+    /// </summary>
     public IProgress<DeadLetterReport>? Progress { get; init; }
 }

@@ -15,9 +15,9 @@ public partial class WebhookOperations : IWebhookOperations
 {
     private const int MaxActions = 1000;
 
-    private readonly EndpointTable? _endpoints;
+    /// <summary>The endpoints and figures of this process; null if it delivers nothing.</summary>
+    private readonly (EndpointTable Endpoints, Func<(int InFlight, long RecordsDropped)> Figures)? _delivery;
     private readonly AttemptHistory? _history;
-    private readonly Func<(int InFlight, long RecordsDropped)>? _figures;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Queue<ActionRecord> _actions = new();
@@ -48,8 +48,7 @@ public partial class WebhookOperations : IWebhookOperations
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(figures);
-        _endpoints = endpoints;
-        _figures = figures;
+        _delivery = (endpoints, figures);
         _history = history;
         _logger = GuardedLogger.Of(logger);
         _time = timeProvider ?? TimeProvider.System;
@@ -70,15 +69,15 @@ public partial class WebhookOperations : IWebhookOperations
     /// <inheritdoc/>
     public virtual ValueTask<OperationsStatus> GetStatusAsync(CancellationToken cancellationToken = default)
     {
-        if (_endpoints is null || _figures is null)
+        if (_delivery is not { } delivery)
         {
             return new(new OperationsStatus { IsDurable = false });
         }
 
-        (int inFlight, long dropped) = _figures();
+        (int inFlight, long dropped) = delivery.Figures();
         int open = 0;
         int isolated = 0;
-        IReadOnlyList<EndpointSnapshot> endpoints = _endpoints.Snapshot();
+        IReadOnlyList<EndpointSnapshot> endpoints = delivery.Endpoints.Snapshot();
         foreach (EndpointSnapshot endpoint in endpoints)
         {
             open += endpoint.State is CircuitState.Open or CircuitState.HalfOpen ? 1 : 0;
@@ -213,7 +212,7 @@ public partial class WebhookOperations : IWebhookOperations
     }
 
     /// <summary>Returns the endpoints that this process knows, in no order.</summary>
-    protected IReadOnlyList<EndpointStatus> EndpointsHere() => [.. _endpoints?.Snapshot().Select(EndpointStatus.Of) ?? []];
+    protected IReadOnlyList<EndpointStatus> EndpointsHere() => [.. _delivery?.Endpoints.Snapshot().Select(EndpointStatus.Of) ?? []];
 
     /// <summary>Returns the page of endpoints that a query asks for.</summary>
     /// <param name="endpoints">All endpoints, each once.</param>
@@ -288,17 +287,17 @@ public partial class WebhookOperations : IWebhookOperations
     {
         ArgumentNullException.ThrowIfNull(endpointId);
         ArgumentNullException.ThrowIfNull(action);
-        if (_endpoints is null)
+        if (_delivery is not { Endpoints: var endpoints })
         {
             return null;
         }
 
-        foreach (EndpointSnapshot endpoint in _endpoints.Snapshot())
+        foreach (EndpointSnapshot endpoint in endpoints.Snapshot())
         {
             if (EndpointStatus.IdOf(endpoint.Key) == endpointId)
             {
-                force(_endpoints, endpoint.Key);
-                EndpointStatus status = EndpointStatus.Of(_endpoints.TryGet(endpoint.Key, out EndpointSnapshot now) ? now : endpoint);
+                force(endpoints, endpoint.Key);
+                EndpointStatus status = EndpointStatus.Of(endpoints.TryGet(endpoint.Key, out EndpointSnapshot now) ? now : endpoint);
                 Record(action, name, status.Name);
                 return status;
             }

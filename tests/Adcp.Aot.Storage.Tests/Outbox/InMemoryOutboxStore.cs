@@ -115,6 +115,18 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         }
     }
 
+    /// <summary>Removes rows from the log, the newest first, as a worker does that delivers them.</summary>
+    public void Deliver(int rows = int.MaxValue)
+    {
+        lock (_lock)
+        {
+            foreach (long id in _log.Keys.Reverse().Take(rows).ToArray())
+            {
+                _log.Remove(id);
+            }
+        }
+    }
+
     /// <summary>Describes the rows that wait, for the message of a test that failed.</summary>
     public string Describe()
     {
@@ -656,22 +668,40 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
             }
         }
 
-        internal override ValueTask<IReadOnlySet<long>> RedriveAsync(
+        internal override ValueTask<OutboxRedriven> RedriveAsync(
             IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken)
         {
             lock (store._lock)
             {
                 HashSet<long> moved = [];
+                long last = store._lastId;
                 foreach (OutboxRedrive redrive in redrives)
                 {
                     if (store._dead.Remove(redrive.Id, out (Row Row, OutboxChange Change) dead))
                     {
-                        store.Append(dead.Row.Entry);
+                        Row row = store._log[store.Append(dead.Row.Entry)];
+                        (row.Attempts, row.HorizonAt) = redrive.Renewal is null ? (dead.Change.Attempts, dead.Row.HorizonAt) : (0, null);
                         moved.Add(redrive.Id);
                     }
                 }
 
-                return ValueTask.FromResult<IReadOnlySet<long>>(moved);
+                return ValueTask.FromResult(new OutboxRedriven(moved, last + 1, store._lastId));
+            }
+        }
+
+        internal override ValueTask<int> CountLeftAsync(OutboxRedriven redriven, CancellationToken cancellationToken)
+        {
+            lock (store._lock)
+            {
+                return ValueTask.FromResult(store._log.Keys.Count(id => id >= redriven.First && id <= redriven.Last));
+            }
+        }
+
+        internal override ValueTask<int> CountOthersAsync(OutboxRedriven redriven, int most, CancellationToken cancellationToken)
+        {
+            lock (store._lock)
+            {
+                return ValueTask.FromResult(store._log.Keys.Where(id => id < redriven.First || id > redriven.Last).Take(most).Count());
             }
         }
 

@@ -129,7 +129,7 @@ public sealed class OutboxComplaintRequirements
             (typeof(PostgreSqlOutboxPlanTests), nameof(PostgreSqlOutboxPlanTests.Statements_stay_on_the_keys_among_many_rows)),
             (typeof(SqliteOutboxProcessTests), nameof(SqliteOutboxProcessTests.No_statement_of_the_worker_scans_a_table))),
         Requirement.Of(
-            "keygen-sh/keygen-api#771: an endpoint that hangs has its own places only",
+            "keygen-sh/keygen-api#771: an endpoint that hangs takes its own permits only",
             (typeof(OutboxWorkerTests), nameof(OutboxWorkerTests.Slow_endpoints_with_many_rows_delay_no_other)),
             (typeof(OutboxTurnsTests),
                 nameof(OutboxTurnsTests.Endpoint_has_at_most_its_attempts_under_way_however_many_workers_there_are))),

@@ -12,7 +12,6 @@ public sealed class OutboxOperationsTests : IAsyncDisposable
     private readonly OutboxBench _bench = new();
     private readonly AttemptHistory _history;
     private int _status = 410;
-    private TaskCompletionSource? _gate;
     private OutboxOperations? _operations;
 
     public OutboxOperationsTests() => _history = new AttemptHistory(timeProvider: _bench.Time);
@@ -100,6 +99,27 @@ public sealed class OutboxOperationsTests : IAsyncDisposable
         ActionRecord record = Assert.Single(await operations.ListActionsAsync());
         Assert.Equal(("redrive", "alice", "buyer is back"), (record.Action, record.Actor, record.Reason));
         Assert.Contains("all dead letters", record.Target, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Job_says_that_it_waits_for_workers_and_how_fast_it_is()
+    {
+        OutboxOperations operations = await KillAsync(200);
+        _status = 200;
+        Task<OperationsStatus> paused = operations.PauseAsync(Action).AsTask();
+        await _bench.UntilAsync(() => paused.IsCompleted);
+
+        RedriveOptions options = new() { RatePerSecond = 100 };
+        DeadLetterJob job = (await operations.StartRedriveAsync(new DeadLetterQuery(), options, Action))!;
+        await _bench.UntilAsync(() => JobOf(job) is { Report.Wait: RedriveWait.Workers, RatePerSecond: 0 });
+        DeadLetterJob waits = JobOf(job);
+        Task<OperationsStatus> resumed = operations.ResumeAsync(Action).AsTask();
+        await _bench.UntilAsync(() => resumed.IsCompleted);
+        await _bench.UntilAsync(() => JobOf(job) is { Report.Wait: RedriveWait.None, RatePerSecond: > 0 });
+        DeadLetterJob ended = await EndAsync(job);
+
+        Assert.Equal((50, DeadLetterJobState.Running), (waits.Report.Handled, waits.State));
+        Assert.Equal((200, RedriveWait.None, null), (ended.Report.Handled, ended.Report.Wait, ended.RatePerSecond));
     }
 
     [Fact]
@@ -222,19 +242,18 @@ public sealed class OutboxOperationsTests : IAsyncDisposable
     {
         OutboxOperations operations = await KillAsync(40);
         DeadLetterQuery query = new() { Reason = "rejected" };
-        _gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _status = 200;
 
-        // One a second, and none of them is rejected again.
         DeadLetterJob redrive = (await operations.StartRedriveAsync(query, new RedriveOptions { RatePerSecond = 1 }, Action))!;
-        await _bench.UntilAsync(() => _bench.Store.Waiting >= 3);
+        await _bench.UntilAsync(() => JobOf(redrive).Report.Redriven >= 3);
         DeadLetterJob discard = await EndAsync((await operations.StartDiscardAsync(query, isDryRun: false, Action))!);
         redrive = await EndAsync(redrive);
 
         Assert.NotEqual(redrive.Id, discard.Id);
         Assert.InRange(redrive.Report.Redriven, 3, 39);
         Assert.Equal(40, redrive.Report.Redriven + discard.Report.Discarded);
-        Assert.Equal((redrive.Report.Redriven, 0), (_bench.Store.Waiting, _bench.Store.DeadRows.Count));
-        _gate.SetResult();
+        await _bench.UntilEmptyAsync();
+        Assert.Empty(_bench.Store.DeadRows);
     }
 
     [Fact]
@@ -342,11 +361,7 @@ public sealed class OutboxOperationsTests : IAsyncDisposable
     private async Task<OutboxOperations> OpenAsync()
     {
         (OutboxWorker worker, _) = await _bench.StartAsync(
-            _bench.Sender(async (_, _, token) =>
-            {
-                await (_gate?.Task.WaitAsync(token) ?? Task.CompletedTask);
-                return Volatile.Read(ref _status);
-            }),
+            _bench.Sender((_, _, _) => ValueTask.FromResult(Volatile.Read(ref _status))),
             options => options with { Attempts = _bench.Attempts with { Sink = _history } });
         return _operations = new OutboxOperations(worker, _history, timeProvider: _bench.Time);
     }

@@ -98,6 +98,26 @@ public sealed class OutboxScheduleTests
     }
 
     [Fact]
+    public void Redriven_rows_take_every_second_turn_while_fresh_rows_are_ready()
+    {
+        for (int i = 0; i < 20; i++)
+        {
+            Assert.Null(_schedule.Admit(Row(isParked: false, attempts: 3)));
+        }
+
+        for (int i = 0; i < 10; i++)
+        {
+            Assert.Null(_schedule.Admit(Row(isParked: false)));
+        }
+
+        int[] attempts = [.. Enumerable.Range(0, 30).Select(_ => _schedule.TryTake(out OutboxRow? row) ? row.Attempts : -1)];
+
+        Assert.Equal([3, 0, 3, 0, 3, 0, 3, 0, 3, 0], attempts[..10]);
+        Assert.Equal(10, attempts[..20].Count(static made => made == 0));
+        Assert.Equal(Enumerable.Repeat(3, 10), attempts[20..]);
+    }
+
+    [Fact]
     public void Row_of_a_known_endpoint_allocates_nothing()
     {
         OutboxRow[] rows = [.. Enumerable.Range(0, 2_000).Select(_ => Row(isParked: false))];
@@ -149,13 +169,14 @@ public sealed class OutboxScheduleTests
         return attempts.Count;
     }
 
-    private OutboxRow Row(bool isParked, int endpoint = 1) => new()
+    private OutboxRow Row(bool isParked, int endpoint = 1, int attempts = 0) => new()
     {
         Lane = 0,
         Id = ++_lastId,
         Endpoint = endpoint,
         Tenant = 1,
         IsParked = isParked,
+        Attempts = attempts,
         KeyId = "k",
         Sealed = [],
     };

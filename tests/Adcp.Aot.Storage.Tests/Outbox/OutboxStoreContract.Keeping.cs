@@ -387,16 +387,16 @@ public abstract partial class OutboxStoreContract
         await PassAsync(TimeSpan.FromHours(1));
         OutboxDeadRow dead = Assert.Single(await DeadAsync());
 
-        OutboxRedrive redrive = new(dead.Id, "key-2", "b"u8.ToArray(), IsNew: false);
-        IReadOnlySet<long> moved = await Store.Dead.RedriveAsync([redrive, redrive with { Id = dead.Id + 1_000 }], default);
+        OutboxRedrive redrive = new(dead.Id);
+        OutboxRedriven moved = await Store.Dead.RedriveAsync([redrive, redrive with { Id = dead.Id + 1_000 }], default);
 
-        Assert.Equal([dead.Id], moved);
-        Assert.Empty(await Store.Dead.RedriveAsync([redrive], default));
+        Assert.Equal([dead.Id], moved.Ids);
+        Assert.Empty((await Store.Dead.RedriveAsync([redrive], default)).Ids);
         Assert.Empty(await DeadAsync());
         OutboxRow row = Assert.Single(await ReadAllAsync(reader));
         Assert.NotEqual(dead.Id, row.Id);
-        Assert.Equal("key-2", row.KeyId);
-        Assert.Equal(((short)3, -5L, 11L, "b", 4), (row.Lane, row.Endpoint, row.Tenant, Text(row), row.Attempts));
+        Assert.Equal(dead.KeyId, row.KeyId);
+        Assert.Equal(((short)3, -5L, 11L, "a", 4), (row.Lane, row.Endpoint, row.Tenant, Text(row), row.Attempts));
         Assert.True(row.DueIn <= TimeSpan.Zero);
         Assert.InRange(row.TimeLeft!.Value, TimeSpan.FromHours(22.9), TimeSpan.FromHours(23));
         Assert.Equal(OutboxBindingState.Waiting, (await Store.FindAsync(Hash("id"), default))!.State);
@@ -414,13 +414,45 @@ public abstract partial class OutboxStoreContract
         await JoinAsync();
         await AppendAsync([.. Enumerable.Range(0, 20).Select(i => Entry($"{i}", endpoint: i))]);
         await SettleAsync([.. (await LogAsync()).Select(row => Dead(row))]);
-        OutboxRedrive[] redrives = [.. (await DeadAsync()).Select(row => new OutboxRedrive(row.Id, row.KeyId, row.Sealed, false))];
+        OutboxRedrive[] redrives = [.. (await DeadAsync()).Select(row => new OutboxRedrive(row.Id))];
 
-        IReadOnlySet<long>[] moved = await Task.WhenAll(
+        OutboxRedriven[] moved = await Task.WhenAll(
             Enumerable.Range(0, 8).Select(_ => Task.Run(async () => await Store.Dead.RedriveAsync(redrives, default))));
 
-        Assert.Equal(20, moved.Sum(static some => some.Count));
+        Assert.Equal(20, moved.Sum(static some => some.Ids.Count));
         Assert.Equal(20, (await LogAsync()).Count);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Rows_of_a_redrive_and_other_rows_of_the_log_are_counted_until_they_leave_it(bool isNew)
+    {
+        await JoinAsync();
+        await AppendAsync([.. Enumerable.Range(0, 6).Select(i => Entry($"{i}", endpoint: i))]);
+        await SettleAsync([.. (await LogAsync()).Select(row => Dead(row))]);
+        OutboxRedrive[] dead =
+        [
+            .. (await DeadAsync()).Select(row =>
+                new OutboxRedrive(row.Id, isNew ? new OutboxRenewal("key-2", "b"u8.ToArray()) : null)),
+        ];
+        await AppendAsync(Entry("before"));
+
+        OutboxRedriven redriven = await Store.Dead.RedriveAsync([.. dead.Take(4)], default);
+        await AppendAsync([.. Enumerable.Range(0, 5).Select(i => Entry($"after {i}", endpoint: i))]);
+        OutboxRedriven next = await Store.Dead.RedriveAsync([.. dead.Skip(4)], default);
+
+        Assert.Equal((4, 8), await CountsAsync(redriven, 1000));
+        Assert.Equal((2, 10), await CountsAsync(next, 1000));
+        Assert.Equal((4, 3), await CountsAsync(redriven, 3));
+        Assert.Equal((0, 0), await CountsAsync(await Store.Dead.RedriveAsync([.. dead.Take(1)], default), 0));
+        OutboxRow[] rows = [.. (await LogAsync()).Where(row => !Text(row).StartsWith("after", StringComparison.Ordinal)
+            && Text(row) != "before").OrderBy(static row => row.Id)];
+        await SettleAsync(Delivered(rows[0]), Park(rows[1]), Dead(rows[2]));
+        Assert.Equal((1, 8), await CountsAsync(redriven, 1000));
+
+        async Task<(int Left, int Others)> CountsAsync(OutboxRedriven counted, int most) => (
+            await Store.Dead.CountLeftAsync(counted, default), await Store.Dead.CountOthersAsync(counted, most, default));
     }
 
     [Theory]
@@ -444,7 +476,7 @@ public abstract partial class OutboxStoreContract
         OutboxDeadRow dead = Assert.Single(await DeadAsync());
         Assert.Equal(("rejected", 2), (dead.Reason, dead.Attempts));
         Assert.Equal(OutboxBindingState.Dead, (await Store.FindAsync(Hash("id"), default))!.State);
-        await Store.Dead.RedriveAsync([new OutboxRedrive(dead.Id, dead.KeyId, dead.Sealed, false)], default);
+        await Store.Dead.RedriveAsync([new OutboxRedrive(dead.Id)], default);
 
         Assert.Equal(0, await SettleAsync(Delivered(row), Park(row), Dead(row)));
 
@@ -462,7 +494,7 @@ public abstract partial class OutboxStoreContract
         OutboxDeadRow dead = Assert.Single(await DeadAsync());
         Assert.True(dead.IsInsideHorizon);
 
-        await Store.Dead.RedriveAsync([new OutboxRedrive(dead.Id, dead.KeyId, dead.Sealed, false)], default);
+        await Store.Dead.RedriveAsync([new OutboxRedrive(dead.Id)], default);
 
         Assert.InRange((await OneAsync()).TimeLeft!.Value, TimeSpan.FromHours(1.9), TimeSpan.FromHours(2));
         await SettleAsync(OutboxChanges.Dead(await OneAsync(), "suppressed"));
@@ -480,7 +512,7 @@ public abstract partial class OutboxStoreContract
         await PassAsync(TimeSpan.FromDays(3));
         OutboxDeadRow dead = Assert.Single(await DeadAsync());
 
-        await Store.Dead.RedriveAsync([new OutboxRedrive(dead.Id, "key-2", "b"u8.ToArray(), true)], default);
+        await Store.Dead.RedriveAsync([new OutboxRedrive(dead.Id, new OutboxRenewal("key-2", "b"u8.ToArray()))], default);
 
         OutboxRow row = await OneAsync();
         Assert.Equal((0, "b", "key-2", null), (row.Attempts, Text(row), row.KeyId, row.TimeLeft));

@@ -364,6 +364,41 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
     }
 
     [Fact]
+    public async Task Redrives_and_discards_of_the_same_dead_letters_do_not_wait_in_a_circle()
+    {
+        Random random = new(1);
+        await JoinAsync();
+        for (int round = 0; round < 10; round++)
+        {
+            await Database.ExecuteAsync($"DELETE FROM {Tables.Log}");
+            await AppendAsync([.. Enumerable.Range(0, 40).Select(i => Entry($"{i}", endpoint: i))]);
+            await SettleAsync([.. (await LogAsync()).Select(row => Dead(row))]);
+            long[] ids = [.. (await DeadAsync()).Select(static row => row.Id)];
+            IReadOnlyList<OutboxRedrive>[] redrives =
+            [
+                .. Enumerable.Range(0, 4).Select(_ => Shuffled().Select(id =>
+                    new OutboxRedrive(id, id % 2 == 0 ? new OutboxRenewal("key-1", [1]) : null)).ToArray()),
+            ];
+            long[][] discards = [Shuffled(), Shuffled()];
+
+            int[] handled = await Task.WhenAll(
+            [
+                .. redrives.Select(rows => Task.Run(async () => (await Store.Dead.RedriveAsync(rows, default)).Ids.Count)),
+                .. discards.Select(rows => Task.Run(async () => await Store.Dead.DiscardAsync(rows, default))),
+            ]);
+
+            Assert.Equal(40, handled.Sum());
+
+            long[] Shuffled()
+            {
+                long[] shuffled = [.. ids];
+                random.Shuffle(shuffled);
+                return shuffled;
+            }
+        }
+    }
+
+    [Fact]
     public async Task Workers_that_bury_each_other_do_not_wait_in_a_circle()
     {
         Guid[] workers = [.. Enumerable.Range(0, 6).Select(static _ => Guid.NewGuid())];

@@ -258,9 +258,17 @@
     return table;
   }
 
+  // The label of the focused element in a place whose content is replaced, so that its successor gets the focus.
+  const focusIn = place => document.activeElement && place.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+
+  function focusAgain(place, label) {
+    if (!label || place.contains(document.activeElement)) return;
+    ([...place.querySelectorAll("[aria-label]")].find(one => one.getAttribute("aria-label") === label) || byId("main")).focus({ preventScroll: true });
+  }
+
   function render(name, page) {
     const place = document.querySelector("div[data-list=" + name + "]");
-    const focused = document.activeElement && place.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+    const focused = focusIn(place);
     const caption = shown[name].length.toLocaleString("en") + " of " + about(page.count, page.is_estimate);
     place.replaceChildren(tableOf(caption, lists[name].columns, shown[name].map(lists[name].cells)));
     const ask = after => load(name, after).catch(fault => say(fault.message, true));
@@ -274,7 +282,7 @@
       more.className = "more";
       place.append(more);
     }
-    if (focused) ([...place.querySelectorAll("[aria-label]")].find(one => one.getAttribute("aria-label") === focused) || byId("main")).focus({ preventScroll: true });
+    focusAgain(place, focused);
   }
 
   // Actions
@@ -411,13 +419,17 @@
     if (view === "dead-letters") await load(view); else location.hash = "#dead-letters";
   }
 
+  const WAITS = {
+    fresh_deliveries: "waiting for fresh deliveries",
+    workers: "waiting for workers: none runs, deliveries are paused, or the endpoints answer slowly",
+  };
   let following = null;
 
   async function follow() {
     clearTimeout(following);
     const jobs = (await call("dead-letter-jobs")).filter(job => !job.is_dry_run).slice(0, 5);
     const isRunning = jobs.some(job => job.state === "running");
-    byId("redrives").replaceChildren(...jobs.map(job => {
+    byId("dead-letter-jobs").replaceChildren(...jobs.map(job => {
       const line = element("p", null, "job");
       const name = (job.is_discard ? "Discard " : "Redrive ") + job.id;
       line.append(element("strong", name), state(job.state), element("span", outcome(job.report)),
@@ -426,6 +438,8 @@
       if (job.state === "running") {
         const bar = element("progress");
         bar.setAttribute("aria-label", name + " runs");
+        if (job.rate_per_second !== undefined) line.append(element("span", job.rate_per_second.toLocaleString("en") + " a second"));
+        if (WAITS[job.report.wait]) line.append(element("span", WAITS[job.report.wait]));
         line.append(bar, button("Cancel", name, () => cancel(job)));
       } else if (job.report.continue_before) {
         line.append(button("Continue", name, () => {
@@ -452,23 +466,34 @@
 
   // One delivery
 
-  async function story(parameters) {
+  let told = null; // the delivery that is shown, as text
+
+  async function story(parameters, isReload) {
     const key = parameters.get("key") || "";
     const letterId = parameters.get("dead_letter");
     const query = new URLSearchParams(["tenant", "dead_letter"].filter(name => parameters.get(name)).map(name => [name, parameters.get(name)]));
-    byId("delivery-body").hidden = true;
+    const ask = asks.delivery = (asks.delivery || 0) + 1;
+    if (!isReload) byId("delivery-body").hidden = true;
     const facts = [["Key", key]];
     let found;
     try {
       found = key ? await call("deliveries/" + encodeURIComponent(key) + (String(query) && "?" + query))
         : { attempts: [], state: "undelivered", dead_letter: await call("dead-letters/" + encodeURIComponent(letterId)) };
     } catch (fault) {
+      if (isReload || ask !== asks.delivery) return;
+      told = null;
       byId("delivery-facts").replaceChildren();
       byId("delivery-acts").replaceChildren();
       byId("delivery-events").replaceChildren(element("p", fault.message));
       return;
     }
+    if (ask !== asks.delivery) return; // asked again meanwhile
+    const text = JSON.stringify([key, found]);
+    if (isReload && text === told) return;
+    told = text;
+    const focused = focusIn(byId("delivery"));
     const letter = found.dead_letter;
+    if (!letter) byId("delivery-body").hidden = true;
     const last = found.attempts[found.attempts.length - 1] || {};
     const any = letter || last;
     facts.push(["State", state(found.state || "unknown")], ["Endpoint", last.breaker_key || letter && letter.authority], ["Tenant", found.tenant || letter && letter.tenant],
@@ -491,6 +516,7 @@
     if (found.enqueued_at) events.unshift([time(found.enqueued_at), state("enqueued"), "", ""]);
     if (letter) events.push([time(letter.ended_at), element("span", "dead", "state bad"), letter.attempts + " attempts", words(letter.reason) + (letter.status_code ? " " + letter.status_code : "")]);
     byId("delivery-events").replaceChildren(tableOf("Known events, the oldest first", ["Time (UTC)", "Event", "Attempt", "Detail"], events));
+    focusAgain(byId("delivery"), focused);
   }
 
   async function openBody(letter) {
@@ -506,8 +532,10 @@
 
   // Views
 
+  const parts = () => location.hash.slice(1).split("?", 2);
+
   async function show() {
-    const [name, filters] = location.hash.slice(1).split("?", 2);
+    const [name, filters] = parts();
     view = lists[name] || name === "delivery" ? name : "overview";
     for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== view;
     for (const link of document.querySelectorAll("nav a")) {
@@ -522,7 +550,7 @@
     if (lists[view]) await load(view).catch(fault => say(fault.message, true));
   }
 
-  // The open list follows: it is read again at most twice a second. A change that comes meanwhile, or while the page is hidden or asks for a
+  // The open list follows: it is read again at most twice a second, and an open delivery, which costs more, every two seconds. A change that comes meanwhile, or while the page is hidden or asks for a
   // confirmation, is made up for afterwards. A list that was paged further stays as it is, so that rows do not move under the reader.
   let isStale = false;
   let isReading = false;
@@ -536,8 +564,9 @@
     setTimeout(async () => {
       if (canRead()) {
         isStale = false;
-        readAt = Date.now() + SECONDS / 2;
-        if (lists[view] && !isPaged[view]) await load(view).catch(() => {});
+        readAt = Date.now() + (view === "delivery" ? 2 : 0.5) * SECONDS;
+        if (view === "delivery") await story(new URLSearchParams(parts()[1]), true);
+        else if (lists[view] && !isPaged[view]) await load(view).catch(() => {});
       }
       isReading = false;
       if (isStale) changed();

@@ -1,5 +1,6 @@
 using System.Data;
 using System.Data.Common;
+using System.Globalization;
 using System.Text.Json;
 
 namespace Adcp.Aot.Storage;
@@ -30,30 +31,54 @@ internal sealed class PostgreSqlOutboxDeadTable(StoreDatabase database, PostgreS
             },
             cancellationToken);
 
-    internal override ValueTask<IReadOnlySet<long>> RedriveAsync(
+    internal override ValueTask<OutboxRedriven> RedriveAsync(
         IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken) =>
 
         // Not repeated after a fault: the caller asks which dead letters are left.
-        PostgreSqlOutboxConnection.OnceAsync<IReadOnlySet<long>>(
+        PostgreSqlOutboxConnection.OnceAsync(
             database,
             mayRepeat: false,
             async (connection, token) =>
             {
                 HashSet<long> moved = [];
+                long transaction = 0;
                 DbBatch batch = connection.GuardedBatch();
-                foreach (OutboxRedrive row in redrives.OrderBy(static row => row.Id))
+                OutboxRedrive[] same = [.. redrives.Where(static row => row.Renewal is null)];
+                if (same.Length < redrives.Count)
                 {
-                    batch.Then(sql.Redrive)
-                        .With(DbType.Int64, row.Id)
-                        .With(DbType.Boolean, row.IsNew)
-                        .With(DbType.String, row.KeyId)
-                        .With(DbType.Binary, row.Sealed);
+                    // In one order, so that two calls, or a call and a discard, never wait for each other in a circle.
+                    batch.Then(sql.LockDead).With(DbType.String, PostgreSqlCommands.ArrayOf(redrives, static row => row.Id));
                 }
 
-                await batch.CommitAsync(reader => moved.Add(reader.GetInt64(0)), token).ConfigureAwait(false);
-                return moved;
+                if (same.Length > 0)
+                {
+                    batch.Then(sql.Redrive).With(DbType.String, PostgreSqlCommands.ArrayOf(same, static row => row.Id));
+                }
+
+                foreach (OutboxRedrive row in redrives.Except(same))
+                {
+                    batch.Then(sql.RedriveNew)
+                        .With(DbType.Int64, row.Id)
+                        .With(DbType.String, row.Renewal!.KeyId)
+                        .With(DbType.Binary, row.Renewal.Sealed);
+                }
+
+                await batch.CommitAsync(
+                    reader =>
+                    {
+                        moved.Add(reader.GetInt64(0));
+                        transaction = long.Parse(reader.GetString(1), NumberStyles.None, CultureInfo.InvariantCulture);
+                    },
+                    token).ConfigureAwait(false);
+                return new OutboxRedriven(moved, transaction, transaction);
             },
             cancellationToken);
+
+    internal override ValueTask<int> CountLeftAsync(OutboxRedriven redriven, CancellationToken cancellationToken) =>
+        CountLogAsync(redriven, sql.CountLeft, null, cancellationToken);
+
+    internal override ValueTask<int> CountOthersAsync(OutboxRedriven redriven, int most, CancellationToken cancellationToken) =>
+        CountLogAsync(redriven, sql.CountOthers, most, cancellationToken);
 
     internal override ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken) =>
         PostgreSqlOutboxConnection.OnceAsync(
@@ -110,6 +135,26 @@ internal sealed class PostgreSqlOutboxDeadTable(StoreDatabase database, PostgreS
                 }
 
                 return [.. counted.Select(count => (count, count > exact))];
+            },
+            cancellationToken);
+
+    private ValueTask<int> CountLogAsync(OutboxRedriven redriven, string count, long? most, CancellationToken cancellationToken) =>
+        PostgreSqlOutboxConnection.OnceAsync(
+            database,
+            mayRepeat: true,
+            async (connection, token) =>
+            {
+                int counted = 0;
+                DbBatch batch = connection.GuardedBatch();
+                DbBatchCommand command =
+                    batch.Then(count).With(DbType.String, redriven.First.ToString(CultureInfo.InvariantCulture));
+                if (most is not null)
+                {
+                    command.With(DbType.Int64, most);
+                }
+
+                await batch.CommitAsync(reader => counted = reader.GetInt32(0), token).ConfigureAwait(false);
+                return counted;
             },
             cancellationToken);
 

@@ -181,14 +181,32 @@ internal sealed class PostgreSqlStoreStatements
         PurgeStreams = PurgeOf(tables.Stream, $"used_at <= {Now} - {(long)StreamKept.TotalMilliseconds}");
         Redrive =
             $"""
-            WITH d AS (DELETE FROM {tables.Dead} WHERE id = $1 RETURNING *),
-            b AS (UPDATE {tables.Binding} SET state = {(int)OutboxBindingState.Waiting} FROM d WHERE hash = d.binding),
+            WITH k AS MATERIALIZED (
+                SELECT ctid AS ct FROM {tables.Dead} WHERE id = ANY (CAST($1 AS text)::bigint[]) ORDER BY id FOR UPDATE),
+            d AS (DELETE FROM {tables.Dead} WHERE ctid = ANY (ARRAY(SELECT ct FROM k)) RETURNING *),
+            {Waits(tables)},
             n AS (INSERT INTO {tables.Log} (lane, endpoint, tenant, attempts, enqueued_at, not_before, max_at, first_attempt_at,
                     horizon_at, key_id, binding, sealed)
-                SELECT lane, endpoint, tenant, CASE WHEN $2 THEN 0 ELSE attempts END, enqueued_at, {Now}, CASE WHEN NOT $2 THEN max_at END,
-                    CASE WHEN NOT $2 THEN first_attempt_at END, CASE WHEN NOT $2 THEN horizon_at END, $3, binding, $4
+                SELECT lane, endpoint, tenant, attempts, enqueued_at, {Now}, max_at, first_attempt_at, horizon_at, key_id, binding, sealed
                 FROM d)
-            SELECT id FROM d
+            SELECT id, pg_current_xact_id()::text FROM d
+            """;
+        RedriveNew =
+            $"""
+            WITH d AS (DELETE FROM {tables.Dead} WHERE id = $1 RETURNING *),
+            {Waits(tables)},
+            n AS (INSERT INTO {tables.Log} (lane, endpoint, tenant, enqueued_at, not_before, key_id, binding, sealed)
+                SELECT lane, endpoint, tenant, enqueued_at, {Now}, $2, binding, $3 FROM d)
+            SELECT id, pg_current_xact_id()::text FROM d
+            """;
+        CountLeft = $"SELECT count(*)::integer FROM {tables.Log} WHERE xid = CAST($1 AS text)::xid8";
+        CountOthers =
+            $"""
+            SELECT count(*)::integer FROM (
+                (SELECT FROM {tables.Log} WHERE xid > CAST($1 AS text)::xid8 ORDER BY xid, lane, id LIMIT $2)
+                UNION ALL
+                (SELECT FROM {tables.Log} WHERE xid < CAST($1 AS text)::xid8 ORDER BY xid DESC, lane DESC, id DESC LIMIT $2)
+                LIMIT $2) AS o
             """;
         CountReasons =
             $"""
@@ -251,7 +269,12 @@ internal sealed class PostgreSqlStoreStatements
                 CASE WHEN $5::bigint IS NULL OR o.tenant = $5 THEN o.sealed END, o.xid::text
             FROM {tables.Log} AS o WHERE (o.xid, o.lane, o.id) > (CAST($1 AS text)::xid8, $2, $3) ORDER BY o.xid, o.lane, o.id LIMIT $4
             """;
-        Discard = $"DELETE FROM {tables.Dead} WHERE id = ANY (CAST($1 AS text)::bigint[])";
+        string locked = $"WHERE id = ANY (CAST($1 AS text)::bigint[]) ORDER BY id FOR UPDATE";
+        LockDead =
+            $"""
+            WITH k AS MATERIALIZED (SELECT id FROM {tables.Dead} {locked}) SELECT id, NULL::text FROM k WHERE id < 0
+            """;
+        Discard = $"DELETE FROM {tables.Dead} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {tables.Dead} {locked}))";
     }
 
     internal string Installation { get; }
@@ -333,8 +356,17 @@ internal sealed class PostgreSqlStoreStatements
 
     internal string PurgeStreams { get; }
 
-    /// <summary>Moves the dead letter $1 to the log: $2 whether as a new delivery, $3 key id, $4 bytes.</summary>
+    /// <summary>Moves the dead letters $1 to the log.</summary>
     internal string Redrive { get; }
+
+    /// <summary>Moves the dead letter $1 to the log as a new delivery: $2 key id, $3 bytes.</summary>
+    internal string RedriveNew { get; }
+
+    /// <summary>Counts the rows of the log of the transaction $1.</summary>
+    internal string CountLeft { get; }
+
+    /// <summary>Counts the rows of the log of other transactions than $1, at most $2, the later ones first and then back in time.</summary>
+    internal string CountOthers { get; }
 
     internal string Discard { get; }
 
@@ -363,6 +395,9 @@ internal sealed class PostgreSqlStoreStatements
 
     /// <summary>Returns a parked row of the endpoint $1.</summary>
     internal string FindParked { get; }
+
+    /// <summary>Locks the dead letters $1 in the order of their ids, and returns no row.</summary>
+    internal string LockDead { get; }
 
     /// <summary>Reads the log after the key $1 to $3, at most $4 rows; those of other tenants than $5 without their bytes.</summary>
     internal string SearchLog { get; }
@@ -433,6 +468,15 @@ internal sealed class PostgreSqlStoreStatements
 
         return sql.ToString();
     }
+
+    /// <summary>Returns the part of a statement that lets the bindings of the dead letters d say "waiting".</summary>
+    private static string Waits(OutboxTables tables) =>
+        $"""
+        b AS (UPDATE {tables.Binding} SET state = {(int)OutboxBindingState.Waiting} WHERE ctid = ANY (ARRAY(
+                SELECT o.ct FROM d CROSS JOIN LATERAL (
+                    SELECT ctid AS ct FROM {tables.Binding} AS o WHERE o.hash = d.binding LIMIT 1) AS o
+                WHERE d.binding IS NOT NULL)))
+        """;
 
     private static string PurgeOf(string table, string condition) =>
         $"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {condition} LIMIT $1 FOR UPDATE SKIP LOCKED))";

@@ -63,19 +63,25 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
             },
             cancellationToken);
 
-    internal override ValueTask<IReadOnlySet<long>> RedriveAsync(
-        IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken) => writer.RunAsync<IReadOnlySet<long>>(
+    internal override ValueTask<OutboxRedriven> RedriveAsync(
+        IReadOnlyList<OutboxRedrive> redrives, CancellationToken cancellationToken) => writer.RunAsync(
         session =>
         {
             long now = session.Now();
             HashSet<long> moved = [];
+            long first = 0, last = 0;
             foreach (OutboxRedrive row in redrives)
             {
-                if (session.Execute(sql.Redrive, now, row.Id, row.KeyId, row.IsNew ? 1L : 0L, row.Sealed) == 0)
+                int added = row.Renewal is { } renewal
+                    ? session.Execute(sql.RedriveNew, now, row.Id, renewal.KeyId, renewal.Sealed)
+                    : session.Execute(sql.Redrive, now, row.Id);
+                if (added == 0)
                 {
                     continue;
                 }
 
+                last = session.Number(SqliteOutboxStatements.LastId);
+                first = moved.Count == 0 ? last : first;
                 moved.Add(row.Id);
                 if (session.Scalar(sql.DeleteDead, row.Id) is byte[] binding)
                 {
@@ -83,9 +89,15 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
                 }
             }
 
-            return moved;
+            return new OutboxRedriven(moved, first, last);
         },
-        redrives.Count, redrives.Sum(static row => (long)row.Sealed.Length), cancellationToken);
+        redrives.Count, redrives.Sum(static row => row.Renewal?.Sealed.Length ?? 0L), cancellationToken);
+
+    internal override ValueTask<int> CountLeftAsync(OutboxRedriven redriven, CancellationToken cancellationToken) =>
+        Read(session => (int)session.Number(sql.CountLeft, redriven.First, redriven.Last), cancellationToken);
+
+    internal override ValueTask<int> CountOthersAsync(OutboxRedriven redriven, int most, CancellationToken cancellationToken) =>
+        Read(session => (int)session.Number(sql.CountOthers, redriven.First, redriven.Last, (long)most), cancellationToken);
 
     internal override ValueTask<int> DiscardAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken) =>
         writer.RunAsync(session => session.Execute(sql.Discard, Json(ids)), ids.Count, 0, cancellationToken);

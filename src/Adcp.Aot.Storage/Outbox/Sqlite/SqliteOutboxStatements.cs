@@ -260,9 +260,22 @@ internal sealed class SqliteOutboxStatements
             $"""
             INSERT INTO {t.Log} (
                 lane, endpoint, tenant, key_id, binding, attempts, enqueued_at, not_before, max_at, first_attempt_at, horizon_at, sealed)
-            SELECT lane, endpoint, tenant, @p3, binding, iif(@p4, 0, attempts), enqueued_at, @p1, iif(@p4, NULL, max_at),
-                iif(@p4, NULL, first_attempt_at), iif(@p4, NULL, horizon_at), @p5
+            SELECT lane, endpoint, tenant, key_id, binding, attempts, enqueued_at, @p1, max_at, first_attempt_at, horizon_at, sealed
             FROM {t.Dead} WHERE id = @p2
+            """;
+        RedriveNew =
+            $"""
+            INSERT INTO {t.Log} (lane, endpoint, tenant, key_id, binding, enqueued_at, not_before, sealed)
+            SELECT lane, endpoint, tenant, @p3, binding, enqueued_at, @p1, @p4 FROM {t.Dead} WHERE id = @p2
+            """;
+        CountLeft = $"SELECT count(*) FROM {t.Log} WHERE id BETWEEN @p1 AND @p2";
+        CountOthers =
+            $"""
+            SELECT count(*) FROM (
+                SELECT * FROM (SELECT 1 FROM {t.Log} WHERE id > @p2 LIMIT @p3)
+                UNION ALL
+                SELECT * FROM (SELECT 1 FROM {t.Log} WHERE id < @p1 LIMIT @p3)
+                LIMIT @p3)
             """;
         string switchColumns = "target, is_stopped, name, actor, reason, changed_at, revision";
         ReadSwitches = $"SELECT {switchColumns} FROM {t.Switch} WHERE revision > @p1 ORDER BY revision";
@@ -429,7 +442,17 @@ internal sealed class SqliteOutboxStatements
     /// <summary>Deletes bindings that say "waiting" although no webhook of them waits.</summary>
     internal string PurgeOrphans { get; }
 
+    /// <summary>Moves the dead letter @p2 to the log, due at @p1. <see cref="DeleteDead"/> follows.</summary>
     internal string Redrive { get; }
+
+    /// <summary>Moves the dead letter @p2 to the log as a new delivery, due at @p1: @p3 key id, @p4 bytes.</summary>
+    internal string RedriveNew { get; }
+
+    /// <summary>Counts the rows of the log with ids from @p1 to @p2.</summary>
+    internal string CountLeft { get; }
+
+    /// <summary>Counts the rows of the log with other ids than those from @p1 to @p2, at most @p3.</summary>
+    internal string CountOthers { get; }
 
     internal string DeleteDead { get; }
 
