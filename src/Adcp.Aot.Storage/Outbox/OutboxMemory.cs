@@ -8,8 +8,8 @@ namespace Adcp.Aot.Storage;
 /// <list type="bullet">
 /// <item>All rows: a bound of rows and a bound of bytes. Nothing is read while less than a sixteenth of the bytes is free.</item>
 /// <item>An endpoint has a share of rows and of bytes. While memory is half full, its rows are as many as it may have attempts under way,
-/// so that slow endpoints leave room to others. The first eighth of memory has no shares: a burst of one endpoint is not parked. Half of the share is for fresh rows if it has parked ones too. The rest is for parked
-/// rows, of which it has no more than its ramp.</item>
+/// so that slow endpoints leave room to others. The first eighth of memory has no shares: a burst of one endpoint is not parked. Half of
+/// the share is for fresh rows if it has parked ones too. The rest is for parked rows, of which it has no more than its ramp.</item>
 /// <item>A tenant may have all of memory until it is slow: memory is full, the tenant has more than an eighth, and its attempts, of which
 /// many are under way, need more than 5 s for its rows. A slow tenant has an eighth while memory is half full. It is slow no more when its
 /// rows are half of that and none of its endpoints waits for room.</item>

@@ -241,8 +241,8 @@ internal class PostgreSqlOutboxReader(StoreDatabase database, PostgreSqlOutboxSt
     }
 
     /// <summary>
-    /// Returns the watermark after a page of a range, which is the one before it. What the page's own snapshot sees beyond the range may
-    /// stand before the page.
+    /// Returns the watermark after a page of a range, which is the one before it. Rows that only the page's own snapshot sees may stand
+    /// before the page.
     /// </summary>
     private protected virtual PostgreSqlSnapshot Advance(PostgreSqlSnapshot watermark, PostgreSqlSnapshot page) => watermark;
 
