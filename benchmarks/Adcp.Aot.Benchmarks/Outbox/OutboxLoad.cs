@@ -54,8 +54,8 @@ internal static class OutboxLoad
         Fresh small = await FreshAsync(bench, few, upTo: rows);
         Fresh large = await FreshAsync(bench, rows, upTo: rows);
         Print($"fresh webhooks among {few:N0} that wait: p50 {small.P50:0} ms, p99 {small.P99:0} ms, {small.Rate:N0} a second delivered");
-        Print($"fresh webhooks beside a backlog of {rows:N0}: p50 {large.P50:0} ms, p99 {large.P99:0} ms, {large.P99 / small.P99:0.00} of that; "
-            + $"{large.Rate:N0} a second delivered, {large.Rate / small.Rate:0.00} of the other");
+        Print($"fresh webhooks beside a backlog of {rows:N0}: p50 {large.P50:0} ms, p99 {large.P99:0} ms, "
+            + $"{large.P99 / small.P99:0.00} of that; {large.Rate:N0} a second delivered, {large.Rate / small.Rate:0.00} of the other");
     }
 
     /// <summary>
