@@ -70,9 +70,12 @@ public sealed partial class OutboxOperations
     public async ValueTask<IReadOnlyList<ActionRecord>> ListStoredActionsAsync(CancellationToken cancellationToken = default)
     {
         IReadOnlyList<OutboxSwitch> switches = await _store.Switches.ReadAsync(0, cancellationToken).ConfigureAwait(false);
+
+        // The revision of the pause's row is that of the newest change of any row.
         return
         [
-            .. switches.Where(static row => row.Actor.Length > 0).OrderByDescending(static row => row.Revision).Take(MaxStoredActions)
+            .. switches.Where(static row => row.Actor.Length > 0).OrderByDescending(static row => row.ChangedAt)
+                .ThenByDescending(static row => row.Target == OutboxSwitch.All ? 0 : row.Revision).Take(MaxStoredActions)
                 .Select(static row => row.Target == OutboxSwitch.All
                     ? new ActionRecord(row.ChangedAt, row.Actor, row.IsStopped ? "pause" : "resume", AllDeliveries, row.Reason)
                     : new ActionRecord(row.ChangedAt, row.Actor, row.IsStopped ? "isolate" : "reset", row.Name, row.Reason)),
