@@ -202,7 +202,9 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         }
 
         OutboxWorker worker = await StartAsync(outbox, sender);
-        await _time.RunUntilAsync(() => sender.Count == 60 * 64 && IsRead());
+
+        // More, if the clock of a busy machine passes the end of the lease.
+        await _time.RunUntilAsync(() => sender.Count >= 60 * 64 && IsRead());
 
         await EnqueueAsync(outbox, OutboxHarness.Item("healthy.example"));
 
