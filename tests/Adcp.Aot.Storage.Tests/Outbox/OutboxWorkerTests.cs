@@ -202,9 +202,7 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         }
 
         OutboxWorker worker = await StartAsync(outbox, sender);
-
-        // More, if the clock of a busy machine passes the end of the lease.
-        await _time.RunUntilAsync(() => sender.Count >= 60 * 64 && IsRead());
+        await _time.RunUntilAsync(IsRead);
 
         await EnqueueAsync(outbox, OutboxHarness.Item("healthy.example"));
 
@@ -212,11 +210,12 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         await OutboxHarness.UntilAsync(() =>
             sender.Attempts.Any(static sent => sent.Destination.Url.Contains("healthy", StringComparison.Ordinal)));
 
-        // The rows of the log are in memory, which has room: they do not end, and further ones were parked.
+        // Each endpoint has all its attempts under way. The other rows of the log are in memory, which has room, and further ones were
+        // parked.
         bool IsRead()
         {
-            int inMemory = worker.GetStatusAsync().AsTask().GetAwaiter().GetResult().InMemory;
-            return inMemory == _store.Waiting - _store.Parked && inMemory < 8_000;
+            OutboxStatus status = worker.GetStatusAsync().AsTask().GetAwaiter().GetResult();
+            return status.InFlight == 60 * 64 && status.InMemory == _store.Waiting - _store.Parked && status.InMemory < 8_000;
         }
     }
 
