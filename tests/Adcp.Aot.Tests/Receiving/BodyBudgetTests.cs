@@ -187,7 +187,9 @@ public sealed class BodyBudgetTests
     /// <summary>A body that arrives slowly, under a signature that is valid until the digest is compared.</summary>
     private sealed class Drip
     {
-        private readonly Pipe _pipe = new(new PipeOptions(pauseWriterThreshold: 0));
+        // The intake reads on the thread of the writer, so each write is counted when it returns.
+        private readonly Pipe _pipe = new(new PipeOptions(
+            readerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, useSynchronizationContext: false));
 
         public Drip(IntakeBench bench) => Receiving = bench.ReceiveAsync(bench.Sign(), _pipe.Reader);
 
