@@ -20,6 +20,12 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     /// <summary>The fewest rows worth a read.</summary>
     private const int MinRoom = 64;
 
+    /// <summary>
+    /// The time of reads of parked rows after which new rows are read again. One read may take longer: it passes rows that were deleted and
+    /// that no vacuum has removed.
+    /// </summary>
+    internal static readonly TimeSpan MaxParkedTime = TimeSpan.FromMilliseconds(20);
+
     private static readonly TimeSpan BusyPoll = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(5);
@@ -423,8 +429,14 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     private async ValueTask<bool> ReadParkedAsync(CancellationToken cancellationToken)
     {
         bool hasRead = false;
-        for (int reads = 0; reads < MaxParkedReads && HasRoom && _schedule.TakeDueEndpoint() is { } due; reads++)
+        long began = _time.GetTimestamp();
+        for (int reads = 0; reads < MaxParkedReads && HasRoom && _time.GetElapsedTime(began) < MaxParkedTime; reads++)
         {
+            if (_schedule.TakeDueEndpoint() is not { } due)
+            {
+                break;
+            }
+
             if (_lanes.GetValueOrDefault(due.Lane, LaneState.Leaving) != LaneState.Active)
             {
                 _schedule.ParkedRead(due.Key, [], FirstDelay);
