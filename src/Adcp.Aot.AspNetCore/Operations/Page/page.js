@@ -514,7 +514,7 @@
       time(attempt.completed_at), state(attempt.outcome), attempt.is_attempt ? "attempt " + attempt.attempt_number + " of " + attempt.max_attempts : "no attempt",
       [attempt.error_message || attempt.http_status_code || attempt.code || "", attempt.next_retry_at ? ", next attempt " + time(attempt.next_retry_at) : ""]]);
     if (found.enqueued_at) events.unshift([time(found.enqueued_at), state("enqueued"), "", ""]);
-    if (letter) events.push([time(letter.ended_at), element("span", "dead", "state bad"), letter.attempts + " attempts", words(letter.reason) + (letter.status_code ? " " + letter.status_code : "")]);
+    if (letter) events.push([time(letter.ended_at), element("span", "dead", "state bad"), letter.attempts + (letter.attempts === 1 ? " attempt" : " attempts"), words(letter.reason) + (letter.status_code ? " " + letter.status_code : "")]);
     byId("delivery-events").replaceChildren(tableOf("Known events, the oldest first", ["Time (UTC)", "Event", "Attempt", "Detail"], events));
     focusAgain(byId("delivery"), focused);
   }
