@@ -311,7 +311,7 @@ internal sealed class SqliteOutboxReader(SqliteOutboxDatabase database, SqliteOu
         _session = null;
     }
 
-    /// <summary>Rows of lanes that joined, up to the id that the lanes before them had been read to.</summary>
+    /// <summary>Rows of some lanes with ids in a range: the rest above a full page, or the earlier rows of lanes that joined.</summary>
     private sealed class Segment
     {
         internal ulong Mask { get; set; }
