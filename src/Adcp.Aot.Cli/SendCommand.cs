@@ -225,9 +225,10 @@ internal sealed class SendCommand
             ]);
         }
 
+        long attempts = outcomes.Sum(static outcome => (long)outcome.Attempts);
         Console.Out.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{delivered} of {outcomes.Length} delivered in {outcomes.Sum(outcome => (long)outcome.Attempts)} attempts"));
+            $"{delivered} of {outcomes.Length} delivered in {attempts} {(attempts == 1 ? "attempt" : "attempts")}"));
     }
 
     private static string Reason(DeliveryOutcome outcome)

@@ -16,7 +16,7 @@ internal static class OutboxLoad
 
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>The longest time without an open snapshot. Nothing piles up in it, so that a longer one gives the same figures.</summary>
+    /// <summary>The longest time without an open snapshot: vacuum removes the deleted rows of such a time.</summary>
     private static readonly TimeSpan LongestFree = TimeSpan.FromMinutes(3);
 
     /// <summary>The rate of healthy endpoints beside many rows of one that refuses connections.</summary>

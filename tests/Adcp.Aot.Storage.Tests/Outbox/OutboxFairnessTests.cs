@@ -98,9 +98,9 @@ public sealed class OutboxFairnessTests : IAsyncDisposable
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task New_rows_are_read_between_the_parked_rows_of_many_endpoints(bool areReadsSlow)
+    [InlineData(false, 2, OutboxOwner.MaxParkedReads)]
+    [InlineData(true, 1, 1)]
+    public async Task New_rows_are_read_between_the_parked_rows_of_many_endpoints(bool areReadsSlow, int least, int atMost)
     {
         await EnqueueAsync([.. Enumerable.Range(0, 2_000).Select(static i => OutboxHarness.Item($"slow{i}.example", "slow"))]);
         await StartAsync(Options() with { MaxRowsInMemory = 512 });
@@ -137,7 +137,7 @@ public sealed class OutboxFairnessTests : IAsyncDisposable
         await _worker.StartAsync();
         await _time.RunUntilAsync(() => _store.Waiting == 0 && _store.Parked == 0);
 
-        Assert.InRange(most, areReadsSlow ? 1 : 2, areReadsSlow ? 1 : OutboxOwner.MaxParkedReads);
+        Assert.InRange(most, least, atMost);
         Assert.True(reads > 1_000 / OutboxOwner.MaxParkedReads, $"{reads} reads of new rows.");
     }
 
