@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Adcp.Aot.Delivery;
 using Microsoft.Extensions.Logging;
 
@@ -203,6 +204,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
 
     /// <summary>Makes an attempt under a lease that allows it.</summary>
     /// <returns>The change of the row; <see langword="null"/> if the attempt was not made, or is made by another worker.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<OutboxChange?> MakeAsync(OutboxRow row, OutboxWebhook webhook, PreparedWebhook prepared)
     {
         try
@@ -242,6 +244,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<OutboxChange?> MakeAsync(
         OutboxRow row, OutboxWebhook webhook, PreparedWebhook prepared, CancellationToken lost)
     {

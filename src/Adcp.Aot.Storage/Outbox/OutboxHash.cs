@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Security.Cryptography;
@@ -56,10 +55,10 @@ internal static class OutboxHash
     /// <summary>Returns the hash of a delivery id within its tenant.</summary>
     internal static byte[] Binding(string tenant, string deliveryId)
     {
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Append(hash, tenant);
-        Append(hash, deliveryId);
-        return hash.GetHashAndReset();
+        using OutboxHashInput input = OutboxHashInput.Rent();
+        input.Add(tenant);
+        input.Add(deliveryId);
+        return input.Hash();
     }
 
     /// <summary>
@@ -69,38 +68,34 @@ internal static class OutboxHash
     internal static byte[] Fingerprint(OutboxItem item, AdcpVersion version)
     {
         WebhookDestination destination = item.Destination;
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Append(hash, destination.Url);
-        Append(hash, destination.OperationId);
-        Append(hash, destination.Token);
-        Append(hash, destination.Authentication?.Scheme.ToString());
-        Append(hash, destination.Authentication?.Credentials);
-        Append(hash, item.Payload.IdempotencyKey);
+        using OutboxHashInput input = OutboxHashInput.Rent();
+        input.Add(destination.Url);
+        input.Add(destination.OperationId);
+        input.Add(destination.Token);
+        input.Add(destination.Authentication?.Scheme.ToString());
+        input.Add(destination.Authentication?.Credentials);
+        input.Add(item.Payload.IdempotencyKey);
         foreach ((string name, string value) in item.Payload.Headers ?? [])
         {
-            Append(hash, name);
-            Append(hash, value);
+            input.Add(name);
+            input.Add(value);
         }
 
-        ArrayBufferWriter<byte> body = new(4096);
         item.Payload.Write(
-            body,
+            input.Bytes,
             new EnvelopeContext(
                 version, item.Payload.IdempotencyKey ?? FingerprintKey, DateTimeOffset.UnixEpoch, destination.OperationId,
                 destination.Token,
                 item.Payload.CarriesSequenceNumber ? 1 : null));
-        hash.AppendData(body.WrittenSpan);
-        return hash.GetHashAndReset();
+        return input.Hash();
     }
 
-    private static long Of(string text) => BinaryPrimitives.ReadInt64BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
-
-    private static void Append(IncrementalHash hash, string? text)
+    private static long Of(string text)
     {
-        Span<byte> length = stackalloc byte[4];
-        byte[] bytes = text is null ? [] : Encoding.UTF8.GetBytes(text);
-        BinaryPrimitives.WriteInt32BigEndian(length, text is null ? -1 : bytes.Length);
-        hash.AppendData(length);
-        hash.AppendData(bytes);
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        using OutboxHashInput input = OutboxHashInput.Rent();
+        input.Bytes.Advance(Encoding.UTF8.GetBytes(text, input.Bytes.GetSpan(Encoding.UTF8.GetMaxByteCount(text.Length))));
+        SHA256.HashData(input.Bytes.WrittenSpan, hash);
+        return BinaryPrimitives.ReadInt64BigEndian(hash);
     }
 }

@@ -29,6 +29,7 @@ internal sealed class OutboxSeal
     private const int TagBytes = 16;
     private const int HeaderBytes = TagAt + TagBytes;
     private const int AssociatedBytes = 1 + 2 + 8 + 8 + 16;
+    private const int MaxAssociatedBytes = AssociatedBytes + EncryptionKey.MaxIdLength;
 
     private readonly OutboxSubkeys _subkeys = new();
     private readonly SecretsAtRest _secrets;
@@ -55,16 +56,16 @@ internal sealed class OutboxSeal
     internal byte[] Seal(OutboxWebhook webhook, Guid installation, short lane, long endpoint, long tenant)
     {
         int length = webhook.Length;
-        byte[] row = new byte[HeaderBytes + length];
+        byte[] row = GC.AllocateUninitializedArray<byte>(HeaderBytes + length);
         row[0] = Format;
         OutboxSubkey subkey = Subkey();
         subkey.Salt.CopyTo(row.AsSpan(1));
         RandomNumberGenerator.Fill(row.AsSpan(NonceAt, NonceBytes));
-        byte[] plain = GC.AllocateUninitializedArray<byte>(length);
+        Span<byte> plain = row.AsSpan(HeaderBytes);
         webhook.Write(plain);
         subkey.Encrypt(
-            row.AsSpan(NonceAt, NonceBytes), plain, row.AsSpan(HeaderBytes), row.AsSpan(TagAt, TagBytes),
-            Associated(_current.Id, installation, lane, endpoint, tenant));
+            row.AsSpan(NonceAt, NonceBytes), plain, plain, row.AsSpan(TagAt, TagBytes),
+            Associated(stackalloc byte[MaxAssociatedBytes], _current.Id, installation, lane, endpoint, tenant));
         return row;
     }
 
@@ -102,7 +103,7 @@ internal sealed class OutboxSeal
         byte[] plain = GC.AllocateUninitializedArray<byte>(row.Length - HeaderBytes);
         if (!_subkeys.Of(key, row.AsSpan(1, OutboxSubkeys.SaltBytes)).TryDecrypt(
             row.AsSpan(NonceAt, NonceBytes), row.AsSpan(HeaderBytes), row.AsSpan(TagAt, TagBytes), plain,
-            Associated(keyId, installation, lane, endpoint, tenant)))
+            Associated(stackalloc byte[MaxAssociatedBytes], key.Id, installation, lane, endpoint, tenant)))
         {
             return OutboxSealStatus.Damaged;
         }
@@ -124,16 +125,15 @@ internal sealed class OutboxSeal
         return subkey;
     }
 
-    private static byte[] Associated(string keyId, Guid installation, short lane, long endpoint, long tenant)
+    private static ReadOnlySpan<byte> Associated(
+        Span<byte> data, string keyId, Guid installation, short lane, long endpoint, long tenant)
     {
-        byte[] data = new byte[AssociatedBytes + Encoding.UTF8.GetByteCount(keyId)];
         data[0] = Format;
-        BinaryPrimitives.WriteInt16BigEndian(data.AsSpan(1), lane);
-        BinaryPrimitives.WriteInt64BigEndian(data.AsSpan(3), endpoint);
-        BinaryPrimitives.WriteInt64BigEndian(data.AsSpan(11), tenant);
-        installation.TryWriteBytes(data.AsSpan(19));
-        Encoding.UTF8.GetBytes(keyId, data.AsSpan(AssociatedBytes));
-        return data;
+        BinaryPrimitives.WriteInt16BigEndian(data[1..], lane);
+        BinaryPrimitives.WriteInt64BigEndian(data[3..], endpoint);
+        BinaryPrimitives.WriteInt64BigEndian(data[11..], tenant);
+        installation.TryWriteBytes(data[19..]);
+        return data[..(AssociatedBytes + Encoding.UTF8.GetBytes(keyId, data[AssociatedBytes..]))];
     }
 }
 

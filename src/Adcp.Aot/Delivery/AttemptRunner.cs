@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Resilience;
 using Adcp.Aot.Sequencing;
@@ -120,6 +121,7 @@ public sealed partial class AttemptRunner : IAsyncDisposable
     /// <param name="request">The attempt.</param>
     /// <param name="cancellationToken">Cancels the attempt; the result is then <see cref="DeliveryStatus.Cancelled"/>.</param>
     /// <exception cref="ArgumentNullException"><paramref name="request"/> is null.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<AttemptResult> RunAsync(AttemptRequest request, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(request);

@@ -1,7 +1,7 @@
 using System.Data;
 using System.Data.Common;
 using System.Globalization;
-using System.Text;
+using System.Runtime.CompilerServices;
 
 namespace Adcp.Aot.Storage;
 
@@ -14,6 +14,11 @@ internal static class PostgreSqlCommands
     internal const string Begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
     internal const string Commit = "COMMIT";
+
+    private const string Null = "NULL";
+
+    /// <summary>The characters of an array's text that need no rented buffer.</summary>
+    private const int TextCharacters = 512;
 
     /// <summary>
     /// Keeps the planner on the keys for this transaction. A plan that was made while a table was empty, or after a vacuum that saw no
@@ -135,70 +140,60 @@ internal static class PostgreSqlCommands
     }
 
     /// <summary>Returns an array of numbers as the text of PostgreSQL.</summary>
-    internal static string ArrayOf<T>(IReadOnlyList<T> items, Func<T, long> number)
+    internal static string ArrayOf<T, TNumber>(IReadOnlyList<T> items, Func<T, TNumber> number)
+        where TNumber : struct, ISpanFormattable
     {
-        StringBuilder text = new("{", 2 + (items.Count * 12));
-        foreach (T item in items)
+        DefaultInterpolatedStringHandler text = BeginArray(stackalloc char[TextCharacters]);
+        for (int i = 0; i < items.Count; i++)
         {
-            Separate(text).Append(CultureInfo.InvariantCulture, $"{number(item)}");
+            Separate(ref text, i);
+            text.AppendFormatted(number(items[i]));
         }
 
-        return text.Append('}').ToString();
+        return EndArray(ref text);
     }
 
     /// <summary>Returns an array of numbers as the text of PostgreSQL; <see langword="null"/> is NULL.</summary>
     internal static string ArrayOf<T>(IReadOnlyList<T> items, Func<T, long?> number)
     {
-        StringBuilder text = new("{", 2 + (items.Count * 5));
-        foreach (T item in items)
+        DefaultInterpolatedStringHandler text = BeginArray(stackalloc char[TextCharacters]);
+        for (int i = 0; i < items.Count; i++)
         {
-            Separate(text);
-            _ = number(item) is { } some ? text.Append(CultureInfo.InvariantCulture, $"{some}") : text.Append("NULL");
+            Separate(ref text, i);
+            if (number(items[i]) is { } some)
+            {
+                text.AppendFormatted(some);
+            }
+            else
+            {
+                text.AppendLiteral(Null);
+            }
         }
 
-        return text.Append('}').ToString();
-    }
-
-    /// <summary>Returns an array of transaction ids as the text of PostgreSQL.</summary>
-    internal static string ArrayOf<T>(IReadOnlyList<T> items, Func<T, ulong> number)
-    {
-        StringBuilder text = new("{", 2 + (items.Count * 12));
-        foreach (T item in items)
-        {
-            Separate(text).Append(CultureInfo.InvariantCulture, $"{number(item)}");
-        }
-
-        return text.Append('}').ToString();
+        return EndArray(ref text);
     }
 
     /// <summary>Returns an array of texts as the text of PostgreSQL; <see langword="null"/> is NULL.</summary>
     internal static string ArrayOf<T>(IReadOnlyList<T> items, Func<T, string?> value)
     {
-        StringBuilder text = new("{");
-        foreach (T item in items)
+        DefaultInterpolatedStringHandler text = BeginArray(stackalloc char[TextCharacters]);
+        for (int i = 0; i < items.Count; i++)
         {
-            Separate(text);
-            if (value(item) is not { } some)
+            Separate(ref text, i);
+            if (value(items[i]) is not { } some)
             {
-                text.Append("NULL");
+                text.AppendLiteral(Null);
                 continue;
             }
 
-            text.Append('"');
-            foreach (char character in some)
-            {
-                if (character is '"' or '\\')
-                {
-                    text.Append('\\');
-                }
-
-                text.Append(character);
-            }
-
-            text.Append('"');
+            text.AppendLiteral("\"");
+            text.AppendLiteral(some
+                .Replace("\\", "\\\\", StringComparison.Ordinal)
+                .Replace("\"", "\\\"", StringComparison.Ordinal));
+            text.AppendLiteral("\"");
         }
 
-        return text.Append('}').ToString();
+        return EndArray(ref text);
     }
 
     internal static long? Milliseconds(TimeSpan? time) => (long?)time?.TotalMilliseconds;
@@ -208,7 +203,26 @@ internal static class PostgreSqlCommands
     internal static TimeSpan? Duration(DbDataReader reader, int column) =>
         reader.IsDBNull(column) ? null : TimeSpan.FromMilliseconds(reader.GetInt64(column));
 
-    private static StringBuilder Separate(StringBuilder text) => text.Length > 1 ? text.Append(',') : text;
+    private static DefaultInterpolatedStringHandler BeginArray(Span<char> buffer)
+    {
+        DefaultInterpolatedStringHandler text = new(0, 0, CultureInfo.InvariantCulture, buffer);
+        text.AppendLiteral("{");
+        return text;
+    }
+
+    private static void Separate(ref DefaultInterpolatedStringHandler text, int index)
+    {
+        if (index > 0)
+        {
+            text.AppendLiteral(",");
+        }
+    }
+
+    private static string EndArray(ref DefaultInterpolatedStringHandler text)
+    {
+        text.AppendLiteral("}");
+        return text.ToStringAndClear();
+    }
 
     internal static DbParameter Fill(DbParameter parameter, DbType type, object? value)
     {
