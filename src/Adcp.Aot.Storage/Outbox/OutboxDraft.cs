@@ -20,6 +20,7 @@ internal sealed class OutboxDraft(
     /// <summary>Gets or sets the W3C id of the span of the enqueueing; <see langword="null"/> for none.</summary>
     internal string? TraceParent { get; set; }
 
+    /// <summary>Gets or sets the id of the row; 0 if it has none.</summary>
     internal long Id { get; set; }
 
     /// <summary>Gets or sets the binding that the delivery id had before.</summary>
@@ -28,8 +29,11 @@ internal sealed class OutboxDraft(
     /// <summary>Gets or sets the draft of the same call that has the same delivery id and comes before this one.</summary>
     internal OutboxDraft? Same { get; set; }
 
-    /// <summary>Gets whether one statement is enough.</summary>
-    internal bool IsPlain => Binding is null && Item.Options.SequenceKey is null;
+    /// <summary>Gets or sets whether <see cref="Binding"/> was bound before the row is appended.</summary>
+    internal bool IsBound { get; set; }
+
+    /// <summary>Gets whether the webhook has a number in a stream.</summary>
+    internal bool IsNumbered => Item.Options.SequenceKey is not null;
 
     /// <summary>Gets whether a row is added.</summary>
     internal bool IsNew => Earlier is null && Same is null;

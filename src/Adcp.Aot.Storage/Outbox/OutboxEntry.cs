@@ -26,6 +26,12 @@ internal sealed class OutboxEntry
     /// <summary>Gets the hash of the delivery id that is bound to the row; <see langword="null"/> if none is.</summary>
     internal byte[]? Binding { get; init; }
 
+    /// <summary>
+    /// Gets the delivery id that is bound together with the row; <see langword="null"/> if none is, or if it was bound before. If it is
+    /// another webhook's already, the row is not appended.
+    /// </summary>
+    internal OutboxBinding? Binds { get; init; }
+
     /// <summary>Gets the id of the encryption key, so that rows of an unknown key can be left alone and counted.</summary>
     internal required string KeyId { get; init; }
 

@@ -38,11 +38,13 @@ internal abstract class OutboxStore : IAsyncDisposable
     internal abstract ValueTask<OutboxBinding?[]> BindAsync(
         DbTransaction transaction, IReadOnlyList<OutboxBinding> bindings, CancellationToken cancellationToken);
 
-    /// <summary>Appends rows to the log, in one statement or one round trip.</summary>
+    /// <summary>Appends rows to the log, and binds their delivery ids, in one statement or one round trip.</summary>
     /// <param name="transaction">The transaction; <see langword="null"/> for one of its own, committed on return.</param>
-    /// <param name="entries">The rows.</param>
+    /// <param name="entries">The rows. Each delivery id occurs once.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    /// <returns>The id of each row, in the order of <paramref name="entries"/>.</returns>
+    /// <returns>
+    /// The id of each row, in the order of <paramref name="entries"/>; 0 if it was not appended, because its delivery id is bound already.
+    /// </returns>
     internal abstract ValueTask<long[]> AppendAsync(
         DbTransaction? transaction, IReadOnlyList<OutboxEntry> entries, CancellationToken cancellationToken);
 

@@ -139,24 +139,26 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
             Array.ForEach(drafts, draft => draft.TraceParent = span);
         }
 
+        FindRepeated(drafts);
         Guid installation = await Store.InstallationAsync(cancellationToken).ConfigureAwait(false);
         if (transaction is not null)
         {
             await Store.RequireSameDatabaseAsync(transaction, cancellationToken).ConfigureAwait(false);
             await EnqueueAsync(transaction, drafts, installation, cancellationToken).ConfigureAwait(false);
         }
-        else if (Array.TrueForAll(drafts, static draft => draft.IsPlain))
-        {
-            await AppendAsync(null, drafts, installation, cancellationToken).ConfigureAwait(false);
-            Enqueued?.Invoke();
-        }
         else
         {
-            OutboxTransaction own = await Store.BeginAsync(cancellationToken).ConfigureAwait(false);
-            await using (own.ConfigureAwait(false))
+            OutboxDraft[] left = IsOneStatement(drafts)
+                ? await AppendAsync(null, drafts, installation, cancellationToken).ConfigureAwait(false)
+                : drafts;
+            if (left.Length > 0)
             {
-                await EnqueueAsync(own.Transaction, drafts, installation, cancellationToken).ConfigureAwait(false);
-                await own.CommitAsync(cancellationToken).ConfigureAwait(false);
+                OutboxTransaction own = await Store.BeginAsync(cancellationToken).ConfigureAwait(false);
+                await using (own.ConfigureAwait(false))
+                {
+                    await EnqueueAsync(own.Transaction, left, installation, cancellationToken).ConfigureAwait(false);
+                    await own.CommitAsync(cancellationToken).ConfigureAwait(false);
+                }
             }
 
             Enqueued?.Invoke();
@@ -283,12 +285,50 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
         return new OutboxDraft(item, payload, key, webhook, binding);
     }
 
+    /// <summary>
+    /// Returns whether one statement may enqueue all drafts, and what it leaves be enqueued after it was committed: if a fault comes between,
+    /// the caller repeats the call, and every webhook is known by its delivery id.
+    /// </summary>
+    private static bool IsOneStatement(OutboxDraft[] drafts) => !Array.Exists(drafts, static draft => draft.IsNumbered)
+        && (Array.TrueForAll(drafts, static draft => draft.Binding is null)
+            || Array.TrueForAll(drafts, static draft => draft.Binding is not null));
+
+    /// <summary>Finds the drafts of a call whose delivery id an earlier one has.</summary>
+    private static void FindRepeated(OutboxDraft[] drafts)
+    {
+        if (drafts.Length == 1)
+        {
+            return;
+        }
+
+        Dictionary<string, OutboxDraft> first = new(StringComparer.Ordinal);
+        foreach (OutboxDraft draft in drafts)
+        {
+            if (draft.Binding is { } binding)
+            {
+                string hash = Convert.ToHexString(binding.Hash);
+                if (!first.TryAdd(hash, draft))
+                {
+                    draft.Same = first[hash];
+                }
+            }
+        }
+    }
+
     private async ValueTask EnqueueAsync(
         DbTransaction transaction, OutboxDraft[] drafts, Guid installation, CancellationToken cancellationToken)
     {
-        await BindAsync(transaction, drafts, cancellationToken).ConfigureAwait(false);
-        OutboxDraft[] added = [.. drafts.Where(static draft => draft.IsNew)];
-        OutboxDraft[] numbered = [.. added.Where(static draft => draft.Item.Options.SequenceKey is not null)];
+        // Only a new webhook may draw a number, so that numbers have no gap: its delivery id is bound before.
+        OutboxDraft[] left = Array.Exists(drafts, static draft => draft.IsNumbered)
+            ? [.. drafts.Where(static draft => draft.Same is null)]
+            : await AppendAsync(transaction, drafts, installation, cancellationToken).ConfigureAwait(false);
+        if (left.Length == 0)
+        {
+            return;
+        }
+
+        await BindAsync(transaction, left, cancellationToken).ConfigureAwait(false);
+        OutboxDraft[] numbered = [.. left.Where(static draft => draft.IsNew && draft.IsNumbered)];
         if (numbered.Length > 0)
         {
             long[] numbers = await Store.DrawNumbersAsync(
@@ -304,48 +344,46 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
             }
         }
 
-        if (added.Length > 0)
-        {
-            await AppendAsync(transaction, added, installation, cancellationToken).ConfigureAwait(false);
-        }
+        await AppendAsync(transaction, left, installation, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Binds the delivery ids, and answers the drafts whose id was bound before.</summary>
     private async ValueTask BindAsync(DbTransaction transaction, OutboxDraft[] drafts, CancellationToken cancellationToken)
     {
-        Dictionary<string, OutboxDraft> first = new(StringComparer.Ordinal);
-        foreach (OutboxDraft draft in drafts.Where(static draft => draft.Binding is not null))
-        {
-            string hash = Convert.ToHexString(draft.Binding!.Hash);
-            if (!first.TryAdd(hash, draft))
-            {
-                draft.Same = first[hash];
-            }
-        }
-
-        if (first.Count == 0)
+        OutboxDraft[] bound = [.. drafts.Where(static draft => draft.Binding is not null)];
+        if (bound.Length == 0)
         {
             return;
         }
 
-        OutboxDraft[] bound = [.. first.Values];
         OutboxBinding?[] earlier = await Store
             .BindAsync(transaction, [.. bound.Select(static draft => draft.Binding!)], cancellationToken).ConfigureAwait(false);
         for (int i = 0; i < bound.Length; i++)
         {
             bound[i].Earlier = earlier[i];
+            bound[i].IsBound = true;
         }
     }
 
-    private async ValueTask AppendAsync(
+    /// <summary>Appends the rows of the new drafts. Delivery ids that are not bound yet are bound with them.</summary>
+    /// <returns>The drafts whose delivery id was bound before, so that they have no row.</returns>
+    private async ValueTask<OutboxDraft[]> AppendAsync(
         DbTransaction? transaction, OutboxDraft[] drafts, Guid installation, CancellationToken cancellationToken)
     {
-        OutboxEntry[] entries = [.. drafts.Select(draft => Entry(draft, installation))];
+        OutboxDraft[] added = [.. drafts.Where(static draft => draft.IsNew)];
+        if (added.Length == 0)
+        {
+            return added;
+        }
+
+        OutboxEntry[] entries = [.. added.Select(draft => Entry(draft, installation))];
         long[] ids = await Store.AppendAsync(transaction, entries, cancellationToken).ConfigureAwait(false);
         for (int i = 0; i < ids.Length; i++)
         {
-            drafts[i].Id = ids[i];
+            added[i].Id = ids[i];
         }
+
+        return [.. added.Where(static draft => draft.Id == 0)];
     }
 
     private OutboxEntry Entry(OutboxDraft draft, Guid installation)
@@ -365,6 +403,7 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
             Stream = options.KeepsOrder ? OutboxHash.Stream(lane, options) : null,
             Number = options.KeepsOrder ? draft.SequenceNumber : null,
             Binding = draft.Binding?.Hash,
+            Binds = draft.IsBound ? null : draft.Binding,
             KeyId = Seal.KeyId,
             Sealed = Seal.Seal(webhook, installation, lane, endpoint, tenant),
         };

@@ -110,6 +110,62 @@ public abstract partial class OutboxStoreContract
     }
 
     [Fact]
+    public async Task Rows_are_appended_together_with_their_delivery_ids_unless_these_are_bound()
+    {
+        await BindAsync(Binding("bound", key: "earlier"));
+        OutboxEntry[] entries =
+        [
+            Entry("plain"), Bound("a", key: "whk_'\"\\{},"), Bound("bound", key: "later"), Bound("b", payload: "other"),
+            Entry("c", binding: Hash("bound")),
+        ];
+
+        await InTransactionAsync(
+            async transaction => Assert.Equal(
+                [true, true, false, true, true], (await Store.AppendAsync(transaction, entries, default)).Select(static id => id > 0)),
+            commit: false);
+        Assert.Null(await Store.FindAsync(Hash("a"), default));
+        long[] ids = await AppendAsync(entries);
+
+        Dictionary<long, string> rows = (await LogAsync()).ToDictionary(static row => row.Id, Text);
+        Assert.Equal(["plain", "a", null, "b", "c"], ids.Select(id => rows.GetValueOrDefault(id)));
+        Assert.Equal(4, rows.Count);
+        OutboxBinding a = Assert.IsType<OutboxBinding>(await Store.FindAsync(Hash("a"), default));
+        Assert.Equal(
+            ("whk_'\"\\{},", null, OutboxBindingState.Waiting, false), (a.IdempotencyKey, a.SequenceNumber, a.State, a.IsRetired));
+        Assert.Equal(Binding("b", "other").Fingerprint, (await Store.FindAsync(Hash("b"), default))!.Fingerprint);
+        Assert.Equal("earlier", (await Store.FindAsync(Hash("bound"), default))!.IdempotencyKey);
+        Assert.All(await AppendAsync(Bound("a"), Bound("b")), static id => Assert.Equal(0, id));
+        Assert.Equal(4, (await LogAsync()).Count);
+    }
+
+    [Fact]
+    public async Task Rows_of_several_statements_know_which_of_them_were_appended()
+    {
+        int[] bound = [0, 7, 999, 1_000, 1_500, 2_399];
+        await AppendAsync([.. bound.Select(static i => Bound($"{i}"))]);
+
+        long[] ids = await AppendAsync([.. Enumerable.Range(0, 2_400).Select(static i => Bound($"{i}"))]);
+
+        Assert.Equal(bound, Enumerable.Range(0, ids.Length).Where(i => ids[i] == 0).ToArray());
+        Dictionary<long, string> rows = (await LogAsync()).ToDictionary(static row => row.Id, Text);
+        Assert.All(Enumerable.Range(0, ids.Length), i => Assert.Equal(ids[i] == 0 ? null : $"{i}", rows.GetValueOrDefault(ids[i])));
+        Assert.Equal(2_400, rows.Count);
+    }
+
+    [Fact]
+    public async Task Row_whose_id_is_bound_at_the_same_time_is_appended_once()
+    {
+        long[][] appended = await Task.WhenAll(Enumerable.Range(0, 12).Select(i => Task.Run(async () =>
+            await AppendAsync(i % 2 == 0 ? [Bound("a"), Bound("b")] : [Bound("b"), Bound("a")]))));
+
+        Assert.Equal(2, appended.Sum(static ids => ids.Count(static id => id > 0)));
+        Assert.Equal(["a", "b"], Texts(await LogAsync()));
+    }
+
+    private static OutboxEntry Bound(string id, string payload = "payload", string key = "whk_1") =>
+        Entry(id, binding: Hash(id), binds: Binding(id, payload, key));
+
+    [Fact]
     public async Task Binding_follows_the_end_of_its_row()
     {
         await JoinAsync();

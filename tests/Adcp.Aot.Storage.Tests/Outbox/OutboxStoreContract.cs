@@ -69,7 +69,7 @@ public abstract partial class OutboxStoreContract : IAsyncLifetime
 
     private protected static OutboxEntry Entry(
         string text, short lane = 0, long endpoint = 7, long tenant = 9, TimeSpan notBefore = default, TimeSpan? maxAge = null,
-        byte[]? binding = null, long? stream = null, long? number = null) => new()
+        byte[]? binding = null, long? stream = null, long? number = null, OutboxBinding? binds = null) => new()
         {
             Stream = stream,
             Number = number,
@@ -79,6 +79,7 @@ public abstract partial class OutboxStoreContract : IAsyncLifetime
             NotBefore = notBefore,
             MaxAge = maxAge,
             Binding = binding,
+            Binds = binds,
             KeyId = "key-1",
             Sealed = Encoding.UTF8.GetBytes(text),
         };

@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using Adcp.Aot.Delivery;
+using Adcp.Aot.Testing;
 using Npgsql;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
@@ -45,6 +48,61 @@ public sealed class PostgreSqlOutboxStoreTests : PostgreSqlOutboxStoreContract
     }
 
     [Theory]
+    [InlineData(1, 0)]
+    [InlineData(1, 1)]
+    [InlineData(100, 0)]
+    [InlineData(100, 50)]
+    [InlineData(100, 100)]
+    public async Task Webhooks_and_their_delivery_ids_are_enqueued_in_one_round_trip(int count, int withId)
+    {
+        using RecordingSender sender = new();
+        await using SqlWebhookOutbox outbox = new(Store, sender, OutboxHarness.Secrets, null);
+        OutboxItem[] items = Items(0);
+        await using Caller caller = await Caller.BeginAsync(Database.Source);
+        await outbox.EnqueueAsync(caller.Transaction, [OutboxHarness.Item(id: "first")]);
+
+        using RoundTrips trips = new();
+        IReadOnlyList<OutboxReceipt> receipts = await outbox.EnqueueAsync(caller.Transaction, items);
+
+        Assert.Equal(1, trips.Count);
+        await caller.Transaction.CommitAsync();
+        Assert.All(receipts, static receipt => Assert.True(receipt is { Status: EnqueueStatus.Enqueued, Id: > 0 }));
+        Assert.Equal(count + 1, (await LogAsync()).Count);
+
+        // Without a transaction: the check of a pooled connection, and the statement.
+        trips.Reset();
+        Assert.All(
+            await outbox.EnqueueAsync(null, Items(1)), static receipt => Assert.Equal(EnqueueStatus.Enqueued, receipt.Status));
+        Assert.True(trips.Count <= 2 || withId == 50, $"{trips.Count} round trips");
+
+        OutboxItem[] Items(int call) =>
+            [.. Enumerable.Range(0, count).Select(i => OutboxHarness.Item(id: i < withId ? $"{call}/{i}" : null))];
+    }
+
+    [Fact]
+    public async Task Webhooks_with_and_without_delivery_ids_are_enqueued_together_and_ids_that_are_bound_answer()
+    {
+        using RecordingSender sender = new();
+        await using SqlWebhookOutbox outbox = new(Store, sender, OutboxHarness.Secrets, null);
+        OutboxReceipt first = (await outbox.EnqueueAsync(null, [OutboxHarness.Item(id: "a")]))[0];
+
+        IReadOnlyList<OutboxReceipt> mixed = await outbox.EnqueueAsync(
+            null, [OutboxHarness.Item(), OutboxHarness.Item(id: "a"), OutboxHarness.Item(id: "b"), OutboxHarness.Item(id: "b")]);
+        IReadOnlyList<OutboxReceipt> bound = await outbox.EnqueueAsync(
+            null, [OutboxHarness.Item("other.example", id: "a"), OutboxHarness.Item(id: "c"), OutboxHarness.Item(id: "b")]);
+
+        Assert.Equal(
+            [EnqueueStatus.Enqueued, EnqueueStatus.AlreadyEnqueued, EnqueueStatus.Enqueued, EnqueueStatus.AlreadyEnqueued],
+            mixed.Select(static receipt => receipt.Status));
+        Assert.Equal([first.IdempotencyKey, mixed[2].IdempotencyKey], [mixed[1].IdempotencyKey, mixed[3].IdempotencyKey]);
+        Assert.Equal(
+            [EnqueueStatus.Conflict, EnqueueStatus.Enqueued, EnqueueStatus.AlreadyEnqueued],
+            bound.Select(static receipt => receipt.Status));
+        Assert.Equal([0L, 0L], [bound[0].Id, bound[2].Id]);
+        Assert.Equal(4, (await LogAsync()).Count);
+    }
+
+    [Theory]
     [InlineData("default_transaction_isolation=serializable")]
     [InlineData("default_transaction_read_only=on")]
     public async Task Look_is_not_used_if_a_role_has_other_defaults(string setting)
@@ -88,5 +146,34 @@ public sealed class PostgreSqlOutboxStoreTests : PostgreSqlOutboxStoreContract
 
         Assert.False(change.IsApplied);
         Assert.Equal(2, (await LogAsync()).Count);
+    }
+
+    /// <summary>Counts the round trips of this test, by the spans of the driver.</summary>
+    private sealed class RoundTrips : IDisposable
+    {
+        private readonly Activity _root = new Activity("test").Start();
+        private readonly ActivityListener _listener;
+        private int _count;
+
+        internal RoundTrips()
+        {
+            _listener = new ActivityListener
+            {
+                ShouldListenTo = static source => source.Name == "Npgsql",
+                Sample = static (ref _) => ActivitySamplingResult.AllData,
+                ActivityStopped = span => Interlocked.Add(ref _count, span.TraceId == _root.TraceId ? 1 : 0),
+            };
+            ActivitySource.AddActivityListener(_listener);
+        }
+
+        internal int Count => Volatile.Read(ref _count);
+
+        internal void Reset() => Volatile.Write(ref _count, 0);
+
+        public void Dispose()
+        {
+            _listener.Dispose();
+            _root.Dispose();
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Data;
 using System.Data.Common;
@@ -271,7 +272,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
     private async ValueTask<long[]> AppendAsync(
         DbConnection connection, DbTransaction? transaction, IReadOnlyList<OutboxEntry> entries, CancellationToken cancellationToken)
     {
-        if (entries.Count == 1)
+        if (entries.Count == 1 && entries[0].Binds is null)
         {
             DbCommand command = connection.Command(_sql.Append);
             command.Transaction = transaction;
@@ -280,7 +281,8 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
         }
 
         // One round trip and, without a transaction of the caller's, one implicit transaction.
-        List<long> ids = new(entries.Count);
+        List<(long Id, byte[]? Binding)> appended = new(entries.Count);
+        List<byte[]> rented = [];
         DbBatch batch = connection.CreateBatch();
         await using (batch.ConfigureAwait(false))
         {
@@ -294,7 +296,13 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
                     bytes += entries[from].Sealed.Length;
                 }
 
-                With(batch.Then(_sql.AppendMany), rows);
+                bool binds = rows.Exists(static row => row.Binds is not null);
+                DbBatchCommand command = batch.Then(binds ? _sql.AppendBound : _sql.AppendMany);
+                rented.Add(With(command, rows));
+                if (binds)
+                {
+                    WithBindings(command, rows);
+                }
             }
 
             DbDataReader reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
@@ -304,14 +312,33 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
                 {
                     while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
                     {
-                        ids.Add(reader.GetInt64(0));
+                        appended.Add((reader.GetInt64(0), reader.IsDBNull(1) ? null : reader.GetFieldValue<byte[]>(1)));
                     }
                 }
                 while (await reader.NextResultAsync(cancellationToken).ConfigureAwait(false));
             }
         }
 
-        return [.. ids];
+        // Not after a fault: the driver may still read them.
+        rented.ForEach(static bytes => ArrayPool<byte>.Shared.Return(bytes));
+        return Ids(entries, appended);
+    }
+
+    /// <summary>Returns the id of each row: those that were appended came back in their order.</summary>
+    private static long[] Ids(IReadOnlyList<OutboxEntry> entries, List<(long Id, byte[]? Binding)> appended)
+    {
+        long[] ids = new long[entries.Count];
+        int next = 0;
+        for (int i = 0; i < ids.Length; i++)
+        {
+            if (entries[i].Binds is not { } binding
+                || (next < appended.Count && binding.Hash.AsSpan().SequenceEqual(appended[next].Binding)))
+            {
+                ids[i] = appended[next++].Id;
+            }
+        }
+
+        return ids;
     }
 
     private static DbCommand With(DbCommand command, OutboxEntry entry) => command
@@ -326,9 +353,14 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
         .With(DbType.String, entry.KeyId)
         .With(DbType.Binary, entry.Sealed);
 
-    private static void With(DbBatchCommand command, List<OutboxEntry> rows)
+    /// <summary>Adds the parameters of a statement.</summary>
+    /// <returns>
+    /// The rented bytes of the rows. The statement takes them as a stream, because a rented array is longer than they are, and a new one of
+    /// this size makes the collector examine the whole heap.
+    /// </returns>
+    private static byte[] With(DbBatchCommand command, List<OutboxEntry> rows)
     {
-        byte[] bytes = new byte[rows.Sum(static row => row.Sealed.Length)];
+        byte[] bytes = ArrayPool<byte>.Shared.Rent(rows.Sum(static row => row.Sealed.Length));
         int[] starts = new int[rows.Count];
         int end = 0;
         for (int i = 0; i < rows.Count; i++)
@@ -346,14 +378,21 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
             .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => PostgreSqlCommands.Milliseconds(row.MaxAge)))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Stream))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Number))
-            .With(
-                DbType.String,
-                PostgreSqlCommands.ArrayOf(rows, static row => row.Binding is { } hash ? Convert.ToHexStringLower(hash) : null))
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => Hex(row.Binding)))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.KeyId))
-            .With(DbType.Binary, bytes)
+            .With(DbType.Binary, new MemoryStream(bytes, 0, end, writable: false))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(starts, static start => start))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Sealed.Length));
+        return bytes;
     }
+
+    private static void WithBindings(DbBatchCommand command, List<OutboxEntry> rows) => command
+        .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => Hex(row.Binds?.Fingerprint)))
+        .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Binds?.IdempotencyKey))
+        .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => PostgreSqlCommands.Milliseconds(row.Binds?.Retires)))
+        .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => PostgreSqlCommands.Milliseconds(row.Binds?.Kept)));
+
+    private static string? Hex(byte[]? bytes) => bytes is null ? null : Convert.ToHexStringLower(bytes);
 
     private ValueTask<T> RepeatableAsync<T>(
         Func<DbConnection, CancellationToken, ValueTask<T>> work, CancellationToken cancellationToken) =>

@@ -36,18 +36,40 @@ internal sealed class PostgreSqlStoreStatements
         Append = $"{log} VALUES ($1, $2, $3, {Now}, {Now} + $4, {Now} + $5, $6, $7, $8, $9, $10) RETURNING id";
 
         // Arrays go over as one text, and the bytes of all rows as one value: a row with parameters of its own costs twice as much.
+        string values =
+            $"""
+            SELECT k.lane, k.endpoint, k.tenant, {NowOnce}, {NowOnce} + k.delay, {NowOnce} + k.age, k.stream, k.number, k.hash,
+                k.key_id, substring($10 FROM k.start FOR k.length)
+            """;
         AppendMany =
             $"""
             {log}
-            SELECT k.lane, k.endpoint, k.tenant, {NowOnce}, {NowOnce} + k.delay, {NowOnce} + k.age, k.stream, k.number,
-                decode(k.binding, 'hex'), k.key_id, substring($10 FROM k.start FOR k.length)
-            FROM unnest(CAST($1 AS text)::smallint[], CAST($2 AS text)::bigint[],
-                CAST($3 AS text)::bigint[], CAST($4 AS text)::bigint[], CAST($5 AS text)::bigint[], CAST($6 AS text)::bigint[],
-                CAST($7 AS text)::bigint[], CAST($8 AS text)::text[], CAST($9 AS text)::text[], CAST($11 AS text)::integer[],
-                CAST($12 AS text)::integer[])
-                WITH ORDINALITY AS k(lane, endpoint, tenant, delay, age, stream, number, binding, key_id, start, length, place)
+            {values}
+            FROM {RowsOf("", "")}
             ORDER BY k.place
-            RETURNING id
+            RETURNING id, binding
+            """;
+
+        // The delivery ids are bound in the order of their hashes, so that two callers never wait for each other.
+        AppendBound =
+            $"""
+            WITH k AS MATERIALIZED (
+                SELECT * FROM {RowsOf(
+                    ", CAST($13 AS text)::text[], CAST($14 AS text)::text[], CAST($15 AS text)::bigint[], CAST($16 AS text)::bigint[]",
+                    ", fingerprint, idempotency_key, retires, kept")}),
+            b AS (
+                INSERT INTO {tables.Binding} (hash, fingerprint, idempotency_key, retires_at, kept_until)
+                SELECT k.hash, decode(k.fingerprint, 'hex'), k.idempotency_key, {NowOnce} + k.retires, {NowOnce} + k.kept
+                FROM k WHERE k.fingerprint IS NOT NULL
+                ORDER BY k.hash
+                ON CONFLICT (hash) DO NOTHING
+                RETURNING hash)
+            {log}
+            {values}
+            FROM k
+            WHERE k.fingerprint IS NULL OR k.hash IN (SELECT hash FROM b)
+            ORDER BY k.place
+            RETURNING id, binding
             """;
         Installation = $"SELECT installation FROM {tables.Meta}";
         Identity =
@@ -408,6 +430,12 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>Appends rows: arrays of their columns, $10 the bytes of all, $11 the first byte of each, $12 how many it has.</summary>
     internal string AppendMany { get; }
 
+    /// <summary>
+    /// Appends rows together with their delivery ids: also $13 the fingerprints, NULL for rows without one, $14 keys, $15 the times until
+    /// the ids are retired, and $16 those until they are forgotten. A row whose id is bound already is left out.
+    /// </summary>
+    internal string AppendBound { get; }
+
     /// <summary>Returns the query for dead letters: $1 the id above them, $2 the limit, then the filter's values.</summary>
     internal string ListDead(OutboxDeadFilter filter) =>
         $"SELECT {DeadColumns} FROM {_tables.Dead} WHERE id < $1{Conditions(filter, 2)} ORDER BY id DESC LIMIT $2";
@@ -476,6 +504,18 @@ internal sealed class PostgreSqlStoreStatements
                 SELECT o.ct FROM d CROSS JOIN LATERAL (
                     SELECT ctid AS ct FROM {tables.Binding} AS o WHERE o.hash = d.binding LIMIT 1) AS o
                 WHERE d.binding IS NOT NULL)))
+        """;
+
+    /// <summary>Returns the rows of a statement, with $1 to $9, $11 and $12 as arrays.</summary>
+    private static string RowsOf(string arrays, string names) =>
+        $"""
+        (SELECT k.*, decode(k.binding, 'hex') AS hash
+             FROM unnest(CAST($1 AS text)::smallint[], CAST($2 AS text)::bigint[],
+                CAST($3 AS text)::bigint[], CAST($4 AS text)::bigint[], CAST($5 AS text)::bigint[], CAST($6 AS text)::bigint[],
+                CAST($7 AS text)::bigint[], CAST($8 AS text)::text[], CAST($9 AS text)::text[], CAST($11 AS text)::integer[],
+                CAST($12 AS text)::integer[]{arrays})
+                WITH ORDINALITY AS k(
+                    lane, endpoint, tenant, delay, age, stream, number, binding, key_id, start, length{names}, place)) AS k
         """;
 
     private static string PurgeOf(string table, string condition) =>

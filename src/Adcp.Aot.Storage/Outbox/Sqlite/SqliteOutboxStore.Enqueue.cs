@@ -29,11 +29,7 @@ internal sealed partial class SqliteOutboxStore
         OutboxBinding?[] earlier = new OutboxBinding?[bindings.Count];
         for (int i = 0; i < earlier.Length; i++)
         {
-            OutboxBinding binding = bindings[i];
-            int bound = session.Execute(
-                _sql.Bind, now, binding.Hash, binding.Fingerprint, binding.IdempotencyKey, binding.SequenceNumber,
-                Milliseconds(binding.Retires), Milliseconds(binding.Kept));
-            earlier[i] = bound > 0 ? null : Find(session, binding.Hash, now);
+            earlier[i] = TryBind(session, bindings[i], now) ? null : Find(session, bindings[i].Hash, now);
         }
 
         return ValueTask.FromResult(earlier);
@@ -104,22 +100,37 @@ internal sealed partial class SqliteOutboxStore
         }
 
         long now = session.Now();
-        foreach (OutboxEntry entry in entries)
+        long appended = 0;
+        for (int i = 0; i < ids.Length; i++)
         {
+            OutboxEntry entry = entries[i];
+            if (entry.Binds is { } binding && !TryBind(session, binding, now))
+            {
+                continue;
+            }
+
             session.Execute(
                 _sql.Append, now, (long)entry.Lane, entry.Endpoint, entry.Tenant, entry.KeyId, entry.Binding,
                 now + Milliseconds(entry.NotBefore), entry.MaxAge is { } age ? now + Milliseconds(age) : null, entry.Sealed,
                 entry.Stream, entry.Number);
+            ids[i] = ++appended;
         }
 
-        long last = session.Number(SqliteOutboxStatements.LastId);
-        for (int i = 0; i < ids.Length; i++)
+        if (appended > 0)
         {
-            ids[i] = last - (ids.Length - 1) + i;
+            long first = session.Number(SqliteOutboxStatements.LastId) - appended;
+            for (int i = 0; i < ids.Length; i++)
+            {
+                ids[i] += ids[i] > 0 ? first : 0;
+            }
         }
 
         return ids;
     }
+
+    private bool TryBind(SqliteOutboxSession session, OutboxBinding binding, long now) => session.Execute(
+        _sql.Bind, now, binding.Hash, binding.Fingerprint, binding.IdempotencyKey, binding.SequenceNumber,
+        Milliseconds(binding.Retires), Milliseconds(binding.Kept)) > 0;
 
     private OutboxBinding? Find(SqliteOutboxSession session, byte[] hash, long now)
     {
