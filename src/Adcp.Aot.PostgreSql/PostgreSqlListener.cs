@@ -5,14 +5,14 @@ namespace Adcp.Aot.PostgreSql;
 
 /// <summary>Listens on one connection, and on another one after a fault, until it is cancelled.</summary>
 internal sealed partial class PostgreSqlListener(
-    NpgsqlDataSource source, PostgreSqlWakeUpOptions options, ILogger logger, Action wake, Action<bool> hearing)
+    NpgsqlDataSource source, PostgreSqlWakeUpOptions options, ILogger logger, Action wake, Action<bool> setListening)
 {
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(30);
 
     private readonly string _proof = Guid.NewGuid().ToString("N");
     private bool _hasProof;
-    private bool _isHearing;
+    private bool _isListening;
 
     internal async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -29,14 +29,14 @@ internal sealed partial class PostgreSqlListener(
             }
             catch (Exception fault)
             {
-                delay = _isHearing ? FirstDelay : delay;
+                delay = _isListening ? FirstDelay : delay;
                 ListenFailed(logger, options.Channel, fault is OperationCanceledException
                     ? $"no answer within {options.Timeout}"
                     : fault.Message);
             }
             finally
             {
-                Hears(false);
+                SetListening(false);
             }
 
             await Task.Delay(delay, options.TimeProvider, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -54,11 +54,8 @@ internal sealed partial class PostgreSqlListener(
             {
                 await ExecuteAsync(connection, $"LISTEN {options.Channel}", cancellationToken).ConfigureAwait(false);
                 await ProveAsync(connection, cancellationToken).ConfigureAwait(false);
-                Hears(true);
+                SetListening(true);
                 Listening(logger, options.Channel);
-
-                // Rows that were committed while nothing was heard.
-                wake();
                 while (true)
                 {
                     if (!await connection.WaitAsync(options.KeepAlive, cancellationToken).ConfigureAwait(false))
@@ -154,12 +151,12 @@ internal sealed partial class PostgreSqlListener(
         }
     }
 
-    private void Hears(bool now)
+    private void SetListening(bool isListening)
     {
-        if (_isHearing != now)
+        if (_isListening != isListening)
         {
-            _isHearing = now;
-            hearing(now);
+            _isListening = isListening;
+            setListening(isListening);
         }
     }
 

@@ -6,8 +6,8 @@ using Npgsql;
 namespace Adcp.Aot.PostgreSql;
 
 /// <summary>
-/// Wakes the workers of an outbox on PostgreSQL by LISTEN and NOTIFY, in all processes. Polling continues beside it, so that a lost
-/// notification costs time and no webhook. Thread-safe.
+/// Wakes the workers of an outbox on PostgreSQL by LISTEN and NOTIFY, in all processes. Polling continues beside it, every
+/// <see cref="OutboxWorkerOptions.ListeningPollInterval"/>, so that a lost notification costs time and no webhook. Thread-safe.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -43,19 +43,25 @@ public sealed class PostgreSqlWakeUp : IOutboxWakeUp, IAsyncDisposable
         _notifier = new PostgreSqlNotifier(source, _options, _logger);
     }
 
-    /// <summary>Gets whether a worker of this process hears notifications now.</summary>
+    /// <summary>Gets whether at least one worker of this process hears notifications now.</summary>
     public bool IsListening => Volatile.Read(ref _listening) > 0;
 
     /// <inheritdoc/>
     public void Notify() => _notifier.Notify();
 
     /// <inheritdoc/>
-    public async Task ListenAsync(Action wake, CancellationToken cancellationToken)
+    public async Task ListenAsync(Action wake, Action<bool> setListening, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(wake);
-        PostgreSqlListener listener = new(
-            _source, _options, _logger, wake, isHearing => Interlocked.Add(ref _listening, isHearing ? 1 : -1));
+        ArgumentNullException.ThrowIfNull(setListening);
+        PostgreSqlListener listener = new(_source, _options, _logger, wake, SetListening);
         await listener.RunAsync(cancellationToken).ConfigureAwait(false);
+
+        void SetListening(bool isListening)
+        {
+            Interlocked.Add(ref _listening, isListening ? 1 : -1);
+            setListening(isListening);
+        }
     }
 
     /// <summary>Ends the notifications of this process. Stop its workers first.</summary>

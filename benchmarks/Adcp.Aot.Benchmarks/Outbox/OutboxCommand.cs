@@ -88,7 +88,12 @@ internal static class OutboxCommand
                 await OutboxTimes.TakeoverAsync(bench, rounds);
                 break;
             case "idle":
-                await OutboxTimes.IdleAsync(bench, time);
+                await OutboxTimes.IdleAsync(bench, time, listens: false);
+                if (isPostgreSql)
+                {
+                    await OutboxTimes.IdleAsync(bench, time, listens: true);
+                }
+
                 break;
             case "dead":
                 await OutboxLoad.DeadEndpointAsync(bench, backlog, rows, rounds);

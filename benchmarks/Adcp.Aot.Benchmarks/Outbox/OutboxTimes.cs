@@ -85,10 +85,10 @@ internal static class OutboxTimes
         OutboxLoad.Print($"SIGKILL to takeover of all lanes: median {OutboxThroughput.Median(times):N0} ms, longest {times.Max():N0} ms");
     }
 
-    /// <summary>Processor time of a process whose worker owns all lanes and finds nothing.</summary>
-    internal static async Task IdleAsync(OutboxBench bench, TimeSpan time)
+    /// <summary>Processor time of a process whose worker owns all lanes and finds nothing, and its transactions on PostgreSQL.</summary>
+    internal static async Task IdleAsync(OutboxBench bench, TimeSpan time, bool listens)
     {
-        using Process worker = StartProcess(bench);
+        using Process worker = StartProcess(bench, listens);
         await worker.StandardOutput.ReadLineAsync();
 
         // The compiler is busy at first: methods that run once a second reach their last tier after a minute.
@@ -96,17 +96,32 @@ internal static class OutboxTimes
         List<Process> sessions = await SessionsAsync(bench);
         TimeSpan before = TimeOf(worker);
         TimeSpan sessionsBefore = Sum(sessions);
+        long transactionsBefore = await TransactionsAsync(bench);
+        long started = Stopwatch.GetTimestamp();
         await Task.Delay(time);
         double share = (TimeOf(worker) - before) / time;
         double server = (Sum(sessions) - sessionsBefore) / time;
+        double transactions = (await TransactionsAsync(bench) - transactionsBefore) / Stopwatch.GetElapsedTime(started).TotalSeconds;
         sessions.ForEach(static session => session.Dispose());
         worker.StandardInput.Close();
         await worker.WaitForExitAsync();
         string sessionsText = sessions.Count == 0
             ? ""
             : string.Create(CultureInfo.InvariantCulture, $", its {sessions.Count} sessions of PostgreSQL {server * 100:0.00} %");
-        OutboxLoad.Print($"idle worker: {share * 100:0.00} % of a processor{sessionsText}");
+        string transactionsText = bench.Dialect == SqlDialect.PostgreSql
+            ? string.Create(CultureInfo.InvariantCulture, $", {transactions:0.0} transactions a second")
+            : "";
+        OutboxLoad.Print(
+            $"idle worker, {(listens ? "LISTEN" : "polling")}: {share * 100:0.00} % of a processor{sessionsText}{transactionsText}");
     }
+
+    /// <summary>
+    /// Returns the transactions that the database has ended so far, those of other clients too; 0 on SQLite. A statement outside of a
+    /// transaction counts as one. A session reports its own at most once a second.
+    /// </summary>
+    private static async Task<long> TransactionsAsync(OutboxBench bench) => bench.Dialect == SqlDialect.PostgreSql
+        ? await bench.NumberAsync("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()")
+        : 0;
 
     /// <summary>Returns the server's processes of the worker's sessions, if the server runs on this machine.</summary>
     private static async Task<List<Process>> SessionsAsync(OutboxBench bench)
@@ -155,12 +170,14 @@ internal static class OutboxTimes
         await using DbDataSource source = OutboxBench.OpenSource(dialect, Variable("FILE"), OutboxBench.WorkerApplication);
         using WebhookSender sender = WebhookSender.FromBearerToken(
             new string('t', 40), new WebhookSenderOptions { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true });
+        await using PostgreSqlWakeUp? wakeUp = bool.Parse(Variable("LISTENS")) ? new PostgreSqlWakeUp((NpgsqlDataSource)source) : null;
         await using SqlWebhookOutbox outbox = new(
             new StoreDatabase(source, dialect), sender,
-            SecretsAtRest.EncryptedWith(new EncryptionKey("bench", Convert.FromHexString(Variable("KEY")))));
+            SecretsAtRest.EncryptedWith(new EncryptionKey("bench", Convert.FromHexString(Variable("KEY")))),
+            new SqlWebhookOutboxOptions { WakeUp = wakeUp });
         await using OutboxWorker worker = new(outbox, sender);
         await worker.StartAsync();
-        while ((await worker.GetStatusAsync()).Lanes != 64)
+        while ((await worker.GetStatusAsync()).Lanes != 64 || wakeUp is { IsListening: false })
         {
             await Task.Delay(10);
         }
@@ -179,7 +196,7 @@ internal static class OutboxTimes
         return times[(int)((times.Length - 1) * share)];
     }
 
-    private static Process StartProcess(OutboxBench bench)
+    private static Process StartProcess(OutboxBench bench, bool listens = false)
     {
         ProcessStartInfo start = new(Environment.ProcessPath!, WorkerCommand)
         {
@@ -188,6 +205,7 @@ internal static class OutboxTimes
         };
         start.Environment[Prefix + "DIALECT"] = bench.Dialect.ToString();
         start.Environment[Prefix + "FILE"] = bench.Dialect == SqlDialect.Sqlite ? bench.Store["sqlite:".Length..] : "-";
+        start.Environment[Prefix + "LISTENS"] = listens.ToString();
         start.Environment[Prefix + "KEY"] = Convert.ToHexString(bench.EncryptionKey);
         return Process.Start(start) ?? throw new InvalidOperationException("The worker does not start.");
     }

@@ -308,6 +308,9 @@ public sealed class OutboxSettings
     /// <summary>Gets or sets <see cref="OutboxWorkerOptions.PollInterval"/>.</summary>
     public TimeSpan? PollInterval { get; set; }
 
+    /// <summary>Gets or sets <see cref="OutboxWorkerOptions.ListeningPollInterval"/>.</summary>
+    public TimeSpan? ListeningPollInterval { get; set; }
+
     /// <summary>Gets or sets <see cref="OutboxWorkerOptions.MaxRowsInMemory"/>.</summary>
     public int? MaxRowsInMemory { get; set; }
 

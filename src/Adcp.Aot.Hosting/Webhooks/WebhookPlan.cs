@@ -222,6 +222,8 @@ internal sealed record WebhookPlan
         worker = faults.Set(worker, "Outbox:WorkerName", from.WorkerName, static (o, v) => o with { Name = v });
         worker = faults.Set(worker, "Outbox:Lease", from.Lease, static (o, v) => o with { Lease = v });
         worker = faults.Set(worker, "Outbox:PollInterval", from.PollInterval, static (o, v) => o with { PollInterval = v });
+        worker = faults.Set(
+            worker, "Outbox:ListeningPollInterval", from.ListeningPollInterval, static (o, v) => o with { ListeningPollInterval = v });
         worker = faults.Set(worker, "Outbox:MaxRowsInMemory", from.MaxRowsInMemory, static (o, v) => o with { MaxRowsInMemory = v });
         return faults.Set(worker, "Outbox:MaxBytesInMemory", from.MaxBytesInMemory, static (o, v) => o with { MaxBytesInMemory = v });
     }

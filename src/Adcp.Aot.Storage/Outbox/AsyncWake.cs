@@ -84,9 +84,11 @@ internal sealed class AsyncWake : IAsyncDisposable
                 Monitor.Pulse(_gate);
                 StartThread();
             }
+
+            // Inside the lock: SleepLeft then never reports a sleep whose timer is not set, which a test's clock would pass.
+            _timer?.Change(most, Timeout.InfiniteTimeSpan);
         }
 
-        _timer?.Change(most, Timeout.InfiniteTimeSpan);
         using (cancellationToken.UnsafeRegister(static wake => ((AsyncWake)wake!).Set(), this))
         {
             await sleep.Task.ConfigureAwait(false);

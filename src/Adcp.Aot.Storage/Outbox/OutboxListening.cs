@@ -5,7 +5,8 @@ namespace Adcp.Aot.Storage;
 /// <summary>
 /// Keeps an <see cref="IOutboxWakeUp"/> listening for a worker. A wake-up that fails is called again, and the worker polls.
 /// </summary>
-internal sealed partial class OutboxListening(IOutboxWakeUp wakeUp, Action wake, TimeProvider time, ILogger logger) : IAsyncDisposable
+internal sealed partial class OutboxListening(
+    IOutboxWakeUp wakeUp, Action wake, Action<bool> setListening, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
     private static readonly TimeSpan FirstDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MaxDelay = TimeSpan.FromMinutes(1);
@@ -14,7 +15,10 @@ internal sealed partial class OutboxListening(IOutboxWakeUp wakeUp, Action wake,
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _lock = new();
     private Task _running = Task.CompletedTask;
+    private int _call;
+    private bool _isListening;
 
     internal void Start() => _running = RunAsync();
 
@@ -37,11 +41,16 @@ internal sealed partial class OutboxListening(IOutboxWakeUp wakeUp, Action wake,
             string fault = "it returned";
             try
             {
-                await wakeUp.ListenAsync(wake, _stop.Token).ConfigureAwait(false);
+                int call = _call;
+                await wakeUp.ListenAsync(wake, isListening => Report(call, isListening), _stop.Token).ConfigureAwait(false);
             }
             catch (Exception caught)
             {
                 fault = caught.Message;
+            }
+            finally
+            {
+                EndCall();
             }
 
             if (!_stop.IsCancellationRequested)
@@ -50,6 +59,28 @@ internal sealed partial class OutboxListening(IOutboxWakeUp wakeUp, Action wake,
                 await Task.Delay(delay, time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 delay = delay * 2 < MaxDelay ? delay * 2 : MaxDelay;
             }
+        }
+    }
+
+    /// <summary>Passes a report on, unless its call has ended.</summary>
+    private void Report(int call, bool isListening)
+    {
+        using Lock.Scope scope = _lock.EnterScope();
+        if (call == _call && isListening != _isListening)
+        {
+            _isListening = isListening;
+            setListening(isListening);
+        }
+    }
+
+    private void EndCall()
+    {
+        using Lock.Scope scope = _lock.EnterScope();
+        _call++;
+        if (_isListening)
+        {
+            _isListening = false;
+            setListening(false);
         }
     }
 

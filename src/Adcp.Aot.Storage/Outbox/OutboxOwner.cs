@@ -39,7 +39,8 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     private readonly Func<bool> _mayReadBacklog;
     private readonly OutboxSwitches _switches;
     private readonly TimeProvider _time;
-    private readonly TimeSpan _idlePoll;
+    private readonly TimeSpan _poll;
+    private readonly TimeSpan _listeningPoll;
     private readonly ILogger _logger;
     private readonly AsyncWake _wake;
     private readonly CancellationTokenSource _stop = new();
@@ -54,6 +55,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     private volatile bool _isLeaving;
     private volatile bool _switchesMayHaveChanged;
     private volatile bool _isHinted;
+    private volatile bool _isListening;
     private volatile bool _hasFailed;
     private volatile bool _mayTake;
     private bool _mustReadSwitches = true;
@@ -62,7 +64,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
 
     internal OutboxOwner(
         OutboxStore store, OutboxLease lease, OutboxSchedule schedule, Action<OutboxChange> settle, Action pump,
-        Func<bool> mayReadBacklog, OutboxSwitches switches, TimeSpan idlePoll, TimeProvider time, ILogger logger)
+        Func<bool> mayReadBacklog, OutboxSwitches switches, TimeSpan poll, TimeSpan listeningPoll, TimeProvider time, ILogger logger)
     {
         _store = store;
         _reader = store.OpenReader();
@@ -72,7 +74,8 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         _pump = pump;
         _mayReadBacklog = mayReadBacklog;
         _switches = switches;
-        _idlePoll = idlePoll;
+        _poll = poll;
+        _listeningPoll = listeningPoll > poll ? listeningPoll : poll;
         _time = time;
         _logger = logger;
         _wake = new AsyncWake(time, hasThread: time == TimeProvider.System);
@@ -109,6 +112,13 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     {
         _isHinted = true;
         _wake.Set();
+    }
+
+    /// <summary>Sets whether a wake-up reports the commits of other processes, and reads soon: some may have come before.</summary>
+    internal void SetListening(bool isListening)
+    {
+        _isListening = isListening;
+        Wake();
     }
 
     /// <summary>Reads no more, and gives each lane back after its last row was settled.</summary>
@@ -179,7 +189,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
 
         if (epoch == 0)
         {
-            return _idlePoll;
+            return _poll;
         }
 
         await ShareAsync(worker, cancellationToken).ConfigureAwait(false);
@@ -194,7 +204,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         if (_schedule.IsPaused)
         {
             // Rows would only fill memory.
-            return _idlePoll;
+            return IdlePoll;
         }
 
         _schedule.IsReading = true;
@@ -220,8 +230,15 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
             return newOnly ? BusyPoll : TimeSpan.Zero;
         }
 
-        return _schedule.UntilNextTimer(_schedule.Held > 0 ? BusyPoll : _idlePoll);
+        return _schedule.UntilNextTimer(_schedule.Held > 0 ? BusyPoll : IdlePoll);
     }
+
+    /// <summary>Gets how long an idle worker sleeps. No wake-up reports a lane that becomes free.</summary>
+    private TimeSpan IdlePoll => _isListening && (_lanes.Count >= _share || !HaveLanesMoved(_time.GetTimestamp()))
+        ? _listeningPoll
+        : _poll;
+
+    private bool HaveLanesMoved(long now) => _time.GetElapsedTime(_movedAt, now) <= _lease.Duration;
 
     private bool HasRoom => _schedule.Room.Rows >= MinRoom;
 
@@ -307,7 +324,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
         _movedAt = share == _share ? _movedAt : now;
         _share = share;
         if (kept >= share || _time.GetElapsedTime(_sharedAt, now) < BusyPoll
-            || (!_mayTake && _time.GetElapsedTime(_movedAt, now) > _lease.Duration))
+            || (!_mayTake && !HaveLanesMoved(now)))
         {
             return;
         }

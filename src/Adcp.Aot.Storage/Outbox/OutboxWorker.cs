@@ -78,10 +78,10 @@ public sealed class OutboxWorker : IAsyncDisposable
             new OutboxDeliveryRules(attempts.Retry, outbox.Horizon, options.HeadOfLineLimit), time, logger);
         _switches = new OutboxSwitches(outbox.Store.Switches, _schedule, _runner.Endpoints, _delivery.End, logger);
         _owner = new OutboxOwner(
-            outbox.Store, _lease, _schedule, _delivery.End, Pump, () => _settlement.HasRoomForMoves, _switches, options.PollInterval, time,
-            logger);
+            outbox.Store, _lease, _schedule, _delivery.End, Pump, () => _settlement.HasRoomForMoves, _switches, options.PollInterval,
+            options.ListeningPollInterval, time, logger);
         outbox.Enqueued += _owner.Wake;
-        _listening = outbox.WakeUp is { } wakeUp ? new OutboxListening(wakeUp, _owner.Wake, time, logger) : null;
+        _listening = outbox.WakeUp is { } wakeUp ? new OutboxListening(wakeUp, _owner.Wake, _owner.SetListening, time, logger) : null;
     }
 
     /// <summary>

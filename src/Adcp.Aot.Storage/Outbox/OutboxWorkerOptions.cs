@@ -58,7 +58,7 @@ public sealed record OutboxWorkerOptions
 
     /// <summary>
     /// Gets how often an idle worker looks for new rows of other processes. 10 ms to 1 minute, default 100 ms. Under load it looks every
-    /// 10 ms, and rows that this process enqueues are found at once.
+    /// 10 ms, and rows that this process enqueues are found at once. While a wake-up listens, see <see cref="ListeningPollInterval"/>.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 10 ms to 1 minute.</exception>
     public TimeSpan PollInterval
@@ -71,6 +71,19 @@ public sealed record OutboxWorkerOptions
             field = value;
         }
     } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>
+    /// Gets how often an idle worker looks for new rows of other processes while its <see cref="SqlWebhookOutboxOptions.WakeUp"/> listens.
+    /// 10 ms to 1 minute, default 1 s; <see cref="PollInterval"/> if that is longer. This poll finds the webhooks of a process that
+    /// enqueues without a wake-up, or that does not call <see cref="SqlWebhookOutbox.Wake"/> after its own commit, and dead
+    /// letters that were redriven.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 10 ms to 1 minute.</exception>
+    public TimeSpan ListeningPollInterval
+    {
+        get;
+        init => field = Require.InRange(value, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), nameof(ListeningPollInterval));
+    } = TimeSpan.FromSeconds(1);
 
     /// <summary>Gets the most rows in memory: ready, in flight, or waiting for their commit. 256 to 1,000,000, default 8,192.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Outside 256 to 1,000,000.</exception>

@@ -78,37 +78,4 @@ public sealed class OutboxWakeUpTests : IAsyncLifetime
         await worker.StartAsync();
         return worker;
     }
-
-    private sealed class ScriptedWakeUp : IOutboxWakeUp
-    {
-        public Exception? NotifyFault { get; init; }
-
-        public Exception? ListenFault { get; init; }
-
-        public bool IsDeaf { get; init; }
-
-        public int Notified { get; private set; }
-
-        public int Listened { get; private set; }
-
-        public Action? Wake { get; private set; }
-
-        public void Notify()
-        {
-            Notified++;
-            if (NotifyFault is not null)
-            {
-                throw NotifyFault;
-            }
-        }
-
-        public Task ListenAsync(Action wake, CancellationToken cancellationToken)
-        {
-            Listened++;
-            Wake = wake;
-            return ListenFault is not null
-                ? Task.FromException(ListenFault)
-                : Task.Delay(Timeout.Infinite, IsDeaf ? CancellationToken.None : cancellationToken);
-        }
-    }
 }

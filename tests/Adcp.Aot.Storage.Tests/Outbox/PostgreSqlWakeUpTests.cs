@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Data.Common;
 using Adcp.Aot.PostgreSql;
 using Adcp.Aot.Storage.Tests.Databases;
@@ -14,6 +15,7 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
     private readonly string _channel = "t_" + Guid.NewGuid().ToString("N");
     private readonly Lines _log = new();
     private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentQueue<bool> _reports = [];
     private readonly List<Task> _listening = [];
     private readonly List<IAsyncDisposable> _opened = [];
     private TestDatabase _database = null!;
@@ -81,14 +83,46 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
     public async Task Connection_that_the_server_ends_is_replaced()
     {
         PostgreSqlWakeUp listener = await ListenAsync(_database.ConnectionString);
+        Assert.Equal([true], _reports);
 
-        await _database.ExecuteAsync(
-            $"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%{_channel}%' AND pid <> pg_backend_pid()");
+        await TerminateAsync();
 
         await UntilAsync(() => _log.Of(PostgreSqlEventIds.ListenFailed).Length == 1 && listener.IsListening);
+        Assert.Equal([true, false, true], _reports);
         int before = _wakes;
         Open(_database.ConnectionString).Notify();
         await UntilAsync(() => _wakes > before);
+    }
+
+    [Fact]
+    public async Task Listener_without_a_connection_does_not_listen()
+    {
+        NpgsqlConnectionStringBuilder settings = new(_database.ConnectionString);
+        await using CuttableRoad road = new(settings.Port);
+        settings.Port = road.Port;
+        PostgreSqlWakeUp listener = await ListenAsync(settings.ConnectionString);
+
+        await road.CutAsync();
+
+        await UntilAsync(() => !listener.IsListening);
+        Assert.Equal([true, false], _reports);
+    }
+
+    [Fact]
+    public async Task Each_call_reports_for_itself()
+    {
+        PostgreSqlWakeUp wakeUp = await ListenAsync(_database.ConnectionString);
+        using CancellationTokenSource ends = new();
+        ConcurrentQueue<bool> second = [];
+        Task listening = wakeUp.ListenAsync(static () => { }, second.Enqueue, ends.Token);
+        await UntilAsync(() => second.Count == 1);
+
+        await ends.CancelAsync();
+        await listening;
+
+        Assert.Equal([true, false], second);
+        Assert.Equal([true], _reports);
+        Assert.True(wakeUp.IsListening);
     }
 
     [Fact]
@@ -220,10 +254,14 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
     {
         PostgreSqlWakeUp wakeUp = Open(connectionString);
         Listen(wakeUp);
-        await UntilAsync(() => wakeUp.IsListening && _wakes > 0);
+        await UntilAsync(() => wakeUp.IsListening && !_reports.IsEmpty);
         return wakeUp;
     }
 
     private void Listen(PostgreSqlWakeUp wakeUp) =>
-        _listening.Add(wakeUp.ListenAsync(() => Interlocked.Increment(ref _wakes), _stop.Token));
+        _listening.Add(wakeUp.ListenAsync(() => Interlocked.Increment(ref _wakes), _reports.Enqueue, _stop.Token));
+
+    /// <summary>Ends the sessions of the listeners.</summary>
+    private Task TerminateAsync() => _database.ExecuteAsync(
+        $"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%{_channel}%' AND pid <> pg_backend_pid()");
 }
