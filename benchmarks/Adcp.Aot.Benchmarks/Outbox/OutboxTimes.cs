@@ -117,7 +117,7 @@ internal static class OutboxTimes
 
     /// <summary>
     /// Returns the transactions that the database has ended so far, those of other clients too; 0 on SQLite. A statement outside of a
-    /// transaction counts as one. A session reports its own at most once a second.
+    /// transaction counts as one. An idle session reports its own after up to 10 s, so a run of less than 20 s counts some of the start.
     /// </summary>
     private static async Task<long> TransactionsAsync(OutboxBench bench) => bench.Dialect == SqlDialect.PostgreSql
         ? await bench.NumberAsync("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()")
