@@ -7,7 +7,7 @@ namespace Adcp.Aot.Benchmarks.Outbox;
 /// <summary>The durable outbox beside its floors and a queue with row leases, and its load tests.</summary>
 internal static class OutboxCommand
 {
-    private static readonly string[] Scenarios = ["throughput", "parts", "latency", "takeover", "idle", "dead", "backlog", "pin", "wal"];
+    private static readonly string[] Scenarios = ["throughput", "parts", "enqueue", "latency", "takeover", "idle", "dead", "backlog", "memory", "pin", "wal"];
 
     internal static Command Create()
     {
@@ -76,11 +76,14 @@ internal static class OutboxCommand
             case "parts":
                 await OutboxThroughput.PartsAsync(bench, rows, rounds);
                 break;
+            case "enqueue":
+                await OutboxCosts.EnqueueAsync(bench, Math.Min(rows / 10, 2_000));
+                break;
             case "latency":
-                await OutboxTimes.LatencyAsync(bench, Math.Min(rows / 20, 200), listens: false);
-                if (isPostgreSql)
+                OutboxHint[] hints = [OutboxHint.InProcess, OutboxHint.None, .. isPostgreSql ? [OutboxHint.Listen] : Array.Empty<OutboxHint>()];
+                foreach (OutboxHint hint in hints)
                 {
-                    await OutboxTimes.LatencyAsync(bench, Math.Min(rows / 20, 200), listens: true);
+                    await OutboxTimes.LatencyAsync(bench, Math.Min(rows / 20, 200), hint);
                 }
 
                 break;
@@ -100,6 +103,9 @@ internal static class OutboxCommand
                 break;
             case "backlog":
                 await OutboxLoad.BacklogAsync(bench, backlog);
+                break;
+            case "memory":
+                await OutboxCosts.MemoryAsync(bench, backlog);
                 break;
             case "pin" when isPostgreSql:
                 await OutboxLoad.PinnedAsync(bench, rate, time, rows);

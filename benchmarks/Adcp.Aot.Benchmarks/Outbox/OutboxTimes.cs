@@ -16,13 +16,18 @@ internal static class OutboxTimes
 
     private const string Prefix = "ADCP_BENCH_";
 
-    /// <summary>From the commit of another process to the attempt, which the first byte follows at once, and to the answer.</summary>
-    internal static async Task LatencyAsync(OutboxBench bench, int count, bool listens)
+    /// <summary>
+    /// From the commit to the attempt, which the first byte follows at once, and to the answer. The worker is told in the process, by LISTEN
+    /// or not at all.
+    /// </summary>
+    internal static async Task LatencyAsync(OutboxBench bench, int count, OutboxHint hint)
     {
+        bool listens = hint == OutboxHint.Listen;
         PostgreSqlWakeUp? hears = listens ? new PostgreSqlWakeUp((NpgsqlDataSource)bench.Source) : null;
         PostgreSqlWakeUp? tells = listens ? new PostgreSqlWakeUp((NpgsqlDataSource)bench.Source) : null;
         await using SqlWebhookOutbox delivering = bench.OpenOutbox(wakeUp: hears);
-        await using SqlWebhookOutbox enqueueing = bench.OpenOutbox(wakeUp: tells);
+        await using SqlWebhookOutbox other = bench.OpenOutbox(wakeUp: tells);
+        SqlWebhookOutbox enqueueing = hint == OutboxHint.InProcess ? delivering : other;
         await using (OutboxWorker worker = await OutboxLoad.StartAsync(bench, delivering))
         {
             while (listens && !hears!.IsListening)
@@ -45,7 +50,7 @@ internal static class OutboxTimes
             }
 
             await bench.EmptyAsync();
-            OutboxLoad.Print($"commit of another process to attempt and answer, {(listens ? "LISTEN" : "polling")}: "
+            OutboxLoad.Print($"commit to attempt and answer, {TextOf(hint)}: "
                 + $"p50 {Of(sent, bench.Sender.Begun, 0.5):0.00} and {Of(sent, bench.Sender.Answered, 0.5):0.00} ms, "
                 + $"p99 {Of(sent, bench.Sender.Begun, 0.99):0.00} and {Of(sent, bench.Sender.Answered, 0.99):0.00} ms");
             bench.Sender.Answered.Clear();
@@ -190,13 +195,20 @@ internal static class OutboxTimes
         return 0;
     }
 
+    private static string TextOf(OutboxHint hint) => hint switch
+    {
+        OutboxHint.InProcess => "in the worker's process",
+        OutboxHint.Listen => "another process, LISTEN",
+        _ => "another process, polling",
+    };
+
     private static double Of(List<(string Key, long At)> sent, ConcurrentDictionary<string, long> noted, double share)
     {
         double[] times = [.. sent.Select(one => Math.Max(0, Stopwatch.GetElapsedTime(one.At, noted[one.Key]).TotalMilliseconds)).Order()];
         return times[(int)((times.Length - 1) * share)];
     }
 
-    private static Process StartProcess(OutboxBench bench, bool listens = false)
+    internal static Process StartProcess(OutboxBench bench, bool listens = false)
     {
         ProcessStartInfo start = new(Environment.ProcessPath!, WorkerCommand)
         {
@@ -212,4 +224,17 @@ internal static class OutboxTimes
 
     private static string Variable(string name) => Environment.GetEnvironmentVariable(Prefix + name)
         ?? throw new InvalidOperationException($"{Prefix}{name} is missing: this command is started by the benchmark.");
+}
+
+/// <summary>How a worker hears of a commit.</summary>
+internal enum OutboxHint
+{
+    /// <summary>Another process commits, and the worker polls.</summary>
+    None,
+
+    /// <summary>Another process commits and notifies.</summary>
+    Listen,
+
+    /// <summary>The process of the worker commits.</summary>
+    InProcess,
 }

@@ -272,12 +272,11 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
     private async ValueTask<long[]> AppendAsync(
         DbConnection connection, DbTransaction? transaction, IReadOnlyList<OutboxEntry> entries, CancellationToken cancellationToken)
     {
-        if (entries.Count == 1 && entries[0].Binds is null)
+        if (entries.Count == 1)
         {
-            DbCommand command = connection.Command(_sql.Append);
+            DbCommand command = connection.Command(entries[0].Binds is null ? _sql.Append : _sql.AppendOneBound);
             command.Transaction = transaction;
-            return [.. await With(command, entries[0]).AllAsync(static reader => reader.GetInt64(0), cancellationToken)
-                .ConfigureAwait(false)];
+            return [await With(command, entries[0]).OneAsync(static reader => reader.GetInt64(0), cancellationToken).ConfigureAwait(false)];
         }
 
         // One round trip and, without a transaction of the caller's, one implicit transaction.
@@ -341,17 +340,27 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
         return ids;
     }
 
-    private static DbCommand With(DbCommand command, OutboxEntry entry) => command
-        .With(DbType.Int16, entry.Lane)
-        .With(DbType.Int64, entry.Endpoint)
-        .With(DbType.Int64, entry.Tenant)
-        .With(DbType.Int64, (long)entry.NotBefore.TotalMilliseconds)
-        .With(DbType.Int64, PostgreSqlCommands.Milliseconds(entry.MaxAge))
-        .With(DbType.Int64, entry.Stream)
-        .With(DbType.Int64, entry.Number)
-        .With(DbType.Binary, entry.Binding)
-        .With(DbType.String, entry.KeyId)
-        .With(DbType.Binary, entry.Sealed);
+    private static DbCommand With(DbCommand command, OutboxEntry entry)
+    {
+        command
+            .With(DbType.Int16, entry.Lane)
+            .With(DbType.Int64, entry.Endpoint)
+            .With(DbType.Int64, entry.Tenant)
+            .With(DbType.Int64, (long)entry.NotBefore.TotalMilliseconds)
+            .With(DbType.Int64, PostgreSqlCommands.Milliseconds(entry.MaxAge))
+            .With(DbType.Int64, entry.Stream)
+            .With(DbType.Int64, entry.Number)
+            .With(DbType.Binary, entry.Binding)
+            .With(DbType.String, entry.KeyId)
+            .With(DbType.Binary, entry.Sealed);
+        return entry.Binds is not { } binding
+            ? command
+            : command
+                .With(DbType.Binary, binding.Fingerprint)
+                .With(DbType.String, binding.IdempotencyKey)
+                .With(DbType.Int64, (long)binding.Retires.TotalMilliseconds)
+                .With(DbType.Int64, (long)binding.Kept.TotalMilliseconds);
+    }
 
     /// <summary>Adds the parameters of a statement.</summary>
     /// <returns>

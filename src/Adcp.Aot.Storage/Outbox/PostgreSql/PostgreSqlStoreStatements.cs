@@ -35,6 +35,16 @@ internal sealed class PostgreSqlStoreStatements
             + "(lane, endpoint, tenant, enqueued_at, not_before, max_at, stream, number, binding, key_id, sealed)";
         Append = $"{log} VALUES ($1, $2, $3, {Now}, {Now} + $4, {Now} + $5, $6, $7, $8, $9, $10) RETURNING id";
 
+        AppendOneBound =
+            $"""
+            WITH b AS (
+                INSERT INTO {tables.Binding} (hash, fingerprint, idempotency_key, retires_at, kept_until)
+                VALUES ($8, $11, $12, {Now} + $13, {Now} + $14)
+                ON CONFLICT (hash) DO NOTHING
+                RETURNING hash)
+            {log} SELECT $1, $2, $3, {Now}, {Now} + $4, {Now} + $5, $6, $7, $8, $9, $10 FROM b RETURNING id
+            """;
+
         // Arrays go over as one text, and the bytes of all rows as one value: a row with parameters of its own costs twice as much.
         string values =
             $"""
@@ -429,6 +439,12 @@ internal sealed class PostgreSqlStoreStatements
 
     /// <summary>Appends rows: arrays of their columns, $10 the bytes of all, $11 the first byte of each, $12 how many it has.</summary>
     internal string AppendMany { get; }
+
+    /// <summary>
+    /// Appends a row together with its delivery id: also $11 the fingerprint, $12 the key, $13 the time until the id is retired, and $14
+    /// until it is forgotten. If the id is bound already, there is no row.
+    /// </summary>
+    internal string AppendOneBound { get; }
 
     /// <summary>
     /// Appends rows together with their delivery ids: also $13 the fingerprints, NULL for rows without one, $14 keys, $15 the times until
