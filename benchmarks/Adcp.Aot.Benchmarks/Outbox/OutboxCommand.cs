@@ -7,7 +7,8 @@ namespace Adcp.Aot.Benchmarks.Outbox;
 /// <summary>The durable outbox beside its floors and a queue with row leases, and its load tests.</summary>
 internal static class OutboxCommand
 {
-    private static readonly string[] Scenarios = ["throughput", "parts", "enqueue", "latency", "takeover", "idle", "dead", "backlog", "memory", "pin", "wal"];
+    private static readonly string[] Scenarios =
+        ["throughput", "parts", "enqueue", "latency", "takeover", "idle", "dead", "backlog", "memory", "pin", "wal"];
 
     internal static Command Create()
     {
@@ -80,8 +81,7 @@ internal static class OutboxCommand
                 await OutboxCosts.EnqueueAsync(bench, Math.Min(rows / 10, 2_000));
                 break;
             case "latency":
-                OutboxHint[] hints = [OutboxHint.InProcess, OutboxHint.None, .. isPostgreSql ? [OutboxHint.Listen] : Array.Empty<OutboxHint>()];
-                foreach (OutboxHint hint in hints)
+                foreach (OutboxHint hint in Enum.GetValues<OutboxHint>().Where(hint => isPostgreSql || hint != OutboxHint.Listen))
                 {
                     await OutboxTimes.LatencyAsync(bench, Math.Min(rows / 20, 200), hint);
                 }

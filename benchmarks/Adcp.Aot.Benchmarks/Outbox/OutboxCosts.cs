@@ -1,11 +1,10 @@
 using System.Data.Common;
 using System.Diagnostics;
 using System.Globalization;
-using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Benchmarks.Outbox;
 
-/// <summary>What an outbox costs its callers and its host: the time of an enqueue, and the memory of a worker.</summary>
+/// <summary>The costs of an outbox for its callers and its host: the time of an enqueue, and the memory of a worker.</summary>
 internal static class OutboxCosts
 {
     private const int WarmUp = 500;
@@ -40,7 +39,7 @@ internal static class OutboxCosts
             + $"with one and its delivery id {OutboxThroughput.Median(withId) - median:N0} us more (medians of {transactions:N0})");
     }
 
-    /// <summary>The most memory of a worker in a process of its own while many rows of many endpoints wait that refuse connections.</summary>
+    /// <summary>The most memory of a worker in a process of its own while rows of many endpoints wait that refuse connections.</summary>
     internal static async Task MemoryAsync(OutboxBench bench, int rows)
     {
         await bench.EnqueueAsync(

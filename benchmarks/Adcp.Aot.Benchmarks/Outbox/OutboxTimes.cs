@@ -17,8 +17,8 @@ internal static class OutboxTimes
     private const string Prefix = "ADCP_BENCH_";
 
     /// <summary>
-    /// From the commit to the attempt, which the first byte follows at once, and to the answer. The worker is told in the process, by LISTEN
-    /// or not at all.
+    /// From the commit to the attempt, which the first byte follows at once, and to the answer. The worker is told in its process, by
+    /// LISTEN, or not at all.
     /// </summary>
     internal static async Task LatencyAsync(OutboxBench bench, int count, OutboxHint hint)
     {
@@ -96,7 +96,7 @@ internal static class OutboxTimes
         using Process worker = StartProcess(bench, listens);
         await worker.StandardOutput.ReadLineAsync();
 
-        // The compiler is busy at first: methods that run once a second reach their last tier after a minute.
+        // Connections are opened and lanes are listed at first.
         await Task.Delay(time / 2);
         List<Process> sessions = await SessionsAsync(bench);
         TimeSpan before = TimeOf(worker);
@@ -219,6 +219,9 @@ internal static class OutboxTimes
         start.Environment[Prefix + "FILE"] = bench.Dialect == SqlDialect.Sqlite ? bench.Store["sqlite:".Length..] : "-";
         start.Environment[Prefix + "LISTENS"] = listens.ToString();
         start.Environment[Prefix + "KEY"] = Convert.ToHexString(bench.EncryptionKey);
+
+        // Methods that run once a second are compiled again after one minute and after two, which takes longer than they do.
+        start.Environment["DOTNET_TieredCompilation"] = "0";
         return Process.Start(start) ?? throw new InvalidOperationException("The worker does not start.");
     }
 
@@ -226,7 +229,7 @@ internal static class OutboxTimes
         ?? throw new InvalidOperationException($"{Prefix}{name} is missing: this command is started by the benchmark.");
 }
 
-/// <summary>How a worker hears of a commit.</summary>
+/// <summary>The ways in which a worker hears of a commit.</summary>
 internal enum OutboxHint
 {
     /// <summary>Another process commits, and the worker polls.</summary>

@@ -286,8 +286,8 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
     }
 
     /// <summary>
-    /// Returns whether one statement may enqueue all drafts, and what it leaves be enqueued after it was committed: if a fault comes between,
-    /// the caller repeats the call, and every webhook is known by its delivery id.
+    /// Returns whether one statement of its own transaction may enqueue all drafts. Those whose delivery id is bound already are answered
+    /// after its commit: if a fault comes between, the caller repeats the call, and every webhook is known by its delivery id.
     /// </summary>
     private static bool IsOneStatement(OutboxDraft[] drafts) => !Array.Exists(drafts, static draft => draft.IsNumbered)
         && (Array.TrueForAll(drafts, static draft => draft.Binding is null)
