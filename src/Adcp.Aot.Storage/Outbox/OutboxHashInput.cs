@@ -9,7 +9,7 @@ namespace Adcp.Aot.Storage;
 internal sealed class OutboxHashInput : IDisposable
 {
     /// <summary>The most bytes that a thread keeps.</summary>
-    private const int MaxKept = 64 << 10;
+    private const int MaxKeptBytes = 64 << 10;
 
     [ThreadStatic]
     private static OutboxHashInput? s_kept;
@@ -44,7 +44,7 @@ internal sealed class OutboxHashInput : IDisposable
 
     public void Dispose()
     {
-        if (Bytes.Capacity <= MaxKept)
+        if (Bytes.Capacity <= MaxKeptBytes)
         {
             Bytes.Clear();
             s_kept = this;

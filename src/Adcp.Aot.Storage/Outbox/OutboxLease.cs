@@ -124,7 +124,12 @@ internal sealed partial class OutboxLease(OutboxStore store, OutboxLeaseTimes ti
         {
             try
             {
-                await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false);
+                if (!await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))
+                {
+                    // The finalizer of the timer ends the wait if worker and clock can no longer be reached.
+                    return;
+                }
+
                 if (time.GetElapsedTime(asked) + (tick / 2) < times.Renewal && !store.SeesDeadWorker())
                 {
                     continue;

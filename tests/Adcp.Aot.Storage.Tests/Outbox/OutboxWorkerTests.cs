@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Testing;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
@@ -446,6 +448,36 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
     private WebhookSupervisorOptions Attempts() => new() { Retry = OutboxWorkerOptions.DefaultRetry, TimeProvider = _time };
 
     private OutboxWorkerOptions Options() => new() { Attempts = Attempts(), Lease = OutboxBench.LongLease };
+
+    [Fact]
+    public async Task Lease_that_was_not_disposed_ends_with_its_clock()
+    {
+        WeakReference clock = Abandon();
+
+        // The finalizer of the lease's timer continues its loop, which must not go on.
+        await Task.Run(() =>
+        {
+            for (int i = 0; i < 10 && clock.IsAlive; i++)
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+            }
+        }).WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.False(clock.IsAlive);
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        static WeakReference Abandon()
+        {
+            FakeTimeProvider time = new();
+            OutboxLease lease = new(
+                new InMemoryOutboxStore(time),
+                new OutboxLeaseTimes(OutboxBench.LongLease, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)), "test", time,
+                NullLogger.Instance);
+            Assert.True(lease.StartAsync(CancellationToken.None).IsCompletedSuccessfully);
+            return new WeakReference(time);
+        }
+    }
 
     private (SqlWebhookOutbox Outbox, RecordingSender Sender) Outbox(int status) => Outbox((_, _, _) => ValueTask.FromResult(status));
 
