@@ -12,7 +12,7 @@ internal sealed class OutboxHashInput : IDisposable
     private const int MaxKeptBytes = 64 << 10;
 
     [ThreadStatic]
-    private static OutboxHashInput? s_kept;
+    private static OutboxHashInput? _kept;
 
     private OutboxHashInput()
     {
@@ -24,8 +24,8 @@ internal sealed class OutboxHashInput : IDisposable
     /// <summary>Returns an empty input for the current thread, which disposes it.</summary>
     internal static OutboxHashInput Rent()
     {
-        OutboxHashInput input = s_kept ?? new OutboxHashInput();
-        s_kept = null;
+        OutboxHashInput input = _kept ?? new OutboxHashInput();
+        _kept = null;
         return input;
     }
 
@@ -47,7 +47,7 @@ internal sealed class OutboxHashInput : IDisposable
         if (Bytes.Capacity <= MaxKeptBytes)
         {
             Bytes.Clear();
-            s_kept = this;
+            _kept = this;
         }
     }
 }
