@@ -29,7 +29,7 @@ internal sealed class OutboxSeal
     private const int TagBytes = 16;
     private const int HeaderBytes = TagAt + TagBytes;
     private const int AssociatedBytes = 1 + 2 + 8 + 8 + 16;
-    private const int AssociatedCapacity = AssociatedBytes + EncryptionKey.MaxIdLength;
+    private const int AssociatedBuffer = AssociatedBytes + EncryptionKey.MaxIdLength;
 
     private readonly OutboxSubkeys _subkeys = new();
     private readonly SecretsAtRest _secrets;
@@ -65,7 +65,7 @@ internal sealed class OutboxSeal
         webhook.Write(plain);
         subkey.Encrypt(
             row.AsSpan(NonceAt, NonceBytes), plain, plain, row.AsSpan(TagAt, TagBytes),
-            Associated(stackalloc byte[AssociatedCapacity], _current.Id, installation, lane, endpoint, tenant));
+            Associated(stackalloc byte[AssociatedBuffer], _current.Id, installation, lane, endpoint, tenant));
         return row;
     }
 
@@ -103,7 +103,7 @@ internal sealed class OutboxSeal
         byte[] plain = GC.AllocateUninitializedArray<byte>(row.Length - HeaderBytes);
         if (!_subkeys.Of(key, row.AsSpan(1, OutboxSubkeys.SaltBytes)).TryDecrypt(
             row.AsSpan(NonceAt, NonceBytes), row.AsSpan(HeaderBytes), row.AsSpan(TagAt, TagBytes), plain,
-            Associated(stackalloc byte[AssociatedCapacity], key.Id, installation, lane, endpoint, tenant)))
+            Associated(stackalloc byte[AssociatedBuffer], key.Id, installation, lane, endpoint, tenant)))
         {
             return OutboxSealStatus.Damaged;
         }
