@@ -7,7 +7,7 @@ using Adcp.Aot.Payloads;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
-/// <summary>The hashes are in the tables, where programs of other versions read them: their input never changes.</summary>
+/// <summary>The hashes are stored in the tables, and programs of other versions read them: their input never changes.</summary>
 public sealed class OutboxHashTests
 {
     public static TheoryData<string> Texts => new("", "t1", "ä\U0001F600", new string('x', 5_000), new string('ß', 100_000));
