@@ -56,7 +56,7 @@ internal enum OutboxBindingState
 internal sealed record OutboxBinding(
     byte[] Hash, byte[] Fingerprint, string IdempotencyKey, long? SequenceNumber, TimeSpan Retires, TimeSpan Kept)
 {
-    /// <summary>Gets the state, of a binding that was read.</summary>
+    /// <summary>Gets the state, of a binding that <see cref="OutboxStore.FindAsync"/> returned.</summary>
     internal OutboxBindingState State { get; init; }
 
     /// <summary>Gets whether <see cref="Retires"/> has passed, of a binding that was read.</summary>

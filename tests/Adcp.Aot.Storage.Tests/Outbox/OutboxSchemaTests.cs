@@ -5,7 +5,66 @@ namespace Adcp.Aot.Storage.Tests.Outbox;
 public sealed class SqliteOutboxSchemaTests() : OutboxSchemaTests(SqlDialect.Sqlite);
 
 [Needs(Resource.PostgreSql)]
-public sealed class PostgreSqlOutboxSchemaTests() : OutboxSchemaTests(SqlDialect.PostgreSql);
+public sealed class PostgreSqlOutboxSchemaTests() : OutboxSchemaTests(SqlDialect.PostgreSql)
+{
+    [Fact]
+    public async Task Delivery_ids_of_version_5_keep_their_state_and_a_process_of_that_release_continues()
+    {
+        OutboxSchema schema = new(new StoreDatabase(Database.Source, Dialect));
+        foreach (string statement in schema.GetStatements().Except(schema.GetStatements(5)))
+        {
+            await Database.ExecuteAsync(statement);
+        }
+
+        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = 5");
+        await Database.ExecuteAsync(Bind(1) + Append(1));
+        await Database.ExecuteAsync(
+            Bind(2) + "INSERT INTO adcp_outbox_parked (lane, endpoint, due_at, id, tenant, enqueued_at, attempts, unclean, status_code, "
+            + $"key_id, binding, sealed) VALUES (0, 0, 0, 2, 0, 0, 1, 0, 503, 'k', {Hash(2)}, '\\x01')");
+        await Database.ExecuteAsync(Bind(3) + Sets(3, OutboxBindingState.Delivered));
+        await Database.ExecuteAsync(Bind(4) + Sets(4, OutboxBindingState.Dead));
+
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+            await new OutboxSchema(new StoreDatabase(Database.Source, Dialect)).CreateIfAbsentAsync())));
+
+        // The release before enqueues, delivers and redrives.
+        await Database.ExecuteAsync(Bind(5) + Append(5));
+        await Database.ExecuteAsync(Bind(6) + Append(6));
+        await Database.ExecuteAsync($"DELETE FROM adcp_outbox_log WHERE binding = {Hash(6)};" + Sets(6, OutboxBindingState.Delivered));
+        await Database.ExecuteAsync(Bind(7) + Sets(7, OutboxBindingState.Dead) + "UPDATE adcp_outbox_binding SET xid = NULL");
+        await Database.ExecuteAsync(Append(7) + Sets(7, OutboxBindingState.Waiting));
+
+        await schema.CheckAsync(TestContext.Current.CancellationToken);
+        OutboxStore store = OutboxStores.Create(new StoreDatabase(Database.Source, Dialect), new SqlWebhookOutboxOptions());
+        await using (store)
+        {
+            OutboxBindingState[] expected =
+            [
+                OutboxBindingState.Waiting, OutboxBindingState.Waiting, OutboxBindingState.Delivered, OutboxBindingState.Dead,
+                OutboxBindingState.Waiting, OutboxBindingState.Delivered, OutboxBindingState.Waiting,
+            ];
+            for (int id = 1; id <= expected.Length; id++)
+            {
+                byte[] hash = new byte[32];
+                hash[^1] = (byte)id;
+                Assert.Equal((id, expected[id - 1]), (id, (await store.FindAsync(hash, default))!.State));
+            }
+        }
+
+        static string Hash(int id) => $"'\\x{id:x64}'";
+
+        static string Bind(int id) =>
+            "INSERT INTO adcp_outbox_binding (hash, fingerprint, idempotency_key, retires_at, kept_until) "
+            + $"VALUES ({Hash(id)}, '\\x01', 'key', 0, 0);";
+
+        static string Append(int id) =>
+            "INSERT INTO adcp_outbox_log (endpoint, tenant, enqueued_at, not_before, lane, key_id, binding, sealed) "
+            + $"VALUES (0, 0, 0, 0, 0, 'k', {Hash(id)}, '\\x01');";
+
+        static string Sets(int id, OutboxBindingState state) =>
+            $"UPDATE adcp_outbox_binding SET state = {(int)state} WHERE hash = {Hash(id)};";
+    }
+}
 
 /// <summary>The tables of an outbox without an outbox.</summary>
 public abstract class OutboxSchemaTests(SqlDialect dialect) : DatabaseTests(dialect)

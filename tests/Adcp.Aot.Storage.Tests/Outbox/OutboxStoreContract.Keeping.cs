@@ -68,9 +68,9 @@ public abstract partial class OutboxStoreContract
         Assert.Equal(first.Hash, earlier.Hash);
         Assert.Equal(first.Fingerprint, earlier.Fingerprint);
         Assert.Equal((first.IdempotencyKey, 42), (earlier.IdempotencyKey, earlier.SequenceNumber));
-        Assert.Equal((OutboxBindingState.Waiting, false), (earlier.State, earlier.IsRetired));
+        Assert.False(earlier.IsRetired);
         OutboxBinding found = Assert.IsType<OutboxBinding>(await Store.FindAsync(Hash("id"), default));
-        Assert.Equal((first.IdempotencyKey, OutboxBindingState.Waiting), (found.IdempotencyKey, found.State));
+        Assert.Equal(first.IdempotencyKey, found.IdempotencyKey);
         Assert.Null(await Store.FindAsync(Hash("unknown"), default));
     }
 
@@ -171,8 +171,7 @@ public abstract partial class OutboxStoreContract
         await JoinAsync();
         foreach (string id in new[] { "delivered", "dead", "later", "later dead" })
         {
-            await BindAsync(Binding(id));
-            await AppendAsync(Entry(id, binding: Hash(id)));
+            await AppendAsync(Bound(id));
         }
 
         Dictionary<string, OutboxRow> rows = (await LogAsync()).ToDictionary(Text);
@@ -187,15 +186,46 @@ public abstract partial class OutboxStoreContract
 
         Assert.Equal(OutboxBindingState.Delivered, (await Store.FindAsync(Hash("later"), default))!.State);
         Assert.Equal(OutboxBindingState.Dead, (await Store.FindAsync(Hash("later dead"), default))!.State);
-        Assert.Equal(OutboxBindingState.Dead, (await BindAsync(Binding("dead")))!.State);
+    }
+
+    [Fact]
+    public async Task Binding_of_a_row_that_is_appended_after_it_in_the_same_transaction_waits_and_follows_its_end()
+    {
+        await JoinAsync();
+        await InTransactionAsync(async transaction =>
+        {
+            await Store.BindAsync(transaction, [Binding("a"), Binding("b")], default);
+            await Store.AppendAsync(transaction, [Entry("a", binding: Hash("a")), Entry("b", binding: Hash("b"))], default);
+        });
+
+        Assert.Equal(OutboxBindingState.Waiting, (await Store.FindAsync(Hash("a"), default))!.State);
+        await SettleAsync(Delivered((await LogAsync()).Single(static row => Text(row) == "a")));
+
+        Assert.Equal(OutboxBindingState.Delivered, (await Store.FindAsync(Hash("a"), default))!.State);
+        Assert.Equal(OutboxBindingState.Waiting, (await Store.FindAsync(Hash("b"), default))!.State);
+    }
+
+    [Fact]
+    public async Task Bindings_of_rows_that_wait_do_not_keep_later_ones_from_being_purged()
+    {
+        await JoinAsync();
+        await AppendAsync([.. Enumerable.Range(0, ExpiringTable.PurgeBatchSize).Select(static i => Bound($"waits {i}"))]);
+        await PassAsync(TimeSpan.FromSeconds(1));
+        await AppendAsync(Bound("delivered"));
+        await SettleAsync(Delivered((await LogAsync()).Single(static row => Text(row) == "delivered")));
+        await PassAsync(TimeSpan.FromDays(40));
+
+        Assert.Equal(1, await Store.PurgeAsync(default));
+
+        Assert.Null(await Store.FindAsync(Hash("delivered"), default));
+        Assert.Equal(OutboxBindingState.Waiting, (await Store.FindAsync(Hash("waits 0"), default))!.State);
     }
 
     [Fact]
     public async Task Binding_retires_by_the_databases_clock_and_stays_until_its_time_is_over()
     {
         await JoinAsync();
-        await BindAsync(Binding("id"));
-        await AppendAsync(Entry("a", binding: Hash("id")));
+        await AppendAsync(Entry("a", binding: Hash("id"), binds: Binding("id")));
         await SettleAsync(Delivered(await OneAsync()));
         await PassAsync(TimeSpan.FromDays(2));
         Assert.True((await Store.FindAsync(Hash("id"), default))!.IsRetired);
@@ -436,8 +466,8 @@ public abstract partial class OutboxStoreContract
     public async Task Redriven_row_is_new_in_the_log_with_its_attempts_and_horizon()
     {
         await JoinAsync();
-        await BindAsync(Binding("id"));
-        await AppendAsync(Entry("a", lane: 3, endpoint: -5, tenant: 11, maxAge: TimeSpan.FromMinutes(1), binding: Hash("id")));
+        await AppendAsync(Entry(
+            "a", lane: 3, endpoint: -5, tenant: 11, maxAge: TimeSpan.FromMinutes(1), binding: Hash("id"), binds: Binding("id")));
         await using OutboxReader reader = Reader();
         await SettleAsync(Dead(Assert.Single(await ReadAllAsync(reader)), attempts: 4));
         await PassAsync(TimeSpan.FromHours(1));
@@ -517,8 +547,7 @@ public abstract partial class OutboxStoreContract
     public async Task Late_settlement_of_a_row_that_has_ended_changes_neither_its_dead_letter_nor_its_redrive(bool wasParked)
     {
         await JoinAsync();
-        await BindAsync(Binding("id"));
-        await AppendAsync(Entry("a", binding: Hash("id")));
+        await AppendAsync(Entry("a", binding: Hash("id"), binds: Binding("id")));
         OutboxRow row = await OneAsync();
         if (wasParked)
         {
@@ -562,8 +591,7 @@ public abstract partial class OutboxStoreContract
     public async Task New_delivery_of_a_dead_letter_begins_its_attempts_horizon_and_age_anew()
     {
         await JoinAsync();
-        await BindAsync(Binding("id"));
-        await AppendAsync(Entry("a", maxAge: TimeSpan.FromHours(2), binding: Hash("id")));
+        await AppendAsync(Entry("a", maxAge: TimeSpan.FromHours(2), binding: Hash("id"), binds: Binding("id")));
         await SettleAsync(Dead(await OneAsync(), attempts: 7));
         await PassAsync(TimeSpan.FromDays(3));
         OutboxDeadRow dead = Assert.Single(await DeadAsync());
@@ -594,11 +622,9 @@ public abstract partial class OutboxStoreContract
     [Fact]
     public async Task Binding_of_a_row_that_waits_outlives_its_time_and_goes_with_the_row()
     {
-        await BindAsync(Binding("log"));
-        await BindAsync(Binding("parked"));
         await BindAsync(Binding("lost"));
         await JoinAsync();
-        await AppendAsync(Entry("log", binding: Hash("log")), Entry("parked", endpoint: 8, binding: Hash("parked")));
+        await AppendAsync(Bound("log"), Entry("parked", endpoint: 8, binding: Hash("parked"), binds: Binding("parked")));
         await SettleAsync(Park((await LogAsync()).Single(static row => row.Endpoint == 8), TimeSpan.FromDays(90)));
         await PassAsync(TimeSpan.FromDays(40));
 

@@ -425,9 +425,10 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
     [Fact]
     public async Task Rows_of_another_cluster_that_were_restored_from_a_dump_are_read_once()
     {
-        await AppendAsync(Entry("foreign 1"), Entry("foreign 2", 5), Entry("own"));
+        await AppendAsync(Entry("foreign 1", binding: Hash("id"), binds: Binding("id")), Entry("foreign 2", 5), Entry("own"));
         await Database.ExecuteAsync(
             $"UPDATE {Tables.Log} SET xid = '{long.MaxValue}'::xid8 WHERE convert_from(sealed, 'UTF8') LIKE 'foreign%'");
+        await Database.ExecuteAsync($"UPDATE {Tables.Binding} SET xid = '{long.MaxValue}'::xid8");
         await Database.ExecuteAsync($"UPDATE {Tables.Meta} SET system_identifier = 'another'");
 
         await JoinAsync();
@@ -435,6 +436,7 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
         await using OutboxReader reader = Reader();
         List<OutboxRow> rows = await ReadAllAsync(reader);
         Assert.Equal(["foreign 1", "foreign 2", "own"], Texts(rows));
+        Assert.Equal(OutboxBindingState.Waiting, (await Store.FindAsync(Hash("id"), default))!.State);
         await AppendAsync(Entry("later"));
         Assert.Equal(["later"], Texts(await ReadAllAsync(reader)));
         Assert.Equal(3, await SettleAsync([.. rows.Select(Delivered)]));

@@ -31,7 +31,7 @@ internal sealed class PostgreSqlOutboxSchema
         _schema = new SqlSchema(
             SqlDialect.PostgreSql, tables.Meta, versionsIn: dot < 0 ? null : tables.Prefix[..dot], new SqlMigration(Define(tables)),
             new SqlMigration(IndexDead(tables)), new SqlMigration(AddType(tables)), new SqlMigration(AddSwitches(tables)),
-            new SqlMigration(AddKeyHash(tables)));
+            new SqlMigration(AddKeyHash(tables)), new SqlMigration(AddTransaction(tables)));
     }
 
     /// <summary>Gets the versions of the tables.</summary>
@@ -100,7 +100,7 @@ internal sealed class PostgreSqlOutboxSchema
         (_tables.Dead,
             "id, lane, endpoint, tenant, attempts, unclean, enqueued_at, max_at, first_attempt_at, horizon_at, ended_at, kept_until, "
             + "status_code, reason, key_id, binding, notification_type, key_hash, sealed"),
-        (_tables.Binding, "hash, fingerprint, sequence_number, state, retires_at, kept_until, idempotency_key"),
+        (_tables.Binding, "hash, fingerprint, sequence_number, state, retires_at, kept_until, idempotency_key, xid"),
         (_tables.Stream, "stream, last, used_at"),
         (_tables.Switch, "target, revision, changed_at, is_stopped, name, actor, reason"),
     ];
@@ -292,5 +292,17 @@ internal sealed class PostgreSqlOutboxSchema
             $"CREATE INDEX IF NOT EXISTS {tables.Index(to.Name + "_by_key")} ON {to.Table} (key_hash) WHERE key_hash IS NOT NULL",
             $"CREATE INDEX IF NOT EXISTS {tables.Index(to.Name + "_without_key")} ON {to.Table} (id) WHERE key_hash IS NULL",
         }),
+    ];
+
+    /// <summary>
+    /// Returns version 6: a delivery id knows the transaction of its row in the log, so that its webhook is found there, and a delivery
+    /// need not write that it was made. The default serves processes of the release before. NULL says that the transaction is unknown.
+    /// </summary>
+    private static string[] AddTransaction(OutboxTables tables) =>
+    [
+        $"ALTER TABLE {tables.Binding} ADD COLUMN IF NOT EXISTS xid xid8",
+        $"ALTER TABLE {tables.Binding} ALTER COLUMN xid SET DEFAULT pg_current_xact_id()",
+        $"UPDATE {tables.Binding} AS b SET xid = l.xid FROM {tables.Log} AS l WHERE l.binding = b.hash",
+        $"CREATE INDEX IF NOT EXISTS {tables.Index("parked_by_binding")} ON {tables.Parked} (binding) WHERE binding IS NOT NULL",
     ];
 }

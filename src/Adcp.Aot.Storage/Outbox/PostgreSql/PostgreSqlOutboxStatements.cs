@@ -116,9 +116,9 @@ internal sealed record PostgreSqlOutboxStatements
         string fromLog = $"d AS (DELETE FROM {tables.Log} WHERE ctid = ANY (ARRAY({log})) RETURNING *)";
         string fromParked = $"d AS (DELETE FROM {tables.Parked} WHERE ctid = ANY (ARRAY({parked})) RETURNING *)";
 
-        // Without the bytes of the rows, which would be copied.
-        DeliveredLog = DeliveredOf(tables, $"{fence}, d AS (DELETE FROM {tables.Log} WHERE ctid = ANY (ARRAY({log}))");
-        DeliveredParked = DeliveredOf(tables, $"{fence}, d AS (DELETE FROM {tables.Parked} WHERE ctid = ANY (ARRAY({parked}))");
+        // The delivery ids stay as they are: an id whose webhook is in no table was delivered.
+        DeliveredLog = $"{fence} DELETE FROM {tables.Log} WHERE ctid = ANY (ARRAY({log})) RETURNING id";
+        DeliveredParked = $"{fence} DELETE FROM {tables.Parked} WHERE ctid = ANY (ARRAY({parked})) RETURNING id";
         ParkLog =
             $"""
             {fence}, {Values("$5")}, {fromLog}
@@ -246,20 +246,17 @@ internal sealed record PostgreSqlOutboxStatements
 
     private static string ValuesOf(string id) => $"CROSS JOIN LATERAL (SELECT (SELECT v FROM p) -> {id}::text AS v) AS c";
 
-    private static string Bindings(OutboxTables tables, OutboxBindingState state) =>
+    /// <summary>
+    /// Returns the statement that moves rows to the dead letters. The transactions of their delivery ids become unknown, because a process
+    /// of the release before redrives rows without setting them.
+    /// </summary>
+    private static string DeadOf(string rows, string keyHash, OutboxTables tables) =>
         $"""
-        b AS (UPDATE {tables.Binding} SET state = {(int)state} WHERE ctid = ANY (ARRAY(
+        {rows},
+        b AS (UPDATE {tables.Binding} SET state = {(int)OutboxBindingState.Dead}, xid = NULL WHERE ctid = ANY (ARRAY(
             SELECT o.ct FROM d CROSS JOIN LATERAL (
                 SELECT ctid AS ct FROM {tables.Binding} AS o WHERE o.hash = d.binding LIMIT 1) AS o
             WHERE d.binding IS NOT NULL)))
-        """;
-
-    private static string DeliveredOf(OutboxTables tables, string deletion) =>
-        $"{deletion} RETURNING id, binding), {Bindings(tables, OutboxBindingState.Delivered)} SELECT id FROM d";
-
-    private static string DeadOf(string rows, string keyHash, OutboxTables tables) =>
-        $"""
-        {rows}, {Bindings(tables, OutboxBindingState.Dead)}
         INSERT INTO {tables.Dead} (id, lane, endpoint, tenant, attempts, unclean, enqueued_at, max_at, first_attempt_at, horizon_at,
             ended_at, kept_until, status_code, reason, key_id, binding, notification_type, key_hash, sealed)
         SELECT o.id, o.lane, o.endpoint, o.tenant, (c.v ->> 1)::integer, o.unclean, o.enqueued_at, o.max_at, {Begins}, {Now},

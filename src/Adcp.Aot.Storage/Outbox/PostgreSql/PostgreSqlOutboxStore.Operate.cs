@@ -56,7 +56,7 @@ internal sealed partial class PostgreSqlOutboxStore
     {
         int purged = await PurgeAsync(_sql.PurgeDead, ExpiringTable.PurgeBatchSize, cancellationToken).ConfigureAwait(false);
         purged += await PurgeAsync(_sql.PurgeBindings, ExpiringTable.PurgeBatchSize - purged, cancellationToken).ConfigureAwait(false);
-        purged += await PurgeAsync(_sql.PurgeOrphans, ExpiringTable.PurgeBatchSize - purged, cancellationToken).ConfigureAwait(false);
+        purged += await PurgeDeliveredAsync(ExpiringTable.PurgeBatchSize - purged, cancellationToken).ConfigureAwait(false);
         purged += await PurgeAsync(_sql.PurgeSwitches, ExpiringTable.PurgeBatchSize - purged, cancellationToken).ConfigureAwait(false);
         if (!_wereStreamsPurged || _time.GetElapsedTime(_streamsPurgedAt) >= StreamPurgePeriod)
         {
@@ -196,6 +196,20 @@ internal sealed partial class PostgreSqlOutboxStore
                 return true;
             },
             cancellationToken).ConfigureAwait(false);
+
+    /// <summary>
+    /// Deletes delivery ids of delivered webhooks. Each is looked up in the log and the parked rows, which must not be read as a whole.
+    /// </summary>
+    private async ValueTask<int> PurgeDeliveredAsync(int most, CancellationToken cancellationToken)
+    {
+        int purged = 0;
+        if (most > 0)
+        {
+            await GuardedAsync(_sql.PurgeDelivered, most, () => purged = 0, _ => purged++, cancellationToken).ConfigureAwait(false);
+        }
+
+        return purged;
+    }
 
     private async ValueTask<int> PurgeAsync(string sql, int most, CancellationToken cancellationToken) => most == 0
         ? 0

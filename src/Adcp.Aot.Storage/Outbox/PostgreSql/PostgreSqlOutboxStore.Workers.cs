@@ -215,6 +215,7 @@ internal sealed partial class PostgreSqlOutboxStore
         DbBatch batch = connection.GuardedBatch();
         batch.Then(_sql.LockMeta);
         batch.Then(_sql.Restamp);
+        batch.Then(_sql.RestampBindings);
         await batch.CommitAsync(static _ => { }, cancellationToken).ConfigureAwait(false);
     }
 }

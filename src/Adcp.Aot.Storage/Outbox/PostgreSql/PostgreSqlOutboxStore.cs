@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Data;
 using System.Data.Common;
 using System.Globalization;
+using System.Security.Cryptography;
 
 namespace Adcp.Aot.Storage;
 
@@ -142,7 +143,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
             result[i] = earlier.GetValueOrDefault(hashes[i]);
             if (result[i] is null && !ReferenceEquals(firsts[hashes[i]], bindings[i]))
             {
-                result[i] = firsts[hashes[i]] with { State = OutboxBindingState.Waiting, IsRetired = false };
+                result[i] = firsts[hashes[i]] with { IsRetired = false };
             }
         }
 
@@ -214,7 +215,16 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
     }
 
     internal override ValueTask<OutboxBinding?> FindAsync(byte[] hash, CancellationToken cancellationToken) => RepeatableAsync(
-        (connection, token) => connection.Command(_sql.Find).With(DbType.Binary, hash).OneAsync(Binding, token), cancellationToken);
+        async (connection, token) =>
+        {
+            OutboxBinding? found = null;
+            DbBatch batch = connection.GuardedBatch();
+            batch.Then(_sql.Find).With(DbType.Binary, hash);
+            await batch.CommitAsync(
+                reader => found = Binding(reader) with { State = (OutboxBindingState)reader.GetInt32(5) }, token).ConfigureAwait(false);
+            return found;
+        },
+        cancellationToken);
 
     internal override OutboxReader OpenReader() => new PostgreSqlOutboxReader(_database, _statements);
 
@@ -252,8 +262,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
         reader.GetFieldValue<byte[]>(0), reader.GetFieldValue<byte[]>(1), reader.GetString(2),
         reader.IsDBNull(3) ? null : reader.GetInt64(3), TimeSpan.Zero, TimeSpan.Zero)
     {
-        State = (OutboxBindingState)reader.GetInt16(4),
-        IsRetired = reader.GetBoolean(5),
+        IsRetired = reader.GetBoolean(4),
     };
 
     private ValueTask<List<byte[]>> InsertAsync(
@@ -369,14 +378,15 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
     /// </returns>
     private static byte[] With(DbBatchCommand command, List<OutboxEntry> rows)
     {
-        byte[] bytes = ArrayPool<byte>.Shared.Rent(rows.Sum(static row => row.Sealed.Length));
+        byte[] bytes = ArrayPool<byte>.Shared.Rent(rows.Sum(static row => row.Sealed.Length + (Hashes(row) * SHA256.HashSizeInBytes)));
         int[] starts = new int[rows.Count];
         int end = 0;
         for (int i = 0; i < rows.Count; i++)
         {
             starts[i] = end + 1;
-            rows[i].Sealed.CopyTo(bytes, end);
-            end += rows[i].Sealed.Length;
+            Copy(rows[i].Sealed, bytes, ref end);
+            Copy(rows[i].Binding, bytes, ref end);
+            Copy(rows[i].Binds?.Fingerprint, bytes, ref end);
         }
 
         command
@@ -387,7 +397,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
             .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => PostgreSqlCommands.Milliseconds(row.MaxAge)))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Stream))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Number))
-            .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => Hex(row.Binding)))
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => Hashes(row)))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.KeyId))
             .With(DbType.Binary, new MemoryStream(bytes, 0, end, writable: false))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(starts, static start => start))
@@ -396,12 +406,21 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
     }
 
     private static void WithBindings(DbBatchCommand command, List<OutboxEntry> rows) => command
-        .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => Hex(row.Binds?.Fingerprint)))
         .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Binds?.IdempotencyKey))
         .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => PostgreSqlCommands.Milliseconds(row.Binds?.Retires)))
         .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => PostgreSqlCommands.Milliseconds(row.Binds?.Kept)));
 
-    private static string? Hex(byte[]? bytes) => bytes is null ? null : Convert.ToHexStringLower(bytes);
+    /// <summary>Returns how many hashes stand behind the bytes of a row: that of its delivery id, and the fingerprint.</summary>
+    private static int Hashes(OutboxEntry row) => row.Binding is null ? 0 : row.Binds is null ? 1 : 2;
+
+    private static void Copy(byte[]? from, byte[] to, ref int end)
+    {
+        if (from is not null)
+        {
+            from.CopyTo(to, end);
+            end += from.Length;
+        }
+    }
 
     private ValueTask<T> RepeatableAsync<T>(
         Func<DbConnection, CancellationToken, ValueTask<T>> work, CancellationToken cancellationToken) =>

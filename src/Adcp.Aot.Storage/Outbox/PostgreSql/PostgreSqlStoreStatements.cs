@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace Adcp.Aot.Storage;
@@ -9,6 +10,8 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>The time for which the last number of an unused stream is kept.</summary>
     internal static readonly TimeSpan StreamKept = TimeSpan.FromDays(400);
 
+    private const int Waiting = (int)OutboxBindingState.Waiting;
+
     /// <summary>Dead letters of a status are counted up to this number. More are estimated.</summary>
     private const int MaxCounted = 10_000;
 
@@ -16,6 +19,9 @@ internal sealed class PostgreSqlStoreStatements
     private const string Clock = "CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS bigint)";
 
     private static readonly string Now = SqlClock.Now(SqlDialect.PostgreSql);
+
+    /// <summary>The number of bytes of a hash.</summary>
+    private static readonly string Hash = SHA256.HashSizeInBytes.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>The time, read once for a statement and not for each of its rows.</summary>
     private static readonly string NowOnce = $"(SELECT {Now})";
@@ -55,7 +61,7 @@ internal sealed class PostgreSqlStoreStatements
             $"""
             {log}
             {values}
-            FROM {RowsOf("", "")}
+            FROM {RowsOf()}
             ORDER BY k.place
             RETURNING id, binding
             """;
@@ -65,19 +71,20 @@ internal sealed class PostgreSqlStoreStatements
             $"""
             WITH k AS MATERIALIZED (
                 SELECT * FROM {RowsOf(
-                    ", CAST($13 AS text)::text[], CAST($14 AS text)::text[], CAST($15 AS text)::bigint[], CAST($16 AS text)::bigint[]",
-                    ", fingerprint, idempotency_key, retires, kept")}),
+                    ", CAST($13 AS text)::text[], CAST($14 AS text)::bigint[], CAST($15 AS text)::bigint[]",
+                    ", idempotency_key, retires, kept")}),
             b AS (
                 INSERT INTO {tables.Binding} (hash, fingerprint, idempotency_key, retires_at, kept_until)
-                SELECT k.hash, decode(k.fingerprint, 'hex'), k.idempotency_key, {NowOnce} + k.retires, {NowOnce} + k.kept
-                FROM k WHERE k.fingerprint IS NOT NULL
+                SELECT k.hash, substring($10 FROM k.start + k.length + {Hash} FOR {Hash}), k.idempotency_key,
+                    {NowOnce} + k.retires, {NowOnce} + k.kept
+                FROM k WHERE k.hashes = 2
                 ORDER BY k.hash
                 ON CONFLICT (hash) DO NOTHING
                 RETURNING hash)
             {log}
             {values}
             FROM k
-            WHERE k.fingerprint IS NULL OR k.hash IN (SELECT hash FROM b)
+            WHERE k.hashes < 2 OR k.hash IN (SELECT hash FROM b)
             ORDER BY k.place
             RETURNING id, binding
             """;
@@ -105,16 +112,28 @@ internal sealed class PostgreSqlStoreStatements
             ON CONFLICT (hash) DO NOTHING
             RETURNING hash
             """;
-        string bindingColumns = $"hash, fingerprint, idempotency_key, sequence_number, state, retires_at <= {Now}";
+        string bindingColumns = $"hash, fingerprint, idempotency_key, sequence_number, retires_at <= {Now}";
         Bound =
             $"""
             SELECT {bindingColumns} FROM {tables.Binding}
             WHERE hash = ANY (ARRAY(SELECT decode(h, 'hex') FROM unnest(CAST($1 AS text)::text[]) AS h))
             """;
-        Find = $"SELECT {bindingColumns} FROM {tables.Binding} WHERE hash = $1";
+        string waits =
+            $"""
+            (CASE WHEN b.xid IS NULL THEN EXISTS (SELECT FROM {tables.Log} AS l WHERE l.binding = b.hash)
+                ELSE EXISTS (SELECT FROM {tables.Log} AS l WHERE l.xid = b.xid AND l.binding = b.hash) END
+                OR EXISTS (SELECT FROM {tables.Parked} AS p WHERE p.binding = b.hash))
+            """;
+        Find =
+            $"""
+            SELECT {bindingColumns},
+                CASE WHEN state = {Waiting} AND NOT {waits} THEN {(int)OutboxBindingState.Delivered} ELSE state::integer END
+            FROM {tables.Binding} AS b WHERE hash = $1
+            """;
         IsForeign = $"SELECT EXISTS (SELECT FROM {tables.Log} WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()))";
         LockMeta = $"SELECT 1 FROM {tables.Meta} FOR UPDATE";
-        Restamp = $"UPDATE {tables.Log} SET xid = pg_current_xact_id() WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())";
+        RestampBindings = RestampOf(tables.Binding);
+        Restamp = RestampOf(tables.Log);
         KeepIdentifier = $"UPDATE {tables.Meta} SET system_identifier = $1 WHERE system_identifier IS DISTINCT FROM $1";
         Join =
             $"""
@@ -198,17 +217,14 @@ internal sealed class PostgreSqlStoreStatements
             LIMIT $1
             """;
         PurgeDead = PurgeOf(tables.Dead, $"kept_until <= {Now} ORDER BY kept_until");
-        PurgeBindings = PurgeOf(tables.Binding, $"kept_until <= {Now} AND state <> {(int)OutboxBindingState.Waiting} ORDER BY kept_until");
-        PurgeOrphans =
+        PurgeBindings = PurgeOf(tables.Binding, $"kept_until <= {Now} AND state <> {Waiting} ORDER BY kept_until");
+        PurgeDelivered =
             $"""
             DELETE FROM {tables.Binding} WHERE ctid = ANY (ARRAY(
-                WITH k AS MATERIALIZED (
-                    SELECT ctid AS ct, hash FROM {tables.Binding}
-                    WHERE kept_until <= {Now} AND state = {(int)OutboxBindingState.Waiting} ORDER BY kept_until LIMIT $1
-                    FOR UPDATE SKIP LOCKED)
-                SELECT k.ct FROM k
-                WHERE NOT EXISTS (SELECT FROM {tables.Log} AS l WHERE l.binding = k.hash)
-                    AND NOT EXISTS (SELECT FROM {tables.Parked} AS p WHERE p.binding = k.hash)))
+                SELECT ctid FROM {tables.Binding} AS b
+                WHERE kept_until <= {Now} AND state = {Waiting} AND NOT {waits}
+                ORDER BY kept_until LIMIT $1 FOR UPDATE SKIP LOCKED))
+            RETURNING 1
             """;
         PurgeStreams = PurgeOf(tables.Stream, $"used_at <= {Now} - {(long)StreamKept.TotalMilliseconds}");
         Redrive =
@@ -334,6 +350,9 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>Gives such rows the current transaction, so that they are new once.</summary>
     internal string Restamp { get; }
 
+    /// <summary>Gives the delivery ids of such rows the current transaction too.</summary>
+    internal string RestampBindings { get; }
+
     internal string KeepIdentifier { get; }
 
     /// <summary>Adds the worker $1 named $2 with a lease of $3.</summary>
@@ -381,10 +400,11 @@ internal sealed class PostgreSqlStoreStatements
 
     internal string PurgeDead { get; }
 
+    /// <summary>Deletes delivery ids of dead letters, at most $1, and of webhooks that a release before version 6 delivered.</summary>
     internal string PurgeBindings { get; }
 
-    /// <summary>Deletes bindings that say "waiting" although no webhook of them waits, at most $1.</summary>
-    internal string PurgeOrphans { get; }
+    /// <summary>Deletes delivery ids whose webhook is in no table, at most $1.</summary>
+    internal string PurgeDelivered { get; }
 
     internal string PurgeStreams { get; }
 
@@ -437,7 +457,10 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>Appends a row.</summary>
     internal string Append { get; }
 
-    /// <summary>Appends rows: arrays of their columns, $10 the bytes of all, $11 the first byte of each, $12 how many it has.</summary>
+    /// <summary>
+    /// Appends rows: arrays of their columns, $10 the bytes of all, $11 the first byte of each, $12 how many it has. Behind them stands
+    /// the hash of the row's delivery id if $8 is at least 1, and the fingerprint if it is 2.
+    /// </summary>
     internal string AppendMany { get; }
 
     /// <summary>
@@ -447,8 +470,8 @@ internal sealed class PostgreSqlStoreStatements
     internal string AppendOneBound { get; }
 
     /// <summary>
-    /// Appends rows together with their delivery ids: also $13 the fingerprints, NULL for rows without one, $14 keys, $15 the times until
-    /// the ids are retired, and $16 those until they are forgotten. A row whose id is bound already is left out.
+    /// Appends rows together with their delivery ids, if $8 is 2: also $13 the keys, $14 the times until the ids are retired, and $15
+    /// those until they are forgotten. A row whose id is bound already is left out.
     /// </summary>
     internal string AppendBound { get; }
 
@@ -516,23 +539,26 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>Returns the part of a statement that lets the bindings of the dead letters d say "waiting".</summary>
     private static string Waits(OutboxTables tables) =>
         $"""
-        b AS (UPDATE {tables.Binding} SET state = {(int)OutboxBindingState.Waiting} WHERE ctid = ANY (ARRAY(
+        b AS (UPDATE {tables.Binding} SET state = {Waiting}, xid = pg_current_xact_id() WHERE ctid = ANY (ARRAY(
                 SELECT o.ct FROM d CROSS JOIN LATERAL (
                     SELECT ctid AS ct FROM {tables.Binding} AS o WHERE o.hash = d.binding LIMIT 1) AS o
                 WHERE d.binding IS NOT NULL)))
         """;
 
     /// <summary>Returns the rows of a statement, with $1 to $9, $11 and $12 as arrays.</summary>
-    private static string RowsOf(string arrays, string names) =>
+    private static string RowsOf(string arrays = "", string names = "") =>
         $"""
-        (SELECT k.*, decode(k.binding, 'hex') AS hash
+        (SELECT k.*, CASE WHEN k.hashes > 0 THEN substring($10 FROM k.start + k.length FOR {Hash}) END AS hash
              FROM unnest(CAST($1 AS text)::smallint[], CAST($2 AS text)::bigint[],
                 CAST($3 AS text)::bigint[], CAST($4 AS text)::bigint[], CAST($5 AS text)::bigint[], CAST($6 AS text)::bigint[],
-                CAST($7 AS text)::bigint[], CAST($8 AS text)::text[], CAST($9 AS text)::text[], CAST($11 AS text)::integer[],
+                CAST($7 AS text)::bigint[], CAST($8 AS text)::smallint[], CAST($9 AS text)::text[], CAST($11 AS text)::integer[],
                 CAST($12 AS text)::integer[]{arrays})
                 WITH ORDINALITY AS k(
-                    lane, endpoint, tenant, delay, age, stream, number, binding, key_id, start, length{names}, place)) AS k
+                    lane, endpoint, tenant, delay, age, stream, number, hashes, key_id, start, length{names}, place)) AS k
         """;
+
+    private static string RestampOf(string table) =>
+        $"UPDATE {table} SET xid = pg_current_xact_id() WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())";
 
     private static string PurgeOf(string table, string condition) =>
         $"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {condition} LIMIT $1 FOR UPDATE SKIP LOCKED))";
