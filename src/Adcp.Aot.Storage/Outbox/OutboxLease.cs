@@ -117,8 +117,7 @@ internal sealed partial class OutboxLease(OutboxStore store, OutboxLeaseTimes ti
 
     private async Task RenewAsync()
     {
-        TimeSpan tick = store.DeathWatch is { } watch && watch < times.Renewal ? watch : times.Renewal;
-        using PeriodicTimer timer = new(tick, time);
+        using PeriodicTimer timer = new(Tick(), time);
         long asked = time.GetTimestamp();
         while (!_stop.IsCancellationRequested)
         {
@@ -130,13 +129,17 @@ internal sealed partial class OutboxLease(OutboxStore store, OutboxLeaseTimes ti
                     return;
                 }
 
-                if (time.GetElapsedTime(asked) + (tick / 2) < times.Renewal && !store.SeesDeadWorker())
+                if (time.GetElapsedTime(asked) + (timer.Period / 2) < times.Renewal && !store.SeesDeadWorker())
                 {
                     continue;
                 }
 
                 asked = time.GetTimestamp();
                 await RenewOnceAsync(_stop.Token).ConfigureAwait(false);
+                if (Tick() is var tick && tick != timer.Period)
+                {
+                    timer.Period = tick;
+                }
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
@@ -149,6 +152,9 @@ internal sealed partial class OutboxLease(OutboxStore store, OutboxLeaseTimes ti
             }
         }
     }
+
+    /// <summary>Returns how often to wake up: for renewals, and for the death of other workers if the store sees it.</summary>
+    private TimeSpan Tick() => store.DeathWatch is { } watch && watch < times.Renewal ? watch : times.Renewal;
 
     private async Task RenewOnceAsync(CancellationToken cancellationToken)
     {

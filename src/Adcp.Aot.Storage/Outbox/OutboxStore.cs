@@ -85,7 +85,8 @@ internal abstract class OutboxStore : IAsyncDisposable
         Guid worker, TimeSpan lease, bool isDraining, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Gets how often to ask <see cref="SeesDeadWorker"/>; <see langword="null"/> if only the end of a lease tells that a worker is dead.
+    /// Gets how often to ask <see cref="SeesDeadWorker"/>; <see langword="null"/> if the last renewal saw no other worker, or if only the
+    /// end of a lease tells that one is dead.
     /// </summary>
     internal virtual TimeSpan? DeathWatch => null;
 

@@ -97,8 +97,7 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
     public async Task Death_of_a_process_is_looked_for_more_often_than_every_half_second()
     {
         // The lease is an hour: a death is found by the next look, and the dead worker is buried then.
-        TimeSpan watch = _store.DeathWatch!.Value;
-        Assert.Equal(TimeSpan.FromMilliseconds(200), watch);
+        TimeSpan watch = TimeSpan.FromMilliseconds(200);
         FakeTimeProvider time = new();
         InMemoryOutboxStore store = new(time) { Watch = watch };
         OutboxLeaseTimes times = new(Lease, Lease / 5, Lease / 5);
@@ -128,6 +127,62 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
             {
                 await Task.Yield();
             }
+        }
+    }
+
+    [Fact]
+    public async Task Worker_that_is_alone_looks_for_no_death_until_another_joins()
+    {
+        SqliteOutboxStore other = Open();
+        await _store.JoinAsync(Me, "test", Lease, default);
+        await _store.RenewAsync(Me, Lease, false, default);
+        Assert.Null(_store.DeathWatch);
+        await other.JoinAsync(Guid.NewGuid(), "other", Lease, default);
+
+        Assert.Equal((true, 2), await _store.RenewAsync(Me, Lease, false, default));
+
+        Assert.Equal(TimeSpan.FromMilliseconds(200), _store.DeathWatch);
+    }
+
+    [Fact]
+    public async Task Lease_looks_more_often_as_soon_as_a_renewal_has_seen_another_worker_and_no_longer_when_it_has_gone()
+    {
+        FakeTimeProvider time = new();
+        InMemoryOutboxStore store = new(time);
+        OutboxLeaseTimes times = new(TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
+        await using OutboxLease lease = new(store, times, "test", time, NullLogger.Instance);
+        await lease.StartAsync(default);
+        for (int second = 1; second <= 3; second++)
+        {
+            await RenewAsync();
+        }
+
+        Assert.Equal(0, store.Looks);
+        store.Watch = TimeSpan.FromMilliseconds(200);
+        await RenewAsync();
+        for (int look = 1; look <= 4; look++)
+        {
+            time.Advance(store.Watch.Value);
+            while (store.Looks < look)
+            {
+                await Task.Yield();
+            }
+        }
+
+        TimeSpan watch = store.Watch.Value;
+        store.Watch = null;
+        await RenewAsync(watch);
+        await RenewAsync();
+        Assert.Equal(4, store.Looks);
+
+        // A renewal has ended when the lease says so; only then the next period is set.
+        async Task RenewAsync(TimeSpan? after = null)
+        {
+            TaskCompletionSource renewed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            lease.Changed += renewed.SetResult;
+            time.Advance(after ?? times.Renewal);
+            await renewed.Task.WaitAsync(OutboxHarness.Patience);
+            lease.Changed -= renewed.SetResult;
         }
     }
 

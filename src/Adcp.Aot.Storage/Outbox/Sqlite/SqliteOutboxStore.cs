@@ -18,6 +18,8 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
     /// <summary>The time for which the number of a stream is remembered after its last use, in milliseconds.</summary>
     private const long StreamKept = 400L * 24 * 60 * 60 * 1000;
 
+    private static readonly TimeSpan WatchPeriod = TimeSpan.FromMilliseconds(200);
+
     private readonly SqliteOutboxDatabase _database;
     private readonly SqliteOutboxStatements _sql;
     private readonly SqliteOutboxWriter _writer;
@@ -41,7 +43,7 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
     }
 
     /// <inheritdoc/>
-    internal override TimeSpan? DeathWatch => TimeSpan.FromMilliseconds(200);
+    internal override TimeSpan? DeathWatch => _others.Length == 0 ? null : WatchPeriod;
 
     /// <summary>Gets the number of transactions that the writer committed.</summary>
     internal long Commits => _writer.Commits;
