@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Adcp.Aot.Delivery;
 using Adcp.Aot.Json;
 using Adcp.Aot.Network;
 using Adcp.Aot.Platform.Idempotency;
@@ -241,11 +242,13 @@ public sealed class PlatformHandler : IAsyncDisposable
     }
 
     /// <summary>
-    /// Reads the task registry, the idempotency store and the outbox once, so that a missing table or an unreachable database is found
-    /// before the first call.
+    /// Reads the task registry, the idempotency store and the outbox once, so that a missing table, an unreachable database, or an outbox
+    /// on another database than the tasks is found before the first call.
     /// </summary>
     /// <param name="cancellationToken">Ends the reading.</param>
-    /// <exception cref="PlatformBootException">At least one of them cannot be read. Lists all.</exception>
+    /// <exception cref="PlatformBootException">
+    /// At least one of them cannot be read, or outbox and tasks cannot be committed together. Lists all.
+    /// </exception>
     public async ValueTask CheckStoresAsync(CancellationToken cancellationToken = default)
     {
         List<BootGap> gaps = [];
@@ -256,11 +259,30 @@ public sealed class PlatformHandler : IAsyncDisposable
         if (Options.Outbox is { } outbox)
         {
             await CheckAsync("webhook_outbox", outbox, () => outbox.CheckAsync(cancellationToken).AsTask()).ConfigureAwait(false);
+            if (gaps.Count == 0)
+            {
+                await CheckTransactionsAsync(outbox).ConfigureAwait(false);
+            }
         }
 
         if (gaps.Count > 0)
         {
             throw new PlatformBootException(gaps);
+        }
+
+        async ValueTask CheckTransactionsAsync(IWebhookOutbox outbox)
+        {
+            try
+            {
+                await Options.Tasks.CheckTransactionAsync(outbox.CheckTransactionAsync, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception fault) when (fault is ArgumentException or DbException or InvalidOperationException)
+            {
+                gaps.Add(new(
+                    "webhook_outbox_transaction",
+                    $"{outbox.GetType().Name} cannot enqueue in the transactions of {Options.Tasks.GetType().Name} ({fault.Message}): keep "
+                    + "tasks and outbox in one database, so that a status and its webhooks are committed together."));
+            }
         }
 
         async ValueTask CheckAsync(string code, object store, Func<Task> read)

@@ -110,10 +110,10 @@ internal sealed partial class WebhookEmitter : IAsyncDisposable
                     Lost(PendingWebhook.Of(task, registration, message), $"the outbox answered {receipt.Status} for its delivery id");
                 }
             }
-            catch (ArgumentException fault)
+            catch (ArgumentException fault) when (fault.ParamName != nameof(transaction))
             {
-                // An outbox that checks the payload throws the same exception. Other faults are its store's and roll
-                // the status back.
+                // An outbox that checks the payload throws the same exception. Other faults are those of its store, or of the transaction,
+                // and roll the status back.
                 Lost(PendingWebhook.Of(task, registration, message), Reason(fault));
             }
         }

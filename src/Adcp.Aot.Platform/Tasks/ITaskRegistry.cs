@@ -52,6 +52,15 @@ public interface ITaskRegistry
         Func<SellerTask, DbTransaction?, CancellationToken, ValueTask>? beforeCommit = null,
         CancellationToken cancellationToken = default);
 
+    /// <summary>
+    /// Runs a check in a transaction such as <see cref="TransitionAsync"/> gives to its caller, and rolls it back. By default nothing
+    /// runs, because the registry has no transactions.
+    /// </summary>
+    /// <param name="check">The check.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    ValueTask CheckTransactionAsync(
+        Func<DbTransaction, CancellationToken, ValueTask> check, CancellationToken cancellationToken = default) => default;
+
     /// <summary>Registers A2A's own channel for a task that has not ended, or removes the registration.</summary>
     /// <param name="tenant">The tenant that owns the task.</param>
     /// <param name="taskId">The task's id.</param>

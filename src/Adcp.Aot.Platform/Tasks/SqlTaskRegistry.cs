@@ -15,6 +15,7 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore, IStoreTable
     private const int LargestPart = 25;
 
     private readonly KeptTasks _tasks;
+    private readonly DbDataSource _source;
     private readonly SecretsAtRest _secrets;
 
     /// <summary>Creates a registry. <see cref="CreateIfAbsentAsync"/> creates its table.</summary>
@@ -33,10 +34,29 @@ public sealed class SqlTaskRegistry : ITaskRegistry, IExpiringStore, IStoreTable
             : throw new ArgumentException("A registration is a promise that outlives the process: give SecretsAtRest.EncryptedWith a key.",
                 nameof(secrets));
         _tasks = new KeptTasks(source, dialect, options);
+        _source = source;
     }
 
     /// <inheritdoc/>
     public int PurgeBatchSize => _tasks.PurgeBatchSize;
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentNullException"><paramref name="check"/> is null.</exception>
+    /// <exception cref="DbException">The database cannot be reached.</exception>
+    public async ValueTask CheckTransactionAsync(
+        Func<DbTransaction, CancellationToken, ValueTask> check, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(check);
+        DbConnection connection = await _source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
+        {
+            DbTransaction transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+            await using (transaction.ConfigureAwait(false))
+            {
+                await check(transaction, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
 
     /// <summary>Creates table and indexes if they are absent.</summary>
     /// <param name="cancellationToken">Ends the call.</param>

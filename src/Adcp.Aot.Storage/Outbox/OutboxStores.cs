@@ -25,7 +25,7 @@ internal static partial class OutboxStores
 
         return database.Dialect == SqlDialect.Sqlite
             ? new SqliteOutboxStore(database, tables, warning => Warn(logger, warning))
-            : new PostgreSqlOutboxStore(database, tables, database.Time);
+            : new PostgreSqlOutboxStore(database, tables, database.Time, warning => Warn(logger, warning));
     }
 
     /// <exception cref="NotSupportedException">The database is MySQL or MariaDB.</exception>

@@ -117,6 +117,14 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
     public ValueTask CheckAsync(CancellationToken cancellationToken = default) => Store.CheckAsync(cancellationToken);
 
     /// <inheritdoc/>
+    /// <exception cref="ArgumentNullException"><paramref name="transaction"/> is null.</exception>
+    public ValueTask CheckTransactionAsync(DbTransaction transaction, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(transaction);
+        return Store.RequireSameDatabaseAsync(transaction, cancellationToken);
+    }
+
+    /// <inheritdoc/>
     public void Wake() => Enqueued?.Invoke();
 
     /// <inheritdoc/>

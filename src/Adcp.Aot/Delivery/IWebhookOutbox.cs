@@ -29,6 +29,16 @@ public interface IWebhookOutbox
     /// <exception cref="DbException">The database cannot be reached.</exception>
     ValueTask CheckAsync(CancellationToken cancellationToken = default) => default;
 
+    /// <summary>
+    /// Checks that webhooks can be enqueued in a transaction, so that two databases which cannot commit together are found at boot. By
+    /// default it does nothing.
+    /// </summary>
+    /// <param name="transaction">An open transaction of the caller.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="ArgumentException">The transaction is completed, or is not on the outbox's database.</exception>
+    /// <exception cref="DbException">A database cannot be reached.</exception>
+    ValueTask CheckTransactionAsync(DbTransaction transaction, CancellationToken cancellationToken = default) => default;
+
     /// <summary>Enqueues webhooks, all of them or none.</summary>
     /// <param name="transaction">
     /// The caller's open transaction on the outbox's database. Delivery begins after its commit. <see langword="null"/> if the caller has
@@ -38,7 +48,8 @@ public interface IWebhookOutbox
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>A receipt for each webhook, in the same order.</returns>
     /// <exception cref="ArgumentException">
-    /// A webhook breaks a rule of the wire or of the outbox. None is enqueued, and the transaction can still be used.
+    /// A webhook breaks a rule of the wire or of the outbox. None is enqueued, and the transaction can still be used. If the parameter
+    /// name of the exception is "transaction", the transaction is completed or is not on the outbox's database.
     /// </exception>
     ValueTask<IReadOnlyList<OutboxReceipt>> EnqueueAsync(
         DbTransaction? transaction, IReadOnlyList<OutboxItem> items, CancellationToken cancellationToken = default);

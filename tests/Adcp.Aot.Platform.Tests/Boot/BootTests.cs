@@ -247,6 +247,61 @@ public sealed class BootTests : IDisposable
     }
 
     [Fact]
+    public async Task An_outbox_on_another_database_than_the_tasks_is_found_before_the_first_call_and_fails_a_status_instead_of_losing_it()
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("adcp-boot-");
+        try
+        {
+            SecretsAtRest secrets = SecretsAtRest.EncryptedWith(new EncryptionKey("k", new byte[32]));
+            await using DbDataSource seller = Open("seller.db");
+            await using DbDataSource elsewhere = Open("outbox.db");
+            SqlTaskRegistry tasks = new(seller, SqlDialect.Sqlite, secrets);
+            await tasks.CreateIfAbsentAsync();
+            await using SqlWebhookOutbox beside = new(new StoreDatabase(seller, SqlDialect.Sqlite), _sender, secrets);
+            await using SqlWebhookOutbox apart = new(new StoreDatabase(elsewhere, SqlDialect.Sqlite), _sender, secrets);
+            await beside.CreateIfAbsentAsync();
+            await apart.CreateIfAbsentAsync();
+            TestPlatform platform = new();
+            await using PlatformHandler handler =
+                AdcpServer.CreateFromPlatform(platform, Sound with { Outbox = apart, Tasks = tasks });
+
+            PlatformBootException fault = await Assert.ThrowsAsync<PlatformBootException>(() => handler.CheckStoresAsync().AsTask());
+
+            Assert.Equal(["webhook_outbox_transaction"], fault.Gaps.Select(gap => gap.Code));
+            Assert.Contains("in one database", fault.Message, StringComparison.Ordinal);
+            string task = await BeginAsync(handler, platform);
+            ArgumentException refusal = await Assert.ThrowsAnyAsync<ArgumentException>(
+                () => handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Canceled).AsTask());
+            Assert.Equal("transaction", refusal.ParamName);
+            Assert.Equal(AdcpTaskStatus.Submitted, (await tasks.FindAsync("buyer", task))!.Status);
+
+            TestPlatform second = new();
+            await using PlatformHandler sound = AdcpServer.CreateFromPlatform(second, Sound with { Outbox = beside, Tasks = tasks });
+            await sound.CheckStoresAsync();
+            long before = (await beside.GetStatusAsync()).Waiting;
+            task = await BeginAsync(sound, second);
+            Assert.Equal(TaskTransition.Entered, await sound.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Canceled));
+            Assert.Equal(AdcpTaskStatus.Canceled, (await tasks.FindAsync("buyer", task))!.Status);
+            Assert.Equal(before + 1, (await beside.GetStatusAsync()).Waiting);
+            Assert.Equal(0, (await apart.GetStatusAsync()).Waiting);
+
+            DbDataSource Open(string file) =>
+                SqliteDataSource.Create(Microsoft.Data.Sqlite.SqliteFactory.Instance, Path.Combine(folder.FullName, file));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+
+        static async Task<string> BeginAsync(PlatformHandler handler, TestPlatform platform)
+        {
+            using JsonDocument arguments = JsonDocument.Parse(Bench.Keyed($$"""{"plan":"later","push_notification_config":{{Bench.Push}}}"""));
+            await handler.CallAsync("create_media_buy", arguments.RootElement, "buyer");
+            return platform.Tasks[^1];
+        }
+    }
+
+    [Fact]
     public void Every_gap_is_in_one_error()
     {
         PlatformBootException fault = Assert.Throws<PlatformBootException>(() => AdcpServer.CreateFromPlatform(

@@ -117,8 +117,15 @@ public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLife
         await using DbConnection elsewhere = await other.Source.OpenConnectionAsync();
         await using DbTransaction foreign = await elsewhere.BeginTransactionAsync();
 
-        await Assert.ThrowsAsync<ArgumentException>(async () => await _outbox.EnqueueAsync(completed, [OutboxHarness.Item()]));
-        await Assert.ThrowsAsync<ArgumentException>(async () => await _outbox.EnqueueAsync(foreign, [OutboxHarness.Item()]));
+        foreach (DbTransaction refused in new[] { completed, foreign })
+        {
+            await Assert.ThrowsAsync<ArgumentException>(
+                "transaction", async () => await _outbox.EnqueueAsync(refused, [OutboxHarness.Item()]));
+            await Assert.ThrowsAsync<ArgumentException>("transaction", async () => await _outbox.CheckTransactionAsync(refused));
+        }
+
+        await using DbTransaction own = await connection.BeginTransactionAsync();
+        await _outbox.CheckTransactionAsync(own);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Diagnostics;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Testing;
@@ -9,6 +10,49 @@ namespace Adcp.Aot.Storage.Tests.Outbox;
 [Needs(Resource.PostgreSql)]
 public sealed class PostgreSqlOutboxStoreTests : PostgreSqlOutboxStoreContract
 {
+    [Theory]
+    [InlineData("off", 1)]
+    [InlineData("local", 0)]
+    [InlineData("on", 0)]
+    public async Task Callers_connections_whose_commits_may_be_lost_are_reported_once(string synchronousCommit, int expected)
+    {
+        List<string> warnings = [];
+        await using PostgreSqlOutboxStore store = new(
+            new StoreDatabase(Database.Source, SqlDialect.PostgreSql), Tables, TimeProvider.System, warnings.Add);
+        await store.CheckAsync(default);
+        Assert.Empty(warnings);
+        for (int i = 0; i < 3; i++)
+        {
+            await using NpgsqlConnection connection = new(
+                new NpgsqlConnectionStringBuilder(Database.ConnectionString)
+                {
+                    Options = $"-c synchronous_commit={synchronousCommit}",
+                    ApplicationName = $"caller {i}",
+                }.ConnectionString);
+            await connection.OpenAsync();
+            await using DbTransaction transaction = await connection.BeginTransactionAsync();
+            await store.RequireSameDatabaseAsync(transaction, default);
+        }
+
+        Assert.Equal(expected, warnings.Count);
+        Assert.All(warnings, static warning => Assert.Contains("synchronous_commit = off", warning, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Outbox_whose_own_commits_may_be_lost_is_reported_when_it_is_checked()
+    {
+        List<string> warnings = [];
+        await using NpgsqlDataSource source = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(Database.ConnectionString) { Options = "-c synchronous_commit=off" }.ConnectionString);
+        await using PostgreSqlOutboxStore store = new(
+            new StoreDatabase(source, SqlDialect.PostgreSql), Tables, TimeProvider.System, warnings.Add);
+
+        await store.CheckAsync(default);
+        await store.CheckAsync(default);
+
+        Assert.Single(warnings);
+    }
+
     [Fact]
     public async Task Tables_live_in_a_schema_of_the_application()
     {

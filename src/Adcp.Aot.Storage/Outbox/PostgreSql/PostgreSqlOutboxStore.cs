@@ -32,10 +32,17 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
     private readonly PostgreSqlOutboxStatements _statements;
     private readonly PostgreSqlStoreStatements _sql;
     private readonly ConcurrentDictionary<string, bool> _sameDatabases = new(StringComparer.Ordinal);
+    private readonly Action<string>? _warn;
     private Guid _installation;
+    private int _hasWarned;
 
-    internal PostgreSqlOutboxStore(StoreDatabase database, OutboxTables tables, TimeProvider time)
+    /// <param name="database">The database.</param>
+    /// <param name="tables">The tables.</param>
+    /// <param name="time">The clock of the process.</param>
+    /// <param name="warn">Gets one text if commits of connections that enqueue may be lost.</param>
+    internal PostgreSqlOutboxStore(StoreDatabase database, OutboxTables tables, TimeProvider time, Action<string>? warn = null)
     {
+        _warn = warn;
         _database = database;
         _time = time;
         _schema = new PostgreSqlOutboxSchema(tables);
@@ -66,7 +73,16 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
     internal override ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken) =>
         _schema.CreateIfAbsentAsync(_database.Source, cancellationToken);
 
-    internal override ValueTask CheckAsync(CancellationToken cancellationToken) => _schema.CheckAsync(_database.Source, cancellationToken);
+    internal override async ValueTask CheckAsync(CancellationToken cancellationToken)
+    {
+        await _schema.CheckAsync(_database.Source, cancellationToken).ConfigureAwait(false);
+        (_, bool isDurable) = await RepeatableAsync(
+            (connection, token) => connection.Command(_sql.Identity).OneAsync(Identity, token), cancellationToken).ConfigureAwait(false);
+        if (!isDurable)
+        {
+            Warn();
+        }
+    }
 
     internal override async ValueTask<long[]> DrawNumbersAsync(
         DbTransaction transaction, IReadOnlyList<string> streams, CancellationToken cancellationToken)
@@ -195,17 +211,21 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
             return;
         }
 
-        string? theirs = await Command(transaction, _sql.Identity)
-            .OneAsync(static reader => reader.GetString(0), cancellationToken).ConfigureAwait(false);
-        string? ours = await RepeatableAsync(
-            (own, token) => own.Command(_sql.Identity).OneAsync(static reader => reader.GetString(0), token),
-            cancellationToken).ConfigureAwait(false);
+        (string? theirs, bool isDurable) =
+            await Command(transaction, _sql.Identity).OneAsync(Identity, cancellationToken).ConfigureAwait(false);
+        (string? ours, _) = await RepeatableAsync(
+            (own, token) => own.Command(_sql.Identity).OneAsync(Identity, token), cancellationToken).ConfigureAwait(false);
         if (theirs != ours)
         {
             throw new ArgumentException(
                 "The transaction runs on another server, database or schema than the outbox: "
                 + "a webhook in it would not commit together with the caller's rows. Use the outbox's database.",
                 nameof(transaction));
+        }
+
+        if (!isDurable)
+        {
+            Warn();
         }
 
         if (_sameDatabases.Count < MaxKnownDatabases)
@@ -256,6 +276,19 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
         DbCommand command = Connection(transaction).Command(sql);
         command.Transaction = transaction;
         return command;
+    }
+
+    private static (string Identity, bool IsDurable) Identity(DbDataReader reader) => (reader.GetString(0), reader.GetBoolean(1));
+
+    /// <summary>Says once that commits may be lost.</summary>
+    private void Warn()
+    {
+        if (_warn is not null && Interlocked.Exchange(ref _hasWarned, 1) == 0)
+        {
+            _warn(
+                "webhooks are enqueued on a PostgreSQL connection with synchronous_commit = off: a crash of the server can undo a commit "
+                + "that was answered. Set synchronous_commit to on for these connections, or for their role.");
+        }
     }
 
     private static OutboxBinding Binding(DbDataReader reader) => new(

@@ -92,7 +92,8 @@ internal sealed class PostgreSqlStoreStatements
         Identity =
             $"""
             SELECT concat_ws(':', extract(epoch FROM pg_postmaster_start_time()),
-                (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()), to_regclass('{tables.Meta}')::oid)
+                (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()), to_regclass('{tables.Meta}')::oid),
+                current_setting('synchronous_commit') <> 'off'
             """;
         Draw =
             $"""
