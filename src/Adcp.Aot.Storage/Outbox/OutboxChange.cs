@@ -38,6 +38,17 @@ internal sealed class OutboxChange
     /// </summary>
     internal TimeSpan Horizon { get; set; }
 
+    /// <summary>
+    /// Gets or sets the timestamp at which the attempt began that led to the change; <see langword="null"/> if none did.
+    /// </summary>
+    internal long? AttemptedAt { get; set; }
+
+    /// <summary>
+    /// Gets or sets how long before the commit's statement that attempt began. A horizon that begins with this change begins then: the
+    /// store may have been away since.
+    /// </summary>
+    internal TimeSpan SinceAttempt { get; set; }
+
     /// <summary>Gets a stable identifier of the reason, such as <c>rejected</c>; <see langword="null"/> if delivered.</summary>
     internal string? Reason { get; init; }
 

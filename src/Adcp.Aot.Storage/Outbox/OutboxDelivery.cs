@@ -256,9 +256,12 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
             return expired;
         }
 
+        long begun = _time.GetTimestamp();
         AttemptResult result = await _runner
             .RunAsync(Request(row, webhook, prepared, row.Attempts > 0 ? left : _rules.Horizon), lost).ConfigureAwait(false);
-        return Decide(row, webhook, prepared.Destination, result, left);
+        OutboxChange? change = Decide(row, webhook, prepared.Destination, result, left);
+        change?.AttemptedAt = begun;
+        return change;
     }
 
     private AttemptRequest Request(OutboxRow row, OutboxWebhook webhook, PreparedWebhook prepared, TimeSpan? left) => new(prepared)

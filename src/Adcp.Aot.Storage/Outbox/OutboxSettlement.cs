@@ -142,6 +142,11 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
                 return;
             }
 
+            foreach (OutboxChange change in mine)
+            {
+                change.SinceAttempt = change.AttemptedAt is { } begun ? _time.GetElapsedTime(begun) : TimeSpan.Zero;
+            }
+
             Exception fault;
             try
             {

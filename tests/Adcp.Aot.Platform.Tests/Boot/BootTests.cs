@@ -295,7 +295,8 @@ public sealed class BootTests : IDisposable
 
         static async Task<string> BeginAsync(PlatformHandler handler, TestPlatform platform)
         {
-            using JsonDocument arguments = JsonDocument.Parse(Bench.Keyed($$"""{"plan":"later","push_notification_config":{{Bench.Push}}}"""));
+            string plan = $$"""{"plan":"later","push_notification_config":{{Bench.Push}}}""";
+            using JsonDocument arguments = JsonDocument.Parse(Bench.Keyed(plan));
             await handler.CallAsync("create_media_buy", arguments.RootElement, "buyer");
             return platform.Tasks[^1];
         }

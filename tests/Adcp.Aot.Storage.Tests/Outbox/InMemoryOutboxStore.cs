@@ -431,7 +431,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
             row.IsOnTrial = false;
             row.Reason = change.Reason;
             row.HasLeftOrder |= change.LeavesOrder;
-            row.HorizonAt ??= change.Attempts > 0 ? Now + (long)change.Horizon.TotalMilliseconds : null;
+            row.HorizonAt ??= change.Attempts > 0 ? Now + (long)(change.Horizon - change.SinceAttempt).TotalMilliseconds : null;
             row.DueAt = Math.Max(Now + (long)change.Delay.TotalMilliseconds, read.IsParked ? read.DueAt + 1 : 0);
             _parked.Add((row.DueAt, row.Id), row);
         }

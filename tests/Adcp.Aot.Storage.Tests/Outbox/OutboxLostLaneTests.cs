@@ -46,6 +46,37 @@ public sealed class OutboxLostLaneTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Horizon_begins_with_the_attempt_although_the_store_takes_its_result_minutes_later()
+    {
+        TimeSpan away = TimeSpan.FromMinutes(10);
+        bool isStalled = true;
+        FaultyOutboxStore process = new(
+            _bench.Store, call => call == "settle" && Volatile.Read(ref isStalled) ? StoreFault.Before : StoreFault.None);
+        await _bench.EnqueueAsync("b.example");
+        RecordingSender sender = _bench.Sender(static (_, _, _) => ValueTask.FromResult(503));
+        OutboxWorker worker = await _bench.StartAsync(sender, process);
+        await _bench.UntilAsync(() => sender.Count == 1);
+        await _bench.Time.RunForAsync(away);
+        Volatile.Write(ref isStalled, false);
+        await _bench.UntilAsync(() => _bench.Store.Parked == 1);
+        await worker.DisposeAsync();
+        _bench.Time.Advance(TimeSpan.FromHours(1));
+
+        await using OutboxReader reader = _bench.Store.OpenReader();
+        List<OutboxRow> rows = [];
+        for (short lane = 0; lane < OutboxLanes.Count; lane++)
+        {
+            foreach (OutboxParkedEndpoint endpoint in await reader.ListParkedAsync(lane, default))
+            {
+                await reader.ReadParkedAsync(lane, endpoint.Endpoint, (0, 0), 10, long.MaxValue, rows, default);
+            }
+        }
+
+        TimeSpan left = new SqlWebhookOutboxOptions().RetryHorizon - away - TimeSpan.FromHours(1);
+        Assert.InRange(Assert.Single(rows).TimeLeft!.Value, left - TimeSpan.FromMinutes(1), left);
+    }
+
+    [Fact]
     public async Task Results_of_lost_lanes_are_counted_and_logged_and_the_worker_returns_under_another_id()
     {
         TaskCompletionSource<int> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -100,6 +100,30 @@ public abstract partial class OutboxStoreContract
     }
 
     [Fact]
+    public async Task Horizon_begins_with_the_first_attempt_however_late_its_result_is_committed()
+    {
+        await JoinAsync();
+        await AppendAsync(Entry("late"), Entry("later", endpoint: 8));
+        Dictionary<string, OutboxRow> rows = (await LogAsync()).ToDictionary(Text);
+        OutboxChange late = Park(rows["late"]);
+        late.SinceAttempt = TimeSpan.FromHours(2);
+        OutboxChange later = Dead(rows["later"]);
+        later.SinceAttempt = Horizon + TimeSpan.FromHours(1);
+
+        await SettleAsync(late, later);
+
+        Assert.False(Assert.Single(await DeadAsync()).IsInsideHorizon);
+        await PassAsync(TimeSpan.FromSeconds(1));
+        OutboxRow row = Assert.Single((await ParkedAsync()).Rows);
+        Assert.InRange(row.TimeLeft!.Value, TimeSpan.FromHours(21.9), TimeSpan.FromHours(22));
+        OutboxChange second = Park(row, attempts: 2);
+        second.SinceAttempt = TimeSpan.FromHours(5);
+        await SettleAsync(second);
+        await PassAsync(TimeSpan.FromSeconds(1));
+        Assert.InRange(Assert.Single((await ParkedAsync()).Rows).TimeLeft!.Value, TimeSpan.FromHours(21.9), TimeSpan.FromHours(22));
+    }
+
+    [Fact]
     public async Task Horizon_and_maximum_age_that_are_over_are_negative()
     {
         await JoinAsync();

@@ -87,8 +87,8 @@ internal sealed class PostgreSqlOutboxSettler(StoreDatabase database, PostgreSql
     };
 
     /// <summary>
-    /// Adds delay, attempts, horizon, status code, reason, deaths, whether the order is left, the notification type and the key's hash, by
-    /// the row's id.
+    /// Adds delay, attempts, horizon, status code, reason, deaths, whether the order is left, the notification type, the key's hash and the
+    /// time since the attempt, by the row's id.
     /// </summary>
     private static void AddValues(DbBatchCommand command, List<OutboxChange> changes)
     {
@@ -108,6 +108,7 @@ internal sealed class PostgreSqlOutboxSettler(StoreDatabase database, PostgreSql
                 json.WriteBooleanValue(change.LeavesOrder);
                 Write(json, change.NotificationType);
                 Write(json, change.KeyHash);
+                json.WriteNumberValue((long)change.SinceAttempt.TotalMilliseconds);
                 json.WriteEndArray();
             }
 

@@ -19,13 +19,16 @@ internal sealed record PostgreSqlOutboxStatements
         $"r.lane, r.xid::text, r.id, r.endpoint, r.tenant, r.attempts, r.unclean, r.not_before - {Now}, r.until_at - {Now}, r.key_id, "
         + "r.sealed, r.stream";
 
+    /// <summary>The time at which the attempt began.</summary>
+    private static readonly string Attempted = $"{Now} - (c.v ->> 9)::bigint";
+
     /// <summary>
     /// Begins a row's horizon with its first attempt, and never again: both times are set once. A takeover may have assumed the attempt.
     /// </summary>
     private static readonly string Begins =
-        $"coalesce(o.first_attempt_at, CASE WHEN (c.v ->> 1)::integer > 0 THEN {Now} END), "
+        $"coalesce(o.first_attempt_at, CASE WHEN (c.v ->> 1)::integer > 0 THEN {Attempted} END), "
         + "coalesce(o.horizon_at, CASE WHEN (c.v ->> 2)::bigint > 0 THEN coalesce(o.first_attempt_at, "
-        + $"CASE WHEN (c.v ->> 1)::integer > 0 THEN {Now} END) + (c.v ->> 2)::bigint END)";
+        + $"CASE WHEN (c.v ->> 1)::integer > 0 THEN {Attempted} END) + (c.v ->> 2)::bigint END)";
 
     /// <summary>The stream that waits for a parked row.</summary>
     private const string Stream = "CASE WHEN (c.v ->> 6)::boolean THEN NULL ELSE o.stream END";

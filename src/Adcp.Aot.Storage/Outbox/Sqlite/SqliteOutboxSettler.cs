@@ -138,7 +138,7 @@ internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutbo
 
     /// <summary>
     /// Returns <c>[id, due time, delay, attempts, horizon, reason, status code, deaths, leaves the order, notification type,
-    /// hash of the key]</c> for each change.
+    /// hash of the key, time since the attempt]</c> for each change.
     /// </summary>
     private static string Keys(List<OutboxChange> changes)
     {
@@ -150,7 +150,7 @@ internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutbo
                 CultureInfo.InvariantCulture,
                 $"{(text.Length > 1 ? "," : "")}[{change.Row.Id},{change.Row.DueAt},{Milliseconds(change.Delay)},{change.Attempts},"
                 + $"{Milliseconds(change.Horizon)},{reason},{change.StatusCode},{change.Unclean},{(change.LeavesOrder ? 1 : 0)},"
-                + $"{Number(change.NotificationType)},{Number(change.KeyHash)}]");
+                + $"{Number(change.NotificationType)},{Number(change.KeyHash)},{Milliseconds(change.SinceAttempt)}]");
         }
 
         return text.Append(']').ToString();

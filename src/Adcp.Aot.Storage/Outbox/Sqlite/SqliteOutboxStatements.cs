@@ -18,9 +18,9 @@ internal sealed class SqliteOutboxStatements
     private const string Written =
         """
         k.attempts,
-            CASE WHEN k.attempts > 0 THEN coalesce(r.first_attempt_at, @p1) ELSE r.first_attempt_at END,
+            CASE WHEN k.attempts > 0 THEN coalesce(r.first_attempt_at, @p1 - k.since) ELSE r.first_attempt_at END,
             coalesce(r.horizon_at, CASE WHEN k.horizon > 0
-                THEN coalesce(r.first_attempt_at, CASE WHEN k.attempts > 0 THEN @p1 END) + k.horizon END),
+                THEN coalesce(r.first_attempt_at, CASE WHEN k.attempts > 0 THEN @p1 - k.since END) + k.horizon END),
             k.reason, k.status_code
         """;
 
@@ -28,7 +28,8 @@ internal sealed class SqliteOutboxStatements
         """
         WITH k AS MATERIALIZED (SELECT value ->> 0 AS id, value ->> 1 AS due_at, value ->> 2 AS delay, value ->> 3 AS attempts,
             value ->> 4 AS horizon, value ->> 5 AS reason, value ->> 6 AS status_code, value ->> 7 AS unclean,
-            value ->> 8 AS leaves_order, value ->> 9 AS type, value ->> 10 AS key_hash FROM json_each(@p2))
+            value ->> 8 AS leaves_order, value ->> 9 AS type, value ->> 10 AS key_hash, value ->> 11 AS since
+            FROM json_each(@p2))
         """;
 
     /// <summary>The dead letters of a sample.</summary>
