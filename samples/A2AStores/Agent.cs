@@ -16,6 +16,12 @@ internal sealed partial class Agent(TaskStore tasks, PushNotifier notifier, Time
     private readonly ConcurrentDictionary<(StoreScope Scope, string TaskId), Task> _running = new();
     private readonly CancellationTokenSource _stopping = new();
 
+    /// <summary>
+    /// The tasks that end at a time. Each holds a connection while it reads its push configurations by another one, so that many
+    /// could take all connections of the pool and wait for each other.
+    /// </summary>
+    private readonly SemaphoreSlim _ends = new(8);
+
     /// <summary>The maximum number of messages of a task, which bounds its row and each answer that has it.</summary>
     public const int MaxMessages = 16;
 
@@ -86,7 +92,11 @@ internal sealed partial class Agent(TaskStore tasks, PushNotifier notifier, Time
         }
     }
 
-    public void Dispose() => _stopping.Dispose();
+    public void Dispose()
+    {
+        _stopping.Dispose();
+        _ends.Dispose();
+    }
 
     private async Task WorkAsync(StoreScope scope, string taskId)
     {
@@ -123,7 +133,9 @@ internal sealed partial class Agent(TaskStore tasks, PushNotifier notifier, Time
             }
 
             AgentTask changed = change(stored.Task);
-            TaskSave save = await tasks.SaveAsync(scope, changed, stored.Version, cancellationToken);
+            TaskSave save = TaskStates.IsTerminal(changed.Status.State)
+                ? await SaveEndAsync(scope, changed, stored.Version, cancellationToken)
+                : await tasks.SaveAsync(scope, changed, stored.Version, cancellationToken);
             switch (save.Status)
             {
                 case TaskSaveStatus.Saved:
@@ -133,6 +145,20 @@ internal sealed partial class Agent(TaskStore tasks, PushNotifier notifier, Time
                 case TaskSaveStatus.Missing:
                     throw RpcException.TaskNotFound();
             }
+        }
+    }
+
+    /// <summary>Stores the task's end, and its notifications with it if they are kept.</summary>
+    private async Task<TaskSave> SaveEndAsync(StoreScope scope, AgentTask ended, long version, CancellationToken cancellationToken)
+    {
+        await _ends.WaitAsync(cancellationToken);
+        try
+        {
+            return await tasks.SaveAsync(scope, ended, version, notifier.BeforeCommit(scope, ended), cancellationToken);
+        }
+        finally
+        {
+            _ends.Release();
         }
     }
 

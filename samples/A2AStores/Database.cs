@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Adcp.Aot;
 using Adcp.Aot.Storage;
 using Microsoft.Data.Sqlite;
 using Npgsql;
@@ -29,6 +30,13 @@ internal sealed record Database(DbDataSource Source, SqlDialect Dialect, string 
             _ => throw new ArgumentException($"A store is {Forms}."),
         };
     }
+
+    /// <summary>Returns the outbox of the notifications; <see langword="null"/> on MySQL and MariaDB, on which it does not run.</summary>
+    public SqlWebhookOutbox? CreateOutbox(IWebhookSender sender, EncryptionKey secrets, ILogger logger) => Dialect == SqlDialect.MySql
+        ? null
+        : new SqlWebhookOutbox(
+            new StoreDatabase(Source, Dialect), sender, SecretsAtRest.EncryptedWith(secrets),
+            new SqlWebhookOutboxOptions { TablePrefix = "a2a_outbox_", Logger = logger });
 
     public ValueTask DisposeAsync() => Source.DisposeAsync();
 

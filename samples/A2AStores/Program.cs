@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Data.Common;
+using System.Diagnostics;
 using System.Net;
 using A2AStores;
 using Adcp.Aot;
@@ -29,7 +30,8 @@ Option<string?> publicUrl = new("--url")
 };
 Option<int> patienceSeconds = new("--patience")
 {
-    Description = "Seconds that a stop by SIGTERM or Ctrl+C gives to notifications under way. Each that is left is logged by task.",
+    Description = "Seconds that a stop by SIGTERM or Ctrl+C gives to notifications under way. Each that is left is logged by task, "
+        + "and delivered after the next start if the store is SQLite or PostgreSQL.",
     DefaultValueFactory = _ => 30,
 };
 Option<bool> allowPrivate = new("--allow-private")
@@ -81,34 +83,45 @@ root.SetAction(async (arguments, cancellationToken) =>
         Anonymous = anonymous,
     });
     await using PushLog pushes = new(database.Source, database.Dialect);
+    using ILoggerFactory logs = LoggerFactory.Create(logging =>
+        logging.AddFilter("Microsoft", LogLevel.Warning).AddSimpleConsole(lines => lines.SingleLine = true));
+    using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "a2a-stores-" + Guid.NewGuid().ToString("N")[..8]);
+    using WebhookSender sender = new(new Rfc9421Signer(key), sending);
+    SqlWebhookOutbox? outbox = database.CreateOutbox(sender, secrets, logs.CreateLogger<SqlWebhookOutbox>());
+    WebhookSupervisorOptions delivering = new() { Sink = pushes };
+    await using PushNotifier notifier = outbox is null
+        ? new MemoryNotifier(configs, sender, delivering, logs.CreateLogger<MemoryNotifier>())
+        : new OutboxNotifier(
+            configs, outbox, sender,
+            delivering with
+            {
+                Retry = OutboxWorkerOptions.DefaultRetry with { BaseDelay = TimeSpan.FromSeconds(1) },
+                Logger = logs.CreateLogger<OutboxWorker>(),
+            },
+            logs.CreateLogger<OutboxNotifier>());
     try
     {
         await tasks.CreateIfAbsentAsync(cancellationToken);
         await configs.CreateIfAbsentAsync(cancellationToken);
         await pushes.CreateIfAbsentAsync(cancellationToken);
+        await (outbox?.CreateIfAbsentAsync(cancellationToken) ?? default);
     }
-    catch (DbException fault)
+    catch (Exception fault) when (fault is DbException or InvalidOperationException)
     {
         await Console.Error.WriteLineAsync($"The tables cannot be created: {fault.Message}");
         return 1;
     }
 
-    using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, "a2a-stores-" + Guid.NewGuid().ToString("N")[..8]);
-    using WebhookSender sender = new(new Rfc9421Signer(key), sending);
-    await using InMemoryWebhookDeliverySupervisor webhooks = new(sender, new WebhookSupervisorOptions { Sink = pushes });
-
     WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-    builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+    builder.Services.AddSingleton(logs);
     builder.WebHost.ConfigureKestrel(kestrel =>
     {
         kestrel.Listen(IPAddress.Loopback, arguments.GetValue(port));
         kestrel.Limits.MaxRequestBodySize = A2AServer.MaxRequestBytes;
         kestrel.AddServerHeader = false;
     });
-    builder.Services.AddAdcpPurge([tasks]);
+    builder.Services.AddAdcpPurge(outbox is null ? [tasks] : [tasks, outbox]);
     WebApplication app = builder.Build();
-    ILoggerFactory logs = app.Services.GetRequiredService<ILoggerFactory>();
-    PushNotifier notifier = new(configs, webhooks, logs.CreateLogger<PushNotifier>());
     using Agent agent = new(tasks, notifier, TimeSpan.FromMilliseconds(arguments.GetValue(workMilliseconds)), TimeProvider.System,
         logs.CreateLogger<Agent>());
     A2AServer server = new(tasks, configs, agent, principals, logs.CreateLogger<A2AServer>());
@@ -128,8 +141,11 @@ root.SetAction(async (arguments, cancellationToken) =>
     try
     {
         await app.StartAsync(cancellationToken);
+
+        // Not before receivers can read the keys of this start.
+        await notifier.StartAsync(cancellationToken);
     }
-    catch (IOException fault)
+    catch (Exception fault) when (fault is IOException or DbException)
     {
         await Console.Error.WriteLineAsync(fault.Message);
         return 1;
@@ -139,9 +155,12 @@ root.SetAction(async (arguments, cancellationToken) =>
         + $"callers {(principals.AreNamed ? "by bearer token" : "anonymous, in one scope")}.");
     Console.WriteLine($"Agent card at {app.Urls.First()}/.well-known/agent-card.json");
     await app.WaitForShutdownAsync(cancellationToken);
-    using CancellationTokenSource patience = new(TimeSpan.FromSeconds(arguments.GetValue(patienceSeconds)));
-    await agent.DrainAsync(patience.Token);
-    await webhooks.DrainAsync(patience.Token);
+    TimeSpan patience = TimeSpan.FromSeconds(arguments.GetValue(patienceSeconds));
+    long stopped = Stopwatch.GetTimestamp();
+    using CancellationTokenSource patienceEnds = new(patience);
+    await agent.DrainAsync(patienceEnds.Token);
+    TimeSpan left = patience - Stopwatch.GetElapsedTime(stopped);
+    await notifier.StopAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero);
 
     // Notifications that were cut short are logged by now, or within a moment.
     using CancellationTokenSource moment = new(TimeSpan.FromSeconds(2));

@@ -148,8 +148,7 @@ public sealed class A2AStoresHardeningTests
         using TcpListener receiver = new(IPAddress.Loopback, 0);
         receiver.Start();
         await using A2AStoresProcess agent = await A2AStoresProcess.StartAsync();
-        string config = $$$"""{"taskPushNotificationConfig":{"url":"http://{{{receiver.LocalEndpoint}}}/"} }""";
-        await agent.CallAsync("SendMessage", A2AStoresProcess.Message(configuration: config));
+        await EndTaskAsync(agent, receiver.LocalEndpoint);
         using TcpClient notification = await receiver.AcceptTcpClientAsync();
 
         Task stopped = agent.StopAsync();
@@ -157,26 +156,108 @@ public sealed class A2AStoresHardeningTests
         await notification.GetStream().WriteAsync(Encoding.ASCII.GetBytes("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
         await stopped;
 
-        Assert.Contains(agent.Lines, static line => line.Contains("Delivered after 1 attempts", StringComparison.Ordinal));
+        Assert.Contains("1 attempts to notify are in a2a_push_log.", agent.Lines);
+        Assert.DoesNotContain(agent.Lines, static line => line.Contains("waits in the outbox", StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task Notification_that_outlasts_the_patience_is_named_with_its_task()
+    public async Task Notification_that_outlasts_the_patience_is_named_with_its_task_and_delivered_by_the_next_start()
     {
         using TcpListener receiver = new(IPAddress.Loopback, 0);
         receiver.Start();
         await using A2AStoresProcess agent = await A2AStoresProcess.StartAsync(1, "--patience", "1");
-        string config = $$$"""{"taskPushNotificationConfig":{"url":"http://{{{receiver.LocalEndpoint}}}/"} }""";
-        JsonElement task =
-            (await agent.CallAsync("SendMessage", A2AStoresProcess.Message(configuration: config))).GetProperty("task");
-        using TcpClient notification = await receiver.AcceptTcpClientAsync();
+        string id = await EndTaskAsync(agent, receiver.LocalEndpoint);
+        string first;
+        using (TcpClient notification = await receiver.AcceptTcpClientAsync())
+        {
+            first = await ReadHeadAsync(notification);
+            await agent.StopAsync();
+        }
 
-        await agent.StopAsync();
+        await using A2AStoresProcess next = await agent.RestartAsync();
+        string second = await AnswerAsync(receiver);
+        await next.StopAsync();
 
-        string id = task.GetProperty("id").GetString()!;
         Assert.Contains(
-            agent.Lines, line => line.Contains(id, StringComparison.Ordinal) && line.Contains("ShutDown", StringComparison.Ordinal));
+            agent.Lines,
+            line => line.Contains(id, StringComparison.Ordinal) && line.Contains("waits in the outbox", StringComparison.Ordinal));
+        Assert.Equal(IdempotencyKey(first), IdempotencyKey(second));
+        Assert.DoesNotContain(next.Lines, static line => line.Contains("waits in the outbox", StringComparison.Ordinal));
     }
+
+    [Fact]
+    public async Task Notification_that_waits_when_the_agent_is_killed_is_delivered_by_the_next_start()
+    {
+        using TcpListener receiver = new(IPAddress.Loopback, 0);
+        receiver.Start();
+        await using A2AStoresProcess agent = await A2AStoresProcess.StartAsync();
+        await EndTaskAsync(agent, receiver.LocalEndpoint);
+        string first;
+        using (TcpClient notification = await receiver.AcceptTcpClientAsync())
+        {
+            first = await ReadHeadAsync(notification);
+            await agent.KillAsync();
+        }
+
+        await using A2AStoresProcess next = await agent.RestartAsync();
+        string second = await AnswerAsync(receiver);
+        await next.StopAsync();
+
+        Assert.Equal(IdempotencyKey(first), IdempotencyKey(second));
+        Assert.DoesNotContain(next.Lines, static line => line.Contains("waits in the outbox", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Notification_is_not_sent_again_after_its_configuration_was_deleted()
+    {
+        using TcpListener receiver = new(IPAddress.Loopback, 0);
+        receiver.Start();
+        await using A2AStoresProcess agent = await A2AStoresProcess.StartAsync();
+        string id = await EndTaskAsync(agent, receiver.LocalEndpoint);
+        using (TcpClient notification = await receiver.AcceptTcpClientAsync())
+        {
+            await ReadHeadAsync(notification);
+            await agent.CallAsync("DeleteTaskPushNotificationConfig", $$"""{"taskId":"{{id}}","id":"hook"}""");
+        }
+
+        await agent.WaitForLineAsync("ended undelivered after 1 attempts: suppressed");
+
+        Assert.False(receiver.Pending());
+    }
+
+    /// <summary>Lets a task end with a subscriber, and returns its id.</summary>
+    private static async Task<string> EndTaskAsync(A2AStoresProcess agent, EndPoint subscriber)
+    {
+        string config = $$$"""{"taskPushNotificationConfig":{"id":"hook","url":"http://{{{subscriber}}}/"} }""";
+        JsonElement answer = await agent.CallAsync("SendMessage", A2AStoresProcess.Message(configuration: config));
+        return answer.GetProperty("task").GetProperty("id").GetString()!;
+    }
+
+    /// <summary>Accepts the next notification, answers it, and returns its head.</summary>
+    private static async Task<string> AnswerAsync(TcpListener receiver)
+    {
+        using TcpClient notification = await receiver.AcceptTcpClientAsync().WaitAsync(TimeSpan.FromMinutes(1));
+        string head = await ReadHeadAsync(notification);
+        await notification.GetStream().WriteAsync(Encoding.ASCII.GetBytes("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+        return head;
+    }
+
+    private static async Task<string> ReadHeadAsync(TcpClient notification)
+    {
+        StringBuilder head = new();
+        byte[] buffer = new byte[4096];
+        while (!head.ToString().Contains("\r\n\r\n", StringComparison.Ordinal))
+        {
+            int read = await notification.GetStream().ReadAsync(buffer);
+            Assert.NotEqual(0, read);
+            head.Append(Encoding.ASCII.GetString(buffer, 0, read));
+        }
+
+        return head.ToString();
+    }
+
+    private static string IdempotencyKey(string head) =>
+        Assert.Single(head.Split("\r\n"), static line => line.StartsWith("Idempotency-Key:", StringComparison.OrdinalIgnoreCase));
 
     private static async Task<string> CardUrlAsync(A2AStoresProcess agent, string host)
     {
