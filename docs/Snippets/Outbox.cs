@@ -3,7 +3,10 @@ using Adcp.Aot.Delivery;
 using Adcp.Aot.Operations;
 using Adcp.Aot.PostgreSql;
 using Adcp.Aot.Storage;
+using Dapper;
 using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
 
 namespace Adcp.Aot.Snippets;
@@ -50,6 +53,41 @@ internal static class OutboxDocs
         // end
 
         _ = (receipts, report, redriven);
+    }
+
+    public static async Task EnqueueWithEntityFrameworkAsync(
+        SqlWebhookOutbox outbox, DbContext context, Order order, WebhookDestination destination, McpWebhook payload,
+        CancellationToken cancellationToken)
+    {
+        // snippet: outbox-ef-core
+        await using IDbContextTransaction transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+        context.Add(order);
+        await context.SaveChangesAsync(cancellationToken);
+
+        OutboxItem item = new(destination, payload, new OutboxOptions { Tenant = "acme", DeliveryId = $"{order.Id}/completed" });
+        await outbox.EnqueueAsync(transaction.GetDbTransaction(), [item], cancellationToken);
+
+        await transaction.CommitAsync(cancellationToken);
+        outbox.Wake();
+        // end
+    }
+
+    public static async Task EnqueueWithDapperAsync(
+        SqlWebhookOutbox outbox, DbDataSource database, Order order, WebhookDestination destination, McpWebhook payload,
+        CancellationToken cancellationToken)
+    {
+        // snippet: outbox-dapper
+        await using DbConnection connection = await database.OpenConnectionAsync(cancellationToken);
+        await using DbTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await connection.ExecuteAsync(new CommandDefinition(
+            "INSERT INTO orders (id, status) VALUES (@Id, @Status)", order, transaction, cancellationToken: cancellationToken));
+
+        OutboxItem item = new(destination, payload, new OutboxOptions { Tenant = "acme", DeliveryId = $"{order.Id}/completed" });
+        await outbox.EnqueueAsync(transaction, [item], cancellationToken);
+
+        await transaction.CommitAsync(cancellationToken);
+        outbox.Wake();
+        // end
     }
 
     public static async Task OperateAsync(OutboxOperations operations, string endpointId)
@@ -106,6 +144,8 @@ internal static class OutboxDocs
         DbTransaction transaction, int most, CancellationToken cancellationToken) => transaction is null || most == 0
             ? Task.FromCanceled<IReadOnlyList<OldWebhook>>(cancellationToken)
             : Task.FromResult<IReadOnlyList<OldWebhook>>([]);
+
+    internal sealed record Order(string Id, string Status);
 
     private sealed record OldWebhook(string Tenant, string TaskId, string Status, WebhookDestination Destination, McpWebhook Payload);
 }
