@@ -38,6 +38,13 @@ run() { # name, events by kind, options...
   cmp "$here/$name.a" "$here/$name.r"
 }
 
+# A database that cannot be reached ends the run by one line with its name and the reason, without the password.
+code=0
+"$seller" --store "postgres:Host=127.0.0.1;Port=$(free_port);Username=adcp;Password=not-shown;Database=absent" > "$here/away.txt" 2> "$here/away.log" || code=$?
+if [ "$code" -ne 3 ] || [ "$(grep -c '' "$here/away.log")" -ne 1 ] || ! grep -q 'Database=absent.*Connection refused' "$here/away.log" || grep -q not-shown "$here/away.log"; then
+  echo "a store that cannot be reached: exit code $code"; cat "$here/away.log"; exit 1
+fi
+
 run sqlite '"kills":2,"pauses":1,"terminations":1,"restarts":0' --store "sqlite:$here/durable.db"
 as_user postgres "$bin/initdb" -D "$here/pg/data" -U adcp -A trust -E UTF8 --locale=C.UTF-8 --no-sync > "$here/initdb.txt"
 trap 'control stop -m immediate > /dev/null 2>&1 || true' EXIT

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Data.Common;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Adcp.Aot;
@@ -98,31 +99,41 @@ internal static class Program
 
     private static async Task<int> StartAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
-        using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, KeyId);
-        await using Receiver receiver = await Receiver.StartAsync(arguments.GetValue(ReceivedOption));
-        string name = $"adcp-durable-{Environment.ProcessId}";
-        Settings settings = new(
-            Guid.NewGuid().ToString("N")[..12],
-            arguments.GetValue(StoreOption) ?? "sqlite:" + Path.Combine(Path.GetTempPath(), name + ".db"),
-            key.ExportPrivateJwk(), RandomNumberGenerator.GetBytes(EncryptionKey.SizeInBytes), receiver.Urls,
-            arguments.GetValue(DeliveriesOption),
-            arguments.GetValue(AcceptedOption) ?? Path.Combine(Path.GetTempPath(), name + ".jsonl"),
-            arguments.GetValue(ProducersOption));
-        Store store;
         try
         {
-            store = Store.Open(settings);
-        }
-        catch (Exception fault) when (fault is ArgumentException or IOException or UnauthorizedAccessException)
-        {
-            await Console.Error.WriteLineAsync(fault.Message);
-            return Usage;
-        }
-
-        await using (store)
-        {
-            await store.CreateAsync();
+            using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, KeyId);
+            await using Receiver receiver = await Receiver.StartAsync(Given(() => new LineWriter(arguments.GetValue(ReceivedOption))));
+            string name = $"adcp-durable-{Environment.ProcessId}";
+            Settings settings = new(
+                Guid.NewGuid().ToString("N")[..12],
+                arguments.GetValue(StoreOption) ?? "sqlite:" + Path.Combine(Path.GetTempPath(), name + ".db"),
+                key.ExportPrivateJwk(), RandomNumberGenerator.GetBytes(EncryptionKey.SizeInBytes), receiver.Urls,
+                arguments.GetValue(DeliveriesOption),
+                arguments.GetValue(AcceptedOption) ?? Path.Combine(Path.GetTempPath(), name + ".jsonl"),
+                arguments.GetValue(ProducersOption));
+            await using Store store = Given(() => Store.Open(settings));
+            await store.CreateAsync(cancellationToken);
             return await RunAsync(arguments, settings, store, receiver, cancellationToken);
+        }
+        catch (Exception fault)
+        {
+            // Not the handler of System.CommandLine: its exit code, 1, means that a webhook was lost.
+            await Console.Error.WriteLineAsync(fault is RunFault ? fault.Message : fault.ToString());
+            return fault is RunFault { IsUsage: true } ? Usage : NotFinished;
+        }
+    }
+
+    /// <summary>Opens a file or store that an option names.</summary>
+    /// <exception cref="RunFault">The option is wrong.</exception>
+    private static T Given<T>(Func<T> open)
+    {
+        try
+        {
+            return open();
+        }
+        catch (Exception fault) when (fault is ArgumentException or DbException or IOException or UnauthorizedAccessException)
+        {
+            throw new RunFault(fault.Message) { IsUsage = true };
         }
     }
 
@@ -148,11 +159,6 @@ internal static class Program
 
             await producers.FinishAsync(ends.Token);
             status = await Completion.WaitAsync(store.Outbox, () => receiver.Arrived.Count, crew.Check, ends.Token);
-        }
-        catch (RunFault fault)
-        {
-            await Console.Error.WriteLineAsync(fault.Message);
-            return NotFinished;
         }
         catch (OperationCanceledException) when (ends.IsCancellationRequested)
         {

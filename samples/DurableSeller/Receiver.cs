@@ -8,7 +8,7 @@ namespace DurableSeller;
 
 /// <summary>
 /// The buyers: several origins on loopback. One request in forty is answered 503. Everything else is written down, and answered 200 unless
-/// its origin is silent for a time.
+/// its origin is silent for a time. A request that was answered 503 is not written down: the retry after it is no repeat.
 /// </summary>
 internal sealed class Receiver : IAsyncDisposable
 {
@@ -39,7 +39,7 @@ internal sealed class Receiver : IAsyncDisposable
     public long SequenceFaults =>
         _numberedTwice + _streams.Values.Sum(static numbers => numbers.Keys.Max() - numbers.Keys.Count(static number => number > 0));
 
-    public static async Task<Receiver> StartAsync(string? received)
+    public static async Task<Receiver> StartAsync(LineWriter lines)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -51,7 +51,7 @@ internal sealed class Receiver : IAsyncDisposable
             }
         });
         WebApplication app = builder.Build();
-        Receiver receiver = new(app, new LineWriter(received));
+        Receiver receiver = new(app, lines);
         app.Run(receiver.AnswerAsync);
         await app.StartAsync();
         return receiver;

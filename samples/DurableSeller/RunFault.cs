@@ -1,4 +1,8 @@
 namespace DurableSeller;
 
 /// <summary>Ends the run, because something happened that has nothing to do with the deliveries.</summary>
-internal sealed class RunFault(string message) : Exception(message);
+internal sealed class RunFault(string message) : Exception(message)
+{
+    /// <summary>Gets whether an option is wrong.</summary>
+    public bool IsUsage { get; init; }
+}

@@ -13,8 +13,12 @@ internal sealed class Store : IAsyncDisposable
 {
     private readonly PostgreSqlWakeUp? _wakeUp;
 
-    private Store(DbDataSource source, PostgreSqlWakeUp? wakeUp, SigningKey key, WebhookSender sender, SqlWebhookOutbox outbox)
+    private readonly string _name;
+
+    private Store(
+        string name, DbDataSource source, PostgreSqlWakeUp? wakeUp, SigningKey key, WebhookSender sender, SqlWebhookOutbox outbox)
     {
+        _name = name;
         Source = source;
         _wakeUp = wakeUp;
         Key = key;
@@ -35,7 +39,7 @@ internal sealed class Store : IAsyncDisposable
     /// <exception cref="ArgumentException">The store is of neither form.</exception>
     public static Store Open(Settings settings, Action<PreparedWebhook>? preparing = null)
     {
-        (DbDataSource source, SqlDialect dialect) = Database(settings.Store);
+        (string name, DbDataSource source, SqlDialect dialect) = Database(settings.Store);
         SigningKey key = SigningKey.FromJwk(settings.SigningJwk);
         WebhookSender sender = new(
             new Rfc9421Signer(key),
@@ -54,16 +58,26 @@ internal sealed class Store : IAsyncDisposable
             preparing is null ? sender : new ObservedSender(sender, preparing),
             SecretsAtRest.EncryptedWith(new EncryptionKey("run-" + settings.Run, settings.EncryptionKey)),
             new SqlWebhookOutboxOptions { WakeUp = wakeUp });
-        return new Store(source, wakeUp, key, sender, outbox);
+        return new Store(name, source, wakeUp, key, sender, outbox);
     }
 
     /// <summary>Creates the seller's table and the outbox's.</summary>
-    public async Task CreateAsync()
+    /// <exception cref="RunFault">The database cannot be reached or used.</exception>
+    public async Task CreateAsync(CancellationToken cancellationToken)
     {
-        await Outbox.CreateIfAbsentAsync();
-        await using DbCommand command = Source.CreateCommand(
-            "CREATE TABLE IF NOT EXISTS durable_seller_orders (number BIGINT NOT NULL PRIMARY KEY, status TEXT NOT NULL)");
-        await command.ExecuteNonQueryAsync();
+        try
+        {
+            await Outbox.CreateIfAbsentAsync(cancellationToken);
+            await using DbCommand command = Source.CreateCommand(
+                "CREATE TABLE IF NOT EXISTS durable_seller_orders (number BIGINT NOT NULL PRIMARY KEY, status TEXT NOT NULL)");
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        }
+        catch (Exception fault) when (fault is DbException or IOException or InvalidOperationException or TimeoutException)
+        {
+            string cause = fault.GetBaseException().Message;
+            string reason = cause == fault.Message ? cause : $"{fault.Message} ({cause})";
+            throw new RunFault($"The store {_name} cannot be used: {reason.ReplaceLineEndings(" ")}");
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -75,18 +89,27 @@ internal sealed class Store : IAsyncDisposable
         await Source.DisposeAsync();
     }
 
-    private static (DbDataSource Source, SqlDialect Dialect) Database(string store)
+    /// <summary>Returns the name of a store, which has no password, and its database.</summary>
+    private static (string Name, DbDataSource Source, SqlDialect Dialect) Database(string store)
     {
         int colon = store.IndexOf(':', StringComparison.Ordinal);
         string where = store[(colon + 1)..];
         switch (colon < 0 ? "" : store[..colon])
         {
             case "sqlite" when where.Length > 0:
-                return (SqliteDataSource.Create(SqliteFactory.Instance, where), SqlDialect.Sqlite);
+                return (store, SqliteDataSource.Create(SqliteFactory.Instance, where), SqlDialect.Sqlite);
             case "postgres" when where.Length > 0:
                 NpgsqlSlimDataSourceBuilder builder = new(where);
                 builder.EnableTransportSecurity();
-                return (builder.Build(), SqlDialect.PostgreSql);
+                NpgsqlConnectionStringBuilder given = builder.ConnectionStringBuilder;
+                NpgsqlConnectionStringBuilder named = new()
+                {
+                    Host = given.Host,
+                    Port = given.Port,
+                    Database = given.Database,
+                    Username = given.Username,
+                };
+                return ("postgres:" + named.ConnectionString, builder.Build(), SqlDialect.PostgreSql);
             default:
                 throw new ArgumentException("A store is sqlite:FILE or postgres:CONNECTION-STRING.", nameof(store));
         }
