@@ -11,7 +11,7 @@ using Microsoft.Extensions.Time.Testing;
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
 /// <summary>Outbox and worker on a real database, with its clock.</summary>
-public abstract class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLifetime
+public abstract partial class OutboxEndToEndContract : WebhookOutboxContract, IAsyncLifetime
 {
     private readonly RecordingSender _sender;
     private readonly SqlDialect _dialect;
