@@ -1,9 +1,10 @@
 using System.Collections.Concurrent;
-using System.Data;
 using System.Data.Common;
+using System.Transactions;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Storage.Tests.Databases;
 using Npgsql;
+using IsolationLevel = System.Data.IsolationLevel;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
@@ -11,6 +12,22 @@ namespace Adcp.Aot.Storage.Tests.Outbox;
 [Needs(Resource.PostgreSql)]
 public sealed class PostgreSqlOutboxConditionsTests() : OutboxConditionsContract(SqlDialect.PostgreSql)
 {
+    [Fact]
+    public async Task Source_that_does_not_enlist_commits_on_its_own_inside_a_transaction_scope()
+    {
+        await using NpgsqlDataSource apart = NpgsqlDataSource.Create(Database.ConnectionString + ";Enlist=false");
+        SqlWebhookOutbox outbox = await OpenAsync(apart);
+
+        using (new TransactionScope(TransactionScopeAsyncFlowOption.Enabled))
+        {
+            await outbox.EnqueueAsync(null, [OutboxHarness.Item(id: "alone")]);
+            await outbox.EnqueueAsync(null, [OutboxHarness.Item(id: "numbered", stream: "s")]);
+        }
+
+        Assert.Equal(OutboxDeliveryState.Waiting, await outbox.FindAsync("t1", "alone"));
+        Assert.Equal(OutboxDeliveryState.Waiting, await outbox.FindAsync("t1", "numbered"));
+    }
+
     [Fact]
     public async Task Transaction_that_the_server_ends_because_it_was_idle_sends_nothing()
     {
