@@ -13,26 +13,46 @@ internal enum StoreFault
     /// <summary>The call is made, and its answer is lost.</summary>
     After,
 
-    /// <summary>The process ends: this call and all later ones never return.</summary>
+    /// <summary>The process ends before the call: this call and all later ones are not made and never return.</summary>
     Crash,
+
+    /// <summary>The call is made, and the process ends before its answer: this call and all later ones never return.</summary>
+    CrashAfter,
 }
 
-/// <summary>The connections of one process to a store. A test plans the fate of each call.</summary>
+/// <summary>
+/// The connections of one process to a store. A test plans the fate of each call. The awaits of the outbox at which a process can leave
+/// something half done are these calls and its attempts.
+/// </summary>
 internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFault> plan) : OutboxStore
 {
-    private volatile bool _hasCrashed;
+    private bool _hasCrashed;
 
     /// <summary>Gets whether the process has ended.</summary>
-    public bool HasCrashed => _hasCrashed;
+    public bool HasCrashed => Volatile.Read(ref _hasCrashed);
+
+    /// <summary>Gets the wait of a process that is paused. Calls are made, and answers are seen, when it is over.</summary>
+    public Func<Task> WhileRunning { get; init; } = static () => Task.CompletedTask;
+
+    /// <summary>Gets the action that is called when the process ends.</summary>
+    public Action Crashed { get; init; } = static () => { };
 
     /// <summary>Ends the process.</summary>
-    public void Crash() => _hasCrashed = true;
+    public void Crash()
+    {
+        if (!Interlocked.Exchange(ref _hasCrashed, true))
+        {
+            Crashed();
+        }
+    }
 
-    internal override ValueTask<Guid> InstallationAsync(CancellationToken cancellationToken) => inner.InstallationAsync(cancellationToken);
+    internal override ValueTask<Guid> InstallationAsync(CancellationToken cancellationToken) =>
+        ReadAsync("installation", () => inner.InstallationAsync(cancellationToken), cancellationToken);
 
     internal override ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken) => inner.CreateIfAbsentAsync(cancellationToken);
 
-    internal override ValueTask CheckAsync(CancellationToken cancellationToken) => inner.CheckAsync(cancellationToken);
+    internal override async ValueTask CheckAsync(CancellationToken cancellationToken) =>
+        await ReadAsync("check", () => Done(inner.CheckAsync(cancellationToken)), cancellationToken);
 
     internal override ValueTask<long[]> DrawNumbersAsync(
         DbTransaction transaction, IReadOnlyList<string> streams, CancellationToken cancellationToken) =>
@@ -79,7 +99,8 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
 
     internal override OutboxSettler OpenSettler() => new Settler(this, inner.OpenSettler());
 
-    internal override ValueTask<OutboxCounts> CountAsync(CancellationToken cancellationToken) => inner.CountAsync(cancellationToken);
+    internal override ValueTask<OutboxCounts> CountAsync(CancellationToken cancellationToken) =>
+        ReadAsync("count", () => inner.CountAsync(cancellationToken), cancellationToken);
 
     internal override ValueTask<int> PurgeAsync(CancellationToken cancellationToken) => inner.PurgeAsync(cancellationToken);
 
@@ -132,12 +153,16 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
     {
         // Another call of the process may come in between.
         await Task.Yield();
-        StoreFault fault = _hasCrashed ? StoreFault.Crash : plan(call);
+        await WhileRunning();
+        StoreFault fault = HasCrashed ? StoreFault.Crash : plan(call);
         if (fault == StoreFault.Crash)
         {
-            _hasCrashed = true;
-            await Task.Delay(Timeout.Infinite, cancellationToken);
+            Crash();
         }
+
+        // The plan may have paused or ended the process.
+        await WhileRunning();
+        await WhileAliveAsync(cancellationToken);
 
         if (fault == StoreFault.Before || (fault == StoreFault.After && !hasAnswerToLose))
         {
@@ -145,8 +170,19 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
         }
 
         T result = await make();
+        if (fault == StoreFault.CrashAfter)
+        {
+            Crash();
+        }
+
+        await WhileRunning();
+        await WhileAliveAsync(cancellationToken);
         return fault == StoreFault.After ? throw new IOException($"{call}: answer lost") : result;
     }
+
+    /// <summary>Never returns if the process has ended. Cancelled if a test disposes what is left of it.</summary>
+    private Task WhileAliveAsync(CancellationToken cancellationToken) =>
+        HasCrashed ? Task.Delay(Timeout.Infinite, cancellationToken) : Task.CompletedTask;
 
     private sealed class SwitchTable(FaultyOutboxStore store, OutboxSwitchTable inner) : OutboxSwitchTable
     {

@@ -8,7 +8,7 @@ namespace Adcp.Aot.Storage.Tests.Outbox;
 internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<Guid, (long ExpiresAt, bool IsDraining)> _workers = [];
+    private readonly Dictionary<Guid, (long ExpiresAt, bool IsDraining, string Name)> _workers = [];
     private readonly (Guid? Worker, int Unclean)[] _lanes = new (Guid?, int)[OutboxLanes.Count];
     private readonly SortedDictionary<long, Row> _log = [];
     private readonly SortedDictionary<(long DueAt, long Id), Row> _parked = [];
@@ -24,6 +24,20 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
 
     /// <summary>Gets or sets whether a takeover leaves lanes to a dead worker: a mutation that the checks must find.</summary>
     public bool NeverBuries { get; set; }
+
+    /// <summary>
+    /// Gets or sets whether a reader continues after a round of pages with what the last page's snapshot does not see, instead of the
+    /// first page's: a mutation that the checks must find.
+    /// </summary>
+    public bool AdvancesToLastSnapshot { get; set; }
+
+    /// <summary>Gets or sets the most rows of a page of new rows.</summary>
+    public int MaxPageRows { get; set; } = int.MaxValue;
+
+    /// <summary>
+    /// Gets or sets the action that is called with the name of a worker whose row is removed, and whether another worker removed it.
+    /// </summary>
+    public Action<string, bool> Removed { get; set; } = static (_, _) => { };
 
     /// <summary>Gets or sets how often a lease asks for dead workers, as on SQLite.</summary>
     public TimeSpan? Watch { get; set; }
@@ -177,7 +191,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
     {
         lock (_lock)
         {
-            _workers.Add(worker, (Now + (long)lease.TotalMilliseconds, false));
+            _workers.Add(worker, (Now + (long)lease.TotalMilliseconds, false, name));
             return default;
         }
     }
@@ -194,17 +208,17 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         Interlocked.Increment(ref _renewals);
         lock (_lock)
         {
-            bool isAlive = _workers.ContainsKey(worker);
+            bool isAlive = _workers.TryGetValue(worker, out (long ExpiresAt, bool IsDraining, string Name) self);
             if (isAlive)
             {
-                _workers[worker] = (Now + (long)lease.TotalMilliseconds, isDraining);
+                _workers[worker] = (Now + (long)lease.TotalMilliseconds, isDraining, self.Name);
             }
 
             foreach (Guid dead in NeverBuries
                 ? []
                 : _workers.Where(entry => entry.Value.ExpiresAt < Now).Select(static entry => entry.Key).ToArray())
             {
-                _workers.Remove(dead);
+                Remove(dead, byAnother: true);
             }
 
             return ValueTask.FromResult((isAlive, _workers.Values.Count(static entry => !entry.IsDraining)));
@@ -263,7 +277,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
     {
         lock (_lock)
         {
-            _workers.Remove(worker);
+            Remove(worker, byAnother: false);
             for (int lane = 0; lane < _lanes.Length; lane++)
             {
                 _lanes[lane] = _lanes[lane].Worker == worker ? (null, 0) : _lanes[lane];
@@ -384,6 +398,14 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
             entry.MaxAge is { } age ? now + (long)age.TotalMilliseconds : null);
         _log.Add(row.Id, row);
         return row.Id;
+    }
+
+    private void Remove(Guid worker, bool byAnother)
+    {
+        if (_workers.Remove(worker, out (long ExpiresAt, bool IsDraining, string Name) removed))
+        {
+            Removed(removed.Name, byAnother);
+        }
     }
 
     private void Settle(Guid worker, IReadOnlyList<OutboxChange> changes)
@@ -516,42 +538,88 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
     private sealed class Reader(InMemoryOutboxStore store) : OutboxReader
     {
         private readonly HashSet<short> _lanes = [];
-        private readonly Dictionary<short, long> _read = [];
+        private readonly Dictionary<short, long> _watermarks = [];
+        private readonly List<short> _joining = [];
+        private long? _snapshot;
+        private long _cursor;
 
         internal override void Join(IReadOnlyList<short> lanes)
         {
-            foreach (short lane in lanes)
+            _joining.AddRange(lanes);
+            if (_snapshot is null)
             {
-                _lanes.Add(lane);
-                _read[lane] = 0;
+                JoinAll();
             }
         }
 
-        internal override void Leave(short lane) => _lanes.Remove(lane);
+        internal override void Leave(short lane)
+        {
+            _lanes.Remove(lane);
+            _joining.Remove(lane);
+        }
 
-        internal override void Reset() => _lanes.Clear();
+        internal override void Reset()
+        {
+            _lanes.Clear();
+            _joining.Clear();
+            _snapshot = null;
+        }
 
         private static long Bytes(List<OutboxRow> rows, int from) => rows.Skip(from).Sum(static row => (long)row.Sealed.Length);
 
+        /// <summary>
+        /// Reads a page of a round. The pages of a round are of one snapshot, and the round ends with a page that is not full. Lanes join
+        /// between rounds.
+        /// </summary>
         internal override ValueTask<bool> ReadAsync(
             List<OutboxRow> rows, int limit, long maxBytes, bool newOnly, CancellationToken cancellationToken)
         {
             lock (store._lock)
             {
+                limit = Math.Min(limit, store.MaxPageRows);
                 int before = rows.Count;
-                foreach (Row row in store._log.Values.Where(row => _lanes.Contains(row.Entry.Lane) && row.Id > _read[row.Entry.Lane])
-                    .Take(limit).ToArray())
+                if (_snapshot is null)
+                {
+                    (_snapshot, _cursor) = (store._lastId, 0);
+                }
+
+                foreach (Row row in store._log.Values.Where(row => row.Id > _cursor && row.Id <= _snapshot
+                    && _lanes.Contains(row.Entry.Lane) && row.Id > _watermarks[row.Entry.Lane]).Take(limit).ToArray())
                 {
                     rows.Add(store.Read(row, isParked: false));
-                    _read[row.Entry.Lane] = row.Id;
+                    _cursor = row.Id;
                     if (Bytes(rows, before) >= maxBytes)
                     {
                         return ValueTask.FromResult(true);
                     }
                 }
 
-                return ValueTask.FromResult(rows.Count == limit);
+                if (rows.Count - before == limit)
+                {
+                    return ValueTask.FromResult(true);
+                }
+
+                foreach (short lane in _lanes)
+                {
+                    _watermarks[lane] = store.AdvancesToLastSnapshot ? store._lastId : _snapshot.Value;
+                }
+
+                _snapshot = null;
+                return ValueTask.FromResult(JoinAll());
             }
+        }
+
+        private bool JoinAll()
+        {
+            bool hasJoined = _joining.Count > 0;
+            foreach (short lane in _joining)
+            {
+                _lanes.Add(lane);
+                _watermarks[lane] = 0;
+            }
+
+            _joining.Clear();
+            return hasJoined;
         }
 
         internal override ValueTask<IReadOnlyList<OutboxParkedEndpoint>> ListParkedAsync(short lane, CancellationToken cancellationToken)
