@@ -27,10 +27,6 @@ public sealed class OutboxModelTests
     public async Task The_checks_find_an_outbox_that_leaves_lanes_to_the_dead() =>
         Assert.NotEqual(0, await FirstBrokenAsync(static store => store.NeverBuries = true));
 
-    [Fact]
-    public async Task The_checks_find_a_reader_that_advances_to_the_last_pages_snapshot() =>
-        Assert.NotEqual(0, await FirstBrokenAsync(static store => store.AdvancesToLastSnapshot = true));
-
     private static void AssertKept((OutboxHistory.Verdict Verdict, string Left) run)
     {
         Assert.True(run.Verdict.Count == 0, $"{run.Verdict}\nleft: {run.Left}");
