@@ -26,7 +26,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
     public bool NeverBuries { get; set; }
 
     /// <summary>
-    /// Gets or sets whether a reader continues after a round of pages with what the last page's snapshot does not see, instead of the
+    /// Gets or sets whether a reader continues after a round of pages after the last page's snapshot, instead of after the
     /// first page's: a mutation that the checks must find.
     /// </summary>
     public bool AdvancesToLastSnapshot { get; set; }

@@ -60,7 +60,10 @@ internal sealed class OutboxHistory
             return new Verdict(
                 [.. _accepted.Keys.Where(key => arrived[key].All(static attempt => attempt.Status != 200))],
                 [.. arrived.Select(static sent => sent.Key).Where(key => !_accepted.ContainsKey(key))],
-                [.. arrived.Where(static sent => sent.DistinctBy(static attempt => attempt.Body).Count() > 1).Select(static sent => sent.Key)],
+                [
+                    .. arrived.Where(static sent => sent.DistinctBy(static attempt => attempt.Body).Count() > 1)
+                        .Select(static sent => sent.Key),
+                ],
                 [.. arrived.SelectMany(Unexplained)]);
         }
     }
@@ -78,7 +81,7 @@ internal sealed class OutboxHistory
                 && fault.Until >= pair.First.BeganAt && fault.From <= pair.Second.BeganAt))
             .Select(pair => $"{sent.Key}: {pair.First}, then {pair.Second}; faults: {string.Join(", ", _faults)}");
 
-    /// <summary>What a history shows.</summary>
+    /// <summary>The result of a check.</summary>
     /// <param name="Lost">The keys that were committed and that the receiver never accepted.</param>
     /// <param name="Uncommitted">The keys that arrived and were not committed.</param>
     /// <param name="Changed">The keys that arrived with different bytes.</param>

@@ -107,7 +107,7 @@ internal sealed class OutboxModel : IDisposable
 
     public void Dispose() => _enqueuer.Dispose();
 
-    /// <summary>Notes that a lease was lost. A worker removes its own row if it stops, or if its lease ended before it joins again.</summary>
+    /// <summary>Notes that a lease was lost. A worker that stops removes its own row too.</summary>
     private void OnRemoved(string name, bool byAnother)
     {
         Process process;

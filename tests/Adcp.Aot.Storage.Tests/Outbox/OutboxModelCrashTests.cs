@@ -103,7 +103,7 @@ public sealed class OutboxModelCrashTests
         Assert.Equal(advances, left.Length > 0 || model.History.Check().Lost.Count > 0);
     }
 
-    /// <summary>Returns whether a call is one of a series of equal calls, one for each lane, and neither of the first two nor the last.</summary>
+    /// <summary>Returns whether a call is one of a series of equal calls, and neither of the first two nor the last.</summary>
     private static bool IsInTheMiddle(IReadOnlyList<string> calls, int call) =>
         call >= 2 && call < calls.Count - 1 && calls[call] == calls[call - 1] && calls[call] == calls[call - 2]
         && calls[call] == calls[call + 1];
