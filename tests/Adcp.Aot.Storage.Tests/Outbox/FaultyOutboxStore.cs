@@ -180,7 +180,7 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
         return fault == StoreFault.After ? throw new IOException($"{call}: answer lost") : result;
     }
 
-    /// <summary>Never returns if the process has ended. Cancelled if a test disposes what is left of it.</summary>
+    /// <summary>Never returns if the process has ended. A test that disposes the rest of it cancels the wait.</summary>
     private Task WhileAliveAsync(CancellationToken cancellationToken) =>
         HasCrashed ? Task.Delay(Timeout.Infinite, cancellationToken) : Task.CompletedTask;
 

@@ -120,8 +120,11 @@ public sealed class OutboxModelCrashTests
         await EnqueueAsync(model);
         await model.Time.RunForAsync(TimeSpan.FromMilliseconds(200));
         OutboxModel.Process second = await StartAsync(isVictim: !isFirst);
+
+        // The lanes are shared at the next renewals.
+        await model.Time.RunForAsync(TimeSpan.FromMilliseconds(600));
         await EnqueueAsync(model);
-        await model.Time.RunForAsync(TimeSpan.FromMilliseconds(400));
+        await model.Time.RunForAsync(TimeSpan.FromMilliseconds(800));
         await EnqueueAsync(model);
         await model.StopAsync(second);
 
