@@ -14,11 +14,13 @@ internal sealed partial class A2AStoresProcess : IAsyncDisposable
 
     private readonly DirectoryInfo _folder;
     private readonly Process _process;
+    private readonly SemaphoreSlim _written;
 
-    private A2AStoresProcess(DirectoryInfo folder, Process process, Uri url, ConcurrentQueue<string> lines)
+    private A2AStoresProcess(DirectoryInfo folder, Process process, Uri url, ConcurrentQueue<string> lines, SemaphoreSlim written)
     {
         _folder = folder;
         _process = process;
+        _written = written;
         Url = url;
         Lines = lines;
     }
@@ -65,7 +67,7 @@ internal sealed partial class A2AStoresProcess : IAsyncDisposable
         using CancellationTokenSource patience = new(Patience);
         while (!Lines.Any(line => line.Contains(text, StringComparison.Ordinal)))
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(20), patience.Token);
+            await _written.WaitAsync(patience.Token);
         }
     }
 
@@ -115,21 +117,28 @@ internal sealed partial class A2AStoresProcess : IAsyncDisposable
         };
         Process process = Process.Start(start)!;
         ConcurrentQueue<string> lines = new();
+        SemaphoreSlim written = new(0);
         TaskCompletionSource<Uri> ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
         process.OutputDataReceived += (_, line) =>
         {
-            lines.Enqueue(line.Data ?? "");
+            Keep(line.Data);
             if (Address().Match(line.Data ?? "") is { Success: true } address)
             {
                 ready.TrySetResult(new Uri(address.Value));
             }
         };
-        process.ErrorDataReceived += (_, line) => lines.Enqueue(line.Data ?? "");
+        process.ErrorDataReceived += (_, line) => Keep(line.Data);
         process.EnableRaisingEvents = true;
         process.Exited += (_, _) => ready.TrySetException(new InvalidOperationException(string.Join('\n', lines)));
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        return new A2AStoresProcess(folder, process, await ready.Task.WaitAsync(Patience), lines);
+        return new A2AStoresProcess(folder, process, await ready.Task.WaitAsync(Patience), lines, written);
+
+        void Keep(string? line)
+        {
+            lines.Enqueue(line ?? "");
+            written.Release();
+        }
     }
 
     [GeneratedRegex(@"http://127\.0\.0\.1:\d+")]

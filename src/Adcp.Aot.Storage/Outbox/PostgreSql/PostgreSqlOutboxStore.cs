@@ -159,7 +159,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
             result[i] = earlier.GetValueOrDefault(hashes[i]);
             if (result[i] is null && !ReferenceEquals(firsts[hashes[i]], bindings[i]))
             {
-                result[i] = firsts[hashes[i]] with { IsRetired = false };
+                result[i] = firsts[hashes[i]];
             }
         }
 
