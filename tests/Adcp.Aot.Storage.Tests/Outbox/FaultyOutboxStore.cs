@@ -106,9 +106,7 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
 
     internal override ValueTask<IReadOnlyList<WaitingWebhook>> ListWaitingAsync(
         int limit, Func<OutboxWaitingRow, WaitingWebhook> describe, CancellationToken cancellationToken) =>
-        plan("list") == StoreFault.Before
-            ? throw new IOException("planned")
-            : inner.ListWaitingAsync(limit, describe, cancellationToken);
+        ReadAsync("waiting", () => inner.ListWaitingAsync(limit, describe, cancellationToken), cancellationToken);
 
     internal override ValueTask<IReadOnlyList<OutboxWorkerRow>> ListWorkersAsync(CancellationToken cancellationToken) =>
         plan("workers") == StoreFault.Before ? throw new IOException("planned") : inner.ListWorkersAsync(cancellationToken);

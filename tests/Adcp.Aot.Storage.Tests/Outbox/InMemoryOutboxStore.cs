@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Microsoft.Data.Sqlite;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
@@ -13,6 +14,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
     private readonly SortedDictionary<long, Row> _log = [];
     private readonly SortedDictionary<(long DueAt, long Id), Row> _parked = [];
     private readonly Dictionary<long, (Row Row, OutboxChange Change)> _dead = [];
+    private readonly Dictionary<string, long> _numbers = [];
     private readonly Guid _installation = Guid.NewGuid();
     private readonly List<OutboxSwitch> _switches = [new(OutboxSwitch.All, false, "", "", null, DateTimeOffset.UnixEpoch, 1)];
     private long _lastId;
@@ -30,6 +32,9 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
     /// first page's: a mutation that the checks must find.
     /// </summary>
     public bool AdvancesToLastSnapshot { get; set; }
+
+    /// <summary>Gets or sets whether the last row of a stream counts as its head: a mutation that the checks must find.</summary>
+    public bool TakesLastOfStream { get; set; }
 
     /// <summary>Gets or sets the most rows of a page of new rows.</summary>
     public int MaxPageRows { get; set; } = int.MaxValue;
@@ -165,7 +170,13 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
     internal override ValueTask CheckAsync(CancellationToken cancellationToken) => default;
 
     internal override ValueTask<long[]> DrawNumbersAsync(
-        DbTransaction transaction, IReadOnlyList<string> streams, CancellationToken cancellationToken) => throw new NotSupportedException();
+        DbTransaction transaction, IReadOnlyList<string> streams, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            return ValueTask.FromResult<long[]>([.. streams.Select(stream => _numbers[stream] = _numbers.GetValueOrDefault(stream) + 1)]);
+        }
+    }
 
     internal override ValueTask<OutboxBinding?[]> BindAsync(
         DbTransaction transaction, IReadOnlyList<OutboxBinding> bindings, CancellationToken cancellationToken) =>
@@ -180,7 +191,13 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         }
     }
 
-    internal override ValueTask<OutboxTransaction> BeginAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+    /// <summary>Begins a transaction that holds nothing: each call takes effect at once.</summary>
+    internal override ValueTask<OutboxTransaction> BeginAsync(CancellationToken cancellationToken)
+    {
+        SqliteConnection connection = new("Data Source=:memory:");
+        connection.Open();
+        return ValueTask.FromResult(new OutboxTransaction(connection, connection.BeginTransaction()));
+    }
 
     internal override ValueTask RequireSameDatabaseAsync(DbTransaction transaction, CancellationToken cancellationToken) => default;
 
@@ -673,8 +690,10 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
                 int before = rows.Count;
                 foreach (long stream in streams.TakeWhile(_ => Bytes(rows, before) < maxBytes))
                 {
-                    Row? head = store._log.Values.Concat(store._parked.Values).Where(row => row.Stream == stream)
-                        .MinBy(static row => row.Entry.Number);
+                    Row[] waiting = [.. store._log.Values.Concat(store._parked.Values).Where(row => row.Stream == stream)];
+                    Row? head = store.TakesLastOfStream
+                        ? waiting.MaxBy(static row => row.Entry.Number)
+                        : waiting.MinBy(static row => row.Entry.Number);
                     if (head is not null)
                     {
                         rows.Add(store.Read(head, isParked: !store._log.ContainsKey(head.Id)));

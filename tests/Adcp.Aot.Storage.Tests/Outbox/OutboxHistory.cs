@@ -4,16 +4,17 @@ namespace Adcp.Aot.Storage.Tests.Outbox;
 internal sealed class OutboxHistory
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, string> _accepted = [];
+    private readonly Dictionary<string, string?> _accepted = [];
     private readonly List<Attempt> _attempts = [];
     private readonly List<Fault> _faults = [];
+    private int _events;
 
-    /// <summary>Notes that a webhook was committed.</summary>
-    public void Accept(string key)
+    /// <summary>Notes that a webhook was committed, after all earlier ones of the stream whose order it keeps, if it has one.</summary>
+    public void Accept(string key, string? stream = null)
     {
         lock (_lock)
         {
-            _accepted.Add(key, key);
+            _accepted.Add(key, stream);
         }
     }
 
@@ -22,7 +23,7 @@ internal sealed class OutboxHistory
     {
         lock (_lock)
         {
-            Attempt attempt = new(process, key, body, at);
+            Attempt attempt = new(process, key, body, at, ++_events);
             _attempts.Add(attempt);
             return attempt;
         }
@@ -33,7 +34,7 @@ internal sealed class OutboxHistory
     {
         lock (_lock)
         {
-            (attempt.ArrivedAt, attempt.Status) = (at, status);
+            (attempt.ArrivedAt, attempt.Status, attempt.ArrivedEvent) = (at, status, ++_events);
         }
     }
 
@@ -64,9 +65,19 @@ internal sealed class OutboxHistory
                     .. arrived.Where(static sent => sent.DistinctBy(static attempt => attempt.Body).Count() > 1)
                         .Select(static sent => sent.Key),
                 ],
-                [.. arrived.SelectMany(Unexplained)]);
+                [.. arrived.SelectMany(Unexplained)],
+                [
+                    .. _accepted.Where(static accepted => accepted.Value is not null).GroupBy(static accepted => accepted.Value)
+                        .SelectMany(stream => stream.Zip(stream.Skip(1)))
+                        .Where(pair => IsOutOfOrder(arrived[pair.First.Key], arrived[pair.Second.Key]))
+                        .Select(static pair => $"{pair.Second.Key} before {pair.First.Key} of {pair.First.Value}"),
+                ]);
         }
     }
+
+    /// <summary>Returns whether a request of a webhook began before the receiver had accepted its predecessor.</summary>
+    private static bool IsOutOfOrder(IEnumerable<Attempt> first, IEnumerable<Attempt> second) =>
+        second.Any(later => !first.Any(earlier => earlier.Status == 200 && earlier.ArrivedEvent < later.BeganEvent));
 
     /// <summary>
     /// Returns the attempts that no rule of the protocol explains. An attempt after one that the receiver accepted is a repeat. The
@@ -86,11 +97,13 @@ internal sealed class OutboxHistory
     /// <param name="Uncommitted">The keys that arrived and were not committed.</param>
     /// <param name="Changed">The keys that arrived with different bytes.</param>
     /// <param name="Unexplained">The repeats that no fault explains.</param>
+    /// <param name="OutOfOrder">The webhooks of a stream that were sent before their predecessor was accepted.</param>
     internal sealed record Verdict(
-        IReadOnlyList<string> Lost, IReadOnlyList<string> Uncommitted, IReadOnlyList<string> Changed, IReadOnlyList<string> Unexplained)
+        IReadOnlyList<string> Lost, IReadOnlyList<string> Uncommitted, IReadOnlyList<string> Changed, IReadOnlyList<string> Unexplained,
+        IReadOnlyList<string> OutOfOrder)
     {
         /// <summary>Gets the number of broken promises.</summary>
-        public int Count => Lost.Count + Uncommitted.Count + Changed.Count + Unexplained.Count;
+        public int Count => Lost.Count + Uncommitted.Count + Changed.Count + Unexplained.Count + OutOfOrder.Count;
 
         public override string ToString() => string.Join(
             '\n',
@@ -99,11 +112,12 @@ internal sealed class OutboxHistory
                 .. Uncommitted.Select(static key => $"uncommitted: {key}"),
                 .. Changed.Select(static key => $"changed: {key}"),
                 .. Unexplained.Select(static repeat => $"unexplained: {repeat}"),
+                .. OutOfOrder.Select(static pair => $"out of order: {pair}"),
             ]);
     }
 
     /// <summary>An attempt. Its status is 0 while it has not arrived.</summary>
-    internal sealed class Attempt(string process, string key, string body, DateTimeOffset beganAt)
+    internal sealed class Attempt(string process, string key, string body, DateTimeOffset beganAt, int beganEvent)
     {
         public string Process { get; } = process;
 
@@ -113,7 +127,12 @@ internal sealed class OutboxHistory
 
         public DateTimeOffset BeganAt { get; } = beganAt;
 
+        /// <summary>Gets the number of its begin among all begins and arrivals: many have the same time.</summary>
+        public int BeganEvent { get; } = beganEvent;
+
         public DateTimeOffset ArrivedAt { get; set; }
+
+        public int ArrivedEvent { get; set; }
 
         public int Status { get; set; }
 

@@ -80,6 +80,25 @@ public sealed class OutboxHistoryTests
         Assert.Single(_history.Check().Lost);
     }
 
+    [Theory]
+    [InlineData(200, true, false)]
+    [InlineData(503, true, true)]
+    [InlineData(200, false, true)]
+    public void A_webhook_that_is_sent_before_its_predecessor_was_accepted_is_out_of_order(int status, bool firstIsFirst, bool isFound)
+    {
+        _history.Accept("one", "stream");
+        _history.Accept("other", "another stream");
+        _history.Accept("two", "stream");
+        Send("first", 0);
+        Send("first", 0, key: "other");
+
+        Send("first", 0, status, firstIsFirst ? "one" : "two");
+        Send("first", 0, key: firstIsFirst ? "two" : "one");
+        Send("first", 0, key: "one");
+
+        Assert.Equal(isFound ? 1 : 0, _history.Check().OutOfOrder.Count);
+    }
+
     private void Send(string process, int at, int status = 200, string key = "key", string body = "body") =>
         _history.Arrive(_history.Begin(process, key, body, Start.AddSeconds(at)), Start.AddSeconds(at + 2), status);
 }

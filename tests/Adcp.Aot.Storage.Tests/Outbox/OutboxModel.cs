@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Adcp.Aot.Delivery;
 using Adcp.Aot.Testing;
 using Microsoft.Extensions.Time.Testing;
 
@@ -46,11 +47,18 @@ internal sealed class OutboxModel : IDisposable
     public required Func<Process, PreparedWebhook, int, (TimeSpan Travel, int Status)> Answer { get; init; }
 
     /// <summary>Commits a webhook.</summary>
-    public async Task EnqueueAsync(string host, string tenant = "t1") =>
-        History.Accept((await _outbox.EnqueueAsync(null, [OutboxHarness.Item(host, tenant)]))[0].IdempotencyKey);
+    /// <param name="host">The host that receives it.</param>
+    /// <param name="tenant">The tenant.</param>
+    /// <param name="stream">The stream whose order it keeps; <see langword="null"/> for none.</param>
+    public async Task EnqueueAsync(string host, string tenant = "t1", string? stream = null)
+    {
+        OutboxItem item = OutboxHarness.Item(host, tenant, stream: stream);
+        item = new OutboxItem(item.Destination, item.Payload, item.Options with { KeepsOrder = stream is not null });
+        History.Accept((await _outbox.EnqueueAsync(null, [item]))[0].IdempotencyKey, stream);
+    }
 
     /// <summary>Starts a process. It may be dead when this returns.</summary>
-    /// <param name="plan">The fate of each call of its store.</param>
+    /// <param name="plan">The fate of each call of its store. The call "attempt" is a request: it can only end the process.</param>
     public async Task<Process> StartAsync(Func<Process, string, StoreFault> plan)
     {
         while (true)
@@ -129,10 +137,12 @@ internal sealed class OutboxModel : IDisposable
         private readonly OutboxModel _model;
         private readonly PausableClock _clock;
         private readonly FaultyOutboxStore _store;
+        private readonly Func<Process, string, StoreFault> _plan;
 
         public Process(OutboxModel model, string name, Func<Process, string, StoreFault> plan)
         {
             _model = model;
+            _plan = plan;
             Name = name;
             _clock = new PausableClock(model.Time);
             _store = new FaultyOutboxStore(model.Store, call => plan(this, call))
@@ -197,12 +207,23 @@ internal sealed class OutboxModel : IDisposable
             // A process that is paused here has decided to send, and does so when it continues, whatever happened to its lease.
             OutboxHistory.Attempt sent = _model.History.Begin(
                 Name, webhook.IdempotencyKey, Convert.ToHexString(webhook.Body.Span), _model.Time.GetUtcNow());
+            StoreFault fault = _plan(this, "attempt");
+            if (fault == StoreFault.Crash)
+            {
+                Kill();
+            }
+
             await WhileAliveAsync(cancellationToken);
             (TimeSpan travel, int status) = _model.Answer(this, webhook, attempt);
 
             // Nothing calls a request back: not the end of the process, nor that of its lease.
             await Task.Delay(travel, _model.Time, CancellationToken.None);
             _model.History.Arrive(sent, _model.Time.GetUtcNow(), status);
+            if (fault == StoreFault.CrashAfter)
+            {
+                Kill();
+            }
+
             await WhileAliveAsync(cancellationToken);
             return status == 0 ? -(int)WebhookSendError.ConnectionFailed : status;
         }

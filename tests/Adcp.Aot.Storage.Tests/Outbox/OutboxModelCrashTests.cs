@@ -3,12 +3,21 @@ using System.Collections.Concurrent;
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
 /// <summary>
-/// A short script of two workers that is run again and again: each time one of them dies before or after another call of its store. The
-/// calls of the store and the attempts are the awaits of the protocol. In a series of equal calls, one for each lane, the first two and the
+/// A short script of two workers that is run again and again: each time one of them dies before or after another call of its store, or
+/// before or after a request. These are the awaits of the protocol. In a series of equal calls, one for each lane, the first two and the
 /// last are taken.
 /// </summary>
 public sealed class OutboxModelCrashTests
 {
+    private const int MoreRounds = 10;
+
+    /// <summary>What a worker asks or does in the script. A death at each of them is shown.</summary>
+    private static readonly string[] Kinds =
+    [
+        "attempt", "check", "count", "heads", "installation", "join", "leave", "list", "owned", "parked", "read", "renew", "return",
+        "settle", "switches", "take",
+    ];
+
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(2);
 
@@ -27,24 +36,37 @@ public sealed class OutboxModelCrashTests
         int[] fatal = [.. Enumerable.Range(0, whole.Calls.Count).Where(call => !IsInTheMiddle(whole.Calls, call))];
         foreach (int call in fatal)
         {
-            // By its kind and number among its kind: an idle worker reads once more or less from run to run.
-            (string Kind, int Number) last = (whole.Calls[call], whole.Calls.Take(call).Count(before => before == whole.Calls[call]));
-            Run run = await RunAsync(isFirst, last, death);
-            if (run.HasDied)
-            {
-                died.Add(last.Kind);
-            }
+            await DieAsync(whole.Calls[call], whole.Calls.Take(call).Count(before => before == whole.Calls[call]));
+        }
 
-            if (run.Broken.Length > 0)
+        // The scheduler of the threads decides which rows a worker gets. A call that no run made with that number is tried again.
+        for (int round = 0; round < MoreRounds; round++)
+        {
+            foreach (string kind in Kinds.Except(died).ToArray())
             {
-                broken.Add($"{(isMade ? "after" : "before")} {last}: {run.Broken}");
+                await DieAsync(kind, 0);
             }
         }
 
         TestContext.Current.TestOutputHelper?.WriteLine(
             $"{fatal.Length} deaths in {whole.Calls.Count} calls: {string.Join(", ", whole.Calls.CountBy(static call => call))}");
         Assert.True(broken.Count == 0, string.Join('\n', broken));
-        Assert.Empty(whole.Calls.Except(died));
+        Assert.Equal(Kinds, died.Order(StringComparer.Ordinal));
+
+        async Task DieAsync(string kind, int number)
+        {
+            // By its kind and number among its kind: an idle worker reads once more or less from run to run.
+            Run run = await RunAsync(isFirst, (kind, number), death);
+            if (run.HasDied)
+            {
+                died.Add(kind);
+            }
+
+            if (run.Broken.Length > 0)
+            {
+                broken.Add($"{(isMade ? "after" : "before")} {kind} {number}: {run.Broken}");
+            }
+        }
     }
 
     [Theory]
@@ -103,6 +125,21 @@ public sealed class OutboxModelCrashTests
         Assert.Equal(advances, left.Length > 0 || model.History.Check().Lost.Count > 0);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_checks_find_streams_that_do_not_begin_with_their_first_row(bool takesLast)
+    {
+        using OutboxModel model = new() { Lease = Lease, Answer = static (_, _, _) => (TimeSpan.Zero, 200) };
+        model.Store.TakesLastOfStream = takesLast;
+        await EnqueueAsync(model);
+        await model.StartAsync(static (_, _) => StoreFault.None);
+
+        Assert.Equal("", await model.FinishAsync(TimeSpan.FromSeconds(30)));
+
+        Assert.Equal(takesLast, model.History.Check().OutOfOrder.Count > 0);
+    }
+
     /// <summary>Returns whether a call is one of a series of equal calls, and neither of the first two nor the last.</summary>
     private static bool IsInTheMiddle(IReadOnlyList<string> calls, int call) =>
         call >= 2 && call < calls.Count - 1 && calls[call] == calls[call - 1] && calls[call] == calls[call - 2]
@@ -113,7 +150,7 @@ public sealed class OutboxModelCrashTests
     {
         ConcurrentQueue<string> calls = new();
         ConcurrentDictionary<string, int> made = new();
-        ConcurrentDictionary<string, bool> asked = new();
+        ConcurrentDictionary<(string Process, string Url), bool> asked = new();
         bool hasDied = false;
         using OutboxModel model = new() { Lease = Lease, RetryDelay = TimeSpan.FromMilliseconds(200), Answer = Answer };
         await StartAsync(isVictim: isFirst);
@@ -137,11 +174,11 @@ public sealed class OutboxModelCrashTests
         Task<OutboxModel.Process> StartAsync(bool isVictim) =>
             model.StartAsync(isVictim ? Plan : static (_, _) => StoreFault.None);
 
-        // A third of the endpoints fail once, which opens no circuit, and another third is slow.
+        // A third of the endpoints fail once for each worker, so that each has parked rows. It opens no circuit. Another third is slow.
         (TimeSpan Travel, int Status) Answer(OutboxModel.Process process, PreparedWebhook webhook, int attempt) =>
             (new Uri(webhook.Destination.Url).Host[1] % 3) switch
             {
-                0 => (TimeSpan.Zero, asked.TryAdd(webhook.Destination.Url, true) ? 503 : 200),
+                0 => (TimeSpan.Zero, asked.TryAdd((process.Name, webhook.Destination.Url), true) ? 503 : 200),
                 1 => (TimeSpan.FromMilliseconds(100), 200),
                 _ => (TimeSpan.Zero, 200),
             };
@@ -149,9 +186,11 @@ public sealed class OutboxModelCrashTests
         StoreFault Plan(OutboxModel.Process process, string call)
         {
             calls.Enqueue(call);
-            if ((call, made.AddOrUpdate(call, 0, static (_, count) => count + 1)) != last)
+            int number = made.AddOrUpdate(call, 0, static (_, count) => count + 1);
+            if ((call, number) != last)
             {
-                return StoreFault.None;
+                // The answer to the first request for lanes is lost, so that the worker asks which lanes it has.
+                return call == "take" && number == 0 ? StoreFault.After : StoreFault.None;
             }
 
             hasDied = true;
@@ -164,6 +203,8 @@ public sealed class OutboxModelCrashTests
         for (int host = 0; host < 9; host++)
         {
             await model.EnqueueAsync($"b{host}.example");
+            await model.EnqueueAsync($"b{host}.example", stream: $"stream {host}");
+            await model.EnqueueAsync($"b{host}.example", stream: $"stream {host}");
         }
     }
 
