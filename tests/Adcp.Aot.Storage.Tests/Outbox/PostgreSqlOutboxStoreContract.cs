@@ -10,6 +10,12 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
 {
     private protected override SqlDialect Dialect => SqlDialect.PostgreSql;
 
+    public override async ValueTask DisposeAsync()
+    {
+        await Store.DisposeAsync();
+        await base.DisposeAsync();
+    }
+
     [Fact]
     public async Task Row_of_a_late_commit_is_read_although_later_transactions_were_read_before()
     {

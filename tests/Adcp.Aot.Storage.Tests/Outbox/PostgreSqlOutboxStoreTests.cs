@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Diagnostics;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Storage.Tests.Databases;
 using Adcp.Aot.Testing;
 using Npgsql;
 
@@ -159,6 +160,99 @@ public sealed class PostgreSqlOutboxStoreTests : PostgreSqlOutboxStoreContract
 
         Assert.True(await reader.MayFindAsync(default));
         Assert.True(await reader.MayFindAsync(default));
+    }
+
+    [Theory]
+    [InlineData("default_transaction_isolation=serializable")]
+    [InlineData("default_transaction_isolation=repeatable\\ read")]
+    [InlineData("default_transaction_read_only=on")]
+    public async Task Renewal_holds_whatever_the_defaults_of_a_role_are(string setting)
+    {
+        NpgsqlConnectionStringBuilder settings = new(Database.ConnectionString) { Options = "-c " + setting };
+        await using NpgsqlDataSource source = NpgsqlDataSource.Create(settings);
+        await using OutboxStore store = Open(source, Tables);
+        await JoinAsync();
+        await ExpireAsync(Me);
+        await using Caller other = await Caller.BeginAsync(Database.Source);
+        await other.ExecuteAsync($"UPDATE {Tables.Worker} SET name = 'other' WHERE worker = '{Me}'");
+
+        // The row changes after the snapshot of the renewal: a conflict for a serializable transaction.
+        Task<(bool IsAlive, int Workers)> renewal = store.RenewAsync(Me, Lease, false, default).AsTask();
+        await BlockedAsync();
+        await other.Transaction.CommitAsync();
+
+        Assert.Equal((true, 1), await renewal);
+        Assert.Equal((true, 1), await store.RenewAsync(Me, Lease, false, default));
+        Assert.InRange(
+            Assert.Single(await Store.ListWorkersAsync(default)).LeaseLeft, Lease - TimeSpan.FromMinutes(1), Lease);
+    }
+
+    [Fact]
+    public async Task Renewal_is_one_statement_on_the_connection_of_the_one_before()
+    {
+        List<string> statements = [];
+        FaultyDataSource source = new(Database.Source);
+        await using OutboxStore store = Open(source, Tables);
+        await store.JoinAsync(Me, "test", Lease, default);
+        await store.RenewAsync(Me, Lease, false, default);
+        int opened = source.Opened;
+        source.Plan = (sql, _) =>
+        {
+            statements.Add(sql);
+            return null;
+        };
+
+        Assert.Equal((true, 1), await store.RenewAsync(Me, Lease, false, default));
+
+        Assert.StartsWith("WITH mine AS (UPDATE", Assert.Single(statements), StringComparison.Ordinal);
+        Assert.Equal(opened, source.Opened);
+    }
+
+    [Fact]
+    public async Task Renewals_at_the_same_time_do_not_wait_for_the_connection()
+    {
+        Guid other = Guid.NewGuid();
+        await JoinAsync();
+        await JoinAsync(other);
+        await Store.RenewAsync(Me, Lease, false, default);
+        await using Caller holder = await Caller.BeginAsync(Database.Source);
+        await holder.ExecuteAsync($"UPDATE {Tables.Worker} SET name = 'held' WHERE worker = '{Me}'");
+        Task<(bool IsAlive, int Workers)> held = Store.RenewAsync(Me, Lease, false, default).AsTask();
+        await BlockedAsync();
+
+        Assert.Equal((true, 2), await Store.RenewAsync(other, Lease, false, default));
+
+        Assert.False(held.IsCompleted);
+        await holder.Transaction.CommitAsync();
+        Assert.Equal((true, 2), await held);
+    }
+
+    [Fact]
+    public async Task Renewal_whose_connection_died_is_made_on_another()
+    {
+        FaultyDataSource source = new(Database.Source);
+        await using OutboxStore store = Open(source, Tables);
+        await store.JoinAsync(Me, "test", Lease, default);
+        await store.RenewAsync(Me, Lease, false, default);
+        int opened = source.Opened;
+        source.Once("UPDATE", Fault.Stale());
+
+        Assert.Equal((true, 1), await store.RenewAsync(Me, Lease, false, default));
+        Assert.Equal(opened + 1, source.Opened);
+    }
+
+    [Fact]
+    public async Task Worker_that_leaves_gives_the_connection_of_its_renewals_back()
+    {
+        await using NpgsqlDataSource source = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(Database.ConnectionString) { MaxPoolSize = 1, Timeout = 5 });
+        await using OutboxStore store = Open(source, Tables);
+        await store.JoinAsync(Me, "test", Lease, default);
+        await store.RenewAsync(Me, Lease, false, default);
+
+        await store.LeaveAsync(Me, default);
+
+        Assert.Empty(await store.ListWorkersAsync(default));
     }
 
     [Fact]

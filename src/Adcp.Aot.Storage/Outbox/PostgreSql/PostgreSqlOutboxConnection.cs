@@ -4,14 +4,14 @@ using System.Transactions;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// The connection that a reader or settler keeps. It is opened when it is first used, dropped after a fault, and opened again by the next
-/// call. For one call at a time.
+/// The connection that a reader, a settler or the renewals keep. It is opened when it is first used, dropped after a fault, and opened
+/// again by the next call.
 /// </summary>
 internal sealed class PostgreSqlOutboxConnection(StoreDatabase database) : IAsyncDisposable
 {
     private DbConnection? _connection;
 
-    /// <summary>Runs work on the connection, outside of the caller's ambient transaction.</summary>
+    /// <summary>Runs work on the connection, outside of the caller's ambient transaction. For one call at a time.</summary>
     internal async ValueTask<T> RunAsync<T>(
         Func<DbConnection, CancellationToken, ValueTask<T>> work, CancellationToken cancellationToken)
     {
@@ -32,18 +32,26 @@ internal sealed class PostgreSqlOutboxConnection(StoreDatabase database) : IAsyn
     }
 
     /// <summary>
+    /// Runs work that may be repeated on the connection, and again on another if it was lost. Thread-safe: while a call uses the
+    /// connection, others take one of the pool.
+    /// </summary>
+    internal ValueTask<T> RepeatableAsync<T>(
+        Func<DbConnection, CancellationToken, ValueTask<T>> work, CancellationToken cancellationToken) =>
+        OnceAsync(database, mayRepeat: true, work, cancellationToken, keeper: this);
+
+    /// <summary>
     /// Runs work on a connection of its own, and again on another if the connection was lost and the work may be repeated.
     /// </summary>
     internal static async ValueTask<T> OnceAsync<T>(
         StoreDatabase database, bool mayRepeat, Func<DbConnection, CancellationToken, ValueTask<T>> work,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken, PostgreSqlOutboxConnection? keeper = null)
     {
         using TransactionScope? outside = ExpiringTable.Outside();
         for (int lost = 0; ; lost++)
         {
             // Work that may be repeated shows itself whether the connection lives.
             DbConnection connection = mayRepeat
-                ? await database.Source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false)
+                ? keeper?.Take() ?? await database.Source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false)
                 : await database.Source.OpenLiveAsync(SqlDialect.PostgreSql, cancellationToken).ConfigureAwait(false);
             T result;
             try
@@ -63,18 +71,29 @@ internal sealed class PostgreSqlOutboxConnection(StoreDatabase database) : IAsyn
                 throw;
             }
 
-            await SqlConnections.DropAsync(connection).ConfigureAwait(false);
+            if (keeper is null || !keeper.TryKeep(connection))
+            {
+                await SqlConnections.DropAsync(connection).ConfigureAwait(false);
+            }
+
             return result;
         }
     }
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync() => CloseAsync();
+
+    /// <summary>Closes the connection unless a call uses it. The next call opens another one.</summary>
+    internal async ValueTask CloseAsync()
     {
-        if (Interlocked.Exchange(ref _connection, null) is { } connection)
+        if (Take() is { } connection)
         {
             await SqlConnections.DropAsync(connection).ConfigureAwait(false);
         }
     }
+
+    private DbConnection? Take() => Interlocked.Exchange(ref _connection, null);
+
+    private bool TryKeep(DbConnection connection) => Interlocked.CompareExchange(ref _connection, connection, null) is null;
 
     /// <summary>Closes a connection. If its server only reads, the pool must not hand it out again.</summary>
     private static ValueTask ReleaseAsync(DbConnection connection, Exception fault) => SqlFaults.IsReadOnly(fault)

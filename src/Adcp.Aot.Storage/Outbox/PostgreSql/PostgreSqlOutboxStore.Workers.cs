@@ -6,10 +6,15 @@ namespace Adcp.Aot.Storage;
 /// <content>Ownership: workers and lanes.</content>
 internal sealed partial class PostgreSqlOutboxStore
 {
+    private const string SerializationFailure = "40001";
+    private const string ReadOnlyTransaction = "25006";
+
     private static readonly TimeSpan DefaultLease = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LeastTimeout = TimeSpan.FromMilliseconds(100);
 
+    private readonly PostgreSqlOutboxConnection _renewals;
     private long _lease = DefaultLease.Ticks;
+    private volatile bool _renewsInTransaction;
 
     /// <summary>Gets how long a settlement may take on the server: half of the lease, so that a takeover waits no longer.</summary>
     private TimeSpan SettleTimeout => new(Math.Max(Volatile.Read(ref _lease) / 2, LeastTimeout.Ticks));
@@ -42,27 +47,13 @@ internal sealed partial class PostgreSqlOutboxStore
         Guid worker, TimeSpan lease, bool isDraining, CancellationToken cancellationToken)
     {
         KeepLease(lease);
-        (bool isAlive, int workers, bool hasExpired, long revision) = await RepeatableAsync(
-            async (connection, token) =>
-            {
-                (bool IsAlive, int Workers, bool HasExpired, long Revision) renewed = default;
-                DbBatch batch = connection.GuardedBatch();
-                batch.Then(_sql.Renew)
-                    .With(DbType.Guid, worker)
-                    .With(DbType.Int64, (long)lease.TotalMilliseconds)
-                    .With(DbType.Boolean, isDraining);
-                await batch.CommitAsync(
-                    reader => renewed =
-                        (reader.GetInt64(0) == 1, (int)reader.GetInt64(1), reader.GetInt64(2) > 0, reader.GetInt64(3)),
-                    token).ConfigureAwait(false);
-                return renewed;
-            },
-            cancellationToken).ConfigureAwait(false);
-        _switches.NoteRenewed(revision);
-        if (hasExpired)
+        Renewal renewed = await _renewals.RepeatableAsync(
+            (connection, token) => RenewAsync(connection, worker, lease, isDraining, token), cancellationToken).ConfigureAwait(false);
+        _switches.NoteRenewed(renewed.Revision);
+        if (renewed.HasExpired)
         {
             // A transaction of its own: two workers that renew themselves and bury each other would wait for each other.
-            await RepeatableAsync(
+            await _renewals.RepeatableAsync(
                 async (connection, token) =>
                 {
                     DbBatch batch = connection.GuardedBatch();
@@ -73,7 +64,7 @@ internal sealed partial class PostgreSqlOutboxStore
                 cancellationToken).ConfigureAwait(false);
         }
 
-        return (isAlive, workers);
+        return (renewed.IsAlive, renewed.Workers);
     }
 
     internal override async ValueTask<IReadOnlyList<(short Lane, int Unclean)>> TakeLanesAsync(
@@ -137,6 +128,8 @@ internal sealed partial class PostgreSqlOutboxStore
 
     internal override async ValueTask LeaveAsync(Guid worker, CancellationToken cancellationToken)
     {
+        // Other workers of the process open it again.
+        await _renewals.CloseAsync().ConfigureAwait(false);
         await RepeatableAsync(
             async (connection, token) =>
             {
@@ -147,6 +140,48 @@ internal sealed partial class PostgreSqlOutboxStore
                 return true;
             },
             cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Closes the connection of the renewals.</summary>
+    public override async ValueTask DisposeAsync()
+    {
+        await _renewals.CloseAsync().ConfigureAwait(false);
+        await base.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Renews in one statement, which is a transaction. If a role's transactions are serializable or read-only by default, the first one
+    /// that fails is made again in a transaction of the outbox's own, and so are the later ones.
+    /// </summary>
+    private async ValueTask<Renewal> RenewAsync(
+        DbConnection connection, Guid worker, TimeSpan lease, bool isDraining, CancellationToken cancellationToken)
+    {
+        if (!_renewsInTransaction)
+        {
+            try
+            {
+                return await RunAsync().ConfigureAwait(false);
+            }
+            catch (DbException fault) when (fault.SqlState is SerializationFailure or ReadOnlyTransaction)
+            {
+                // Made again below.
+            }
+        }
+
+        await connection.Command(PostgreSqlCommands.Begin).ExecuteAsync(cancellationToken).ConfigureAwait(false);
+        Renewal renewed = await RunAsync().ConfigureAwait(false);
+        await connection.Command(PostgreSqlCommands.Commit).ExecuteAsync(cancellationToken).ConfigureAwait(false);
+        _renewsInTransaction = true;
+        return renewed;
+
+        ValueTask<Renewal> RunAsync() => connection.Command(_sql.Renew)
+            .With(DbType.Guid, worker)
+            .With(DbType.Int64, (long)lease.TotalMilliseconds)
+            .With(DbType.Boolean, isDraining)
+            .OneAsync(
+                static reader => new Renewal(
+                    reader.GetInt64(0) == 1, (int)reader.GetInt64(1), reader.GetInt64(2) > 0, reader.GetInt64(3)),
+                cancellationToken);
     }
 
     /// <summary>Counts the rows that the dead owners of lanes may have been sending.</summary>
@@ -218,4 +253,6 @@ internal sealed partial class PostgreSqlOutboxStore
         batch.Then(_sql.RestampBindings);
         await batch.CommitAsync(static _ => { }, cancellationToken).ConfigureAwait(false);
     }
+
+    private readonly record struct Renewal(bool IsAlive, int Workers, bool HasExpired, long Revision);
 }

@@ -50,6 +50,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
         _sql = new PostgreSqlStoreStatements(tables);
         Dead = new PostgreSqlOutboxDeadTable(database, _sql);
         _switches = new PostgreSqlOutboxSwitchTable(database, _sql);
+        _renewals = new PostgreSqlOutboxConnection(database);
     }
 
     internal PostgreSqlOutboxStatements Statements => _statements;
