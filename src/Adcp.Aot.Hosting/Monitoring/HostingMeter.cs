@@ -28,7 +28,7 @@ internal static class HostingMeter
             AdcpInstruments.OutboxWorkers, static () => Each(static status => (long)status.Workers), "{worker}",
             "Workers whose lease lasts."),
         Meter.CreateObservableCounter(
-            AdcpInstruments.OutboxFencedOff, static () => Each(static status => status.FencedOff), "{result}",
+            AdcpInstruments.OutboxFencedOff, static () => Each(static status => status.FencedOff, ofWorker: true), "{result}",
             "Results that were not committed because the worker had lost the lane."),
     ];
 
@@ -55,13 +55,15 @@ internal static class HostingMeter
         }
     }
 
-    private static List<Measurement<T>> Each<T>(Func<OutboxStatus, T> get)
+    /// <param name="get">Returns a measurement.</param>
+    /// <param name="ofWorker">Whether it is one of the process's own worker, so that the sum over all processes counts it once.</param>
+    private static List<Measurement<T>> Each<T>(Func<OutboxStatus, T> get, bool ofWorker = false)
         where T : struct
     {
         List<Measurement<T>> all = [];
         foreach ((OutboxMonitor monitor, _) in Monitors)
         {
-            if (monitor.Last?.Status is { } status)
+            if (monitor.Last is { Status: { } status } sample && (sample.IsOfWorker || !ofWorker))
             {
                 all.Add(new Measurement<T>(get(status), new KeyValuePair<string, object?>(AdcpTags.Instance, monitor.Name)));
             }

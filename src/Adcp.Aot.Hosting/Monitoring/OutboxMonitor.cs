@@ -41,7 +41,9 @@ internal sealed partial class OutboxMonitor(IServiceProvider services, string na
         OutboxStatus status = engine.Worker is { } worker
             ? await worker.GetStatusAsync(cancellationToken).ConfigureAwait(false)
             : await engine.Outbox!.GetStatusAsync(cancellationToken).ConfigureAwait(false);
-        Volatile.Write(ref _last, new OutboxSample(status, Last?.Status.UnownedLanes > 0 && status.UnownedLanes > 0));
+        Volatile.Write(
+            ref _last,
+            new OutboxSample(status, Last?.Status.UnownedLanes > 0 && status.UnownedLanes > 0, IsOfWorker: engine.Worker is not null));
     }
 
     protected override void LogFault(Exception fault) => LogUnreadable(Logger, fault, name);
@@ -54,4 +56,5 @@ internal sealed partial class OutboxMonitor(IServiceProvider services, string na
 /// <summary>The state of an outbox at a moment.</summary>
 /// <param name="Status">The state.</param>
 /// <param name="LanesStayUnowned">Whether lanes had no owner in this sample and the one before.</param>
-internal sealed record OutboxSample(OutboxStatus Status, bool LanesStayUnowned);
+/// <param name="IsOfWorker">Whether the state has the figures of this process's worker, and not those of all workers.</param>
+internal sealed record OutboxSample(OutboxStatus Status, bool LanesStayUnowned, bool IsOfWorker = true);

@@ -98,4 +98,6 @@ internal sealed class OutboxTransaction(DbConnection connection, DbTransaction t
 /// <param name="OldestDue">How long the oldest row that is due has been due; <see langword="null"/> if none is.</param>
 /// <param name="Workers">Workers with a lease.</param>
 /// <param name="UnownedLanes">Lanes that no living worker owns.</param>
-internal sealed record OutboxCounts(long Waiting, long Parked, long Dead, TimeSpan? OldestDue, int Workers, int UnownedLanes);
+/// <param name="Figures">The sums over workers with a lease.</param>
+internal sealed record OutboxCounts(
+    long Waiting, long Parked, long Dead, TimeSpan? OldestDue, int Workers, int UnownedLanes, OutboxFigures Figures);

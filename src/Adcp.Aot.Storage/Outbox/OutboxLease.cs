@@ -6,7 +6,8 @@ namespace Adcp.Aot.Storage;
 /// Holds a worker's row and renews its lease on a connection of its own, so that a slow read never delays a renewal. A worker whose
 /// lease has ended, or whose row was deleted, is another worker afterwards: with a new id and a new epoch, and without lanes.
 /// </summary>
-internal sealed partial class OutboxLease(OutboxStore store, OutboxLeaseTimes times, string name, TimeProvider time, ILogger logger)
+internal sealed partial class OutboxLease(
+    OutboxStore store, OutboxLeaseTimes times, string name, Func<OutboxFigures> figures, TimeProvider time, ILogger logger)
     : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stop = new();
@@ -177,7 +178,7 @@ internal sealed partial class OutboxLease(OutboxStore store, OutboxLeaseTimes ti
         TimeSpan left = time.GetElapsedTime(asked, Volatile.Read(ref _endsAt));
         using CancellationTokenSource ends = new(left > TimeSpan.Zero ? left : TimeSpan.FromMilliseconds(1), time);
         using CancellationTokenSource both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, ends.Token);
-        (bool isAlive, int workers) = await store.RenewAsync(worker, times.Lease, _isDraining, both.Token).ConfigureAwait(false);
+        (bool isAlive, int workers) = await store.RenewAsync(worker, times.Lease, _isDraining, figures(), both.Token).ConfigureAwait(false);
         if (!isAlive)
         {
             DeclaredDead(logger, worker);
@@ -219,7 +220,8 @@ internal sealed partial class OutboxLease(OutboxStore store, OutboxLeaseTimes ti
             _endsAt = End(asked);
         }
 
-        (bool isAlive, int workers) = await store.RenewAsync(worker, times.Lease, _isDraining, cancellationToken).ConfigureAwait(false);
+        (bool isAlive, int workers) = await store.RenewAsync(worker, times.Lease, _isDraining, figures(), cancellationToken)
+            .ConfigureAwait(false);
         Volatile.Write(ref _workers, Math.Max(1, workers));
         if (!isAlive)
         {

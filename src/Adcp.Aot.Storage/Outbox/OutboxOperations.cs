@@ -144,7 +144,8 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
         return here with
         {
             IsDurable = true,
-            FencedOff = _worker?.FencedOff,
+            InFlight = here.InFlight ?? store.InFlight,
+            FencedOff = _worker?.FencedOff ?? store.FencedOff,
             Waiting = store.Waiting,
             Parked = store.Parked,
             DeadLetters = store.DeadLetters,
@@ -401,6 +402,8 @@ public sealed partial class OutboxOperations : WebhookOperations, IAsyncDisposab
                 OldestDue = status.OldestDue,
                 Workers = status.Workers,
                 UnownedLanes = status.UnownedLanes,
+                InFlight = status.Figures.InFlight,
+                FencedOff = status.Figures.FencedOff,
             };
             StoreReading read = new(figures, [.. switches.Where(static row => row.IsStopped)]);
             Volatile.Write(ref _lastRead, read);

@@ -69,7 +69,8 @@ public sealed class OutboxWorker : IAsyncDisposable
             },
             time);
         TimeSpan fifth = options.Lease / LeaseParts;
-        _lease = new OutboxLease(outbox.Store, new OutboxLeaseTimes(options.Lease, fifth, fifth), options.Name, time, logger);
+        _lease = new OutboxLease(
+            outbox.Store, new OutboxLeaseTimes(options.Lease, fifth, fifth), options.Name, () => Figures, time, logger);
         _settlement = new OutboxSettlement(outbox.Store, _lease, _schedule, OnSettled, time, logger);
         _delivery = new OutboxDelivery(
             _runner,
@@ -137,6 +138,9 @@ public sealed class OutboxWorker : IAsyncDisposable
 
     /// <summary>Gets whether the worker knows that an operator paused all deliveries.</summary>
     internal bool IsPaused => _schedule.IsPaused;
+
+    private OutboxFigures Figures =>
+        new(_schedule.InFlight, _schedule.Held, _delivery.Delivered, _delivery.Deferred, _settlement.FencedOff);
 
     /// <summary>Gets the results that were not committed because the worker had lost their lane.</summary>
     internal long FencedOff => _settlement.FencedOff;
@@ -216,21 +220,15 @@ public sealed class OutboxWorker : IAsyncDisposable
         Pump();
     }
 
-    /// <summary>Reads the state of the outbox and of this worker.</summary>
+    /// <summary>
+    /// Reads the state of the outbox. The members on what workers do are those of this worker, and exact.
+    /// </summary>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="DbException">The database cannot be reached.</exception>
     public async ValueTask<OutboxStatus> GetStatusAsync(CancellationToken cancellationToken = default)
     {
         OutboxStatus status = await _outbox.GetStatusAsync(cancellationToken).ConfigureAwait(false);
-        return status with
-        {
-            Lanes = _owner.Owned,
-            InFlight = _schedule.InFlight,
-            InMemory = _schedule.Held,
-            Delivered = _delivery.Delivered,
-            Deferred = _delivery.Deferred,
-            FencedOff = _settlement.FencedOff,
-        };
+        return status.With(Figures) with { Lanes = _owner.Owned };
     }
 
     /// <summary>Stops without waiting for attempts under way.</summary>
@@ -300,6 +298,13 @@ public sealed record OutboxStopReport(int Cancelled, int Unsettled)
 }
 
 /// <summary>The state of an outbox.</summary>
+/// <remarks>
+/// <see cref="SqlWebhookOutbox.GetStatusAsync"/> reads it in any process. <see cref="InFlight"/>, <see cref="InMemory"/>,
+/// <see cref="Delivered"/>, <see cref="Deferred"/> and <see cref="FencedOff"/> are then the sums over the living workers of all processes,
+/// as of each worker's last renewal, which is about a second ago at most unless the database or the worker is slow. A worker's counters
+/// begin with its start and end with the worker, so that a sum becomes smaller if one stops. Workers of releases before version 6 of the
+/// tables on SQLite, and 7 on PostgreSQL, count as zero. <see cref="OutboxWorker.GetStatusAsync"/> has the exact figures of that worker.
+/// </remarks>
 public sealed record OutboxStatus
 {
     /// <summary>Gets the webhooks that were not attempted yet, or whose first attempt is under way.</summary>
@@ -320,23 +325,30 @@ public sealed record OutboxStatus
     /// <summary>Gets the lanes that no living worker owns. Their webhooks wait.</summary>
     public int UnownedLanes { get; init; }
 
-    /// <summary>Gets the lanes of this worker; 0 if asked of the outbox.</summary>
+    /// <summary>Gets the lanes of the living workers, or of the worker that was asked.</summary>
     public int Lanes { get; init; }
 
-    /// <summary>Gets this worker's attempts under way; 0 if asked of the outbox.</summary>
+    /// <summary>Gets the attempts under way.</summary>
     public int InFlight { get; init; }
 
-    /// <summary>Gets this worker's rows in memory; 0 if asked of the outbox.</summary>
+    /// <summary>Gets the webhooks in the memory of workers.</summary>
     public int InMemory { get; init; }
 
-    /// <summary>Gets the webhooks that this worker delivered since its start; 0 if asked of the outbox.</summary>
+    /// <summary>Gets the webhooks that were delivered since the start of each worker.</summary>
     public long Delivered { get; init; }
 
-    /// <summary>
-    /// Gets how many attempts this worker did not make since its start because the authorizer could not decide; 0 if asked of the outbox.
-    /// </summary>
+    /// <summary>Gets the attempts that were not made since the start of each worker because the authorizer could not decide.</summary>
     public long Deferred { get; init; }
 
-    /// <summary>Gets this worker's results that were not committed because it had lost their lane; 0 if asked of the outbox.</summary>
+    /// <summary>Gets the results that were not committed since the start of each worker because it had lost their lane.</summary>
     public long FencedOff { get; init; }
+
+    internal OutboxStatus With(OutboxFigures figures) => this with
+    {
+        InFlight = figures.InFlight,
+        InMemory = figures.InMemory,
+        Delivered = figures.Delivered,
+        Deferred = figures.Deferred,
+        FencedOff = figures.FencedOff,
+    };
 }

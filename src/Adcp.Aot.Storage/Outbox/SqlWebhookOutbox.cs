@@ -197,7 +197,7 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
         return await Store.FindStateAsync(tenant, deliveryId, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Reads the state of the outbox.</summary>
+    /// <summary>Reads the state of the outbox and of the living workers of all processes.</summary>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="DbException">The database cannot be reached.</exception>
     public async ValueTask<OutboxStatus> GetStatusAsync(CancellationToken cancellationToken = default)
@@ -211,7 +211,8 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
             OldestDue = counts.OldestDue,
             Workers = counts.Workers,
             UnownedLanes = counts.UnownedLanes,
-        };
+            Lanes = OutboxLanes.Count - counts.UnownedLanes,
+        }.With(counts.Figures);
     }
 
     /// <summary>Deletes dead letters, delivery ids and streams that outlived their time.</summary>

@@ -2,7 +2,7 @@ namespace Adcp.Aot.Operations;
 
 /// <summary>
 /// The overview for operators. Members that do not apply to an implementation are null. Those of the process that delivers are null in
-/// a process without a supervisor and a worker. Immutable.
+/// a process without a supervisor and a worker, unless they say otherwise. Immutable.
 /// </summary>
 public sealed record OperationsStatus
 {
@@ -10,7 +10,8 @@ public sealed record OperationsStatus
     public required bool IsDurable { get; init; }
 
     /// <summary>
-    /// Gets the attempts under way in this process; without an outbox, also the deliveries that wait for their next attempt.
+    /// Gets the attempts under way in this process; without an outbox, also the deliveries that wait for their next attempt. In a process
+    /// without a worker it is the sum over the outbox's living workers, as of each one's last renewal.
     /// </summary>
     public int? InFlight { get; init; }
 
@@ -39,7 +40,8 @@ public sealed record OperationsStatus
     public IReadOnlyList<DeadLetterCount> DeadByReason { get; init; } = [];
 
     /// <summary>
-    /// Gets the results of this process that were not committed because its worker had lost their lane. Their webhooks are sent again.
+    /// Gets the results of this process that were not committed because its worker had lost their lane. Their webhooks are sent again. In
+    /// a process without a worker it is the sum over the outbox's living workers, as of each one's last renewal.
     /// </summary>
     public long? FencedOff { get; init; }
 

@@ -1,10 +1,13 @@
+using System.Collections.Concurrent;
 using System.Data.Common;
+using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Adcp.Aot.AspNetCore.Tests;
 using Adcp.Aot.Auditing;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Storage;
+using Adcp.Aot.Telemetry;
 using Adcp.Aot.Testing;
 using Adcp.Aot.Tests.Documentation;
 using Microsoft.Data.Sqlite;
@@ -84,6 +87,47 @@ public sealed partial class HealthTests
         Assert.All(
             (IHealthCheck[])[check, new DeliveryHealthCheck(host.Services, "")],
             static check => Assert.True(check.CheckHealthAsync(new HealthCheckContext()).IsCompletedSuccessfully));
+        await host.StopAsync();
+        SqliteConnection.ClearAllPools();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Results_fenced_off_are_measured_by_the_process_of_their_worker_only(bool runsWorker)
+    {
+        string instance = runsWorker ? "delivers" : "enqueues";
+        using Folder folder = new();
+        HostApplicationBuilder builder = TestHost.Builder(
+            [.. TestHost.Sound, .. TestHost.Outbox(folder), ("Adcp:Outbox:RunsWorker", runsWorker.ToString())]);
+        builder.Services.AddAdcpWebhooks(instance).BindConfiguration("Adcp")
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path))
+            .AddOutbox();
+        ConcurrentBag<string> measured = [];
+        using MeterListener listener = new();
+        listener.InstrumentPublished = static (instrument, listener) =>
+        {
+            if (instrument.Meter.Name == AdcpTelemetry.MeterName)
+            {
+                listener.EnableMeasurementEvents(instrument);
+            }
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, _, tags, _) =>
+        {
+            if (tags.ToArray().Any(tag => tag.Key == AdcpTags.Instance && instance.Equals(tag.Value)))
+            {
+                measured.Add(instrument.Name);
+            }
+        });
+        listener.Start();
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        await host.Services.GetRequiredKeyedService<OutboxMonitor>(instance).SampleAsync(TestContext.Current.CancellationToken);
+
+        listener.RecordObservableInstruments();
+
+        Assert.Contains(AdcpInstruments.OutboxWorkers, measured);
+        Assert.Equal(runsWorker, measured.Contains(AdcpInstruments.OutboxFencedOff));
         await host.StopAsync();
         SqliteConnection.ClearAllPools();
     }

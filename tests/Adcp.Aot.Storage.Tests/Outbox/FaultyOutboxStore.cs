@@ -78,8 +78,8 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
         await RunAsync("join", () => Done(inner.JoinAsync(worker, name, lease, cancellationToken)), cancellationToken);
 
     internal override ValueTask<(bool IsAlive, int Workers)> RenewAsync(
-        Guid worker, TimeSpan lease, bool isDraining, CancellationToken cancellationToken) =>
-        RunAsync("renew", () => inner.RenewAsync(worker, lease, isDraining, cancellationToken), cancellationToken);
+        Guid worker, TimeSpan lease, bool isDraining, OutboxFigures figures, CancellationToken cancellationToken) =>
+        RunAsync("renew", () => inner.RenewAsync(worker, lease, isDraining, figures, cancellationToken), cancellationToken);
 
     internal override ValueTask<IReadOnlyList<(short Lane, int Unclean)>> TakeLanesAsync(
         Guid worker, int most, CancellationToken cancellationToken) =>

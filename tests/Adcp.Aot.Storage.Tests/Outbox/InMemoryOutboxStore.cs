@@ -9,7 +9,7 @@ namespace Adcp.Aot.Storage.Tests.Outbox;
 internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<Guid, (long ExpiresAt, bool IsDraining, string Name)> _workers = [];
+    private readonly Dictionary<Guid, (long ExpiresAt, bool IsDraining, string Name, OutboxFigures Figures)> _workers = [];
     private readonly (Guid? Worker, int Unclean)[] _lanes = new (Guid?, int)[OutboxLanes.Count];
     private readonly SortedDictionary<long, Row> _log = [];
     private readonly SortedDictionary<(long DueAt, long Id), Row> _parked = [];
@@ -208,7 +208,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
     {
         lock (_lock)
         {
-            _workers.Add(worker, (Now + (long)lease.TotalMilliseconds, false, name));
+            _workers.Add(worker, (Now + (long)lease.TotalMilliseconds, false, name, default));
             return default;
         }
     }
@@ -220,15 +220,15 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
     }
 
     internal override ValueTask<(bool IsAlive, int Workers)> RenewAsync(
-        Guid worker, TimeSpan lease, bool isDraining, CancellationToken cancellationToken)
+        Guid worker, TimeSpan lease, bool isDraining, OutboxFigures figures, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _renewals);
         lock (_lock)
         {
-            bool isAlive = _workers.TryGetValue(worker, out (long ExpiresAt, bool IsDraining, string Name) self);
+            bool isAlive = _workers.TryGetValue(worker, out (long ExpiresAt, bool IsDraining, string Name, OutboxFigures Figures) self);
             if (isAlive)
             {
-                _workers[worker] = (Now + (long)lease.TotalMilliseconds, isDraining, self.Name);
+                _workers[worker] = (Now + (long)lease.TotalMilliseconds, isDraining, self.Name, figures);
             }
 
             foreach (Guid dead in NeverBuries
@@ -316,7 +316,13 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
             int unowned = _lanes.Count(lane => lane.Worker is not { } owner || !_workers.ContainsKey(owner));
             long oldest = _log.Values.Concat(_parked.Values).Min(static row => (long?)row.DueAt) ?? long.MaxValue;
             TimeSpan? oldestDue = oldest <= Now ? TimeSpan.FromMilliseconds(Now - oldest) : null;
-            return ValueTask.FromResult(new OutboxCounts(_log.Count, _parked.Count, _dead.Count, oldestDue, _workers.Count, unowned));
+            OutboxFigures figures = _workers.Values.Select(static worker => worker.Figures).Aggregate(
+                default(OutboxFigures),
+                static (sum, one) => new OutboxFigures(
+                    sum.InFlight + one.InFlight, sum.InMemory + one.InMemory, sum.Delivered + one.Delivered, sum.Deferred + one.Deferred,
+                    sum.FencedOff + one.FencedOff));
+            return ValueTask.FromResult(
+                new OutboxCounts(_log.Count, _parked.Count, _dead.Count, oldestDue, _workers.Count, unowned, figures));
         }
     }
 
@@ -419,7 +425,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
 
     private void Remove(Guid worker, bool byAnother)
     {
-        if (_workers.Remove(worker, out (long ExpiresAt, bool IsDraining, string Name) removed))
+        if (_workers.Remove(worker, out (long ExpiresAt, bool IsDraining, string Name, OutboxFigures Figures) removed))
         {
             Removed(removed.Name, byAnother);
         }

@@ -168,6 +168,45 @@ public abstract partial class OutboxEndToEndContract : WebhookOutboxContract, IA
     }
 
     [Fact]
+    public async Task A_process_that_only_enqueues_sees_what_the_workers_do()
+    {
+        TaskCompletionSource answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        using RecordingSender sender = Senders.Of(async (webhook, _, cancellationToken) =>
+        {
+            if (webhook.Destination.Url.Contains("held", StringComparison.Ordinal))
+            {
+                await answer.Task.WaitAsync(cancellationToken);
+            }
+
+            return 200;
+        });
+        OutboxWorkerOptions options = new() { Lease = TimeSpan.FromSeconds(10) };
+        await using OutboxOperations operations = new(_outbox);
+        await using OutboxWorker first = new(Open(), sender, options);
+        await using OutboxWorker second = new(Open(), sender, options);
+        await first.StartAsync();
+        await second.StartAsync();
+        await _outbox.EnqueueAsync(
+            null, [OutboxHarness.Item("held.example"), OutboxHarness.Item("a.example"), OutboxHarness.Item("b.example")]);
+
+        await UntilAsync(async () =>
+            await _outbox.GetStatusAsync() is { InFlight: 1, InMemory: 1, Delivered: 2, Workers: 2, Lanes: OutboxLanes.Count });
+        OutboxStatus[] own = [await first.GetStatusAsync(), await second.GetStatusAsync()];
+        OperationsStatus overview = await operations.GetStatusAsync();
+        answer.SetResult();
+        await UntilAsync(async () => await _outbox.GetStatusAsync() is { InFlight: 0, InMemory: 0, Delivered: 3, Waiting: 0 });
+        await first.StopAsync(OutboxHarness.Patience);
+        await second.StopAsync(OutboxHarness.Patience);
+        OutboxStatus left = await _outbox.GetStatusAsync();
+
+        Assert.Equal(
+            (1, 1, 2L),
+            (own.Sum(static one => one.InFlight), own.Sum(static one => one.InMemory), own.Sum(static one => one.Delivered)));
+        Assert.Equal((1, 0L), (overview.InFlight, overview.FencedOff));
+        Assert.Equal((0, 0L, 0, OutboxLanes.Count), (left.Workers, left.Delivered, left.Lanes, left.UnownedLanes));
+    }
+
+    [Fact]
     public async Task Another_process_isolates_pauses_resumes_and_resets()
     {
         OperatorAction action = new("alice");

@@ -202,6 +202,48 @@ public abstract class OutboxSchemaTests(SqlDialect dialect) : DatabaseTests(dial
     }
 
     [Fact]
+    public async Task Workers_get_figures_and_a_worker_of_the_release_before_continues()
+    {
+        OutboxSchema schema = new(new StoreDatabase(Database.Source, Dialect));
+        bool isSqlite = Dialect == SqlDialect.Sqlite;
+        int before = isSqlite ? 5 : 6;
+        foreach (string statement in schema.GetStatements().Except(schema.GetStatements(before)))
+        {
+            await Database.ExecuteAsync(statement);
+        }
+
+        await Database.ExecuteAsync($"UPDATE adcp_schema_versions SET version = {before}");
+        await Database.ExecuteAsync(Join(1));
+        InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(
+            async () => await schema.CheckAsync(TestContext.Current.CancellationToken));
+
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+            await new OutboxSchema(new StoreDatabase(Database.Source, Dialect)).CreateIfAbsentAsync())));
+
+        // The release before joins and renews.
+        await Database.ExecuteAsync(Join(2));
+        await Database.ExecuteAsync($"UPDATE adcp_outbox_worker SET expires_at = 9000000000001, is_draining = {(isSqlite ? "1" : "true")}");
+
+        Assert.Contains("CreateIfAbsentAsync", fault.Message, StringComparison.Ordinal);
+        await schema.CheckAsync(TestContext.Current.CancellationToken);
+        OutboxStore store = OutboxStores.Create(new StoreDatabase(Database.Source, Dialect), new SqlWebhookOutboxOptions());
+        await using (store)
+        {
+            Guid worker = Guid.NewGuid();
+            OutboxFigures figures = new(1, 2, 3, 4, 5);
+            await store.JoinAsync(worker, "new", TimeSpan.FromHours(1), default);
+            Assert.Equal((true, 1), await store.RenewAsync(worker, TimeSpan.FromHours(1), false, figures, default));
+            OutboxCounts counts = await store.CountAsync(default);
+            Assert.Equal((3, figures), (counts.Workers, counts.Figures));
+            await store.LeaveAsync(worker, default);
+        }
+
+        string Join(int id) => isSqlite
+            ? $"INSERT INTO adcp_outbox_worker (worker, name, expires_at, has_lock) VALUES (x'{id:x32}', 'old', 9000000000000, 0)"
+            : $"INSERT INTO adcp_outbox_worker (worker, name, expires_at) VALUES ('{id:x32}', 'old', 9000000000000)";
+    }
+
+    [Fact]
     public async Task Newer_tables_are_reported_and_refused()
     {
         OutboxSchema schema = new(new StoreDatabase(Database.Source, Dialect));

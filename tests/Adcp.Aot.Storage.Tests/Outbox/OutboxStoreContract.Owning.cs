@@ -48,7 +48,7 @@ public abstract partial class OutboxStoreContract
         Assert.Equal(taken.Order(), (await Store.OwnedLanesAsync(Me, default)).Order());
         Assert.Empty(await Store.OwnedLanesAsync(other, default));
         await ExpireAsync(Me);
-        await Store.RenewAsync(other, Lease, false, default);
+        await Store.RenewAsync(other, Lease, false, default, default);
         await Store.TakeLanesAsync(other, 64, default);
         Assert.Equal(3, (await Store.OwnedLanesAsync(other, default)).Count(static lane => lane.Unclean == 1));
         await Store.ReturnLaneAsync(other, taken[0].Lane, default);
@@ -62,7 +62,7 @@ public abstract partial class OutboxStoreContract
         await JoinAsync();
         await JoinAsync(other);
         await ExpireAsync(Me);
-        await Store.RenewAsync(other, Lease, false, default);
+        await Store.RenewAsync(other, Lease, false, default, default);
 
         Assert.Empty(await Store.TakeLanesAsync(Me, 10, default));
         Assert.Equal(64, (await Store.TakeLanesAsync(other, 64, default)).Count);
@@ -75,13 +75,13 @@ public abstract partial class OutboxStoreContract
         await JoinAsync();
         await JoinAsync(other);
 
-        Assert.Equal((true, 2), await Store.RenewAsync(Me, Lease, false, default));
-        Assert.Equal((true, 1), await Store.RenewAsync(other, Lease, true, default));
-        Assert.Equal((true, 1), await Store.RenewAsync(Me, Lease, false, default));
+        Assert.Equal((true, 2), await Store.RenewAsync(Me, Lease, false, default, default));
+        Assert.Equal((true, 1), await Store.RenewAsync(other, Lease, true, default, default));
+        Assert.Equal((true, 1), await Store.RenewAsync(Me, Lease, false, default, default));
         await ExpireAsync(Me);
-        Assert.Equal((true, 1), await Store.RenewAsync(other, Lease, false, default));
-        Assert.False((await Store.RenewAsync(Me, Lease, false, default)).IsAlive);
-        Assert.False((await Store.RenewAsync(Guid.NewGuid(), Lease, false, default)).IsAlive);
+        Assert.Equal((true, 1), await Store.RenewAsync(other, Lease, false, default, default));
+        Assert.False((await Store.RenewAsync(Me, Lease, false, default, default)).IsAlive);
+        Assert.False((await Store.RenewAsync(Guid.NewGuid(), Lease, false, default, default)).IsAlive);
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public abstract partial class OutboxStoreContract
         await JoinAsync();
         await ExpireAsync(Me);
 
-        Assert.Equal((true, 1), await Store.RenewAsync(Me, Lease, false, default));
+        Assert.Equal((true, 1), await Store.RenewAsync(Me, Lease, false, default, default));
     }
 
     [Fact]
@@ -104,7 +104,7 @@ public abstract partial class OutboxStoreContract
         await ExpireAsync(Me);
         Assert.Empty(await Store.TakeLanesAsync(second, 64, default));
 
-        await Store.RenewAsync(second, Lease, false, default);
+        await Store.RenewAsync(second, Lease, false, default, default);
         IReadOnlyList<(short Lane, int Unclean)> taken = await Store.TakeLanesAsync(second, 64, default);
 
         Assert.Equal(64, taken.Count);
@@ -112,7 +112,7 @@ public abstract partial class OutboxStoreContract
         await JoinAsync(third);
         await Store.ReturnLaneAsync(second, 5, default);
         await ExpireAsync(second);
-        await Store.RenewAsync(third, Lease, false, default);
+        await Store.RenewAsync(third, Lease, false, default, default);
         taken = await Store.TakeLanesAsync(third, 64, default);
         Assert.Equal(64, taken.Count);
         Assert.All(taken, static lane => Assert.Equal(lane.Lane == 5 ? 0 : 2, lane.Unclean));
@@ -144,7 +144,7 @@ public abstract partial class OutboxStoreContract
 
         await Store.LeaveAsync(Me, default);
 
-        Assert.Equal((true, 1), await Store.RenewAsync(other, Lease, false, default));
+        Assert.Equal((true, 1), await Store.RenewAsync(other, Lease, false, default, default));
         Assert.Equal(0, await SettleAsync(Delivered(row)));
         Assert.Single(await LogAsync());
     }
@@ -157,7 +157,7 @@ public abstract partial class OutboxStoreContract
         IReadOnlyList<(short Lane, int Unclean)> taken = await Store.TakeLanesAsync(Me, 12, default);
         Guid other = Guid.NewGuid();
         await Store.JoinAsync(other, "a second one", Lease, default);
-        await Store.RenewAsync(other, Lease, isDraining: true, default);
+        await Store.RenewAsync(other, Lease, isDraining: true, default, default);
 
         IReadOnlyList<OutboxWorkerRow> workers = await Store.ListWorkersAsync(default);
 
@@ -173,7 +173,7 @@ public abstract partial class OutboxStoreContract
     [Fact]
     public async Task Counts_say_how_much_waits_and_who_works()
     {
-        Assert.Equal(new OutboxCounts(0, 0, 0, null, 0, 64), await Store.CountAsync(default));
+        Assert.Equal(new OutboxCounts(0, 0, 0, null, 0, 64, default), await Store.CountAsync(default));
         await JoinAsync();
         await Store.TakeLanesAsync(Me, 60, default);
         await AppendAsync(
@@ -190,5 +190,32 @@ public abstract partial class OutboxStoreContract
         await ExpireAsync(Me);
         counts = await Store.CountAsync(default);
         Assert.Equal((0, 64), (counts.Workers, counts.UnownedLanes));
+    }
+
+    [Fact]
+    public async Task Counts_have_the_sums_of_living_workers_as_of_their_last_renewals()
+    {
+        Guid other = Guid.NewGuid();
+        Guid dead = Guid.NewGuid();
+        foreach (Guid worker in new[] { Me, other, dead })
+        {
+            await JoinAsync(worker);
+        }
+
+        await Store.RenewAsync(dead, TimeSpan.FromSeconds(-10), false, new OutboxFigures(100, 100, 100, 100, 100), default);
+        OutboxFigures joined = await FiguresAsync();
+        await Store.RenewAsync(Me, Lease, false, new OutboxFigures(1, 2, 3, 4, 5), default);
+        await Store.RenewAsync(other, Lease, true, new OutboxFigures(10, 20, 3_000_000_000, 40, 50), default);
+        OutboxFigures both = await FiguresAsync();
+        await Store.RenewAsync(Me, Lease, false, new OutboxFigures(0, 1, 4, 4, 5), default);
+        OutboxFigures later = await FiguresAsync();
+        await Store.LeaveAsync(other, default);
+        OutboxFigures left = await FiguresAsync();
+
+        Assert.Equal(
+            [default, new(11, 22, 3_000_000_003, 44, 55), new(10, 21, 3_000_000_004, 44, 55), new(0, 1, 4, 4, 5)],
+            new[] { joined, both, later, left });
+
+        async Task<OutboxFigures> FiguresAsync() => (await Store.CountAsync(default)).Figures;
     }
 }

@@ -341,7 +341,7 @@ public abstract partial class OutboxStoreContract
         OutboxRow log = await OneAsync();
         OutboxRow parked = Assert.Single((await ParkedAsync()).Rows);
         await ExpireAsync(Me);
-        await Store.RenewAsync(other, Lease, false, default);
+        await Store.RenewAsync(other, Lease, false, default, default);
 
         Assert.Equal(0, await SettleAsync(Delivered(log), Delivered(parked)));
         Assert.Equal(0, await SettleAsync(Park(log), Park(parked, attempts: 2)));

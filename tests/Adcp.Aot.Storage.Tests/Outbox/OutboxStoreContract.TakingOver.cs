@@ -201,7 +201,7 @@ public abstract partial class OutboxStoreContract
     {
         await JoinAsync(next);
         await ExpireAsync(dead);
-        await Store.RenewAsync(next, Lease, false, default);
+        await Store.RenewAsync(next, Lease, false, default, default);
         Assert.NotEmpty(await Store.TakeLanesAsync(next, 64, default));
     }
 }

@@ -472,8 +472,8 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
             FakeTimeProvider time = new();
             OutboxLease lease = new(
                 new InMemoryOutboxStore(time),
-                new OutboxLeaseTimes(OutboxBench.LongLease, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)), "test", time,
-                NullLogger.Instance);
+                new OutboxLeaseTimes(OutboxBench.LongLease, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)), "test",
+                static () => default, time, NullLogger.Instance);
             Assert.True(lease.StartAsync(CancellationToken.None).IsCompletedSuccessfully);
             return new WeakReference(time);
         }

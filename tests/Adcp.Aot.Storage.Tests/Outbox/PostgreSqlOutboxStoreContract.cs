@@ -70,11 +70,11 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
     public async Task Renewal_sees_that_a_switch_has_changed()
     {
         await JoinAsync();
-        await Store.RenewAsync(Me, Lease, false, default);
+        await Store.RenewAsync(Me, Lease, false, default, default);
         long? before = Store.Switches.Renewed;
 
         OutboxSwitch? set = await Store.Switches.SetAsync("0123456789abcdef", true, "https://a.example", "alice", null, default);
-        await Store.RenewAsync(Me, Lease, false, default);
+        await Store.RenewAsync(Me, Lease, false, default, default);
 
         Assert.Equal((set!.Revision - 1, set.Revision), (before, Store.Switches.Renewed));
     }
@@ -267,14 +267,14 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
         await settlement.ExecuteAsync($"SELECT 1 FROM {Tables.Worker} WHERE worker = '{Me}' FOR KEY SHARE");
         await settlement.ExecuteAsync($"DELETE FROM {Tables.Log}");
 
-        Task<(bool IsAlive, int Workers)> burial = Store.RenewAsync(other, Lease, false, default).AsTask();
+        Task<(bool IsAlive, int Workers)> burial = Store.RenewAsync(other, Lease, false, default, default).AsTask();
         await BlockedAsync();
 
         Assert.False(burial.IsCompleted);
         await settlement.Transaction.CommitAsync();
         Assert.Equal((true, 1), await burial);
         Assert.Empty(await LogAsync());
-        Assert.False((await Store.RenewAsync(Me, Lease, false, default)).IsAlive);
+        Assert.False((await Store.RenewAsync(Me, Lease, false, default, default)).IsAlive);
     }
 
     [Fact]
@@ -284,7 +284,7 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
         await using Caller settlement = await Caller.BeginAsync(Database.Source);
         await settlement.ExecuteAsync($"SELECT 1 FROM {Tables.Worker} WHERE worker = '{Me}' FOR KEY SHARE");
 
-        Assert.Equal((true, 1), await Store.RenewAsync(Me, Lease, false, default));
+        Assert.Equal((true, 1), await Store.RenewAsync(Me, Lease, false, default, default));
     }
 
     [Theory]
@@ -418,7 +418,7 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
             await Database.ExecuteAsync($"UPDATE {Tables.Worker} SET expires_at = 0");
 
             (bool IsAlive, int Workers)[] renewed = await Task.WhenAll(
-                workers.Select(worker => Task.Run(async () => await Store.RenewAsync(worker, Lease, false, default))));
+                workers.Select(worker => Task.Run(async () => await Store.RenewAsync(worker, Lease, false, default, default))));
 
             Assert.Contains(renewed, static worker => worker.IsAlive);
             foreach (Guid worker in workers)

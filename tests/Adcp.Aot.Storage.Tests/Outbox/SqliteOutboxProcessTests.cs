@@ -76,14 +76,14 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
         start.Environment[FileVariable] = _file;
         using Process victim = Process.Start(start)!;
         Assert.Equal("64 lanes", await victim.StandardOutput.ReadLineAsync());
-        Assert.Equal((true, 2), await _store.RenewAsync(Me, Lease, false, default));
+        Assert.Equal((true, 2), await _store.RenewAsync(Me, Lease, false, default, default));
         Assert.Empty(await _store.TakeLanesAsync(Me, 64, default));
         Assert.Equal(2, LockFiles().Length);
 
         victim.Kill();
         await victim.WaitForExitAsync();
 
-        Assert.Equal((true, 1), await _store.RenewAsync(Me, Lease, false, default));
+        Assert.Equal((true, 1), await _store.RenewAsync(Me, Lease, false, default, default));
         IReadOnlyList<(short Lane, int Unclean)> lanes = await _store.TakeLanesAsync(Me, 64, default);
         Assert.Equal(64, lanes.Count);
         Assert.All(lanes, static lane => Assert.Equal(1, lane.Unclean));
@@ -101,7 +101,7 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
         FakeTimeProvider time = new();
         InMemoryOutboxStore store = new(time) { Watch = watch };
         OutboxLeaseTimes times = new(Lease, Lease / 5, Lease / 5);
-        await using OutboxLease lease = new(store, times, "test", time, NullLogger.Instance);
+        await using OutboxLease lease = new(store, times, "test", static () => default, time, NullLogger.Instance);
         await lease.StartAsync(default);
         int renewals = store.Renewals;
         for (int look = 1; look <= 20; look++)
@@ -135,11 +135,11 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
     {
         SqliteOutboxStore other = Open();
         await _store.JoinAsync(Me, "test", Lease, default);
-        await _store.RenewAsync(Me, Lease, false, default);
+        await _store.RenewAsync(Me, Lease, false, default, default);
         Assert.Null(_store.DeathWatch);
         await other.JoinAsync(Guid.NewGuid(), "other", Lease, default);
 
-        Assert.Equal((true, 2), await _store.RenewAsync(Me, Lease, false, default));
+        Assert.Equal((true, 2), await _store.RenewAsync(Me, Lease, false, default, default));
 
         Assert.Equal(TimeSpan.FromMilliseconds(200), _store.DeathWatch);
     }
@@ -150,7 +150,7 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
         FakeTimeProvider time = new();
         InMemoryOutboxStore store = new(time);
         OutboxLeaseTimes times = new(TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
-        await using OutboxLease lease = new(store, times, "test", time, NullLogger.Instance);
+        await using OutboxLease lease = new(store, times, "test", static () => default, time, NullLogger.Instance);
         await lease.StartAsync(default);
         for (int second = 1; second <= 3; second++)
         {
@@ -194,9 +194,9 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
         await paused.JoinAsync(other, "paused", TimeSpan.FromSeconds(-1), default);
         await _store.JoinAsync(Me, "test", Lease, default);
 
-        Assert.Equal((true, 1), await _store.RenewAsync(Me, Lease, false, default));
+        Assert.Equal((true, 1), await _store.RenewAsync(Me, Lease, false, default, default));
 
-        Assert.Equal((false, 1), await paused.RenewAsync(other, Lease, false, default));
+        Assert.Equal((false, 1), await paused.RenewAsync(other, Lease, false, default, default));
         Assert.Single(LockFiles());
     }
 
@@ -221,11 +221,11 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
         await _store.JoinAsync(Me, "test", Lease, default);
         await _database.ExecuteAsync($"UPDATE {Tables.Worker} SET has_lock = 0");
 
-        Assert.Equal((true, 2), await _store.RenewAsync(Me, Lease, false, default));
+        Assert.Equal((true, 2), await _store.RenewAsync(Me, Lease, false, default, default));
         File.Delete(LockFiles().Single(path => path.EndsWith(other.ToString("N"), StringComparison.Ordinal)));
         await _database.ExecuteAsync($"UPDATE {Tables.Worker} SET has_lock = 1");
 
-        Assert.Equal((true, 2), await _store.RenewAsync(Me, Lease, false, default));
+        Assert.Equal((true, 2), await _store.RenewAsync(Me, Lease, false, default, default));
     }
 
     [Fact]

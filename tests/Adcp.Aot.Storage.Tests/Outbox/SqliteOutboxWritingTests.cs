@@ -207,7 +207,7 @@ public sealed class SqliteOutboxWritingTests : IAsyncLifetime
                 }
 
                 await store.AppendAsync(null, [Entry("b", (short)process)], default);
-                Assert.True((await store.RenewAsync(worker, TimeSpan.FromHours(1), false, default)).IsAlive);
+                Assert.True((await store.RenewAsync(worker, TimeSpan.FromHours(1), false, default, default)).IsAlive);
                 rows.Clear();
                 while (await reader.ReadAsync(rows, 10, long.MaxValue, false, default))
                 {

@@ -31,7 +31,8 @@ internal sealed class PostgreSqlOutboxSchema
         _schema = new SqlSchema(
             SqlDialect.PostgreSql, tables.Meta, versionsIn: dot < 0 ? null : tables.Prefix[..dot], new SqlMigration(Define(tables)),
             new SqlMigration(IndexDead(tables)), new SqlMigration(AddType(tables)), new SqlMigration(AddSwitches(tables)),
-            new SqlMigration(AddKeyHash(tables)), new SqlMigration(AddTransaction(tables)));
+            new SqlMigration(AddKeyHash(tables)), new SqlMigration(AddTransaction(tables)),
+            new SqlMigration(AddFigures(tables)));
     }
 
     /// <summary>Gets the versions of the tables.</summary>
@@ -89,7 +90,7 @@ internal sealed class PostgreSqlOutboxSchema
     private (string Table, string Columns)[] Columns() =>
     [
         (_tables.Meta, "installation, format, system_identifier"),
-        (_tables.Worker, "worker, name, expires_at, is_draining"),
+        (_tables.Worker, "worker, name, expires_at, is_draining, " + string.Join(", ", OutboxFigures.Columns)),
         (_tables.Lane, "lane, worker, epoch, unclean"),
         (_tables.Log,
             "lane, xid, id, endpoint, tenant, attempts, unclean, enqueued_at, not_before, max_at, first_attempt_at, horizon_at, key_id, "
@@ -304,5 +305,21 @@ internal sealed class PostgreSqlOutboxSchema
         $"ALTER TABLE {tables.Binding} ALTER COLUMN xid SET DEFAULT pg_current_xact_id()",
         $"UPDATE {tables.Binding} AS b SET xid = l.xid FROM {tables.Log} AS l WHERE l.binding = b.hash",
         $"CREATE INDEX IF NOT EXISTS {tables.Index("parked_by_binding")} ON {tables.Parked} (binding) WHERE binding IS NOT NULL",
+    ];
+
+    /// <summary>
+    /// Returns version 7: a worker's figures are in its row, so that every process can report them. The defaults serve processes of the
+    /// release before, whose workers count as zero.
+    /// </summary>
+    private static string[] AddFigures(OutboxTables tables) =>
+    [
+        $"""
+        ALTER TABLE {tables.Worker}
+            ADD COLUMN IF NOT EXISTS in_flight integer NOT NULL DEFAULT 0,
+            ADD COLUMN IF NOT EXISTS in_memory integer NOT NULL DEFAULT 0,
+            ADD COLUMN IF NOT EXISTS delivered bigint NOT NULL DEFAULT 0,
+            ADD COLUMN IF NOT EXISTS deferred bigint NOT NULL DEFAULT 0,
+            ADD COLUMN IF NOT EXISTS fenced_off bigint NOT NULL DEFAULT 0
+        """,
     ];
 }

@@ -172,7 +172,8 @@ internal sealed partial class PostgreSqlOutboxStore
 
     private static OutboxCounts Counts(DbDataReader reader) => new(
         reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2),
-        PostgreSqlCommands.Duration(reader, 3) is { Ticks: >= 0 } oldest ? oldest : null, reader.GetInt32(4), reader.GetInt32(5));
+        PostgreSqlCommands.Duration(reader, 3) is { Ticks: >= 0 } oldest ? oldest : null, reader.GetInt32(4), reader.GetInt32(5),
+        OutboxFigures.Read(reader, 6));
 
     private static OutboxWaitingRow WaitingRow(DbDataReader reader) => new(
         reader.GetInt64(0), reader.GetInt16(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4), reader.GetInt32(5),

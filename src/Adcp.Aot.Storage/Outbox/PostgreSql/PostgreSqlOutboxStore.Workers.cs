@@ -44,11 +44,12 @@ internal sealed partial class PostgreSqlOutboxStore
     }
 
     internal override async ValueTask<(bool IsAlive, int Workers)> RenewAsync(
-        Guid worker, TimeSpan lease, bool isDraining, CancellationToken cancellationToken)
+        Guid worker, TimeSpan lease, bool isDraining, OutboxFigures figures, CancellationToken cancellationToken)
     {
         KeepLease(lease);
         Renewal renewed = await _renewals.RepeatableAsync(
-            (connection, token) => RenewAsync(connection, worker, lease, isDraining, token), cancellationToken).ConfigureAwait(false);
+            (connection, token) => RenewAsync(connection, worker, lease, isDraining, figures, token), cancellationToken)
+            .ConfigureAwait(false);
         _switches.NoteRenewed(renewed.Revision);
         if (renewed.HasExpired)
         {
@@ -154,7 +155,7 @@ internal sealed partial class PostgreSqlOutboxStore
     /// that fails is made again in a transaction of the outbox's own, and so are the later ones.
     /// </summary>
     private async ValueTask<Renewal> RenewAsync(
-        DbConnection connection, Guid worker, TimeSpan lease, bool isDraining, CancellationToken cancellationToken)
+        DbConnection connection, Guid worker, TimeSpan lease, bool isDraining, OutboxFigures figures, CancellationToken cancellationToken)
     {
         if (!_renewsInTransaction)
         {
@@ -178,6 +179,11 @@ internal sealed partial class PostgreSqlOutboxStore
             .With(DbType.Guid, worker)
             .With(DbType.Int64, (long)lease.TotalMilliseconds)
             .With(DbType.Boolean, isDraining)
+            .With(DbType.Int32, figures.InFlight)
+            .With(DbType.Int32, figures.InMemory)
+            .With(DbType.Int64, figures.Delivered)
+            .With(DbType.Int64, figures.Deferred)
+            .With(DbType.Int64, figures.FencedOff)
             .OneAsync(
                 static reader => new Renewal(
                     reader.GetInt64(0) == 1, (int)reader.GetInt64(1), reader.GetInt64(2) > 0, reader.GetInt64(3)),

@@ -143,7 +143,10 @@ internal sealed class PostgreSqlStoreStatements
             """;
         Renew =
             $"""
-            WITH mine AS (UPDATE {tables.Worker} SET expires_at = {Clock} + $2, is_draining = $3 WHERE worker = $1 RETURNING is_draining),
+            WITH mine AS (
+                UPDATE {tables.Worker} SET expires_at = {Clock} + $2, is_draining = $3,
+                    ({string.Join(", ", OutboxFigures.Columns)}) = ROW($4, $5, $6, $7, $8)
+                WHERE worker = $1 RETURNING is_draining),
             others AS (SELECT expires_at > {Clock} AS is_alive, is_draining FROM {tables.Worker} WHERE worker <> $1)
             SELECT (SELECT count(*) FROM mine),
                 (SELECT count(*) FROM mine WHERE NOT is_draining) + (SELECT count(*) FROM others WHERE is_alive AND NOT is_draining),
@@ -199,11 +202,12 @@ internal sealed class PostgreSqlStoreStatements
         Leave = $"DELETE FROM {tables.Worker} WHERE worker = $1";
         Count =
             $"""
-            SELECT l.n, p.n, d.n, {Now} - least(l.due, p.due),
-                (SELECT count(*) FROM {tables.Worker} WHERE expires_at > {Now})::integer,
+            SELECT l.n, p.n, d.n, {Now} - least(l.due, p.due), a.n,
                 (SELECT count(*) FROM {tables.Lane} AS f WHERE NOT EXISTS (
-                    SELECT FROM {tables.Worker} AS w WHERE w.worker = f.worker AND w.expires_at > {Now}))::integer
-            FROM (SELECT count(*) AS n, min(not_before) AS due FROM {tables.Log}) AS l,
+                    SELECT FROM {tables.Worker} AS w WHERE w.worker = f.worker AND w.expires_at > {Now}))::integer,
+                {string.Join(", ", OutboxFigures.Columns.Select(static column => "a." + column))}
+            FROM (SELECT count(*)::integer AS n, {OutboxFigures.Sums("bigint")} FROM {tables.Worker} WHERE expires_at > {Now}) AS a,
+                (SELECT count(*) AS n, min(not_before) AS due FROM {tables.Log}) AS l,
                 (SELECT count(*) AS n, min(due_at) AS due FROM {tables.Parked}) AS p,
                 (SELECT CASE WHEN count(*) <= {MaxCounted} THEN count(*) ELSE greatest(count(*), (
                         SELECT reltuples::bigint FROM pg_catalog.pg_class WHERE oid = to_regclass('{tables.Dead}'))) END AS n
@@ -359,7 +363,7 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>Adds the worker $1 named $2 with a lease of $3.</summary>
     internal string Join { get; }
 
-    /// <summary>Renews worker $1 for $2, draining if $3: whether it is there, how many work, how many have expired.</summary>
+    /// <summary>Renews worker $1 for $2, draining if $3, with its figures $4 to $8: whether it is there, how many work, how many have expired.</summary>
     internal string Renew { get; }
 
     /// <summary>Deletes expired workers except $1, in order of their ids. Waits for their settlements.</summary>

@@ -141,11 +141,16 @@ internal static class SqliteOutboxSchema
             $"ALTER TABLE {tables.Parked} ADD COLUMN key_hash INTEGER",
             $"ALTER TABLE {tables.Dead} ADD COLUMN key_hash INTEGER",
             Index(tables, "parked_key", tables.Parked, "key_hash"),
-            Index(tables, "dead_key", tables.Dead, "key_hash")));
+            Index(tables, "dead_key", tables.Dead, "key_hash")),
+
+        // A worker's figures are in its row, so that every process can report them. Workers of the release before count as zero.
+        new SqlMigration(
+            [.. OutboxFigures.Columns.Select(column => $"ALTER TABLE {tables.Worker} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")]));
 
     /// <summary>Returns a query that names each column that the store uses.</summary>
     internal static string Columns(OutboxTables tables) => $"""
-        SELECT m.installation, m.format, w.worker, w.name, w.expires_at, w.is_draining, w.has_lock, n.lane, n.worker, n.unclean,
+        SELECT m.installation, m.format, w.worker, w.name, w.expires_at, w.is_draining, w.has_lock,
+            {string.Join(", ", OutboxFigures.Columns.Select(static column => "w." + column))}, n.lane, n.worker, n.unclean,
             l.id, l.lane, l.endpoint, l.tenant, l.key_id, l.binding, l.attempts, l.unclean, l.enqueued_at, l.first_attempt_at, l.horizon_at,
             l.not_before, l.max_at, l.is_on_trial, l.stream, l.number, l.sealed,
             p.id, p.lane, p.endpoint, p.tenant, p.key_id, p.binding, p.attempts, p.unclean, p.enqueued_at, p.first_attempt_at, p.horizon_at,

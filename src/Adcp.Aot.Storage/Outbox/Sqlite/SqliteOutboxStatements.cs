@@ -83,7 +83,12 @@ internal sealed class SqliteOutboxStatements
 
         Join =
             $"INSERT INTO {t.Worker} (worker, name, expires_at, has_lock) VALUES (@p2, @p3, @p1 + @p4, @p5)";
-        Renew = $"UPDATE {t.Worker} SET expires_at = @p1 + @p3, is_draining = @p4 WHERE worker = @p2";
+        Renew =
+            $"""
+            UPDATE {t.Worker} SET expires_at = @p1 + @p3, is_draining = @p4,
+                ({string.Join(", ", OutboxFigures.Columns)}) = (@p5, @p6, @p7, @p8, @p9)
+            WHERE worker = @p2
+            """;
         BuryExpired = $"DELETE FROM {t.Worker} WHERE expires_at <= @p1 AND worker <> @p2 RETURNING worker";
         Bury = $"DELETE FROM {t.Worker} WHERE worker = @p1";
         Workers = $"SELECT worker, is_draining, has_lock FROM {t.Worker}";
@@ -193,10 +198,11 @@ internal sealed class SqliteOutboxStatements
             $"""
             SELECT (SELECT count(*) FROM (SELECT 1 FROM {t.Log} LIMIT @p1)), (SELECT count(*) FROM {t.Parked}),
                 (SELECT count(*) FROM {t.Dead}), (SELECT not_before FROM {t.Log} WHERE not_before <= {now} ORDER BY id LIMIT 1),
-                (SELECT min(due_at) FROM {t.Parked} WHERE due_at <= {now}), (SELECT count(*) FROM {t.Worker} WHERE expires_at > {now}),
+                (SELECT min(due_at) FROM {t.Parked} WHERE due_at <= {now}), a.n,
                 (SELECT count(*) FROM {t.Lane} l WHERE NOT EXISTS (
                     SELECT 1 FROM {t.Worker} w WHERE w.worker = l.worker AND w.expires_at > {now})),
-                {now}
+                {now}, {string.Join(", ", OutboxFigures.Columns.Select(static column => "a." + column))}
+            FROM (SELECT count(*) AS n, {OutboxFigures.Sums("INTEGER")} FROM {t.Worker} WHERE expires_at > {now}) a
             """;
         Purges =
         [

@@ -175,7 +175,8 @@ internal sealed partial class SqliteOutboxStore
                 reader.IsDBNull(3) ? long.MaxValue : reader.GetInt64(3), reader.IsDBNull(4) ? long.MaxValue : reader.GetInt64(4));
             counts = new OutboxCounts(
                 reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2),
-                oldest == long.MaxValue ? null : Time(reader.GetInt64(7) - oldest), reader.GetInt32(5), reader.GetInt32(6));
+                oldest == long.MaxValue ? null : Time(reader.GetInt64(7) - oldest), reader.GetInt32(5), reader.GetInt32(6),
+                OutboxFigures.Read(reader, 8));
         }
 
         return counts.Waiting > MaxCounted ? counts with { Waiting = session.Number(_sql.SpanOfLog) } : counts;

@@ -124,14 +124,16 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
     }
 
     internal override async ValueTask<(bool IsAlive, int Workers)> RenewAsync(
-        Guid worker, TimeSpan lease, bool isDraining, CancellationToken cancellationToken)
+        Guid worker, TimeSpan lease, bool isDraining, OutboxFigures figures, CancellationToken cancellationToken)
     {
         SqliteProcessLocks? locks = await LocksAsync(cancellationToken).ConfigureAwait(false);
         (bool isAlive, List<Guid> buried, List<WorkerRow> workers) = await WriteAsync(
             session =>
             {
                 long now = session.Now();
-                bool renewed = session.Execute(_sql.Renew, now, Key(worker), Milliseconds(lease), isDraining ? 1L : 0L) == 1;
+                bool renewed = session.Execute(
+                    _sql.Renew, now, Key(worker), Milliseconds(lease), isDraining ? 1L : 0L, (long)figures.InFlight,
+                    (long)figures.InMemory, figures.Delivered, figures.Deferred, figures.FencedOff) == 1;
                 List<Guid> dead = [];
                 using (DbDataReader reader = session.Read(_sql.BuryExpired, now, Key(worker)))
                 {
