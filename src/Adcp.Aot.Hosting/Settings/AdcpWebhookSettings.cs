@@ -299,6 +299,12 @@ public sealed class OutboxSettings
     /// <summary>Gets or sets <see cref="SqlWebhookOutboxOptions.RetryHorizon"/>, which a seller of AdCP 3.2 advertises.</summary>
     public TimeSpan? RetryHorizon { get; set; }
 
+    /// <summary>Gets or sets <see cref="SqlWebhookOutboxOptions.DeliveryIdRetention"/>.</summary>
+    public TimeSpan? DeliveryIdRetention { get; set; }
+
+    /// <summary>Gets or sets <see cref="SqlWebhookOutboxOptions.DeadLetterRetention"/>.</summary>
+    public TimeSpan? DeadLetterRetention { get; set; }
+
     /// <summary>Gets or sets <see cref="OutboxWorkerOptions.Name"/>.</summary>
     public string? WorkerName { get; set; }
 

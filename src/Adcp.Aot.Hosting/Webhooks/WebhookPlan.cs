@@ -212,7 +212,11 @@ internal sealed record WebhookPlan
     {
         SqlWebhookOutboxOptions outbox = new();
         outbox = faults.Set(outbox, "Outbox:TablePrefix", from.TablePrefix, static (o, v) => o with { TablePrefix = v });
-        return faults.Set(outbox, "Outbox:RetryHorizon", from.RetryHorizon, static (o, v) => o with { RetryHorizon = v });
+        outbox = faults.Set(outbox, "Outbox:RetryHorizon", from.RetryHorizon, static (o, v) => o with { RetryHorizon = v });
+        outbox = faults.Set(
+            outbox, "Outbox:DeliveryIdRetention", from.DeliveryIdRetention, static (o, v) => o with { DeliveryIdRetention = v });
+        return faults.Set(
+            outbox, "Outbox:DeadLetterRetention", from.DeadLetterRetention, static (o, v) => o with { DeadLetterRetention = v });
     }
 
     private static OutboxWorkerOptions WorkerOf(OutboxSettings from, WebhookSupervisorOptions attempts, SettingFaults faults)

@@ -6,7 +6,8 @@ using Adcp.Aot.Payloads;
 namespace Adcp.Aot.Storage;
 
 /// <summary>
-/// The webhooks of an outbox that ended undelivered: list, deliver again, or discard. They are kept for 30 days. Thread-safe.
+/// The webhooks of an outbox that ended undelivered: list, deliver again, or discard. They are kept for
+/// <see cref="SqlWebhookOutboxOptions.DeadLetterRetention"/>. Thread-safe.
 /// </summary>
 public sealed class DeadLetters
 {

@@ -24,8 +24,9 @@ internal static partial class OutboxStores
         }
 
         return database.Dialect == SqlDialect.Sqlite
-            ? new SqliteOutboxStore(database, tables, warning => Warn(logger, warning))
-            : new PostgreSqlOutboxStore(database, tables, database.Time, warning => Warn(logger, warning));
+            ? new SqliteOutboxStore(database, tables, warning => Warn(logger, warning), deadKept: options.DeadLetterRetention)
+            : new PostgreSqlOutboxStore(
+                database, tables, database.Time, warning => Warn(logger, warning), options.DeadLetterRetention);
     }
 
     /// <exception cref="NotSupportedException">The database is MySQL or MariaDB.</exception>

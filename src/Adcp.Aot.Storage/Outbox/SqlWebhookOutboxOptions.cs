@@ -5,6 +5,9 @@ namespace Adcp.Aot.Storage;
 /// <summary>The options of a <see cref="SqlWebhookOutbox"/>. Immutable; a bad value throws when it is set.</summary>
 public sealed record SqlWebhookOutboxOptions
 {
+    /// <summary>The default of <see cref="DeadLetterRetention"/>.</summary>
+    internal static readonly TimeSpan DefaultDeadLetterRetention = TimeSpan.FromDays(30);
+
     /// <summary>
     /// Gets the beginning of the tables' names, with a schema before it if they are in one: <c>prefix</c> or <c>schema.prefix</c>, each 1
     /// to 40 of <c>a-z 0-9 _</c>. Default <c>adcp_outbox_</c>.
@@ -37,6 +40,17 @@ public sealed record SqlWebhookOutboxOptions
         get;
         init => field = InRange(value, TimeSpan.FromHours(1), TimeSpan.FromDays(366), nameof(DeliveryIdRetention));
     } = TimeSpan.FromDays(30);
+
+    /// <summary>
+    /// Gets how long a dead letter is kept after its webhook ended, so that it can be inspected and redriven. A purge deletes it then. The
+    /// process that ends the webhook decides: another value holds for webhooks that end from then on. 1 hour to 366 days, default 30 days.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Outside 1 hour to 366 days.</exception>
+    public TimeSpan DeadLetterRetention
+    {
+        get;
+        init => field = InRange(value, TimeSpan.FromHours(1), TimeSpan.FromDays(366), nameof(DeadLetterRetention));
+    } = DefaultDeadLetterRetention;
 
     /// <summary>
     /// Gets the wake-up of workers in other processes. Default <see langword="null"/>: they find new webhooks by polling.

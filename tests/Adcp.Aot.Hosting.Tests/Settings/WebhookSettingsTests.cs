@@ -46,6 +46,7 @@ public sealed class WebhookSettingsTests
             ("Adcp:Circuit:FailureTreshold", "3"),
             ("Adcp:Database:Dialect", "Oracle"),
             ("Adcp:Outbox:RetryHorizon", "30.00:00:00"),
+            ("Adcp:Outbox:DeadLetterRetention", "00:59:00"),
             ("Adcp:Seller:PublicUrl", "seller.example"),
             ("Adcp:Health:DegradedOpenShare", "2"));
         builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp").AddOutbox();
@@ -57,9 +58,9 @@ public sealed class WebhookSettingsTests
         string[] expected =
         [
             "Adcp:Circuit:FailureTreshold", "Adcp:Database", "Adcp:Database:Dialect", "Adcp:EncryptionKeys",
-            "Adcp:Health:DegradedOpenShare", "Adcp:Keys:0", "Adcp:Outbox:RetryHorizon", "Adcp:Retry:BaseDelay", "Adcp:Retry:MaxAttempts",
-            "Adcp:Retry:MaxDelay", "Adcp:Rety:MaxAttempts",
-            "Adcp:Seller:PublicUrl", "Adcp:Version",
+            "Adcp:Health:DegradedOpenShare", "Adcp:Keys:0", "Adcp:Outbox:DeadLetterRetention", "Adcp:Outbox:RetryHorizon",
+            "Adcp:Retry:BaseDelay", "Adcp:Retry:MaxAttempts", "Adcp:Retry:MaxDelay", "Adcp:Rety:MaxAttempts", "Adcp:Seller:PublicUrl",
+            "Adcp:Version",
         ];
         Assert.Equal(expected, paths.Order(StringComparer.Ordinal));
         Assert.Contains(fault.Failures,
@@ -83,6 +84,30 @@ public sealed class WebhookSettingsTests
             fault.Failures.Select(static failure => failure[..failure.IndexOf(": ", StringComparison.Ordinal)])
                 .Order(StringComparer.Ordinal));
         Assert.All(fault.Failures, failure => Assert.Contains(": missing. ", failure, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Times_of_the_outbox_come_from_the_settings()
+    {
+        using Folder folder = new();
+        SqlWebhookOutboxOptions? bound = null;
+        HostApplicationBuilder builder = TestHost.Builder(
+        [
+            .. TestHost.Sound, .. TestHost.Outbox(folder), ("Adcp:Outbox:RetryHorizon", "2.00:00:00"),
+            ("Adcp:Outbox:DeliveryIdRetention", "3.00:00:00"), ("Adcp:Outbox:DeadLetterRetention", "4.00:00:00"),
+        ]);
+        builder.Services.AddAdcpWebhooks().BindConfiguration("Adcp")
+            .UseDatabase(open: static (_, path) => SqliteDataSource.Create(SqliteFactory.Instance, path)).AddOutbox()
+            .ConfigureOutbox((_, options) => bound = options);
+        using IHost host = builder.Build();
+
+        await host.StartAsync();
+        await host.StopAsync();
+        SqliteConnection.ClearAllPools();
+
+        Assert.Equal(
+            (TimeSpan.FromDays(2), TimeSpan.FromDays(3), TimeSpan.FromDays(4)),
+            (bound!.RetryHorizon, bound.DeliveryIdRetention, bound.DeadLetterRetention));
     }
 
     [Theory]

@@ -55,6 +55,29 @@ public abstract partial class OutboxEndToEndContract
     }
 
     [Fact]
+    public async Task A_dead_letter_is_there_until_its_retention_is_over()
+    {
+        SqlWebhookOutboxOptions week = new() { DeadLetterRetention = TimeSpan.FromDays(7) };
+        await using SqlWebhookOutbox outbox = new(new StoreDatabase(_database.Source, _dialect), _sender, OutboxHarness.Secrets, week);
+        await using OutboxWorker worker = new(outbox, _sender, new OutboxWorkerOptions { Lease = TimeSpan.FromSeconds(20) });
+        await worker.StartAsync();
+        await outbox.EnqueueAsync(null, [OutboxHarness.Item("gone.example")]);
+        await outbox.DrainAsync(OutboxHarness.Patience);
+
+        await PassDeadAsync(week.DeadLetterRetention - TimeSpan.FromHours(1));
+        Assert.Equal(0, await outbox.PurgeAsync());
+        Assert.Single(await outbox.DeadLetters.ListAsync());
+        await PassDeadAsync(TimeSpan.FromHours(1));
+
+        Assert.Equal(1, await outbox.PurgeAsync());
+
+        Assert.Empty(await outbox.DeadLetters.ListAsync());
+
+        Task PassDeadAsync(TimeSpan time) =>
+            _database.ExecuteAsync($"UPDATE adcp_outbox_dead SET kept_until = kept_until - {(long)time.TotalMilliseconds}");
+    }
+
+    [Fact]
     public async Task The_number_of_a_delivery_report_is_in_its_body_and_the_same_after_a_retry_and_a_redrive()
     {
         await using OutboxWorker worker = await StartAsync();

@@ -264,6 +264,39 @@ public abstract partial class OutboxStoreContract
     }
 
     [Fact]
+    public async Task Dead_letter_is_kept_as_long_as_the_process_says_that_ended_it_whoever_purges()
+    {
+        await JoinAsync();
+        await AppendAsync([.. Enumerable.Range(0, 4).Select(i => Entry($"{i}", endpoint: i))]);
+        await SettleAsync([.. (await LogAsync()).Where(static row => row.Endpoint >= 2).Select(row => Park(row))]);
+        foreach ((OutboxStore store, long fresh, long parked) in new[]
+        {
+            (Open(Database.Source, Tables, TimeSpan.FromDays(2)), 0L, 2L), (Open(Database.Source, Tables, TimeSpan.FromDays(60)), 1L, 3L),
+        })
+        {
+            OutboxRow[] rows =
+            [
+                .. (await LogAsync()).Where(row => row.Endpoint == fresh), .. (await ParkedAsync(endpoint: parked)).Rows,
+            ];
+            OutboxChange[] changes = [.. rows.Select(static row => Dead(row))];
+            await using OutboxSettler settler = store.OpenSettler();
+            await settler.SettleAsync(Me, changes, default);
+            Assert.Equal([true, true], changes.Select(static change => change.IsApplied));
+        }
+
+        // The purging store has the default of 30 days.
+        List<(int Purged, string Left)> purges = [];
+        foreach (int days in new[] { 1, 2, 56, 2 })
+        {
+            await PassAsync(TimeSpan.FromDays(days));
+            int purged = await Store.PurgeAsync(default);
+            purges.Add((purged, string.Join(' ', (await DeadAsync()).Select(static row => row.Endpoint).Order())));
+        }
+
+        Assert.Equal([(0, "0 1 2 3"), (2, "1 3"), (0, "1 3"), (2, "")], purges);
+    }
+
+    [Fact]
     public async Task Purge_deletes_streams_that_were_not_used_for_four_hundred_days()
     {
         await InTransactionAsync(async transaction => await DrawAsync(transaction, "old", "used"));

@@ -51,7 +51,7 @@ public abstract partial class OutboxStoreContract : IAsyncLifetime
     private protected virtual Task<TestDatabase> CreateDatabaseAsync() => TestDatabase.CreateAsync(Dialect);
 
     /// <summary>Opens a store as another process would.</summary>
-    private protected abstract OutboxStore Open(DbDataSource source, OutboxTables tables);
+    private protected abstract OutboxStore Open(DbDataSource source, OutboxTables tables, TimeSpan? deadKept = null);
 
     /// <summary>Makes the tables' schema look newer than this program.</summary>
     private protected abstract Task MakeSchemaNewerAsync();

@@ -458,8 +458,8 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
         private protected override PostgreSqlSnapshot Advance(PostgreSqlSnapshot watermark, PostgreSqlSnapshot page) => page;
     }
 
-    private protected override OutboxStore Open(DbDataSource source, OutboxTables tables) =>
-        new PostgreSqlOutboxStore(new StoreDatabase(source, SqlDialect.PostgreSql), tables, TimeProvider.System);
+    private protected override OutboxStore Open(DbDataSource source, OutboxTables tables, TimeSpan? deadKept = null) =>
+        new PostgreSqlOutboxStore(new StoreDatabase(source, SqlDialect.PostgreSql), tables, TimeProvider.System, deadKept: deadKept);
 
     private protected override Task MakeSchemaNewerAsync() =>
         Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = version + 1");

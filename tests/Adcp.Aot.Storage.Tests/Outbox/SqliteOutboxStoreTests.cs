@@ -18,9 +18,9 @@ public sealed class SqliteOutboxStoreTests : OutboxStoreContract
         await base.DisposeAsync();
     }
 
-    private protected override OutboxStore Open(DbDataSource source, OutboxTables tables)
+    private protected override OutboxStore Open(DbDataSource source, OutboxTables tables, TimeSpan? deadKept = null)
     {
-        SqliteOutboxStore store = new(new StoreDatabase(source, SqlDialect.Sqlite), tables);
+        SqliteOutboxStore store = new(new StoreDatabase(source, SqlDialect.Sqlite), tables, deadKept: deadKept);
         _opened.Add(store);
         return store;
     }

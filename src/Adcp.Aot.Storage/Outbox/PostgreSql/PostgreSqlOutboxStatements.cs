@@ -9,9 +9,6 @@ namespace Adcp.Aot.Storage;
 /// </remarks>
 internal sealed record PostgreSqlOutboxStatements
 {
-    /// <summary>The time for which dead letters are kept.</summary>
-    internal static readonly TimeSpan DeadKept = TimeSpan.FromDays(30);
-
     /// <summary>The time, read once for a statement and not for each of its rows.</summary>
     private static readonly string Now = $"(SELECT {SqlClock.Now(SqlDialect.PostgreSql)})";
 
@@ -36,7 +33,9 @@ internal sealed record PostgreSqlOutboxStatements
     /// <summary>The hash of the idempotency key. The log has none, because its rows are written once and read once.</summary>
     private const string KeyHash = "(c.v ->> 8)::bigint";
 
-    internal PostgreSqlOutboxStatements(OutboxTables tables)
+    /// <param name="tables">The tables.</param>
+    /// <param name="deadKept">The time for which dead letters are kept.</param>
+    internal PostgreSqlOutboxStatements(OutboxTables tables, TimeSpan deadKept)
     {
         Look = LookOf(tables, "");
         LookLate = LookOf(
@@ -146,8 +145,8 @@ internal sealed record PostgreSqlOutboxStatements
             """;
         TrialLog = $"{fence} UPDATE {tables.Log} SET is_on_trial = true WHERE ctid = ANY (ARRAY({log})) RETURNING id";
         TrialParked = $"{fence} UPDATE {tables.Parked} SET is_on_trial = true WHERE ctid = ANY (ARRAY({parked})) RETURNING id";
-        DeadLog = DeadOf($"{fence}, {Values("$5")}, {fromLog}", KeyHash, tables);
-        DeadParked = DeadOf($"{fence}, {Values("$6")}, {fromParked}", $"coalesce({KeyHash}, o.key_hash)", tables);
+        DeadLog = DeadOf($"{fence}, {Values("$5")}, {fromLog}", KeyHash, tables, deadKept);
+        DeadParked = DeadOf($"{fence}, {Values("$6")}, {fromParked}", $"coalesce({KeyHash}, o.key_hash)", tables, deadKept);
     }
 
     /// <summary>
@@ -253,7 +252,7 @@ internal sealed record PostgreSqlOutboxStatements
     /// Returns the statement that moves rows to the dead letters. The transactions of their delivery ids become unknown, because a process
     /// of the release before redrives rows without setting them.
     /// </summary>
-    private static string DeadOf(string rows, string keyHash, OutboxTables tables) =>
+    private static string DeadOf(string rows, string keyHash, OutboxTables tables, TimeSpan deadKept) =>
         $"""
         {rows},
         b AS (UPDATE {tables.Binding} SET state = {(int)OutboxBindingState.Dead}, xid = NULL WHERE ctid = ANY (ARRAY(
@@ -263,7 +262,7 @@ internal sealed record PostgreSqlOutboxStatements
         INSERT INTO {tables.Dead} (id, lane, endpoint, tenant, attempts, unclean, enqueued_at, max_at, first_attempt_at, horizon_at,
             ended_at, kept_until, status_code, reason, key_id, binding, notification_type, key_hash, sealed)
         SELECT o.id, o.lane, o.endpoint, o.tenant, (c.v ->> 1)::integer, o.unclean, o.enqueued_at, o.max_at, {Begins}, {Now},
-            {Now} + {(long)DeadKept.TotalMilliseconds}, (c.v ->> 3)::integer, c.v ->> 4, o.key_id, o.binding,
+            {Now} + {(long)deadKept.TotalMilliseconds}, (c.v ->> 3)::integer, c.v ->> 4, o.key_id, o.binding,
             (c.v ->> 7)::bigint, {keyHash}, o.sealed
         FROM d AS o {ValuesOf("o.id")}
         RETURNING id

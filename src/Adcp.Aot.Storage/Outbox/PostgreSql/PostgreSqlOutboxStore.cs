@@ -40,13 +40,17 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
     /// <param name="tables">The tables.</param>
     /// <param name="time">The clock of the process.</param>
     /// <param name="warn">Gets one text if commits of connections that enqueue may be lost.</param>
-    internal PostgreSqlOutboxStore(StoreDatabase database, OutboxTables tables, TimeProvider time, Action<string>? warn = null)
+    /// <param name="deadKept">
+    /// The time for which dead letters are kept; <see langword="null"/> for the default of the options.
+    /// </param>
+    internal PostgreSqlOutboxStore(
+        StoreDatabase database, OutboxTables tables, TimeProvider time, Action<string>? warn = null, TimeSpan? deadKept = null)
     {
         _warn = warn;
         _database = database;
         _time = time;
         _schema = new PostgreSqlOutboxSchema(tables);
-        _statements = new PostgreSqlOutboxStatements(tables);
+        _statements = new PostgreSqlOutboxStatements(tables, deadKept ?? SqlWebhookOutboxOptions.DefaultDeadLetterRetention);
         _sql = new PostgreSqlStoreStatements(tables);
         Dead = new PostgreSqlOutboxDeadTable(database, _sql);
         _switches = new PostgreSqlOutboxSwitchTable(database, _sql);

@@ -9,11 +9,11 @@ namespace Adcp.Aot.Storage;
 /// Commits changes through the writer of the process. The fence is the worker's row, read in the same transaction, which excludes all
 /// others.
 /// </summary>
-internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutboxStatements sql) : OutboxSettler
+/// <param name="writer">The writer.</param>
+/// <param name="sql">The statements.</param>
+/// <param name="deadKept">The time for which dead letters are kept.</param>
+internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutboxStatements sql, TimeSpan deadKept) : OutboxSettler
 {
-    /// <summary>The time for which a dead letter is kept, in milliseconds.</summary>
-    private const long DeadKept = 30L * 24 * 60 * 60 * 1000;
-
     private const int RowBytes = 64;
 
     internal override async ValueTask SettleAsync(Guid worker, IReadOnlyList<OutboxChange> changes, CancellationToken cancellationToken)
@@ -77,7 +77,7 @@ internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutbo
                 session.Execute(sql.Park, now, Keys(changes));
                 break;
             case OutboxChangeKind.Dead:
-                session.Execute(isParked ? sql.EndFromParked : sql.EndFromLog, now, Keys(changes), DeadKept);
+                session.Execute(isParked ? sql.EndFromParked : sql.EndFromLog, now, Keys(changes), Milliseconds(deadKept));
                 state = OutboxBindingState.Dead;
                 break;
             default:

@@ -23,6 +23,7 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
     private readonly SqliteOutboxDatabase _database;
     private readonly SqliteOutboxStatements _sql;
     private readonly SqliteOutboxWriter _writer;
+    private readonly TimeSpan _deadKept;
     private volatile SqliteProcessLocks? _locks;
     private volatile Guid[] _others = [];
     private Guid? _installation;
@@ -33,8 +34,13 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
     /// <param name="minimum">
     /// The oldest library that is accepted; <see langword="null"/> for <see cref="SqliteOutboxDatabase.Minimum"/>.
     /// </param>
-    internal SqliteOutboxStore(StoreDatabase database, OutboxTables tables, Action<string>? warn = null, Version? minimum = null)
+    /// <param name="deadKept">
+    /// The time for which dead letters are kept; <see langword="null"/> for the default of the options.
+    /// </param>
+    internal SqliteOutboxStore(
+        StoreDatabase database, OutboxTables tables, Action<string>? warn = null, Version? minimum = null, TimeSpan? deadKept = null)
     {
+        _deadKept = deadKept ?? SqlWebhookOutboxOptions.DefaultDeadLetterRetention;
         _database = new SqliteOutboxDatabase(database, tables, warn, minimum ?? SqliteOutboxDatabase.Minimum);
         _sql = new SqliteOutboxStatements(tables);
         _writer = new SqliteOutboxWriter(database, _database.OpenWriter);
@@ -214,7 +220,7 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
 
     internal override OutboxReader OpenReader() => new SqliteOutboxReader(_database, _sql);
 
-    internal override OutboxSettler OpenSettler() => new SqliteOutboxSettler(_writer, _sql);
+    internal override OutboxSettler OpenSettler() => new SqliteOutboxSettler(_writer, _sql, _deadKept);
 
     /// <summary>Lets the writer finish and removes the lock files of this process.</summary>
     public override async ValueTask DisposeAsync()
