@@ -125,13 +125,13 @@ public sealed partial class OpenTelemetryTests
 
         Assert.Equal(4, Sum(AdcpInstruments.OutboxDelivered));
         Assert.Equal(2, Sum(AdcpInstruments.OutboxDeadLetters));
-        int dead = 0;
+        List<(string? State, string? Reason)> states = [];
         foreach (ref readonly MetricPoint point in Single(AdcpInstruments.OutboxWebhooks).GetMetricPoints())
         {
-            dead += Tag(point) == "dead" ? 1 : 0;
+            states.Add((Tag(point, AdcpTags.OutboxState), Tag(point, AdcpTags.DeadReason)));
         }
 
-        Assert.Equal(1, dead);
+        Assert.Equal([("dead", "rejected"), ("parked", null), ("waiting", null)], states.Order());
         await running.StopAsync();
         SqliteConnection.ClearAllPools();
 
@@ -165,11 +165,11 @@ public sealed partial class OpenTelemetryTests
             return sum;
         }
 
-        static string? Tag(in MetricPoint point)
+        static string? Tag(in MetricPoint point, string name)
         {
             foreach (KeyValuePair<string, object?> tag in point.Tags)
             {
-                if (tag.Key == AdcpTags.OutboxState)
+                if (tag.Key == name)
                 {
                     return tag.Value as string;
                 }

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Runtime.CompilerServices;
+using Adcp.Aot.Operations;
 using Adcp.Aot.Storage;
 using Adcp.Aot.Telemetry;
 
@@ -17,7 +18,7 @@ internal static class HostingMeter
 
     private static readonly Instrument[] Observed =
     [
-        Meter.CreateObservableUpDownCounter(AdcpInstruments.OutboxWebhooks, Webhooks, "{webhook}", "Webhooks in the outbox, by state."),
+        Meter.CreateObservableUpDownCounter(AdcpInstruments.OutboxWebhooks, Webhooks, "{webhook}", "Webhooks in the outbox, by state, and dead ones by reason."),
         Meter.CreateObservableGauge(
             AdcpInstruments.OutboxOldestDue, static () => Each(static status => (status.OldestDue ?? TimeSpan.Zero).TotalSeconds), "s",
             "How long the oldest webhook that is due has been due."),
@@ -81,14 +82,26 @@ internal static class HostingMeter
             {
                 all.Add(Of(monitor, "waiting", status.Waiting));
                 all.Add(Of(monitor, "parked", status.Parked));
-                all.Add(Of(monitor, "dead", status.Dead));
+                if (status.DeadByReason.Count == 0)
+                {
+                    all.Add(Of(monitor, "dead", status.Dead));
+                }
+
+                foreach (DeadLetterCount dead in status.DeadByReason)
+                {
+                    all.Add(Of(monitor, "dead", dead.Count, new KeyValuePair<string, object?>(AdcpTags.DeadReason, dead.Reason)));
+                }
             }
         }
 
         return all;
 
-        static Measurement<long> Of(OutboxMonitor monitor, string state, long value) => new(
-            value, new KeyValuePair<string, object?>(AdcpTags.Instance, monitor.Name),
-            new KeyValuePair<string, object?>(AdcpTags.OutboxState, state));
+        static Measurement<long> Of(
+            OutboxMonitor monitor, string state, long value, params ReadOnlySpan<KeyValuePair<string, object?>> more) => new(
+            value,
+            [
+                new KeyValuePair<string, object?>(AdcpTags.Instance, monitor.Name),
+                new KeyValuePair<string, object?>(AdcpTags.OutboxState, state), .. more,
+            ]);
     }
 }

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Operations;
 using Adcp.Aot.Telemetry;
 using Microsoft.Extensions.Logging;
 
@@ -315,6 +316,12 @@ public sealed record OutboxStatus
 
     /// <summary>Gets the dead letters. On PostgreSQL it is an estimate of the server's statistics if there are more than 10,000.</summary>
     public long Dead { get; init; }
+
+    /// <summary>
+    /// Gets the dead letters by reason, counted as <see cref="DeadLetters.CountReasonsAsync"/> does. Reasons that no dead letter has are
+    /// left out.
+    /// </summary>
+    public IReadOnlyList<DeadLetterCount> DeadByReason { get; init; } = [];
 
     /// <summary>Gets how long the oldest webhook that is due has been due; <see langword="null"/> if none is.</summary>
     public TimeSpan? OldestDue { get; init; }

@@ -208,6 +208,7 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
             Waiting = counts.Waiting,
             Parked = counts.Parked,
             Dead = counts.Dead,
+            DeadByReason = counts.Dead == 0 ? [] : await DeadLetters.CountReasonsAsync(cancellationToken).ConfigureAwait(false),
             OldestDue = counts.OldestDue,
             Workers = counts.Workers,
             UnownedLanes = counts.UnownedLanes,

@@ -1,6 +1,8 @@
 using System.Data.Common;
 using System.Text;
+using Adcp.Aot.Operations;
 using Adcp.Aot.Storage.Tests.Databases;
+using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
@@ -467,6 +469,27 @@ public abstract partial class OutboxStoreContract
             Assert.True(many[2].Count > 3);
             Assert.Equal((4, false), exact == 5 ? many[2] : (4, false));
         }
+    }
+
+    [Fact]
+    public async Task Status_has_the_dead_letters_by_reason_in_a_process_that_only_enqueues()
+    {
+        using RecordingSender sender = Senders.Always(200);
+        SqlWebhookOutbox producer = new(Open(Database.Source, Tables), sender, OutboxHarness.Secrets, null);
+        Assert.Empty((await producer.GetStatusAsync()).DeadByReason);
+        string[] reasons = ["poison", "expired", "rejected", "expired", "rejected", "rejected"];
+        await JoinAsync();
+        await AppendAsync([.. Enumerable.Range(0, reasons.Length).Select(i => Entry($"{i}", endpoint: i))]);
+        await SettleAsync([.. (await LogAsync()).Select(row => Dead(row, reasons[row.Endpoint]))]);
+
+        OutboxStatus all = await producer.GetStatusAsync();
+        await Store.Dead.DiscardAsync(
+            [.. (await DeadAsync()).Where(static row => row.Reason != "rejected" || row.Endpoint == 2).Select(static row => row.Id)], default);
+        OutboxStatus left = await producer.GetStatusAsync();
+
+        Assert.Equal(6, all.Dead);
+        Assert.Equal([new("rejected", 3, false), new("expired", 2, false), new("poison", 1, false)], all.DeadByReason);
+        Assert.Equal([new DeadLetterCount("rejected", 2, false)], left.DeadByReason);
     }
 
     [Fact]
