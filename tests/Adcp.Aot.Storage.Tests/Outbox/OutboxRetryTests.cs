@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
+using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Adcp.Aot.Auditing;
 using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
@@ -62,6 +64,104 @@ public sealed class OutboxRetryTests : IAsyncDisposable
     [Fact]
     public void Delay_grows_to_a_quarter_of_an_hour_at_least() =>
         Assert.InRange(OutboxWorkerOptions.DefaultRetry.MaxDelay, TimeSpan.FromMinutes(15), TimeSpan.FromDays(1));
+
+    [Theory]
+    [InlineData(429, "120", 120)]
+    [InlineData(503, "120", 120)]
+    [InlineData(503, "3600", 3600)]
+    [InlineData(503, "3601", 3600)]
+    [InlineData(429, "99999999999999999999", 3600)]
+    [InlineData(503, "2", 5)]
+    [InlineData(503, "soon", 5)]
+    [InlineData(503, null, 5)]
+    public async Task Webhook_is_parked_as_long_as_Retry_After_says_up_to_the_cap(int status, string? after, int seconds)
+    {
+        TaskCompletionSource answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await _bench.EnqueueAsync("a.example");
+        RecordingSender sender = Sender(async attempt =>
+        {
+            await answer.Task;
+            return (status, after);
+        });
+        await StartAsync(sender);
+        await _bench.UntilAsync(() => sender.Count == 1);
+
+        // From the answer to the commit of the delay, no time passes.
+        answer.SetResult();
+        await OutboxHarness.UntilAsync(() => _bench.Store.LongestWait > TimeSpan.Zero);
+
+        Assert.Equal(TimeSpan.FromSeconds(seconds), _bench.Store.LongestWait);
+    }
+
+    [Fact]
+    public async Task No_attempt_is_made_before_Retry_After_is_over()
+    {
+        ConcurrentQueue<DateTimeOffset> began = [];
+        RecordingSender sender = Sender(attempt =>
+        {
+            began.Enqueue(_bench.Time.GetUtcNow());
+            return Task.FromResult(attempt == 1 ? (429, "60") : (200, (string?)null));
+        });
+        await _bench.EnqueueAsync("a.example");
+        await StartAsync(sender);
+
+        await _bench.UntilEmptyAsync();
+
+        DateTimeOffset[] attempts = [.. began];
+        Assert.Equal(2, attempts.Length);
+        Assert.InRange(attempts[1] - attempts[0], TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(2));
+    }
+
+    [Fact]
+    public async Task Retry_After_gives_no_more_attempts_than_the_policy()
+    {
+        RecordingSender sender = Sender(static _ => Task.FromResult((429, (string?)"1")));
+        await _bench.EnqueueAsync("a.example");
+        await StartAsync(sender, retry => retry with { MaxAttempts = 3, BaseDelay = TimeSpan.FromMilliseconds(10) });
+
+        await _bench.UntilEmptyAsync();
+
+        Assert.Equal((3, 3), (sender.Count, _bench.Store.DeadRows.Single().Attempts));
+        Assert.Equal("exhausted", _bench.Store.DeadRows.Single().Reason);
+    }
+
+    [Fact]
+    public async Task Retry_After_beyond_the_horizon_ends_the_webhook()
+    {
+        RecordingSender sender = Sender(static _ => Task.FromResult((503, (string?)"90000")));
+        await _bench.EnqueueAsync("a.example");
+        await StartAsync(sender, static retry => retry with { MaxRetryAfter = TimeSpan.FromDays(7) });
+
+        await _bench.UntilEmptyAsync();
+
+        Assert.Equal((1, "expired"), (sender.Count, _bench.Store.DeadRows.Single().Reason));
+    }
+
+    [Fact]
+    public async Task Sink_that_does_not_answer_holds_up_no_delivery()
+    {
+        const int Webhooks = 40;
+        StuckSink sink = new();
+        RecordingSender sender = _bench.Sender(static (_, _, _) => ValueTask.FromResult(200));
+        for (int i = 0; i < Webhooks; i++)
+        {
+            await _bench.EnqueueAsync($"a{i}.example");
+        }
+
+        await _bench.StartAsync(sender, options => options with
+        {
+            Attempts = _bench.Attempts with
+            {
+                Sink = sink, SinkMode = SinkMode.Buffered, SinkQueueCapacity = 1, SinkTimeout = TimeSpan.FromHours(1),
+            },
+        });
+        await _bench.UntilAsync(() => sink.IsCalled);
+        await _bench.UntilEmptyAsync();
+
+        Assert.Equal(Webhooks, sender.Count);
+        Assert.Empty(_bench.Store.DeadRows);
+        sink.Release();
+    }
 
     [Theory]
     [InlineData(typeof(InvalidOperationException))]
@@ -139,13 +239,33 @@ public sealed class OutboxRetryTests : IAsyncDisposable
         await _bench.UntilAsync(() => stopped.IsCompleted);
     }
 
-    private async Task<OutboxWorker> StartAsync(RecordingSender sender)
+    /// <summary>Creates a sender whose answers have a status and a Retry-After.</summary>
+    private RecordingSender Sender(Func<int, Task<(int Status, string? After)>> answer)
     {
+        RecordingSender sender = _bench.Sender(static (_, _, _) => ValueTask.FromResult(200));
+        sender.Otherwise = async (webhook, attempt, cancellationToken) =>
+        {
+            await Task.Yield();
+            (int status, string? after) = await answer(attempt).WaitAsync(cancellationToken);
+            HttpResponseHeaders headers = new HttpResponseMessage().Headers;
+            if (after is not null)
+            {
+                headers.TryAddWithoutValidation("Retry-After", after);
+            }
+
+            return new WebhookSendResult(webhook, status) { ResponseHeaders = headers };
+        };
+        return sender;
+    }
+
+    private async Task<OutboxWorker> StartAsync(RecordingSender sender, Func<RetryPolicy, RetryPolicy>? change = null)
+    {
+        RetryPolicy retry = OutboxWorkerOptions.DefaultRetry with { Jitter = false };
         (OutboxWorker worker, _) = await _bench.StartAsync(sender, options => options with
         {
             Attempts = _bench.Attempts with
             {
-                Retry = OutboxWorkerOptions.DefaultRetry with { Jitter = false },
+                Retry = change is null ? retry : change(retry),
                 Circuit = new CircuitBreakerPolicy { FailureThreshold = 1000 },
             },
         });
@@ -156,5 +276,22 @@ public sealed class OutboxRetryTests : IAsyncDisposable
     {
         Task stopped = worker.StopAsync(TimeSpan.FromSeconds(1));
         await _bench.UntilAsync(() => stopped.IsCompleted);
+    }
+
+    /// <summary>A sink whose first call ends when it is released.</summary>
+    private sealed class StuckSink : IDeliveryLogSink
+    {
+        private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private volatile bool _isCalled;
+
+        public bool IsCalled => _isCalled;
+
+        public void Release() => _released.TrySetResult();
+
+        public async ValueTask RecordAsync(ReadOnlyMemory<DeliveryAttempt> attempts, CancellationToken cancellationToken)
+        {
+            _isCalled = true;
+            await _released.Task.WaitAsync(cancellationToken);
+        }
     }
 }

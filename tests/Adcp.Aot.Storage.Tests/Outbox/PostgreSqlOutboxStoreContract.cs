@@ -33,6 +33,23 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
     }
 
     [Fact]
+    public async Task Producer_waits_for_no_open_transaction_of_another_one_to_the_same_endpoint()
+    {
+        await using Caller first = await Caller.BeginAsync(Database.Source);
+        await using Caller second = await Caller.BeginAsync(Database.Source);
+        await Store.AppendAsync(first.Transaction, [Entry("first", binding: Hash("1"), binds: Binding("1"))], default);
+
+        // A row that both change would hold up the second one until the first has ended, which is after it.
+        await Store.AppendAsync(second.Transaction, [Entry("second", binding: Hash("2"), binds: Binding("2"))], default);
+        await second.Transaction.CommitAsync();
+        string[] before = Texts(await LogAsync());
+        await first.Transaction.CommitAsync();
+
+        Assert.Equal(["second"], before);
+        Assert.Equal(["first", "second"], Texts(await LogAsync()));
+    }
+
+    [Fact]
     public async Task Look_that_forgets_transactions_under_way_is_found_to_lose_rows()
     {
         // The statement that looks at them is one that does not.
