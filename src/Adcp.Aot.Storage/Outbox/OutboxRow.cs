@@ -21,6 +21,9 @@ internal sealed class OutboxRow
     /// <summary>Gets whether the row is in the table of parked rows; otherwise it is in the log.</summary>
     internal bool IsParked { get; init; }
 
+    /// <summary>Gets the state in which the row was read.</summary>
+    internal OutboxState State => IsParked ? OutboxState.Parked : OutboxState.Waiting;
+
     /// <summary>Gets the due time of a parked row, a part of its key. Milliseconds since 1970 of the database's clock.</summary>
     internal long DueAt { get; init; }
 

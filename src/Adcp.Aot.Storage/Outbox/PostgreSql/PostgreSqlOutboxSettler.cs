@@ -29,11 +29,13 @@ internal sealed class PostgreSqlOutboxSettler(StoreDatabase database, PostgreSql
         await _connection.RunAsync(
             async (connection, token) =>
             {
+                // Changes of the log come first, then those of parked rows: the order in which all transactions lock tables.
                 DbBatch batch = connection.GuardedBatch(PostgreSqlOutboxStatements.SettleGuards(timeout()));
-                foreach (IGrouping<(OutboxChangeKind Kind, bool IsParked), OutboxChange> group in
-                    changes.GroupBy(static change => (change.Kind, change.Row.IsParked)).OrderBy(static group => Order(group.Key)))
+                foreach (IGrouping<(OutboxState State, OutboxChangeKind Kind), OutboxChange> group in
+                    changes.GroupBy(static change => (change.Row.State, change.Kind))
+                        .OrderBy(static group => (int)group.Key.State).ThenBy(static group => (int)group.Key.Kind))
                 {
-                    Add(batch, worker, group.Key.Kind, group.Key.IsParked, [.. group]);
+                    Add(batch, worker, group.Key.State, group.Key.Kind, [.. group]);
                 }
 
                 await batch.CommitAsync(reader => applied.Add(reader.GetInt64(0)), token).ConfigureAwait(false);
@@ -48,15 +50,12 @@ internal sealed class PostgreSqlOutboxSettler(StoreDatabase database, PostgreSql
 
     public override ValueTask DisposeAsync() => _connection.DisposeAsync();
 
-    /// <summary>Changes of the log come first, then those of parked rows: the order in which all transactions lock tables.</summary>
-    private static int Order((OutboxChangeKind Kind, bool IsParked) group) => (group.IsParked ? 16 : 0) + (int)group.Kind;
-
-    private void Add(DbBatch batch, Guid worker, OutboxChangeKind kind, bool isParked, List<OutboxChange> changes)
+    private void Add(DbBatch batch, Guid worker, OutboxState from, OutboxChangeKind kind, List<OutboxChange> changes)
     {
-        DbBatchCommand command = batch.Then(StatementOf(kind, isParked))
+        DbBatchCommand command = batch.Then(StatementOf(from, kind))
             .With(DbType.Guid, worker)
             .With(DbType.String, PostgreSqlCommands.ArrayOf(changes, static change => (long)change.Row.Lane));
-        if (isParked)
+        if (from == OutboxState.Parked)
         {
             command
                 .With(DbType.String, PostgreSqlCommands.ArrayOf(changes, static change => change.Row.Endpoint))
@@ -74,16 +73,16 @@ internal sealed class PostgreSqlOutboxSettler(StoreDatabase database, PostgreSql
         }
     }
 
-    private string StatementOf(OutboxChangeKind kind, bool isParked) => (kind, isParked) switch
+    private string StatementOf(OutboxState from, OutboxChangeKind kind) => (from, from.After(kind)) switch
     {
-        (OutboxChangeKind.Delivered, false) => statements.DeliveredLog,
-        (OutboxChangeKind.Delivered, true) => statements.DeliveredParked,
-        (OutboxChangeKind.Park, false) => statements.ParkLog,
-        (OutboxChangeKind.Park, true) => statements.ParkParked,
-        (OutboxChangeKind.Trial, false) => statements.TrialLog,
-        (OutboxChangeKind.Trial, true) => statements.TrialParked,
-        (_, false) => statements.DeadLog,
-        _ => statements.DeadParked,
+        (OutboxState.Waiting, OutboxState.Delivered) => statements.DeliveredLog,
+        (_, OutboxState.Delivered) => statements.DeliveredParked,
+        (OutboxState.Waiting, OutboxState.Dead) => statements.DeadLog,
+        (_, OutboxState.Dead) => statements.DeadParked,
+        (OutboxState.Waiting, OutboxState.Parked) => statements.ParkLog,
+        (OutboxState.Parked, _) when kind == OutboxChangeKind.Park => statements.ParkParked,
+        (OutboxState.Parked, _) => statements.TrialParked,
+        _ => statements.TrialLog,
     };
 
     /// <summary>

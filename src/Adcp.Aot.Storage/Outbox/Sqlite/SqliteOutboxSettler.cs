@@ -50,48 +50,48 @@ internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutbo
         }
 
         long now = session.Now();
-        foreach (IGrouping<(OutboxChangeKind Kind, bool IsParked), OutboxChange> group in
-            changes.GroupBy(static change => (change.Kind, change.Row.IsParked)))
+        foreach (IGrouping<(OutboxState From, OutboxChangeKind Kind), OutboxChange> group in
+            changes.GroupBy(static change => (change.Row.State, change.Kind)))
         {
-            Settle(session, group.Key.Kind, group.Key.IsParked, [.. group], now, applied);
+            Settle(session, group.Key.From, group.Key.Kind, [.. group], now, applied);
         }
 
         return applied;
     }
 
     private void Settle(
-        SqliteOutboxSession session, OutboxChangeKind kind, bool isParked, List<OutboxChange> changes, long now, HashSet<long> applied)
+        SqliteOutboxSession session, OutboxState from, OutboxChangeKind kind, List<OutboxChange> changes, long now, HashSet<long> applied)
     {
-        OutboxBindingState? state = null;
-        switch (kind)
+        OutboxState to = from.After(kind);
+        if (to == from)
         {
-            case OutboxChangeKind.Trial:
-                TakeIds(
-                    isParked ? session.Read(sql.TrialParked, ParkedIds(changes)) : session.Read(sql.TrialLog, Ids(changes)), applied, null);
-                return;
-            case OutboxChangeKind.Park when isParked:
-                // The row stays in its table.
-                TakeIds(session.Read(sql.ParkAgain, now, Keys(changes)), applied, null);
-                return;
-            case OutboxChangeKind.Park:
-                session.Execute(sql.Park, now, Keys(changes));
-                break;
-            case OutboxChangeKind.Dead:
-                session.Execute(isParked ? sql.EndFromParked : sql.EndFromLog, now, Keys(changes), Milliseconds(deadKept));
-                state = OutboxBindingState.Dead;
-                break;
-            default:
-                state = OutboxBindingState.Delivered;
-                break;
+            // The row stays in its table.
+            TakeIds(
+                kind == OutboxChangeKind.Park ? session.Read(sql.ParkAgain, now, Keys(changes))
+                    : from == OutboxState.Parked ? session.Read(sql.TrialParked, ParkedIds(changes))
+                    : session.Read(sql.TrialLog, Ids(changes)),
+                applied, null);
+            return;
+        }
+
+        if (to == OutboxState.Parked)
+        {
+            session.Execute(sql.Park, now, Keys(changes));
+        }
+        else if (to == OutboxState.Dead)
+        {
+            string end = from == OutboxState.Parked ? sql.EndFromParked : sql.EndFromLog;
+            session.Execute(end, now, Keys(changes), Milliseconds(deadKept));
         }
 
         List<byte[]> bindings = [];
-        DbDataReader deleted = isParked
+        DbDataReader deleted = from == OutboxState.Parked
             ? session.Read(sql.DeleteFromParked, ParkedIds(changes))
             : session.Read(sql.DeleteFromLog, Ids(changes));
         TakeIds(deleted, applied, bindings);
-        if (state is { } ended)
+        if (to is OutboxState.Delivered or OutboxState.Dead)
         {
+            OutboxBindingState ended = to == OutboxState.Dead ? OutboxBindingState.Dead : OutboxBindingState.Delivered;
             foreach (byte[] binding in bindings)
             {
                 session.Execute(sql.SetBinding, (long)ended, binding);
