@@ -11,8 +11,10 @@ internal sealed class OutboxEntry
 
     internal required long Tenant { get; init; }
 
-    /// <summary>Gets how long after the statement the first attempt may begin; zero for at once.</summary>
-    internal TimeSpan NotBefore { get; init; }
+    /// <summary>
+    /// Gets the earliest time of the first attempt, which the database compares with its clock; <see langword="null"/> for at once.
+    /// </summary>
+    internal DateTimeOffset? NotBefore { get; init; }
 
     /// <summary>Gets how long after the statement the first attempt may begin at the latest; <see langword="null"/> for no limit.</summary>
     internal TimeSpan? MaxAge { get; init; }
@@ -51,11 +53,14 @@ internal enum OutboxBindingState
 /// <param name="Fingerprint">SHA-256 of destination and payload.</param>
 /// <param name="IdempotencyKey">The key that the webhook carries.</param>
 /// <param name="SequenceNumber">The number that the webhook carries.</param>
-/// <param name="Retires">How long after the statement that binds it the id counts as retired.</param>
-/// <param name="Kept">How long after the statement that binds it the id is remembered.</param>
+/// <param name="Retires">How long after the statement that binds it, or after <see cref="NotBefore"/>, the id counts as retired.</param>
+/// <param name="Kept">How long after the statement that binds it, or after <see cref="NotBefore"/>, the id is remembered.</param>
 internal sealed record OutboxBinding(
     byte[] Hash, byte[] Fingerprint, string IdempotencyKey, long? SequenceNumber, TimeSpan Retires, TimeSpan Kept)
 {
+    /// <summary>Gets the <see cref="OutboxEntry.NotBefore"/> of the row, for a binding that is to be bound.</summary>
+    internal DateTimeOffset? NotBefore { get; init; }
+
     /// <summary>Gets the state, of a binding that <see cref="OutboxStore.FindAsync"/> returned.</summary>
     internal OutboxBindingState State { get; init; }
 

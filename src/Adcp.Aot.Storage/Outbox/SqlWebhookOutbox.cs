@@ -285,11 +285,14 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
         OutboxBinding? binding = null;
         if (item.Options.DeliveryId is { } id)
         {
-            TimeSpan retires = _options.RetryHorizon + Delay(item.Options) + (item.Options.MaxAge ?? TimeSpan.Zero);
+            TimeSpan retires = _options.RetryHorizon + (item.Options.MaxAge ?? TimeSpan.Zero);
             AdcpVersion version = _sender.Facts?.Version ?? AdcpVersion.V32;
             binding = new OutboxBinding(
                 OutboxHash.Binding(item.Options.Tenant, id), OutboxHash.Fingerprint(item, version), key, null, retires,
-                retires + _options.DeliveryIdRetention);
+                retires + _options.DeliveryIdRetention)
+            {
+                NotBefore = item.Options.NotBefore,
+            };
         }
 
         return new OutboxDraft(item, payload, key, webhook, binding);
@@ -408,7 +411,7 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
             Lane = lane,
             Endpoint = endpoint,
             Tenant = tenant,
-            NotBefore = Delay(options),
+            NotBefore = options.NotBefore,
             MaxAge = options.MaxAge,
             Stream = options.KeepsOrder ? OutboxHash.Stream(lane, options) : null,
             Number = options.KeepsOrder ? draft.SequenceNumber : null,
@@ -417,12 +420,6 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
             KeyId = Seal.KeyId,
             Sealed = Seal.Seal(webhook, installation, lane, endpoint, tenant),
         };
-    }
-
-    private TimeSpan Delay(OutboxOptions options)
-    {
-        TimeSpan delay = options.NotBefore is { } at ? at - _options.TimeProvider.GetUtcNow() : TimeSpan.Zero;
-        return delay > TimeSpan.Zero ? delay : TimeSpan.Zero;
     }
 
     /// <summary>Streams belong to their tenant.</summary>

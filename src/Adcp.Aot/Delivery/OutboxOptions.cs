@@ -32,7 +32,10 @@ public sealed record OutboxOptions
                 nameof(DeliveryId));
     }
 
-    /// <summary>Gets the earliest time of the first attempt. Default <see langword="null"/>, at once.</summary>
+    /// <summary>
+    /// Gets the earliest time of the first attempt. <c>SqlWebhookOutbox</c> compares it with the database's clock. Default
+    /// <see langword="null"/>, at once.
+    /// </summary>
     public DateTimeOffset? NotBefore { get; init; }
 
     /// <summary>

@@ -417,7 +417,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
     {
         long now = Now;
         Row row = new(
-            ++_lastId, entry, now + (long)entry.NotBefore.TotalMilliseconds,
+            ++_lastId, entry, Math.Max(now, entry.NotBefore?.ToUnixTimeMilliseconds() ?? now),
             entry.MaxAge is { } age ? now + (long)age.TotalMilliseconds : null);
         _log.Add(row.Id, row);
         return row.Id;

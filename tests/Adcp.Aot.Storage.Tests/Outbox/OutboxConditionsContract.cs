@@ -182,6 +182,35 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         Assert.Equal(0, (await first.GetStatusAsync()).FencedOff);
     }
 
+    [Theory]
+    [InlineData(-10)]
+    [InlineData(10)]
+    [InlineData(2 * 24 * 60)]
+    public async Task Wrong_clock_of_a_producer_moves_no_earliest_time(int minutes)
+    {
+        await OpenAsync();
+        SqlWebhookOutbox mistaken = Open(Database.Source, time: new WrongClock(TimeSpan.FromMinutes(minutes)));
+        DateTimeOffset past = DateTimeOffset.UtcNow.AddMinutes(-5), later = DateTimeOffset.UtcNow.AddDays(1);
+        long at = later.ToUnixTimeMilliseconds(), retires = at + (long)mistaken.RetryHorizon!.Value.TotalMilliseconds;
+
+        // One and several, with and without a delivery id, and by a transaction that draws a number first: each is another statement.
+        await mistaken.EnqueueAsync(null, [OutboxHarness.Item(notBefore: later)]);
+        await mistaken.EnqueueAsync(null, [OutboxHarness.Item(notBefore: later), OutboxHarness.Item(notBefore: later)]);
+        await mistaken.EnqueueAsync(null, [OutboxHarness.Item(id: "1", notBefore: later)]);
+        await mistaken.EnqueueAsync(
+            null, [OutboxHarness.Item(id: "2", notBefore: later), OutboxHarness.Item(id: "3", notBefore: later)]);
+        await mistaken.EnqueueAsync(null, [OutboxHarness.Item(id: "4", stream: "s", notBefore: later)]);
+        await mistaken.EnqueueAsync(null, [OutboxHarness.Item(notBefore: past)]);
+        await mistaken.EnqueueAsync(null, [OutboxHarness.Item(id: "5", notBefore: past), OutboxHarness.Item(id: "6", notBefore: past)]);
+
+        Assert.Equal(7, await Database.CountAsync($"SELECT count(*) FROM adcp_outbox_log WHERE not_before = {at}"));
+        Assert.Equal(3, await Database.CountAsync("SELECT count(*) FROM adcp_outbox_log WHERE not_before = enqueued_at"));
+        Assert.Equal(4, await Database.CountAsync($"SELECT count(*) FROM adcp_outbox_binding WHERE retires_at = {retires}"));
+        Assert.Equal(2, await Database.CountAsync(
+            $"SELECT count(*) FROM adcp_outbox_binding AS b, adcp_outbox_log AS o WHERE o.binding = b.hash AND "
+            + $"b.retires_at - o.enqueued_at = {retires - at}"));
+    }
+
     [Fact]
     public async Task Schema_that_is_newer_than_the_program_stops_the_start_and_no_row_is_touched()
     {

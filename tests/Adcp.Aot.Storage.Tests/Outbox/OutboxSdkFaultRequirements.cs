@@ -129,6 +129,7 @@ public sealed class OutboxSdkFaultRequirements
             (typeof(OutboxRetryTests), nameof(OutboxRetryTests.Exception_of_any_kind_ends_no_delivery))),
         Requirement.Of(
             "D26: The clock of a producer decides nothing",
+            (typeof(OutboxConditionsContract), nameof(OutboxConditionsContract.Wrong_clock_of_a_producer_moves_no_earliest_time)),
             (typeof(OutboxConditionsContract),
                 nameof(OutboxConditionsContract.Wrong_clock_of_a_process_neither_ends_nor_repeats_nor_delays_anything))),
         Requirement.Of(

@@ -314,6 +314,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
                 PostgreSqlCommands.ArrayOf(hashes, hash => bindings[hash].SequenceNumber?.ToString(CultureInfo.InvariantCulture)))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(hashes, hash => (long)bindings[hash].Retires.TotalMilliseconds))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(hashes, hash => (long)bindings[hash].Kept.TotalMilliseconds))
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(hashes, hash => bindings[hash].NotBefore?.ToUnixTimeMilliseconds()))
             .AllAsync(static reader => reader.GetFieldValue<byte[]>(0), cancellationToken);
 
     private async ValueTask<long[]> AppendAsync(
@@ -393,7 +394,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
             .With(DbType.Int16, entry.Lane)
             .With(DbType.Int64, entry.Endpoint)
             .With(DbType.Int64, entry.Tenant)
-            .With(DbType.Int64, (long)entry.NotBefore.TotalMilliseconds)
+            .With(DbType.Int64, entry.NotBefore?.ToUnixTimeMilliseconds())
             .With(DbType.Int64, PostgreSqlCommands.Milliseconds(entry.MaxAge))
             .With(DbType.Int64, entry.Stream)
             .With(DbType.Int64, entry.Number)
@@ -431,7 +432,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
             .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Lane))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Endpoint))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Tenant))
-            .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => (long)row.NotBefore.TotalMilliseconds))
+            .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.NotBefore?.ToUnixTimeMilliseconds()))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => PostgreSqlCommands.Milliseconds(row.MaxAge)))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Stream))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(rows, static row => row.Number))

@@ -39,22 +39,22 @@ internal sealed class PostgreSqlStoreStatements
         string log =
             $"INSERT INTO {tables.Log} "
             + "(lane, endpoint, tenant, enqueued_at, not_before, max_at, stream, number, binding, key_id, sealed)";
-        Append = $"{log} VALUES ($1, $2, $3, {Now}, {Now} + $4, {Now} + $5, $6, $7, $8, $9, $10) RETURNING id";
+        Append = $"{log} VALUES ($1, $2, $3, {Now}, greatest({Now}, $4), {Now} + $5, $6, $7, $8, $9, $10) RETURNING id";
 
         AppendOneBound =
             $"""
             WITH b AS (
                 INSERT INTO {tables.Binding} (hash, fingerprint, idempotency_key, retires_at, kept_until)
-                VALUES ($8, $11, $12, {Now} + $13, {Now} + $14)
+                VALUES ($8, $11, $12, greatest({Now}, $4) + $13, greatest({Now}, $4) + $14)
                 ON CONFLICT (hash) DO NOTHING
                 RETURNING hash)
-            {log} SELECT $1, $2, $3, {Now}, {Now} + $4, {Now} + $5, $6, $7, $8, $9, $10 FROM b RETURNING id
+            {log} SELECT $1, $2, $3, {Now}, greatest({Now}, $4), {Now} + $5, $6, $7, $8, $9, $10 FROM b RETURNING id
             """;
 
         // Arrays go over as one text, and the bytes of all rows as one value: a row with parameters of its own costs twice as much.
         string values =
             $"""
-            SELECT k.lane, k.endpoint, k.tenant, {NowOnce}, {NowOnce} + k.delay, {NowOnce} + k.age, k.stream, k.number, k.hash,
+            SELECT k.lane, k.endpoint, k.tenant, {NowOnce}, greatest({NowOnce}, k.earliest), {NowOnce} + k.age, k.stream, k.number, k.hash,
                 k.key_id, substring($10 FROM k.start FOR k.length)
             """;
         AppendMany =
@@ -76,7 +76,7 @@ internal sealed class PostgreSqlStoreStatements
             b AS (
                 INSERT INTO {tables.Binding} (hash, fingerprint, idempotency_key, retires_at, kept_until)
                 SELECT k.hash, substring($10 FROM k.start + k.length + {Hash} FOR {Hash}), k.idempotency_key,
-                    {NowOnce} + k.retires, {NowOnce} + k.kept
+                    greatest({NowOnce}, k.earliest) + k.retires, greatest({NowOnce}, k.earliest) + k.kept
                 FROM k WHERE k.hashes = 2
                 ORDER BY k.hash
                 ON CONFLICT (hash) DO NOTHING
@@ -105,11 +105,11 @@ internal sealed class PostgreSqlStoreStatements
         Bind =
             $"""
             INSERT INTO {tables.Binding} (hash, fingerprint, idempotency_key, sequence_number, retires_at, kept_until)
-            SELECT decode(k.hash, 'hex'), decode(k.fingerprint, 'hex'), k.idempotency_key, k.sequence_number, {NowOnce} + k.retires,
-                {NowOnce} + k.kept
+            SELECT decode(k.hash, 'hex'), decode(k.fingerprint, 'hex'), k.idempotency_key, k.sequence_number,
+                greatest({NowOnce}, k.earliest) + k.retires, greatest({NowOnce}, k.earliest) + k.kept
             FROM unnest(CAST($1 AS text)::text[], CAST($2 AS text)::text[], CAST($3 AS text)::text[], CAST($4 AS text)::bigint[],
-                CAST($5 AS text)::bigint[], CAST($6 AS text)::bigint[])
-                AS k(hash, fingerprint, idempotency_key, sequence_number, retires, kept)
+                CAST($5 AS text)::bigint[], CAST($6 AS text)::bigint[], CAST($7 AS text)::bigint[])
+                AS k(hash, fingerprint, idempotency_key, sequence_number, retires, kept, earliest)
             ON CONFLICT (hash) DO NOTHING
             RETURNING hash
             """;
@@ -459,7 +459,7 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>Reads the log after the key $1 to $3, at most $4 rows; those of other tenants than $5 without their bytes.</summary>
     internal string SearchLog { get; }
 
-    /// <summary>Appends a row.</summary>
+    /// <summary>Appends a row: $4 the earliest time of its first attempt, NULL for at once.</summary>
     internal string Append { get; }
 
     /// <summary>
@@ -559,7 +559,7 @@ internal sealed class PostgreSqlStoreStatements
                 CAST($7 AS text)::bigint[], CAST($8 AS text)::smallint[], CAST($9 AS text)::text[], CAST($11 AS text)::integer[],
                 CAST($12 AS text)::integer[]{arrays})
                 WITH ORDINALITY AS k(
-                    lane, endpoint, tenant, delay, age, stream, number, hashes, key_id, start, length{names}, place)) AS k
+                    lane, endpoint, tenant, earliest, age, stream, number, hashes, key_id, start, length{names}, place)) AS k
         """;
 
     private static string RestampOf(string table) =>

@@ -69,7 +69,7 @@ internal sealed class SqliteOutboxStatements
         Bind =
             $"""
             INSERT INTO {t.Binding} (hash, fingerprint, idempotency_key, sequence_number, state, retires_at, kept_until)
-            VALUES (@p2, @p3, @p4, @p5, 0, @p1 + @p6, @p1 + @p7)
+            VALUES (@p2, @p3, @p4, @p5, 0, @p6, @p7)
             ON CONFLICT (hash) DO UPDATE SET fingerprint = excluded.fingerprint, idempotency_key = excluded.idempotency_key,
                 sequence_number = excluded.sequence_number, state = 0, retires_at = excluded.retires_at, kept_until = excluded.kept_until
             WHERE kept_until <= @p1 AND state <> 0

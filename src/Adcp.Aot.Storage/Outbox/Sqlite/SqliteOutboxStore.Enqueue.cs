@@ -111,7 +111,7 @@ internal sealed partial class SqliteOutboxStore
 
             session.Execute(
                 _sql.Append, now, (long)entry.Lane, entry.Endpoint, entry.Tenant, entry.KeyId, entry.Binding,
-                now + Milliseconds(entry.NotBefore), entry.MaxAge is { } age ? now + Milliseconds(age) : null, entry.Sealed,
+                Later(now, entry.NotBefore), entry.MaxAge is { } age ? now + Milliseconds(age) : null, entry.Sealed,
                 entry.Stream, entry.Number);
             ids[i] = ++appended;
         }
@@ -130,7 +130,9 @@ internal sealed partial class SqliteOutboxStore
 
     private bool TryBind(SqliteOutboxSession session, OutboxBinding binding, long now) => session.Execute(
         _sql.Bind, now, binding.Hash, binding.Fingerprint, binding.IdempotencyKey, binding.SequenceNumber,
-        Milliseconds(binding.Retires), Milliseconds(binding.Kept)) > 0;
+        Later(now, binding.NotBefore) + Milliseconds(binding.Retires), Later(now, binding.NotBefore) + Milliseconds(binding.Kept)) > 0;
+
+    private static long Later(long now, DateTimeOffset? notBefore) => Math.Max(now, notBefore?.ToUnixTimeMilliseconds() ?? now);
 
     private OutboxBinding? Find(SqliteOutboxSession session, byte[] hash, long now)
     {
