@@ -52,15 +52,14 @@ internal static class StoreCheck
             return Finding.Failed("store", text, "Update them: adcp-webhooks migrate.");
         }
 
-        if (version > schema.Version)
-        {
-            return Finding.Failed("store", text, "Use the release that made them.");
-        }
-
         try
         {
             await schema.CheckAsync(cancellationToken).ConfigureAwait(false);
             return Finding.Ok("store", string.Create(CultureInfo.InvariantCulture, $"{name}: outbox tables of version {version}"));
+        }
+        catch (InvalidOperationException) when (version > schema.Version)
+        {
+            return Finding.Failed("store", text, "Use the release that made them.");
         }
         catch (InvalidOperationException fault)
         {

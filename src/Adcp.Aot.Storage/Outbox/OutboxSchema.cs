@@ -60,11 +60,12 @@ public sealed class OutboxSchema : IStoreTables
 
     /// <summary>
     /// Creates the tables if they are absent, and brings them to <see cref="Version"/>. Processes that start at the same time wait for
-    /// each other.
+    /// each other. Tables of the next version are left as they are if this program works on them.
     /// </summary>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="InvalidOperationException">
-    /// The tables are newer than this program, or there is an ambient transaction, or the server or SQLite's library is too old.
+    /// The tables are newer than this program, which does not work on them; or there is an ambient transaction; or the server or SQLite's
+    /// library is too old.
     /// </exception>
     /// <exception cref="DbException">A statement failed.</exception>
     public async ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken = default)
@@ -83,7 +84,8 @@ public sealed class OutboxSchema : IStoreTables
     /// <summary>Checks that the tables are there and have every column that this program uses. Changes nothing.</summary>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="InvalidOperationException">
-    /// A table is missing or lacks a column, or is newer than this program, or the server or SQLite's library is too old.
+    /// A table is missing or lacks a column, or is newer than this program, which does not work on it; or the server or SQLite's library is
+    /// too old.
     /// </exception>
     /// <exception cref="DbException">The database cannot be reached.</exception>
     public async ValueTask CheckAsync(CancellationToken cancellationToken = default)

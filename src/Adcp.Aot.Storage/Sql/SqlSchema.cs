@@ -6,8 +6,8 @@ namespace Adcp.Aot.Storage;
 
 /// <summary>
 /// Brings a table to its version: the first n migrations lead to version n. One row of <c>adcp_schema_versions</c>
-/// records the version. Processes that start at the same time wait for each other. Immutable and safe for concurrent
-/// use.
+/// records the version. If the last migration is backward compatible, another row records the version before, whose programs may still
+/// start. Processes that start at the same time wait for each other. Immutable and safe for concurrent use.
 /// </summary>
 public sealed class SqlSchema
 {
@@ -97,6 +97,19 @@ public sealed class SqlSchema
     /// <summary>Gets the version that this program knows.</summary>
     public int Version => _migrations.Length;
 
+    /// <summary>Gets the name of the row that records the oldest version whose programs work on the tables.</summary>
+    private string OldestRow => _table + " oldest";
+
+    /// <summary>Gets the statements that record the oldest version whose programs work on the tables, if it is not the tables' own.</summary>
+    private string[] RecordOldest =>
+    [
+        $"DELETE FROM {_versions} WHERE table_name = '{OldestRow}'",
+        .. _migrations[^1].IsBackwardCompatible
+            ? [string.Create(CultureInfo.InvariantCulture,
+                $"INSERT INTO {_versions} (table_name, version) VALUES ('{OldestRow}', {Version - 1})")]
+            : Array.Empty<string>(),
+    ];
+
     private string CreateVersions
     {
         get
@@ -114,8 +127,8 @@ public sealed class SqlSchema
     /// <param name="cancellationToken">Ends the work. The next call continues from there.</param>
     /// <returns>The version before the call, 0 if there was none.</returns>
     /// <exception cref="InvalidOperationException">
-    /// The database has a newer version than this program knows, or there is an ambient transaction, or MySQL's server
-    /// and driver disagree about backslashes in texts.
+    /// The database has a newer version than this program knows, and the migration to it is not backward compatible; or there is an
+    /// ambient transaction; or MySQL's server and driver disagree about backslashes in texts.
     /// </exception>
     /// <exception cref="DbException">A statement failed.</exception>
     public Task<int> ApplyAsync(DbDataSource source, CancellationToken cancellationToken = default)
@@ -170,15 +183,30 @@ public sealed class SqlSchema
         return RunAsync(
             source,
             async (connection, token) => await TableExistsAsync(connection, _versions, token).ConfigureAwait(false)
-                ? await VersionOfAsync(connection, token).ConfigureAwait(false)
+                ? await VersionOfAsync(connection, _table, token).ConfigureAwait(false)
                 : 0,
             cancellationToken);
     }
 
-    /// <summary>Refuses tables that a newer program made. Tables that have no version yet pass.</summary>
-    /// <exception cref="InvalidOperationException">The database has a newer version than this program knows.</exception>
-    internal async Task RequireKnownVersionAsync(DbDataSource source, CancellationToken cancellationToken) =>
-        RequireKnown(await GetVersionAsync(source, cancellationToken).ConfigureAwait(false));
+    /// <summary>
+    /// Refuses tables that a newer program made, unless this one still works on them. Tables that have no version yet pass.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">
+    /// The database has a newer version than this program knows, and the migration to it is not backward compatible.
+    /// </exception>
+    internal Task RequireKnownVersionAsync(DbDataSource source, CancellationToken cancellationToken) => RunAsync(
+        source,
+        async (connection, token) =>
+        {
+            if (await TableExistsAsync(connection, _versions, token).ConfigureAwait(false))
+            {
+                await RequireKnownAsync(connection, await VersionOfAsync(connection, _table, token).ConfigureAwait(false), token)
+                    .ConfigureAwait(false);
+            }
+
+            return true;
+        },
+        cancellationToken);
 
     /// <summary>Returns the statements of <see cref="ApplyAsync(DbDataSource, CancellationToken)"/> as a script.</summary>
     /// <param name="from">The version that the database has, 0 for none.</param>
@@ -206,6 +234,11 @@ public sealed class SqlSchema
         {
             yield return string.Create(
                 CultureInfo.InvariantCulture, $"UPDATE {_versions} SET version = {Version} WHERE table_name = '{_table}'");
+        }
+
+        foreach (string statement in from < Version ? RecordOldest : [])
+        {
+            yield return statement;
         }
     }
 
@@ -310,8 +343,8 @@ public sealed class SqlSchema
     private async Task<int> ApplyAsync(DbConnection connection, CancellationToken cancellationToken)
     {
         await ExecuteAsync(connection, CreateVersions, cancellationToken).ConfigureAwait(false);
-        int before = await VersionOfAsync(connection, cancellationToken).ConfigureAwait(false);
-        RequireKnown(before);
+        int before = await VersionOfAsync(connection, _table, cancellationToken).ConfigureAwait(false);
+        await RequireKnownAsync(connection, before, cancellationToken).ConfigureAwait(false);
         if (before == 0)
         {
             if (!await TableExistsAsync(connection, _table, cancellationToken).ConfigureAwait(false))
@@ -335,6 +368,11 @@ public sealed class SqlSchema
                 (DbType.String, _table)).ConfigureAwait(false);
         }
 
+        foreach (string statement in before < Version ? RecordOldest : [])
+        {
+            await ExecuteAsync(connection, statement, cancellationToken).ConfigureAwait(false);
+        }
+
         return before;
     }
 
@@ -346,9 +384,11 @@ public sealed class SqlSchema
         }
     }
 
-    private void RequireKnown(int version)
+    private async Task RequireKnownAsync(DbConnection connection, int version, CancellationToken cancellationToken)
     {
-        if (version > Version)
+        if (version > Version
+            && await VersionOfAsync(connection, OldestRow, cancellationToken).ConfigureAwait(false) is var oldest
+            && (oldest == 0 || oldest > Version))
         {
             throw new InvalidOperationException(
                 $"Table '{_table}' has schema version {version}; this program knows {Version}. "
@@ -356,10 +396,11 @@ public sealed class SqlSchema
         }
     }
 
-    private async Task<int> VersionOfAsync(DbConnection connection, CancellationToken cancellationToken)
+    /// <summary>Returns the version that a row records; 0 if there is none.</summary>
+    private async Task<int> VersionOfAsync(DbConnection connection, string row, CancellationToken cancellationToken)
     {
         object? version = await ScalarAsync(
-            connection, $"SELECT version FROM {_versions} WHERE table_name = {P(1)}", cancellationToken, (DbType.String, _table))
+            connection, $"SELECT version FROM {_versions} WHERE table_name = {P(1)}", cancellationToken, (DbType.String, row))
             .ConfigureAwait(false);
         return version is null or DBNull ? 0 : Convert.ToInt32(version, CultureInfo.InvariantCulture);
     }

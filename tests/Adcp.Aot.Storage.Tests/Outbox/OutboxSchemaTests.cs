@@ -244,13 +244,30 @@ public abstract class OutboxSchemaTests(SqlDialect dialect) : DatabaseTests(dial
     }
 
     [Fact]
+    public async Task A_program_starts_on_the_tables_of_the_next_release_if_their_migration_is_backward_compatible()
+    {
+        OutboxSchema schema = new(new StoreDatabase(Database.Source, Dialect));
+        await schema.CreateIfAbsentAsync(TestContext.Current.CancellationToken);
+
+        // What the next release records, whose migration is backward compatible: its version, and this one as the oldest that works.
+        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = version + 1");
+
+        await schema.CheckAsync(TestContext.Current.CancellationToken);
+        await schema.CreateIfAbsentAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(schema.Version + 1, await schema.GetVersionAsync(TestContext.Current.CancellationToken));
+        await Database.ExecuteAsync("DELETE FROM adcp_schema_versions WHERE table_name LIKE '% oldest'");
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await schema.CheckAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public async Task Newer_tables_are_reported_and_refused()
     {
         OutboxSchema schema = new(new StoreDatabase(Database.Source, Dialect));
         await schema.CreateIfAbsentAsync(TestContext.Current.CancellationToken);
-        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = version + 1");
+        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = version + 2");
 
-        Assert.Equal(schema.Version + 1, await schema.GetVersionAsync(TestContext.Current.CancellationToken));
+        Assert.Equal(schema.Version + 2, await schema.GetVersionAsync(TestContext.Current.CancellationToken));
         await Assert.ThrowsAsync<InvalidOperationException>(async () => await schema.CheckAsync(TestContext.Current.CancellationToken));
         await Assert.ThrowsAsync<InvalidOperationException>(
             async () => await schema.CreateIfAbsentAsync(TestContext.Current.CancellationToken));

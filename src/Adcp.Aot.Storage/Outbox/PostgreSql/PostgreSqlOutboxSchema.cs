@@ -32,21 +32,25 @@ internal sealed class PostgreSqlOutboxSchema
             SqlDialect.PostgreSql, tables.Meta, versionsIn: dot < 0 ? null : tables.Prefix[..dot], new SqlMigration(Define(tables)),
             new SqlMigration(IndexDead(tables)), new SqlMigration(AddType(tables)), new SqlMigration(AddSwitches(tables)),
             new SqlMigration(AddKeyHash(tables)), new SqlMigration(AddTransaction(tables)),
-            new SqlMigration(AddFigures(tables)));
+            new SqlMigration(AddFigures(tables)) { IsBackwardCompatible = true });
     }
 
     /// <summary>Gets the versions of the tables.</summary>
     internal SqlSchema Schema => _schema;
 
     /// <summary>Creates the tables if they are absent.</summary>
-    /// <exception cref="InvalidOperationException">The server is too old, or the tables are newer than this program.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The server is too old, or the tables are newer than this program, which does not work on them.
+    /// </exception>
     internal async ValueTask CreateIfAbsentAsync(DbDataSource source, CancellationToken cancellationToken)
     {
         await RequireServerAsync(source, cancellationToken).ConfigureAwait(false);
         await _schema.ApplyAsync(source, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <exception cref="InvalidOperationException">A table is missing, lacks a column, or is newer than this program.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// A table is missing, lacks a column, or is newer than this program, which does not work on it.
+    /// </exception>
     internal async ValueTask CheckAsync(DbDataSource source, CancellationToken cancellationToken)
     {
         await RequireServerAsync(source, cancellationToken).ConfigureAwait(false);

@@ -145,7 +145,10 @@ internal static class SqliteOutboxSchema
 
         // A worker's figures are in its row, so that every process can report them. Workers of the release before count as zero.
         new SqlMigration(
-            [.. OutboxFigures.Columns.Select(column => $"ALTER TABLE {tables.Worker} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")]));
+            [.. OutboxFigures.Columns.Select(column => $"ALTER TABLE {tables.Worker} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")])
+        {
+            IsBackwardCompatible = true,
+        });
 
     /// <summary>Returns a query that names each column that the store uses.</summary>
     internal static string Columns(OutboxTables tables) => $"""
