@@ -18,7 +18,8 @@ internal static class HostingMeter
 
     private static readonly Instrument[] Observed =
     [
-        Meter.CreateObservableUpDownCounter(AdcpInstruments.OutboxWebhooks, Webhooks, "{webhook}", "Webhooks in the outbox, by state, and dead ones by reason."),
+        Meter.CreateObservableUpDownCounter(
+            AdcpInstruments.OutboxWebhooks, Webhooks, "{webhook}", "Webhooks in the outbox, by state, and dead ones by reason."),
         Meter.CreateObservableGauge(
             AdcpInstruments.OutboxOldestDue, static () => Each(static status => (status.OldestDue ?? TimeSpan.Zero).TotalSeconds), "s",
             "How long the oldest webhook that is due has been due."),

@@ -152,7 +152,10 @@ public sealed class OutboxRetryTests : IAsyncDisposable
         {
             Attempts = _bench.Attempts with
             {
-                Sink = sink, SinkMode = SinkMode.Buffered, SinkQueueCapacity = 1, SinkTimeout = TimeSpan.FromHours(1),
+                Sink = sink,
+                SinkMode = SinkMode.Buffered,
+                SinkQueueCapacity = 1,
+                SinkTimeout = TimeSpan.FromHours(1),
             },
         });
         await _bench.UntilAsync(() => sink.IsCalled);
