@@ -97,18 +97,11 @@ public sealed class SqlSchema
     /// <summary>Gets the version that this program knows.</summary>
     public int Version => _migrations.Length;
 
-    /// <summary>Gets the name of the row that records the oldest version whose programs work on the tables.</summary>
+    /// <summary>Gets the name of the row that records the oldest version whose programs work on the table.</summary>
     private string OldestRow => _table + " oldest";
 
-    /// <summary>Gets the statements that record the oldest version whose programs work on the tables, if it is not the tables' own.</summary>
-    private string[] RecordOldest =>
-    [
-        $"DELETE FROM {_versions} WHERE table_name = '{OldestRow}'",
-        .. _migrations[^1].IsBackwardCompatible
-            ? [string.Create(CultureInfo.InvariantCulture,
-                $"INSERT INTO {_versions} (table_name, version) VALUES ('{OldestRow}', {Version - 1})")]
-            : Array.Empty<string>(),
-    ];
+    /// <summary>Gets the oldest version whose programs work on the table; <see langword="null"/> if it is the table's own.</summary>
+    private int? Oldest => _migrations[^1].IsBackwardCompatible ? Version - 1 : null;
 
     private string CreateVersions
     {
@@ -236,9 +229,14 @@ public sealed class SqlSchema
                 CultureInfo.InvariantCulture, $"UPDATE {_versions} SET version = {Version} WHERE table_name = '{_table}'");
         }
 
-        foreach (string statement in from < Version ? RecordOldest : [])
+        if (from < Version)
         {
-            yield return statement;
+            yield return $"DELETE FROM {_versions} WHERE table_name = '{OldestRow}'";
+            if (Oldest is { } oldest)
+            {
+                yield return string.Create(
+                    CultureInfo.InvariantCulture, $"INSERT INTO {_versions} (table_name, version) VALUES ('{OldestRow}', {oldest})");
+            }
         }
     }
 
@@ -352,9 +350,7 @@ public sealed class SqlSchema
                 await RunAsync(connection, _migrations[0], cancellationToken).ConfigureAwait(false);
             }
 
-            await ExecuteAsync(
-                connection, $"INSERT INTO {_versions} (table_name, version) VALUES ({P(1)}, 1)", cancellationToken,
-                (DbType.String, _table)).ConfigureAwait(false);
+            await RecordAsync(connection, _table, 1, cancellationToken).ConfigureAwait(false);
         }
 
         for (int version = Math.Max(before, 1); version < Version; version++)
@@ -368,13 +364,23 @@ public sealed class SqlSchema
                 (DbType.String, _table)).ConfigureAwait(false);
         }
 
-        foreach (string statement in before < Version ? RecordOldest : [])
+        if (before < Version)
         {
-            await ExecuteAsync(connection, statement, cancellationToken).ConfigureAwait(false);
+            await ExecuteAsync(
+                connection, $"DELETE FROM {_versions} WHERE table_name = {P(1)}", cancellationToken, (DbType.String, OldestRow))
+                .ConfigureAwait(false);
+            if (Oldest is { } oldest)
+            {
+                await RecordAsync(connection, OldestRow, oldest, cancellationToken).ConfigureAwait(false);
+            }
         }
 
         return before;
     }
+
+    private Task RecordAsync(DbConnection connection, string row, int version, CancellationToken cancellationToken) => ExecuteAsync(
+        connection, $"INSERT INTO {_versions} (table_name, version) VALUES ({P(1)}, {P(2)})", cancellationToken,
+        (DbType.String, row), (DbType.Int32, version));
 
     private async Task RunAsync(DbConnection connection, SqlMigration migration, CancellationToken cancellationToken)
     {
