@@ -12,6 +12,35 @@ namespace Adcp.Aot.Storage.Tests.Outbox;
 [Needs(Resource.PostgreSql)]
 public sealed class PostgreSqlOutboxConditionsTests() : OutboxConditionsContract(SqlDialect.PostgreSql)
 {
+    [Theory]
+    [InlineData(90_624, "9")]
+    [InlineData(120_022, "12")]
+    public async Task Server_that_is_too_old_is_refused_and_the_fault_says_what_to_do(int number, string version)
+    {
+        // The schema of the test comes before the server's own functions.
+        await Database.ExecuteAsync(
+            $"""
+            CREATE FUNCTION current_setting(name text) RETURNS text LANGUAGE sql AS
+            'SELECT CASE name WHEN ''server_version_num'' THEN ''{number}'' ELSE pg_catalog.current_setting(name) END'
+            """);
+        NpgsqlConnectionStringBuilder settings = new(Database.ConnectionString);
+        settings.SearchPath += ",pg_catalog";
+        await using NpgsqlDataSource old = NpgsqlDataSource.Create(settings);
+        SqlWebhookOutbox outbox = Open(old);
+        OutboxWorker worker = Worker(outbox);
+
+        InvalidOperationException[] faults =
+        [
+            await Assert.ThrowsAsync<InvalidOperationException>(async () => await outbox.CreateIfAbsentAsync()),
+            await Assert.ThrowsAsync<InvalidOperationException>(async () => await outbox.CheckAsync()),
+            await Assert.ThrowsAsync<InvalidOperationException>(() => worker.StartAsync()),
+        ];
+
+        Assert.All(faults, fault => Assert.Equal(
+            $"The outbox needs PostgreSQL 13 or newer; the server has version {version}. Upgrade the server.", fault.Message));
+        Assert.Equal(0, await Database.CountAsync("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"));
+    }
+
     [Fact]
     public async Task Source_that_does_not_enlist_commits_on_its_own_inside_a_transaction_scope()
     {
