@@ -181,29 +181,68 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
 
         // The worker's clock stands still, so that it never polls.
         FakeTimeProvider time = new();
-        OutboxWorker running = new(worker, sender, new OutboxWorkerOptions
-        {
-            Attempts = new WebhookSupervisorOptions { TimeProvider = time, Retry = OutboxWorkerOptions.DefaultRetry },
-        });
-        await running.StartAsync();
-        await UntilAsync(() => _log.Of(PostgreSqlEventIds.Listening).Length == 1);
-        await UntilAsync(async () => await running.GetStatusAsync() is { Lanes: 64 });
+        OutboxWorker running = await StartAsync(worker, sender, time);
         for (int i = 0; i < 3; i++)
         {
-            await using (DbConnection connection = await _database.Source.OpenConnectionAsync())
-            {
-                await using DbTransaction transaction = await connection.BeginTransactionAsync();
-                await producer.EnqueueAsync(transaction, [OutboxHarness.Item()]);
-                await transaction.CommitAsync();
-            }
-
-            producer.Wake();
+            await CommitAsync(producer);
 
             await UntilAsync(() => sender.Count == i + 1);
         }
 
-        Task stopped = running.DisposeAsync().AsTask();
-        await time.RunUntilAsync(() => stopped.IsCompleted);
+        await StopAsync(running, time);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Webhooks_of_another_process_are_delivered_once_while_the_listening_connection_swallows_all(bool isNoticed)
+    {
+        NpgsqlConnectionStringBuilder settings = new(_database.ConnectionString) { Timeout = 1, CancellationTimeout = 100 };
+        await using CuttableRoad road = new(settings.Port);
+        settings.Port = road.Port;
+        PostgreSqlWakeUp listener = Open(
+            settings.ConnectionString, keepAlive: isNoticed ? TimeSpan.FromMilliseconds(100) : TimeSpan.FromMinutes(10));
+        using RecordingSender sender = Senders.Of(static (_, _, _) => ValueTask.FromResult(200));
+        await using SqlWebhookOutbox worker = OpenOutbox(sender, listener);
+        await worker.CreateIfAbsentAsync();
+        await using SqlWebhookOutbox producer = OpenOutbox(sender);
+        FakeTimeProvider time = new();
+        OutboxWorker running = await StartAsync(worker, sender, time);
+        await CommitAsync(producer);
+        await UntilAsync(() => sender.Count == 1);
+
+        road.IsBlackHole = true;
+        if (isNoticed)
+        {
+            await UntilAsync(() => !listener.IsListening);
+        }
+
+        for (int i = 0; i < 5; i++)
+        {
+            await CommitAsync(producer);
+            await UntilAsync(() =>
+            {
+                // The worker polls, on its own connection.
+                time.Advance(TimeSpan.FromMilliseconds(20));
+                return sender.Count == i + 2;
+            });
+        }
+
+        // If the fault is unnoticed, the worker has relied on its notifications all the time.
+        Assert.Equal(!isNoticed, listener.IsListening);
+        road.IsBlackHole = false;
+        await UntilAsync(() => listener.IsListening);
+        for (int i = 0; i < 3; i++)
+        {
+            // Its clock stands still again. The first one may be found because it has just begun to listen, the others are not.
+            await CommitAsync(producer);
+            await UntilAsync(() => sender.Count == i + 7);
+        }
+
+        await StopAsync(running, time);
+        Assert.Equal(9, sender.Count);
+        Assert.Equal(9, sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
+        Assert.True(await worker.GetStatusAsync() is { Waiting: 0, Parked: 0, Dead: 0 });
     }
 
     [Fact]
@@ -229,18 +268,53 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
         }
     }
 
-    private SqlWebhookOutbox OpenOutbox(RecordingSender sender) => new(
+    private SqlWebhookOutbox OpenOutbox(RecordingSender sender, PostgreSqlWakeUp? wakeUp = null) => new(
         new StoreDatabase(_database.Source, SqlDialect.PostgreSql), sender, OutboxHarness.Secrets,
-        new SqlWebhookOutboxOptions { WakeUp = Open(_database.ConnectionString) });
+        new SqlWebhookOutboxOptions { WakeUp = wakeUp ?? Open(_database.ConnectionString) });
+
+    /// <summary>Starts a worker that owns all lanes and listens.</summary>
+    private async Task<OutboxWorker> StartAsync(SqlWebhookOutbox outbox, RecordingSender sender, FakeTimeProvider time)
+    {
+        OutboxWorker worker = new(outbox, sender, new OutboxWorkerOptions
+        {
+            // The clock of the test is not the server's: no lease ends by it.
+            Lease = TimeSpan.FromMinutes(5),
+            Attempts = new WebhookSupervisorOptions { TimeProvider = time, Retry = OutboxWorkerOptions.DefaultRetry },
+        });
+        await worker.StartAsync();
+        await UntilAsync(() => _log.Of(PostgreSqlEventIds.Listening).Length == 1);
+        await UntilAsync(async () => await worker.GetStatusAsync() is { Lanes: 64 });
+        return worker;
+    }
+
+    private static async Task StopAsync(OutboxWorker worker, FakeTimeProvider time)
+    {
+        Task stopped = worker.DisposeAsync().AsTask();
+        await time.RunUntilAsync(() => stopped.IsCompleted);
+        await stopped;
+    }
+
+    /// <summary>Commits a webhook in a transaction as another process would.</summary>
+    private async Task CommitAsync(SqlWebhookOutbox producer)
+    {
+        await using (DbConnection connection = await _database.Source.OpenConnectionAsync())
+        {
+            await using DbTransaction transaction = await connection.BeginTransactionAsync();
+            await producer.EnqueueAsync(transaction, [OutboxHarness.Item()]);
+            await transaction.CommitAsync();
+        }
+
+        producer.Wake();
+    }
 
     /// <summary>Opens a wake-up as another process would.</summary>
-    private PostgreSqlWakeUp Open(string connectionString, TimeProvider? time = null)
+    private PostgreSqlWakeUp Open(string connectionString, TimeProvider? time = null, TimeSpan? keepAlive = null)
     {
         NpgsqlDataSource source = NpgsqlDataSource.Create(connectionString);
         PostgreSqlWakeUp wakeUp = new(source, new PostgreSqlWakeUpOptions
         {
             Channel = _channel,
-            KeepAlive = TimeSpan.FromMilliseconds(200),
+            KeepAlive = keepAlive ?? TimeSpan.FromMilliseconds(200),
             Timeout = TimeSpan.FromSeconds(1),
             Logger = _log,
             TimeProvider = time ?? TimeProvider.System,
