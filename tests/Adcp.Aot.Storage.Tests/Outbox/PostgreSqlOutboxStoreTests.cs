@@ -39,6 +39,46 @@ public sealed class PostgreSqlOutboxStoreTests : PostgreSqlOutboxStoreContract
         Assert.All(warnings, static warning => Assert.Contains("synchronous_commit = off", warning, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("SET", 1, false)]
+    [InlineData("SET LOCAL", 1, false)]
+    [InlineData("SET LOCAL", 1, true)]
+    [InlineData("SET LOCAL", 3, false)]
+    [InlineData("SET LOCAL", 3, true)]
+    public async Task Transaction_whose_commit_may_be_lost_is_reported_once_although_others_of_its_connections_are_safe(
+        string set, int count, bool isBound)
+    {
+        List<string> warnings = [];
+        await using PostgreSqlOutboxStore store = new(
+            new StoreDatabase(Database.Source, SqlDialect.PostgreSql), Tables, TimeProvider.System, warnings.Add);
+        await AppendAsync("on");
+        Assert.Empty(warnings);
+
+        await AppendAsync("off");
+        await AppendAsync("off");
+
+        Assert.Contains("synchronous_commit = off", Assert.Single(warnings), StringComparison.Ordinal);
+
+        async Task AppendAsync(string setting)
+        {
+            await using Caller caller = await Caller.BeginAsync(Database.Source);
+            await caller.ExecuteAsync($"{set} synchronous_commit = {setting}");
+            await store.RequireSameDatabaseAsync(caller.Transaction, default);
+            OutboxEntry[] entries =
+            [
+                .. Enumerable.Range(0, count).Select(_ =>
+                {
+                    string id = Guid.NewGuid().ToString();
+                    return isBound ? Entry("a", binding: Hash(id), binds: Binding(id)) : Entry("a");
+                }),
+            ];
+            using RoundTrips trips = new();
+            await store.AppendAsync(caller.Transaction, entries, default);
+            Assert.Equal(1, trips.Count);
+            await caller.Transaction.CommitAsync();
+        }
+    }
+
     [Fact]
     public async Task Outbox_whose_own_commits_may_be_lost_is_reported_when_it_is_checked()
     {

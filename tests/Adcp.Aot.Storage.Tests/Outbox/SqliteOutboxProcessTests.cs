@@ -333,6 +333,45 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Each_unsafe_setting_of_callers_connections_is_reported_once_and_each_connection_asked_once()
+    {
+        List<string> warnings = [];
+        FaultyDataSource recorded = new(_database.Source);
+        int asked = 0;
+        recorded.Plan = (sql, _) =>
+        {
+            asked += sql == "PRAGMA synchronous" ? 1 : 0;
+            return null;
+        };
+        SqliteOutboxStore store = new(new StoreDatabase(_database.Source, SqlDialect.Sqlite), Tables, warnings.Add);
+        _stores.Add(store);
+
+        foreach (string setting in new[] { "FULL", "NORMAL", "FULL", "NORMAL", "OFF", "EXTRA", "OFF" })
+        {
+            await using DbConnection connection = await recorded.OpenConnectionAsync();
+            await using (DbCommand command = connection.CreateCommand())
+            {
+#pragma warning disable CA2100 // A test's own statements.
+                command.CommandText = "PRAGMA synchronous = " + setting;
+#pragma warning restore CA2100
+                await command.ExecuteNonQueryAsync();
+            }
+
+            for (int i = 0; i < 2; i++)
+            {
+                await using DbTransaction transaction = await connection.BeginTransactionAsync();
+                await store.AppendAsync(transaction, [Entry("a")], default);
+                await transaction.CommitAsync();
+            }
+        }
+
+        Assert.Equal(7, asked);
+        Assert.Equal(2, warnings.Count);
+        Assert.Contains("synchronous = 1", warnings[0], StringComparison.Ordinal);
+        Assert.Contains("synchronous = 0", warnings[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task No_statement_of_the_worker_scans_a_table()
     {
         SqliteOutboxStatements sql = new(Tables);

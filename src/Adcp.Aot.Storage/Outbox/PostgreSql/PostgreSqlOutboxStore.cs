@@ -81,12 +81,9 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
     internal override async ValueTask CheckAsync(CancellationToken cancellationToken)
     {
         await _schema.CheckAsync(_database.Source, cancellationToken).ConfigureAwait(false);
-        (_, bool isDurable) = await RepeatableAsync(
+        (_, bool isRisky) = await RepeatableAsync(
             (connection, token) => connection.Command(_sql.Identity).OneAsync(Identity, token), cancellationToken).ConfigureAwait(false);
-        if (!isDurable)
-        {
-            Warn();
-        }
+        WarnIf(isRisky);
     }
 
     internal override async ValueTask<long[]> DrawNumbersAsync(
@@ -216,7 +213,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
             return;
         }
 
-        (string? theirs, bool isDurable) =
+        (string? theirs, bool isRisky) =
             await Command(transaction, _sql.Identity).OneAsync(Identity, cancellationToken).ConfigureAwait(false);
         (string? ours, _) = await RepeatableAsync(
             (own, token) => own.Command(_sql.Identity).OneAsync(Identity, token), cancellationToken).ConfigureAwait(false);
@@ -228,11 +225,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
                 nameof(transaction));
         }
 
-        if (!isDurable)
-        {
-            Warn();
-        }
-
+        WarnIf(isRisky);
         if (_sameDatabases.Count < MaxKnownDatabases)
         {
             _sameDatabases[name] = true;
@@ -283,16 +276,16 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
         return command;
     }
 
-    private static (string Identity, bool IsDurable) Identity(DbDataReader reader) => (reader.GetString(0), reader.GetBoolean(1));
+    private static (string Identity, bool IsRisky) Identity(DbDataReader reader) => (reader.GetString(0), reader.GetBoolean(1));
 
-    /// <summary>Says once that commits may be lost.</summary>
-    private void Warn()
+    /// <summary>Says once that commits may be lost: no other setting than "off" loses any.</summary>
+    private void WarnIf(bool isRisky)
     {
-        if (_warn is not null && Interlocked.Exchange(ref _hasWarned, 1) == 0)
+        if (isRisky && _warn is not null && Interlocked.Exchange(ref _hasWarned, 1) == 0)
         {
             _warn(
                 "webhooks are enqueued on a PostgreSQL connection with synchronous_commit = off: a crash of the server can undo a commit "
-                + "that was answered. Set synchronous_commit to on for these connections, or for their role.");
+                + "that was answered. Set synchronous_commit to on for these connections and transactions, or for their role.");
         }
     }
 
@@ -324,7 +317,10 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
         {
             DbCommand command = connection.Command(entries[0].Binds is null ? _sql.Append : _sql.AppendOneBound);
             command.Transaction = transaction;
-            return [await With(command, entries[0]).OneAsync(static reader => reader.GetInt64(0), cancellationToken).ConfigureAwait(false)];
+            (long id, bool isRisky) = await With(command, entries[0])
+                .OneAsync(static reader => (reader.GetInt64(0), reader.GetBoolean(1)), cancellationToken).ConfigureAwait(false);
+            WarnIf(isRisky);
+            return [id];
         }
 
         // One round trip and, without a transaction of the caller's, one implicit transaction.
@@ -360,6 +356,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
                     while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
                     {
                         appended.Add((reader.GetInt64(0), reader.IsDBNull(1) ? null : reader.GetFieldValue<byte[]>(1)));
+                        WarnIf(reader.GetBoolean(2));
                     }
                 }
                 while (await reader.NextResultAsync(cancellationToken).ConfigureAwait(false));

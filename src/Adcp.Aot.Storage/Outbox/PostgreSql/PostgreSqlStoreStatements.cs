@@ -18,6 +18,9 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>Statements that wait use the time at which they continue: a lease must not begin in the past.</summary>
     private const string Clock = "CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS bigint)";
 
+    /// <summary>The condition that a crash of the server may undo the commit. A session or transaction may set it for itself.</summary>
+    private const string IsRisky = "current_setting('synchronous_commit') = 'off'";
+
     private static readonly string Now = SqlClock.Now(SqlDialect.PostgreSql);
 
     /// <summary>The number of bytes of a hash.</summary>
@@ -39,7 +42,8 @@ internal sealed class PostgreSqlStoreStatements
         string log =
             $"INSERT INTO {tables.Log} "
             + "(lane, endpoint, tenant, enqueued_at, not_before, max_at, stream, number, binding, key_id, sealed)";
-        Append = $"{log} VALUES ($1, $2, $3, {Now}, greatest({Now}, $4), {Now} + $5, $6, $7, $8, $9, $10) RETURNING id";
+        Append =
+            $"{log} VALUES ($1, $2, $3, {Now}, greatest({Now}, $4), {Now} + $5, $6, $7, $8, $9, $10) RETURNING id, {IsRisky}";
 
         AppendOneBound =
             $"""
@@ -48,7 +52,8 @@ internal sealed class PostgreSqlStoreStatements
                 VALUES ($8, $11, $12, greatest({Now}, $4) + $13, greatest({Now}, $4) + $14)
                 ON CONFLICT (hash) DO NOTHING
                 RETURNING hash)
-            {log} SELECT $1, $2, $3, {Now}, greatest({Now}, $4), {Now} + $5, $6, $7, $8, $9, $10 FROM b RETURNING id
+            {log} SELECT $1, $2, $3, {Now}, greatest({Now}, $4), {Now} + $5, $6, $7, $8, $9, $10 FROM b
+            RETURNING id, {IsRisky}
             """;
 
         // Arrays go over as one text, and the bytes of all rows as one value: a row with parameters of its own costs twice as much.
@@ -63,7 +68,7 @@ internal sealed class PostgreSqlStoreStatements
             {values}
             FROM {RowsOf()}
             ORDER BY k.place
-            RETURNING id, binding
+            RETURNING id, binding, (SELECT {IsRisky})
             """;
 
         // The delivery ids are bound in the order of their hashes, so that two callers never wait for each other.
@@ -86,14 +91,14 @@ internal sealed class PostgreSqlStoreStatements
             FROM k
             WHERE k.hashes < 2 OR k.hash IN (SELECT hash FROM b)
             ORDER BY k.place
-            RETURNING id, binding
+            RETURNING id, binding, (SELECT {IsRisky})
             """;
         Installation = $"SELECT installation FROM {tables.Meta}";
         Identity =
             $"""
             SELECT concat_ws(':', extract(epoch FROM pg_postmaster_start_time()),
                 (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()), to_regclass('{tables.Meta}')::oid),
-                current_setting('synchronous_commit') <> 'off'
+                {IsRisky}
             """;
         Draw =
             $"""
@@ -459,7 +464,10 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>Reads the log after the key $1 to $3, at most $4 rows; those of other tenants than $5 without their bytes.</summary>
     internal string SearchLog { get; }
 
-    /// <summary>Appends a row: $4 the earliest time of its first attempt, NULL for at once.</summary>
+    /// <summary>
+    /// Appends a row: $4 the earliest time of its first attempt, NULL for at once. Like all that append, it also answers in its last column
+    /// whether the commit may be lost.
+    /// </summary>
     internal string Append { get; }
 
     /// <summary>

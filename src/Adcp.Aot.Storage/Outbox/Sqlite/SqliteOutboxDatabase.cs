@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Data.Common;
+using System.Runtime.CompilerServices;
 
 namespace Adcp.Aot.Storage;
 
@@ -17,8 +19,9 @@ internal sealed class SqliteOutboxDatabase(StoreDatabase database, OutboxTables 
     private static readonly string[] DurableJournals = ["wal", "delete", "truncate", "persist"];
 
     private readonly SqlSchema _schema = SqliteOutboxSchema.Create(tables);
+    private readonly ConditionalWeakTable<DbConnection, object> _judged = [];
+    private readonly ConcurrentDictionary<string, bool> _reported = new(StringComparer.Ordinal);
     private bool _isCurrent;
-    private int _hasJudged;
 
     internal OutboxTables Tables => tables;
 
@@ -98,7 +101,7 @@ internal sealed class SqliteOutboxDatabase(StoreDatabase database, OutboxTables 
     {
         cancellationToken.ThrowIfCancellationRequested();
         SqliteOutboxSession session = new(database, ConnectionOf(transaction), transaction);
-        if (warn is not null && Interlocked.Exchange(ref _hasJudged, 1) == 0)
+        if (warn is not null && _judged.TryAdd(session.Connection, _judged))
         {
             Judge(session, warn);
         }
@@ -127,16 +130,21 @@ internal sealed class SqliteOutboxDatabase(StoreDatabase database, OutboxTables 
         transaction.Connection ?? throw new ArgumentException(
             "The transaction is completed. Enqueue before it is committed or rolled back.", nameof(transaction));
 
-    private static void Judge(SqliteOutboxSession session, Action<string> warn)
+    /// <summary>Reports each unsafe setting once. A connection is asked when it first enqueues: both settings are its own.</summary>
+    private void Judge(SqliteOutboxSession session, Action<string> warn)
     {
         string journal = (string)session.Scalar("PRAGMA journal_mode")!;
         long synchronous = session.Number("PRAGMA synchronous");
         if (synchronous < FullSynchronous || !DurableJournals.Contains(journal, StringComparer.OrdinalIgnoreCase))
         {
-            warn(
+            string warning =
                 $"A transaction that enqueues webhooks runs on a SQLite connection with synchronous = {synchronous} and journal_mode = "
                 + $"{journal}: a loss of power can undo its commit. Run \"PRAGMA synchronous = FULL\" on such connections and keep "
-                + "journal_mode at WAL, as SqliteDataSource does.");
+                + "journal_mode at WAL, as SqliteDataSource does.";
+            if (_reported.TryAdd(warning, true))
+            {
+                warn(warning);
+            }
         }
     }
 

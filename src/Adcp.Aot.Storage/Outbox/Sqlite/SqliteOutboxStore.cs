@@ -30,7 +30,7 @@ internal sealed partial class SqliteOutboxStore : OutboxStore
 
     /// <param name="database">The database.</param>
     /// <param name="tables">The tables.</param>
-    /// <param name="warn">Gets one text if commits of callers' connections may be lost.</param>
+    /// <param name="warn">Gets a text for each setting of callers' connections that may lose commits.</param>
     /// <param name="minimum">
     /// The oldest library that is accepted; <see langword="null"/> for <see cref="SqliteOutboxDatabase.Minimum"/>.
     /// </param>
