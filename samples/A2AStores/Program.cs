@@ -106,9 +106,9 @@ root.SetAction(async (arguments, cancellationToken) =>
         await pushes.CreateIfAbsentAsync(cancellationToken);
         await (outbox?.CreateIfAbsentAsync(cancellationToken) ?? default);
     }
-    catch (Exception fault) when (fault is DbException or InvalidOperationException)
+    catch (Exception fault) when (IsOfStore(fault))
     {
-        await Console.Error.WriteLineAsync($"The tables cannot be created: {fault.Message}");
+        await Console.Error.WriteLineAsync($"The tables cannot be created: {fault.Message.ReplaceLineEndings(" ")}");
         return 1;
     }
 
@@ -145,9 +145,9 @@ root.SetAction(async (arguments, cancellationToken) =>
         // Not before receivers can read the keys of this start.
         await notifier.StartAsync(cancellationToken);
     }
-    catch (Exception fault) when (fault is IOException or DbException)
+    catch (Exception fault) when (IsOfStore(fault))
     {
-        await Console.Error.WriteLineAsync(fault.Message);
+        await Console.Error.WriteLineAsync(fault.Message.ReplaceLineEndings(" "));
         return 1;
     }
 
@@ -183,3 +183,6 @@ foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors)
 }
 
 return 2;
+
+// Drivers report a store that is away or of another version by these; a port that is taken is an IOException too.
+static bool IsOfStore(Exception fault) => fault is DbException or IOException or InvalidOperationException or TimeoutException;

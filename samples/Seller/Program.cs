@@ -72,12 +72,6 @@ root.SetAction(async (parsed, cancellationToken) =>
     MediaBuys buys = new(database, secrets);
     Creatives creatives = new(database, TimeProvider.System);
     await using AuditLog audit = new(database);
-    await tasks.CreateIfAbsentAsync(cancellationToken);
-    await answers.CreateIfAbsentAsync(cancellationToken);
-    await buys.CreateIfAbsentAsync();
-    await creatives.CreateIfAbsentAsync();
-    await audit.CreateIfAbsentAsync(cancellationToken);
-
     using ILoggerFactory logging = LoggerFactory.Create(builder => builder.AddSimpleConsole(lines => lines.SingleLine = true));
     ILogger logger = logging.CreateLogger("Seller");
     WebhookSenderOptions sending = new() { Version = version, AllowHttp = isPrivate, AllowPrivateNetworks = isPrivate };
@@ -86,11 +80,27 @@ root.SetAction(async (parsed, cancellationToken) =>
     // Task webhooks are committed with the task's status, and survive the process. Reports are sent from memory.
     await using SqlWebhookOutbox outbox =
         new(new StoreDatabase(database, SqlDialect.Sqlite), sender, secrets, new SqlWebhookOutboxOptions { Logger = logger });
-    await outbox.CreateIfAbsentAsync(cancellationToken);
     RetryPolicy retry = OutboxWorkerOptions.DefaultRetry with { BaseDelay = TimeSpan.FromSeconds(1) };
     OutboxWorkerOptions working = new() { Attempts = new WebhookSupervisorOptions { Sink = audit, Retry = retry, Logger = logger } };
     await using OutboxWorker worker = new(outbox, sender, working);
-    await worker.StartAsync(cancellationToken);
+    List<KeptBuy> pending;
+    try
+    {
+        await tasks.CreateIfAbsentAsync(cancellationToken);
+        await answers.CreateIfAbsentAsync(cancellationToken);
+        await buys.CreateIfAbsentAsync();
+        await creatives.CreateIfAbsentAsync();
+        await audit.CreateIfAbsentAsync(cancellationToken);
+        await outbox.CreateIfAbsentAsync(cancellationToken);
+        pending = await buys.PendingAsync();
+        await worker.StartAsync(cancellationToken);
+    }
+    catch (Exception fault) when (fault is DbException or IOException or InvalidOperationException or TimeoutException)
+    {
+        await Console.Error.WriteLineAsync($"The store {file} cannot be used: {fault.Message.ReplaceLineEndings(" ")}");
+        return 1;
+    }
+
     WebhookSupervisorOptions delivering = new() { Sink = audit, Retry = new RetryPolicy { MaxAttempts = 5 }, Logger = logger };
     await using InMemoryWebhookDeliverySupervisor supervisor = new(sender, delivering);
     TimeSpan drain = TimeSpan.FromSeconds(parsed.GetValue(patience));
@@ -117,7 +127,6 @@ root.SetAction(async (parsed, cancellationToken) =>
         DrainPatience = drain,
         Logger = logger,
     };
-    List<KeptBuy> pending = await buys.PendingAsync();
     TimeSpan trafficking = TimeSpan.FromMilliseconds(parsed.GetValue(completesAfter));
     Catalog catalog = new(url, version, options.TimeProvider);
     using SellerPlatform platform = new(options, sender.Facts.Guard, supervisor, catalog, buys, creatives, audit, trafficking);

@@ -71,6 +71,21 @@ internal sealed class SellerProcess : IAsyncDisposable
         return new SellerProcess(process, new Uri($"http://127.0.0.1:{port}/"), store, folder, lines);
     }
 
+    /// <summary>Starts a seller that cannot serve, and waits until it has ended.</summary>
+    public static async Task<(int ExitCode, string Errors)> FailAsync(string store)
+    {
+        ProcessStartInfo start = new("dotnet", [Program(), "--port", $"{FreePort()}", "--store", store])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using Process process = Process.Start(start)!;
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        await process.StandardOutput.ReadToEndAsync().WaitAsync(Patience);
+        await process.WaitForExitAsync().WaitAsync(Patience);
+        return (process.ExitCode, await errors);
+    }
+
     public Task<McpClient> ConnectAsync(string? token = null) =>
         McpClient.CreateAsync(new HttpClientTransport(new HttpClientTransportOptions
         {

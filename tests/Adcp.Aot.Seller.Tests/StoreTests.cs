@@ -13,6 +13,25 @@ public sealed class StoreTests
     private static readonly string[] Principals = [$"alice={Alice}", $"bob={Bob}"];
 
     [Fact]
+    public async Task A_store_whose_tables_are_not_the_sellers_ends_it_with_one_line()
+    {
+        string file = Path.Combine(Directory.CreateTempSubdirectory("seller-").FullName, "seller.db");
+        await using (SqliteConnection connection = new($"Data Source={file};Pooling=False"))
+        {
+            await connection.OpenAsync();
+            await using SqliteCommand command = new("CREATE TABLE adcp_schema_versions (foreign_column TEXT)", connection);
+            await command.ExecuteNonQueryAsync();
+        }
+
+        (int exitCode, string errors) = await SellerProcess.FailAsync(file);
+
+        Assert.Equal(1, exitCode);
+        string line = Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith($"The store {file} cannot be used: ", line, StringComparison.Ordinal);
+        Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
+    }
+
+    [Fact]
     public async Task A_buy_whose_reporting_webhook_has_no_operation_id_is_not_reported_on()
     {
         await using SellerProcess seller = await SellerProcess.StartAsync("3.2", 0, principals: Principals);

@@ -48,6 +48,21 @@ public sealed partial class A2AStoresSampleTests
         Assert.Contains("sqlite:<file>", error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Store_that_cannot_be_reached_ends_with_one_line_without_the_password()
+    {
+        await using SampleFolder folder = new();
+        string program = Path.Combine(AppContext.BaseDirectory, "A2AStores.dll");
+        const string Away = "postgres:Host=127.0.0.1;Port=1;Username=adcp;Password=not-shown";
+        using Process agent = Start("dotnet", [program, "--store", Away, "--key-file", folder.File("a2a.key")]);
+        string errors = await agent.StandardError.ReadToEndAsync();
+        await agent.WaitForExitAsync();
+        Assert.Equal(1, agent.ExitCode);
+        string line = Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith("The tables cannot be created: ", line, StringComparison.Ordinal);
+        Assert.DoesNotContain("not-shown", line, StringComparison.Ordinal);
+    }
+
     /// <summary>Sends, reads, lists and cancels tasks and manages push configurations with the public client.</summary>
     private static async Task RunPublicClientAsync(SqlDialect dialect)
     {
