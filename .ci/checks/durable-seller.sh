@@ -32,17 +32,37 @@ run() { # name, events by kind, options...
   grep '^event ' "$here/$name.log"
   tail -n 1 "$here/$name.txt"
   tail -n 1 "$here/$name.txt" | grep -q "\"accepted\":$count,\"delivered\":$count,\"dead\":0,\"lost\":0,.*\"sequence_faults\":0,$events,"
-  # The receiver's file has every key of the producers' file with the same hash, and no other.
+  # The receiver answered every key of the producers' file 200, with the same hash, and got a request for no other.
   cut -d, -f1,2 "$here/$name.accepted" | sort -u > "$here/$name.a"
+  grep '"status":200}$' "$here/$name.received" | cut -d, -f1,2 | sort -u > "$here/$name.r"
+  cmp "$here/$name.a" "$here/$name.r"
   cut -d, -f1,2 "$here/$name.received" | sort -u > "$here/$name.r"
   cmp "$here/$name.a" "$here/$name.r"
+  # Requests that were answered 503 are in the file, and a repeat is a request after one that was answered 2xx.
+  grep -q '"status":503}$' "$here/$name.received"
+  local repeats
+  repeats=$(awk -F'"' '$4 in taken { n++ } $NF ~ /^:2/ { taken[$4] } END { print n + 0 }' "$here/$name.received")
+  tail -n 1 "$here/$name.txt" | grep -q "\"repeats\":$repeats,"
 }
 
-# A database that cannot be reached ends the run by one line with its name and the reason, without the password.
+refuses() { # exit code, text, options...: the run ends at once by one line that has the text
+  local expected=$1 text=$2 code=0; shift 2
+  "$seller" "$@" > "$here/refused.txt" 2> "$here/refused.log" || code=$?
+  if [ "$code" -ne "$expected" ] || [ "$(grep -c '' "$here/refused.log")" -ne 1 ] || ! grep -q "$text" "$here/refused.log" || grep -q not-shown "$here/refused.log"; then
+    echo "$*: exit code $code"; cat "$here/refused.log"; return 1
+  fi
+}
+
+# A database that cannot be reached ends the run by one line with its name and the reason, without the password. So does a file that cannot be written.
+refuses 3 'Database=absent.*Connection refused' --store "postgres:Host=127.0.0.1;Port=$(free_port);Username=adcp;Password=not-shown;Database=absent"
+for option in --accepted --received; do
+  refuses 2 "The file $here/absent/lines cannot be written: " --store "sqlite:$here/refused.db" $option "$here/absent/lines"
+done
+# A disk that becomes full during the run does so too, after the lines of the workers that it interrupts.
 code=0
-"$seller" --store "postgres:Host=127.0.0.1;Port=$(free_port);Username=adcp;Password=not-shown;Database=absent" > "$here/away.txt" 2> "$here/away.log" || code=$?
-if [ "$code" -ne 3 ] || [ "$(grep -c '' "$here/away.log")" -ne 1 ] || ! grep -q 'Database=absent.*Connection refused' "$here/away.log" || grep -q not-shown "$here/away.log"; then
-  echo "a store that cannot be reached: exit code $code"; cat "$here/away.log"; exit 1
+"$seller" --store "sqlite:$here/refused.db" --received /dev/full --deliveries 100 > "$here/full.txt" 2> "$here/full.log" || code=$?
+if [ "$code" -ne 3 ] || ! tail -n 1 "$here/full.log" | grep -q '^The file /dev/full cannot be written: No space left' || grep -q '^   at ' "$here/full.log"; then
+  echo "a full disk: exit code $code"; cat "$here/full.log"; exit 1
 fi
 
 run sqlite '"kills":2,"pauses":1,"terminations":1,"restarts":0' --store "sqlite:$here/durable.db"

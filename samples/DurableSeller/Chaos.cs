@@ -26,7 +26,7 @@ internal sealed class Chaos(Settings settings, Crew crew, Producers producers, R
     public string Phase { get; private set; } = "the start";
 
     /// <summary>Performs all events in turn, each kind in each cycle.</summary>
-    /// <exception cref="RunFault">A worker ended by itself, or a command failed.</exception>
+    /// <exception cref="RunFault">A worker ended by itself, a command failed, or a file cannot be written.</exception>
     public async Task RunAsync(int cycles, string? restartCommand, CancellationToken cancellationToken)
     {
         List<DisturbanceKind> plan = [];
@@ -66,6 +66,7 @@ internal sealed class Chaos(Settings settings, Crew crew, Producers producers, R
         while (true)
         {
             crew.Check();
+            receiver.Check();
             ChildProcess[] busy = [.. crew.Workers.Where(worker => hold.Of(worker.Name) > 0)];
             if (busy.Length > 0)
             {

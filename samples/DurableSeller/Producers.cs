@@ -42,18 +42,26 @@ internal sealed class Producers : IAsyncDisposable
     }
 
     /// <summary>Makes one file of the files that the producers wrote.</summary>
+    /// <exception cref="RunFault">The file cannot be written.</exception>
     public async Task MergeAcceptedAsync()
     {
-        await using FileStream all = new(_settings.Accepted, FileMode.Create);
-        for (int i = 0; i < _producers.Length; i++)
+        try
         {
-            string part = (_settings with { Producer = i }).AcceptedPart;
-            await using (FileStream one = File.OpenRead(part))
+            await using FileStream all = new(_settings.Accepted, FileMode.Create);
+            for (int i = 0; i < _producers.Length; i++)
             {
-                await one.CopyToAsync(all);
-            }
+                string part = (_settings with { Producer = i }).AcceptedPart;
+                await using (FileStream one = File.OpenRead(part))
+                {
+                    await one.CopyToAsync(all);
+                }
 
-            File.Delete(part);
+                File.Delete(part);
+            }
+        }
+        catch (IOException fault)
+        {
+            throw RunFault.Unwritable(_settings.Accepted, fault);
         }
     }
 

@@ -53,7 +53,7 @@ internal static class Program
 
     private static readonly Option<string?> ReceivedOption = new("--received")
     {
-        Description = "Where the receiver writes a line of JSON for each webhook that it took.",
+        Description = "Where the receiver writes a line of JSON for each request.",
     };
 
     private static readonly Option<int> SeedOption = new("--seed")
@@ -75,12 +75,12 @@ internal static class Program
             ReceivedOption, SeedOption, LimitOption, JsonOption,
         };
         Command work = new("work", "A worker process. Started by the seller itself.") { Hidden = true };
-        work.SetAction((_, cancellationToken) => Worker.RunAsync(cancellationToken));
+        work.SetAction((_, cancellationToken) => GuardedAsync(() => Worker.RunAsync(cancellationToken)));
         Command produce = new("produce", "A producer process. Started by the seller itself.") { Hidden = true };
-        produce.SetAction((_, cancellationToken) => Producer.RunAsync(cancellationToken));
+        produce.SetAction((_, cancellationToken) => GuardedAsync(() => Producer.RunAsync(cancellationToken)));
         root.Subcommands.Add(work);
         root.Subcommands.Add(produce);
-        root.SetAction(StartAsync);
+        root.SetAction((arguments, cancellationToken) => GuardedAsync(() => StartAsync(arguments, cancellationToken)));
 
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count == 0)
@@ -97,23 +97,12 @@ internal static class Program
         return Usage;
     }
 
-    private static async Task<int> StartAsync(ParseResult arguments, CancellationToken cancellationToken)
+    /// <summary>Reports a fault in one line if its cause is known.</summary>
+    private static async Task<int> GuardedAsync(Func<Task<int>> run)
     {
         try
         {
-            using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, KeyId);
-            await using Receiver receiver = await Receiver.StartAsync(Given(() => new LineWriter(arguments.GetValue(ReceivedOption))));
-            string name = $"adcp-durable-{Environment.ProcessId}";
-            Settings settings = new(
-                Guid.NewGuid().ToString("N")[..12],
-                arguments.GetValue(StoreOption) ?? "sqlite:" + Path.Combine(Path.GetTempPath(), name + ".db"),
-                key.ExportPrivateJwk(), RandomNumberGenerator.GetBytes(EncryptionKey.SizeInBytes), receiver.Urls,
-                arguments.GetValue(DeliveriesOption),
-                arguments.GetValue(AcceptedOption) ?? Path.Combine(Path.GetTempPath(), name + ".jsonl"),
-                arguments.GetValue(ProducersOption));
-            await using Store store = Given(() => Store.Open(settings));
-            await store.CreateAsync(cancellationToken);
-            return await RunAsync(arguments, settings, store, receiver, cancellationToken);
+            return await run();
         }
         catch (Exception fault)
         {
@@ -123,13 +112,36 @@ internal static class Program
         }
     }
 
-    /// <summary>Opens a file or store that an option names.</summary>
+    private static async Task<int> StartAsync(ParseResult arguments, CancellationToken cancellationToken)
+    {
+        using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, KeyId);
+        await using Receiver receiver = await Receiver.StartAsync(new LineWriter(arguments.GetValue(ReceivedOption)));
+        string name = $"adcp-durable-{Environment.ProcessId}";
+        Settings settings = new(
+            Guid.NewGuid().ToString("N")[..12],
+            arguments.GetValue(StoreOption) ?? "sqlite:" + Path.Combine(Path.GetTempPath(), name + ".db"),
+            key.ExportPrivateJwk(), RandomNumberGenerator.GetBytes(EncryptionKey.SizeInBytes), receiver.Urls,
+            arguments.GetValue(DeliveriesOption),
+            arguments.GetValue(AcceptedOption) ?? Path.Combine(Path.GetTempPath(), name + ".jsonl"),
+            arguments.GetValue(ProducersOption));
+
+        // Before the producers start, which write files beside it.
+        await using (new LineWriter(settings.Accepted))
+        {
+        }
+
+        await using Store store = Open(settings);
+        await store.CreateAsync(cancellationToken);
+        return await RunAsync(arguments, settings, store, receiver, cancellationToken);
+    }
+
+    /// <summary>Opens the store that an option names.</summary>
     /// <exception cref="RunFault">The option is wrong.</exception>
-    private static T Given<T>(Func<T> open)
+    private static Store Open(Settings settings)
     {
         try
         {
-            return open();
+            return Store.Open(settings);
         }
         catch (Exception fault) when (fault is ArgumentException or DbException or IOException or UnauthorizedAccessException)
         {
@@ -158,7 +170,7 @@ internal static class Program
             }
 
             await producers.FinishAsync(ends.Token);
-            status = await Completion.WaitAsync(store.Outbox, () => receiver.Arrived.Count, crew.Check, ends.Token);
+            status = await Completion.WaitAsync(store.Outbox, () => receiver.Arrived.Count, Check, ends.Token);
         }
         catch (OperationCanceledException) when (ends.IsCancellationRequested)
         {
@@ -171,8 +183,7 @@ internal static class Program
         TimeSpan elapsed = Stopwatch.GetElapsedTime(started);
         await crew.DisposeAsync();
         await producers.MergeAcceptedAsync();
-        Report report = Report.Of(
-            Report.ReadAccepted(settings.Accepted), receiver, status.Dead, chaos.Disturbances, crew.Losses, elapsed);
+        Report report = Report.Of(settings.Accepted, receiver, status.Dead, chaos.Disturbances, crew.Losses, elapsed);
         if (report.Unexplained.Count > 0)
         {
             report.PrintUnexplained(Console.Error);
@@ -188,6 +199,12 @@ internal static class Program
         }
 
         return report.IsSound && report.Accepted == settings.Deliveries ? 0 : Unsound;
+
+        void Check()
+        {
+            crew.Check();
+            receiver.Check();
+        }
     }
 
     private static Option<int> Number(string name, string description, int value, int max)

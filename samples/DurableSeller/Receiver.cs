@@ -7,8 +7,8 @@ using System.Text.Json;
 namespace DurableSeller;
 
 /// <summary>
-/// The buyers: several origins on loopback. One request in forty is answered 503. Everything else is written down, and answered 200 unless
-/// its origin is silent for a time. A request that was answered 503 is not written down: the retry after it is no repeat.
+/// The buyers: several origins on loopback. One request in forty is answered 503, and the others 200 unless their origin is silent for a
+/// time. Each request is written down with its status before it is answered.
 /// </summary>
 internal sealed class Receiver : IAsyncDisposable
 {
@@ -16,8 +16,10 @@ internal sealed class Receiver : IAsyncDisposable
 
     private readonly ConcurrentDictionary<string, Arrivals> _arrivals = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, ConcurrentDictionary<long, string>> _streams = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, string> _workers = new(StringComparer.Ordinal);
     private readonly WebApplication _app;
     private readonly LineWriter _lines;
+    private volatile RunFault? _fault;
     private volatile Hold? _hold;
     private int _requests;
     private int _numberedTwice;
@@ -60,6 +62,15 @@ internal sealed class Receiver : IAsyncDisposable
     /// <summary>Lets origins take webhooks without an answer until the hold is disposed.</summary>
     public Hold Hold(IEnumerable<string> origins) => _hold = new Hold(origins.Select(static origin => new Uri(origin).Port));
 
+    /// <exception cref="RunFault">The file of requests cannot be written.</exception>
+    public void Check()
+    {
+        if (_fault is { } fault)
+        {
+            throw fault;
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         _hold?.Dispose();
@@ -72,13 +83,10 @@ internal sealed class Receiver : IAsyncDisposable
         using MemoryStream body = new();
         await context.Request.Body.CopyToAsync(body, context.RequestAborted);
         byte[] bytes = body.ToArray();
-        if (Interlocked.Increment(ref _requests) % 40 == 0)
-        {
-            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
-            return;
-        }
-
-        Arrival arrival = new(TimeProvider.System.GetUtcNow(), Worker(context.Request.Headers["Signature-Input"].ToString()));
+        int status = Interlocked.Increment(ref _requests) % 40 == 0
+            ? StatusCodes.Status503ServiceUnavailable
+            : StatusCodes.Status200OK;
+        Arrival arrival = new(TimeProvider.System.GetUtcNow(), Worker(context.Request.Headers["Signature-Input"].ToString()), status);
         using JsonDocument json = JsonDocument.Parse(bytes);
         string key = json.RootElement.GetProperty("idempotency_key").GetString()!;
         string hash = Convert.ToHexStringLower(SHA256.HashData(bytes));
@@ -92,14 +100,27 @@ internal sealed class Receiver : IAsyncDisposable
             Number(context.Request.Path, number.GetInt64(), key);
         }
 
-        await _lines.WriteAsync(key, hash);
-        if (_hold is { } hold)
+        await WriteAsync(key, hash, status);
+        if (arrival.IsTaken && _hold is { } hold)
         {
             await hold.WaitAsync(context.Connection.LocalPort, arrival.Worker, context.RequestAborted);
         }
 
-        context.Response.StatusCode = StatusCodes.Status200OK;
+        context.Response.StatusCode = status;
         arrival.IsLate = TimeProvider.System.GetUtcNow() - arrival.At > DurableSeller.Worker.AttemptTimeout / 2;
+    }
+
+    private async Task WriteAsync(string key, string hash, int status)
+    {
+        try
+        {
+            await _lines.WriteAsync(key, hash, status);
+        }
+        catch (RunFault fault)
+        {
+            // The run ends by it. Until then the workers need not hear of it.
+            _fault = fault;
+        }
     }
 
     private void Number(PathString path, long number, string key)
@@ -111,28 +132,40 @@ internal sealed class Receiver : IAsyncDisposable
         }
     }
 
-    /// <summary>Returns the key id of a signature, which names the process that made it.</summary>
-    private static string Worker(string signatureInput)
+    /// <summary>Returns the key id of a signature, which names the process that made it. There are few.</summary>
+    private string Worker(string signatureInput)
     {
         const string Parameter = "keyid=\"";
         int start = signatureInput.IndexOf(Parameter, StringComparison.Ordinal) + Parameter.Length;
-        return signatureInput[start..signatureInput.IndexOf('"', start)];
+        string worker = signatureInput[start..signatureInput.IndexOf('"', start)];
+        return _workers.GetOrAdd(worker, worker);
     }
 }
 
-/// <summary>The requests of one key that were not answered 503.</summary>
+/// <summary>The requests of one key.</summary>
 /// <param name="Hash">The hash of the first body.</param>
 /// <param name="All">The requests, in order.</param>
 /// <param name="IsSame">Whether all bodies were the same.</param>
-internal sealed record Arrivals(string Hash, Arrival[] All, bool IsSame);
+internal sealed record Arrivals(string Hash, Arrival[] All, bool IsSame)
+{
+    /// <summary>Gets or sets whether the webhook is in the file of the producers.</summary>
+    public bool IsAccepted { get; set; }
+
+    /// <summary>Gets the first request that was answered 2xx; <c>null</c> if none was.</summary>
+    public Arrival? FirstTaken => Array.Find(All, static one => one.IsTaken);
+}
 
 /// <summary>One request.</summary>
 /// <param name="At">When it arrived.</param>
 /// <param name="Worker">The process that sent it.</param>
-internal sealed record Arrival(DateTimeOffset At, string Worker)
+/// <param name="Status">The status of its answer. The process may have been killed before it got it.</param>
+internal sealed record Arrival(DateTimeOffset At, string Worker, int Status)
 {
     /// <summary>Gets or sets whether the answer may have come after the attempt's timeout.</summary>
     public bool IsLate { get; set; }
 
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{At:HH:mm:ss.fff} from {Worker}");
+    /// <summary>Gets whether the request was answered 2xx.</summary>
+    public bool IsTaken => Status is >= 200 and < 300;
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{At:HH:mm:ss.fff} from {Worker} ({Status})");
 }

@@ -44,55 +44,69 @@ internal sealed record Report
 
     public bool IsSound => Lost == 0 && Changed == 0 && Unknown == 0 && SequenceFaults == 0 && Repeats == RepeatsExplained;
 
+    /// <param name="acceptedFile">The file that the producers wrote. It is read line by line: a run may have millions.</param>
+    /// <param name="receiver">The receiver, which holds a few hundred bytes for each webhook.</param>
+    /// <param name="dead">The number of dead letters.</param>
+    /// <param name="disturbances">The events of the run.</param>
+    /// <param name="losses">When workers lost their lease by themselves.</param>
+    /// <param name="elapsed">How long the run took.</param>
     public static Report Of(
-        IReadOnlyDictionary<string, (string Hash, DateTimeOffset At)> accepted, Receiver receiver, long dead,
-        IReadOnlyList<Disturbance> disturbances, IEnumerable<(string Worker, DateTimeOffset At)> losses, TimeSpan elapsed)
+        string acceptedFile, Receiver receiver, long dead, IReadOnlyList<Disturbance> disturbances,
+        IEnumerable<(string Worker, DateTimeOffset At)> losses, TimeSpan elapsed)
     {
         IReadOnlyDictionary<string, Arrivals> arrived = receiver.Arrived;
         (string Worker, DateTimeOffset At)[] lost = [.. losses];
-        int repeats = 0, explained = 0;
+        int accepted = 0, changed = 0, unknown = 0, repeats = 0, explained = 0;
         List<double> latencies = [];
         List<string> unexplained = [];
+        foreach ((string key, string hash, DateTimeOffset at) in ReadAccepted(acceptedFile))
+        {
+            accepted++;
+            if (arrived.TryGetValue(key, out Arrivals? arrivals))
+            {
+                arrivals.IsAccepted = true;
+                changed += arrivals.Hash != hash ? 1 : 0;
+                if (arrivals.FirstTaken is { } first)
+                {
+                    latencies.Add(Math.Max(0, (first.At - at).TotalMilliseconds));
+                }
+            }
+        }
+
         foreach ((string key, Arrivals arrivals) in arrived)
         {
-            if (accepted.TryGetValue(key, out (string Hash, DateTimeOffset At) entry))
-            {
-                latencies.Add(Math.Max(0, (arrivals.All[0].At - entry.At).TotalMilliseconds));
-            }
-
-            for (int i = 1; i < arrivals.All.Length; i++)
+            unknown += arrivals.IsAccepted ? 0 : 1;
+            changed += arrivals.IsSame ? 0 : 1;
+            foreach ((Arrival first, Arrival second, bool isExplained) in FindRepeats(arrivals.All, disturbances, lost))
             {
                 repeats++;
-                if (IsExplained(arrivals.All[i - 1], arrivals.All[i], disturbances, lost))
+                if (isExplained)
                 {
                     explained++;
                 }
                 else
                 {
-                    unexplained.Add($"{key}: {arrivals.All[i - 1]}, then {arrivals.All[i]}");
+                    unexplained.Add($"{key}: {first}, then {second}");
                 }
             }
         }
 
         latencies.Sort();
-        int delivered = accepted.Keys.Count(arrived.ContainsKey);
         return new Report
         {
-            Accepted = accepted.Count,
-            Delivered = delivered,
+            Accepted = accepted,
+            Delivered = latencies.Count,
             Dead = dead,
             Repeats = repeats,
             RepeatsExplained = explained,
             Unexplained = unexplained,
-            Changed = arrived.Count(entry =>
-                !entry.Value.IsSame || (accepted.TryGetValue(entry.Key, out (string Hash, DateTimeOffset At) entered)
-                    && entered.Hash != entry.Value.Hash)),
-            Unknown = arrived.Keys.Count(key => !accepted.ContainsKey(key)),
+            Changed = changed,
+            Unknown = unknown,
             Streams = receiver.Streams,
             SequenceFaults = receiver.SequenceFaults,
             Disturbances = disturbances,
             LeaseLosses = lost.Length,
-            PerSecond = delivered / elapsed.TotalSeconds,
+            PerSecond = latencies.Count / elapsed.TotalSeconds,
             P50 = At(latencies, 0.5),
             P99 = At(latencies, 0.99),
         };
@@ -130,18 +144,33 @@ internal sealed record Report
         }
     }
 
-    /// <summary>Reads the file that the producers wrote.</summary>
-    public static Dictionary<string, (string Hash, DateTimeOffset At)> ReadAccepted(string path)
+    private static IEnumerable<(string Key, string Hash, DateTimeOffset At)> ReadAccepted(string path)
     {
-        Dictionary<string, (string Hash, DateTimeOffset At)> accepted = new(StringComparer.Ordinal);
         foreach (string line in File.ReadLines(path))
         {
             using JsonDocument json = JsonDocument.Parse(line);
-            accepted[json.RootElement.GetProperty("key").GetString()!] =
-                (json.RootElement.GetProperty("sha256").GetString()!, json.RootElement.GetProperty("at").GetDateTimeOffset());
+            yield return (json.RootElement.GetProperty("key").GetString()!, json.RootElement.GetProperty("sha256").GetString()!,
+                json.RootElement.GetProperty("at").GetDateTimeOffset());
         }
+    }
 
-        return accepted;
+    /// <summary>
+    /// Finds the requests of a webhook after one that was answered 2xx, each with the one before it. If that one was refused, the reason
+    /// to make it is also the reason to make the next.
+    /// </summary>
+    private static IEnumerable<(Arrival First, Arrival Second, bool IsExplained)> FindRepeats(
+        Arrival[] all, IReadOnlyList<Disturbance> disturbances, (string Worker, DateTimeOffset At)[] losses)
+    {
+        bool isTaken = false, isExplained = false;
+        for (int i = 1; i < all.Length; i++)
+        {
+            isTaken |= all[i - 1].IsTaken;
+            if (isTaken)
+            {
+                isExplained = all[i - 1].IsTaken ? IsExplained(all[i - 1], all[i], disturbances, losses) : isExplained;
+                yield return (all[i - 1], all[i], isExplained);
+            }
+        }
     }
 
     /// <summary>

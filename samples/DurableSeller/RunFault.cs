@@ -5,4 +5,7 @@ internal sealed class RunFault(string message) : Exception(message)
 {
     /// <summary>Gets whether an option is wrong.</summary>
     public bool IsUsage { get; init; }
+
+    public static RunFault Unwritable(string path, Exception fault, bool isUsage = false) =>
+        new($"The file {path} cannot be written: {fault.Message}") { IsUsage = isUsage };
 }
