@@ -77,8 +77,8 @@ internal abstract class OutboxStore : IAsyncDisposable
     internal abstract ValueTask JoinAsync(Guid worker, string name, TimeSpan lease, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Renews the lease of a worker, writes its figures, and deletes the workers whose lease has expired. The deletion waits for a settlement of such a
-    /// worker that is under way; after it, none of that worker's settlements changes a row.
+    /// Renews the lease of a worker, writes its figures, and deletes the workers whose lease has expired. The deletion waits for a
+    /// settlement of such a worker that is under way; after it, none of that worker's settlements changes a row.
     /// </summary>
     /// <returns>Whether the worker is still there, and the number of workers that are not draining, itself included.</returns>
     internal abstract ValueTask<(bool IsAlive, int Workers)> RenewAsync(

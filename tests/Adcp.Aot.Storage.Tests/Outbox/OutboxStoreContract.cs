@@ -145,7 +145,8 @@ public abstract partial class OutboxStoreContract : IAsyncLifetime
     private protected async Task JoinAsync(Guid? worker = null) => await Store.JoinAsync(worker ?? Me, "test", Lease, default);
 
     /// <summary>Ends the lease of a worker, as its death would in time.</summary>
-    private protected async Task ExpireAsync(Guid worker) => await Store.RenewAsync(worker, TimeSpan.FromSeconds(-10), false, default, default);
+    private protected async Task ExpireAsync(Guid worker) =>
+        await Store.RenewAsync(worker, TimeSpan.FromSeconds(-10), false, default, default);
 
     private protected async Task<int> SettleAsync(params OutboxChange[] changes) => await SettleAsync(Me, changes);
 

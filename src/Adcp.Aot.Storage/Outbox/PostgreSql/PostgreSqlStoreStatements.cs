@@ -368,7 +368,9 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>Adds the worker $1 named $2 with a lease of $3.</summary>
     internal string Join { get; }
 
-    /// <summary>Renews worker $1 for $2, draining if $3, with its figures $4 to $8: whether it is there, how many work, how many have expired.</summary>
+    /// <summary>
+    /// Renews worker $1 for $2, draining if $3, with its figures $4 to $8: whether it is there, how many work, how many have expired.
+    /// </summary>
     internal string Renew { get; }
 
     /// <summary>Deletes expired workers except $1, in order of their ids. Waits for their settlements.</summary>
