@@ -87,6 +87,12 @@ public sealed partial class HealthTests
         Assert.All(
             (IHealthCheck[])[check, new DeliveryHealthCheck(host.Services, "")],
             static check => Assert.True(check.CheckHealthAsync(new HealthCheckContext()).IsCompletedSuccessfully));
+
+        // No process has a worker, which counts from the second sample.
+        await monitor.SampleAsync(TestContext.Current.CancellationToken);
+        HealthCheckResult unowned = await check.CheckHealthAsync(new HealthCheckContext());
+        Assert.Equal((HealthStatus.Degraded, 64), (unowned.Status, unowned.Data["unowned_lanes"]));
+        Assert.Contains("64 lanes have no living worker", unowned.Description, StringComparison.Ordinal);
         await host.StopAsync();
         SqliteConnection.ClearAllPools();
     }
