@@ -14,6 +14,7 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
     {
         await Store.DisposeAsync();
         await base.DisposeAsync();
+        GC.SuppressFinalize(this);
     }
 
     [Fact]
