@@ -6,7 +6,7 @@ namespace Adcp.Aot.Storage;
 public sealed record SqlMigration(params IReadOnlyList<string> Statements)
 {
     /// <summary>
-    /// Gets whether programs that know only the version before go on working after the migration, so that one of them may also start.
+    /// Gets whether programs that know only the version before still work after the migration, so that one of them may also start.
     /// Default <see langword="false"/>: it is refused.
     /// </summary>
     public bool IsBackwardCompatible { get; init; }

@@ -11,7 +11,7 @@ public sealed class OutboxModelCrashTests
 {
     private const int MoreRounds = 10;
 
-    /// <summary>What a worker asks or does in the script. A death at each of them is shown.</summary>
+    /// <summary>The calls and requests that a worker makes in the script. A death at each of them is shown.</summary>
     private static readonly string[] Kinds =
     [
         "attempt", "check", "count", "heads", "installation", "join", "leave", "list", "owned", "parked", "read", "renew", "return",
