@@ -21,6 +21,8 @@ for project in samples/Templates/*/*.csproj; do
     [ -z "$used" ] || grep -q "\"$package\" Version=\"$used\"" Directory.Packages.props || { echo "$project: $package $used"; exit 1; }
   done
 done
+# The runtime's own packages for native binaries come from the machine's sources, all others from the folder.
+quiet "$here/runtime.txt" dotnet restore samples/Seller -p:RuntimeIdentifier=linux-x64
 memory=$(sed -nE 's/.*"OpenTelemetry.Exporter.InMemory" Version="([^"]+)".*/\1/p' Directory.Packages.props)
 
 cat > "$here/nuget.config" <<END

@@ -291,7 +291,6 @@ public sealed class PostgreSqlOutboxPlanTests : IAsyncLifetime
         FROM generate_series(1, {rows}) AS i
         """);
 
-    /// <summary>Runs a prepared statement under the guards, and undoes it.</summary>
     /// <summary>Removes all deleted rows of a table. A transaction of another test may still see them for a while.</summary>
     private async Task VacuumAsync(string table)
     {
@@ -306,6 +305,7 @@ public sealed class PostgreSqlOutboxPlanTests : IAsyncLifetime
         while (left != "0");
     }
 
+    /// <summary>Runs a prepared statement under the guards, and undoes it.</summary>
     private async Task<Plan> ExplainAsync(string call)
     {
         await RunAsync("BEGIN");
