@@ -190,7 +190,8 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
     {
         await OpenAsync();
         SqlWebhookOutbox mistaken = Open(Database.Source, time: new WrongClock(TimeSpan.FromMinutes(minutes)));
-        DateTimeOffset past = DateTimeOffset.UtcNow.AddMinutes(-5), later = DateTimeOffset.UtcNow.AddDays(1);
+        DateTimeOffset now = TimeProvider.System.GetUtcNow();
+        DateTimeOffset past = now.AddMinutes(-5), later = now.AddDays(1);
         long at = later.ToUnixTimeMilliseconds(), retires = at + (long)mistaken.RetryHorizon!.Value.TotalMilliseconds;
 
         // One and several, with and without a delivery id, and by a transaction that draws a number first: each is another statement.

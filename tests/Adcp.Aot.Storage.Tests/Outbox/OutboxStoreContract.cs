@@ -76,7 +76,7 @@ public abstract partial class OutboxStoreContract : IAsyncLifetime
             Lane = lane,
             Endpoint = endpoint,
             Tenant = tenant,
-            NotBefore = notBefore == default ? null : DateTimeOffset.UtcNow + notBefore,
+            NotBefore = notBefore == default ? null : TimeProvider.System.GetUtcNow() + notBefore,
             MaxAge = maxAge,
             Binding = binding,
             Binds = binds,
