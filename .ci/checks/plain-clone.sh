@@ -8,6 +8,8 @@ mkdir -p "$clone"
 # Copied and not cloned: CI may give the sources without a repository, or with one that belongs to another user.
 tar --exclude=./.git --exclude=./artifacts --exclude=bin --exclude=obj --exclude=TestResults -cf - . | tar -xf - -C "$clone"
 cd "$clone"
+# The build before has asked the analyzers.
+export RunAnalyzers=false
 unset ADCP_TEST_POSTGRES ADCP_TEST_PGBOUNCER ADCP_TEST_MYSQL ADCP_TEST_NODE_MODULES ADCP_TEST_CHROMIUM CI UseSharedCompilation
 
 run() { # command...: runs a line of the README

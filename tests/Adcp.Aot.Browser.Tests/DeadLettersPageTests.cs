@@ -7,7 +7,7 @@ namespace Adcp.Aot.Browser.Tests;
 
 /// <summary>The operator page of an outbox in a real browser: dead letters, redrives, workers and the story of a delivery.</summary>
 [Needs(Resource.Chromium)]
-public sealed class DeadLettersPageTests : IAsyncLifetime
+public sealed class DeadLettersPageTests(SharedBrowser shared) : IAsyncLifetime
 {
     private const string Hostile = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>";
 
@@ -23,7 +23,7 @@ public sealed class DeadLettersPageTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _operated = await OperatedOutbox.StartAsync(hasBodyPolicy: true);
-        _browser = await OperatorBrowser.StartAsync(_operated.Url);
+        _browser = await OperatorBrowser.StartAsync(shared, _operated.Url);
     }
 
     public async ValueTask DisposeAsync()

@@ -4,16 +4,14 @@ using Microsoft.Playwright;
 
 namespace Adcp.Aot.Browser.Tests;
 
-/// <summary>A browser with one page of an operator, and the errors and warnings of its console.</summary>
+/// <summary>One page of an operator, and the errors and warnings of its console.</summary>
 internal sealed class OperatorBrowser : IAsyncDisposable
 {
-    private readonly IPlaywright _playwright;
     private readonly IBrowser _browser;
     private readonly Uri _site;
 
-    private OperatorBrowser(IPlaywright playwright, IBrowser browser, Uri site)
+    private OperatorBrowser(IBrowser browser, Uri site)
     {
-        _playwright = playwright;
         _browser = browser;
         _site = site;
     }
@@ -22,16 +20,9 @@ internal sealed class OperatorBrowser : IAsyncDisposable
 
     public IPage Page { get; private set; } = null!;
 
-    public static async Task<OperatorBrowser> StartAsync(Uri site)
+    public static async Task<OperatorBrowser> StartAsync(SharedBrowser browser, Uri site)
     {
-        Assertions.SetDefaultExpectTimeout(30_000); // for a busy machine
-        IPlaywright playwright = await Playwright.CreateAsync();
-        IBrowser browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
-        {
-            ExecutablePath = Resources.Get(Resource.Chromium),
-            ChromiumSandbox = false, // it does not start as root
-        });
-        OperatorBrowser opened = new(playwright, browser, site);
+        OperatorBrowser opened = new(await browser.GetAsync(), site);
         await opened.OpenAsync(new BrowserNewContextOptions());
         return opened;
     }
@@ -39,10 +30,7 @@ internal sealed class OperatorBrowser : IAsyncDisposable
     /// <summary>Opens the page in a new context, in place of the one before.</summary>
     public async Task OpenAsync(BrowserNewContextOptions options, string user = "alice:operator")
     {
-        if (Page is not null)
-        {
-            await Page.CloseAsync();
-        }
+        await DisposeAsync();
 
         options.ExtraHTTPHeaders = [new("Authorization", $"Test {user}")];
         IBrowserContext context = await _browser.NewContextAsync(options);
@@ -92,7 +80,9 @@ internal sealed class OperatorBrowser : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _browser.CloseAsync();
-        _playwright.Dispose();
+        if (Page is not null)
+        {
+            await Page.Context.CloseAsync();
+        }
     }
 }

@@ -6,7 +6,7 @@ namespace Adcp.Aot.Browser.Tests;
 
 /// <summary>The operator page in a real browser.</summary>
 [Needs(Resource.Chromium)]
-public sealed class OperatorPageTests : IAsyncLifetime
+public sealed class OperatorPageTests(SharedBrowser shared) : IAsyncLifetime
 {
     private const string Down = "https://down.example/hook";
 
@@ -18,7 +18,7 @@ public sealed class OperatorPageTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _operated = await OperatedSupervisor.StartAsync();
-        _browser = await OperatorBrowser.StartAsync(_operated.Url);
+        _browser = await OperatorBrowser.StartAsync(shared, _operated.Url);
     }
 
     public async ValueTask DisposeAsync()
@@ -167,7 +167,7 @@ public sealed class OperatorPageTests : IAsyncLifetime
     public async Task A_required_reason_is_asked_for_before_the_action()
     {
         await using OperatedSupervisor strict = await OperatedSupervisor.StartAsync(requiresReason: true);
-        await using OperatorBrowser browser = await OperatorBrowser.StartAsync(strict.Url);
+        await using OperatorBrowser browser = await OperatorBrowser.StartAsync(shared, strict.Url);
         await strict.DeliverAsync(Down);
         await browser.ShowAsync("endpoints");
         await browser.Row("endpoints", "down.example").GetByRole(AriaRole.Button, new() { Name = "Isolate" }).ClickAsync();

@@ -6,7 +6,7 @@ namespace Adcp.Aot.Browser.Tests;
 
 /// <summary>The operator page of an outbox in a real browser: the pause of all deliveries, and isolated endpoints.</summary>
 [Needs(Resource.Chromium)]
-public sealed class PausePageTests : IAsyncLifetime
+public sealed class PausePageTests(SharedBrowser shared) : IAsyncLifetime
 {
     private OperatedOutbox _operated = null!;
     private OperatorBrowser _browser = null!;
@@ -18,7 +18,7 @@ public sealed class PausePageTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _operated = await OperatedOutbox.StartAsync();
-        _browser = await OperatorBrowser.StartAsync(_operated.Url);
+        _browser = await OperatorBrowser.StartAsync(shared, _operated.Url);
     }
 
     public async ValueTask DisposeAsync()

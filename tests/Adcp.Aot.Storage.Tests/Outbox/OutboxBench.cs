@@ -92,8 +92,9 @@ internal sealed class OutboxBench : IAsyncDisposable
     {
         foreach (OutboxWorker worker in _workers)
         {
+            // That of a process that has crashed takes several leases.
             Task stopped = worker.DisposeAsync().AsTask();
-            await Time.RunUntilAsync(() => stopped.IsCompleted);
+            await Time.RunUntilAsync(() => stopped.IsCompleted, LongLease / 10);
         }
 
         _senders.ForEach(static sender => sender.Dispose());

@@ -234,17 +234,21 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
     public async Task Rows_under_an_unknown_key_wait_and_hold_up_no_others()
     {
         EncryptionKey old = new("old", RandomNumberGenerator.GetBytes(32)), current = new("new", RandomNumberGenerator.GetBytes(32));
-        SqlWebhookOutbox former = await OpenAsync(secrets: SecretsAtRest.EncryptedWith(old));
+        ShiftedClock clock = await ClockAsync();
+        SqlWebhookOutbox former = await OpenAsync(clock.Source, SecretsAtRest.EncryptedWith(old));
         await former.EnqueueAsync(null, Items(5));
-        SqlWebhookOutbox outbox = Open(Database.Source, SecretsAtRest.EncryptedWith(current));
+        SqlWebhookOutbox outbox = Open(clock.Source, SecretsAtRest.EncryptedWith(current));
         OutboxWorker worker = Worker(outbox);
         await worker.StartAsync();
         await outbox.EnqueueAsync(null, Items(5));
 
         await UntilAsync(() => Sender.Count == 5);
-        await UntilAsync(async () => await outbox.GetStatusAsync() is { Dead: 0 } status && status.Waiting + status.Parked == 5);
+        await UntilAsync(async () => await outbox.GetStatusAsync() is { Dead: 0, Waiting: 0, Parked: 5 });
         await worker.DisposeAsync();
-        await Worker(Open(Database.Source, SecretsAtRest.EncryptedWith(current, old))).StartAsync();
+
+        // They are tried again after 30 seconds.
+        await clock.StepAsync(TimeSpan.FromMinutes(1));
+        await Worker(Open(clock.Source, SecretsAtRest.EncryptedWith(current, old))).StartAsync();
 
         await EmptyAsync(outbox);
         Assert.Equal(10, Sender.Count);

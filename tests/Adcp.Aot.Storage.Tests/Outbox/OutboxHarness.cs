@@ -31,7 +31,10 @@ internal static class OutboxHarness
         new OutboxOptions { Tenant = tenant, DeliveryId = id, SequenceKey = stream, NotBefore = notBefore, MaxAge = maxAge });
 
     /// <summary>Lets the clock run in small steps until a condition holds.</summary>
-    public static async Task RunUntilAsync(this FakeTimeProvider time, Func<bool> condition)
+    public static Task RunUntilAsync(this FakeTimeProvider time, Func<bool> condition) => time.RunUntilAsync(condition, Step);
+
+    /// <summary>Lets time pass in steps of a given size until a condition is true.</summary>
+    public static async Task RunUntilAsync(this FakeTimeProvider time, Func<bool> condition, TimeSpan step)
     {
         long started = TimeProvider.System.GetTimestamp();
         for (int i = 0; !condition(); i++)
@@ -40,7 +43,7 @@ internal static class OutboxHarness
             await TurnAsync();
             if (i % 4 == 3)
             {
-                time.Advance(Step);
+                time.Advance(step);
                 await PauseAsync(i / 4);
             }
         }
@@ -58,13 +61,16 @@ internal static class OutboxHarness
     }
 
     /// <summary>Lets a given time pass in small steps.</summary>
-    public static async Task RunForAsync(this FakeTimeProvider time, TimeSpan duration)
+    public static Task RunForAsync(this FakeTimeProvider time, TimeSpan duration) => time.RunForAsync(duration, Step);
+
+    /// <summary>Lets a given time pass in steps of a given size.</summary>
+    public static async Task RunForAsync(this FakeTimeProvider time, TimeSpan duration, TimeSpan step)
     {
         int steps = 0;
-        for (TimeSpan passed = TimeSpan.Zero; passed < duration; passed += Step)
+        for (TimeSpan passed = TimeSpan.Zero; passed < duration; passed += step)
         {
             await TurnAsync();
-            time.Advance(Step);
+            time.Advance(step);
             await PauseAsync(steps++);
         }
 

@@ -72,6 +72,7 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
                 sender, static options => options with { Lease = TimeSpan.FromMinutes(2) });
             await _bench.UntilAsync(() => Volatile.Read(ref answers) < 0 && _bench.Store.Waiting <= before - 30);
             process.Crash();
+            _bench.Time.Advance(TimeSpan.FromMinutes(4));
         }
 
         await _bench.StartAsync(
@@ -120,6 +121,7 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
             first, static options => options with { MaxRowsInMemory = 256, Lease = Lease });
         await _bench.UntilAsync(() => first.Count >= 64);
         process.Crash();
+        _bench.Time.Advance(2 * Lease);
 
         RecordingSender second = Slow();
         await _bench.StartAsync(second, change: static options => options with { MaxRowsInMemory = 256 });
@@ -153,6 +155,7 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
         (_, FaultyOutboxStore process) = await _bench.StartAsync(first, static options => options with { Lease = Lease });
         await _bench.UntilAsync(() => first.Count == 200);
         process.Crash();
+        _bench.Time.Advance(2 * Lease);
 
         int slow = 0, mostSlow = 0;
         Lock counts = new();
@@ -238,6 +241,8 @@ public sealed class OutboxQuarantineTests : IAsyncDisposable
             {
                 return (deaths, [.. senders]);
             }
+
+            _bench.Time.Advance(2 * Lease);
         }
     }
 }

@@ -294,15 +294,19 @@ public sealed class PostgreSqlOutboxPlanTests : IAsyncLifetime
     /// <summary>Removes all deleted rows of a table. A transaction of another test may still see them for a while.</summary>
     private async Task VacuumAsync(string table)
     {
-        string left;
         long began = TimeProvider.System.GetTimestamp();
-        do
+        while (await VacuumOnceAsync(table) is var left && left != "0")
         {
-            await RunAsync($"VACUUM {table}");
-            left = await ScalarAsync($"SELECT pg_stat_get_dead_tuples('{table}'::regclass)::text");
             Assert.True(TimeProvider.System.GetElapsedTime(began) < OutboxHarness.Patience, $"{left} deleted rows are left.");
+            await Task.Delay(50);
         }
-        while (left != "0");
+    }
+
+    /// <summary>Returns the number of deleted rows that are left.</summary>
+    private async Task<string> VacuumOnceAsync(string table)
+    {
+        await RunAsync($"VACUUM {table}");
+        return await ScalarAsync($"SELECT pg_stat_get_dead_tuples('{table}'::regclass)::text");
     }
 
     /// <summary>Runs a prepared statement under the guards, and undoes it.</summary>

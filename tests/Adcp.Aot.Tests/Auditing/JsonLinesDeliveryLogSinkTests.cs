@@ -108,11 +108,17 @@ public sealed class JsonLinesDeliveryLogSinkTests : IDisposable
         await using JsonLinesDeliveryLogSink sink = new("/dev/full");
         DeliveryAttempt[] batch = [.. Enumerable.Range(0, 256).Select(static number => Records.Of(number))];
         await FailAsync(sink, batch, times: 10);
-        long before = GC.GetTotalMemory(forceFullCollection: true);
 
-        await FailAsync(sink, batch, times: 500);
+        // Other tests use memory at the same time, but a sink that kept the batches would grow in each round.
+        List<long> grown = [];
+        for (int round = 0; round < 5; round++)
+        {
+            long before = GC.GetTotalMemory(forceFullCollection: true);
+            await FailAsync(sink, batch, times: 100);
+            grown.Add(GC.GetTotalMemory(forceFullCollection: true) - before);
+        }
 
-        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 5 << 20);
+        Assert.InRange(grown.Min(), long.MinValue, 1 << 20);
     }
 
     [Fact]
