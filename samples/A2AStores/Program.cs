@@ -147,7 +147,7 @@ root.SetAction(async (arguments, cancellationToken) =>
     }
     catch (Exception fault) when (IsOfStore(fault))
     {
-        await Console.Error.WriteLineAsync(fault.Message.ReplaceLineEndings(" "));
+        await Console.Error.WriteLineAsync($"The agent cannot start: {fault.Message.ReplaceLineEndings(" ")}");
         return 1;
     }
 
@@ -184,5 +184,6 @@ foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors)
 
 return 2;
 
-// Drivers report a store that is away or of another version by these; a port that is taken is an IOException too.
+// Drivers report a store that is away by these. InvalidOperationException is the refusal of tables that lack a column or are of another
+// version, by the creation and by the worker's start. A port that is taken is an IOException too.
 static bool IsOfStore(Exception fault) => fault is DbException or IOException or InvalidOperationException or TimeoutException;

@@ -11,6 +11,12 @@ internal sealed class Chaos(Settings settings, Crew crew, Producers producers, R
     /// <summary>Receivers that do not answer during an event. The others answer, so that results are committed at the same time.</summary>
     private const int SilentOrigins = 4;
 
+    /// <summary>
+    /// An event waits until at most so many webhooks of the parts before have not arrived, so that the events of a long run are spread
+    /// over it.
+    /// </summary>
+    private const int MaxBacklog = 20_000;
+
     /// <summary>Longer than a worker's lease of 5 s.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(7);
 
@@ -41,6 +47,7 @@ internal sealed class Chaos(Settings settings, Crew crew, Producers producers, R
         for (int i = 0; i < plan.Count; i++)
         {
             Phase = string.Create(CultureInfo.InvariantCulture, $"event {i + 1} of {plan.Count}, {plan[i]}");
+            await UntilArrivedAsync((long)settings.Deliveries * i / (plan.Count + 1) - MaxBacklog, cancellationToken);
             string[] origins = [.. settings.Origins];
             _random.Shuffle(origins);
             using Hold hold = receiver.Hold(origins[..SilentOrigins]);
@@ -55,6 +62,16 @@ internal sealed class Chaos(Settings settings, Crew crew, Producers producers, R
         }
 
         Phase = "the end of the producers";
+    }
+
+    private async Task UntilArrivedAsync(long webhooks, CancellationToken cancellationToken)
+    {
+        while (receiver.Arrived.Count < webhooks)
+        {
+            crew.Check();
+            receiver.Check();
+            await Task.Delay(Step * 10, cancellationToken);
+        }
     }
 
     /// <summary>

@@ -4,7 +4,7 @@ namespace DurableSeller;
 internal sealed class Producers : IAsyncDisposable
 {
     private readonly Settings _settings;
-    private readonly ChildProcess[] _producers;
+    private readonly List<ChildProcess> _producers;
 
     public Producers(Settings settings)
     {
@@ -41,35 +41,91 @@ internal sealed class Producers : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes one file of the files that the producers wrote.</summary>
-    /// <exception cref="RunFault">The file cannot be written.</exception>
+    /// <summary>
+    /// Kills the producers that still run, and makes one file of the files that they wrote. If one of these cannot be read, the others are
+    /// in the file.
+    /// </summary>
+    /// <exception cref="RunFault">A producer's file cannot be read, or the one file cannot be written.</exception>
     public async Task MergeAcceptedAsync()
     {
+        await DisposeAsync();
+        RunFault? unreadable = null;
         try
         {
-            await using FileStream all = new(_settings.Accepted, FileMode.Create);
-            for (int i = 0; i < _producers.Length; i++)
+            await using FileStream all = new(_settings.Accepted, new FileStreamOptions
+            {
+                Mode = FileMode.Create,
+                Access = FileAccess.Write,
+                BufferSize = 0, // so that a part is deleted after all of it was written
+            });
+            for (int i = 0; i < _settings.Producers; i++)
             {
                 string part = (_settings with { Producer = i }).AcceptedPart;
-                await using (FileStream one = File.OpenRead(part))
+                try
                 {
-                    await one.CopyToAsync(all);
+                    await AppendAsync(part, all);
+                    File.Delete(part);
                 }
-
-                File.Delete(part);
+                catch (RunFault fault)
+                {
+                    unreadable ??= fault;
+                }
             }
         }
-        catch (IOException fault)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             throw RunFault.Unwritable(_settings.Accepted, fault);
         }
+
+        if (unreadable is not null)
+        {
+            throw unreadable;
+        }
     }
 
+    /// <summary>Kills the producers that still run.</summary>
     public async ValueTask DisposeAsync()
     {
         foreach (ChildProcess producer in _producers)
         {
             await producer.DisposeAsync();
+        }
+
+        _producers.Clear();
+    }
+
+    /// <exception cref="RunFault">The part cannot be read.</exception>
+    private static async Task AppendAsync(string part, FileStream all)
+    {
+        await using FileStream one = Open(part);
+        byte[] buffer = new byte[64 * 1024];
+        while (await ReadAsync(one, buffer) is > 0 and int count)
+        {
+            await all.WriteAsync(buffer.AsMemory(0, count));
+        }
+    }
+
+    private static FileStream Open(string part)
+    {
+        try
+        {
+            return File.OpenRead(part);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw RunFault.Unreadable(part, fault);
+        }
+    }
+
+    private static async Task<int> ReadAsync(FileStream part, byte[] buffer)
+    {
+        try
+        {
+            return await part.ReadAsync(buffer);
+        }
+        catch (IOException fault)
+        {
+            throw RunFault.Unreadable(part.Name, fault);
         }
     }
 }

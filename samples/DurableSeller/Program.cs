@@ -160,6 +160,8 @@ internal static class Program
         Chaos chaos = new(settings, crew, producers, receiver, arguments.GetValue(SeedOption));
         long started = Stopwatch.GetTimestamp();
         OutboxStatus status;
+        TimeSpan elapsed;
+        int merged;
         try
         {
             crew.Start();
@@ -171,6 +173,10 @@ internal static class Program
 
             await producers.FinishAsync(ends.Token);
             status = await Completion.WaitAsync(store.Outbox, () => receiver.Arrived.Count, Check, ends.Token);
+            elapsed = Stopwatch.GetElapsedTime(started);
+
+            // The last request may have come after the last check.
+            receiver.Check();
         }
         catch (OperationCanceledException) when (ends.IsCancellationRequested)
         {
@@ -179,10 +185,22 @@ internal static class Program
                 + $"It waited for {chaos.Phase}; {receiver.Arrived.Count:N0} of {settings.Deliveries:N0} webhooks had arrived.");
             return NotFinished;
         }
+        finally
+        {
+            // A fault of the merge is printed, so that it does not replace the fault of the run.
+            merged = await GuardedAsync(async () =>
+            {
+                await producers.MergeAcceptedAsync();
+                return 0;
+            });
+        }
 
-        TimeSpan elapsed = Stopwatch.GetElapsedTime(started);
+        if (merged != 0)
+        {
+            return merged;
+        }
+
         await crew.DisposeAsync();
-        await producers.MergeAcceptedAsync();
         Report report = Report.Of(settings.Accepted, receiver, status.Dead, chaos.Disturbances, crew.Losses, elapsed);
         if (report.Unexplained.Count > 0)
         {

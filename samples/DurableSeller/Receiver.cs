@@ -151,6 +151,9 @@ internal sealed record Arrivals(string Hash, Arrival[] All, bool IsSame)
     /// <summary>Gets or sets whether the webhook is in the file of the producers.</summary>
     public bool IsAccepted { get; set; }
 
+    /// <summary>Gets or sets whether the first body is another one than the producer's.</summary>
+    public bool IsChanged { get; set; }
+
     /// <summary>Gets the first request that was answered 2xx; <c>null</c> if none was.</summary>
     public Arrival? FirstTaken => Array.Find(All, static one => one.IsTaken);
 }

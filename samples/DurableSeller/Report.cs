@@ -65,7 +65,7 @@ internal sealed record Report
             if (arrived.TryGetValue(key, out Arrivals? arrivals))
             {
                 arrivals.IsAccepted = true;
-                changed += arrivals.Hash != hash ? 1 : 0;
+                arrivals.IsChanged |= arrivals.Hash != hash;
                 if (arrivals.FirstTaken is { } first)
                 {
                     latencies.Add(Math.Max(0, (first.At - at).TotalMilliseconds));
@@ -76,7 +76,7 @@ internal sealed record Report
         foreach ((string key, Arrivals arrivals) in arrived)
         {
             unknown += arrivals.IsAccepted ? 0 : 1;
-            changed += arrivals.IsSame ? 0 : 1;
+            changed += arrivals.IsChanged || !arrivals.IsSame ? 1 : 0;
             foreach ((Arrival first, Arrival second, bool isExplained) in FindRepeats(arrivals.All, disturbances, lost))
             {
                 repeats++;

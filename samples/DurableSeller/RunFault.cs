@@ -8,4 +8,6 @@ internal sealed class RunFault(string message) : Exception(message)
 
     public static RunFault Unwritable(string path, Exception fault, bool isUsage = false) =>
         new($"The file {path} cannot be written: {fault.Message}") { IsUsage = isUsage };
+
+    public static RunFault Unreadable(string path, Exception fault) => new($"The file {path} cannot be read: {fault.Message}");
 }
