@@ -6,8 +6,9 @@ namespace Adcp.Aot.Storage;
 public sealed record SqlMigration(params IReadOnlyList<string> Statements)
 {
     /// <summary>
-    /// Gets whether programs that know only the version before still work after the migration, so that one of them may also start.
-    /// Default <see langword="false"/>: it is refused.
+    /// Gets whether programs that work on the version before still work after the migration. Such a program may also start. If several
+    /// migrations in a row at the end of a schema are backward compatible, programs of all versions from the one before them may start.
+    /// Default <see langword="false"/>: programs of earlier versions are refused.
     /// </summary>
     public bool IsBackwardCompatible { get; init; }
 }

@@ -6,8 +6,8 @@ namespace Adcp.Aot.Storage;
 
 /// <summary>
 /// Brings a table to its version: the first n migrations lead to version n. One row of <c>adcp_schema_versions</c>
-/// records the version. If the last migration is backward compatible, another row records the version before, whose programs may still
-/// start. Processes that start at the same time wait for each other. Immutable and safe for concurrent use.
+/// records the version. If the last migrations are backward compatible, another row records the version before them, whose programs may
+/// still start. Processes that start at the same time wait for each other. Immutable and safe for concurrent use.
 /// </summary>
 public sealed class SqlSchema
 {
@@ -101,7 +101,19 @@ public sealed class SqlSchema
     private string OldestRow => _table + " oldest";
 
     /// <summary>Gets the oldest version whose programs work on the table; <see langword="null"/> if it is the table's own.</summary>
-    private int? Oldest => _migrations[^1].IsBackwardCompatible ? Version - 1 : null;
+    private int? Oldest
+    {
+        get
+        {
+            int oldest = Version;
+            while (oldest > 1 && _migrations[oldest - 1].IsBackwardCompatible)
+            {
+                oldest--;
+            }
+
+            return oldest < Version ? oldest : null;
+        }
+    }
 
     private string CreateVersions
     {
@@ -120,7 +132,7 @@ public sealed class SqlSchema
     /// <param name="cancellationToken">Ends the work. The next call continues from there.</param>
     /// <returns>The version before the call, 0 if there was none.</returns>
     /// <exception cref="InvalidOperationException">
-    /// The database has a newer version than this program knows, and the migration to it is not backward compatible; or there is an
+    /// The database has a newer version than this program knows, and a migration to it is not backward compatible; or there is an
     /// ambient transaction; or MySQL's server and driver disagree about backslashes in texts.
     /// </exception>
     /// <exception cref="DbException">A statement failed.</exception>
@@ -185,7 +197,7 @@ public sealed class SqlSchema
     /// Refuses tables that a newer program made, unless this one still works on them. Tables that have no version yet pass.
     /// </summary>
     /// <exception cref="InvalidOperationException">
-    /// The database has a newer version than this program knows, and the migration to it is not backward compatible.
+    /// The database has a newer version than this program knows, and a migration to it is not backward compatible.
     /// </exception>
     internal Task RequireKnownVersionAsync(DbDataSource source, CancellationToken cancellationToken) => RunAsync(
         source,
@@ -210,6 +222,16 @@ public sealed class SqlSchema
             yield return CreateVersions;
         }
 
+        if (from < Version)
+        {
+            yield return $"DELETE FROM {_versions} WHERE table_name = '{OldestRow}'";
+            if (Oldest is { } oldest)
+            {
+                yield return string.Create(
+                    CultureInfo.InvariantCulture, $"INSERT INTO {_versions} (table_name, version) VALUES ('{OldestRow}', {oldest})");
+            }
+        }
+
         for (int version = from; version < Version; version++)
         {
             foreach (string statement in _migrations[version].Statements)
@@ -227,16 +249,6 @@ public sealed class SqlSchema
         {
             yield return string.Create(
                 CultureInfo.InvariantCulture, $"UPDATE {_versions} SET version = {Version} WHERE table_name = '{_table}'");
-        }
-
-        if (from < Version)
-        {
-            yield return $"DELETE FROM {_versions} WHERE table_name = '{OldestRow}'";
-            if (Oldest is { } oldest)
-            {
-                yield return string.Create(
-                    CultureInfo.InvariantCulture, $"INSERT INTO {_versions} (table_name, version) VALUES ('{OldestRow}', {oldest})");
-            }
         }
     }
 
@@ -343,6 +355,13 @@ public sealed class SqlSchema
         await ExecuteAsync(connection, CreateVersions, cancellationToken).ConfigureAwait(false);
         int before = await VersionOfAsync(connection, _table, cancellationToken).ConfigureAwait(false);
         await RequireKnownAsync(connection, before, cancellationToken).ConfigureAwait(false);
+        if (before < Version)
+        {
+            // Before the first migration: MySQL commits each statement, and the process may end between two of them. A program reads this
+            // row only if the version is greater than its own.
+            await RecordOldestAsync(connection, cancellationToken).ConfigureAwait(false);
+        }
+
         if (before == 0)
         {
             if (!await TableExistsAsync(connection, _table, cancellationToken).ConfigureAwait(false))
@@ -364,18 +383,18 @@ public sealed class SqlSchema
                 (DbType.String, _table)).ConfigureAwait(false);
         }
 
-        if (before < Version)
-        {
-            await ExecuteAsync(
-                connection, $"DELETE FROM {_versions} WHERE table_name = {P(1)}", cancellationToken, (DbType.String, OldestRow))
-                .ConfigureAwait(false);
-            if (Oldest is { } oldest)
-            {
-                await RecordAsync(connection, OldestRow, oldest, cancellationToken).ConfigureAwait(false);
-            }
-        }
-
         return before;
+    }
+
+    private async Task RecordOldestAsync(DbConnection connection, CancellationToken cancellationToken)
+    {
+        await ExecuteAsync(
+            connection, $"DELETE FROM {_versions} WHERE table_name = {P(1)}", cancellationToken, (DbType.String, OldestRow))
+            .ConfigureAwait(false);
+        if (Oldest is { } oldest)
+        {
+            await RecordAsync(connection, OldestRow, oldest, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private Task RecordAsync(DbConnection connection, string row, int version, CancellationToken cancellationToken) => ExecuteAsync(

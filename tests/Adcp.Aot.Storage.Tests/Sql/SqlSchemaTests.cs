@@ -1,0 +1,97 @@
+using System.Data.Common;
+using Adcp.Aot.Storage.Tests.Databases;
+
+namespace Adcp.Aot.Storage.Tests.Sql;
+
+public sealed class SqliteSqlSchemaTests() : SqlSchemaTests(SqlDialect.Sqlite);
+
+[Needs(Resource.PostgreSql)]
+public sealed class PostgreSqlSqlSchemaTests() : SqlSchemaTests(SqlDialect.PostgreSql);
+
+[Needs(Resource.MySql)]
+public sealed class MySqlSqlSchemaTests() : SqlSchemaTests(SqlDialect.MySql);
+
+public abstract class SqlSchemaTests(SqlDialect dialect) : DatabaseTests(dialect)
+{
+    [Fact]
+    public async Task Program_of_two_versions_before_starts_if_both_migrations_are_backward_compatible()
+    {
+        await Schema(true, true).ApplyAsync(Database.Source);
+
+        Assert.Equal(3, await Schema().ApplyAsync(Database.Source));
+        await Schema().RequireKnownVersionAsync(Database.Source, default);
+        await Schema(true).RequireKnownVersionAsync(Database.Source, default);
+        Assert.Equal((3, 1), (await VersionAsync("things"), await VersionAsync("things oldest")));
+    }
+
+    [Fact]
+    public async Task Only_the_last_version_starts_if_an_incompatible_migration_follows_a_compatible_one()
+    {
+        await Schema(true).ApplyAsync(Database.Source);
+        await Schema().RequireKnownVersionAsync(Database.Source, default);
+
+        await Schema(true, false).ApplyAsync(Database.Source);
+
+        await Schema(true, false).RequireKnownVersionAsync(Database.Source, default);
+        foreach (SqlSchema earlier in new[] { Schema(true), Schema() })
+        {
+            await Assert.ThrowsAsync<InvalidOperationException>(
+                async () => await earlier.RequireKnownVersionAsync(Database.Source, default));
+            await Assert.ThrowsAsync<InvalidOperationException>(async () => await earlier.ApplyAsync(Database.Source));
+        }
+
+        Assert.Equal((3, 0), (await VersionAsync("things"), await VersionAsync("things oldest")));
+    }
+
+    [Fact]
+    public async Task Program_from_before_an_incompatible_migration_is_refused_although_a_compatible_one_follows()
+    {
+        await Schema(false, true).ApplyAsync(Database.Source);
+
+        await Schema(false).RequireKnownVersionAsync(Database.Source, default);
+        await Assert.ThrowsAsync<InvalidOperationException>(
+            async () => await Schema().RequireKnownVersionAsync(Database.Source, default));
+    }
+
+    [Fact]
+    public async Task Oldest_version_is_recorded_before_a_migration_that_fails()
+    {
+        await Schema().ApplyAsync(Database.Source);
+        SqlSchema next = new(
+            Dialect, "things", Creation(1), new SqlMigration("INSERT INTO absent VALUES (1)") { IsBackwardCompatible = true });
+
+        await Assert.ThrowsAnyAsync<DbException>(async () => await next.ApplyAsync(Database.Source));
+
+        // MySQL has no transaction that could undo it.
+        int expected = Dialect == SqlDialect.MySql ? 1 : 0;
+        Assert.Equal((1, expected), (await VersionAsync("things"), await VersionAsync("things oldest")));
+        await Schema().RequireKnownVersionAsync(Database.Source, default);
+    }
+
+    [Fact]
+    public void Oldest_version_is_printed_before_the_migrations() => Assert.Equal(
+        [
+            "DELETE FROM adcp_schema_versions WHERE table_name = 'things oldest'",
+            "INSERT INTO adcp_schema_versions (table_name, version) VALUES ('things oldest', 2)",
+            .. Creation(2).Statements,
+            .. Creation(3).Statements,
+            "UPDATE adcp_schema_versions SET version = 3 WHERE table_name = 'things'",
+        ],
+        Schema(false, true).StatementsFrom(1));
+
+    private static SqlMigration Creation(int version) => new($"CREATE TABLE IF NOT EXISTS things{version} (a INTEGER)");
+
+    /// <summary>Returns a schema of one version more than the number of values, which say whether a migration is compatible.</summary>
+    private SqlSchema Schema(params bool[] compatible)
+    {
+        SqlMigration[] migrations =
+        [
+            Creation(1), .. compatible.Select(static (value, i) => Creation(i + 2) with { IsBackwardCompatible = value }),
+        ];
+        return new SqlSchema(Dialect, "things", migrations);
+    }
+
+    /// <summary>Returns the version in a row; 0 if there is none.</summary>
+    private async Task<int> VersionAsync(string row) =>
+        (int)await Database.CountAsync($"SELECT COALESCE(SUM(version), 0) FROM adcp_schema_versions WHERE table_name = '{row}'");
+}
