@@ -45,7 +45,7 @@ public static class StorageEventIds
 
     /// <summary>
     /// Warning: "{Count} results of the outbox were fenced off: the worker does not own their lanes any more, so that these webhooks may
-    /// be sent twice with the same idempotency key."
+    /// be sent twice with the same idempotency key. See the line before that says why the lease ended."
     /// </summary>
     public const int OutboxFencedOff = 5008;
 
@@ -114,6 +114,12 @@ public static class StorageEventIds
     /// a worker starts."
     /// </summary>
     public const int OutboxLeftUnknown = 5022;
+
+    /// <summary>
+    /// Warning, when a worker starts: "The retry policy of the outbox worker ends a webhook before the retry horizon of {Horizon}: it has
+    /// {Attempts} attempts, and their delays or its deadline are shorter. Raise them, or use OutboxWorkerOptions.DefaultRetry."
+    /// </summary>
+    public const int OutboxRetryTooShort = 5023;
 
     /// <summary>
     /// Warning: "The wake-up {WakeUp} of the outbox ended: {Fault}. It is called again in {Delay}; webhooks of other processes are found by

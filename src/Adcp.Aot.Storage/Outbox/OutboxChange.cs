@@ -52,8 +52,11 @@ internal sealed class OutboxChange
     /// <summary>Gets a stable identifier of the reason, such as <c>rejected</c>; <see langword="null"/> if delivered.</summary>
     internal string? Reason { get; init; }
 
-    /// <summary>Gets the receiver's last HTTP status; 0 if it did not answer.</summary>
-    internal int StatusCode { get; init; }
+    /// <summary>
+    /// Gets the receiver's HTTP status; 0 if it did not answer. <see langword="null"/> if no attempt led to the change: the row keeps that
+    /// of its last attempt.
+    /// </summary>
+    internal int? StatusCode { get; init; }
 
     /// <summary>Gets or sets the hash of the notification type of a dead letter; <see langword="null"/> if it has none.</summary>
     internal long? NotificationType { get; set; }

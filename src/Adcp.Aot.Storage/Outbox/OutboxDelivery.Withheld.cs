@@ -11,9 +11,17 @@ internal sealed partial class OutboxDelivery
     {
         CancellationToken lost = _lease.Lost;
         List<OutboxRow> marked = [];
-        OutboxChange[] changes = [.. rows.Select(OutboxChanges.Trial)];
-        foreach (OutboxChange change in changes)
+        List<OutboxChange> changes = [];
+        foreach (OutboxRow row in rows)
         {
+            if (row.Epoch != _lease.Current.Epoch)
+            {
+                Finish(row, null);
+                continue;
+            }
+
+            OutboxChange change = OutboxChanges.Trial(row);
+            changes.Add(change);
             _settlement.Add(change, endsAttempt: false);
         }
 

@@ -339,8 +339,8 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
     }
 
     private void LogDead(OutboxRow row, OutboxWebhook webhook, PreparedWebhook prepared, OutboxChange change) => DeadLetter(
-        _logger, webhook.IdempotencyKey, prepared.Destination.ToString(), webhook.Tenant, row.Attempts, change.Reason!, change.StatusCode,
-        row.Id);
+        _logger, webhook.IdempotencyKey, prepared.Destination.ToString(), webhook.Tenant, row.Attempts, change.Reason!,
+        change.StatusCode ?? 0, row.Id);
 
     /// <summary>The circuit refused: the endpoint's rows wait in the store, and one timer asks again.</summary>
     private OutboxChange Blocked(OutboxRow row, in AttemptResult result)
@@ -375,6 +375,10 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
             case OutboxSealStatus.Damaged:
                 RowUnreadable(_logger, row.Id, "it is damaged, or was copied from another row");
                 instead = OutboxChanges.Dead(row, OutboxReasons.Unreadable);
+                return false;
+            case OutboxSealStatus.Opened when webhook!.IsOfLaterProgram:
+                LogUnknownKey(OutboxReasons.UnknownFormat);
+                instead = OutboxChanges.Wait(row, OutboxChanges.OwnFaultDelay, OutboxReasons.UnknownFormat).Of(webhook);
                 return false;
             default:
                 break;

@@ -111,6 +111,7 @@ internal sealed partial class OutboxLease(
             }
         }
 
+        await store.EndRenewalsAsync().ConfigureAwait(false);
         Lose();
         _stop.Dispose();
         _lost.Dispose();

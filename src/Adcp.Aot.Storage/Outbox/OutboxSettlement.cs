@@ -9,6 +9,11 @@ namespace Adcp.Aot.Storage;
 /// </summary>
 internal sealed partial class OutboxSettlement : IAsyncDisposable
 {
+    /// <summary>
+    /// The refusals of a single row by the database after which it is given up. A SQLSTATE that is not known may be of a fault that ends.
+    /// </summary>
+    private const int MaxRefused = 5;
+
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan IdleSleep = TimeSpan.FromHours(1);
@@ -49,7 +54,7 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
     /// <inheritdoc cref="OutboxChangeQueue.HasRoomForMoves"/>
     internal bool HasRoomForMoves => _changes.HasRoomForMoves;
 
-    /// <summary>Gets the number of changes that were not made because the lane was lost.</summary>
+    /// <summary>Gets the number of results of attempts that were not committed because the lane was lost.</summary>
     internal long FencedOff => Volatile.Read(ref _fencedOff);
 
     /// <summary>Begins the loop.</summary>
@@ -107,7 +112,7 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
 
             try
             {
-                await SettleAsync(batch, _stop.Token).ConfigureAwait(false);
+                await SettleAsync(batch, wasTried: false, _stop.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
@@ -124,10 +129,13 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
     }
 
     /// <summary>Commits a batch, and tries until it is committed or the lease is lost.</summary>
-    private async ValueTask SettleAsync(IReadOnlyList<OutboxChange> batch, CancellationToken cancellationToken)
+    /// <param name="batch">The changes.</param>
+    /// <param name="wasTried">Whether they may have been committed before. A row that is not found is then no loss of the lane.</param>
+    /// <param name="cancellationToken">Ends the attempts.</param>
+    private async ValueTask SettleAsync(IReadOnlyList<OutboxChange> batch, bool wasTried, CancellationToken cancellationToken)
     {
-        bool wasTried = false;
         TimeSpan delay = FirstDelay;
+        int refused = 0;
         while (true)
         {
             (Guid worker, long epoch) = _lease.Current;
@@ -159,14 +167,24 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
                 fault = caught;
             }
 
-            if (IsAboutRows(fault))
+            SqlFault cause = CauseOf(fault);
+            if (cause == SqlFault.Row && mine.Length == 1 && ++refused == MaxRefused)
             {
-                await SettleHalvesAsync(mine, fault, cancellationToken).ConfigureAwait(false);
+                RowUnsettled(_logger, mine[0].Row.Id, fault.Message);
+                Forget(mine[0]);
                 return;
             }
 
-            // The commit may have happened. Made again, it finds no row, which is then not a loss of the lane.
-            wasTried = true;
+            // Only of a row that was refused is it known that nothing was committed.
+            wasTried |= cause != SqlFault.Row;
+            if (cause is SqlFault.Row or SqlFault.Slow && mine.Length > 1)
+            {
+                // One row that the database refuses, or too many rows for its time, must not keep the others from being settled.
+                await SettleAsync(mine[..(mine.Length / 2)], wasTried, cancellationToken).ConfigureAwait(false);
+                await SettleAsync(mine[(mine.Length / 2)..], wasTried, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+
             batch = mine;
             SettleFailed(_logger, mine.Length, fault.Message);
             await Task.Delay(delay, _time, cancellationToken).ConfigureAwait(false);
@@ -174,22 +192,14 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
         }
     }
 
-    /// <summary>One row that the database refuses must not keep the others from being settled.</summary>
-    private async ValueTask SettleHalvesAsync(OutboxChange[] changes, Exception fault, CancellationToken cancellationToken)
-    {
-        if (changes.Length == 1)
-        {
-            RowUnsettled(_logger, changes[0].Row.Id, fault.Message);
-            Forget(changes[0]);
-            return;
-        }
-
-        await SettleAsync(changes[..(changes.Length / 2)], cancellationToken).ConfigureAwait(false);
-        await SettleAsync(changes[(changes.Length / 2)..], cancellationToken).ConfigureAwait(false);
-    }
-
-    private static bool IsAboutRows(Exception fault) =>
-        fault is DbException && SqlFaults.Of(fault, isOpen: true) is SqlFault.Row or SqlFault.Slow;
+    /// <summary>
+    /// Returns the cause of a fault. A pooler may report the loss of its server as a violation of the protocol (class 08), a demoted server
+    /// refuses every transaction, and a time-out of the driver is one of opening: the server ends the statements of a settlement before.
+    /// </summary>
+    private static SqlFault CauseOf(Exception fault) =>
+        fault is DbException { InnerException: not TimeoutException, SqlState: not ['0', '8', ..] } && !SqlFaults.IsDemoted(fault)
+            ? SqlFaults.Of(fault, isOpen: true)
+            : SqlFault.Unavailable;
 
     private void Settled(OutboxChange[] changes, bool wasTried)
     {
@@ -209,8 +219,7 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
             }
             else
             {
-                lost++;
-                Forget(change);
+                lost += Lose(change);
             }
         }
 
@@ -218,16 +227,15 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
         _settled();
     }
 
-    private void GiveUp(IEnumerable<OutboxChange> changes)
-    {
-        int lost = 0;
-        foreach (OutboxChange change in changes)
-        {
-            lost++;
-            Forget(change);
-        }
+    private void GiveUp(IEnumerable<OutboxChange> changes) => CountLost(changes.Sum(Lose));
 
-        CountLost(lost);
+    /// <summary>
+    /// Forgets a change of a lost lane. Returns the number of results that are lost with it: 0 if no attempt led to the change.
+    /// </summary>
+    private int Lose(OutboxChange change)
+    {
+        Forget(change);
+        return change.EndsAttempt ? 1 : 0;
     }
 
     private void CountLost(int lost)
@@ -279,6 +287,6 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
     [LoggerMessage(
         StorageEventIds.OutboxFencedOff, LogLevel.Warning,
         "{Count} results of the outbox were fenced off: the worker does not own their lanes any more, so that these webhooks may be sent "
-            + "twice with the same idempotency key.")]
+            + "twice with the same idempotency key. See the line before that says why the lease ended.")]
     private static partial void ResultsFencedOff(ILogger logger, int count);
 }

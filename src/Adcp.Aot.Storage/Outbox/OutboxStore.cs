@@ -116,6 +116,9 @@ internal abstract class OutboxStore : IAsyncDisposable
     /// </summary>
     internal abstract ValueTask LeaveAsync(Guid worker, CancellationToken cancellationToken);
 
+    /// <summary>Closes the connection of the renewals if the store keeps one. The next renewal opens another.</summary>
+    internal virtual ValueTask EndRenewalsAsync() => default;
+
     /// <summary>Opens a reader for one loop. It connects when it is first used, and again after a fault.</summary>
     internal abstract OutboxReader OpenReader();
 

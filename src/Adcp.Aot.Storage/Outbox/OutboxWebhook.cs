@@ -12,7 +12,8 @@ namespace Adcp.Aot.Storage;
 /// sequence number, and the body.</remarks>
 internal sealed class OutboxWebhook
 {
-    private const int MaxHeaders = 256;
+    /// <summary>The most headers of a webhook that is enqueued.</summary>
+    internal const int MaxHeaders = 256;
 
     /// <summary>The header that holds the span of the enqueueing. No header of a request can have this name.</summary>
     private const string TraceHeader = ":traceparent";
@@ -161,7 +162,7 @@ internal sealed class OutboxWebhook
         }
 
         if (texts[(int)Text.IdempotencyKey] is null || texts[(int)Text.Url] is null || texts[(int)Text.Tenant] is null
-            || !BinaryPrimitives.TryReadInt32BigEndian(input, out int count) || count is < 0 or > MaxHeaders)
+            || !BinaryPrimitives.TryReadInt32BigEndian(input, out int count) || count is < 0 or > MaxHeaders + 1)
         {
             return null;
         }
@@ -183,6 +184,9 @@ internal sealed class OutboxWebhook
             : null;
     }
 
+    /// <summary>Gets whether a later program enqueued it, with an authentication that this program does not know.</summary>
+    internal bool IsOfLaterProgram => _texts[(int)Text.Scheme] is { } scheme && !Enum.IsDefined(SchemeOf(scheme));
+
     /// <summary>Returns the webhook as an attempt needs it.</summary>
     /// <param name="authentication">The credentials; <see langword="null"/> for those that were enqueued.</param>
     /// <exception cref="ArgumentException">A value breaks a rule that this program has and the program that enqueued it
@@ -190,9 +194,7 @@ internal sealed class OutboxWebhook
     internal PreparedWebhook ToPrepared(WebhookAuthentication? authentication = null)
     {
         authentication ??= _texts[(int)Text.Scheme] is { } scheme
-            ? new WebhookAuthentication(
-                scheme == nameof(AuthenticationScheme.Bearer) ? AuthenticationScheme.Bearer : AuthenticationScheme.HmacSha256,
-                _texts[(int)Text.Credentials] ?? "")
+            ? new WebhookAuthentication(SchemeOf(scheme), _texts[(int)Text.Credentials] ?? "")
             : null;
         WebhookDestination destination = new(
             _texts[(int)Text.Url]!, _texts[(int)Text.OperationId], _texts[(int)Text.Token], authentication);
@@ -205,6 +207,13 @@ internal sealed class OutboxWebhook
             Headers = Array.FindAll(_headers, static header => header.Key != TraceHeader) is { Length: > 0 } sent ? sent : null,
         };
     }
+
+    private static AuthenticationScheme SchemeOf(string name) => name switch
+    {
+        nameof(AuthenticationScheme.Bearer) => AuthenticationScheme.Bearer,
+        nameof(AuthenticationScheme.HmacSha256) => AuthenticationScheme.HmacSha256,
+        _ => (AuthenticationScheme)(-1),
+    };
 
     /// <summary>
     /// Returns the webhook as a new emission of the same event: with another idempotency key and time, and with the same notification id.

@@ -19,7 +19,7 @@ namespace Adcp.Aot.Storage;
 /// <see cref="StopAsync"/> gives the lanes back after the last result was committed, so that a restart repeats nothing.
 /// </para>
 /// </remarks>
-public sealed class OutboxWorker : IAsyncDisposable
+public sealed partial class OutboxWorker : IAsyncDisposable
 {
     private const int LeaseParts = 5;
 
@@ -173,6 +173,11 @@ public sealed class OutboxWorker : IAsyncDisposable
         {
             await _outbox.Store.CheckAsync(cancellationToken).ConfigureAwait(false);
             Guid installation = await _outbox.Store.InstallationAsync(cancellationToken).ConfigureAwait(false);
+            if (EndsBefore(Retry, _outbox.Horizon))
+            {
+                RetryTooShort(_logger, Retry.MaxAttempts, _outbox.Horizon);
+            }
+
             await _lease.StartAsync(cancellationToken).ConfigureAwait(false);
             _settlement.Start();
             _delivery.Start(installation);
@@ -268,6 +273,25 @@ public sealed class OutboxWorker : IAsyncDisposable
 
     private void Pump() => _delivery.Pump();
 
+    /// <summary>Returns whether a delivery whose attempts all fail at once ends before a time has passed, even without jitter.</summary>
+    private static bool EndsBefore(RetryPolicy retry, TimeSpan time)
+    {
+        retry = retry with { Jitter = false };
+        TimeSpan life = TimeSpan.Zero;
+        for (int attempt = 2; attempt <= retry.MaxAttempts && life < time; attempt++)
+        {
+            life += retry.DelayBeforeAttempt(attempt);
+        }
+
+        return life < time || retry.Deadline < time;
+    }
+
+    [LoggerMessage(
+        StorageEventIds.OutboxRetryTooShort, LogLevel.Warning,
+        "The retry policy of the outbox worker ends a webhook before the retry horizon of {Horizon}: it has {Attempts} attempts, and their "
+            + "delays or its deadline are shorter. Raise them, or use OutboxWorkerOptions.DefaultRetry.")]
+    private static partial void RetryTooShort(ILogger logger, int attempts, TimeSpan horizon);
+
     private void OnSettled()
     {
         _delivery.Pump();
@@ -302,7 +326,7 @@ public sealed record OutboxStopReport(int Cancelled, int Unsettled)
 /// <remarks>
 /// <see cref="SqlWebhookOutbox.GetStatusAsync"/> reads it in any process. <see cref="InFlight"/>, <see cref="InMemory"/>,
 /// <see cref="Delivered"/>, <see cref="Deferred"/> and <see cref="FencedOff"/> are then the sums over the living workers of all processes,
-/// as of each worker's last renewal, which is about a second ago at most unless the database or the worker is slow. A worker's counters
+/// as of each worker's last renewal, a fifth of its <see cref="OutboxWorkerOptions.Lease"/> ago (a second by default). A worker's counters
 /// begin with its start and end with the worker, so that a sum becomes smaller if one stops. Workers of releases before version 6 of the
 /// tables on SQLite, and 7 on PostgreSQL, count as zero. <see cref="OutboxWorker.GetStatusAsync"/> has the exact figures of that worker.
 /// </remarks>

@@ -21,13 +21,18 @@ public sealed record OutboxWorkerOptions
 
     /// <summary>
     /// Gets how attempts are made: breaker, limits, response table, sink, clock and logger. Default
-    /// <see cref="WebhookSupervisorOptions"/> with <see cref="DefaultRetry"/>.
+    /// <see cref="WebhookSupervisorOptions"/>. If their <see cref="WebhookSupervisorOptions.Retry"/> is
+    /// <see cref="RetryPolicy.Default"/>, which ends within minutes, it becomes <see cref="DefaultRetry"/>.
     /// </summary>
     /// <exception cref="ArgumentNullException">Null.</exception>
     public WebhookSupervisorOptions Attempts
     {
         get;
-        init => field = value ?? throw new ArgumentNullException(nameof(Attempts));
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value, nameof(Attempts));
+            field = ReferenceEquals(value.Retry, RetryPolicy.Default) ? value with { Retry = DefaultRetry } : value;
+        }
     } = new() { Retry = DefaultRetry };
 
     /// <summary>Gets the name of the worker for operators. 1 to 200 characters. Default: machine name and process id.</summary>

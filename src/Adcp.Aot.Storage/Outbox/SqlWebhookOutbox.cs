@@ -105,14 +105,18 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
     /// <summary>Creates the tables if they are absent. Processes that start at the same time wait for each other.</summary>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="InvalidOperationException">
-    /// The tables are newer than this program, or there is an ambient transaction, or SQLite's library is too old.
+    /// The tables are newer than this program, which does not work on them; or there is an ambient transaction; or the server or SQLite's
+    /// library is too old.
     /// </exception>
     /// <exception cref="DbException">A statement failed.</exception>
     public ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken = default) => Store.CreateIfAbsentAsync(cancellationToken);
 
     /// <summary>Checks that the tables are there and fit this program.</summary>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <exception cref="InvalidOperationException">A table is missing or lacks a column, or is newer than this program.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// A table is missing or lacks a column, or is newer than this program, which does not work on it; or the server or SQLite's library is
+    /// too old.
+    /// </exception>
     /// <exception cref="DbException">The database cannot be reached.</exception>
     public ValueTask CheckAsync(CancellationToken cancellationToken = default) => Store.CheckAsync(cancellationToken);
 
@@ -128,8 +132,13 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
     public void Wake() => Enqueued?.Invoke();
 
     /// <inheritdoc/>
+    /// <exception cref="ArgumentNullException"><paramref name="items"/> or one of them is null.</exception>
     /// <exception cref="ArgumentException">
-    /// A webhook breaks a rule, or <paramref name="transaction"/> is completed or runs on another database.
+    /// There are none or more than 10,000 items, a webhook breaks a rule, or <paramref name="transaction"/> is completed or runs on another
+    /// database.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">
+    /// <paramref name="transaction"/> is null inside a <see cref="System.Transactions.TransactionScope"/>, or the tables were not created.
     /// </exception>
     /// <exception cref="DbException">The database refused a statement or is gone.</exception>
     public async ValueTask<IReadOnlyList<OutboxReceipt>> EnqueueAsync(
@@ -282,6 +291,11 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
         }
 
         PreparedWebhook webhook = _sender.Prepare(item.Destination, payload, probe);
+        if (webhook.Headers?.Count > OutboxWebhook.MaxHeaders)
+        {
+            throw new ArgumentException($"A webhook has at most {OutboxWebhook.MaxHeaders} headers.", nameof(item));
+        }
+
         OutboxBinding? binding = null;
         if (item.Options.DeliveryId is { } id)
         {

@@ -141,16 +141,18 @@ public static class SqlConnections
     /// <param name="source">The source of connections.</param>
     /// <param name="dialect">The SQL that they speak.</param>
     /// <param name="caller">The beginning of the message, such as "A save with beforeCommit".</param>
+    /// <param name="mayStayOutside">Whether a connection that does not join it is allowed.</param>
     /// <exception cref="InvalidOperationException">There is one.</exception>
-    internal static void RefuseAmbientTransaction(DbDataSource source, SqlDialect dialect, string caller)
+    internal static void RefuseAmbientTransaction(DbDataSource source, SqlDialect dialect, string caller, bool mayStayOutside = true)
     {
-        if (Transaction.Current is null || StaysOutside(source.ConnectionString))
+        if (Transaction.Current is null || (mayStayOutside && StaysOutside(source.ConnectionString)))
         {
             return;
         }
 
         string setting = dialect switch
         {
+            _ when !mayStayOutside => "",
             SqlDialect.PostgreSql => ", or put Enlist=false into the connection string",
             SqlDialect.MySql => ", or put AutoEnlist=false into the connection string",
             _ => "",

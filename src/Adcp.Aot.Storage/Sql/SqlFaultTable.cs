@@ -121,11 +121,8 @@ internal static class SqlFaultTable
         // Credentials, no such database or schema, syntax, names and permission, damaged, database dropped.
         (SqlFault.Permanent, ["28", "3D", "3F", "42", "XX001", "XX002", "57P04"]));
 
-    /// <summary>
-    /// Returns whether the server reads only. A pool must not hand out its connections again. A PostgreSQL server that was demoted refuses
-    /// writes (25006), and the begin of a transaction that may write (0A000).
-    /// </summary>
-    internal static bool IsReadOnly(string? state, int? number) => state is "25006" or "0A000" || number is 1290 or 1792 or 1836;
+    /// <summary>Returns whether the server reads only. A pool must not hand out its connections again.</summary>
+    internal static bool IsReadOnly(string? state, int? number) => state is "25006" || number is 1290 or 1792 or 1836;
 
     private static FrozenDictionary<TCode, SqlFault> Build<TCode>(params ReadOnlySpan<(SqlFault Fault, TCode[] Codes)> rows)
         where TCode : notnull

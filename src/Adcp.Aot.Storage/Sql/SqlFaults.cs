@@ -40,6 +40,12 @@ internal static class SqlFaults
     internal static bool IsReadOnly(Exception fault) =>
         fault is DbException database && SqlFaultTable.IsReadOnly(database.SqlState, MySqlNumber(database));
 
+    /// <summary>
+    /// Returns whether a PostgreSQL server that was demoted refuses a write (25006), or the begin of a transaction that may write (0A000).
+    /// Other statements are refused by 0A000 too, for reasons of their own.
+    /// </summary>
+    internal static bool IsDemoted(Exception fault) => IsReadOnly(fault) || fault is DbException { SqlState: "0A000" };
+
     /// <summary>Returns whether SQLite could not get a lock.</summary>
     internal static bool IsBusy(Exception fault) => fault is DbException database && SqliteCode(database) is 5 or 6;
 

@@ -142,6 +142,10 @@ internal sealed partial class AttemptCircuits(EndpointTable endpoints, Monotonic
         {
             LateSuccess(logger, RedactedUrl.OfText(endpoint.Key), change.From, change.To);
         }
+        else if (endpoint is { LastStatusCode: 0, LastError: 0 })
+        {
+            CircuitTakenOver(logger, RedactedUrl.OfText(endpoint.Key), change.From, change.To);
+        }
         else
         {
             CircuitChanged(logger, RedactedUrl.OfText(endpoint.Key), change.From, change.To, endpoint.LastStatusCode,
@@ -156,6 +160,10 @@ internal sealed partial class AttemptCircuits(EndpointTable endpoints, Monotonic
         "The webhook circuit of {Endpoint} went from {From} to {To}. Its last failure: HTTP status {StatusCode}, error {Error}.")]
     private static partial void CircuitChanged(
         ILogger logger, string endpoint, CircuitState from, CircuitState to, short statusCode, WebhookSendError error);
+
+    [LoggerMessage(AdcpEventIds.CircuitTakenOver, LogLevel.Information,
+        "The webhook circuit of {Endpoint} went from {From} to {To}. Its last failure was in another process.")]
+    private static partial void CircuitTakenOver(ILogger logger, string endpoint, CircuitState from, CircuitState to);
 
     [LoggerMessage(AdcpEventIds.LateSuccess, LogLevel.Warning,
         "A late success moved the webhook circuit of {Endpoint} from {From} to {To}.")]

@@ -12,6 +12,8 @@ public enum EnqueueStatus
     /// <summary>The delivery id was enqueued before with another payload or destination. Nothing was added.</summary>
     Conflict = 2,
 
-    /// <summary>The delivery id was enqueued before, and its retry horizon has passed. Nothing was added.</summary>
+    /// <summary>
+    /// The delivery id was enqueued before. Its retry horizon has passed, and its webhook does not wait any more. Nothing was added.
+    /// </summary>
     Retired = 3,
 }

@@ -6,6 +6,8 @@ public sealed record OutboxOptions
     private const int MaxDeliveryIdLength = 1024;
     private const int MaxAuthorizationContextLength = 4096;
 
+    private static readonly TimeSpan MostAge = TimeSpan.FromDays(366);
+
     /// <summary>Gets the tenant that the webhook belongs to, which has its own share of the outbox. 1 to 4,096 characters.</summary>
     /// <exception cref="ArgumentException">Null, empty or longer.</exception>
     public required string Tenant
@@ -39,16 +41,17 @@ public sealed record OutboxOptions
     public DateTimeOffset? NotBefore { get; init; }
 
     /// <summary>
-    /// Gets the time that the webhook may wait for its first attempt. After that it is not sent any more. Default
+    /// Gets the time that the webhook may wait for its first attempt. After that it is not sent any more. Above 0 to 366 days, default
     /// <see langword="null"/>, no limit.
     /// </summary>
-    /// <exception cref="ArgumentOutOfRangeException">Zero or negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">Zero, negative or more than 366 days.</exception>
     public TimeSpan? MaxAge
     {
         get;
-        init => field = value is null || value > TimeSpan.Zero
+        init => field = value is null || (value > TimeSpan.Zero && value <= MostAge)
             ? value
-            : throw new ArgumentOutOfRangeException(nameof(MaxAge), value, "Must be positive. Use null for no limit.");
+            : throw new ArgumentOutOfRangeException(
+                nameof(MaxAge), value, "Must be positive and at most 366 days. Use null for no limit.");
     }
 
     /// <summary>

@@ -75,6 +75,11 @@ public static class AdcpEventIds
     public const int ClockFailed = 407;
 
     /// <summary>
+    /// Information: "The webhook circuit of {Endpoint} went from {From} to {To}. Its last failure was in another process."
+    /// </summary>
+    public const int CircuitTakenOver = 408;
+
+    /// <summary>
     /// Warning: "The {Document} at {Authority} cannot be read: {Reason}. The sender's webhooks are answered 503 when its keys
     /// are older than their lifetime."
     /// </summary>

@@ -34,6 +34,9 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
     /// <summary>Gets the wait of a process that is paused. Calls are made, and answers are seen, when it is over.</summary>
     public Func<Task> WhileRunning { get; init; } = static () => Task.CompletedTask;
 
+    /// <summary>Gets the exception of a call that fails.</summary>
+    public Func<string, Exception> Fault { get; init; } = static call => new IOException(call);
+
     /// <summary>Gets the action that is called when the process ends.</summary>
     public Action Crashed { get; init; } = static () => { };
 
@@ -164,7 +167,7 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
 
         if (fault == StoreFault.Before || (fault == StoreFault.After && !hasAnswerToLose))
         {
-            throw new IOException($"{call}: no connection");
+            throw Fault($"{call}: no connection");
         }
 
         T result = await make();
@@ -175,7 +178,7 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
 
         await WhileRunning();
         await WhileAliveAsync(cancellationToken);
-        return fault == StoreFault.After ? throw new IOException($"{call}: answer lost") : result;
+        return fault == StoreFault.After ? throw Fault($"{call}: answer lost") : result;
     }
 
     /// <summary>Never returns if the process has ended. A test that disposes the rest of it cancels the wait.</summary>

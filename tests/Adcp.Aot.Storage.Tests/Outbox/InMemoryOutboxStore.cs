@@ -814,7 +814,7 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
 
         private OutboxDeadRow Describe(Row row, OutboxChange change) => new(
             row.Id, row.Entry.Lane, row.Entry.Endpoint, row.Entry.Tenant, row.Entry.KeyId, row.Entry.Sealed, change.Attempts,
-            change.Reason!, change.StatusCode, DateTimeOffset.UnixEpoch, null, DateTimeOffset.UnixEpoch,
+            change.Reason!, change.StatusCode ?? 0, DateTimeOffset.UnixEpoch, null, DateTimeOffset.UnixEpoch,
             (row.HorizonAt ?? row.MaxAt ?? long.MaxValue) > store.Now);
     }
 

@@ -38,7 +38,7 @@ public sealed class OutboxComplaintRequirements
                 nameof(OutboxStoreContract.Lanes_of_a_dead_worker_are_free_after_its_burial_and_its_death_is_counted))),
         Requirement.Partly(
             "C6 riverqueue/river#59: a vacuum that does not come slows nothing",
-            "Rates and times are measured by the benchmark, not by a test.",
+            "Rates with autovacuum off are not measured. The test shows that statements stay on the keys among dead rows.",
             (typeof(PostgreSqlOutboxPlanTests),
                 nameof(PostgreSqlOutboxPlanTests.Statements_stay_on_the_keys_among_dead_rows_that_a_vacuum_could_not_remove))),
         Requirement.Partly(
@@ -53,7 +53,8 @@ public sealed class OutboxComplaintRequirements
                 nameof(OutboxConditionsContract.First_success_is_one_insertion_and_one_deletion_and_updates_no_row))),
         Requirement.Partly(
             "C9 awa ADR-025: producers share no row",
-            "Rates and times are measured by the benchmark, not by a test.",
+            "The rate of many producers is not measured. The tests show that an enqueue updates no row, and that no producer "
+                + "waits for the transaction of another one.",
             (typeof(OutboxConditionsContract),
                 nameof(OutboxConditionsContract.First_success_is_one_insertion_and_one_deletion_and_updates_no_row)),
             (typeof(PostgreSqlOutboxStoreContract),
@@ -123,7 +124,8 @@ public sealed class OutboxComplaintRequirements
                 nameof(OutboxStoreContract.Lanes_of_a_dead_worker_are_free_after_its_burial_and_its_death_is_counted))),
         Requirement.Partly(
             "C22 graphile/worker#333: many rows and many endpoints that wait cost the others nothing",
-            "Rates and times are measured by the benchmark, not by a test.",
+            "Times beside 10,000 parked endpoints are not measured. The benchmark measures the healthy rate beside many rows of one "
+                + "dead endpoint, and the times of another endpoint's webhooks beside a backlog.",
             (typeof(OutboxWorkerTests), nameof(OutboxWorkerTests.A_dead_endpoint_delays_no_other)),
             (typeof(OutboxFairnessTests), nameof(OutboxFairnessTests.Slow_endpoints_of_one_tenant_delay_no_other_tenant)),
             (typeof(OutboxFairnessTests),
@@ -153,8 +155,9 @@ public sealed class OutboxComplaintRequirements
         Requirement.Without(
             "C27 pgpartman/pg_partman#796: the maintenance of partitions never deadlocks",
             "There are no partitions: a purge deletes rows."),
-        Requirement.Of(
+        Requirement.Partly(
             "C28 MassTransit/MassTransit#5918: plans and isolation do not depend on statistics and settings",
+            "The plans are those of 20,000 rows. 10,000,000 rows are not measured.",
             (typeof(PostgreSqlOutboxStoreTests), nameof(PostgreSqlOutboxStoreTests.Defaults_of_a_role_do_not_change_what_a_store_does)),
             (typeof(PostgreSqlOutboxPlanTests), nameof(PostgreSqlOutboxPlanTests.Statements_stay_on_the_keys_among_many_rows)),
             (typeof(PostgreSqlOutboxPlanTests),

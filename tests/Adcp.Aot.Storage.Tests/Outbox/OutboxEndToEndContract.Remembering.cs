@@ -31,6 +31,7 @@ public abstract partial class OutboxEndToEndContract
         Assert.Equal([key], _sender.Attempts.Select(static sent => sent.IdempotencyKey));
 
         await PassAsync(hour);
+        Assert.Equal((EnqueueStatus.Retired, key), await AgainAsync("completed"));
         Assert.Equal(1, await _outbox.PurgeAsync());
         Assert.Null(await _outbox.FindAsync("t1", "d"));
         OutboxReceipt later = await EnqueueAsync("failed");

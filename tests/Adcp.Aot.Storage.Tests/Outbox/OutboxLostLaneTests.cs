@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Adcp.Aot.Storage.Tests.Databases;
 using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
@@ -45,6 +46,42 @@ public sealed class OutboxLostLaneTests : IAsyncDisposable
         Assert.Contains("Check the outbox's database", line, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("0A000", false, 20)] // The server was demoted.
+    [InlineData("25006", false, 20)]
+    [InlineData("08P01", false, 20)] // The pooler lost its server,
+    [InlineData("08P01", true, 20)] // and the commit had happened.
+    [InlineData("57014", false, 20)] // The statement took too long.
+    [InlineData("57014", true, 20)]
+    [InlineData("XX000", false, 4)] // An internal fault of the server, which could be about a row.
+    public async Task Result_that_the_database_does_not_take_for_a_time_is_kept(string state, bool isCommitted, int faults)
+    {
+        FaultyOutboxStore process = new(_bench.Store, call => call != "settle" || Interlocked.Decrement(ref faults) < 0
+            ? StoreFault.None
+            : isCommitted ? StoreFault.After : StoreFault.Before)
+        {
+            Fault = call => new FaultException(call, state),
+        };
+        TaskCompletionSource<int> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        RecordingSender sender = _bench.Sender((_, _, _) => new ValueTask<int>(answer.Task));
+        OutboxWorker worker = await _bench.StartAsync(
+            sender, process, options => options with { Attempts = _bench.Attempts with { Logger = _log } });
+        for (int i = 0; i < 8; i++)
+        {
+            await _bench.EnqueueAsync($"b{i}.example");
+        }
+
+        await _bench.UntilAsync(() => sender.Count == 8);
+        answer.SetResult(200);
+        await _bench.UntilAsync(() => Volatile.Read(ref faults) < 0 && _bench.Store.Waiting == 0);
+        await worker.StopAsync(TimeSpan.Zero);
+
+        Assert.Equal(8, sender.Count);
+        Assert.Empty(_log.Of(StorageEventIds.OutboxRowUnsettled));
+        Assert.Empty(_log.Of(StorageEventIds.OutboxFencedOff));
+        Assert.Equal(0, worker.FencedOff);
+    }
+
     [Fact]
     public async Task Horizon_begins_with_the_attempt_although_the_store_takes_its_result_minutes_later()
     {
@@ -56,7 +93,7 @@ public sealed class OutboxLostLaneTests : IAsyncDisposable
         RecordingSender sender = _bench.Sender(static (_, _, _) => ValueTask.FromResult(503));
         OutboxWorker worker = await _bench.StartAsync(sender, process);
         await _bench.UntilAsync(() => sender.Count == 1);
-        await _bench.Time.RunForAsync(away);
+        await _bench.Time.RunForAsync(away, TimeSpan.FromSeconds(1));
         Volatile.Write(ref isStalled, false);
         await _bench.UntilAsync(() => _bench.Store.Parked == 1);
         await worker.DisposeAsync();
@@ -107,6 +144,62 @@ public sealed class OutboxLostLaneTests : IAsyncDisposable
         string dead = Line(StorageEventIds.OutboxDeclaredDead);
         Assert.Contains("may be sent twice with the same idempotency key", dead, StringComparison.Ordinal);
         Assert.Contains("Check whether it was paused or starved", dead, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Webhooks_that_wait_for_their_trial_when_the_lease_is_lost_are_no_lost_results()
+    {
+        // A tenant has half of the permits.
+        const int Webhooks = 100, Trials = OutboxTrials.MaxOnTrial / 2;
+        for (int i = 0; i < Webhooks; i++)
+        {
+            await _bench.EnqueueAsync($"b{i}.example");
+        }
+
+        bool mayAnswer = false;
+        RecordingSender Silent() => _bench.Sender(async (_, _, token) =>
+        {
+            await Task.Delay(Volatile.Read(ref mayAnswer) ? 0 : Timeout.Infinite, token);
+            return 200;
+        });
+        RecordingSender first = Silent();
+        (_, FaultyOutboxStore dead) = await _bench.StartAsync(first);
+        await _bench.UntilAsync(() => first.Count == Webhooks);
+        dead.Crash();
+        _bench.Time.Advance(2 * OutboxBench.LongLease);
+
+        // All of them wait for their trial in the memory of the second worker, which notices late that its lease is another one.
+        using ManualResetEventSlim mayRead = new(true);
+        int stalled = 0;
+        FaultyOutboxStore process = new(_bench.Store, call =>
+        {
+            if (call == "read" && !mayRead.IsSet)
+            {
+                Interlocked.Increment(ref stalled);
+                mayRead.Wait();
+            }
+
+            return StoreFault.None;
+        });
+        RecordingSender second = Silent();
+        OutboxWorker worker = await _bench.StartAsync(
+            second, process, options => options with { Attempts = _bench.Attempts with { Logger = _log } });
+        await _bench.UntilAsync(() => second.Count == Trials);
+        mayRead.Reset();
+        await _bench.UntilAsync(() => Volatile.Read(ref stalled) > 0);
+        Guid id = worker.Id;
+        await _bench.Store.LeaveAsync(id, default);
+        _bench.Time.Advance(OutboxBench.LongLease / 5);
+        await _bench.UntilAsync(() => worker.InFlight == 0);
+        _bench.Time.Advance(OutboxBench.LongLease / 5);
+        await _bench.UntilAsync(() => worker.Id != id && worker.Id != Guid.Empty && worker.InFlight == 0);
+
+        Volatile.Write(ref mayAnswer, true);
+        mayRead.Set();
+        await _bench.UntilEmptyAsync();
+        Assert.Empty(_log.Of(StorageEventIds.OutboxFencedOff));
+        Assert.Equal(0, worker.FencedOff);
+        Assert.Equal(Trials + Webhooks, second.Count);
     }
 
     [Fact]

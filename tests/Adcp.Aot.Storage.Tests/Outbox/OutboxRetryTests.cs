@@ -65,6 +65,50 @@ public sealed class OutboxRetryTests : IAsyncDisposable
     public void Delay_grows_to_a_quarter_of_an_hour_at_least() =>
         Assert.InRange(OutboxWorkerOptions.DefaultRetry.MaxDelay, TimeSpan.FromMinutes(15), TimeSpan.FromDays(1));
 
+    [Fact]
+    public void Options_that_do_not_name_a_policy_keep_the_one_of_outboxes()
+    {
+        RetryPolicy own = RetryPolicy.Default with { MaxAttempts = 7 };
+
+        Assert.Same(OutboxWorkerOptions.DefaultRetry, Options(new WebhookSupervisorOptions { MaxConcurrency = 8 }).Retry);
+        Assert.Equal(8, Options(new WebhookSupervisorOptions { MaxConcurrency = 8 }).MaxConcurrency);
+        Assert.Same(own, Options(new WebhookSupervisorOptions { Retry = own }).Retry);
+
+        static WebhookSupervisorOptions Options(WebhookSupervisorOptions attempts) =>
+            new OutboxWorkerOptions { Attempts = attempts }.Attempts;
+    }
+
+    [Theory]
+    [InlineData(1000, 15, null, false)]
+    [InlineData(110, 15, null, false)]
+    [InlineData(90, 15, null, true)] // 20 hours, of a horizon of 24
+    [InlineData(1000, 1, null, true)]
+    [InlineData(1000, 15, 23, true)]
+    [InlineData(1000, 15, 24, false)]
+    public async Task Policy_that_gives_up_before_the_horizon_is_reported_at_the_start(
+        int attempts, int mostMinutes, int? deadlineHours, bool isReported)
+    {
+        Lines log = new();
+        RecordingSender sender = _bench.Sender(static (_, _, _) => ValueTask.FromResult(200));
+        await _bench.StartAsync(sender, options => options with
+        {
+            Attempts = _bench.Attempts with
+            {
+                Logger = log,
+                Retry = OutboxWorkerOptions.DefaultRetry with
+                {
+                    MaxAttempts = attempts,
+                    MaxDelay = TimeSpan.FromMinutes(mostMinutes),
+                    Deadline = deadlineHours is { } hours ? TimeSpan.FromHours(hours) : null,
+                },
+            },
+        });
+
+        string[] lines = log.Of(StorageEventIds.OutboxRetryTooShort);
+        Assert.Equal(isReported ? 1 : 0, lines.Length);
+        Assert.All(lines, line => Assert.Contains($"it has {attempts} attempts", line, StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData(429, "120", 120)]
     [InlineData(503, "120", 120)]

@@ -688,11 +688,30 @@ public abstract partial class OutboxStoreContract
         Assert.Equal(1, await Store.PurgeAsync(default));
 
         Assert.Equal(OutboxBindingState.Waiting, (await Store.FindAsync(Hash("log"), default))!.State);
-        Assert.True((await BindAsync(Binding("parked")))!.IsRetired);
+        Assert.False((await BindAsync(Binding("parked")))!.IsRetired);
+        Assert.False((await BindAsync(Binding("log")))!.IsRetired);
         Assert.Null(await Store.FindAsync(Hash("lost"), default));
         await SettleAsync(Delivered(await OneAsync()));
         Assert.Equal(1, await Store.PurgeAsync(default));
         Assert.Null(await Store.FindAsync(Hash("log"), default));
+    }
+
+    [Fact]
+    public async Task Binding_of_a_row_that_ends_late_is_kept_as_long_as_its_dead_letter()
+    {
+        await JoinAsync();
+        await AppendAsync(Bound("late"));
+        await PassAsync(TimeSpan.FromDays(20));
+        await SettleAsync(Dead(await OneAsync()));
+        await PassAsync(TimeSpan.FromDays(29));
+
+        Assert.Equal(0, await Store.PurgeAsync(default));
+
+        Assert.Equal(OutboxBindingState.Dead, (await Store.FindAsync(Hash("late"), default))!.State);
+        Assert.True((await BindAsync(Binding("late")))!.IsRetired);
+        await PassAsync(TimeSpan.FromDays(2));
+        Assert.Equal(2, await Store.PurgeAsync(default));
+        Assert.Null(await Store.FindAsync(Hash("late"), default));
     }
 
     [Fact]

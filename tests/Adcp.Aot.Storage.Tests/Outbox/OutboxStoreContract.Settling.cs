@@ -235,6 +235,35 @@ public abstract partial class OutboxStoreContract
     }
 
     [Fact]
+    public async Task Row_that_ends_without_an_attempt_keeps_the_status_of_its_last_one()
+    {
+        await JoinAsync();
+        await AppendAsync(Entry("a"));
+        await SettleAsync(Park(await OneAsync()));
+        await SettleAsync(OutboxChanges.Wait(Assert.Single((await ParkedAsync()).Rows), TimeSpan.Zero, "circuit_open"));
+        await PassAsync(TimeSpan.FromSeconds(1));
+
+        await SettleAsync(OutboxChanges.Dead(Assert.Single((await ParkedAsync()).Rows), "expired"));
+
+        OutboxDeadRow dead = Assert.Single(await DeadAsync());
+        Assert.Equal(("expired", 503), (dead.Reason, dead.StatusCode));
+    }
+
+    [Fact]
+    public async Task Row_that_ends_without_any_attempt_has_no_status()
+    {
+        await JoinAsync();
+        await AppendAsync(Entry("a"), Entry("b"));
+        await SettleAsync([.. (await LogAsync()).Select(static row => row.Id % 2 == 0
+            ? OutboxChanges.Dead(row, "too_old")
+            : OutboxChanges.Wait(row, TimeSpan.Zero, "circuit_open"))]);
+        await PassAsync(TimeSpan.FromSeconds(1));
+        await SettleAsync(OutboxChanges.Dead(Assert.Single((await ParkedAsync()).Rows), "too_old"));
+
+        Assert.Equal([0, 0], (await DeadAsync()).Select(static dead => dead.StatusCode));
+    }
+
+    [Fact]
     public async Task Row_that_ends_without_an_attempt_has_no_first_attempt()
     {
         await JoinAsync();

@@ -42,19 +42,25 @@ public sealed class PostgreSqlOutboxConditionsTests() : OutboxConditionsContract
     }
 
     [Fact]
-    public async Task Source_that_does_not_enlist_commits_on_its_own_inside_a_transaction_scope()
+    public async Task Enqueue_inside_a_transaction_scope_is_refused_although_the_source_does_not_enlist()
     {
         await using NpgsqlDataSource apart = NpgsqlDataSource.Create(Database.ConnectionString + ";Enlist=false");
         SqlWebhookOutbox outbox = await OpenAsync(apart);
 
         using (new TransactionScope(TransactionScopeAsyncFlowOption.Enabled))
         {
-            await outbox.EnqueueAsync(null, [OutboxHarness.Item(id: "alone")]);
-            await outbox.EnqueueAsync(null, [OutboxHarness.Item(id: "numbered", stream: "s")]);
+            InvalidOperationException alone = await Assert.ThrowsAsync<InvalidOperationException>(
+                async () => await outbox.EnqueueAsync(null, [OutboxHarness.Item(id: "alone")]));
+            InvalidOperationException numbered = await Assert.ThrowsAsync<InvalidOperationException>(
+                async () => await outbox.EnqueueAsync(null, [OutboxHarness.Item(id: "numbered", stream: "s")]));
+
+            Assert.Equal(alone.Message, numbered.Message);
+            Assert.StartsWith("An enqueue without a transaction commits a transaction of its own", alone.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain("Enlist=false", alone.Message, StringComparison.Ordinal);
         }
 
-        Assert.Equal(OutboxDeliveryState.Waiting, await outbox.FindAsync("t1", "alone"));
-        Assert.Equal(OutboxDeliveryState.Waiting, await outbox.FindAsync("t1", "numbered"));
+        Assert.Null(await outbox.FindAsync("t1", "alone"));
+        Assert.Null(await outbox.FindAsync("t1", "numbered"));
     }
 
     [Fact]
@@ -62,14 +68,21 @@ public sealed class PostgreSqlOutboxConditionsTests() : OutboxConditionsContract
     {
         NpgsqlConnectionStringBuilder settings = new(Database.ConnectionString) { Options = "-c idle_in_transaction_session_timeout=100" };
         await using NpgsqlDataSource impatient = NpgsqlDataSource.Create(settings);
-        SqlWebhookOutbox outbox = await OpenAsync(impatient);
-        OutboxWorker worker = Worker(outbox);
+        SqlWebhookOutbox outbox = await OpenAsync();
+        await using OutboxWorker worker = Worker(Open(impatient));
         await worker.StartAsync();
 
-        await using (DbConnection connection = await impatient.OpenConnectionAsync())
+        await using (DbConnection connection = await Database.Source.OpenConnectionAsync())
         {
             DbTransaction transaction = await connection.BeginTransactionAsync();
             await outbox.EnqueueAsync(transaction, Items(1, "never"));
+            await using (DbCommand command = connection.CreateCommand())
+            {
+                command.Transaction = transaction;
+                command.CommandText = "SET LOCAL idle_in_transaction_session_timeout = 100";
+                await command.ExecuteNonQueryAsync();
+            }
+
             await UntilAsync(async () => await Database.CountAsync(
                 "SELECT count(*) FROM pg_stat_activity WHERE application_name = current_setting('application_name') "
                 + "AND state = 'idle in transaction'") == 0);

@@ -143,7 +143,9 @@ public sealed class SqlFaultsTests
     public void Read_only_server_is_known_by_its_codes()
     {
         Assert.True(SqlFaults.IsReadOnly(new FaultException("", "25006")));
-        Assert.True(SqlFaults.IsReadOnly(new FaultException("cannot set transaction read-write mode during recovery", "0A000")));
+        Assert.True(SqlFaults.IsDemoted(new FaultException("", "25006")));
+        Assert.True(SqlFaults.IsDemoted(new FaultException("cannot set transaction read-write mode during recovery", "0A000")));
+        Assert.False(SqlFaults.IsReadOnly(new FaultException("cannot insert into column of view", "0A000")));
         Assert.All(new[] { 1290, 1792, 1836 }, static number => Assert.True(SqlFaults.IsReadOnly(new FaultException("", "HY000", number))));
         Assert.False(SqlFaults.IsReadOnly(new FaultException("", "25P02")));
         Assert.False(SqlFaults.IsReadOnly(new IOException()));

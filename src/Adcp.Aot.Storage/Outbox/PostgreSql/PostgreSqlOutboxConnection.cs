@@ -96,7 +96,7 @@ internal sealed class PostgreSqlOutboxConnection(StoreDatabase database) : IAsyn
     private bool TryKeep(DbConnection connection) => Interlocked.CompareExchange(ref _connection, connection, null) is null;
 
     /// <summary>Closes a connection. If its server only reads, the pool must not hand it out again.</summary>
-    private static ValueTask ReleaseAsync(DbConnection connection, Exception fault) => SqlFaults.IsReadOnly(fault)
+    private static ValueTask ReleaseAsync(DbConnection connection, Exception fault) => SqlFaults.IsDemoted(fault)
         ? SqlConnections.RetireAsync(connection, SqlDialect.PostgreSql)
         : SqlConnections.DropAsync(connection);
 }

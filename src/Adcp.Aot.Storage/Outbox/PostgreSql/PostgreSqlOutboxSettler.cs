@@ -101,7 +101,7 @@ internal sealed class PostgreSqlOutboxSettler(StoreDatabase database, PostgreSql
                 json.WriteNumberValue((long)change.Delay.TotalMilliseconds);
                 json.WriteNumberValue(change.Attempts);
                 json.WriteNumberValue((long)change.Horizon.TotalMilliseconds);
-                json.WriteNumberValue(change.StatusCode);
+                Write(json, change.StatusCode);
                 json.WriteStringValue(change.Reason ?? "");
                 json.WriteNumberValue(change.Unclean);
                 json.WriteBooleanValue(change.LeavesOrder);

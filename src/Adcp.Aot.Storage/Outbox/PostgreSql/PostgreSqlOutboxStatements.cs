@@ -33,6 +33,12 @@ internal sealed record PostgreSqlOutboxStatements
     /// <summary>The hash of the idempotency key. The log has none, because its rows are written once and read once.</summary>
     private const string KeyHash = "(c.v ->> 8)::bigint";
 
+    /// <summary>The status of a row that was attempted, or was not yet.</summary>
+    private const string StatusOfLog = "coalesce((c.v ->> 3)::integer, 0)";
+
+    /// <summary>The status of a row that was attempted, or that of its last attempt.</summary>
+    private const string StatusOfParked = "coalesce((c.v ->> 3)::integer, o.status_code)";
+
     /// <param name="tables">The tables.</param>
     /// <param name="deadKept">The time for which dead letters are kept.</param>
     internal PostgreSqlOutboxStatements(OutboxTables tables, TimeSpan deadKept)
@@ -127,8 +133,7 @@ internal sealed record PostgreSqlOutboxStatements
             INSERT INTO {tables.Parked} (lane, endpoint, due_at, id, tenant, attempts, unclean, enqueued_at, max_at, first_attempt_at,
                 horizon_at, status_code, reason, key_id, stream, number, binding, key_hash, sealed)
             SELECT o.lane, o.endpoint, {Now} + (c.v ->> 0)::bigint, o.id, o.tenant, (c.v ->> 1)::integer, (c.v ->> 5)::integer,
-                o.enqueued_at, o.max_at, {Begins}, (c.v ->> 3)::integer, c.v ->> 4, o.key_id, {Stream}, o.number, o.binding, {KeyHash},
-                o.sealed
+                o.enqueued_at, o.max_at, {Begins}, {StatusOfLog}, c.v ->> 4, o.key_id, {Stream}, o.number, o.binding, {KeyHash}, o.sealed
             FROM d AS o {ValuesOf("o.id")}
             RETURNING id
             """;
@@ -137,7 +142,7 @@ internal sealed record PostgreSqlOutboxStatements
             {fence}, {Values("$6")}
             UPDATE {tables.Parked} AS o
             SET (due_at, attempts, first_attempt_at, horizon_at, status_code, reason, unclean, stream, is_on_trial, key_hash) = (
-                SELECT greatest({Now} + (c.v ->> 0)::bigint, o.due_at + 1), (c.v ->> 1)::integer, {Begins}, (c.v ->> 3)::integer, c.v ->> 4,
+                SELECT greatest({Now} + (c.v ->> 0)::bigint, o.due_at + 1), (c.v ->> 1)::integer, {Begins}, {StatusOfParked}, c.v ->> 4,
                     (c.v ->> 5)::integer, {Stream}, false, coalesce({KeyHash}, o.key_hash)
                 FROM (SELECT (SELECT v FROM p) -> o.id::text AS v) AS c)
             WHERE ctid = ANY (ARRAY({parked}))
@@ -145,8 +150,8 @@ internal sealed record PostgreSqlOutboxStatements
             """;
         TrialLog = $"{fence} UPDATE {tables.Log} SET is_on_trial = true WHERE ctid = ANY (ARRAY({log})) RETURNING id";
         TrialParked = $"{fence} UPDATE {tables.Parked} SET is_on_trial = true WHERE ctid = ANY (ARRAY({parked})) RETURNING id";
-        DeadLog = DeadOf($"{fence}, {Values("$5")}, {fromLog}", KeyHash, tables, deadKept);
-        DeadParked = DeadOf($"{fence}, {Values("$6")}, {fromParked}", $"coalesce({KeyHash}, o.key_hash)", tables, deadKept);
+        DeadLog = DeadOf($"{fence}, {Values("$5")}, {fromLog}", KeyHash, StatusOfLog, tables, deadKept);
+        DeadParked = DeadOf($"{fence}, {Values("$6")}, {fromParked}", $"coalesce({KeyHash}, o.key_hash)", StatusOfParked, tables, deadKept);
     }
 
     /// <summary>
@@ -249,20 +254,21 @@ internal sealed record PostgreSqlOutboxStatements
     private static string ValuesOf(string id) => $"CROSS JOIN LATERAL (SELECT (SELECT v FROM p) -> {id}::text AS v) AS c";
 
     /// <summary>
-    /// Returns the statement that moves rows to the dead letters. The transactions of their delivery ids become unknown, because a process
-    /// of the release before redrives rows without setting them.
+    /// Returns the statement that moves rows to the dead letters. Their delivery ids are remembered for at least as long. The transactions
+    /// of the ids become unknown, because a process of the release before redrives rows without setting them.
     /// </summary>
-    private static string DeadOf(string rows, string keyHash, OutboxTables tables, TimeSpan deadKept) =>
+    private static string DeadOf(string rows, string keyHash, string status, OutboxTables tables, TimeSpan deadKept) =>
         $"""
         {rows},
-        b AS (UPDATE {tables.Binding} SET state = {(int)OutboxBindingState.Dead}, xid = NULL WHERE ctid = ANY (ARRAY(
+        b AS (UPDATE {tables.Binding} SET state = {(int)OutboxBindingState.Dead}, xid = NULL,
+            kept_until = greatest(kept_until, {Now} + {(long)deadKept.TotalMilliseconds}) WHERE ctid = ANY (ARRAY(
             SELECT o.ct FROM d CROSS JOIN LATERAL (
                 SELECT ctid AS ct FROM {tables.Binding} AS o WHERE o.hash = d.binding LIMIT 1) AS o
             WHERE d.binding IS NOT NULL)))
         INSERT INTO {tables.Dead} (id, lane, endpoint, tenant, attempts, unclean, enqueued_at, max_at, first_attempt_at, horizon_at,
             ended_at, kept_until, status_code, reason, key_id, binding, notification_type, key_hash, sealed)
         SELECT o.id, o.lane, o.endpoint, o.tenant, (c.v ->> 1)::integer, o.unclean, o.enqueued_at, o.max_at, {Begins}, {Now},
-            {Now} + {(long)deadKept.TotalMilliseconds}, (c.v ->> 3)::integer, c.v ->> 4, o.key_id, o.binding,
+            {Now} + {(long)deadKept.TotalMilliseconds}, {status}, c.v ->> 4, o.key_id, o.binding,
             (c.v ->> 7)::bigint, {keyHash}, o.sealed
         FROM d AS o {ValuesOf("o.id")}
         RETURNING id

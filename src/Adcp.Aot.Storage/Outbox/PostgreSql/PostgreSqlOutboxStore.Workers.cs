@@ -129,8 +129,7 @@ internal sealed partial class PostgreSqlOutboxStore
 
     internal override async ValueTask LeaveAsync(Guid worker, CancellationToken cancellationToken)
     {
-        // Other workers of the process open it again.
-        await _renewals.CloseAsync().ConfigureAwait(false);
+        await EndRenewalsAsync().ConfigureAwait(false);
         await RepeatableAsync(
             async (connection, token) =>
             {
@@ -143,10 +142,12 @@ internal sealed partial class PostgreSqlOutboxStore
             cancellationToken).ConfigureAwait(false);
     }
 
+    internal override ValueTask EndRenewalsAsync() => _renewals.CloseAsync();
+
     /// <summary>Closes the connection of the renewals.</summary>
     public override async ValueTask DisposeAsync()
     {
-        await _renewals.CloseAsync().ConfigureAwait(false);
+        await EndRenewalsAsync().ConfigureAwait(false);
         await base.DisposeAsync().ConfigureAwait(false);
     }
 

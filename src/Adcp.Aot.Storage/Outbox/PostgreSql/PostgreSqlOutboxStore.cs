@@ -182,7 +182,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
         }
 
         // Not repeated after a fault: the rows may be committed.
-        SqlConnections.RefuseAmbientTransaction(_database.Source, SqlDialect.PostgreSql, "An enqueue without a transaction");
+        RefuseAmbientTransaction();
         return await PostgreSqlOutboxConnection.OnceAsync(
             _database, mayRepeat: false, (connection, token) => AppendAsync(connection, null, entries, token), cancellationToken)
             .ConfigureAwait(false);
@@ -190,7 +190,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
 
     internal override async ValueTask<OutboxTransaction> BeginAsync(CancellationToken cancellationToken)
     {
-        SqlConnections.RefuseAmbientTransaction(_database.Source, SqlDialect.PostgreSql, "An enqueue without a transaction");
+        RefuseAmbientTransaction();
         DbConnection connection = await _database.Source.OpenLiveAsync(SqlDialect.PostgreSql, cancellationToken).ConfigureAwait(false);
         try
         {
@@ -461,4 +461,8 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
     private ValueTask<T> RepeatableAsync<T>(
         Func<DbConnection, CancellationToken, ValueTask<T>> work, CancellationToken cancellationToken) =>
         PostgreSqlOutboxConnection.OnceAsync(_database, mayRepeat: true, work, cancellationToken);
+
+    /// <summary>An enqueue that commits although the caller's scope is rolled back would be a surprise.</summary>
+    private void RefuseAmbientTransaction() => SqlConnections.RefuseAmbientTransaction(
+        _database.Source, SqlDialect.PostgreSql, "An enqueue without a transaction", mayStayOutside: false);
 }

@@ -118,17 +118,20 @@ internal sealed class PostgreSqlStoreStatements
             ON CONFLICT (hash) DO NOTHING
             RETURNING hash
             """;
-        string bindingColumns = $"hash, fingerprint, idempotency_key, sequence_number, retires_at <= {Now}";
-        Bound =
-            $"""
-            SELECT {bindingColumns} FROM {tables.Binding}
-            WHERE hash = ANY (ARRAY(SELECT decode(h, 'hex') FROM unnest(CAST($1 AS text)::text[]) AS h))
-            """;
         string waits =
             $"""
             (CASE WHEN b.xid IS NULL THEN EXISTS (SELECT FROM {tables.Log} AS l WHERE l.binding = b.hash)
                 ELSE EXISTS (SELECT FROM {tables.Log} AS l WHERE l.xid = b.xid AND l.binding = b.hash) END
                 OR EXISTS (SELECT FROM {tables.Parked} AS p WHERE p.binding = b.hash))
+            """;
+
+        // An id whose webhook still waits does not retire.
+        string bindingColumns =
+            $"hash, fingerprint, idempotency_key, sequence_number, retires_at <= {Now} AND NOT (state = {Waiting} AND {waits})";
+        Bound =
+            $"""
+            SELECT {bindingColumns} FROM {tables.Binding} AS b
+            WHERE hash = ANY (ARRAY(SELECT decode(h, 'hex') FROM unnest(CAST($1 AS text)::text[]) AS h))
             """;
         Find =
             $"""

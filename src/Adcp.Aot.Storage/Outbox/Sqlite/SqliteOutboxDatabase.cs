@@ -92,6 +92,7 @@ internal sealed class SqliteOutboxDatabase(StoreDatabase database, OutboxTables 
     internal DbConnection OpenFull()
     {
         using SqliteOutboxSession session = Open(static session => session.Execute("PRAGMA synchronous = FULL"));
+        _judged.TryAdd(session.Connection, _judged);
         return session.Connection;
     }
 
@@ -130,7 +131,9 @@ internal sealed class SqliteOutboxDatabase(StoreDatabase database, OutboxTables 
         transaction.Connection ?? throw new ArgumentException(
             "The transaction is completed. Enqueue before it is committed or rolled back.", nameof(transaction));
 
-    /// <summary>Reports each unsafe setting once. A connection is asked when it first enqueues: both settings are its own.</summary>
+    /// <summary>
+    /// Reports each unsafe setting once. A connection is asked when it first enqueues. A setting that it changes later is not seen.
+    /// </summary>
     private void Judge(SqliteOutboxSession session, Action<string> warn)
     {
         string journal = (string)session.Scalar("PRAGMA journal_mode")!;

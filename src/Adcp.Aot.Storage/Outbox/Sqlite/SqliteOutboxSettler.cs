@@ -89,12 +89,16 @@ internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutbo
             ? session.Read(sql.DeleteFromParked, ParkedIds(changes))
             : session.Read(sql.DeleteFromLog, Ids(changes));
         TakeIds(deleted, applied, bindings);
-        if (to is OutboxState.Delivered or OutboxState.Dead)
+        foreach (byte[] binding in bindings)
         {
-            OutboxBindingState ended = to == OutboxState.Dead ? OutboxBindingState.Dead : OutboxBindingState.Delivered;
-            foreach (byte[] binding in bindings)
+            if (to == OutboxState.Delivered)
             {
-                session.Execute(sql.SetBinding, (long)ended, binding);
+                session.Execute(sql.SetBinding, (long)OutboxBindingState.Delivered, binding);
+            }
+            else if (to == OutboxState.Dead)
+            {
+                // Remembered for at least as long as the dead letter.
+                session.Execute(sql.EndBinding, now + Milliseconds(deadKept), binding);
             }
         }
     }
@@ -149,7 +153,7 @@ internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutbo
             text.Append(
                 CultureInfo.InvariantCulture,
                 $"{(text.Length > 1 ? "," : "")}[{change.Row.Id},{change.Row.DueAt},{Milliseconds(change.Delay)},{change.Attempts},"
-                + $"{Milliseconds(change.Horizon)},{reason},{change.StatusCode},{change.Unclean},{(change.LeavesOrder ? 1 : 0)},"
+                + $"{Milliseconds(change.Horizon)},{reason},{Number(change.StatusCode)},{change.Unclean},{(change.LeavesOrder ? 1 : 0)},"
                 + $"{Number(change.NotificationType)},{Number(change.KeyHash)},{Milliseconds(change.SinceAttempt)}]");
         }
 

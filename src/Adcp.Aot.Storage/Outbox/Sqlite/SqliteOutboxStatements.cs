@@ -21,8 +21,14 @@ internal sealed class SqliteOutboxStatements
             CASE WHEN k.attempts > 0 THEN coalesce(r.first_attempt_at, @p1 - k.since) ELSE r.first_attempt_at END,
             coalesce(r.horizon_at, CASE WHEN k.horizon > 0
                 THEN coalesce(r.first_attempt_at, CASE WHEN k.attempts > 0 THEN @p1 - k.since END) + k.horizon END),
-            k.reason, k.status_code
+            k.reason
         """;
+
+    /// <summary>The status of a row that was attempted, or was not yet.</summary>
+    private const string StatusOfLog = "coalesce(k.status_code, 0)";
+
+    /// <summary>The status of a row that was attempted, or that of its last attempt.</summary>
+    private const string StatusOfParked = "coalesce(k.status_code, r.status_code)";
 
     private const string KeysOfChanges =
         """
@@ -53,7 +59,7 @@ internal sealed class SqliteOutboxStatements
         string toDead =
             $"INSERT INTO {t.Dead} ({Kept}, unclean, attempts, first_attempt_at, horizon_at, reason, status_code, ended_at, kept_until, "
             + "notification_type, key_hash, sealed)";
-        string dead = $"SELECT {moved}, r.unclean, {Written}, @p1, @p1 + @p3, k.type";
+        string DeadOf(string status) => $"SELECT {moved}, r.unclean, {Written}, {status}, @p1, @p1 + @p3, k.type";
 
         Installation = $"SELECT installation, format FROM {t.Meta}";
         Append =
@@ -70,16 +76,15 @@ internal sealed class SqliteOutboxStatements
             $"""
             INSERT INTO {t.Binding} (hash, fingerprint, idempotency_key, sequence_number, state, retires_at, kept_until)
             VALUES (@p2, @p3, @p4, @p5, 0, @p6, @p7)
-            ON CONFLICT (hash) DO UPDATE SET fingerprint = excluded.fingerprint, idempotency_key = excluded.idempotency_key,
-                sequence_number = excluded.sequence_number, state = 0, retires_at = excluded.retires_at, kept_until = excluded.kept_until
-            WHERE kept_until <= @p1 AND state <> 0
+            ON CONFLICT (hash) DO NOTHING
             """;
         Find =
             $"""
             SELECT fingerprint, idempotency_key, sequence_number, state, retires_at, kept_until
-            FROM {t.Binding} WHERE hash = @p2 AND (kept_until > @p1 OR state = 0)
+            FROM {t.Binding} WHERE hash = @p1
             """;
         SetBinding = $"UPDATE {t.Binding} SET state = @p1 WHERE hash = @p2";
+        EndBinding = $"UPDATE {t.Binding} SET state = {(int)OutboxBindingState.Dead}, kept_until = max(kept_until, @p1) WHERE hash = @p2";
 
         Join =
             $"INSERT INTO {t.Worker} (worker, name, expires_at, has_lock) VALUES (@p2, @p3, @p1 + @p4, @p5)";
@@ -168,8 +173,8 @@ internal sealed class SqliteOutboxStatements
             INSERT INTO {t.Parked} (
                 {Kept}, attempts, first_attempt_at, horizon_at, reason, status_code, due_at, unclean, stream, number, key_hash,
                 sealed)
-            SELECT {moved}, {Written}, @p1 + k.delay, k.unclean, CASE WHEN k.leaves_order THEN NULL ELSE r.stream END, r.number, k.key_hash,
-                r.sealed
+            SELECT {moved}, {Written}, {StatusOfLog}, @p1 + k.delay, k.unclean, CASE WHEN k.leaves_order THEN NULL ELSE r.stream END,
+                r.number, k.key_hash, r.sealed
             {fromLog}
             """;
 
@@ -179,7 +184,7 @@ internal sealed class SqliteOutboxStatements
             {KeysOfChanges}
             UPDATE {t.Parked} AS r SET due_at = max(@p1 + k.delay, r.due_at + 1), unclean = k.unclean, is_on_trial = 0,
                 stream = CASE WHEN k.leaves_order THEN NULL ELSE r.stream END, key_hash = coalesce(k.key_hash, r.key_hash),
-                (attempts, first_attempt_at, horizon_at, reason, status_code) = (SELECT {Written})
+                (attempts, first_attempt_at, horizon_at, reason, status_code) = (SELECT {Written}, {StatusOfParked})
             FROM k WHERE r.id = k.id AND r.due_at = k.due_at RETURNING id, binding
             """;
         TrialLog = $"UPDATE {t.Log} SET is_on_trial = 1 WHERE id IN (SELECT value FROM json_each(@p1)) RETURNING id, binding";
@@ -189,8 +194,8 @@ internal sealed class SqliteOutboxStatements
                 SELECT r.id FROM json_each(@p1) k CROSS JOIN {t.Parked} r ON r.id = k.value ->> 0 AND r.due_at = k.value ->> 1)
             RETURNING id, binding
             """;
-        EndFromLog = $"{KeysOfChanges} {toDead} {dead}, k.key_hash, r.sealed {fromLog}";
-        EndFromParked = $"{KeysOfChanges} {toDead} {dead}, coalesce(k.key_hash, r.key_hash), r.sealed {fromParked}";
+        EndFromLog = $"{KeysOfChanges} {toDead} {DeadOf(StatusOfLog)}, k.key_hash, r.sealed {fromLog}";
+        EndFromParked = $"{KeysOfChanges} {toDead} {DeadOf(StatusOfParked)}, coalesce(k.key_hash, r.key_hash), r.sealed {fromParked}";
 
         SpanOfLog = $"SELECT coalesce(max(id) - min(id) + 1, 0) FROM {t.Log}";
         string now = SqlClock.Now(SqlDialect.Sqlite);
@@ -339,6 +344,8 @@ internal sealed class SqliteOutboxStatements
     internal string Find { get; }
 
     internal string SetBinding { get; }
+
+    internal string EndBinding { get; }
 
     internal string Join { get; }
 

@@ -44,7 +44,7 @@ internal sealed partial class SqliteOutboxStore
             return ValueTask.FromResult(Append(session, entries));
         }
 
-        SqlConnections.RefuseAmbientTransaction(_database.Source, SqlDialect.Sqlite, "An enqueue without a transaction");
+        RefuseAmbientTransaction();
         if (entries.Count == 0)
         {
             return ValueTask.FromResult(Array.Empty<long>());
@@ -56,7 +56,7 @@ internal sealed partial class SqliteOutboxStore
 
     internal override async ValueTask<OutboxTransaction> BeginAsync(CancellationToken cancellationToken)
     {
-        SqlConnections.RefuseAmbientTransaction(_database.Source, SqlDialect.Sqlite, "An enqueue without a transaction");
+        RefuseAmbientTransaction();
         Action endTurn = await _writer.TurnAsync(cancellationToken).ConfigureAwait(false);
         DbConnection? connection = null;
         try
@@ -136,15 +136,21 @@ internal sealed partial class SqliteOutboxStore
 
     private OutboxBinding? Find(SqliteOutboxSession session, byte[] hash, long now)
     {
-        using DbDataReader reader = session.Read(_sql.Find, now, hash);
+        using DbDataReader reader = session.Read(_sql.Find, hash);
         return reader.Read()
             ? new OutboxBinding(
                 hash, (byte[])reader.GetValue(0), reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetInt64(2),
                 Time(reader.GetInt64(4) - now), Time(reader.GetInt64(5) - now))
             {
                 State = (OutboxBindingState)reader.GetInt32(3),
-                IsRetired = reader.GetInt64(4) <= now,
+
+                // An id whose webhook still waits does not retire.
+                IsRetired = reader.GetInt64(4) <= now && reader.GetInt32(3) != (int)OutboxBindingState.Waiting,
             }
             : null;
     }
+
+    /// <summary>An enqueue that commits although the caller's scope is rolled back would be a surprise.</summary>
+    private void RefuseAmbientTransaction() => SqlConnections.RefuseAmbientTransaction(
+        _database.Source, SqlDialect.Sqlite, "An enqueue without a transaction", mayStayOutside: false);
 }
