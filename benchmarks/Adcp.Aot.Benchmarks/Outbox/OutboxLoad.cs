@@ -1,8 +1,11 @@
 using System.Data;
 using System.Data.Common;
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.CompilerServices;
+using Adcp.Aot.Auditing;
 using Adcp.Aot.Benchmarks.Gates;
+using Adcp.Aot.Benchmarks.Storage;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Storage;
 
@@ -85,25 +88,37 @@ internal static class OutboxLoad
             + $"{burstRate / freeBurst:0.00} of the burst without");
     }
 
-    /// <summary>Bytes of write-ahead log above the payload.</summary>
+    /// <summary>
+    /// Bytes of write-ahead log above the payload: of enqueue and result, with delivery ids, and with the records of a table too.
+    /// </summary>
     internal static async Task LogBytesAsync(OutboxBench bench, int rows)
     {
-        await HealthyAsync(bench, 1_000);
-        await bench.NumberAsync("SELECT 1 FROM pg_switch_wal()");
-        long before = await bench.NumberAsync("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint");
-        await HealthyAsync(bench, rows);
-        long after = await bench.NumberAsync("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint");
+        await using BenchLog activity = new(bench.Source, bench.Dialect);
+        await activity.CreateIfAbsentAsync();
         int body = bench.Sender.Prepare(bench.Destinations[0], OutboxBench.Webhook).Body.Length;
-        long all = (after - before) / rows;
-        Print($"write-ahead log: {all:N0} B a delivery, {all - body:N0} B above the body of {body:N0} B");
+        foreach ((string kind, bool hasIds, BenchLog? sink) in new[]
+        {
+            ("enqueue and result", false, null), ("with delivery ids", true, null), ("with delivery ids and activity", true, activity),
+        })
+        {
+            await HealthyAsync(bench, 1_000, hasIds, sink);
+            await bench.NumberAsync("SELECT 1 FROM pg_switch_wal()");
+            long before = await bench.NumberAsync("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint");
+            await HealthyAsync(bench, rows, hasIds, sink);
+            long after = await bench.NumberAsync("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint");
+            long all = (after - before) / rows;
+            Print($"write-ahead log, {kind}: {all:N0} B a delivery, {all - body:N0} B above the body of {body:N0} B");
+        }
     }
 
-    private static async Task<double> HealthyAsync(OutboxBench bench, int rows)
+    private static async Task<double> HealthyAsync(OutboxBench bench, int rows, bool hasIds = false, IDeliveryLogSink? sink = null)
     {
         int before = bench.Sender.Delivered;
-        await using OutboxWorker worker = await StartAsync(bench);
+        Guid run = Guid.NewGuid();
+        await using OutboxWorker worker = await StartAsync(bench, sink: sink);
         long started = Stopwatch.GetTimestamp();
-        await bench.EnqueueAsync(rows, i => bench.Item(i));
+        await bench.EnqueueAsync(
+            rows, i => bench.Item(i, deliveryId: hasIds ? string.Create(CultureInfo.InvariantCulture, $"{run}/{i}") : null));
         while (bench.Sender.Delivered - before < rows)
         {
             await Task.Delay(1);
@@ -208,9 +223,9 @@ internal static class OutboxLoad
         return times;
     }
 
-    internal static async Task<OutboxWorker> StartAsync(OutboxBench bench, SqlWebhookOutbox? outbox = null)
+    internal static async Task<OutboxWorker> StartAsync(OutboxBench bench, SqlWebhookOutbox? outbox = null, IDeliveryLogSink? sink = null)
     {
-        OutboxWorker worker = bench.OpenWorker(outbox);
+        OutboxWorker worker = bench.OpenWorker(outbox, sink);
         await worker.StartAsync();
         while ((await worker.GetStatusAsync()).Lanes < 64)
         {

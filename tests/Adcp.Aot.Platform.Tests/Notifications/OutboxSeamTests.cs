@@ -25,7 +25,29 @@ public sealed class OutboxSeamTests
 
         outbox.Fails = false;
         Assert.Equal(TaskTransition.Entered, await handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Canceled));
-        Assert.Equal("buyer", Assert.Single(outbox.Kept));
+        Assert.Equal("buyer", Assert.Single(outbox.Kept).Tenant);
+    }
+
+    [Fact]
+    public async Task End_of_a_task_has_a_delivery_id_and_statuses_that_may_come_again_have_none()
+    {
+        FailingOutbox outbox = new() { Fails = false };
+        TestPlatform platform = new();
+        using InMemoryTaskRegistry tasks = new();
+        await using PlatformHandler handler =
+            new(platform, new PlatformOptions { Version = AdcpVersion.V31, Tasks = tasks, Outbox = outbox });
+        using JsonDocument arguments = JsonDocument.Parse(Bench.Keyed($$"""{"plan":"later","push_notification_config":{{Bench.Push}}}"""));
+        await handler.CallAsync("create_media_buy", arguments.RootElement, "buyer");
+        string task = platform.Tasks[0];
+
+        await handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Working);
+        await handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.InputRequired);
+        await handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Working);
+        await handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Canceled);
+
+        Assert.All(outbox.Kept.SkipLast(1), static options => Assert.Null(options.DeliveryId));
+        Assert.StartsWith(task + "/", outbox.Kept[^1].DeliveryId, StringComparison.Ordinal);
+        Assert.InRange(outbox.Kept.Count, 2, 5);
     }
 
     [Fact]
@@ -74,7 +96,7 @@ public sealed class OutboxSeamTests
     {
         public bool Fails { get; set; } = true;
 
-        public List<string> Kept { get; } = [];
+        public List<OutboxOptions> Kept { get; } = [];
 
         public TimeSpan? RetryHorizon => null;
 
@@ -89,7 +111,7 @@ public sealed class OutboxSeamTests
                 throw new IOException("disk full");
             }
 
-            Kept.AddRange(items.Select(static item => item.Options.Tenant));
+            Kept.AddRange(items.Select(static item => item.Options));
             return new([.. items.Select(static _ => new OutboxReceipt(EnqueueStatus.Enqueued, 1, "k"))]);
         }
     }

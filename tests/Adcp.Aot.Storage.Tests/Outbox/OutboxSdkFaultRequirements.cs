@@ -142,7 +142,7 @@ public sealed class OutboxSdkFaultRequirements
             (typeof(OutboxStoreContract), nameof(OutboxStoreContract.Worker_that_leaves_gives_its_lanes_back_and_nothing_is_counted))),
         Requirement.Partly(
             "D29: The end of a task has a delivery id of its own, and keys rotate",
-            "Other statuses have no delivery id, because a task may enter them again. No test shows the ids that the platform gives.",
+            "Other statuses have none, because a task may enter them again. OutboxSeamTests shows the ids that the platform gives.",
             (typeof(OutboxEndToEndContract), nameof(OutboxEndToEndContract.Keeps_the_rule)),
             (typeof(OutboxConditionsContract), nameof(OutboxConditionsContract.Rows_under_an_unknown_key_wait_and_hold_up_no_others))),
         Requirement.Without(

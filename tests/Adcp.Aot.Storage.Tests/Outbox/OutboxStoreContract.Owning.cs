@@ -177,7 +177,8 @@ public abstract partial class OutboxStoreContract
         await JoinAsync();
         await Store.TakeLanesAsync(Me, 60, default);
         await AppendAsync(
-            Entry("a", endpoint: 1), Entry("b", endpoint: 2), Entry("c", endpoint: 3), Entry("later", notBefore: TimeSpan.FromDays(1)));
+            Entry("soon", notBefore: TimeSpan.FromMinutes(5)), Entry("a", endpoint: 1), Entry("b", endpoint: 2), Entry("c", endpoint: 3),
+            Entry("later", notBefore: TimeSpan.FromDays(1)));
         List<OutboxRow> rows = await LogAsync();
         OutboxChange park = Park(rows.Single(static row => Text(row) == "b"), TimeSpan.FromHours(1));
         await SettleAsync(park, Dead(rows.Single(static row => Text(row) == "c")));
@@ -185,7 +186,7 @@ public abstract partial class OutboxStoreContract
 
         OutboxCounts counts = await Store.CountAsync(default);
 
-        Assert.Equal((2, 1, 1, 1, 4), (counts.Waiting, counts.Parked, counts.Dead, counts.Workers, counts.UnownedLanes));
+        Assert.Equal((3, 1, 1, 1, 4), (counts.Waiting, counts.Parked, counts.Dead, counts.Workers, counts.UnownedLanes));
         Assert.InRange(counts.OldestDue!.Value, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(11));
         await ExpireAsync(Me);
         counts = await Store.CountAsync(default);

@@ -41,6 +41,9 @@ internal sealed class SqliteOutboxStatements
     /// <summary>The dead letters of a sample.</summary>
     private const int SampleRows = 1_000;
 
+    /// <summary>The due rows of the log, by id, among which the one is looked for that has been due for the longest time.</summary>
+    private const int SearchedRows = 1_000;
+
     private const int ByTenant = 1;
     private const int ByEndpoint = 2;
     private const int ByReason = 4;
@@ -202,7 +205,8 @@ internal sealed class SqliteOutboxStatements
         Counts =
             $"""
             SELECT (SELECT count(*) FROM (SELECT 1 FROM {t.Log} LIMIT @p1)), (SELECT count(*) FROM {t.Parked}),
-                (SELECT count(*) FROM {t.Dead}), (SELECT not_before FROM {t.Log} WHERE not_before <= {now} ORDER BY id LIMIT 1),
+                (SELECT count(*) FROM {t.Dead}),
+                (SELECT min(not_before) FROM (SELECT not_before FROM {t.Log} WHERE not_before <= {now} ORDER BY id LIMIT {SearchedRows})),
                 (SELECT min(due_at) FROM {t.Parked} WHERE due_at <= {now}), a.n,
                 (SELECT count(*) FROM {t.Lane} l WHERE NOT EXISTS (
                     SELECT 1 FROM {t.Worker} w WHERE w.worker = l.worker AND w.expires_at > {now})),
