@@ -80,6 +80,11 @@ internal sealed class OutboxChange
     internal bool EndsAttempt { get; set; }
 
     /// <summary>
+    /// Gets or sets whether an earlier commit of the change may have happened. A row that is not there is then no loss of its lane.
+    /// </summary>
+    internal bool MayBeApplied { get; set; }
+
+    /// <summary>
     /// Gets or sets whether the change was committed. False if the row was not there, or the process no longer owns its
     /// lane.
     /// </summary>

@@ -112,7 +112,7 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
 
             try
             {
-                await SettleAsync(batch, wasTried: false, _stop.Token).ConfigureAwait(false);
+                await SettleAsync(batch, _stop.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
@@ -128,11 +128,10 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
         }
     }
 
-    /// <summary>Commits a batch, and tries until it is committed or the lease is lost.</summary>
-    /// <param name="batch">The changes.</param>
-    /// <param name="wasTried">Whether they may have been committed before. A row that is not found is then no loss of the lane.</param>
-    /// <param name="cancellationToken">Ends the attempts.</param>
-    private async ValueTask SettleAsync(IReadOnlyList<OutboxChange> batch, bool wasTried, CancellationToken cancellationToken)
+    /// <summary>
+    /// Commits a batch, and tries until it is committed or the lease is lost. A single row that takes too long is committed later.
+    /// </summary>
+    private async ValueTask SettleAsync(IReadOnlyList<OutboxChange> batch, CancellationToken cancellationToken)
     {
         TimeSpan delay = FirstDelay;
         int refused = 0;
@@ -159,7 +158,7 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
             try
             {
                 await _settler.SettleAsync(worker, mine, cancellationToken).ConfigureAwait(false);
-                Settled(mine, wasTried);
+                Settled(mine);
                 return;
             }
             catch (Exception caught) when (caught is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
@@ -175,19 +174,29 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
                 return;
             }
 
-            // Only of a row that was refused is it known that nothing was committed.
-            wasTried |= cause != SqlFault.Row;
+            if (cause != SqlFault.Row)
+            {
+                // Only of a row that was refused is it known that nothing was committed.
+                Array.ForEach(mine, static change => change.MayBeApplied = true);
+            }
+
             if (cause is SqlFault.Row or SqlFault.Slow && mine.Length > 1)
             {
-                // One row that the database refuses, or too many rows for its time, must not keep the others from being settled.
-                await SettleAsync(mine[..(mine.Length / 2)], wasTried, cancellationToken).ConfigureAwait(false);
-                await SettleAsync(mine[(mine.Length / 2)..], wasTried, cancellationToken).ConfigureAwait(false);
+                // One row that the database refuses, or that is locked, must not keep the others from being settled.
+                await SettleAsync(mine[..(mine.Length / 2)], cancellationToken).ConfigureAwait(false);
+                await SettleAsync(mine[(mine.Length / 2)..], cancellationToken).ConfigureAwait(false);
                 return;
             }
 
             batch = mine;
             SettleFailed(_logger, mine.Length, fault.Message);
             await Task.Delay(delay, _time, cancellationToken).ConfigureAwait(false);
+            if (cause == SqlFault.Slow)
+            {
+                _changes.Add(mine[0]);
+                return;
+            }
+
             delay = delay * 2 < MaxDelay ? delay * 2 : MaxDelay;
         }
     }
@@ -201,12 +210,12 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
             ? SqlFaults.Of(fault, isOpen: true)
             : SqlFault.Unavailable;
 
-    private void Settled(OutboxChange[] changes, bool wasTried)
+    private void Settled(OutboxChange[] changes)
     {
         int lost = 0;
         foreach (OutboxChange change in changes)
         {
-            if (change.IsApplied || wasTried)
+            if (change.IsApplied || change.MayBeApplied)
             {
                 change.IsApplied = true;
                 if (change.Marked is null)

@@ -37,6 +37,9 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
     /// <summary>Gets the exception of a call that fails.</summary>
     public Func<string, Exception> Fault { get; init; } = static call => new IOException(call);
 
+    /// <summary>Gets whether the database refuses a commit because of a change.</summary>
+    public Func<OutboxChange, bool> Refuses { get; init; } = static _ => false;
+
     /// <summary>Gets the action that is called when the process ends.</summary>
     public Action Crashed { get; init; } = static () => { };
 
@@ -228,7 +231,12 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
     {
         internal override async ValueTask SettleAsync(Guid worker, IReadOnlyList<OutboxChange> changes,
             CancellationToken cancellationToken) =>
-            await store.RunAsync("settle", () => Done(inner.SettleAsync(worker, changes, cancellationToken)), cancellationToken);
+            await store.RunAsync(
+                "settle",
+                () => changes.Any(store.Refuses)
+                    ? throw store.Fault("settle: refused")
+                    : Done(inner.SettleAsync(worker, changes, cancellationToken)),
+                cancellationToken);
 
         public override ValueTask DisposeAsync() => inner.DisposeAsync();
     }

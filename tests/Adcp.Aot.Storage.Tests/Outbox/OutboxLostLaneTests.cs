@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Adcp.Aot.Delivery;
 using Adcp.Aot.Storage.Tests.Databases;
 using Adcp.Aot.Testing;
 
@@ -80,6 +81,39 @@ public sealed class OutboxLostLaneTests : IAsyncDisposable
         Assert.Empty(_log.Of(StorageEventIds.OutboxRowUnsettled));
         Assert.Empty(_log.Of(StorageEventIds.OutboxFencedOff));
         Assert.Equal(0, worker.FencedOff);
+    }
+
+    [Fact]
+    public async Task Row_that_is_locked_holds_up_no_other_result_and_is_settled_when_it_is_free()
+    {
+        const int Webhooks = 8;
+        bool isLocked = true;
+        long locked = 0;
+        FaultyOutboxStore process = new(_bench.Store, static _ => StoreFault.None)
+        {
+            Fault = static call => new FaultException(call, "57014"),
+            Refuses = change => Volatile.Read(ref isLocked) && change.Row.Id == Volatile.Read(ref locked),
+        };
+        for (int i = 0; i < Webhooks; i++)
+        {
+            OutboxReceipt receipt = await _bench.EnqueueAsync($"b{i}.example");
+            locked = i == 3 ? receipt.Id : locked;
+        }
+
+        RecordingSender sender = _bench.Sender(static (_, _, _) => ValueTask.FromResult(200));
+        OutboxWorker worker = await _bench.StartAsync(
+            sender, process, options => options with { Attempts = _bench.Attempts with { Logger = _log } });
+        await _bench.UntilAsync(() => _bench.Store.Waiting == 1);
+        await _bench.EnqueueAsync("later.example");
+        await _bench.UntilAsync(() => sender.Count == Webhooks + 1 && _bench.Store.Waiting == 1);
+        await _bench.Time.RunForAsync(TimeSpan.FromSeconds(10));
+
+        Assert.Equal(1, _bench.Store.Waiting);
+        Volatile.Write(ref isLocked, false);
+        await _bench.UntilEmptyAsync();
+        Assert.Equal(Webhooks + 1, sender.Count);
+        Assert.Equal(0, worker.FencedOff);
+        Assert.Empty(_log.Of(StorageEventIds.OutboxRowUnsettled));
     }
 
     [Fact]
