@@ -1,4 +1,5 @@
 using Adcp.Aot.Resilience;
+using Adcp.Aot.Telemetry;
 using Adcp.Aot.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
@@ -49,7 +50,9 @@ public sealed class OutboxRestartTests : IAsyncDisposable
         Assert.InRange(_bench.Store.LongestWait, TimeSpan.Zero, TimeSpan.FromSeconds(20));
         HeldAttempts attempts = new();
         RecordingSender sender = _bench.Sender((_, _, token) => attempts.BeginAsync(token));
-        (OutboxWorker worker, _) = await _bench.StartAsync(sender);
+        Lines log = new();
+        (OutboxWorker worker, _) = await _bench.StartAsync(
+            sender, options => options with { Attempts = _bench.Attempts with { Logger = log } });
 
         // One at a time until the circuit has closed, then many, and none is refused: a circuit that opened would be open for a minute.
         await AssertRoundTripsAsync(attempts, [1, 1, 2, 4, 8, 16, 32, 64, 64, 28]);
@@ -58,6 +61,10 @@ public sealed class OutboxRestartTests : IAsyncDisposable
         Assert.Equal(220, sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
         Assert.DoesNotContain(worker.Endpoints.Snapshot(), static endpoint => endpoint.State == CircuitState.Open);
         Assert.Empty(_bench.Store.DeadRows);
+
+        // This worker has seen no failure.
+        Assert.Equal(2, log.Of(AdcpEventIds.CircuitTakenOver).Length);
+        Assert.Empty(log.Of(AdcpEventIds.CircuitChanged));
     }
 
     [Theory]

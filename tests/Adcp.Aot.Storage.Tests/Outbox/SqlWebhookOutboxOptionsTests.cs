@@ -1,3 +1,5 @@
+using Adcp.Aot.Delivery;
+
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
 public sealed class SqlWebhookOutboxOptionsTests
@@ -33,5 +35,21 @@ public sealed class SqlWebhookOutboxOptionsTests
         TimeSpan time = TimeSpan.FromHours(hours);
 
         Assert.Equal(time, new SqlWebhookOutboxOptions { RetryHorizon = time }.RetryHorizon);
+    }
+
+    [Fact]
+    public void Age_of_a_webhook_is_positive_and_at_most_366_days()
+    {
+        TimeSpan most = TimeSpan.FromDays(366);
+
+        Assert.Equal(most, Of(most));
+        Assert.Equal(TimeSpan.FromTicks(1), Of(TimeSpan.FromTicks(1)));
+        Assert.Null(Of(null));
+        foreach (TimeSpan wrong in new[] { TimeSpan.Zero, most + TimeSpan.FromTicks(1), TimeSpan.MaxValue, TimeSpan.MinValue })
+        {
+            Assert.Equal("MaxAge", Assert.Throws<ArgumentOutOfRangeException>(() => Of(wrong)).ParamName);
+        }
+
+        static TimeSpan? Of(TimeSpan? age) => new OutboxOptions { Tenant = "t", MaxAge = age }.MaxAge;
     }
 }
