@@ -185,7 +185,7 @@ internal sealed class OutboxWebhook
     }
 
     /// <summary>Gets whether a later program enqueued it, with an authentication that this program does not know.</summary>
-    internal bool IsOfLaterProgram => _texts[(int)Text.Scheme] is { } scheme && !Enum.IsDefined(SchemeOf(scheme));
+    internal bool IsOfLaterProgram => _texts[(int)Text.Scheme] is { } scheme && !Enum.TryParse<AuthenticationScheme>(scheme, out _);
 
     /// <summary>Returns the webhook as an attempt needs it.</summary>
     /// <param name="authentication">The credentials; <see langword="null"/> for those that were enqueued.</param>
@@ -194,7 +194,7 @@ internal sealed class OutboxWebhook
     internal PreparedWebhook ToPrepared(WebhookAuthentication? authentication = null)
     {
         authentication ??= _texts[(int)Text.Scheme] is { } scheme
-            ? new WebhookAuthentication(SchemeOf(scheme), _texts[(int)Text.Credentials] ?? "")
+            ? new WebhookAuthentication(Enum.Parse<AuthenticationScheme>(scheme), _texts[(int)Text.Credentials] ?? "")
             : null;
         WebhookDestination destination = new(
             _texts[(int)Text.Url]!, _texts[(int)Text.OperationId], _texts[(int)Text.Token], authentication);
@@ -207,13 +207,6 @@ internal sealed class OutboxWebhook
             Headers = Array.FindAll(_headers, static header => header.Key != TraceHeader) is { Length: > 0 } sent ? sent : null,
         };
     }
-
-    private static AuthenticationScheme SchemeOf(string name) => name switch
-    {
-        nameof(AuthenticationScheme.Bearer) => AuthenticationScheme.Bearer,
-        nameof(AuthenticationScheme.HmacSha256) => AuthenticationScheme.HmacSha256,
-        _ => (AuthenticationScheme)(-1),
-    };
 
     /// <summary>
     /// Returns the webhook as a new emission of the same event: with another idempotency key and time, and with the same notification id.

@@ -12,13 +12,10 @@ public sealed class OutboxSeamTests
     public async Task Status_and_webhook_are_kept_together_or_not_at_all()
     {
         FailingOutbox outbox = new();
-        TestPlatform platform = new();
         using InMemoryTaskRegistry tasks = new();
-        await using PlatformHandler handler =
-            new(platform, new PlatformOptions { Version = AdcpVersion.V31, Tasks = tasks, Outbox = outbox });
-        using JsonDocument arguments = JsonDocument.Parse(Bench.Keyed($$"""{"plan":"later","push_notification_config":{{Bench.Push}}}"""));
-        await handler.CallAsync("create_media_buy", arguments.RootElement, "buyer");
-        string task = platform.Tasks[0];
+        TestPlatform platform = new();
+        await using PlatformHandler handler = new(platform, OptionsOf(tasks, outbox));
+        string task = await SubmitAsync(handler, platform);
 
         await Assert.ThrowsAsync<IOException>(() => handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Canceled).AsTask());
         Assert.Equal(AdcpTaskStatus.Submitted, (await tasks.FindAsync("buyer", task))!.Status);
@@ -32,13 +29,10 @@ public sealed class OutboxSeamTests
     public async Task End_of_a_task_has_a_delivery_id_and_statuses_that_may_come_again_have_none()
     {
         FailingOutbox outbox = new() { Fails = false };
-        TestPlatform platform = new();
         using InMemoryTaskRegistry tasks = new();
-        await using PlatformHandler handler =
-            new(platform, new PlatformOptions { Version = AdcpVersion.V31, Tasks = tasks, Outbox = outbox });
-        using JsonDocument arguments = JsonDocument.Parse(Bench.Keyed($$"""{"plan":"later","push_notification_config":{{Bench.Push}}}"""));
-        await handler.CallAsync("create_media_buy", arguments.RootElement, "buyer");
-        string task = platform.Tasks[0];
+        TestPlatform platform = new();
+        await using PlatformHandler handler = new(platform, OptionsOf(tasks, outbox));
+        string task = await SubmitAsync(handler, platform);
 
         await handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.Working);
         await handler.Tasks.EnterAsync("buyer", task, AdcpTaskStatus.InputRequired);
@@ -90,6 +84,17 @@ public sealed class OutboxSeamTests
         Assert.Equal(expected, await OwnershipProof.ProveAsync(sender, new WebhookDestination("https://b.example/"), challenge));
         Assert.Equal(2, sender.Attempts.Count);
         Assert.Same(sender.Attempts[0], sender.Attempts[1]);
+    }
+
+    private static PlatformOptions OptionsOf(InMemoryTaskRegistry tasks, IWebhookOutbox outbox) =>
+        new() { Version = AdcpVersion.V31, Tasks = tasks, Outbox = outbox };
+
+    /// <summary>Submits a media buy whose buyer asks for a webhook, and returns its task.</summary>
+    private static async Task<string> SubmitAsync(PlatformHandler handler, TestPlatform platform)
+    {
+        using JsonDocument arguments = JsonDocument.Parse(Bench.Keyed($$"""{"plan":"later","push_notification_config":{{Bench.Push}}}"""));
+        await handler.CallAsync("create_media_buy", arguments.RootElement, "buyer");
+        return platform.Tasks[0];
     }
 
     private sealed class FailingOutbox : IWebhookOutbox
