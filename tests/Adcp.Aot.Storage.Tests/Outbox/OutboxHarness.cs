@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
+using System.Text;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Sending;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
@@ -29,6 +31,20 @@ internal static class OutboxHarness
             : AdcpTaskStatus.Completed
         },
         new OutboxOptions { Tenant = tenant, DeliveryId = id, SequenceKey = stream, NotBefore = notBefore, MaxAge = maxAge });
+
+    /// <summary>Returns a webhook with an authentication scheme that this program may not know, as a later one would write it.</summary>
+    /// <param name="scheme">The scheme, six ASCII characters.</param>
+    public static OutboxWebhook Authenticated(string scheme)
+    {
+        WebhookAuthentication authentication = new(AuthenticationScheme.Bearer, new string('x', 40));
+        WebhookDestination destination = new("https://buyer.example/hook", "op-1", null, authentication);
+        OutboxWebhook webhook = new(
+            new PreparedWebhook(destination, "{}"u8.ToArray(), "key-0123456789abcdef"), new OutboxOptions { Tenant = "t1" }, null);
+        byte[] bytes = new byte[webhook.Length];
+        webhook.Write(bytes);
+        Encoding.UTF8.GetBytes(scheme, bytes.AsSpan(bytes.AsSpan().IndexOf("Bearer"u8)));
+        return OutboxWebhook.Read(bytes)!;
+    }
 
     /// <summary>Lets the clock run in small steps until a condition holds.</summary>
     public static Task RunUntilAsync(this FakeTimeProvider time, Func<bool> condition) => time.RunUntilAsync(condition, Step);

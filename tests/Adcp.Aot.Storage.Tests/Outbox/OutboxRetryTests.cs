@@ -264,6 +264,31 @@ public sealed class OutboxRetryTests : IAsyncDisposable
         Assert.All(lines, line => Assert.Contains(isFormatUnknown ? "unknown_format" : "k1", line, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("Sealer", false)]
+    [InlineData("Bearer", true)]
+    public async Task A_webhook_with_an_authentication_of_a_later_program_waits_and_is_not_sent(string scheme, bool isSent)
+    {
+        const short Lane = 7;
+        Lines log = new();
+        RecordingSender sender = _bench.Sender(static (_, _, _) => ValueTask.FromResult(200));
+        Guid installation = await _bench.Store.InstallationAsync(CancellationToken.None);
+        byte[] row = new OutboxSeal(OutboxHarness.Secrets).Seal(OutboxHarness.Authenticated(scheme), installation, Lane, 2, 3);
+        await _bench.Store.AppendAsync(
+            null, [new OutboxEntry { Lane = Lane, Endpoint = 2, Tenant = 3, KeyId = "k1", Sealed = row }], CancellationToken.None);
+        await _bench.EnqueueAsync("a.example");
+        await _bench.StartAsync(sender, options => options with { Attempts = _bench.Attempts with { Logger = log } });
+
+        await _bench.Time.RunForAsync(TimeSpan.FromMinutes(2), TimeSpan.FromMilliseconds(200));
+
+        Assert.Equal(isSent ? 2 : 1, sender.Attempts.Count);
+        Assert.Empty(_bench.Store.DeadRows);
+        Assert.Equal(isSent ? 0 : 1, _bench.Store.Waiting);
+        string[] lines = log.Of(StorageEventIds.OutboxKeyUnknown);
+        Assert.Equal(isSent, lines.Length == 0);
+        Assert.All(lines, static line => Assert.Contains("unknown_format", line, StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Rows_that_several_threads_cannot_open_at_the_same_time_are_named_once()
     {

@@ -44,6 +44,22 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_webhook_of_256_headers_is_sent_with_them_and_one_of_257_is_refused()
+    {
+        using RecordingSender sender = Senders.Always(200);
+        SqlWebhookOutbox most = new(_store, new HeaderSender(sender, 256), OutboxHarness.Secrets, null);
+        SqlWebhookOutbox over = new(_store, new HeaderSender(sender, 257), OutboxHarness.Secrets, null);
+
+        ArgumentException fault = await Assert.ThrowsAsync<ArgumentException>("item", () => EnqueueAsync(over, OutboxHarness.Item()));
+        await EnqueueAsync(most, OutboxHarness.Item());
+        await StartAsync(most, sender);
+        await _time.RunUntilAsync(() => _store.Waiting == 0);
+
+        Assert.Contains("256 headers", fault.Message, StringComparison.Ordinal);
+        Assert.Equal(256, Assert.Single(sender.Attempts).Headers!.Count);
+    }
+
+    [Fact]
     public async Task A_logger_that_throws_stops_nothing()
     {
         (SqlWebhookOutbox outbox, RecordingSender sender) = Outbox(410);
@@ -507,6 +523,22 @@ public sealed class OutboxWorkerTests : IAsyncDisposable
         Task<OutboxStopReport> stopped = worker.StopAsync(TimeSpan.FromSeconds(1));
         await _time.RunUntilAsync(() => stopped.IsCompleted);
         return await stopped;
+    }
+
+    /// <summary>Adds headers to each webhook.</summary>
+    private sealed class HeaderSender(RecordingSender inner, int count) : IWebhookSender
+    {
+        public PreparedWebhook Prepare(WebhookDestination destination, WebhookPayload payload, long? sequenceNumber = null)
+        {
+            PreparedWebhook webhook = inner.Prepare(destination, payload, sequenceNumber);
+            return new PreparedWebhook(destination, webhook.Body, webhook.IdempotencyKey)
+            {
+                Headers = [.. Enumerable.Range(0, count).Select(static i => KeyValuePair.Create($"x-header-{i}", "v"))],
+            };
+        }
+
+        public ValueTask<WebhookSendResult> SendAsync(PreparedWebhook webhook, CancellationToken cancellationToken = default) =>
+            inner.SendAsync(webhook, cancellationToken);
     }
 
     private sealed class RecordingLogger : ILogger

@@ -79,6 +79,63 @@ public sealed class PostgreSqlOutboxStoreTests : PostgreSqlOutboxStoreContract
         }
     }
 
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(1, true)]
+    [InlineData(3, false)]
+    [InlineData(3, true)]
+    public async Task A_search_path_that_changes_after_the_first_enqueue_is_refused(int rows, bool isBound)
+    {
+        await using TestDatabase other = await TestDatabase.CreateAsync(Dialect);
+        await Open(other.Source, Tables).CreateIfAbsentAsync(default);
+        await using (Caller caller = await Caller.BeginAsync(Database.Source))
+        {
+            await Store.RequireSameDatabaseAsync(caller.Transaction, default);
+            await Store.AppendAsync(caller.Transaction, Entries(), default);
+            await caller.Transaction.CommitAsync();
+        }
+
+        await using (Caller caller = await Caller.BeginAsync(Database.Source))
+        {
+            string schema = new NpgsqlConnectionStringBuilder(other.ConnectionString).SearchPath!;
+            await caller.ExecuteAsync($"SET LOCAL search_path = {schema}");
+            await Store.RequireSameDatabaseAsync(caller.Transaction, default);
+
+            ArgumentException fault = await Assert.ThrowsAsync<ArgumentException>(
+                "transaction", async () => await Store.AppendAsync(caller.Transaction, Entries(), default));
+            Assert.Contains("search_path", fault.Message, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(rows, (await Store.CountAsync(default)).Waiting);
+
+        OutboxEntry[] Entries() =>
+        [
+            .. Enumerable.Range(0, rows).Select(_ =>
+            {
+                string id = Guid.NewGuid().ToString();
+                return isBound ? Entry("a", binding: Hash(id), binds: Binding(id)) : Entry("a");
+            }),
+        ];
+    }
+
+    [Fact]
+    public async Task Tables_that_were_dropped_and_created_again_take_webhooks()
+    {
+        string schema = new NpgsqlConnectionStringBuilder(Database.ConnectionString).SearchPath!;
+        for (int i = 0; i < 2; i++)
+        {
+            await using (Caller caller = await Caller.BeginAsync(Database.Source))
+            {
+                await Store.RequireSameDatabaseAsync(caller.Transaction, default);
+                await Store.AppendAsync(caller.Transaction, [Entry("a")], default);
+                await caller.Transaction.CommitAsync();
+            }
+
+            await Database.ExecuteAsync($"DROP SCHEMA {schema} CASCADE; CREATE SCHEMA {schema}");
+            await Open(Database.Source, Tables).CreateIfAbsentAsync(default);
+        }
+    }
+
     [Fact]
     public async Task Outbox_whose_own_commits_may_be_lost_is_reported_when_it_is_checked()
     {

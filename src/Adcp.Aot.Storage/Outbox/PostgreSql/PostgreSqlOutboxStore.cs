@@ -34,6 +34,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
     private readonly ConcurrentDictionary<string, bool> _sameDatabases = new(StringComparer.Ordinal);
     private readonly Action<string>? _warn;
     private Guid _installation;
+    private long _logTable;
     private int _hasWarned;
 
     /// <param name="database">The database.</param>
@@ -81,8 +82,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
     internal override async ValueTask CheckAsync(CancellationToken cancellationToken)
     {
         await _schema.CheckAsync(_database.Source, cancellationToken).ConfigureAwait(false);
-        (_, bool isRisky) = await RepeatableAsync(
-            (connection, token) => connection.Command(_sql.Identity).OneAsync(Identity, token), cancellationToken).ConfigureAwait(false);
+        (_, bool isRisky, _) = await OwnIdentityAsync(cancellationToken).ConfigureAwait(false);
         WarnIf(isRisky);
     }
 
@@ -213,10 +213,9 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
             return;
         }
 
-        (string? theirs, bool isRisky) =
+        (string? theirs, bool isRisky, _) =
             await Command(transaction, _sql.Identity).OneAsync(Identity, cancellationToken).ConfigureAwait(false);
-        (string? ours, _) = await RepeatableAsync(
-            (own, token) => own.Command(_sql.Identity).OneAsync(Identity, token), cancellationToken).ConfigureAwait(false);
+        (string? ours, _, _) = await OwnIdentityAsync(cancellationToken).ConfigureAwait(false);
         if (theirs != ours)
         {
             throw new ArgumentException(
@@ -276,7 +275,34 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
         return command;
     }
 
-    private static (string Identity, bool IsRisky) Identity(DbDataReader reader) => (reader.GetString(0), reader.GetBoolean(1));
+    private static (string Identity, bool IsRisky, long LogTable) Identity(DbDataReader reader) =>
+        (reader.GetString(0), reader.GetBoolean(1), reader.GetInt64(2));
+
+    private async ValueTask<(string? Identity, bool IsRisky, long LogTable)> OwnIdentityAsync(CancellationToken cancellationToken)
+    {
+        (string? Identity, bool IsRisky, long LogTable) own = await RepeatableAsync(
+            (connection, token) => connection.Command(_sql.Identity).OneAsync(Identity, token), cancellationToken).ConfigureAwait(false);
+        Volatile.Write(ref _logTable, own.LogTable);
+        return own;
+    }
+
+    /// <summary>
+    /// Refuses a row that stands in a table of another schema: a session may change its search_path after it was checked, and a name
+    /// without a schema then means another table.
+    /// </summary>
+    private async ValueTask RequireOwnTableAsync(DbTransaction? transaction, long table, CancellationToken cancellationToken)
+    {
+        // 0 if no row was appended. The own table is read again before another is refused: it may have been made anew.
+        if (transaction is not null && table != 0 && table != Volatile.Read(ref _logTable)
+            && (await OwnIdentityAsync(cancellationToken).ConfigureAwait(false)).LogTable != table)
+        {
+            throw new ArgumentException(
+                "The webhook was written to an outbox of another schema, because the transaction's search_path is not that of this outbox: "
+                + "roll the transaction back. Set the search_path of the outbox's connections, or name the schema in its table prefix, as "
+                + "in \"schema.adcp_outbox_\".",
+                nameof(transaction));
+        }
+    }
 
     /// <summary>Says once that commits may be lost: no other setting than "off" loses any.</summary>
     private void WarnIf(bool isRisky)
@@ -317,15 +343,18 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
         {
             DbCommand command = connection.Command(entries[0].Binds is null ? _sql.Append : _sql.AppendOneBound);
             command.Transaction = transaction;
-            (long id, bool isRisky) = await With(command, entries[0])
-                .OneAsync(static reader => (reader.GetInt64(0), reader.GetBoolean(1)), cancellationToken).ConfigureAwait(false);
+            (long id, bool isRisky, long appendedTo) = await With(command, entries[0])
+                .OneAsync(static reader => (reader.GetInt64(0), reader.GetBoolean(1), reader.GetInt64(2)), cancellationToken)
+                .ConfigureAwait(false);
             WarnIf(isRisky);
+            await RequireOwnTableAsync(transaction, appendedTo, cancellationToken).ConfigureAwait(false);
             return [id];
         }
 
         // One round trip and, without a transaction of the caller's, one implicit transaction.
         List<(long Id, byte[]? Binding)> appended = new(entries.Count);
         List<byte[]> rented = [];
+        long table = 0;
         DbBatch batch = connection.CreateBatch();
         await using (batch.ConfigureAwait(false))
         {
@@ -357,6 +386,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
                     {
                         appended.Add((reader.GetInt64(0), reader.IsDBNull(1) ? null : reader.GetFieldValue<byte[]>(1)));
                         WarnIf(reader.GetBoolean(2));
+                        table = reader.GetInt64(3);
                     }
                 }
                 while (await reader.NextResultAsync(cancellationToken).ConfigureAwait(false));
@@ -365,6 +395,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
 
         // Not after a fault: the driver may still read them.
         rented.ForEach(static bytes => ArrayPool<byte>.Shared.Return(bytes));
+        await RequireOwnTableAsync(transaction, table, cancellationToken).ConfigureAwait(false);
         return Ids(entries, appended);
     }
 

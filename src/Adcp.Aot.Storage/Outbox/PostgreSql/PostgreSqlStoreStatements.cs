@@ -21,6 +21,9 @@ internal sealed class PostgreSqlStoreStatements
     /// <summary>The condition that a crash of the server may undo the commit. A session or transaction may set it for itself.</summary>
     private const string IsRisky = "current_setting('synchronous_commit') = 'off'";
 
+    /// <summary>The table that a row was appended to. A name without a schema means another table under another search_path.</summary>
+    private const string LogTable = "tableoid::bigint";
+
     private static readonly string Now = SqlClock.Now(SqlDialect.PostgreSql);
 
     /// <summary>The number of bytes of a hash.</summary>
@@ -43,7 +46,8 @@ internal sealed class PostgreSqlStoreStatements
             $"INSERT INTO {tables.Log} "
             + "(lane, endpoint, tenant, enqueued_at, not_before, max_at, stream, number, binding, key_id, sealed)";
         Append =
-            $"{log} VALUES ($1, $2, $3, {Now}, greatest({Now}, $4), {Now} + $5, $6, $7, $8, $9, $10) RETURNING id, {IsRisky}";
+            $"{log} VALUES ($1, $2, $3, {Now}, greatest({Now}, $4), {Now} + $5, $6, $7, $8, $9, $10) "
+            + $"RETURNING id, {IsRisky}, {LogTable}";
 
         AppendOneBound =
             $"""
@@ -53,7 +57,7 @@ internal sealed class PostgreSqlStoreStatements
                 ON CONFLICT (hash) DO NOTHING
                 RETURNING hash)
             {log} SELECT $1, $2, $3, {Now}, greatest({Now}, $4), {Now} + $5, $6, $7, $8, $9, $10 FROM b
-            RETURNING id, {IsRisky}
+            RETURNING id, {IsRisky}, {LogTable}
             """;
 
         // Arrays go over as one text, and the bytes of all rows as one value: a row with parameters of its own costs twice as much.
@@ -68,7 +72,7 @@ internal sealed class PostgreSqlStoreStatements
             {values}
             FROM {RowsOf()}
             ORDER BY k.place
-            RETURNING id, binding, (SELECT {IsRisky})
+            RETURNING id, binding, (SELECT {IsRisky}), {LogTable}
             """;
 
         // The delivery ids are bound in the order of their hashes, so that two callers never wait for each other.
@@ -91,14 +95,14 @@ internal sealed class PostgreSqlStoreStatements
             FROM k
             WHERE k.hashes < 2 OR k.hash IN (SELECT hash FROM b)
             ORDER BY k.place
-            RETURNING id, binding, (SELECT {IsRisky})
+            RETURNING id, binding, (SELECT {IsRisky}), {LogTable}
             """;
         Installation = $"SELECT installation FROM {tables.Meta}";
         Identity =
             $"""
             SELECT concat_ws(':', extract(epoch FROM pg_postmaster_start_time()),
                 (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()), to_regclass('{tables.Meta}')::oid),
-                {IsRisky}
+                {IsRisky}, coalesce(to_regclass('{tables.Log}')::oid::bigint, 0)
             """;
         Draw =
             $"""
@@ -340,7 +344,7 @@ internal sealed class PostgreSqlStoreStatements
 
     internal string Installation { get; }
 
-    /// <summary>Says which server, database and table a session sees.</summary>
+    /// <summary>Says which server, database and table a session sees; the last column is the table that rows are appended to.</summary>
     internal string Identity { get; }
 
     /// <summary>Draws numbers: $1 streams in order of their names, $2 how many of each.</summary>
@@ -470,8 +474,8 @@ internal sealed class PostgreSqlStoreStatements
     internal string SearchLog { get; }
 
     /// <summary>
-    /// Appends a row: $4 the earliest time of its first attempt, NULL for at once. Like all that append, it also answers in its last column
-    /// whether the commit may be lost.
+    /// Appends a row: $4 the earliest time of its first attempt, NULL for at once. Like all that append, it also answers in its last
+    /// columns whether the commit may be lost, and to which table the row was appended.
     /// </summary>
     internal string Append { get; }
 
