@@ -38,6 +38,10 @@ internal abstract class OutboxStore : IAsyncDisposable
     internal abstract ValueTask<OutboxBinding?[]> BindAsync(
         DbTransaction transaction, IReadOnlyList<OutboxBinding> bindings, CancellationToken cancellationToken);
 
+    /// <summary>Keeps the numbers that were drawn for webhooks whose delivery ids were bound in the same transaction.</summary>
+    internal abstract ValueTask KeepNumbersAsync(
+        DbTransaction transaction, IReadOnlyList<(byte[] Hash, long Number)> numbers, CancellationToken cancellationToken);
+
     /// <summary>Appends rows to the log, and binds their delivery ids, in one statement or one round trip.</summary>
     /// <param name="transaction">The transaction; <see langword="null"/> for one of its own, committed on return.</param>
     /// <param name="entries">The rows. Each delivery id occurs once.</param>

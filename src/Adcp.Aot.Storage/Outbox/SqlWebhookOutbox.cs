@@ -369,6 +369,17 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
                     draft.Webhook = _sender.Prepare(draft.Item.Destination, draft.Payload, numbers[i]);
                 }
             }
+
+            // So that a repeated call gets the number of the first one.
+            (byte[] Hash, long Number)[] bound =
+            [
+                .. numbered.Where(static draft => draft.IsBound)
+                    .Select(static draft => (draft.Binding!.Hash, draft.SequenceNumber!.Value)),
+            ];
+            if (bound.Length > 0)
+            {
+                await Store.KeepNumbersAsync(transaction, bound, cancellationToken).ConfigureAwait(false);
+            }
         }
 
         await AppendAsync(transaction, left, installation, cancellationToken).ConfigureAwait(false);

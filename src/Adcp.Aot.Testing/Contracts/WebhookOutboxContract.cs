@@ -161,12 +161,12 @@ public abstract class WebhookOutboxContract
         await InTransactionAsync(
             async transaction => await outbox.EnqueueAsync(transaction, [Item(stream: "s")], token), commits: false, token);
         OutboxReceipt second = await EnqueueAsync(outbox, Item("d", stream: "s"), token);
-        await EnqueueAsync(outbox, Item("d", stream: "s"), token);
+        OutboxReceipt again = await EnqueueAsync(await OpenAsync(token), Item("d", stream: "s"), token);
         OutboxReceipt third = await EnqueueAsync(outbox, Item(stream: "s"), token);
         OutboxReceipt foreign = await EnqueueAsync(outbox, Item(tenant: "t2", stream: "s"), token);
 
         Expect.Sequence<long?>(
-            [1, 2, 3, 1], new[] { first, second, third, foreign }.Select(static receipt => receipt.SequenceNumber));
+            [1, 2, 2, 3, 1], new[] { first, second, again, third, foreign }.Select(static receipt => receipt.SequenceNumber));
     }
 
     private async Task RefusedAsync(CancellationToken token)

@@ -68,6 +68,10 @@ internal sealed class FaultyOutboxStore(OutboxStore inner, Func<string, StoreFau
         DbTransaction transaction, IReadOnlyList<OutboxBinding> bindings, CancellationToken cancellationToken) =>
         inner.BindAsync(transaction, bindings, cancellationToken);
 
+    internal override ValueTask KeepNumbersAsync(
+        DbTransaction transaction, IReadOnlyList<(byte[] Hash, long Number)> numbers, CancellationToken cancellationToken) =>
+        inner.KeepNumbersAsync(transaction, numbers, cancellationToken);
+
     internal override ValueTask<long[]> AppendAsync(
         DbTransaction? transaction, IReadOnlyList<OutboxEntry> entries, CancellationToken cancellationToken) =>
         inner.AppendAsync(transaction, entries, cancellationToken);

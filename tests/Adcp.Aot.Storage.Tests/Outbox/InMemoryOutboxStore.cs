@@ -182,6 +182,10 @@ internal sealed class InMemoryOutboxStore(TimeProvider clock) : OutboxStore
         DbTransaction transaction, IReadOnlyList<OutboxBinding> bindings, CancellationToken cancellationToken) =>
         throw new NotSupportedException();
 
+    internal override ValueTask KeepNumbersAsync(
+        DbTransaction transaction, IReadOnlyList<(byte[] Hash, long Number)> numbers, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
+
     internal override ValueTask<long[]> AppendAsync(
         DbTransaction? transaction, IReadOnlyList<OutboxEntry> entries, CancellationToken cancellationToken)
     {

@@ -97,15 +97,22 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
         {
             await outbox.EnqueueAsync(null, Items(20, "once"));
             await outage.BeginAsync();
-            await Task.Yield();
+            if (Database.Dialect == SqlDialect.Sqlite)
+            {
+                // Its readers go on, and the results of the attempts meet the outage. PostgreSQL's connections are cut already.
+                await UntilAsync(() => Keys() == 20 * i);
+            }
+
             outage.End();
             await EmptyAsync(outbox);
 
-            Assert.Equal(20 * i, Sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count());
+            Assert.Equal(20 * i, Keys());
         }
 
         Assert.Equal(0, (await outbox.GetStatusAsync()).Dead);
         await worker.DisposeAsync();
+
+        int Keys() => Sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct().Count();
     }
 
     [Fact]

@@ -230,6 +230,19 @@ public sealed class OutboxRetryTests : IAsyncDisposable
         Assert.Single(sender.Attempts.Select(static sent => sent.IdempotencyKey).Distinct());
     }
 
+    [Fact]
+    public async Task A_destination_that_the_sender_refuses_ends_the_delivery_as_refused()
+    {
+        RecordingSender sender = _bench.Sender(static (_, _, _) => ValueTask.FromResult(-(int)WebhookSendError.DestinationRefused));
+        await _bench.EnqueueAsync("a.example");
+        await StartAsync(sender);
+
+        await _bench.UntilEmptyAsync();
+
+        Assert.Equal("refused", Assert.Single(_bench.Store.DeadRows).Reason);
+        Assert.Equal(1, sender.Count);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

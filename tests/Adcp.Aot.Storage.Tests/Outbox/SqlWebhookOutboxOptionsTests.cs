@@ -1,4 +1,7 @@
+using System.Data.Common;
 using Adcp.Aot.Delivery;
+using Adcp.Aot.Testing;
+using Microsoft.Data.Sqlite;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
@@ -35,6 +38,35 @@ public sealed class SqlWebhookOutboxOptionsTests
         TimeSpan time = TimeSpan.FromHours(hours);
 
         Assert.Equal(time, new SqlWebhookOutboxOptions { RetryHorizon = time }.RetryHorizon);
+    }
+
+    [Theory]
+    [InlineData((24 * 60) - 1)]
+    [InlineData((7 * 24 * 60) + 1)]
+    public void A_horizon_below_24_hours_or_above_7_days_is_refused(int minutes)
+    {
+        TimeSpan time = TimeSpan.FromMinutes(minutes);
+
+        Assert.Throws<ArgumentOutOfRangeException>("RetryHorizon", () => new SqlWebhookOutboxOptions { RetryHorizon = time });
+    }
+
+    [Fact]
+    public async Task MySQL_and_MariaDB_are_refused_when_the_outbox_is_created()
+    {
+        using RecordingSender sender = new();
+        await using DbDataSource source = SqliteDataSource.Create(SqliteFactory.Instance, Path.Combine(Path.GetTempPath(), "never-opened.db"));
+        StoreDatabase database = new(source, SqlDialect.MySql);
+
+        foreach (Action create in new Action[]
+        {
+            () => _ = new SqlWebhookOutbox(database, sender, OutboxHarness.Secrets, null),
+            () => _ = new OutboxOperations(database, OutboxHarness.Secrets),
+            () => _ = new OutboxSchema(database),
+        })
+        {
+            NotSupportedException fault = Assert.Throws<NotSupportedException>(create);
+            Assert.Contains("The outbox runs on SQLite and PostgreSQL.", fault.Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -50,6 +50,26 @@ public sealed class SqliteOutboxStoreTests : OutboxStoreContract
         Assert.Equal((20, 0), (estimated[2].Count, estimated[3].Count));
     }
 
+    [Fact]
+    public async Task Rows_of_savepoints_follow_their_transaction()
+    {
+        await using (DbConnection connection = await Database.Source.OpenConnectionAsync())
+        await using (DbTransaction transaction = await connection.BeginTransactionAsync())
+        {
+            await transaction.SaveAsync("a");
+            await Store.AppendAsync(transaction, [Entry("undone")], default);
+            await transaction.RollbackAsync("a");
+            await transaction.SaveAsync("b");
+            await Store.AppendAsync(transaction, [Entry("kept")], default);
+            await transaction.ReleaseAsync("b");
+            await transaction.CommitAsync();
+        }
+
+        await using OutboxReader reader = Store.OpenReader();
+        reader.Join(AllLanes);
+        Assert.Equal(["kept"], Texts(await ReadAllAsync(reader)));
+    }
+
     private protected override async Task MakeSchemaNewerAsync()
     {
         await Database.ExecuteAsync($"UPDATE {Tables.Meta} SET format = format + 1");

@@ -346,6 +346,16 @@ public abstract class DeliveryLogContract(SqlDialect dialect) : DatabaseTests(di
     }
 
     [Fact]
+    public async Task Attempts_of_the_last_31_days_are_served()
+    {
+        await using ITestAuditLog log = await LogAsync();
+        await log.RecordAsync(
+            new[] { Recent(0, 1, willRetry: false, age: TimeSpan.FromDays(31)), Recent(1, 1, willRetry: false) }, default);
+
+        Assert.Equal(2, (await log.ReadRecentAsync("acme")).Count);
+    }
+
+    [Fact]
     public async Task The_limit_is_1_to_200()
     {
         await using ITestAuditLog log = await LogAsync();

@@ -168,6 +168,22 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
         return result;
     }
 
+    internal override async ValueTask KeepNumbersAsync(
+        DbTransaction transaction, IReadOnlyList<(byte[] Hash, long Number)> numbers, CancellationToken cancellationToken)
+    {
+        DbBatch batch = Connection(transaction).CreateBatch();
+        await using (batch.ConfigureAwait(false))
+        {
+            batch.Transaction = transaction;
+            foreach ((byte[] hash, long number) in numbers)
+            {
+                batch.Then(_sql.KeepNumber).With(DbType.Binary, hash).With(DbType.Int64, number);
+            }
+
+            await batch.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
     internal override async ValueTask<long[]> AppendAsync(
         DbTransaction? transaction, IReadOnlyList<OutboxEntry> entries, CancellationToken cancellationToken)
     {

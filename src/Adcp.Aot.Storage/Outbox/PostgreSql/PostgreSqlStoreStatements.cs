@@ -122,6 +122,7 @@ internal sealed class PostgreSqlStoreStatements
             ON CONFLICT (hash) DO NOTHING
             RETURNING hash
             """;
+        KeepNumber = $"UPDATE {tables.Binding} SET sequence_number = $2 WHERE hash = $1";
         string waits =
             $"""
             (CASE WHEN b.xid IS NULL THEN EXISTS (SELECT FROM {tables.Log} AS l WHERE l.binding = b.hash)
@@ -349,6 +350,9 @@ internal sealed class PostgreSqlStoreStatements
 
     /// <summary>Draws numbers: $1 streams in order of their names, $2 how many of each.</summary>
     internal string Draw { get; }
+
+    /// <summary>Keeps the number $2 of the webhook under the delivery id $1.</summary>
+    internal string KeepNumber { get; }
 
     /// <summary>Binds ids that are not bound yet, in order of their hashes.</summary>
     internal string Bind { get; }

@@ -86,6 +86,7 @@ internal sealed class SqliteOutboxStatements
             SELECT fingerprint, idempotency_key, sequence_number, state, retires_at, kept_until
             FROM {t.Binding} WHERE hash = @p1
             """;
+        KeepNumber = $"UPDATE {t.Binding} SET sequence_number = @p2 WHERE hash = @p1";
         SetBinding = $"UPDATE {t.Binding} SET state = @p1 WHERE hash = @p2";
         EndBinding = $"UPDATE {t.Binding} SET state = {(int)OutboxBindingState.Dead}, kept_until = max(kept_until, @p1) WHERE hash = @p2";
 
@@ -344,6 +345,9 @@ internal sealed class SqliteOutboxStatements
     internal string Draw { get; }
 
     internal string Bind { get; }
+
+    /// <summary>Keeps the number of the webhook under a delivery id.</summary>
+    internal string KeepNumber { get; }
 
     internal string Find { get; }
 

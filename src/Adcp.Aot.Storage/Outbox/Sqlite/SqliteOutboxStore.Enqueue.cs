@@ -35,6 +35,18 @@ internal sealed partial class SqliteOutboxStore
         return ValueTask.FromResult(earlier);
     }
 
+    internal override ValueTask KeepNumbersAsync(
+        DbTransaction transaction, IReadOnlyList<(byte[] Hash, long Number)> numbers, CancellationToken cancellationToken)
+    {
+        using SqliteOutboxSession session = _database.Join(transaction, cancellationToken);
+        foreach ((byte[] hash, long number) in numbers)
+        {
+            session.Execute(_sql.KeepNumber, hash, number);
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
     internal override ValueTask<long[]> AppendAsync(
         DbTransaction? transaction, IReadOnlyList<OutboxEntry> entries, CancellationToken cancellationToken)
     {
