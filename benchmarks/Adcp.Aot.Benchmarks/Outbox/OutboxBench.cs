@@ -58,6 +58,13 @@ internal sealed class OutboxBench : IAsyncDisposable
 
     internal string Store => _file is null ? "postgres" : "sqlite:" + _file;
 
+    /// <summary>Gets the options of the attempts, without a sink.</summary>
+    internal WebhookSupervisorOptions Attempts { get; } = new()
+    {
+        MaxConcurrency = Callers,
+        Retry = OutboxWorkerOptions.DefaultRetry,
+    };
+
     internal static McpWebhook Webhook { get; } = new()
     {
         TaskId = Webhooks.TaskId,
@@ -92,20 +99,15 @@ internal sealed class OutboxBench : IAsyncDisposable
 
     internal OutboxWorker OpenWorker(SqlWebhookOutbox? outbox = null, IDeliveryLogSink? sink = null) => new(
         outbox ?? Outbox, Sender,
-        new OutboxWorkerOptions
-        {
-            Attempts = new WebhookSupervisorOptions
-            {
-                Sink = sink,
-                MaxConcurrency = Callers,
-                Retry = OutboxWorkerOptions.DefaultRetry,
-            },
-        });
+        new OutboxWorkerOptions { Attempts = Attempts with { Sink = sink } });
+
+    /// <summary>Returns the tenant of a webhook: there are four, and each has a quarter of the endpoints.</summary>
+    internal static string Tenant(int i) => "t" + (i % 4).ToString(CultureInfo.InvariantCulture);
 
     internal OutboxItem Item(int i, string? url = null, string? deliveryId = null) => new(
         url is null ? Destinations[i % Endpoints] : new WebhookDestination(url, Webhooks.OperationId),
         Webhook,
-        new OutboxOptions { Tenant = "t" + (i % 4).ToString(CultureInfo.InvariantCulture), DeliveryId = deliveryId });
+        new OutboxOptions { Tenant = Tenant(i), DeliveryId = deliveryId });
 
     /// <summary>Enqueues rows in transactions of 100.</summary>
     internal async Task EnqueueAsync(int count, Func<int, OutboxItem> item, SqlWebhookOutbox? outbox = null)

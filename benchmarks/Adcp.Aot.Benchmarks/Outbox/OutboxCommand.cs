@@ -91,10 +91,9 @@ internal static class OutboxCommand
                 await OutboxTimes.TakeoverAsync(bench, rounds);
                 break;
             case "idle":
-                await OutboxTimes.IdleAsync(bench, time, listens: false);
-                if (isPostgreSql)
+                foreach (IdleProcess kind in Enum.GetValues<IdleProcess>().Where(kind => isPostgreSql || kind == IdleProcess.Polling))
                 {
-                    await OutboxTimes.IdleAsync(bench, time, listens: true);
+                    await OutboxTimes.IdleAsync(bench, time, kind);
                 }
 
                 break;

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
-using Adcp.Aot.Benchmarks.Engine;
 using Adcp.Aot.Benchmarks.Gates;
+using Adcp.Aot.Benchmarks.Storage;
+using Adcp.Aot.Delivery;
 using Adcp.Aot.Storage;
 
 namespace Adcp.Aot.Benchmarks.Outbox;
@@ -14,7 +15,7 @@ internal static class OutboxThroughput
 {
     internal static async Task MeasureAsync(OutboxBench bench, int rows, int rounds)
     {
-        List<double> queue = [], post = [], leases = [], outbox = [], full = [];
+        List<double> queue = [], post = [], leases = [], equal = [], outbox = [], full = [];
         for (int round = 0; round < rounds + 1; round++)
         {
             // The first round only warms up.
@@ -22,6 +23,7 @@ internal static class OutboxThroughput
             double[] rates =
             [
                 await QueueAsync(bench, count), await PostAsync(bench, count), await LeasesAsync(bench, count),
+                await EqualLeasesAsync(bench, count),
                 await OutboxAsync(bench, count, isFull: false), await OutboxAsync(bench, count, isFull: true),
             ];
             if (round > 0)
@@ -29,18 +31,21 @@ internal static class OutboxThroughput
                 queue.Add(rates[0]);
                 post.Add(rates[1]);
                 leases.Add(rates[2]);
-                outbox.Add(rates[3]);
-                full.Add(rates[4]);
+                equal.Add(rates[3]);
+                outbox.Add(rates[4]);
+                full.Add(rates[5]);
             }
         }
 
         List<double> composed = [.. queue.Zip(post, static (q, p) => 1 / ((1 / q) + (1 / p)))];
         OutboxLoad.Print($"rows a second, medians of {rounds} rounds of {rows} rows");
-        OutboxLoad.Print($"| bare queue | bare signed requests | composed floor | row leases | outbox | outbox with delivery ids, sink |");
-        OutboxLoad.Print($"|---|---|---|---|---|---|");
-        OutboxLoad.Print($"| {Median(queue):N0} | {Median(post):N0} | {Median(composed):N0} | {Median(leases):N0} | {Median(outbox):N0} | "
-            + $"{Median(full):N0} |");
+        OutboxLoad.Print($"| bare queue | bare signed requests | composed floor | row leases | row leases with encryption, circuits "
+            + $"| outbox | outbox with delivery ids, sink, activity |");
+        OutboxLoad.Print($"|---|---|---|---|---|---|---|");
+        OutboxLoad.Print($"| {Median(queue):N0} | {Median(post):N0} | {Median(composed):N0} | {Median(leases):N0} | {Median(equal):N0} | "
+            + $"{Median(outbox):N0} | {Median(full):N0} |");
         OutboxLoad.Print($"outbox / composed floor {Ratio(outbox, composed):0.00}, outbox / row leases {Ratio(outbox, leases):0.00}, "
+            + $"outbox / row leases with encryption, circuits {Ratio(outbox, equal):0.00}, "
             + $"full / outbox {Ratio(full, outbox):0.00}");
     }
 
@@ -109,9 +114,35 @@ internal static class OutboxThroughput
         return await RateAsync(rows, () => Task.WhenAll(AppendAsync(bench, queue, rows), consumer.RunAsync(rows)));
     }
 
+    /// <summary>Row leases with what the outbox does besides: encrypted bodies, and attempts with circuits and permits.</summary>
+    private static async Task<double> EqualLeasesAsync(OutboxBench bench, int rows)
+    {
+        using RowCipher cipher = new(bench.EncryptionKey);
+        await using RowQueue queue = new(bench.Source, bench.Dialect, cipher);
+        await queue.CreateAsync();
+        await using AttemptRunner runner = new(bench.Sender, bench.Attempts);
+        Dictionary<string, DeliveryOptions> options = Enumerable.Range(0, OutboxBench.Endpoints).ToDictionary(
+            i => bench.Destinations[i].Url,
+            static i => new DeliveryOptions { Tenant = OutboxBench.Tenant(i), Retry = OutboxWorkerOptions.DefaultRetry });
+        RowLeases consumer = new(
+            queue, bench.Source,
+            async webhook =>
+            {
+                AttemptResult result = await runner.RunAsync(new AttemptRequest(webhook) { Options = options[webhook.Destination.Url] });
+                if (result.Status != DeliveryStatus.Delivered)
+                {
+                    throw new InvalidOperationException($"The attempt ended with {result}.");
+                }
+            },
+            cipher);
+        return await RateAsync(rows, () => Task.WhenAll(AppendAsync(bench, queue, rows), consumer.RunAsync(rows)));
+    }
+
     private static async Task<double> OutboxAsync(OutboxBench bench, int rows, bool isFull)
     {
-        await using OutboxWorker worker = bench.OpenWorker(sink: isFull ? new NoOpSink() : null);
+        await using BenchLog activity = new(bench.Source, bench.Dialect);
+        await activity.CreateIfAbsentAsync();
+        await using OutboxWorker worker = bench.OpenWorker(sink: isFull ? activity : null);
         await worker.StartAsync();
         while ((await worker.GetStatusAsync()).Lanes < 64)
         {

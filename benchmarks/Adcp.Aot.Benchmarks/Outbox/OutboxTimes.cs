@@ -90,10 +90,12 @@ internal static class OutboxTimes
         OutboxLoad.Print($"SIGKILL to takeover of all lanes: median {OutboxThroughput.Median(times):N0} ms, longest {times.Max():N0} ms");
     }
 
-    /// <summary>Processor time of a process whose worker owns all lanes and finds nothing, and its transactions on PostgreSQL.</summary>
-    internal static async Task IdleAsync(OutboxBench bench, TimeSpan time, bool listens)
+    /// <summary>
+    /// Processor time of a process whose worker owns all lanes and finds nothing, or of its floor, and the transactions on PostgreSQL.
+    /// </summary>
+    internal static async Task IdleAsync(OutboxBench bench, TimeSpan time, IdleProcess kind)
     {
-        using Process worker = StartProcess(bench, listens);
+        using Process worker = StartProcess(bench, kind);
         await worker.StandardOutput.ReadLineAsync();
 
         // Connections are opened and lanes are listed at first.
@@ -113,11 +115,11 @@ internal static class OutboxTimes
         string sessionsText = sessions.Count == 0
             ? ""
             : string.Create(CultureInfo.InvariantCulture, $", its {sessions.Count} sessions of PostgreSQL {server * 100:0.00} %");
-        string transactionsText = bench.Dialect == SqlDialect.PostgreSql
+        string transactionsText = bench.Dialect == SqlDialect.PostgreSql && kind != IdleProcess.Bare
             ? string.Create(CultureInfo.InvariantCulture, $", {transactions:0.0} transactions a second")
             : "";
         OutboxLoad.Print(
-            $"idle worker, {(listens ? "LISTEN" : "polling")}: {share * 100:0.00} % of a processor{sessionsText}{transactionsText}");
+            $"{TextOf(kind)}: {share * 100:0.00} % of a processor{sessionsText}{transactionsText}");
     }
 
     /// <summary>
@@ -173,9 +175,17 @@ internal static class OutboxTimes
     {
         SqlDialect dialect = Enum.Parse<SqlDialect>(Variable("DIALECT"));
         await using DbDataSource source = OutboxBench.OpenSource(dialect, Variable("FILE"), OutboxBench.WorkerApplication);
+        IdleProcess kind = Enum.Parse<IdleProcess>(Variable("KIND"));
+        if (kind == IdleProcess.Bare)
+        {
+            Console.WriteLine("polls");
+            await Task.WhenAny(PollAsync(source), Console.In.ReadToEndAsync());
+            return 0;
+        }
+
         using WebhookSender sender = WebhookSender.FromBearerToken(
             new string('t', 40), new WebhookSenderOptions { Version = AdcpVersion.V32, AllowHttp = true, AllowPrivateNetworks = true });
-        await using PostgreSqlWakeUp? wakeUp = bool.Parse(Variable("LISTENS")) ? new PostgreSqlWakeUp((NpgsqlDataSource)source) : null;
+        await using PostgreSqlWakeUp? wakeUp = kind == IdleProcess.Listening ? new PostgreSqlWakeUp((NpgsqlDataSource)source) : null;
         await using SqlWebhookOutbox outbox = new(
             new StoreDatabase(source, dialect), sender,
             SecretsAtRest.EncryptedWith(new EncryptionKey("bench", Convert.FromHexString(Variable("KEY")))),
@@ -195,6 +205,26 @@ internal static class OutboxTimes
         return 0;
     }
 
+    /// <summary>The floor of a worker that polls: a query every 100 ms, and nothing else.</summary>
+    private static async Task PollAsync(DbDataSource source)
+    {
+        await using DbConnection connection = await source.OpenConnectionAsync();
+        await using DbCommand command = connection.CreateCommand();
+        command.CommandText = "SELECT 1";
+        using PeriodicTimer timer = new(new OutboxWorkerOptions().PollInterval);
+        while (await timer.WaitForNextTickAsync())
+        {
+            await command.ExecuteScalarAsync();
+        }
+    }
+
+    private static string TextOf(IdleProcess kind) => kind switch
+    {
+        IdleProcess.Listening => "idle worker, LISTEN",
+        IdleProcess.Polling => "idle worker, polling",
+        _ => "a query every 100 ms",
+    };
+
     private static string TextOf(OutboxHint hint) => hint switch
     {
         OutboxHint.InProcess => "in the worker's process",
@@ -208,7 +238,7 @@ internal static class OutboxTimes
         return times[(int)((times.Length - 1) * share)];
     }
 
-    internal static Process StartProcess(OutboxBench bench, bool listens = false)
+    internal static Process StartProcess(OutboxBench bench, IdleProcess kind = IdleProcess.Polling)
     {
         ProcessStartInfo start = new(Environment.ProcessPath!, WorkerCommand)
         {
@@ -217,7 +247,7 @@ internal static class OutboxTimes
         };
         start.Environment[Prefix + "DIALECT"] = bench.Dialect.ToString();
         start.Environment[Prefix + "FILE"] = bench.Dialect == SqlDialect.Sqlite ? bench.Store["sqlite:".Length..] : "-";
-        start.Environment[Prefix + "LISTENS"] = listens.ToString();
+        start.Environment[Prefix + "KIND"] = kind.ToString();
         start.Environment[Prefix + "KEY"] = Convert.ToHexString(bench.EncryptionKey);
 
         // Methods that run once a second are compiled again after one minute and after two, which takes longer than they do.
@@ -227,6 +257,19 @@ internal static class OutboxTimes
 
     private static string Variable(string name) => Environment.GetEnvironmentVariable(Prefix + name)
         ?? throw new InvalidOperationException($"{Prefix}{name} is missing: this command is started by the benchmark.");
+}
+
+/// <summary>The processes whose processor time is measured while there is nothing to do.</summary>
+internal enum IdleProcess
+{
+    /// <summary>A worker that polls.</summary>
+    Polling,
+
+    /// <summary>A worker with LISTEN.</summary>
+    Listening,
+
+    /// <summary>No worker: a query as often as one polls.</summary>
+    Bare,
 }
 
 /// <summary>The ways in which a worker hears of a commit.</summary>

@@ -4,7 +4,7 @@ using System.Threading.Channels;
 namespace Adcp.Aot.Benchmarks.Outbox;
 
 /// <summary>The peer: leases rows, sends them with 64 callers, and deletes those that were delivered during the last deletion.</summary>
-internal sealed class RowLeases(RowQueue queue, DbDataSource source, Func<PreparedWebhook, Task> send)
+internal sealed class RowLeases(RowQueue queue, DbDataSource source, Func<PreparedWebhook, Task> send, RowCipher? cipher = null)
 {
     private const int Callers = 64;
     private const int Page = 500;
@@ -58,7 +58,7 @@ internal sealed class RowLeases(RowQueue queue, DbDataSource source, Func<Prepar
         await Task.Yield();
         await foreach ((long id, string url, string key, byte[] body) in _ready.Reader.ReadAllAsync())
         {
-            await send(new PreparedWebhook(Destination(url), body, key));
+            await send(new PreparedWebhook(Destination(url), cipher?.Decrypt(body, key) ?? body, key));
             _delivered.Writer.TryWrite(id);
         }
     }

@@ -10,7 +10,10 @@ namespace Adcp.Aot.Benchmarks.Outbox;
 /// The queue that a team writes by hand: one table, rows leased by <c>SKIP LOCKED</c>, deleted when they are delivered. The lease is the
 /// due time, so that rows of a dead process come back by themselves. On SQLite the writer's lock takes the place of row locks.
 /// </summary>
-internal sealed class RowQueue(DbDataSource source, SqlDialect dialect) : IAsyncDisposable
+/// <param name="source">The database.</param>
+/// <param name="dialect">Its dialect.</param>
+/// <param name="cipher">Encrypts the bodies; <see langword="null"/> for clear text.</param>
+internal sealed class RowQueue(DbDataSource source, SqlDialect dialect, RowCipher? cipher = null) : IAsyncDisposable
 {
     private const string Table = "bench_row_queue";
     private const int LeaseSeconds = 30;
@@ -47,7 +50,7 @@ internal sealed class RowQueue(DbDataSource source, SqlDialect dialect) : IAsync
         {
             Add(command, webhook.Destination.Url);
             Add(command, webhook.IdempotencyKey);
-            Add(command, webhook.Body.ToArray());
+            Add(command, cipher?.Encrypt(webhook.Body.Span, webhook.IdempotencyKey) ?? webhook.Body.ToArray());
         }
 
         await command.ExecuteNonQueryAsync();
