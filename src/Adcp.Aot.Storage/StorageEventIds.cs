@@ -122,6 +122,12 @@ public static class StorageEventIds
     public const int OutboxRetryTooShort = 5023;
 
     /// <summary>
+    /// Warning, when a worker starts: "The outbox worker needs {Needed} connections to PostgreSQL, and its pool has {Size}: deliveries can
+    /// stop until one is free. Raise Maximum Pool Size."
+    /// </summary>
+    public const int OutboxPoolTooSmall = 5024;
+
+    /// <summary>
     /// Warning: "The wake-up {WakeUp} of the outbox ended: {Fault}. It is called again in {Delay}; webhooks of other processes are found by
     /// polling."
     /// </summary>

@@ -114,7 +114,7 @@ internal static class OutboxThroughput
         return await RateAsync(rows, () => Task.WhenAll(AppendAsync(bench, queue, rows), consumer.RunAsync(rows)));
     }
 
-    /// <summary>Row leases with what the outbox does besides: encrypted bodies, and attempts with circuits and permits.</summary>
+    /// <summary>Row leases with the outbox's other duties: encrypted bodies, and attempts with circuits and permits.</summary>
     private static async Task<double> EqualLeasesAsync(OutboxBench bench, int rows)
     {
         using RowCipher cipher = new(bench.EncryptionKey);

@@ -15,6 +15,12 @@ internal abstract class OutboxStore : IAsyncDisposable
     /// <summary>Gets the identity of these tables, drawn when they were created. It is bound into each sealed row.</summary>
     internal abstract ValueTask<Guid> InstallationAsync(CancellationToken cancellationToken);
 
+    /// <summary>Gets the connections that a worker keeps or needs for a moment; 0 if they are not of a pool.</summary>
+    internal virtual int WorkerConnections => 0;
+
+    /// <summary>Gets the most connections of the pool; <see langword="null"/> if it is not known or not limited.</summary>
+    internal virtual int? PoolSize => null;
+
     /// <summary>Creates the tables if they are absent.</summary>
     internal abstract ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken);
 

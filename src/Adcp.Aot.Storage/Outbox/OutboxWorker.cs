@@ -178,6 +178,11 @@ public sealed partial class OutboxWorker : IAsyncDisposable
                 RetryTooShort(_logger, Retry.MaxAttempts, _outbox.Horizon);
             }
 
+            if (_outbox.Store is { WorkerConnections: var needed, PoolSize: { } size } && size < needed)
+            {
+                PoolTooSmall(_logger, needed, size);
+            }
+
             await _lease.StartAsync(cancellationToken).ConfigureAwait(false);
             _settlement.Start();
             _delivery.Start(installation);
@@ -291,6 +296,12 @@ public sealed partial class OutboxWorker : IAsyncDisposable
         "The retry policy of the outbox worker ends a webhook before the retry horizon of {Horizon}: it has {Attempts} attempts, and their "
             + "delays or its deadline are shorter. Raise them, or use OutboxWorkerOptions.DefaultRetry.")]
     private static partial void RetryTooShort(ILogger logger, int attempts, TimeSpan horizon);
+
+    [LoggerMessage(
+        StorageEventIds.OutboxPoolTooSmall, LogLevel.Warning,
+        "The outbox worker needs {Needed} connections to PostgreSQL, and its pool has {Size}: deliveries can stop until one is free. Raise "
+            + "Maximum Pool Size.")]
+    private static partial void PoolTooSmall(ILogger logger, int needed, int size);
 
     private void OnSettled()
     {

@@ -41,6 +41,27 @@ public sealed class PostgreSqlOutboxConditionsTests() : OutboxConditionsContract
         Assert.Equal(0, await Database.CountAsync("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"));
     }
 
+    [Theory]
+    [InlineData("Maximum Pool Size=3", 3)]
+    [InlineData("MaxPoolSize=2", 2)]
+    [InlineData("Maximum Pool Size=4", null)]
+    [InlineData("Timeout=15", null)]
+    public async Task Pool_that_is_too_small_for_a_worker_is_reported_when_it_starts(string setting, int? reported)
+    {
+        Lines log = new();
+        await using NpgsqlDataSource source = NpgsqlDataSource.Create($"{Database.ConnectionString};{setting}");
+        SqlWebhookOutbox outbox = await OpenAsync(source);
+        await using (OutboxWorker worker = new(
+            outbox, Sender, new OutboxWorkerOptions { Attempts = new WebhookSupervisorOptions { Logger = log } }))
+        {
+            await worker.StartAsync();
+        }
+
+        string[] lines = log.Of(StorageEventIds.OutboxPoolTooSmall);
+        Assert.Equal(reported is null ? 0 : 1, lines.Length);
+        Assert.All(lines, line => Assert.Contains($"its pool has {reported}:", line, StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Enqueue_inside_a_transaction_scope_is_refused_although_the_source_does_not_enlist()
     {

@@ -54,7 +54,8 @@ public sealed class SqlWebhookOutboxOptionsTests
     public async Task MySQL_and_MariaDB_are_refused_when_the_outbox_is_created()
     {
         using RecordingSender sender = new();
-        await using DbDataSource source = SqliteDataSource.Create(SqliteFactory.Instance, Path.Combine(Path.GetTempPath(), "never-opened.db"));
+        string file = Path.Combine(Path.GetTempPath(), "never-opened.db");
+        await using DbDataSource source = SqliteDataSource.Create(SqliteFactory.Instance, file);
         StoreDatabase database = new(source, SqlDialect.MySql);
 
         foreach (Action create in new Action[]

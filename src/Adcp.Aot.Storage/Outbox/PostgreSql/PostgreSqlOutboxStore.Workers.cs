@@ -1,11 +1,13 @@
 using System.Data;
 using System.Data.Common;
+using System.Globalization;
 
 namespace Adcp.Aot.Storage;
 
 /// <content>Ownership: workers and lanes.</content>
 internal sealed partial class PostgreSqlOutboxStore
 {
+    private const string MaxPoolSize = "Maximum Pool Size";
     private const string SerializationFailure = "40001";
     private const string ReadOnlyTransaction = "25006";
 
@@ -15,6 +17,15 @@ internal sealed partial class PostgreSqlOutboxStore
     private readonly PostgreSqlOutboxConnection _renewals;
     private long _lease = DefaultLease.Ticks;
     private volatile bool _renewsInTransaction;
+
+    /// <summary>Gets 4: reads, results and renewals keep one each, and another is needed for a moment, as when lanes are taken.</summary>
+    internal override int WorkerConnections => 4;
+
+    internal override int? PoolSize =>
+        new DbConnectionStringBuilder { ConnectionString = _database.Source.ConnectionString }.TryGetValue(MaxPoolSize, out object? size)
+        && int.TryParse(size as string, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+            ? number
+            : null;
 
     /// <summary>Gets how long a settlement may take on the server: half of the lease, so that a takeover waits no longer.</summary>
     private TimeSpan SettleTimeout => new(Math.Max(Volatile.Read(ref _lease) / 2, LeastTimeout.Ticks));
