@@ -65,7 +65,14 @@ if [ "$code" -ne 3 ] || ! tail -n 1 "$here/full.log" | grep -q '^The file /dev/f
   echo "a full disk: exit code $code"; cat "$here/full.log"; exit 1
 fi
 
+# An option that would have no effect, or that leaves no room for the events, ends the run at once.
+refuses 2 '^--cycles 1 has a meaning only with --chaos' --cycles 1
+refuses 2 '^--cycles takes a whole number from 1 to 10000, not 0' --chaos --cycles 0
+refuses 2 '^--deliveries takes at least 15 with --chaos' --chaos --deliveries 14
+
 run sqlite '"kills":2,"pauses":1,"terminations":1,"restarts":0' --store "sqlite:$here/durable.db"
+# A later run on the same store is sound too: it has tables of its own.
+"$seller" --deliveries 500 --json --store "sqlite:$here/durable.db" 2> "$here/again.log" | tail -n 1 | grep '"accepted":500,"delivered":500,.*"sequence_faults":0,'
 as_user postgres "$bin/initdb" -D "$here/pg/data" -U adcp -A trust -E UTF8 --locale=C.UTF-8 --no-sync > "$here/initdb.txt"
 trap 'control stop -m immediate > /dev/null 2>&1 || true' EXIT
 start_server

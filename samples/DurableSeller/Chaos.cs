@@ -8,7 +8,10 @@ namespace DurableSeller;
 /// </summary>
 internal sealed class Chaos(Settings settings, Crew crew, Producers producers, Receiver receiver, int seed)
 {
-    /// <summary>Receivers that do not answer during an event. The others answer, so that results are committed at the same time.</summary>
+    /// <summary>
+    /// Receivers that do not answer during an event, of those that the next part goes to. The others answer, so that results are committed
+    /// at the same time.
+    /// </summary>
     private const int SilentOrigins = 4;
 
     /// <summary>
@@ -17,8 +20,8 @@ internal sealed class Chaos(Settings settings, Crew crew, Producers producers, R
     /// </summary>
     private const int MaxBacklog = 20_000;
 
-    /// <summary>Longer than a worker's lease of 5 s.</summary>
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(7);
+    /// <summary>The time that a worker is paused. Longer than its lease of 5 s.</summary>
+    public static readonly TimeSpan Pause = TimeSpan.FromSeconds(7);
 
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(10);
 
@@ -30,6 +33,15 @@ internal sealed class Chaos(Settings settings, Crew crew, Producers producers, R
 
     /// <summary>Gets the thing that the run waits for.</summary>
     public string Phase { get; private set; } = "the start";
+
+    /// <summary>Returns the number of events. Two of each cycle are kills.</summary>
+    public static int EventsOf(int cycles, bool restarts) => cycles * (restarts ? 5 : 4);
+
+    /// <summary>
+    /// Returns the least number of deliveries: each producer commits an order before each event, so that a worker is busy, and one after
+    /// the last event.
+    /// </summary>
+    public static long LeastDeliveries(long events, int producers) => (events + 1) * producers;
 
     /// <summary>Performs all events in turn, each kind in each cycle.</summary>
     /// <exception cref="RunFault">A worker ended by itself, a command failed, or a file cannot be written.</exception>
@@ -48,9 +60,9 @@ internal sealed class Chaos(Settings settings, Crew crew, Producers producers, R
         {
             Phase = string.Create(CultureInfo.InvariantCulture, $"event {i + 1} of {plan.Count}, {plan[i]}");
             await UntilArrivedAsync((long)settings.Deliveries * i / (plan.Count + 1) - MaxBacklog, cancellationToken);
-            string[] origins = [.. settings.Origins];
+            string[] origins = producers.OriginsOf(i + 1, plan.Count + 1);
             _random.Shuffle(origins);
-            using Hold hold = receiver.Hold(origins[..SilentOrigins]);
+            using Hold hold = receiver.Hold(origins.Take(SilentOrigins));
             await producers.AllowAsync(i + 1, plan.Count + 1);
             ChildProcess victim = await BusyWorkerAsync(hold, cancellationToken);
             await DisturbAsync(plan[i], victim, hold, restartCommand, cancellationToken);

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Threading.Channels;
 using Adcp.Aot;
 using Adcp.Aot.Delivery;
 using Adcp.Aot.Payloads.Reporting;
@@ -28,19 +29,21 @@ internal static class Producer
 
         // Its orders are every n-th of all.
         int[] orders = [.. Enumerable.Range(0, settings.Deliveries).Where(i => i % settings.Producers == settings.Producer)];
+        Channel<int> allowances = Channel.CreateUnbounded<int>();
+        _ = ReadAllowancesAsync(allowances.Writer);
         int placed = 0, allowed = 0;
         for (int turn = 0; placed < orders.Length; turn++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            while (placed >= allowed)
+            while (placed >= allowed && await allowances.Reader.WaitToReadAsync(cancellationToken))
             {
-                // The coordinator says how many; if it is gone, there is no reason to go on.
-                if (await Console.In.ReadLineAsync(cancellationToken) is not { } line)
-                {
-                    return 1;
-                }
+                allowed = Math.Min(orders.Length, await allowances.Reader.ReadAsync(cancellationToken));
+            }
 
-                allowed = Math.Min(orders.Length, int.Parse(line, CultureInfo.InvariantCulture));
+            if (allowances.Reader.Completion.IsCompleted)
+            {
+                // The coordinator is gone, so that there is no reason to go on.
+                return 1;
             }
 
             int[] some = orders[placed..Math.Min(placed + OrdersPerTransaction, allowed)];
@@ -75,6 +78,18 @@ internal static class Producer
         return 0;
     }
 
+    /// <summary>Reads how many orders the coordinator allows. The input ends when the coordinator does.</summary>
+    private static async Task ReadAllowancesAsync(ChannelWriter<int> allowances)
+    {
+        using StreamReader input = new(Console.OpenStandardInput());
+        while (await input.ReadLineAsync() is { } line)
+        {
+            allowances.TryWrite(int.Parse(line, CultureInfo.InvariantCulture));
+        }
+
+        allowances.Complete();
+    }
+
     private static async Task<IReadOnlyList<OutboxReceipt>> PlaceAsync(
         Store store, OutboxItem[] items, int number, bool commits, CancellationToken cancellationToken)
     {
@@ -85,7 +100,7 @@ internal static class Producer
             order.Transaction = transaction;
             order.CommandText = string.Create(
                 CultureInfo.InvariantCulture,
-                $"INSERT INTO durable_seller_orders (number, status) VALUES ({number}, 'completed') ON CONFLICT DO NOTHING");
+                $"INSERT INTO {store.Orders} (number, status) VALUES ({number}, 'completed') ON CONFLICT DO NOTHING");
             await order.ExecuteNonQueryAsync(cancellationToken);
         }
 

@@ -9,8 +9,28 @@ internal sealed class Producers : IAsyncDisposable
     public Producers(Settings settings)
     {
         _settings = settings;
-        _producers = [.. Enumerable.Range(0, settings.Producers)
-            .Select(i => ChildProcess.Start(settings with { Producer = i }, "produce", $"producer {i}"))];
+        Settings[] all = [.. Enumerable.Range(0, settings.Producers).Select(i => settings with { Producer = i })];
+        foreach (Settings one in all)
+        {
+            Empty(one.AcceptedPart);
+        }
+
+        _producers = [.. all.Select(static one => ChildProcess.Start(one, "produce", $"producer {one.Producer}"))];
+    }
+
+    /// <summary>Returns the origins that the webhooks of a part go to, in the order of all origins.</summary>
+    public string[] OriginsOf(int part, int parts)
+    {
+        HashSet<int> numbers = [];
+        for (int producer = 0; producer < _settings.Producers; producer++)
+        {
+            for (int i = Allowed(part - 1, parts); i < Allowed(part, parts) && numbers.Count < _settings.Origins.Length; i++)
+            {
+                numbers.Add(((i * _settings.Producers) + producer) % _settings.Origins.Length);
+            }
+        }
+
+        return [.. numbers.Order().Select(number => _settings.Origins[number])];
     }
 
     /// <summary>Allows a part of all orders.</summary>
@@ -18,7 +38,7 @@ internal sealed class Producers : IAsyncDisposable
     {
         foreach (ChildProcess producer in _producers)
         {
-            await producer.TellAsync((int)((long)_settings.Deliveries * part / parts / _settings.Producers));
+            await producer.TellAsync(Allowed(part, parts));
         }
     }
 
@@ -94,6 +114,20 @@ internal sealed class Producers : IAsyncDisposable
         _producers.Clear();
     }
 
+    /// <summary>Creates or empties a producer's file. A run that was killed may have left its lines in it.</summary>
+    /// <exception cref="RunFault">The file cannot be written.</exception>
+    private static void Empty(string part)
+    {
+        try
+        {
+            File.WriteAllBytes(part, []);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw RunFault.Unwritable(part, fault, isUsage: true);
+        }
+    }
+
     /// <exception cref="RunFault">The part cannot be read.</exception>
     private static async Task AppendAsync(string part, FileStream all)
     {
@@ -128,4 +162,7 @@ internal sealed class Producers : IAsyncDisposable
             throw RunFault.Unreadable(part.Name, fault);
         }
     }
+
+    /// <summary>Returns how many orders each producer may have committed after a part.</summary>
+    private int Allowed(int part, int parts) => (int)((long)_settings.Deliveries * part / parts / _settings.Producers);
 }

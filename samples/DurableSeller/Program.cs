@@ -20,60 +20,14 @@ internal static class Program
     private const int Usage = 2;
     private const int NotFinished = 3;
 
-    private static readonly Option<string> StoreOption = new("--store")
-    {
-        Description = "sqlite:FILE or postgres:CONNECTION-STRING. Default: a new SQLite file in the temporary folder.",
-    };
-
-    private static readonly Option<int> DeliveriesOption = Number("--deliveries", "How many webhooks to commit.", 20_000, 10_000_000);
-
-    private static readonly Option<int> WorkersOption = Number("--workers", "How many worker processes.", 2, 16);
-
-    private static readonly Option<int> ProducersOption = Number("--producers", "How many producer processes.", 3, 16);
-
-    private static readonly Option<bool> ChaosOption = new("--chaos")
-    {
-        Description = "Kill, pause and stop workers while they deliver.",
-    };
-
-    private static readonly Option<int?> CyclesOption = new("--cycles")
-    {
-        Description = "With --chaos: how often each kind of event happens. Default: once for each 20,000 deliveries.",
-    };
-
-    private static readonly Option<string?> RestartOption = new("--restart-command")
-    {
-        Description = "With --chaos: a shell command that restarts the database's server. It must not fail.",
-    };
-
-    private static readonly Option<string?> AcceptedOption = new("--accepted")
-    {
-        Description = "Where the producers write a line of JSON for each committed webhook.",
-    };
-
-    private static readonly Option<string?> ReceivedOption = new("--received")
-    {
-        Description = "Where the receiver writes a line of JSON for each request.",
-    };
-
-    private static readonly Option<int> SeedOption = new("--seed")
-    {
-        Description = "Makes the chaos repeatable.",
-        DefaultValueFactory = _ => 1,
-    };
-
-    private static readonly Option<int> LimitOption =
-        Number("--time-limit", "After how many seconds a run that has not ended is given up.", 600, 86_400);
-
-    private static readonly Option<bool> JsonOption = new("--json") { Description = "Print one JSON object in the last line." };
-
     private static async Task<int> Main(string[] args)
     {
-        RootCommand root = new("A seller whose webhooks survive kill -9.")
+        RootCommand root = new("A seller whose webhooks survive kill -9.");
+        foreach (Option option in Options.All)
         {
-            StoreOption, DeliveriesOption, WorkersOption, ProducersOption, ChaosOption, CyclesOption, RestartOption, AcceptedOption,
-            ReceivedOption, SeedOption, LimitOption, JsonOption,
-        };
+            root.Options.Add(option);
+        }
+
         Command work = new("work", "A worker process. Started by the seller itself.") { Hidden = true };
         work.SetAction((_, cancellationToken) => GuardedAsync(() => Worker.RunAsync(cancellationToken)));
         Command produce = new("produce", "A producer process. Started by the seller itself.") { Hidden = true };
@@ -83,15 +37,21 @@ internal static class Program
         root.SetAction((arguments, cancellationToken) => GuardedAsync(() => StartAsync(arguments, cancellationToken)));
 
         ParseResult parsed = root.Parse(args);
-        if (parsed.Errors.Count == 0)
+        string[] faults = [.. parsed.Errors.Select(static error => error.Message)];
+        if (faults.Length == 0 && parsed.CommandResult.Command == root && Options.Contradiction(parsed) is { } fault)
+        {
+            faults = [fault];
+        }
+
+        if (faults.Length == 0)
         {
             // Workers finish their attempts on SIGTERM.
             return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(60) });
         }
 
-        foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors)
+        foreach (string one in faults)
         {
-            await Console.Error.WriteLineAsync(error.Message);
+            await Console.Error.WriteLineAsync(one);
         }
 
         return Usage;
@@ -115,15 +75,15 @@ internal static class Program
     private static async Task<int> StartAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
         using SigningKey key = SigningKey.Generate(SignatureAlgorithm.Ed25519, KeyId);
-        await using Receiver receiver = await Receiver.StartAsync(new LineWriter(arguments.GetValue(ReceivedOption)));
+        await using Receiver receiver = await Receiver.StartAsync(new LineWriter(arguments.GetValue(Options.Received)));
         string name = $"adcp-durable-{Environment.ProcessId}";
         Settings settings = new(
             Guid.NewGuid().ToString("N")[..12],
-            arguments.GetValue(StoreOption) ?? "sqlite:" + Path.Combine(Path.GetTempPath(), name + ".db"),
+            arguments.GetValue(Options.Store) ?? "sqlite:" + Path.Combine(Path.GetTempPath(), name + ".db"),
             key.ExportPrivateJwk(), RandomNumberGenerator.GetBytes(EncryptionKey.SizeInBytes), receiver.Urls,
-            arguments.GetValue(DeliveriesOption),
-            arguments.GetValue(AcceptedOption) ?? Path.Combine(Path.GetTempPath(), name + ".jsonl"),
-            arguments.GetValue(ProducersOption));
+            arguments.GetValue(Options.Deliveries),
+            arguments.GetValue(Options.Accepted) ?? Path.Combine(Path.GetTempPath(), name + ".jsonl"),
+            arguments.GetValue(Options.Producers));
 
         // Before the producers start, which write files beside it.
         await using (new LineWriter(settings.Accepted))
@@ -145,7 +105,7 @@ internal static class Program
         }
         catch (Exception fault) when (fault is ArgumentException or DbException or IOException or UnauthorizedAccessException)
         {
-            throw new RunFault(fault.Message) { IsUsage = true };
+            throw new RunFault($"--store cannot be opened: {fault.Message}") { IsUsage = true };
         }
     }
 
@@ -153,11 +113,11 @@ internal static class Program
         ParseResult arguments, Settings settings, Store store, Receiver receiver, CancellationToken cancellationToken)
     {
         using CancellationTokenSource ends = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        TimeSpan limit = TimeSpan.FromSeconds(arguments.GetValue(LimitOption));
+        TimeSpan limit = TimeSpan.FromSeconds(arguments.GetValue(Options.TimeLimit));
         ends.CancelAfter(limit);
-        await using Crew crew = new(settings, arguments.GetValue(WorkersOption));
+        await using Crew crew = new(settings, arguments.GetValue(Options.Workers));
         await using Producers producers = new(settings);
-        Chaos chaos = new(settings, crew, producers, receiver, arguments.GetValue(SeedOption));
+        Chaos chaos = new(settings, crew, producers, receiver, arguments.GetValue(Options.Seed) ?? 1);
         long started = Stopwatch.GetTimestamp();
         OutboxStatus status;
         TimeSpan elapsed;
@@ -165,10 +125,9 @@ internal static class Program
         try
         {
             crew.Start();
-            if (arguments.GetValue(ChaosOption))
+            if (arguments.GetValue(Options.Chaos))
             {
-                int cycles = arguments.GetValue(CyclesOption) ?? Math.Max(1, settings.Deliveries / 20_000);
-                await chaos.RunAsync(cycles, arguments.GetValue(RestartOption), ends.Token);
+                await chaos.RunAsync(Options.CyclesOf(arguments), arguments.GetValue(Options.RestartCommand), ends.Token);
             }
 
             await producers.FinishAsync(ends.Token);
@@ -207,7 +166,7 @@ internal static class Program
             report.PrintUnexplained(Console.Error);
         }
 
-        if (arguments.GetValue(JsonOption))
+        if (arguments.GetValue(Options.Json))
         {
             Console.WriteLine(report.ToJson());
         }
@@ -223,18 +182,5 @@ internal static class Program
             crew.Check();
             receiver.Check();
         }
-    }
-
-    private static Option<int> Number(string name, string description, int value, int max)
-    {
-        Option<int> option = new(name) { Description = $"{description} 1 to {max}.", DefaultValueFactory = _ => value };
-        option.Validators.Add(result =>
-        {
-            if (result.Errors.Any() || result.GetValueOrDefault<int>() is var given && (given < 1 || given > max))
-            {
-                result.AddError($"{name} takes a whole number from 1 to {max}.");
-            }
-        });
-        return option;
     }
 }

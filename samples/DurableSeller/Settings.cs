@@ -12,10 +12,20 @@ internal sealed record Settings(
     public int Producer { get; init; }
 
     /// <summary>Gets the file of this producer. At the end the files of all producers are one.</summary>
-    public string AcceptedPart => string.Create(CultureInfo.InvariantCulture, $"{Accepted}.{Producer}");
+    public string AcceptedPart => PartOf(Accepted, Producer);
+
+    /// <summary>
+    /// Gets the beginning of the tables' names. Each run has tables of its own, because webhooks of an earlier run that was killed still
+    /// wait in a store, and the key that they are encrypted with is gone.
+    /// </summary>
+    public string TablePrefix => $"durable_{Run}_";
 
     /// <summary>Shows no key.</summary>
     public override string ToString() => $"{nameof(Settings)} {Run}";
+
+    /// <summary>Returns the file of a producer.</summary>
+    public static string PartOf(string accepted, int producer) =>
+        string.Create(CultureInfo.InvariantCulture, $"{accepted}.{producer}");
 
     /// <summary>Reads the settings that the coordinator gave to this process.</summary>
     public static Settings FromEnvironment() => new(

@@ -16,9 +16,11 @@ internal sealed class Store : IAsyncDisposable
     private readonly string _name;
 
     private Store(
-        string name, DbDataSource source, PostgreSqlWakeUp? wakeUp, SigningKey key, WebhookSender sender, SqlWebhookOutbox outbox)
+        string name, string prefix, DbDataSource source, PostgreSqlWakeUp? wakeUp, SigningKey key, WebhookSender sender,
+        SqlWebhookOutbox outbox)
     {
         _name = name;
+        Orders = prefix + "orders";
         Source = source;
         _wakeUp = wakeUp;
         Key = key;
@@ -27,6 +29,9 @@ internal sealed class Store : IAsyncDisposable
     }
 
     public DbDataSource Source { get; }
+
+    /// <summary>Gets the name of the seller's table.</summary>
+    public string Orders { get; }
 
     public WebhookSender Sender { get; }
 
@@ -57,8 +62,8 @@ internal sealed class Store : IAsyncDisposable
             new StoreDatabase(source, dialect),
             preparing is null ? sender : new ObservedSender(sender, preparing),
             SecretsAtRest.EncryptedWith(new EncryptionKey("run-" + settings.Run, settings.EncryptionKey)),
-            new SqlWebhookOutboxOptions { WakeUp = wakeUp });
-        return new Store(name, source, wakeUp, key, sender, outbox);
+            new SqlWebhookOutboxOptions { TablePrefix = settings.TablePrefix, WakeUp = wakeUp });
+        return new Store(name, settings.TablePrefix, source, wakeUp, key, sender, outbox);
     }
 
     /// <summary>Creates the seller's table and the outbox's.</summary>
@@ -69,7 +74,7 @@ internal sealed class Store : IAsyncDisposable
         {
             await Outbox.CreateIfAbsentAsync(cancellationToken);
             await using DbCommand command = Source.CreateCommand(
-                "CREATE TABLE IF NOT EXISTS durable_seller_orders (number BIGINT NOT NULL PRIMARY KEY, status TEXT NOT NULL)");
+                $"CREATE TABLE {Orders} (number BIGINT NOT NULL PRIMARY KEY, status TEXT NOT NULL)");
             await command.ExecuteNonQueryAsync(cancellationToken);
         }
         catch (Exception fault) when (fault is DbException or IOException or InvalidOperationException or TimeoutException)
