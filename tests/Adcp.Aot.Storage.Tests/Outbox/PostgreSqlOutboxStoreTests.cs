@@ -119,6 +119,29 @@ public sealed class PostgreSqlOutboxStoreTests : PostgreSqlOutboxStoreContract
     }
 
     [Fact]
+    public async Task A_delivery_id_of_another_schema_is_not_taken_for_one_that_was_enqueued_before()
+    {
+        await using TestDatabase other = await TestDatabase.CreateAsync(Dialect);
+        OutboxStore foreign = Open(other.Source, Tables);
+        await foreign.CreateIfAbsentAsync(default);
+        await using (Caller caller = await Caller.BeginAsync(other.Source))
+        {
+            await foreign.BindAsync(caller.Transaction, [Binding("id")], default);
+            await caller.Transaction.CommitAsync();
+        }
+
+        await using (Caller caller = await Caller.BeginAsync(Database.Source))
+        {
+            await Store.RequireSameDatabaseAsync(caller.Transaction, default);
+            string schema = new NpgsqlConnectionStringBuilder(other.ConnectionString).SearchPath!;
+            await caller.ExecuteAsync($"SET LOCAL search_path = {schema}");
+
+            await Assert.ThrowsAsync<ArgumentException>(
+                "transaction", async () => await Store.BindAsync(caller.Transaction, [Binding("id")], default));
+        }
+    }
+
+    [Fact]
     public async Task Tables_that_were_dropped_and_created_again_take_webhooks()
     {
         string schema = new NpgsqlConnectionStringBuilder(Database.ConnectionString).SearchPath!;

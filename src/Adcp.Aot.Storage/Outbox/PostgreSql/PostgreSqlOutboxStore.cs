@@ -155,6 +155,13 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
             }
         }
 
+        if (earlier.Count > 0)
+        {
+            // No row is appended for these, so that none shows which tables the session sees.
+            (_, _, long table) = await Command(transaction, _sql.Identity).OneAsync(Identity, cancellationToken).ConfigureAwait(false);
+            await RequireOwnTableAsync(transaction, table, cancellationToken).ConfigureAwait(false);
+        }
+
         OutboxBinding?[] result = new OutboxBinding?[bindings.Count];
         for (int i = 0; i < result.Length; i++)
         {
@@ -303,7 +310,7 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
     }
 
     /// <summary>
-    /// Refuses a row that stands in a table of another schema: a session may change its search_path after it was checked, and a name
+    /// Refuses a transaction that sees the tables of another schema: a session may change its search_path after it was checked, and a name
     /// without a schema then means another table.
     /// </summary>
     private async ValueTask RequireOwnTableAsync(DbTransaction? transaction, long table, CancellationToken cancellationToken)
@@ -313,8 +320,8 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
             && (await OwnIdentityAsync(cancellationToken).ConfigureAwait(false)).LogTable != table)
         {
             throw new ArgumentException(
-                "The webhook was written to an outbox of another schema, because the transaction's search_path is not that of this outbox: "
-                + "roll the transaction back. Set the search_path of the outbox's connections, or name the schema in its table prefix, as "
+                "The transaction's search_path leads to the outbox of another schema, and webhooks may be written there: roll the "
+                + "transaction back. Set the search_path of the outbox's connections, or name the schema in its table prefix, as "
                 + "in \"schema.adcp_outbox_\".",
                 nameof(transaction));
         }
