@@ -82,10 +82,11 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
     [Fact]
     public async Task Connection_that_the_server_ends_is_replaced()
     {
-        PostgreSqlWakeUp listener = await ListenAsync(_database.ConnectionString);
+        // A check of the connection would be the session's last statement, by which the listener is found.
+        PostgreSqlWakeUp listener = await ListenAsync(_database.ConnectionString, keepAlive: TimeSpan.FromMinutes(10));
         Assert.Equal([true], _reports);
 
-        await TerminateAsync();
+        Assert.Equal(1, await TerminateAsync());
 
         await UntilAsync(() => _log.Of(PostgreSqlEventIds.ListenFailed).Length == 1 && listener.IsListening);
         Assert.Equal([true, false, true], _reports);
@@ -324,9 +325,9 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
         return wakeUp;
     }
 
-    private async Task<PostgreSqlWakeUp> ListenAsync(string connectionString)
+    private async Task<PostgreSqlWakeUp> ListenAsync(string connectionString, TimeSpan? keepAlive = null)
     {
-        PostgreSqlWakeUp wakeUp = Open(connectionString);
+        PostgreSqlWakeUp wakeUp = Open(connectionString, keepAlive: keepAlive);
         Listen(wakeUp);
         await UntilAsync(() => wakeUp.IsListening && !_reports.IsEmpty);
         return wakeUp;
@@ -335,7 +336,8 @@ public sealed class PostgreSqlWakeUpTests : IAsyncLifetime
     private void Listen(PostgreSqlWakeUp wakeUp) =>
         _listening.Add(wakeUp.ListenAsync(() => Interlocked.Increment(ref _wakes), _reports.Enqueue, _stop.Token));
 
-    /// <summary>Ends the sessions of the listeners.</summary>
-    private Task TerminateAsync() => _database.ExecuteAsync(
-        $"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%{_channel}%' AND pid <> pg_backend_pid()");
+    /// <summary>Ends the sessions whose last statement was LISTEN.</summary>
+    /// <returns>Their number.</returns>
+    private Task<long> TerminateAsync() => _database.CountAsync(
+        $"SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query = 'LISTEN {_channel}'");
 }
