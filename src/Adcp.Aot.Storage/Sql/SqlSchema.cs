@@ -15,6 +15,21 @@ public sealed class SqlSchema
 
     private const int LockTimeoutSeconds = 30;
 
+    /// <summary>The time that a migration may take, such as that of an index on many rows.</summary>
+    private const int MigrationTimeoutSeconds = 600;
+
+    /// <summary>
+    /// The time that a migration waits for the lock of a table. Every other statement on the table waits behind it, for as long as a
+    /// transaction that began before keeps the table, such as that of a backup.
+    /// </summary>
+    private const int TableLockTimeoutSeconds = 1;
+
+    /// <summary>A table that is in use is tried this many times, for a minute in all.</summary>
+    private const int MaxTableLocks = 20;
+
+    /// <summary>Others use the table while a migration pauses.</summary>
+    private static readonly TimeSpan TableLockPause = TimeSpan.FromSeconds(2);
+
     /// <summary>citext ignores case, char(n) blanks, and name keeps 63 bytes.</summary>
     private const string InexactPostgreSqlKey = """
         SELECT a.attname::text
@@ -134,6 +149,10 @@ public sealed class SqlSchema
     /// <exception cref="InvalidOperationException">
     /// The database has a newer version than this program knows, and a migration to it is not backward compatible; or there is an
     /// ambient transaction; or MySQL's server and driver disagree about backslashes in texts.
+    /// </exception>
+    /// <exception cref="TimeoutException">
+    /// Another process has been changing tables for 30 s, or transactions have used this one for a minute. A table in use is tried again
+    /// and again, for one second at a time, so that other statements on it do not wait.
     /// </exception>
     /// <exception cref="DbException">A statement failed.</exception>
     public Task<int> ApplyAsync(DbDataSource source, CancellationToken cancellationToken = default)
@@ -310,18 +329,33 @@ public sealed class SqlSchema
     private async Task<int> ApplyLockedAsync(DbConnection connection, CancellationToken cancellationToken)
     {
         await SqlConnections.CheckTextsAsync(connection, _dialect, cancellationToken).ConfigureAwait(false);
-        bool done = false;
-        try
+        for (int locks = 1; ; locks++)
         {
-            // Inside the try block: if taking the lock was cancelled, it may be held all the same.
-            await LockAsync(connection, cancellationToken).ConfigureAwait(false);
-            int before = await ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
-            done = true;
-            return before;
-        }
-        finally
-        {
-            await UnlockAsync(connection, done).ConfigureAwait(false);
+            bool done = false;
+            try
+            {
+                // Inside the try block: if taking the lock was cancelled, it may be held all the same.
+                await LockAsync(connection, cancellationToken).ConfigureAwait(false);
+                int before = await ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
+                done = true;
+                return before;
+            }
+            catch (DbException fault) when (SqlFaults.IsTableLocked(fault))
+            {
+                if (locks == MaxTableLocks)
+                {
+                    throw new TimeoutException(
+                        $"Table '{_table}' could not be changed to version {Version}, because transactions have used it for a minute. End "
+                        + "them, such as a backup or an open transaction, and start again.",
+                        fault);
+                }
+            }
+            finally
+            {
+                await UnlockAsync(connection, done).ConfigureAwait(false);
+            }
+
+            await Task.Delay(TableLockPause, TimeProvider.System, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -357,6 +391,8 @@ public sealed class SqlSchema
         await RequireKnownAsync(connection, before, cancellationToken).ConfigureAwait(false);
         if (before < Version)
         {
+            await LimitTableLocksAsync(connection, cancellationToken).ConfigureAwait(false);
+
             // Before the first migration: MySQL commits each statement, and the process may end between two of them. A program reads this
             // row only if the version is greater than its own.
             await RecordOldestAsync(connection, cancellationToken).ConfigureAwait(false);
@@ -405,9 +441,22 @@ public sealed class SqlSchema
     {
         foreach (string statement in migration.Statements)
         {
-            await ExecuteAsync(connection, statement, cancellationToken).ConfigureAwait(false);
+            DbCommand command = Command(connection, statement, []);
+            await using (command.ConfigureAwait(false))
+            {
+                command.CommandTimeout = MigrationTimeoutSeconds;
+                await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            }
         }
     }
+
+    /// <summary>Limits the waiting for locks of tables until the end of the transaction, or on MySQL until the unlocking.</summary>
+    private Task LimitTableLocksAsync(DbConnection connection, CancellationToken cancellationToken) => _dialect switch
+    {
+        SqlDialect.PostgreSql => ExecuteAsync(connection, $"SET LOCAL lock_timeout = '{TableLockTimeoutSeconds}s'", cancellationToken),
+        SqlDialect.MySql => ExecuteAsync(connection, $"SET SESSION lock_wait_timeout = {TableLockTimeoutSeconds}", cancellationToken),
+        _ => Task.CompletedTask,
+    };
 
     private async Task RequireKnownAsync(DbConnection connection, int version, CancellationToken cancellationToken)
     {
@@ -497,6 +546,11 @@ public sealed class SqlSchema
         string statement = _dialect == SqlDialect.MySql ? $"DO RELEASE_LOCK('{VersionsTable}')" : done ? "COMMIT" : "ROLLBACK";
         try
         {
+            if (_dialect == SqlDialect.MySql)
+            {
+                await ExecuteAsync(connection, "SET SESSION lock_wait_timeout = DEFAULT", CancellationToken.None).ConfigureAwait(false);
+            }
+
             await ExecuteAsync(connection, statement, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception fault) when (!done && fault is DbException or InvalidOperationException)

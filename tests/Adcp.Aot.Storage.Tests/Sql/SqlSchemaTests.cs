@@ -6,10 +6,22 @@ namespace Adcp.Aot.Storage.Tests.Sql;
 public sealed class SqliteSqlSchemaTests() : SqlSchemaTests(SqlDialect.Sqlite);
 
 [Needs(Resource.PostgreSql)]
-public sealed class PostgreSqlSqlSchemaTests() : SqlSchemaTests(SqlDialect.PostgreSql);
+public sealed class PostgreSqlSqlSchemaTests() : SqlSchemaTests(SqlDialect.PostgreSql)
+{
+    [Fact]
+    public Task Migration_waits_for_a_table_in_use_without_holding_up_others() => WaitWithoutHoldingUpOthersAsync(
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE query LIKE 'ALTER TABLE things1%' AND wait_event_type = 'Lock' "
+        + "AND application_name = current_setting('application_name')");
+}
 
 [Needs(Resource.MySql)]
-public sealed class MySqlSqlSchemaTests() : SqlSchemaTests(SqlDialect.MySql);
+public sealed class MySqlSqlSchemaTests() : SqlSchemaTests(SqlDialect.MySql)
+{
+    [Fact]
+    public Task Migration_waits_for_a_table_in_use_without_holding_up_others() => WaitWithoutHoldingUpOthersAsync(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'ALTER TABLE things1%' "
+        + "AND state = 'Waiting for table metadata lock' AND db = DATABASE()");
+}
 
 public abstract class SqlSchemaTests(SqlDialect dialect) : DatabaseTests(dialect)
 {
@@ -78,6 +90,34 @@ public abstract class SqlSchemaTests(SqlDialect dialect) : DatabaseTests(dialect
             "UPDATE adcp_schema_versions SET version = 3 WHERE table_name = 'things'",
         ],
         Schema(false, true).StatementsFrom(1));
+
+    /// <param name="waiting">Counts the migrations that wait for their lock.</param>
+    private protected async Task WaitWithoutHoldingUpOthersAsync(string waiting)
+    {
+        await Schema().ApplyAsync(Database.Source);
+        SqlSchema next = new(Dialect, "things", Creation(1), new SqlMigration("ALTER TABLE things1 ADD COLUMN b INTEGER"));
+        await using DbConnection backup = await Database.Source.OpenConnectionAsync();
+        Task<int> migration;
+        await using (DbTransaction transaction = await backup.BeginTransactionAsync())
+        {
+            await using DbCommand read = backup.CreateCommand();
+            read.Transaction = transaction;
+            read.CommandText = "SELECT COUNT(*) FROM things1";
+            await read.ExecuteScalarAsync();
+            migration = next.ApplyAsync(Database.Source);
+            while (await Database.CountAsync(waiting) == 0)
+            {
+                Assert.False(migration.IsCompleted);
+            }
+
+            // Behind a migration that waits for as long as the backup takes, this would end by the driver's time-out.
+            await Database.ExecuteAsync("INSERT INTO things1 VALUES (1)");
+            Assert.False(migration.IsCompleted);
+        }
+
+        Assert.Equal(1, await migration);
+        await Database.ExecuteAsync("INSERT INTO things1 (a, b) VALUES (1, 2)");
+    }
 
     private static SqlMigration Creation(int version) => new($"CREATE TABLE IF NOT EXISTS things{version} (a INTEGER)");
 
