@@ -22,7 +22,7 @@ internal sealed partial class OutboxDelivery
 
             OutboxChange change = OutboxChanges.Trial(row);
             changes.Add(change);
-            _settlement.Add(change, endsAttempt: false);
+            _settlement.Add(change);
         }
 
         foreach (OutboxChange change in changes)
@@ -137,7 +137,7 @@ internal sealed partial class OutboxDelivery
             change.Of(webhook!);
         }
 
-        _settlement.Add(change, endsAttempt: false);
+        _settlement.Add(change);
     }
 
     /// <summary>Records the end of a delivery without an attempt, and settles it.</summary>
@@ -154,7 +154,7 @@ internal sealed partial class OutboxDelivery
             OwnFault(_logger, row.Id, $"{fault.GetType().Name}: {fault.Message}");
         }
 
-        _settlement.Add(change, endsAttempt: false);
+        _settlement.Add(change);
     }
 
     private async ValueTask RecordEndAsync(OutboxChange change)

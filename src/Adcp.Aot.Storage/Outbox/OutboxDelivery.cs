@@ -37,6 +37,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Dictionary<string, (long LoggedAt, int Skipped)> _unknownKeys = new(StringComparer.Ordinal);
+    private readonly Func<bool> _hasRoom;
     private readonly WaitCallback _attempt;
     private readonly WaitCallback _authorize;
     private readonly WaitCallback _try;
@@ -62,6 +63,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
         _retry = rules.Retry;
         _time = time;
         _logger = logger;
+        _hasRoom = () => HasRoom;
         _attempt = row => _ = AttemptAsync((OutboxRow)row!);
         _authorize = rows => _ = AuthorizeAsync((List<OutboxRow>)rows!);
         _try = rows => _ = TryAsync((IReadOnlyList<OutboxRow>)rows!);
@@ -82,8 +84,10 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
     /// <summary>Gets how many attempts were not made since the start because the authorizer said "later" or failed.</summary>
     internal long Deferred => Volatile.Read(ref _deferred);
 
-    private bool MayStart =>
-        !_isStopped && _installation != default && _settlement.UnsettledAttempts < MaxUnsettled && _lease.AllowsAttempts;
+    private bool MayStart => !_isStopped && _installation != default && HasRoom && _lease.AllowsAttempts;
+
+    /// <summary>Gets whether a result may be added to those that wait for their commit.</summary>
+    private bool HasRoom => _settlement.UnsettledAttempts < MaxUnsettled;
 
     /// <summary>Begins to take rows.</summary>
     internal void Start(Guid installation)
@@ -136,7 +140,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
     private void StartAttempts()
     {
         List<OutboxRow>? batch = null;
-        while (MayStart && _schedule.TryTake(out OutboxRow? row))
+        while (MayStart && _schedule.TryTake(out OutboxRow? row, _hasRoom))
         {
             if (_authorization is null)
             {
@@ -157,7 +161,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
             ThreadPool.UnsafeQueueUserWorkItem(_authorize, batch);
         }
 
-        if (MayStart && _schedule.TakeSuspects() is { Count: > 0 } suspects)
+        if (MayStart && _schedule.TakeSuspects(_hasRoom) is { Count: > 0 } suspects)
         {
             ThreadPool.UnsafeQueueUserWorkItem(_try, suspects);
         }
@@ -192,7 +196,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
         OutboxRow? next = null;
         if (_authorization is null && MayStart)
         {
-            _schedule.TryTake(out next);
+            _schedule.TryTake(out next, _hasRoom);
         }
 
         Pump();
@@ -237,10 +241,16 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
 
     private void Complete(OutboxRow row, OutboxChange? change)
     {
+        if (change is not null)
+        {
+            // Before the attempt makes room for another one, which counts the results.
+            _settlement.EndAttempt(change);
+        }
+
         _schedule.Complete(row, isDelivered: change?.Kind == OutboxChangeKind.Delivered, changeFollows: change is not null);
         if (change is not null)
         {
-            _settlement.Add(change, endsAttempt: true);
+            _settlement.Add(change);
         }
     }
 

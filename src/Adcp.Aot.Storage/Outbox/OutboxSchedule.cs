@@ -180,11 +180,13 @@ internal sealed class OutboxSchedule
     }
 
     /// <summary>Takes the suspects whose trials may begin.</summary>
-    internal IReadOnlyList<OutboxRow> TakeSuspects()
+    /// <param name="mayTake">As in <see cref="TryTake"/>.</param>
+    internal IReadOnlyList<OutboxRow> TakeSuspects(Func<bool>? mayTake = null)
     {
         using Lock.Scope scope = _lock.EnterScope();
         List<OutboxRow>? taken = null;
-        while (_inFlight < _limits.MaxConcurrency && !_isPaused && _trials.TryTake(out OutboxEndpoint? endpoint, out OutboxRow? row))
+        while (_inFlight < _limits.MaxConcurrency && !_isPaused && mayTake?.Invoke() != false
+            && _trials.TryTake(out OutboxEndpoint? endpoint, out OutboxRow? row))
         {
             Begin(endpoint, row);
             (taken ??= []).Add(row);
@@ -194,12 +196,16 @@ internal sealed class OutboxSchedule
     }
 
     /// <summary>Takes the next row to attempt.</summary>
-    internal bool TryTake([NotNullWhen(true)] out OutboxRow? row)
+    /// <param name="row">The row.</param>
+    /// <param name="mayTake">
+    /// Asked while no other row is taken and no attempt ends. <see langword="null"/> if a row may always be taken.
+    /// </param>
+    internal bool TryTake([NotNullWhen(true)] out OutboxRow? row, Func<bool>? mayTake = null)
     {
         using Lock.Scope scope = _lock.EnterScope();
         row = null;
         (OutboxRotation first, OutboxRotation second) = _retryWasLast ? (_fresh, _retries) : (_retries, _fresh);
-        if (_inFlight >= _limits.MaxConcurrency || _isPaused
+        if (_inFlight >= _limits.MaxConcurrency || _isPaused || mayTake?.Invoke() == false
             || (!first.TryTake(out OutboxEndpoint? endpoint, out row) && !second.TryTake(out endpoint, out row)))
         {
             return false;

@@ -60,16 +60,17 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
     /// <summary>Begins the loop.</summary>
     internal void Start() => _running = RunAsync();
 
-    /// <summary>Adds a change of a row that is held.</summary>
-    internal void Add(OutboxChange change, bool endsAttempt)
+    /// <summary>Counts a change that ends an attempt. <see cref="Add"/> follows.</summary>
+    internal void EndAttempt(OutboxChange change)
     {
-        change.EndsAttempt = endsAttempt;
-        Interlocked.Increment(ref _unsettled);
-        if (endsAttempt)
-        {
-            Interlocked.Increment(ref _unsettledAttempts);
-        }
+        change.EndsAttempt = true;
+        Interlocked.Increment(ref _unsettledAttempts);
+    }
 
+    /// <summary>Adds a change of a row that is held.</summary>
+    internal void Add(OutboxChange change)
+    {
+        Interlocked.Increment(ref _unsettled);
         _changes.Add(change);
         _wake.Set();
     }
