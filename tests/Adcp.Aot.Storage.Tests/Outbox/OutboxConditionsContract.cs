@@ -224,14 +224,14 @@ public abstract class OutboxConditionsContract(SqlDialect dialect) : IAsyncLifet
     {
         SqlWebhookOutbox outbox = await OpenAsync();
         await outbox.EnqueueAsync(null, Items(3));
-        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = version + 2");
+        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = version + 10");
 
         OutboxWorker worker = Worker(Open(Database.Source));
         InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(() => worker.StartAsync());
 
         Assert.Contains("version", fault.Message, StringComparison.Ordinal);
         Assert.Empty(Sender.Attempts);
-        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = version - 2");
+        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = version - 10");
         await worker.StartAsync();
         await EmptyAsync(outbox);
         Assert.Equal(3, Sender.Count);

@@ -2,7 +2,47 @@ using Adcp.Aot.Storage.Tests.Databases;
 
 namespace Adcp.Aot.Storage.Tests.Outbox;
 
-public sealed class SqliteOutboxSchemaTests() : OutboxSchemaTests(SqlDialect.Sqlite);
+public sealed class SqliteOutboxSchemaTests() : OutboxSchemaTests(SqlDialect.Sqlite)
+{
+    [Fact]
+    public async Task Delivery_ids_of_version_6_keep_their_state_and_a_process_of_that_release_continues()
+    {
+        await CreateVersionAsync(6);
+        await Database.ExecuteAsync(Bind(1) + Append(1));
+        await Database.ExecuteAsync(
+            Bind(2) + "INSERT INTO adcp_outbox_parked (id, lane, endpoint, tenant, key_id, binding, attempts, enqueued_at, due_at, "
+            + $"status_code, sealed) VALUES (2, 0, 0, 0, 'k', {Hash(2)}, 1, 0, 0, 503, x'01')");
+        await Database.ExecuteAsync(Bind(3) + Sets(3, OutboxBindingState.Delivered));
+        await Database.ExecuteAsync(Bind(4) + Sets(4, OutboxBindingState.Dead));
+
+        await UpgradeAsync();
+
+        // The release before enqueues, delivers and redrives, and this one delivers.
+        await Database.ExecuteAsync(Bind(5) + Append(5));
+        await Database.ExecuteAsync(Bind(6) + Append(6) + Delete(6) + Sets(6, OutboxBindingState.Delivered));
+        await Database.ExecuteAsync(Bind(7) + Sets(7, OutboxBindingState.Dead) + Append(7) + Sets(7, OutboxBindingState.Waiting));
+        await Database.ExecuteAsync(Bind(8) + Append(8) + Delete(8));
+
+        await AssertStatesAsync(
+            OutboxBindingState.Waiting, OutboxBindingState.Waiting, OutboxBindingState.Delivered, OutboxBindingState.Dead,
+            OutboxBindingState.Waiting, OutboxBindingState.Delivered, OutboxBindingState.Waiting, OutboxBindingState.Delivered);
+
+        static string Hash(int id) => $"x'{id:x64}'";
+
+        static string Bind(int id) =>
+            "INSERT INTO adcp_outbox_binding (hash, fingerprint, idempotency_key, retires_at, kept_until) "
+            + $"VALUES ({Hash(id)}, x'01', 'key', 0, 0);";
+
+        static string Append(int id) =>
+            "INSERT INTO adcp_outbox_log (lane, endpoint, tenant, key_id, binding, enqueued_at, not_before, sealed) "
+            + $"VALUES (0, 0, 0, 'k', {Hash(id)}, 0, 0, x'01');";
+
+        static string Delete(int id) => $"DELETE FROM adcp_outbox_log WHERE binding = {Hash(id)};";
+
+        static string Sets(int id, OutboxBindingState state) =>
+            $"UPDATE adcp_outbox_binding SET state = {(int)state} WHERE hash = {Hash(id)};";
+    }
+}
 
 [Needs(Resource.PostgreSql)]
 public sealed class PostgreSqlOutboxSchemaTests() : OutboxSchemaTests(SqlDialect.PostgreSql)
@@ -10,13 +50,7 @@ public sealed class PostgreSqlOutboxSchemaTests() : OutboxSchemaTests(SqlDialect
     [Fact]
     public async Task Delivery_ids_of_version_5_keep_their_state_and_a_process_of_that_release_continues()
     {
-        OutboxSchema schema = new(new StoreDatabase(Database.Source, Dialect));
-        foreach (string statement in schema.GetStatements().Except(schema.GetStatements(5)))
-        {
-            await Database.ExecuteAsync(statement);
-        }
-
-        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = 5");
+        await CreateVersionAsync(5);
         await Database.ExecuteAsync(Bind(1) + Append(1));
         await Database.ExecuteAsync(
             Bind(2) + "INSERT INTO adcp_outbox_parked (lane, endpoint, due_at, id, tenant, enqueued_at, attempts, unclean, status_code, "
@@ -24,8 +58,7 @@ public sealed class PostgreSqlOutboxSchemaTests() : OutboxSchemaTests(SqlDialect
         await Database.ExecuteAsync(Bind(3) + Sets(3, OutboxBindingState.Delivered));
         await Database.ExecuteAsync(Bind(4) + Sets(4, OutboxBindingState.Dead));
 
-        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
-            await new OutboxSchema(new StoreDatabase(Database.Source, Dialect)).CreateIfAbsentAsync())));
+        await UpgradeAsync();
 
         // The release before enqueues, delivers and redrives.
         await Database.ExecuteAsync(Bind(5) + Append(5));
@@ -34,22 +67,9 @@ public sealed class PostgreSqlOutboxSchemaTests() : OutboxSchemaTests(SqlDialect
         await Database.ExecuteAsync(Bind(7) + Sets(7, OutboxBindingState.Dead) + "UPDATE adcp_outbox_binding SET xid = NULL");
         await Database.ExecuteAsync(Append(7) + Sets(7, OutboxBindingState.Waiting));
 
-        await schema.CheckAsync(TestContext.Current.CancellationToken);
-        OutboxStore store = OutboxStores.Create(new StoreDatabase(Database.Source, Dialect), new SqlWebhookOutboxOptions());
-        await using (store)
-        {
-            OutboxBindingState[] expected =
-            [
-                OutboxBindingState.Waiting, OutboxBindingState.Waiting, OutboxBindingState.Delivered, OutboxBindingState.Dead,
-                OutboxBindingState.Waiting, OutboxBindingState.Delivered, OutboxBindingState.Waiting,
-            ];
-            for (int id = 1; id <= expected.Length; id++)
-            {
-                byte[] hash = new byte[32];
-                hash[^1] = (byte)id;
-                Assert.Equal((id, expected[id - 1]), (id, (await store.FindAsync(hash, default))!.State));
-            }
-        }
+        await AssertStatesAsync(
+            OutboxBindingState.Waiting, OutboxBindingState.Waiting, OutboxBindingState.Delivered, OutboxBindingState.Dead,
+            OutboxBindingState.Waiting, OutboxBindingState.Delivered, OutboxBindingState.Waiting);
 
         static string Hash(int id) => $"'\\x{id:x64}'";
 
@@ -69,6 +89,39 @@ public sealed class PostgreSqlOutboxSchemaTests() : OutboxSchemaTests(SqlDialect
 /// <summary>The tables of an outbox without an outbox.</summary>
 public abstract class OutboxSchemaTests(SqlDialect dialect) : DatabaseTests(dialect)
 {
+    private protected OutboxSchema Schema => new(new StoreDatabase(Database.Source, Dialect));
+
+    /// <summary>Creates the tables as an earlier release did.</summary>
+    private protected async Task CreateVersionAsync(int version)
+    {
+        foreach (string statement in Schema.GetStatements().Except(Schema.GetStatements(version)))
+        {
+            await Database.ExecuteAsync(statement);
+        }
+
+        await Database.ExecuteAsync($"UPDATE adcp_schema_versions SET version = {version}");
+    }
+
+    /// <summary>Lets four processes of this release start at the same time.</summary>
+    private protected Task UpgradeAsync() =>
+        Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(async () => await Schema.CreateIfAbsentAsync())));
+
+    /// <summary>Compares the states of the delivery ids from 1 on, whose hash is their number.</summary>
+    private protected async Task AssertStatesAsync(params OutboxBindingState[] expected)
+    {
+        await Schema.CheckAsync(TestContext.Current.CancellationToken);
+        OutboxStore store = OutboxStores.Create(new StoreDatabase(Database.Source, Dialect), new SqlWebhookOutboxOptions());
+        await using (store)
+        {
+            for (int id = 1; id <= expected.Length; id++)
+            {
+                byte[] hash = new byte[32];
+                hash[^1] = (byte)id;
+                Assert.Equal((id, expected[id - 1]), (id, (await store.FindAsync(hash, default))!.State));
+            }
+        }
+    }
+
     [Fact]
     public async Task Tables_are_created_once_and_reported_with_their_version()
     {
@@ -103,20 +156,14 @@ public abstract class OutboxSchemaTests(SqlDialect dialect) : DatabaseTests(dial
     [Fact]
     public async Task Tables_of_version_2_are_updated_and_a_process_of_that_release_continues()
     {
-        OutboxSchema schema = new(new StoreDatabase(Database.Source, Dialect));
-        foreach (string statement in schema.GetStatements().Except(schema.GetStatements(2)))
-        {
-            await Database.ExecuteAsync(statement);
-        }
-
-        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = 2");
+        await CreateVersionAsync(2);
         await Database.ExecuteAsync(DeadRowOfVersion2(1));
-        await Assert.ThrowsAsync<InvalidOperationException>(async () => await schema.CheckAsync(TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await Schema.CheckAsync(TestContext.Current.CancellationToken));
 
-        await schema.CreateIfAbsentAsync(TestContext.Current.CancellationToken);
+        await Schema.CreateIfAbsentAsync(TestContext.Current.CancellationToken);
         await Database.ExecuteAsync(DeadRowOfVersion2(2));
 
-        await schema.CheckAsync(TestContext.Current.CancellationToken);
+        await Schema.CheckAsync(TestContext.Current.CancellationToken);
         OutboxStore store = OutboxStores.Create(new StoreDatabase(Database.Source, Dialect), new SqlWebhookOutboxOptions());
         await using (store)
         {
@@ -136,25 +183,19 @@ public abstract class OutboxSchemaTests(SqlDialect dialect) : DatabaseTests(dial
     [Fact]
     public async Task Tables_of_version_3_get_switches_and_a_webhook_in_them_is_kept()
     {
-        OutboxSchema schema = new(new StoreDatabase(Database.Source, Dialect));
-        foreach (string statement in schema.GetStatements().Except(schema.GetStatements(3)))
-        {
-            await Database.ExecuteAsync(statement);
-        }
-
-        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = 3");
+        await CreateVersionAsync(3);
         OutboxStore store = OutboxStores.Create(new StoreDatabase(Database.Source, Dialect), new SqlWebhookOutboxOptions());
         await using (store)
         {
             OutboxEntry entry = new() { Lane = 0, Endpoint = 1, Tenant = 2, KeyId = "k", Sealed = [1], NotBefore = default };
             await store.AppendAsync(null, [entry], default);
             InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(
-                async () => await schema.CheckAsync(TestContext.Current.CancellationToken));
+                async () => await Schema.CheckAsync(TestContext.Current.CancellationToken));
 
-            await schema.CreateIfAbsentAsync(TestContext.Current.CancellationToken);
+            await Schema.CreateIfAbsentAsync(TestContext.Current.CancellationToken);
 
             Assert.Contains("CreateIfAbsentAsync", fault.Message, StringComparison.Ordinal);
-            await schema.CheckAsync(TestContext.Current.CancellationToken);
+            await Schema.CheckAsync(TestContext.Current.CancellationToken);
             Assert.Equal(1, (await store.CountAsync(default)).Waiting);
             OutboxSwitch all = Assert.Single(await store.Switches.ReadAsync(0, default));
             Assert.Equal((OutboxSwitch.All, false), (all.Target, all.IsStopped));
@@ -164,24 +205,17 @@ public abstract class OutboxSchemaTests(SqlDialect dialect) : DatabaseTests(dial
     [Fact]
     public async Task Tables_of_version_4_get_hashes_of_keys_and_a_process_of_that_release_continues()
     {
-        OutboxSchema schema = new(new StoreDatabase(Database.Source, Dialect));
-        foreach (string statement in schema.GetStatements().Except(schema.GetStatements(4)))
-        {
-            await Database.ExecuteAsync(statement);
-        }
-
-        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = 4");
+        await CreateVersionAsync(4);
         await AddRowsOfVersion4Async(1);
         InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(
-            async () => await schema.CheckAsync(TestContext.Current.CancellationToken));
+            async () => await Schema.CheckAsync(TestContext.Current.CancellationToken));
 
-        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
-            await new OutboxSchema(new StoreDatabase(Database.Source, Dialect)).CreateIfAbsentAsync())));
+        await UpgradeAsync();
         await AddRowsOfVersion4Async(2);
         await Database.ExecuteAsync("UPDATE adcp_outbox_parked SET due_at = due_at + 1, attempts = 2");
 
         Assert.Contains("CreateIfAbsentAsync", fault.Message, StringComparison.Ordinal);
-        await schema.CheckAsync(TestContext.Current.CancellationToken);
+        await Schema.CheckAsync(TestContext.Current.CancellationToken);
         OutboxStore store = OutboxStores.Create(new StoreDatabase(Database.Source, Dialect), new SqlWebhookOutboxOptions());
         await using (store)
         {
@@ -204,28 +238,20 @@ public abstract class OutboxSchemaTests(SqlDialect dialect) : DatabaseTests(dial
     [Fact]
     public async Task Workers_get_figures_and_a_worker_of_the_release_before_continues()
     {
-        OutboxSchema schema = new(new StoreDatabase(Database.Source, Dialect));
         bool isSqlite = Dialect == SqlDialect.Sqlite;
-        int before = isSqlite ? 5 : 6;
-        foreach (string statement in schema.GetStatements().Except(schema.GetStatements(before)))
-        {
-            await Database.ExecuteAsync(statement);
-        }
-
-        await Database.ExecuteAsync($"UPDATE adcp_schema_versions SET version = {before}");
+        await CreateVersionAsync(isSqlite ? 5 : 6);
         await Database.ExecuteAsync(Join(1));
         InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(
-            async () => await schema.CheckAsync(TestContext.Current.CancellationToken));
+            async () => await Schema.CheckAsync(TestContext.Current.CancellationToken));
 
-        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
-            await new OutboxSchema(new StoreDatabase(Database.Source, Dialect)).CreateIfAbsentAsync())));
+        await UpgradeAsync();
 
         // The release before joins and renews.
         await Database.ExecuteAsync(Join(2));
         await Database.ExecuteAsync($"UPDATE adcp_outbox_worker SET expires_at = 9000000000001, is_draining = {(isSqlite ? "1" : "true")}");
 
         Assert.Contains("CreateIfAbsentAsync", fault.Message, StringComparison.Ordinal);
-        await schema.CheckAsync(TestContext.Current.CancellationToken);
+        await Schema.CheckAsync(TestContext.Current.CancellationToken);
         OutboxStore store = OutboxStores.Create(new StoreDatabase(Database.Source, Dialect), new SqlWebhookOutboxOptions());
         await using (store)
         {
@@ -265,9 +291,9 @@ public abstract class OutboxSchemaTests(SqlDialect dialect) : DatabaseTests(dial
     {
         OutboxSchema schema = new(new StoreDatabase(Database.Source, Dialect));
         await schema.CreateIfAbsentAsync(TestContext.Current.CancellationToken);
-        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = version + 2");
+        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = version + 10");
 
-        Assert.Equal(schema.Version + 2, await schema.GetVersionAsync(TestContext.Current.CancellationToken));
+        Assert.Equal(schema.Version + 10, await schema.GetVersionAsync(TestContext.Current.CancellationToken));
         await Assert.ThrowsAsync<InvalidOperationException>(async () => await schema.CheckAsync(TestContext.Current.CancellationToken));
         await Assert.ThrowsAsync<InvalidOperationException>(
             async () => await schema.CreateIfAbsentAsync(TestContext.Current.CancellationToken));

@@ -480,7 +480,7 @@ public abstract class PostgreSqlOutboxStoreContract : OutboxStoreContract
         new PostgreSqlOutboxStore(new StoreDatabase(source, SqlDialect.PostgreSql), tables, TimeProvider.System, deadKept: deadKept);
 
     private protected override Task MakeSchemaNewerAsync() =>
-        Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = version + 2");
+        Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = version + 10");
 
     /// <summary>Waits until a statement of this test waits for a lock.</summary>
     private protected async Task BlockedAsync()

@@ -378,9 +378,9 @@ public sealed class SqliteOutboxProcessTests : IAsyncLifetime
         foreach (string statement in new[]
         {
             sql.ReadLog, sql.LastOfLog, sql.ReadParked, sql.NextParked, sql.NextParkedEndpoint, sql.FirstParked, sql.LastParked,
-            sql.DeleteFromLog, sql.DeleteFromParked, sql.Park, sql.ParkAgain, sql.EndFromLog, sql.EndFromParked, sql.SetBinding,
-            sql.Find, sql.IsAlive, sql.Purges[0], sql.Purges[1], sql.Purges[2], sql.ReadHeadOfLog, sql.ReadHeadOfParked, sql.TrialLog,
-            sql.TrialParked, sql.CountParked,
+            sql.DeleteFromLog, sql.DeleteFromParked, sql.Park, sql.ParkAgain, sql.EndFromLog, sql.EndFromParked, sql.EndBinding,
+            sql.Find, sql.LetBindingWait, sql.IsAlive, sql.Purges[0], sql.Purges[1], sql.Purges[2], sql.ReadHeadOfLog,
+            sql.ReadHeadOfParked, sql.TrialLog, sql.TrialParked, sql.CountParked,
         })
         {
             foreach (string step in await PlanAsync(statement))

@@ -73,6 +73,6 @@ public sealed class SqliteOutboxStoreTests : OutboxStoreContract
     private protected override async Task MakeSchemaNewerAsync()
     {
         await Database.ExecuteAsync($"UPDATE {Tables.Meta} SET format = format + 1");
-        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = version + 2");
+        await Database.ExecuteAsync("UPDATE adcp_schema_versions SET version = version + 10");
     }
 }

@@ -85,7 +85,7 @@ internal sealed class SqliteOutboxDeadTable(SqliteOutboxDatabase database, Sqlit
                 moved.Add(row.Id);
                 if (session.Scalar(sql.DeleteDead, row.Id) is byte[] binding)
                 {
-                    session.Execute(sql.SetBinding, (long)OutboxBindingState.Waiting, binding);
+                    session.Execute(sql.LetBindingWait, binding);
                 }
             }
 

@@ -2,8 +2,8 @@ namespace Adcp.Aot.Storage;
 
 /// <summary>The tables of an outbox on SQLite. Times are milliseconds since 1970.</summary>
 /// <remarks>
-/// The log has no index beside its key: ids grow in the order of the commits, because SQLite has one writer at a time, so that rows with
-/// a higher id than the last one read are exactly those that were not read.
+/// A row of the log without a stream or delivery id is in no index beside the key: ids grow in the order of the commits, because SQLite
+/// has one writer at a time, so that rows with a higher id than the last one read are exactly those that were not read.
 /// </remarks>
 internal static class SqliteOutboxSchema
 {
@@ -146,6 +146,15 @@ internal static class SqliteOutboxSchema
         // A worker's figures are in its row, so that every process can report them. Workers of the release before count as zero.
         new SqlMigration(
             [.. OutboxFigures.Columns.Select(column => $"ALTER TABLE {tables.Worker} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")])
+        {
+            IsBackwardCompatible = true,
+        },
+
+        // The webhook of a delivery id is found in the tables, so that a delivery need not write that it was made. If this release
+        // delivered a webhook, the release before says that it waits.
+        new SqlMigration(
+            Index(tables, "log_binding", tables.Log, "binding", "binding IS NOT NULL"),
+            Index(tables, "parked_binding", tables.Parked, "binding", "binding IS NOT NULL"))
         {
             IsBackwardCompatible = true,
         });

@@ -84,22 +84,16 @@ internal sealed class SqliteOutboxSettler(SqliteOutboxWriter writer, SqliteOutbo
             session.Execute(end, now, Keys(changes), Milliseconds(deadKept));
         }
 
-        List<byte[]> bindings = [];
+        // The delivery ids of delivered webhooks stay as they are: an id whose webhook is in no table was delivered.
+        List<byte[]>? ended = to == OutboxState.Dead ? [] : null;
         DbDataReader deleted = from == OutboxState.Parked
             ? session.Read(sql.DeleteFromParked, ParkedIds(changes))
             : session.Read(sql.DeleteFromLog, Ids(changes));
-        TakeIds(deleted, applied, bindings);
-        foreach (byte[] binding in bindings)
+        TakeIds(deleted, applied, ended);
+        foreach (byte[] binding in ended ?? [])
         {
-            if (to == OutboxState.Delivered)
-            {
-                session.Execute(sql.SetBinding, (long)OutboxBindingState.Delivered, binding);
-            }
-            else if (to == OutboxState.Dead)
-            {
-                // Remembered for at least as long as the dead letter.
-                session.Execute(sql.EndBinding, now + Milliseconds(deadKept), binding);
-            }
+            // Remembered for at least as long as the dead letter.
+            session.Execute(sql.EndBinding, now + Milliseconds(deadKept), binding);
         }
     }
 

@@ -44,6 +44,7 @@ internal sealed class SqliteOutboxStatements
     /// <summary>The due rows of the log, by id, among which the one is looked for that has been due for the longest time.</summary>
     private const int SearchedRows = 1_000;
 
+    private const int Waiting = (int)OutboxBindingState.Waiting;
     private const int ByTenant = 1;
     private const int ByEndpoint = 2;
     private const int ByReason = 4;
@@ -78,16 +79,21 @@ internal sealed class SqliteOutboxStatements
         Bind =
             $"""
             INSERT INTO {t.Binding} (hash, fingerprint, idempotency_key, sequence_number, state, retires_at, kept_until)
-            VALUES (@p2, @p3, @p4, @p5, 0, @p6, @p7)
+            VALUES (@p2, @p3, @p4, @p5, {Waiting}, @p6, @p7)
             ON CONFLICT (hash) DO NOTHING
+            """;
+        string waits =
+            $"""
+            (EXISTS (SELECT 1 FROM {t.Log} l WHERE l.binding = b.hash) OR EXISTS (SELECT 1 FROM {t.Parked} p WHERE p.binding = b.hash))
             """;
         Find =
             $"""
-            SELECT fingerprint, idempotency_key, sequence_number, state, retires_at, kept_until
-            FROM {t.Binding} WHERE hash = @p1
+            SELECT fingerprint, idempotency_key, sequence_number,
+                CASE WHEN state = {Waiting} AND NOT {waits} THEN {(int)OutboxBindingState.Delivered} ELSE state END, retires_at, kept_until
+            FROM {t.Binding} b WHERE hash = @p1
             """;
         KeepNumber = $"UPDATE {t.Binding} SET sequence_number = @p2 WHERE hash = @p1";
-        SetBinding = $"UPDATE {t.Binding} SET state = @p1 WHERE hash = @p2";
+        LetBindingWait = $"UPDATE {t.Binding} SET state = {Waiting} WHERE hash = @p1";
         EndBinding = $"UPDATE {t.Binding} SET state = {(int)OutboxBindingState.Dead}, kept_until = max(kept_until, @p1) WHERE hash = @p2";
 
         Join =
@@ -217,7 +223,10 @@ internal sealed class SqliteOutboxStatements
         Purges =
         [
             $"DELETE FROM {t.Dead} WHERE id IN (SELECT id FROM {t.Dead} WHERE kept_until <= @p1 LIMIT @p2)",
-            $"DELETE FROM {t.Binding} WHERE hash IN (SELECT hash FROM {t.Binding} WHERE kept_until <= @p1 AND state <> 0 LIMIT @p2)",
+            $"""
+            DELETE FROM {t.Binding} WHERE hash IN (
+                SELECT hash FROM {t.Binding} b WHERE kept_until <= @p1 AND (state <> {Waiting} OR NOT {waits}) LIMIT @p2)
+            """,
             $"DELETE FROM {t.Stream} WHERE stream IN (SELECT stream FROM {t.Stream} WHERE used_at <= @p1 - @p3 LIMIT @p2)",
             $"DELETE FROM {t.Switch} WHERE target IN (SELECT target FROM {t.Switch} WHERE NOT is_stopped AND target <> "
             + $"'{OutboxSwitch.All}' AND changed_at <= @p1 - {(long)OutboxSwitchTable.ResetKept.TotalMilliseconds} LIMIT @p2)",
@@ -228,14 +237,6 @@ internal sealed class SqliteOutboxStatements
             UNION ALL
             SELECT * FROM (SELECT id, lane, endpoint, tenant, key_id, attempts, enqueued_at, sealed FROM {t.Log} ORDER BY id LIMIT @p1)
             LIMIT @p1
-            """;
-        PurgeOrphans =
-            $"""
-            DELETE FROM {t.Binding} WHERE hash IN (
-                SELECT hash FROM {t.Binding} WHERE kept_until <= @p1 AND state = 0 AND hash NOT IN (
-                    SELECT binding FROM {t.Log} WHERE binding IS NOT NULL UNION ALL
-                    SELECT binding FROM {t.Parked} WHERE binding IS NOT NULL)
-                LIMIT @p2)
             """;
         string deadColumns =
             """
@@ -349,9 +350,11 @@ internal sealed class SqliteOutboxStatements
     /// <summary>Keeps the number of the webhook under a delivery id.</summary>
     internal string KeepNumber { get; }
 
+    /// <summary>Reads the binding @p1. A webhook that is in no table was delivered.</summary>
     internal string Find { get; }
 
-    internal string SetBinding { get; }
+    /// <summary>Notes that the webhook of the binding @p1 is no dead letter any more.</summary>
+    internal string LetBindingWait { get; }
 
     internal string EndBinding { get; }
 
@@ -460,9 +463,6 @@ internal sealed class SqliteOutboxStatements
 
     /// <summary>Reads the first @p2 rows of the log; those of other tenants than @p1 without their bytes.</summary>
     internal string SearchLog { get; }
-
-    /// <summary>Deletes bindings that say "waiting" although no webhook of them waits.</summary>
-    internal string PurgeOrphans { get; }
 
     /// <summary>Moves the dead letter @p2 to the log, due at @p1. <see cref="DeleteDead"/> follows.</summary>
     internal string Redrive { get; }

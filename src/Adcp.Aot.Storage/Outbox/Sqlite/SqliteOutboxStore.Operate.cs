@@ -18,8 +18,6 @@ internal sealed partial class SqliteOutboxStore
                 purged += session.Execute(sql, now, (long)(MaxPurged - purged), StreamKept);
             }
 
-            purged += session.Execute(_sql.PurgeOrphans, now, (long)(MaxPurged - purged));
-
             return purged;
         },
         cancellationToken);
