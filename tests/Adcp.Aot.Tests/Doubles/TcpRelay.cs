@@ -91,7 +91,7 @@ internal sealed class TcpRelay : IAsyncDisposable
                 pumps.Add(PumpAsync(pair, server, client));
             }
         }
-        catch (Exception fault) when (fault is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception fault) when (fault is OperationCanceledException or SocketException or InvalidOperationException)
         {
         }
 

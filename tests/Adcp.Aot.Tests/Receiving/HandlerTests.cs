@@ -168,7 +168,7 @@ public sealed class HandlerTests
         using IntakeBench bench = new();
 
         await bench.ReceiveAsync(bench.Sign().Edit("Signature-Input",
-            text => text.Replace("k1", "a b" + new string('k', 5000), StringComparison.Ordinal)));
+            text => text.Replace("\"k1\"", $"\"a b{new string('k', 5000)}\"", StringComparison.Ordinal)));
 
         string line = Assert.Single(bench.Log, line => line.Text.Contains("key_unknown", StringComparison.Ordinal)).Text;
         Assert.Contains("a\\u0020bkkk", line, StringComparison.Ordinal);

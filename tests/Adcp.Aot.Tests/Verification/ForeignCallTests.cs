@@ -138,7 +138,7 @@ public sealed class ForeignCallTests : IDisposable
             (message.With("Content-Digest", "sha-256=5"), null, VerificationError.HeaderMalformed),
             (message.Edit("Signature-Input", text => text.Replace("webhook-signing", "other", StringComparison.Ordinal)), null,
                 VerificationError.TagInvalid),
-            (message.Edit("Signature-Input", text => text.Replace("k1", "k2", StringComparison.Ordinal)), null,
+            (message.Edit("Signature-Input", text => text.Replace("\"k1\"", "\"k2\"", StringComparison.Ordinal)), null,
                 VerificationError.KeyUnknown),
             (message with { Url = "https://attacker.example/hook" }, null, VerificationError.SignatureInvalid),
         ];
