@@ -198,7 +198,7 @@ internal sealed class OutboxSchedule
     /// <summary>Takes the next row to attempt.</summary>
     /// <param name="row">The row.</param>
     /// <param name="mayTake">
-    /// Asked while no other row is taken and no attempt ends. <see langword="null"/> if a row may always be taken.
+    /// Asked while no other row is taken and no attempt makes room. <see langword="null"/> if a row may always be taken.
     /// </param>
     internal bool TryTake([NotNullWhen(true)] out OutboxRow? row, Func<bool>? mayTake = null)
     {

@@ -67,6 +67,9 @@ public sealed class OutboxSchema : IStoreTables
     /// The tables are newer than this program, which does not work on them; or there is an ambient transaction; or the server or SQLite's
     /// library is too old.
     /// </exception>
+    /// <exception cref="TimeoutException">
+    /// Transactions have used a table that is to be changed for a minute, such as that of a backup (PostgreSQL).
+    /// </exception>
     /// <exception cref="DbException">A statement failed.</exception>
     public async ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken = default)
     {

@@ -108,6 +108,9 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
     /// The tables are newer than this program, which does not work on them; or there is an ambient transaction; or the server or SQLite's
     /// library is too old.
     /// </exception>
+    /// <exception cref="TimeoutException">
+    /// Transactions have used a table that is to be changed for a minute, such as that of a backup (PostgreSQL).
+    /// </exception>
     /// <exception cref="DbException">A statement failed.</exception>
     public ValueTask CreateIfAbsentAsync(CancellationToken cancellationToken = default) => Store.CreateIfAbsentAsync(cancellationToken);
 
@@ -134,8 +137,8 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
     /// <inheritdoc/>
     /// <exception cref="ArgumentNullException"><paramref name="items"/> or one of them is null.</exception>
     /// <exception cref="ArgumentException">
-    /// There are none or more than 10,000 items, a webhook breaks a rule, or <paramref name="transaction"/> is completed or runs on another
-    /// database.
+    /// There are none or more than 10,000 items, a webhook breaks a rule, or <paramref name="transaction"/> is completed, runs on another
+    /// database, or has a <c>search_path</c> that leads to the tables of another schema.
     /// </exception>
     /// <exception cref="InvalidOperationException">
     /// <paramref name="transaction"/> is null inside a <see cref="System.Transactions.TransactionScope"/>, or the tables were not created.

@@ -49,9 +49,11 @@ internal static class SqlFaults
     /// <summary>Returns whether SQLite could not get a lock.</summary>
     internal static bool IsBusy(Exception fault) => fault is DbException database && SqliteCode(database) is 5 or 6;
 
-    /// <summary>Returns whether PostgreSQL or MySQL waited for a lock for as long as the session allows.</summary>
+    /// <summary>
+    /// Returns whether PostgreSQL or MySQL waited for a lock for as long as the session allows, or ended a circle of such waits.
+    /// </summary>
     internal static bool IsTableLocked(Exception fault) =>
-        fault is DbException database && (database.SqlState == "55P03" || MySqlNumber(database) == 1205);
+        fault is DbException database && (database.SqlState is "55P03" or "40P01" || MySqlNumber(database) is 1205 or 1213);
 
     /// <summary>Returns whether MariaDB refused to change a row that was changed since the transaction read it. It rolled back.</summary>
     internal static bool IsChangedSinceRead(Exception fault) => fault is DbException database && MySqlNumber(database) == 1020;

@@ -13,9 +13,12 @@ public sealed class SqlSchema
 {
     private const string VersionsTable = "adcp_schema_versions";
 
+    /// <summary>The time for which SQLite waits for another writer.</summary>
     private const int LockTimeoutSeconds = 30;
 
-    /// <summary>The time that a migration may take, such as that of an index on many rows.</summary>
+    /// <summary>
+    /// The least time that a statement of a migration may take, such as an index on many rows, and for which other processes wait for it.
+    /// </summary>
     private const int MigrationTimeoutSeconds = 600;
 
     /// <summary>
@@ -24,11 +27,11 @@ public sealed class SqlSchema
     /// </summary>
     private const int TableLockTimeoutSeconds = 1;
 
-    /// <summary>A table that is in use is tried this many times, for a minute in all.</summary>
-    private const int MaxTableLocks = 20;
-
-    /// <summary>Others use the table while a migration pauses.</summary>
+    /// <summary>Others use the tables while a migration pauses.</summary>
     private static readonly TimeSpan TableLockPause = TimeSpan.FromSeconds(2);
+
+    /// <summary>The time after which a migration of tables in use is not tried again.</summary>
+    private static readonly TimeSpan TableLockPatience = TimeSpan.FromMinutes(1);
 
     /// <summary>citext ignores case, char(n) blanks, and name keeps 63 bytes.</summary>
     private const string InexactPostgreSqlKey = """
@@ -151,10 +154,13 @@ public sealed class SqlSchema
     /// ambient transaction; or MySQL's server and driver disagree about backslashes in texts.
     /// </exception>
     /// <exception cref="TimeoutException">
-    /// Another process has been changing tables for 30 s, or transactions have used this one for a minute. A table in use is tried again
-    /// and again, for one second at a time, so that other statements on it do not wait.
+    /// Transactions have used a table for a minute. A migration waits for one second at a time and pauses for two, so that other statements
+    /// on the table do not wait for longer. Or, on MySQL, another process has been changing tables for 10 minutes.
     /// </exception>
-    /// <exception cref="DbException">A statement failed.</exception>
+    /// <exception cref="DbException">
+    /// A statement failed. On PostgreSQL also: another process has been changing tables for 10 minutes; on SQLite: it has been writing for
+    /// 30 s.
+    /// </exception>
     public Task<int> ApplyAsync(DbDataSource source, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(source);
@@ -329,30 +335,53 @@ public sealed class SqlSchema
     private async Task<int> ApplyLockedAsync(DbConnection connection, CancellationToken cancellationToken)
     {
         await SqlConnections.CheckTextsAsync(connection, _dialect, cancellationToken).ConfigureAwait(false);
-        for (int locks = 1; ; locks++)
+        bool done = false;
+        try
         {
-            bool done = false;
+            // Inside the try block: if taking the lock was cancelled, it may be held all the same.
+            await LockAsync(connection, cancellationToken).ConfigureAwait(false);
+            int before = await ApplyPatientlyAsync(connection, cancellationToken).ConfigureAwait(false);
+            done = true;
+            return before;
+        }
+        finally
+        {
+            await UnlockAsync(connection, done).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Applies the migrations, and again if a table is in use. Other processes that want to migrate wait meanwhile.</summary>
+    private async Task<int> ApplyPatientlyAsync(DbConnection connection, CancellationToken cancellationToken)
+    {
+        long started = TimeProvider.System.GetTimestamp();
+        bool isPostgreSql = _dialect == SqlDialect.PostgreSql;
+        while (true)
+        {
+            if (isPostgreSql)
+            {
+                await ExecuteAsync(connection, "SAVEPOINT adcp_migration", cancellationToken).ConfigureAwait(false);
+            }
+
             try
             {
-                // Inside the try block: if taking the lock was cancelled, it may be held all the same.
-                await LockAsync(connection, cancellationToken).ConfigureAwait(false);
-                int before = await ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
-                done = true;
-                return before;
+                return await ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
             }
             catch (DbException fault) when (SqlFaults.IsTableLocked(fault))
             {
-                if (locks == MaxTableLocks)
+                if (TimeProvider.System.GetElapsedTime(started) >= TableLockPatience)
                 {
                     throw new TimeoutException(
-                        $"Table '{_table}' could not be changed to version {Version}, because transactions have used it for a minute. End "
-                        + "them, such as a backup or an open transaction, and start again.",
+                        $"The tables of '{_table}' could not be changed to version {Version}, because transactions have used one of them "
+                        + "for a minute. End these transactions, such as that of a backup, and start again. "
+                        + fault.Message,
                         fault);
                 }
             }
-            finally
+
+            if (isPostgreSql)
             {
-                await UnlockAsync(connection, done).ConfigureAwait(false);
+                // Gives the locks of tables back, and keeps the one that other processes wait for.
+                await ExecuteAsync(connection, "ROLLBACK TO SAVEPOINT adcp_migration", cancellationToken).ConfigureAwait(false);
             }
 
             await Task.Delay(TableLockPause, TimeProvider.System, cancellationToken).ConfigureAwait(false);
@@ -441,16 +470,15 @@ public sealed class SqlSchema
     {
         foreach (string statement in migration.Statements)
         {
-            DbCommand command = Command(connection, statement, []);
+            DbCommand command = LongCommand(connection, statement);
             await using (command.ConfigureAwait(false))
             {
-                command.CommandTimeout = MigrationTimeoutSeconds;
                 await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             }
         }
     }
 
-    /// <summary>Limits the waiting for locks of tables until the end of the transaction, or on MySQL until the unlocking.</summary>
+    /// <summary>Limits the waiting for locks of tables until the end of the savepoint, or on MySQL until the unlocking.</summary>
     private Task LimitTableLocksAsync(DbConnection connection, CancellationToken cancellationToken) => _dialect switch
     {
         SqlDialect.PostgreSql => ExecuteAsync(connection, $"SET LOCAL lock_timeout = '{TableLockTimeoutSeconds}s'", cancellationToken),
@@ -526,15 +554,22 @@ public sealed class SqlSchema
                 break;
             case SqlDialect.PostgreSql:
                 await ExecuteAsync(connection, "BEGIN", cancellationToken).ConfigureAwait(false);
-                await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock(hashtext('{VersionsTable}'))", cancellationToken)
-                    .ConfigureAwait(false);
+                DbCommand advisory = LongCommand(connection, $"SELECT pg_advisory_xact_lock(hashtext('{VersionsTable}'))");
+                await using (advisory.ConfigureAwait(false))
+                {
+                    await advisory.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                }
+
                 break;
             default:
-                object? taken = await ScalarAsync(
-                    connection, $"SELECT GET_LOCK('{VersionsTable}', {LockTimeoutSeconds})", cancellationToken).ConfigureAwait(false);
-                if (taken is null or DBNull || Convert.ToInt32(taken, CultureInfo.InvariantCulture) != 1)
+                DbCommand named = LongCommand(connection, $"SELECT GET_LOCK('{VersionsTable}', {MigrationTimeoutSeconds - 1})");
+                await using (named.ConfigureAwait(false))
                 {
-                    throw new TimeoutException($"Another process has been changing the schema for {LockTimeoutSeconds} s.");
+                    object? taken = await named.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
+                    if (taken is null or DBNull || Convert.ToInt32(taken, CultureInfo.InvariantCulture) != 1)
+                    {
+                        throw new TimeoutException($"Another process has been changing tables for {MigrationTimeoutSeconds} s.");
+                    }
                 }
 
                 break;
@@ -546,12 +581,11 @@ public sealed class SqlSchema
         string statement = _dialect == SqlDialect.MySql ? $"DO RELEASE_LOCK('{VersionsTable}')" : done ? "COMMIT" : "ROLLBACK";
         try
         {
+            await ExecuteAsync(connection, statement, CancellationToken.None).ConfigureAwait(false);
             if (_dialect == SqlDialect.MySql)
             {
                 await ExecuteAsync(connection, "SET SESSION lock_wait_timeout = DEFAULT", CancellationToken.None).ConfigureAwait(false);
             }
-
-            await ExecuteAsync(connection, statement, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception fault) when (!done && fault is DbException or InvalidOperationException)
         {
@@ -577,6 +611,18 @@ public sealed class SqlSchema
         {
             return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>Returns a command that has ten minutes, or more if the connection string says so.</summary>
+    private DbCommand LongCommand(DbConnection connection, string sql)
+    {
+        DbCommand command = Command(connection, sql, []);
+        if (command.CommandTimeout is > 0 and < MigrationTimeoutSeconds)
+        {
+            command.CommandTimeout = MigrationTimeoutSeconds;
+        }
+
+        return command;
     }
 
     private DbCommand Command(DbConnection connection, string sql, (DbType Type, object? Value)[] values)

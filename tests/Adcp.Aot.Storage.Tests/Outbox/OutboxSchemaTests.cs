@@ -8,6 +8,11 @@ public sealed class SqliteOutboxSchemaTests() : OutboxSchemaTests(SqlDialect.Sql
     public async Task Delivery_ids_of_version_6_keep_their_state_and_a_process_of_that_release_continues()
     {
         await CreateVersionAsync(6);
+
+        // Without the indexes a search for a delivery id would read all rows.
+        InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(
+            async () => await Schema.CheckAsync(TestContext.Current.CancellationToken));
+        Assert.Contains("CreateIfAbsentAsync", fault.Message, StringComparison.Ordinal);
         await Database.ExecuteAsync(Bind(1) + Append(1));
         await Database.ExecuteAsync(
             Bind(2) + "INSERT INTO adcp_outbox_parked (id, lane, endpoint, tenant, key_id, binding, attempts, enqueued_at, due_at, "

@@ -176,6 +176,13 @@ internal static class SqliteOutboxSchema
         WHERE 1 = 0
         """;
 
+    /// <summary>
+    /// Returns a query that fails without the index that the last version added: it added no column, and a search for a delivery id would
+    /// read all rows.
+    /// </summary>
+    internal static string LastIndex(OutboxTables tables) =>
+        $"SELECT id FROM {tables.Parked} INDEXED BY {tables.Index("parked_binding")} WHERE binding = x'' AND 1 = 0";
+
     /// <summary>SQLite wants the schema before the index's name and not before the table's.</summary>
     private static string Index(OutboxTables tables, string suffix, string table, string columns, string? rows = null)
     {
