@@ -115,6 +115,9 @@ public sealed class SqlSchema
     /// <summary>Gets the version that this program knows.</summary>
     public int Version => _migrations.Length;
 
+    /// <summary>Gets the clock of pauses. Default the system's.</summary>
+    internal TimeProvider Time { get; init; } = TimeProvider.System;
+
     /// <summary>Gets the name of the row that records the oldest version whose programs work on the table.</summary>
     private string OldestRow => _table + " oldest";
 
@@ -353,22 +356,22 @@ public sealed class SqlSchema
     /// <summary>Applies the migrations, and again if a table is in use. Other processes that want to migrate wait meanwhile.</summary>
     private async Task<int> ApplyPatientlyAsync(DbConnection connection, CancellationToken cancellationToken)
     {
-        long started = TimeProvider.System.GetTimestamp();
+        long started = Time.GetTimestamp();
         bool isPostgreSql = _dialect == SqlDialect.PostgreSql;
+        if (isPostgreSql)
+        {
+            await ExecuteAsync(connection, "SAVEPOINT adcp_migration", cancellationToken).ConfigureAwait(false);
+        }
+
         while (true)
         {
-            if (isPostgreSql)
-            {
-                await ExecuteAsync(connection, "SAVEPOINT adcp_migration", cancellationToken).ConfigureAwait(false);
-            }
-
             try
             {
                 return await ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
             }
             catch (DbException fault) when (SqlFaults.IsTableLocked(fault))
             {
-                if (TimeProvider.System.GetElapsedTime(started) >= TableLockPatience)
+                if (Time.GetElapsedTime(started) >= TableLockPatience)
                 {
                     throw new TimeoutException(
                         $"The tables of '{_table}' could not be changed to version {Version}, because transactions have used one of them "
@@ -384,7 +387,7 @@ public sealed class SqlSchema
                 await ExecuteAsync(connection, "ROLLBACK TO SAVEPOINT adcp_migration", cancellationToken).ConfigureAwait(false);
             }
 
-            await Task.Delay(TableLockPause, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(TableLockPause, Time, cancellationToken).ConfigureAwait(false);
         }
     }
 

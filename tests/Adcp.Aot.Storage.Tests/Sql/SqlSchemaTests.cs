@@ -1,5 +1,7 @@
 using System.Data.Common;
 using Adcp.Aot.Storage.Tests.Databases;
+using Adcp.Aot.Storage.Tests.Outbox;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Adcp.Aot.Storage.Tests.Sql;
 
@@ -12,6 +14,9 @@ public sealed class PostgreSqlSqlSchemaTests() : SqlSchemaTests(SqlDialect.Postg
     public Task Migration_waits_for_a_table_in_use_without_holding_up_others() => WaitWithoutHoldingUpOthersAsync(
         "SELECT COUNT(*) FROM pg_stat_activity WHERE query LIKE 'ALTER TABLE things1%' AND wait_event_type = 'Lock' "
         + "AND application_name = current_setting('application_name')");
+
+    [Fact]
+    public Task Migration_gives_up_after_a_minute_and_names_the_cause() => GiveUpAfterAMinuteAsync();
 }
 
 [Needs(Resource.MySql)]
@@ -21,6 +26,9 @@ public sealed class MySqlSqlSchemaTests() : SqlSchemaTests(SqlDialect.MySql)
     public Task Migration_waits_for_a_table_in_use_without_holding_up_others() => WaitWithoutHoldingUpOthersAsync(
         "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'ALTER TABLE things1%' "
         + "AND state = 'Waiting for table metadata lock' AND db = DATABASE()");
+
+    [Fact]
+    public Task Migration_gives_up_after_a_minute_and_names_the_cause() => GiveUpAfterAMinuteAsync();
 }
 
 public abstract class SqlSchemaTests(SqlDialect dialect) : DatabaseTests(dialect)
@@ -95,16 +103,11 @@ public abstract class SqlSchemaTests(SqlDialect dialect) : DatabaseTests(dialect
     private protected async Task WaitWithoutHoldingUpOthersAsync(string waiting)
     {
         await Schema().ApplyAsync(Database.Source);
-        SqlSchema next = new(Dialect, "things", Creation(1), new SqlMigration("ALTER TABLE things1 ADD COLUMN b INTEGER"));
         await using DbConnection backup = await Database.Source.OpenConnectionAsync();
         Task<int> migration;
-        await using (DbTransaction transaction = await backup.BeginTransactionAsync())
+        await using (DbTransaction transaction = await BeginBackupAsync(backup))
         {
-            await using DbCommand read = backup.CreateCommand();
-            read.Transaction = transaction;
-            read.CommandText = "SELECT COUNT(*) FROM things1";
-            await read.ExecuteScalarAsync();
-            migration = next.ApplyAsync(Database.Source);
+            migration = Extended(TimeProvider.System).ApplyAsync(Database.Source);
             while (await Database.CountAsync(waiting) == 0)
             {
                 Assert.False(migration.IsCompleted);
@@ -118,6 +121,40 @@ public abstract class SqlSchemaTests(SqlDialect dialect) : DatabaseTests(dialect
         Assert.Equal(1, await migration);
         await Database.ExecuteAsync("INSERT INTO things1 (a, b) VALUES (1, 2)");
     }
+
+    private protected async Task GiveUpAfterAMinuteAsync()
+    {
+        await Schema().ApplyAsync(Database.Source);
+        FakeTimeProvider time = new();
+        await using DbConnection backup = await Database.Source.OpenConnectionAsync();
+        await using (DbTransaction transaction = await BeginBackupAsync(backup))
+        {
+            Task<int> migration = Extended(time).ApplyAsync(Database.Source);
+            await time.RunUntilAsync(() => migration.IsCompleted);
+
+            TimeoutException fault = await Assert.ThrowsAsync<TimeoutException>(() => migration);
+            Assert.Contains("'things'", fault.Message, StringComparison.Ordinal);
+            Assert.Contains("backup", fault.Message, StringComparison.Ordinal);
+            Assert.IsAssignableFrom<DbException>(fault.InnerException);
+        }
+
+        // Nothing is kept: neither the lock of other processes nor a part of the migration.
+        Assert.Equal(1, await Extended(TimeProvider.System).ApplyAsync(Database.Source));
+    }
+
+    private static async Task<DbTransaction> BeginBackupAsync(DbConnection connection)
+    {
+        DbTransaction transaction = await connection.BeginTransactionAsync();
+        await using DbCommand read = connection.CreateCommand();
+        read.Transaction = transaction;
+        read.CommandText = "SELECT COUNT(*) FROM things1";
+        await read.ExecuteScalarAsync();
+        return transaction;
+    }
+
+    /// <summary>Returns a schema whose second version changes the table of the first one.</summary>
+    private SqlSchema Extended(TimeProvider time) =>
+        new(Dialect, "things", Creation(1), new SqlMigration("ALTER TABLE things1 ADD COLUMN b INTEGER")) { Time = time };
 
     private static SqlMigration Creation(int version) => new($"CREATE TABLE IF NOT EXISTS things{version} (a INTEGER)");
 
