@@ -5,11 +5,9 @@ namespace Adcp.Aot.Storage.Tests.Outbox;
 public sealed class SqliteOutboxSchemaTests() : OutboxSchemaTests(SqlDialect.Sqlite)
 {
     [Fact]
-    public async Task Delivery_ids_of_version_6_keep_their_state_and_a_process_of_that_release_continues()
+    public async Task Delivery_ids_of_version_7_keep_their_state_and_a_process_of_that_release_continues()
     {
-        await CreateVersionAsync(6);
-
-        // Without the indexes a search for a delivery id would read all rows.
+        await CreateVersionAsync(7);
         InvalidOperationException fault = await Assert.ThrowsAsync<InvalidOperationException>(
             async () => await Schema.CheckAsync(TestContext.Current.CancellationToken));
         Assert.Contains("CreateIfAbsentAsync", fault.Message, StringComparison.Ordinal);
@@ -19,18 +17,22 @@ public sealed class SqliteOutboxSchemaTests() : OutboxSchemaTests(SqlDialect.Sql
             + $"status_code, sealed) VALUES (2, 0, 0, 0, 'k', {Hash(2)}, 1, 0, 0, 503, x'01')");
         await Database.ExecuteAsync(Bind(3) + Sets(3, OutboxBindingState.Delivered));
         await Database.ExecuteAsync(Bind(4) + Sets(4, OutboxBindingState.Dead));
+        await Database.ExecuteAsync(Bind(5) + Append(5) + Delete(5));
 
         await UpgradeAsync();
 
-        // The release before enqueues, delivers and redrives, and this one delivers.
-        await Database.ExecuteAsync(Bind(5) + Append(5));
-        await Database.ExecuteAsync(Bind(6) + Append(6) + Delete(6) + Sets(6, OutboxBindingState.Delivered));
-        await Database.ExecuteAsync(Bind(7) + Sets(7, OutboxBindingState.Dead) + Append(7) + Sets(7, OutboxBindingState.Waiting));
-        await Database.ExecuteAsync(Bind(8) + Append(8) + Delete(8));
+        // The release before enqueues, delivers and redrives.
+        await Database.ExecuteAsync(Bind(6) + Append(6));
+        await Database.ExecuteAsync(Bind(7) + Append(7) + Delete(7));
+        await Database.ExecuteAsync(Append(4) + Sets(4, OutboxBindingState.Waiting));
 
         await AssertStatesAsync(
-            OutboxBindingState.Waiting, OutboxBindingState.Waiting, OutboxBindingState.Delivered, OutboxBindingState.Dead,
-            OutboxBindingState.Waiting, OutboxBindingState.Delivered, OutboxBindingState.Waiting, OutboxBindingState.Delivered);
+            OutboxBindingState.Waiting, OutboxBindingState.Waiting, OutboxBindingState.Delivered, OutboxBindingState.Waiting,
+            OutboxBindingState.Delivered, OutboxBindingState.Waiting, OutboxBindingState.Delivered);
+
+        // An index of the log would be written for each enqueue and each delivery.
+        Assert.Equal(1, await Database.CountAsync("SELECT count(*) FROM pragma_index_list('adcp_outbox_log') WHERE partial"));
+        Assert.Equal(1, await Database.CountAsync("SELECT count(*) FROM pragma_index_list('adcp_outbox_log')"));
 
         static string Hash(int id) => $"x'{id:x64}'";
 

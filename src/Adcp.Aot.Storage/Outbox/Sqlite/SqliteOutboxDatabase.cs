@@ -43,19 +43,18 @@ internal sealed class SqliteOutboxDatabase(StoreDatabase database, OutboxTables 
         }
     }
 
-    /// <summary>Refuses missing columns, tables without the indexes of the last version, and a newer schema.</summary>
+    /// <summary>Refuses missing columns and a newer schema.</summary>
     internal async ValueTask RequireColumnsAsync(CancellationToken cancellationToken)
     {
         await _schema.RequireKnownVersionAsync(Source, cancellationToken).ConfigureAwait(false);
         try
         {
             await _schema.RequireAsync(Source, SqliteOutboxSchema.Columns(tables), cancellationToken).ConfigureAwait(false);
-            await _schema.RequireAsync(Source, SqliteOutboxSchema.LastIndex(tables), cancellationToken).ConfigureAwait(false);
         }
         catch (InvalidOperationException fault)
         {
             throw new InvalidOperationException(
-                $"The tables '{tables.Prefix}*' of the outbox are missing or lack a column or index. Create them with CreateIfAbsentAsync. "
+                $"The tables '{tables.Prefix}*' of the outbox are missing or lack a column. Create them with CreateIfAbsentAsync. "
                 + fault.Message,
                 fault);
         }

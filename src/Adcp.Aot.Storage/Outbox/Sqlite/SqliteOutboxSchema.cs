@@ -157,6 +157,27 @@ internal static class SqliteOutboxSchema
             Index(tables, "parked_binding", tables.Parked, "binding", "binding IS NOT NULL"))
         {
             IsBackwardCompatible = true,
+        },
+
+        // The webhook of a delivery id is found by the id of its row, which a trigger keeps: an index of the log would be written by each
+        // enqueue and each delivery, each time in another page. No row has the id 0. The release before needs the index of parked rows.
+        new SqlMigration(
+            $"ALTER TABLE {tables.Binding} ADD COLUMN row_id INTEGER NOT NULL DEFAULT 0",
+            $"""
+            UPDATE {tables.Binding} SET row_id = coalesce(
+                (SELECT id FROM {tables.Log} WHERE binding = hash), (SELECT id FROM {tables.Parked} WHERE binding = hash), 0)
+            WHERE state = {(int)OutboxBindingState.Waiting}
+            """,
+            $"""
+            CREATE TRIGGER IF NOT EXISTS {SchemaOf(tables.Log)}{tables.Index("log_bound")}
+            AFTER INSERT ON {NameOf(tables.Log)} WHEN NEW.binding IS NOT NULL
+            BEGIN
+                UPDATE {NameOf(tables.Binding)} SET row_id = NEW.id WHERE hash = NEW.binding;
+            END
+            """,
+            $"DROP INDEX IF EXISTS {SchemaOf(tables.Log)}{tables.Index("log_binding")}")
+        {
+            IsBackwardCompatible = true,
         });
 
     /// <summary>Returns a query that names each column that the store uses.</summary>
@@ -169,25 +190,20 @@ internal static class SqliteOutboxSchema
             p.due_at, p.max_at, p.reason, p.status_code, p.is_on_trial, p.stream, p.number, p.key_hash, p.sealed,
             d.id, d.lane, d.endpoint, d.tenant, d.key_id, d.binding, d.attempts, d.unclean, d.enqueued_at, d.first_attempt_at, d.horizon_at,
             d.reason, d.status_code, d.max_at, d.ended_at, d.kept_until, d.notification_type, d.key_hash, d.sealed,
-            b.hash, b.fingerprint, b.idempotency_key, b.sequence_number, b.state, b.retires_at, b.kept_until,
+            b.hash, b.fingerprint, b.idempotency_key, b.sequence_number, b.state, b.retires_at, b.kept_until, b.row_id,
             s.stream, s.number, s.used_at, o.target, o.revision, o.changed_at, o.is_stopped, o.name, o.actor, o.reason
         FROM {tables.Meta} m, {tables.Worker} w, {tables.Lane} n, {tables.Log} l, {tables.Parked} p, {tables.Dead} d, {tables.Binding} b,
             {tables.Stream} s, {tables.Switch} o
         WHERE 1 = 0
         """;
 
-    /// <summary>
-    /// Returns a query that fails without the index that the last version added: it added no column, and a search for a delivery id would
-    /// read all rows.
-    /// </summary>
-    internal static string LastIndex(OutboxTables tables) =>
-        $"SELECT id FROM {tables.Parked} INDEXED BY {tables.Index("parked_binding")} WHERE binding = x'' AND 1 = 0";
-
     /// <summary>SQLite wants the schema before the index's name and not before the table's.</summary>
-    private static string Index(OutboxTables tables, string suffix, string table, string columns, string? rows = null)
-    {
-        int dot = table.IndexOf('.', StringComparison.Ordinal);
-        return $"CREATE INDEX IF NOT EXISTS {table[..(dot + 1)]}{tables.Index(suffix)} ON {table[(dot + 1)..]} ({columns})"
+    private static string Index(OutboxTables tables, string suffix, string table, string columns, string? rows = null) =>
+        $"CREATE INDEX IF NOT EXISTS {SchemaOf(table)}{tables.Index(suffix)} ON {NameOf(table)} ({columns})"
             + (rows is null ? "" : $" WHERE {rows}");
-    }
+
+    /// <summary>Returns the schema of a table with its point; empty if there is none.</summary>
+    private static string SchemaOf(string table) => table[..(table.IndexOf('.', StringComparison.Ordinal) + 1)];
+
+    private static string NameOf(string table) => table[(table.IndexOf('.', StringComparison.Ordinal) + 1)..];
 }

@@ -84,7 +84,7 @@ internal sealed class SqliteOutboxStatements
             """;
         string waits =
             $"""
-            (EXISTS (SELECT 1 FROM {t.Log} l WHERE l.binding = b.hash) OR EXISTS (SELECT 1 FROM {t.Parked} p WHERE p.binding = b.hash))
+            (EXISTS (SELECT 1 FROM {t.Log} l WHERE l.id = b.row_id) OR EXISTS (SELECT 1 FROM {t.Parked} p WHERE p.id = b.row_id))
             """;
         Find =
             $"""
