@@ -9,8 +9,8 @@ namespace DurableSeller;
 internal sealed class Chaos(Settings settings, Crew crew, Producers producers, Receiver receiver, int seed)
 {
     /// <summary>
-    /// Receivers that do not answer during an event, of those that the next part goes to. The others answer, so that results are committed
-    /// at the same time.
+    /// The most receivers that do not answer during an event: at most half of those that the next part goes to. The others answer, so that
+    /// results are committed at the same time.
     /// </summary>
     private const int SilentOrigins = 4;
 
@@ -62,7 +62,7 @@ internal sealed class Chaos(Settings settings, Crew crew, Producers producers, R
             await UntilArrivedAsync((long)settings.Deliveries * i / (plan.Count + 1) - MaxBacklog, cancellationToken);
             string[] origins = producers.OriginsOf(i + 1, plan.Count + 1);
             _random.Shuffle(origins);
-            using Hold hold = receiver.Hold(origins.Take(SilentOrigins));
+            using Hold hold = receiver.Hold(origins.Take(Math.Clamp(origins.Length / 2, 1, SilentOrigins)));
             await producers.AllowAsync(i + 1, plan.Count + 1);
             ChildProcess victim = await BusyWorkerAsync(hold, cancellationToken);
             await DisturbAsync(plan[i], victim, hold, restartCommand, cancellationToken);

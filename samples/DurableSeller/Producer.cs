@@ -78,16 +78,27 @@ internal static class Producer
         return 0;
     }
 
-    /// <summary>Reads how many orders the coordinator allows. The input ends when the coordinator does.</summary>
+    /// <summary>
+    /// Reads how many orders the coordinator allows. The input ends when the coordinator does. A fault is thrown by the channel's reader.
+    /// </summary>
     private static async Task ReadAllowancesAsync(ChannelWriter<int> allowances)
     {
-        using StreamReader input = new(Console.OpenStandardInput());
-        while (await input.ReadLineAsync() is { } line)
+        try
         {
-            allowances.TryWrite(int.Parse(line, CultureInfo.InvariantCulture));
-        }
+            using StreamReader input = new(Console.OpenStandardInput());
+            while (await input.ReadLineAsync() is { } line)
+            {
+                allowances.TryWrite(int.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out int allowed)
+                    ? allowed
+                    : throw new RunFault($"The input of a producer has one number in each line, and '{line}' is none."));
+            }
 
-        allowances.Complete();
+            allowances.Complete();
+        }
+        catch (Exception fault)
+        {
+            allowances.Complete(fault);
+        }
     }
 
     private static async Task<IReadOnlyList<OutboxReceipt>> PlaceAsync(

@@ -175,6 +175,12 @@ internal static class Program
             report.Print(Console.Out);
         }
 
+        if (report.Accepted != settings.Deliveries)
+        {
+            await Console.Error.WriteLineAsync(
+                $"{settings.Accepted} has {report.Accepted:N0} of {settings.Deliveries:N0} webhooks. A producer did not write the others.");
+        }
+
         return report.IsSound && report.Accepted == settings.Deliveries ? 0 : Unsound;
 
         void Check()

@@ -28,6 +28,7 @@ internal sealed record Settings(
         string.Create(CultureInfo.InvariantCulture, $"{accepted}.{producer}");
 
     /// <summary>Reads the settings that the coordinator gave to this process.</summary>
+    /// <exception cref="RunFault">A setting is missing.</exception>
     public static Settings FromEnvironment() => new(
         Required("RUN"),
         Required("STORE"),
@@ -56,5 +57,5 @@ internal sealed record Settings(
     }
 
     private static string Required(string name) => Environment.GetEnvironmentVariable(Prefix + name)
-        ?? throw new InvalidOperationException($"{Prefix}{name} is missing: this role is started by the DurableSeller itself.");
+        ?? throw new RunFault($"{Prefix}{name} is missing: this role is started by the DurableSeller itself.") { IsUsage = true };
 }
