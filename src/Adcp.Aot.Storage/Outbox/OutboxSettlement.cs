@@ -172,6 +172,7 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
             {
                 RowUnsettled(_logger, mine[0].Row.Id, fault.Message);
                 Forget(mine[0]);
+                _settled();
                 return;
             }
 
@@ -237,7 +238,11 @@ internal sealed partial class OutboxSettlement : IAsyncDisposable
         _settled();
     }
 
-    private void GiveUp(IEnumerable<OutboxChange> changes) => CountLost(changes.Sum(Lose));
+    private void GiveUp(IEnumerable<OutboxChange> changes)
+    {
+        CountLost(changes.Sum(Lose));
+        _settled();
+    }
 
     /// <summary>
     /// Forgets a change of a lost lane. Returns the number of results that are lost with it: 0 if no attempt led to the change.

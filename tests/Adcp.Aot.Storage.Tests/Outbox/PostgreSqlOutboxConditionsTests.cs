@@ -45,6 +45,7 @@ public sealed class PostgreSqlOutboxConditionsTests() : OutboxConditionsContract
     [InlineData("Maximum Pool Size=3", 3)]
     [InlineData("MaxPoolSize=2", 2)]
     [InlineData("Maximum Pool Size=4", null)]
+    [InlineData("Maximum Pool Size=3;Pooling=false", null)]
     [InlineData("Timeout=15", null)]
     public async Task Pool_that_is_too_small_for_a_worker_is_reported_when_it_starts(string setting, int? reported)
     {

@@ -8,6 +8,7 @@ namespace Adcp.Aot.Storage;
 internal sealed partial class PostgreSqlOutboxStore
 {
     private const string MaxPoolSize = "Maximum Pool Size";
+    private const string Pooling = "Pooling";
     private const string SerializationFailure = "40001";
     private const string ReadOnlyTransaction = "25006";
 
@@ -21,11 +22,28 @@ internal sealed partial class PostgreSqlOutboxStore
     /// <summary>Gets 4: reads, results and renewals keep one each, and another is needed for a moment, as when lanes are taken.</summary>
     internal override int WorkerConnections => 4;
 
-    internal override int? PoolSize =>
-        new DbConnectionStringBuilder { ConnectionString = _database.Source.ConnectionString }.TryGetValue(MaxPoolSize, out object? size)
-        && int.TryParse(size as string, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
-            ? number
-            : null;
+    internal override int? PoolSize
+    {
+        get
+        {
+            DbConnectionStringBuilder settings = [];
+            try
+            {
+                settings.ConnectionString = _database.Source.ConnectionString;
+            }
+            catch (ArgumentException)
+            {
+                // A source of the host's own may have a text of another form.
+                return null;
+            }
+
+            bool isPooled = !settings.TryGetValue(Pooling, out object? pools) || !bool.TryParse(pools as string, out bool pooled) || pooled;
+            return isPooled && settings.TryGetValue(MaxPoolSize, out object? size)
+                && int.TryParse(size as string, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+                    ? number
+                    : null;
+        }
+    }
 
     /// <summary>Gets how long a settlement may take on the server: half of the lease, so that a takeover waits no longer.</summary>
     private TimeSpan SettleTimeout => new(Math.Max(Volatile.Read(ref _lease) / 2, LeastTimeout.Ticks));
