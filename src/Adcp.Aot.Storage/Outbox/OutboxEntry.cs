@@ -52,14 +52,16 @@ internal enum OutboxBindingState
 /// <param name="Hash">SHA-256 of tenant and delivery id.</param>
 /// <param name="Fingerprint">SHA-256 of destination and payload.</param>
 /// <param name="IdempotencyKey">The key that the webhook carries.</param>
-/// <param name="SequenceNumber">The number that the webhook carries.</param>
 /// <param name="Retires">How long after the statement that binds it, or after <see cref="NotBefore"/>, the id counts as retired.</param>
 /// <param name="Kept">How long after the statement that binds it, or after <see cref="NotBefore"/>, the id is remembered.</param>
 internal sealed record OutboxBinding(
-    byte[] Hash, byte[] Fingerprint, string IdempotencyKey, long? SequenceNumber, TimeSpan Retires, TimeSpan Kept)
+    byte[] Hash, byte[] Fingerprint, string IdempotencyKey, TimeSpan Retires, TimeSpan Kept)
 {
     /// <summary>Gets the <see cref="OutboxEntry.NotBefore"/> of the row, for a binding that is to be bound.</summary>
     internal DateTimeOffset? NotBefore { get; init; }
+
+    /// <summary>Gets the number that the webhook carries, of a binding that was read.</summary>
+    internal long? SequenceNumber { get; init; }
 
     /// <summary>Gets the state, of a binding that <see cref="OutboxStore.FindAsync"/> returned.</summary>
     internal OutboxBindingState State { get; init; }

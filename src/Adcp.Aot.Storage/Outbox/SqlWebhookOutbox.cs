@@ -305,7 +305,7 @@ public sealed partial class SqlWebhookOutbox : IWebhookOutbox, IExpiringStore, I
             TimeSpan retires = _options.RetryHorizon + (item.Options.MaxAge ?? TimeSpan.Zero);
             AdcpVersion version = _sender.Facts?.Version ?? AdcpVersion.V32;
             binding = new OutboxBinding(
-                OutboxHash.Binding(item.Options.Tenant, id), OutboxHash.Fingerprint(item, version), key, null, retires,
+                OutboxHash.Binding(item.Options.Tenant, id), OutboxHash.Fingerprint(item, version), key, retires,
                 retires + _options.DeliveryIdRetention)
             {
                 NotBefore = item.Options.NotBefore,

@@ -62,9 +62,10 @@ public abstract partial class OutboxStoreContract
     [Fact]
     public async Task Delivery_id_is_bound_once_and_its_first_binding_is_found()
     {
-        OutboxBinding first = Binding("id", "payload", "whk_'\"\\{},", 42);
+        OutboxBinding first = Binding("id", "payload", "whk_'\"\\{},");
 
         Assert.Null(await BindAsync(first));
+        await InTransactionAsync(async transaction => await Store.KeepNumbersAsync(transaction, [(Hash("id"), 42)], default));
         OutboxBinding earlier = Assert.IsType<OutboxBinding>(await BindAsync(Binding("id", "other", "whk_2")));
 
         Assert.Equal(first.Hash, earlier.Hash);
@@ -84,11 +85,10 @@ public abstract partial class OutboxStoreContract
 
         await InTransactionAsync(async transaction => bound = await Store.BindAsync(
             transaction,
-            [Binding("c", key: "c", number: 3), Binding("b", key: "b"), Binding("a", key: "a"), Binding("c", key: "again")],
+            [Binding("c", key: "c"), Binding("b", key: "b"), Binding("a", key: "a"), Binding("c", key: "again")],
             default));
 
         Assert.Equal([null, "earlier", null, "c"], bound.Select(static binding => binding?.IdempotencyKey));
-        Assert.Equal(3, (await Store.FindAsync(Hash("c"), default))!.SequenceNumber);
         Assert.Null((await Store.FindAsync(Hash("a"), default))!.SequenceNumber);
     }
 

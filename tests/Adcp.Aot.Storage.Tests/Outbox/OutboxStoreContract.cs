@@ -181,8 +181,8 @@ public abstract partial class OutboxStoreContract : IAsyncLifetime
         StatusCode = statusCode,
     };
 
-    private protected static OutboxBinding Binding(string id, string payload = "payload", string key = "whk_1", long? number = null) =>
-        new(Hash(id), Hash(payload), key, number, TimeSpan.FromDays(1), TimeSpan.FromDays(31));
+    private protected static OutboxBinding Binding(string id, string payload = "payload", string key = "whk_1") =>
+        new(Hash(id), Hash(payload), key, TimeSpan.FromDays(1), TimeSpan.FromDays(31));
 
     private protected async Task<OutboxBinding?> BindAsync(OutboxBinding binding)
     {

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Data;
 using System.Data.Common;
-using System.Globalization;
 using System.Security.Cryptography;
 
 namespace Adcp.Aot.Storage;
@@ -339,9 +338,9 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
     }
 
     private static OutboxBinding Binding(DbDataReader reader) => new(
-        reader.GetFieldValue<byte[]>(0), reader.GetFieldValue<byte[]>(1), reader.GetString(2),
-        reader.IsDBNull(3) ? null : reader.GetInt64(3), TimeSpan.Zero, TimeSpan.Zero)
+        reader.GetFieldValue<byte[]>(0), reader.GetFieldValue<byte[]>(1), reader.GetString(2), TimeSpan.Zero, TimeSpan.Zero)
     {
+        SequenceNumber = PostgreSqlCommands.Number(reader, 3),
         IsRetired = reader.GetBoolean(4),
     };
 
@@ -351,9 +350,6 @@ internal sealed partial class PostgreSqlOutboxStore : OutboxStore
             .With(DbType.String, PostgreSqlCommands.ArrayOf(hashes, static hash => hash))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(hashes, hash => Convert.ToHexStringLower(bindings[hash].Fingerprint)))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(hashes, hash => bindings[hash].IdempotencyKey))
-            .With(
-                DbType.String,
-                PostgreSqlCommands.ArrayOf(hashes, hash => bindings[hash].SequenceNumber?.ToString(CultureInfo.InvariantCulture)))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(hashes, hash => (long)bindings[hash].Retires.TotalMilliseconds))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(hashes, hash => (long)bindings[hash].Kept.TotalMilliseconds))
             .With(DbType.String, PostgreSqlCommands.ArrayOf(hashes, hash => bindings[hash].NotBefore?.ToUnixTimeMilliseconds()))

@@ -113,12 +113,12 @@ internal sealed class PostgreSqlStoreStatements
             """;
         Bind =
             $"""
-            INSERT INTO {tables.Binding} (hash, fingerprint, idempotency_key, sequence_number, retires_at, kept_until)
-            SELECT decode(k.hash, 'hex'), decode(k.fingerprint, 'hex'), k.idempotency_key, k.sequence_number,
+            INSERT INTO {tables.Binding} (hash, fingerprint, idempotency_key, retires_at, kept_until)
+            SELECT decode(k.hash, 'hex'), decode(k.fingerprint, 'hex'), k.idempotency_key,
                 greatest({NowOnce}, k.earliest) + k.retires, greatest({NowOnce}, k.earliest) + k.kept
             FROM unnest(CAST($1 AS text)::text[], CAST($2 AS text)::text[], CAST($3 AS text)::text[], CAST($4 AS text)::bigint[],
-                CAST($5 AS text)::bigint[], CAST($6 AS text)::bigint[], CAST($7 AS text)::bigint[])
-                AS k(hash, fingerprint, idempotency_key, sequence_number, retires, kept, earliest)
+                CAST($5 AS text)::bigint[], CAST($6 AS text)::bigint[])
+                AS k(hash, fingerprint, idempotency_key, retires, kept, earliest)
             ON CONFLICT (hash) DO NOTHING
             RETURNING hash
             """;

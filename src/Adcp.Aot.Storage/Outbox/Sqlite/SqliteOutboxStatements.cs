@@ -78,8 +78,8 @@ internal sealed class SqliteOutboxStatements
             """;
         Bind =
             $"""
-            INSERT INTO {t.Binding} (hash, fingerprint, idempotency_key, sequence_number, state, retires_at, kept_until)
-            VALUES (@p2, @p3, @p4, @p5, {Waiting}, @p6, @p7)
+            INSERT INTO {t.Binding} (hash, fingerprint, idempotency_key, state, retires_at, kept_until)
+            VALUES (@p1, @p2, @p3, {Waiting}, @p4, @p5)
             ON CONFLICT (hash) DO NOTHING
             """;
         string waits =

@@ -141,7 +141,7 @@ internal sealed partial class SqliteOutboxStore
     }
 
     private bool TryBind(SqliteOutboxSession session, OutboxBinding binding, long now) => session.Execute(
-        _sql.Bind, now, binding.Hash, binding.Fingerprint, binding.IdempotencyKey, binding.SequenceNumber,
+        _sql.Bind, binding.Hash, binding.Fingerprint, binding.IdempotencyKey,
         Later(now, binding.NotBefore) + Milliseconds(binding.Retires), Later(now, binding.NotBefore) + Milliseconds(binding.Kept)) > 0;
 
     private static long Later(long now, DateTimeOffset? notBefore) => Math.Max(now, notBefore?.ToUnixTimeMilliseconds() ?? now);
@@ -151,9 +151,9 @@ internal sealed partial class SqliteOutboxStore
         using DbDataReader reader = session.Read(_sql.Find, hash);
         return reader.Read()
             ? new OutboxBinding(
-                hash, (byte[])reader.GetValue(0), reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetInt64(2),
-                Time(reader.GetInt64(4) - now), Time(reader.GetInt64(5) - now))
+                hash, (byte[])reader.GetValue(0), reader.GetString(1), Time(reader.GetInt64(4) - now), Time(reader.GetInt64(5) - now))
             {
+                SequenceNumber = reader.IsDBNull(2) ? null : reader.GetInt64(2),
                 State = (OutboxBindingState)reader.GetInt32(3),
 
                 // An id whose webhook still waits does not retire.
