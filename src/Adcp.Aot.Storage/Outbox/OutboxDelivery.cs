@@ -269,7 +269,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
         long begun = _time.GetTimestamp();
         AttemptResult result = await _runner
             .RunAsync(Request(row, webhook, prepared, row.Attempts > 0 ? left : _rules.Horizon), lost).ConfigureAwait(false);
-        OutboxChange? change = Decide(row, webhook, prepared.Destination, result, left);
+        OutboxChange? change = Decide(row, webhook, prepared.Destination, result, left, begun);
         change?.AttemptedAt = begun;
         return change;
     }
@@ -285,7 +285,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
     };
 
     private OutboxChange? Decide(
-        OutboxRow row, OutboxWebhook webhook, WebhookDestination destination, in AttemptResult result, TimeSpan? left)
+        OutboxRow row, OutboxWebhook webhook, WebhookDestination destination, in AttemptResult result, TimeSpan? left, long begun)
     {
         int status = result.Result?.StatusCode ?? 0;
         if (IsOwnFault(result) && result.Status is (null or DeliveryStatus.Exhausted or DeliveryStatus.DeadlineExceeded))
@@ -303,7 +303,7 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
             case DeliveryStatus.Cancelled or DeliveryStatus.ShutDown:
                 return null;
             case DeliveryStatus.CircuitOpen:
-                return Blocked(row, result);
+                return Blocked(row, result, begun);
             case null:
                 return new OutboxChange
                 {
@@ -353,13 +353,13 @@ internal sealed partial class OutboxDelivery : IAsyncDisposable
         change.StatusCode ?? 0, row.Id);
 
     /// <summary>The circuit refused: the endpoint's rows wait in the store, and one timer asks again.</summary>
-    private OutboxChange Blocked(OutboxRow row, in AttemptResult result)
+    private OutboxChange Blocked(OutboxRow row, in AttemptResult result, long begun)
     {
         TimeSpan wait = result.NextAttemptAt is { } at ? at - _time.GetUtcNow()
             : result.Code == Isolated ? IsolatedDelay
             : ProbedDelay;
         wait = wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
-        foreach (OutboxRow other in _schedule.Block(row, wait))
+        foreach (OutboxRow other in _schedule.Block(row, wait, begun))
         {
             Park(OutboxChanges.Wait(other, TimeSpan.Zero, OutboxReasons.CircuitOpen));
         }

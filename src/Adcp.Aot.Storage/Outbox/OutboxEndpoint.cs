@@ -44,6 +44,9 @@ internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
     /// <summary>Gets or sets until when the circuit refuses, a timestamp; 0 if it does not.</summary>
     internal long BlockedUntil { get => IsIsolated ? long.MaxValue : _blockedUntil; set => _blockedUntil = value; }
 
+    /// <summary>Gets when an operator reset the endpoint for the last time, a timestamp.</summary>
+    internal long ResetAt { get; private set; } = long.MinValue;
+
     /// <summary>Gets or sets whether an operator isolated the endpoint: nothing is attempted until the reset.</summary>
     internal bool IsIsolated { get; set; }
 
@@ -106,8 +109,9 @@ internal sealed class OutboxEndpoint(short lane, long key, OutboxTenant tenant)
     }
 
     /// <summary>Closes the circuit and ends an isolation.</summary>
-    internal void Reset()
+    internal void Reset(long now)
     {
+        ResetAt = now;
         IsIsolated = false;
         BlockedUntil = 0;
         Probes = 0;

@@ -38,12 +38,12 @@ internal sealed class OutboxEndpoints(TimeProvider time)
 
     /// <summary>Notes that an operator reset an endpoint.</summary>
     /// <returns>The endpoint; <see langword="null"/> if it is not remembered.</returns>
-    internal OutboxEndpoint? Reset(long key)
+    internal OutboxEndpoint? Reset(long key, long now)
     {
         _isolated.Remove(key);
         _hasIsolated = _isolated.Count > 0;
         OutboxEndpoint? endpoint = Find(key);
-        endpoint?.Reset();
+        endpoint?.Reset(now);
         return endpoint;
     }
 

@@ -18,7 +18,7 @@ internal sealed partial class OutboxOwner : IAsyncDisposable
     private const int MaxHeads = 256;
 
     /// <summary>The fewest rows worth a read.</summary>
-    private const int MinRoom = 64;
+    internal const int MinRoom = 64;
 
     /// <summary>
     /// The time of reads of parked rows after which new rows are read again. One read may take longer: it passes rows that were deleted and

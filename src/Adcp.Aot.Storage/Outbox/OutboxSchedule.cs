@@ -250,11 +250,20 @@ internal sealed class OutboxSchedule
     /// Notes that the circuit of an endpoint refuses for a time. Its rows that are ready leave the rotations; the parked ones among them
     /// are forgotten, and read again later.
     /// </summary>
+    /// <param name="refused">A row whose attempt was refused.</param>
+    /// <param name="duration">How long the circuit refuses.</param>
+    /// <param name="begun">When the attempt began, a timestamp. If the endpoint was reset since, nothing is noted.</param>
     /// <returns>The fresh rows, which are to be parked.</returns>
-    internal IReadOnlyList<OutboxRow> Block(OutboxRow refused, TimeSpan duration)
+    internal IReadOnlyList<OutboxRow> Block(OutboxRow refused, TimeSpan duration, long begun)
     {
         using Lock.Scope scope = _lock.EnterScope();
         OutboxEndpoint endpoint = _endpoints.Get(refused);
+        if (begun <= endpoint.ResetAt)
+        {
+            // An operator has closed the circuit since it was asked.
+            return [];
+        }
+
         endpoint.BlockedUntil = Math.Max(endpoint.BlockedUntil, _parked.After(duration));
         endpoint.Failed(_limits);
         return Clear(endpoint);
@@ -279,7 +288,7 @@ internal sealed class OutboxSchedule
     internal void Reset(long key)
     {
         using Lock.Scope scope = _lock.EnterScope();
-        if (_endpoints.Reset(key) is not { } endpoint)
+        if (_endpoints.Reset(key, _time.GetTimestamp()) is not { } endpoint)
         {
             return;
         }

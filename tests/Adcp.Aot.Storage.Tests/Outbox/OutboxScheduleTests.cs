@@ -82,7 +82,7 @@ public sealed class OutboxScheduleTests
         }
 
         Assert.True(_schedule.TryTake(out OutboxRow? refused));
-        IReadOnlyList<OutboxRow> parked = _schedule.Block(refused, open);
+        IReadOnlyList<OutboxRow> parked = _schedule.Block(refused, open, _time.GetTimestamp());
         _schedule.Complete(refused, isDelivered: false, changeFollows: true);
         foreach (OutboxRow row in parked.Append(refused))
         {
@@ -95,6 +95,24 @@ public sealed class OutboxScheduleTests
         Assert.Null(_schedule.TakeDueEndpoint());
         _time.Advance(TimeSpan.FromTicks(1));
         Assert.Equal([1, 1, 2, 4], Enumerable.Range(0, 4).Select(_ => RoundTrip()));
+    }
+
+    [Fact]
+    public void Refusal_of_a_circuit_that_was_reset_meanwhile_does_not_block_its_endpoint()
+    {
+        TimeSpan open = TimeSpan.FromMinutes(1);
+        Assert.Null(_schedule.Admit(Row(isParked: false)));
+        Assert.True(_schedule.TryTake(out OutboxRow? refused));
+        long begun = _time.GetTimestamp();
+        _time.Advance(TimeSpan.FromSeconds(1));
+        _schedule.Reset(refused.Endpoint);
+
+        _schedule.Block(refused, open, begun);
+
+        Assert.Null(_schedule.Admit(Row(isParked: false)));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        _schedule.Block(refused, open, _time.GetTimestamp());
+        Assert.Equal(OutboxReasons.CircuitOpen, _schedule.Admit(Row(isParked: false))?.Reason);
     }
 
     [Fact]
